@@ -1,0 +1,58 @@
+# shellcheck shell=bash disable=SC2154
+# Programs from Debian: the machine's own suite is installed, other suites are only unpacked.
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo -n "$@"; else
+    echo "needs root: $*" >&2
+    return 1
+  fi
+}
+
+# debian_install PACKAGE: from the machine's own sources.
+debian_install() {
+  local options=(-y --no-install-recommends -o 'DPkg::Lock::Timeout=300')
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get install "${options[@]}" "$1" && return
+  as_root apt-get update && as_root apt-get install "${options[@]}" "$1"
+}
+
+# private_apt SUITE COMMAND...: apt-get with the machine's own first Debian source, the suite's name replaced, and with
+# lists and cache of its own under .peers/, so that nothing of it reaches the system's package database.
+private_apt() {
+  local suite=$1 dir=$peers/apt/$1
+  shift
+  mkdir -p "$dir/parts" "$dir/lists/partial" "$dir/cache/archives/partial"
+  if [ ! -s "$dir/parts/$suite.sources" ] && [ ! -s "$dir/parts/$suite.list" ]; then
+    own_source "$suite" "$dir/parts" || return
+  fi
+  apt-get -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$dir/parts" -o "Dir::State::Lists=$dir/lists" \
+    -o "Dir::Cache=$dir/cache" -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+    -o APT::Sandbox::User=root -o Debug::NoLocking=true "$@"
+}
+
+# Writes the source for SUITE into FOLDER; "own" keeps the machine's suite. Both of apt's formats are understood.
+own_source() {
+  local suite=$1 folder=$2 file
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [ -e "$file" ] && grep -q '^Types:.*deb' "$file" || continue
+    awk -v suite="$suite" 'BEGIN { RS = ""; ORS = "\n" }
+      /debian/ && !/-security/ && !done { if (suite != "own") sub(/Suites:[^\n]*/, "Suites: " suite); print; done = 1 }' \
+      "$file" >"$folder/$suite.sources"
+    [ -s "$folder/$suite.sources" ] && return
+    rm -f "$folder/$suite.sources"
+  done
+  [ -e /etc/apt/sources.list ] || { echo "no Debian source found on this machine" >&2; return 1; }
+  sed -E '/^[[:space:]]*deb[[:space:]]/!d; /-security|-updates|-backports/d' /etc/apt/sources.list | head -n 1 |
+    if [ "$suite" = own ]; then cat; else sed -E "s#^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+[[:space:]]+)[^[:space:]]+#\1$suite#"; fi \
+      >"$folder/$suite.list"
+  [ -s "$folder/$suite.list" ]
+}
+
+# debian_unpack SUITE PACKAGE PATH NAME: the package's PATH becomes .peers/bin/NAME.
+debian_unpack() {
+  local suite=$1 package=$2 path=$3 name=$4 work=$peers/apt/$1/$2
+  private_apt "$suite" update || return
+  rm -rf "$work" && mkdir -p "$work" || return
+  (cd "$work" && private_apt "$suite" download "$package" && dpkg -x ./*.deb tree) || return
+  install -m 0755 "$work/tree/$path" "$bin/$name" && rm -rf "$work"
+}

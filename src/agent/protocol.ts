@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { digestSchema, eventSchema, type JournalEvent, type EventDraft } from '../journal/event.ts'
+import { technologies } from '../tee/types.ts'
+import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
+import type { Envelope } from '../statement/types.ts'
+import type { Digest } from '../oci/types.ts'
+
+/** JSON over HTTP on the agent's Unix socket. Every caller counts as hostile (TRUST §4): each body is checked strictly. */
+export const statusSchema = z.strictObject({
+  version: z.string(),
+  pid: z.int(),
+  technology: z.enum(technologies),
+  /** RFC 7638 thumbprint of K. */
+  keyId: z.string(),
+  publicKeyPem: z.string(),
+  jobDigest: digestSchema,
+  instance: z.string(),
+  assurance: z.enum(['token', 'self-asserted']),
+  claims: z.record(z.string(), z.json()),
+  journalHead: digestSchema,
+  journalCount: z.int(),
+  /** URIs of the KEKs that the agent holds and that no `publish` event has taken over yet. */
+  keys: z.array(z.string()),
+  /** Hosts that the agent contacted (the OIDC issuer, its JWKS). */
+  hosts: z.array(z.string()),
+})
+export type AgentStatus = z.infer<typeof statusSchema>
+
+export const eventDraftSchema = eventSchema.omit({ v: true, seq: true, prev: true })
+
+/** Names of the statements that the agent signs by rule. `evidence` is signed only after a seal and only over its bundle. */
+export const statementRequestSchema = z.strictObject({
+  kind: z.enum(['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption', 'evidence', 'vsa']),
+  /** Digest of the published manifest. */
+  subject: digestSchema,
+  /**
+   * Documents that the statement is made of, base64. Each is believed only if its SHA-256 is an output in the journal: the build record
+   * (`provenance`, `rebuild`), the SBOM (`spdx`, `cyclonedx`), the inventory predicate's facts (`inventory`), the verdict (`vsa`).
+   */
+  documents: z.record(z.string().regex(/^[a-z-]{1,32}$/), z.string()),
+  /** For `evidence`: digest and size of the bundle's manifest. */
+  evidence: z.strictObject({ digest: digestSchema, size: z.int() }).optional(),
+})
+export type StatementRequest = z.infer<typeof statementRequestSchema>
+
+export interface SignedStatement {
+  /** The exact payload bytes. */
+  payload: Buffer
+  payloadDigest: Digest
+  envelope: Envelope
+}
+
+/** What a step of the job may ask of the agent. */
+export interface AgentClient {
+  status(): Promise<AgentStatus>
+  /** Appends an event; an identical retry adds none. Returns the event as it stands in the journal. */
+  append(draft: EventDraft): Promise<JournalEvent>
+  journal(): Promise<JournalEvent[]>
+  /** Makes, journals and signs a statement by the rules of TRUST §4. @throws VerificationError `role-mismatch`, `self-verified` */
+  statement(request: StatementRequest): Promise<SignedStatement>
+  /** A cosign simple-signing payload for a manifest that plays the role of a published image. */
+  simpleSigning(subject: Digest, dockerReference: string): Promise<{ payload: Buffer; signature: Buffer }>
+  /** Seals the journal. When nothing was signed since the last seal, that one's bundle comes back. */
+  seal(): Promise<EvidenceBundle>
+  /** Makes the KEK for a `kbs:///repo/type/tag` URI, once. It stays in the agent. */
+  createKey(uri: string): Promise<void>
+  /** Wraps ocicrypt's private options with a KEK: AES-256-GCM, no AAD; ciphertext ‖ tag, and the 12-byte IV (coco.md §4.2). */
+  wrap(uri: string, plaintext: Buffer): Promise<{ wrapped: Buffer; iv: Buffer }>
+  /** Undoes {@link wrap}, so that the same job can read what it encrypted. */
+  unwrap(uri: string, wrapped: Buffer, iv: Buffer): Promise<Buffer>
+  /** The 32-byte KEK, for `kbs-publish` alone. */
+  takeKey(uri: string): Promise<Buffer>
+  /** Decrypts a flattened JWE made for `tee-pubkey` (a KBS resource by passport). */
+  decryptJwe(jwe: string): Promise<Buffer>
+  /** A second report for RCAR (TRUST §2): same tee-pubkey, other report data (48 bytes). Returns the primary evidence. */
+  report(reportData: Buffer): Promise<{ evidence: unknown; teePubkey: unknown }>
+  /** JCS bytes of the open binding and its evidence: what an Attestation Service appraises for a passport. */
+  openReport(): Promise<{ binding: Buffer; evidence: Buffer }>
+  stop(): Promise<void>
+}

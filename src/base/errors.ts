@@ -1,0 +1,164 @@
+/**
+ * Reasons for which something is refused: a closed, stable set (TRUST §8). They stand in verdicts, in `--json` output
+ * and in the demo's table; a new one may be added, none may change its meaning.
+ */
+export const reasonCodes = [
+  'unsealed',
+  'role-mismatch',
+  'token-key-mismatch',
+  'token-invalid',
+  'token-expired',
+  'job-self-asserted',
+  'job-refused',
+  'instance-mixed',
+  'instance-mismatch',
+  'key-mismatch',
+  'binding-mismatch',
+  'journal-broken',
+  'journal-key-mismatch',
+  'time-unproven',
+  'coverage-short',
+  'machine-only',
+  'storage-exposed',
+  'not-checked',
+  'signature-only',
+  'signature-invalid',
+  'replayed',
+  'expired',
+  'denied',
+  'subject-mismatch',
+  'digest-mismatch',
+  'predicate-mismatch',
+  'missing-statement',
+  'missing-blob',
+  'missing-evidence',
+  'builder-mismatch',
+  'source-mismatch',
+  'not-reproducible',
+  'evidence-invalid',
+  'technology-refused',
+  'sbom-differs',
+  'encryption-link',
+  'decryption-failed',
+  'path-escape',
+  'format-invalid',
+  'policy-invalid',
+  'policy-unsafe',
+  'self-verified',
+  'launch-refused',
+] as const
+export type ReasonCode = (typeof reasonCodes)[number]
+
+/** What the user typed or configured is wrong: fix it. */
+export const inputCodes = [
+  'input-invalid',
+  'input-missing',
+  'reference-invalid',
+  'file-missing',
+  'file-invalid',
+  'tool-missing',
+  'unsupported',
+  'state-conflict',
+  'no-agent',
+  'no-policy',
+  'not-found',
+  'exists',
+] as const
+export type InputCode = (typeof inputCodes)[number]
+
+/** Something outside did not answer as it should: try again. */
+export const transportCodes = [
+  'unreachable',
+  'timeout',
+  'unauthorized',
+  'registry-error',
+  'kbs-error',
+  'oidc-error',
+  'agent-error',
+  'tool-failed',
+] as const
+export type TransportCode = (typeof transportCodes)[number]
+
+export type ErrorCode = ReasonCode | InputCode | TransportCode | 'internal'
+
+export interface ErrorDetails {
+  /** What the error is about: an input's name, a reference, a digest, a path. */
+  readonly subject?: string | undefined
+  /** What the reader should do. */
+  readonly remedy?: string | undefined
+  readonly cause?: unknown
+}
+
+/** Exit codes of the command line (INTERFACE §4). */
+export const exitCodes = { ok: 0, refused: 1, usage: 2, transport: 3, internal: 4 } as const
+
+/** Base of all errors that we raise on purpose: a stable code, the subject, the remedy, the cause. */
+export abstract class SealwrightError extends Error {
+  abstract readonly code: ErrorCode
+  abstract readonly exitCode: number
+  readonly subject: string | undefined
+  readonly remedy: string | undefined
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.subject = details.subject
+    this.remedy = details.remedy
+  }
+}
+
+/** The reader must fix what was typed, configured or installed. Exit code 2. */
+export class InputError extends SealwrightError {
+  readonly code: InputCode
+  readonly exitCode = exitCodes.usage
+  constructor(code: InputCode, message: string, details?: ErrorDetails) {
+    super(message, details)
+    this.code = code
+  }
+}
+
+/** The network, a registry, a KBS or a tool failed: trying again may help. Exit code 3. */
+export class TransportError extends SealwrightError {
+  readonly code: TransportCode
+  readonly exitCode = exitCodes.transport
+  constructor(code: TransportCode, message: string, details?: ErrorDetails) {
+    super(message, details)
+    this.code = code
+  }
+}
+
+/** What was read is not what it claims to be: stop. Exit code 1. */
+export class VerificationError extends SealwrightError {
+  readonly code: ReasonCode
+  readonly exitCode = exitCodes.refused
+  constructor(code: ReasonCode, message: string, details?: ErrorDetails) {
+    super(message, details)
+    this.code = code
+  }
+}
+
+/** A defect of ours. Exit code 4. */
+export class InternalError extends SealwrightError {
+  readonly code = 'internal' as const
+  readonly exitCode = exitCodes.internal
+}
+
+/** The form of an error in `--json` output and reports (INTERFACE §4). */
+export interface ErrorRecord {
+  code: ErrorCode
+  message: string
+  subject: string | null
+  remedy: string | null
+}
+
+/** Any thrown value as one of ours; what we did not raise ourselves is an internal error that keeps its cause. */
+export function toSealwrightError(error: unknown): SealwrightError {
+  if (error instanceof SealwrightError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new InternalError(message, { cause: error, remedy: 'This looks like a defect: please report it.' })
+}
+
+export function errorRecord(error: unknown): ErrorRecord {
+  const e = toSealwrightError(error)
+  return { code: e.code, message: e.message, subject: e.subject ?? null, remedy: e.remedy ?? null }
+}

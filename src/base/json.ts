@@ -1,0 +1,24 @@
+import { VerificationError, InputError, type SealwrightError } from './errors.ts'
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
+export type JsonObject = { [key: string]: JsonValue }
+
+/** `JSON.parse` that names what was being read. Duplicate members are not seen here: use `parseStrict` for stored formats. */
+export function parseJson(text: string, subject: string, kind: 'input' | 'verification' = 'verification'): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch (cause) {
+    throw invalidJson(subject, kind, cause)
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalidJson(subject: string, kind: 'input' | 'verification', cause: unknown): SealwrightError {
+  const message = `${subject} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`
+  return kind === 'input'
+    ? new InputError('file-invalid', message, { subject, cause, remedy: 'Give a file that holds one JSON document.' })
+    : new VerificationError('format-invalid', message, { subject, cause })
+}

@@ -1,0 +1,87 @@
+/**
+ * Everything that reaches outside comes in through one `Ports` value, made at the door (DESIGN §3). Tests pass their own.
+ */
+export interface Ports {
+  readonly clock: Clock
+  /** `n` random bytes from a cryptographic source. */
+  readonly random: (n: number) => Buffer
+  readonly http: Http
+  readonly exec: Exec
+  readonly log: Log
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly roots: Roots
+}
+
+export interface Clock {
+  now(): Date
+  /** Milliseconds from an arbitrary start, never going back. */
+  monotonic(): number
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Folders that foreign platforms put things in; replaced in tests. */
+export interface Roots {
+  /** Working directory that relative user paths are resolved against (absolute). */
+  readonly cwd: string
+  /** Private temporary folder of this process tree. */
+  readonly temp: string
+  /** `/sys/kernel/config/tsm`, where Linux shows TEE reports. */
+  readonly tsm: string
+  /** `/dev`. */
+  readonly dev: string
+  /** `/proc`. */
+  readonly proc: string
+}
+
+export interface HttpRequest {
+  readonly method?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | Uint8Array | Blob | AsyncIterable<Uint8Array> | undefined
+  readonly redirect?: 'follow' | 'manual' | undefined
+  readonly timeoutMs?: number | undefined
+  /** Path of a Unix socket to talk over instead of TCP (the agent's). */
+  readonly socketPath?: string | undefined
+}
+
+export interface Http {
+  /** As `fetch`, but remembers the host; throws `TransportError` when nothing answers. */
+  request(url: string, options?: HttpRequest): Promise<Response>
+  /** `host:port` of everything contacted so far, sorted; shown in every summary (DESIGN §1.8). */
+  hosts(): readonly string[]
+}
+
+export interface ExecOptions {
+  readonly cwd?: string | undefined
+  /** Complete environment of the child. Default: PATH, HOME, TMPDIR, LANG only: children never inherit secrets. */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly input?: string | Uint8Array | undefined
+  readonly timeoutMs?: number | undefined
+  /** Called with each line of stderr and stdout, for progress. */
+  readonly onLine?: ((line: string) => void) | undefined
+  /** Do not throw on a non-zero exit code. */
+  readonly allowFailure?: boolean | undefined
+}
+
+export interface ExecResult {
+  readonly code: number
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export interface Exec {
+  /** Runs a program without a shell. Throws `InputError('tool-missing')` when it isn't there, `TransportError('tool-failed')` on failure. */
+  run(command: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  /** Absolute path of a program, or null. */
+  find(command: string): Promise<string | null>
+}
+
+export interface Log {
+  debug(message: string): void
+  info(message: string): void
+  warn(message: string): void
+  /** One line of progress of long work; may be throttled. */
+  progress(message: string): void
+  group<T>(title: string, fn: () => Promise<T>): Promise<T>
+  /** Registers a secret so that no later line shows it. */
+  mask(secret: string): void
+}

@@ -1,0 +1,106 @@
+import type { ByteSource } from '../base/streams.ts'
+import type { Descriptor, Digest, Manifest, Platform } from '../oci/types.ts'
+
+export type EntryType = 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo'
+
+/** One header of a tar archive after pax and GNU extensions were applied. */
+export interface TarHeader {
+  /** Normalised, relative, without `./` and trailing slash; never empty, never leaves the root. The root itself is `.`. */
+  path: string
+  type: EntryType
+  /** Permission bits with setuid, setgid, sticky (12 bits). */
+  mode: number
+  uid: number
+  gid: number
+  uname: string
+  gname: string
+  /** Bytes of content; 0 for all but files. */
+  size: number
+  /** Whole seconds since 1970. */
+  mtime: number
+  /** Target of a symlink (as stored) or hard link (normalised path). */
+  link: string
+  devMajor: number
+  devMinor: number
+  /** Extended attributes (`SCHILY.xattr.*`), raw bytes as latin1. */
+  xattrs: Record<string, string>
+}
+
+export interface TarEntry {
+  header: TarHeader
+  /** Content of a file; what the reader leaves is skipped. */
+  body: ByteSource
+}
+
+/** OCI image configuration, as far as we read it; unknown members are kept. */
+export interface ImageConfig {
+  created?: string | undefined
+  author?: string | undefined
+  architecture: string
+  os: string
+  variant?: string | undefined
+  config?: {
+    User?: string | undefined
+    ExposedPorts?: Record<string, object> | undefined
+    Env?: string[] | undefined
+    Entrypoint?: string[] | undefined
+    Cmd?: string[] | undefined
+    Volumes?: Record<string, object> | undefined
+    WorkingDir?: string | undefined
+    Labels?: Record<string, string> | undefined
+    StopSignal?: string | undefined
+  }
+  rootfs: { type: 'layers'; diff_ids: Digest[] }
+  history?: { created?: string; created_by?: string; comment?: string; author?: string; empty_layer?: boolean }[]
+}
+
+/** An image of one platform: manifest and configuration, both checked. */
+export interface Image {
+  descriptor: Descriptor
+  manifest: Manifest
+  config: ImageConfig
+  /** Digest of the configuration: stays the same when layers are encrypted or recompressed. */
+  configDigest: Digest
+  platform: Platform
+}
+
+/** A line of the file inventory: every path of the merged root file system. */
+export interface InventoryEntry {
+  path: string
+  type: EntryType
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  /** SHA-256 of the content, for files and hard links (of their target's content). */
+  sha256?: Digest | undefined
+  /** Target of a symlink or hard link. */
+  link?: string | undefined
+  /** `major:minor` of a device. */
+  device?: string | undefined
+}
+
+/**
+ * A reader on the one pass (DESIGN §1.11). For each visible file of the merged view it may ask for the bytes; what several readers ask
+ * for is read once. Layers are walked from the top, so what a lower layer holds under a whiteout never reaches a reader.
+ */
+export interface PassReader {
+  /** Return the most bytes wanted of this file (it is buffered for this reader only), or 0 for none. */
+  wants?(header: TarHeader, layer: number): number
+  /** Called when a wanted file was read whole, with its SHA-256. */
+  file?(header: TarHeader, content: Buffer, sha256: Digest): void
+}
+
+export interface LayerFacts {
+  descriptor: Descriptor
+  diffId: Digest
+  /** Bytes after decompression. */
+  size: number
+}
+
+export interface PassResult {
+  image: Image
+  layers: LayerFacts[]
+  /** The merged root file system, sorted by path (UTF-8 byte order). */
+  inventory: InventoryEntry[]
+}

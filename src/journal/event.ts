@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { jcs, parseJcs } from '../encoding/jcs.ts'
+import { sha256 } from '../base/streams.ts'
+import { VerificationError } from '../base/errors.ts'
+import type { Digest } from '../oci/types.ts'
+
+export const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
+
+/** Something that a step read or wrote, by digest. `name` is for reading; only `role` and `digest` are judged. */
+export const artifactSchema = z.strictObject({
+  role: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+  name: z.string().max(1024),
+  digest: digestSchema,
+  mediaType: z.string().max(255),
+})
+export type Artifact = z.infer<typeof artifactSchema>
+
+export const eventKinds = ['job', 'build', 'sbom', 'encrypt', 'statement', 'publish', 'verify'] as const
+export type EventKind = (typeof eventKinds)[number]
+
+/** One event of the journal (TRUST §3), version 1. No clock times: equal input gives equal bytes. */
+export const eventSchema = z.strictObject({
+  v: z.literal(1),
+  seq: z.int().min(0).max(100_000),
+  /** SHA-256 of the JCS bytes of the event before; null for event 0. */
+  prev: digestSchema.nullable(),
+  kind: z.enum(eventKinds),
+  inputs: z.array(artifactSchema).max(1024),
+  outputs: z.array(artifactSchema).max(1024),
+  /** Code of the action: claimed unless the agent hashed it from the measured image. */
+  code: z.strictObject({ digest: digestSchema, source: z.enum(['image', 'download']) }),
+  /** How the step was kept apart: `none`, `chroot`, `container` …; build events only tell more. */
+  isolation: z.string().max(64),
+  /** Facts of this kind of event: JCS values only. */
+  result: z.record(z.string().max(64), z.json()),
+})
+export type JournalEvent = z.infer<typeof eventSchema>
+
+/** What a step hands to the agent; the agent adds `v`, `seq` and `prev`. */
+export type EventDraft = Omit<JournalEvent, 'v' | 'seq' | 'prev'>
+
+/**
+ * Roles by kind, the vocabulary that TRUST §4 is judged by.
+ *
+ * | kind | inputs | outputs | result |
+ * |---|---|---|---|
+ * | job | – | – | keyThumbprint, job (digest of the job record), instance |
+ * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence |
+ * | sbom | image (plain manifest), config | sbom-spdx, sbom-cyclonedx, inventory | packages, engine |
+ * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients, layers [[plain, encrypted]…] |
+ * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
+ * | publish | key (id only) | kbs resources | uris |
+ * | verify | image, policy | verdict | verified, exceptions |
+ */
+export const roles = {
+  image: 'image',
+  config: 'config',
+  context: 'context',
+  base: 'base',
+  file: 'file',
+  buildRecord: 'build-record',
+  spdx: 'sbom-spdx',
+  cyclonedx: 'sbom-cyclonedx',
+  inventory: 'inventory',
+  subject: 'subject',
+  payload: 'payload',
+  policy: 'policy',
+  verdict: 'verdict',
+  resource: 'resource',
+} as const
+
+export function eventBytes(event: JournalEvent): Buffer {
+  return jcs(event)
+}
+
+export function eventDigest(event: JournalEvent): Digest {
+  return sha256(eventBytes(event)) as Digest
+}
+
+/** The stored form: one JCS event a line, each ended by LF. */
+export function journalBytes(events: readonly JournalEvent[]): Buffer {
+  return Buffer.concat(events.flatMap((event) => [eventBytes(event), Buffer.from('\n')]))
+}
+
+/** Reads a journal and replays its chain. @throws VerificationError `journal-broken` for any gap, change, reorder or foreign member. */
+export function parseJournal(bytes: Uint8Array): JournalEvent[] {
+  const text = Buffer.from(bytes)
+  if (text.length === 0 || text.at(-1) !== 0x0a) throw broken('does not end with a whole line')
+  const events: JournalEvent[] = []
+  let prev: Digest | null = null
+  for (const line of text.subarray(0, -1).toString('latin1').split('\n')) {
+    const event = parseEvent(Buffer.from(line, 'latin1'), events.length)
+    if (event.seq !== events.length) throw broken(`event ${events.length} says that it is number ${event.seq}`)
+    if (event.prev !== prev) throw broken(`event ${event.seq} does not follow the one before it`)
+    if ((event.kind === 'job') !== (event.seq === 0)) throw broken(`event ${event.seq} has kind ${event.kind}`)
+    prev = eventDigest(event)
+    events.push(event)
+  }
+  return events
+}
+
+function parseEvent(bytes: Buffer, index: number): JournalEvent {
+  try {
+    return eventSchema.parse(parseJcs(bytes, `journal event ${index}`))
+  } catch (cause) {
+    throw broken(`event ${index} is not a version 1 event`, cause)
+  }
+}
+
+function broken(why: string, cause?: unknown): VerificationError {
+  return new VerificationError('journal-broken', `the journal is broken: it ${why}`, { subject: 'journal', cause })
+}

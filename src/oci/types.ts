@@ -1,0 +1,113 @@
+import type { ByteSource } from '../base/streams.ts'
+
+/** `sha256:` and 64 lower-case hex digits. */
+export type Digest = `sha256:${string}`
+
+export interface Platform {
+  os: string
+  architecture: string
+  variant?: string | undefined
+}
+
+/** OCI image-spec 1.1 content descriptor. */
+export interface Descriptor {
+  mediaType: string
+  digest: Digest
+  size: number
+  annotations?: Record<string, string> | undefined
+  artifactType?: string | undefined
+  platform?: Platform | undefined
+  data?: string | undefined
+}
+
+export interface Manifest {
+  schemaVersion: 2
+  mediaType: string
+  artifactType?: string | undefined
+  config: Descriptor
+  layers: Descriptor[]
+  subject?: Descriptor | undefined
+  annotations?: Record<string, string> | undefined
+}
+
+export interface Index {
+  schemaVersion: 2
+  mediaType: string
+  artifactType?: string | undefined
+  manifests: Descriptor[]
+  subject?: Descriptor | undefined
+  annotations?: Record<string, string> | undefined
+}
+
+/** A manifest with its exact bytes: what a digest covers is never re-serialised. */
+export interface StoredManifest {
+  descriptor: Descriptor
+  bytes: Buffer
+  /** The parsed and checked document. */
+  content: Manifest | Index
+}
+
+/** What is put into a store: bytes at hand, a file, or a stream whose digest comes out at the end. */
+export type BlobSource =
+  | { readonly bytes: Uint8Array }
+  | { readonly path: string; readonly digest: Digest; readonly size: number }
+  | { readonly stream: ByteSource; readonly expect?: { readonly digest: Digest; readonly size: number } | undefined }
+
+/**
+ * One repository of a registry, or one OCI layout directory: the same verbs over both (INTERFACE §1).
+ * Nothing half-written ever becomes visible: blobs are put before manifests, tags last.
+ */
+export interface Store {
+  readonly kind: 'layout' | 'registry'
+  /** `oci:/abs/dir` or `host[:port]/name`, without tag and digest. */
+  readonly name: string
+  /** `docker-reference` for simple signing: `host/name`, or `localhost/<folder>` for a layout. */
+  readonly identity: string
+
+  /** Descriptor of a tag or digest, or null where there is none. Transport trouble throws; it is never "none". */
+  resolve(reference: { tag: string } | { digest: Digest }): Promise<Descriptor | null>
+  tags(): Promise<string[]>
+
+  /** Reads a manifest or index; digest, size and media type are checked. @throws VerificationError `missing-blob`, `digest-mismatch`, `format-invalid` */
+  getManifest(digest: Digest): Promise<StoredManifest>
+  /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
+  putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
+  tag(tag: string, digest: Digest): Promise<void>
+
+  hasBlob(digest: Digest): Promise<boolean>
+  /** Streams a blob; digest and size are checked when the stream ends. @throws VerificationError `missing-blob`, `digest-mismatch` */
+  openBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<ByteSource>
+  /** Puts a blob (no request when it is there already) and returns its digest and size. */
+  putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
+
+  /** Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given. */
+  referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]>
+}
+
+/** A parsed store reference (INTERFACE §1). */
+export interface Reference {
+  kind: 'layout' | 'registry'
+  /** Absolute directory, for a layout. */
+  directory?: string | undefined
+  /** `host[:port]`, for a registry. */
+  host?: string | undefined
+  /** Repository path, for a registry. */
+  repository?: string | undefined
+  tag?: string | undefined
+  digest?: Digest | undefined
+}
+
+export const mediaTypes = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  empty: 'application/vnd.oci.empty.v1+json',
+  layerTar: 'application/vnd.oci.image.layer.v1.tar',
+  layerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  layerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  encryptedSuffix: '+encrypted',
+} as const

@@ -1,0 +1,82 @@
+import { request as httpRequest } from 'node:http'
+import { Readable } from 'node:stream'
+import { TransportError } from '../base/errors.ts'
+import type { Http, HttpRequest } from '../base/ports.ts'
+
+const defaultTimeoutMs = 120_000
+
+/** HTTP over Node's `fetch`, and over a Unix socket where one is named (`fetch` has no way to it). */
+export function makeHttp(): Http {
+  const hosts = new Set<string>()
+  return {
+    hosts: () => [...hosts].sort(),
+    request: (url, options = {}) => {
+      if (options.socketPath !== undefined) return overSocket(url, options, options.socketPath)
+      hosts.add(new URL(url).host)
+      return overNetwork(url, options)
+    },
+  }
+}
+
+async function overNetwork(url: string, options: HttpRequest): Promise<Response> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const init: RequestInit & { duplex?: 'half' } = {
+    method: options.method ?? 'GET',
+    headers: { ...options.headers },
+    redirect: options.redirect ?? 'follow',
+    signal: AbortSignal.timeout(timeoutMs),
+  }
+  if (options.body !== undefined) {
+    if (isAsync(options.body)) {
+      init.body = Readable.toWeb(Readable.from(options.body)) as ReadableStream
+      init.duplex = 'half'
+    } else {
+      init.body = options.body as NonNullable<RequestInit['body']>
+    }
+  }
+  try {
+    return await fetch(url, init)
+  } catch (cause) {
+    throw unreachable(url, cause, timeoutMs)
+  }
+}
+
+function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<Response> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  return new Promise((resolve, reject) => {
+    const { pathname, search } = new URL(url)
+    const request = httpRequest(
+      { socketPath, path: pathname + search, method: options.method ?? 'GET', headers: { ...options.headers }, timeout: timeoutMs },
+      (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('error', reject)
+        response.on('end', () => {
+          const headers = Object.entries(response.headers).map(([k, v]) => [k, String(v)] as [string, string])
+          const status = response.statusCode ?? 500
+          resolve(new Response(status === 204 ? null : Buffer.concat(chunks), { status, headers }))
+        })
+      },
+    )
+    request.on('timeout', () => request.destroy(new Error('timeout')))
+    request.on('error', (cause) => reject(unreachable(url, cause, timeoutMs)))
+    request.end(options.body as string | Uint8Array | undefined)
+  })
+}
+
+function isAsync(body: NonNullable<HttpRequest['body']>): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && Symbol.asyncIterator in body
+}
+
+function unreachable(url: string, cause: unknown, timeoutMs: number): TransportError {
+  const { host } = new URL(url)
+  if (cause instanceof Error && cause.name === 'TimeoutError') {
+    return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, { subject: host, cause })
+  }
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
+  return new TransportError('unreachable', `${host} cannot be reached: ${inner}`, {
+    subject: host,
+    cause,
+    remedy: 'Check the address and that the service runs; the same command may be tried again.',
+  })
+}

@@ -1,0 +1,101 @@
+import type { JsonObject } from '../base/json.ts'
+import type { Digest } from '../oci/types.ts'
+
+export const statementType = 'https://in-toto.io/Statement/v1'
+/** DSSE payload type of every statement. */
+export const payloadType = 'application/vnd.in-toto+json'
+
+/** The kinds of statement that we write, with their predicate types (TRUST §4). */
+export const predicateTypes = {
+  sign: 'https://sigstore.dev/cosign/sign/v1',
+  provenance: 'https://slsa.dev/provenance/v1',
+  spdx: 'https://spdx.dev/Document',
+  cyclonedx: 'https://cyclonedx.org/bom',
+  inventory: 'https://sealwright.dev/inventory/v1',
+  rebuild: 'https://sealwright.dev/rebuild/v1',
+  encryption: 'https://sealwright.dev/encryption/v1',
+  /** SCAI: points at the raw evidence bundle; signed after the seal. */
+  evidence: 'https://in-toto.io/attestation/scai/v0.3',
+  vsa: 'https://slsa.dev/verification_summary/v1',
+} as const
+export type StatementKind = keyof typeof predicateTypes
+
+/** in-toto Statement v1 with exactly one subject: the published manifest (INTERFACE §1). */
+export interface Statement {
+  _type: typeof statementType
+  subject: [{ name?: string | undefined; digest: { sha256: string } }]
+  predicateType: string
+  predicate: JsonObject
+}
+
+/** Our SLSA buildType: what its externalParameters and resolvedDependencies mean stands in docs/buildtype.md. */
+export const buildType = 'https://sealwright.dev/build/v1'
+
+/** Builder id as the gate computes it from what it verified (TRUST §4). */
+export const builderIdPrefix = 'https://sealwright.dev/builder/v1/'
+
+/** The build record: everything a build was made of, nothing of the host. Written by `build-reproducible`, JCS bytes, an output of the `build` event. */
+export interface BuildRecord {
+  v: 1
+  source: {
+    /** Remote URL without credentials; null outside a git work tree. */
+    repository: string | null
+    commit: string | null
+    tree: string | null
+    /** Every tracked file of the context has the content that the tree says, and nothing untracked was read. */
+    clean: boolean
+  }
+  context: { path: string; digest: Digest; files: number; bytes: number }
+  containerfile: { path: string; digest: Digest }
+  target: string | null
+  platform: string
+  baseImages: { name: string; digest: Digest }[]
+  buildArgs: Record<string, string>
+  labels: Record<string, string>
+  prepare: string | null
+  sourceDateEpoch: number
+  compression: 'gzip' | 'zstd'
+  builder: { name: 'buildah' | 'docker' | 'embedded'; version: string; isolation: string }
+  tools: Record<string, string>
+  image: { manifest: Digest; config: Digest }
+  rebuilds: { count: number; matched: number; independence: 'same-job' }
+}
+
+export interface EncryptionPredicate {
+  plain: { manifest: Digest }
+  encrypted: { manifest: Digest }
+  config: Digest
+  /** In layer order; a layer left plain has equal digests. */
+  layers: { plain: Digest; encrypted: Digest; diffId: Digest }[]
+  cipher: 'AES_256_CTR_HMAC_SHA256'
+  recipients: { scheme: 'jwe' | 'kbs'; keyId: string }[]
+}
+
+export interface InventoryPredicate {
+  /** The document itself is a referrer of its own, named by digest. */
+  document: { digest: Digest; mediaType: string; size: number }
+  config: Digest
+  diffIds: Digest[]
+  files: number
+}
+
+export const inventoryMediaType = 'application/vnd.sealwright.inventory.v1+jsonl'
+export const inventoryArtifactType = 'application/vnd.sealwright.inventory.v1'
+
+/** What a signer gives for some bytes. Signatures are ECDSA P-256 over SHA-256, DER, unless the key says otherwise. */
+export interface Signer {
+  /** `agent` or `key`. */
+  readonly name: string
+  /** SPKI PEM. */
+  readonly publicKeyPem: string
+  /** base64 SHA-256 of the SPKI DER: the bundle's `publicKey.hint`, as cosign writes it. */
+  readonly hint: string
+  sign(bytes: Uint8Array): Promise<Buffer>
+}
+
+/** DSSE envelope v1. */
+export interface Envelope {
+  payloadType: string
+  payload: string
+  signatures: { sig: string; keyid: string }[]
+}

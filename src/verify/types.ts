@@ -1,0 +1,36 @@
+import type { ReasonCode } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { Digest } from '../oci/types.ts'
+
+/** One check of the gate, in the order of TRUST §5. */
+export interface Check {
+  /** Stable id, e.g. `evidence.binding`. */
+  id: string
+  /** Where the rule stands, e.g. `TRUST §5.3`. */
+  clause: string
+  status: 'passed' | 'failed' | 'accepted' | 'skipped'
+  /** Why it failed, or what the policy accepted. */
+  reason: ReasonCode | null
+  /** One sentence for the reader, with the values that were compared. */
+  why: string
+  subject: string | null
+}
+
+/** What the gate returns: data, never a thrown refusal. Stored in JCS form. */
+export interface Verdict {
+  v: 1
+  verified: boolean
+  /** Reasons of all failed checks, first failure first, without repeats. */
+  reasons: ReasonCode[]
+  image: { reference: string; digest: Digest; plainDigest: Digest | null; configDigest: Digest | null }
+  policy: { digest: Digest }
+  builder: { id: string; technology: string | null; level: string | null }
+  job: { assurance: string | null; claims: Record<string, JsonValue>; instance: string | null; digest: Digest | null }
+  /** Relaxations of the policy that this verdict needed, by name (`accept-…`). */
+  exceptions: string[]
+  checks: Check[]
+  /** Digests of the statements and evidence that were used, for the VSA. */
+  inputs: { kind: string; digest: Digest }[]
+  /** Key thumbprints (RFC 7638) or hints of the signers of what was used. */
+  keys: string[]
+}
