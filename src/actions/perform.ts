@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises'
+import { errorRecord, exitCodes, toSealwrightError, TransportError, type ErrorRecord } from '../base/errors.ts'
+import { renderHtml } from '../report/html.ts'
+import { renderMarkdown } from '../report/markdown.ts'
+import { errorReport } from '../report/error-report.ts'
+import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from './context.ts'
+
+/** What a door shows of one run of an action. */
+export interface Performed {
+  exitCode: number
+  outputs: Record<string, string>
+  /** Set when there is no result; a refused verdict is a result (INTERFACE §4). */
+  error: ErrorRecord | null
+  report: ActionReport
+  /** Markdown of the report, for a job summary. */
+  markdown: string
+}
+
+/** Runs one action and writes its report files. Never throws: every failure becomes an error record and a report. */
+export async function perform(
+  name: string,
+  load: () => Promise<ActionDoor>,
+  inputs: RawInputs,
+  context: ActionContext,
+  /** Who runs this, as the door knows it; shown after the action's own facts. */
+  who: readonly [string, string][] = [],
+): Promise<Performed> {
+  let result: ActionResult
+  let error: ErrorRecord | null = null
+  let exitCode: number = exitCodes.ok
+  try {
+    const door = await load()
+    result = await withTimeout(name, inputs, () => door.run(inputs, context))
+    if (result.refused === true) exitCode = exitCodes.refused
+  } catch (thrown) {
+    error = errorRecord(thrown)
+    exitCode = toSealwrightError(thrown).exitCode
+    if (context.ports.env['SEALWRIGHT_DEBUG'] === '1' && thrown instanceof Error) context.ports.log.info(thrown.stack ?? '')
+    result = { outputs: {}, report: errorReport(name, error) }
+  }
+  result.report.facts.push(...who)
+  const hosts = context.ports.http.hosts()
+  const markdown = renderMarkdown(name, result.report, hosts)
+  const outputs = { ...result.outputs }
+  try {
+    outputs['report-path'] = await writeReport(name, result.report, hosts, markdown, context)
+  } catch (thrown) {
+    // A report that cannot be written (read-only state) must not hide the result.
+    context.ports.log.warn(`the report could not be written: ${errorRecord(thrown).message}`)
+  }
+  return { exitCode, outputs, error, report: result.report, markdown }
+}
+
+async function writeReport(
+  name: string,
+  report: ActionReport,
+  hosts: readonly string[],
+  markdown: string,
+  context: ActionContext,
+): Promise<string> {
+  const path = await context.state.path('reports', `${name}.json`)
+  await writeFile(path, `${JSON.stringify({ action: name, hosts, ...report }, null, 2)}\n`)
+  await writeFile(path.replace(/json$/, 'md'), markdown)
+  await writeFile(path.replace(/json$/, 'html'), renderHtml([{ name, report, hosts }]))
+  return path
+}
+
+async function withTimeout<T>(name: string, inputs: RawInputs, run: () => Promise<T>): Promise<T> {
+  const seconds = inputs.text('timeout') === '' ? 0 : inputs.integer('timeout', 1, 86_400)
+  if (seconds === 0) return run()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new TransportError('timeout', `${name} did not end within ${seconds} s`, {
+          subject: 'timeout',
+          remedy: 'Give a larger timeout; a run that was cut off may simply be started again.',
+        }),
+      )
+    }, seconds * 1000)
+  })
+  try {
+    return await Promise.race([run(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The one entry of `dist/`: every stub calls `start` with what it is. Each part is a lazy chunk.
+ *
+ * @param entry `action:NAME`, `post:NAME`, `cli` or `agent`
+ * @param distribution absolute folder that holds the stubs (`dist/`), with a trailing slash
+ */
+export async function start(entry: string, distribution: string): Promise<void> {
+  const entries = { agent: `${distribution}agent/index.js` }
+  const [kind, name = ''] = entry.split(':')
+  switch (kind) {
+    case 'action':
+      return (await import('./actions/step.ts')).runStep(name, 'main', entries)
+    case 'post':
+      return (await import('./actions/step.ts')).runStep(name, 'post', entries)
+    case 'agent':
+      return (await import('./agent/main.ts')).main()
+    default:
+      return (await import('./cli/main.ts')).main(process.argv.slice(2), entries)
+  }
+}

@@ -1,0 +1,53 @@
+import type { ActionContext, RawInputs } from '../actions/context.ts'
+import type { Definition } from '../actions/definitions.ts'
+
+/** A command that is not an action: the names that INTERFACE §4 lists. */
+export interface Command {
+  description: string
+  inputs: Definition['inputs']
+  run(inputs: RawInputs, context: ActionContext): Promise<{ outputs: Record<string, string>; text?: string }>
+}
+
+const option = (name: string, description: string, fallback = '', required = false): Definition['inputs'][number] => ({
+  name,
+  description,
+  default: fallback,
+  required,
+})
+
+export const commands: Readonly<Record<string, Command>> = {
+  'policy init': {
+    description: 'Writes a first policy for an image whose own statements verify. It pins issuer, repository, workflow and keys.',
+    inputs: [
+      option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      option('public-key', 'PEM file of a release key to pin; may be repeated.'),
+      option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
+    ],
+    run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
+  },
+  'kbs dev-server': {
+    description: 'Serves the embedded Key Broker Service in the foreground. For development: it accepts sample evidence.',
+    inputs: [
+      option('directory', 'Folder of its keys, resources and policies (made with mode 0700).', '', true),
+      option('listen', 'Loopback address and port.', '127.0.0.1:8080'),
+    ],
+    run: async (inputs, context) => (await import('./kbs-dev-server.ts')).kbsDevServer(inputs, context),
+  },
+  'agent stop': {
+    description: "Ends this job's agent; its keys are gone with it.",
+    inputs: [],
+    run: async (_inputs, context) => {
+      const agent = await context.state.agent()
+      await agent?.stop()
+      return { outputs: { stopped: String(agent !== null) }, text: agent === null ? 'no agent runs\n' : 'agent stopped\n' }
+    },
+  },
+  version: {
+    description: 'Prints the version.',
+    inputs: [],
+    run: async () => {
+      const { version } = await import('../base/version.ts')
+      return { outputs: { version, node: process.version }, text: `sealwright ${version} (Node ${process.version})\n` }
+    },
+  },
+}

@@ -1,0 +1,110 @@
+import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
+import { openState, stateDirectory } from '../agent/state.ts'
+import { perform } from '../actions/perform.ts'
+import { rawInputs } from '../actions/raw-inputs.ts'
+import { doors } from '../actions/registry.ts'
+import { stderrLog } from '../runner/log.ts'
+import { makePorts } from '../runner/make-ports.ts'
+import { commands } from './commands.ts'
+import { commandHelp, overview } from './help.ts'
+import { actionDefinition, parseOptions, type ParsedOptions } from './options.ts'
+import type { Definition } from '../actions/definitions.ts'
+import type { ActionContext } from '../actions/context.ts'
+
+/** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
+export async function main(argv: readonly string[], entries: { agent: string }): Promise<void> {
+  const wantsJson = argv.includes('--json')
+  try {
+    process.exitCode = await run(argv, entries)
+  } catch (thrown) {
+    const error = errorRecord(thrown)
+    process.exitCode = toSealwrightError(thrown).exitCode
+    showError(error, wantsJson)
+  }
+}
+
+async function run(argv: readonly string[], entries: { agent: string }): Promise<number> {
+  const [first = '--help', ...rest] = argv
+  if (first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(overview())
+    return exitCodes.ok
+  }
+  if (first === '--version') return run(['version', ...rest], entries)
+  const action = actionDefinition(first)
+  if (action !== undefined) return runAction(first, action, rest, entries)
+
+  const name = Object.keys(commands).find((c) => c === first || c === `${first} ${rest[0] ?? ''}`)
+  const command = name === undefined ? undefined : commands[name]
+  if (name === undefined || command === undefined) {
+    throw new InputError('input-invalid', `there is no command "${first}"`, {
+      subject: first,
+      remedy: 'Run "sealwright --help" for all commands.',
+    })
+  }
+  const options = parseOptions(name, command.inputs.map((i) => i.name), name === first ? rest : rest.slice(1))
+  if (options.help) {
+    process.stdout.write(commandHelp(name, { ...command, outputs: [] }))
+    return exitCodes.ok
+  }
+  const context = makeContext(options, entries)
+  const result = await command.run(inputsFor(command, options, context), context)
+  if (options.json) process.stdout.write(`${JSON.stringify({ outputs: result.outputs })}\n`)
+  else if (result.text !== undefined) process.stdout.write(result.text)
+  return exitCodes.ok
+}
+
+async function runAction(
+  name: string,
+  definition: Definition,
+  args: readonly string[],
+  entries: { agent: string },
+): Promise<number> {
+  const options = parseOptions(name, definition.inputs.map((i) => i.name), args)
+  if (options.help) {
+    process.stdout.write(commandHelp(name, definition))
+    return exitCodes.ok
+  }
+  const context = makeContext(options, entries)
+  const load = doors[name]
+  if (load === undefined) throw new InputError('unsupported', `${name} cannot be run from the command line`)
+  const done = await perform(name, load, inputsFor(definition, options, context), context)
+  if (done.error !== null) {
+    showError(done.error, options.json)
+  } else if (options.json) {
+    process.stdout.write(`${JSON.stringify({ outputs: done.outputs })}\n`)
+  } else {
+    process.stderr.write(`${done.report.headline}\n`)
+    for (const [key, value] of Object.entries(done.outputs)) process.stdout.write(`${key}=${value}\n`)
+  }
+  return done.exitCode
+}
+
+function makeContext(options: ParsedOptions, entries: { agent: string }): ActionContext {
+  const log = stderrLog({ verbose: options.verbose, progressEveryMs: process.stderr.isTTY ? 100 : 2000 })
+  const env = { ...process.env, SEALWRIGHT_AGENT_ENTRY: entries.agent }
+  const ports = makePorts({ env, cwd: process.cwd(), log })
+  return { ports, state: openState(stateDirectory(options.state, ports), ports) }
+}
+
+function inputsFor(
+  definition: Pick<Definition, 'inputs'>,
+  options: ParsedOptions,
+  context: ActionContext,
+): ReturnType<typeof rawInputs> {
+  return rawInputs({
+    given: (name) => options.values[name],
+    defaults: Object.fromEntries(definition.inputs.map((input) => [input.name, input.default])),
+    ports: context.ports,
+    confine: null,
+    label: (name) => `--${name}`,
+  })
+}
+
+function showError(error: ReturnType<typeof errorRecord>, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ error })}\n`)
+    return
+  }
+  process.stderr.write(`error (${error.code}): ${error.message}\n`)
+  if (error.remedy !== null) process.stderr.write(`  ${error.remedy}\n`)
+}

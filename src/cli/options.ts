@@ -1,0 +1,56 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { definitions, type Definition } from '../actions/definitions.ts'
+import { InputError } from '../base/errors.ts'
+
+/** Options that every command takes. */
+export const common = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  verbose: { type: 'boolean' },
+  state: { type: 'string' },
+} as const
+
+export interface ParsedOptions {
+  values: Record<string, string>
+  json: boolean
+  help: boolean
+  verbose: boolean
+  state: string | undefined
+}
+
+/**
+ * Options of one command. A repeated option is a list, joined by newlines, as a step's input would be (INTERFACE §3).
+ *
+ * @throws InputError `input-invalid` for an unknown option or a stray word
+ */
+export function parseOptions(command: string, names: readonly string[], args: readonly string[]): ParsedOptions {
+  const options: NonNullable<ParseArgsConfig['options']> = { ...common }
+  for (const name of names) options[name] = { type: 'string', multiple: true }
+  let parsed: ReturnType<typeof parseArgs>
+  try {
+    parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
+  } catch (cause) {
+    throw new InputError('input-invalid', cause instanceof Error ? cause.message.split('. ')[0] ?? '' : String(cause), {
+      subject: command,
+      cause,
+      remedy: `Run "sealwright ${command} --help" for the options.`,
+    })
+  }
+  const values: Record<string, string> = {}
+  for (const name of names) {
+    const given = parsed.values[name]
+    if (Array.isArray(given)) values[name] = given.join('\n')
+  }
+  const { json, help, verbose, state } = parsed.values
+  return {
+    values,
+    json: json === true,
+    help: help === true,
+    verbose: verbose === true,
+    state: typeof state === 'string' ? state : undefined,
+  }
+}
+
+export function actionDefinition(name: string): Definition | undefined {
+  return Object.hasOwn(definitions, name) ? definitions[name] : undefined
+}

@@ -1,0 +1,82 @@
+import { createServer, type Server } from 'node:http'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
+
+/** An OIDC issuer on loopback that speaks the runner's token protocol, with a key and claims of its own. */
+export interface Issuer {
+  /** `iss` of its tokens. */
+  readonly url: string
+  readonly jwks: { keys: JWK[] }
+  /** Opens the token endpoint for one job: variables for its steps. */
+  forJob(claims: Record<string, string>): { ACTIONS_ID_TOKEN_REQUEST_URL: string; ACTIONS_ID_TOKEN_REQUEST_TOKEN: string }
+  close(): Promise<void>
+}
+
+const lifetimeSeconds = 600
+
+export async function startIssuer(): Promise<Issuer> {
+  const { privateKey, publicKey } = await generateKeyPair('RS256')
+  const kid = randomUUID()
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' }] }
+  const jobs = new Map<string, Record<string, string>>()
+  let url = ''
+
+  const answer = async (path: URL, bearer: string | undefined): Promise<{ status: number; body: unknown }> => {
+    if (path.pathname === '/.well-known/openid-configuration') {
+      const body = { issuer: url, jwks_uri: `${url}/jwks`, id_token_signing_alg_values_supported: ['RS256'] }
+      return { status: 200, body }
+    }
+    if (path.pathname === '/jwks') return { status: 200, body: jwks }
+    const claims = jobs.get((bearer ?? '').replace(/^bearer /i, ''))
+    if (path.pathname !== '/token') return { status: 404, body: { message: 'not found' } }
+    if (claims === undefined) return { status: 401, body: { message: 'unknown request token' } }
+    const audience = path.searchParams.get('audience') ?? `https://localrun.invalid/${claims['repository_owner'] ?? ''}`
+    const now = Math.floor(Date.now() / 1000)
+    const value = await new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
+      .setIssuer(url)
+      .setAudience(audience)
+      .setSubject(`repo:${claims['repository'] ?? ''}:ref:${claims['ref'] ?? ''}`)
+      .setJti(randomUUID())
+      .setIssuedAt(now)
+      .setNotBefore(now - 10)
+      .setExpirationTime(now + lifetimeSeconds)
+      .sign(privateKey)
+    return { status: 200, body: { value, count: value.length } }
+  }
+
+  const server = createServer((request, response) => {
+    answer(new URL(request.url ?? '/', url), request.headers.authorization)
+      .catch((error: unknown) => ({ status: 500, body: { message: String(error) } }))
+      .then(({ status, body }) => {
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify(body))
+      }, console.error)
+  })
+  url = await listen(server)
+  return {
+    url,
+    jwks,
+    forJob: (claims) => {
+      const token = randomBytes(24).toString('base64url')
+      jobs.set(token, claims)
+      return { ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/token?api-version=2`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      if (address === null || typeof address === 'string') reject(new Error('the issuer has no port'))
+      else resolve(`http://127.0.0.1:${address.port}`)
+    })
+  })
+}
