@@ -1,0 +1,76 @@
+import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from '../context.ts'
+import { doors } from '../registry.ts'
+import { InternalError } from '../../base/errors.ts'
+
+/** Inputs of the whole that mean something else to one part: `output` is the published image, not the plain one. */
+const hidden: Readonly<Record<string, readonly string[]>> = {
+  'build-reproducible': ['output'],
+  sbom: ['image', 'kbs-url', 'decryption-key'],
+  encrypt: ['image', 'output'],
+  'sign-attest': ['image'],
+}
+
+/**
+ * The publishing chain in one process: setup (where no agent runs), build, sbom, encrypt, sign-attest, kbs-publish.
+ * What the pass over the layers found is kept in the job's state, so that a layer is read once for SBOM and encryption.
+ */
+export const door: ActionDoor = {
+  name: 'publish',
+  run: async (inputs, context) => {
+    const parts = await chain(inputs, context)
+    const done: { name: string; result: ActionResult }[] = []
+    for (const name of parts) {
+      context.ports.log.progress(`${name} …`)
+      const load = doors[name]
+      if (load === undefined) throw new InternalError(`there is no action ${name}`)
+      const result = await (await load()).run(without(inputs, hidden[name] ?? []), context)
+      context.ports.log.info(`${name}: ${result.report.headline}`)
+      done.push({ name, result })
+    }
+    const outputs = Object.assign({}, ...done.map((part) => part.result.outputs)) as Record<string, string>
+    return { outputs: pick(outputs), report: merged(done) }
+  },
+}
+
+async function chain(inputs: RawInputs, context: ActionContext): Promise<string[]> {
+  const parts: string[] = []
+  if (inputs.text('technology') !== 'none' && (await context.state.agent()) === null) parts.push('setup-cvm-runner')
+  parts.push('build-reproducible', 'sbom')
+  if (inputs.list('recipients').length > 0) parts.push('encrypt')
+  parts.push('sign-attest')
+  if (inputs.text('kbs-url') !== '') parts.push('kbs-publish')
+  return parts
+}
+
+function without(inputs: RawInputs, names: readonly string[]): RawInputs {
+  if (names.length === 0) return inputs
+  const hide = (name: string): boolean => names.includes(name)
+  return {
+    ...inputs,
+    text: (name) => (hide(name) ? '' : inputs.text(name)),
+    list: (name, linesOnly) => (hide(name) ? [] : inputs.list(name, linesOnly)),
+    secret: async (name) => (hide(name) ? null : inputs.secret(name)),
+  }
+}
+
+function pick(outputs: Record<string, string>): Record<string, string> {
+  const names = ['image', 'digest', 'plain-digest', 'bundles-path', 'public-key-path']
+  return Object.fromEntries(names.flatMap((name) => (outputs[name] === undefined ? [] : [[name, outputs[name]]])))
+}
+
+function merged(done: readonly { name: string; result: ActionResult }[]): ActionReport {
+  const reports = done.map(({ name, result }) => ({ name, report: result.report }))
+  const last = reports.findLast(({ name }) => name === 'sign-attest')?.report
+  const warned = reports.some(({ report }) => report.status === 'warning')
+  return {
+    headline: last?.headline ?? 'Published',
+    status: warned ? 'warning' : 'passed',
+    subject: last?.subject ?? null,
+    facts: reports.map(({ name, report }) => [name, report.headline]),
+    tables: reports.flatMap(({ report }) => report.tables),
+    exceptions: reports.flatMap(({ report }) => report.exceptions),
+    commands: reports.flatMap(({ report }) => report.commands),
+    notes: reports.flatMap(({ report }) => report.notes),
+    details: Object.fromEntries(reports.map(({ name, report }) => [name, report.details])),
+  }
+}
