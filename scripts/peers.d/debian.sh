@@ -54,5 +54,5 @@ debian_unpack() {
   private_apt "$suite" update || return
   rm -rf "$work" && mkdir -p "$work" || return
   (cd "$work" && private_apt "$suite" download "$package" && dpkg -x ./*.deb tree) || return
-  install -m 0755 "$work/tree/$path" "$bin/$name" && rm -rf "$work"
+  install -m 0755 "$work/tree/$path" "$bin/$name" && note_version "$name" "$(dpkg-deb -f "$work"/*.deb Version)" && rm -rf "$work"
 }

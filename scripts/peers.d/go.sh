@@ -6,7 +6,8 @@ go_get() {
   local work
   command -v go >/dev/null || { echo "needs go: $2" >&2; return 1; }
   work=$(mktemp -d "$peers/go.XXXXXX") || return
-  GOFLAGS='' GOBIN=$work nice -n 5 go install -ldflags='-s -w' "$2" && mv "$work"/* "$bin/$1"
+  GOFLAGS='' GOBIN=$work nice -n 5 go install -ldflags='-s -w' "$2" &&
+    mv "$work"/* "$bin/$1" && note_version "$1" "${2##*@}"
   local code=$?
   rm -rf "$work"
   return $code

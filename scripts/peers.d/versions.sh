@@ -9,17 +9,27 @@ version_of() {
   local path text
   path=$(where "$1") || return 1
   case "$1" in
-    cosign2 | cosign3 | notation | oras | syft | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
-    umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | tpm2 | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    syft) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;; # its schema has a version too
+    cosign2 | cosign3 | notation | oras | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
+    umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
     actionlint | oci-registry) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
   esac
-  # Programs made by `go install` know their version only from the module that they were built from.
-  if ! first_version "$text"; then
-    [ -x "$(command -v go)" ] || return 1
-    first_version "$(go version -m "$path" 2>/dev/null | awk '$1 == "mod" { print $3 }')"
-  fi
+  first_version "$text" || noted_version "$1" "$path"
 }
+
+# Debian's cosign and programs made by `go install` call themselves "devel": for those the version is noted down when
+# they are put there, with the SHA-256 of the program that it stands for.
+note_version() { # NAME VERSION
+  mkdir -p "$peers/versions" && echo "$2 $(sha256_of "$bin/$1")" >"$peers/versions/$1"
+}
+noted_version() { # NAME PATH
+  local version digest
+  read -r version digest <"$peers/versions/$1" 2>/dev/null || return 1
+  [ "$digest" = "$(sha256_of "$2")" ] && first_version "$version"
+}
+sha256_of() { sha256sum "$1" | cut -d ' ' -f 1; }
 
 # The first word of TEXT that looks like a release.
 first_version() {

@@ -23,6 +23,8 @@ export const statusSchema = z.strictObject({
   keys: z.array(z.string()),
   /** Hosts that the agent contacted (the OIDC issuer, its JWKS). */
   hosts: z.array(z.string()),
+  /** What a reader should know, e.g. that the journal's file was changed by somebody else and written anew. */
+  warnings: z.array(z.string()).optional(),
 })
 export type AgentStatus = z.infer<typeof statusSchema>
 
@@ -34,12 +36,29 @@ export const statementRequestSchema = z.strictObject({
   /** Digest of the published manifest. */
   subject: digestSchema,
   /**
-   * Documents that the statement is made of, base64. Each is believed only if its SHA-256 is an output in the journal: the build record
-   * (`provenance`, `rebuild`), the SBOM (`spdx`, `cyclonedx`), the inventory predicate's facts (`inventory`), the verdict (`vsa`).
+   * Documents that the statement is made of, base64. Each is believed only if its SHA-256 stands in the journal:
+   *
+   * | kind | documents | must be |
+   * |---|---|---|
+   * | provenance, rebuild | `build-record` | output of the `build` event |
+   * | spdx / cyclonedx | `spdx` / `cyclonedx` | output of an `sbom` event of the plain image |
+   * | inventory | `inventory` (the whole document), `config` (image config) | output, input of that `sbom` event |
+   * | encryption | `config` (image config) | input of the `encrypt` event |
+   * | vsa | `verdict` | output of a `verify` event of the subject |
+   * | sign, evidence | none | |
    */
   documents: z.record(z.string().regex(/^[a-z-]{1,32}$/), z.string()),
-  /** For `evidence`: digest and size of the bundle's manifest. */
-  evidence: z.strictObject({ digest: digestSchema, size: z.int() }).optional(),
+  /**
+   * For `evidence`: digest and size of the bundle's manifest (`evidenceManifest` of src/journal/evidence-manifest.ts over the last seal's
+   * bundle), and what the subject's own descriptor says, which stands in that manifest.
+   */
+  evidence: z
+    .strictObject({
+      digest: digestSchema,
+      size: z.int().min(1),
+      subject: z.strictObject({ mediaType: z.string().max(255), size: z.int().min(1) }),
+    })
+    .optional(),
 })
 export type StatementRequest = z.infer<typeof statementRequestSchema>
 
@@ -72,8 +91,11 @@ export interface AgentClient {
   takeKey(uri: string): Promise<Buffer>
   /** Decrypts a flattened JWE made for `tee-pubkey` (a KBS resource by passport). */
   decryptJwe(jwe: string): Promise<Buffer>
-  /** A second report for RCAR (TRUST §2): same tee-pubkey, other report data (48 bytes). Returns the primary evidence. */
-  report(reportData: Buffer): Promise<{ evidence: unknown; teePubkey: unknown }>
+  /**
+   * A second report for RCAR (TRUST §2): same tee-pubkey, over the SHA-384 of JCS `{"additional-evidence":"", nonce, tee-pubkey}`. The agent
+   * hashes by itself: a caller that could choose the report data could have a binding of its own attested.
+   */
+  report(nonce: string): Promise<{ evidence: unknown; teePubkey: unknown }>
   /** JCS bytes of the open binding and its evidence: what an Attestation Service appraises for a passport. */
   openReport(): Promise<{ binding: Buffer; evidence: Buffer }>
   stop(): Promise<void>

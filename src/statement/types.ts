@@ -2,6 +2,8 @@ import type { JsonObject } from '../base/json.ts'
 import type { Digest } from '../oci/types.ts'
 
 export const statementType = 'https://in-toto.io/Statement/v1'
+/** Both cosigns still write this type with `attest`; read, never written. */
+export const legacyStatementType = 'https://in-toto.io/Statement/v0.1'
 /** DSSE payload type of every statement. */
 export const payloadType = 'application/vnd.in-toto+json'
 
@@ -22,7 +24,7 @@ export type StatementKind = keyof typeof predicateTypes
 
 /** in-toto Statement v1 with exactly one subject: the published manifest (INTERFACE §1). */
 export interface Statement {
-  _type: typeof statementType
+  _type: typeof statementType | typeof legacyStatementType
   subject: [{ name?: string | undefined; digest: { sha256: string } }]
   predicateType: string
   predicate: JsonObject

@@ -1,0 +1,31 @@
+/**
+ * Runs jest with the arguments given (`npm test -- test/oci`). The last line is `N passed, N failed`; with
+ * `SEALWRIGHT_REQUIRE_PEERS=1` a skipped test counts as failed.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { closingLine } from './test/totals.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const scratch = mkdtempSync(join(tmpdir(), 'sealwright-jest-'))
+const totalsPath = join(scratch, 'totals.json')
+const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
+const jest = join(root, 'node_modules/jest/bin/jest.js')
+const args = process.argv.slice(2)
+const done = spawnSync(process.execPath, [...flags, jest, ...args], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, SEALWRIGHT_TEST_TOTALS: totalsPath },
+})
+let totals: string | null = null
+try {
+  totals = readFileSync(totalsPath, 'utf8')
+} catch {
+  // Jest wrote none: it listed tests or showed its help, or it broke down. Its exit code tells which.
+}
+rmSync(scratch, { recursive: true, force: true })
+const { line, exitCode } = closingLine(totals, done.status)
+if (line !== null) console.log(line)
+process.exitCode = exitCode

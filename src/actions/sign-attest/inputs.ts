@@ -1,0 +1,75 @@
+import { InputError } from '../../base/errors.ts'
+import type { RawInputs } from '../context.ts'
+
+/** Statements that this action can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
+export const signableKinds = ['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption'] as const
+export type SignableKind = (typeof signableKinds)[number]
+
+export const consumers = ['cosign2', 'cosign3', 'coco'] as const
+export type Consumer = (typeof consumers)[number]
+
+export interface SignAttestInputs {
+  /** Reference, or null for the job's image. */
+  image: string | null
+  /** Reference to publish to, or null to sign where the image lies. */
+  output: string | null
+  signer: 'agent' | 'key'
+  /** PEM of the private key and its password, with `signer: key`. */
+  key: { pem: string; password: string | null } | null
+  /** Null: all that there is material for. */
+  statements: SignableKind[] | null
+  consumers: Consumer[]
+  /** Path of an SBOM, or null. */
+  sbom: string | null
+  /** `docker-reference` of simple signing, or null for the one of the store. */
+  identity: string | null
+}
+
+/** @throws InputError `input-invalid`, `input-missing` */
+export async function readInputs(raw: RawInputs): Promise<SignAttestInputs> {
+  const signer = raw.choice('signer', ['agent', 'key'])
+  const pem = await raw.secret('key')
+  if (signer === 'key' && pem === null) {
+    throw new InputError('input-missing', 'signer: key needs a key', {
+      subject: 'key',
+      remedy: 'Set key to env:NAME or a file.',
+    })
+  }
+  if (signer === 'agent' && pem !== null) {
+    throw new InputError('input-invalid', 'a key was given, but the signer is the agent', {
+      subject: 'signer',
+      remedy: 'Set signer: key; an agent that runs signs as well.',
+    })
+  }
+  const statements = raw.list('statements').map((item) => oneOf('statements', item, signableKinds))
+  const identity = orNull(raw.text('identity'))
+  if (identity !== null && !/^[a-z0-9][a-zA-Z0-9._:/-]*$/.test(identity)) {
+    throw new InputError('input-invalid', `identity ${JSON.stringify(identity)} is no image name`, {
+      subject: 'identity',
+      remedy: 'Write HOST/NAME as consumers will pull it.',
+    })
+  }
+  return {
+    image: orNull(raw.text('image')),
+    output: orNull(raw.text('output')),
+    signer,
+    key: pem === null ? null : { pem, password: await raw.secret('key-password') },
+    statements: statements.length === 0 ? null : statements,
+    consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
+    sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
+    identity,
+  }
+}
+
+function oneOf<T extends string>(input: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value)
+  if (found !== undefined) return found
+  throw new InputError('input-invalid', `${input}: ${value} is not one of the values`, {
+    subject: input,
+    remedy: `Use some of: ${allowed.join(', ')}.`,
+  })
+}
+
+function orNull(text: string): string | null {
+  return text === '' ? null : text
+}

@@ -1,0 +1,181 @@
+import { readFile } from 'node:fs/promises'
+import { InputError, VerificationError } from '../../base/errors.ts'
+import { collect, sha256 } from '../../base/streams.ts'
+import { roles, type JournalEvent } from '../../journal/event.ts'
+import { isIndex } from '../../oci/manifest.ts'
+import type { Digest } from '../../oci/types.ts'
+import type { ActionContext } from '../context.ts'
+import type { SignableKind, SignAttestInputs } from './inputs.ts'
+import type { Published } from './source.ts'
+
+/** A statement that can be made, with the bytes that it is made of. */
+export interface Material {
+  kind: SignableKind
+  documents: Record<string, Buffer>
+}
+
+/** A document of a step: where its path is remembered, and the role of its digest in the journal. */
+const sources = {
+  'build-record': { path: 'build-record-path', event: 'build', role: roles.buildRecord },
+  spdx: { path: 'sbom-spdx-path', event: 'sbom', role: roles.spdx },
+  cyclonedx: { path: 'sbom-cyclonedx-path', event: 'sbom', role: roles.cyclonedx },
+  inventory: { path: 'inventory-path', event: 'sbom', role: roles.inventory },
+} as const
+type DocumentName = keyof typeof sources
+
+const configLimit = 8 << 20
+
+/**
+ * What the job has material for. With a journal a document counts only if its digest is an output of the step that handled this very
+ * image; without one, the documents that the state remembers and the SBOM that was given.
+ *
+ * @throws VerificationError `role-mismatch` for an SBOM file that was not made in the job, `digest-mismatch` for a changed document
+ * @throws InputError `input-invalid` when a statement was asked for that has no material
+ */
+export async function gatherMaterial(
+  inputs: SignAttestInputs,
+  published: Published,
+  journal: readonly JournalEvent[] | null,
+  context: ActionContext,
+): Promise<Material[]> {
+  const given = inputs.sbom === null ? null : await givenSbom(inputs.sbom, published, journal)
+  const document = async (name: DocumentName): Promise<Buffer | null> =>
+    given?.name === name ? given.bytes : readDocument(name, published, journal, context)
+  const built = journal === null || producer(journal, 'build', published.plain) !== undefined
+
+  const found: Material[] = []
+  const add = (kind: SignableKind, documents: Record<string, Buffer> | null): void => {
+    if (documents !== null && (inputs.statements?.includes(kind) ?? true)) found.push({ kind, documents })
+  }
+  const record = await document('build-record')
+  const inventory = await document('inventory')
+  const spdx = await document('spdx')
+  const cyclonedx = await document('cyclonedx')
+  add('sign', built || journal?.some((event) => isEncryptOf(event, published)) === true ? {} : null)
+  add('provenance', record && { 'build-record': record })
+  add('spdx', spdx && { spdx })
+  add('cyclonedx', cyclonedx && { cyclonedx })
+  add('inventory', inventory && { inventory, config: await imageConfig(published) })
+  add('rebuild', record !== null && wasRebuilt(record) ? { 'build-record': record } : null)
+  add(
+    'encryption',
+    journal?.some((event) => isEncryptOf(event, published)) === true ? { config: await imageConfig(published) } : null,
+  )
+
+  const missing = (inputs.statements ?? []).filter((kind) => !found.some((material) => material.kind === kind))
+  if (missing.length > 0) {
+    throw new InputError('input-invalid', `there is nothing to make these statements of: ${missing.join(', ')}`, {
+      subject: 'statements',
+      remedy: 'Run the steps that they describe before, in the same job, or leave them out.',
+    })
+  }
+  return found
+}
+
+/** The event of a kind that has the plain image as its object: output of a build, input of an SBOM. */
+function producer(journal: readonly JournalEvent[], kind: 'build' | 'sbom', plain: Digest): JournalEvent | undefined {
+  return journal.findLast(
+    (event) =>
+      event.kind === kind &&
+      (kind === 'build' ? event.outputs : event.inputs).some((a) => a.role === roles.image && a.digest === plain),
+  )
+}
+
+function isEncryptOf(event: JournalEvent, { descriptor, plain }: Published): boolean {
+  return (
+    event.kind === 'encrypt' &&
+    event.outputs.some((a) => a.role === roles.image && a.digest === descriptor.digest) &&
+    event.inputs.some((a) => a.role === roles.image && a.digest === plain)
+  )
+}
+
+async function readDocument(
+  name: DocumentName,
+  published: Published,
+  journal: readonly JournalEvent[] | null,
+  { state }: ActionContext,
+): Promise<Buffer | null> {
+  const source = sources[name]
+  const expected =
+    journal &&
+    producer(journal, source.event, published.plain)?.outputs.find(({ role }) => role === source.role)?.digest
+  if (expected === undefined) return null
+  const path = await state.recall(source.path)
+  if (path === null) {
+    if (expected === null) return null
+    throw new InputError('file-missing', `the ${name} of this job is in its journal, but its file is not remembered`, {
+      subject: name,
+      remedy: 'Run the step that made it again.',
+    })
+  }
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new InputError('file-missing', `${path} cannot be read`, {
+      subject: name,
+      cause,
+      remedy: 'Run the step that made it again.',
+    })
+  })
+  if (expected !== null && sha256(bytes) !== expected) {
+    throw new VerificationError('digest-mismatch', `${name} was changed since the job made it`, {
+      subject: expected,
+      remedy: 'Run the step that made it again; nothing but that step may write the file.',
+    })
+  }
+  return bytes
+}
+
+/** The SBOM given by path. Its kind is told by the member that each format must have. */
+async function givenSbom(
+  path: string,
+  published: Published,
+  journal: readonly JournalEvent[] | null,
+): Promise<{ name: 'spdx' | 'cyclonedx'; bytes: Buffer }> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new InputError('file-missing', `${path} cannot be read`, {
+      subject: 'sbom',
+      cause,
+      remedy: 'Give the path of an SBOM.',
+    })
+  })
+  if (journal !== null) {
+    const outputs = producer(journal, 'sbom', published.plain)?.outputs ?? []
+    const made = outputs.find(
+      ({ digest, role }) => digest === sha256(bytes) && (role === roles.spdx || role === roles.cyclonedx),
+    )
+    if (made !== undefined) return { name: made.role === roles.spdx ? 'spdx' : 'cyclonedx', bytes }
+    throw new VerificationError(
+      'role-mismatch',
+      'SBOM file not made in the job: it is not an output of an sbom step over this image',
+      {
+        subject: sha256(bytes),
+        remedy: 'Run the sbom action in this job; a foreign SBOM can be attached by another signer without the agent.',
+      },
+    )
+  }
+  // Both formats name themselves in a member; the whole document is parsed when its statement is made.
+  const text = bytes.subarray(0, bytes.length).toString('latin1')
+  if (/"spdxVersion"\s*:\s*"SPDX-2/.test(text)) return { name: 'spdx', bytes }
+  if (/"bomFormat"\s*:\s*"CycloneDX"/.test(text)) return { name: 'cyclonedx', bytes }
+  throw new InputError('file-invalid', `${path} is neither SPDX 2 nor CycloneDX JSON`, {
+    subject: 'sbom',
+    remedy: 'Give SPDX 2.3 or CycloneDX JSON.',
+  })
+}
+
+/** Exact bytes of the image's configuration, the same for the plain and the encrypted form: names the diff ids. */
+async function imageConfig({ store, descriptor }: Published): Promise<Buffer> {
+  const { content } = await store.getManifest(descriptor.digest)
+  if (isIndex(content)) {
+    throw new InputError('unsupported', 'an index of several platforms has no configuration of its own', {
+      subject: descriptor.digest,
+      remedy: 'Sign the image of each platform.',
+    })
+  }
+  return collect(await store.openBlob(content.config), configLimit, content.config.digest)
+}
+
+/** A rebuild is attested only where one was made and all agreed; a failed one is never signed (TRUST §4). */
+function wasRebuilt(record: Buffer): boolean {
+  const { rebuilds } = JSON.parse(record.toString('utf8')) as { rebuilds?: { count?: number; matched?: number } }
+  return (rebuilds?.count ?? 0) > 0 && rebuilds?.count === rebuilds?.matched
+}

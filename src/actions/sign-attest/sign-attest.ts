@@ -1,0 +1,166 @@
+import { InputError } from '../../base/errors.ts'
+import { sha256 } from '../../base/streams.ts'
+import type { AgentClient, AgentStatus } from '../../agent/protocol.ts'
+import { evidenceMediaTypes, type EvidenceBundle } from '../../journal/evidence-bundle.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { putArtifact } from '../../oci/artifact.ts'
+import type { Descriptor, Digest } from '../../oci/types.ts'
+import { loadSigner } from '../../sign/keys.ts'
+import { loadPublicKey } from '../../sign/public-key.ts'
+import { simpleSigningPayload } from '../../sign/simple-signing.ts'
+import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
+import type { ActionContext } from '../context.ts'
+import type { SignAttestInputs } from './inputs.ts'
+import { keyedPayload } from './keyed-statement.ts'
+import { gatherMaterial, type Material } from './material.ts'
+import { publishImage, type Published } from './source.ts'
+import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
+
+export interface SignAttestResult {
+  published: Published
+  identity: string
+  receipts: Receipt[]
+  bundles: Buffer[]
+  /** PEM of the key, if one signed, else of the agent. */
+  publicKeyPem: string
+  agent: AgentStatus | null
+}
+
+/**
+ * Publishes the image with all that vouches for it, in the order of TRUST §3: blobs, statements, evidence bundle, evidence statement, tags.
+ * Killed at any moment and run again it ends in the same state: nothing is written before what it refers to, and what is attached stays.
+ *
+ * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
+ */
+export async function signAttest(inputs: SignAttestInputs, context: ActionContext): Promise<SignAttestResult> {
+  const agent = await context.state.agent()
+  if (inputs.signer === 'agent' && agent === null) {
+    throw new InputError('no-agent', 'no agent runs in this job', {
+      subject: 'signer',
+      remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
+    })
+  }
+  // A key that cannot be opened must not leave a half-published image behind.
+  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  const journal = agent === null ? null : await agent.journal()
+  const published = await publishImage(inputs, journal ?? [], context)
+  const { store, descriptor, tag } = published
+  const identity = inputs.identity ?? store.identity
+  const material = await gatherMaterial(inputs, published, journal, context)
+  const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
+  const writer = await openWriter(published, legacy, context.ports.log)
+
+  const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
+  if (inventory !== undefined) await putInventory(inventory, published, writer)
+  for (const item of material) {
+    context.ports.log.progress(`statement ${item.kind}`)
+    await writeStatement(item, { agent, key, published, identity, writer })
+  }
+  await signImage({ agent, key, published, identity, writer })
+  const status = agent === null ? null : await attachEvidence(agent, published, writer)
+  await writer.finish()
+  await store.tag(tag, descriptor.digest)
+  return {
+    published,
+    identity,
+    receipts: writer.receipts,
+    bundles: writer.bundles,
+    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? '',
+    agent: status,
+  }
+}
+
+interface Signing {
+  agent: AgentClient | null
+  key: Signer | null
+  published: Published
+  identity: string
+  writer: StatementWriter
+}
+
+/** Where an agent runs it makes the payload and signs it; a key adds its own signature over the same bytes. */
+async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<void> {
+  let payload: Buffer
+  if (agent === null) {
+    payload = keyedPayload(item, published, identity)
+  } else {
+    const documents = Object.fromEntries(
+      Object.entries(item.documents).map(([name, bytes]) => [name, bytes.toString('base64')]),
+    )
+    const signed = await agent.statement({ kind: item.kind, subject: published.descriptor.digest, documents })
+    payload = signed.payload
+    await writer.statement(item.kind, payload, await agentIdentity(agent), () => Promise.resolve(signed.envelope))
+  }
+  if (key !== null) await writer.statement(item.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
+}
+
+async function signImage({ agent, key, published, identity, writer }: Signing): Promise<void> {
+  const { digest } = published.descriptor
+  const payload = simpleSigningPayload({ dockerReference: identity, digest })
+  if (agent !== null) {
+    const sign = async (): Promise<Buffer> => (await agent.simpleSigning(digest, identity)).signature
+    await writer.imageSignature(payload, await agentIdentity(agent), sign)
+  }
+  if (key !== null) await writer.imageSignature(payload, { ...key, name: 'key' }, () => key.sign(payload))
+}
+
+async function agentIdentity(agent: AgentClient): Promise<Identity> {
+  const { publicKeyPem } = await agent.status()
+  return { name: 'agent', publicKeyPem, hint: loadPublicKey(publicKeyPem, 'agent key').hint }
+}
+
+async function putInventory(bytes: Buffer, { store, descriptor }: Published, writer: StatementWriter): Promise<void> {
+  const before = await store.referrers(descriptor.digest, inventoryArtifactType)
+  const put = await putArtifact(store, {
+    artifactType: inventoryArtifactType,
+    subject: descriptor,
+    layers: [{ mediaType: inventoryMediaType, bytes }],
+  })
+  const payload = sha256(bytes) as Digest
+  writer.receipts.push({
+    kind: 'inventory-document',
+    signer: null,
+    payload,
+    manifest: put.digest,
+    state: stateOf(put, before),
+  })
+}
+
+/** Seals the journal, puts the raw evidence and signs the statement that points to it. */
+async function attachEvidence(
+  agent: AgentClient,
+  { store, descriptor }: Published,
+  writer: StatementWriter,
+): Promise<AgentStatus> {
+  const before = await store.referrers(descriptor.digest, evidenceMediaTypes.index)
+  const sealed = await agent.seal()
+  const index = jcs(sealed.index)
+  const put = await putArtifact(store, {
+    artifactType: evidenceMediaTypes.index,
+    subject: descriptor,
+    layers: [{ mediaType: evidenceMediaTypes.index, bytes: index }, ...evidenceLayers(sealed)],
+  })
+  writer.receipts.push({
+    kind: 'evidence-bundle',
+    signer: null,
+    payload: sha256(index) as Digest,
+    manifest: put.digest,
+    state: stateOf(put, before),
+  })
+  const signed = await agent.statement({
+    kind: 'evidence',
+    subject: descriptor.digest,
+    documents: {},
+    evidence: { digest: put.digest, size: put.size },
+  })
+  await writer.statement('evidence', signed.payload, await agentIdentity(agent), () => Promise.resolve(signed.envelope))
+  return agent.status()
+}
+
+function evidenceLayers({ documents }: EvidenceBundle): { mediaType: string; bytes: Buffer }[] {
+  return documents.map(({ mediaType, bytes }) => ({ mediaType, bytes }))
+}
+
+function stateOf(put: Descriptor, before: readonly Descriptor[]): 'added' | 'present' {
+  return before.some(({ digest }) => digest === put.digest) ? 'present' : 'added'
+}

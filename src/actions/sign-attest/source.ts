@@ -1,0 +1,74 @@
+import { InputError, VerificationError } from '../../base/errors.ts'
+import type { JournalEvent } from '../../journal/event.ts'
+import { copyImage } from '../../oci/copy.ts'
+import { openStore, resolveImage } from '../../oci/open.ts'
+import { formatReference, parseReference } from '../../oci/reference.ts'
+import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
+import type { ActionContext } from '../context.ts'
+import type { SignAttestInputs } from './inputs.ts'
+
+/** The image as it was published, still without its tag. */
+export interface Published {
+  store: Store
+  descriptor: Descriptor
+  reference: Reference
+  /** To be set after everything else, so that whoever pulls by tag finds all that vouches for the image. */
+  tag: string
+  /** Digest of the plain manifest: another one than published, if the job encrypted it. */
+  plain: Digest
+}
+
+/**
+ * Finds the image to sign and copies it to `output`.
+ *
+ * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave
+ */
+export async function publishImage(
+  inputs: SignAttestInputs,
+  journal: readonly JournalEvent[],
+  context: ActionContext,
+): Promise<Published> {
+  const { ports } = context
+  const from = await resolveImage(await sourceOf(inputs, context), ports)
+  const digest = from.descriptor.digest
+  if (journal.some((event) => event.kind === 'encrypt' && holds(event.inputs, digest))) {
+    throw new VerificationError(
+      'encryption-link',
+      'this image was encrypted in the job: its plain form is neither signed nor published',
+      {
+        subject: digest,
+        remedy: 'Leave image out, or give the output of the encrypt step.',
+      },
+    )
+  }
+  const encrypt = journal.findLast((event) => event.kind === 'encrypt' && holds(event.outputs, digest))
+  const plain = encrypt?.inputs.find(({ role }) => role === 'image')?.digest ?? digest
+
+  const parsed = parseReference(inputs.output ?? from.reference, ports.roots.cwd)
+  if (parsed.digest !== undefined && parsed.digest !== digest) {
+    throw new InputError('input-invalid', `output names ${parsed.digest}, but the image is ${digest}`, {
+      subject: 'output',
+      remedy: 'Leave the digest out of output.',
+    })
+  }
+  const tag = parsed.tag ?? (inputs.output === null ? from.tag : null) ?? 'latest'
+  const reference: Reference = { ...parsed, tag, digest }
+  const store = openStore(reference, ports)
+  if (store.name === from.store.name) return { store, descriptor: from.descriptor, reference, tag, plain }
+  ports.log.info(`copying ${digest} to ${formatReference({ ...reference, digest: undefined })}`)
+  return { store, descriptor: await copyImage(from.store, store, digest, { log: ports.log }), reference, tag, plain }
+}
+
+async function sourceOf(inputs: SignAttestInputs, { state }: ActionContext): Promise<string> {
+  if (inputs.image !== null) return inputs.image
+  const last = (await state.agent()) === null ? null : await state.lastImage(['plain', 'encrypted'])
+  if (last !== null) return last
+  throw new InputError('input-missing', 'no image was given and this job has built none', {
+    subject: 'image',
+    remedy: 'Give image, or build one in this job after setup-cvm-runner.',
+  })
+}
+
+function holds(artifacts: JournalEvent['inputs'], digest: Digest): boolean {
+  return artifacts.some((artifact) => artifact.role === 'image' && artifact.digest === digest)
+}

@@ -1,0 +1,42 @@
+import { relative } from 'node:path'
+import type { ContextFile } from '../context/copy.ts'
+import type { IgnoreRules } from '../ignore.ts'
+import type { GitSource } from './git.ts'
+
+/** Enough to see what is wrong; the rest is counted. */
+const shown = 10
+
+/**
+ * Compares what was read with the commit's tree, by content (TRUST §5.8).
+ *
+ * @param context the context folder, absolute and without symlinks
+ * @returns why the source is not clean, one line a path (the first ten); empty where it is clean
+ */
+export function findUnclean(
+  source: GitSource,
+  context: string,
+  files: readonly ContextFile[],
+  rules: IgnoreRules,
+): string[] {
+  const prefix = relative(source.top, context)
+  const full = (path: string): string => (prefix === '' ? path : `${prefix}/${path}`)
+  const problems: string[] = []
+  const read = new Set<string>()
+  for (const file of files) {
+    const path = full(file.path)
+    read.add(path)
+    const tracked = source.files.get(path)
+    if (file.mode === '040000') {
+      // Git knows no empty folders. One whose files the rules leave out is known by those.
+      if (![...source.files.keys()].some((other) => other.startsWith(`${path}/`))) problems.push(`${file.path}: untracked folder`)
+    } else if (tracked === undefined) problems.push(`${file.path}: not in the commit`)
+    else if (tracked.mode !== file.mode) problems.push(`${file.path}: mode ${file.mode}, the commit says ${tracked.mode}`)
+    else if (tracked.id !== file.blob) problems.push(`${file.path}: content differs from the commit`)
+  }
+  for (const path of source.files.keys()) {
+    if (read.has(path) || (prefix !== '' && !path.startsWith(`${prefix}/`))) continue
+    const inner = prefix === '' ? path : path.slice(prefix.length + 1)
+    if (!rules.ignores(inner)) problems.push(`${inner}: in the commit, but not here`)
+  }
+  return problems.length <= shown ? problems : [...problems.slice(0, shown), `and ${problems.length - shown} more`]
+}

@@ -1,0 +1,59 @@
+import type { BuildRecord } from '../statement/types.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import type { InventoryDifference } from './compare.ts'
+
+export const driverNames = ['buildah', 'docker', 'embedded'] as const
+export type DriverName = (typeof driverNames)[number]
+
+/** Everything a build depends on, as the door read it. Paths are absolute. */
+export interface BuildOptions {
+  context: string
+  /** Containerfile; null means `Containerfile`, then `Dockerfile`, in the context. */
+  file: string | null
+  /** Shell command that is run in the copy of the context before each pass. */
+  prepare: string | null
+  builder: 'auto' | DriverName
+  target: string | null
+  /** `os/arch[/variant]`; empty means this machine's. */
+  platforms: string[]
+  buildArgs: Record<string, string>
+  labels: Record<string, string>
+  /** Seconds since 1970, or the committer time of HEAD. */
+  sourceDateEpoch: 'commit' | number
+  /** How many times the build is done again and compared. */
+  rebuilds: number
+  compression: 'gzip' | 'zstd'
+  /** Where the image goes and under which tag. */
+  output: { store: Store; tag: string }
+  /** Go on when a rebuild differs (`require-reproducible: false`). */
+  allowDifference: boolean
+  /** Folders that never belong to the context: the state directory, the output layout. */
+  exclude: string[]
+}
+
+/** What a build gives. `published` is false when a rebuild differed and that was not allowed: nothing was tagged then. */
+export interface BuildResult {
+  digest: Digest
+  configDigest: Digest
+  record: BuildRecord
+  recordBytes: Buffer
+  recordDigest: Digest
+  reproducible: boolean
+  published: boolean
+  differences: PassDifference[]
+  /** Files that `prepare` made, which are in no tree. */
+  preparedFiles: number
+  /** Why `clean` is false; empty where it is true. At most a few lines. */
+  unclean: string[]
+  /** Layers, with their size as stored. */
+  layers: { digest: Digest; diffId: Digest; size: number; from: 'base' | 'build' }[]
+}
+
+/** How one rebuild differed from the first pass. */
+export interface PassDifference {
+  pass: number
+  digest: Digest
+  /** Names of configuration fields that differ. */
+  config: string[]
+  files: InventoryDifference[]
+}

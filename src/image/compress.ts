@@ -1,0 +1,172 @@
+import { pipeline } from 'node:stream/promises'
+import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import type { Transform } from 'node:stream'
+import { SealwrightError, VerificationError } from '../base/errors.ts'
+import type { ByteSource } from '../base/streams.ts'
+
+export type Compression = 'gzip' | 'zstd' | 'none'
+
+/** Output pieces of zlib, and how many bytes of them may wait: enough that its thread works while ours hashes. */
+const chunk = 256 * 1024
+const waiting = 4 * 1024 * 1024
+
+/**
+ * Compresses with headers that say nothing of machine or time: gzip with mtime 0 and OS 255 (RFC 1952), zstd with a content checksum.
+ * Equal input gives equal output for one version of Node.
+ */
+export function compress(kind: Compression, source: ByteSource): ByteSource {
+  switch (kind) {
+    case 'gzip':
+      return neutralHeader(through(source, createGzip({ level: 6, chunkSize: chunk }), 'gzip'))
+    case 'zstd':
+      // Equal pieces in, equal bytes out: an encoder may cut its blocks where the input was cut.
+      return through(
+        inPieces(source, 128 * 1024),
+        createZstdCompress({
+          chunkSize: chunk,
+          params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+        }),
+        'zstd',
+      )
+    case 'none':
+      return source
+  }
+}
+
+/** How the media type of a layer says that it is compressed. @throws VerificationError `not-checked` for an encrypted layer, `format-invalid` for one we do not know */
+export function compressionOf(mediaType: string): Compression {
+  if (mediaType.endsWith('+encrypted')) {
+    throw new VerificationError('not-checked', `a layer of type ${mediaType} is encrypted and no key was given`, {
+      subject: mediaType,
+      remedy: 'Give decryption-key or kbs-url.',
+    })
+  }
+  if (/(\.tar\+gzip|\.tar\.gzip)$/.test(mediaType)) return 'gzip'
+  if (/(\.tar\+zstd|\.tar\.zstd)$/.test(mediaType)) return 'zstd'
+  if (/\.tar$/.test(mediaType)) return 'none'
+  throw new VerificationError('format-invalid', `${mediaType} is not a type of layer that we know`, {
+    subject: mediaType,
+  })
+}
+
+/**
+ * Decompresses as the media type says; the content's own magic number must say the same. Several gzip members in a row are one stream
+ * (pigz, estargz).
+ *
+ * @throws VerificationError `format-invalid` for another format than announced, damaged or truncated data
+ */
+export async function* decompress(mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
+  const kind = compressionOf(mediaType)
+  const checked = withMagic(kind, mediaType, source)
+  if (kind === 'none') yield* checked
+  else {
+    const transform =
+      kind === 'gzip'
+        ? createGunzip({ chunkSize: chunk, ...{ highWaterMark: waiting } })
+        : createZstdDecompress({ chunkSize: chunk, ...{ highWaterMark: waiting } })
+    yield* through(checked, transform, mediaType)
+  }
+}
+
+const magics: Record<Exclude<Compression, 'none'>, Buffer> = {
+  gzip: Buffer.from([0x1f, 0x8b]),
+  zstd: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+}
+
+/** Compression that the first bytes of a blob show. */
+export function sniff(head: Uint8Array): Compression {
+  const starts = (magic: Buffer): boolean => Buffer.from(head).subarray(0, magic.length).equals(magic)
+  return starts(magics.gzip) ? 'gzip' : starts(magics.zstd) ? 'zstd' : 'none'
+}
+
+async function* withMagic(kind: Compression, mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
+  let head: Buffer | null = Buffer.alloc(0)
+  const check = (bytes: Buffer): void => {
+    const found = sniff(bytes)
+    if (found === kind) return
+    throw new VerificationError(
+      'format-invalid',
+      `a layer of type ${mediaType} holds ${found === 'none' ? 'other' : found} data`,
+      {
+        subject: mediaType,
+        remedy: 'The manifest does not describe its layer: build the image again.',
+      },
+    )
+  }
+  for await (const piece of source) {
+    if (head === null) yield piece
+    else {
+      head = Buffer.concat([head, piece])
+      if (head.length < 4) continue
+      check(head)
+      yield head
+      head = null
+    }
+  }
+  if (head !== null) {
+    check(head)
+    yield head
+  }
+}
+
+/** Runs a zlib stream with backpressure on both sides; whoever stops reading stops it. */
+async function* through(source: ByteSource, transform: Transform, subject: string): AsyncGenerator<Uint8Array> {
+  let inner: unknown
+  const pump = pipeline(async function* () {
+    try {
+      yield* source
+    } catch (error) {
+      inner = error
+      throw error
+    }
+  }, transform).catch(() => {
+    // Whatever broke reaches the reader below through the transform itself.
+  })
+  try {
+    for await (const piece of transform) yield piece as Uint8Array
+  } catch (cause) {
+    if (inner !== undefined) throw inner
+    if (cause instanceof SealwrightError) throw cause
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new VerificationError('format-invalid', `compressed data (${subject}) is damaged or cut short: ${message}`, {
+      subject,
+      cause,
+      remedy: 'The stored copy is damaged: publish it again from its source.',
+    })
+  } finally {
+    transform.destroy()
+    await pump
+  }
+}
+
+/** zlib writes the operating system into byte 9. */
+async function* neutralHeader(source: ByteSource): AsyncGenerator<Uint8Array> {
+  let first = true
+  for await (const piece of source) {
+    if (first) {
+      piece.fill(0, 4, 8)
+      piece[9] = 255
+      first = false
+    }
+    yield piece
+  }
+}
+
+async function* inPieces(source: ByteSource, size: number): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = []
+  let length = 0
+  for await (let piece of source) {
+    while (length + piece.length >= size) {
+      held.push(piece.subarray(0, size - length))
+      yield Buffer.concat(held, size)
+      piece = piece.subarray(size - length)
+      held = []
+      length = 0
+    }
+    if (piece.length > 0) {
+      held.push(piece)
+      length += piece.length
+    }
+  }
+  if (length > 0) yield Buffer.concat(held, length)
+}

@@ -1,0 +1,88 @@
+import { VerificationError } from '../base/errors.ts'
+import type { ByteSource } from '../base/streams.ts'
+
+/** Pulls exact amounts out of a stream without copying more than the pieces that cross a chunk's border. */
+export class BytePuller {
+  private readonly source: AsyncIterator<Uint8Array>
+  private readonly subject: string
+  private chunk: Buffer = Buffer.alloc(0)
+  private at = 0
+  private ended = false
+  /** Bytes taken so far: the place that errors name. */
+  position = 0
+
+  constructor(source: ByteSource, subject: string) {
+    this.source = source[Symbol.asyncIterator]()
+    this.subject = subject
+  }
+
+  /** Bytes that are at hand without waiting. */
+  get available(): number {
+    return this.chunk.length - this.at
+  }
+
+  /** Takes `n` bytes that are at hand. */
+  takeNow(n: number): Buffer {
+    const part = this.chunk.subarray(this.at, this.at + n)
+    this.at += n
+    this.position += n
+    return part
+  }
+
+  /** Makes at least one byte available; false at the end of the source. */
+  async fill(): Promise<boolean> {
+    while (this.available === 0) {
+      if (this.ended) return false
+      const next = await this.source.next()
+      if (next.done === true) this.ended = true
+      else {
+        this.chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength)
+        this.at = 0
+      }
+    }
+    return true
+  }
+
+  /** Exactly `n` bytes; null when the source ended before the first one. @throws VerificationError `format-invalid` when it is cut short */
+  async take(n: number): Promise<Buffer | null> {
+    if (this.available >= n) return this.takeNow(n)
+    const parts: Buffer[] = []
+    let missing = n
+    while (missing > 0) {
+      if (this.available === 0 && !(await this.fill())) {
+        if (missing === n) return null
+        throw this.truncated()
+      }
+      const part = this.takeNow(Math.min(missing, this.available))
+      parts.push(part)
+      missing -= part.length
+    }
+    return Buffer.concat(parts, n)
+  }
+
+  async skip(n: number): Promise<void> {
+    let missing = n
+    while (missing > 0) {
+      if (this.available === 0 && !(await this.fill())) throw this.truncated()
+      missing -= this.takeNow(Math.min(missing, this.available)).length
+    }
+  }
+
+  /** Reads to the end, so that whoever hashes the stream sees all of it. */
+  async drain(): Promise<void> {
+    while (await this.fill()) this.takeNow(this.available)
+  }
+
+  /** Lets the source go before its end. */
+  async close(): Promise<void> {
+    this.ended = true
+    await this.source.return?.()
+  }
+
+  truncated(): VerificationError {
+    return new VerificationError('format-invalid', `${this.subject} is cut short after ${this.position} bytes`, {
+      subject: this.subject,
+      remedy: 'The stored copy is incomplete: publish it again from its source.',
+    })
+  }
+}

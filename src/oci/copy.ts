@@ -1,0 +1,70 @@
+import type { Log } from '../base/ports.ts'
+import { isIndex } from './manifest.ts'
+import { missingBlob, referencedBlobs } from './referrers.ts'
+import type { Descriptor, Digest, Store } from './types.ts'
+
+const parallel = 3
+
+/**
+ * Copies an image: of an index the children first, of each manifest its blobs and then its exact bytes, the tag last. Blobs stream through and
+ * are checked; what the target has is not read. Referrers stay behind.
+ *
+ * @returns descriptor of the copied manifest
+ * @throws VerificationError `missing-blob`, `digest-mismatch`
+ */
+export async function copyImage(
+  from: Store,
+  to: Store,
+  digest: Digest,
+  options: { tag?: string | undefined; log?: Log | undefined } = {},
+): Promise<Descriptor> {
+  const done = new Set<Digest>()
+  const copyBlob = async (blob: Descriptor): Promise<void> => {
+    const open = async (): Promise<AsyncIterable<Uint8Array>> => {
+      options.log?.progress(`copying ${blob.digest.slice(7, 19)} (${blob.size} bytes) to ${to.name}`)
+      return from.openBlob(blob)
+    }
+    // `putBlob` asks for the bytes only where the target lacks them.
+    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size } })
+  }
+  const copyManifest = async (wanted: Digest, tag: string | undefined): Promise<Descriptor> => {
+    const { bytes, content, descriptor } = await from.getManifest(wanted)
+    if (isIndex(content)) {
+      for (const child of content.manifests) {
+        if (done.has(child.digest)) continue
+        done.add(child.digest)
+        await copyManifest(child.digest, undefined)
+      }
+    } else {
+      const blobs = referencedBlobs(content).filter((blob) => !done.has(blob.digest) && done.add(blob.digest))
+      await eachOf(blobs, parallel, copyBlob)
+    }
+    return to.putManifest(bytes, descriptor.mediaType, { tag })
+  }
+  if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
+  return copyManifest(digest, options.tag)
+}
+
+/** Runs `fn` over all items, at most `limit` at a time. After the first failure nothing new is begun. */
+async function eachOf<T>(items: readonly T[], limit: number, fn: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  let stopped = false
+  const worker = async (): Promise<void> => {
+    for (const item of queue) {
+      if (stopped) return
+      try {
+        await fn(item)
+      } catch (error) {
+        stopped = true
+        throw error
+      }
+    }
+  }
+  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+/** A source that is opened when its first byte is wanted: the target may have the blob already. */
+async function* lazily(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
+  yield* await open()
+}

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError, VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { verified, type ByteSource } from '../base/streams.ts'
+import { hexOf } from './digest.ts'
+import { sweep } from './lock.ts'
+import { ownedName } from './owner.ts'
+import type { Digest } from './types.ts'
+
+const marker = '{"imageLayoutVersion":"1.0.0"}'
+const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+
+/** Path of a blob inside a layout (image-spec 1.1 image-layout.md). */
+export function blobPath(directory: string, digest: Digest): string {
+  return join(directory, 'blobs', 'sha256', hexOf(digest))
+}
+
+/**
+ * Makes a directory an OCI layout if it isn't one, and clears away what killed writers left. The marker file comes last, so
+ * that a directory with a marker always has an index.
+ *
+ * @throws InputError `exists` when the directory holds other things
+ */
+export async function prepareLayout(directory: string, ports: Ports): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const names = await readdir(directory)
+  if (!names.includes('oci-layout')) {
+    const foreign = names.find((name) => !name.startsWith('.') && name !== 'index.json' && name !== 'blobs')
+    if (foreign !== undefined) {
+      throw new InputError('exists', `${directory} is no OCI layout and holds other files (${foreign})`, {
+        subject: directory,
+        remedy: 'Give an empty or new directory.',
+      })
+    }
+  }
+  await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
+  await createOnce(directory, 'index.json', emptyIndex)
+  await createOnce(directory, 'oci-layout', marker)
+  await sweep(directory, ports)
+}
+
+/** @throws InputError `not-found` when the directory is not an OCI layout */
+export async function requireLayout(directory: string): Promise<void> {
+  const text = await readFile(join(directory, 'oci-layout'), 'utf8').catch(() => null)
+  if (text === null) {
+    throw new InputError('not-found', `${directory} is not an OCI layout`, {
+      subject: directory,
+      remedy: 'Give a directory that holds the file oci-layout.',
+    })
+  }
+}
+
+/** Replaces a file so that a reader sees the old or the new content, whatever happens to this process. */
+export async function replaceFile(directory: string, name: string, content: string): Promise<void> {
+  const temp = join(directory, ownedName('tmp'))
+  try {
+    await writeSynced(temp, [Buffer.from(content)])
+    await rename(temp, join(directory, name))
+  } catch (error) {
+    await rm(temp, { force: true })
+    throw error
+  }
+}
+
+/**
+ * Streams a blob into place: a temporary file, flushed to disk, then renamed to the digest of what really came.
+ *
+ * @throws VerificationError `digest-mismatch` when `expect` is given and other bytes came; nothing is kept then
+ */
+export async function writeBlob(
+  directory: string,
+  source: ByteSource | Iterable<Uint8Array>,
+  expect?: { readonly digest: Digest; readonly size: number },
+): Promise<{ digest: Digest; size: number }> {
+  const temp = join(directory, ownedName('tmp'))
+  try {
+    const written = await writeSynced(temp, source)
+    if (expect !== undefined && (written.digest !== expect.digest || written.size !== expect.size)) {
+      throw new VerificationError(
+        'digest-mismatch',
+        `${expect.digest} (${expect.size} bytes) was expected, but ${written.digest} (${written.size} bytes) came`,
+        { subject: expect.digest, remedy: 'The source is damaged or was changed while it was read: make it again.' },
+      )
+    }
+    await rename(temp, blobPath(directory, written.digest))
+    return written
+  } catch (error) {
+    await rm(temp, { force: true })
+    throw error
+  }
+}
+
+/** Size of a blob's file in bytes, or null where there is none. What is no regular file is no blob. */
+export async function blobSize(directory: string, digest: Digest): Promise<number | null> {
+  try {
+    const info = await lstat(blobPath(directory, digest))
+    return info.isFile() ? info.size : null
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw error
+  }
+}
+
+/** Reads a blob's file, checked against digest and size. The file is opened when the first byte is asked for. */
+export async function* readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
+  // A link in a foreign layout could lead anywhere, a pipe would never end.
+  const handle = await open(blobPath(directory, want.digest), constants.O_RDONLY | constants.O_NOFOLLOW)
+  const stream = createReadStream('', { fd: handle, highWaterMark: 1 << 20 })
+  yield* verified(stream as ByteSource, want)
+}
+
+async function writeSynced(
+  path: string,
+  source: ByteSource | Iterable<Uint8Array>,
+): Promise<{ digest: Digest; size: number }> {
+  const hash = createHash('sha256')
+  let size = 0
+  await using handle = await open(path, 'wx')
+  for await (const chunk of source) {
+    hash.update(chunk)
+    for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
+    size += chunk.length
+  }
+  await handle.datasync()
+  return { digest: `sha256:${hash.digest('hex')}`, size }
+}
+
+async function createOnce(directory: string, name: string, content: string): Promise<void> {
+  if ((await stat(join(directory, name)).catch(() => null)) !== null) return
+  const temp = join(directory, ownedName('tmp'))
+  try {
+    await writeSynced(temp, [Buffer.from(content)])
+    // A link, unlike a rename, never replaces what another process has put there meanwhile.
+    await link(temp, join(directory, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  } finally {
+    await rm(temp, { force: true })
+  }
+}

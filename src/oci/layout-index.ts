@@ -1,0 +1,114 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { VerificationError } from '../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import { bad, checkDescriptor } from './descriptor.ts'
+import { replaceFile, requireLayout } from './layout-files.ts'
+import { withLock } from './lock.ts'
+import { artifactTypeOf } from './manifest.ts'
+import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
+
+/** The annotation that makes an entry of `index.json` a tag (image-spec 1.1 annotations.md). */
+const refName = 'org.opencontainers.image.ref.name'
+const sizeLimit = 16 << 20
+
+/** The tag of an entry, or null. */
+export function tagOf(entry: Descriptor): string | null {
+  return entry.annotations?.[refName] ?? null
+}
+
+/**
+ * The entries of a layout's `index.json`.
+ *
+ * @throws InputError `not-found` (no layout) · VerificationError `format-invalid` (a damaged index is never an empty one)
+ */
+export async function readEntries(directory: string): Promise<Descriptor[]> {
+  return (await readIndex(directory)).entries
+}
+
+/**
+ * Changes the entries. `change` gives back the very array it got when there is nothing to do; then nothing is written.
+ * The file is replaced in one step under a lock, with the entries in a fixed order: tags first, by name, then by digest.
+ */
+export async function changeEntries(
+  directory: string,
+  ports: Ports,
+  change: (entries: Descriptor[]) => Descriptor[],
+): Promise<void> {
+  const seen = await readEntries(directory)
+  if (change(seen) === seen) return
+  await withLock(directory, ports, async () => {
+    const { document, entries } = await readIndex(directory)
+    const changed = change(entries)
+    if (changed === entries) return
+    const manifests = [...changed].sort(byTagThenDigest)
+    await replaceFile(directory, 'index.json', JSON.stringify({ ...document, mediaType: mediaTypes.index, manifests }))
+  })
+}
+
+/**
+ * The entry of a manifest. A referrer's carries its artifact type and annotations, as a registry's listing would; an annotation
+ * that would turn it into a tag is left out, since the manifest's author must not name tags of this layout.
+ */
+export function entryOf(descriptor: Descriptor, content: Manifest | Index): Descriptor {
+  const { mediaType, digest, size } = descriptor
+  const artifactType = content.subject === undefined ? content.artifactType : artifactTypeOf(content)
+  const entry: Descriptor = { mediaType, digest, size }
+  if (artifactType !== undefined) entry.artifactType = artifactType
+  if (content.subject !== undefined && content.annotations !== undefined) {
+    const kept = Object.entries(content.annotations).filter(([key]) => key !== refName)
+    if (kept.length > 0) entry.annotations = Object.fromEntries(kept)
+  }
+  return entry
+}
+
+/** Lists a manifest without a tag, unless it is listed already. */
+export function withEntry(entries: Descriptor[], entry: Descriptor): Descriptor[] {
+  return entries.some((e) => e.digest === entry.digest) ? entries : [...entries, entry]
+}
+
+/** Moves a tag to a manifest. What had the tag leaves the index, unless it is an artifact: that stays, untagged. */
+export function withTag(entries: Descriptor[], tag: string, entry: Descriptor): Descriptor[] {
+  const holders = entries.filter((e) => tagOf(e) === tag)
+  if (holders.length === 1 && holders[0]?.digest === entry.digest) return entries
+  let kept = entries.filter((e) => tagOf(e) !== tag && !(tagOf(e) === null && e.digest === entry.digest))
+  for (const holder of holders) {
+    if (holder.artifactType !== undefined && holder.digest !== entry.digest) kept = withEntry(kept, untagged(holder))
+  }
+  return [...kept, { ...entry, annotations: { ...entry.annotations, [refName]: tag } }]
+}
+
+function untagged(entry: Descriptor): Descriptor {
+  const { annotations, ...rest } = entry
+  const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== refName)
+  return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) }
+}
+
+async function readIndex(directory: string): Promise<{ document: JsonObject; entries: Descriptor[] }> {
+  await requireLayout(directory)
+  const path = join(directory, 'index.json')
+  const info = await stat(path).catch(() => null)
+  if (info === null || !info.isFile()) {
+    throw new VerificationError('format-invalid', `${directory} has no index.json`, {
+      subject: directory,
+      remedy: 'The layout is damaged: make it again.',
+    })
+  }
+  if (info.size > sizeLimit) throw bad(path, `is larger than ${sizeLimit} bytes`)
+  const document = parseJson(await readFile(path, 'utf8'), path)
+  if (!isObject(document)) throw bad(path, 'is not a JSON object')
+  if (document['schemaVersion'] !== 2) throw bad(path, 'does not have schemaVersion 2')
+  if ((document['mediaType'] ?? mediaTypes.index) !== mediaTypes.index)
+    throw bad(path, 'has a mediaType that is not that of an index')
+  if (!Array.isArray(document['manifests'])) throw bad(path, 'lists no manifests')
+  return {
+    document,
+    entries: document['manifests'].map((entry, i) => checkDescriptor(entry, `${path}: manifests[${i}]`)),
+  }
+}
+
+function byTagThenDigest(a: Descriptor, b: Descriptor): number {
+  const key = (e: Descriptor): string => (tagOf(e) === null ? `1${e.digest}` : `0${tagOf(e)}\n${e.digest}`)
+  return key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0
+}

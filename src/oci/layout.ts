@@ -1,0 +1,158 @@
+import { InputError, VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { collect, sha256 } from '../base/streams.ts'
+import { blobSize, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
+import { changeEntries, entryOf, readEntries, tagOf, withEntry, withTag } from './layout-index.ts'
+import { isManifestType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { isTag } from './reference.ts'
+import { fallbackTag, fromFallback, missingBlob, pickReferrers, referencedBlobs } from './referrers.ts'
+import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './types.ts'
+
+/**
+ * An OCI layout directory as a store (image-spec 1.1 image-layout.md). Reading never writes. The directory is made on the first
+ * write. Each blob appears whole or not at all, and `index.json` is replaced in one step after all that it names: a
+ * process killed at any moment leaves a readable layout, and the next writer clears its temporary files.
+ *
+ * @param directory absolute path
+ * @param identity name for `docker-reference`
+ */
+export function openLayout(directory: string, identity: string, ports: Ports): Store {
+  let prepared: Promise<void> | null = null
+  // A failed attempt is not remembered: the reason may have been mended meanwhile.
+  const prepare = (): Promise<void> =>
+    (prepared ??= prepareLayout(directory, ports).catch((error: unknown) => {
+      prepared = null
+      throw error
+    }))
+
+  const read = async (digest: Digest, entry: Descriptor | undefined): Promise<StoredManifest> => {
+    const size = await blobSize(directory, digest)
+    if (size === null) throw missingBlob(digest, `oci:${directory}`)
+    if (size > manifestLimit) {
+      throw new VerificationError('format-invalid', `${digest} is larger than a manifest may be`, { subject: digest })
+    }
+    const bytes = await collect(readBlob(directory, { digest, size: entry?.size ?? size }), manifestLimit, digest)
+    const mediaType = entry?.mediaType ?? mediaTypeOf(bytes, digest)
+    return { descriptor: { mediaType, digest, size }, bytes, content: parseManifest(bytes, mediaType, digest) }
+  }
+
+  const getManifest = async (digest: Digest): Promise<StoredManifest> => {
+    const entries = await readEntries(directory)
+    return read(
+      digest,
+      entries.find((e) => e.digest === digest),
+    )
+  }
+
+  const tag = async (name: string, digest: Digest): Promise<void> => {
+    if (!isTag(name)) {
+      throw new InputError('reference-invalid', `${JSON.stringify(name)} is not a tag`, { subject: name })
+    }
+    const { descriptor, content } = await getManifest(digest)
+    await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
+  }
+
+  return {
+    kind: 'layout',
+    name: `oci:${directory}`,
+    identity,
+    getManifest,
+    tag,
+
+    resolve: async (reference) => {
+      const entries = await readEntries(directory)
+      if ('digest' in reference) {
+        const { digest } = reference
+        if ((await blobSize(directory, digest)) === null) return null
+        return (
+          await read(
+            digest,
+            entries.find((e) => e.digest === digest),
+          )
+        ).descriptor
+      }
+      const found = entries.filter((e) => tagOf(e) === reference.tag)
+      if (found.length > 1) {
+        throw new VerificationError('format-invalid', `oci:${directory} has the tag ${reference.tag} more than once`, {
+          subject: reference.tag,
+          remedy: 'Name the image by its digest.',
+        })
+      }
+      return found[0] === undefined ? null : plain(found[0])
+    },
+
+    tags: async () => [...new Set((await readEntries(directory)).map(tagOf).filter((name) => name !== null))].sort(),
+
+    putManifest: async (bytes, mediaType, options = {}) => {
+      const digest = sha256(bytes) as Digest
+      const content = parseManifest(bytes, mediaType, digest)
+      await prepare()
+      for (const needed of referencedBlobs(content)) {
+        if ((await blobSize(directory, needed.digest)) === null) throw missingBlob(needed.digest, `oci:${directory}`)
+      }
+      const descriptor = { mediaType, digest, size: bytes.length }
+      if ((await blobSize(directory, digest)) !== bytes.length) await writeBlob(directory, [bytes], descriptor)
+      if (content.subject !== undefined) {
+        await changeEntries(directory, ports, (entries) => withEntry(entries, entryOf(descriptor, content)))
+      }
+      if (options.tag !== undefined) await tag(options.tag, digest)
+      return descriptor
+    },
+
+    hasBlob: async (digest) => {
+      await requireLayout(directory).catch((error: unknown) => {
+        if (!(error instanceof InputError)) throw error
+      })
+      return (await blobSize(directory, digest)) !== null
+    },
+
+    openBlob: async ({ digest, size }) => {
+      await requireLayout(directory)
+      if ((await blobSize(directory, digest)) === null) throw missingBlob(digest, `oci:${directory}`)
+      return readBlob(directory, { digest, size })
+    },
+
+    putBlob: async (source) => {
+      await prepare()
+      const { expect, open } = await opened(source)
+      if (expect !== undefined && (await blobSize(directory, expect.digest)) === expect.size) return expect
+      return writeBlob(directory, open(), expect)
+    },
+
+    referrers: async (digest, artifactType) => {
+      const entries = await readEntries(directory)
+      const byTag = entries.find((e) => tagOf(e) === fallbackTag(digest))
+      // A layout that another tool filled from a registry may hold the fallback index instead of listed referrers.
+      const fallback =
+        byTag === undefined ? [] : fromFallback(await read(byTag.digest, byTag), `oci:${directory}`, ports.log)
+      const listed = [...entries.filter((e) => e !== byTag && isManifestType(e.mediaType)), ...fallback]
+      return pickReferrers(listed, digest, artifactType, (e) => read(e.digest, e))
+    },
+  }
+}
+
+function plain({ mediaType, digest, size, artifactType, platform }: Descriptor): Descriptor {
+  const descriptor: Descriptor = { mediaType, digest, size }
+  if (artifactType !== undefined) descriptor.artifactType = artifactType
+  if (platform !== undefined) descriptor.platform = platform
+  return descriptor
+}
+
+/** What is known of a source beforehand, and its bytes; a file is opened only when it has to be read. */
+async function opened(source: BlobSource): Promise<{
+  expect: { digest: Digest; size: number } | undefined
+  open: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+}> {
+  if ('bytes' in source) {
+    return { expect: { digest: sha256(source.bytes) as Digest, size: source.bytes.length }, open: () => [source.bytes] }
+  }
+  if ('path' in source) {
+    const { createReadStream } = await import('node:fs')
+    const { path, digest, size } = source
+    return {
+      expect: { digest, size },
+      open: () => createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>,
+    }
+  }
+  return { expect: source.expect, open: () => source.stream }
+}

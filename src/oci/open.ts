@@ -1,0 +1,80 @@
+import { basename } from 'node:path'
+import { InputError, InternalError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { isAttachedTag } from './digest.ts'
+import { openLayout } from './layout.ts'
+import { formatReference, parseReference } from './reference.ts'
+import { openRegistry } from './registry.ts'
+import type { Descriptor, Reference, Store } from './types.ts'
+
+/** The store that a reference lies in. Nothing is read, written or contacted yet. */
+export function openStore(ref: Reference, ports: Ports): Store {
+  if (ref.kind === 'layout' && ref.directory !== undefined)
+    return openLayout(ref.directory, layoutIdentity(ref.directory), ports)
+  if (ref.kind === 'registry' && ref.host !== undefined && ref.repository !== undefined) {
+    return openRegistry(ref.host, ref.repository, ports)
+  }
+  throw new InternalError('a reference without a directory or repository', { subject: JSON.stringify(ref) })
+}
+
+export interface ResolvedImage {
+  store: Store
+  descriptor: Descriptor
+  /** `oci:/abs/dir@DIGEST` or `host/name@DIGEST`: no tag, since a tag may move. */
+  reference: string
+  /** The tag it was found under, or null when it was named by digest alone. */
+  tag: string | null
+}
+
+/**
+ * Finds the image that a reference names. Without tag and digest it is the only tagged image of the store, where tags
+ * of attached things (`sha256-<hex>`, `.sig`, `.att`, `.sbom`) do not count (INTERFACE §1). A digest wins over a tag.
+ *
+ * @throws InputError `reference-invalid`, `not-found`, `input-invalid` (several images; the message lists their tags)
+ */
+export async function resolveImage(text: string, ports: Ports): Promise<ResolvedImage> {
+  const ref = parseReference(text, ports.roots.cwd)
+  const store = openStore(ref, ports)
+  const tag = ref.tag ?? (ref.digest === undefined ? await onlyTag(store, text) : null)
+  const descriptor = await store.resolve(ref.digest !== undefined ? { digest: ref.digest } : { tag: tag ?? '' })
+  if (descriptor === null) {
+    throw new InputError('not-found', `${text} is not there`, {
+      subject: text,
+      remedy: `Check the name and the tag; ${store.name} was read.`,
+    })
+  }
+  const reference = formatReference({ ...ref, tag: undefined, digest: descriptor.digest })
+  return { store, descriptor, reference, tag }
+}
+
+async function onlyTag(store: Store, text: string): Promise<string> {
+  const tags = (await store.tags()).filter((tag) => !isAttachedTag(tag))
+  const [first] = tags
+  if (first === undefined) {
+    throw new InputError('not-found', `${store.name} holds no tagged image`, {
+      subject: text,
+      remedy: 'Build or copy an image into it first.',
+    })
+  }
+  if (tags.length > 1) {
+    const shown = tags.slice(0, 20).join(', ')
+    throw new InputError(
+      'input-invalid',
+      `${store.name} holds ${tags.length} tagged images: ${shown}${tags.length > 20 ? ', …' : ''}`,
+      {
+        subject: text,
+        remedy: `Say which one, such as ${store.name}:${first}.`,
+      },
+    )
+  }
+  return first
+}
+
+/** `localhost/<folder>`, made fit for a `docker-reference`: other tools parse it as an image name. */
+function layoutIdentity(directory: string): string {
+  const folder = basename(directory)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+  return `localhost/${folder === '' ? 'layout' : folder}`
+}

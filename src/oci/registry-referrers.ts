@@ -1,0 +1,127 @@
+import { TransportError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { collect } from '../base/streams.ts'
+import { fallbackTag } from './digest.ts'
+import { isIndex, manifestBytes, manifestLimit, parseManifest } from './manifest.ts'
+import { byDigest, fromFallback, pickReferrers, referrerOf } from './referrers.ts'
+import { bodyOf, nextPage } from './registry.ts'
+import { failed, type Session } from './session.ts'
+import { mediaTypes, type Descriptor, type Digest, type Index, type Manifest, type StoredManifest } from './types.ts'
+
+const writes = 8
+const pages = 1000
+
+interface Tools {
+  session: Session
+  name: string
+  getManifest(digest: Digest): Promise<StoredManifest>
+  fetchManifest(reference: string): Promise<StoredManifest | null>
+  putAs(reference: string, bytes: Uint8Array, mediaType: string): Promise<Response>
+  ports: Ports
+}
+
+/** Referrers of one repository: the API where the registry has it, else the fallback tag (distribution-spec 1.1). */
+export function openReferrers(tools: Tools): {
+  list(digest: Digest, artifactType?: string): Promise<Descriptor[]>
+  /** After the PUT of a referrer. `processed` tells whether the registry answered with `OCI-Subject`. */
+  announce(subject: Digest, descriptor: Descriptor, content: Manifest | Index, processed: boolean): Promise<void>
+} {
+  const { session, name, ports } = tools
+  let turn: Promise<void> = Promise.resolve()
+
+  /** The listing of the API, or null where the registry lacks it. */
+  const fromApi = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
+    const found: Descriptor[] = []
+    const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
+    let target: string | URL | null = `referrers/${digest}${filter}`
+    for (let page = 0; target !== null; page++) {
+      const response: Response = await session.send(target, { headers: { accept: mediaTypes.index } })
+      if (page === 0 && [400, 404, 405, 501].includes(response.status)) {
+        await response.body?.cancel()
+        return null
+      }
+      if (response.status !== 200 || page > pages)
+        throw await failed(response, session.host, `GET of the referrers of ${digest}`)
+      const subject = `the referrers of ${digest} in ${name}`
+      const bytes = await collect(bodyOf(response, session.host), manifestLimit, subject)
+      const content = parseManifest(bytes, mediaTypes.index, subject)
+      // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
+      if (isIndex(content)) found.push(...content.manifests)
+      target = nextPage(response, target, session)
+    }
+    return found
+  }
+
+  const readFallback = (digest: Digest): Promise<StoredManifest | null> => tools.fetchManifest(fallbackTag(digest))
+
+  const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[]> => {
+    const api = await fromApi(digest, artifactType)
+    let listed = api ?? []
+    // Some registries answer with an empty list without having the API: the fallback tag then knows better.
+    if (listed.length === 0) {
+      const stored = await readFallback(digest)
+      if (stored !== null) listed = fromFallback(stored, name, ports.log)
+    }
+    return pickReferrers(listed, digest, artifactType, (d) => tools.getManifest(d.digest))
+  }
+
+  /**
+   * Adds to the fallback index: read, union, write, read back. Registries know no conditional write, so another writer may have
+   * replaced ours between; then it is done again.
+   */
+  const addToFallback = async (subject: Digest, entry: Descriptor): Promise<void> => {
+    const tag = fallbackTag(subject)
+    for (let attempt = 0; attempt < writes; attempt++) {
+      const stored = await readFallback(subject)
+      if (stored !== null && !isIndex(stored.content)) {
+        throw new TransportError(
+          'registry-error',
+          `the tag ${tag} of ${name}, which must list referrers, names an image`,
+          {
+            subject: `${name}:${tag}`,
+            remedy: 'cosign copy leaves such tags. Delete the tag, or use a registry with the referrers API.',
+          },
+        )
+      }
+      const manifests = stored !== null && isIndex(stored.content) ? stored.content.manifests : []
+      if (manifests.some((d) => d.digest === entry.digest)) return
+      const index: Index = {
+        ...(stored?.content as Index | undefined),
+        schemaVersion: 2,
+        mediaType: mediaTypes.index,
+        manifests: [...manifests, entry].sort(byDigest),
+      }
+      await tools.putAs(tag, manifestBytes(index), mediaTypes.index)
+      // Writers that collide wait for unequal times, so that one of them comes last and sees all.
+      if (attempt > 0) await ports.clock.sleep((ports.random(1)[0] ?? 0) * attempt)
+      const after = await readFallback(subject)
+      if (after !== null && isIndex(after.content) && after.content.manifests.some((d) => d.digest === entry.digest))
+        return
+    }
+    throw new TransportError(
+      'registry-error',
+      `${name} keeps losing entries of ${tag}: other writers change it at the same time`,
+      {
+        subject: `${name}:${tag}`,
+        remedy: 'Let one job at a time attach to an image, and run this again.',
+      },
+    )
+  }
+
+  const announce = async (
+    subject: Digest,
+    descriptor: Descriptor,
+    content: Manifest | Index,
+    processed: boolean,
+  ): Promise<void> => {
+    // The header alone is no proof (a registry sent it without having the API), nor is an answer of the API.
+    const api = await fromApi(subject)
+    if (api !== null && (processed || api.some((d) => d.digest === descriptor.digest))) return
+    // One writer at a time here; only other processes are left to collide with.
+    const mine = turn.then(() => addToFallback(subject, referrerOf(descriptor, content)))
+    turn = mine.catch(() => {})
+    await mine
+  }
+
+  return { list, announce }
+}

@@ -1,0 +1,224 @@
+import { InputError, TransportError, VerificationError } from '../base/errors.ts'
+import { isObject, parseJson } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
+import { isDigest } from './digest.ts'
+import { acceptManifests, isManifestType, manifestLimit, parseManifest } from './manifest.ts'
+import { isTag } from './reference.ts'
+import { missingBlob } from './referrers.ts'
+import { openReferrers } from './registry-referrers.ts'
+import { failed, openSession, type Session } from './session.ts'
+import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
+import { bodyTimeoutMs, knownOf, uploadBlob } from './upload.ts'
+
+const listLimit = 4 << 20
+const cacheLimit = 8 << 20
+
+/**
+ * One repository of a registry as a store (distribution-spec 1.1). Credentials are looked up only when the registry asks. Plain http is
+ * spoken on loopback only.
+ */
+export function openRegistry(host: string, repository: string, ports: Ports): Store {
+  const imagePath = host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository
+  const session = openSession(host, imagePath, ports)
+  const name = `${host}/${repository}`
+  const cache = manifestCache()
+
+  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
+    const stored = await getManifestOf(session, reference, name)
+    if (stored !== null) cache.add(stored)
+    return stored
+  }
+  const getManifest = async (digest: Digest): Promise<StoredManifest> => {
+    const stored = cache.get(digest) ?? (await fetchManifest(digest))
+    if (stored === null) throw missingBlob(digest, name)
+    return stored
+  }
+  const putAs = async (reference: string, bytes: Uint8Array, mediaType: string): Promise<Response> => {
+    const response = await session.send(`manifests/${reference}`, {
+      method: 'PUT',
+      headers: { 'content-type': mediaType },
+      body: bytes,
+    })
+    if (response.status !== 201) {
+      const error = await failed(response, host, `PUT of the manifest ${reference}`)
+      throw /MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN/.test(error.message)
+        ? new VerificationError('missing-blob', error.message, {
+            subject: reference,
+            remedy: 'Push what the manifest names first.',
+            cause: error,
+          })
+        : error
+    }
+    await response.body?.cancel()
+    return response
+  }
+  const digestOf = async (reference: string): Promise<Digest | null> => {
+    const response = await session.send(`manifests/${reference}`, {
+      method: 'HEAD',
+      headers: { accept: acceptManifests },
+    })
+    if (response.status === 404) return null
+    const told = response.headers.get('docker-content-digest')
+    if (response.status === 200 && isDigest(told)) return told
+    return (await fetchManifest(reference))?.descriptor.digest ?? null
+  }
+  const tag = async (tagName: string, digest: Digest): Promise<void> => {
+    if (!isTag(tagName))
+      throw new InputError('reference-invalid', `${JSON.stringify(tagName)} is not a tag`, { subject: tagName })
+    if ((await digestOf(tagName)) === digest) return
+    const { bytes, descriptor } = await getManifest(digest)
+    await putAs(tagName, bytes, descriptor.mediaType)
+  }
+  const referrers = openReferrers({ session, name, getManifest, fetchManifest, putAs, ports })
+
+  return {
+    kind: 'registry',
+    name,
+    identity: name,
+    getManifest,
+    tag,
+    resolve: async (reference) =>
+      (await fetchManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
+    tags: () => listTags(session),
+
+    putManifest: async (bytes, mediaType, options = {}) => {
+      const digest = sha256(bytes) as Digest
+      const content = parseManifest(bytes, mediaType, digest)
+      const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
+      const there = (await digestOf(digest)) === digest
+      const response = there ? null : await putAs(digest, bytes, mediaType)
+      cache.add({ descriptor, bytes: Buffer.from(bytes), content })
+      if (content.subject !== undefined) {
+        const processed = response?.headers.get('oci-subject') === content.subject.digest
+        await referrers.announce(content.subject.digest, descriptor, content, processed)
+      }
+      if (options.tag !== undefined) await tag(options.tag, digest)
+      return descriptor
+    },
+
+    hasBlob: (digest) => hasBlob(session, digest),
+    openBlob: ({ digest, size }) => openBlob(session, digest, size, name),
+    putBlob: async (source) => {
+      const known = knownOf(source)
+      return known !== undefined && (await hasBlob(session, known.digest)) ? known : uploadBlob(session, source)
+    },
+    referrers: (digest, artifactType) => referrers.list(digest, artifactType),
+  }
+}
+
+/** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
+async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
+  const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
+  if (response.status === 404) {
+    await response.body?.cancel()
+    return null
+  }
+  if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
+  const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
+  const digest = sha256(bytes) as Digest
+  if (isDigest(reference) && reference !== digest) {
+    throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
+      subject: reference,
+      remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
+    })
+  }
+  const mediaType = (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
+  return {
+    descriptor: { mediaType, digest, size: bytes.length },
+    bytes,
+    content: parseManifest(bytes, mediaType, `${name}@${digest}`),
+  }
+}
+
+async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
+  const response = await session.send(`blobs/${digest}`, { method: 'HEAD' })
+  if (response.status === 200) return true
+  if (response.status === 404) return false
+  throw await failed(response, session.host, `HEAD of ${digest}`)
+}
+
+async function openBlob(session: Session, digest: Digest, size: number, name: string): Promise<ByteSource> {
+  const response = await session.send(`blobs/${digest}`, {
+    timeoutMs: bodyTimeoutMs(size),
+    headers: { 'accept-encoding': 'identity' },
+  })
+  if (response.status === 404) {
+    await response.body?.cancel()
+    throw missingBlob(digest, name)
+  }
+  if (response.status !== 200) throw await failed(response, session.host, `GET of ${digest}`)
+  return verified(bodyOf(response, session.host), { digest, size })
+}
+
+async function listTags(session: Session): Promise<string[]> {
+  const tags = new Set<string>()
+  let target: string | URL | null = 'tags/list'
+  for (let page = 0; target !== null; page++) {
+    const response: Response = await session.send(target)
+    // A repository that nothing was pushed to is not known to the registry.
+    if (response.status === 404 && page === 0) {
+      await response.body?.cancel()
+      return []
+    }
+    if (response.status !== 200 || page > 1000) throw await failed(response, session.host, 'GET of the tags')
+    const subject = `the tags of ${session.host}/${session.repository}`
+    const body = parseJson(
+      (await collect(bodyOf(response, session.host), listLimit, subject)).toString('utf8'),
+      subject,
+    )
+    const list = isObject(body) ? (body['tags'] ?? []) : null
+    if (!Array.isArray(list)) throw new VerificationError('format-invalid', `${subject} are not a list`, { subject })
+    for (const tag of list) if (typeof tag === 'string' && isTag(tag)) tags.add(tag)
+    target = nextPage(response, target, session)
+  }
+  return [...tags].sort()
+}
+
+/** The `Link: <…>; rel="next"` of a paged answer (RFC 8288), on the same host only. */
+export function nextPage(response: Response, asked: string | URL, session: Session): URL | null {
+  const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(response.headers.get('link') ?? '')
+  if (link === null) return null
+  const from = response.url === '' ? String(asked) : response.url
+  const next = URL.canParse(link[1] ?? '', from) ? new URL(link[1] ?? '', from) : null
+  if (next === null || next.origin !== new URL(from).origin || next.href === from) {
+    throw new TransportError('registry-error', `${session.host} names ${JSON.stringify(link[1])} as its next page`, {
+      subject: session.host,
+    })
+  }
+  return next
+}
+
+/** A response's bytes; a connection that breaks is a transport error, not an end. */
+export async function* bodyOf(response: Response, host: string): AsyncGenerator<Uint8Array> {
+  if (response.body === null) return
+  try {
+    yield* response.body as ByteSource
+  } catch (cause) {
+    const late = cause instanceof Error && cause.name === 'TimeoutError'
+    throw new TransportError(late ? 'timeout' : 'unreachable', `${host} broke off while sending`, {
+      subject: host,
+      cause,
+      remedy: 'Try again.',
+    })
+  }
+}
+
+/** Manifests by digest never change: what was read or written once is not fetched again. Bounded in bytes, oldest out first. */
+function manifestCache(): { get(digest: Digest): StoredManifest | undefined; add(stored: StoredManifest): void } {
+  const held = new Map<Digest, StoredManifest>()
+  let size = 0
+  return {
+    get: (digest) => held.get(digest),
+    add: (stored) => {
+      if (held.has(stored.descriptor.digest) || !isManifestType(stored.descriptor.mediaType)) return
+      held.set(stored.descriptor.digest, stored)
+      size += stored.bytes.length
+      for (const [digest, old] of held) {
+        if (size <= cacheLimit) break
+        held.delete(digest)
+        size -= old.bytes.length
+      }
+    },
+  }
+}

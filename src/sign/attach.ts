@@ -1,0 +1,29 @@
+import { putArtifact } from '../oci/artifact.ts'
+import type { Descriptor, Store } from '../oci/types.ts'
+import { bundleMediaType } from './bundle.ts'
+
+/** Annotations that cosign 3 writes beside a bundle; hints for listing, never believed. */
+export const bundleAnnotations = {
+  content: 'dev.sigstore.bundle.content',
+  predicateType: 'dev.sigstore.bundle.predicateType',
+} as const
+
+/**
+ * Attaches a bundle to a manifest as OCI referrer, in the form that cosign 3 writes (specs/BUNDLE_SPEC.md) but without a creation time, so
+ * that the same bundle gives the same manifest and a retry adds nothing.
+ *
+ * @returns descriptor of the referrer's manifest
+ */
+export async function attachBundle(
+  store: Store,
+  subject: Descriptor,
+  bundle: Uint8Array,
+  predicateType: string,
+): Promise<Descriptor> {
+  return putArtifact(store, {
+    artifactType: bundleMediaType,
+    subject,
+    layers: [{ mediaType: bundleMediaType, bytes: bundle }],
+    annotations: { [bundleAnnotations.content]: 'dsse-envelope', [bundleAnnotations.predicateType]: predicateType },
+  })
+}

@@ -1,0 +1,74 @@
+import { VerificationError } from '../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import type { Envelope } from '../statement/types.ts'
+import { parseEnvelope } from './dsse.ts'
+
+export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+
+/** All forms that a bundle's `mediaType` and layer have had. */
+const bundleForm = /^application\/vnd\.dev\.sigstore\.bundle(\.v0\.3\+json|\+json;version=0\.[123])$/
+
+export function isBundleMediaType(mediaType: string): boolean {
+  return bundleForm.test(mediaType)
+}
+
+/** What a bundle says of its signer. Only a key that the reader pinned is ever checked with; a hint is just a hint. */
+export type BundleSigner = { kind: 'key'; hint: string } | { kind: 'certificate' }
+
+export interface Bundle {
+  envelope: Envelope
+  signer: BundleSigner
+}
+
+/**
+ * Sigstore bundle v0.3 of an envelope signed with a plain key, without log entries. Members stand in a fixed order, so equal envelopes give equal bytes.
+ *
+ * @param hint base64 SHA-256 of the SPKI DER, as cosign writes it
+ */
+export function makeBundle(envelope: Envelope, hint: string): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      mediaType: bundleMediaType,
+      verificationMaterial: {
+        publicKey: { hint },
+        tlogEntries: [],
+        timestampVerificationData: { rfc3161Timestamps: [] },
+      },
+      dsseEnvelope: {
+        payload: envelope.payload,
+        payloadType: envelope.payloadType,
+        signatures: envelope.signatures.map(({ sig, keyid }) => (keyid === '' ? { sig } : { sig, keyid })),
+      },
+    }),
+  )
+}
+
+/**
+ * Reads a bundle (v0.1 to v0.3) that holds a DSSE envelope.
+ *
+ * @throws VerificationError `format-invalid`, also for a bundle over a bare message digest, which says nothing of what was signed
+ */
+export function parseBundle(bytes: Uint8Array): Bundle {
+  const value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'), 'the bundle')
+  if (!isObject(value)) throw refuse('is not an object')
+  const mediaType = value['mediaType']
+  if (typeof mediaType !== 'string' || !isBundleMediaType(mediaType)) throw refuse('has an unknown media type')
+  if (value['messageSignature'] !== undefined) throw refuse('signs a message digest, not a statement')
+  const material = value['verificationMaterial']
+  if (!isObject(material)) throw refuse('has no verification material')
+  return { envelope: parseEnvelope(value['dsseEnvelope']), signer: parseSigner(material) }
+}
+
+function parseSigner(material: JsonObject): BundleSigner {
+  const found = ['publicKey', 'certificate', 'x509CertificateChain'].filter((name) => material[name] !== undefined)
+  if (found.length !== 1) throw refuse('does not name exactly one signer')
+  if (found[0] !== 'publicKey') return { kind: 'certificate' }
+  const key = material['publicKey']
+  const hint = isObject(key) ? (key['hint'] ?? '') : null
+  if (typeof hint !== 'string') throw refuse('has a public key without a hint')
+  return { kind: 'key', hint }
+}
+
+function refuse(why: string): VerificationError {
+  return new VerificationError('format-invalid', `the bundle ${why}`, { subject: 'bundle' })
+}

@@ -1,0 +1,42 @@
+import { InternalError, VerificationError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { Collector, Technology } from '../types.ts'
+import { notInThisVersion } from './later.ts'
+import { sample } from './sample.ts'
+import { snp } from './snp.ts'
+import { tdx } from './tdx.ts'
+
+export const collectors: Readonly<Record<Technology, Collector>> = {
+  snp,
+  tdx,
+  'az-snp-vtpm': notInThisVersion('az-snp-vtpm'),
+  'az-tdx-vtpm': notInThisVersion('az-tdx-vtpm'),
+  tpm: notInThisVersion('tpm'),
+  sample,
+}
+
+/** What `auto` tries, strongest first. Never `sample`: who wants no proof must say so. */
+const automatic: readonly Technology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
+
+/**
+ * The collector to use.
+ *
+ * @throws VerificationError `technology-refused` when it cannot work here, naming what is missing for each technology
+ */
+export async function chooseCollector(wanted: Technology | 'auto', ports: Ports): Promise<Collector> {
+  const missing: string[] = []
+  for (const technology of wanted === 'auto' ? automatic : [wanted]) {
+    const why = await collectors[technology].missing(ports)
+    if (why === null) return collectors[technology]
+    missing.push(why)
+  }
+  throw new VerificationError('technology-refused', `no TEE can be used here:\n${missing.map((why) => `- ${why}`).join('\n')}`, {
+    subject: wanted,
+    remedy: 'Run on a confidential VM. For a trial without any proof, set technology: sample.',
+  })
+}
+
+/** Checks what every technology needs before a TEE is asked. */
+export function checkReportData(reportData: Buffer): void {
+  if (reportData.length !== 48) throw new InternalError(`report data has ${reportData.length} bytes, not 48`)
+}

@@ -1,0 +1,38 @@
+import { fromBase64 } from '../../encoding/base64.ts'
+import type { TeeCheck, TeeVerifier } from '../types.ts'
+
+/** As Trustee's sample verifier (coco.md §3): bytes are compared, and that is all. Who made the evidence, nobody knows. */
+export const sample: TeeVerifier = {
+  technology: 'sample',
+  verify: ({ technology, evidence, documents }, reportData) => {
+    const { svn, report_data: bound } = evidence
+    const checks: TeeCheck[] = [
+      check('technology', technology === 'sample', `evidence of ${technology}`),
+      check(
+        'form',
+        Object.keys(evidence).length === 2 && svn === '1' && Object.keys(documents).length === 0,
+        'exactly svn "1" and report_data, no documents',
+      ),
+      check('report-data', typeof bound === 'string' && sameBytes(bound, reportData), 'report_data is the hash of the binding'),
+    ]
+    return {
+      technology: 'sample',
+      status: checks.every(({ ok }) => ok) ? 'verified' : 'refused',
+      facts: { svn: typeof svn === 'string' ? svn : null, hardware: false },
+      checks,
+      machine: null,
+    }
+  },
+}
+
+function check(name: string, ok: boolean, why: string): TeeCheck {
+  return { name, ok, why }
+}
+
+function sameBytes(text: string, bytes: Buffer): boolean {
+  try {
+    return fromBase64(text, 'report_data').equals(bytes)
+  } catch {
+    return false
+  }
+}

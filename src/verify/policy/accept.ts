@@ -1,0 +1,20 @@
+/**
+ * Every relaxation of a policy (TRUST §6), with what it gives up: the text that `policy init` writes behind `# UNSAFE:` and that a
+ * report shows. Each is bound to the policy's one technology and platform: evidence of another one is refused before it can count.
+ */
+export const acceptances = {
+  'accept-sample': 'no TEE stands behind this run: sample evidence proves nothing',
+  'accept-software-tpm': 'the TPM is a program: whoever runs the host can forge its quotes',
+  'accept-self-asserted-job': 'no token says which job this was: the job is believed on its own word',
+  'accept-machine-only': 'any root process of the machine could have asked for the report, not only the agent',
+  'accept-coverage-short': 'the measurement does not cover all of firmware, kernel, initrd, cmdline, rootfs, runner and agent',
+  'accept-storage-exposed': 'workspace, temp, container storage or swap can be read or changed by the host',
+  'accept-vmpl': 'the report was asked for at another VMPL than 0',
+  'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',
+  'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
+  'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',
+  'accept-not-rebuilt': 'nobody rebuilt the image: that its source gives this digest is the builder’s word',
+  'accept-unbound-source': 'the source is not a clean commit that the token names',
+} as const
+export type Acceptance = keyof typeof acceptances
+export const acceptanceNames = Object.keys(acceptances) as Acceptance[]

@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import { sha256 } from '../../base/streams.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import type { Digest } from '../../oci/types.ts'
+import type { Technology } from '../../tee/types.ts'
+import { acceptanceNames, type Acceptance } from './accept.ts'
+import { seconds } from './duration.ts'
+import type { z } from 'zod'
+import { policySchema, type Measurement, type PolicyDocument, type PolicyJob } from './schema.ts'
+
+const limit = 1 << 20
+
+/** A period in which a pinned value counts; compared with trusted statement time (TRUST §6). */
+export interface Window {
+  notBefore: Date | null
+  notAfter: Date | null
+}
+
+export interface ResolvedJob extends Omit<PolicyJob, 'jwks'> {
+  jwks: { keys: JsonObject[] } | null
+  window: Window
+}
+
+/** A policy with every file that it names read in, and every default filled in. */
+export interface Policy {
+  document: PolicyDocument
+  /** SHA-256 over the JCS form with all files inlined: a changed JWKS or key file is another policy. */
+  digest: Digest
+  technology: Technology | null
+  platform: string | null
+  jobs: ResolvedJob[]
+  releaseKeys: { pem: string; window: Window }[]
+  measurements: (Measurement & { window: Window })[]
+  accepts: ReadonlySet<Acceptance>
+  rebuilds: number
+  maxAgeSeconds: number
+  maxJobSeconds: number
+}
+
+/**
+ * Reads a policy file (YAML or JSON).
+ *
+ * @param path absolute
+ * @throws InputError `file-missing`, `file-invalid` with path, line and what is wrong there
+ */
+export async function loadPolicy(path: string): Promise<Policy> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new InputError('file-missing', `the policy ${path} cannot be read`, {
+      subject: path,
+      cause,
+      remedy: 'Give the path of a policy file; `sealwright policy init --image REF` writes a first one.',
+    })
+  })
+  return parsePolicy(text, path)
+}
+
+/** As {@link loadPolicy}, for text at hand; files that it names lie beside `path`. */
+export async function parsePolicy(text: string, path: string): Promise<Policy> {
+  if (text.length > limit) throw invalid(path, [`it is larger than ${limit} bytes`])
+  const document = await readDocument(text, path)
+  const resolved = await inlineFiles(document, path)
+  return {
+    document,
+    digest: sha256(jcs(resolved)) as Digest,
+    technology:
+      document.technology ?? (document['accept-sample'] ? 'sample' : document['accept-software-tpm'] ? 'tpm' : null),
+    platform: document.platform ?? null,
+    jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
+    releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
+    measurements: (document.measurements ?? []).map((item) => ({ ...item, window: windowOf(item) })),
+    accepts: new Set(acceptanceNames.filter((name) => document[name] === true)),
+    rebuilds: document.rebuilds?.minimum ?? 1,
+    maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
+    maxJobSeconds: seconds(document['max-job'] ?? '6h'),
+  }
+}
+
+async function readDocument(text: string, path: string): Promise<PolicyDocument> {
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lines = new LineCounter()
+  // Aliases would let two places of the text mean one value, and a short text mean a huge one.
+  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const at = (offset: number): string => `line ${lines.linePos(offset).line}`
+  if (yaml.errors.length > 0) throw invalid(path, yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`))
+  let value: unknown
+  try {
+    value = yaml.toJS({ maxAliasCount: 0 })
+  } catch {
+    throw invalid(path, ['anchors and aliases are not allowed'])
+  }
+  const result = policySchema.safeParse(value)
+  if (result.success) return result.data
+  throw invalid(
+    path,
+    flatten(result.error.issues).slice(0, 20).map((issue) => {
+      const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path
+      return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message}`
+    }),
+  )
+}
+
+type Issue = z.core.$ZodIssue
+
+/** Of a union's branches only the one that the writer meant is told: the one that went deepest into the value. */
+function flatten(issues: readonly Issue[]): Issue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'invalid_union') return [issue]
+    const depth = (branch: readonly Issue[]): number => Math.max(0, ...branch.map((inner) => inner.path.length + (inner.code === 'unrecognized_keys' ? 1 : 0)))
+    const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
+    return flatten(meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })))
+  })
+}
+
+/** Start of the deepest node on the way to a path: the key of a pair where there is one, since a value may be missing. */
+function offsetOf(yaml: { getIn(path: unknown[], keep: boolean): unknown; contents: unknown }, path: readonly PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const parent = depth === 1 ? yaml.contents : yaml.getIn(path.slice(0, depth - 1), true)
+    const pairs = (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | undefined)?.items
+    const pair = pairs?.find((item) => item.key?.value === path[depth - 1])
+    if (pair?.key?.range !== undefined) return pair.key.range[0]
+    const node = yaml.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined
+    if (node?.range != null) return node.range[0]
+  }
+  return 0
+}
+
+interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys'> {
+  job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
+}
+
+async function inlineFiles(document: PolicyDocument, path: string): Promise<Resolved> {
+  const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
+  return {
+    ...document,
+    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, path) }))),
+    'release-keys': await Promise.all(
+      (document['release-keys'] ?? []).map(async (item) => {
+        const entry = typeof item === 'string' ? { key: item } : item
+        return { ...entry, key: entry.key.includes('-----BEGIN') ? entry.key : await beside(path, entry.key) }
+      }),
+    ),
+  }
+}
+
+async function readJwks(value: PolicyJob['jwks'], path: string): Promise<{ keys: JsonObject[] } | null> {
+  if (value === undefined) return null
+  const found: unknown = typeof value === 'string' ? parseJson(await beside(path, value), value, 'input') : value
+  if (!isObject(found) || !Array.isArray(found['keys']) || !found['keys'].every(isObject)) {
+    throw invalid(path, [`${typeof value === 'string' ? value : 'jwks'} is not a JSON Web Key Set`])
+  }
+  return { keys: found['keys'] }
+}
+
+async function beside(path: string, name: string): Promise<string> {
+  const file = resolve(dirname(path), name)
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InputError('file-missing', `${file}, named by the policy, cannot be read`, {
+      subject: file,
+      cause,
+      remedy: `Paths in ${path} are taken from its own folder.`,
+    })
+  })
+}
+
+function windowOf(item: { 'not-before'?: string | undefined; 'not-after'?: string | undefined }): Window {
+  const date = (value: string | undefined): Date | null => (value === undefined ? null : new Date(value))
+  return { notBefore: date(item['not-before']), notAfter: date(item['not-after']) }
+}
+
+function invalid(path: string, problems: readonly string[]): InputError {
+  return new InputError('file-invalid', `the policy ${path} is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
+    subject: path,
+    remedy: 'Correct these lines; docs/policy.md explains every member.',
+  })
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { technologies } from '../../tee/types.ts'
+import { predicateTypes, type StatementKind } from '../../statement/types.ts'
+import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
+import { durationForm } from './duration.ts'
+
+const text = z.string().min(1).max(1024)
+const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
+const time = z.iso.datetime({ error: 'write a time such as 2026-01-31T00:00:00Z' })
+const window = { 'not-before': time.optional(), 'not-after': time.optional() }
+const hexValue = z.string().regex(/^[0-9a-f]{2,256}$/, 'write lower-case hex')
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write sha256: and 64 lower-case hex digits')
+const url = z.string().regex(/^https?:\/\/[^\s]+$/, 'write an https URL')
+
+const jwks = z.strictObject({ keys: z.array(z.record(z.string(), z.json())).min(1).max(64) })
+
+/** Which jobs may have made the image. All members are compared with the *token's* claims. */
+const jobSchema = z
+  .strictObject({
+    issuer: url.describe('`iss` of the job tokens'),
+    jwks: z.union([jwks, text]).optional().describe('Pinned keys of the issuer: inline, or a file beside the policy'),
+    'jwks-uri': url.optional().describe('Where the keys of the issuer are read at each verification'),
+    repository: text.optional().describe('OWNER/NAME; the id is what counts, this is compared too'),
+    'repository-id': z.string().regex(/^[0-9]{1,20}$/, 'write the numeric id in quotes').describe('`repository_id`: survives a rename, unlike the name'),
+    workflow: text.describe('Path of the workflow file in its repository (of the reusable workflow where there is one)'),
+    'workflow-refs': z.array(text).min(1).optional().describe('Refs that the workflow file may come from; `refs` by default'),
+    refs: z.array(text).min(1).describe('Refs that may be built'),
+    events: z.array(text).min(1).describe('Events that may have started the job'),
+    environments: z.array(text).min(1).optional().describe('Deployment environments that the job may have run in'),
+    ...window,
+  })
+  .refine((job) => (job.jwks === undefined) !== (job['jwks-uri'] === undefined), {
+    error: 'give either jwks (pinned keys, inline or a file) or jwks-uri',
+    path: ['jwks'],
+  })
+
+/** Reference values of one machine image. `covers`, `storage` and `level` come from whoever measured it, never from evidence. */
+const measurementSchema = z.strictObject({
+  name: text.optional(),
+  values: z.record(text, hexValue).describe('Facts of the evidence by name and their expected value'),
+  covers: z.array(z.enum(['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'])).default([]),
+  storage: z.enum(['sealed', 'exposed']).default('exposed'),
+  level: z.enum(['agent-exclusive', 'machine-only']).default('machine-only'),
+  ...window,
+})
+
+const releaseKeySchema = z.union([text, z.strictObject({ key: text, ...window })])
+
+const kinds = Object.keys(predicateTypes) as [StatementKind, ...StatementKind[]]
+
+const denySchema = z.strictObject({
+  measurements: z.array(hexValue).optional(),
+  'chip-ids': z.array(hexValue).optional(),
+  'run-ids': z.array(z.string().regex(/^[0-9]{1,20}$/)).optional(),
+  keys: z.array(text).optional().describe('RFC 7638 thumbprints'),
+  commits: z.array(z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)).optional(),
+  instances: z.array(z.string().regex(/^[0-9a-f]{32}$/)).optional(),
+  images: z.array(digest).optional(),
+})
+
+const acceptShape = Object.fromEntries(
+  acceptanceNames.map((name) => [
+    name,
+    z.literal(true, { error: 'a relaxation is written as true, or left out' }).optional().describe(`UNSAFE: ${acceptances[name]}`),
+  ]),
+) as Record<Acceptance, z.ZodOptional<z.ZodLiteral<true>>>
+
+/** The policy file, version 1 (TRUST §6). Strict: an unknown member is an error. A missing section means required. */
+export const policySchema = z
+  .strictObject({
+    version: z.literal(1),
+    technology: z.enum(technologies).optional().describe('The one technology that this policy is about; accept lines are bound to it'),
+    platform: text.optional().describe('Platform of the machines, as the evidence names it (azure, aws, gcp …); accept lines are bound to it'),
+    job: z.union([jobSchema, z.array(jobSchema).min(1).max(64)]).optional().describe('Jobs that may have made the image'),
+    measurements: z.array(measurementSchema).min(1).optional(),
+    'minimum-svn': z.record(text, z.int().min(0)).optional().describe('Least security version numbers, by name of the fact'),
+    builders: z.array(url).min(1).optional().describe('Builder ids that are admitted; by default the one of the technology'),
+    'release-keys': z.array(releaseKeySchema).min(1).optional().describe('PEM text or files: one of these keys must have signed the image, too'),
+    statements: z.array(z.enum(kinds)).min(1).optional().describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    rebuilds: z.strictObject({ minimum: z.int().min(1).max(100) }).optional().describe('Rebuilds that gave the same image; 1 by default'),
+    'max-age': duration.optional().describe('Oldest evidence; 30d by default'),
+    'max-job': duration.optional().describe('How long a job key is good; 6h by default'),
+    deny: denySchema.optional(),
+    ...acceptShape,
+  })
+  .superRefine((policy, context) => {
+    const implied = policy['accept-sample'] ? 'sample' : policy['accept-software-tpm'] ? 'tpm' : undefined
+    if (policy.technology === undefined && implied === undefined && policy['accept-signature-only'] === undefined) {
+      context.addIssue({ code: 'custom', path: ['technology'], message: 'name the technology that the machines must have' })
+    }
+    if (policy['accept-sample'] && policy.technology !== undefined && policy.technology !== 'sample') {
+      context.addIssue({ code: 'custom', path: ['accept-sample'], message: `is bound to sample, but the technology is ${policy.technology}` })
+    }
+    if (policy['accept-software-tpm'] && policy.technology !== undefined && policy.technology !== 'tpm') {
+      context.addIssue({ code: 'custom', path: ['accept-software-tpm'], message: `is bound to tpm, but the technology is ${policy.technology}` })
+    }
+    if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
+      context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
+    }
+    if (policy['accept-signature-only'] && policy['release-keys'] === undefined) {
+      context.addIssue({ code: 'custom', path: ['release-keys'], message: 'accept-signature-only needs the keys that may sign' })
+    }
+  })
+export type PolicyDocument = z.infer<typeof policySchema>
+export type PolicyJob = z.infer<typeof jobSchema>
+export type Measurement = z.infer<typeof measurementSchema>

@@ -1,0 +1,131 @@
+/** `npm run demo`: the whole chain of examples/confidential-supply-chain.yml on this machine, then tampered copies of it. */
+import { createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runWorkflow } from '../localrun/run.ts'
+import { startIssuer } from '../localrun/oidc.ts'
+import { debianBase } from './base-image.ts'
+import { program, root } from './cli.ts'
+import { readOptions, usage, type DemoOptions } from './options.ts'
+import { demoPolicy } from './policy.ts'
+import { showVerdict, writeSummaries } from './show.ts'
+import { runTampers } from './tampers/run.ts'
+
+const workflow = 'examples/confidential-supply-chain.yml'
+const directory = join(root, 'build/demo')
+const cache = join(root, 'build/demo-base')
+
+async function demo(options: DemoOptions): Promise<boolean> {
+  const say = (line: string): void => console.log(line)
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  const log = createWriteStream(join(directory, 'log.txt'))
+
+  const base = options.debian ? await timed('Debian base image', () => debianBase(cache)) : { why: 'not wanted' }
+  if ('why' in base) say(`  no Debian base (${base.why}): the application goes on an empty one`)
+
+  const issuer = await startIssuer()
+  try {
+    const policy = join(directory, 'policy.yml')
+    const claims = { repository: 'example/app', repository_id: '100001', ref: 'refs/heads/main' }
+    writeFileSync(
+      policy,
+      demoPolicy({
+        issuer: issuer.url,
+        jwks: issuer.jwks,
+        repository: claims.repository,
+        repositoryId: claims.repository_id,
+        workflow,
+        ref: claims.ref,
+        event: 'workflow_dispatch',
+      }),
+    )
+    const output =
+      options.registry === null ? `oci:${join(directory, 'store/app')}:latest` : `${options.registry}/sealwright-demo/app:latest`
+    const kbs = join(directory, 'kbs')
+    say('')
+    say(`The chain (${workflow}, everything in build/demo/log.txt)`)
+    const result = await runWorkflow({
+      workflow,
+      repository: root,
+      directory: join(directory, 'run'),
+      event: 'workflow_dispatch',
+      inputs: {
+        output,
+        technology: options.technology,
+        builder: options.builder,
+        'build-args': 'reference' in base ? `BASE=${base.reference}` : '',
+        'kbs-url': `embedded:${kbs}`,
+        policy,
+      },
+      secrets: {},
+      env: {},
+      claims,
+      node: process.execPath,
+      issuer,
+      show: progress(log, say),
+    })
+    const verdict = result.jobs['deploy']?.outputs['verdict'] ?? ''
+    const image = result.jobs['publish']?.outputs['image'] ?? ''
+    if (result.result !== 'success' || !existsSync(verdict)) {
+      say('\nThe clean run failed; the end of build/demo/log.txt says why.')
+      return false
+    }
+    const facts = { image, policy, kbs, directory, output, issuer, layout: options.registry === null }
+    const refused = !options.tampers || (await runTampers(facts, say))
+    say('')
+    showVerdict(verdict, image, say)
+    writeSummaries(join(directory, 'run'), result, directory, say)
+    say('')
+    say('Try next:')
+    say(`  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)} --kbs-url embedded:${relativeTo(kbs)}`)
+    say(`  node ${relativeTo(program)} policy init --image ${image}`)
+    say(`  node ${relativeTo(program)} --help`)
+    return refused
+  } finally {
+    await issuer.close()
+    log.end()
+  }
+}
+
+/** Everything goes to the log; the terminal gets one line a step, with its time. */
+function progress(log: NodeJS.WritableStream, say: (line: string) => void): (line: string) => void {
+  let step: string | null = null
+  let start = performance.now()
+  let last = ''
+  const close = (): void => {
+    if (step !== null) say(`  ${step.padEnd(40)} ${seconds(start)}  ${last}`)
+    step = null
+  }
+  return (line) => {
+    log.write(`${line}\n`)
+    const begins = /^(▸ |Post |job )/.exec(line)
+    if (begins === null) {
+      last = line.trim().slice(0, 100)
+      return
+    }
+    close()
+    if (begins[1] === 'job ') say(` ${line}`)
+    else step = line.replace('▸ ', '').replace('./actions/', '')
+    start = performance.now()
+    last = ''
+  }
+}
+
+async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
+  const start = performance.now()
+  const result = await act()
+  console.log(`${what.padEnd(42)} ${seconds(start)}`)
+  return result
+}
+
+function seconds(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s`
+}
+
+function relativeTo(path: string): string {
+  return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
+}
+
+const options = readOptions(process.argv.slice(2))
+if (options === null) process.stdout.write(usage)
+else process.exitCode = (await demo(options)) ? 0 : 1
