@@ -29,7 +29,8 @@ async function main(args) {
   await preparePackages(root)
   const node = findNode(root)
   if (args[0] === '--install') return 0
-  const [program, ...rest] = args[0] === '--bin' ? binary(node, args[1], args.slice(2)) : [node, script(args[0]), ...args.slice(1)]
+  const [program, ...rest] =
+    args[0] === '--bin' ? binary(node, args[1], args.slice(2)) : [node, script(args[0]), ...args.slice(1)]
   return run(program, rest, node)
 }
 

@@ -8,7 +8,15 @@ import { parse } from 'yaml'
 
 const root = resolve(import.meta.dirname, '..')
 const target = join(root, 'src/actions/definitions.ts')
-const names = ['setup-cvm-runner', 'build-reproducible', 'sbom', 'encrypt', 'sign-attest', 'kbs-publish', 'verify-deploy']
+const names = [
+  'setup-cvm-runner',
+  'build-reproducible',
+  'sbom',
+  'encrypt',
+  'sign-attest',
+  'kbs-publish',
+  'verify-deploy',
+]
 
 interface ActionFile {
   description: string
@@ -34,7 +42,10 @@ function definition(path: string): object {
   }
 }
 
-const files = [...names.map((name) => [name, `actions/${name}/action.yml`] as const), ['publish', 'action.yml'] as const]
+const files = [
+  ...names.map((name) => [name, `actions/${name}/action.yml`] as const),
+  ['publish', 'action.yml'] as const,
+]
 const all = Object.fromEntries(
   files.filter(([, path]) => existsSync(join(root, path))).map(([name, path]) => [name, definition(join(root, path))]),
 )

@@ -13,8 +13,14 @@ export async function start(entry: string, distribution: string): Promise<void> 
     case 'post':
       return (await import('./actions/step.ts')).runStep(name, 'post', entries)
     case 'agent':
-      return (await import('./agent/main.ts')).main()
+      return startAgent()
     default:
       return (await import('./cli/main.ts')).main(process.argv.slice(2), entries)
   }
+}
+
+async function startAgent(): Promise<void> {
+  const { makePorts } = await import('./runner/make-ports.ts')
+  const { main } = await import('./agent/main.ts')
+  return main(makePorts({ env: process.env, cwd: process.cwd() }))
 }

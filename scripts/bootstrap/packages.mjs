@@ -18,7 +18,6 @@ export async function preparePackages(root, install = runNpm) {
   await withLock(join(root, '.bootstrap-lock'), () => {
     if (ready()) return
     if (!fits(lock, read(join(root, 'node_modules/.package-lock.json')))) {
-      console.error('bootstrap: installing the npm packages of package-lock.json …')
       install(root)
     }
     writeFileSync(stampPath, wanted)
@@ -38,6 +37,7 @@ export function fits(lockText, installedText) {
 }
 
 function runNpm(root) {
+  console.error('bootstrap: installing the npm packages of package-lock.json …')
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   // npm tells the programs that it runs where it lies itself, also where it is not on PATH.
   const own = process.env.npm_execpath
@@ -45,11 +45,15 @@ function runNpm(root) {
     own !== undefined && /npm-cli\.c?js$/.test(own) && existsSync(own) ? [process.execPath, [own]] : ['npm', []]
   const done = spawnSync(command, [...before, ...args], { cwd: root, stdio: ['ignore', 2, 2] })
   if (done.error?.code === 'ENOENT') {
-    throw new Error('npm is not on PATH and the npm packages are not installed: install npm, or run "npm ci" elsewhere and copy node_modules')
+    throw new Error(
+      'npm is not on PATH and the npm packages are not installed: install npm, or run "npm ci" elsewhere and copy node_modules',
+    )
   }
   if (done.error) throw done.error
   if (done.status !== 0) {
-    throw new Error(`"npm ci" ended with ${done.status ?? done.signal}: its messages are above (it needs a reachable npm registry)`)
+    throw new Error(
+      `"npm ci" ended with ${done.status ?? done.signal}: its messages are above (it needs a reachable npm registry)`,
+    )
   }
 }
 

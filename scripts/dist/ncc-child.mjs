@@ -6,7 +6,13 @@ import { dirname, join } from 'node:path'
 const [workspace, entry, out] = process.argv.slice(2)
 // The bundler's own path goes into module names too: it must come from the workspace.
 const ncc = createRequire(join(workspace, 'package.json'))('@vercel/ncc')
-const { code, assets, stats } = await ncc(entry, { cache: false, minify: false, sourceMap: false, quiet: true, esm: true })
+const { code, assets, stats } = await ncc(entry, {
+  cache: false,
+  minify: false,
+  sourceMap: false,
+  quiet: true,
+  esm: true,
+})
 
 const write = (name, bytes) => {
   const path = join(out, name)

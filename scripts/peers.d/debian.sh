@@ -36,7 +36,7 @@ own_source() {
   for file in /etc/apt/sources.list.d/*.sources; do
     [ -e "$file" ] && grep -q '^Types:.*deb' "$file" || continue
     awk -v suite="$suite" 'BEGIN { RS = ""; ORS = "\n" }
-      /debian/ && !/-security/ && !done { if (suite != "own") sub(/Suites:[^\n]*/, "Suites: " suite); print; done = 1 }' \
+      (/debian/ || suite == "own") && !/-security/ && !done { if (suite != "own") sub(/Suites:[^\n]*/, "Suites: " suite); print; done = 1 }' \
       "$file" >"$folder/$suite.sources"
     [ -s "$folder/$suite.sources" ] && return
     rm -f "$folder/$suite.sources"

@@ -1,6 +1,6 @@
 import type { BuildRecord } from '../statement/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
-import type { InventoryDifference } from './compare.ts'
+import type { PassDifference } from './difference.ts'
 
 export const driverNames = ['buildah', 'docker', 'embedded'] as const
 export type DriverName = (typeof driverNames)[number]
@@ -47,13 +47,4 @@ export interface BuildResult {
   unclean: string[]
   /** Layers, with their size as stored. */
   layers: { digest: Digest; diffId: Digest; size: number; from: 'base' | 'build' }[]
-}
-
-/** How one rebuild differed from the first pass. */
-export interface PassDifference {
-  pass: number
-  digest: Digest
-  /** Names of configuration fields that differ. */
-  config: string[]
-  files: InventoryDifference[]
 }

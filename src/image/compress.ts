@@ -112,9 +112,11 @@ async function* withMagic(kind: Compression, mediaType: string, source: ByteSour
 /** Runs a zlib stream with backpressure on both sides; whoever stops reading stops it. */
 async function* through(source: ByteSource, transform: Transform, subject: string): AsyncGenerator<Uint8Array> {
   let inner: unknown
+  let finished = false
   const pump = pipeline(async function* () {
     try {
       yield* source
+      finished = true
     } catch (error) {
       inner = error
       throw error
@@ -122,17 +124,20 @@ async function* through(source: ByteSource, transform: Transform, subject: strin
   }, transform).catch(() => {
     // Whatever broke reaches the reader below through the transform itself.
   })
-  try {
-    for await (const piece of transform) yield piece as Uint8Array
-  } catch (cause) {
-    if (inner !== undefined) throw inner
-    if (cause instanceof SealwrightError) throw cause
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new VerificationError('format-invalid', `compressed data (${subject}) is damaged or cut short: ${message}`, {
+  const damaged = (message: string, cause?: unknown): VerificationError =>
+    new VerificationError('format-invalid', `compressed data (${subject}) is damaged or cut short: ${message}`, {
       subject,
       cause,
       remedy: 'The stored copy is damaged: publish it again from its source.',
     })
+  try {
+    for await (const piece of transform) yield piece as Uint8Array
+    // zlib ends early at foreign bytes behind the last member; then the digest of the source was never completed.
+    if (!finished) throw damaged('foreign data follows its end')
+  } catch (cause) {
+    if (inner !== undefined) throw inner
+    if (cause instanceof SealwrightError) throw cause
+    throw damaged(cause instanceof Error ? cause.message : String(cause), cause)
   } finally {
     transform.destroy()
     await pump

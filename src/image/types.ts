@@ -87,8 +87,10 @@ export interface InventoryEntry {
 export interface PassReader {
   /** Return the most bytes wanted of this file (it is buffered for this reader only), or 0 for none. */
   wants?(header: TarHeader, layer: number): number
-  /** Called when a wanted file was read whole, with its SHA-256. */
+  /** Called when a wanted file was read, with its first bytes (as many as were wanted) and the SHA-256 of the whole. */
   file?(header: TarHeader, content: Buffer, sha256: Digest): void
+  /** A file handed over earlier was replaced by a later entry of the same layer: it is not part of the image. */
+  forget?(path: string): void
 }
 
 export interface LayerFacts {

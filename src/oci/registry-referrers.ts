@@ -4,7 +4,7 @@ import { collect } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { isIndex, manifestBytes, manifestLimit, parseManifest } from './manifest.ts'
 import { byDigest, fromFallback, pickReferrers, referrerOf } from './referrers.ts'
-import { bodyOf, nextPage } from './registry.ts'
+import { bodyOf, nextPage } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import { mediaTypes, type Descriptor, type Digest, type Index, type Manifest, type StoredManifest } from './types.ts'
 

@@ -1,4 +1,4 @@
-import { InputError, TransportError, VerificationError } from '../base/errors.ts'
+import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
@@ -7,6 +7,7 @@ import { acceptManifests, isManifestType, manifestLimit, parseManifest } from '.
 import { isTag } from './reference.ts'
 import { missingBlob } from './referrers.ts'
 import { openReferrers } from './registry-referrers.ts'
+import { bodyOf, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
 import { bodyTimeoutMs, knownOf, uploadBlob } from './upload.ts'
@@ -173,35 +174,6 @@ async function listTags(session: Session): Promise<string[]> {
     target = nextPage(response, target, session)
   }
   return [...tags].sort()
-}
-
-/** The `Link: <…>; rel="next"` of a paged answer (RFC 8288), on the same host only. */
-export function nextPage(response: Response, asked: string | URL, session: Session): URL | null {
-  const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(response.headers.get('link') ?? '')
-  if (link === null) return null
-  const from = response.url === '' ? String(asked) : response.url
-  const next = URL.canParse(link[1] ?? '', from) ? new URL(link[1] ?? '', from) : null
-  if (next === null || next.origin !== new URL(from).origin || next.href === from) {
-    throw new TransportError('registry-error', `${session.host} names ${JSON.stringify(link[1])} as its next page`, {
-      subject: session.host,
-    })
-  }
-  return next
-}
-
-/** A response's bytes; a connection that breaks is a transport error, not an end. */
-export async function* bodyOf(response: Response, host: string): AsyncGenerator<Uint8Array> {
-  if (response.body === null) return
-  try {
-    yield* response.body as ByteSource
-  } catch (cause) {
-    const late = cause instanceof Error && cause.name === 'TimeoutError'
-    throw new TransportError(late ? 'timeout' : 'unreachable', `${host} broke off while sending`, {
-      subject: host,
-      cause,
-      remedy: 'Try again.',
-    })
-  }
 }
 
 /** Manifests by digest never change: what was read or written once is not fetched again. Bounded in bytes, oldest out first. */

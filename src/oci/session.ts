@@ -62,7 +62,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
       const location = response.headers.get('location')
       if (!redirected.has(response.status) || location === null) return response
       await response.body?.cancel()
-      const next = URL.canParse(location, url) ? new URL(location, url) : null
+      const next = URL.canParse(location, url.href) ? new URL(location, url.href) : null
       const keepsMethod =
         response.status === 307 ||
         response.status === 308 ||

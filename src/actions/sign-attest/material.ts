@@ -41,7 +41,6 @@ export async function gatherMaterial(
   const given = inputs.sbom === null ? null : await givenSbom(inputs.sbom, published, journal)
   const document = async (name: DocumentName): Promise<Buffer | null> =>
     given?.name === name ? given.bytes : readDocument(name, published, journal, context)
-  const built = journal === null || producer(journal, 'build', published.plain) !== undefined
 
   const found: Material[] = []
   const add = (kind: SignableKind, documents: Record<string, Buffer> | null): void => {
@@ -51,7 +50,7 @@ export async function gatherMaterial(
   const inventory = await document('inventory')
   const spdx = await document('spdx')
   const cyclonedx = await document('cyclonedx')
-  add('sign', built || journal?.some((event) => isEncryptOf(event, published)) === true ? {} : null)
+  add('sign', {})
   add('provenance', record && { 'build-record': record })
   add('spdx', spdx && { spdx })
   add('cyclonedx', cyclonedx && { cyclonedx })

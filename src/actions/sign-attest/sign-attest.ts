@@ -1,7 +1,8 @@
 import { InputError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { AgentClient, AgentStatus } from '../../agent/protocol.ts'
-import { evidenceMediaTypes, type EvidenceBundle } from '../../journal/evidence-bundle.ts'
+import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
+import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor, Digest } from '../../oci/types.ts'
@@ -43,7 +44,7 @@ export async function signAttest(inputs: SignAttestInputs, context: ActionContex
   // A key that cannot be opened must not leave a half-published image behind.
   const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
   const journal = agent === null ? null : await agent.journal()
-  const published = await publishImage(inputs, journal ?? [], context)
+  const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
@@ -56,7 +57,7 @@ export async function signAttest(inputs: SignAttestInputs, context: ActionContex
     context.ports.log.progress(`statement ${item.kind}`)
     await writeStatement(item, { agent, key, published, identity, writer })
   }
-  await signImage({ agent, key, published, identity, writer })
+  if (material.some(({ kind }) => kind === 'sign')) await signImage({ agent, key, published, identity, writer })
   const status = agent === null ? null : await attachEvidence(agent, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)
@@ -134,16 +135,15 @@ async function attachEvidence(
 ): Promise<AgentStatus> {
   const before = await store.referrers(descriptor.digest, evidenceMediaTypes.index)
   const sealed = await agent.seal()
-  const index = jcs(sealed.index)
   const put = await putArtifact(store, {
     artifactType: evidenceMediaTypes.index,
     subject: descriptor,
-    layers: [{ mediaType: evidenceMediaTypes.index, bytes: index }, ...evidenceLayers(sealed)],
+    layers: evidenceLayers(sealed),
   })
   writer.receipts.push({
     kind: 'evidence-bundle',
     signer: null,
-    payload: sha256(index) as Digest,
+    payload: sha256(jcs(sealed.index)) as Digest,
     manifest: put.digest,
     state: stateOf(put, before),
   })
@@ -151,14 +151,14 @@ async function attachEvidence(
     kind: 'evidence',
     subject: descriptor.digest,
     documents: {},
-    evidence: { digest: put.digest, size: put.size },
+    evidence: {
+      digest: put.digest,
+      size: put.size,
+      subject: { mediaType: descriptor.mediaType, size: descriptor.size },
+    },
   })
   await writer.statement('evidence', signed.payload, await agentIdentity(agent), () => Promise.resolve(signed.envelope))
   return agent.status()
-}
-
-function evidenceLayers({ documents }: EvidenceBundle): { mediaType: string; bytes: Buffer }[] {
-  return documents.map(({ mediaType, bytes }) => ({ mediaType, bytes }))
 }
 
 function stateOf(put: Descriptor, before: readonly Descriptor[]): 'added' | 'present' {

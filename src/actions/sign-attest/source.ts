@@ -21,7 +21,9 @@ export interface Published {
 /**
  * Finds the image to sign and copies it to `output`.
  *
- * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave
+ * @param journal events of the job, null where no agent runs
+ * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave; `role-mismatch` for an
+ *   image that the job did not make
  */
 export async function publishImage(
   inputs: SignAttestInputs,
@@ -31,7 +33,7 @@ export async function publishImage(
   const { ports } = context
   const from = await resolveImage(await sourceOf(inputs, context), ports)
   const digest = from.descriptor.digest
-  if (journal.some((event) => event.kind === 'encrypt' && holds(event.inputs, digest))) {
+  if (journal?.some((event) => event.kind === 'encrypt' && holds(event.inputs, digest))) {
     throw new VerificationError(
       'encryption-link',
       'this image was encrypted in the job: its plain form is neither signed nor published',
@@ -41,7 +43,21 @@ export async function publishImage(
       },
     )
   }
-  const encrypt = journal.findLast((event) => event.kind === 'encrypt' && holds(event.outputs, digest))
+  const encrypt = journal?.findLast((event) => event.kind === 'encrypt' && holds(event.outputs, digest))
+  if (
+    journal !== null &&
+    encrypt === undefined &&
+    !journal.some((event) => event.kind === 'build' && holds(event.outputs, digest))
+  ) {
+    throw new VerificationError(
+      'role-mismatch',
+      'this job neither built nor encrypted the image, so its agent signs nothing about it',
+      {
+        subject: digest,
+        remedy: 'Build the image in this job; a foreign image can be signed with a key where no agent runs.',
+      },
+    )
+  }
   const plain = encrypt?.inputs.find(({ role }) => role === 'image')?.digest ?? digest
 
   const parsed = parseReference(inputs.output ?? from.reference, ports.roots.cwd)

@@ -3,16 +3,10 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Log } from '../../base/ports.ts'
 import { decompress } from '../../image/compress.ts'
 import { readTar } from '../../image/tar-read.ts'
-import type { Image, TarEntry, TarHeader } from '../../image/types.ts'
-import type { Store } from '../../oci/types.ts'
-import type { Spool } from './spool.ts'
-import { bare, newFolder, newInode, StageFs, type FsNode } from './stage-fs.ts'
-
-/** An image that a stage starts from or copies from. */
-export interface BaseImage {
-  store: Store
-  image: Image
-}
+import type { TarEntry, TarHeader } from '../../image/types.ts'
+import type { Spool } from '../../image/spool.ts'
+import type { Content } from './content.ts'
+import { bare, newFolder, newInode, StageFs, type BaseImage, type FsNode } from './stage-fs.ts'
 
 /** Merges an image's layers into names and attributes; contents stay in the layers until {@link fetchContents} is asked for some. */
 export async function readBase(base: BaseImage, epoch: number, log: Log): Promise<StageFs> {
@@ -22,7 +16,7 @@ export async function readBase(base: BaseImage, epoch: number, log: Log): Promis
     const entries = new Map<string, TarHeader>()
     for await (const { header } of layerEntries(base, index)) entries.set(header.path, header)
     applyWhiteouts(fs, entries)
-    applyEntries(fs, entries, index, epoch)
+    applyEntries(fs, entries, base, index, epoch)
   }
   return fs
 }
@@ -57,12 +51,18 @@ function applyWhiteouts(fs: StageFs, entries: ReadonlyMap<string, TarHeader>): v
   }
 }
 
-function applyEntries(fs: StageFs, entries: ReadonlyMap<string, TarHeader>, layer: number, epoch: number): void {
+function applyEntries(
+  fs: StageFs,
+  entries: ReadonlyMap<string, TarHeader>,
+  base: BaseImage,
+  layer: number,
+  epoch: number,
+): void {
   const late: TarHeader[] = []
   for (const header of entries.values()) {
     if (header.path === '.' || split(header.path).name.startsWith('.wh.')) continue
     if (header.type === 'hardlink') late.push(header)
-    else put(fs, header.path, nodeOf(header, epoch, { layer, path: header.path }), epoch)
+    else put(fs, header.path, nodeOf(header, epoch, { base, layer, path: header.path }), epoch)
   }
   for (const header of late) {
     const target = fs.get(header.link)
@@ -103,24 +103,33 @@ export function nodeOf(header: TarHeader, epoch: number, content: FsNode['conten
   }
 }
 
-/** Reads the contents of some files out of the base's layers into the spool; each layer at most once. */
-export async function fetchContents(base: BaseImage, nodes: Iterable<FsNode>, spool: Spool): Promise<void> {
-  const byLayer = new Map<number, Map<string, FsNode[]>>()
+/** Reads the contents of some files out of base layers into the spool; each layer at most once. */
+export async function fetchContents(nodes: Iterable<FsNode>, spool: Spool): Promise<void> {
+  const byBase = new Map<BaseImage, Map<number, Map<string, FsNode[]>>>()
   for (const node of nodes) {
     if (node.content === null || !('layer' in node.content)) continue
-    const { layer, path } = node.content
-    const wanted = byLayer.get(layer) ?? new Map<string, FsNode[]>()
-    byLayer.set(layer, wanted.set(path, [...(wanted.get(path) ?? []), node]))
+    const { base, layer, path } = node.content
+    const layers = byBase.get(base) ?? new Map<number, Map<string, FsNode[]>>()
+    const wanted = layers.get(layer) ?? new Map<string, FsNode[]>()
+    wanted.set(path, [...(wanted.get(path) ?? []), node])
+    byBase.set(base, layers.set(layer, wanted))
   }
-  for (const [layer, wanted] of byLayer) {
-    for await (const { header, body } of layerEntries(base, layer)) {
-      const targets = header.type === 'file' ? wanted.get(header.path) : undefined
-      if (targets === undefined) continue
-      // A path that stands twice in a layer: the last one counts, as when it is unpacked.
-      const content = await spool.append(body as ByteSource)
-      for (const node of targets) node.content = content
+  for (const [base, layers] of byBase) {
+    for (const [layer, wanted] of layers) {
+      for await (const { header, body } of layerEntries(base, layer)) {
+        const targets = header.type === 'file' ? wanted.get(header.path) : undefined
+        if (targets === undefined) continue
+        // A path that stands twice in a layer: the last one counts, as when it is unpacked.
+        const content = await spoolBody(spool, body, header.size)
+        for (const node of targets) node.content = content
+      }
     }
   }
+}
+
+/** Puts a body away until its layer is written. */
+export async function spoolBody(spool: Spool, body: ByteSource, size: number): Promise<Content> {
+  return { spool, start: await spool.put(body), size }
 }
 
 function split(path: string): { folder: string; name: string } {

@@ -1,9 +1,17 @@
 import { InputError } from '../../base/errors.ts'
-import type { EntryType } from '../../image/types.ts'
-import type { Content } from './spool.ts'
+import type { EntryType, Image } from '../../image/types.ts'
+import type { Store } from '../../oci/types.ts'
+import type { Content } from './content.ts'
 
-/** A layer of the base image whose entry has not been read yet. */
+/** An image that a stage starts from or copies from. */
+export interface BaseImage {
+  store: Store
+  image: Image
+}
+
+/** A file that still lies in a layer of a base image and has not been read yet. */
 export interface LayerContent {
+  readonly base: BaseImage
   readonly layer: number
   /** Path in that layer: another one than the node's where it was a hard link. */
   readonly path: string

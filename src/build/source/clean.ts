@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import type { ContextFile } from '../context/copy.ts'
 import type { IgnoreRules } from '../ignore.ts'
 import type { GitSource } from './git.ts'
+import { objectId } from './objects.ts'
 
 /** Enough to see what is wrong; the rest is counted. */
 const shown = 10
@@ -39,4 +40,12 @@ export function findUnclean(
     if (!rules.ignores(inner)) problems.push(`${inner}: in the commit, but not here`)
   }
   return problems.length <= shown ? problems : [...problems.slice(0, shown), `and ${problems.length - shown} more`]
+}
+
+/** The Containerfile is an input as well, wherever it lies. @returns why it is not clean, as {@link findUnclean} */
+export function uncleanFile(source: GitSource, file: { path: string; bytes: Buffer }): string[] {
+  const path = relative(source.top, file.path)
+  const tracked = source.files.get(path)
+  if (tracked === undefined) return ['the Containerfile: not in the commit']
+  return tracked.id === objectId(source.hash, 'blob', file.bytes) ? [] : ['the Containerfile: content differs from the commit']
 }

@@ -1,0 +1,47 @@
+/**
+ * Writes what the documentation repeats from the sources: the tables of inputs and outputs in each README and in
+ * docs/root-action.md (between `<!-- inputs -->` and `<!-- /inputs -->`, and the same for outputs), and the policy's
+ * JSON Schema for editors. `--check` only compares.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
+import { fill, parseAction } from './docs/tables.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const check = process.argv.includes('--check')
+const findings: string[] = []
+
+const folders = existsSync(join(root, 'actions')) ? readdirSync(join(root, 'actions')).sort() : []
+const pages = [
+  ['action.yml', 'docs/root-action.md'],
+  ...folders.map((name) => [`actions/${name}/action.yml`, `actions/${name}/README.md`]),
+] as [string, string][]
+for (const [action, page] of pages) {
+  if (!existsSync(join(root, action))) continue
+  if (!existsSync(join(root, page))) {
+    findings.push(`${page} is missing`)
+    continue
+  }
+  const { text, missing } = fill(
+    readFileSync(join(root, page), 'utf8'),
+    parseAction(readFileSync(join(root, action), 'utf8')),
+  )
+  findings.push(...missing.map((marker) => `${page} has no <!-- ${marker} --> … <!-- /${marker} -->`))
+  settle(page, text)
+}
+settle('docs/schema/policy.schema.json', policyJsonSchema())
+
+for (const finding of findings) console.error(finding)
+process.exitCode = findings.length === 0 ? 0 : 1
+
+function settle(path: string, text: string): void {
+  const target = join(root, path)
+  if (existsSync(target) && readFileSync(target, 'utf8') === text) return
+  if (check) {
+    findings.push(`${path} is not what the sources say: run "npm run docs"`)
+    return
+  }
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, text)
+}

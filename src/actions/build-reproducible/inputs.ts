@@ -1,0 +1,75 @@
+import { InputError } from '../../base/errors.ts'
+import { parseReference } from '../../oci/reference.ts'
+import { openStore } from '../../oci/open.ts'
+import type { Reference } from '../../oci/types.ts'
+import type { BuildOptions } from '../../build/types.ts'
+import type { ActionContext, RawInputs } from '../context.ts'
+
+export interface BuildInputs {
+  options: BuildOptions
+  /** Where the image goes, with its tag. */
+  output: Reference & { tag: string }
+}
+
+/** Reads the inputs of `build-reproducible` (INTERFACE §3). @throws InputError */
+export async function readInputs(inputs: RawInputs, context: ActionContext): Promise<BuildInputs> {
+  const { ports, state } = context
+  const text = (name: string): string | null => inputs.text(name) || null
+  const given = text('output')
+  const parsed: Reference =
+    given === null
+      ? { kind: 'layout', directory: await state.path('layout') }
+      : parseReference(given, ports.roots.cwd)
+  if (parsed.digest !== undefined) {
+    throw new InputError('input-invalid', 'the output cannot have a digest: it comes out of the build', {
+      subject: 'output',
+      remedy: 'Leave out what follows the @.',
+    })
+  }
+  const output = { ...parsed, tag: parsed.tag ?? 'latest' }
+  const epoch = inputs.text('source-date-epoch') || 'commit'
+  if (epoch !== 'commit' && !/^\d{1,11}$/.test(epoch)) {
+    throw new InputError('input-invalid', `source-date-epoch: ${epoch} is neither commit nor seconds since 1970`, {
+      subject: 'source-date-epoch',
+      remedy: 'Write commit, or a whole number of seconds such as 1700000000.',
+    })
+  }
+  const options: BuildOptions = {
+    context: inputs.path('context'),
+    file: text('file') === null ? null : inputs.path('file'),
+    prepare: text('prepare'),
+    builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
+    target: text('target'),
+    platforms: inputs.list('platforms'),
+    buildArgs: assignments(inputs, 'build-args', /^[A-Za-z_][A-Za-z0-9_]*$/),
+    labels: assignments(inputs, 'labels', /^[^\s=]+$/),
+    sourceDateEpoch: epoch === 'commit' ? 'commit' : Number(epoch),
+    rebuilds: inputs.integer('rebuilds', 0, 9),
+    compression: inputs.choice('compression', ['gzip', 'zstd']),
+    output: { store: openStore({ ...output, tag: undefined }, ports), tag: output.tag },
+    allowDifference: !inputs.boolean('require-reproducible'),
+    exclude: [state.directory, ...(output.directory === undefined ? [] : [output.directory])],
+  }
+  return { options, output }
+}
+
+/** Lines `NAME=VALUE`. */
+function assignments(inputs: RawInputs, input: string, name: RegExp): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const line of inputs.list(input, true)) {
+    const equals = line.indexOf('=')
+    const key = equals < 0 ? '' : line.slice(0, equals).trim()
+    if (!name.test(key)) {
+      // Only the name's place is shown: the line may hold something that is not for the log.
+      throw new InputError('input-invalid', `${input}: a line is not NAME=VALUE`, {
+        subject: input,
+        remedy: 'Write one NAME=VALUE a line.',
+      })
+    }
+    if (key in result) {
+      throw new InputError('input-invalid', `${input}: ${key} is given twice`, { subject: input, remedy: 'Keep one of them.' })
+    }
+    result[key] = line.slice(equals + 1)
+  }
+  return result
+}

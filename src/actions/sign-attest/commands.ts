@@ -1,0 +1,91 @@
+import { formatReference } from '../../oci/reference.ts'
+import { legacyTag } from '../../sign/legacy.ts'
+import { predicateTypes } from '../../statement/types.ts'
+import type { Consumer } from './inputs.ts'
+import type { SignAttestResult } from './sign-attest.ts'
+
+export interface CommandGroup {
+  title: string
+  lines: string[]
+}
+
+/** Names that both cosigns have for `--type`; where there is none, the URI does. */
+const cosignTypes: Readonly<Record<string, string>> = {
+  spdx: 'spdxjson',
+  cyclonedx: 'cyclonedx',
+  provenance: 'slsaprovenance1',
+}
+const attested = ['provenance', 'spdx', 'cyclonedx'] as const
+
+/**
+ * The commands that check what was written, each as it can be typed (INTERFACE §6). `--private-infrastructure` says that there is no public log;
+ * with it neither cosign asks the network for a trust root. cosign reads registries only, so a layout is copied into one first.
+ */
+export function commandsFor(
+  result: SignAttestResult,
+  keyPath: string,
+  consumers: readonly Consumer[],
+  policy = 'policy.yaml',
+): CommandGroup[] {
+  const { published, receipts } = result
+  const { reference, descriptor } = published
+  const digest = descriptor.digest
+  const groups: CommandGroup[] = []
+  let image = formatReference({ ...reference, tag: undefined })
+  if (reference.kind === 'layout') {
+    const directory = reference.directory ?? ''
+    const target = `localhost:5000/${result.identity.slice(result.identity.indexOf('/') + 1)}`
+    image = `${target}@${digest}`
+    groups.push({
+      title: 'Copy the layout to a registry',
+      lines: copyLines(directory, target, published.tag, digest, consumers),
+    })
+  }
+  const kinds = attested.filter((kind) => receipts.some((receipt) => receipt.kind === kind))
+  for (const [program, consumer] of [
+    ['cosign 2.5', 'cosign2'],
+    ['cosign 3', 'cosign3'],
+  ] as const) {
+    if (!consumers.includes(consumer)) continue
+    const flags = `--key ${quote(keyPath)} --private-infrastructure=true`
+    const verify = receipts.some(({ kind }) => kind === (consumer === 'cosign2' ? 'image-signature' : 'sign'))
+    groups.push({
+      title: `Verify with ${program}`,
+      lines: [
+        ...(verify ? [`cosign verify ${flags} ${image}`] : []),
+        ...kinds.map(
+          (kind) => `cosign verify-attestation ${flags} --type ${cosignTypes[kind] ?? predicateTypes[kind]} ${image}`,
+        ),
+      ],
+    })
+  }
+  groups.push({
+    title: 'Verify with Sealwright',
+    lines: [
+      `sealwright policy init --image ${quote(formatReference(reference))} --public-key ${quote(keyPath)} --output ${policy}`,
+      `sealwright verify-deploy --image ${quote(formatReference(reference))} --policy ${policy}`,
+    ],
+  })
+  return groups.filter(({ lines }) => lines.length > 0)
+}
+
+function copyLines(
+  directory: string,
+  target: string,
+  tag: string,
+  digest: `sha256:${string}`,
+  consumers: readonly Consumer[],
+): string[] {
+  const copy = (options: string, name: string): string =>
+    `oras cp ${options}--from-oci-layout ${quote(`${directory}:${name}`)} --to-plain-http ${target}:${name}`
+  const legacy = [
+    ...(consumers.includes('cosign2') ? ['att'] : []),
+    ...(consumers.some((name) => name !== 'cosign3') ? ['sig'] : []),
+  ] as ('att' | 'sig')[]
+  return [copy('--recursive ', tag), ...legacy.map((kind) => copy('', legacyTag(digest, kind)))]
+}
+
+/** Quoted for a POSIX shell where needed. */
+function quote(text: string): string {
+  return /^[A-Za-z0-9_./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

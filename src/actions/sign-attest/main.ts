@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises'
+import { formatReference } from '../../oci/reference.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import { readInputs } from './inputs.ts'
+import { signAttest } from './sign-attest.ts'
+import { report } from './summary.ts'
+
+/** Signs an image and attaches what vouches for it. */
+export const door: ActionDoor = {
+  name: 'sign-attest',
+  run: async (raw, context) => {
+    const inputs = await readInputs(raw)
+    const result = await signAttest(inputs, context)
+    const { published } = result
+    const image = formatReference(published.reference)
+    await context.state.rememberImage(published.descriptor.digest, image, 'published')
+    const paths = {
+      bundles: await write(context, 'bundles.jsonl', lines(result.bundles)),
+      receipts: await write(context, 'receipts.json', `${JSON.stringify(result.receipts, null, 2)}\n`),
+      key: await write(context, 'signer.pub', result.publicKeyPem),
+    }
+    await context.state.remember('public-key-path', paths.key)
+    const outputs = {
+      image,
+      digest: published.descriptor.digest,
+      'bundles-path': paths.bundles,
+      'receipts-path': paths.receipts,
+      'public-key-path': paths.key,
+    }
+    return { outputs, report: report(result, inputs, paths) } satisfies ActionResult
+  },
+}
+
+async function write(context: ActionContext, name: string, content: string | Buffer): Promise<string> {
+  const path = await context.state.path('sign-attest', name)
+  await writeFile(path, content)
+  return path
+}
+
+/** Bundles as JSON lines, the form that `cosign download attestation` and `gh attestation` use. */
+function lines(bundles: readonly Buffer[]): Buffer {
+  return Buffer.concat(bundles.flatMap((bundle) => [bundle, Buffer.from('\n')]))
+}

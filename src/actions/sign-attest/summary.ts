@@ -1,0 +1,91 @@
+import { formatReference } from '../../oci/reference.ts'
+import type { ActionReport } from '../context.ts'
+import { commandsFor } from './commands.ts'
+import type { SignAttestInputs } from './inputs.ts'
+import type { SignAttestResult } from './sign-attest.ts'
+import type { Receipt } from './writer.ts'
+
+const words: Readonly<Record<Receipt['kind'], string>> = {
+  sign: 'image signature',
+  provenance: 'SLSA provenance',
+  spdx: 'SBOM (SPDX)',
+  cyclonedx: 'SBOM (CycloneDX)',
+  inventory: 'file inventory',
+  rebuild: 'rebuild result',
+  encryption: 'encryption',
+  evidence: 'TEE evidence',
+  vsa: 'verification summary',
+  'inventory-document': 'file inventory (document)',
+  'evidence-bundle': 'raw evidence and journal',
+  'image-signature': 'image signature (legacy tag)',
+}
+
+/** What a reviewer sees of a signing run. */
+export function report(result: SignAttestResult, inputs: SignAttestInputs, paths: { key: string }): ActionReport {
+  const { published, receipts, agent } = result
+  const digest = published.descriptor.digest
+  const added = receipts.filter(({ state }) => state === 'added').length
+  const who = signers(result, inputs)
+  const facts: [string, string][] = [
+    ['Published as', formatReference({ ...published.reference, digest: undefined })],
+    ['Signed by', who],
+    ['Public key', paths.key],
+  ]
+  if (published.plain !== digest) facts.push(['Plain image', `${published.plain} (not published)`])
+  if (agent !== null) {
+    facts.push(
+      ['Evidence', evidenceWords(agent.technology)],
+      ['Job identity', agent.assurance === 'token' ? 'OIDC token for the signing key' : 'self-asserted'],
+    )
+    facts.push(['Instance', agent.instance], ['Journal', `${agent.journalCount} events, head ${agent.journalHead}`])
+  }
+  return {
+    headline:
+      added === 0
+        ? 'Nothing to sign: everything is attached already'
+        : `Signed: ${added} of ${receipts.length} attached now`,
+    status: agent === null || agent.technology === 'sample' ? 'warning' : 'passed',
+    subject: { name: result.identity, digest },
+    facts,
+    tables: [
+      {
+        title: 'Attached',
+        header: ['What', 'Signer', 'Payload', 'Manifest', 'State'],
+        rows: receipts.map((receipt) => [
+          words[receipt.kind],
+          receipt.signer ?? '–',
+          receipt.payload,
+          receipt.manifest,
+          receipt.state,
+        ]),
+      },
+    ],
+    exceptions: [],
+    commands: commandsFor(result, paths.key, inputs.consumers),
+    notes: notes(result),
+    details: { digest, plain: published.plain, receipts: receipts.map((receipt) => ({ ...receipt })) },
+  }
+}
+
+function signers({ agent }: SignAttestResult, inputs: SignAttestInputs): string {
+  const names = [
+    ...(agent === null ? [] : [`the agent (key ${agent.keyId})`]),
+    ...(inputs.signer === 'key' ? ['the given key'] : []),
+  ]
+  return names.join(' and ')
+}
+
+function evidenceWords(technology: string): string {
+  return technology === 'sample'
+    ? 'sample: proves nothing, refused unless a policy names it'
+    : `${technology}, sealed; the gate decides what it proves`
+}
+
+function notes({ published, agent }: SignAttestResult): string[] {
+  const found = ['No public log was written.']
+  if (agent === null)
+    found.push('No agent ran: the builder is "plain", nothing ties these signatures to a machine or a job.')
+  if (published.store.kind === 'layout')
+    found.push('cosign reads registries only: copy the layout into one before verifying with it.')
+  return found
+}

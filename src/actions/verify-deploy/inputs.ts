@@ -1,0 +1,51 @@
+import { InputError } from '../../base/errors.ts'
+import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
+import type { RawInputs } from '../context.ts'
+
+export interface VerifyDeployInputs {
+  /** '' means the last published image of this job. */
+  image: string
+  /** Absolute path. */
+  policy: string
+  decryptionKey: string | null
+  kbsUrl: string
+  nonce: string | null
+  launch: LaunchKind
+  /** Absolute folder of `unpack`; null for one in the state directory. */
+  output: string | null
+  enforce: boolean
+  signer: 'agent' | 'key' | 'none'
+  key: { pem: string; password: string | null } | null
+}
+
+/** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
+export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs> {
+  if (inputs.text('policy') === '') {
+    throw new InputError('no-policy', 'the gate has no policy', {
+      subject: 'policy',
+      remedy: 'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
+    })
+  }
+  const signer = inputs.choice('signer', ['agent', 'key', 'none'])
+  const pem = await inputs.secret('key')
+  if (signer === 'key' && pem === null) {
+    throw new InputError('input-missing', 'signer is key, but no key was given', { subject: 'key', remedy: 'Set key to env:NAME or a file.' })
+  }
+  const decryptionKey = await inputs.secret('decryption-key')
+  const kbsUrl = inputs.text('kbs-url')
+  if (decryptionKey !== null && kbsUrl !== '') {
+    throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', { subject: 'kbs-url', remedy: 'Give one of them.' })
+  }
+  return {
+    image: inputs.text('image'),
+    policy: inputs.path('policy'),
+    decryptionKey,
+    kbsUrl,
+    nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
+    launch: inputs.choice('launch', launchKinds),
+    output: inputs.text('output') === '' ? null : inputs.path('output'),
+    enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
+    signer,
+    key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
+  }
+}

@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises'
+import { InputError } from '../../base/errors.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { launch } from '../../deploy/launch.ts'
+import type { Image } from '../../image/types.ts'
+import { loadImage } from '../../image/load.ts'
+import { resolveImage } from '../../oci/open.ts'
+import type { Store } from '../../oci/types.ts'
+import { isEncrypted } from '../../verify/encrypted.ts'
+import type { Opener } from '../../verify/gate.ts'
+import { loadPolicy } from '../../verify/policy/load.ts'
+import type { Verdict } from '../../verify/types.ts'
+import { verifyImage } from '../../verify/verify-image.ts'
+import { recordVerdict, signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import { readInputs, type VerifyDeployInputs } from './inputs.ts'
+import { openKeys } from './keys.ts'
+import { summary } from './summary.ts'
+
+/** The gate: verdict, launch, verification summary. */
+export const door: ActionDoor = {
+  name: 'verify-deploy',
+  run: async (raw, context) => {
+    const inputs = await readInputs(raw)
+    const policy = await loadPolicy(inputs.policy)
+    const text = await imageText(inputs, context)
+    const keys = await openKeys(inputs, context)
+    try {
+      const opener = keys === null ? undefined : (store: Store, image: Image): Promise<Opener> => keys.opener(store, image)
+      const verdict = await verifyImage(text, policy, { opener, nonce: inputs.nonce ?? undefined }, context.ports)
+      return await conclude(inputs, verdict, text, opener, context)
+    } finally {
+      await keys?.close()
+    }
+  },
+}
+
+async function imageText({ image }: VerifyDeployInputs, { state }: ActionContext): Promise<string> {
+  const text = image === '' ? await state.lastImage(['published']) : image
+  if (text !== null) return text
+  throw new InputError('input-missing', 'no image was given and none was published in this job', { subject: 'image', remedy: 'Set image.' })
+}
+
+/** The order matters: the verdict is kept first, a summary is signed only for what passed, the launch comes last. */
+async function conclude(
+  inputs: VerifyDeployInputs,
+  verdict: Verdict,
+  text: string,
+  opener: ((store: Store, image: Image) => Promise<Opener>) | undefined,
+  context: ActionContext,
+): Promise<ActionResult> {
+  const { ports, state } = context
+  const path = await state.path('verdict.json')
+  await writeFile(path, jcs(verdict))
+  const { store } = await resolveImage(text, ports)
+  const notes: string[] = []
+  let vsa = ''
+  const agent = inputs.signer === 'agent' ? await state.agent() : null
+  if (inputs.signer === 'agent' && agent === null) {
+    throw new InputError('no-agent', 'no agent runs in this job', { subject: 'signer', remedy: 'Run setup-cvm-runner first, or set signer: none.' })
+  }
+  const subject = await store.resolve({ digest: verdict.image.digest })
+  if (subject !== null && agent !== null) {
+    await recordVerdict(agent, verdict, { store, subject }, ports)
+    if (verdict.verified) vsa = await signVsaByAgent(agent, verdict, { store, subject })
+  }
+  if (subject !== null && inputs.signer === 'key' && inputs.key !== null && verdict.verified) {
+    const { loadSigner } = await import('../../sign/keys.ts')
+    vsa = await signVsaByKey(await loadSigner(inputs.key.pem, inputs.key.password), verdict, { store, subject }, ports.clock.now())
+  }
+  if (verdict.verified && inputs.launch !== 'none') {
+    const image = await loadImage(store, verdict.image.digest)
+    const encrypted = isEncrypted(image)
+    const directory = inputs.output ?? (await state.path('rootfs'))
+    const open = encrypted ? await opener?.(store, image) : undefined
+    notes.push(...(await launch({ kind: inputs.launch, store, image, digest: verdict.image.digest, directory, encrypted, open }, ports)))
+  } else if (!verdict.verified && inputs.launch !== 'none') {
+    notes.push('Nothing was launched: the image was refused.')
+  }
+  return {
+    outputs: { verified: String(verdict.verified), 'verdict-path': path, 'vsa-digest': vsa },
+    report: summary({ verdict, inputs, reference: text, vsa, notes, verdictPath: path }),
+    refused: !verdict.verified && inputs.enforce,
+  }
+}

@@ -1,0 +1,82 @@
+import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
+import type { Check, Verdict } from '../../verify/types.ts'
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import type { ActionReport } from '../context.ts'
+import type { VerifyDeployInputs } from './inputs.ts'
+
+export interface SummaryFacts {
+  verdict: Verdict
+  inputs: VerifyDeployInputs
+  reference: string
+  /** Digest of the attached VSA, or ''. */
+  vsa: string
+  notes: string[]
+  verdictPath: string
+}
+
+const marks: Readonly<Record<Check['status'], string>> = { passed: 'passed', failed: 'FAILED', accepted: 'accepted by exception', skipped: 'not applicable' }
+
+/** What a reviewer sees of a verdict: the decision, who and what, each check, every exception in words. */
+export function summary(facts: SummaryFacts): ActionReport {
+  const { verdict, inputs, notes } = facts
+  const { image, builder, job } = verdict
+  const claim = (name: string): string => (typeof job.claims[name] === 'string' ? job.claims[name] : '')
+  const first = verdict.checks.find(({ status }) => status === 'failed')
+  const shown: [string, string][] = [
+    ['Builder', builder.id],
+    ['Evidence', evidenceInWords(verdict)],
+    ['Job', job.assurance === null ? 'unknown' : `${job.assurance}: ${claim('repository')} ${claim('ref')} ${claim('event_name')}`.trim()],
+    ['Commit', claim('sha')],
+    ['Run', claim('run_id')],
+    ['Plain image', image.plainDigest ?? ''],
+    ['Policy', verdict.policy.digest],
+    ['Verification summary', facts.vsa],
+    ['Verdict file', facts.verdictPath],
+  ]
+  return {
+    headline: verdict.verified
+      ? `Accepted${verdict.exceptions.length === 0 ? '' : ` with ${verdict.exceptions.length} exception(s)`}`
+      : `Refused (${verdict.reasons.join(', ')}): ${first?.why ?? ''}`,
+    status: verdict.verified ? (verdict.exceptions.length === 0 ? 'passed' : 'warning') : inputs.enforce ? 'refused' : 'warning',
+    subject: { name: image.reference.replace(/@sha256:[0-9a-f]{64}$/, ''), digest: image.digest },
+    facts: shown.filter(([, value]) => value !== ''),
+    tables: [
+      {
+        title: `All ${verdict.checks.length} checks`,
+        header: ['check', 'result', 'why', 'rule'],
+        rows: verdict.checks.map((check) => [check.id, check.reason === null ? marks[check.status] : `${marks[check.status]} (${check.reason})`, check.why, check.clause]),
+      },
+    ],
+    exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),
+    commands: commands(facts),
+    notes: [...(verdict.verified || inputs.enforce ? [] : ['The image was refused; enforce is warn, so the step goes on.']), ...notes],
+    details: { verdict: verdict as unknown as JsonValue } as JsonObject,
+  }
+}
+
+function evidenceInWords({ builder }: Verdict): string {
+  if (builder.technology === null) return 'none: nothing is known of the machine'
+  if (builder.technology === 'sample') return 'sample: simulated, proves nothing'
+  return `${builder.technology}, ${builder.level === 'agent-exclusive' ? 'only the agent can reach the TEE' : 'proves the machine, not who asked'}`
+}
+
+function commands({ verdict, inputs, vsa }: SummaryFacts): ActionReport['commands'] {
+  const { reference } = verdict.image
+  const again = ['sealwright verify-deploy', `--image ${quote(reference)}`, `--policy ${quote(inputs.policy)}`]
+  if (inputs.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.kbsUrl)}`)
+  const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
+  if (!verdict.verified || vsa === '' || reference.startsWith('oci:')) return list
+  const type = 'https://slsa.dev/verification_summary/v1'
+  return [
+    ...list,
+    {
+      title: 'Check the verification summary with cosign (verifier.pub is the public key of the gate)',
+      lines: [`cosign verify-attestation --key verifier.pub --private-infrastructure=true --type ${type} ${quote(reference)}`],
+    },
+  ]
+}
+
+/** Quoted for a POSIX shell where needed. */
+function quote(text: string): string {
+  return /^[A-Za-z0-9_./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

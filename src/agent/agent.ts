@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto'
+import { VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { sha256 } from '../base/streams.ts'
+import { version } from '../base/version.ts'
+import { fromBase64 } from '../encoding/base64.ts'
+import { jcs } from '../encoding/jcs.ts'
+import { jobDigest } from '../journal/binding.ts'
+import { roles, type EventDraft, type JournalEvent } from '../journal/event.ts'
+import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
+import { simpleSigningPayload } from '../sign/simple-signing.ts'
+import { payloadType, predicateTypes } from '../statement/types.ts'
+import type { Digest } from '../oci/types.ts'
+import type { Collector } from '../tee/types.ts'
+import { Journal } from './journal.ts'
+import { JournalFile } from './journal-file.ts'
+import { Keks } from './keks.ts'
+import { makeKeys, type AgentKeys } from './keys.ts'
+import { bootFacts, identifyJob, nonceOf, type Job } from './job.ts'
+import type { AgentStatus, SignedStatement, StatementRequest } from './protocol.ts'
+import { Reports } from './reports.ts'
+import { requirePublished } from './rules/context.ts'
+import { rules } from './rules/index.ts'
+
+export interface AgentOptions {
+  collector: Collector
+  /** As the action's input `nonce`. */
+  nonce: string
+  /** Identity of the code that runs, for the binding and the agent's own events. */
+  code: JournalEvent['code']
+  journalPath: string
+}
+
+/** Everything that the socket offers, behind no transport: keys, journal, rules, reports. One job, one agent. */
+export class Agent {
+  readonly keys: AgentKeys
+  readonly #ports: Ports
+  readonly #options: AgentOptions
+  readonly #job: Job
+  readonly #journal = new Journal()
+  readonly #file: JournalFile
+  readonly #reports: Reports
+  readonly #keks: Keks
+  readonly #warnings: string[] = []
+  /** The last event that a seal must cover: statements other than of evidence. */
+  #unsealed = false
+  /** The VSA of a verdict holds a time: asked for once more, the first one is given again. */
+  readonly #vsas = new Map<string, Buffer>()
+
+  private constructor(keys: AgentKeys, job: Job, reports: Reports, options: AgentOptions, ports: Ports) {
+    this.keys = keys
+    this.#job = job
+    this.#reports = reports
+    this.#options = options
+    this.#ports = ports
+    this.#file = new JournalFile(options.journalPath)
+    this.#keks = new Keks(ports.random)
+  }
+
+  /** Makes the keys, identifies the job, writes event 0 and takes the open report. */
+  static async start(options: AgentOptions, ports: Ports): Promise<Agent> {
+    const keys = makeKeys()
+    const job = await identifyJob(keys.keyId, ports)
+    const facts = {
+      keys,
+      job,
+      agent: { version, code: options.code.digest, source: options.code.source },
+      boot: await bootFacts(ports),
+      nonce: nonceOf(options.nonce, job),
+    }
+    const agent = new Agent(keys, job, new Reports(facts, options.collector, ports), options, ports)
+    await agent.#record(
+      agent.#draft('job', [], [], { keyThumbprint: keys.keyId, job: jobDigest(job.record), instance: job.record.instance }),
+    )
+    await agent.#reports.open(agent.#journal)
+    return agent
+  }
+
+  get jobDigest(): Digest {
+    return jobDigest(this.#job.record)
+  }
+
+  status(): AgentStatus {
+    const { assurance, instance, claims } = this.#job.record
+    return {
+      version,
+      pid: process.pid,
+      technology: this.#options.collector.technology,
+      keyId: this.keys.keyId,
+      publicKeyPem: this.keys.publicKeyPem,
+      jobDigest: this.jobDigest,
+      instance,
+      assurance,
+      claims,
+      journalHead: this.#journal.head,
+      journalCount: this.#journal.events.length,
+      keys: this.#keks.uris(),
+      hosts: [...this.#ports.http.hosts()],
+      warnings: [...this.#warnings],
+    }
+  }
+
+  journal(): Buffer {
+    return this.#journal.bytes()
+  }
+
+  /** @throws VerificationError `role-mismatch` for the kinds that only the agent writes */
+  async append(draft: EventDraft): Promise<JournalEvent> {
+    if (draft.kind === 'job' || draft.kind === 'statement') {
+      throw new VerificationError('role-mismatch', `${draft.kind} events are written by the agent alone`, { subject: draft.kind })
+    }
+    const event = await this.#record(draft)
+    this.#keks.release(event)
+    return event
+  }
+
+  async statement(request: StatementRequest): Promise<SignedStatement> {
+    const documents = new Map(Object.entries(request.documents).map(([name, text]) => [name, fromBase64(text, name)]))
+    const verdict = documents.get('verdict')
+    const cached = verdict === undefined ? undefined : this.#vsas.get(`${request.subject} ${sha256(verdict)}`)
+    const payload =
+      request.kind === 'vsa' && cached !== undefined
+        ? cached
+        : rules[request.kind]({
+            events: this.#journal.events,
+            subject: request.subject,
+            documents,
+            evidence: request.evidence,
+            technology: this.#options.collector.technology,
+            job: this.#job.record,
+            keyId: this.keys.keyId,
+            sealed: this.#reports.sealed,
+            version,
+            now: this.#ports.clock.now(),
+          })
+    if (request.kind === 'vsa' && verdict !== undefined) this.#vsas.set(`${request.subject} ${sha256(verdict)}`, payload)
+    const payloadDigest = sha256(payload) as Digest
+    const before = this.#journal.events.length
+    await this.#record(
+      this.#draft(
+        'statement',
+        [{ role: roles.subject, name: '', digest: request.subject, mediaType: '' }],
+        [{ role: roles.payload, name: '', digest: payloadDigest, mediaType: payloadType }],
+        { predicateType: predicateTypes[request.kind] },
+      ),
+    )
+    if (request.kind !== 'evidence' && this.#journal.events.length > before) this.#unsealed = true
+    return { payload, payloadDigest, envelope: await this.keys.envelope(payload) }
+  }
+
+  simpleSigning(subject: Digest, dockerReference: string): { payload: Buffer; signature: Buffer } {
+    requirePublished(this.#journal.events, subject)
+    const payload = simpleSigningPayload({ dockerReference, digest: subject })
+    return { payload, signature: this.keys.sign(payload) }
+  }
+
+  /** @throws VerificationError `unsealed` when nothing was signed that a seal could close */
+  async seal(): Promise<EvidenceBundle> {
+    const { sealed } = this.#reports
+    if (!this.#unsealed && sealed !== null) return sealed
+    if (!this.#unsealed) {
+      throw new VerificationError('unsealed', 'this job has signed nothing yet, so there is nothing to seal', { subject: 'journal' })
+    }
+    const bundle = await this.#reports.seal(this.#journal)
+    this.#unsealed = false
+    return bundle
+  }
+
+  get keks(): Keks {
+    return this.#keks
+  }
+
+  openReport(): { binding: Buffer; evidence: Buffer } {
+    return this.#reports.first
+  }
+
+  async report(nonce: string): Promise<{ evidence: unknown; teePubkey: unknown }> {
+    const { teePubkey } = this.keys
+    const bound = jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey })
+    const { evidence } = await this.#reports.evidence(createHash('sha384').update(bound).digest())
+    return { evidence, teePubkey }
+  }
+
+  #draft(kind: EventDraft['kind'], inputs: EventDraft['inputs'], outputs: EventDraft['outputs'], result: EventDraft['result']): EventDraft {
+    return { kind, inputs, outputs, code: this.#options.code, isolation: 'agent', result }
+  }
+
+  async #record(draft: EventDraft): Promise<JournalEvent> {
+    const event = this.#journal.append(draft)
+    if (await this.#file.write(this.#journal.bytes())) {
+      const warning = 'the journal file was changed or removed by somebody else; the agent wrote it anew from memory'
+      if (!this.#warnings.includes(warning)) this.#warnings.push(warning)
+      this.#ports.log.warn(warning)
+    }
+    return event
+  }
+}

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JsonObject } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import { sha256 } from '../base/streams.ts'
+import { jcs } from '../encoding/jcs.ts'
+import { audienceFor, type Binding, type JobRecord } from '../journal/binding.ts'
+import type { Digest } from '../oci/types.ts'
+import { requestToken } from './oidc.ts'
+
+export interface Job {
+  record: JobRecord
+  jwt: string | null
+}
+
+/** Claims that the environment of a job without token has a word for; anybody could write them. */
+const selfAsserted: Readonly<Record<string, string>> = {
+  actor: 'GITHUB_ACTOR',
+  actor_id: 'GITHUB_ACTOR_ID',
+  base_ref: 'GITHUB_BASE_REF',
+  event_name: 'GITHUB_EVENT_NAME',
+  head_ref: 'GITHUB_HEAD_REF',
+  job: 'GITHUB_JOB',
+  ref: 'GITHUB_REF',
+  ref_type: 'GITHUB_REF_TYPE',
+  repository: 'GITHUB_REPOSITORY',
+  repository_id: 'GITHUB_REPOSITORY_ID',
+  repository_owner: 'GITHUB_REPOSITORY_OWNER',
+  repository_owner_id: 'GITHUB_REPOSITORY_OWNER_ID',
+  run_attempt: 'GITHUB_RUN_ATTEMPT',
+  run_id: 'GITHUB_RUN_ID',
+  run_number: 'GITHUB_RUN_NUMBER',
+  server_url: 'GITHUB_SERVER_URL',
+  sha: 'GITHUB_SHA',
+  workflow: 'GITHUB_WORKFLOW',
+  workflow_ref: 'GITHUB_WORKFLOW_REF',
+  workflow_sha: 'GITHUB_WORKFLOW_SHA',
+}
+
+/** Who this job is: by token where the runner gives one, else by its own word. */
+export async function identifyJob(keyId: string, ports: Ports): Promise<Job> {
+  const instance = ports.random(16).toString('hex')
+  const token = await requestToken(audienceFor(keyId), ports)
+  if (token !== null) {
+    const record = { assurance: 'token' as const, token: sha256(token.jwt) as Digest, instance, claims: token.claims }
+    return { record, jwt: token.jwt }
+  }
+  const claims: JsonObject = {}
+  for (const [claim, variable] of Object.entries(selfAsserted)) {
+    const value = ports.env[variable]
+    if (value !== undefined && value !== '') claims[claim] = value
+  }
+  return { record: { assurance: 'self-asserted', token: null, instance, claims }, jwt: null }
+}
+
+const runVariables = ['GITHUB_SERVER_URL', 'GITHUB_REPOSITORY', 'GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_JOB']
+
+/** Tells the steps of one job from those of another, for reuse of a living agent. No proof of anything: the token is that. */
+export function runFingerprint(env: Ports['env']): Digest {
+  return sha256(jcs(runVariables.map((name) => env[name] ?? ''))) as Digest
+}
+
+/**
+ * Where the freshness of the reports comes from (TRUST §2): what the verifier gave, else the token, else nothing.
+ *
+ * @param given `verifier:VALUE`, `kbs:VALUE`, `log:VALUE`, `none`, or '' and `oidc` for the default
+ */
+export function nonceOf(given: string, job: Job): Binding['nonce'] {
+  const found = /^(verifier|kbs|log):(.{1,1024})$/s.exec(given)
+  if (found?.[1] !== undefined && found[2] !== undefined) {
+    return { source: found[1] as 'verifier' | 'kbs' | 'log', value: found[2] }
+  }
+  const { token, claims } = job.record
+  if (token === null || given === 'none') return { source: 'none', value: '' }
+  const { jti, iat } = claims
+  return { source: 'oidc', value: `${typeof jti === 'string' ? jti : token}@${String(iat)}` }
+}
+
+/**
+ * The boot that this machine is in. `jobs` is 1: only an agent of the whole machine can count (TRUST §2), and one that is started by its job
+ * knows of this job alone; its level is never more than `machine-only`.
+ */
+export async function bootFacts(ports: Ports): Promise<Binding['boot']> {
+  const id = await readFile(join(ports.roots.proc, 'sys/kernel/random/boot_id'), 'latin1').catch(() => 'unknown')
+  return { id: id.trim(), jobs: 1 }
+}

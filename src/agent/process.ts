@@ -1,0 +1,79 @@
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Ports } from '../base/ports.ts'
+import { codeOf } from '../journal/code.ts'
+import { chooseCollector } from '../tee/collect/index.ts'
+import { Agent } from './agent.ts'
+import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFile } from './files.ts'
+import { replace } from './journal-file.ts'
+import { serve } from './server.ts'
+import { startTime, type StartMessage } from './start-message.ts'
+
+const watchEveryMs = 2000
+
+export interface RunningProcess {
+  file: AgentFile
+  /** Resolves when the agent has ended and cleaned up. */
+  ended: Promise<string>
+  stop(why: string): void
+}
+
+/**
+ * Runs the agent until it is told to stop, its lifetime is over, or the job's worker is gone. Nothing of it outlives it but the journal's
+ * file: the keys were in its memory alone.
+ */
+export async function runAgent(message: StartMessage, ports: Ports): Promise<RunningProcess> {
+  const collector = await chooseCollector(message.technology, ports)
+  const { directory } = message
+  const agent = await Agent.start(
+    {
+      collector,
+      nonce: message.nonce,
+      code: await codeOf(message.entry),
+      journalPath: join(directory, journalFileName),
+    },
+    ports,
+  )
+  const socket = await socketPath(directory)
+  let stop: (why: string) => void = () => {}
+  const stopped = new Promise<string>((resolve) => {
+    stop = resolve
+  })
+  const file: AgentFile = {
+    pid: process.pid,
+    socket,
+    keyId: agent.keys.keyId,
+    jobDigest: agent.jobDigest,
+    run: message.run,
+  }
+  const forget = async (): Promise<void> => {
+    await rm(socket, { force: true })
+    if (dirname(socket) !== directory) await rm(dirname(socket), { recursive: true, force: true })
+    // Another agent may have taken over since.
+    const current = await readAgentFile(directory).catch(() => null)
+    if (current?.keyId === file.keyId) await rm(join(directory, agentFileName), { force: true })
+  }
+  const server = await serve(agent, socket, ports.log, { forget, end: () => stop('asked to') })
+  await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
+
+  const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)
+  const { watch } = message
+  const watcher =
+    watch === null
+      ? undefined
+      : setInterval(() => {
+          void startTime(watch.pid, ports).then((start) => {
+            if (start !== watch.start) stop("the job's worker is gone")
+          })
+        }, watchEveryMs)
+
+  const ended = stopped.then(async (why) => {
+    clearTimeout(timer)
+    clearInterval(watcher)
+    server.close()
+    server.closeAllConnections()
+    await forget()
+    return why
+  })
+  return { file, ended, stop }
+}

@@ -1,0 +1,32 @@
+import { roles, type JournalEvent } from '../../journal/event.ts'
+import { makeStatement } from '../../statement/statement.ts'
+import { documentOf, mismatch, plainForm, type Rule, type RuleContext } from './context.ts'
+
+/** SBOM: for an image that an `sbom` event read in plain form, over the very document that this event wrote. */
+export const sbom =
+  (kind: 'spdx' | 'cyclonedx'): Rule =>
+  (context) => {
+    const { bytes } = sbomDocument(context, kind, roles[kind])
+    return makeStatement(kind, { digest: context.subject }, { document: bytes })
+  }
+
+/** The `sbom` event that read the subject's plain form and wrote this document, with the document. */
+export function sbomDocument(
+  context: RuleContext,
+  name: string,
+  role: string,
+): { bytes: Buffer; digest: `sha256:${string}`; event: JournalEvent } {
+  const plain = plainForm(context.events, context.subject)
+  const candidates = context.events.filter(
+    (event) => event.kind === 'sbom' && event.inputs.some((a) => a.role === roles.image && a.digest === plain),
+  )
+  let refusal = mismatch(context.subject, 'was not described in this job')
+  for (const event of candidates.toReversed()) {
+    try {
+      return { ...documentOf(context, name, event, 'outputs', role), event }
+    } catch (error) {
+      refusal = error as typeof refusal
+    }
+  }
+  throw refusal
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { VerificationError } from '../../base/errors.ts'
+import { parseJcs } from '../../encoding/jcs.ts'
+import { digestSchema, roles } from '../../journal/event.ts'
+import { builderId } from '../../statement/builder-id.ts'
+import { makeStatement } from '../../statement/statement.ts'
+import { vsaPredicate } from '../../statement/vsa.ts'
+import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.ts'
+
+/** How long who admits by a VSA may rely on it: verify again after a week. */
+const lifetimeMs = 7 * 24 * 3600 * 1000
+
+/** The members of a verdict that a VSA is made of. */
+const schema = z.looseObject({
+  verified: z.boolean(),
+  image: z.looseObject({ reference: z.string(), digest: digestSchema }),
+  policy: z.looseObject({ digest: digestSchema }),
+  builder: z.looseObject({ id: z.string() }),
+  job: z.looseObject({ instance: z.string().nullable() }),
+  exceptions: z.array(z.string()),
+  inputs: z.array(z.looseObject({ kind: z.string(), digest: digestSchema })),
+  keys: z.array(z.string()),
+})
+
+/** VSA: for the subject of a `verify` event of this job, never by the key or job that built or encrypted anything (TRUST §4). */
+export const vsa: Rule = (context) => {
+  const { events, subject, keyId, job } = context
+  const own = events.find((event) => event.kind === 'build' || event.kind === 'encrypt')
+  if (own !== undefined) throw selfVerified(subject, `this job has a ${own.kind} event`)
+  const event = eventWith(events, 'verify', 'inputs', roles.image, subject)
+  if (event === null) throw mismatch(subject, 'was not verified in this job')
+  const { bytes } = documentOf(context, 'verdict', event, 'outputs', roles.verdict)
+  const verdict = parseVerdict(bytes)
+  if (verdict.image.digest !== subject) throw mismatch('verdict', 'speaks of another image than its verify event')
+  if (verdict.policy.digest !== artifact(event, 'inputs', roles.policy)) {
+    throw mismatch('verdict', 'names another policy than its verify event')
+  }
+  if (verdict.job.instance === job.instance || verdict.keys.includes(keyId)) {
+    throw selfVerified(subject, 'its statements were signed by this very agent')
+  }
+  return makeStatement(
+    'vsa',
+    { digest: subject },
+    vsaPredicate({
+      verdict,
+      verifierId: builderId(context.technology),
+      version: context.version,
+      timeVerified: context.now,
+      expires: new Date(context.now.getTime() + lifetimeMs),
+    }),
+  )
+}
+
+function parseVerdict(bytes: Buffer): z.infer<typeof schema> {
+  try {
+    return schema.parse(parseJcs(bytes, 'verdict'))
+  } catch (cause) {
+    throw new VerificationError('format-invalid', 'the verdict is not of version 1', { subject: 'verdict', cause })
+  }
+}
+
+function selfVerified(subject: string, why: string): VerificationError {
+  return new VerificationError('self-verified', `who built an image does not vouch for it: ${why}`, {
+    subject,
+    remedy: 'Verify in another job, with an agent of its own.',
+  })
+}

@@ -1,0 +1,97 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+
+export type Isolation = 'oci' | 'rootless' | 'chroot'
+
+/** Storage of our own in a private folder: nothing of the host's images or caches can flow in. */
+export function storageFlags(folder: string, driver: 'overlay' | 'vfs'): string[] {
+  return ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run'), '--storage-driver', driver]
+}
+
+/** Assembled by hand: a static program that ends with 0. Nothing else is needed to learn whether RUN can work. */
+function tinyProgram(): Buffer | null {
+  const code: Readonly<Record<string, { machine: number; text: string }>> = {
+    // mov edi,0 · mov eax,60 (exit) · syscall
+    x64: { machine: 62, text: 'bf00000000b83c0000000f05' },
+    // mov x0,#0 · mov x8,#93 (exit) · svc #0
+    arm64: { machine: 183, text: '000080d2a80b80d2010000d4' },
+  }
+  const own = code[process.arch]
+  if (own === undefined) return null
+  const text = Buffer.from(own.text, 'hex')
+  const base = 0x400000n
+  const head = Buffer.alloc(120)
+  Buffer.from('7f454c46020101', 'hex').copy(head)
+  head.writeUInt16LE(2, 16)
+  head.writeUInt16LE(own.machine, 18)
+  head.writeUInt32LE(1, 20)
+  head.writeBigUInt64LE(base + 120n, 24)
+  head.writeBigUInt64LE(64n, 32)
+  head.writeUInt16LE(64, 52)
+  head.writeUInt16LE(56, 54)
+  head.writeUInt16LE(1, 56)
+  head.writeUInt32LE(1, 64)
+  head.writeUInt32LE(5, 68)
+  head.writeBigUInt64LE(base, 80)
+  head.writeBigUInt64LE(base, 88)
+  head.writeBigUInt64LE(BigInt(120 + text.length), 96)
+  head.writeBigUInt64LE(BigInt(120 + text.length), 104)
+  head.writeBigUInt64LE(0x1000n, 112)
+  return Buffer.concat([head, text])
+}
+
+/**
+ * Finds by trying which storage driver and (when something is to be run) which isolation buildah can use here, strongest first.
+ *
+ * @throws InputError `unsupported` where nothing works
+ */
+export async function probeIsolation(
+  temp: string,
+  env: Record<string, string>,
+  runs: boolean,
+  ports: Ports,
+): Promise<{ isolation: Isolation | null; storage: 'overlay' | 'vfs' }> {
+  const failures: string[] = []
+  for (const storage of ['overlay', 'vfs'] as const) {
+    const folder = join(temp, `probe-${storage}`)
+    await mkdir(folder, { recursive: true })
+    const flags = storageFlags(folder, storage)
+    const buildah = async (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => {
+      const done = await ports.exec.run('buildah', [...flags, ...args], { env, allowFailure: true, timeoutMs: 60_000 })
+      return { code: done.code, stdout: done.stdout.toString('utf8').trim(), stderr: done.stderr.trim() }
+    }
+    try {
+      const path = join(folder, 'probe')
+      const program = tinyProgram()
+      await writeFile(path, program ?? '')
+      await chmod(path, 0o755)
+      const container = await buildah('from', 'scratch')
+      // Copying needs the container's file system to be mounted, which is what a storage driver may be unable to do.
+      const copied = container.code === 0 ? await buildah('copy', '--quiet', container.stdout, path, '/probe') : container
+      if (copied.code !== 0) {
+        failures.push(`${storage}: ${lastLine(copied.stderr)}`)
+        continue
+      }
+      if (!runs) return { isolation: null, storage }
+      if (program === null) return { isolation: 'chroot', storage }
+      for (const isolation of ['oci', 'rootless', 'chroot'] as const) {
+        const run = await buildah('run', '--isolation', isolation, container.stdout, '/probe')
+        if (run.code === 0) return { isolation, storage }
+        failures.push(`${storage}, ${isolation}: ${lastLine(run.stderr)}`)
+      }
+    } finally {
+      await buildah('rm', '--all')
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+  throw new InputError('unsupported', `buildah is installed, but cannot build here: ${failures.join('; ')}`, {
+    subject: 'builder',
+    remedy: 'Allow user namespaces or run as root, or use builder: embedded where no RUN is needed.',
+  })
+}
+
+function lastLine(text: string): string {
+  return text.split('\n').at(-1)?.slice(0, 200) ?? ''
+}

@@ -1,0 +1,39 @@
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import { InputError } from '../base/errors.ts'
+
+const maxContainerfile = 1024 * 1024
+
+/** Folder of the context, absolute and without symlinks. @throws InputError `file-missing` */
+export async function findContext(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory() === true) return realpath(path)
+  throw new InputError('file-missing', `the context ${path} is no folder`, {
+    subject: 'context',
+    remedy: 'Give the folder that holds what is to be copied into the image.',
+  })
+}
+
+/** The Containerfile: the one that was named, else `Containerfile`, else `Dockerfile` in the context. @throws InputError `file-missing` */
+export async function findContainerfile(context: string, file: string | null): Promise<{ path: string; bytes: Buffer }> {
+  const candidates = file === null ? [join(context, 'Containerfile'), join(context, 'Dockerfile')] : [file]
+  for (const path of candidates) {
+    const info = await stat(path).catch(() => null)
+    if (info?.isFile() !== true) continue
+    if (info.size > maxContainerfile) {
+      throw new InputError('file-invalid', `${path} is larger than ${maxContainerfile} bytes`, { subject: 'file' })
+    }
+    return { path: await realpath(path), bytes: await readFile(path) }
+  }
+  throw new InputError('file-missing', file === null ? `${context} holds no Containerfile` : `${file} is not there`, {
+    subject: 'file',
+    remedy: 'Write a Containerfile into the context, or name one with file.',
+  })
+}
+
+/** A path for the record: relative to `root` where it lies inside, else only its name, which says nothing of this machine. */
+export function publicPath(root: string, path: string): string {
+  const rest = relative(root, path)
+  if (rest === '') return '.'
+  return rest === '..' || rest.startsWith(`..${sep}`) || isAbsolute(rest) ? basename(path) : rest
+}

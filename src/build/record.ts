@@ -1,0 +1,63 @@
+import { version } from '../base/version.ts'
+import { sha256 } from '../base/streams.ts'
+import type { Image } from '../image/types.ts'
+import type { Digest } from '../oci/types.ts'
+import type { BuildRecord } from '../statement/types.ts'
+import type { ContextCopy } from './context/copy.ts'
+import type { Driver, ResolvedBase } from './driver.ts'
+import type { GitSource } from './source/git.ts'
+import type { BuildOptions } from './types.ts'
+
+export interface RecordParts {
+  source: GitSource | null
+  unclean: readonly string[]
+  context: { path: string; copy: ContextCopy }
+  containerfile: { path: string; bytes: Buffer }
+  bases: readonly ResolvedBase[]
+  /** With build arguments as they may be shown. */
+  options: Pick<BuildOptions, 'target' | 'buildArgs' | 'labels' | 'prepare' | 'compression' | 'rebuilds'>
+  platform: string
+  epoch: number
+  driver: Driver
+  image: Image
+  matched: number
+}
+
+/** The build record: what the image was made of and by what, and nothing of this machine. Equal builds give equal bytes. */
+export function makeRecord(parts: RecordParts): BuildRecord {
+  const { source, context, containerfile, options, driver, image } = parts
+  const bases = parts.bases.map(({ name, digest }) => ({ name, digest }))
+  return {
+    v: 1,
+    source: {
+      repository: source?.repository ?? null,
+      commit: source?.commit ?? null,
+      tree: source?.tree ?? null,
+      clean: parts.unclean.length === 0,
+    },
+    context: {
+      path: context.path,
+      digest: context.copy.digest,
+      files: context.copy.files.filter(({ mode }) => mode !== '040000').length,
+      bytes: context.copy.bytes,
+    },
+    containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) as Digest },
+    target: options.target,
+    platform: parts.platform,
+    baseImages: bases.sort((a, b) => (`${a.name} ${a.digest}` < `${b.name} ${b.digest}` ? -1 : 1)),
+    buildArgs: options.buildArgs,
+    labels: options.labels,
+    prepare: options.prepare,
+    sourceDateEpoch: parts.epoch,
+    compression: options.compression,
+    builder: { name: driver.name, version: driver.version, isolation: driver.isolation },
+    tools: {
+      sealwright: version,
+      node: process.versions.node,
+      ...(source === null ? {} : { git: source.version }),
+      [driver.name]: driver.version,
+    },
+    image: { manifest: image.descriptor.digest, config: image.configDigest },
+    rebuilds: { count: options.rebuilds, matched: parts.matched, independence: 'same-job' },
+  }
+}

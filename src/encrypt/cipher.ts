@@ -1,0 +1,85 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto'
+import { VerificationError } from '../base/errors.ts'
+import type { ByteSource } from '../base/streams.ts'
+import type { Digest } from '../oci/types.ts'
+
+/** The one cipher of ocicrypt (its `blockcipher/`, coco.md §4.1). */
+export const cipherName = 'AES_256_CTR_HMAC_SHA256'
+
+/** Key of cipher and MAC alike (32 bytes), and the full initial counter block (16 bytes). A fresh pair a layer. */
+export interface LayerKey {
+  readonly key: Buffer
+  readonly nonce: Buffer
+}
+
+/** What is known once all bytes have flowed. */
+export interface CipherResult {
+  /** HMAC-SHA256 over the ciphertext. */
+  hmac: Buffer
+  /** Digest of the bytes that came in. */
+  plain: Digest
+}
+
+/**
+ * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `result` is valid once the stream ended.
+ */
+export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stream: ByteSource; result: () => CipherResult } {
+  const cipher = createCipheriv('aes-256-ctr', key, nonce)
+  const mac = createHmac('sha256', key)
+  const hash = createHash('sha256')
+  let done: CipherResult | null = null
+  async function* flow(): AsyncGenerator<Uint8Array> {
+    for await (const piece of source) {
+      hash.update(piece)
+      const secret = cipher.update(piece)
+      mac.update(secret)
+      yield secret
+    }
+    done = { hmac: mac.digest(), plain: `sha256:${hash.digest('hex')}` }
+  }
+  return {
+    stream: flow(),
+    result: () => {
+      if (done === null) throw new Error('the stream has not ended')
+      return done
+    },
+  }
+}
+
+/** Passes ciphertext on and throws `decryption-failed` at its end when the MAC is another: no byte may be believed before. */
+export async function* authenticated(source: ByteSource, key: Buffer, hmac: Buffer, subject: string): AsyncGenerator<Uint8Array> {
+  const mac = createHmac('sha256', key)
+  for await (const piece of source) {
+    mac.update(piece)
+    yield piece
+  }
+  if (!mac.digest().equals(hmac)) {
+    throw new VerificationError('decryption-failed', `the authentication code of the encrypted layer ${subject} is wrong`, {
+      subject,
+      remedy: 'The layer or its annotations were changed: publish the image again.',
+    })
+  }
+}
+
+/** Decrypts bytes that were authenticated before; the digest of what comes out is checked at the end (it alone protects the nonce). */
+export async function* decrypting(
+  source: ByteSource,
+  { key, nonce }: LayerKey,
+  digest: Digest,
+  subject: string,
+): AsyncGenerator<Uint8Array> {
+  const decipher = createDecipheriv('aes-256-ctr', key, nonce)
+  const hash = createHash('sha256')
+  for await (const piece of source) {
+    const plain = decipher.update(piece)
+    hash.update(plain)
+    yield plain
+  }
+  const found = `sha256:${hash.digest('hex')}`
+  if (found !== digest) {
+    throw new VerificationError('decryption-failed', `the layer ${subject} decrypts to ${found}, its private options say ${digest}`, {
+      subject,
+      remedy: 'The image was not encrypted as it says: publish it again.',
+    })
+  }
+}

@@ -1,0 +1,90 @@
+import { InputError } from '../base/errors.ts'
+import { collect, type ByteSource } from '../base/streams.ts'
+import type { Log } from '../base/ports.ts'
+import type { Image } from '../image/types.ts'
+import { manifestBytes } from '../oci/manifest.ts'
+import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
+import { encryptedMediaType, encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
+
+export interface EncryptImageOptions {
+  /** Layers to encrypt, counted from 0; all of them by default. */
+  readonly layers?: readonly number[] | undefined
+  /** Layers that were encrypted on the way of another reader, by plain digest. */
+  readonly done?: ReadonlyMap<Digest, Descriptor> | undefined
+  /** Tag of the encrypted manifest, set last. */
+  readonly tag?: string | undefined
+  readonly log?: Log | undefined
+}
+
+export interface EncryptedImage {
+  descriptor: Descriptor
+  manifest: Manifest
+  /** In layer order; a layer left plain has equal digests. */
+  layers: { plain: Digest; encrypted: Digest; diffId: Digest }[]
+}
+
+/** No configuration is larger (`loadImage` reads no more). */
+const configLimit = 8 * 1024 * 1024
+
+/**
+ * Encrypts the layers of an image into a store. Configuration and diff ids stay as they are and in clear; the manifest follows from keys and
+ * image alone. Everything is put before the manifest, and the tag last, so that nothing ever refers to what is not there.
+ *
+ * @throws InputError `unsupported` before anything is written, `input-invalid` for a layer number that is not there
+ */
+export async function encryptImage(
+  store: Store,
+  image: Image,
+  plan: EncryptionPlan,
+  options: EncryptImageOptions = {},
+): Promise<EncryptedImage> {
+  const chosen = chooseLayers(image, options.layers)
+  for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
+  const made = new Map<Digest, Descriptor>(options.done)
+  const layers: Descriptor[] = []
+  for (const [index, layer] of image.manifest.layers.entries()) {
+    if (!chosen.has(index)) {
+      await copyBlob(store, plan.target, layer)
+      layers.push(layer)
+      continue
+    }
+    let encrypted = made.get(layer.digest)
+    if (encrypted === undefined) {
+      options.log?.progress(`encrypting layer ${index + 1} of ${image.manifest.layers.length} (${layer.size} bytes)`)
+      encrypted = await encryptLayer(layer, await store.openBlob(layer), plan)
+      made.set(layer.digest, encrypted)
+    }
+    layers.push(encrypted)
+  }
+  const config = { ...image.manifest.config, mediaType: mediaTypes.config }
+  await copyBlob(store, plan.target, config)
+  const manifest: Manifest = { ...image.manifest, mediaType: mediaTypes.manifest, config, layers }
+  const descriptor = await plan.target.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: options.tag })
+  return {
+    descriptor,
+    manifest,
+    layers: layers.map((layer, i) => ({
+      plain: image.manifest.layers[i]?.digest ?? layer.digest,
+      encrypted: layer.digest,
+      diffId: image.config.rootfs.diff_ids[i] ?? layer.digest,
+    })),
+  }
+}
+
+function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<number> {
+  const count = image.manifest.layers.length
+  const chosen = new Set(wanted ?? Array.from({ length: count }, (_, i) => i))
+  const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
+  if (chosen.size > 0 && outside === undefined) return chosen
+  throw new InputError('input-invalid', outside === undefined ? 'layers: the image has none' : `layers: there is no layer ${outside}`, {
+    subject: 'layers',
+    remedy: count === 0 ? 'There is nothing to encrypt.' : `Write all, or numbers from 0 to ${count - 1}.`,
+  })
+}
+
+async function copyBlob(from: Store, to: Store, blob: Descriptor): Promise<void> {
+  if (from.name === to.name || (await to.hasBlob(blob.digest))) return
+  const source: ByteSource = await from.openBlob(blob)
+  if (blob.size <= configLimit) await to.putBlob({ bytes: await collect(source, configLimit, blob.digest) })
+  else await to.putBlob({ stream: source, expect: { digest: blob.digest, size: blob.size } })
+}

@@ -1,0 +1,53 @@
+import { InputError, VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import { verified, type ByteSource } from '../base/streams.ts'
+import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
+import { encrypting } from './cipher.ts'
+import { annotations, privateOptionsBytes, publicOptions } from './options.ts'
+import { wrapFor, type KekWrap, type Recipient } from './recipients.ts'
+
+/** How layers are encrypted in one run. */
+export interface EncryptionPlan {
+  readonly target: Store
+  readonly recipients: readonly Recipient[]
+  readonly kek: KekWrap
+  readonly random: Ports['random']
+}
+
+/**
+ * Media type of a layer once encrypted; Docker's names become OCI's, since guests refuse `docker…+encrypted` (coco.md §12).
+ *
+ * @throws InputError `unsupported` for what guests cannot open: zstd, an already encrypted layer, anything that is no layer
+ */
+export function encryptedMediaType(mediaType: string): string {
+  if (mediaType === mediaTypes.layerTar || mediaType === mediaTypes.layerGzip) return mediaType + mediaTypes.encryptedSuffix
+  if (mediaType === mediaTypes.dockerLayer) return mediaTypes.layerGzip + mediaTypes.encryptedSuffix
+  const remedy = mediaType.endsWith(mediaTypes.encryptedSuffix)
+    ? 'The image is encrypted already: name the plain one.'
+    : /zstd/.test(mediaType)
+      ? 'Confidential guests do not open encrypted zstd layers: build with compression: gzip.'
+      : 'Only tar and tar+gzip layers can be encrypted.'
+  throw new InputError('unsupported', `a layer of type ${mediaType} cannot be encrypted`, { subject: mediaType, remedy })
+}
+
+/**
+ * Encrypts one layer with a fresh key while it flows into the target store, then wraps the key for all recipients.
+ *
+ * @param plain bytes of the layer as stored; their digest is checked against the descriptor
+ * @returns descriptor of the encrypted layer, annotations included
+ */
+export async function encryptLayer(layer: Descriptor, plain: ByteSource, plan: EncryptionPlan): Promise<Descriptor> {
+  const mediaType = encryptedMediaType(layer.mediaType)
+  const key = { key: plan.random(32), nonce: plan.random(16) }
+  const { stream, result } = encrypting(verified(plain, layer), key)
+  const { digest, size } = await plan.target.putBlob({ stream })
+  const { hmac, plain: found } = result()
+  if (found !== layer.digest) throw new VerificationError('digest-mismatch', `${layer.digest} hashes to ${found}`, { subject: layer.digest })
+  const wrapped = await wrapFor(plan.recipients, privateOptionsBytes({ ...key, digest: found }), plan.kek)
+  return {
+    mediaType,
+    digest,
+    size,
+    annotations: { ...layer.annotations, ...wrapped, [annotations.publicOptions]: publicOptions(hmac) },
+  }
+}

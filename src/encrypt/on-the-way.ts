@@ -1,0 +1,91 @@
+import type { ByteSource } from '../base/streams.ts'
+import type { Descriptor, Digest } from '../oci/types.ts'
+import { encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
+
+/** Encrypts layers while somebody else reads them: give {@link OnTheWay.open} to the pass, {@link OnTheWay.layers} to `encryptImage`. */
+export interface OnTheWay {
+  /** Opens a layer; its plain bytes pass on unchanged and flow into the cipher besides. Ends when both have all of it. */
+  open(layer: Descriptor): Promise<ByteSource>
+  /** Layers that were read to their end, by plain digest. */
+  readonly layers: ReadonlyMap<Digest, Descriptor>
+}
+
+/**
+ * A reader on the stream of a layer's bytes (DESIGN §1.11). A reader that stops early aborts the encryption of that layer, which
+ * `encryptImage` then does by itself.
+ */
+export function encryptOnTheWay(openPlain: (layer: Descriptor) => Promise<ByteSource>, plan: EncryptionPlan): OnTheWay {
+  const layers = new Map<Digest, Descriptor>()
+  return {
+    layers,
+    open: async (layer) => {
+      const source = await openPlain(layer)
+      return layers.has(layer.digest) ? source : split(source, layer, plan, layers)
+    },
+  }
+}
+
+async function* split(
+  source: ByteSource,
+  layer: Descriptor,
+  plan: EncryptionPlan,
+  layers: Map<Digest, Descriptor>,
+): AsyncGenerator<Uint8Array> {
+  const pipe = handOver()
+  const encrypted = encryptLayer(layer, pipe.stream, plan).finally(() => pipe.abandon())
+  // Its failure is thrown below, at the end of the stream or where the next piece is handed over.
+  encrypted.catch(() => {})
+  let whole = false
+  try {
+    for await (const piece of source) {
+      if (!(await pipe.give(piece))) await encrypted
+      yield piece
+    }
+    whole = true
+  } finally {
+    pipe.end(whole)
+    if (!whole) await encrypted.catch(() => {})
+  }
+  layers.set(layer.digest, await encrypted)
+}
+
+/** One piece at a time from a giver to a taker: the slower of two readers sets the pace and nothing piles up. */
+function handOver(): { stream: ByteSource; give(piece: Uint8Array): Promise<boolean>; end(whole: boolean): void; abandon(): void } {
+  let waiting: Uint8Array | null = null
+  let state: 'open' | 'whole' | 'broken' | 'abandoned' = 'open'
+  let wake = Promise.withResolvers<void>()
+  const change = (): void => {
+    wake.resolve()
+    wake = Promise.withResolvers<void>()
+  }
+  async function* flow(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (waiting !== null) {
+        const piece = waiting
+        waiting = null
+        change()
+        yield piece
+      } else if (state === 'whole') return
+      else if (state !== 'open') throw new Error('the layer was not read to its end')
+      else await wake.promise
+    }
+  }
+  return {
+    stream: flow(),
+    give: async (piece) => {
+      while (waiting !== null && state === 'open') await wake.promise
+      if (state !== 'open') return false
+      waiting = piece
+      change()
+      return true
+    },
+    end: (whole) => {
+      if (state === 'open') state = whole ? 'whole' : 'broken'
+      change()
+    },
+    abandon: () => {
+      if (state === 'open') state = 'abandoned'
+      change()
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { VerificationError } from '../base/errors.ts'
+import { isObject } from '../base/json.ts'
+import { jcs, parseJcs } from '../encoding/jcs.ts'
+import { compareUtf8, normalisePath } from './paths.ts'
+import type { EntryType, InventoryEntry } from './types.ts'
+
+const types: readonly EntryType[] = ['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo']
+const required = ['gid', 'mode', 'path', 'size', 'type', 'uid']
+const optional = ['device', 'link', 'sha256']
+
+/** The file inventory as a document: the RFC 8785 form of each entry on a line of its own, sorted by path. Equal entries give equal bytes. */
+export function inventoryBytes(entries: readonly InventoryEntry[]): Buffer {
+  const sorted = entries.every(
+    (entry, i) => i === 0 || compareUtf8((entries[i - 1] as InventoryEntry).path, entry.path) < 0,
+  )
+    ? entries
+    : [...entries].sort((a, b) => compareUtf8(a.path, b.path))
+  return Buffer.concat(sorted.flatMap((entry) => [jcs(entry), newline]))
+}
+const newline = Buffer.from('\n')
+
+/**
+ * Reads an inventory strictly: every line in RFC 8785 form, known members only, sorted, no path twice.
+ *
+ * @throws VerificationError `format-invalid`, `path-escape`
+ */
+export function parseInventory(bytes: Uint8Array): InventoryEntry[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (buffer.length > 0 && buffer.at(-1) !== 0x0a) throw bad('does not end with a whole line')
+  const entries: InventoryEntry[] = []
+  for (let at = 0; at < buffer.length;) {
+    const end = buffer.indexOf(0x0a, at)
+    const entry = parseEntry(buffer.subarray(at, end), entries.length + 1)
+    const last = entries.at(-1)
+    if (last !== undefined && compareUtf8(last.path, entry.path) >= 0)
+      throw bad(`is not sorted at line ${entries.length + 1}`)
+    entries.push(entry)
+    at = end + 1
+  }
+  return entries
+}
+
+function parseEntry(line: Buffer, number: number): InventoryEntry {
+  const value = parseJcs(line, `line ${number} of the inventory`)
+  const wrong = (what: string): VerificationError => bad(`has a wrong ${what} at line ${number}`)
+  if (!isObject(value)) throw wrong('entry')
+  const names = Object.keys(value)
+  if (!required.every((name) => names.includes(name))) throw wrong('set of members')
+  if (!names.every((name) => required.includes(name) || optional.includes(name))) throw wrong('set of members')
+  for (const name of ['gid', 'mode', 'size', 'uid'])
+    if (typeof value[name] !== 'number' || value[name] < 0) throw wrong(name)
+  if (!types.some((type) => type === value['type'])) throw wrong('type')
+  if (typeof value['path'] !== 'string' || normalisePath(value['path'], 'the inventory') !== value['path'])
+    throw wrong('path')
+  const entry = value as unknown as InventoryEntry
+  const isLink = entry.type === 'symlink' || entry.type === 'hardlink'
+  if (isLink !== (typeof value['link'] === 'string')) throw wrong('link')
+  const isDevice = entry.type === 'char' || entry.type === 'block'
+  if (isDevice !== /^\d+:\d+$/.test(String(value['device']))) throw wrong('device')
+  const hashed = typeof value['sha256'] === 'string' && /^sha256:[0-9a-f]{64}$/.test(value['sha256'])
+  if (
+    names.includes('sha256') ? !hashed || (entry.type !== 'file' && entry.type !== 'hardlink') : entry.type === 'file'
+  ) {
+    throw wrong('sha256')
+  }
+  return entry
+}
+
+export interface InventoryChange {
+  path: string
+  /** Members that differ. */
+  fields: (keyof InventoryEntry)[]
+  before: InventoryEntry
+  after: InventoryEntry
+}
+
+export interface InventoryDifference {
+  added: InventoryEntry[]
+  removed: InventoryEntry[]
+  changed: InventoryChange[]
+}
+
+/** What `after` has that `before` has not, and the other way round, with the fields that changed; each list sorted by path. */
+export function compareInventories(
+  before: readonly InventoryEntry[],
+  after: readonly InventoryEntry[],
+): InventoryDifference {
+  const old = new Map(before.map((entry) => [entry.path, entry]))
+  const difference: InventoryDifference = { added: [], removed: [], changed: [] }
+  for (const entry of after) {
+    const was = old.get(entry.path)
+    old.delete(entry.path)
+    if (was === undefined) difference.added.push(entry)
+    else {
+      const fields = compared.filter((field) => was[field] !== entry[field])
+      if (fields.length > 0) difference.changed.push({ path: entry.path, fields, before: was, after: entry })
+    }
+  }
+  difference.removed = [...old.values()]
+  for (const list of Object.values(difference))
+    list.sort((a: { path: string }, b: { path: string }) => compareUtf8(a.path, b.path))
+  return difference
+}
+const compared = ['type', 'sha256', 'size', 'mode', 'uid', 'gid', 'link', 'device'] as const
+
+function bad(why: string): VerificationError {
+  return new VerificationError('format-invalid', `the file inventory ${why}`, { subject: 'inventory' })
+}

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto'
+import { chmod, chown, lchown, link, mkdir, open, readdir, rm, symlink, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError } from '../base/errors.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import { contentOf, type LayerRecord } from './layer-records.ts'
+import { parentOf } from './paths.ts'
+import type { Image, InventoryEntry, PassReader, PassResult, TarHeader } from './types.ts'
+import { readAgain, walkImage, type FileSink, type FileWriter, type PassOptions } from './walk.ts'
+
+export interface UnpackResult extends PassResult {
+  /** What could not be made, in words: devices, owners without root. */
+  notes: string[]
+}
+
+/**
+ * Unpacks the merged root file system of an image into an empty (or new) folder. Files are written as they flow by, into folders that this
+ * function itself made; symbolic links are made last, so that nothing is ever written through one. Devices are left out. What was
+ * written is removed again when anything fails, a digest at the very end included.
+ *
+ * @param readers further readers on the same pass
+ * @throws InputError `exists` when the folder is not empty; VerificationError as {@link passImage}
+ */
+export async function unpackImage(
+  store: Store,
+  image: Image,
+  directory: string,
+  options: PassOptions & { readers?: readonly PassReader[] | undefined } = {},
+): Promise<UnpackResult> {
+  await mkdir(directory, { recursive: true })
+  if ((await readdir(directory)).length > 0) {
+    throw new InputError('exists', `${directory} is not empty`, {
+      subject: directory,
+      remedy: 'Give an empty or new folder.',
+    })
+  }
+  try {
+    return await new Unpacker(store, image, directory, options).run(options.readers ?? [])
+  } catch (error) {
+    for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true })
+    throw error
+  }
+}
+
+class Unpacker implements FileSink {
+  private readonly store: Store
+  private readonly image: Image
+  private readonly root: string
+  private readonly options: PassOptions
+  private readonly asRoot = process.geteuid?.() === 0
+  private readonly folders = new Set<string>(['.'])
+  private readonly notes: string[] = []
+
+  constructor(store: Store, image: Image, root: string, options: PassOptions) {
+    this.store = store
+    this.image = image
+    this.root = root
+    this.options = options
+  }
+
+  async run(readers: readonly PassReader[]): Promise<UnpackResult> {
+    const { visible, inventory, layers } = await walkImage(this.store, this.image, readers, this.options, this)
+    await this.prune(inventory)
+    for (const entry of inventory) if (entry.type === 'dir') await this.folder(entry.path)
+    await this.hardLinks(visible)
+    for (const entry of inventory) await this.special(entry)
+    // Deepest first: a folder without write permission takes nothing any more.
+    for (const entry of inventory.toReversed()) await this.attributes(entry, visible.get(entry.path))
+    if (!this.asRoot) this.notes.push('owners are not set: this process is not root')
+    return { image: this.image, layers, inventory, notes: this.notes }
+  }
+
+  async open(header: TarHeader): Promise<FileWriter> {
+    return this.writer(header.path)
+  }
+
+  async drop(path: string): Promise<void> {
+    await rm(this.place(path), { force: true })
+  }
+
+  private place(path: string): string {
+    return join(this.root, path)
+  }
+
+  private async folder(path: string): Promise<void> {
+    if (path === '' || this.folders.has(path)) return
+    await this.folder(parentOf(path))
+    // A file of this layer may have been here before its folder came; `drop` took it away.
+    await mkdir(this.place(path), { mode: 0o700 })
+    this.folders.add(path)
+  }
+
+  /** Removes folders that were made for files which their layer took back. */
+  private async prune(inventory: readonly InventoryEntry[]): Promise<void> {
+    const kept = new Set(inventory.filter(({ type }) => type === 'dir').map(({ path }) => path)).add('.')
+    for (const folder of [...this.folders].filter((path) => !kept.has(path))) {
+      await rm(this.place(folder), { recursive: true, force: true })
+      this.folders.delete(folder)
+    }
+  }
+
+  private async writer(path: string): Promise<FileWriter> {
+    await this.folder(parentOf(path))
+    if (this.folders.has(path)) {
+      await rm(this.place(path), { recursive: true })
+      for (const folder of this.folders)
+        if (folder === path || folder.startsWith(`${path}/`)) this.folders.delete(folder)
+    }
+    // `wx` fails on anything that is there, a link included.
+    const file = await open(this.place(path), 'wx', 0o600)
+    return {
+      write: async (chunk) => {
+        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten
+      },
+      close: () => file.close(),
+    }
+  }
+
+  private async hardLinks(visible: ReadonlyMap<string, LayerRecord>): Promise<void> {
+    const lost = new Map<LayerRecord, string[]>()
+    for (const [path, record] of visible) {
+      if (record.entry.type !== 'hardlink') continue
+      const content = contentOf(record)
+      if (content.entry.type !== 'file') continue
+      await this.folder(parentOf(path))
+      if (visible.get(content.entry.path) === content) await link(this.place(content.entry.path), this.place(path))
+      else lost.set(content, [...(lost.get(content) ?? []), path])
+    }
+    await readAgain(this.store, this.image, [...lost.keys()], this.options, async (record, body) => {
+      const [first, ...rest] = lost.get(record) as [string, ...string[]]
+      const writer = await this.writer(first)
+      const running = createHash('sha256')
+      for await (const chunk of body) {
+        running.update(chunk)
+        await writer.write(chunk)
+      }
+      await writer.close()
+      for (const path of rest) await link(this.place(first), this.place(path))
+      return `sha256:${running.digest('hex')}` as Digest
+    })
+  }
+
+  private async special(entry: InventoryEntry): Promise<void> {
+    if (entry.type === 'symlink') {
+      await this.folder(parentOf(entry.path))
+      await symlink(entry.link as string, this.place(entry.path))
+      if (this.asRoot) await lchown(this.place(entry.path), entry.uid, entry.gid)
+    } else if (entry.type === 'char' || entry.type === 'block' || entry.type === 'fifo') {
+      this.notes.push(`left out: ${entry.path} (${entry.type === 'fifo' ? 'a pipe' : `a ${entry.type} device`})`)
+    } else if (entry.type === 'hardlink' && entry.sha256 === undefined) {
+      this.notes.push(`left out: ${entry.path} (another name of ${entry.link}, which is no file)`)
+    }
+  }
+
+  private async attributes(entry: InventoryEntry, record: LayerRecord | undefined): Promise<void> {
+    if (entry.type !== 'file' && entry.type !== 'dir' && !(entry.type === 'hardlink' && entry.sha256 !== undefined))
+      return
+    const path = this.place(entry.path)
+    // Changing the owner clears setuid: the mode comes after it.
+    if (this.asRoot) await chown(path, entry.uid, entry.gid)
+    await chmod(path, entry.mode)
+    if (record !== undefined) await utimes(path, record.mtime, record.mtime)
+  }
+}

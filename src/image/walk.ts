@@ -1,0 +1,211 @@
+import { createHash, hash } from 'node:crypto'
+import { VerificationError } from '../base/errors.ts'
+import type { Log } from '../base/ports.ts'
+import { digesting, type ByteSource } from '../base/streams.ts'
+import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { decompress } from './compress.ts'
+import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
+import { MergedView } from './merged-view.ts'
+import { readTar, type TarBody } from './tar-read.ts'
+import type { Image, LayerFacts, PassReader, PassResult, TarHeader } from './types.ts'
+
+export interface PassOptions {
+  /** Opens the plain (still compressed) blob of a layer; it checks the ciphertext. Default: the store, encrypted layers refused. */
+  open?: ((descriptor: Descriptor) => Promise<ByteSource>) | undefined
+  log?: Log | undefined
+}
+
+/** Takes the bytes of visible files as they flow by (unpacking). */
+export interface FileSink {
+  /** Called before the content of a file that is visible as far as is known. */
+  open(header: TarHeader): Promise<FileWriter>
+  /** A file given earlier was replaced later in its layer. */
+  drop(path: string): Promise<void>
+}
+export interface FileWriter {
+  write(chunk: Uint8Array): Promise<void>
+  close(): Promise<void>
+}
+
+export interface WalkResult extends PassResult {
+  visible: ReadonlyMap<string, LayerRecord>
+}
+
+/**
+ * Walks the layers from the top down, once. Every blob is read to its end and its diff id checked.
+ *
+ * @throws VerificationError `digest-mismatch`, `missing-blob`, `path-escape`, `format-invalid`, `not-checked` (encrypted, no opener)
+ */
+export async function walkImage(
+  store: Store,
+  image: Image,
+  readers: readonly PassReader[],
+  options: PassOptions,
+  sink?: FileSink,
+): Promise<WalkResult> {
+  const view = new MergedView()
+  const facts: LayerFacts[] = []
+  const count = image.manifest.layers.length
+  for (let index = count - 1; index >= 0; index--) {
+    const descriptor = image.manifest.layers[index] as Descriptor
+    const diffId = image.config.rootfs.diff_ids[index] as Digest
+    options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
+    const plain = digesting(await openLayer(store, descriptor, options))
+    const records = await scan(plain.stream, index, descriptor, view, readers, sink)
+    const found = plain.result()
+    if (found.digest !== diffId) {
+      throw new VerificationError(
+        'digest-mismatch',
+        `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
+        {
+          subject: descriptor.digest,
+          remedy: 'The image is damaged or was changed: publish it again from its source.',
+        },
+      )
+    }
+    facts.unshift({ descriptor, diffId, size: found.size })
+    view.apply(records)
+  }
+  const inventory = view.finish()
+  await readLinks(store, image, view.visible, readers, options)
+  return { image, layers: facts, inventory, visible: view.visible }
+}
+
+/** The decompressed bytes of a layer. */
+export async function openLayer(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
+  if (options.open === undefined) return decompress(descriptor.mediaType, await store.openBlob(descriptor))
+  return decompress(descriptor.mediaType.replace(/\+encrypted$/, ''), await options.open(descriptor))
+}
+
+async function scan(
+  plain: ByteSource,
+  layer: number,
+  descriptor: Descriptor,
+  view: MergedView,
+  readers: readonly PassReader[],
+  sink: FileSink | undefined,
+): Promise<LayerRecords> {
+  const records = new LayerRecords()
+  const given = new Set<string>()
+  let serial = -1
+  for await (const { header, body } of readTar(plain, `layer ${descriptor.digest}`)) {
+    serial++
+    if (records.addWhiteout(header.path)) continue
+    const record = makeRecord(header, layer, serial)
+    const shown = !view.hides(header.path)
+    for (const old of records.add(record)) {
+      if (!given.delete(old.entry.path)) continue
+      for (const reader of readers) reader.forget?.(old.entry.path)
+      await sink?.drop(old.entry.path)
+    }
+    if (header.type !== 'file') continue
+    const writer = shown ? await sink?.open(header) : undefined
+    // A hidden file is hashed too: a hard link that is still visible may share its content.
+    record.entry.sha256 = await readFile(header, body, layer, shown ? readers : [], writer)
+    if (shown) given.add(header.path)
+  }
+  return records
+}
+
+async function readFile(
+  header: TarHeader,
+  body: TarBody,
+  layer: number,
+  readers: readonly PassReader[],
+  writer: FileWriter | undefined,
+): Promise<Digest> {
+  const wanted = readers
+    .map((reader) => ({ reader, bytes: reader.wants?.(header, layer) ?? 0 }))
+    .filter(({ bytes }) => bytes > 0)
+  const keep = Math.min(header.size, Math.max(0, ...wanted.map(({ bytes }) => bytes)))
+  const whole = body.now()
+  let digest: Digest
+  let kept: Buffer
+  if (whole !== null) {
+    digest = `sha256:${hash('sha256', whole, 'hex')}`
+    // A copy: the chunk that it is a view of is large.
+    kept = keep > 0 ? Buffer.from(whole.subarray(0, keep)) : whole.subarray(0, 0)
+    await writer?.write(whole)
+  } else {
+    const running = createHash('sha256')
+    kept = Buffer.alloc(keep)
+    let at = 0
+    for await (const chunk of body) {
+      running.update(chunk)
+      if (at < keep) at += (chunk as Buffer).copy(kept, at, 0, Math.min(chunk.length, keep - at))
+      await writer?.write(chunk)
+    }
+    digest = `sha256:${running.digest('hex')}`
+  }
+  await writer?.close()
+  for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, Math.min(bytes, header.size)), digest)
+  return digest
+}
+
+/**
+ * Hard links whose content a reader wants: it went by under another name, before anyone knew. Such layers are read a second time, as far as needed.
+ */
+async function readLinks(
+  store: Store,
+  image: Image,
+  visible: ReadonlyMap<string, LayerRecord>,
+  readers: readonly PassReader[],
+  options: PassOptions,
+): Promise<void> {
+  const needs = new Map<LayerRecord, { header: TarHeader; reader: PassReader }[]>()
+  for (const record of visible.values()) {
+    if (record.entry.type !== 'hardlink') continue
+    const content = contentOf(record)
+    if (content.entry.type !== 'file') continue
+    const header = linkHeader(record, content)
+    for (const reader of readers) {
+      if ((reader.wants?.(header, record.layer) ?? 0) > 0)
+        needs.set(content, [...(needs.get(content) ?? []), { header, reader }])
+    }
+  }
+  await readAgain(store, image, [...needs.keys()], options, async (record, body) => {
+    const asked = needs.get(record) ?? []
+    const wants = ({ header, reader }: (typeof asked)[number]): number => reader.wants?.(header, record.layer) ?? 0
+    // Read once for all names of the file.
+    const all: PassReader = {
+      wants: () => Math.max(...asked.map(wants)),
+      file: (_header, content, digest) => {
+        for (const one of asked) one.reader.file?.(one.header, content.subarray(0, wants(one)), digest)
+      },
+    }
+    return readFile(linkHeader(record, record), body, record.layer, [all], undefined)
+  })
+}
+
+/** Reads the contents of some records again; `take` returns the digest of what it read, which must be the one from before. */
+export async function readAgain(
+  store: Store,
+  image: Image,
+  wanted: readonly LayerRecord[],
+  options: PassOptions,
+  take: (record: LayerRecord, body: TarBody) => Promise<Digest>,
+): Promise<void> {
+  const byLayer = Map.groupBy(wanted, (record) => record.layer)
+  for (const [index, records] of byLayer) {
+    const bySerial = new Map(records.map((record) => [record.serial, record]))
+    const descriptor = image.manifest.layers[index] as Descriptor
+    let serial = -1
+    for await (const { body } of readTar(await openLayer(store, descriptor, options), `layer ${descriptor.digest}`)) {
+      const record = bySerial.get(++serial)
+      if (record === undefined) continue
+      if ((await take(record, body)) !== record.entry.sha256) {
+        throw new VerificationError('digest-mismatch', `layer ${index} changed between two reads of it`, {
+          subject: descriptor.digest,
+        })
+      }
+      bySerial.delete(serial)
+      if (bySerial.size === 0) break
+    }
+  }
+}
+
+function linkHeader(record: LayerRecord, content: LayerRecord): TarHeader {
+  const { path, mode, uid, gid } = record.entry
+  const rest = { uname: '', gname: '', link: '', devMajor: 0, devMinor: 0, xattrs: {} }
+  return { path, type: 'file', mode, uid, gid, size: content.entry.size, mtime: record.mtime, ...rest }
+}

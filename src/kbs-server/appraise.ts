@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { jcs } from '../encoding/jcs.ts'
+import type { Policies } from './policies.ts'
+
+/** One device's evidence with what it must be over. Left-out runtime data is not checked, as in Trustee. */
+export interface Appraisal {
+  tee: string
+  evidence: JsonValue
+  /** A value whose JCS bytes are hashed with SHA-384, or the report data itself. */
+  runtime: { structured: JsonObject } | { raw: Buffer } | null
+  initData?: JsonObject | undefined
+}
+
+export class AppraisalError extends Error {}
+
+/** What Trustee's sample verifier claims of every sample evidence (coco.md §2.2). */
+const sampleClaims = { debug: false, launch_digest: 'abcde', platform_version: { major: 1, minor: 4 } }
+
+/** Verifies sample evidence and grades it: the `cpu0` submodule of an EAR. @throws AppraisalError in Trustee's words */
+export async function appraise({ tee, evidence, runtime, initData }: Appraisal, policies: Policies, policy: string): Promise<JsonObject> {
+  if (tee !== 'sample') throw new AppraisalError(`feature \`${tee}-verifier\` is not enabled for \`verifier\` crate.`)
+  const reportData = isObject(evidence) ? evidence['report_data'] : undefined
+  if (!isObject(evidence) || typeof reportData !== 'string' || typeof evidence['svn'] !== 'string') {
+    throw new AppraisalError('Deserialize Quote failed.')
+  }
+  if (runtime !== null) {
+    const want = 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()
+    if (!Buffer.from(reportData, 'base64').equals(want)) {
+      throw new AppraisalError(
+        "Verifier evaluate failed: Evidence's identity verification error.\n\nCaused by:\n    REPORT_DATA is different from that in Sample Quote",
+      )
+    }
+  }
+  const claims: JsonObject = { sample: { ...sampleClaims, svn: evidence['svn'] }, report_data: reportData }
+  const trust = await policies.trustClaims(`${policy}_cpu`, { sample: claims['sample'] ?? null })
+  if (trust === null) throw new AppraisalError(`Policy \`${policy}_cpu.rego\` not found`)
+  const vector = trustVector(trust)
+  const annotated: JsonObject = { ...claims, ...initData }
+  if (runtime !== null && 'structured' in runtime) annotated['runtime_data_claims'] = runtime.structured
+  return {
+    'ear.status': statusOf(Object.values(vector)),
+    'ear.trustworthiness-vector': vector,
+    'ear.appraisal-policy-id': policy,
+    'ear.veraison.annotated-evidence': annotated,
+  }
+}
+
+function trustVector(value: JsonValue | undefined): Record<string, number> {
+  if (value === undefined) return {}
+  const entries = isObject(value) ? Object.entries(value) : []
+  const bad = entries.length === 0 || entries.some(([, item]) => typeof item !== 'number' || !Number.isInteger(item) || Math.abs(item) > 127)
+  if (bad) throw new AppraisalError('Invalid trust claims')
+  return Object.fromEntries(entries) as Record<string, number>
+}
+
+/** AR4SI tiers: the worst member counts. */
+function statusOf(values: readonly number[]): string {
+  const tiers = values.map((value) => (Math.abs(value) >= 96 ? 3 : Math.abs(value) >= 32 ? 2 : Math.abs(value) >= 2 ? 1 : 0))
+  return ['none', 'affirming', 'warning', 'contraindicated'][Math.max(0, ...tiers)] ?? 'none'
+}

@@ -1,0 +1,89 @@
+import type { JsonObject, JsonValue } from '../base/json.ts'
+import { toSealwrightError } from '../base/errors.ts'
+import type { Module } from '../kbs/rego/ast.ts'
+import { evaluateRule } from '../kbs/rego/evaluate.ts'
+import { parseRego } from '../kbs/rego/parse.ts'
+import { failure } from './failure.ts'
+import type { Storage } from './storage.ts'
+
+/** Policies and reference values of an embedded KBS. */
+export interface Policies {
+  /** Text of the resource policy, null before one was set: then nothing is given out. */
+  resourcePolicy(): Promise<string | null>
+  setResourcePolicy(rego: string): Promise<void>
+  /** @throws Failure `PolicyDeny`, `PolicyEngineError` */
+  admit(claims: JsonObject, path: readonly string[]): Promise<void>
+  /** @throws InputError for Rego that is not understood */
+  setAttestationPolicy(id: string, rego: string): Promise<void>
+  attestationPolicies(): Promise<string[]>
+  /** `trust_claims` for the claims of one device under a policy; undefined where the policy gives none, null where there is no such policy. */
+  trustClaims(id: string, claims: JsonObject): Promise<JsonValue | undefined>
+  setReferenceValues(values: JsonObject): Promise<void>
+  referenceValue(id: string): Promise<JsonValue | undefined>
+}
+
+export function policies(storage: Storage): Policies {
+  // One writer at a time: each write reads the whole file first.
+  let last: Promise<unknown> = Promise.resolve()
+  const alone = <T>(write: () => Promise<T>): Promise<T> => {
+    const turn = last.then(write, write)
+    last = turn.catch(() => {})
+    return turn
+  }
+  const document = async (name: string): Promise<Record<string, JsonValue>> => {
+    const bytes = await storage.read(name)
+    return bytes === null ? {} : (JSON.parse(bytes.toString('utf8')) as Record<string, JsonValue>)
+  }
+  const merge = (name: string, values: JsonObject): Promise<void> =>
+    alone(async () => storage.write(JSON.stringify({ ...(await document(name)), ...values }), name))
+
+  const parsed = (rego: string): Module => {
+    try {
+      return parseRego(rego)
+    } catch (error) {
+      throw engineError(`Failed to load policy: \n${toSealwrightError(error).message}`)
+    }
+  }
+  const resourcePolicy = async (): Promise<string | null> => (await storage.read('resource-policy.rego'))?.toString('utf8') ?? null
+
+  return {
+    resourcePolicy,
+    setResourcePolicy: async (rego) => {
+      parsed(rego)
+      await alone(async () => storage.write(rego, 'resource-policy.rego'))
+    },
+    admit: async (claims, path) => {
+      const rego = await resourcePolicy()
+      if (rego === null) throw failure('PolicyDeny', 'Access denied by policy')
+      const data = { plugin: 'resource', 'resource-path': [...path], query: {} }
+      let allow: JsonValue | undefined
+      try {
+        allow = evaluateRule(parsed(rego), 'allow', { input: claims, data })
+      } catch (error) {
+        throw engineError(`Failed to eval policy: \n${toSealwrightError(error).message}`)
+      }
+      if (allow !== true) throw failure('PolicyDeny', 'Access denied by policy')
+    },
+    setAttestationPolicy: async (id, rego) => {
+      parseRego(rego)
+      await merge('attestation-policies.json', { [id]: rego })
+    },
+    attestationPolicies: async () => Object.keys(await document('attestation-policies.json')),
+    trustClaims: async (id, claims) => {
+      const rego = (await document('attestation-policies.json'))[id]
+      if (typeof rego !== 'string') return null
+      const values = await document('reference-values.json')
+      const referenceValue = (name: string): JsonValue => (Object.hasOwn(values, name) ? (values[name] ?? null) : null)
+      return evaluateRule(parseRego(rego), 'trust_claims', { input: claims, referenceValue })
+    },
+    setReferenceValues: (values) => merge('reference-values.json', values),
+    referenceValue: async (id) => {
+      const values = await document('reference-values.json')
+      return Object.hasOwn(values, id) ? values[id] : undefined
+    },
+  }
+}
+
+function engineError(why: string): Error {
+  return failure('PolicyEngineError', `Policy engine error: ${why}`)
+}

@@ -1,0 +1,101 @@
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import { protocolVersion } from '../kbs/client.ts'
+import { AppraisalError, appraise } from './appraise.ts'
+import { signEar } from './ear-token.ts'
+import { attestFailed, authFailed } from './failure.ts'
+import type { ServerKeys } from './keys.ts'
+import type { Policies } from './policies.ts'
+import { teePubkey } from './tee-pubkey.ts'
+
+const lifetimeMs = 5 * 60_000
+const tees = ['az-snp-vtpm', 'az-tdx-vtpm', 'nvidia', 'sgx', 'snp', 'tdx', 'cca', 'csv', 'hygondcu', 'tpm', 'sample', 'sampledevice']
+
+interface Session {
+  id: string
+  nonce: string
+  tee: string
+  until: number
+  token: string | null
+}
+
+/** RCAR sessions (coco.md §1.4). They live in memory: a client whose session is gone starts again anyway. */
+export interface Sessions {
+  auth(body: JsonValue): { answer: JsonObject; cookie: string }
+  attest(id: string | null, body: JsonValue): Promise<{ answer: JsonObject; cookie: string }>
+  /** The token of an attested session, or null. */
+  token(id: string | null): string | null
+}
+
+export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Sessions {
+  const held = new Map<string, Session>()
+  const now = (): number => ports.clock.now().getTime()
+  const find = (id: string | null): Session | null => {
+    for (const [key, { until }] of held) if (until < now()) held.delete(key)
+    return id === null ? null : (held.get(id) ?? null)
+  }
+  const cookie = ({ id, until }: Session): string => `kbs-session-id=${id}; Expires=${new Date(until).toUTCString()}`
+
+  return {
+    auth: (body) => {
+      if (!isObject(body) || typeof body['version'] !== 'string' || body['extra-params'] === undefined) throw authFailed('deserialize Request')
+      const version = body['version']
+      if (!tees.includes(String(body['tee']))) throw authFailed('deserialize Request')
+      const semver = /^(\d+\.\d+\.\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.exec(version)
+      if (semver === null) throw authFailed('failed to parse KBS version')
+      if (semver[1] !== protocolVersion || semver[2] !== undefined) {
+        throw authFailed(`KBS Client Protocol Version Mismatch: expect =${protocolVersion} while the request is ${version}`)
+      }
+      find(null)
+      const session: Session = {
+        id: ports.random(16).toString('hex'),
+        nonce: ports.random(32).toString('base64'),
+        tee: String(body['tee']),
+        until: now() + lifetimeMs,
+        token: null,
+      }
+      held.set(session.id, session)
+      return { answer: { nonce: session.nonce, 'extra-params': '' }, cookie: cookie(session) }
+    },
+    attest: async (id, body) => {
+      const session = find(id)
+      if (session === null) throw attestFailed()
+      // An attested session gives its old token again, whatever is sent.
+      session.token ??= await attestOnce(session, body, keys, policies, ports)
+      return { answer: { token: session.token }, cookie: cookie(session) }
+    },
+    token: (id) => find(id)?.token ?? null,
+  }
+}
+
+async function attestOnce(session: Session, body: JsonValue, keys: ServerKeys, policies: Policies, ports: Ports): Promise<string> {
+  const runtime = isObject(body) ? body['runtime-data'] : undefined
+  const evidence = isObject(body) ? body['tee-evidence'] : undefined
+  const key = isObject(runtime) ? teePubkey(runtime['tee-pubkey']) : null
+  const additional = isObject(evidence) ? evidence['additional_evidence'] : undefined
+  if (!isObject(body) || !isObject(runtime) || !isObject(evidence) || key === null || typeof additional !== 'string') throw attestFailed()
+  if (runtime['nonce'] !== session.nonce) throw attestFailed()
+  const structured = { 'additional-evidence': additional, nonce: session.nonce, 'tee-pubkey': key }
+  try {
+    const cpu0 = await appraise(
+      { tee: session.tee, evidence: evidence['primary_evidence'] ?? null, runtime: { structured }, initData: await initData(body['init-data']) },
+      policies,
+      'default',
+    )
+    return await signEar({ cpu0 }, keys, ports.clock)
+  } catch (error) {
+    if (error instanceof AppraisalError) throw attestFailed()
+    throw error
+  }
+}
+
+/** The digest of init-data; its content is not interpreted here. */
+async function initData(value: JsonValue | undefined): Promise<JsonObject> {
+  if (!isObject(value)) return {}
+  const text = value['body']
+  if (value['format'] !== 'toml' || typeof text !== 'string') throw attestFailed()
+  const algorithm = /^algorithm\s*=\s*["'](sha256|sha384|sha512)["']/m.exec(text)?.[1]
+  if (algorithm === undefined) throw attestFailed()
+  const { createHash } = await import('node:crypto')
+  return { init_data: createHash(algorithm).update(text).digest('base64') }
+}

@@ -1,0 +1,61 @@
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { InputError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+
+/** Files of an embedded KBS: 0700 folders, 0600 files, each replaced in one step. Keys are path segments that were checked by the caller. */
+export interface Storage {
+  read(...key: string[]): Promise<Buffer | null>
+  write(value: Uint8Array | string, ...key: string[]): Promise<void>
+  /** False where there was nothing. */
+  remove(...key: string[]): Promise<boolean>
+}
+
+/** @param directory absolute; made when it is not there. @throws InputError `file-invalid` */
+export async function openStorage(directory: string, ports: Ports): Promise<Storage> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await chmod(directory, 0o700)
+    // Its keys must not travel with a commit.
+    await writeFile(join(directory, '.gitignore'), '*\n')
+  } catch (cause) {
+    throw new InputError('file-invalid', `${directory} cannot hold an embedded KBS`, {
+      subject: directory,
+      cause,
+      remedy: 'Name a directory of your own that can be written.',
+    })
+  }
+  const path = (key: readonly string[]): string => join(directory, ...key.map((part) => encodeURIComponent(part).replace(/^\./, '%2E')))
+  const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
+  return {
+    read: async (...key) => {
+      try {
+        return await readFile(path(key))
+      } catch (error) {
+        if (absent(error)) return null
+        throw error
+      }
+    },
+    write: async (value, ...key) => {
+      const full = path(key)
+      await mkdir(dirname(full), { recursive: true, mode: 0o700 })
+      const temporary = `${full}.${ports.random(6).toString('hex')}.tmp`
+      try {
+        await writeFile(temporary, value, { mode: 0o600, flush: true })
+        await rename(temporary, full)
+      } catch (error) {
+        await rm(temporary, { force: true })
+        throw error
+      }
+    },
+    remove: async (...key) => {
+      try {
+        await rm(path(key))
+        return true
+      } catch (error) {
+        if (absent(error)) return false
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { TransportError } from '../base/errors.ts'
+import { parseJson, type JsonValue } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import { toBase64url } from '../encoding/base64.ts'
+import { call, kbsError } from './call.ts'
+import type { ResourcePath } from './uri.ts'
+
+/** What the passport way needs of the agent. */
+export interface PassportHolder {
+  readonly technology: string
+  /** JCS bytes of the open binding, and the primary evidence over its SHA-384. */
+  openReport(): Promise<{ binding: Buffer; evidence: Buffer }>
+  decryptJwe(jwe: string): Promise<Buffer>
+}
+
+export interface PassportOptions {
+  readonly holder: PassportHolder
+  /** Base URL of the Attestation Service's REST door. */
+  readonly asUrl: string
+  /** Base URL of the KBS. */
+  readonly kbsUrl: string
+  readonly ports: Ports
+  /** Policy id at the Attestation Service, without `_cpu`. */
+  readonly policy?: string | undefined
+}
+
+/**
+ * Fetches KBS resources with an EAR over our own binding (TRUST §2, §7): the agent's open report is appraised by the Attestation Service,
+ * whose token is the passport. The token is taken once and used for all resources.
+ *
+ * @returns a function from path to the resource's bytes. @throws VerificationError `denied`, `decryption-failed`; TransportError `kbs-error`
+ */
+export function fetchByPassport(options: PassportOptions): (path: ResourcePath) => Promise<Buffer> {
+  let passport: Promise<string> | null = null
+  return async (path) => {
+    const token = await (passport ??= askForEar(options))
+    const uri = `kbs:///${path.join('/')}`
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await call(options.ports, `${options.kbsUrl}/kbs/v0/resource/${path.join('/')}`, { method: 'GET', headers })
+    if (answer.status !== 200) throw kbsError(`reading ${uri}`, uri, answer)
+    return options.holder.decryptJwe(answer.body.toString('utf8'))
+  }
+}
+
+/** Has the agent's binding appraised. @returns the EAR (a JWT), which whoever uses it must still check against a pinned signer */
+export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportOptions, 'kbsUrl'>): Promise<string> {
+  const { binding, evidence } = await holder.openReport()
+  const request = {
+    verification_requests: [
+      {
+        tee: holder.technology,
+        evidence: toBase64url(primary(evidence)),
+        runtime_data: { structured: parseJson(binding.toString('utf8'), 'binding') },
+      },
+    ],
+    policy_ids: [policy ?? 'default'],
+  }
+  const headers = { 'content-type': 'application/json' }
+  const answer = await call(ports, `${asUrl}/attestation`, { method: 'POST', headers, body: JSON.stringify(request) })
+  const text = answer.body.toString('utf8').trim()
+  if (answer.status === 200 && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text
+  throw new TransportError('kbs-error', `the Attestation Service answered ${answer.status}: ${text.slice(0, 500)}`, {
+    subject: asUrl,
+    remedy: 'Check that it verifies this technology and that the policy is loaded there.',
+  })
+}
+
+/** The agent keeps `{technology, evidence, documents}`; an Attestation Service takes the primary evidence alone. */
+function primary(bytes: Buffer): string {
+  const value = parseJson(bytes.toString('utf8'), 'evidence') as Record<string, JsonValue>
+  return JSON.stringify('technology' in value && 'evidence' in value ? value['evidence'] : value)
+}

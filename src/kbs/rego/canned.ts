@@ -1,0 +1,112 @@
+import { VerificationError } from '../../base/errors.ts'
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import { parseKbsUri } from '../uri.ts'
+import type { Module } from './ast.ts'
+import { evaluateRule } from './evaluate.ts'
+import type { Admission, ResourceRule } from './resource-policy.ts'
+
+/** A token's claims, a path, and whether the policy must give the resource out. */
+export interface CannedCase {
+  name: string
+  input: JsonObject
+  path: string[]
+  allow: boolean
+}
+
+/**
+ * Tokens that a policy is tried on before upload (TRUST §7): the right one, and ones that differ from it in status, path, measurement,
+ * technology or job.
+ *
+ * @param acceptSample the KBS is our own and the plan admits `sample`
+ */
+export function cannedCases(rules: readonly ResourceRule[], acceptSample: boolean): CannedCase[] {
+  return rules.flatMap((one) => one.admit.flatMap((admission) => casesOf(one, admission, acceptSample)))
+}
+
+/** @throws VerificationError `policy-unsafe` naming the first token that the policy judges wrongly */
+export function tryPolicy(module: Module, cases: readonly CannedCase[]): void {
+  for (const { name, input, path, allow } of cases) {
+    const data = { plugin: 'resource', 'resource-path': path, query: {} }
+    if ((evaluateRule(module, 'allow', { input, data }) === true) === allow) continue
+    throw new VerificationError('policy-unsafe', `the resource policy ${allow ? 'denies' : 'lets in'} this token: ${name}`, {
+      subject: `kbs:///${path.join('/')}`,
+      remedy: allow ? 'Another rule of the policy may contradict: look at the plan.' : 'Narrow what the plan admits.',
+    })
+  }
+}
+
+function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean): CannedCase[] {
+  const path = [...parseKbsUri(one.uri)]
+  const { technology } = admission
+  const good = evidence(one, admission)
+  const label = (what: string): string => `${one.uri}, ${technology}: ${what}`
+  const refused = (what: string, input: JsonObject, where = path): CannedCase => ({ name: label(what), input, path: where, allow: false })
+  const cases: CannedCase[] = [
+    { name: label('as admitted'), input: token('affirming', good), path, allow: true },
+    refused('status contraindicated', token('contraindicated', good)),
+    refused('status warning', token('warning', good)),
+    refused('no status', token(null, good)),
+    refused('no submodule', { submods: {} }),
+    refused('another path', token('affirming', good), [...path.slice(0, 2), `${path[2] ?? ''}-other`]),
+    refused('another measurement', token('affirming', { ...good, ...measured(technology, 'ffff') })),
+    refused('a second device not affirmed', withDevice(token('affirming', good))),
+  ]
+  const sample = { ...good, ...measured('sample', 'abcde') }
+  if (technology !== 'sample') delete sample[technology]
+  if (!acceptSample) cases.push(refused('sample evidence', token('affirming', sample)))
+  if (admission.initdata.length > 0) cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
+  if (one.job !== null) cases.push(...jobCases(good, refused))
+  return cases
+}
+
+function jobCases(good: JsonObject, refused: (what: string, input: JsonObject) => CannedCase): CannedCase[] {
+  const runtime = good['runtime_data_claims'] as JsonObject
+  const job = runtime['job'] as JsonObject
+  const claims = job['claims'] as JsonObject
+  const other = (changed: JsonObject): JsonObject =>
+    token('affirming', { ...good, runtime_data_claims: { ...runtime, job: { ...job, ...changed } } })
+  return [
+    ...Object.keys(claims).map((name) => refused(`another job (${name})`, other({ claims: { ...claims, [name]: 'other' } }))),
+    refused('self-asserted job', other({ assurance: 'self-asserted' })),
+    refused('no job', token('affirming', { ...good, runtime_data_claims: {} })),
+  ]
+}
+
+function evidence(one: ResourceRule, { technology, measurements, initdata }: Admission): JsonObject {
+  const result: JsonObject = measured(technology, measurements[0] ?? '')
+  if (initdata[0] !== undefined) result['init_data'] = initdata[0]
+  if (one.job !== null) {
+    const { repositoryId, workflowRef, workflowSha, events, refs } = one.job
+    const claims = {
+      repository_id: repositoryId,
+      job_workflow_ref: workflowRef,
+      job_workflow_sha: workflowSha[0] ?? '',
+      event_name: events[0] ?? '',
+      ref: refs[0] ?? '',
+    }
+    result['runtime_data_claims'] = { type: 'https://sealwright.dev/binding/v1', job: { assurance: 'token', claims } }
+  }
+  return result
+}
+
+function measured(technology: Admission['technology'], value: string): JsonObject {
+  const claims: Record<Admission['technology'], JsonValue> = {
+    snp: { measurement: value },
+    tdx: { quote: { body: { mr_td: value } } },
+    'az-snp-vtpm': { measurement: value },
+    'az-tdx-vtpm': { quote: { body: { mr_td: value } } },
+    tpm: { pcr11: value },
+    sample: { launch_digest: value },
+  }
+  return { [technology]: claims[technology] }
+}
+
+function token(status: string | null, annotated: JsonObject): JsonObject {
+  const cpu: JsonObject = { 'ear.veraison.annotated-evidence': annotated }
+  if (status !== null) cpu['ear.status'] = status
+  return { submods: { cpu0: cpu } }
+}
+
+function withDevice(input: JsonObject): JsonObject {
+  return { submods: { ...(input['submods'] as JsonObject), gpu0: { 'ear.status': 'contraindicated' } } }
+}

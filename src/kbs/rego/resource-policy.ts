@@ -1,0 +1,108 @@
+import type { Technology } from '../../tee/types.ts'
+import { parseKbsUri } from '../uri.ts'
+import { equal, holds, literal, oneOf, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+
+/** One technology whose evidence is admitted, with the launch measurements that its guest may have. */
+export interface Admission {
+  technology: Technology
+  /** In the form of Trustee's claims: hex (snp, tdx, tpm), base64 (az-snp-vtpm), `abcde` for sample. */
+  measurements: string[]
+  /** Values of the `init_data` claim; empty where there is none to ask for. */
+  initdata: string[]
+}
+
+/** The job that a pipeline secret is for (TRUST §7): each list holds what is allowed. */
+export interface JobRule {
+  repositoryId: string
+  workflowRef: string
+  workflowSha: string[]
+  events: string[]
+  refs: string[]
+}
+
+/** Who gets one resource: evidence that is affirmed and measured as listed, and for a pipeline secret the job that is named. */
+export interface ResourceRule {
+  uri: string
+  admit: Admission[]
+  job: JobRule | null
+}
+
+const annotated = 'ear.veraison.annotated-evidence'
+
+/** Where Trustee's claims hold the launch measurement (coco.md §2.2). */
+const measurementPath: Record<Technology, string[]> = {
+  snp: ['snp', 'measurement'],
+  tdx: ['tdx', 'quote', 'body', 'mr_td'],
+  'az-snp-vtpm': ['az-snp-vtpm', 'measurement'],
+  'az-tdx-vtpm': ['az-tdx-vtpm', 'quote', 'body', 'mr_td'],
+  tpm: ['tpm', 'pcr11'],
+  sample: ['sample', 'launch_digest'],
+}
+
+/** The resource policy of a KBS: nothing is given but by one of the rules. Rules of other resources are kept as they stand. */
+export function resourcePolicy(rules: readonly ResourceRule[], kept: readonly Rule[] = []): Module {
+  const ordered = rules.flatMap(allowRules)
+  const head: Rule[] = [
+    { name: 'allow', isDefault: true, value: literal(false), body: [] },
+    rule('affirming', [
+      { kind: 'compare', left: { kind: 'call', name: 'count', argument: ref('input', 'submods') }, operator: '>', right: literal(0) },
+      { kind: 'every', variable: 'one', domain: ref('input', 'submods'), body: [equal(ref('one', 'ear.status'), 'affirming')] },
+    ]),
+  ]
+  return { rules: [...head, ...[...kept, ...ordered].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))] }
+}
+
+/** `allow` rules of a policy of ours that speak of other resources than these. */
+export function otherRules(module: Module, uris: readonly string[]): Rule[] {
+  return module.rules.filter((one) => {
+    const uri = ruleUri(one)
+    return uri !== null && !uris.includes(uri)
+  })
+}
+
+/** The resource that a rule of ours is about, or null for a rule of another kind. */
+export function ruleUri(one: Rule): string | null {
+  if (one.name !== 'allow' || one.isDefault) return null
+  for (const statement of one.body) {
+    if (statement.kind !== 'compare' || statement.operator !== '==' || statement.right.kind !== 'array') continue
+    const { left, right } = statement
+    if (left.kind !== 'ref' || left.head !== 'data' || left.path[0] !== 'resource-path') continue
+    return `kbs:///${right.items.map((item) => (item.kind === 'literal' ? String(item.value) : '')).join('/')}`
+  }
+  return null
+}
+
+function allowRules({ uri, admit, job }: ResourceRule): Rule[] {
+  return admit.map(({ technology, measurements, initdata }) => {
+    const body: Statement[] = [
+      equal(ref('data', 'plugin'), 'resource'),
+      equal(ref('data', 'resource-path'), [...parseKbsUri(uri)]),
+      holds(ref('affirming')),
+      oneOf(claim(...measurementPath[technology]), measurements),
+    ]
+    if (initdata.length > 0) body.push(oneOf(claim('init_data'), initdata))
+    if (job !== null) body.push(...jobStatements(job))
+    return rule('allow', body)
+  })
+}
+
+function jobStatements(job: JobRule): Statement[] {
+  const of = (name: string): Term => claim('runtime_data_claims', 'job', 'claims', name)
+  return [
+    equal(claim('runtime_data_claims', 'type'), 'https://sealwright.dev/binding/v1'),
+    equal(claim('runtime_data_claims', 'job', 'assurance'), 'token'),
+    equal(of('repository_id'), job.repositoryId),
+    equal(of('job_workflow_ref'), job.workflowRef),
+    oneOf(of('job_workflow_sha'), job.workflowSha),
+    oneOf(of('event_name'), job.events),
+    oneOf(of('ref'), job.refs),
+  ]
+}
+
+function claim(...path: string[]): Term {
+  return ref('input', 'submods', 'cpu0', annotated, ...path)
+}
+
+function key(one: Rule): string {
+  return `${ruleUri(one) ?? ''} ${JSON.stringify(one.body)}`
+}

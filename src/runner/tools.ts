@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { InputError, TransportError, VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+
+/** A pinned tool: one line `NAME@VERSION=sha256:HEX URL`. */
+export interface Tool {
+  name: string
+  version: string
+  /** SHA-256 of the download, hex. */
+  sha256: string
+  url: string
+}
+
+const line = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})@([A-Za-z0-9][A-Za-z0-9._+-]{0,63})=sha256:([0-9a-f]{64})\s+(\S+)$/
+const archives: readonly [ending: RegExp, tarFlags: string | null][] = [
+  [/\.(?:tar\.gz|tgz)$/, 'xz'],
+  [/\.(?:tar\.xz|txz)$/, 'xJ'],
+  [/\.tar$/, 'x'],
+  [/\.zip$/, null],
+]
+
+/** @throws InputError `input-invalid` for a line without a pinned digest or with a URL that is neither https nor loopback */
+export function parseTools(lines: readonly string[]): Tool[] {
+  return lines.map((text) => {
+    const [, name, version, sha256, url] = line.exec(text) ?? []
+    if (name === undefined || version === undefined || sha256 === undefined || url === undefined || !safeUrl(url)) {
+      throw new InputError('input-invalid', `tools: ${text} is not a pinned tool`, {
+        subject: 'tools',
+        remedy: 'Write NAME@VERSION=sha256:HEX URL, with an https URL.',
+      })
+    }
+    return { name, version, sha256, url }
+  })
+}
+
+/**
+ * Installs a tool into `folder`: the download is kept in the runner's tool cache and its SHA-256 is checked at every use, before anything is
+ * unpacked, so that what an earlier job left there is not trusted.
+ *
+ * @returns the folder to put on `PATH`
+ * @throws VerificationError `digest-mismatch`, TransportError `unreachable`, InputError `not-found` when the archive holds no such program
+ */
+export async function installTool(tool: Tool, folder: string, ports: Ports): Promise<string> {
+  const file = await downloaded(tool, folder, ports)
+  const target = join(folder, `${tool.name}-${tool.version}`)
+  await rm(target, { recursive: true, force: true })
+  await mkdir(target, { recursive: true })
+  const { pathname } = new URL(tool.url)
+  const archive = archives.find(([ending]) => ending.test(pathname))
+  if (archive === undefined) {
+    await copyFile(file, join(target, tool.name))
+    await chmod(join(target, tool.name), 0o755)
+    return target
+  }
+  const { extractTar, extractZip } = await import('@actions/tool-cache')
+  await (archive[1] === null ? extractZip(file, target) : extractTar(file, target, archive[1]))
+  const found = await programFolder(target, tool.name)
+  if (found !== null) return found
+  throw new InputError('not-found', `the archive holds no program ${tool.name}`, {
+    subject: tool.name,
+    remedy: 'NAME must be the name of the program in the archive.',
+  })
+}
+
+async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<string> {
+  const cache = ports.env['RUNNER_TOOL_CACHE']
+  const directory = cache === undefined || cache === '' ? join(folder, 'downloads') : join(cache, 'sealwright-downloads')
+  const file = join(directory, tool.sha256)
+  await mkdir(directory, { recursive: true })
+  if ((await stat(file).catch(() => null)) !== null) {
+    if ((await hashOf(file)) === tool.sha256) return file
+    ports.log.warn(`the cached download of ${tool.name} was changed; it is fetched anew`)
+  }
+  ports.log.progress(`downloading ${tool.name} ${tool.version}`)
+  const response = await ports.http.request(tool.url)
+  if (!response.ok || response.body === null) {
+    throw new TransportError('unreachable', `${tool.name}: the server answered ${response.status}`, { subject: tool.url })
+  }
+  const temporary = `${file}.${ports.random(6).toString('hex')}`
+  try {
+    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(temporary))
+    const found = await hashOf(temporary)
+    if (found !== tool.sha256) {
+      throw new VerificationError('digest-mismatch', `${tool.name} ${tool.version}: the download has SHA-256 ${found}`, {
+        subject: tool.url,
+        remedy: 'Do not use this download. Compare the pinned digest with the one that the publisher states.',
+      })
+    }
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  return file
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+async function programFolder(root: string, name: string): Promise<string | null> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile() && entry.name === name).map((entry) => entry.parentPath)
+  return files.sort((a, b) => a.length - b.length)[0] ?? null
+}
+
+function safeUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname))
+}

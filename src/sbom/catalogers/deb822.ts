@@ -1,0 +1,36 @@
+import { VerificationError } from '../../base/errors.ts'
+
+/** One paragraph of Debian control data: field names in lower case. */
+export type Paragraph = Map<string, string>
+
+/** Reads control data (deb822(5)). @throws VerificationError `format-invalid` naming the line */
+export function parseDeb822(text: string, subject: string): Paragraph[] {
+  const paragraphs: Paragraph[] = []
+  let current: Paragraph | null = null
+  let field: string | null = null
+  let number = 0
+  for (const line of text.split('\n')) {
+    number++
+    if (line.trim() === '') {
+      current = field = null
+    } else if (line.startsWith(' ') || line.startsWith('\t')) {
+      if (current === null || field === null) throw bad(subject, number)
+      current.set(field, `${current.get(field) ?? ''}\n${line.slice(1)}`)
+    } else {
+      const match = /^([!-9;-~]+):[ \t]*(.*)$/.exec(line)
+      if (match === null) throw bad(subject, number)
+      if (current === null) paragraphs.push((current = new Map()))
+      field = (match[1] as string).toLowerCase()
+      if (current.has(field)) throw bad(subject, number)
+      current.set(field, (match[2] as string).trimEnd())
+    }
+  }
+  return paragraphs
+}
+
+function bad(subject: string, line: number): VerificationError {
+  return new VerificationError('format-invalid', `${subject} cannot be read at line ${line}`, {
+    subject,
+    remedy: 'The package database of the image is damaged: build the image again.',
+  })
+}

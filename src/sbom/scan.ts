@@ -1,0 +1,78 @@
+import { sha256 } from '../base/streams.ts'
+import { inventoryBytes } from '../image/inventory.ts'
+import { passImage, type PassOptions } from '../image/pass.ts'
+import type { Image, PassReader, PassResult } from '../image/types.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import { cyclonedxDocument } from './formats/cyclonedx.ts'
+import { spdxDocument } from './formats/spdx.ts'
+import type { Catalogue, Description } from './model.ts'
+import { measureQuality, type Quality } from './quality.ts'
+import { sbomReaders } from './readers.ts'
+
+export interface DescribeOptions extends PassOptions {
+  /** Seconds since 1970 for the documents' time (SOURCE_DATE_EPOCH). Default: the image's own creation time. */
+  epoch?: number | undefined
+  /** Name of the image in the documents. Default: its title label, else `image`; never a reference, since an image has many. */
+  name?: string | undefined
+  /** Further readers on the same pass. */
+  readers?: readonly PassReader[] | undefined
+}
+
+/** The documents of one image, and what they were made of. */
+export interface Described {
+  spdx: Buffer
+  cyclonedx: Buffer
+  inventory: Buffer
+  inventoryDigest: Digest
+  packages: number
+  files: number
+  quality: Quality
+  description: Description
+  pass: PassResult
+}
+
+/** Describes an image in one pass over its layers. @throws as {@link passImage}; VerificationError `format-invalid` for an unreadable package database */
+export async function describeImage(store: Store, image: Image, options: DescribeOptions = {}): Promise<Described> {
+  const sbom = sbomReaders()
+  const pass = await passImage(store, image, [...sbom.readers, ...(options.readers ?? [])], options)
+  return describePass(pass, sbom.finish(pass.inventory), options)
+}
+
+/** Writes the documents of a pass that was run elsewhere with `sbomReaders()` on it. */
+export function describePass(
+  pass: PassResult,
+  catalogue: Catalogue,
+  options: Pick<DescribeOptions, 'epoch' | 'name'> = {},
+): Described {
+  const { image, layers } = pass
+  const inventory = inventoryBytes(pass.inventory)
+  const inventoryDigest = sha256(inventory) as Digest
+  const files = pass.inventory.filter(({ type }) => type === 'file' || type === 'hardlink').length
+  const description: Description = {
+    ...catalogue,
+    name: options.name ?? (image.config.config?.Labels?.['org.opencontainers.image.title'] || 'image'),
+    platform: image.platform,
+    configDigest: image.configDigest,
+    layers,
+    created: options.epoch ?? createdOf(image),
+    inventoryDigest,
+    files,
+  }
+  return {
+    spdx: spdxDocument(description),
+    cyclonedx: cyclonedxDocument(description),
+    inventory,
+    inventoryDigest,
+    packages: catalogue.packages.length,
+    files,
+    quality: measureQuality(description),
+    description,
+    pass,
+  }
+}
+
+/** The configuration's own time, which its digest covers; 0 where it has none. */
+function createdOf(image: Image): number {
+  const time = Date.parse(image.config.created ?? '')
+  return Number.isNaN(time) || time < 0 ? 0 : Math.floor(time / 1000)
+}

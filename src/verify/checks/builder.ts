@@ -1,0 +1,97 @@
+import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import { roles } from '../../journal/event.ts'
+import { builderId } from '../../statement/builder-id.ts'
+import type { Claim } from '../claims.ts'
+import type { Gate } from '../gate.ts'
+import { buildOf } from '../roles.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+
+/** TRUST §5.8: builder id as verified; source: commit = token's `sha`, clean tree, context hash. */
+export const builderSteps: Step[] = [
+  { id: 'builder.id', clause: 'TRUST §5.8', needs: ['key'], run: identity },
+  { id: 'builder.record', clause: 'TRUST §5.8', needs: ['evidence', 'journal'], run: record },
+  { id: 'builder.source', clause: 'TRUST §5.8', needs: ['key'], run: source },
+]
+
+function identity(gate: Gate): Outcome {
+  const { evidence, found, policy } = gate
+  const technology = evidence?.index.technology ?? null
+  const exclusive = found.level === 'agent-exclusive'
+  const verified = builderId(technology, exclusive ? 'agent-exclusive' : 'machine-only', policy.accepts.has('accept-software-tpm'))
+  found.builderId = verified
+  for (const claim of gate.mine.filter(({ kind }) => kind === 'provenance')) {
+    const claimed = object(object(claim.statement.predicate['runDetails'])['builder'])['id']
+    // An agent cannot know that nobody else reaches its TEE: it may claim less than the reference values say, never more.
+    const less = exclusive && claimed === builderId(technology, 'machine-only')
+    if (claimed !== verified && !less) {
+      return failed('builder-mismatch', `the provenance claims ${String(claimed)}; verified is ${verified}`, claim.manifest)
+    }
+  }
+  const allowed = policy.document.builders
+  if (allowed !== undefined && !allowed.includes(verified)) return failed('builder-mismatch', `${verified} is not among the builders of the policy`)
+  if (technology === 'tpm' && policy.accepts.has('accept-software-tpm')) {
+    return unlessAccepted(gate, 'accept-software-tpm', 'builder-mismatch', `the builder is ${verified}`)
+  }
+  return passed(`the builder is ${verified}, as claimed`)
+}
+
+/** The provenance must speak of the very build that the journal has: its record, image and context. */
+function record(gate: Gate): Outcome {
+  const claim = provenance(gate)
+  if (claim === undefined) return skipped('there is no provenance')
+  const build = buildOf((gate.found.journal ?? []).slice(0, gate.found.sealed), gate.subject.descriptor.digest)
+  if (build === null) return skipped('the journal has no build of this image')
+  const { byproducts } = object(claim.statement.predicate['runDetails'])
+  const named = list(byproducts).map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
+  const made = build.outputs.filter(({ role }) => role === roles.buildRecord).map(({ digest }) => digest as string)
+  if (!made.some((digest) => named.includes(digest))) {
+    return failed('role-mismatch', `the provenance is of the build record ${named.join(', ')}, the journal has ${made.join(', ')}`, claim.manifest)
+  }
+  const image = object(object(definition(claim)['internalParameters'])['image'])['manifest']
+  if (!build.outputs.some(({ role, digest }) => role === roles.image && digest === image)) {
+    return failed('role-mismatch', `the provenance is of the image ${String(image)}, which this build did not make`, claim.manifest)
+  }
+  gate.found.plainDigest = String(image)
+  return passed('the provenance is of the build that the journal has', claim.manifest)
+}
+
+function source(gate: Gate): Outcome {
+  const claim = provenance(gate)
+  if (claim === undefined) return skipped('there is no provenance')
+  const { commit, clean } = object(object(definition(claim)['internalParameters'])['source'])
+  const sha = gate.found.claims?.['sha']
+  // A commit that contradicts the token is never accepted: somebody gave another source than the job had.
+  if (typeof sha === 'string' && typeof commit === 'string' && commit !== sha) {
+    return failed('source-mismatch', `the image was built of commit ${commit}, the job is of ${sha}`, claim.manifest)
+  }
+  if (typeof commit !== 'string') return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', 'the source is no commit', claim.manifest)
+  if (clean !== true) return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', `the tree of ${commit} was not clean`, claim.manifest)
+  if (typeof sha !== 'string') {
+    if (gate.found.claims !== null) return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', 'the token names no commit', claim.manifest)
+    return passed(`the source is the clean commit ${commit}; no token confirms it`, claim.manifest)
+  }
+  const contexts = buildOf(gate.found.journal ?? [], gate.subject.descriptor.digest)?.inputs.filter(({ role }) => role === roles.context) ?? []
+  const hashed = list(definition(claim)['resolvedDependencies'])
+    .filter((item) => object(item)['name'] === 'context')
+    .map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
+  if (contexts.some(({ digest }) => !hashed.includes(digest))) {
+    return failed('source-mismatch', 'the context that was read is not the one that the provenance names', claim.manifest)
+  }
+  return passed(`the source is the clean commit ${commit} that the token names`, claim.manifest)
+}
+
+function provenance(gate: Gate): Claim | undefined {
+  return gate.mine.find(({ kind }) => kind === 'provenance')
+}
+
+function definition(claim: Claim): JsonObject {
+  return object(claim.statement.predicate['buildDefinition'])
+}
+
+function object(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {}
+}
+
+function list(value: JsonValue | undefined): JsonValue[] {
+  return Array.isArray(value) ? value : []
+}

@@ -1,0 +1,99 @@
+import { VerificationError } from '../../base/errors.ts'
+import { isObject, type JsonValue } from '../../base/json.ts'
+import { collect } from '../../base/streams.ts'
+import { compareInventories, parseInventory, type InventoryDifference } from '../../image/inventory.ts'
+import type { InventoryEntry } from '../../image/types.ts'
+import type { Digest } from '../../oci/types.ts'
+import { embeddedDocument } from '../../statement/statement.ts'
+import type { Gate } from '../gate.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+
+/** Largest inventory document that is read to say what differs. */
+const inventoryLimit = 256 << 20
+/** How many paths a refusal names. */
+const shownPaths = 5
+
+/** TRUST §5.10–11: the content regenerated from the pulled image; the file inventory first, packages second. */
+export const contentSteps: Step[] = [
+  { id: 'content.layers', clause: 'TRUST §5.11', needs: ['image'], run: layers },
+  { id: 'content.inventory', clause: 'TRUST §5.11', needs: ['image', 'key'], run: inventory },
+  { id: 'content.packages', clause: 'TRUST §5.11', needs: ['image', 'key'], run: packages },
+]
+
+async function layers(gate: Gate): Promise<Outcome> {
+  const { sealedContent, subject } = gate
+  if (sealedContent !== null) {
+    return unlessAccepted(gate, 'accept-unchecked-content', 'not-checked', sealedContent, subject.descriptor.digest)
+  }
+  const { pass } = await gate.content()
+  return passed(`${pass.layers.length} layer(s) read whole: every digest and diff id is right, ${pass.inventory.length} paths`, subject.descriptor.digest)
+}
+
+async function inventory(gate: Gate): Promise<Outcome> {
+  if (gate.sealedContent !== null) return skipped('the content was not read')
+  const claim = gate.mine.find(({ kind }) => kind === 'inventory')
+  if (claim === undefined) return skipped('there is no inventory statement')
+  const { pass, inventoryDigest } = await gate.content()
+  const { config, diffIds, document } = claim.statement.predicate
+  if (config !== pass.image.configDigest) {
+    return failed('sbom-differs', `the inventory is of the configuration ${String(config)}, the image has ${pass.image.configDigest}`, claim.manifest)
+  }
+  const found = pass.layers.map(({ diffId }) => diffId)
+  if (!Array.isArray(diffIds) || diffIds.length !== found.length || found.some((id, i) => id !== diffIds[i])) {
+    return failed('sbom-differs', 'the inventory is of other layers than the image has', claim.manifest)
+  }
+  const attested = describe(document)
+  if (attested === null) return failed('format-invalid', 'the inventory statement names no document', claim.manifest)
+  if (inventoryDigest === attested.digest) {
+    return passed(`consistent: the ${pass.inventory.length} paths of the pulled image are those of the attested inventory`, claim.manifest)
+  }
+  return failed('sbom-differs', `the pulled image differs from the attested inventory: ${await difference(gate, attested, pass.inventory)}`, claim.manifest)
+}
+
+function describe(value: JsonValue | undefined): { digest: Digest; size: number } | null {
+  if (!isObject(value) || typeof value['digest'] !== 'string' || typeof value['size'] !== 'number') return null
+  return { digest: value['digest'] as Digest, size: value['size'] }
+}
+
+/** Names the files, where the attested document can still be read. */
+async function difference(gate: Gate, attested: { digest: Digest; size: number }, found: readonly InventoryEntry[]): Promise<string> {
+  try {
+    const bytes = await collect(await gate.subject.store.openBlob(attested), inventoryLimit, attested.digest)
+    return tell(compareInventories(parseInventory(bytes), found))
+  } catch (error) {
+    if (error instanceof VerificationError) return `which files differ is not known (${error.message})`
+    throw error
+  }
+}
+
+function tell({ added, removed, changed }: InventoryDifference): string {
+  const parts = [
+    ['added', added.map(({ path }) => path)],
+    ['removed', removed.map(({ path }) => path)],
+    ['changed', changed.map(({ path, fields }) => `${path} (${fields.join(', ')})`)],
+  ] as const
+  return parts
+    .filter(([, paths]) => paths.length > 0)
+    .map(([what, paths]) => `${paths.length} ${what}: ${paths.slice(0, shownPaths).join(', ')}${paths.length > shownPaths ? ', …' : ''}`)
+    .join('; ')
+}
+
+/** The document is compared as it was signed: engine and version are named, the word is "consistent", never "complete". */
+async function packages(gate: Gate): Promise<Outcome> {
+  if (gate.sealedContent !== null) return skipped('the content was not read')
+  const claims = gate.mine.filter(({ kind }) => kind === 'spdx' || kind === 'cyclonedx')
+  const [first] = claims
+  if (first === undefined) return skipped('there is no SBOM statement')
+  const { compareSbom } = await import('../../sbom/compare.ts')
+  const found = await gate.content()
+  const notes: string[] = []
+  for (const claim of claims) {
+    const document = embeddedDocument(claim.payload, claim.statement) ?? Buffer.from(JSON.stringify(claim.statement.predicate))
+    const { consistent, findings, notes: told } = compareSbom(claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }, found)
+    if (!consistent) return failed('sbom-differs', `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`, claim.manifest)
+    notes.push(...told)
+  }
+  const { engine } = await import('../../sbom/formats/spdx.ts')
+  const told = notes.length === 0 ? '' : ` (${notes.join('; ')})`
+  return passed(`consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}`, first.manifest)
+}

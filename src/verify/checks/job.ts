@@ -1,0 +1,118 @@
+import { VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
+import { sha256 } from '../../base/streams.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { audienceFor } from '../../journal/binding.ts'
+import type { Gate } from '../gate.ts'
+import { issuerKeys } from '../issuer.ts'
+import type { ResolvedJob } from '../policy/load.ts'
+import { requiredKinds } from '../required.ts'
+import { inWindow } from '../window.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+
+/** TRUST §5.5: the token for K, its claims against the policy, one instance for all required statements. */
+export const jobSteps: Step[] = [
+  { id: 'job.token', clause: 'TRUST §5.5', needs: ['evidence'], run: token },
+  { id: 'job.claims', clause: 'TRUST §5.5', needs: ['evidence'], run: claims },
+  { id: 'job.statements', clause: 'TRUST §5.5', needs: ['key'], run: statements },
+  { id: 'job.instance', clause: 'TRUST §5.5', needs: ['evidence'], run: instance },
+]
+
+async function token(gate: Gate): Promise<Outcome> {
+  const { evidence, policy, ports, found } = gate
+  if (evidence === null) return skipped('no evidence')
+  const { job, time } = evidence.open.binding
+  if (job.assurance === 'self-asserted') {
+    if (evidence.token !== null || job.token !== null) return failed('token-invalid', 'a self-asserted job carries a token', evidence.manifest)
+    return unlessAccepted(gate, 'accept-self-asserted-job', 'job-self-asserted', 'no token says which job this was', evidence.manifest)
+  }
+  if (evidence.token === null) return failed('missing-evidence', 'the job says that it has a token, but none is in the evidence', evidence.manifest)
+  if (sha256(evidence.token) !== job.token) return failed('token-invalid', 'the token in the evidence is not the one that the binding names', evidence.manifest)
+  const issuer = issuerOf(evidence.token)
+  const trusted = policy.jobs.find((item) => item.issuer === issuer)
+  if (trusted === undefined) return failed('token-invalid', `the policy names no issuer ${String(issuer)}`, evidence.manifest)
+  const { verifyToken } = await import('../../journal/token.ts')
+  const verified = await verifyToken(evidence.token, await issuerKeys(trusted, ports), {
+    issuer: trusted.issuer,
+    audience: audienceFor(evidence.key.thumbprint),
+    // The job's own clock can only have said a time at which its token was good: later ages are judged from `iat` (§5.7).
+    at: new Date(time),
+  })
+  if (!jcs(job.claims).equals(jcs(verified))) {
+    return failed('binding-mismatch', 'the claims in the binding are not those of the token', evidence.manifest)
+  }
+  found.claims = verified
+  return passed(`${trusted.issuer} issued the token for this very key`, evidence.manifest)
+}
+
+/** `iss` as the token says it: only picks the keys that it is then verified with. */
+function issuerOf(jwt: string): JsonValue | undefined {
+  const [, body = ''] = jwt.split('.')
+  const value = parseJson(Buffer.from(body, 'base64url').toString('utf8'), 'the token')
+  if (!isObject(value)) throw new VerificationError('token-invalid', 'the token holds no claims', { subject: 'token' })
+  return value['iss']
+}
+
+function claims(gate: Gate): Outcome {
+  const { found, policy, evidence } = gate
+  if (found.claims === null) return skipped('there is no verified token whose claims could be compared')
+  const issuer = found.claims['iss']
+  const problems = policy.jobs.filter((job) => job.issuer === issuer).map((job) => claimProblem(job, found.claims ?? {}, gate))
+  if (problems.includes(null)) {
+    const { repository, ref, event_name: event } = found.claims
+    return passed(`the policy admits this job: ${String(repository)}, ${String(ref)}, ${String(event)}`)
+  }
+  return failed('job-refused', problems[0] ?? 'the policy names no such job', evidence?.manifest ?? null)
+}
+
+function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: Gate): string | null {
+  const text = (name: string): string => String(found[name] ?? '')
+  if (text('repository_id') !== job['repository-id']) return `repository_id is ${text('repository_id')}, not ${job['repository-id']}`
+  if (job.repository !== undefined && text('repository') !== job.repository) return `repository is ${text('repository')}, not ${job.repository}`
+  if (!job.events.includes(text('event_name'))) return `the event ${text('event_name')} is not among ${job.events.join(', ')}`
+  if (!job.refs.includes(text('ref'))) return `the ref ${text('ref')} is not among ${job.refs.join(', ')}`
+  // The file that defines the job: of the reusable workflow where the token names one.
+  const from = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(text('job_workflow_ref') || text('workflow_ref'))
+  if (from?.[1] !== job.workflow) return `the workflow is ${from?.[1] ?? 'not named'}, not ${job.workflow}`
+  const refs = job['workflow-refs'] ?? job.refs
+  if (!refs.includes(from[2] ?? '')) return `the workflow comes from ${from[2] ?? ''}, which is not among ${refs.join(', ')}`
+  if (job.environments !== undefined && !job.environments.includes(text('environment'))) {
+    return `the environment ${text('environment')} is not among ${job.environments.join(', ')}`
+  }
+  return inWindow(job.window, gate) ? null : 'the job ran outside of the time that the policy gives for it'
+}
+
+function statements(gate: Gate): Outcome {
+  const { mine, claims: all } = gate
+  const missing = requiredKinds(gate).filter((kinds) => !mine.some((claim) => claim.kind !== null && kinds.includes(claim.kind)))
+  const [first] = missing
+  if (first === undefined) return passed(`all required statements are there: ${mine.map(({ kind }) => kind ?? 'other').join(', ')}`)
+  const name = missing.map((kinds) => kinds.join(' or ')).join(', ')
+  const elsewhere = gate.evidenceKeys.length > 1 && all.some((claim) => !mine.includes(claim) && claim.kind !== null && first.includes(claim.kind))
+  if (elsewhere) return failed('instance-mixed', `the ${name} statement was made by another instance than the rest`)
+  return failed('missing-statement', `a required statement is missing: ${name}`)
+}
+
+function instance({ evidence, mine }: Gate): Outcome {
+  if (evidence === null) return skipped('no evidence')
+  const want = evidence.open.binding.job.instance
+  for (const claim of mine) {
+    const found = instanceOf(claim.statement.predicate, claim.kind)
+    if (found !== null && found !== want) {
+      return failed('instance-mismatch', `the ${claim.kind ?? ''} statement is of instance ${found}, the evidence of ${want}`, claim.manifest)
+    }
+  }
+  return passed(`what the statements say of their instance is ${want}`)
+}
+
+function instanceOf(predicate: Record<string, JsonValue>, kind: string | null): string | null {
+  const at = (value: JsonValue | undefined, ...path: (string | number)[]): JsonValue | undefined =>
+    path.reduce<JsonValue | undefined>((node, key) => (Array.isArray(node) ? node[Number(key)] : isObject(node) ? node[key] : undefined), value)
+  const found =
+    kind === 'provenance'
+      ? at(predicate, 'buildDefinition', 'internalParameters', 'job', 'instance')
+      : kind === 'evidence'
+        ? at(predicate, 'attributes', 0, 'conditions', 'instance')
+        : null
+  return typeof found === 'string' ? found : null
+}

@@ -1,0 +1,104 @@
+import { createPublicKey } from 'node:crypto'
+import { VerificationError } from '../base/errors.ts'
+import { isObject, type JsonValue } from '../base/json.ts'
+import { collect } from '../base/streams.ts'
+import { parseJcs } from '../encoding/jcs.ts'
+import { parseBinding, thumbprint, type Binding } from '../journal/binding.ts'
+import { evidenceMediaTypes, parseEvidenceIndex, type EvidenceIndex } from '../journal/evidence-bundle.ts'
+import { isIndex } from '../oci/manifest.ts'
+import type { Descriptor, Digest, Manifest, Store } from '../oci/types.ts'
+import { loadPublicKey } from '../sign/public-key.ts'
+import { technologies, type TeeEvidence } from '../tee/types.ts'
+
+const limits = { documentBytes: 16 << 20, totalBytes: 64 << 20 } as const
+
+export interface Report {
+  role: 'open' | 'seal'
+  binding: Binding
+  evidence: TeeEvidence
+}
+
+/** A raw evidence bundle whose documents have the digests that its index names; nothing in it is verified yet. */
+export interface Evidence {
+  manifest: Digest
+  index: EvidenceIndex
+  open: Report
+  /** At least one; the last closes the journal. */
+  seals: [Report, ...Report[]]
+  /** Stored bytes of the journal. */
+  journal: Buffer
+  token: string | null
+  /** K of the open report: thumbprint, SPKI PEM, and the hint that bundles name it by. */
+  key: { thumbprint: string; pem: string; hint: string }
+}
+
+/**
+ * Reads the evidence bundle of a subject.
+ *
+ * @throws VerificationError `subject-mismatch`, `missing-evidence`, `missing-blob`, `digest-mismatch`, `evidence-invalid`, `binding-mismatch`
+ */
+export async function readEvidence(store: Store, digest: Digest, subject: Digest): Promise<Evidence> {
+  const { content } = await store.getManifest(digest)
+  if (isIndex(content)) throw invalid(digest, 'is an index, not a manifest')
+  if (content.subject?.digest !== subject) {
+    throw new VerificationError('subject-mismatch', `the evidence ${digest} speaks of ${content.subject?.digest ?? 'nothing'}, not of ${subject}`, {
+      subject: digest,
+    })
+  }
+  const read = reader(store, content, digest)
+  const head = content.layers[0]
+  if (head?.mediaType !== evidenceMediaTypes.index) throw invalid(digest, 'does not begin with an evidence index')
+  const index = parseEvidenceIndex(await read(head.digest))
+  const reports: Report[] = []
+  for (const item of index.reports) {
+    const binding = parseBinding(await read(item.binding), `binding ${item.binding}`)
+    reports.push({ role: item.role, binding, evidence: parseTee(await read(item.evidence), item.evidence) })
+  }
+  const [open, first, ...rest] = reports
+  if (open?.role !== 'open' || first === undefined || [first, ...rest].some((report) => report.role !== 'seal')) {
+    throw invalid(digest, 'does not hold one open report and then seals')
+  }
+  const pem = createPublicKey({ key: { ...open.binding.key }, format: 'jwk' }).export({ format: 'pem', type: 'spki' }).toString()
+  return {
+    manifest: digest,
+    index,
+    open,
+    seals: [first, ...rest],
+    journal: await read(index.journal),
+    token: index.token === null ? null : (await read(index.token)).toString('latin1'),
+    key: { thumbprint: thumbprint(open.binding.key), pem, hint: loadPublicKey(pem).hint },
+  }
+}
+
+function reader(store: Store, manifest: Manifest, subject: Digest): (digest: string) => Promise<Buffer> {
+  const layers = new Map<string, Descriptor>(manifest.layers.map((layer) => [layer.digest, layer]))
+  let left: number = limits.totalBytes
+  return async (digest) => {
+    const layer = layers.get(digest)
+    if (layer === undefined) {
+      throw new VerificationError('missing-evidence', `the evidence names ${digest}, which is no part of it`, { subject })
+    }
+    left -= layer.size
+    if (layer.size > limits.documentBytes || left < 0) throw invalid(subject, 'is larger than the limit')
+    return collect(await store.openBlob(layer), layer.size, layer.digest)
+  }
+}
+
+function parseTee(bytes: Uint8Array, digest: string): TeeEvidence {
+  const value = parseJcs(bytes, `TEE evidence ${digest}`)
+  if (!isObject(value)) throw invalid(digest, 'is not an object')
+  const { technology, evidence, documents, ...rest } = value
+  const known = technologies.find((name) => name === technology)
+  if (known === undefined || !isObject(evidence) || !isTexts(documents) || Object.keys(rest).length > 0) {
+    throw invalid(digest, 'is not TEE evidence of version 1')
+  }
+  return { technology: known, evidence, documents }
+}
+
+function isTexts(value: JsonValue | undefined): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((item) => typeof item === 'string')
+}
+
+function invalid(digest: string, why: string): VerificationError {
+  return new VerificationError('evidence-invalid', `the evidence ${digest} ${why}`, { subject: digest })
+}

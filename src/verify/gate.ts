@@ -1,0 +1,78 @@
+import type { VerificationError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { Ports } from '../base/ports.ts'
+import type { ByteSource } from '../base/streams.ts'
+import type { Image } from '../image/types.ts'
+import type { JournalEvent } from '../journal/event.ts'
+import type { Described } from '../sbom/scan.ts'
+import type { Descriptor, Store } from '../oci/types.ts'
+import type { TeeVerdict } from '../tee/types.ts'
+import type { Evidence } from './evidence.ts'
+import type { Claim } from './claims.ts'
+import type { Policy } from './policy/load.ts'
+
+/** Opens one blob of an image as plain bytes; null where it stays encrypted. */
+export type Opener = (descriptor: Descriptor) => Promise<ByteSource>
+
+/** The image that is judged. */
+export interface Subject {
+  store: Store
+  /** `…@DIGEST`, as the verdict shows it. */
+  reference: string
+  /** The manifest that statements speak of: the platform's child where the reference names an index. */
+  descriptor: Descriptor
+  /** Null when it could not be read; `error` then says why. */
+  image: Image | null
+  error: VerificationError | null
+}
+
+/** The key whose signatures count, and where it comes from. */
+export interface GateKey {
+  /** `evidence`: bound to a report; `release`: pinned by the policy alone (`signature-only`). */
+  source: 'evidence' | 'release'
+  pem: string
+  /** RFC 7638 thumbprint for an evidence key, the SPKI hint for a release key. */
+  id: string
+}
+
+/** What earlier checks verified and later ones build on; null until then. */
+export interface Found {
+  journal: JournalEvent[] | null
+  /** Number of events that the last seal covers. */
+  sealed: number
+  tee: TeeVerdict[] | null
+  /** Claims of the verified token, or null for a self-asserted job. */
+  claims: Record<string, JsonValue> | null
+  level: 'agent-exclusive' | 'machine-only' | null
+  softwareTpm: boolean
+  builderId: string | null
+  plainDigest: string | null
+}
+
+/** Everything that the checks of one candidate read (TRUST §5). */
+export interface Gate {
+  ports: Ports
+  policy: Policy
+  at: Date
+  /** Nonce that this verifier had issued to the job, or null. */
+  nonce: string | null
+  subject: Subject
+  /** Statements attached to the subject, whoever signed them. */
+  claims: readonly Claim[]
+  /** What is attached but could not be read. */
+  broken: readonly { manifest: string; error: VerificationError }[]
+  evidence: Evidence | null
+  evidenceError: VerificationError | null
+  /** Thumbprints of all keys that some evidence of this image is bound to. */
+  evidenceKeys: readonly string[]
+  key: GateKey | null
+  /** Statements that the key signed; nothing else counts. */
+  mine: readonly Claim[]
+  /** A release key of the policy that signed the image, by hint; null where none did. */
+  releaseKey: { pem: string; hint: string } | null
+  /** Why this image cannot be looked into, or null. */
+  sealedContent: string | null
+  /** Reads every layer once, however many checks and candidates ask. */
+  content: () => Promise<Described>
+  found: Found
+}

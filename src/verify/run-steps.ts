@@ -1,0 +1,133 @@
+import { VerificationError, type ReasonCode } from '../base/errors.ts'
+import type { Digest } from '../oci/types.ts'
+import { builderId } from '../statement/builder-id.ts'
+import { builderSteps } from './checks/builder.ts'
+import { contentSteps } from './checks/content.ts'
+import { denySteps } from './checks/deny.ts'
+import { encryptionSteps } from './checks/encryption.ts'
+import { jobSteps } from './checks/job.ts'
+import { journalSteps } from './checks/journal.ts'
+import { machineSteps } from './checks/machine.ts'
+import { rebuildSteps } from './checks/rebuilds.ts'
+import { reportSteps } from './checks/reports.ts'
+import { signatureSteps } from './checks/signature.ts'
+import { subjectSteps } from './checks/subject.ts'
+import { timeSteps } from './checks/time.ts'
+import type { Gate, Subject } from './gate.ts'
+import { failed, skipped, type Need, type Outcome, type Step } from './step.ts'
+import type { Check, Verdict } from './types.ts'
+
+/** The steps in the order of TRUST §5; the first failure gives the first reason. */
+export const steps: readonly Step[] = [
+  ...subjectSteps,
+  ...signatureSteps,
+  ...reportSteps,
+  ...machineSteps,
+  ...jobSteps,
+  ...journalSteps,
+  ...timeSteps,
+  ...builderSteps,
+  ...rebuildSteps,
+  ...encryptionSteps,
+  ...contentSteps,
+  ...denySteps,
+]
+
+/** One candidate with all its checks. */
+export interface Judged {
+  verified: boolean
+  /** How many checks passed. */
+  passed: number
+  /** The key signed nothing but verdicts on the image: it is another gate's. */
+  verifierOnly: boolean
+  verdict(reference: string, subject: Subject): Verdict
+}
+
+/** Runs every step that can run, whatever the ones before it found: a verdict lists them all. */
+export async function runSteps(gate: Gate): Promise<Judged> {
+  const checks: Check[] = []
+  const exceptions = new Set<string>()
+  for (const step of steps) {
+    const { acceptance, ...outcome } = await runStep(step, gate)
+    if (acceptance !== undefined) exceptions.add(acceptance)
+    checks.push({ id: step.id, clause: step.clause, ...outcome })
+  }
+  const reasons = [...new Set(checks.flatMap(({ status, reason }) => (status === 'failed' && reason !== null ? [reason] : [])))]
+  return {
+    verified: reasons.length === 0,
+    passed: checks.filter(({ status }) => status === 'passed').length,
+    verifierOnly: gate.mine.length > 0 && gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') && gate.mine.some(({ kind }) => kind === 'vsa'),
+    verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),
+  }
+}
+
+async function runStep(step: Step, gate: Gate): Promise<Outcome> {
+  const missing = step.needs.find((need) => !has(gate, need))
+  if (missing !== undefined) return skipped(lack[missing])
+  try {
+    return await step.run(gate)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return failed(error.code, error.message, error.subject ?? null)
+  }
+}
+
+const lack: Readonly<Record<Need, string>> = {
+  image: 'the image could not be read',
+  key: 'no key vouches for the image',
+  evidence: 'there is no evidence',
+  journal: 'the journal could not be replayed',
+  tee: 'no report could be verified',
+}
+
+function has({ subject, key, evidence, found }: Gate, need: Need): boolean {
+  switch (need) {
+    case 'image':
+      return subject.image !== null
+    case 'key':
+      return key !== null
+    case 'evidence':
+      return evidence !== null
+    case 'journal':
+      return found.journal !== null
+    case 'tee':
+      return found.tee !== null
+  }
+}
+
+function makeVerdict(gate: Gate, checks: Check[], reasons: ReasonCode[], exceptions: string[], reference: string, subject: Subject): Verdict {
+  const { evidence, found, mine } = gate
+  const job = evidence?.open.binding.job
+  return {
+    v: 1,
+    verified: reasons.length === 0,
+    reasons,
+    image: {
+      reference,
+      digest: subject.descriptor.digest,
+      plainDigest: found.plainDigest as Digest | null,
+      configDigest: subject.image?.configDigest ?? null,
+    },
+    policy: { digest: gate.policy.digest },
+    builder: { id: found.builderId ?? builderId(null), technology: evidence?.index.technology ?? null, level: found.level },
+    job: {
+      assurance: job?.assurance ?? null,
+      // Only what a token proves, or what the policy accepted as the job's own word.
+      claims: found.claims ?? (exceptions.includes('accept-self-asserted-job') ? (job?.claims ?? {}) : {}),
+      instance: job?.instance ?? null,
+      digest: gate.found.journal === null ? null : jobOf(gate),
+    },
+    exceptions,
+    checks,
+    inputs: [
+      ...(evidence === null ? [] : [{ kind: 'evidence-bundle', digest: evidence.manifest }]),
+      ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
+    ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
+    keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],
+  }
+}
+
+function jobOf({ found }: Gate): Digest | null {
+  const digest = found.journal?.[0]?.result['job']
+  return typeof digest === 'string' ? (digest as Digest) : null
+}

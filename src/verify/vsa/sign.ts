@@ -1,0 +1,120 @@
+import type { AgentClient } from '../../agent/protocol.ts'
+import { VerificationError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+import { sha256 } from '../../base/streams.ts'
+import { version } from '../../base/version.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { stepCode } from '../../journal/code.ts'
+import { roles } from '../../journal/event.ts'
+import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
+import { evidenceLayers } from '../../journal/evidence-manifest.ts'
+import { putArtifact } from '../../oci/artifact.ts'
+import type { Descriptor, Digest, Store } from '../../oci/types.ts'
+import { attachBundle } from '../../sign/attach.ts'
+import { makeBundle } from '../../sign/bundle.ts'
+import { signEnvelope } from '../../sign/dsse.ts'
+import { loadPublicKey } from '../../sign/public-key.ts'
+import { parseStatement, makeStatement } from '../../statement/statement.ts'
+import { predicateTypes, type Envelope, type Signer } from '../../statement/types.ts'
+import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
+import { readClaims, signedBy, type Claim } from '../claims.ts'
+import type { Verdict } from '../types.ts'
+
+/** Media type of a stored verdict. */
+export const verdictMediaType = 'application/vnd.sealwright.verdict.v1+json'
+const policyMediaType = 'application/vnd.sealwright.policy.v1+json'
+/** How long who admits by a VSA of a plain key may rely on it, as for an agent's. */
+const lifetimeMs = 7 * 24 * 3600 * 1000
+
+export interface VsaPlace {
+  store: Store
+  subject: Descriptor
+}
+
+/** Tells the agent's journal of the verdict, a refused one included. */
+export async function recordVerdict(agent: AgentClient, verdict: Verdict, { store, subject }: VsaPlace, ports: Ports): Promise<void> {
+  const digest = sha256(jcs(verdict)) as Digest
+  await agent.append({
+    kind: 'verify',
+    inputs: [
+      { role: roles.image, name: store.identity, digest: subject.digest, mediaType: subject.mediaType },
+      { role: roles.policy, name: 'policy', digest: verdict.policy.digest, mediaType: policyMediaType },
+    ],
+    outputs: [{ role: roles.verdict, name: 'verdict', digest, mediaType: verdictMediaType }],
+    code: await stepCode(ports),
+    isolation: 'none',
+    result: { verified: verdict.verified, exceptions: verdict.exceptions },
+  })
+}
+
+/**
+ * Has the gate's own agent sign a VSA, seals, and attaches both in the order of TRUST §3.
+ *
+ * @returns digest of the VSA's referrer
+ * @throws VerificationError `self-verified` when this agent's job built the image
+ */
+export async function signVsaByAgent(agent: AgentClient, verdict: Verdict, place: VsaPlace): Promise<Digest> {
+  refuseFailed(verdict)
+  const { store, subject } = place
+  const { publicKeyPem } = await agent.status()
+  const before = await presentVsa(verdict, place, publicKeyPem)
+  if (before !== null) return before
+  const documents = { verdict: jcs(verdict).toString('base64') }
+  const signed = await agent.statement({ kind: 'vsa', subject: subject.digest, documents })
+  const sealed = await agent.seal()
+  const { hint } = loadPublicKey(publicKeyPem, 'agent key')
+  const attached = await attachBundle(store, subject, makeBundle(signed.envelope, hint), predicateTypes.vsa)
+  const put = await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject, layers: evidenceLayers(sealed) })
+  const pointer = await agent.statement({ kind: 'evidence', subject: subject.digest, documents: {}, evidence: { digest: put.digest, size: put.size } })
+  await attachBundle(store, subject, makeBundle(pointer.envelope, hint), predicateTypes.evidence)
+  return attached.digest
+}
+
+/**
+ * Signs a VSA with a plain key and attaches it.
+ *
+ * @throws VerificationError `self-verified` when the key signed anything that speaks for the image
+ */
+export async function signVsaByKey(signer: Signer, verdict: Verdict, place: VsaPlace, now: Date): Promise<Digest> {
+  refuseFailed(verdict)
+  const { store, subject } = place
+  const { claims } = await readClaims(store, subject)
+  if (verdict.keys.includes(signer.hint) || claims.some((claim) => claim.kind !== 'vsa' && signedBy(claim, signer.publicKeyPem))) {
+    throw new VerificationError('self-verified', 'the key signed the image itself: its word on the image adds nothing', {
+      subject: subject.digest,
+      remedy: 'Use another key for verdicts than for releases.',
+    })
+  }
+  const before = find(verdict, claims, signer.publicKeyPem)
+  if (before !== null) return before
+  const predicate = vsaPredicate({
+    verdict,
+    verifierId: `https://sealwright.dev/key/${Buffer.from(signer.hint, 'base64').toString('base64url')}`,
+    version,
+    timeVerified: now,
+    expires: new Date(now.getTime() + lifetimeMs),
+  })
+  const envelope: Envelope = await signEnvelope(makeStatement('vsa', { digest: subject.digest }, predicate), signer)
+  return (await attachBundle(store, subject, makeBundle(envelope, signer.hint), predicateTypes.vsa)).digest
+}
+
+async function presentVsa(verdict: Verdict, { store, subject }: VsaPlace, pem: string): Promise<Digest | null> {
+  return find(verdict, (await readClaims(store, subject)).claims, pem)
+}
+
+/** A VSA of the same signer that says the same in all but its times (INTERFACE §7). */
+function find(verdict: Verdict, claims: readonly Claim[], pem: string): Digest | null {
+  const same = claims.find((claim) => {
+    if (claim.kind !== 'vsa' || !signedBy(claim, pem)) return false
+    const found = parseStatement(claim.payload)
+    const verifier = found.predicate['verifier'] as { id?: string } | undefined
+    const ours = vsaPredicate({ verdict, verifierId: verifier?.id ?? '', version, timeVerified: new Date(0), expires: null })
+    return vsaIdentity(found).equals(vsaIdentity({ ...found, predicate: ours }))
+  })
+  return same?.manifest ?? null
+}
+
+function refuseFailed(verdict: Verdict): void {
+  if (verdict.verified) return
+  throw new VerificationError('denied', 'a refused verdict is never attached as a verification summary', { subject: verdict.image.digest })
+}

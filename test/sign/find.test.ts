@@ -1,0 +1,224 @@
+import { TransportError, VerificationError } from '../../src/base/errors.ts'
+import { putArtifact } from '../../src/oci/artifact.ts'
+import type { Descriptor, Digest, Store } from '../../src/oci/types.ts'
+import { attachBundle } from '../../src/sign/attach.ts'
+import { bundleMediaType, makeBundle } from '../../src/sign/bundle.ts'
+import { signEnvelope, verifyEnvelope } from '../../src/sign/dsse.ts'
+import { findCosignSignatures, findLimits, findStatements } from '../../src/sign/find.ts'
+import { attachCosignAttestation, attachCosignSignature, legacyTag } from '../../src/sign/legacy.ts'
+import { loadPublicKey, verifySignature } from '../../src/sign/public-key.ts'
+import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
+import { makeStatement } from '../../src/statement/statement.ts'
+import { predicateTypes, type Signer, type StatementKind } from '../../src/statement/types.ts'
+import { testPorts } from '../support/ports.ts'
+import { newSigner, putImage, storeOf } from './fixtures.ts'
+
+let store: Store
+let image: Descriptor
+let signer: Signer
+
+beforeEach(async () => {
+  store = storeOf('oci:layout', testPorts())
+  image = await putImage(store, 'v1')
+  signer = await newSigner()
+})
+
+async function bundleOf(kind: StatementKind, digest: Digest = image.digest): Promise<Buffer> {
+  return makeBundle(await signEnvelope(makeStatement(kind, { digest }, {}), signer), signer.hint)
+}
+
+async function putReferrer(bytes: Buffer, mediaType = bundleMediaType): Promise<Descriptor> {
+  return putArtifact(store, { artifactType: bundleMediaType, subject: image, layers: [{ mediaType, bytes }] })
+}
+
+describe('bundles', () => {
+  test('nothing attached is an empty list', async () => {
+    expect(await findStatements(store, image)).toEqual([])
+    expect(await findCosignSignatures(store, image)).toEqual([])
+  })
+
+  test('are found with what they say, and verify', async () => {
+    const put = await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    const [found] = await findStatements(store, image)
+    expect(found).toMatchObject({
+      origin: 'referrer',
+      manifest: put.digest,
+      predicateType: predicateTypes.sign,
+      signer: { hint: signer.hint },
+    })
+    expect(found && verifyEnvelope(found.envelope, signer.publicKeyPem)).toEqual(found?.payload)
+  })
+
+  test('the same bundle again gives the same referrer', async () => {
+    const bundle = await bundleOf('sign')
+    const first = await attachBundle(store, image, bundle, predicateTypes.sign)
+    expect(await attachBundle(store, image, bundle, predicateTypes.sign)).toEqual(first)
+    expect(await store.referrers(image.digest)).toHaveLength(1)
+  })
+
+  test('another artifact type does not hide one: the layer tells', async () => {
+    await putArtifact(store, {
+      artifactType: 'application/vnd.oci.empty.v1+json',
+      subject: image,
+      layers: [{ mediaType: bundleMediaType, bytes: await bundleOf('sign') }],
+    })
+    expect(await findStatements(store, image)).toHaveLength(1)
+  })
+
+  test('other artifacts are passed over', async () => {
+    await putReferrer(Buffer.from('x'), 'application/vnd.example')
+    expect(await findStatements(store, image)).toEqual([])
+  })
+
+  test('predicate types may be picked, and what is inside decides', async () => {
+    await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    await attachBundle(store, image, await bundleOf('rebuild'), predicateTypes.rebuild)
+    // Says that it is provenance, holds something else.
+    await attachBundle(store, image, await bundleOf('inventory'), predicateTypes.provenance)
+    const pick = async (kind: StatementKind): Promise<string[]> =>
+      (await findStatements(store, image, { predicateTypes: [predicateTypes[kind]] })).map(
+        ({ predicateType }) => predicateType,
+      )
+    expect(await pick('rebuild')).toEqual([predicateTypes.rebuild])
+    expect(await pick('provenance')).toEqual([])
+  })
+
+  test('a statement of another subject is given as it is: the gate refuses it by name', async () => {
+    const other: Digest = `sha256:${'f'.repeat(64)}`
+    await attachBundle(store, image, await bundleOf('sign', other), predicateTypes.sign)
+    expect((await findStatements(store, image))[0]?.statement.subject[0].digest.sha256).toBe('f'.repeat(64))
+  })
+
+  const payloadOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+  const statement = { _type: 'https://in-toto.io/Statement/v1', predicateType: 'x', predicate: {} }
+  test.each([
+    ['that is no JSON', () => Promise.resolve(Buffer.from('{'))],
+    ['that is empty', () => Promise.resolve(Buffer.from('{}'))],
+    [
+      'of a null subject',
+      async () => makeBundle(await signEnvelope(payloadOf({ ...statement, subject: [null] }), signer), signer.hint),
+    ],
+    ['of no statement', async () => makeBundle(await signEnvelope(payloadOf({}), signer), signer.hint)],
+  ])('a bundle %s is an error, never "none"; a reader may go on', async (_title, make) => {
+    await putReferrer(await make())
+    await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    await expect(findStatements(store, image)).rejects.toBeInstanceOf(VerificationError)
+    const broken: unknown[] = []
+    expect(await findStatements(store, image, { onBroken: (item) => broken.push(item) })).toHaveLength(1)
+    expect(broken).toHaveLength(1)
+  })
+
+  test('two layers in one referrer are refused', async () => {
+    const bytes = await bundleOf('sign')
+    await putArtifact(store, {
+      artifactType: bundleMediaType,
+      subject: image,
+      layers: [
+        { mediaType: bundleMediaType, bytes },
+        { mediaType: 'application/x', bytes: Buffer.from('x') },
+      ],
+    })
+    await expect(findStatements(store, image)).rejects.toMatchObject({ code: 'format-invalid' })
+  })
+
+  test('a document over the limit is not read', async () => {
+    await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    const large: Store = {
+      ...store,
+      getManifest: async (digest) => {
+        const found = structuredClone(await store.getManifest(digest))
+        const layer = 'layers' in found.content ? found.content.layers[0] : undefined
+        if (layer) layer.size = findLimits.documentBytes + 1
+        return found
+      },
+      openBlob: () => Promise.reject(new Error('must not be read')),
+    }
+    await expect(findStatements(large, image)).rejects.toThrow(/over the limit/)
+  })
+
+  test('too many referrers are refused', async () => {
+    const put = await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    const many: Store = {
+      ...store,
+      referrers: () => Promise.resolve(Array.from({ length: findLimits.referrers + 1 }, () => put)),
+    }
+    await expect(findStatements(many, image)).rejects.toThrow(/more than/)
+  })
+
+  test('a registry that refuses is never "none"', async () => {
+    const refusing = (): Promise<never> => Promise.reject(new TransportError('registry-error', '429'))
+    await expect(
+      findStatements({ ...store, referrers: refusing }, image, { onBroken: () => {} }),
+    ).rejects.toBeInstanceOf(TransportError)
+    await expect(findStatements({ ...store, resolve: refusing }, image, { onBroken: () => {} })).rejects.toBeInstanceOf(
+      TransportError,
+    )
+    await expect(
+      findCosignSignatures({ ...store, resolve: refusing }, image, { onBroken: () => {} }),
+    ).rejects.toBeInstanceOf(TransportError)
+  })
+})
+
+describe('legacy tags', () => {
+  const payload = (): Buffer => simpleSigningPayload({ dockerReference: 'localhost/layout', digest: image.digest })
+
+  test('signatures of several keys stand beside each other, a retry adds none', async () => {
+    const other = await newSigner()
+    const theirs = [{ payload: payload(), signature: await other.sign(payload()) }]
+    await attachCosignSignature(store, image, theirs)
+    const ours = [{ payload: payload(), signature: await signer.sign(payload()) }]
+    const put = await attachCosignSignature(store, image, ours)
+    expect(await attachCosignSignature(store, image, ours)).toMatchObject({ digest: put.digest })
+    const found = await findCosignSignatures(store, image)
+    expect(found).toHaveLength(2)
+    const goodFor = (key: Signer): boolean[] =>
+      found.map((item) => verifySignature(loadPublicKey(key.publicKeyPem), item.payload, item.signature))
+    expect(goodFor(other)).toEqual([true, false])
+    expect(goodFor(signer)).toEqual([false, true])
+  })
+
+  test('attestations are found by content, in the order of writing', async () => {
+    const kinds = ['provenance', 'spdx'] as const
+    const envelopes = await Promise.all(kinds.map((kind) => signEnvelope(makeStatement(kind, image, {}), signer)))
+    await attachCosignAttestation(
+      store,
+      image,
+      envelopes.map((envelope, i) => ({ envelope, predicateType: predicateTypes[kinds[i] ?? 'sign'] })),
+    )
+    const found = await findStatements(store, image)
+    expect(found.map(({ origin, predicateType }) => [origin, predicateType])).toEqual(
+      kinds.map((kind) => ['att', predicateTypes[kind]]),
+    )
+    const spdx = await findStatements(store, image, { predicateTypes: [predicateTypes.spdx] })
+    expect(spdx).toHaveLength(1)
+  })
+
+  test.each([
+    ['no signature', {}, undefined],
+    ['a signature that is no base64', { 'dev.cosignproject.cosign/signature': '*' }, undefined],
+    ['a payload that is no simple signing', { 'dev.cosignproject.cosign/signature': 'AAAA' }, Buffer.from('{}')],
+  ])('a layer with %s is an error', async (_title, annotations: Record<string, string>, bytes) => {
+    await putArtifact(store, {
+      artifactType: 'application/x',
+      layers: [
+        { mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json', bytes: bytes ?? payload(), annotations },
+      ],
+      tag: legacyTag(image.digest, 'sig'),
+    })
+    await expect(findCosignSignatures(store, image)).rejects.toMatchObject({ code: 'format-invalid' })
+    const broken: unknown[] = []
+    expect(await findCosignSignatures(store, image, { onBroken: (item) => broken.push(item) })).toEqual([])
+    expect(broken).toHaveLength(1)
+  })
+
+  test('a broken .att tag does not hide the referrers', async () => {
+    await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
+    await putArtifact(store, {
+      artifactType: 'application/x',
+      layers: [{ mediaType: 'application/vnd.dsse.envelope.v1+json', bytes: Buffer.from('{}') }],
+      tag: legacyTag(image.digest, 'att'),
+    })
+    await expect(findStatements(store, image)).rejects.toBeInstanceOf(VerificationError)
+    expect(await findStatements(store, image, { onBroken: () => {} })).toHaveLength(1)
+  })
+})

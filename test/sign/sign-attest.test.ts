@@ -1,0 +1,331 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openState } from '../../src/agent/state.ts'
+import type { AgentClient } from '../../src/agent/protocol.ts'
+import type { ActionResult } from '../../src/actions/context.ts'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { door } from '../../src/actions/sign-attest/main.ts'
+import { sha256 } from '../../src/base/streams.ts'
+import type { Ports } from '../../src/base/ports.ts'
+import { evidenceMediaTypes } from '../../src/journal/evidence-bundle.ts'
+import { roles, type EventDraft } from '../../src/journal/event.ts'
+import { jcs } from '../../src/encoding/jcs.ts'
+import type { Descriptor, Digest, Store } from '../../src/oci/types.ts'
+import { verifyEnvelope } from '../../src/sign/dsse.ts'
+import { findCosignSignatures, findStatements, type FoundStatement } from '../../src/sign/find.ts'
+import { inventoryArtifactType, predicateTypes } from '../../src/statement/types.ts'
+import { startAgent } from '../support/agent.ts'
+import { testPorts } from '../support/ports.ts'
+import { buildRecord } from '../statement/fixtures.ts'
+import { privatePem, putImage, storeOf } from './fixtures.ts'
+
+const defaults = { signer: 'agent', consumers: 'cosign2,cosign3,coco', timeout: '' }
+const spdx = jcs({ spdxVersion: 'SPDX-2.3', name: 'app' })
+const cyclonedx = jcs({ bomFormat: 'CycloneDX' })
+const inventory = Buffer.from('{"path":"a"}\n{"path":"b"}\n')
+const code = { digest: `sha256:${'0'.repeat(64)}`, source: 'download' } as const
+
+interface Job {
+  ports: Ports
+  store: Store
+  image: Descriptor
+  agent: AgentClient | null
+  sign(given?: Record<string, string>): Promise<ActionResult>
+  published: Store
+}
+
+const running: AgentClient[] = []
+afterEach(async () => {
+  for (const agent of running.splice(0)) await agent.stop()
+})
+
+/** A job that built an image into a layout, described it and remembers where its documents lie. */
+async function job(options: { agent: boolean; described?: boolean } = { agent: true }): Promise<Job> {
+  const started = options.agent ? await startAgent() : null
+  if (started !== null) running.push(started.client)
+  const ports = started?.ports ?? testPorts()
+  const state = openState(started?.directory ?? join(ports.roots.temp, 'state'), ports)
+  const store = storeOf('oci:built', ports)
+  const image = await putImage(store, 'v1')
+  const { content } = await store.getManifest(image.digest)
+  const config = 'config' in content ? content.config.digest : image.digest
+  const record = jcs(buildRecord({ image: { manifest: image.digest, config } }))
+  const artifact = (role: string, digest: string): EventDraft['inputs'][number] => ({
+    role,
+    name: role,
+    digest: digest as Digest,
+    mediaType: 'application/octet-stream',
+  })
+  const keep = async (name: string, bytes: Buffer): Promise<string> => {
+    const path = join(ports.roots.cwd, name)
+    writeFileSync(path, bytes)
+    await state.remember(name, path)
+    return sha256(bytes)
+  }
+  await started?.client.append({
+    kind: 'build',
+    inputs: [],
+    outputs: [
+      artifact(roles.image, image.digest),
+      artifact(roles.config, config),
+      artifact(roles.buildRecord, await keep('build-record-path', record)),
+    ],
+    code,
+    isolation: 'none',
+    result: { reproducible: true, rebuilds: 1, independence: 'same-job' },
+  })
+  if (options.agent === false) await keep('build-record-path', record)
+  if (options.described !== false) {
+    const outputs = [
+      artifact(roles.spdx, await keep('sbom-spdx-path', spdx)),
+      artifact(roles.cyclonedx, await keep('sbom-cyclonedx-path', cyclonedx)),
+      artifact(roles.inventory, await keep('inventory-path', inventory)),
+    ]
+    const inputs = [artifact(roles.image, image.digest), artifact(roles.config, config)]
+    await started?.client.append({ kind: 'sbom', inputs, outputs, code, isolation: 'none', result: {} })
+  }
+  await state.rememberImage(image.digest, `oci:${ports.roots.cwd}/built:v1@${image.digest}`, 'plain')
+  const sign = (given: Record<string, string> = {}): Promise<ActionResult> => {
+    const all: Record<string, string> = { output: 'oci:out', ...given }
+    const inputs = rawInputs({ given: (name) => all[name], defaults, ports, confine: null, label: (name) => name })
+    return door.run(inputs, { ports, state })
+  }
+  return { ports, store, image, agent: started?.client ?? null, sign, published: storeOf('oci:out', ports) }
+}
+
+const typesOf = (found: readonly FoundStatement[], origin: string): string[] =>
+  found.filter((item) => item.origin === origin).map(({ predicateType }) => predicateType)
+
+describe('with an agent', () => {
+  test('publishes the image with all that the job has material for', async () => {
+    const { sign, published, image, agent, ports } = await job()
+    const { outputs, report } = await sign()
+    expect(outputs).toMatchObject({ image: `oci:${ports.roots.cwd}/out:latest@${image.digest}`, digest: image.digest })
+    expect(report.headline).toMatch(/^Signed/)
+
+    const found = await findStatements(published, image)
+    const kinds = ['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'evidence'] as const
+    expect(typesOf(found, 'referrer').sort()).toEqual(kinds.map((kind) => predicateTypes[kind]).sort())
+    expect(typesOf(found, 'att').sort()).toEqual(
+      kinds
+        .slice(1)
+        .map((kind) => predicateTypes[kind])
+        .sort(),
+    )
+    const key = readFileSync(outputs['public-key-path'] ?? '', 'utf8')
+    expect(key).toBe((await agent?.status())?.publicKeyPem)
+    for (const { envelope } of found) expect(verifyEnvelope(envelope, key).length).toBeGreaterThan(0)
+    expect(await findCosignSignatures(published, image)).toMatchObject([
+      { claims: { dockerReference: 'localhost/out', digest: image.digest } },
+    ])
+    expect(await published.referrers(image.digest, inventoryArtifactType)).toHaveLength(1)
+    expect(await published.referrers(image.digest, evidenceMediaTypes.index)).toHaveLength(1)
+    expect((await published.resolve({ tag: 'latest' }))?.digest).toBe(image.digest)
+
+    const lines = readFileSync(outputs['bundles-path'] ?? '', 'utf8')
+      .trimEnd()
+      .split('\n')
+    expect(lines).toHaveLength(kinds.length)
+    expect(JSON.parse(readFileSync(outputs['receipts-path'] ?? '', 'utf8'))).toHaveLength(kinds.length + 3)
+  })
+
+  test('a second run adds nothing and makes no seal', async () => {
+    const { sign, published, image, agent } = await job()
+    await sign()
+    const before = [
+      await published.tags(),
+      await published.referrers(image.digest),
+      (await agent?.status())?.journalHead,
+    ]
+    const { report } = await sign()
+    expect([
+      await published.tags(),
+      await published.referrers(image.digest),
+      (await agent?.status())?.journalHead,
+    ]).toEqual(before)
+    expect(report.headline).toMatch(/^Nothing to sign/)
+  })
+
+  test('a key adds its own signature over the same payloads; evidence stays with the agent', async () => {
+    const { sign, published, image, ports } = await job()
+    writeFileSync(join(ports.roots.cwd, 'my.key'), privatePem())
+    const { outputs } = await sign({ signer: 'key', key: 'my.key' })
+    const key = readFileSync(outputs['public-key-path'] ?? '', 'utf8')
+    const found = await findStatements(published, image)
+    const by = found.filter(({ envelope, origin }) => origin === 'referrer' && verifies(envelope, key))
+    expect(typesOf(by, 'referrer')).not.toContain(predicateTypes.evidence)
+    expect(by).toHaveLength(6)
+    for (const { payloadDigest } of by) {
+      expect(found.filter((item) => item.origin === 'referrer' && item.payloadDigest === payloadDigest)).toHaveLength(2)
+    }
+    expect(await findCosignSignatures(published, image)).toHaveLength(2)
+    await sign({ signer: 'key', key: 'my.key' })
+    expect(await findStatements(published, image)).toHaveLength(found.length)
+  })
+
+  test('picks statements and consumers', async () => {
+    const { sign, published, image } = await job()
+    await sign({ statements: 'spdx', consumers: 'cosign3' })
+    const found = await findStatements(published, image)
+    expect(found.map(({ predicateType }) => predicateType).sort()).toEqual(
+      [predicateTypes.evidence, predicateTypes.spdx].sort(),
+    )
+    expect(await findCosignSignatures(published, image)).toEqual([])
+    expect((await published.tags()).filter((tag) => tag.endsWith('.sig') || tag.endsWith('.att'))).toEqual([])
+  })
+
+  test('signs in place without output', async () => {
+    const { sign, store, image } = await job()
+    const { outputs } = await sign({ output: '' })
+    expect(outputs['image']).toMatch(new RegExp(`built:v1@${image.digest}$`))
+    expect((await findStatements(store, image)).length).toBeGreaterThan(0)
+  })
+
+  test('an SBOM file that was not made in the job is refused, one that was is taken', async () => {
+    const { sign, published, image, ports } = await job()
+    writeFileSync(join(ports.roots.cwd, 'foreign.json'), jcs({ spdxVersion: 'SPDX-2.3', name: 'other' }))
+    await expect(sign({ sbom: 'foreign.json' })).rejects.toMatchObject({ code: 'role-mismatch' })
+    expect(await published.tags().catch(() => [])).toEqual([])
+    writeFileSync(join(ports.roots.cwd, 'same.json'), spdx)
+    await sign({ sbom: 'same.json' })
+    expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.spdx)
+  })
+
+  test.each([
+    ['build-record-path', 'digest-mismatch'],
+    ['sbom-spdx-path', 'digest-mismatch'],
+    ['inventory-path', 'digest-mismatch'],
+  ])('a changed %s is refused', async (name, code) => {
+    const { sign, ports } = await job()
+    writeFileSync(join(ports.roots.cwd, name), '{}')
+    await expect(sign()).rejects.toMatchObject({ code })
+  })
+
+  test('an image that the job did not make is refused before anything is published', async () => {
+    const { sign, store, ports } = await job()
+    const other = await putImage(store, 'other', 'other')
+    const image = `oci:${ports.roots.cwd}/built@${other.digest}`
+    await expect(sign({ image })).rejects.toMatchObject({ code: 'role-mismatch', subject: other.digest })
+    await expect(sign({ image, statements: 'provenance' })).rejects.toMatchObject({ code: 'role-mismatch' })
+    expect(await storeOf('oci:out', ports).hasBlob(other.digest)).toBe(false)
+  })
+
+  test('the plain form of an encrypted image never leaves', async () => {
+    const { sign, store, image, agent, ports } = await job()
+    const encrypted = await putImage(store, 'v1-encrypted', 'encrypted')
+    const artifact = { role: roles.image, name: 'app', mediaType: 'application/vnd.oci.image.manifest.v1+json' }
+    await agent?.append({
+      kind: 'encrypt',
+      inputs: [{ ...artifact, digest: image.digest }],
+      outputs: [{ ...artifact, digest: encrypted.digest }],
+      code,
+      isolation: 'none',
+      result: {},
+    })
+    await expect(sign({ image: `oci:${ports.roots.cwd}/built:v1` })).rejects.toMatchObject({
+      code: 'encryption-link',
+      subject: image.digest,
+    })
+    expect(await storeOf('oci:out', ports).hasBlob(image.digest)).toBe(false)
+  })
+
+  test('what was asked for and has no material is an error', async () => {
+    const { sign } = await job({ agent: true, described: false })
+    await expect(sign({ statements: 'spdx' })).rejects.toMatchObject({ code: 'input-invalid', subject: 'statements' })
+    await expect(sign({ statements: 'encryption' })).rejects.toMatchObject({ code: 'input-invalid' })
+  })
+
+  test('what others attached, readable or not, stays and does not disturb', async () => {
+    const { sign, published, image } = await job()
+    await sign({ statements: 'sign', consumers: 'cosign3' })
+    const { putArtifact } = await import('../../src/oci/artifact.ts')
+    const mediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+    const broken = await putArtifact(published, {
+      artifactType: mediaType,
+      subject: image,
+      layers: [{ mediaType, bytes: Buffer.from('{') }],
+    })
+    await sign()
+    expect((await published.referrers(image.digest)).map(({ digest }) => digest)).toContain(broken.digest)
+  })
+})
+
+describe('without an agent', () => {
+  const withKey = async (ports: Ports, given: Record<string, string> = {}): Promise<Record<string, string>> => {
+    writeFileSync(join(ports.roots.cwd, 'my.key'), privatePem())
+    return Promise.resolve({ signer: 'key', key: 'my.key', image: 'oci:built:v1', ...given })
+  }
+
+  test('a key signs what is at hand; the builder is plain', async () => {
+    const { sign, ports, published, image } = await job({ agent: false })
+    const given = await withKey(ports)
+    const { outputs } = await sign(given)
+    const key = readFileSync(outputs['public-key-path'] ?? '', 'utf8')
+    const found = await findStatements(published, image)
+    const provenance = found.find(({ predicateType }) => predicateType === predicateTypes.provenance)
+    expect(provenance?.statement.predicate).toMatchObject({
+      runDetails: { builder: { id: 'https://sealwright.dev/builder/v1/plain' } },
+    })
+    expect(provenance?.statement.subject).toEqual([
+      { name: 'localhost/out', digest: { sha256: image.digest.slice(7) } },
+    ])
+    for (const { envelope } of found) expect(verifies(envelope, key)).toBe(true)
+    expect(typesOf(found, 'referrer')).not.toContain(predicateTypes.evidence)
+    const before = await published.referrers(image.digest)
+    await sign(given)
+    expect(await published.referrers(image.digest)).toEqual(before)
+  })
+
+  test('another key signs beside it', async () => {
+    const { sign, ports, published, image } = await job({ agent: false })
+    await sign(await withKey(ports, { statements: 'sign' }))
+    await sign(await withKey(ports, { statements: 'sign' }))
+    expect(await findStatements(published, image)).toHaveLength(2)
+    expect(await findCosignSignatures(published, image)).toHaveLength(2)
+  })
+
+  test('takes a foreign SBOM, as what it says it is', async () => {
+    const { sign, ports, published, image } = await job({ agent: false, described: false })
+    writeFileSync(join(ports.roots.cwd, 'foreign.json'), '{ "bomFormat": "CycloneDX" }')
+    await sign(await withKey(ports, { sbom: 'foreign.json' }))
+    expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.cyclonedx)
+    writeFileSync(join(ports.roots.cwd, 'foreign.json'), '{}')
+    await expect(sign(await withKey(ports, { sbom: 'foreign.json' }))).rejects.toMatchObject({ code: 'file-invalid' })
+  })
+
+  test('a build record of another image is refused', async () => {
+    const { sign, ports } = await job({ agent: false })
+    writeFileSync(join(ports.roots.cwd, 'build-record-path'), jcs(buildRecord()))
+    await expect(sign(await withKey(ports))).rejects.toMatchObject({ code: 'role-mismatch' })
+  })
+
+  test.each([
+    ['the agent as signer', { signer: 'agent' }, 'no-agent'],
+    ['no key', { signer: 'key' }, 'input-missing'],
+    ['a key for the agent', { signer: 'agent', key: 'my.key' }, 'input-invalid'],
+    ['no image', { signer: 'key', key: 'my.key' }, 'input-missing'],
+    ['an unknown statement', { signer: 'key', key: 'my.key', statements: 'vsa' }, 'input-invalid'],
+    ['an unknown consumer', { signer: 'key', key: 'my.key', consumers: 'notation' }, 'input-invalid'],
+    ['an identity that is no name', { signer: 'key', key: 'my.key', identity: 'a b' }, 'input-invalid'],
+    ['an image that is not there', { signer: 'key', key: 'my.key', image: 'oci:built:none' }, 'not-found'],
+    ['a missing SBOM', { signer: 'key', key: 'my.key', image: 'oci:built:v1', sbom: 'none' }, 'file-missing'],
+    [
+      'another digest in output',
+      { signer: 'key', key: 'my.key', image: 'oci:built:v1', output: `oci:out@sha256:${'1'.repeat(64)}` },
+      'input-invalid',
+    ],
+  ])('%s is an error', async (_title, given: Record<string, string>, code) => {
+    const { sign, ports } = await job({ agent: false })
+    writeFileSync(join(ports.roots.cwd, 'my.key'), privatePem())
+    await expect(sign(given)).rejects.toMatchObject({ code })
+  })
+})
+
+function verifies(envelope: FoundStatement['envelope'], key: string): boolean {
+  try {
+    verifyEnvelope(envelope, key)
+    return true
+  } catch {
+    return false
+  }
+}
