@@ -7,6 +7,103 @@ export interface Definition {
 
 // prettier-ignore
 export const definitions: Readonly<Record<string, Definition>> = {
+ "setup-cvm-runner": {
+  "description": "Starts this job's agent on a Confidential VM runner. The agent makes the signing key, asks for an OIDC token for that very key, collects TEE evidence over key, job and journal, and keeps the keys in its memory until the job ends. Installs pinned tools.",
+  "inputs": [
+   {
+    "name": "technology",
+    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. This version collects snp and tdx (configfs-tsm) and sample.",
+    "default": "auto",
+    "required": false
+   },
+   {
+    "name": "verifier",
+    "description": "Who looks at the evidence in this step, local, trustee (needs trustee-url), both, or none. For reading only, since the gate verifies the raw evidence itself.",
+    "default": "local",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "Base URL of a Trustee Attestation Service's REST door, https or on loopback.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "reference-values",
+    "description": "JSON file of facts and the values they may have, e.g. the measurement of the runner image. Checked by the local verifier.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "nonce",
+    "description": "What makes the reports fresh, oidc (the job's token), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
+    "default": "oidc",
+    "required": false
+   },
+   {
+    "name": "tpm-device",
+    "description": "Path of a TPM or swtpm:SOCKET. Not in this version, any value is refused.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "lifetime",
+    "description": "Seconds after which the agent ends by itself, 60 to 86400.",
+    "default": "21600",
+    "required": false
+   },
+   {
+    "name": "tools",
+    "description": "Programs to install, one a line as NAME@VERSION=sha256:HEX URL. The digest is that of the download (.tar, .tar.gz, .tar.xz, .zip or the program itself) and is checked before anything is unpacked.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timeout",
+    "description": "Seconds after which the step gives up. It may simply be started again.",
+    "default": "600",
+    "required": false
+   }
+  ],
+  "outputs": [
+   {
+    "name": "tee",
+    "description": "Technology of the evidence, as Trustee names it."
+   },
+   {
+    "name": "attested",
+    "description": "'true' if a verifier found that hardware vouches for this machine, never for sample. For reading; nothing but the gate's own verdict counts."
+   },
+   {
+    "name": "evidence-path",
+    "description": "JSON file with the open binding and its evidence."
+   },
+   {
+    "name": "evidence-digest",
+    "description": "SHA-256 of that file."
+   },
+   {
+    "name": "measurement",
+    "description": "Launch measurement that was verified, hex; empty where none was."
+   },
+   {
+    "name": "key-id",
+    "description": "RFC 7638 thumbprint of the agent's signing key."
+   },
+   {
+    "name": "job-digest",
+    "description": "SHA-256 of the job record (token digest, claims, instance)."
+   },
+   {
+    "name": "public-key-path",
+    "description": "The signing key's public half (PEM)."
+   },
+   {
+    "name": "report-path",
+    "description": "The full report of this step (JSON; .md and .html lie beside it)."
+   }
+  ]
+ },
  "build-reproducible": {
   "description": "Builds a container image bit for bit, builds it again and compares, and records what it was made of",
   "inputs": [
@@ -123,6 +220,73 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "report-path",
     "description": "File of the full report (JSON; beside it .md and .html)"
+   }
+  ]
+ },
+ "sbom": {
+  "description": "Describes a container image in one pass over its layers: SPDX 2.3 and CycloneDX 1.6 documents with its Debian and npm packages, and an inventory with the SHA-256 of every file. Equal images give equal bytes. Contacts no host but the registry of the image.",
+  "inputs": [
+   {
+    "name": "image",
+    "description": "Image to describe (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image of this job.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "formats",
+    "description": "Documents to write, spdx-json and cyclonedx-json. The file inventory is always written.",
+    "default": "spdx-json,cyclonedx-json",
+    "required": false
+   },
+   {
+    "name": "directory",
+    "description": "Folder for the documents. Left out, they lie in the state directory of the job.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "decryption-key",
+    "description": "Private key for an encrypted image, as env:NAME or a file (PEM or JWK).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "kbs-url",
+    "description": "Key Broker Service to fetch the key of an encrypted image from (https, http on loopback, or embedded:DIR).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timeout",
+    "description": "Seconds after which the step gives up. It may simply be started again.",
+    "default": "1800",
+    "required": false
+   }
+  ],
+  "outputs": [
+   {
+    "name": "sbom-spdx-path",
+    "description": "File of the SPDX 2.3 document; empty where it was not asked for."
+   },
+   {
+    "name": "sbom-cyclonedx-path",
+    "description": "File of the CycloneDX 1.6 document; empty where it was not asked for."
+   },
+   {
+    "name": "inventory-path",
+    "description": "File of the inventory, one JSON line for each path of the image."
+   },
+   {
+    "name": "packages",
+    "description": "Number of packages found."
+   },
+   {
+    "name": "quality",
+    "description": "How many of CISA's 2026 minimum elements are present, declared unknown and absent, in words."
+   },
+   {
+    "name": "report-path",
+    "description": "File of the full report (JSON; beside it .md and .html)."
    }
   ]
  },

@@ -9,11 +9,11 @@ const kib = 1024
 const uri = z.string().max(512).regex(kbsUri)
 const bytes = z.string().max(128 * kib)
 const nothing = z.strictObject({})
-/** A name that a pull can match: `host[:port]/path` (docker's grammar, lower case), or `localhost/folder`. */
+/** A name that a pull can match: `host[:port]/path`, or `localhost/folder`. */
 const dockerReference = z
   .string()
   .max(512)
-  .regex(/^[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~-]+)+$/)
 
 /** One thing that a caller may ask: the strict form of its body, how large that may be, what it does. */
 export interface Operation {

@@ -58,9 +58,13 @@ async function checkDiffId(
   // The tar reader may stop before the padding, which the diff id covers.
   for await (const rest of plain.stream) void rest
   if (plain.result().digest === want) return
-  throw new VerificationError('digest-mismatch', `a layer that the builder wrote has not the diff id ${want ?? 'none'}`, {
-    subject: layer.digest,
-  })
+  throw new VerificationError(
+    'digest-mismatch',
+    `a layer that the builder wrote has not the diff id ${want ?? 'none'}`,
+    {
+      subject: layer.digest,
+    },
+  )
 }
 
 /** The base of the target stage, through the stages that it starts from; null for scratch. */

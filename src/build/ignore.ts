@@ -132,8 +132,9 @@ export function classEnd(pattern: string, start: number): number {
 /** A class of Go's `filepath.Match` as a regular expression; it never matches a slash. */
 export function characterClass(body: string): string {
   const negated = body.startsWith('^')
-  const items = (negated ? body.slice(1) : body).replace(/\\(.)|([[\]^\\])/gs, (_all, escaped: string, special: string) =>
-    escaped !== undefined ? `\\${escaped}` : `\\${special}`,
+  const items = (negated ? body.slice(1) : body).replace(
+    /\\(.)|([[\]^\\])/gs,
+    (_all, escaped: string, special: string) => (escaped !== undefined ? `\\${escaped}` : `\\${special}`),
   )
   return `(?!/)[${negated ? '^' : ''}${items}]`
 }

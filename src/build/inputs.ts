@@ -15,7 +15,10 @@ export async function findContext(path: string): Promise<string> {
 }
 
 /** The Containerfile: the one that was named, else `Containerfile`, else `Dockerfile` in the context. @throws InputError `file-missing` */
-export async function findContainerfile(context: string, file: string | null): Promise<{ path: string; bytes: Buffer }> {
+export async function findContainerfile(
+  context: string,
+  file: string | null,
+): Promise<{ path: string; bytes: Buffer }> {
   const candidates = file === null ? [join(context, 'Containerfile'), join(context, 'Dockerfile')] : [file]
   for (const path of candidates) {
     const info = await stat(path).catch(() => null)

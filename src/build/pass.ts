@@ -68,6 +68,7 @@ export function requireSameContext(first: ContextCopy, second: ContextCopy): voi
   })
   throw new VerificationError('source-mismatch', 'the context changed while it was being built', {
     subject: changed?.path ?? 'context',
-    remedy: 'Let nothing write into the context during the build; put outputs elsewhere or name them in .containerignore.',
+    remedy:
+      'Let nothing write into the context during the build; put outputs elsewhere or name them in .containerignore.',
   })
 }

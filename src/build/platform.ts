@@ -1,7 +1,12 @@
 import { InputError } from '../base/errors.ts'
 import type { Platform } from '../oci/types.ts'
 
-const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', ppc64: 'ppc64le', s390x: 's390x' }
+const architectures: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+}
 
 /** This machine's platform, as images name it. */
 export function hostPlatform(): Platform {
@@ -19,7 +24,8 @@ export function parsePlatform(platforms: readonly string[]): Platform {
   if (second !== undefined) {
     throw new InputError('unsupported', `one build gives one platform, but ${platforms.length} are wanted`, {
       subject: 'platforms',
-      remedy: 'Build each platform in a job of its own, on a machine of that platform or with builder: buildah or docker.',
+      remedy:
+        'Build each platform in a job of its own, on a machine of that platform or with builder: buildah or docker.',
     })
   }
   const match = /^(linux)\/([a-z0-9]+)(?:\/(v\d+))?$/.exec(first)

@@ -36,11 +36,7 @@ export const commands: Readonly<Record<string, Command>> = {
   'agent stop': {
     description: "Ends this job's agent; its keys are gone with it.",
     inputs: [],
-    run: async (_inputs, context) => {
-      const agent = await context.state.agent()
-      await agent?.stop()
-      return { outputs: { stopped: String(agent !== null) }, text: agent === null ? 'no agent runs\n' : 'agent stopped\n' }
-    },
+    run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   version: {
     description: 'Prints the version.',

@@ -13,6 +13,8 @@ export interface EncryptImageOptions {
   readonly done?: ReadonlyMap<Digest, Descriptor> | undefined
   /** Tag of the encrypted manifest, set last. */
   readonly tag?: string | undefined
+  /** Called when all blobs are there and the manifest is not: a place to keep what a killed run would otherwise do again. */
+  readonly beforeManifest?: ((made: Omit<EncryptedImage, 'descriptor'>) => Promise<void>) | undefined
   readonly log?: Log | undefined
 }
 
@@ -40,7 +42,7 @@ export async function encryptImage(
 ): Promise<EncryptedImage> {
   const chosen = chooseLayers(image, options.layers)
   for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
-  const made = new Map<Digest, Descriptor>(options.done)
+  const finished = new Map<Digest, Descriptor>(options.done)
   const layers: Descriptor[] = []
   for (const [index, layer] of image.manifest.layers.entries()) {
     if (!chosen.has(index)) {
@@ -48,20 +50,18 @@ export async function encryptImage(
       layers.push(layer)
       continue
     }
-    let encrypted = made.get(layer.digest)
+    let encrypted = finished.get(layer.digest)
     if (encrypted === undefined) {
       options.log?.progress(`encrypting layer ${index + 1} of ${image.manifest.layers.length} (${layer.size} bytes)`)
       encrypted = await encryptLayer(layer, await store.openBlob(layer), plan)
-      made.set(layer.digest, encrypted)
+      finished.set(layer.digest, encrypted)
     }
     layers.push(encrypted)
   }
   const config = { ...image.manifest.config, mediaType: mediaTypes.config }
   await copyBlob(store, plan.target, config)
   const manifest: Manifest = { ...image.manifest, mediaType: mediaTypes.manifest, config, layers }
-  const descriptor = await plan.target.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: options.tag })
-  return {
-    descriptor,
+  const made = {
     manifest,
     layers: layers.map((layer, i) => ({
       plain: image.manifest.layers[i]?.digest ?? layer.digest,
@@ -69,6 +69,13 @@ export async function encryptImage(
       diffId: image.config.rootfs.diff_ids[i] ?? layer.digest,
     })),
   }
+  await options.beforeManifest?.(made)
+  return { ...made, descriptor: await putEncrypted(plan.target, manifest, options.tag) }
+}
+
+/** Puts an encrypted manifest whose blobs are all there; doing it again changes nothing. */
+export async function putEncrypted(target: Store, manifest: Manifest, tag?: string): Promise<Descriptor> {
+  return target.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag })
 }
 
 function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<number> {

@@ -14,6 +14,7 @@ import { signatureSteps } from './checks/signature.ts'
 import { subjectSteps } from './checks/subject.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './gate.ts'
+import type { Acceptance } from './policy/accept.ts'
 import { failed, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
 
@@ -36,6 +37,8 @@ export const steps: readonly Step[] = [
 /** One candidate with all its checks. */
 export interface Judged {
   verified: boolean
+  /** Lines that would make it pass, or null where no line can. */
+  lacking: Acceptance[] | null
   /** How many checks passed. */
   passed: number
   /** The key signed nothing but verdicts on the image: it is another gate's. */
@@ -47,14 +50,17 @@ export interface Judged {
 export async function runSteps(gate: Gate): Promise<Judged> {
   const checks: Check[] = []
   const exceptions = new Set<string>()
+  const lacking: (Acceptance | null)[] = []
   for (const step of steps) {
     const { acceptance, ...outcome } = await runStep(step, gate)
-    if (acceptance !== undefined) exceptions.add(acceptance)
+    if (acceptance !== undefined && outcome.status === 'accepted') exceptions.add(acceptance)
+    if (outcome.status === 'failed') lacking.push(acceptance ?? null)
     checks.push({ id: step.id, clause: step.clause, ...outcome })
   }
   const reasons = [...new Set(checks.flatMap(({ status, reason }) => (status === 'failed' && reason !== null ? [reason] : [])))]
   return {
     verified: reasons.length === 0,
+    lacking: lacking.includes(null) ? null : lacking.filter((name) => name !== null),
     passed: checks.filter(({ status }) => status === 'passed').length,
     verifierOnly: gate.mine.length > 0 && gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') && gate.mine.some(({ kind }) => kind === 'vsa'),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),

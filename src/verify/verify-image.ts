@@ -11,6 +11,7 @@ import { readClaims, signedBy, type Claim } from './claims.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import type { Gate, Opener, Subject } from './gate.ts'
+import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
 import { signedImage } from './release.ts'
 import { runSteps, type Judged } from './run-steps.ts'
@@ -39,6 +40,16 @@ const candidateLimit = 16
  * @throws InputError (`reference-invalid`, `not-found`), TransportError
  */
 export async function verifyImage(text: string, policy: Policy, options: VerifyOptions, ports: Ports): Promise<Verdict> {
+  return (await judgeImage(text, policy, options, ports)).verdict
+}
+
+/** As {@link verifyImage}, with the accept lines that would have made it pass: null where none could. */
+export async function judgeImage(
+  text: string,
+  policy: Policy,
+  options: VerifyOptions,
+  ports: Ports,
+): Promise<{ verdict: Verdict; lacking: Acceptance[] | null }> {
   const at = options.at ?? ports.clock.now()
   const { store, reference, subject } = await openSubject(text, options, ports)
   const { claims, broken } = await readClaims(store, subject.descriptor)
@@ -78,7 +89,19 @@ export async function verifyImage(text: string, policy: Policy, options: VerifyO
   for (const { evidence, error } of candidates) judged.push(await judge(evidence, error))
   // A pinned key alone counts only where nothing with evidence does; without any candidate this says what is missing.
   if (candidates.length === 0 || (releaseKey !== null && policy.accepts.has('accept-signature-only'))) judged.push(await judge(null, null))
-  return best(judged).verdict(reference, subject)
+  const found = best(judged)
+  return { verdict: found.verdict(reference, subject), lacking: found.lacking }
+}
+
+/** The evidence of the job that made an image, not yet verified; null where none is attached. @throws VerificationError for one that cannot be read */
+export async function readImageEvidence(text: string, ports: Ports): Promise<Evidence | null> {
+  const { store, subject } = await openSubject(text, {}, ports)
+  const { claims } = await readClaims(store, subject.descriptor)
+  const candidates = await readCandidates(store, subject.descriptor.digest, claims)
+  const builder = candidates.find(({ evidence }) => evidence !== null && claims.some((claim) => claim.kind === 'provenance' && signedBy(claim, evidence.key.pem)))
+  const found = builder ?? candidates[0]
+  if (found?.error != null) throw found.error
+  return found?.evidence ?? null
 }
 
 async function openSubject(text: string, options: VerifyOptions, ports: Ports): Promise<{ store: Store; reference: string; subject: Subject }> {
@@ -143,7 +166,13 @@ async function readContent({ store, image }: Subject, options: VerifyOptions): P
   if (image === null) throw new VerificationError('missing-blob', 'the image could not be read')
   const open = isEncrypted(image) ? await options.opener?.(store, image) : undefined
   const { describeImage } = await import('../sbom/scan.ts')
-  return describeImage(store, image, open === undefined ? {} : { open })
+  try {
+    return await describeImage(store, image, open === undefined ? {} : { open })
+  } catch (error) {
+    // A damaged blob often fails as an archive first; that its bytes are not the described ones is the better reason.
+    if (error instanceof VerificationError && ['format-invalid', 'decryption-failed'].includes(error.code)) await readWhole(store, image)
+    throw error
+  }
 }
 
 /** The first that passed everything (what only signed verdicts on the image counts last), else the one with the most passed checks: the most telling refusal. */
@@ -155,3 +184,10 @@ function best(judged: readonly Judged[]): Judged {
   return rest.reduce((a, b) => (score(b) > score(a) ? b : a), first)
 }
 
+
+/** @throws VerificationError `digest-mismatch`, `missing-blob` for the first layer that is not what its descriptor says */
+async function readWhole(store: Store, image: Image): Promise<void> {
+  for (const layer of image.manifest.layers) {
+    for await (const _chunk of await store.openBlob(layer));
+  }
+}

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sha256 } from '../../src/base/streams.ts'
@@ -15,14 +24,28 @@ import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
 const absent = `sha256:${'0'.repeat(64)}` as Digest
 
-function fresh(name = 'App One'): { dir: string; store: ReturnType<typeof storeOf>; ports: ReturnType<typeof testPorts> } {
+function fresh(name = 'App One'): {
+  dir: string
+  store: ReturnType<typeof storeOf>
+  ports: ReturnType<typeof testPorts>
+} {
   const ports = testPorts()
   const dir = join(ports.roots.temp, name)
   return { dir, store: storeOf(`oci:${dir}`, ports), ports }
 }
 const pathOf = (dir: string, d: { digest: Digest }): string => join(dir, 'blobs/sha256', d.digest.slice(7))
-const attach = (store: ReturnType<typeof storeOf>, subject: Descriptor, text: string, annotations?: Record<string, string>) =>
-  putArtifact(store, { artifactType: 'application/x-test', subject, layers: [{ mediaType: 'text/plain', bytes: Buffer.from(text) }], annotations })
+const attach = (
+  store: ReturnType<typeof storeOf>,
+  subject: Descriptor,
+  text: string,
+  annotations?: Record<string, string>,
+) =>
+  putArtifact(store, {
+    artifactType: 'application/x-test',
+    subject,
+    layers: [{ mediaType: 'text/plain', bytes: Buffer.from(text) }],
+    annotations,
+  })
 
 test('an image is put, found, read; equal parts write nothing again', async () => {
   const { dir, store, ports } = fresh()
@@ -66,7 +89,10 @@ test('referrers are listed by their own subject, filtered by type, and cannot na
   expect(await store.tags()).toEqual(['v1', 'v2'])
   expect((await store.resolve({ tag: 'v1' }))?.digest).toBe(image.digest)
   const entries = (JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8')) as { manifests: Descriptor[] }).manifests
-  expect(entries.find((e) => e.digest === a.digest)).toMatchObject({ artifactType: 'application/x-test', annotations: { note: 'x' } })
+  expect(entries.find((e) => e.digest === a.digest)).toMatchObject({
+    artifactType: 'application/x-test',
+    annotations: { note: 'x' },
+  })
 })
 
 test('what is damaged is refused for its reason', async () => {
@@ -89,16 +115,19 @@ test('what is damaged is refused for its reason', async () => {
   expect(await codeOf(store.getManifest(image.digest))).toBe('missing-blob')
 })
 
-test.each(['{', '[]', '{"schemaVersion":1,"manifests":[]}', '{"schemaVersion":2}', '{"schemaVersion":2,"manifests":[{"digest":"sha256:x"}]}'])(
-  'a damaged index is never an empty one: %s',
-  async (text) => {
-    const { dir, store } = fresh()
-    await putImage(store, 'layer', 'v1')
-    writeFileSync(join(dir, 'index.json'), text)
-    expect(await codeOf(store.tags())).toBe('format-invalid')
-    expect(await codeOf(putImage(store, 'more', 'v2'))).toBe('format-invalid')
-  },
-)
+test.each([
+  '{',
+  '[]',
+  '{"schemaVersion":1,"manifests":[]}',
+  '{"schemaVersion":2}',
+  '{"schemaVersion":2,"manifests":[{"digest":"sha256:x"}]}',
+])('a damaged index is never an empty one: %s', async (text) => {
+  const { dir, store } = fresh()
+  await putImage(store, 'layer', 'v1')
+  writeFileSync(join(dir, 'index.json'), text)
+  expect(await codeOf(store.tags())).toBe('format-invalid')
+  expect(await codeOf(putImage(store, 'more', 'v2'))).toBe('format-invalid')
+})
 
 test('a directory that is no layout is not read, one with other files not written', async () => {
   const { dir, store } = fresh()
@@ -174,10 +203,14 @@ withPeers(['oras', 'skopeo'], 'oras and skopeo read what we wrote, and we read w
   const told = execFileSync(peer('oras'), ['discover', '--oci-layout', `${dir}:v1`, '--format', 'json']).toString()
   expect(told).toContain(a.digest)
   const copy = join(ports.roots.temp, 'copy')
-  execFileSync(peer('skopeo'), ['copy', '--insecure-policy', `oci:${dir}:v1`, `oci:${copy}:v1`], { stdio: 'ignore' })
+  execFileSync(peer('skopeo'), ['copy', '--preserve-digests', '--insecure-policy', `oci:${dir}:v1`, `oci:${copy}:v1`], {
+    stdio: 'ignore',
+  })
   expect((await resolveImage(`oci:${copy}`, ports)).descriptor.digest).toBe(image.digest)
   const recursive = join(ports.roots.temp, 'recursive')
-  execFileSync(peer('oras'), ['cp', '-r', '--from-oci-layout', '--to-oci-layout', `${dir}:v1`, `${recursive}:v1`], { stdio: 'ignore' })
+  execFileSync(peer('oras'), ['cp', '-r', '--from-oci-layout', '--to-oci-layout', `${dir}:v1`, `${recursive}:v1`], {
+    stdio: 'ignore',
+  })
   expect(await storeOf(`oci:${recursive}`, ports).referrers(image.digest)).toEqual(await store.referrers(image.digest))
 })
 

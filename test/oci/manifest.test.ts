@@ -6,7 +6,8 @@ import { codeOfSync } from './helpers.ts'
 const descriptor = { mediaType: 'a/b', digest: sha256('x'), size: 1 }
 const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config: descriptor, layers: [descriptor] }
 const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [descriptor] }
-const parse = (value: unknown, type: string = mediaTypes.manifest) => parseManifest(Buffer.from(JSON.stringify(value)), type, 'test')
+const parse = (value: unknown, type: string = mediaTypes.manifest) =>
+  parseManifest(Buffer.from(JSON.stringify(value)), type, 'test')
 
 test('manifests and indexes are read, unknown members kept, an absent media type filled in', () => {
   expect(parse({ ...manifest, extra: { a: 1 } })).toEqual({ ...manifest, extra: { a: 1 } })
@@ -33,18 +34,26 @@ test.each<[string, unknown, string?]>([
   ['annotation is a number', { ...manifest, annotations: { a: 1 } }],
   ['subject without digest', { ...manifest, subject: { mediaType: 'a/b', size: 1 } }],
   ['artifact type with a space', { ...manifest, artifactType: 'a b' }],
-  ['platform without os', { ...index, manifests: [{ ...descriptor, platform: { architecture: 'x' } }] }, mediaTypes.index],
+  [
+    'platform without os',
+    { ...index, manifests: [{ ...descriptor, platform: { architecture: 'x' } }] },
+    mediaTypes.index,
+  ],
   ['too many layers', { ...manifest, layers: Array.from({ length: 4097 }, () => descriptor) }],
   ['array', []],
-])('refused: %s', (_, value, type) => {
+])('refused: %s', (_, value, type = mediaTypes.manifest as string) => {
   expect(codeOfSync(() => parse(value, type))).toBe('format-invalid')
 })
 
 test('embedded data must be the described bytes; broken bytes and size limits are refused', () => {
   expect(codeOfSync(() => parse({ ...manifest, config: { ...descriptor, data: 'eQ==' } }))).toBe('digest-mismatch')
   expect(codeOfSync(() => parseManifest(Buffer.from('{'), mediaTypes.manifest, 'test'))).toBe('format-invalid')
-  expect(codeOfSync(() => parseManifest(Buffer.from([0x22, 0xff, 0x22]), mediaTypes.manifest, 'test'))).toBe('format-invalid')
-  expect(codeOfSync(() => parseManifest(Buffer.alloc(manifestLimit + 1, 32), mediaTypes.manifest, 'test'))).toBe('format-invalid')
+  expect(codeOfSync(() => parseManifest(Buffer.from([0x22, 0xff, 0x22]), mediaTypes.manifest, 'test'))).toBe(
+    'format-invalid',
+  )
+  expect(codeOfSync(() => parseManifest(Buffer.alloc(manifestLimit + 1, 32), mediaTypes.manifest, 'test'))).toBe(
+    'format-invalid',
+  )
 })
 
 test('our own bytes do not depend on the order of members; the shape tells the type', () => {

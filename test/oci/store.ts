@@ -11,7 +11,14 @@ export function storeOf(text: string, ports: Ports): Store {
 
 /** A small image with one layer of `text`, tagged. The layer's tar is not looked into by the tools used here. */
 export async function putImage(store: Store, text: string, tag?: string): Promise<Descriptor> {
-  const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [sha256(text)] } }))
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: [sha256(text)] },
+    }),
+  )
   const layer = await store.putBlob({ bytes: Buffer.from(text) })
   const manifest = manifestBytes({
     schemaVersion: 2,

@@ -1,97 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openState } from '../../src/agent/state.ts'
-import type { AgentClient } from '../../src/agent/protocol.ts'
-import type { ActionResult } from '../../src/actions/context.ts'
-import { rawInputs } from '../../src/actions/raw-inputs.ts'
-import { door } from '../../src/actions/sign-attest/main.ts'
-import { sha256 } from '../../src/base/streams.ts'
+import { collect } from '../../src/base/streams.ts'
 import type { Ports } from '../../src/base/ports.ts'
-import { evidenceMediaTypes } from '../../src/journal/evidence-bundle.ts'
-import { roles, type EventDraft } from '../../src/journal/event.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
-import type { Descriptor, Digest, Store } from '../../src/oci/types.ts'
+import { evidenceMediaTypes } from '../../src/journal/evidence-bundle.ts'
+import { roles } from '../../src/journal/event.ts'
+import { putArtifact } from '../../src/oci/artifact.ts'
+import { mediaTypes } from '../../src/oci/types.ts'
 import { verifyEnvelope } from '../../src/sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundStatement } from '../../src/sign/find.ts'
 import { inventoryArtifactType, predicateTypes } from '../../src/statement/types.ts'
-import { startAgent } from '../support/agent.ts'
-import { testPorts } from '../support/ports.ts'
 import { buildRecord } from '../statement/fixtures.ts'
 import { privatePem, putImage, storeOf } from './fixtures.ts'
+import { artifact, code, job, spdx, stopAgents } from './job.ts'
 
-const defaults = { signer: 'agent', consumers: 'cosign2,cosign3,coco', timeout: '' }
-const spdx = jcs({ spdxVersion: 'SPDX-2.3', name: 'app' })
-const cyclonedx = jcs({ bomFormat: 'CycloneDX' })
-const inventory = Buffer.from('{"path":"a"}\n{"path":"b"}\n')
-const code = { digest: `sha256:${'0'.repeat(64)}`, source: 'download' } as const
-
-interface Job {
-  ports: Ports
-  store: Store
-  image: Descriptor
-  agent: AgentClient | null
-  sign(given?: Record<string, string>): Promise<ActionResult>
-  published: Store
-}
-
-const running: AgentClient[] = []
-afterEach(async () => {
-  for (const agent of running.splice(0)) await agent.stop()
-})
-
-/** A job that built an image into a layout, described it and remembers where its documents lie. */
-async function job(options: { agent: boolean; described?: boolean } = { agent: true }): Promise<Job> {
-  const started = options.agent ? await startAgent() : null
-  if (started !== null) running.push(started.client)
-  const ports = started?.ports ?? testPorts()
-  const state = openState(started?.directory ?? join(ports.roots.temp, 'state'), ports)
-  const store = storeOf('oci:built', ports)
-  const image = await putImage(store, 'v1')
-  const { content } = await store.getManifest(image.digest)
-  const config = 'config' in content ? content.config.digest : image.digest
-  const record = jcs(buildRecord({ image: { manifest: image.digest, config } }))
-  const artifact = (role: string, digest: string): EventDraft['inputs'][number] => ({
-    role,
-    name: role,
-    digest: digest as Digest,
-    mediaType: 'application/octet-stream',
-  })
-  const keep = async (name: string, bytes: Buffer): Promise<string> => {
-    const path = join(ports.roots.cwd, name)
-    writeFileSync(path, bytes)
-    await state.remember(name, path)
-    return sha256(bytes)
-  }
-  await started?.client.append({
-    kind: 'build',
-    inputs: [],
-    outputs: [
-      artifact(roles.image, image.digest),
-      artifact(roles.config, config),
-      artifact(roles.buildRecord, await keep('build-record-path', record)),
-    ],
-    code,
-    isolation: 'none',
-    result: { reproducible: true, rebuilds: 1, independence: 'same-job' },
-  })
-  if (options.agent === false) await keep('build-record-path', record)
-  if (options.described !== false) {
-    const outputs = [
-      artifact(roles.spdx, await keep('sbom-spdx-path', spdx)),
-      artifact(roles.cyclonedx, await keep('sbom-cyclonedx-path', cyclonedx)),
-      artifact(roles.inventory, await keep('inventory-path', inventory)),
-    ]
-    const inputs = [artifact(roles.image, image.digest), artifact(roles.config, config)]
-    await started?.client.append({ kind: 'sbom', inputs, outputs, code, isolation: 'none', result: {} })
-  }
-  await state.rememberImage(image.digest, `oci:${ports.roots.cwd}/built:v1@${image.digest}`, 'plain')
-  const sign = (given: Record<string, string> = {}): Promise<ActionResult> => {
-    const all: Record<string, string> = { output: 'oci:out', ...given }
-    const inputs = rawInputs({ given: (name) => all[name], defaults, ports, confine: null, label: (name) => name })
-    return door.run(inputs, { ports, state })
-  }
-  return { ports, store, image, agent: started?.client ?? null, sign, published: storeOf('oci:out', ports) }
-}
+afterEach(stopAgents)
 
 const typesOf = (found: readonly FoundStatement[], origin: string): string[] =>
   found.filter((item) => item.origin === origin).map(({ predicateType }) => predicateType)
@@ -213,11 +136,10 @@ describe('with an agent', () => {
   test('the plain form of an encrypted image never leaves', async () => {
     const { sign, store, image, agent, ports } = await job()
     const encrypted = await putImage(store, 'v1-encrypted', 'encrypted')
-    const artifact = { role: roles.image, name: 'app', mediaType: 'application/vnd.oci.image.manifest.v1+json' }
     await agent?.append({
       kind: 'encrypt',
-      inputs: [{ ...artifact, digest: image.digest }],
-      outputs: [{ ...artifact, digest: encrypted.digest }],
+      inputs: [artifact(roles.image, image.digest)],
+      outputs: [artifact(roles.image, encrypted.digest)],
       code,
       isolation: 'none',
       result: {},
@@ -229,6 +151,37 @@ describe('with an agent', () => {
     expect(await storeOf('oci:out', ports).hasBlob(image.digest)).toBe(false)
   })
 
+  test('an encrypted image carries the statements of its plain form, and the link between both', async () => {
+    const { sign, store, image, agent, published, ports } = await job()
+    const { content } = await store.getManifest(image.digest)
+    if (!('config' in content)) throw new Error('not an image')
+    const config = await collect(await store.openBlob(content.config), content.config.size, 'config')
+    const encrypted = await putArtifact(store, {
+      artifactType: 'application/vnd.oci.image.config.v1+json',
+      config: { mediaType: content.config.mediaType, bytes: config },
+      layers: [{ mediaType: `${mediaTypes.layerTar}${mediaTypes.encryptedSuffix}`, bytes: Buffer.alloc(1024, 7) }],
+      tag: 'v1-encrypted',
+    })
+    const cipher = (await store.getManifest(encrypted.digest)).content
+    const layers = [[content.layers[0]?.digest ?? '', 'layers' in cipher ? (cipher.layers[0]?.digest ?? '') : '']]
+    await agent?.append({
+      kind: 'encrypt',
+      inputs: [artifact(roles.image, image.digest), artifact(roles.config, content.config.digest)],
+      outputs: [artifact(roles.image, encrypted.digest)],
+      code,
+      isolation: 'none',
+      result: { layers, recipients: [{ scheme: 'kbs', keyId: 'kbs:///default/image/key' }] },
+    })
+    const { outputs } = await sign({ image: `oci:${ports.roots.cwd}/built:v1-encrypted` })
+    expect(outputs['digest']).toBe(encrypted.digest)
+    const found = await findStatements(published, encrypted)
+    expect(new Set(found.map(({ predicateType }) => predicateType))).toContain(predicateTypes.encryption)
+    expect(typesOf(found, 'referrer')).toHaveLength(8)
+    for (const { statement } of found) expect(statement.subject[0].digest.sha256).toBe(encrypted.digest.slice(7))
+    expect(await published.hasBlob(image.digest)).toBe(false)
+    expect(await published.hasBlob(content.layers[0]?.digest ?? image.digest)).toBe(false)
+  })
+
   test('what was asked for and has no material is an error', async () => {
     const { sign } = await job({ agent: true, described: false })
     await expect(sign({ statements: 'spdx' })).rejects.toMatchObject({ code: 'input-invalid', subject: 'statements' })
@@ -238,7 +191,6 @@ describe('with an agent', () => {
   test('what others attached, readable or not, stays and does not disturb', async () => {
     const { sign, published, image } = await job()
     await sign({ statements: 'sign', consumers: 'cosign3' })
-    const { putArtifact } = await import('../../src/oci/artifact.ts')
     const mediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
     const broken = await putArtifact(published, {
       artifactType: mediaType,

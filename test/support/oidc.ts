@@ -26,6 +26,8 @@ export interface Issuer {
   claims: JWTPayload
   /** When set, the endpoint answers this instead of a fresh token. */
   answer: string | null
+  /** How the endpoint's own tokens are made wrong. */
+  options: MintOptions
   /** Environment of a job that this issuer knows. */
   env(): Record<string, string>
   close(): Promise<void>
@@ -71,6 +73,7 @@ export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promi
     jwks,
     claims,
     answer: null,
+    options: {},
     mint: async (more, audience, options = {}) => {
       const iat = options.issuedAt ?? Math.floor(Date.now() / 1000)
       return new SignJWT({ ...more, jti: `token-${++count}` })
@@ -98,7 +101,7 @@ export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promi
     } else if (url.pathname === '/token') {
       const audience = url.searchParams.get('audience')
       if (request.headers.authorization !== `Bearer ${requestToken}` || audience === null) return json(401, { message: 'no' })
-      const token = issuer.answer === null ? issuer.mint(issuer.claims, audience) : Promise.resolve(issuer.answer)
+      const token = issuer.answer === null ? issuer.mint(issuer.claims, audience, issuer.options) : Promise.resolve(issuer.answer)
       void token.then((value) => json(200, { count: value.length, value }))
     } else {
       json(404, { message: 'not found' })

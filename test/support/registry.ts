@@ -26,14 +26,18 @@ export interface RunningRegistry {
  * Starts a real registry on a free loopback port with a store of its own: `docker` (Debian's docker-registry, which lacks the
  * referrers API) or `referrers` (has it). With `auth`, docker-registry wants {@link registryLogin}.
  */
-export async function startRegistry(kind: 'docker' | 'referrers', options: { auth?: boolean } = {}): Promise<RunningRegistry> {
+export async function startRegistry(
+  kind: 'docker' | 'referrers',
+  options: { auth?: boolean } = {},
+): Promise<RunningRegistry> {
   const dir = scratch('registry')
   const host = `127.0.0.1:${await freePort()}`
   const program = peer(registryPeers[kind])
-  let args = [host, join(dir, 'blobs')]
+  let args = ['-addr', host]
   if (kind === 'docker') {
     writeFileSync(join(dir, 'htpasswd'), htpasswd)
-    const auth = options.auth === true ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n` : ''
+    const auth =
+      options.auth === true ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n` : ''
     const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${auth}`
     writeFileSync(join(dir, 'config.yml'), config)
     args = ['serve', join(dir, 'config.yml')]
@@ -44,7 +48,10 @@ export async function startRegistry(kind: 'docker' | 'referrers', options: { aut
     const response = await fetch(`http://${host}/v2/`).catch(() => null)
     await response?.body?.cancel()
     if (response !== null) break
-    if (i > 200 || child.exitCode !== null) throw new Error(`${program} did not start`)
+    if (i > 200 || child.exitCode !== null) {
+      child.kill()
+      throw new Error(`${program} did not start`)
+    }
     await wait(50)
   }
   return {

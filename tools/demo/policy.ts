@@ -10,8 +10,9 @@ export interface DemoPolicyFacts {
 }
 
 export function demoPolicy(facts: DemoPolicyFacts): string {
-  return `# The policy of the demo. On real runners the three accept lines are not there.
+  return `# The policy of the demo. On real runners the two accept lines are not there.
 version: 1
+technology: sample
 job:
   issuer: ${facts.issuer}
   jwks: ${JSON.stringify(facts.jwks)}
@@ -21,7 +22,6 @@ job:
   refs: [${facts.ref}]
   events: [${facts.event}]
 accept-sample: true # UNSAFE: no TEE stands behind this run
-accept-machine-only: true # UNSAFE: no signed reference values say who can reach the TEE
 accept-unproven-time: true # UNSAFE: no trusted time stamps the statements
 `
 }

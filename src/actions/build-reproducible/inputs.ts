@@ -17,9 +17,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
   const text = (name: string): string | null => inputs.text(name) || null
   const given = text('output')
   const parsed: Reference =
-    given === null
-      ? { kind: 'layout', directory: await state.path('layout') }
-      : parseReference(given, ports.roots.cwd)
+    given === null ? { kind: 'layout', directory: await state.path('layout') } : parseReference(given, ports.roots.cwd)
   if (parsed.digest !== undefined) {
     throw new InputError('input-invalid', 'the output cannot have a digest: it comes out of the build', {
       subject: 'output',
@@ -67,7 +65,10 @@ function assignments(inputs: RawInputs, input: string, name: RegExp): Record<str
       })
     }
     if (key in result) {
-      throw new InputError('input-invalid', `${input}: ${key} is given twice`, { subject: input, remedy: 'Keep one of them.' })
+      throw new InputError('input-invalid', `${input}: ${key} is given twice`, {
+        subject: input,
+        remedy: 'Keep one of them.',
+      })
     }
     result[key] = line.slice(equals + 1)
   }

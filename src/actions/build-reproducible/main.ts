@@ -57,17 +57,36 @@ async function buildEvent(result: BuildResult, identity: string, context: Action
   return {
     kind: 'build',
     inputs: [
-      { role: roles.context, name: record.context.path, digest: record.context.digest, mediaType: 'application/vnd.sealwright.context.v1+jsonl' },
+      {
+        role: roles.context,
+        name: record.context.path,
+        digest: record.context.digest,
+        mediaType: 'application/vnd.sealwright.context.v1+jsonl',
+      },
       { role: roles.file, name: record.containerfile.path, digest: record.containerfile.digest, mediaType: octets },
-      ...record.baseImages.map(({ name, digest }) => ({ role: roles.base, name, digest, mediaType: mediaTypes.manifest })),
+      ...record.baseImages.map(({ name, digest }) => ({
+        role: roles.base,
+        name,
+        digest,
+        mediaType: mediaTypes.manifest,
+      })),
     ],
     outputs: [
       { role: roles.image, name: identity, digest: result.digest, mediaType: mediaTypes.manifest },
       { role: roles.config, name: identity, digest: result.configDigest, mediaType: mediaTypes.config },
-      { role: roles.buildRecord, name: 'build-record.json', digest: result.recordDigest, mediaType: 'application/vnd.sealwright.build-record.v1+json' },
+      {
+        role: roles.buildRecord,
+        name: 'build-record.json',
+        digest: result.recordDigest,
+        mediaType: 'application/vnd.sealwright.build-record.v1+json',
+      },
     ],
     code: await stepCode(context.ports),
     isolation: record.builder.isolation,
-    result: { reproducible: result.reproducible, rebuilds: record.rebuilds.count, independence: record.rebuilds.independence },
+    result: {
+      reproducible: result.reproducible,
+      rebuilds: record.rebuilds.count,
+      independence: record.rebuilds.independence,
+    },
   }
 }

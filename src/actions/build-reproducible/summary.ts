@@ -10,15 +10,32 @@ export function buildReport(name: string, result: BuildResult): ActionReport {
   const { builder, source, rebuilds } = record
   return {
     headline: headline(result),
-    status: result.reproducible ? (result.unclean.length === 0 ? 'passed' : 'warning') : result.published ? 'warning' : 'refused',
+    status: result.reproducible
+      ? result.unclean.length === 0
+        ? 'passed'
+        : 'warning'
+      : result.published
+        ? 'warning'
+        : 'refused',
     subject: { name, digest: result.digest },
     facts: [
-      ['Source', source.commit === null ? 'no git commit' : `${source.repository ?? 'a repository without a public remote'} at ${source.commit}`],
-      ['Clean', source.clean ? 'yes: every file read has the content that the commit says' : `no: ${result.unclean[0] ?? ''}`],
+      [
+        'Source',
+        source.commit === null
+          ? 'no git commit'
+          : `${source.repository ?? 'a repository without a public remote'} at ${source.commit}`,
+      ],
+      [
+        'Clean',
+        source.clean ? 'yes: every file read has the content that the commit says' : `no: ${result.unclean[0] ?? ''}`,
+      ],
       ['Context', `${record.context.files} files, ${record.context.bytes} bytes, ${record.context.digest}`],
       ['Prepare', record.prepare === null ? 'none' : `${record.prepare} (made ${result.preparedFiles} files)`],
       ['Built by', `${builder.name} ${builder.version}, isolation ${builder.isolation}, for ${record.platform}`],
-      ['Rebuilds', rebuilds.count === 0 ? 'none' : `${rebuilds.matched} of ${rebuilds.count} in this job gave the same digest`],
+      [
+        'Rebuilds',
+        rebuilds.count === 0 ? 'none' : `${rebuilds.matched} of ${rebuilds.count} in this job gave the same digest`,
+      ],
       ['Times', `clamped to ${record.sourceDateEpoch} (${new Date(record.sourceDateEpoch * 1000).toISOString()})`],
     ],
     tables: [
@@ -43,23 +60,28 @@ export function buildReport(name: string, result: BuildResult): ActionReport {
           ...difference.config.map((field) => ['configuration', field]),
           ...difference.layers.map((layer) => [`layer ${layer + 1}`, 'times, or order of entries']),
           ...difference.files.slice(0, shownFiles).map(({ path, fields }) => [`/${path}`, fields.join(', ')]),
-          ...(difference.files.length > shownFiles ? [['…', `${difference.files.length - shownFiles} more files`]] : []),
+          ...(difference.files.length > shownFiles
+            ? [['…', `${difference.files.length - shownFiles} more files`]]
+            : []),
         ],
       })),
     ],
     exceptions: result.reproducible || !result.published ? [] : ['require-reproducible: false (a rebuild differed)'],
     commands: [],
     notes: notes(result),
-    details: { record, layers: result.layers, differences: result.differences, unclean: result.unclean } as unknown as Record<
-      string,
-      JsonValue
-    >,
+    details: {
+      record,
+      layers: result.layers,
+      differences: result.differences,
+      unclean: result.unclean,
+    } as unknown as Record<string, JsonValue>,
   }
 }
 
 function headline(result: BuildResult): string {
   const { count } = result.record.rebuilds
-  if (!result.reproducible) return `${result.published ? 'Built, but not' : 'Refused (not-reproducible): not'} reproducible: a rebuild gave another digest`
+  if (!result.reproducible)
+    return `${result.published ? 'Built, but not' : 'Refused (not-reproducible): not'} reproducible: a rebuild gave another digest`
   return count === 0 ? 'Built (no rebuild to compare with)' : `Built reproducibly: ${count + 1} builds, one digest`
 }
 
@@ -67,7 +89,9 @@ function notes(result: BuildResult): string[] {
   const list: string[] = []
   if (result.unclean.length > 0) list.push(`The source is not clean: ${result.unclean.join('; ')}.`)
   if (result.record.rebuilds.count > 0) {
-    list.push('Rebuilds in the same job say only that the build is consistent; other machines and parties count in verify-deploy.')
+    list.push(
+      'Rebuilds in the same job say only that the build is consistent; other machines and parties count in verify-deploy.',
+    )
   }
   return list
 }

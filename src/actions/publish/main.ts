@@ -18,12 +18,16 @@ export const door: ActionDoor = {
   name: 'publish',
   run: async (inputs, context) => {
     const parts = await chain(inputs, context)
+    // Without an agent there is no journal that a step could read the image from.
+    const agent = inputs.text('technology') !== 'none'
+    let image = ''
     const done: { name: string; result: ActionResult }[] = []
     for (const name of parts) {
       context.ports.log.progress(`${name} …`)
       const load = doors[name]
       if (load === undefined) throw new InternalError(`there is no action ${name}`)
-      const result = await (await load()).run(without(inputs, hidden[name] ?? []), context)
+      const result = await (await load()).run(part(inputs, hidden[name] ?? [], agent ? '' : image), context)
+      image = result.outputs['image'] ?? image
       context.ports.log.info(`${name}: ${result.report.headline}`)
       done.push({ name, result })
     }
@@ -42,12 +46,14 @@ async function chain(inputs: RawInputs, context: ActionContext): Promise<string[
   return parts
 }
 
-function without(inputs: RawInputs, names: readonly string[]): RawInputs {
-  if (names.length === 0) return inputs
+/** The inputs as one part of the chain sees them. */
+function part(inputs: RawInputs, names: readonly string[], image: string): RawInputs {
   const hide = (name: string): boolean => names.includes(name)
+  const text = (name: string): string => (name === 'image' ? image : hide(name) ? '' : inputs.text(name))
   return {
     ...inputs,
-    text: (name) => (hide(name) ? '' : inputs.text(name)),
+    text,
+    required: (name) => (name === 'image' && image !== '' ? image : inputs.required(name)),
     list: (name, linesOnly) => (hide(name) ? [] : inputs.list(name, linesOnly)),
     secret: async (name) => (hide(name) ? null : inputs.secret(name)),
   }

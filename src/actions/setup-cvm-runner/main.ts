@@ -58,8 +58,7 @@ export const door: ActionDoor = {
 async function installTools({ tools }: SetupInputs, { ports, state }: ActionContext): Promise<string[]> {
   const installed: string[] = []
   for (const tool of tools) {
-    const folder = await state.path('tools', 'x')
-    const path = await installTool(tool, folder.slice(0, -2), ports)
+    const path = await installTool(tool, await state.path('tools'), ports)
     if (!(await addPath(path, ports))) ports.log.info(`${tool.name} is in ${path}`)
     installed.push(`${tool.name} ${tool.version}`)
   }

@@ -43,7 +43,7 @@ export async function readInputs(raw: RawInputs): Promise<SignAttestInputs> {
   }
   const statements = raw.list('statements').map((item) => oneOf('statements', item, signableKinds))
   const identity = orNull(raw.text('identity'))
-  if (identity !== null && !/^[a-z0-9][a-zA-Z0-9._:/-]*$/.test(identity)) {
+  if (identity !== null && !/^[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/.test(identity)) {
     throw new InputError('input-invalid', `identity ${JSON.stringify(identity)} is no image name`, {
       subject: 'identity',
       remedy: 'Write HOST/NAME as consumers will pull it.',

@@ -50,15 +50,17 @@ export async function signAttest(inputs: SignAttestInputs, context: ActionContex
   const material = await gatherMaterial(inputs, published, journal, context)
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
   const writer = await openWriter(published, legacy, context.ports.log)
+  const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
+  const signing: Signing = { agent: attested, key, published, identity, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
   for (const item of material) {
     context.ports.log.progress(`statement ${item.kind}`)
-    await writeStatement(item, { agent, key, published, identity, writer })
+    await writeStatement(item, signing)
   }
-  if (material.some(({ kind }) => kind === 'sign')) await signImage({ agent, key, published, identity, writer })
-  const status = agent === null ? null : await attachEvidence(agent, published, writer)
+  if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
+  const status = attested === null ? null : await attachEvidence(attested, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)
   return {
@@ -71,8 +73,14 @@ export async function signAttest(inputs: SignAttestInputs, context: ActionContex
   }
 }
 
+/** The agent and what its signatures are checked with. */
+interface AttestedSigner {
+  client: AgentClient
+  by: Identity
+}
+
 interface Signing {
-  agent: AgentClient | null
+  agent: AttestedSigner | null
   key: Signer | null
   published: Published
   identity: string
@@ -88,9 +96,9 @@ async function writeStatement(item: Material, { agent, key, published, identity,
     const documents = Object.fromEntries(
       Object.entries(item.documents).map(([name, bytes]) => [name, bytes.toString('base64')]),
     )
-    const signed = await agent.statement({ kind: item.kind, subject: published.descriptor.digest, documents })
+    const signed = await agent.client.statement({ kind: item.kind, subject: published.descriptor.digest, documents })
     payload = signed.payload
-    await writer.statement(item.kind, payload, await agentIdentity(agent), () => Promise.resolve(signed.envelope))
+    await writer.statement(item.kind, payload, agent.by, () => Promise.resolve(signed.envelope))
   }
   if (key !== null) await writer.statement(item.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
 }
@@ -99,8 +107,8 @@ async function signImage({ agent, key, published, identity, writer }: Signing): 
   const { digest } = published.descriptor
   const payload = simpleSigningPayload({ dockerReference: identity, digest })
   if (agent !== null) {
-    const sign = async (): Promise<Buffer> => (await agent.simpleSigning(digest, identity)).signature
-    await writer.imageSignature(payload, await agentIdentity(agent), sign)
+    const sign = async (): Promise<Buffer> => (await agent.client.simpleSigning(digest, identity)).signature
+    await writer.imageSignature(payload, agent.by, sign)
   }
   if (key !== null) await writer.imageSignature(payload, { ...key, name: 'key' }, () => key.sign(payload))
 }
@@ -129,12 +137,12 @@ async function putInventory(bytes: Buffer, { store, descriptor }: Published, wri
 
 /** Seals the journal, puts the raw evidence and signs the statement that points to it. */
 async function attachEvidence(
-  agent: AgentClient,
+  { client, by }: AttestedSigner,
   { store, descriptor }: Published,
   writer: StatementWriter,
 ): Promise<AgentStatus> {
   const before = await store.referrers(descriptor.digest, evidenceMediaTypes.index)
-  const sealed = await agent.seal()
+  const sealed = await client.seal()
   const put = await putArtifact(store, {
     artifactType: evidenceMediaTypes.index,
     subject: descriptor,
@@ -147,7 +155,7 @@ async function attachEvidence(
     manifest: put.digest,
     state: stateOf(put, before),
   })
-  const signed = await agent.statement({
+  const signed = await client.statement({
     kind: 'evidence',
     subject: descriptor.digest,
     documents: {},
@@ -157,8 +165,8 @@ async function attachEvidence(
       subject: { mediaType: descriptor.mediaType, size: descriptor.size },
     },
   })
-  await writer.statement('evidence', signed.payload, await agentIdentity(agent), () => Promise.resolve(signed.envelope))
-  return agent.status()
+  await writer.statement('evidence', signed.payload, by, () => Promise.resolve(signed.envelope))
+  return client.status()
 }
 
 function stateOf(put: Descriptor, before: readonly Descriptor[]): 'added' | 'present' {

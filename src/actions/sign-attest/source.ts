@@ -27,7 +27,7 @@ export interface Published {
  */
 export async function publishImage(
   inputs: SignAttestInputs,
-  journal: readonly JournalEvent[],
+  journal: readonly JournalEvent[] | null,
   context: ActionContext,
 ): Promise<Published> {
   const { ports } = context

@@ -2,19 +2,16 @@ import { writeFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { launch } from '../../deploy/launch.ts'
-import type { Image } from '../../image/types.ts'
 import { loadImage } from '../../image/load.ts'
 import { resolveImage } from '../../oci/open.ts'
-import type { Store } from '../../oci/types.ts'
 import { isEncrypted } from '../../verify/encrypted.ts'
-import type { Opener } from '../../verify/gate.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordVerdict, signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { openKeys } from './keys.ts'
+import { withKeys, type ImageOpener } from './keys.ts'
 import { summary } from './summary.ts'
 
 /** The gate: verdict, launch, verification summary. */
@@ -24,14 +21,10 @@ export const door: ActionDoor = {
     const inputs = await readInputs(raw)
     const policy = await loadPolicy(inputs.policy)
     const text = await imageText(inputs, context)
-    const keys = await openKeys(inputs, context)
-    try {
-      const opener = keys === null ? undefined : (store: Store, image: Image): Promise<Opener> => keys.opener(store, image)
+    return withKeys(inputs, context, async (opener) => {
       const verdict = await verifyImage(text, policy, { opener, nonce: inputs.nonce ?? undefined }, context.ports)
-      return await conclude(inputs, verdict, text, opener, context)
-    } finally {
-      await keys?.close()
-    }
+      return conclude(inputs, verdict, text, opener, context)
+    })
   },
 }
 
@@ -46,7 +39,7 @@ async function conclude(
   inputs: VerifyDeployInputs,
   verdict: Verdict,
   text: string,
-  opener: ((store: Store, image: Image) => Promise<Opener>) | undefined,
+  opener: ImageOpener | undefined,
   context: ActionContext,
 ): Promise<ActionResult> {
   const { ports, state } = context

@@ -56,7 +56,11 @@ export async function runPrepare(
 ): Promise<void> {
   const script = `umask ${around.umask}\n${command}`
   try {
-    await ports.exec.run('sh', ['-c', script], { cwd: context, env, onLine: (line) => ports.log.progress(`prepare: ${line}`) })
+    await ports.exec.run('sh', ['-c', script], {
+      cwd: context,
+      env,
+      onLine: (line) => ports.log.progress(`prepare: ${line}`),
+    })
   } catch (cause) {
     if (!(cause instanceof TransportError)) throw cause
     throw new InputError('input-invalid', `the prepare command failed: ${cause.message}`, {

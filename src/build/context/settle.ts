@@ -22,10 +22,14 @@ export async function settleContext(root: string, epoch: number): Promise<string
         await visit(path)
       } else {
         if (!stat.isFile() && !stat.isSymbolicLink()) {
-          throw new InputError('file-invalid', `${path}, made by the prepare command, is neither file, folder nor symlink`, {
-            subject: path,
-            remedy: 'Let the prepare command remove it.',
-          })
+          throw new InputError(
+            'file-invalid',
+            `${path}, made by the prepare command, is neither file, folder nor symlink`,
+            {
+              subject: path,
+              remedy: 'Let the prepare command remove it.',
+            },
+          )
         }
         paths.push(path)
         if (stat.isFile()) await chmod(full, (stat.mode & 0o100) === 0 ? 0o644 : 0o755)

@@ -17,7 +17,12 @@ import { rewriteBases } from './rewrite.ts'
  *
  * @throws InputError `unsupported` when buildah is there and cannot build
  */
-export async function buildahDriver(plan: Plan, temp: string, env: Record<string, string>, ports: Ports): Promise<Driver | null> {
+export async function buildahDriver(
+  plan: Plan,
+  temp: string,
+  env: Record<string, string>,
+  ports: Ports,
+): Promise<Driver | null> {
   if ((await ports.exec.find('buildah')) === null) return null
   const shown = await ports.exec.run('buildah', ['--version'], { env })
   const version = /version (\S+)/.exec(shown.stdout.toString('utf8'))?.[1] ?? 'unknown'
@@ -31,7 +36,10 @@ export async function buildahDriver(plan: Plan, temp: string, env: Record<string
   }
 }
 
-async function build(pass: Pass, probe: { isolation: Isolation | null; storage: 'overlay' | 'vfs' }): Promise<ImageDraft> {
+async function build(
+  pass: Pass,
+  probe: { isolation: Isolation | null; storage: 'overlay' | 'vfs' },
+): Promise<ImageDraft> {
   const { plan, ports, workdir, env, around } = pass
   const flags = storageFlags(workdir, probe.storage)
   const file = join(workdir, 'Containerfile')
@@ -42,9 +50,19 @@ async function build(pass: Pass, probe: { isolation: Isolation | null; storage: 
   await writeFile(ignore, '')
   const args = ['bud', '--format', 'oci', '--layers=false', '--no-cache', '--timestamp', String(pass.epoch)]
   args.push('--isolation', probe.isolation ?? 'chroot', '--jobs', String(around.jobs), '--pull-never')
-  args.push('--platform', formatPlatform(pass.platform), '--ignorefile', ignore, '--iidfile', identifier, '--file', file)
+  args.push(
+    '--platform',
+    formatPlatform(pass.platform),
+    '--ignorefile',
+    ignore,
+    '--iidfile',
+    identifier,
+    '--file',
+    file,
+  )
   const last = plan.stages.at(-1)?.stage
-  if (last !== undefined && last.index !== plan.file.stages.length - 1) args.push('--target', last.name ?? String(last.index))
+  if (last !== undefined && last.index !== plan.file.stages.length - 1)
+    args.push('--target', last.name ?? String(last.index))
   for (const name of plan.consumed) args.push('--build-arg', name)
   // Values travel in the environment: arguments of a process can be read by everyone.
   const childEnv = { ...pass.buildArgs, ...env }

@@ -30,9 +30,11 @@ export async function chooseDriver(
     if (driver !== null) return driver
     throw missing('docker')
   }
-  return (await usable(() => buildahDriver(plan, temp, env, ports), ports)) ??
+  return (
+    (await usable(() => buildahDriver(plan, temp, env, ports), ports)) ??
     (await usable(() => dockerDriver(env, ports), ports)) ??
     embedded(plan)
+  )
 }
 
 function embedded(plan: Plan): Driver {

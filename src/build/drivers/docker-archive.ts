@@ -53,7 +53,8 @@ export async function unpackArchive(archive: string, layout: string, ports: Port
 }
 
 function inside(root: string, path: string): string {
-  if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(path) || path.split('/').includes('..')) throw broken(`a path in it is ${path}`)
+  if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(path) || path.split('/').includes('..'))
+    throw broken(`a path in it is ${path}`)
   return join(root, path)
 }
 
@@ -66,5 +67,7 @@ async function readDocument(path: string): Promise<JsonValue | null> {
 }
 
 function broken(why: string): VerificationError {
-  return new VerificationError('format-invalid', `the archive that docker wrote cannot be read: ${why}`, { subject: 'docker' })
+  return new VerificationError('format-invalid', `the archive that docker wrote cannot be read: ${why}`, {
+    subject: 'docker',
+  })
 }

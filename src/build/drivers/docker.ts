@@ -46,16 +46,19 @@ export async function dockerDriver(env: Record<string, string>, ports: Ports): P
     })
   }
   const facts = readInspection((await ask('buildx', 'inspect', '--bootstrap')) ?? '', buildx)
-  const build = (pass: Pass): Promise<ImageDraft> => buildWithDocker({ ...pass, env: dockerEnvironment(pass.env, ports) }, facts)
+  const build = (pass: Pass): Promise<ImageDraft> =>
+    buildWithDocker({ ...pass, env: dockerEnvironment(pass.env, ports) }, facts)
   return { name: 'docker', version: server.trim(), isolation: 'container', build }
 }
 
 /** The engine is found by variables that a clean environment does not have. */
 function dockerEnvironment(env: Record<string, string>, ports: Ports): Record<string, string> {
-  const named = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CERT_PATH', 'DOCKER_TLS_VERIFY', 'DOCKER_CONFIG'].flatMap((name) => {
-    const value = ports.env[name]
-    return value === undefined || value === '' ? [] : [[name, value] as const]
-  })
+  const named = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CERT_PATH', 'DOCKER_TLS_VERIFY', 'DOCKER_CONFIG'].flatMap(
+    (name) => {
+      const value = ports.env[name]
+      return value === undefined || value === '' ? [] : [[name, value] as const]
+    },
+  )
   const home = ports.env['HOME']
   const config = home === undefined ? {} : { DOCKER_CONFIG: join(home, '.docker') }
   return { ...config, ...env, ...Object.fromEntries(named) }
@@ -79,7 +82,10 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
     const directory = join(workdir, `base-${names.size}`)
     await mkdir(directory)
     const { digest } = base.image.descriptor
-    await copyImage(base.store, openStore({ kind: 'layout', directory }, ports), digest, { tag: 'base', log: ports.log })
+    await copyImage(base.store, openStore({ kind: 'layout', directory }, ports), digest, {
+      tag: 'base',
+      log: ports.log,
+    })
     const name = `sealwright-base-${names.size}`
     contexts.push('--build-context', `${name}=oci-layout://${directory}@${digest}`)
     names.set(base.text, name)
@@ -92,7 +98,10 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
     ? ['--output', `type=oci,dest=${archive}${facts.rewritesTimestamps ? ',rewrite-timestamp=true' : ''}`]
     : ['--load', '--tag', tag]
   const last = plan.stages.at(-1)?.stage
-  const target = last === undefined || last.index === plan.file.stages.length - 1 ? [] : ['--target', last.name ?? String(last.index)]
+  const target =
+    last === undefined || last.index === plan.file.stages.length - 1
+      ? []
+      : ['--target', last.name ?? String(last.index)]
   const args = ['buildx', 'build', '--no-cache', '--progress=plain', '--provenance=false', '--sbom=false']
   args.push('--platform', formatPlatform(pass.platform), '--file', file, ...target, ...contexts, ...output)
   for (const name of plan.consumed) args.push('--build-arg', name)

@@ -69,7 +69,8 @@ export async function probeIsolation(
       await chmod(path, 0o755)
       const container = await buildah('from', 'scratch')
       // Copying needs the container's file system to be mounted, which is what a storage driver may be unable to do.
-      const copied = container.code === 0 ? await buildah('copy', '--quiet', container.stdout, path, '/probe') : container
+      const copied =
+        container.code === 0 ? await buildah('copy', '--quiet', container.stdout, path, '/probe') : container
       if (copied.code !== 0) {
         failures.push(`${storage}: ${lastLine(copied.stderr)}`)
         continue

@@ -59,7 +59,11 @@ export async function extractArchive(
   const top = draft.ensureFolder(folder, null)
   const within = (path: string): string => (top === '' ? path : `${top}/${path}`)
   for await (const { header, body } of readTar(plainBytes(content, kind), name)) {
-    if (header.path === '.') continue
+    if (header.path === '.') {
+      // The archive's own root gives its owner and mode to the folder; that of the image stays as it is.
+      if (top !== '') draft.place(top, nodeOf({ ...header, type: 'dir' }, epoch, null))
+      continue
+    }
     const full = within(header.path)
     const slash = full.lastIndexOf('/')
     const parent = slash < 0 ? '' : draft.ensureFolder(full.slice(0, slash), null)
@@ -67,9 +71,13 @@ export async function extractArchive(
     if (header.type === 'hardlink') {
       const target = draft.fs.get(draft.fs.resolve(within(header.link), true))
       if (target?.type !== 'file') {
-        throw new InputError('file-invalid', `${name}: hard link ${header.path} points at ${header.link}, which is no file`, {
-          subject: name,
-        })
+        throw new InputError(
+          'file-invalid',
+          `${name}: hard link ${header.path} points at ${header.link}, which is no file`,
+          {
+            subject: name,
+          },
+        )
       }
       draft.place(path, target)
       continue

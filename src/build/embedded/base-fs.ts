@@ -67,9 +67,13 @@ function applyEntries(
   for (const header of late) {
     const target = fs.get(header.link)
     if (target === undefined || target.type !== 'file') {
-      throw new VerificationError('format-invalid', `hard link ${header.path} points at ${header.link}, which is no file`, {
-        subject: header.path,
-      })
+      throw new VerificationError(
+        'format-invalid',
+        `hard link ${header.path} points at ${header.link}, which is no file`,
+        {
+          subject: header.path,
+        },
+      )
     }
     put(fs, header.path, target, epoch)
   }

@@ -3,7 +3,8 @@ import type { ByteSource } from '../../base/streams.ts'
 import type { Spool } from '../../image/spool.ts'
 
 /** Where the bytes of a file lie until its layer is written: in a file of the context's copy, or among others in a spool. */
-export type Content = { readonly path: string } | { readonly spool: Spool; readonly start: number; readonly size: number }
+export type Content =
+  { readonly path: string } | { readonly spool: Spool; readonly start: number; readonly size: number }
 
 export function openContent(content: Content): ByteSource {
   return 'spool' in content ? content.spool.read(content.start, content.size) : readFileChunks(content.path)

@@ -74,11 +74,10 @@ function findSources(request: CopyRequest, source: string): string[] {
 }
 
 function copyFolder(request: CopyRequest, source: string, target: string, links: Map<number, number>): void {
-  const { draft, from } = request
-  const node = from.get(source)
+  const { draft } = request
   const existing = draft.fs.get(target)
-  if (existing === undefined && node !== undefined && source !== '') copyNode(request, node, target, links)
-  else if (existing === undefined) draft.ensureFolder(target, request.owner)
+  // Only the contents are copied: a new folder gets the attributes of any that is made on the way.
+  if (existing === undefined) draft.ensureFolder(target, request.owner)
   else if (existing.type !== 'dir') throw draft.error(`/${target} is no folder, so a folder cannot be copied there`)
   copyChildren(request, source, target, links)
 }

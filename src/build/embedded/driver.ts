@@ -18,6 +18,9 @@ export const embeddedDriver: Driver = {
   build: buildEmbedded,
 }
 
+/** What Docker and buildah give to an image that starts from nothing. */
+const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 /** Refuses before any work is done what the embedded driver cannot do. @throws InputError `unsupported` */
 export function checkEmbedded(plan: Plan): void {
   for (const { stage } of plan.stages) {
@@ -89,7 +92,7 @@ async function startStage(
   imageFs: (text: string) => Promise<StageFs>,
 ): Promise<StageState> {
   if (base.kind === 'scratch') {
-    return { fs: new StageFs(), base: null, layers: [], history: [], config: {}, cmdSet: false }
+    return { fs: new StageFs(), base: null, layers: [], history: [], config: { Env: [defaultPath] }, cmdSet: false }
   }
   if (base.kind === 'stage') {
     const from = stages.get(base.index)
@@ -106,7 +109,14 @@ async function startStage(
   const image = baseNamed(pass, base.name)
   // Each stage changes its own copy; the image is read once.
   const fs = (await imageFs(base.name)).clone()
-  return { fs, base: image, layers: [], history: [], config: structuredClone(image.image.config.config ?? {}), cmdSet: false }
+  return {
+    fs,
+    base: image,
+    layers: [],
+    history: [],
+    config: structuredClone(image.image.config.config ?? {}),
+    cmdSet: false,
+  }
 }
 
 function baseNamed(pass: Pass, text: string): ResolvedBase {

@@ -119,7 +119,8 @@ async function copy(
   const chmod = flag('chmod')
   if (chmod !== null && !/^[0-7]{3,4}$/.test(chmod)) throw draft.error(`--chmod=${chmod} is no octal mode`)
   const chown = flag('chown')
-  const owner = chown === null ? null : await parseOwner(chown, state.fs, tools.spool, `line ${line} of ${plan.file.name}`)
+  const owner =
+    chown === null ? null : await parseOwner(chown, state.fs, tools.spool, `line ${line} of ${plan.file.name}`)
 
   const unpack = async (node: FsNode, file: string, folder: string): Promise<boolean> => {
     if (node.type !== 'file' || node.content === null || 'layer' in node.content) return false
@@ -144,7 +145,11 @@ async function copy(
   })
 }
 
-async function sourceOf(text: string | null, index: number, tools: StageTools): Promise<{ from: StageFs; fromName: string }> {
+async function sourceOf(
+  text: string | null,
+  index: number,
+  tools: StageTools,
+): Promise<{ from: StageFs; fromName: string }> {
   if (text === null) return { from: tools.context, fromName: 'the context' }
   const stage = findStage(tools.pass.plan.file, text, index)
   const state = stage === null ? undefined : tools.stages.get(stage)

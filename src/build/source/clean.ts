@@ -29,9 +29,11 @@ export function findUnclean(
     const tracked = source.files.get(path)
     if (file.mode === '040000') {
       // Git knows no empty folders. One whose files the rules leave out is known by those.
-      if (![...source.files.keys()].some((other) => other.startsWith(`${path}/`))) problems.push(`${file.path}: untracked folder`)
+      if (![...source.files.keys()].some((other) => other.startsWith(`${path}/`)))
+        problems.push(`${file.path}: untracked folder`)
     } else if (tracked === undefined) problems.push(`${file.path}: not in the commit`)
-    else if (tracked.mode !== file.mode) problems.push(`${file.path}: mode ${file.mode}, the commit says ${tracked.mode}`)
+    else if (tracked.mode !== file.mode)
+      problems.push(`${file.path}: mode ${file.mode}, the commit says ${tracked.mode}`)
     else if (tracked.id !== file.blob) problems.push(`${file.path}: content differs from the commit`)
   }
   for (const path of source.files.keys()) {
@@ -47,5 +49,7 @@ export function uncleanFile(source: GitSource, file: { path: string; bytes: Buff
   const path = relative(source.top, file.path)
   const tracked = source.files.get(path)
   if (tracked === undefined) return ['the Containerfile: not in the commit']
-  return tracked.id === objectId(source.hash, 'blob', file.bytes) ? [] : ['the Containerfile: content differs from the commit']
+  return tracked.id === objectId(source.hash, 'blob', file.bytes)
+    ? []
+    : ['the Containerfile: content differs from the commit']
 }

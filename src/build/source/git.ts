@@ -24,7 +24,13 @@ export interface GitSource {
  * only plumbing is used, which runs none of them, and what could is switched off besides (TRUST §5.8).
  */
 const settings = [
-  ...['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.sshCommand=false', 'core.pager=cat', 'core.askPass=false'],
+  ...[
+    'core.fsmonitor=false',
+    'core.hooksPath=/dev/null',
+    'core.sshCommand=false',
+    'core.pager=cat',
+    'core.askPass=false',
+  ],
   ...['credential.helper=', 'protocol.allow=never', 'gc.auto=0', 'log.showSignature=false', 'safe.directory=*'],
 ].flatMap((setting) => ['-c', setting])
 
@@ -78,7 +84,10 @@ export async function readGitSource(folder: string, ports: Ports): Promise<GitSo
   const files = parseTree(await must(['ls-tree', '-r', '-z', '--full-tree', commit]))
   if (treeId(hash, files) !== tree) throw forged(`the tree of commit ${commit}`)
   const remote = await git(['config', '--local', '--no-includes', '--get', 'remote.origin.url'])
-  const version = (await must(['--version'])).toString('utf8').trim().replace(/^git version /, '')
+  const version = (await must(['--version']))
+    .toString('utf8')
+    .trim()
+    .replace(/^git version /, '')
   const repository = remote === null ? null : publicUrl(remote.toString('utf8').trim())
   return { top, repository, commit, tree, committed, hash, files, version }
 }
@@ -136,10 +145,15 @@ export function publicUrl(remote: string): string | null {
 export function resolveEpoch(wanted: 'commit' | number, source: GitSource | null, context: string): number {
   if (wanted !== 'commit') return wanted
   if (source !== null) return source.committed
-  throw new InputError('input-invalid', `${resolve(context)} is not in a git work tree with a commit, so the commit gives no time`, {
-    subject: 'source-date-epoch',
-    remedy: 'Give source-date-epoch as seconds since 1970, for example 1700000000, or check out the repository with git.',
-  })
+  throw new InputError(
+    'input-invalid',
+    `${resolve(context)} is not in a git work tree with a commit, so the commit gives no time`,
+    {
+      subject: 'source-date-epoch',
+      remedy:
+        'Give source-date-epoch as seconds since 1970, for example 1700000000, or check out the repository with git.',
+    },
+  )
 }
 
 function forged(what: string): VerificationError {

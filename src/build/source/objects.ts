@@ -44,7 +44,12 @@ function folderId(hash: 'sha1' | 'sha256', folder: Folder): string {
   const entries = [
     ...[...folder.files].map(([name, file]) => ({ name, key: name, mode: file.mode, id: file.id })),
     // Git sorts folders as if their names ended in a slash.
-    ...[...folder.folders].map(([name, child]) => ({ name, key: `${name}/`, mode: '40000', id: folderId(hash, child) })),
+    ...[...folder.folders].map(([name, child]) => ({
+      name,
+      key: `${name}/`,
+      mode: '40000',
+      id: folderId(hash, child),
+    })),
   ].sort((a, b) => (a.key < b.key ? -1 : 1))
   const content = Buffer.concat(
     entries.map(({ name, mode, id }) =>

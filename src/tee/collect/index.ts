@@ -3,12 +3,12 @@ import type { Ports } from '../../base/ports.ts'
 import type { Collector, Technology } from '../types.ts'
 import { notInThisVersion } from './later.ts'
 import { sample } from './sample.ts'
-import { snp } from './snp.ts'
-import { tdx } from './tdx.ts'
+import { snpCollector } from './snp.ts'
+import { tdxCollector } from './tdx.ts'
 
 export const collectors: Readonly<Record<Technology, Collector>> = {
-  snp,
-  tdx,
+  snp: snpCollector(),
+  tdx: tdxCollector(),
   'az-snp-vtpm': notInThisVersion('az-snp-vtpm'),
   'az-tdx-vtpm': notInThisVersion('az-tdx-vtpm'),
   tpm: notInThisVersion('tpm'),

@@ -12,6 +12,22 @@ export interface TsmReport {
   auxblob: Buffer | null
 }
 
+/** What a request does with files: Node's own, or in tests a simulation that reproduces the kernel's rules. */
+export interface TsmFiles {
+  mkdir(path: string): Promise<unknown>
+  read(path: string): Promise<Buffer>
+  /** One write; the kernel hands it to the driver when the file is closed. */
+  write(path: string, bytes: Buffer): Promise<void>
+  rmdir(path: string): Promise<void>
+}
+
+export const kernelFiles: TsmFiles = {
+  mkdir: (path) => mkdir(path),
+  read: (path) => readFile(path),
+  write: (path, bytes) => writeFile(path, bytes),
+  rmdir: (path) => rmdir(path),
+}
+
 /** Another writer may disturb a request; the kernel shows it only by `generation`. */
 const attempts = 5
 
@@ -32,20 +48,25 @@ export async function tsmMissing(ports: Ports, technology: string): Promise<stri
  * @param reportData up to 64 bytes; zero-padded to the 64 that SEV-SNP and TDX want
  * @throws TransportError `tool-failed`, with the way out
  */
-export async function tsmReport(reportData: Buffer, provider: string, ports: Ports): Promise<TsmReport> {
+export async function tsmReport(
+  reportData: Buffer,
+  provider: string,
+  ports: Ports,
+  files: TsmFiles = kernelFiles,
+): Promise<TsmReport> {
   const request = join(ports.roots.tsm, 'report', `sealwright-${ports.random(8).toString('hex')}`)
   try {
-    await mkdir(request)
+    await files.mkdir(request)
   } catch (cause) {
     throw failure(cause, 'mkdir')
   }
   try {
-    const found = (await readFile(join(request, 'provider'), 'latin1')).trim()
+    const found = (await files.read(join(request, 'provider'))).toString('latin1').trim()
     if (found !== provider) throw new TransportError('tool-failed', `the TEE is ${found}, not ${provider}`, { subject: provider })
     const inblob = Buffer.alloc(64)
     reportData.copy(inblob)
     for (let i = 0; i < attempts; i++) {
-      const report = await attempt(request, inblob)
+      const report = await attempt(request, inblob, files)
       if (report !== null) return { provider: found, ...report }
     }
     throw new TransportError('tool-failed', 'other requests to the TEE kept disturbing ours', {
@@ -56,26 +77,30 @@ export async function tsmReport(reportData: Buffer, provider: string, ports: Por
     throw cause instanceof TransportError ? cause : failure(cause, 'report')
   } finally {
     // Attributes vanish with the folder; they cannot be unlinked.
-    await rmdir(request).catch(() => {})
+    await files.rmdir(request).catch(() => {})
   }
 }
 
-async function attempt(request: string, inblob: Buffer): Promise<{ outblob: Buffer; auxblob: Buffer | null } | null> {
-  const before = await generation(request)
-  await writeFile(join(request, 'inblob'), inblob)
-  const outblob = await readFile(join(request, 'outblob'))
-  const auxblob = await readFile(join(request, 'auxblob')).catch((error: NodeJS.ErrnoException) => {
+async function attempt(
+  request: string,
+  inblob: Buffer,
+  files: TsmFiles,
+): Promise<{ outblob: Buffer; auxblob: Buffer | null } | null> {
+  const before = await generation(request, files)
+  await files.write(join(request, 'inblob'), inblob)
+  const outblob = await files.read(join(request, 'outblob'))
+  const auxblob = await files.read(join(request, 'auxblob')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
   })
-  if ((await generation(request)) !== before + 1) return null
+  if ((await generation(request, files)) !== before + 1) return null
   // Older kernels answer success with nothing in it when the host failed.
   if (outblob.length === 0) throw new TransportError('tool-failed', 'the TEE gave an empty report', { subject: request })
   return { outblob, auxblob: auxblob === null || auxblob.length === 0 ? null : auxblob }
 }
 
-async function generation(request: string): Promise<number> {
-  const text = (await readFile(join(request, 'generation'), 'latin1')).trim()
+async function generation(request: string, files: TsmFiles): Promise<number> {
+  const text = (await files.read(join(request, 'generation'))).toString('latin1').trim()
   if (!/^\d{1,15}$/.test(text)) throw new TransportError('tool-failed', 'the TEE has no generation counter', { subject: request })
   return Number(text)
 }

@@ -54,9 +54,10 @@ function statementsSigned(gate: Gate): Outcome {
   if (forged !== undefined) {
     return failed('signature-invalid', `the ${forged.kind ?? forged.predicateType} statement names the key ${thumbprint}, which did not sign it`, forged.manifest)
   }
-  if (mine.length > 0) return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
+  // The statement that points to the evidence proves nothing of its own.
+  if (mine.some(({ kind }) => kind !== 'evidence')) return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
   // Evidence can be copied; that a foreign statement points to it means that somebody took it for his own.
-  const pointer = claims.find((claim) => claim.kind === 'evidence' && JSON.stringify(claim.statement.predicate).includes(evidence.manifest.slice(7)))
+  const pointer = claims.find((claim) => claim.kind === 'evidence' && !mine.includes(claim) && JSON.stringify(claim.statement.predicate).includes(evidence.manifest.slice(7)))
   if (pointer !== undefined) {
     return failed('key-mismatch', `the evidence is bound to the key ${thumbprint}, but who points to it signed with another one`, pointer.manifest)
   }

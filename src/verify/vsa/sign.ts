@@ -65,7 +65,7 @@ export async function signVsaByAgent(agent: AgentClient, verdict: Verdict, place
   const { hint } = loadPublicKey(publicKeyPem, 'agent key')
   const attached = await attachBundle(store, subject, makeBundle(signed.envelope, hint), predicateTypes.vsa)
   const put = await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject, layers: evidenceLayers(sealed) })
-  const pointer = await agent.statement({ kind: 'evidence', subject: subject.digest, documents: {}, evidence: { digest: put.digest, size: put.size } })
+  const pointer = await agent.statement({ kind: 'evidence', subject: subject.digest, documents: {}, evidence: { digest: put.digest, size: put.size, subject: { mediaType: subject.mediaType, size: subject.size } } })
   await attachBundle(store, subject, makeBundle(pointer.envelope, hint), predicateTypes.evidence)
   return attached.digest
 }

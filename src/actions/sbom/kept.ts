@@ -1,0 +1,62 @@
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
+import type { JobState } from '../../agent/job-state.ts'
+import { inventoryBytes, parseInventory } from '../../image/inventory.ts'
+import { sha256 } from '../../base/streams.ts'
+import type { Image, LayerFacts, PassResult } from '../../image/types.ts'
+import type { Digest } from '../../oci/types.ts'
+import type { Catalogue } from '../../sbom/model.ts'
+import { version } from '../../base/version.ts'
+
+/** What one pass found, kept for later steps of the same job. The gate never reads it (DESIGN §1.11). */
+interface Kept {
+  version: string
+  layers: { diffId: Digest; size: number }[]
+  inventory: Digest
+  catalogue: Catalogue
+}
+
+/** Keeps a pass in the job's state, under the configuration's digest: it is the same for the plain and the encrypted image. */
+export async function keepPass(state: JobState, pass: PassResult, catalogue: Catalogue): Promise<void> {
+  const path = await place(state, pass.image)
+  const inventory = inventoryBytes(pass.inventory)
+  const layers = pass.layers.map(({ diffId, size }) => ({ diffId, size }))
+  const kept: Kept = { version, layers, inventory: sha256(inventory) as Digest, catalogue }
+  await put(`${path}.inventory`, inventory)
+  // Last: a file that names an inventory that is not there would be of no use.
+  await put(`${path}.json`, JSON.stringify(kept))
+}
+
+/** A pass of this job over the same layers, or null where there is none that can be used. */
+export async function keptPass(
+  state: JobState,
+  image: Image,
+): Promise<{ pass: PassResult; catalogue: Catalogue } | null> {
+  const path = await place(state, image)
+  try {
+    const kept = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Kept
+    const bytes = await readFile(`${path}.inventory`)
+    const diffIds = image.config.rootfs.diff_ids
+    if (kept.version !== version || sha256(bytes) !== kept.inventory || kept.layers.length !== diffIds.length)
+      return null
+    const layers: LayerFacts[] = []
+    for (const [index, descriptor] of image.manifest.layers.entries()) {
+      const layer = kept.layers[index]
+      if (layer === undefined || layer.diffId !== diffIds[index]) return null
+      layers.push({ descriptor, diffId: layer.diffId, size: layer.size })
+    }
+    return { pass: { image, layers, inventory: parseInventory(bytes) }, catalogue: kept.catalogue }
+  } catch {
+    // A cache that cannot be read costs a second pass and nothing else.
+    return null
+  }
+}
+
+async function place(state: JobState, image: Image): Promise<string> {
+  return state.path('pass', image.configDigest.slice(7))
+}
+
+async function put(path: string, bytes: string | Buffer): Promise<void> {
+  await writeFile(`${path}.new`, bytes, { mode: 0o600 })
+  await chmod(`${path}.new`, 0o600)
+  await rename(`${path}.new`, path)
+}

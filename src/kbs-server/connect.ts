@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Ports } from '../base/ports.ts'
+import { checkKbsUrl } from '../kbs/uri.ts'
+import { adminKeyFile } from './keys.ts'
+
+/** A KBS to work with for a while. */
+export interface KbsConnection {
+  /** Base URL of the KBS, without `/kbs/v0`. */
+  url: string
+  /** Base URL of the Attestation Service; null where nobody named one. */
+  asUrl: string | null
+  /** Our own embedded one: its admin key and its resource policy are at hand. */
+  embedded: { adminKeyPem: string; resourcePolicy: () => Promise<string | null> } | null
+}
+
+/**
+ * Opens the KBS of `kbs-url`: `embedded:DIR` is served on a free loopback port until `close` (INTERFACE §3).
+ *
+ * @param trusteeUrl base URL of an Attestation Service, for a KBS that is not embedded
+ * @throws InputError `input-invalid`
+ */
+export async function openKbs(kbsUrl: string, ports: Ports, trusteeUrl: string | null = null): Promise<KbsConnection & { close(): Promise<void> }> {
+  if (!kbsUrl.startsWith('embedded:')) {
+    const asUrl = trusteeUrl === null ? null : checkKbsUrl(trusteeUrl, 'trustee-url')
+    return { url: checkKbsUrl(kbsUrl, 'kbs-url'), asUrl, embedded: null, close: async () => {} }
+  }
+  const { startKbs } = await import('./server.ts')
+  const directory = resolve(ports.roots.cwd, kbsUrl.slice('embedded:'.length))
+  const running = await startKbs({ directory, listen: '127.0.0.1:0', ports })
+  const adminKeyPem = await readFile(join(directory, adminKeyFile), 'utf8')
+  ports.log.mask(adminKeyPem)
+  const embedded = { adminKeyPem, resourcePolicy: running.policies.resourcePolicy }
+  return { url: running.url, asUrl: running.asUrl, embedded, close: running.close }
+}
+
+/** {@link openKbs} for the time of one function. */
+export async function withKbs<T>(
+  kbsUrl: string,
+  ports: Ports,
+  use: (kbs: KbsConnection) => Promise<T>,
+  trusteeUrl: string | null = null,
+): Promise<T> {
+  const kbs = await openKbs(kbsUrl, ports, trusteeUrl)
+  try {
+    return await use(kbs)
+  } finally {
+    await kbs.close()
+  }
+}

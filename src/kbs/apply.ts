@@ -1,0 +1,84 @@
+import { createHmac } from 'node:crypto'
+import type { Log } from '../base/ports.ts'
+import type { KbsAdmin } from './client.ts'
+import type { Desired } from './plan.ts'
+import { parseKbsUri } from './uri.ts'
+
+/** What was written to one KBS, so that the next run knows what changed. Values of secrets stand here only under a salted MAC. */
+export interface Written {
+  v: 1
+  salt: string
+  resources: Record<string, string>
+  referenceValues: Record<string, string>
+  attestationPolicy: string | null
+  resourcePolicy: string | null
+}
+
+export interface ApplyOptions {
+  kbs: KbsAdmin
+  desired: Desired
+  /** Bytes of a resource; asked for each that is to be compared or written. */
+  secret: (uri: string) => Promise<Buffer>
+  written: Written
+  /** Keeps what was written so far; called after each step. */
+  save: (written: Written) => Promise<void>
+  log: Log
+  /** Only say what would change. */
+  dryRun: boolean
+}
+
+/** One line of a plan. */
+export interface Change {
+  what: string
+  action: 'write' | 'unchanged'
+}
+
+/** @param salt 32 random bytes */
+export function nothingWritten(salt: Buffer): Written {
+  return { v: 1, salt: salt.toString('hex'), resources: {}, referenceValues: {}, attestationPolicy: null, resourcePolicy: null }
+}
+
+/**
+ * Brings a KBS to the desired state: resources first, then reference values, attestation policy, and the resource policy last, which alone
+ * opens anything. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
+ * again.
+ */
+export async function apply({ kbs, desired, secret, written, save, log, dryRun }: ApplyOptions): Promise<Change[]> {
+  const changes: Change[] = []
+  const state: Written = structuredClone(written)
+  const step = async (what: string, same: boolean, write: () => Promise<void>): Promise<void> => {
+    changes.push({ what, action: same ? 'unchanged' : 'write' })
+    if (same || dryRun) return
+    log.progress(`writing ${what}`)
+    await write()
+    await save(state)
+  }
+
+  for (const uri of desired.uris) {
+    const value = await secret(uri)
+    const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value).digest('hex')
+    await step(uri, state.resources[uri] === mark, async () => {
+      await kbs.setResource(parseKbsUri(uri), value)
+      state.resources[uri] = mark
+    })
+  }
+  for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const text = JSON.stringify(value)
+    await step(`reference value ${id}`, state.referenceValues[id] === text, async () => {
+      await kbs.setReferenceValue(id, value)
+      state.referenceValues[id] = text
+    })
+  }
+  const { attestationPolicy, resourcePolicy } = desired
+  if (attestationPolicy !== null) {
+    await step('attestation policy default_cpu', state.attestationPolicy === attestationPolicy, async () => {
+      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
+      state.attestationPolicy = attestationPolicy
+    })
+  }
+  await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
+    await kbs.setResourcePolicy(resourcePolicy)
+    state.resourcePolicy = resourcePolicy
+  })
+  return changes
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { technologies } from '../tee/types.ts'
+
+const text = z.string().min(1).max(2048)
+const technology = z.enum(technologies)
+
+const admission = z.strictObject({
+  technology,
+  /** Launch measurements as Trustee's claims write them. */
+  measurements: z.array(text).min(1).max(64),
+  /** Values of the `init_data` claim that a guest must have. */
+  initdata: z.array(text).max(64).default([]),
+})
+
+const resource = z.strictObject({
+  uri: z.string().regex(/^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/),
+  /** `agent` (a KEK of this job), `file:PATH` or `env:NAME`. */
+  source: z.string().regex(/^(agent|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/),
+  kind: z.enum(['workload', 'pipeline']).default('workload'),
+  admit: z.array(admission).min(1).max(16),
+  job: z
+    .strictObject({
+      'repository-id': z.string().regex(/^\d+$/),
+      'workflow-ref': text,
+      'workflow-sha': z.array(z.string().regex(/^[0-9a-f]{40,64}$/)).min(1).max(64),
+      events: z.array(text).min(1).max(16),
+      refs: z.array(text).min(1).max(64),
+    })
+    .optional(),
+})
+
+/** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
+export const planSchema = z
+  .strictObject({
+    version: z.literal(1),
+    resources: z.array(resource).max(256).default([]),
+    'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
+    'replace-global': z.union([z.literal('first'), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+    /** Admits `sample` evidence, on an embedded KBS only. */
+    'accept-sample': z.boolean().default(false),
+  })
+  .superRefine((plan, context) => {
+    const uris = plan.resources.map((one) => one.uri)
+    plan.resources.forEach((one, i) => {
+      if (uris.indexOf(one.uri) !== i) context.addIssue({ code: 'custom', path: ['resources', i, 'uri'], message: 'is named twice' })
+      if ((one.kind === 'pipeline') !== (one.job !== undefined)) {
+        const message = one.kind === 'pipeline' ? 'a pipeline secret names its job' : 'a workload secret names no job'
+        context.addIssue({ code: 'custom', path: ['resources', i, 'job'], message })
+      }
+    })
+  })
+export type Plan = z.infer<typeof planSchema>

@@ -1,0 +1,127 @@
+import { InputError, VerificationError } from '../base/errors.ts'
+import { sha256 } from '../base/streams.ts'
+import type { Digest } from '../oci/types.ts'
+import type { Technology } from '../tee/types.ts'
+import type { JsonValue } from '../base/json.ts'
+import { planSchema, type Plan } from './plan-schema.ts'
+import { cannedCases, tryPolicy } from './rego/canned.ts'
+import { parseRego } from './rego/parse.ts'
+import { otherRules, resourcePolicy, type ResourceRule } from './rego/resource-policy.ts'
+import { sampleAttestationPolicy, sampleReferenceValues } from './rego/sample-policy.ts'
+import { writeRego } from './rego/write.ts'
+
+/** Reads a plan file, YAML or JSON. @throws InputError `file-invalid` naming member and line */
+export async function parsePlan(text: string, subject: string): Promise<Plan> {
+  const { parseDocument } = await import('yaml')
+  const document = parseDocument(text, { strict: true, uniqueKeys: true })
+  const refuse = (why: string, cause?: unknown): InputError =>
+    new InputError('file-invalid', `plan: ${why}`, { subject, cause, remedy: 'The form of a plan stands in docs/kbs-publish.md.' })
+  if (document.errors[0] !== undefined) throw refuse(document.errors[0].message, document.errors[0])
+  const parsed = planSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
+  if (parsed.success) return parsed.data
+  const { path = [], message = 'unknown form' } = parsed.error.issues[0] ?? {}
+  throw refuse(`${path.join('.') || 'the file'}: ${message}`, parsed.error)
+}
+
+/** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */
+export function defaultPlan(uris: readonly string[], technology: Technology, measurement: string, embedded: boolean): Plan {
+  return planSchema.parse({
+    version: 1,
+    resources: uris.map((uri) => ({ uri, source: 'agent', admit: [{ technology, measurements: [measurement] }] })),
+    'accept-sample': embedded && technology === 'sample',
+  })
+}
+
+/** What is going to stand on the KBS: policies as texts, digests of them; no secret. */
+export interface Desired {
+  uris: string[]
+  resourcePolicy: string
+  policyDigest: Digest
+  /** `default_cpu`, for an embedded KBS only: a KBS of others keeps its own. */
+  attestationPolicy: string | null
+  referenceValues: Record<string, JsonValue>
+  /** Relaxations, in words. */
+  exceptions: string[]
+}
+
+export interface Surroundings {
+  embedded: boolean
+  /** Resource policy that stands on our embedded KBS: its rules for other resources are kept. */
+  current: string | null
+}
+
+/**
+ * Policies for a plan, tried on canned tokens before anybody sees them (TRUST §7).
+ *
+ * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
+ */
+export function desiredState(plan: Plan, { embedded, current }: Surroundings): Desired {
+  const rules = plan.resources.map(toRule)
+  const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
+  refuseSample(samples, plan, embedded)
+  const kept = current === null ? [] : otherRules(parseRego(current), rules.map((one) => one.uri))
+  const module = resourcePolicy(rules, kept)
+  tryPolicy(module, cannedCases(rules, embedded && plan['accept-sample']))
+  const text = writeRego(module)
+  return {
+    uris: rules.map((one) => one.uri),
+    resourcePolicy: text,
+    policyDigest: sha256(text) as Digest,
+    attestationPolicy: embedded ? writeRego(sampleAttestationPolicy()) : null,
+    referenceValues: { ...(samples.length > 0 ? sampleReferenceValues : {}), ...plan['reference-values'] },
+    exceptions: samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
+  }
+}
+
+/** Whether the one global policy of a KBS that is not embedded may be replaced. @throws InputError `input-missing`, `state-conflict` */
+export function checkReplacement(plan: Plan, embedded: boolean, lastWritten: string | null): void {
+  if (embedded) return
+  const named = plan['replace-global']
+  if (named === undefined) {
+    throw new InputError('input-missing', 'the KBS has one resource policy for everybody, and the plan does not say that it may be replaced', {
+      subject: 'replace-global',
+      remedy: `Put every rule of this KBS into the plan, and \`replace-global: ${lastWritten ?? 'first'}\`.`,
+    })
+  }
+  if (lastWritten !== null && named !== lastWritten) {
+    throw new InputError('state-conflict', `replace-global names ${named}, but the policy that we wrote last is ${lastWritten}`, {
+      subject: 'replace-global',
+      remedy: 'Look at what changed meanwhile, then name the digest that was written last.',
+    })
+  }
+}
+
+function toRule(one: Plan['resources'][number]): ResourceRule {
+  const { uri, admit, job } = one
+  return {
+    uri,
+    admit,
+    job:
+      job === undefined
+        ? null
+        : {
+            repositoryId: job['repository-id'],
+            workflowRef: job['workflow-ref'],
+            workflowSha: job['workflow-sha'],
+            events: job.events,
+            refs: job.refs,
+          },
+  }
+}
+
+function refuseSample(samples: readonly ResourceRule[], plan: Plan, embedded: boolean): void {
+  const [first] = samples
+  if (first === undefined || (embedded && plan['accept-sample'])) return
+  throw new VerificationError(
+    'policy-unsafe',
+    embedded
+      ? `the plan gives ${first.uri} to sample evidence without accept-sample`
+      : `the plan gives ${first.uri} to sample evidence on a KBS that is not our own embedded one`,
+    {
+      subject: first.uri,
+      remedy: embedded
+        ? 'Write accept-sample: true, or name a real technology.'
+        : 'Sample evidence proves nothing: anybody could read the key. Name a real technology with its measurements.',
+    },
+  )
+}

@@ -1,0 +1,127 @@
+import { InputError, VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { Jwks } from '../../journal/token.ts'
+import { loadPublicKey } from '../../sign/public-key.ts'
+import type { Evidence } from '../evidence.ts'
+import { judgeImage, readImageEvidence, type VerifyOptions } from '../verify-image.ts'
+import { acceptances, acceptanceNames, type Acceptance } from './accept.ts'
+import { parsePolicy } from './load.ts'
+
+export interface InitOptions {
+  /** PEM texts of release keys to pin. */
+  publicKeys: readonly string[]
+  /** Keys of the token's issuer; read from its discovery document where they are not given. */
+  jwks?: Jwks | undefined
+  opener?: VerifyOptions['opener'] | undefined
+}
+
+export interface InitResult {
+  /** The policy file. Whoever writes it must not overwrite one. */
+  text: string
+  /** What the image lacks, one line each, for stderr. */
+  warnings: string[]
+}
+
+/**
+ * Writes a first policy for an image whose own statements verify (TRUST §6): pins issuer with its keys, repository id, workflow path and
+ * release keys; never an image digest, run id or agent key. What the image lacks becomes an `accept-…` line, and the result was seen to
+ * verify this very image.
+ *
+ * @param reference of the image
+ * @throws VerificationError with the reason for which the image's own statements do not verify; InputError, TransportError
+ */
+export async function initPolicy(reference: string, options: InitOptions, ports: Ports): Promise<InitResult> {
+  const warnings: string[] = []
+  const evidence = await readImageEvidence(reference, ports)
+  const releaseKeys = usableKeys(options.publicKeys, evidence, warnings)
+  const job = evidence === null ? null : await jobOf(evidence, options, ports)
+  const accepts = new Set<Acceptance>()
+  if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
+  else if (evidence === null) throw new VerificationError('missing-evidence', 'no evidence is attached to the image', { subject: reference, remedy: 'Give --public-key of the key that signed it, or publish it from a job with an agent.' })
+  else if (job === null) accepts.add('accept-self-asserted-job')
+
+  // Each round asks the gate what is missing, and adds just that.
+  for (let round = 0; round <= acceptanceNames.length; round += 1) {
+    const text = render({ technology: evidence?.index.technology ?? null, job, releaseKeys, accepts })
+    const policy = await parsePolicy(text, 'the new policy')
+    const { verdict, lacking } = await judgeImage(reference, policy, { opener: options.opener }, ports)
+    if (verdict.verified) return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
+    if (lacking === null) {
+      const check = verdict.checks.find(({ status }) => status === 'failed')
+      throw new VerificationError(verdict.reasons[0] ?? 'policy-invalid', `the image’s own statements do not verify: ${check?.why ?? ''}`, {
+        subject: verdict.image.digest,
+        remedy: 'A policy is made only from an image that is in order: publish it again.',
+      })
+    }
+    for (const name of lacking) accepts.add(name)
+  }
+  throw new VerificationError('policy-invalid', 'no policy could be found that accepts the image', { subject: reference })
+}
+
+/** An agent's key lives for one job: as a release key it would refuse the next image, and accept nothing but this one. */
+function usableKeys(texts: readonly string[], evidence: Evidence | null, warnings: string[]): string[] {
+  return texts.flatMap((text) => {
+    let pem: string
+    try {
+      pem = loadPublicKey(`${text.trim()}\n`).pem
+    } catch (cause) {
+      throw new InputError('file-invalid', cause instanceof Error ? cause.message : 'not a public key', { subject: 'public-key', cause, remedy: 'Give a PEM file "PUBLIC KEY".' })
+    }
+    if (pem !== evidence?.key.pem) return [pem]
+    warnings.push("a public key was not pinned: it is the key of the job's agent, which no other job will have")
+    return []
+  })
+}
+
+interface JobFacts {
+  issuer: string
+  jwks: Jwks
+  claims: JsonObject
+}
+
+/** The token's claims are not believed here: the gate checks them with the very policy that is made of them. */
+async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Promise<JobFacts | null> {
+  if (evidence.token === null) return null
+  const claims = parseJson(Buffer.from(evidence.token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
+  if (!isObject(claims) || typeof claims['iss'] !== 'string') throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
+  if (options.jwks !== undefined) return { issuer: claims['iss'], jwks: options.jwks, claims }
+  const { jwksOf } = await import('../../agent/oidc.ts')
+  return { issuer: claims['iss'], jwks: await jwksOf(claims['iss'], ports), claims }
+}
+
+interface PolicyFacts {
+  technology: string | null
+  job: JobFacts | null
+  releaseKeys: readonly string[]
+  accepts: ReadonlySet<Acceptance>
+}
+
+function render({ technology, job, releaseKeys, accepts }: PolicyFacts): string {
+  const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
+  if (technology !== null) lines.push(`technology: ${technology}`)
+  if (job !== null) lines.push(...jobLines(job))
+  if (releaseKeys.length > 0) {
+    lines.push('release-keys:')
+    for (const pem of releaseKeys) lines.push('  - |', ...pem.trim().split('\n').map((line) => `    ${line}`))
+  }
+  for (const name of acceptanceNames) if (accepts.has(name)) lines.push(`${name}: true  # UNSAFE: ${acceptances[name]}`)
+  return `${lines.join('\n')}\n`
+}
+
+function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
+  // JSON strings are YAML strings: no claim can add a line.
+  const text = (name: string): string => JSON.stringify(String(claims[name] ?? ''))
+  const workflow = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(String(claims['job_workflow_ref'] ?? claims['workflow_ref'] ?? ''))
+  return [
+    'job:',
+    `  issuer: ${JSON.stringify(issuer)}`,
+    `  jwks: ${JSON.stringify({ keys: jwks.keys })}`,
+    `  repository: ${text('repository')}`,
+    `  repository-id: ${text('repository_id')}`,
+    `  workflow: ${JSON.stringify(workflow?.[1] ?? '')}`,
+    ...(workflow?.[2] === undefined || workflow[2] === claims['ref'] ? [] : [`  workflow-refs: [${JSON.stringify(workflow[2])}]`]),
+    `  refs: [${text('ref')}]`,
+    `  events: [${text('event_name')}]`,
+  ]
+}

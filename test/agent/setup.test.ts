@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { openState } from '../../src/agent/state.ts'
+import { door } from '../../src/actions/setup-cvm-runner/main.ts'
+import { door as post } from '../../src/actions/setup-cvm-runner/post.ts'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import type { ActionContext, RawInputs } from '../../src/actions/context.ts'
+import { installTool, parseTools } from '../../src/runner/tools.ts'
+import { exportVariable } from '../../src/runner/commands.ts'
+import { agentEntry, buildEvent, plainImage } from '../support/agent.ts'
+import { startIssuer } from '../support/oidc.ts'
+import { scratch, testPorts } from '../support/ports.ts'
+
+const defaults = { technology: 'auto', verifier: 'local', nonce: 'oidc', lifetime: '600', timeout: '600' }
+
+function step(given: Record<string, string>, env: Record<string, string> = {}): { inputs: RawInputs; context: ActionContext } {
+  const made = testPorts()
+  const ports = { ...made, env: { ...made.env, ...env, SEALWRIGHT_AGENT_ENTRY: agentEntry } }
+  const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
+  return { inputs, context: { ports, state: openState(join(ports.roots.temp, 'state'), ports) } }
+}
+
+test('starts the agent, gives every output, exports the state; post ends it and says what it signed', async () => {
+  const issuer = await startIssuer()
+  const file = join(scratch(), 'env')
+  writeFileSync(file, '')
+  const { inputs, context } = step({ technology: 'sample' }, { ...issuer.env(), GITHUB_ENV: file })
+  const { outputs, report } = await door.run(inputs, context)
+  expect(outputs).toMatchObject({ tee: 'sample', attested: 'false', measurement: '' })
+  const evidence = readFileSync(outputs['evidence-path'] ?? '')
+  expect(`sha256:${createHash('sha256').update(evidence).digest('hex')}`).toBe(outputs['evidence-digest'])
+  expect(readFileSync(outputs['public-key-path'] ?? '', 'utf8')).toContain('BEGIN PUBLIC KEY')
+  expect(readFileSync(file, 'utf8')).toMatch(/^SEALWRIGHT_STATE<<end-[0-9a-f]{32}\n.*\/state\nend-[0-9a-f]{32}\n$/)
+  expect(report.status).toBe('warning')
+  expect(report.notes.join(' ')).toContain('proves nothing')
+  expect(JSON.stringify(report)).not.toContain(issuer.requestToken)
+
+  const again = await door.run(inputs, context)
+  expect(again.outputs['key-id']).toBe(outputs['key-id'])
+  const agent = await context.state.agent()
+  await agent?.append(buildEvent())
+  await agent?.statement({ kind: 'sign', subject: plainImage, documents: {} })
+  await agent?.createKey('kbs:///default/image/key')
+
+  const ended = await post.run(inputs, context)
+  expect(ended.report.headline).toContain('signed 1 statements')
+  expect(ended.report.tables[0]?.rows[0]).toEqual(['https://sigstore.dev/cosign/sign/v1', plainImage, expect.any(String)])
+  expect(ended.report.notes.join()).toContain('kbs:///default/image/key')
+  expect(existsSync(join(context.state.directory, 'agent.json'))).toBe(false)
+  expect((await post.run(inputs, context)).report.headline).toBe('No agent runs')
+  await issuer.close()
+})
+
+test('post after the agent died does not fail the job', async () => {
+  const { inputs, context } = step({ technology: 'sample' })
+  await door.run(inputs, context)
+  const { pid } = (await (await context.state.agent())?.status()) ?? { pid: 0 }
+  process.kill(pid, 'SIGKILL')
+  while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 20))
+  const fresh = { ...context, state: openState(context.state.directory, context.ports) }
+  expect((await post.run(inputs, fresh)).report.headline).toBe('The agent had ended before')
+})
+
+test('reference values that the evidence does not have are a refusal', async () => {
+  const file = join(scratch(), 'values.json')
+  writeFileSync(file, '{"svn":["1","2"]}')
+  const { inputs, context } = step({ technology: 'sample', 'reference-values': file })
+  await expect(door.run(inputs, context)).resolves.toMatchObject({ outputs: { tee: 'sample' } })
+  writeFileSync(file, '{"svn":"7"}')
+  await expect(door.run(inputs, context)).rejects.toMatchObject({ code: 'evidence-invalid' })
+  await post.run(inputs, context)
+})
+
+test.each([
+  [{ technology: 'sgx' }, 'input-invalid'],
+  [{ technology: 'auto' }, 'technology-refused'],
+  [{ technology: 'tpm' }, 'technology-refused'],
+  [{ verifier: 'trustee' }, 'input-missing'],
+  [{ verifier: 'trustee', 'trustee-url': 'http://as.example' }, 'input-invalid'],
+  [{ 'tpm-device': 'swtpm:/x' }, 'unsupported'],
+  [{ nonce: 'hello' }, 'input-invalid'],
+  [{ lifetime: '5' }, 'input-invalid'],
+  [{ tools: 'cosign@3.0.0 https://example.org/cosign' }, 'input-invalid'],
+  [{ tools: `cosign@3.0.0=sha256:${'a'.repeat(64)} http://example.org/cosign` }, 'input-invalid'],
+])('%j ends with %s', async (given, code) => {
+  const { inputs, context } = step(given as Record<string, string>)
+  await expect(door.run(inputs, context)).rejects.toMatchObject({ code })
+})
+
+describe('tools', () => {
+  const served = new Map<string, Buffer>()
+  let requests = 0
+  const server = createServer((request, response) => {
+    requests++
+    const body = served.get(request.url ?? '')
+    response.writeHead(body === undefined ? 404 : 200).end(body)
+  })
+  let url = ''
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(() => new Promise((resolve) => server.close(resolve)))
+  const lineFor = (path: string, bytes: Buffer): string => {
+    served.set(path, bytes)
+    return `hello@1.0.0=sha256:${createHash('sha256').update(bytes).digest('hex')} ${url}${path}`
+  }
+  const only = (line: string): ReturnType<typeof parseTools>[number] => {
+    const [tool] = parseTools([line])
+    if (tool === undefined) throw new Error('no tool')
+    return tool
+  }
+
+  test('a program and an archive are installed, from the cache when they are there, and the cache is not trusted', async () => {
+    const ports = testPorts()
+    const folder = join(ports.roots.temp, 'tools')
+    const script = Buffer.from('#!/bin/sh\necho hello\n')
+    const tool = only(lineFor('/hello', script))
+    const path = await installTool(tool, folder, ports)
+    expect(execFileSync(join(path, 'hello')).toString()).toBe('hello\n')
+    const before = requests
+    await installTool(tool, folder, ports)
+    expect(requests).toBe(before)
+    writeFileSync(join(folder, 'downloads', tool.sha256), 'evil')
+    expect(execFileSync(join(await installTool(tool, folder, ports), 'hello')).toString()).toBe('hello\n')
+    expect(requests).toBe(before + 1)
+
+    const source = scratch('archive')
+    mkdirSync(join(source, 'hello-1.0.0/bin'), { recursive: true })
+    writeFileSync(join(source, 'hello-1.0.0/bin/hello'), script, { mode: 0o755 })
+    execFileSync('tar', ['-C', source, '-czf', join(source, 'x.tar.gz'), 'hello-1.0.0'])
+    const archive = readFileSync(join(source, 'x.tar.gz'))
+    const unpacked = await installTool(only(lineFor('/hello.tar.gz', archive)), folder, ports)
+    expect(unpacked).toMatch(/hello-1\.0\.0\/bin$/)
+    const other = { ...only(lineFor('/hello.tar.gz', archive)), name: 'bye' }
+    await expect(installTool(other, folder, ports)).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  test('a download that is not the pinned one is refused and not kept', async () => {
+    const ports = testPorts()
+    const folder = join(ports.roots.temp, 'tools')
+    const tool = only(lineFor('/changed', Buffer.from('good')))
+    served.set('/changed', Buffer.from('evil'))
+    await expect(installTool(tool, folder, ports)).rejects.toMatchObject({ code: 'digest-mismatch' })
+    expect(existsSync(join(folder, 'downloads', tool.sha256))).toBe(false)
+    await expect(installTool({ ...tool, url: `${url}/none` }, folder, ports)).rejects.toMatchObject({ code: 'unreachable' })
+  })
+})
+
+test('an exported value cannot set other variables', async () => {
+  const file = join(scratch(), 'env')
+  const ports = { ...testPorts(), env: { GITHUB_ENV: file } }
+  await exportVariable('A', 'x\nB=y\nEOF\nC<<EOF', ports)
+  const [first, ...rest] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  expect(rest.at(-1)).toBe(first?.slice('A<<'.length))
+  expect(await exportVariable('A', 'x', { ...ports, env: {} })).toBe(false)
+})

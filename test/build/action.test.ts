@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { door } from '../../src/actions/build-reproducible/main.ts'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import type { AgentClient } from '../../src/agent/protocol.ts'
+import { openState } from '../../src/agent/state.ts'
+import { sha256 } from '../../src/base/streams.ts'
+import { parseJcs } from '../../src/encoding/jcs.ts'
+import { eventDraftSchema } from '../../src/agent/protocol.ts'
+import type { EventDraft } from '../../src/journal/event.ts'
+import { renderMarkdown } from '../../src/report/markdown.ts'
+import { root } from '../support/peers.ts'
+import { scratch, testPorts } from '../support/ports.ts'
+import { tree } from './support.ts'
+
+const definition = parse(readFileSync(join(root, 'actions/build-reproducible/action.yml'), 'utf8')) as {
+  inputs: Record<string, { default: string }>
+  outputs: Record<string, unknown>
+}
+const defaults = Object.fromEntries(Object.entries(definition.inputs).map(([name, input]) => [name, input.default]))
+
+function setup(given: Record<string, string>, env: Record<string, string> = {}) {
+  const plain = testPorts()
+  const ports = { ...plain, env: { ...plain.env, ...env } }
+  const events: EventDraft[] = []
+  const state = openState(join(scratch(), 'state'), ports)
+  const agent = {
+    append: async (draft: EventDraft) => events.push(eventDraftSchema.parse(draft)),
+  } as unknown as AgentClient
+  const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
+  const context = { ports, state: { ...state, agent: () => Promise.resolve(agent) } }
+  return { events, state, run: () => door.run(inputs, context) }
+}
+
+const plain = { builder: 'embedded', 'source-date-epoch': '1700000000' }
+const files = { a: 'A', Containerfile: 'FROM scratch\nCOPY . /\n' }
+
+describe('build-reproducible', () => {
+  test('gives its outputs, remembers, journals and reports', async () => {
+    const artifacts = join(scratch(), 'artifacts')
+    const { events, state, run } = setup(
+      { ...plain, context: tree(files), labels: 'a=b=c\nd=' },
+      { GITHUB_ARTIFACTS: artifacts },
+    )
+    const { outputs, report, refused } = await run()
+    expect(refused).toBeUndefined()
+    expect(Object.keys({ ...outputs, 'report-path': '' }).sort()).toEqual(Object.keys(definition.outputs).sort())
+    expect(outputs).toMatchObject({ reproducible: 'true', 'layout-path': join(state.directory, 'layout') })
+    expect(outputs['image']).toBe(`oci:${state.directory}/layout:latest@${outputs['digest']}`)
+    expect(readFileSync(artifacts, 'utf8')).toBe(`oci://${state.directory}/layout:latest@${outputs['digest']}\n`)
+    expect(await state.lastImage(['plain'])).toBe(outputs['image'])
+    expect(await state.recall('build-record-path')).toBe(outputs['build-record-path'])
+
+    const bytes = readFileSync(outputs['build-record-path'] ?? '')
+    const record = parseJcs(bytes, 'record')
+    expect(record).toMatchObject({ v: 1, labels: { a: 'b=c', d: '' }, image: { manifest: outputs['digest'] } })
+    // Nothing of this machine: no folder, no name.
+    expect(bytes.toString()).not.toContain(state.directory)
+    expect(bytes.toString()).not.toContain('/tmp')
+    expect(events).toHaveLength(1)
+    expect(events[0]).toMatchObject({
+      kind: 'build',
+      inputs: [{ role: 'context' }, { role: 'file', name: 'Containerfile' }],
+      outputs: [
+        { role: 'image', digest: outputs['digest'] },
+        { role: 'config' },
+        { role: 'build-record', digest: sha256(bytes) },
+      ],
+      isolation: 'none',
+      result: { reproducible: true, rebuilds: 1, independence: 'same-job' },
+    })
+    const markdown = renderMarkdown('build-reproducible', report, [])
+    expect(markdown).toContain('2 builds, one digest')
+  })
+
+  test('a rebuild that differs is refused: nothing tagged, remembered or journalled', async () => {
+    const { events, state, run } = setup({ ...plain, context: tree(files), prepare: 'pwd > x' })
+    const { outputs, report, refused } = await run()
+    expect(refused).toBe(true)
+    expect(outputs).toEqual({ reproducible: 'false' })
+    expect(report).toMatchObject({ status: 'refused', headline: expect.stringContaining('not-reproducible') })
+    expect(report.tables.at(-1)?.rows).toEqual([['/x', 'sha256, size']])
+    expect(events).toEqual([])
+    expect(await state.lastImage(['plain'])).toBeNull()
+    const index = join(state.directory, 'layout/index.json')
+    expect(
+      existsSync(index) ? (JSON.parse(readFileSync(index, 'utf8')) as { manifests: unknown[] }).manifests : [],
+    ).toEqual([])
+  })
+
+  test('require-reproducible: false keeps it and names the relaxation', async () => {
+    const { events, run } = setup({
+      ...plain,
+      context: tree(files),
+      prepare: 'pwd > x',
+      'require-reproducible': 'false',
+    })
+    const { outputs, report } = await run()
+    expect(outputs['reproducible']).toBe('false')
+    expect(report.exceptions).toHaveLength(1)
+    expect(events[0]?.result).toMatchObject({ reproducible: false })
+  })
+
+  test('the state directory and the output never belong to the context', async () => {
+    const folder = tree(files)
+    const { run } = setup({ ...plain, context: folder, output: `oci:${folder}/out:v1` })
+    const first = await run()
+    expect((await run()).outputs['digest']).toBe(first.outputs['digest'])
+    expect(first.outputs['image']).toMatch(/out:v1@sha256:/)
+  })
+
+  test.each([
+    [{ 'source-date-epoch': 'now' }, 'source-date-epoch'],
+    [{ 'source-date-epoch': '-1' }, 'source-date-epoch'],
+    [{ 'build-args': 'X' }, 'build-args'],
+    [{ 'build-args': 'X=1\nX=2' }, 'build-args'],
+    [{ labels: '=x' }, 'labels'],
+    [{ rebuilds: '10' }, 'rebuilds'],
+    [{ builder: 'kaniko' }, 'builder'],
+    [{ compression: 'none' }, 'compression'],
+    [{ output: `oci:/x:y@sha256:${'0'.repeat(64)}` }, 'output'],
+  ])('%j is a wrong input', async (given, subject) => {
+    const { run } = setup({ ...plain, context: tree(files), ...given })
+    await expect(run()).rejects.toMatchObject({ code: 'input-invalid', subject })
+  })
+})

@@ -1,0 +1,48 @@
+import { parseIgnore, readIgnoreRules } from '../../src/build/ignore.ts'
+import { tree } from './support.ts'
+
+const ignored = (rules: string, path: string): boolean => parseIgnore(rules, '.containerignore').ignores(path)
+
+describe('ignore rules', () => {
+  test.each([
+    ['node_modules', 'node_modules/a/b', true],
+    ['node_modules', 'lib/node_modules', false],
+    ['**/node_modules', 'lib/node_modules/x', true],
+    ['**/node_modules', 'node_modules', true],
+    ['*.md', 'a.md', true],
+    ['*.md', 'docs/a.md', false],
+    ['**/*.md', 'docs/x/a.md', true],
+    ['docs/**', 'docs/a/b', true],
+    ['docs/**', 'docs', false],
+    ['/abs', 'abs', true],
+    ['./a/../b/', 'b', true],
+    ['?.txt', 'a.txt', true],
+    ['?.txt', 'ab.txt', false],
+    ['[a-c].x', 'b.x', true],
+    ['[^a-c].x', 'b.x', false],
+    ['\\*.x', '*.x', true],
+    ['\\*.x', 'a.x', false],
+    ['a+(b).x', 'a+(b).x', true],
+    ['# not me\n#', 'not me', false],
+    ['*\n!keep', 'keep', false],
+    ['*\n!keep', 'keep/deep', false],
+    ['*\n!keep\nkeep/*.log', 'keep/a.log', true],
+    ['!a\na', 'a', true],
+    ['a\n\n  b  \n', 'b', true],
+  ])('%j on %s: %s', (rules, path, expected) => {
+    expect(ignored(rules, path)).toBe(expected)
+  })
+
+  test.each(['!', 'a[', '[z-a]', 'x\\'])('refuses %s by its line', (rule) => {
+    expect(() => parseIgnore(`ok\n${rule}`, 'I')).toThrow(/line 2 of I is no pattern/)
+  })
+
+  test('the file beside the Containerfile wins, then .containerignore, then .dockerignore', async () => {
+    const files = { '.dockerignore': 'a', '.containerignore': 'b', 'F.dockerignore': 'c' }
+    const folder = tree(files)
+    expect((await readIgnoreRules(folder, `${folder}/F`)).source).toBe('F.dockerignore')
+    expect((await readIgnoreRules(folder, `${folder}/G`)).source).toBe('.containerignore')
+    expect((await readIgnoreRules(tree({ '.dockerignore': 'a' }), '/nowhere/G')).source).toBe('.dockerignore')
+    expect((await readIgnoreRules(tree({}), '/nowhere/G')).source).toBeNull()
+  })
+})

@@ -1,0 +1,61 @@
+import { compareInventories, inventoryBytes, parseInventory } from '../../src/image/inventory.ts'
+import type { InventoryEntry } from '../../src/image/types.ts'
+import { sha256 } from '../../src/base/streams.ts'
+import type { Digest } from '../../src/oci/types.ts'
+
+const base = { mode: 0o644, uid: 0, gid: 0 }
+const digest = sha256('x') as Digest
+const entries: InventoryEntry[] = [
+  { path: 'a', type: 'dir', ...base, size: 0 },
+  { path: 'a/b', type: 'file', ...base, size: 1, sha256: digest },
+  { path: 'a/c', type: 'symlink', ...base, size: 0, link: 'b' },
+  { path: 'a/d', type: 'char', ...base, size: 0, device: '1:3' },
+]
+
+test('one JCS line an entry, sorted, and back', () => {
+  const bytes = inventoryBytes(entries.toReversed())
+  expect(bytes.toString().split('\n')[1]).toBe(
+    `{"gid":0,"mode":420,"path":"a/b","sha256":"${digest}","size":1,"type":"file","uid":0}`,
+  )
+  expect(parseInventory(bytes)).toEqual(entries)
+  expect(parseInventory(Buffer.alloc(0))).toEqual([])
+})
+
+const lines = inventoryBytes(entries).toString().split('\n').slice(0, -1) as [string, string, string, string]
+test.each<[string, string]>([
+  ['a cut line', lines.join('\n')],
+  ['another order', `${lines[1]}\n${lines[0]}\n`],
+  ['a path twice', `${lines[1]}\n${lines[1]}\n`],
+  ['spaces', `${lines[0].replace(',', ', ')}\n`],
+  ['a foreign member', `${lines[0].replace('"gid":0', '"a":1,"gid":0')}\n`],
+  ['a missing member', `${lines[0].replace('"gid":0,', '')}\n`],
+  ['a file without its digest', `${lines[1].replace(/"sha256":"[^"]*",/, '')}\n`],
+  ['a bad digest', `${lines[1].replace(digest, 'sha256:zz')}\n`],
+  ['a link without target', `${lines[2].replace('"link":"b",', '')}\n`],
+  ['a folder with a digest', `${lines[0].replace('"size"', `"sha256":"${digest}","size"`)}\n`],
+  ['a device that is none', `${lines[3].replace('1:3', 'x')}\n`],
+  ['an unknown type', `${lines[0].replace('"dir"', '"door"')}\n`],
+  ['a negative number', `${lines[0].replace('"uid":0', '"uid":-1')}\n`],
+  ['a path that is not normal', `${lines[0].replace('"path":"a"', '"path":"./a"')}\n`],
+  ['an empty line', '\n'],
+])('%s is refused', (_what, text) => {
+  expect(() => parseInventory(Buffer.from(text))).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+})
+
+test('a path that leaves the root is refused', () => {
+  expect(() => parseInventory(Buffer.from(`${lines[0].replace('"path":"a"', '"path":"../a"')}\n`))).toThrow(
+    expect.objectContaining({ code: 'path-escape' }),
+  )
+})
+
+test('differences name the fields', () => {
+  const [dir, file, link, device] = entries as [InventoryEntry, InventoryEntry, InventoryEntry, InventoryEntry]
+  const changed = { ...file, sha256: sha256('y') as Digest, mode: 0o755 }
+  const added = { ...file, path: 'z' }
+  expect(compareInventories([dir, file, link, device], [dir, changed, device, added])).toEqual({
+    added: [added],
+    removed: [link],
+    changed: [{ path: 'a/b', fields: ['sha256', 'mode'], before: file, after: changed }],
+  })
+  expect(compareInventories(entries, entries)).toEqual({ added: [], removed: [], changed: [] })
+})

@@ -1,0 +1,198 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../../src/base/streams.ts'
+import { makeExec } from '../../src/runner/exec.ts'
+import { putArtifact } from '../../src/oci/artifact.ts'
+import { parseChallenge } from '../../src/oci/auth.ts'
+import { manifestBytes } from '../../src/oci/manifest.ts'
+import { mediaTypes, type Digest } from '../../src/oci/types.ts'
+import { scratch } from '../support/ports.ts'
+import { codeOf, fakeServer, hastyPorts, readAll, storeOf, type Handler } from './helpers.ts'
+
+const blob = { digest: sha256('layer') as Digest, size: 5 }
+
+/** Runs `fn` against a fake registry with the given docker `config.json` entry for it. */
+async function withFake(
+  handler: Handler,
+  entry: object | null,
+  fn: (host: string, ports: ReturnType<typeof hastyPorts>) => Promise<void>,
+): Promise<void> {
+  const server = await fakeServer(handler)
+  const dir = scratch('config')
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ auths: entry === null ? {} : { [server.host]: entry } }))
+  try {
+    await fn(server.host, hastyPorts({ env: { DOCKER_CONFIG: dir, PATH: process.env['PATH'] } }))
+  } finally {
+    await server.close()
+  }
+}
+const login = { username: 'u', password: 'p' }
+
+test('429 is retried after the time asked for, and not for ever', async () => {
+  let left = 2
+  const handler: Handler = (_q, r) => (left-- > 0 ? r.writeHead(429, { 'retry-after': '3' }).end() : r.end('layer'))
+  await withFake(handler, null, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
+    expect(ports.slept).toHaveLength(2)
+    for (const ms of ports.slept) expect(ms).toBeGreaterThanOrEqual(3000)
+    left = 1000
+    expect(await codeOf(storeOf(`${host}/a`, ports).openBlob(blob))).toBe('registry-error')
+    expect(left).toBe(995)
+  })
+})
+
+test.each<[string, Handler, string]>([
+  ['wrong bytes', (_q, r) => r.end('LAYER'), 'digest-mismatch'],
+  ['too few bytes', (_q, r) => r.end('lay'), 'digest-mismatch'],
+  ['too many bytes', (_q, r) => r.end('layer more'), 'digest-mismatch'],
+  [
+    'a broken connection',
+    (_q, r) => void (r.writeHead(200, { 'content-length': '5' }), r.write('la', () => r.destroy())),
+    'unreachable',
+  ],
+  ['404', (_q, r) => r.writeHead(404).end(), 'missing-blob'],
+  ['403', (_q, r) => r.writeHead(403).end('{"errors":[{"code":"DENIED"}]}'), 'unauthorized'],
+  ['401 without a way', (_q, r) => r.writeHead(401).end(), 'unauthorized'],
+  ['a redirect without end', (_q, r) => r.writeHead(307, { location: '/x' }).end(), 'registry-error'],
+  ['a redirect to a file', (_q, r) => r.writeHead(307, { location: 'file:///etc/passwd' }).end(), 'registry-error'],
+  [
+    'a redirect to plain http',
+    (_q, r) => r.writeHead(307, { location: 'http://example.com/x' }).end(),
+    'registry-error',
+  ],
+])('a blob answered with %s', async (_title, handler, code) => {
+  await withFake(handler, null, async (host, ports) => {
+    expect(
+      await codeOf(
+        storeOf(`${host}/a`, ports)
+          .openBlob(blob)
+          .then(() => readAll(storeOf(`${host}/a`, ports), blob)),
+      ),
+    ).toBe(code)
+  })
+})
+
+test('a password stays at its registry when a blob is redirected elsewhere', async () => {
+  const seen: (string | undefined)[] = []
+  const storage = await fakeServer((request, response) => {
+    seen.push(request.headers.authorization)
+    response.end('layer')
+  })
+  const handler: Handler = (request, response) => {
+    if (request.headers.authorization === undefined)
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+    else response.writeHead(307, { location: `http://${storage.host}/there` }).end()
+  }
+  await withFake(handler, login, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
+  })
+  await storage.close()
+  expect(seen).toEqual([undefined])
+})
+
+/** A registry that wants a bearer token and hands it out itself. */
+const tokenRegistry =
+  (seen: string[], answer: string, realm = '/token'): Handler =>
+  (request, response, url) => {
+    if (url.startsWith('/token')) {
+      seen.push(`${request.method} ${url} ${request.headers.authorization ?? ''}`)
+      response.end(answer)
+    } else if (request.headers.authorization === 'Bearer good') response.end('layer')
+    else {
+      const at = realm.startsWith('/') ? `http://${request.headers.host}${realm}` : realm
+      response
+        .writeHead(401, { 'www-authenticate': `Bearer realm="${at}",service="s",scope="repository:a:pull"` })
+        .end()
+    }
+  }
+
+test('a token is asked for once, by password or by identity token', async () => {
+  const seen: string[] = []
+  await withFake(tokenRegistry(seen, '{"token":"good"}'), login, async (host, ports) => {
+    const store = storeOf(`${host}/a`, ports)
+    expect(await readAll(store, blob)).toBe('layer')
+    expect(await readAll(store, blob)).toBe('layer')
+  })
+  await withFake(tokenRegistry(seen, '{"access_token":"good"}'), { identitytoken: 'i' }, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
+  })
+  expect(seen).toEqual([
+    `GET /token?service=s&scope=repository%3Aa%3Apull Basic ${Buffer.from('u:p').toString('base64')}`,
+    'POST /token ',
+  ])
+})
+
+test.each([
+  ['{"token":"bad"}', '/token', 'unauthorized'],
+  ['no json', '/token', 'registry-error'],
+  ['{}', '/token', 'registry-error'],
+  ['{"token":"a b"}', '/token', 'registry-error'],
+  ['{"token":"good"}', 'http://example.com/token', 'registry-error'],
+])('a token service that answers %s at %s', async (answer, realm, code) => {
+  await withFake(tokenRegistry([], answer, realm), login, async (host, ports) => {
+    expect(await codeOf(storeOf(`${host}/a`, ports).openBlob(blob))).toBe(code)
+  })
+})
+
+test('challenges', () => {
+  expect(parseChallenge('Basic realm="x", Bearer realm="https://t",scope="a,b"')).toEqual({
+    scheme: 'bearer',
+    realm: 'https://t',
+    service: null,
+    scope: 'a,b',
+  })
+  expect(parseChallenge('Digest realm="x"')).toBeNull()
+  expect(parseChallenge('Bearer service="x"')).toBeNull()
+})
+
+test('credential helpers are asked, a broken config is told', async () => {
+  const handler: Handler = (request, response) =>
+    request.headers.authorization === `Basic ${Buffer.from('h:s').toString('base64')}`
+      ? response.end('layer')
+      : response.writeHead(401, { 'www-authenticate': 'Basic' }).end()
+  await withFake(handler, null, async (host) => {
+    const dir = scratch('helper')
+    const program = join(dir, 'docker-credential-test')
+    writeFileSync(
+      program,
+      `#!/bin/sh\nread server || true\n[ "$1 $server" = "get ${host}" ] && echo '{"Username":"h","Secret":"s"}'\n`,
+    )
+    chmodSync(program, 0o755)
+    const read = (config: string): Promise<unknown> => {
+      writeFileSync(join(dir, 'auth.json'), config)
+      const env = { REGISTRY_AUTH_FILE: join(dir, 'auth.json'), PATH: `${dir}:${process.env['PATH']}` }
+      return codeOf(storeOf(`${host}/a`, hastyPorts({ env, exec: makeExec(env) })).openBlob(blob))
+    }
+    expect(await read(JSON.stringify({ credHelpers: { [host]: 'test' } }))).toBe('none')
+    expect(await read(JSON.stringify({ credsStore: 'test' }))).toBe('none')
+    expect(await read(JSON.stringify({ credsStore: '../test' }))).toBe('file-invalid')
+    expect(await read(JSON.stringify({ credsStore: 'not-there' }))).toBe('tool-missing')
+    expect(await read('{')).toBe('file-invalid')
+    expect(await read(JSON.stringify({ auths: { [host]: { auth: 'eA==' } } }))).toBe('file-invalid')
+  })
+})
+
+test('a manifest is checked against digest and type; an image under the fallback tag is not overwritten', async () => {
+  const config = { mediaType: mediaTypes.empty, digest: sha256('{}') as Digest, size: 2 }
+  const bytes = manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [] })
+  const digest = sha256(bytes) as Digest
+  const puts: string[] = []
+  const handler: Handler = (request, response, url) => {
+    if (request.method === 'PUT') {
+      puts.push(url)
+      response.writeHead(201).end()
+    } else if (request.method === 'HEAD') response.writeHead(url.includes('/blobs/') ? 200 : 404).end()
+    else if (url.includes('/referrers/')) response.writeHead(404).end()
+    else response.setHeader('content-type', url.includes('odd') ? mediaTypes.index : mediaTypes.manifest).end(bytes)
+  }
+  await withFake(handler, null, async (host, ports) => {
+    const store = storeOf(`${host}/a`, ports)
+    expect(await codeOf(store.getManifest(`sha256:${'0'.repeat(64)}`))).toBe('digest-mismatch')
+    expect(await codeOf(store.resolve({ tag: 'odd' }))).toBe('format-invalid')
+    expect((await store.resolve({ tag: 'v1' }))?.digest).toBe(digest)
+    expect(await store.referrers(digest)).toEqual([])
+    const subject = { mediaType: mediaTypes.manifest, digest, size: bytes.length }
+    expect(await codeOf(putArtifact(store, { artifactType: 'a/b', subject, layers: [] }))).toBe('registry-error')
+    expect(puts).toHaveLength(1)
+  })
+})

@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ActionResult } from '../../src/actions/context.ts'
+import { peer, withPeers } from '../support/peers.ts'
+import { scratch } from '../support/ports.ts'
+import { registryPeers, startRegistry } from '../support/registry.ts'
+import { job, stopAgents } from './job.ts'
+
+afterEach(stopAgents)
+
+/** Runs printed lines in a shell where `cosign` is the one that the title names. */
+function run(lines: readonly string[], cosign: 'cosign2' | 'cosign3'): void {
+  const bin = join(scratch('bin'), 'bin')
+  mkdirSync(bin)
+  symlinkSync(peer(cosign), join(bin, 'cosign'))
+  symlinkSync(peer('oras'), join(bin, 'oras'))
+  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: bin }
+  for (const line of lines) execFileSync('sh', ['-c', line], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function linesOf({ report }: ActionResult, title: string): string[] {
+  const found = report.commands.find((group) => group.title === title)
+  if (found === undefined) throw new Error(`no commands ${title}`)
+  return found.lines
+}
+
+for (const kind of ['docker', 'referrers'] as const) {
+  const needs = [registryPeers[kind], 'cosign2', 'cosign3', 'oras']
+  withPeers(needs, `the printed cosign commands work over a registry (${kind})`, async () => {
+    const registry = await startRegistry(kind)
+    try {
+      const { sign } = await job()
+      const result = await sign({ output: `${registry.host}/team/app:v1` })
+      for (const [title, cosign] of [
+        ['Verify with cosign 2.5', 'cosign2'],
+        ['Verify with cosign 3', 'cosign3'],
+      ] as const) {
+        const lines = linesOf(result, title)
+        expect(lines).toHaveLength(4)
+        run(lines, cosign)
+      }
+    } finally {
+      await registry.close()
+    }
+  })
+
+  withPeers(needs, `for a layout the printed copy comes first (${kind})`, async () => {
+    const registry = await startRegistry(kind)
+    try {
+      const { sign } = await job()
+      const result = await sign()
+      const here = (title: string): string[] =>
+        linesOf(result, title).map((line) => line.replaceAll('localhost:5000', registry.host))
+      run(here('Copy the layout to a registry'), 'cosign3')
+      run(here('Verify with cosign 2.5'), 'cosign2')
+      run(here('Verify with cosign 3'), 'cosign3')
+    } finally {
+      await registry.close()
+    }
+  })
+}
+
+test('consumers that were left out have no commands', async () => {
+  const { sign } = await job()
+  const titles = (await sign({ consumers: 'coco' })).report.commands.map(({ title }) => title)
+  expect(titles).toEqual(['Copy the layout to a registry', 'Verify with Sealwright'])
+})
+
+test('paths with spaces are quoted', async () => {
+  const { sign, ports } = await job()
+  const result = await sign({ output: 'oci:my layout' })
+  expect(linesOf(result, 'Copy the layout to a registry')[0]).toContain(
+    `--from-oci-layout '${ports.roots.cwd}/my layout:latest'`,
+  )
+})

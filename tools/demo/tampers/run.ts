@@ -1,0 +1,139 @@
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makePorts } from '../../../src/runner/make-ports.ts'
+import { copyImage } from '../../../src/oci/copy.ts'
+import { openStore, resolveImage } from '../../../src/oci/open.ts'
+import { parseReference } from '../../../src/oci/reference.ts'
+import type { Store } from '../../../src/oci/types.ts'
+import { forgeChain, makeIssuer, type ChainBase } from '../../../test/support/chain.ts'
+import { putSmallImage, smallBase, smallFiles } from '../../../test/support/small-image.ts'
+import { cli, type CliAnswer } from '../cli.ts'
+import { question, type Finished, type Kit, type Question } from './kit.ts'
+import { tampers } from './list.ts'
+import { policyText } from './policy-text.ts'
+import { readBase } from './read-base.ts'
+import { unsafePolicy } from './unsafe-policy.ts'
+import { readFile } from 'node:fs/promises'
+
+/** The finished clean run. */
+export interface DemoFacts {
+  /** Full reference of the published image. */
+  image: string
+  directory: string
+}
+
+interface Row {
+  name: string
+  expected: string
+  found: string
+}
+
+const issuer = makeIssuer()
+
+/**
+ * Makes each tampering on a copy of what the clean run published, and asks the real command line of `dist/`.
+ *
+ * @returns whether each was refused for its own reason, and an untampered copy was not refused for anything but the missing key
+ */
+export async function runTampers(facts: DemoFacts, say: (line: string) => void): Promise<boolean> {
+  const directory = join(facts.directory, 'tampered')
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true })
+  const originals = await prepare(facts, directory)
+  say('')
+  say('Tampered copies of it (each must be refused for its own reason)')
+  const rows: Row[] = [await control(originals, directory)]
+  show(rows[0], say)
+  for (const [i, tamper] of tampers.entries()) {
+    const kit = await makeKit(originals, join(directory, String(i)))
+    const answer = await ask(kit, await tamper.prepare(kit))
+    rows.push({ name: tamper.name, expected: tamper.reason, found: await reasonOf(answer) })
+    show(rows.at(-1), say)
+    await rm(kit.directory, { recursive: true, force: true })
+  }
+  rows.push({ name: 'resource policy that lets sample in on a foreign KBS', expected: 'policy-unsafe', found: await reasonOf(await unsafePolicy(directory)) })
+  show(rows.at(-1), say)
+  return rows.every((row) => row.found === row.expected)
+}
+
+function show(row: Row | undefined, say: (line: string) => void): void {
+  if (row === undefined) return
+  say(`  ${row.found === row.expected ? 'ok  ' : 'FAIL'} ${row.name.padEnd(54)} expected ${row.expected.padEnd(22)} found ${row.found}`)
+}
+
+interface Original {
+  layout: string
+  base: ChainBase
+}
+
+interface Originals {
+  finished: Original
+  small: Original
+}
+
+/** Layouts without anything attached; each tampering gets copies of them. */
+async function prepare(facts: DemoFacts, directory: string): Promise<Originals> {
+  const ports = quiet(directory)
+  const clean = await resolveImage(facts.image, ports)
+  const base = await readBase(clean.store, clean.descriptor)
+  const finished = join(directory, 'finished')
+  await copyImage(clean.store, layoutAt(finished, directory), clean.descriptor.digest, { tag: 'latest' })
+  const small = join(directory, 'small')
+  const store = layoutAt(small, directory)
+  return { finished: { layout: finished, base }, small: { layout: small, base: await smallBase(store, await putSmallImage(store, smallFiles)) } }
+}
+
+async function makeKit({ finished, small }: Originals, directory: string): Promise<Kit> {
+  await mkdir(directory, { recursive: true })
+  const copy = async (source: Original, name: string): Promise<Finished> => {
+    const layout = join(directory, name)
+    await cp(source.layout, layout, { recursive: true })
+    return { layout, base: source.base, store: layoutAt(layout, directory) }
+  }
+  return {
+    issuer,
+    at: new Date(),
+    directory,
+    finished: () => copy(finished, 'finished'),
+    small: () => copy(small, 'small'),
+    policy: (base, changes) => policyText(base, issuer, changes),
+    file: async (name, text) => {
+      const path = join(directory, name)
+      await writeFile(path, text)
+      return path
+    },
+  }
+}
+
+/** The same forging without any tampering: only the missing key is told. Without it the table would prove nothing. */
+async function control(originals: Originals, directory: string): Promise<Row> {
+  const kit = await makeKit(originals, join(directory, 'control'))
+  const found = await kit.finished()
+  await forgeChain(found.store, found.base, { issuer, at: kit.at })
+  const accepted = await ask(kit, question(kit, found, { 'accept-unchecked-content': true }))
+  await rm(kit.directory, { recursive: true, force: true })
+  return { name: 'nothing changed (control)', expected: 'accepted', found: await reasonOf(accepted) }
+}
+
+async function ask(kit: Kit, { image, policy, args = [] }: Question): Promise<CliAnswer> {
+  const path = await kit.file('policy.yml', policy)
+  return cli(['verify-deploy', '--image', image, '--policy', path, '--state', join(kit.directory, 'state'), ...args])
+}
+
+/** First reason of a verdict, or the code of the error that stood in its place. */
+async function reasonOf({ error, outputs }: CliAnswer): Promise<string> {
+  if (error !== null) return error.code
+  if (outputs['verified'] === 'true') return 'accepted'
+  const verdict = JSON.parse(await readFile(outputs['verdict-path'] ?? '', 'utf8')) as { reasons: string[] }
+  return verdict.reasons[0] ?? 'nothing'
+}
+
+function layoutAt(path: string, directory: string): Store {
+  return openStore(parseReference(`oci:${path}`, '/'), quiet(directory))
+}
+
+function quiet(cwd: string): ReturnType<typeof makePorts> {
+  const nothing = (): void => {}
+  const log = { debug: nothing, info: nothing, warn: nothing, progress: nothing, mask: nothing, group: <T>(_title: string, fn: () => Promise<T>) => fn() }
+  return makePorts({ env: process.env, cwd, log })
+}
