@@ -290,6 +290,69 @@ export const definitions: Readonly<Record<string, Definition>> = {
    }
   ]
  },
+ "encrypt": {
+  "description": "Encrypts the layers of an image (AES-256-CTR with HMAC, as ocicrypt, skopeo and Confidential Containers read it) for a KBS key or public keys. The key of a kbs recipient is made by the agent of the job and stays there until kbs-publish takes it.",
+  "inputs": [
+   {
+    "name": "image",
+    "description": "Plain image (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image that this job built.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "recipients",
+    "description": "Who can decrypt, one a line, kbs:///repo/type/tag (a key in a Key Broker Service) or jwe:PATH (an RSA or EC public key, PEM or JWK).",
+    "default": "",
+    "required": true
+   },
+   {
+    "name": "layers",
+    "description": "Which layers to encrypt, all or positions from 0 (-1 is the last). Layers left out are published in clear.",
+    "default": "all",
+    "required": false
+   },
+   {
+    "name": "key-file",
+    "description": "File of 32 raw bytes, the key of kbs recipients where no agent runs. With an agent it is refused.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "output",
+    "description": "Where the encrypted image goes. Left out, the same store under the tag of the plain image with -encrypted added.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timeout",
+    "description": "Seconds after which the step gives up. It may simply be started again.",
+    "default": "1800",
+    "required": false
+   }
+  ],
+  "outputs": [
+   {
+    "name": "image",
+    "description": "Full reference of the encrypted image, with tag and digest."
+   },
+   {
+    "name": "digest",
+    "description": "Digest of the encrypted manifest, the subject of all statements from here on."
+   },
+   {
+    "name": "plain-digest",
+    "description": "Digest of the plain manifest."
+   },
+   {
+    "name": "key-uri",
+    "description": "kbs:/// URIs of the keys, one a line; empty for public keys."
+   },
+   {
+    "name": "report-path",
+    "description": "Full report as JSON; Markdown and HTML lie beside it."
+   }
+  ]
+ },
  "sign-attest": {
   "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log.",
   "inputs": [
@@ -378,6 +441,63 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "report-path",
     "description": "Full report of this step as JSON."
+   }
+  ]
+ },
+ "kbs-publish": {
+  "description": "Plans and applies keys, reference values and policies on a Trustee Key Broker Service, or an embedded one. Policies are made from a plan, tried on tokens that must be refused before anything is uploaded, and no secret is ever printed.",
+  "inputs": [
+   {
+    "name": "kbs-url",
+    "description": "The KBS, https://HOST[:PORT], http on loopback, or embedded:DIR, which serves an own KBS over that directory during this step (for trials).",
+    "default": "",
+    "required": true
+   },
+   {
+    "name": "admin-key",
+    "description": "Admin credential as env:NAME or a file. A private key (EC P-256 or Ed25519, PEM or JWK), from which short-lived tokens with role admin are made, or a ready JWT. Not for embedded.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "plan",
+    "description": "Plan file, YAML or JSON (docs/kbs-publish.md). Left out, every key that the agent of this job holds, for guests measured as this machine.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "mode",
+    "description": "plan shows what would change and writes nothing; apply writes it.",
+    "default": "apply",
+    "required": false
+   },
+   {
+    "name": "timeout",
+    "description": "Seconds after which the step gives up. It may simply be started again.",
+    "default": "600",
+    "required": false
+   }
+  ],
+  "outputs": [
+   {
+    "name": "plan-path",
+    "description": "The plan as it was understood, JSON."
+   },
+   {
+    "name": "changed",
+    "description": "'true' if something was written, or in mode plan would be."
+   },
+   {
+    "name": "resource-uris",
+    "description": "kbs:/// URIs of the published resources, one a line."
+   },
+   {
+    "name": "initdata",
+    "description": "Initdata for guests. Empty in this version."
+   },
+   {
+    "name": "report-path",
+    "description": "Full report as JSON; Markdown and HTML lie beside it."
    }
   ]
  },

@@ -38,9 +38,11 @@ export function commandHelp(name: string, definition: Definition): string {
   return `${lines.join('\n')}\n`
 }
 
+/** The first sentence, or as much of it as fits beside the name. */
 function firstSentence(text: string): string {
-  const end = text.indexOf('. ')
-  return end < 0 ? text : text.slice(0, end + 1)
+  const sentence = text.split(/\.(?: |$)/)[0] ?? ''
+  const room = width - 23
+  return sentence.length <= room ? sentence : `${sentence.slice(0, sentence.lastIndexOf(' ', room - 1))} …`
 }
 
 function wrap(text: string, indent: string): string[] {

@@ -37,8 +37,10 @@ export const steps: readonly Step[] = [
 /** One candidate with all its checks. */
 export interface Judged {
   verified: boolean
-  /** Lines that would make it pass, or null where no line can. */
-  lacking: Acceptance[] | null
+  /** Lines that the policy would need to accept what failed. */
+  lacking: Acceptance[]
+  /** The first failure that no line can accept. */
+  hard: Check | null
   /** How many checks passed. */
   passed: number
   /** The key signed nothing but verdicts on the image: it is another gate's. */
@@ -50,17 +52,22 @@ export interface Judged {
 export async function runSteps(gate: Gate): Promise<Judged> {
   const checks: Check[] = []
   const exceptions = new Set<string>()
-  const lacking: (Acceptance | null)[] = []
+  const lacking = new Set<Acceptance>()
+  let hard: Check | null = null
   for (const step of steps) {
     const { acceptance, ...outcome } = await runStep(step, gate)
     if (acceptance !== undefined && outcome.status === 'accepted') exceptions.add(acceptance)
-    if (outcome.status === 'failed') lacking.push(acceptance ?? null)
-    checks.push({ id: step.id, clause: step.clause, ...outcome })
+    const check: Check = { id: step.id, clause: step.clause, ...outcome }
+    checks.push(check)
+    if (check.status !== 'failed') continue
+    if (acceptance === undefined) hard ??= check
+    else lacking.add(acceptance)
   }
   const reasons = [...new Set(checks.flatMap(({ status, reason }) => (status === 'failed' && reason !== null ? [reason] : [])))]
   return {
     verified: reasons.length === 0,
-    lacking: lacking.includes(null) ? null : lacking.filter((name) => name !== null),
+    lacking: [...lacking],
+    hard,
     passed: checks.filter(({ status }) => status === 'passed').length,
     verifierOnly: gate.mine.length > 0 && gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') && gate.mine.some(({ kind }) => kind === 'vsa'),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),

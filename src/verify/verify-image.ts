@@ -15,7 +15,7 @@ import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
 import { signedImage } from './release.ts'
 import { runSteps, type Judged } from './run-steps.ts'
-import type { Verdict } from './types.ts'
+import type { Check, Verdict } from './types.ts'
 
 export interface VerifyOptions {
   /** When the verdict is made; the ports' clock by default. */
@@ -43,13 +43,13 @@ export async function verifyImage(text: string, policy: Policy, options: VerifyO
   return (await judgeImage(text, policy, options, ports)).verdict
 }
 
-/** As {@link verifyImage}, with the accept lines that would have made it pass: null where none could. */
+/** As {@link verifyImage}, with the accept lines that the policy lacks, and the first failure that no line can accept. */
 export async function judgeImage(
   text: string,
   policy: Policy,
   options: VerifyOptions,
   ports: Ports,
-): Promise<{ verdict: Verdict; lacking: Acceptance[] | null }> {
+): Promise<{ verdict: Verdict; lacking: Acceptance[]; hard: Check | null }> {
   const at = options.at ?? ports.clock.now()
   const { store, reference, subject } = await openSubject(text, options, ports)
   const { claims, broken } = await readClaims(store, subject.descriptor)
@@ -90,7 +90,7 @@ export async function judgeImage(
   // A pinned key alone counts only where nothing with evidence does; without any candidate this says what is missing.
   if (candidates.length === 0 || (releaseKey !== null && policy.accepts.has('accept-signature-only'))) judged.push(await judge(null, null))
   const found = best(judged)
-  return { verdict: found.verdict(reference, subject), lacking: found.lacking }
+  return { verdict: found.verdict(reference, subject), lacking: found.lacking, hard: found.hard }
 }
 
 /** The evidence of the job that made an image, not yet verified; null where none is attached. @throws VerificationError for one that cannot be read */

@@ -125,6 +125,13 @@ describe('planning', () => {
     expect([...used.consumed]).toEqual(['A'])
   })
 
+  test('stages that RUN mounts are needed; an image that only a mount names is refused', () => {
+    const mounted = (from: string) =>
+      `FROM a AS x\nFROM b AS y\nFROM c\nRUN --mount=type=bind,from=${from},target=/m true`
+    expect(plan(mounted('x')).stages.map(({ stage }) => stage.index)).toEqual([0, 2])
+    expect(() => plan(mounted('example.com/z'))).toThrow(/line 4 of Containerfile mounts from example.com\/z/)
+  })
+
   test('refuses an empty base and an unknown target', () => {
     expect(() => plan('ARG BASE\nFROM $BASE')).toThrow(/names nothing/)
     expect(() => plan(text, 'four')).toThrow(

@@ -6,13 +6,13 @@ import { describeImage, type Described } from '../../src/sbom/scan.ts'
 import { makeImage, type Short } from '../image/make-image.ts'
 import { application, debian, status } from './fixture.ts'
 
-async function describe_(...layers: Short[][]): Promise<Described> {
+async function described(...layers: Short[][]): Promise<Described> {
   const { store, image } = await makeImage(layers)
   return describeImage(store, image)
 }
 
 test('Debian and npm packages with what their metadata says', async () => {
-  const { description } = await describe_(debian, application)
+  const { description } = await described(debian, application)
   const found = new Map(description.packages.map((one) => [one.purl, one]))
   expect([...found.keys()]).toEqual([
     'pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13&upstream=glibc',
@@ -53,7 +53,7 @@ test('Debian and npm packages with what their metadata says', async () => {
 test('the distroless form, and the last word of an upper layer', async () => {
   const one: Short = { path: 'var/lib/dpkg/status.d/base', text: 'Package: base\nVersion: 1\nArchitecture: amd64\n' }
   const sums: Short = { path: 'var/lib/dpkg/status.d/base.md5sums', text: `${'0'.repeat(32)}  etc/base\n` }
-  const { description } = await describe_(
+  const { description } = await described(
     [one, sums, { path: 'etc/base', text: 'x' }],
     [{ ...one, text: one.text?.toString().replace('1', '2') ?? '' }],
   )
@@ -62,12 +62,12 @@ test('the distroless form, and the last word of an upper layer', async () => {
 })
 
 test('a deleted package is not listed', async () => {
-  const { description } = await describe_(debian, application, [{ path: 'app/node_modules/@scope/.wh.a' }])
+  const { description } = await described(debian, application, [{ path: 'app/node_modules/@scope/.wh.a' }])
   expect(description.packages.map(({ name }) => name)).toEqual(['libc6', 'node-left', 'app', 'b', 'left'])
 })
 
 test('hard-linked package.json files are read (pnpm)', async () => {
-  const { description } = await describe_([
+  const { description } = await described([
     { path: 'store/x', text: '{"name":"x","version":"1.0.0"}' },
     { path: 'node_modules/x/package.json', type: 'hardlink', link: 'store/x' },
   ])
@@ -81,14 +81,14 @@ test.each<[string, string]>([
   ['no version', 'Package: a\nStatus: install ok installed\n'],
   ['no status', status.replace('Status: install ok installed\n', '')],
 ])('a package database with %s is an error, not an empty list', async (_what, text) => {
-  await expect(describe_([{ path: 'var/lib/dpkg/status', text }])).rejects.toMatchObject({ code: 'format-invalid' })
+  await expect(described([{ path: 'var/lib/dpkg/status', text }])).rejects.toMatchObject({ code: 'format-invalid' })
 })
 
 test('a package.json that cannot be read makes the description incomplete', async () => {
-  const described = await describe_([{ path: 'node_modules/x/package.json', text: '{"name":' }])
-  expect(described.description.unreadable).toMatchObject([{ path: 'node_modules/x/package.json' }])
-  expect(described.cyclonedx.toString()).toContain('"aggregate":"incomplete"')
-  expect(described.spdx.toString()).toContain('Incomplete: node_modules/x/package.json')
+  const found = await described([{ path: 'node_modules/x/package.json', text: '{"name":' }])
+  expect(found.description.unreadable).toMatchObject([{ path: 'node_modules/x/package.json' }])
+  expect(found.cyclonedx.toString()).toContain('"aggregate":"incomplete"')
+  expect(found.spdx.toString()).toContain('Incomplete: node_modules/x/package.json')
 })
 
 test('the readers run on a pass of someone else', async () => {

@@ -39,6 +39,14 @@ describe('envelope', () => {
     )
   })
 
+  test.each(['e30', 'e30=\n', 'e31=', 'e30-', '*'])('a payload %j is not base64', async (text) => {
+    const signer = await newSigner()
+    const envelope = { ...(await signEnvelope(payload, signer)), payload: text }
+    expect(() => verifyEnvelope(envelope, signer.publicKeyPem)).toThrow(
+      expect.objectContaining({ code: 'format-invalid' }),
+    )
+  })
+
   test('two signatures are refused even if both are good', async () => {
     const signer = await newSigner()
     const envelope = await signEnvelope(payload, signer)

@@ -56,6 +56,15 @@ describe('bundles', () => {
     expect(await store.referrers(image.digest)).toHaveLength(1)
   })
 
+  test('an SBOM of 30 MB is carried and found whole', async () => {
+    const document = Buffer.from(`{"spdxVersion":"SPDX-2.3","x":"${'y'.repeat(30 << 20)}"}`)
+    const payload = makeStatement('spdx', image, { document })
+    const bundle = makeBundle(await signEnvelope(payload, signer), signer.hint)
+    await attachBundle(store, image, bundle, predicateTypes.spdx)
+    const [found] = await findStatements(store, image)
+    expect(found && verifyEnvelope(found.envelope, signer.publicKeyPem).equals(payload)).toBe(true)
+  })
+
   test('another artifact type does not hide one: the layer tells', async () => {
     await putArtifact(store, {
       artifactType: 'application/vnd.oci.empty.v1+json',

@@ -54,7 +54,7 @@ export async function putSmallImage(store: Store, files: Readonly<Record<string,
 export async function smallBase(store: Store, subject: Descriptor, documents?: Described): Promise<ChainBase> {
   const image = await loadImage(store, subject.digest)
   const made = documents ?? (await describeImage(store, image))
-  const record = buildRecord(subject.digest, image.configDigest)
+  const record = smallRecord(subject.digest, image.configDigest)
   const recordBytes = jcs(record)
   const recordDigest = sha256(recordBytes) as Digest
   await putArtifact(store, { artifactType: inventoryArtifactType, subject, layers: [{ mediaType: inventoryMediaType, bytes: made.inventory }] })
@@ -83,7 +83,8 @@ export function event(kind: EventDraft['kind'], inputs: [string, string][], outp
   return { kind, inputs: items(inputs), outputs: items(outputs), code: { digest: sha256('test') as Digest, source: 'download' }, isolation: 'none', result }
 }
 
-function buildRecord(manifest: Digest, config: Digest): BuildRecord {
+/** The build record of such an image. */
+export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
   return {
     v: 1,
     source: { repository: 'https://example.org/example/app', commit: smallCommit, tree: 'b'.repeat(40), clean: true },

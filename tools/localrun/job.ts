@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkout } from './checkout.ts'
-import { Masks } from './commands.ts'
+import type { Masks } from './commands.ts'
 import { condition, interpolate, type Contexts, type Status } from './expressions.ts'
 import { runProcess, scriptLaunch, withPaths, type StepEffects } from './step.ts'
 import { readAction, type ActionFile, type Step } from './workflow.ts'

@@ -59,7 +59,11 @@ export function planBuild(
       if (instruction.name === 'ARG') {
         for (const { name } of argNames(instruction, file)) if (name in options.buildArgs) consumed.add(name)
       }
-      // RUN --mount=from= may need a stage as well; only drivers that run things meet it, and they find it themselves.
+      for (const name of mountSources(instruction)) {
+        const stage = findStage(file, name, index)
+        if (stage === null) throw unnamedMount(file, instruction, name)
+        visit(stage)
+      }
       const from = instruction.flags.find((flag) => flag.name === 'from')?.value
       if (from === undefined) continue
       const stage = findStage(file, from, index)
@@ -97,6 +101,24 @@ export function findStage(file: Containerfile, name: string, before: number): nu
   const index = file.stages.findIndex((stage) => stage.name === name.toLowerCase())
   if (index >= 0 && index < before) return index
   return /^\d+$/.test(name) && Number(name) < before ? Number(name) : null
+}
+
+/** Stages (or images) that `RUN --mount=…,from=NAME` reads. */
+function mountSources(instruction: Instruction): string[] {
+  if (instruction.name !== 'RUN') return []
+  return instruction.flags
+    .filter(({ name }) => name === 'mount')
+    .flatMap(({ value }) => value.split(','))
+    .filter((part) => part.startsWith('from='))
+    .map((part) => part.slice('from='.length))
+}
+
+/** An image that only a mount names would be an input that no record shows. */
+function unnamedMount(file: Containerfile, { line }: Instruction, name: string): InputError {
+  return new InputError('unsupported', `line ${line} of ${file.name} mounts from ${name}, which is no earlier stage`, {
+    subject: `${file.name}:${line}`,
+    remedy: `Give it a stage of its own: FROM ${name}@sha256:… AS NAME, then from=NAME.`,
+  })
 }
 
 function at(file: Containerfile, instruction: { line: number }, text: string, lookup: Lookup): string {

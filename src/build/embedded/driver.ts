@@ -107,6 +107,11 @@ async function startStage(
     }
   }
   const image = baseNamed(pass, base.name)
+  const triggers: unknown = (image.image.config.config as { OnBuild?: unknown } | undefined)?.OnBuild
+  if (Array.isArray(triggers) && triggers.length > 0) {
+    const line = pass.plan.stages.find((item) => item.base === base)?.stage.line ?? 0
+    throw unsupported(pass.plan.file.name, line, `a base image with ONBUILD triggers (${base.name})`)
+  }
   // Each stage changes its own copy; the image is read once.
   const fs = (await imageFs(base.name)).clone()
   return {

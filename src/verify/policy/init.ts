@@ -45,11 +45,10 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   for (let round = 0; round <= acceptanceNames.length; round += 1) {
     const text = render({ technology: evidence?.index.technology ?? null, job, releaseKeys, accepts })
     const policy = await parsePolicy(text, 'the new policy')
-    const { verdict, lacking } = await judgeImage(reference, policy, { opener: options.opener }, ports)
+    const { verdict, lacking, hard } = await judgeImage(reference, policy, { opener: options.opener }, ports)
     if (verdict.verified) return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
-    if (lacking === null) {
-      const check = verdict.checks.find(({ status }) => status === 'failed')
-      throw new VerificationError(verdict.reasons[0] ?? 'policy-invalid', `the image’s own statements do not verify: ${check?.why ?? ''}`, {
+    if (hard !== null) {
+      throw new VerificationError(hard.reason ?? 'policy-invalid', `the image’s own statements do not verify: ${hard.why}`, {
         subject: verdict.image.digest,
         remedy: 'A policy is made only from an image that is in order: publish it again.',
       })

@@ -1,0 +1,138 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openState } from '../../src/agent/state.ts'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { door } from '../../src/actions/sbom/main.ts'
+import type { ActionResult } from '../../src/actions/context.ts'
+import type { Ports } from '../../src/base/ports.ts'
+import { sha256 } from '../../src/base/streams.ts'
+import { readJweKey } from '../../src/encrypt/jwe.ts'
+import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
+import { makeImage, type MadeImage } from '../image/make-image.ts'
+import { startAgent } from '../support/agent.ts'
+import { scratch, testPorts } from '../support/ports.ts'
+import { application, debian } from './fixture.ts'
+
+async function run(
+  given: Record<string, string>,
+  ports: Ports = testPorts(),
+  state = scratch('state'),
+): Promise<ActionResult> {
+  const inputs = rawInputs({ given: (name) => given[name], defaults: {}, ports, confine: null, label: (name) => name })
+  return door.run(inputs, { ports, state: openState(state, ports) })
+}
+
+let made: MadeImage
+let image: string
+beforeAll(async () => {
+  made = await makeImage([debian, application])
+  image = `oci:${made.directory}`
+})
+
+test('writes the documents and tells what it found', async () => {
+  const directory = scratch('documents')
+  const { outputs, report } = await run({ image, directory })
+  expect(outputs).toMatchObject({
+    'sbom-spdx-path': join(directory, 'sbom.spdx.json'),
+    'sbom-cyclonedx-path': join(directory, 'sbom.cdx.json'),
+    'inventory-path': join(directory, 'inventory.jsonl'),
+    packages: '7',
+    quality: expect.stringMatching(
+      /^CISA 2026 minimum elements: \d+ present, \d+ declared unknown, \d+ absent \(of 17\)$/,
+    ),
+  })
+  expect(readdirSync(directory).sort()).toEqual(['inventory.jsonl', 'sbom.cdx.json', 'sbom.spdx.json'])
+  expect(report).toMatchObject({ status: 'passed', headline: expect.stringContaining('7 packages') })
+})
+
+test('only what was asked for is written, SOURCE_DATE_EPOCH is the time', async () => {
+  const ports = testPorts()
+  const dated = { ...ports, env: { ...ports.env, SOURCE_DATE_EPOCH: '86400' } }
+  const { outputs } = await run({ image, formats: 'spdx-json' }, dated)
+  expect(outputs['sbom-cyclonedx-path']).toBe('')
+  expect(readFileSync(outputs['sbom-spdx-path'] as string, 'utf8')).toContain('"created":"1970-01-02T00:00:00Z"')
+})
+
+test('a second step of the job reads no layer again, and writes the same', async () => {
+  const copy = await makeImage([debian, application])
+  const [state, ports] = [scratch('state'), testPorts()]
+  const first = await run({ image: `oci:${copy.directory}` }, ports, state)
+  const spdx = readFileSync(first.outputs['sbom-spdx-path'] as string)
+  for (const { digest } of copy.image.manifest.layers) rmSync(join(copy.directory, 'blobs/sha256', digest.slice(7)))
+  const second = await run({ image: `oci:${copy.directory}` }, ports, state)
+  expect(readFileSync(second.outputs['sbom-spdx-path'] as string).equals(spdx)).toBe(true)
+  const kept = join(state, 'pass', `${copy.image.configDigest.slice(7)}.inventory`)
+  expect(statSync(kept).mode & 0o777).toBe(0o600)
+  // Without what was kept, or with something else in its place, the layers are needed.
+  writeFileSync(kept, 'changed')
+  await expect(run({ image: `oci:${copy.directory}` }, ports, state)).rejects.toMatchObject({ code: 'missing-blob' })
+})
+
+test.each<[string, Record<string, string>, string]>([
+  ['no image', {}, 'input-missing'],
+  ['an unknown format', { image: 'x', formats: 'spdx-xml' }, 'input-invalid'],
+  ['two ways to a key', { image: 'x', 'kbs-url': 'embedded:x', 'decryption-key': 'env:K' }, 'input-invalid'],
+])('%s is refused', async (_what, given, code) => {
+  const ports = testPorts()
+  await expect(run(given, { ...ports, env: { ...ports.env, K: 'key' } })).rejects.toMatchObject({ code })
+})
+
+test('a bad SOURCE_DATE_EPOCH is refused', async () => {
+  const ports = testPorts()
+  await expect(run({ image }, { ...ports, env: { ...ports.env, SOURCE_DATE_EPOCH: 'now' } })).rejects.toMatchObject({
+    code: 'input-invalid',
+  })
+})
+
+test('an encrypted image gives the same documents with its key, and none without', async () => {
+  const ports = testPorts()
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const target = await makeImage([])
+  const jwe = readJweKey(pem, 'test')
+  const plan = {
+    target: target.store,
+    recipients: [{ scheme: 'jwe', keyId: jwe.id, key: jwe }],
+    kek: () => Promise.reject(new Error('no KEK here')),
+    random: ports.random,
+  } as const
+  const { descriptor } = await encryptImage(made.store, made.image, plan, { tag: 'encrypted' })
+  const reference = `oci:${target.directory}:encrypted@${descriptor.digest}`
+  await expect(run({ image: reference }, ports)).rejects.toMatchObject({ code: 'input-missing' })
+  const key = join(scratch('key'), 'key.pem')
+  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const [plain, opened] = [await run({ image }), await run({ image: reference, 'decryption-key': key }, ports)]
+  for (const output of ['sbom-spdx-path', 'sbom-cyclonedx-path', 'inventory-path']) {
+    expect(readFileSync(opened.outputs[output] as string).equals(readFileSync(plain.outputs[output] as string))).toBe(
+      true,
+    )
+  }
+})
+
+test('an sbom event stands in the journal, once', async () => {
+  const agent = await startAgent()
+  try {
+    const { outputs } = await run({ image }, agent.ports, agent.directory)
+    await run({ image }, agent.ports, agent.directory)
+    const events = (await agent.client.journal()).filter(({ kind }) => kind === 'sbom')
+    expect(events).toHaveLength(1)
+    const digestOf = (output: string): string => sha256(readFileSync(outputs[output] as string))
+    expect(events[0]).toMatchObject({
+      inputs: [
+        { role: 'image', digest: made.digest },
+        { role: 'config', digest: made.image.configDigest },
+      ],
+      outputs: [
+        { role: 'sbom-spdx', digest: digestOf('sbom-spdx-path') },
+        { role: 'sbom-cyclonedx', digest: digestOf('sbom-cyclonedx-path') },
+        { role: 'inventory', digest: digestOf('inventory-path') },
+      ],
+      result: { packages: 7 },
+    })
+    const state = openState(agent.directory, agent.ports)
+    expect(existsSync((await state.recall('inventory-path')) ?? '')).toBe(true)
+  } finally {
+    await agent.client.stop()
+  }
+})
