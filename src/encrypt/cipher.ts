@@ -23,7 +23,10 @@ export interface CipherResult {
 /**
  * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `result` is valid once the stream ended.
  */
-export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stream: ByteSource; result: () => CipherResult } {
+export function encrypting(
+  source: ByteSource,
+  { key, nonce }: LayerKey,
+): { stream: ByteSource; result: () => CipherResult } {
   const cipher = createCipheriv('aes-256-ctr', key, nonce)
   const mac = createHmac('sha256', key)
   const hash = createHash('sha256')
@@ -47,17 +50,26 @@ export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stre
 }
 
 /** Passes ciphertext on and throws `decryption-failed` at its end when the MAC is another: no byte may be believed before. */
-export async function* authenticated(source: ByteSource, key: Buffer, hmac: Buffer, subject: string): AsyncGenerator<Uint8Array> {
+export async function* authenticated(
+  source: ByteSource,
+  key: Buffer,
+  hmac: Buffer,
+  subject: string,
+): AsyncGenerator<Uint8Array> {
   const mac = createHmac('sha256', key)
   for await (const piece of source) {
     mac.update(piece)
     yield piece
   }
   if (!mac.digest().equals(hmac)) {
-    throw new VerificationError('decryption-failed', `the authentication code of the encrypted layer ${subject} is wrong`, {
-      subject,
-      remedy: 'The layer or its annotations were changed: publish the image again.',
-    })
+    throw new VerificationError(
+      'decryption-failed',
+      `the authentication code of the encrypted layer ${subject} is wrong`,
+      {
+        subject,
+        remedy: 'The layer or its annotations were changed: publish the image again.',
+      },
+    )
   }
 }
 
@@ -77,9 +89,13 @@ export async function* decrypting(
   }
   const found = `sha256:${hash.digest('hex')}`
   if (found !== digest) {
-    throw new VerificationError('decryption-failed', `the layer ${subject} decrypts to ${found}, its private options say ${digest}`, {
-      subject,
-      remedy: 'The image was not encrypted as it says: publish it again.',
-    })
+    throw new VerificationError(
+      'decryption-failed',
+      `the layer ${subject} decrypts to ${found}, its private options say ${digest}`,
+      {
+        subject,
+        remedy: 'The image was not encrypted as it says: publish it again.',
+      },
+    )
   }
 }

@@ -10,7 +10,15 @@ import { verified, type ByteSource } from '../base/streams.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
 import { authenticated, decrypting } from './cipher.ts'
 import { unwrapJwe } from './jwe.ts'
-import { annotations, packets, parsePrivateOptions, parsePublicOptions, speaksOfEncryption, withoutEncryption, type PrivateOptions } from './options.ts'
+import {
+  annotations,
+  packets,
+  parsePrivateOptions,
+  parsePublicOptions,
+  speaksOfEncryption,
+  withoutEncryption,
+  type PrivateOptions,
+} from './options.ts'
 import { parsePacket, unwrapWithKek, type Packet } from './packet.ts'
 
 /** What a reader has to open layers with. */
@@ -61,14 +69,22 @@ export function plainForm(layer: Descriptor): Descriptor {
  * @throws VerificationError `decryption-failed` (no key fits, MAC, digest), `digest-mismatch`, `format-invalid` (encryption annotations on a
  *   layer that does not say that it is encrypted)
  */
-export function layerOpener(store: Store, keys: DecryptionKeys, ports: Ports): (layer: Descriptor) => Promise<ByteSource> {
+export function layerOpener(
+  store: Store,
+  keys: DecryptionKeys,
+  ports: Ports,
+): (layer: Descriptor) => Promise<ByteSource> {
   return async (layer) => {
     if (!isEncrypted(layer)) {
       if (!speaksOfEncryption(layer.annotations)) return store.openBlob(layer)
-      throw new VerificationError('format-invalid', `layer ${layer.digest} carries keys, but its type ${layer.mediaType} is not encrypted`, {
-        subject: layer.digest,
-        remedy: 'The manifest was changed or badly written: publish the image again.',
-      })
+      throw new VerificationError(
+        'format-invalid',
+        `layer ${layer.digest} carries keys, but its type ${layer.mediaType} is not encrypted`,
+        {
+          subject: layer.digest,
+          remedy: 'The manifest was changed or badly written: publish the image again.',
+        },
+      )
     }
     const hmac = parsePublicOptions(layer.annotations?.[annotations.publicOptions], layer.digest)
     const options = await openKey(layer, keys)
@@ -99,7 +115,8 @@ export async function openKey(layer: Descriptor, keys: DecryptionKeys): Promise<
   }
   throw new VerificationError('decryption-failed', `no key at hand opens layer ${layer.digest}`, {
     subject: layer.digest,
-    remedy: wanted.length === 0 ? 'The layer carries no key that we can read.' : `It takes one of: ${wanted.join(', ')}.`,
+    remedy:
+      wanted.length === 0 ? 'The layer carries no key that we can read.' : `It takes one of: ${wanted.join(', ')}.`,
   })
 }
 
@@ -110,7 +127,13 @@ async function openPacket(packet: Packet, keys: DecryptionKeys): Promise<Buffer 
   return kek === null ? null : unwrapWithKek(kek, packet)
 }
 
-async function authenticate(store: Store, layer: Descriptor, { key }: PrivateOptions, hmac: Buffer, ports: Ports): Promise<ByteSource> {
+async function authenticate(
+  store: Store,
+  layer: Descriptor,
+  { key }: PrivateOptions,
+  hmac: Buffer,
+  ports: Ports,
+): Promise<ByteSource> {
   const checked = authenticated(await store.openBlob(layer), key, hmac, layer.digest)
   if (store.kind === 'layout') {
     for await (const _ of checked);

@@ -83,10 +83,14 @@ function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<
   const chosen = new Set(wanted ?? Array.from({ length: count }, (_, i) => i))
   const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
   if (chosen.size > 0 && outside === undefined) return chosen
-  throw new InputError('input-invalid', outside === undefined ? 'layers: the image has none' : `layers: there is no layer ${outside}`, {
-    subject: 'layers',
-    remedy: count === 0 ? 'There is nothing to encrypt.' : `Write all, or numbers from 0 to ${count - 1}.`,
-  })
+  throw new InputError(
+    'input-invalid',
+    outside === undefined ? 'layers: the image has none' : `layers: there is no layer ${outside}`,
+    {
+      subject: 'layers',
+      remedy: count === 0 ? 'There is nothing to encrypt.' : `Write all, or numbers from 0 to ${count - 1}.`,
+    },
+  )
 }
 
 async function copyBlob(from: Store, to: Store, blob: Descriptor): Promise<void> {

@@ -20,14 +20,18 @@ export interface EncryptionPlan {
  * @throws InputError `unsupported` for what guests cannot open: zstd, an already encrypted layer, anything that is no layer
  */
 export function encryptedMediaType(mediaType: string): string {
-  if (mediaType === mediaTypes.layerTar || mediaType === mediaTypes.layerGzip) return mediaType + mediaTypes.encryptedSuffix
+  if (mediaType === mediaTypes.layerTar || mediaType === mediaTypes.layerGzip)
+    return mediaType + mediaTypes.encryptedSuffix
   if (mediaType === mediaTypes.dockerLayer) return mediaTypes.layerGzip + mediaTypes.encryptedSuffix
   const remedy = mediaType.endsWith(mediaTypes.encryptedSuffix)
     ? 'The image is encrypted already: name the plain one.'
     : /zstd/.test(mediaType)
       ? 'Confidential guests do not open encrypted zstd layers: build with compression: gzip.'
       : 'Only tar and tar+gzip layers can be encrypted.'
-  throw new InputError('unsupported', `a layer of type ${mediaType} cannot be encrypted`, { subject: mediaType, remedy })
+  throw new InputError('unsupported', `a layer of type ${mediaType} cannot be encrypted`, {
+    subject: mediaType,
+    remedy,
+  })
 }
 
 /**
@@ -42,7 +46,8 @@ export async function encryptLayer(layer: Descriptor, plain: ByteSource, plan: E
   const { stream, result } = encrypting(verified(plain, layer), key)
   const { digest, size } = await plan.target.putBlob({ stream })
   const { hmac, plain: found } = result()
-  if (found !== layer.digest) throw new VerificationError('digest-mismatch', `${layer.digest} hashes to ${found}`, { subject: layer.digest })
+  if (found !== layer.digest)
+    throw new VerificationError('digest-mismatch', `${layer.digest} hashes to ${found}`, { subject: layer.digest })
   const wrapped = await wrapFor(plan.recipients, privateOptionsBytes({ ...key, digest: found }), plan.kek)
   return {
     mediaType,

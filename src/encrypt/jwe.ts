@@ -14,10 +14,14 @@ export interface JweKey {
 export function readJweKey(text: string, subject: string): JweKey {
   const key = readPublic(text, subject)
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
-  const alg = type === 'rsa' ? 'RSA-OAEP' : type === 'ec' && details?.namedCurve !== 'secp256k1' ? 'ECDH-ES+A256KW' : null
+  const alg =
+    type === 'rsa' ? 'RSA-OAEP' : type === 'ec' && details?.namedCurve !== 'secp256k1' ? 'ECDH-ES+A256KW' : null
   if (alg === null) throw invalid(subject, `${subject} holds a key that is neither RSA nor EC over a NIST curve`)
-  if (alg === 'RSA-OAEP' && (details?.modulusLength ?? 0) < 2048) throw invalid(subject, `${subject} is an RSA key under 2048 bits`)
-  const id = `sha256:${createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('hex')}`
+  if (alg === 'RSA-OAEP' && (details?.modulusLength ?? 0) < 2048)
+    throw invalid(subject, `${subject} is an RSA key under 2048 bits`)
+  const id = `sha256:${createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')}`
   return { key, alg, id }
 }
 
@@ -70,10 +74,18 @@ function readPublic(text: string, subject: string): KeyObject {
     if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) throw new Error('it is a private key')
     return createPublicKey(text)
   } catch (cause) {
-    throw invalid(subject, `${subject} holds no public key: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+    throw invalid(
+      subject,
+      `${subject} holds no public key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    )
   }
 }
 
 function invalid(subject: string, message: string, cause?: unknown): InputError {
-  return new InputError('file-invalid', message, { subject, cause, remedy: 'Give a public key as PEM or JWK: RSA (2048 bits or more) or EC.' })
+  return new InputError('file-invalid', message, {
+    subject,
+    cause,
+    remedy: 'Give a public key as PEM or JWK: RSA (2048 bits or more) or EC.',
+  })
 }

@@ -50,7 +50,12 @@ async function* split(
 }
 
 /** One piece at a time from a giver to a taker: the slower of two readers sets the pace and nothing piles up. */
-function handOver(): { stream: ByteSource; give(piece: Uint8Array): Promise<boolean>; end(whole: boolean): void; abandon(): void } {
+function handOver(): {
+  stream: ByteSource
+  give(piece: Uint8Array): Promise<boolean>
+  end(whole: boolean): void
+  abandon(): void
+} {
   let waiting: Uint8Array | null = null
   let state: 'open' | 'whole' | 'broken' | 'abandoned' = 'open'
   let wake = Promise.withResolvers<void>()

@@ -50,7 +50,8 @@ export function parsePacket(bytes: Uint8Array, subject: string): Packet {
   if ((value['version'] ?? '0.1.0') !== '0.1.0') throw damaged(subject, 'its key packet has an unknown version')
   if ((value['provider'] ?? 'kbs') !== 'kbs') throw damaged(subject, 'its key lies with a provider other than a KBS')
   if (value['wrap_type'] !== 'A256GCM') throw damaged(subject, 'its key packet is not wrapped with A256GCM')
-  if (!isKeyUri(kid)) throw damaged(subject, `its key id ${JSON.stringify(kid.slice(0, 200))} is no kbs:///repo/type/tag`)
+  if (!isKeyUri(kid))
+    throw damaged(subject, `its key id ${JSON.stringify(kid.slice(0, 200))} is no kbs:///repo/type/tag`)
   return { kid, wrapped: fromBase64(value['wrapped_data'], subject), iv: fromBase64(iv, subject) }
 }
 

@@ -10,7 +10,9 @@ import { isKeyUri, packetBytes } from './packet.ts'
 export type KekWrap = (uri: string, plaintext: Buffer) => Promise<{ wrapped: Buffer; iv: Buffer }>
 
 /** Who can open a layer. */
-export type Recipient = { readonly scheme: 'jwe'; readonly keyId: string; readonly key: JweKey } | { readonly scheme: 'kbs'; readonly keyId: string }
+export type Recipient =
+  | { readonly scheme: 'jwe'; readonly keyId: string; readonly key: JweKey }
+  | { readonly scheme: 'kbs'; readonly keyId: string }
 
 /**
  * Reads `jwe:PATH` and `kbs:///repo/type/tag`.
@@ -23,7 +25,10 @@ export async function readRecipients(texts: readonly string[], cwd: string): Pro
   for (const text of texts) {
     const recipient = text.startsWith('jwe:') ? await jweRecipient(text.slice(4), cwd) : kbsRecipient(text)
     if (found.some((other) => other.keyId === recipient.keyId)) {
-      throw new InputError('input-invalid', `recipients: ${text} is named twice`, { subject: 'recipients', remedy: 'Name each key once.' })
+      throw new InputError('input-invalid', `recipients: ${text} is named twice`, {
+        subject: 'recipients',
+        remedy: 'Name each key once.',
+      })
     }
     found.push(recipient)
   }
@@ -37,7 +42,11 @@ export async function readRecipients(texts: readonly string[], cwd: string): Pro
 }
 
 /** Annotations that hold a layer's private options for all recipients, in the form that each reads (coco.md §4). */
-export async function wrapFor(recipients: readonly Recipient[], options: Buffer, kek: KekWrap): Promise<Record<string, string>> {
+export async function wrapFor(
+  recipients: readonly Recipient[],
+  options: Buffer,
+  kek: KekWrap,
+): Promise<Record<string, string>> {
   const result: Record<string, string> = {}
   const keys = recipients.flatMap((recipient) => (recipient.scheme === 'jwe' ? [recipient.key] : []))
   if (keys.length > 0) result[annotations.jwe] = toBase64(await wrapJwe(options, keys))
@@ -67,8 +76,12 @@ async function jweRecipient(path: string, cwd: string): Promise<Recipient> {
 
 function kbsRecipient(text: string): Recipient {
   if (isKeyUri(text)) return { scheme: 'kbs', keyId: text }
-  throw new InputError('input-invalid', `recipients: ${JSON.stringify(text)} is neither jwe:PATH nor kbs:///repo/type/tag`, {
-    subject: 'recipients',
-    remedy: 'A KBS key has exactly three segments of letters, digits, dots, dashes and underscores, and no host.',
-  })
+  throw new InputError(
+    'input-invalid',
+    `recipients: ${JSON.stringify(text)} is neither jwe:PATH nor kbs:///repo/type/tag`,
+    {
+      subject: 'recipients',
+      remedy: 'A KBS key has exactly three segments of letters, digits, dots, dashes and underscores, and no host.',
+    },
+  )
 }

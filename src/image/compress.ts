@@ -7,7 +7,7 @@ import type { ByteSource } from '../base/streams.ts'
 export type Compression = 'gzip' | 'zstd' | 'none'
 
 /** Output pieces of zlib, and how many bytes of them may wait: enough that its thread works while ours hashes. */
-const chunk = 128 * 1024
+const chunk = 256 * 1024
 const waiting = 4 * 1024 * 1024
 
 /**

@@ -29,7 +29,8 @@ export function adminGate(publicKey: KeyObject, clock: Clock): (check: AdminChec
       claims = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<string, unknown>
       const { exp, aud } = claims
       if (typeof exp !== 'number' || clock.now().getTime() / 1000 > exp + leewaySeconds) throw new Error('expired')
-      if (aud !== undefined && aud !== 'KBS' && !(Array.isArray(aud) && aud.includes('KBS'))) throw new Error('another audience')
+      if (aud !== undefined && aud !== 'KBS' && !(Array.isArray(aud) && aud.includes('KBS')))
+        throw new Error('another audience')
     } catch {
       throw refuse('Admin access denied: Cannot verify token with any of the issuers')
     }

@@ -18,7 +18,11 @@ export class AppraisalError extends Error {}
 const sampleClaims = { debug: false, launch_digest: 'abcde', platform_version: { major: 1, minor: 4 } }
 
 /** Verifies sample evidence and grades it: the `cpu0` submodule of an EAR. @throws AppraisalError in Trustee's words */
-export async function appraise({ tee, evidence, runtime, initData }: Appraisal, policies: Policies, policy: string): Promise<JsonObject> {
+export async function appraise(
+  { tee, evidence, runtime, initData }: Appraisal,
+  policies: Policies,
+  policy: string,
+): Promise<JsonObject> {
   if (tee !== 'sample') throw new AppraisalError(`feature \`${tee}-verifier\` is not enabled for \`verifier\` crate.`)
   const reportData = isObject(evidence) ? evidence['report_data'] : undefined
   if (!isObject(evidence) || typeof reportData !== 'string' || typeof evidence['svn'] !== 'string') {
@@ -49,13 +53,17 @@ export async function appraise({ tee, evidence, runtime, initData }: Appraisal, 
 function trustVector(value: JsonValue | undefined): Record<string, number> {
   if (value === undefined) return {}
   const entries = isObject(value) ? Object.entries(value) : []
-  const bad = entries.length === 0 || entries.some(([, item]) => typeof item !== 'number' || !Number.isInteger(item) || Math.abs(item) > 127)
+  const bad =
+    entries.length === 0 ||
+    entries.some(([, item]) => typeof item !== 'number' || !Number.isInteger(item) || Math.abs(item) > 127)
   if (bad) throw new AppraisalError('Invalid trust claims')
   return Object.fromEntries(entries) as Record<string, number>
 }
 
 /** AR4SI tiers: the worst member counts. */
 function statusOf(values: readonly number[]): string {
-  const tiers = values.map((value) => (Math.abs(value) >= 96 ? 3 : Math.abs(value) >= 32 ? 2 : Math.abs(value) >= 2 ? 1 : 0))
+  const tiers = values.map((value) =>
+    Math.abs(value) >= 96 ? 3 : Math.abs(value) >= 32 ? 2 : Math.abs(value) >= 2 ? 1 : 0,
+  )
   return ['none', 'affirming', 'warning', 'contraindicated'][Math.max(0, ...tiers)] ?? 'none'
 }

@@ -20,7 +20,11 @@ export interface KbsConnection {
  * @param trusteeUrl base URL of an Attestation Service, for a KBS that is not embedded
  * @throws InputError `input-invalid`
  */
-export async function openKbs(kbsUrl: string, ports: Ports, trusteeUrl: string | null = null): Promise<KbsConnection & { close(): Promise<void> }> {
+export async function openKbs(
+  kbsUrl: string,
+  ports: Ports,
+  trusteeUrl: string | null = null,
+): Promise<KbsConnection & { close(): Promise<void> }> {
   if (!kbsUrl.startsWith('embedded:')) {
     const asUrl = trusteeUrl === null ? null : checkKbsUrl(trusteeUrl, 'trustee-url')
     return { url: checkKbsUrl(kbsUrl, 'kbs-url'), asUrl, embedded: null, close: async () => {} }

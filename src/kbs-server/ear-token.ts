@@ -32,7 +32,11 @@ export function publicJwk(keys: ServerKeys): JsonObject {
 }
 
 /** Claims of an EAR that we signed ourselves, and the key that its holder reads with. Keys in the token's header count for nothing. @throws Failure */
-export function readEar(token: string, keys: ServerKeys, clock: Clock): { claims: JsonObject; teeKey: JsonObject | null } {
+export function readEar(
+  token: string,
+  keys: ServerKeys,
+  clock: Clock,
+): { claims: JsonObject; teeKey: JsonObject | null } {
   try {
     const { claims, evidence } = checkEar(token, { keys: [keys.earPublic] }, clock.now())
     const runtime = evidence['runtime_data_claims']

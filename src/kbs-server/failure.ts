@@ -21,8 +21,10 @@ export function failure(name: string, detail: string, status = 401): Failure {
 }
 
 /** Every failed attestation says only this. */
-export const attestFailed = (): Failure => failure('AttestationError', 'Attestation error: RCAR handshake Attest failed')
-export const authFailed = (why: string): Failure => failure('AttestationError', `Attestation error: RCAR handshake Auth failed: ${why}`)
+export const attestFailed = (): Failure =>
+  failure('AttestationError', 'Attestation error: RCAR handshake Attest failed')
+export const authFailed = (why: string): Failure =>
+  failure('AttestationError', `Attestation error: RCAR handshake Auth failed: ${why}`)
 
 /** An error of the Attestation Service's own door: 500 with a text. */
 export function serviceFailure(...chain: string[]): Failure {

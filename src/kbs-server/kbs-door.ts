@@ -24,7 +24,13 @@ export interface KbsDoor {
   referenceValue(id: string): Promise<Reply>
 }
 
-export function kbsDoor(storage: Storage, keys: ServerKeys, policies: Policies, sessions: Sessions, clock: Clock): KbsDoor {
+export function kbsDoor(
+  storage: Storage,
+  keys: ServerKeys,
+  policies: Policies,
+  sessions: Sessions,
+  clock: Clock,
+): KbsDoor {
   return {
     read: async (path, cookie, authorization) => {
       // An attested cookie beats any bearer; an unknown one falls back to it (coco.md §12).
@@ -100,7 +106,8 @@ function policyText(body: Buffer): string {
   if (typeof policy !== 'string') throw refuse('`policy` field is not a string in SetPolicy Request Json')
   if (/=/.test(policy)) throw refuse('Failed to decode policy: Invalid padding')
   const bad = /[^A-Za-z0-9_-]/.exec(policy)
-  if (bad !== null) throw refuse(`Failed to decode policy: Invalid symbol ${policy.charCodeAt(bad.index)}, offset ${bad.index}.`)
+  if (bad !== null)
+    throw refuse(`Failed to decode policy: Invalid symbol ${policy.charCodeAt(bad.index)}, offset ${bad.index}.`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(policy, 'base64url'))
   } catch {
@@ -109,7 +116,10 @@ function policyText(body: Buffer): string {
 }
 
 function referenceValues(body: Buffer): JsonObject {
-  const refused = failure('RvpsError', 'RVPS configuration failed: Failed to register reference value: register reference value')
+  const refused = failure(
+    'RvpsError',
+    'RVPS configuration failed: Failed to register reference value: register reference value',
+  )
   try {
     const message = JSON.parse(body.toString('utf8')) as JsonValue
     if (!isObject(message) || (message['version'] ?? '0.1.0') !== '0.1.0' || message['type'] !== 'sample') throw refused

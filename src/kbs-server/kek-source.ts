@@ -21,7 +21,12 @@ export interface KekSource {
  *
  * @param kbsUrl https URL, http on loopback, or `embedded:DIR`
  */
-export function kekSource(kbsUrl: string, agent: AgentClient, ports: Ports, trusteeUrl: string | null = null): KekSource {
+export function kekSource(
+  kbsUrl: string,
+  agent: AgentClient,
+  ports: Ports,
+  trusteeUrl: string | null = null,
+): KekSource {
   let opened: ReturnType<typeof openKbs> | null = null
   let read: Promise<(path: ResourcePath) => Promise<Buffer>> | null = null
   const known = new Map<string, Promise<Buffer>>()
@@ -30,7 +35,11 @@ export function kekSource(kbsUrl: string, agent: AgentClient, ports: Ports, trus
     const kbs = await (opened ??= openKbs(kbsUrl, ports, trusteeUrl))
     const { technology } = await agent.status()
     if (kbs.asUrl !== null) {
-      const holder = { technology, openReport: () => agent.openReport(), decryptJwe: (jwe: string) => agent.decryptJwe(jwe) }
+      const holder = {
+        technology,
+        openReport: () => agent.openReport(),
+        decryptJwe: (jwe: string) => agent.decryptJwe(jwe),
+      }
       return fetchByPassport({ holder, asUrl: kbs.asUrl, kbsUrl: kbs.url, ports })
     }
     const attester = {

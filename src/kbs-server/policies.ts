@@ -44,7 +44,8 @@ export function policies(storage: Storage): Policies {
       throw engineError(`Failed to load policy: \n${toSealwrightError(error).message}`)
     }
   }
-  const resourcePolicy = async (): Promise<string | null> => (await storage.read('resource-policy.rego'))?.toString('utf8') ?? null
+  const resourcePolicy = async (): Promise<string | null> =>
+    (await storage.read('resource-policy.rego'))?.toString('utf8') ?? null
 
   return {
     resourcePolicy,

@@ -170,7 +170,8 @@ function anyJson(body: Buffer): JsonValue {
 
 function serviceJson(request: IncomingMessage, body: Buffer): JsonValue {
   const type = 'text/plain; charset=utf-8'
-  if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) throw new Failure(400, 'Content type error', type)
+  if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
+    throw new Failure(400, 'Content type error', type)
   try {
     return JSON.parse(body.toString('utf8')) as JsonValue
   } catch {
@@ -183,9 +184,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, route:
   try {
     reply = await route(request, await bodyOf(request))
   } catch (error) {
-    if (error instanceof Failure) reply = { status: error.status, body: error.body ?? '', contentType: error.contentType }
+    if (error instanceof Failure)
+      reply = { status: error.status, body: error.body ?? '', contentType: error.contentType }
     else {
-      ports.log.warn(`embedded KBS: ${request.method ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`)
+      ports.log.warn(
+        `embedded KBS: ${request.method ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`,
+      )
       reply = { status: 500, body: '', contentType: null }
     }
   }

@@ -9,7 +9,20 @@ import type { Policies } from './policies.ts'
 import { teePubkey } from './tee-pubkey.ts'
 
 const lifetimeMs = 5 * 60_000
-const tees = ['az-snp-vtpm', 'az-tdx-vtpm', 'nvidia', 'sgx', 'snp', 'tdx', 'cca', 'csv', 'hygondcu', 'tpm', 'sample', 'sampledevice']
+const tees = [
+  'az-snp-vtpm',
+  'az-tdx-vtpm',
+  'nvidia',
+  'sgx',
+  'snp',
+  'tdx',
+  'cca',
+  'csv',
+  'hygondcu',
+  'tpm',
+  'sample',
+  'sampledevice',
+]
 
 interface Session {
   id: string
@@ -38,13 +51,16 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Se
 
   return {
     auth: (body) => {
-      if (!isObject(body) || typeof body['version'] !== 'string' || body['extra-params'] === undefined) throw authFailed('deserialize Request')
+      if (!isObject(body) || typeof body['version'] !== 'string' || body['extra-params'] === undefined)
+        throw authFailed('deserialize Request')
       const version = body['version']
       if (!tees.includes(String(body['tee']))) throw authFailed('deserialize Request')
       const semver = /^(\d+\.\d+\.\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.exec(version)
       if (semver === null) throw authFailed('failed to parse KBS version')
       if (semver[1] !== protocolVersion || semver[2] !== undefined) {
-        throw authFailed(`KBS Client Protocol Version Mismatch: expect =${protocolVersion} while the request is ${version}`)
+        throw authFailed(
+          `KBS Client Protocol Version Mismatch: expect =${protocolVersion} while the request is ${version}`,
+        )
       }
       find(null)
       const session: Session = {
@@ -68,17 +84,29 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Se
   }
 }
 
-async function attestOnce(session: Session, body: JsonValue, keys: ServerKeys, policies: Policies, ports: Ports): Promise<string> {
+async function attestOnce(
+  session: Session,
+  body: JsonValue,
+  keys: ServerKeys,
+  policies: Policies,
+  ports: Ports,
+): Promise<string> {
   const runtime = isObject(body) ? body['runtime-data'] : undefined
   const evidence = isObject(body) ? body['tee-evidence'] : undefined
   const key = isObject(runtime) ? teePubkey(runtime['tee-pubkey']) : null
   const additional = isObject(evidence) ? evidence['additional_evidence'] : undefined
-  if (!isObject(body) || !isObject(runtime) || !isObject(evidence) || key === null || typeof additional !== 'string') throw attestFailed()
+  if (!isObject(body) || !isObject(runtime) || !isObject(evidence) || key === null || typeof additional !== 'string')
+    throw attestFailed()
   if (runtime['nonce'] !== session.nonce) throw attestFailed()
   const structured = { 'additional-evidence': additional, nonce: session.nonce, 'tee-pubkey': key }
   try {
     const cpu0 = await appraise(
-      { tee: session.tee, evidence: evidence['primary_evidence'] ?? null, runtime: { structured }, initData: await initData(body['init-data']) },
+      {
+        tee: session.tee,
+        evidence: evidence['primary_evidence'] ?? null,
+        runtime: { structured },
+        initData: await initData(body['init-data']),
+      },
       policies,
       'default',
     )

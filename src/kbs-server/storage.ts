@@ -25,7 +25,8 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
       remedy: 'Name a directory of your own that can be written.',
     })
   }
-  const path = (key: readonly string[]): string => join(directory, ...key.map((part) => encodeURIComponent(part).replace(/^\./, '%2E')))
+  const path = (key: readonly string[]): string =>
+    join(directory, ...key.map((part) => encodeURIComponent(part).replace(/^\./, '%2E')))
   const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
   return {
     read: async (...key) => {

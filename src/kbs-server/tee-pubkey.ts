@@ -2,7 +2,10 @@ import { createPublicKey } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import { failure } from './failure.ts'
 
-const members: Record<string, readonly string[]> = { EC: ['alg', 'crv', 'kty', 'x', 'y'], RSA: ['alg', 'e', 'kty', 'n'] }
+const members: Record<string, readonly string[]> = {
+  EC: ['alg', 'crv', 'kty', 'x', 'y'],
+  RSA: ['alg', 'e', 'kty', 'n'],
+}
 
 /** A tee-pubkey as Trustee re-serialises it before hashing: foreign members go, all of its own must be there. Null for another form. */
 export function teePubkey(value: JsonValue | undefined): JsonObject | null {

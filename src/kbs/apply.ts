@@ -35,7 +35,14 @@ export interface Change {
 
 /** @param salt 32 random bytes */
 export function nothingWritten(salt: Buffer): Written {
-  return { v: 1, salt: salt.toString('hex'), resources: {}, referenceValues: {}, attestationPolicy: null, resourcePolicy: null }
+  return {
+    v: 1,
+    salt: salt.toString('hex'),
+    resources: {},
+    referenceValues: {},
+    attestationPolicy: null,
+    resourcePolicy: null,
+  }
 }
 
 /**

@@ -22,7 +22,8 @@ export interface KbsFailure {
 export async function call(ports: Ports, url: string, request: HttpRequest): Promise<Answer> {
   const response = await ports.http.request(url, { redirect: 'manual', timeoutMs: 60_000, ...request })
   const body = Buffer.from(await response.arrayBuffer())
-  if (body.length > limit) throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, { subject: url })
+  if (body.length > limit)
+    throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, { subject: url })
   return { status: response.status, headers: response.headers, body }
 }
 
@@ -43,7 +44,8 @@ const remedies: Record<string, string> = {
   AdminAuthAccess: 'Give an admin-key whose role the KBS allows for this path.',
   AdminAuthInitialization: 'Give an admin-key whose role the KBS allows for this path.',
   TokenNotFound: 'Attest first: the KBS knows no session.',
-  TokenVerifierError: 'The KBS does not trust the Attestation Service that issued this token: check its trusted certificates.',
+  TokenVerifierError:
+    'The KBS does not trust the Attestation Service that issued this token: check its trusted certificates.',
   PluginInternalError: 'The resource is not there, or its path has not three plain segments: run kbs-publish first.',
   PluginNotFound: 'The KBS has no such plugin: enable [[plugins]] name = "resource".',
   PolicyEngineError: 'The resource policy of the KBS fails when evaluated: publish a policy again.',
@@ -57,7 +59,8 @@ export function kbsError(what: string, subject: string, answer: Answer): Transpo
   if (name === 'PolicyDeny') {
     return new VerificationError('denied', message, {
       subject,
-      remedy: 'The resource policy does not admit this evidence: look at the measurement, status and job that it names.',
+      remedy:
+        'The resource policy does not admit this evidence: look at the measurement, status and job that it names.',
     })
   }
   const unauthorized = name === 'AdminAuthAccess' || name === 'AdminAuthInitialization'

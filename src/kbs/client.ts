@@ -33,7 +33,10 @@ export interface KbsAdmin {
 /** @param url base URL without `/kbs/v0` */
 export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin {
   const send = async (path: string, request: HttpRequest): Promise<Answer> =>
-    call(ports, `${url}/kbs/v0/${path}`, { ...request, headers: { ...request.headers, authorization: `Bearer ${await token()}` } })
+    call(ports, `${url}/kbs/v0/${path}`, {
+      ...request,
+      headers: { ...request.headers, authorization: `Bearer ${await token()}` },
+    })
   const done = async (what: string, path: string, request: HttpRequest): Promise<Answer> => {
     const answer = await send(path, request)
     if (answer.status !== 200) throw kbsError(what, path, answer)
@@ -57,25 +60,38 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
     url,
     referenceValue,
     probeVersion: async () => {
-      const answer = await call(ports, `${url}/kbs/v0/auth`, post({ version: '0.0.0', tee: 'sample', 'extra-params': '' }))
+      const answer = await call(
+        ports,
+        `${url}/kbs/v0/auth`,
+        post({ version: '0.0.0', tee: 'sample', 'extra-params': '' }),
+      )
       const { detail } = failureOf(answer)
       if (detail.includes(`expect =${protocolVersion}`)) return
-      throw new TransportError('kbs-error', `${url} does not speak version ${protocolVersion} of the KBS protocol: ${detail || answer.status}`, {
-        subject: url,
-        remedy: 'Use a Trustee release that does, and check the address.',
-      })
+      throw new TransportError(
+        'kbs-error',
+        `${url} does not speak version ${protocolVersion} of the KBS protocol: ${detail || answer.status}`,
+        {
+          subject: url,
+          remedy: 'Use a Trustee release that does, and check the address.',
+        },
+      )
     },
     probeOpenAdmin: async () => {
       const answer = await call(ports, `${url}/kbs/v0/resource-policy`, { method: 'GET' })
       if (answer.status !== 200) return
       throw new VerificationError('policy-unsafe', `${url} lets everybody be its admin`, {
         subject: url,
-        remedy: 'Configure [admin] with AuthenticatedAuthorization: anybody can replace its policies and read every key.',
+        remedy:
+          'Configure [admin] with AuthenticatedAuthorization: anybody can replace its policies and read every key.',
       })
     },
     setResource: async (path, value) => {
       const headers = { 'content-type': 'application/octet-stream' }
-      await done(`writing kbs:///${path.join('/')}`, `resource/${path.join('/')}`, { method: 'POST', headers, body: value })
+      await done(`writing kbs:///${path.join('/')}`, `resource/${path.join('/')}`, {
+        method: 'POST',
+        headers,
+        body: value,
+      })
     },
     deleteResource: async (path) => {
       await done(`deleting kbs:///${path.join('/')}`, `resource/${path.join('/')}`, { method: 'DELETE' })
@@ -94,7 +110,11 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
     },
     setReferenceValue: async (id, value) => {
       const payload = toBase64(Buffer.from(JSON.stringify({ [id]: value })))
-      await done(`writing reference value ${id}`, 'reference-value', post({ version: '0.1.0', type: 'sample', payload }))
+      await done(
+        `writing reference value ${id}`,
+        'reference-value',
+        post({ version: '0.1.0', type: 'sample', payload }),
+      )
       if (JSON.stringify(await referenceValue(id)) !== JSON.stringify(value)) {
         throw new TransportError('kbs-error', `the KBS does not give back the reference value ${id} that was written`, {
           subject: id,

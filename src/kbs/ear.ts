@@ -33,16 +33,21 @@ export function checkEar(token: string, trust: EarTrust, at: Date): Ear {
   if (header['alg'] !== 'ES256') throw invalid(`it is signed with ${JSON.stringify(header['alg'] ?? null)}`)
   const bytes = fromBase64(signature, 'EAR signature', 'base64url')
   const signed = Buffer.from(`${head}.${body}`)
-  if (!candidates(header, trust, at).some((key) => verifies(signed, key, bytes))) throw invalid('it is not signed by a key that is trusted')
+  if (!signersOf(header, trust, at).some((key) => verifies(signed, key, bytes)))
+    throw invalid('it is not signed by a key that is trusted')
 
   const claims = object(body, 'claims')
   const now = at.getTime() / 1000
   const { exp, iat } = claims
   if (typeof exp !== 'number' || typeof iat !== 'number') throw invalid('it has no exp or iat')
   if (now >= exp + 60 || now < iat - 60) {
-    throw new VerificationError('token-expired', 'the EAR is outside its time', { subject: 'EAR', remedy: 'Attest again.' })
+    throw new VerificationError('token-expired', 'the EAR is outside its time', {
+      subject: 'EAR',
+      remedy: 'Attest again.',
+    })
   }
-  if (claims['eat_profile'] !== profile) throw invalid(`its profile is ${JSON.stringify(claims['eat_profile'] ?? null)}`)
+  if (claims['eat_profile'] !== profile)
+    throw invalid(`its profile is ${JSON.stringify(claims['eat_profile'] ?? null)}`)
   const submods = claims['submods']
   const cpu = isObject(submods) ? submods['cpu0'] : undefined
   const evidence = isObject(cpu) ? cpu['ear.veraison.annotated-evidence'] : undefined
@@ -50,7 +55,8 @@ export function checkEar(token: string, trust: EarTrust, at: Date): Ear {
   return { claims, status: typeof cpu['ear.status'] === 'string' ? cpu['ear.status'] : 'none', evidence }
 }
 
-function candidates(header: JsonObject, trust: EarTrust, at: Date): KeyObject[] {
+/** Keys that may have signed a token with this header: pinned ones, and its own where a chain to a pinned certificate vouches for it. */
+export function signersOf(header: JsonObject, trust: EarTrust, at: Date): KeyObject[] {
   const keys = [...(trust.keys ?? [])]
   const jwk = header['jwk']
   const x5c = isObject(jwk) ? jwk['x5c'] : undefined
@@ -64,7 +70,12 @@ function candidates(header: JsonObject, trust: EarTrust, at: Date): KeyObject[] 
 }
 
 /** Follows issuers through intermediates in any order to one of the pinned certificates. */
-function endsInTrust(leaf: X509Certificate, others: X509Certificate[], pinned: readonly X509Certificate[], at: Date): boolean {
+function endsInTrust(
+  leaf: X509Certificate,
+  others: X509Certificate[],
+  pinned: readonly X509Certificate[],
+  at: Date,
+): boolean {
   let current = leaf
   const left = [...others, ...pinned.filter((anchor) => anchor.ca)]
   for (let step = 0; step < 10; step++) {

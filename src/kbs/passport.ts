@@ -36,7 +36,10 @@ export function fetchByPassport(options: PassportOptions): (path: ResourcePath) 
     const token = await (passport ??= askForEar(options))
     const uri = `kbs:///${path.join('/')}`
     const headers = { authorization: `Bearer ${token}` }
-    const answer = await call(options.ports, `${options.kbsUrl}/kbs/v0/resource/${path.join('/')}`, { method: 'GET', headers })
+    const answer = await call(options.ports, `${options.kbsUrl}/kbs/v0/resource/${path.join('/')}`, {
+      method: 'GET',
+      headers,
+    })
     if (answer.status !== 200) throw kbsError(`reading ${uri}`, uri, answer)
     return options.holder.decryptJwe(answer.body.toString('utf8'))
   }

@@ -22,7 +22,10 @@ const resource = z.strictObject({
     .strictObject({
       'repository-id': z.string().regex(/^\d+$/),
       'workflow-ref': text,
-      'workflow-sha': z.array(z.string().regex(/^[0-9a-f]{40,64}$/)).min(1).max(64),
+      'workflow-sha': z
+        .array(z.string().regex(/^[0-9a-f]{40,64}$/))
+        .min(1)
+        .max(64),
       events: z.array(text).min(1).max(16),
       refs: z.array(text).min(1).max(64),
     })
@@ -43,7 +46,8 @@ export const planSchema = z
   .superRefine((plan, context) => {
     const uris = plan.resources.map((one) => one.uri)
     plan.resources.forEach((one, i) => {
-      if (uris.indexOf(one.uri) !== i) context.addIssue({ code: 'custom', path: ['resources', i, 'uri'], message: 'is named twice' })
+      if (uris.indexOf(one.uri) !== i)
+        context.addIssue({ code: 'custom', path: ['resources', i, 'uri'], message: 'is named twice' })
       if ((one.kind === 'pipeline') !== (one.job !== undefined)) {
         const message = one.kind === 'pipeline' ? 'a pipeline secret names its job' : 'a workload secret names no job'
         context.addIssue({ code: 'custom', path: ['resources', i, 'job'], message })

@@ -15,7 +15,11 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
   const { parseDocument } = await import('yaml')
   const document = parseDocument(text, { strict: true, uniqueKeys: true })
   const refuse = (why: string, cause?: unknown): InputError =>
-    new InputError('file-invalid', `plan: ${why}`, { subject, cause, remedy: 'The form of a plan stands in docs/kbs-publish.md.' })
+    new InputError('file-invalid', `plan: ${why}`, {
+      subject,
+      cause,
+      remedy: 'The form of a plan stands in docs/kbs-publish.md.',
+    })
   if (document.errors[0] !== undefined) throw refuse(document.errors[0].message, document.errors[0])
   const parsed = planSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
   if (parsed.success) return parsed.data
@@ -24,7 +28,12 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
 }
 
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */
-export function defaultPlan(uris: readonly string[], technology: Technology, measurement: string, embedded: boolean): Plan {
+export function defaultPlan(
+  uris: readonly string[],
+  technology: Technology,
+  measurement: string,
+  embedded: boolean,
+): Plan {
   return planSchema.parse({
     version: 1,
     resources: uris.map((uri) => ({ uri, source: 'agent', admit: [{ technology, measurements: [measurement] }] })),
@@ -59,7 +68,13 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   const rules = plan.resources.map(toRule)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
-  const kept = current === null ? [] : otherRules(parseRego(current), rules.map((one) => one.uri))
+  const kept =
+    current === null
+      ? []
+      : otherRules(
+          parseRego(current),
+          rules.map((one) => one.uri),
+        )
   const module = resourcePolicy(rules, kept)
   tryPolicy(module, cannedCases(rules, embedded && plan['accept-sample']))
   const text = writeRego(module)
@@ -78,16 +93,24 @@ export function checkReplacement(plan: Plan, embedded: boolean, lastWritten: str
   if (embedded) return
   const named = plan['replace-global']
   if (named === undefined) {
-    throw new InputError('input-missing', 'the KBS has one resource policy for everybody, and the plan does not say that it may be replaced', {
-      subject: 'replace-global',
-      remedy: `Put every rule of this KBS into the plan, and \`replace-global: ${lastWritten ?? 'first'}\`.`,
-    })
+    throw new InputError(
+      'input-missing',
+      'the KBS has one resource policy for everybody, and the plan does not say that it may be replaced',
+      {
+        subject: 'replace-global',
+        remedy: `Put every rule of this KBS into the plan, and \`replace-global: ${lastWritten ?? 'first'}\`.`,
+      },
+    )
   }
   if (lastWritten !== null && named !== lastWritten) {
-    throw new InputError('state-conflict', `replace-global names ${named}, but the policy that we wrote last is ${lastWritten}`, {
-      subject: 'replace-global',
-      remedy: 'Look at what changed meanwhile, then name the digest that was written last.',
-    })
+    throw new InputError(
+      'state-conflict',
+      `replace-global names ${named}, but the policy that we wrote last is ${lastWritten}`,
+      {
+        subject: 'replace-global',
+        remedy: 'Look at what changed meanwhile, then name the digest that was written last.',
+      },
+    )
   }
 }
 

@@ -27,12 +27,20 @@ export function rcarSession(url: string, attester: Attester, ports: Ports): Rcar
   const shake = async (): Promise<{ cookie: string; token: string }> => {
     let last: Answer | null = null
     for (let attempt = 0; attempt < 2; attempt++) {
-      const begun = await post(ports, `${url}/kbs/v0/auth`, { version: protocolVersion, tee: attester.technology, 'extra-params': {} }, '')
+      const begun = await post(
+        ports,
+        `${url}/kbs/v0/auth`,
+        { version: protocolVersion, tee: attester.technology, 'extra-params': {} },
+        '',
+      )
       if (begun.status !== 200) throw kbsError('asking for a challenge', url, begun)
       const challenge = parseJson(begun.body.toString('utf8'), 'challenge of the KBS')
       const cookie = /^kbs-session-id=[0-9a-f]{32}/.exec(begun.headers.get('set-cookie') ?? '')?.[0]
       if (!isObject(challenge) || typeof challenge['nonce'] !== 'string' || cookie === undefined) {
-        throw new TransportError('kbs-error', `${url} gave no nonce or no session`, { subject: url, remedy: 'Check that this is a KBS.' })
+        throw new TransportError('kbs-error', `${url} gave no nonce or no session`, {
+          subject: url,
+          remedy: 'Check that this is a KBS.',
+        })
       }
       const nonce = challenge['nonce']
       const { evidence, teePubkey } = await attester.evidence(nonce)
@@ -44,13 +52,16 @@ export function rcarSession(url: string, attester: Attester, ports: Ports): Rcar
       last = await post(ports, `${url}/kbs/v0/attest`, body, cookie)
       if (last.status === 200) {
         const answer = parseJson(last.body.toString('utf8'), 'answer of the KBS')
-        if (isObject(answer) && typeof answer['token'] === 'string') return (session = { cookie, token: answer['token'] })
+        if (isObject(answer) && typeof answer['token'] === 'string')
+          return (session = { cookie, token: answer['token'] })
         throw new TransportError('kbs-error', `${url} gave no token`, { subject: url })
       }
       // Trustee says the same of an expired session and of bad evidence: a new session tells them apart.
       if (last.status !== 401) break
     }
-    throw last === null ? new TransportError('kbs-error', `${url} did not answer`, { subject: url }) : kbsError('attesting', url, last)
+    throw last === null
+      ? new TransportError('kbs-error', `${url} did not answer`, { subject: url })
+      : kbsError('attesting', url, last)
   }
 
   const read = async (path: ResourcePath, cookie: string): Promise<Answer> =>
@@ -62,7 +73,8 @@ export function rcarSession(url: string, attester: Attester, ports: Ports): Rcar
       const fresh = session === null
       let answer = await read(path, (session ?? (await shake())).cookie)
       // A denial stays one; anything else may be an old session.
-      if (answer.status === 401 && !fresh && failureOf(answer).name !== 'PolicyDeny') answer = await read(path, (await shake()).cookie)
+      if (answer.status === 401 && !fresh && failureOf(answer).name !== 'PolicyDeny')
+        answer = await read(path, (await shake()).cookie)
       if (answer.status !== 200) throw kbsError(`reading kbs:///${path.join('/')}`, `kbs:///${path.join('/')}`, answer)
       return attester.decryptJwe(answer.body.toString('utf8'))
     },

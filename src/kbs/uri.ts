@@ -9,7 +9,8 @@ export type ResourcePath = readonly [repository: string, type: string, tag: stri
 export function parseKbsUri(uri: string): ResourcePath {
   const parts = uri.startsWith('kbs:///') ? uri.slice('kbs:///'.length).split('/') : []
   const [repository, type, tag] = parts
-  if (parts.length === 3 && parts.every((part) => segment.test(part)) && repository && type && tag) return [repository, type, tag]
+  if (parts.length === 3 && parts.every((part) => segment.test(part)) && repository && type && tag)
+    return [repository, type, tag]
   throw new InputError('input-invalid', `${JSON.stringify(uri)} is no kbs:///repo/type/tag`, {
     subject: uri,
     remedy: 'Write three segments of letters, digits, dots, dashes and underscores, without a host.',
@@ -19,8 +20,14 @@ export function parseKbsUri(uri: string): ResourcePath {
 /** Checks the base URL of a KBS: https, or http on loopback. @returns it without a slash at the end */
 export function checkKbsUrl(text: string, subject: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  const loopback = url !== null && (/^127(?:\.\d{1,3}){3}$/.test(url.hostname) || ['localhost', '[::1]'].includes(url.hostname))
-  if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) && url.search === '' && url.username === '') {
+  const loopback =
+    url !== null && (/^127(?:\.\d{1,3}){3}$/.test(url.hostname) || ['localhost', '[::1]'].includes(url.hostname))
+  if (
+    url !== null &&
+    (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) &&
+    url.search === '' &&
+    url.username === ''
+  ) {
     return url.href.replace(/\/+$/, '')
   }
   throw new InputError('input-invalid', `${subject}: ${text} is no https URL of a KBS`, {

@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { jcs } from '../encoding/jcs.ts'
 import { compareInventories, parseInventory, type InventoryDifference } from '../image/inventory.ts'
 import { cyclonedxDocument } from './formats/cyclonedx.ts'
 import { engine, spdxDocument } from './formats/spdx.ts'
@@ -54,7 +55,7 @@ export function compareSbom(attested: AttestedDocuments, found: Described): Sbom
     findings.push(...some(extra, (purl) => `${document}: ${purl} is in the document, but not in the image`))
     if (read.engine !== engine)
       comparison.notes.push(`${document}: made by ${read.engine ?? 'an unnamed tool'}, compared by ${engine}`)
-    else if (missing.length + extra.length === 0 && !rendered(document, found, read).equals(bytes)) {
+    else if (missing.length + extra.length === 0 && !sameJson(rendered(document, found, read), bytes, document)) {
       findings.push(
         `${document}: something other than names and versions differs (licences, suppliers, places, relationships)`,
       )
@@ -80,6 +81,15 @@ interface ReadDocument {
 function rendered(document: 'spdx' | 'cyclonedx', found: Described, { name, created }: ReadDocument): Buffer {
   const description = { ...found.description, name, created }
   return document === 'spdx' ? spdxDocument(description) : cyclonedxDocument(description)
+}
+
+/** A statement holds the document in RFC 8785 form: the values count, not their spelling. */
+function sameJson(a: Uint8Array, b: Uint8Array, subject: string): boolean {
+  const [left, right] = [a, b].map((bytes) => jcs(parseJson(Buffer.from(bytes).toString('utf8'), subject))) as [
+    Buffer,
+    Buffer,
+  ]
+  return left.equals(right)
 }
 
 function identityFindings(document: string, read: ReadDocument, found: Described): string[] {

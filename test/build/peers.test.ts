@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { compareInventories } from '../../src/image/inventory.ts'
-import { scratch } from '../support/ports.ts'
+import { openStore } from '../../src/oci/open.ts'
+import { parseReference } from '../../src/oci/reference.ts'
+import { scratch, testPorts } from '../support/ports.ts'
+import { startRegistry } from '../support/registry.ts'
 import { peer, withPeers } from '../support/peers.ts'
 import { build, tree, type Built } from './support.ts'
 
@@ -76,6 +79,33 @@ describe('real programs agree', () => {
     const copy = join(scratch(), 'copy')
     run('skopeo', 'copy', '--quiet', '--preserve-digests', `oci:${built.directory}:latest`, `oci:${copy}:latest`)
     expect(readFileSync(join(copy, 'index.json'), 'utf8')).toContain(built.result.digest)
+  })
+
+  withPeers(['docker-registry', 'skopeo'], 'a registry serves as base by digest, and takes the image', async () => {
+    const registry = await startRegistry('docker')
+    try {
+      const ports = testPorts()
+      const output = (tag: string) => {
+        const repository = `${registry.host}/team/app`
+        return { output: { store: openStore(parseReference(repository, '/'), ports), tag } }
+      }
+      const read = { ...files, Containerfile: 'FROM scratch\nCOPY d /d\n' }
+      const base = await build(read, output('base'), ports)
+      const name = `${registry.host}/team/app@${base.result.digest}`
+      const onto = await build(
+        { ...files, Containerfile: `FROM ${name}\nCOPY a.txt /d/\n` },
+        { ...output('app'), rebuilds: 1 },
+        ports,
+      )
+      expect(onto.result).toMatchObject({
+        reproducible: true,
+        record: { baseImages: [{ name: `${registry.host}/team/app`, digest: base.result.digest }] },
+      })
+      const shown = run('skopeo', 'inspect', '--tls-verify=false', `docker://${registry.host}/team/app:app`)
+      expect(JSON.parse(shown)).toMatchObject({ Digest: onto.result.digest })
+    } finally {
+      await registry.close()
+    }
   })
 
   withPeers(['umoci'], 'umoci unpacks the image', async () => {

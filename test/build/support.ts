@@ -42,7 +42,8 @@ export async function build(
   options: Partial<BuildOptions> = {},
   ports: Ports = testPorts(),
 ): Promise<Built> {
-  const { store, directory } = layout(ports)
+  const fresh = layout(ports)
+  const store = options.output?.store ?? fresh.store
   const result = await buildImage(
     {
       context: typeof context === 'string' ? context : tree(context),
@@ -66,7 +67,7 @@ export async function build(
   const image = await loadImage(store, result.digest)
   const { inventory } = await passImage(store, image, [])
   const files = new Map(inventory.map((entry) => [entry.path, entry]))
-  return { result, store, directory, files, config: image.config }
+  return { result, store, directory: fresh.directory, files, config: image.config }
 }
 
 /** `type mode uid:gid` of a path, for short expectations. */

@@ -26,7 +26,11 @@ function kek(key: Buffer): KekWrap {
   }
 }
 
-async function sealed(recipientTexts: string[], key: Buffer = randomBytes(32), contents = [randomBytes(300_000), Buffer.from('second')]) {
+async function sealed(
+  recipientTexts: string[],
+  key: Buffer = randomBytes(32),
+  contents = [randomBytes(300_000), Buffer.from('second')],
+) {
   const directory = scratch('encrypt')
   const made = await makeImage(directory, ports, contents)
   const recipients = await readRecipients(recipientTexts, directory)
@@ -68,14 +72,21 @@ describe('encryption of layers', () => {
     await writeFile(join(directory, 'rsa.pub'), rsa.publicKey.export({ type: 'spki', format: 'pem' }))
     const { store, encrypted, key } = await sealed([`jwe:${directory}/ec.pub`, `jwe:${directory}/rsa.pub`, uri])
     for (const keys of [{ privateKeys: [ec.privateKey] }, { privateKeys: [rsa.privateKey] }, keysOf(key)]) {
-      expect((await bytesOf(await layerOpener(store, keys, ports)(layerOf(encrypted)))).length).toBe(layerOf(encrypted).size)
+      expect((await bytesOf(await layerOpener(store, keys, ports)(layerOf(encrypted)))).length).toBe(
+        layerOf(encrypted).size,
+      )
     }
     expect(await codeOf(openKey(layerOf(encrypted), {}))).toBe('decryption-failed')
   })
 
   test('chosen layers only; a layer that is not there is refused', async () => {
     const { store, image } = await makeImage(scratch('layers'), ports, [Buffer.from('a'), Buffer.from('b')])
-    const plan = { target: store, recipients: await readRecipients([uri], '/'), kek: kek(randomBytes(32)), random: randomBytes }
+    const plan = {
+      target: store,
+      recipients: await readRecipients([uri], '/'),
+      kek: kek(randomBytes(32)),
+      random: randomBytes,
+    }
     const { layers } = await encryptImage(store, image, plan, { layers: [1] })
     expect(layers.map((layer) => layer.plain === layer.encrypted)).toEqual([true, false])
     expect(await codeOf(encryptImage(store, image, plan, { layers: [2] }))).toBe('input-invalid')
@@ -83,7 +94,15 @@ describe('encryption of layers', () => {
 
   test('equal keys give an equal manifest', async () => {
     const { store, image } = await makeImage(scratch('equal'), ports, [Buffer.from('a')])
-    const fixed = { target: store, recipients: await readRecipients([uri], '/'), random: (n: number) => Buffer.alloc(n, 7), kek: async (_: string, p: Buffer) => ({ wrapped: wrapWithKek(Buffer.alloc(32), p, Buffer.alloc(12)), iv: Buffer.alloc(12) }) }
+    const fixed = {
+      target: store,
+      recipients: await readRecipients([uri], '/'),
+      random: (n: number) => Buffer.alloc(n, 7),
+      kek: async (_: string, p: Buffer) => ({
+        wrapped: wrapWithKek(Buffer.alloc(32), p, Buffer.alloc(12)),
+        iv: Buffer.alloc(12),
+      }),
+    }
     const first = await encryptImage(store, image, fixed)
     expect((await encryptImage(store, image, fixed)).descriptor.digest).toBe(first.descriptor.digest)
   })
@@ -93,18 +112,33 @@ describe('encryption of layers', () => {
     const key = randomBytes(32)
     const plan = { target: store, recipients: await readRecipients([uri], '/'), kek: kek(key), random: randomBytes }
     let opened = 0
-    const way = encryptOnTheWay((layer) => (opened++, store.openBlob(layer)), plan)
+    const way = encryptOnTheWay(async (layer) => {
+      opened++
+      return store.openBlob(layer)
+    }, plan)
     for (const layer of image.manifest.layers) {
       expect(await bytesOf(await way.open(layer))).toEqual(await bytesOf(await store.openBlob(layer)))
     }
-    const encrypted = await encryptImage({ ...store, openBlob: async () => Promise.reject(new Error('read twice')) }, image, plan, { done: way.layers })
+    const encrypted = await encryptImage(
+      { ...store, openBlob: async () => Promise.reject(new Error('read twice')) },
+      image,
+      plan,
+      { done: way.layers },
+    )
     expect(opened).toBe(2)
-    expect((await bytesOf(await layerOpener(store, keysOf(key), ports)(layerOf(encrypted)))).length).toBe(layerOf(encrypted).size)
+    expect((await bytesOf(await layerOpener(store, keysOf(key), ports)(layerOf(encrypted)))).length).toBe(
+      layerOf(encrypted).size,
+    )
   })
 
   test('a reader that stops early leaves no layer behind', async () => {
     const { store, image } = await makeImage(scratch('early'), ports, [randomBytes(3 << 20)])
-    const plan = { target: store, recipients: await readRecipients([uri], '/'), kek: kek(randomBytes(32)), random: randomBytes }
+    const plan = {
+      target: store,
+      recipients: await readRecipients([uri], '/'),
+      kek: kek(randomBytes(32)),
+      random: randomBytes,
+    }
     const way = encryptOnTheWay((layer) => store.openBlob(layer), plan)
     for await (const _ of await way.open(image.manifest.layers[0] as Descriptor)) break
     expect(way.layers.size).toBe(0)
@@ -114,18 +148,32 @@ describe('encryption of layers', () => {
 describe('what cannot be encrypted or opened', () => {
   test('zstd is refused with the remedy, and nothing is written', async () => {
     const { store, image } = await makeImage(scratch('zstd'), ports, [Buffer.from('a')], mediaTypes.layerZstd)
-    const plan = { target: store, recipients: await readRecipients([uri], '/'), kek: kek(randomBytes(32)), random: randomBytes }
-    await expect(encryptImage(store, image, plan)).rejects.toMatchObject({ code: 'unsupported', remedy: expect.stringContaining('gzip') })
+    const plan = {
+      target: store,
+      recipients: await readRecipients([uri], '/'),
+      kek: kek(randomBytes(32)),
+      random: randomBytes,
+    }
+    await expect(encryptImage(store, image, plan)).rejects.toMatchObject({
+      code: 'unsupported',
+      remedy: expect.stringContaining('gzip'),
+    })
   })
 
-  test.each(['kbs:///a/b', 'kbs://host/a/b/c', 'kbs:///a/b/../c', 'kbs:///a/b/.c', '/default/image-kek/x', 'a'])('recipient %s', async (text) => {
-    expect(await codeOf(readRecipients([text], '/'))).toBe('input-invalid')
-  })
+  test.each(['kbs:///a/b', 'kbs://host/a/b/c', 'kbs:///a/b/../c', 'kbs:///a/b/.c', '/default/image-kek/x', 'a'])(
+    'recipient %s',
+    async (text) => {
+      expect(await codeOf(readRecipients([text], '/'))).toBe('input-invalid')
+    },
+  )
   test('no recipient, a private key, a short RSA key, a missing file', async () => {
     const directory = scratch('bad')
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     await writeFile(join(directory, 'private.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    await writeFile(join(directory, 'short.pem'), generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' }))
+    await writeFile(
+      join(directory, 'short.pem'),
+      generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' }),
+    )
     expect(await codeOf(readRecipients([], directory))).toBe('input-missing')
     expect(await codeOf(readRecipients(['jwe:private.pem'], directory))).toBe('file-invalid')
     expect(await codeOf(readRecipients(['jwe:short.pem'], directory))).toBe('file-invalid')
@@ -145,11 +193,21 @@ describe('what cannot be encrypted or opened', () => {
     expect(await codeOf(opened(layer))).toBe('resolved')
     expect(await codeOf(opened(layer, keysOf(randomBytes(32))))).toBe('decryption-failed')
     expect(await codeOf(opened(layer, {}))).toBe('decryption-failed')
-    expect(await codeOf(opened(change(layer, annotations.publicOptions, (o) => (o['hmac'] = toBase64(Buffer.alloc(32))))))).toBe('decryption-failed')
-    expect(await codeOf(opened(change(layer, annotations.publicOptions, (o) => (o['cipher'] = 'NONE'))))).toBe('decryption-failed')
-    expect(await codeOf(opened(change(layer, annotations.publicOptions, (o) => delete o['cipheroptions'])))).toBe('decryption-failed')
-    expect(await codeOf(opened(change(layer, annotations.provider, (o) => (o['kid'] = '/default/image-kek/x'))))).toBe('decryption-failed')
-    expect(await codeOf(opened(change(layer, annotations.provider, (o) => (o['version'] = '9'))))).toBe('decryption-failed')
+    expect(
+      await codeOf(opened(change(layer, annotations.publicOptions, (o) => (o['hmac'] = toBase64(Buffer.alloc(32)))))),
+    ).toBe('decryption-failed')
+    expect(await codeOf(opened(change(layer, annotations.publicOptions, (o) => (o['cipher'] = 'NONE'))))).toBe(
+      'decryption-failed',
+    )
+    expect(await codeOf(opened(change(layer, annotations.publicOptions, (o) => delete o['cipheroptions'])))).toBe(
+      'decryption-failed',
+    )
+    expect(await codeOf(opened(change(layer, annotations.provider, (o) => (o['kid'] = '/default/image-kek/x'))))).toBe(
+      'decryption-failed',
+    )
+    expect(await codeOf(opened(change(layer, annotations.provider, (o) => (o['version'] = '9'))))).toBe(
+      'decryption-failed',
+    )
     expect(await codeOf(opened({ ...layer, mediaType: mediaTypes.layerGzip }))).toBe('format-invalid')
   })
 
@@ -162,20 +220,32 @@ describe('what cannot be encrypted or opened', () => {
     const { digest, size } = await store.putBlob({ bytes })
     expect(await codeOf(layerOpener(store, keysOf(key), ports)({ ...layer, digest, size }))).toBe('decryption-failed')
     // Over a registry the ciphertext is spooled: the same must hold.
-    expect(await codeOf(layerOpener({ ...store, kind: 'registry' }, keysOf(key), ports)({ ...layer, digest, size }))).toBe('decryption-failed')
-    expect((await bytesOf(await layerOpener({ ...store, kind: 'registry' }, keysOf(key), ports)(layer))).length).toBe(layer.size)
+    expect(
+      await codeOf(layerOpener({ ...store, kind: 'registry' }, keysOf(key), ports)({ ...layer, digest, size })),
+    ).toBe('decryption-failed')
+    expect((await bytesOf(await layerOpener({ ...store, kind: 'registry' }, keysOf(key), ports)(layer))).length).toBe(
+      layer.size,
+    )
   })
 
   test('a private option that names another digest', async () => {
     const { store, encrypted, key } = await sealed([uri])
     const layer = layerOf(encrypted)
     const options = await openKey(layer, keysOf(key))
-    const lie = Buffer.from(JSON.stringify({ symkey: toBase64(options.key), digest: `sha256:${'0'.repeat(64)}`, cipheroptions: { nonce: toBase64(options.nonce) } }))
+    const lie = Buffer.from(
+      JSON.stringify({
+        symkey: toBase64(options.key),
+        digest: `sha256:${'0'.repeat(64)}`,
+        cipheroptions: { nonce: toBase64(options.nonce) },
+      }),
+    )
     const changed = change(layer, annotations.provider, (o) => {
       o['iv'] = toBase64(Buffer.alloc(12))
       o['wrapped_data'] = toBase64(wrapWithKek(key, lie, Buffer.alloc(12)))
     })
-    expect(await codeOf((async () => bytesOf(await layerOpener(store, keysOf(key), ports)(changed)))())).toBe('decryption-failed')
+    expect(await codeOf((async () => bytesOf(await layerOpener(store, keysOf(key), ports)(changed)))())).toBe(
+      'decryption-failed',
+    )
   })
 })
 
@@ -183,38 +253,58 @@ const plainLayer = 'sha256:83859535ef0d72f529ef0b5aa09b72fdb916e81bd4f6b21931ec3
 
 describe('other implementations', () => {
   const folder = 'coco/ocicrypt/skopeo-1.9.3'
-  for (const [name, file] of [['enc-jwe-rsa', 'rsa.pem'], ['enc-jwe-ec', 'ec.pem']] as const) {
+  for (const [name, file] of [
+    ['enc-jwe-rsa', 'rsa.pem'],
+    ['enc-jwe-ec', 'ec.pem'],
+  ] as const) {
     withPeers([`vectors:${folder}`], `opens skopeo's ${name}`, async () => {
       const store = openLayout(vector(`${folder}/${name}`), 'localhost/x', ports)
-      const index = JSON.parse(await readFile(vector(`${folder}/${name}/index.json`), 'utf8')) as { manifests: { digest: Digest }[] }
+      const index = JSON.parse(await readFile(vector(`${folder}/${name}/index.json`), 'utf8')) as {
+        manifests: { digest: Digest }[]
+      }
       const image = await loadImage(store, index.manifests[0]?.digest as Digest)
       const key = readPrivateKey(await readFile(vector(`${folder}/${file}`), 'utf8'), file)
-      const bytes = await bytesOf(await layerOpener(store, { privateKeys: [key] }, ports)(image.manifest.layers[0] as Descriptor))
+      const bytes = await bytesOf(
+        await layerOpener(store, { privateKeys: [key] }, ports)(image.manifest.layers[0] as Descriptor),
+      )
       expect(bytes).toEqual(await readFile(vector(`${folder}/plain/blobs/sha256/${plainLayer.slice(7)}`)))
     })
   }
 
-  withPeers(['vectors:coco/ocicrypt/self-made-coco-keyprovider'], 'known answer of the provider packet, both ways', async () => {
-    const base = 'coco/ocicrypt/self-made-coco-keyprovider'
-    const kat = JSON.parse(await readFile(vector(`${base}/kat.json`), 'utf8')) as Record<string, string> & { annotations: Record<string, string> }
-    const store = openLayout(vector(base), 'localhost/x', ports)
-    const image = await loadImage(store, kat['manifest_digest'] as Digest)
-    const key = Buffer.from(kat['kek_hex'] ?? '', 'hex')
-    const open = layerOpener(store, { kek: async () => key }, ports)
-    const plain = await bytesOf(await open(image.manifest.layers[0] as Descriptor))
+  withPeers(
+    ['vectors:coco/ocicrypt/self-made-coco-keyprovider'],
+    'known answer of the provider packet, both ways',
+    async () => {
+      const base = 'coco/ocicrypt/self-made-coco-keyprovider'
+      const kat = JSON.parse(await readFile(vector(`${base}/kat.json`), 'utf8')) as Record<string, string> & {
+        annotations: Record<string, string>
+      }
+      const store = openLayout(vector(base), 'localhost/x', ports)
+      const image = await loadImage(store, kat['manifest_digest'] as Digest)
+      const key = Buffer.from(kat['kek_hex'] ?? '', 'hex')
+      const open = layerOpener(store, { kek: async () => key }, ports)
+      const plain = await bytesOf(await open(image.manifest.layers[0] as Descriptor))
 
-    const target = openLayout(scratch('kat'), 'localhost/x', ports)
-    const random = [kat['symkey_hex'], kat['layer_nonce_hex']].map((hex) => Buffer.from(hex ?? '', 'hex'))
-    const iv = Buffer.from(kat['packet_iv_hex'] ?? '', 'hex')
-    const { encryptLayer } = await import('../../src/encrypt/encrypt-layer.ts')
-    const layer = await encryptLayer(
-      { mediaType: mediaTypes.layerGzip, digest: plainLayer, size: plain.length },
-      (async function* () { yield plain })(),
-      { target, recipients: await readRecipients(['kbs:///default/image-kek/test-1'], '/'), random: () => random.shift() as Buffer, kek: async (_, p) => ({ wrapped: wrapWithKek(key, p, iv), iv }) },
-    )
-    expect(layer.digest).toBe(kat['encrypted_layer_digest'])
-    expect(layer.annotations).toEqual(kat.annotations)
-  })
+      const target = openLayout(scratch('kat'), 'localhost/x', ports)
+      const random = [kat['symkey_hex'], kat['layer_nonce_hex']].map((hex) => Buffer.from(hex ?? '', 'hex'))
+      const iv = Buffer.from(kat['packet_iv_hex'] ?? '', 'hex')
+      const { encryptLayer } = await import('../../src/encrypt/encrypt-layer.ts')
+      const layer = await encryptLayer(
+        { mediaType: mediaTypes.layerGzip, digest: plainLayer, size: plain.length },
+        (async function* () {
+          yield plain
+        })(),
+        {
+          target,
+          recipients: await readRecipients(['kbs:///default/image-kek/test-1'], '/'),
+          random: () => random.shift() as Buffer,
+          kek: async (_, p) => ({ wrapped: wrapWithKek(key, p, iv), iv }),
+        },
+      )
+      expect(layer.digest).toBe(kat['encrypted_layer_digest'])
+      expect(layer.annotations).toEqual(kat.annotations)
+    },
+  )
 
   withPeers(['skopeo'], 'skopeo opens our JWE layers, RSA and EC, and we open what it encrypts', async () => {
     const directory = scratch('skopeo')
@@ -222,7 +312,10 @@ describe('other implementations', () => {
       execFileSync(peer('skopeo'), ['--insecure-policy', 'copy', ...args], { cwd: directory, stdio: 'pipe' })
     }
     const { store, image } = await makeImage(join(directory, 'plain'), ports, [randomBytes(100_000), Buffer.from('b')])
-    const pairs = { ec: generateKeyPairSync('ec', { namedCurve: 'P-256' }), rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }) }
+    const pairs = {
+      ec: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+      rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    }
     for (const [name, { publicKey, privateKey }] of Object.entries(pairs)) {
       await writeFile(join(directory, `${name}.pub`), publicKey.export({ type: 'spki', format: 'pem' }))
       await writeFile(join(directory, `${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }))
@@ -230,7 +323,12 @@ describe('other implementations', () => {
     const recipients = await readRecipients(['jwe:ec.pub', 'jwe:rsa.pub'], directory)
     for (const chosen of [recipients, [recipients[0]], [recipients[1]]]) {
       const list = chosen.flatMap((one) => (one === undefined ? [] : [one]))
-      await encryptImage(store, image, { target: store, recipients: list, kek: kek(randomBytes(32)), random: randomBytes }, { tag: 'sealed' })
+      await encryptImage(
+        store,
+        image,
+        { target: store, recipients: list, kek: kek(randomBytes(32)), random: randomBytes },
+        { tag: 'sealed' },
+      )
       for (const { keyId } of list) {
         const name = keyId === recipients[0]?.keyId ? 'ec' : 'rsa'
         skopeo('--decryption-key', `${name}.pem`, 'oci:plain:sealed', `oci:out-${name}:x`)
@@ -244,7 +342,13 @@ describe('other implementations', () => {
     const theirs = openLayout(join(directory, 'theirs'), 'localhost/x', ports)
     const found = await theirs.resolve({ tag: 'x' })
     const sealedImage = await loadImage(theirs, found?.digest as Digest)
-    const bytes = await bytesOf(await layerOpener(theirs, { privateKeys: [pairs.rsa.privateKey] }, ports)(sealedImage.manifest.layers[0] as Descriptor))
+    const bytes = await bytesOf(
+      await layerOpener(
+        theirs,
+        { privateKeys: [pairs.rsa.privateKey] },
+        ports,
+      )(sealedImage.manifest.layers[0] as Descriptor),
+    )
     expect(bytes).toEqual(await bytesOf(await store.openBlob(image.manifest.layers[0] as Descriptor)))
   })
 })

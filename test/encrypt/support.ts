@@ -9,7 +9,12 @@ import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/
 import { collect, type ByteSource } from '../../src/base/streams.ts'
 
 /** An image of some layers (bytes that need not be tar for these tests) in a layout. */
-export async function makeImage(directory: string, ports: Ports, contents: Buffer[], layerType: string = mediaTypes.layerGzip): Promise<{ store: Store; image: Image }> {
+export async function makeImage(
+  directory: string,
+  ports: Ports,
+  contents: Buffer[],
+  layerType: string = mediaTypes.layerGzip,
+): Promise<{ store: Store; image: Image }> {
   const store = openLayout(directory, 'localhost/test', ports)
   const layers: Descriptor[] = []
   for (const content of contents) {
@@ -19,9 +24,16 @@ export async function makeImage(directory: string, ports: Ports, contents: Buffe
   }
   const diffIds = contents.map((content) => sha256(content) as Digest)
   const config = await store.putBlob({
-    bytes: Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', config: {}, rootfs: { type: 'layers', diff_ids: diffIds } })),
+    bytes: Buffer.from(
+      JSON.stringify({ os: 'linux', architecture: 'amd64', config: {}, rootfs: { type: 'layers', diff_ids: diffIds } }),
+    ),
   })
-  const manifest = { schemaVersion: 2 as const, mediaType: mediaTypes.manifest, config: { mediaType: mediaTypes.config, ...config }, layers }
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType: mediaTypes.manifest,
+    config: { mediaType: mediaTypes.config, ...config },
+    layers,
+  }
   const descriptor = await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: 'latest' })
   return { store, image: await loadImage(store, descriptor.digest) }
 }

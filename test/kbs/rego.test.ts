@@ -13,18 +13,42 @@ import { peer, withPeers } from '../support/peers.ts'
 import { scratch } from '../support/ports.ts'
 
 const rules: ResourceRule[] = [
-  { uri: 'kbs:///default/image-key/app', admit: [{ technology: 'snp', measurements: ['aa'.repeat(48)], initdata: ['aGk='] }], job: null },
-  { uri: 'kbs:///default/image-key/two', admit: [{ technology: 'az-snp-vtpm', measurements: ['bb'], initdata: [] }, { technology: 'tdx', measurements: ['cc'], initdata: [] }], job: null },
-  { uri: 'kbs:///default/image-key/demo', admit: [{ technology: 'sample', measurements: ['abcde'], initdata: [] }], job: null },
+  {
+    uri: 'kbs:///default/image-key/app',
+    admit: [{ technology: 'snp', measurements: ['aa'.repeat(48)], initdata: ['aGk='] }],
+    job: null,
+  },
+  {
+    uri: 'kbs:///default/image-key/two',
+    admit: [
+      { technology: 'az-snp-vtpm', measurements: ['bb'], initdata: [] },
+      { technology: 'tdx', measurements: ['cc'], initdata: [] },
+    ],
+    job: null,
+  },
+  {
+    uri: 'kbs:///default/image-key/demo',
+    admit: [{ technology: 'sample', measurements: ['abcde'], initdata: [] }],
+    job: null,
+  },
   {
     uri: 'kbs:///ci/signing/key',
     admit: [{ technology: 'snp', measurements: ['dd'], initdata: [] }],
-    job: { repositoryId: '4711', workflowRef: 'o/r/.github/workflows/p.yml@refs/heads/main', workflowSha: ['a'.repeat(40)], events: ['push'], refs: ['refs/heads/main'] },
+    job: {
+      repositoryId: '4711',
+      workflowRef: 'o/r/.github/workflows/p.yml@refs/heads/main',
+      workflowSha: ['a'.repeat(40)],
+      events: ['push'],
+      refs: ['refs/heads/main'],
+    },
   },
 ]
 
 const decide = (text: string, one: CannedCase): boolean =>
-  evaluateRule(parseRego(text), 'allow', { input: one.input, data: { plugin: 'resource', 'resource-path': one.path, query: {} } }) === true
+  evaluateRule(parseRego(text), 'allow', {
+    input: one.input,
+    data: { plugin: 'resource', 'resource-path': one.path, query: {} },
+  }) === true
 
 describe('generated Rego', () => {
   const text = writeRego(resourcePolicy(rules))
@@ -41,15 +65,30 @@ describe('generated Rego', () => {
 
   test('rules of other resources survive a new policy, old ones of the same do not', () => {
     const [first] = rules
-    const changed: ResourceRule = { ...(first as ResourceRule), admit: [{ technology: 'snp', measurements: ['ee'], initdata: [] }] }
+    const changed: ResourceRule = {
+      ...(first as ResourceRule),
+      admit: [{ technology: 'snp', measurements: ['ee'], initdata: [] }],
+    }
     const merged = writeRego(resourcePolicy([changed], otherRules(parseRego(text), [changed.uri])))
     expect(merged).not.toContain('aa'.repeat(48))
     expect(merged).toContain('"two"')
-    expect(writeRego(resourcePolicy(rules, otherRules(parseRego(text), rules.map(({ uri }) => uri))))).toBe(text)
+    expect(
+      writeRego(
+        resourcePolicy(
+          rules,
+          otherRules(
+            parseRego(text),
+            rules.map(({ uri }) => uri),
+          ),
+        ),
+      ),
+    ).toBe(text)
   })
 
   test('a policy that lets too much in is found before upload', () => {
-    const open = parseRego('package policy\nimport rego.v1\ndefault allow := false\nallow if data.plugin == "resource"\n')
+    const open = parseRego(
+      'package policy\nimport rego.v1\ndefault allow := false\nallow if data.plugin == "resource"\n',
+    )
     expect(() => tryPolicy(open, cases)).toThrow(expect.objectContaining({ code: 'policy-unsafe' }))
     const closed = parseRego('package policy\nallow := false\n')
     expect(() => tryPolicy(closed, cases)).toThrow(expect.objectContaining({ code: 'policy-unsafe' }))
@@ -65,7 +104,9 @@ describe('generated Rego', () => {
       // OPA keeps the policy itself under data: the KBS's own data lies beside it.
       writeFileSync(join(directory, 'p/data.json'), JSON.stringify({ plugin: 'resource', 'resource-path': one.path }))
       writeFileSync(join(directory, 'input.json'), JSON.stringify(one.input))
-      const out = execFileSync(peer('opa'), ['eval', '-d', 'p', '-i', 'input.json', '-f', 'raw', 'data.policy.allow'], { cwd: directory })
+      const out = execFileSync(peer('opa'), ['eval', '-d', 'p', '-i', 'input.json', '-f', 'raw', 'data.policy.allow'], {
+        cwd: directory,
+      })
       expect([one.name, out.toString().trim()]).toEqual([one.name, String(one.allow)])
     }
   })
@@ -97,13 +138,21 @@ describe('Rego that is not ours', () => {
 
 describe('plans', () => {
   const plan = (extra: object) =>
-    planSchema.parse({ version: 1, resources: [{ uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'snp', measurements: ['aa'] }] }], ...extra })
-  const sample = { resources: [{ uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'sample', measurements: ['abcde'] }] }] }
+    planSchema.parse({
+      version: 1,
+      resources: [{ uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'snp', measurements: ['aa'] }] }],
+      ...extra,
+    })
+  const sample = {
+    resources: [{ uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'sample', measurements: ['abcde'] }] }],
+  }
 
   test('sample on a KBS that is not ours is refused, named or not; on our own only when named', () => {
     const unsafe = expect.objectContaining({ code: 'policy-unsafe' })
     expect(() => desiredState(plan(sample), { embedded: false, current: null })).toThrow(unsafe)
-    expect(() => desiredState(plan({ ...sample, 'accept-sample': true }), { embedded: false, current: null })).toThrow(unsafe)
+    expect(() => desiredState(plan({ ...sample, 'accept-sample': true }), { embedded: false, current: null })).toThrow(
+      unsafe,
+    )
     expect(() => desiredState(plan(sample), { embedded: true, current: null })).toThrow(unsafe)
     const done = desiredState(plan({ ...sample, 'accept-sample': true }), { embedded: true, current: null })
     expect(done.exceptions).toHaveLength(1)
@@ -120,7 +169,11 @@ describe('plans', () => {
       }
     }
     const digest = `sha256:${'1'.repeat(64)}`
-    expect([code({}, null), code({ 'replace-global': 'first' }, null), code({ 'replace-global': digest }, digest)]).toEqual(['input-missing', 'ok', 'ok'])
+    expect([
+      code({}, null),
+      code({ 'replace-global': 'first' }, null),
+      code({ 'replace-global': digest }, digest),
+    ]).toEqual(['input-missing', 'ok', 'ok'])
     expect(code({ 'replace-global': `sha256:${'2'.repeat(64)}` }, digest)).toBe('state-conflict')
     expect(code({ 'replace-global': 'first' }, digest)).toBe('state-conflict')
   })
@@ -130,7 +183,10 @@ describe('plans', () => {
     ['version: 1\nextra: 1', 'extra'],
     ['version: 1\nresources: [{uri: "kbs:///a/b", source: agent, admit: []}]', 'uri'],
     ['version: 1\nversion: 1', 'unique'],
-    ['version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [a]}]}]', 'job'],
+    [
+      'version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [a]}]}]',
+      'job',
+    ],
   ])('%j is refused', async (text, why) => {
     await expect(parsePlan(text, 'plan.yml')).rejects.toThrow(why)
   })

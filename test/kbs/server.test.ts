@@ -16,9 +16,19 @@ import { scratch, testPorts } from '../support/ports.ts'
 
 const ports = testPorts()
 const path = ['default', 'image-key', 'app'] as const
-const policy = writeRego(resourcePolicy([{ uri: 'kbs:///default/image-key/app', admit: [{ technology: 'sample', measurements: ['abcde'], initdata: [] }], job: null }]))
+const policy = writeRego(
+  resourcePolicy([
+    {
+      uri: 'kbs:///default/image-key/app',
+      admit: [{ technology: 'sample', measurements: ['abcde'], initdata: [] }],
+      job: null,
+    },
+  ]),
+)
 
-function attester(change: (hash: Buffer) => Buffer = (hash) => hash): Attester & { key: KeyObject; teePubkey: Record<string, string> } {
+function attester(
+  change: (hash: Buffer) => Buffer = (hash) => hash,
+): Attester & { key: KeyObject; teePubkey: Record<string, string> } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { x, y } = publicKey.export({ format: 'jwk' })
   const teePubkey = { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: String(x), y: String(y) }
@@ -27,7 +37,9 @@ function attester(change: (hash: Buffer) => Buffer = (hash) => hash): Attester &
     teePubkey,
     technology: 'sample',
     evidence: async (nonce) => {
-      const hash = createHash('sha384').update(jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey })).digest()
+      const hash = createHash('sha384')
+        .update(jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey }))
+        .digest()
       return { evidence: { svn: '1', report_data: change(hash).toString('base64') }, teePubkey }
     },
     decryptJwe: (jwe) => openResourceJwe(jwe, privateKey),
@@ -53,7 +65,11 @@ describe('embedded KBS with our client', () => {
   beforeAll(async () => {
     directory = scratch('kbs')
     kbs = await startKbs({ directory, listen: '127.0.0.1:0', ports })
-    admin = kbsAdmin(kbs.url, adminToken(kbs.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string, ports.clock), ports)
+    admin = kbsAdmin(
+      kbs.url,
+      adminToken(kbs.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string, ports.clock),
+      ports,
+    )
   })
   afterAll(async () => kbs.close())
 
@@ -75,9 +91,27 @@ describe('embedded KBS with our client', () => {
   })
 
   test('wrong evidence, another path, a missing resource', async () => {
-    expect(await codeOf(rcarSession(kbs.url, attester(() => randomBytes(48)), ports).token())).toBe('kbs-error')
-    expect(await codeOf(rcarSession(kbs.url, attester((hash) => Buffer.concat([hash, Buffer.alloc(16)])), ports).token())).toBe('kbs-error')
-    expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(['default', 'image-key', 'other']))).toBe('denied')
+    expect(
+      await codeOf(
+        rcarSession(
+          kbs.url,
+          attester(() => randomBytes(48)),
+          ports,
+        ).token(),
+      ),
+    ).toBe('kbs-error')
+    expect(
+      await codeOf(
+        rcarSession(
+          kbs.url,
+          attester((hash) => Buffer.concat([hash, Buffer.alloc(16)])),
+          ports,
+        ).token(),
+      ),
+    ).toBe('kbs-error')
+    expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(['default', 'image-key', 'other']))).toBe(
+      'denied',
+    )
     await admin.deleteResource(path)
     expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(path))).toBe('kbs-error')
     await admin.setResource(path, secret)
@@ -85,8 +119,16 @@ describe('embedded KBS with our client', () => {
 
   test('an old session is replaced once', async () => {
     const held = { now: new Date() }
-    const own = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: { ...ports, clock: { ...ports.clock, now: () => held.now } } })
-    const keys = kbsAdmin(own.url, adminToken(own.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string, ports.clock), ports)
+    const own = await startKbs({
+      directory: scratch('kbs'),
+      listen: '127.0.0.1:0',
+      ports: { ...ports, clock: { ...ports.clock, now: () => held.now } },
+    })
+    const keys = kbsAdmin(
+      own.url,
+      adminToken(own.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string, ports.clock),
+      ports,
+    )
     await keys.setResource(path, secret)
     await keys.setResourcePolicy(policy)
     for (const [id, value] of Object.entries(sampleReferenceValues)) await keys.setReferenceValue(id, value)
@@ -108,12 +150,32 @@ describe('embedded KBS with our client', () => {
 
   test('a passport over a binding, also for a policy by job', async () => {
     const { key, teePubkey } = attester()
-    const claims = { repository_id: '4711', job_workflow_ref: 'o/r/w@main', job_workflow_sha: 'a'.repeat(40), event_name: 'push', ref: 'refs/heads/main' }
-    const binding = { type: 'https://sealwright.dev/binding/v1', 'tee-pubkey': teePubkey, job: { assurance: 'token', claims } }
+    const claims = {
+      repository_id: '4711',
+      job_workflow_ref: 'o/r/w@main',
+      job_workflow_sha: 'a'.repeat(40),
+      event_name: 'push',
+      ref: 'refs/heads/main',
+    }
+    const binding = {
+      type: 'https://sealwright.dev/binding/v1',
+      'tee-pubkey': teePubkey,
+      job: { assurance: 'token', claims },
+    }
     expect(await passport(binding, key, kbs)(path)).toEqual(secret)
     await admin.setResource(['ci', 'signing', 'key'], Buffer.from('pipeline'))
-    const job = { repositoryId: '4711', workflowRef: 'o/r/w@main', workflowSha: ['a'.repeat(40)], events: ['push'], refs: ['refs/heads/main'] }
-    const rule = { uri: 'kbs:///ci/signing/key', admit: [{ technology: 'sample' as const, measurements: ['abcde'], initdata: [] }], job }
+    const job = {
+      repositoryId: '4711',
+      workflowRef: 'o/r/w@main',
+      workflowSha: ['a'.repeat(40)],
+      events: ['push'],
+      refs: ['refs/heads/main'],
+    }
+    const rule = {
+      uri: 'kbs:///ci/signing/key',
+      admit: [{ technology: 'sample' as const, measurements: ['abcde'], initdata: [] }],
+      job,
+    }
     await admin.setResourcePolicy(writeRego(resourcePolicy([rule])))
     expect((await passport(binding, key, kbs)(['ci', 'signing', 'key'])).toString()).toBe('pipeline')
     const fork = { ...binding, job: { ...binding.job, claims: { ...claims, event_name: 'pull_request' } } }
@@ -127,8 +189,15 @@ describe('embedded KBS with our client', () => {
     const token = await rcarSession(kbs.url, own, ports).token()
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as never }).sign(privateKey)
-    const get = async (bearer: string) => (await ports.http.request(`${kbs.url}/kbs/v0/resource/${path.join('/')}`, { headers: { authorization: `Bearer ${bearer}` } })).text()
+    const forged = await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as never })
+      .sign(privateKey)
+    const get = async (bearer: string) =>
+      (
+        await ports.http.request(`${kbs.url}/kbs/v0/resource/${path.join('/')}`, {
+          headers: { authorization: `Bearer ${bearer}` },
+        })
+      ).text()
     expect(await get(token)).toContain('"ciphertext"')
     expect(await get(forged)).toContain('TokenVerifierError')
   })
@@ -140,11 +209,35 @@ describe('embedded KBS with our client', () => {
   })
 
   test.each([
-    ['another key', async () => new SignJWT({ role: 'admin' }).setProtectedHeader({ alg: 'ES256' }).setExpirationTime('1h').sign(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)],
-    ['no role', async () => new SignJWT({}).setProtectedHeader({ alg: 'ES256' }).setExpirationTime('1h').sign(kbs.keys.admin)],
-    ['another role', async () => new SignJWT({ role: 'reader' }).setProtectedHeader({ alg: 'ES256' }).setExpirationTime('1h').sign(kbs.keys.admin)],
+    [
+      'another key',
+      async () =>
+        new SignJWT({ role: 'admin' })
+          .setProtectedHeader({ alg: 'ES256' })
+          .setExpirationTime('1h')
+          .sign(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
+    ],
+    [
+      'no role',
+      async () => new SignJWT({}).setProtectedHeader({ alg: 'ES256' }).setExpirationTime('1h').sign(kbs.keys.admin),
+    ],
+    [
+      'another role',
+      async () =>
+        new SignJWT({ role: 'reader' })
+          .setProtectedHeader({ alg: 'ES256' })
+          .setExpirationTime('1h')
+          .sign(kbs.keys.admin),
+    ],
     ['no expiry', async () => new SignJWT({ role: 'admin' }).setProtectedHeader({ alg: 'ES256' }).sign(kbs.keys.admin)],
-    ['expired', async () => new SignJWT({ role: 'admin' }).setProtectedHeader({ alg: 'ES256' }).setExpirationTime(Math.floor(Date.now() / 1000) - 120).sign(kbs.keys.admin)],
+    [
+      'expired',
+      async () =>
+        new SignJWT({ role: 'admin' })
+          .setProtectedHeader({ alg: 'ES256' })
+          .setExpirationTime(Math.floor(Date.now() / 1000) - 120)
+          .sign(kbs.keys.admin),
+    ],
   ])('admin token with %s', async (_name, make) => {
     const bad = kbsAdmin(kbs.url, adminToken(await make(), ports.clock), ports)
     expect(await codeOf(bad.setResource(path, Buffer.from('x')))).toBe('unauthorized')

@@ -1,3 +1,4 @@
+import { jcs } from '../../src/encoding/jcs.ts'
 import { compareSbom } from '../../src/sbom/compare.ts'
 import { describeImage, type Described } from '../../src/sbom/scan.ts'
 import { makeImage, type Short } from '../image/make-image.ts'
@@ -13,6 +14,15 @@ test('the documents of the same image are consistent, whenever they were made', 
   expect(compareSbom(found, found)).toMatchObject({ consistent: true, reason: null, findings: [] })
   const other = await described([debian, application], { epoch: 5, name: 'other' })
   expect(compareSbom(other, found)).toMatchObject({ consistent: true, findings: [], notes: [] })
+})
+
+test('a document in the form that statements hold it in is the same document', async () => {
+  const found = await described([debian, application])
+  const [spdx, cyclonedx] = [found.spdx, found.cyclonedx].map((bytes) => jcs(JSON.parse(bytes.toString()))) as [
+    Buffer,
+    Buffer,
+  ]
+  expect(compareSbom({ spdx, cyclonedx }, found)).toMatchObject({ consistent: true, findings: [] })
 })
 
 test('one changed file is named', async () => {

@@ -5,7 +5,7 @@ import type { AgentClient } from '../../src/agent/protocol.ts'
 import type { ActionResult } from '../../src/actions/context.ts'
 import { rawInputs } from '../../src/actions/raw-inputs.ts'
 import { door } from '../../src/actions/verify-deploy/main.ts'
-import { sha256 } from '../../src/base/streams.ts'
+import { collect, sha256 } from '../../src/base/streams.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { loadImage } from '../../src/image/load.ts'
@@ -57,7 +57,7 @@ async function publish(agent: AgentClient): Promise<void> {
   const image = await loadImage(store, subject.digest)
   const described = await describeImage(store, image)
   const record = jcs(smallRecord(subject.digest, image.configDigest))
-  const config = Buffer.concat(await Array.fromAsync(await store.openBlob(image.manifest.config)))
+  const config = await collect(await store.openBlob(image.manifest.config), 1 << 20, 'config')
   await agent.append(event('build', [['context', sha256('context')]], [['image', subject.digest], ['config', image.configDigest], ['build-record', sha256(record)]], { reproducible: true, rebuilds: 1, independence: 'same-job' }))
   await agent.append(event('sbom', [['image', subject.digest], ['config', image.configDigest]], [['sbom-spdx', sha256(described.spdx)], ['inventory', described.inventoryDigest]], { packages: described.packages, engine: 'sealwright' }))
   const { hint } = loadPublicKey((await agent.status()).publicKeyPem)

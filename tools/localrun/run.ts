@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { Masks } from './commands.ts'
 import { condition, interpolate, type Status } from './expressions.ts'
@@ -216,9 +215,7 @@ function baseEnvironment(facts: Record<string, string>, job: string, workspace: 
     .filter(([name]) => name !== 'runner_environment')
     .map(([name, value]) => [`GITHUB_${name.toUpperCase()}`, value])
   return {
-    PATH: process.env['PATH'] ?? '',
-    HOME: process.env['HOME'] ?? '',
-    LANG: process.env['LANG'] ?? 'C.UTF-8',
+    ...machineEnvironment(),
     CI: 'true',
     GITHUB_ACTIONS: 'true',
     ...(Object.fromEntries(github) as Record<string, string>),
@@ -232,7 +229,9 @@ function baseEnvironment(facts: Record<string, string>, job: string, workspace: 
   }
 }
 
-/** Workspaces of finished runs, removed by the caller when it has read what it wants. */
-export function cleanUp(directory: string): void {
-  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
+/** What a runner's service has of its machine (PATH, proxies, certificates), without anything of another run. */
+function machineEnvironment(): Record<string, string> {
+  const foreign = /^(GITHUB_|ACTIONS_|RUNNER_|INPUT_|STATE_|SEALWRIGHT_|npm_)/
+  const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !foreign.test(name))
+  return Object.fromEntries(kept) as Record<string, string>
 }

@@ -93,5 +93,8 @@ function notes(result: BuildResult): string[] {
       'Rebuilds in the same job say only that the build is consistent; other machines and parties count in verify-deploy.',
     )
   }
+  if (result.record.prepare !== null || result.record.builder.isolation !== 'none') {
+    list.push('Programs that prepare or RUN started may have contacted hosts that are not in the list below.')
+  }
   return list
 }

@@ -37,7 +37,11 @@ function position(text: string): number {
 /** Raw bytes, so the usual reading of secrets as text does not fit. */
 async function keyFile(path: string): Promise<Buffer> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', 'key-file cannot be read', { subject: 'key-file', cause, remedy: 'Give the path of a file of 32 raw bytes.' })
+    throw new InputError('file-missing', 'key-file cannot be read', {
+      subject: 'key-file',
+      cause,
+      remedy: 'Give the path of a file of 32 raw bytes.',
+    })
   })
   if (bytes.length === kekBytes) return bytes
   throw new InputError('file-invalid', `key-file holds ${bytes.length} bytes`, {

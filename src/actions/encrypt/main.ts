@@ -30,7 +30,10 @@ async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<A
   checkKeyFile(inputs, agent, keyUris)
   const text = inputs.image ?? (await state.lastImage(['plain']))
   if (text === null) {
-    throw new InputError('input-missing', 'no image was given, and this job built none', { subject: 'image', remedy: 'Set image, or run build-reproducible first.' })
+    throw new InputError('input-missing', 'no image was given, and this job built none', {
+      subject: 'image',
+      remedy: 'Set image, or run build-reproducible first.',
+    })
   }
   const resolved = await resolveImage(text, ports)
   const image = await loadImage(resolved.store, resolved.descriptor.digest)
@@ -45,15 +48,29 @@ async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<A
     instance: agent === null ? null : (await agent.status()).instance,
   })
   const found = await readRecord(path, store)
-  const record = found ?? (await encryptNow({ inputs, image, source: resolved.store, store, recipients, agent, path, context }))
+  const record =
+    found ?? (await encryptNow({ inputs, image, source: resolved.store, store, recipients, agent, path, context }))
   // A run that was killed before its manifest, tag, event or note was written is completed here.
   const made = await putEncrypted(store, record.manifest, target.tag)
   if (agent !== null) await appendEvent(agent, image, made, record, recipients, ports)
   const reference = formatReference({ ...target, digest: made.digest })
   await state.rememberImage(made.digest, reference, 'encrypted')
   return {
-    outputs: { image: reference, digest: made.digest, 'plain-digest': image.descriptor.digest, 'key-uri': keyUris.join('\n') },
-    report: summary({ image, digest: made.digest, reference, layers: record.layers, recipients, again: found !== null, agent: agent !== null }),
+    outputs: {
+      image: reference,
+      digest: made.digest,
+      'plain-digest': image.descriptor.digest,
+      'key-uri': keyUris.join('\n'),
+    },
+    report: summary({
+      image,
+      digest: made.digest,
+      reference,
+      layers: record.layers,
+      recipients,
+      again: found !== null,
+      agent: agent !== null,
+    }),
   }
 }
 
@@ -69,13 +86,26 @@ interface Work {
   context: ActionContext
 }
 
-async function encryptNow({ inputs, image, source, store, recipients, agent, path, context }: Work): Promise<EncryptionRecord> {
+async function encryptNow({
+  inputs,
+  image,
+  source,
+  store,
+  recipients,
+  agent,
+  path,
+  context,
+}: Work): Promise<EncryptionRecord> {
   const { ports } = context
   if (agent !== null) for (const { scheme, keyId } of recipients) if (scheme === 'kbs') await agent.createKey(keyId)
   const plan = { target: store, recipients, kek: kekWrap(agent, inputs.kek, ports), random: ports.random }
   const count = image.manifest.layers.length
   const layers = inputs.layers?.map((index) => (index < 0 ? count + index : index))
-  return encryptImage(source, image, plan, { layers, log: ports.log, beforeManifest: (made) => writeRecord(path, made) })
+  return encryptImage(source, image, plan, {
+    layers,
+    log: ports.log,
+    beforeManifest: (made) => writeRecord(path, made),
+  })
 }
 
 function kekWrap(agent: AgentClient | null, kek: Buffer | null, ports: Ports): KekWrap {

@@ -31,7 +31,8 @@ export async function readRecord(path: string, target: Store): Promise<Encryptio
   if (!parsed.success) return null
   const { layers } = parsed.data
   const manifest = parsed.data.manifest as unknown as Manifest
-  for (const digest of [manifest.config.digest, ...layers.map(({ encrypted }) => encrypted)]) if (!(await target.hasBlob(digest))) return null
+  for (const digest of [manifest.config.digest, ...layers.map(({ encrypted }) => encrypted)])
+    if (!(await target.hasBlob(digest))) return null
   return { manifest, layers }
 }
 

@@ -25,7 +25,14 @@ export function summary({ image, digest, reference, layers, recipients, again, a
     facts: [
       ['Plain image', image.descriptor.digest],
       ['Cipher', 'AES-256-CTR with HMAC-SHA256 (ocicrypt), a fresh key for each layer'],
-      ['Keys', recipients.some(({ scheme }) => scheme === 'kbs') ? (agent ? 'made and held by the agent until kbs-publish' : 'wrapped with key-file') : 'wrapped for public keys'],
+      [
+        'Keys',
+        recipients.some(({ scheme }) => scheme === 'kbs')
+          ? agent
+            ? 'made and held by the agent until kbs-publish'
+            : 'wrapped with key-file'
+          : 'wrapped for public keys',
+      ],
       ['This run', again ? 'found the image encrypted already, and changed nothing' : 'encrypted the image'],
     ],
     tables: [
@@ -37,7 +44,12 @@ export function summary({ image, digest, reference, layers, recipients, again, a
     ],
     exceptions: all ? [] : ['Some layers are published in clear.'],
     commands: recipients.some(({ scheme }) => scheme === 'jwe')
-      ? [{ title: 'Open it with skopeo', lines: [`skopeo copy --decryption-key PRIVATE.pem ${skopeoName(reference)} oci:plain:latest`] }]
+      ? [
+          {
+            title: 'Open it with skopeo',
+            lines: [`skopeo copy --decryption-key PRIVATE.pem ${skopeoName(reference)} oci:plain:latest`],
+          },
+        ]
       : [],
     notes: ['The configuration of the image (environment, commands, labels) stays readable: keep secrets out of it.'],
     details: { digest, plain: image.descriptor.digest, layers },

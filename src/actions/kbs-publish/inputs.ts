@@ -19,10 +19,16 @@ export async function readInputs(raw: RawInputs): Promise<PublishInputs> {
   const adminKey = await raw.secret('admin-key')
   const embedded = kbsUrl.startsWith('embedded:')
   if (embedded && adminKey !== null) {
-    throw new InputError('input-invalid', 'admin-key was given, but an embedded KBS has its own', { subject: 'admin-key', remedy: 'Leave admin-key out.' })
+    throw new InputError('input-invalid', 'admin-key was given, but an embedded KBS has its own', {
+      subject: 'admin-key',
+      remedy: 'Leave admin-key out.',
+    })
   }
   if (!embedded && mode === 'apply' && adminKey === null) {
-    throw new InputError('input-missing', 'a KBS takes keys from its admin only', { subject: 'admin-key', remedy: 'Set admin-key to env:NAME or a file.' })
+    throw new InputError('input-missing', 'a KBS takes keys from its admin only', {
+      subject: 'admin-key',
+      remedy: 'Set admin-key to env:NAME or a file.',
+    })
   }
   return { kbsUrl, adminKey, mode, plan: raw.text('plan') === '' ? null : await planFile(raw.path('plan')) }
 }
@@ -31,6 +37,10 @@ async function planFile(path: string): Promise<{ text: string; path: string }> {
   try {
     return { text: await readFile(path, 'utf8'), path }
   } catch (cause) {
-    throw new InputError('file-missing', `plan: ${path} cannot be read`, { subject: 'plan', cause, remedy: 'Give the path of a plan file.' })
+    throw new InputError('file-missing', `plan: ${path} cannot be read`, {
+      subject: 'plan',
+      cause,
+      remedy: 'Give the path of a plan file.',
+    })
   }
 }

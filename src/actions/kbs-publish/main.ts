@@ -34,7 +34,8 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const place = await state.path('kbs', `${sha256(inputs.kbsUrl).slice(7, 39)}.json`)
   const current = (await kbs.embedded?.resourcePolicy()) ?? null
   const written = await readWritten(place, embedded, current, ports)
-  const plan = inputs.plan === null ? await ownPlan(agent, embedded) : await parsePlan(inputs.plan.text, inputs.plan.path)
+  const plan =
+    inputs.plan === null ? await ownPlan(agent, embedded) : await parsePlan(inputs.plan.text, inputs.plan.path)
   const planPath = await keepPlan(plan, context)
 
   if (plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0) {
@@ -42,7 +43,11 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   }
   const desired = desiredState(plan, { embedded, current })
   if (inputs.mode === 'apply') checkReplacement(plan, embedded, lastWritten(written))
-  const admin = kbsAdmin(kbs.url, adminToken(kbs.embedded?.adminKeyPem ?? inputs.adminKey ?? 'none.none.none', ports.clock), ports)
+  const admin = kbsAdmin(
+    kbs.url,
+    adminToken(kbs.embedded?.adminKeyPem ?? inputs.adminKey ?? 'none.none.none', ports.clock),
+    ports,
+  )
   if (inputs.mode === 'apply' && !embedded) {
     await admin.probeVersion()
     await admin.probeOpenAdmin()

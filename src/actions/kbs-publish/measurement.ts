@@ -11,16 +11,29 @@ export function measurementOf(technology: Technology, evidence: Buffer): string 
   if (technology === 'sample') return 'abcde'
   const value = parseJson(evidence.toString('utf8'), 'evidence')
   const measurement = technology === 'snp' ? find(value, 'measurement') : undefined
-  if (Array.isArray(measurement) && measurement.length === 48 && measurement.every((byte) => typeof byte === 'number')) {
+  if (
+    Array.isArray(measurement) &&
+    measurement.length === 48 &&
+    measurement.every((byte) => typeof byte === 'number')
+  ) {
     return Buffer.from(measurement as number[]).toString('hex')
   }
-  throw new InputError('input-missing', `a plan is needed: which ${technology} guests may have the keys is not known here`, {
-    subject: 'plan',
-    remedy: 'Write a plan with admit: technology and measurements of the guests (docs/kbs-publish.md).',
-  })
+  throw new InputError(
+    'input-missing',
+    `a plan is needed: which ${technology} guests may have the keys is not known here`,
+    {
+      subject: 'plan',
+      remedy: 'Write a plan with admit: technology and measurements of the guests (docs/kbs-publish.md).',
+    },
+  )
 }
 
 function find(value: JsonValue, name: string): JsonValue | undefined {
   if (!isObject(value)) return undefined
-  return value[name] ?? Object.values(value).map((inner) => find(inner, name)).find((found) => found !== undefined)
+  return (
+    value[name] ??
+    Object.values(value)
+      .map((inner) => find(inner, name))
+      .find((found) => found !== undefined)
+  )
 }

@@ -14,7 +14,10 @@ export function secretsOf(plan: Plan, agent: AgentClient | null, ports: Ports): 
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     const value = await read(uri, source, agent, ports)
     if (value.length === 0 || value.length > limit) {
-      throw new InputError('file-invalid', `${uri}: its source holds ${value.length} bytes`, { subject: uri, remedy: 'A resource has 1 byte to 2 MiB.' })
+      throw new InputError('file-invalid', `${uri}: its source holds ${value.length} bytes`, {
+        subject: uri,
+        remedy: 'A resource has 1 byte to 2 MiB.',
+      })
     }
     for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) ports.log.mask(value.toString(form))
     return value
@@ -24,17 +27,27 @@ export function secretsOf(plan: Plan, agent: AgentClient | null, ports: Ports): 
 async function read(uri: string, source: string, agent: AgentClient | null, ports: Ports): Promise<Buffer> {
   if (source === 'agent') {
     if (agent !== null) return agent.takeKey(uri)
-    throw new InputError('no-agent', `${uri} is to come from the agent, and none runs`, { subject: uri, remedy: 'Run setup-cvm-runner and encrypt in this job.' })
+    throw new InputError('no-agent', `${uri} is to come from the agent, and none runs`, {
+      subject: uri,
+      remedy: 'Run setup-cvm-runner and encrypt in this job.',
+    })
   }
   const rest = source.slice(source.indexOf(':') + 1)
   if (source.startsWith('env:')) {
     const value = ports.env[rest]
     if (value !== undefined) return Buffer.from(value)
-    throw new InputError('input-missing', `${uri}: the environment variable ${rest} is not set`, { subject: uri, remedy: `Set ${rest} for this step.` })
+    throw new InputError('input-missing', `${uri}: the environment variable ${rest} is not set`, {
+      subject: uri,
+      remedy: `Set ${rest} for this step.`,
+    })
   }
   try {
     return await readFile(resolve(ports.roots.cwd, rest))
   } catch (cause) {
-    throw new InputError('file-missing', `${uri}: ${rest} cannot be read`, { subject: uri, cause, remedy: 'Name a file that is there.' })
+    throw new InputError('file-missing', `${uri}: ${rest} cannot be read`, {
+      subject: uri,
+      cause,
+      remedy: 'Name a file that is there.',
+    })
   }
 }

@@ -30,10 +30,23 @@ export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: Publ
       ['Resource policy', desired?.policyDigest ?? 'unchanged'],
       ['Plan', planPath],
     ],
-    tables: changes.length === 0 ? [] : [{ title: mode === 'plan' ? 'Plan' : 'Changes', header: ['What', 'Action'], rows: changes.map(({ what, action }) => [what, action]) }],
+    tables:
+      changes.length === 0
+        ? []
+        : [
+            {
+              title: mode === 'plan' ? 'Plan' : 'Changes',
+              header: ['What', 'Action'],
+              rows: changes.map(({ what, action }) => [what, action]),
+            },
+          ],
     exceptions,
     commands: [],
     notes: uris.map((uri) => `${uri} is given only to evidence that the policy names.`),
-    details: { changes: changes.map(({ what, action }) => ({ what, action })), policy: desired?.resourcePolicy ?? null, uris },
+    details: {
+      changes: changes.map(({ what, action }) => ({ what, action })),
+      policy: desired?.resourcePolicy ?? null,
+      uris,
+    },
   }
 }

@@ -11,7 +11,8 @@ export function rewriteBases(pass: Pass, replacement: ReadonlyMap<string, string
     const text = base.kind === 'image' ? replacement.get(base.name) : undefined
     if (text === undefined) continue
     const line = lines[stage.line - 1]
-    if (line !== undefined) lines[stage.line - 1] = line.replace(stage.base, () => text)
+    if (line !== undefined)
+      lines[stage.line - 1] = line.replace(/^(\s*FROM\s+(?:--\S+\s+)*)\S+/i, (_all, head: string) => head + text)
   }
   if (dropSyntax(lines)) {
     pass.ports.log.info(`${pass.plan.file.name}: the syntax directive is left out, the builder's own syntax is used`)

@@ -28,10 +28,14 @@ export function tryPolicy(module: Module, cases: readonly CannedCase[]): void {
   for (const { name, input, path, allow } of cases) {
     const data = { plugin: 'resource', 'resource-path': path, query: {} }
     if ((evaluateRule(module, 'allow', { input, data }) === true) === allow) continue
-    throw new VerificationError('policy-unsafe', `the resource policy ${allow ? 'denies' : 'lets in'} this token: ${name}`, {
-      subject: `kbs:///${path.join('/')}`,
-      remedy: allow ? 'Another rule of the policy may contradict: look at the plan.' : 'Narrow what the plan admits.',
-    })
+    throw new VerificationError(
+      'policy-unsafe',
+      `the resource policy ${allow ? 'denies' : 'lets in'} this token: ${name}`,
+      {
+        subject: `kbs:///${path.join('/')}`,
+        remedy: allow ? 'Another rule of the policy may contradict: look at the plan.' : 'Narrow what the plan admits.',
+      },
+    )
   }
 }
 
@@ -40,7 +44,12 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   const { technology } = admission
   const good = evidence(one, admission)
   const label = (what: string): string => `${one.uri}, ${technology}: ${what}`
-  const refused = (what: string, input: JsonObject, where = path): CannedCase => ({ name: label(what), input, path: where, allow: false })
+  const refused = (what: string, input: JsonObject, where = path): CannedCase => ({
+    name: label(what),
+    input,
+    path: where,
+    allow: false,
+  })
   const cases: CannedCase[] = [
     { name: label('as admitted'), input: token('affirming', good), path, allow: true },
     refused('status contraindicated', token('contraindicated', good)),
@@ -53,8 +62,10 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   ]
   const sample = { ...good, ...measured('sample', 'abcde') }
   if (technology !== 'sample') delete sample[technology]
-  if (!acceptSample) cases.push(refused('sample evidence', token('affirming', sample)))
-  if (admission.initdata.length > 0) cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
+  const admitted = acceptSample && one.admit.some((other) => other.technology === 'sample')
+  if (!admitted) cases.push(refused('sample evidence', token('affirming', sample)))
+  if (admission.initdata.length > 0)
+    cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
   if (one.job !== null) cases.push(...jobCases(good, refused))
   return cases
 }
@@ -66,7 +77,9 @@ function jobCases(good: JsonObject, refused: (what: string, input: JsonObject) =
   const other = (changed: JsonObject): JsonObject =>
     token('affirming', { ...good, runtime_data_claims: { ...runtime, job: { ...job, ...changed } } })
   return [
-    ...Object.keys(claims).map((name) => refused(`another job (${name})`, other({ claims: { ...claims, [name]: 'other' } }))),
+    ...Object.keys(claims).map((name) =>
+      refused(`another job (${name})`, other({ claims: { ...claims, [name]: 'other' } })),
+    ),
     refused('self-asserted job', other({ assurance: 'self-asserted' })),
     refused('no job', token('affirming', { ...good, runtime_data_claims: {} })),
   ]

@@ -30,7 +30,10 @@ function evaluator(module: Module, world: World): { rule: (name: string) => Json
     if (known.has(name)) return known.get(name)
     if (running.has(name)) throw conflict(`rule ${name} needs itself`)
     running.add(name)
-    const value = settle(module.rules.filter((one) => one.name === name), name)
+    const value = settle(
+      module.rules.filter((one) => one.name === name),
+      name,
+    )
     running.delete(name)
     known.set(name, value)
     return value

@@ -8,7 +8,8 @@ const operators = ['==', '!=', '>', 'in'] as const
 export function parseRego(text: string): Module {
   const list = tokens(text)
   let at = 0
-  const peek = (ahead = 0): Token => list[Math.min(at + ahead, list.length - 1)] ?? { kind: 'end', text: '', line: 1, column: 1 }
+  const peek = (ahead = 0): Token =>
+    list[Math.min(at + ahead, list.length - 1)] ?? { kind: 'end', text: '', line: 1, column: 1 }
   const fail = (why: string): Error => policyError(peek().line, peek().column, why)
   const next = (): Token => {
     const token = peek()

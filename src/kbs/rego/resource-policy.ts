@@ -45,8 +45,18 @@ export function resourcePolicy(rules: readonly ResourceRule[], kept: readonly Ru
   const head: Rule[] = [
     { name: 'allow', isDefault: true, value: literal(false), body: [] },
     rule('affirming', [
-      { kind: 'compare', left: { kind: 'call', name: 'count', argument: ref('input', 'submods') }, operator: '>', right: literal(0) },
-      { kind: 'every', variable: 'one', domain: ref('input', 'submods'), body: [equal(ref('one', 'ear.status'), 'affirming')] },
+      {
+        kind: 'compare',
+        left: { kind: 'call', name: 'count', argument: ref('input', 'submods') },
+        operator: '>',
+        right: literal(0),
+      },
+      {
+        kind: 'every',
+        variable: 'one',
+        domain: ref('input', 'submods'),
+        body: [equal(ref('one', 'ear.status'), 'affirming')],
+      },
     ]),
   ]
   return { rules: [...head, ...[...kept, ...ordered].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))] }

@@ -38,6 +38,9 @@ function writeTerm(term: Term): string {
     case 'call':
       return `${term.name}(${writeTerm(term.argument)})`
     case 'ref':
-      return term.head + term.path.map((part) => (/^[a-z_][a-z0-9_]*$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`)).join('')
+      return (
+        term.head +
+        term.path.map((part) => (/^[a-z_][a-z0-9_]*$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`)).join('')
+      )
   }
 }
