@@ -13,6 +13,7 @@ version_of() {
     cosign2 | cosign3 | notation | oras | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
     umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
+    opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
   esac

@@ -44,9 +44,16 @@ async function unpack({ store, image, directory, open }: LaunchRequest): Promise
   return [`${inventory.length} paths unpacked into ${directory}`, ...notes]
 }
 
-async function runContainer(program: 'podman' | 'docker', { store, digest, encrypted }: LaunchRequest, ports: Ports): Promise<string[]> {
+async function runContainer(
+  program: 'podman' | 'docker',
+  { store, digest, encrypted }: LaunchRequest,
+  ports: Ports,
+): Promise<string[]> {
   if ((await ports.exec.find(program)) === null) {
-    throw new InputError('tool-missing', `${program} is not installed`, { subject: 'launch', remedy: `Install ${program}, or use launch: unpack.` })
+    throw new InputError('tool-missing', `${program} is not installed`, {
+      subject: 'launch',
+      remedy: `Install ${program}, or use launch: unpack.`,
+    })
   }
   if (encrypted) {
     throw new InputError('unsupported', `${program} cannot open the encrypted layers`, {

@@ -79,6 +79,7 @@ async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<str
   ports.log.progress(`downloading ${tool.name} ${tool.version}`)
   const response = await ports.http.request(tool.url)
   if (!response.ok || response.body === null) {
+    await response.body?.cancel()
     throw new TransportError('unreachable', `${tool.name}: the server answered ${response.status}`, { subject: tool.url })
   }
   const temporary = `${file}.${ports.random(6).toString('hex')}`

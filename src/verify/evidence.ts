@@ -41,9 +41,13 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   const { content } = await store.getManifest(digest)
   if (isIndex(content)) throw invalid(digest, 'is an index, not a manifest')
   if (content.subject?.digest !== subject) {
-    throw new VerificationError('subject-mismatch', `the evidence ${digest} speaks of ${content.subject?.digest ?? 'nothing'}, not of ${subject}`, {
-      subject: digest,
-    })
+    throw new VerificationError(
+      'subject-mismatch',
+      `the evidence ${digest} speaks of ${content.subject?.digest ?? 'nothing'}, not of ${subject}`,
+      {
+        subject: digest,
+      },
+    )
   }
   const read = reader(store, content, digest)
   const head = content.layers[0]
@@ -58,7 +62,9 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   if (open?.role !== 'open' || first === undefined || [first, ...rest].some((report) => report.role !== 'seal')) {
     throw invalid(digest, 'does not hold one open report and then seals')
   }
-  const pem = createPublicKey({ key: { ...open.binding.key }, format: 'jwk' }).export({ format: 'pem', type: 'spki' }).toString()
+  const pem = createPublicKey({ key: { ...open.binding.key }, format: 'jwk' })
+    .export({ format: 'pem', type: 'spki' })
+    .toString()
   return {
     manifest: digest,
     index,
@@ -76,7 +82,9 @@ function reader(store: Store, manifest: Manifest, subject: Digest): (digest: str
   return async (digest) => {
     const layer = layers.get(digest)
     if (layer === undefined) {
-      throw new VerificationError('missing-evidence', `the evidence names ${digest}, which is no part of it`, { subject })
+      throw new VerificationError('missing-evidence', `the evidence names ${digest}, which is no part of it`, {
+        subject,
+      })
     }
     left -= layer.size
     if (layer.size > limits.documentBytes || left < 0) throw invalid(subject, 'is larger than the limit')

@@ -15,11 +15,17 @@ export async function issuerKeys(job: ResolvedJob, ports: Ports): Promise<Jwks> 
   const uri = job['jwks-uri'] ?? ''
   const { protocol, hostname } = new URL(uri)
   if (protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)) {
-    throw new InputError('input-invalid', `${uri} is not https`, { subject: 'jwks-uri', remedy: 'Use https, or pin the keys with jwks.' })
+    throw new InputError('input-invalid', `${uri} is not https`, {
+      subject: 'jwks-uri',
+      remedy: 'Use https, or pin the keys with jwks.',
+    })
   }
   const response = await ports.http.request(uri, { redirect: 'manual', timeoutMs: 30_000 })
   if (response.status !== 200 || response.body === null) {
-    throw new TransportError('oidc-error', `${uri} answered ${response.status}`, { subject: uri, remedy: 'Try again, or pin the keys with jwks.' })
+    throw new TransportError('oidc-error', `${uri} answered ${response.status}`, {
+      subject: uri,
+      remedy: 'Try again, or pin the keys with jwks.',
+    })
   }
   const value = parseJson((await collect(response.body, 1 << 20, uri)).toString('utf8'), uri)
   if (!isObject(value) || !Array.isArray(value['keys']) || !value['keys'].every(isObject)) {

@@ -11,15 +11,29 @@ import type { Policy } from './policy/load.ts'
  *
  * @throws VerificationError `policy-invalid` for a key that cannot be read
  */
-export async function signedImage(subject: Subject, claims: readonly Claim[], policy: Policy, at: Date): Promise<Gate['releaseKey']> {
-  const keys = policy.releaseKeys.filter(({ window }) => (window.notBefore === null || at >= window.notBefore) && (window.notAfter === null || at <= window.notAfter))
+export async function signedImage(
+  subject: Subject,
+  claims: readonly Claim[],
+  policy: Policy,
+  at: Date,
+): Promise<Gate['releaseKey']> {
+  const keys = policy.releaseKeys.filter(
+    ({ window }) =>
+      (window.notBefore === null || at >= window.notBefore) && (window.notAfter === null || at <= window.notAfter),
+  )
   if (keys.length === 0) return null
   const { digest } = subject.descriptor
-  const mine = claims.filter((claim) => claim.kind !== 'vsa' && `sha256:${claim.statement.subject[0].digest.sha256}` === digest)
-  const legacy = (await findCosignSignatures(subject.store, subject.descriptor, { onBroken: () => {} })).filter((item) => item.claims.digest === digest)
+  const mine = claims.filter(
+    (claim) => claim.kind !== 'vsa' && `sha256:${claim.statement.subject[0].digest.sha256}` === digest,
+  )
+  const legacy = (await findCosignSignatures(subject.store, subject.descriptor, { onBroken: () => {} })).filter(
+    (item) => item.claims.digest === digest,
+  )
   for (const { pem } of keys) {
     const key = readKey(pem)
-    const signed = mine.some((claim) => signedBy(claim, key.pem)) || legacy.some((item) => verifySignature(key, item.payload, item.signature))
+    const signed =
+      mine.some((claim) => signedBy(claim, key.pem)) ||
+      legacy.some((item) => verifySignature(key, item.payload, item.signature))
     if (signed) return { pem: key.pem, hint: key.hint }
   }
   return null
@@ -30,6 +44,9 @@ function readKey(pem: string): ReturnType<typeof loadPublicKey> {
     return loadPublicKey(pem.trim() + '\n', 'release key')
   } catch (cause) {
     if (!(cause instanceof VerificationError)) throw cause
-    throw new VerificationError('policy-invalid', `a release key of the policy cannot be used: ${cause.message}`, { subject: 'release-keys', cause })
+    throw new VerificationError('policy-invalid', `a release key of the policy cannot be used: ${cause.message}`, {
+      subject: 'release-keys',
+      cause,
+    })
   }
 }

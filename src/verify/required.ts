@@ -5,7 +5,8 @@ import type { Gate } from './gate.ts'
 /** Statements that must be there, each as a list of alternatives. The defaults hold where the policy names none (TRUST §6). */
 export function requiredKinds({ policy, subject }: Pick<Gate, 'policy' | 'subject'>): StatementKind[][] {
   const named = policy.document.statements
-  const required: StatementKind[][] = named === undefined ? [['provenance'], ['inventory'], ['spdx', 'cyclonedx']] : named.map((kind) => [kind])
+  const required: StatementKind[][] =
+    named === undefined ? [['provenance'], ['inventory'], ['spdx', 'cyclonedx']] : named.map((kind) => [kind])
   const encrypted = subject.image !== null && isEncrypted(subject.image)
   return encrypted && !named?.includes('encryption') ? [...required, ['encryption']] : required
 }

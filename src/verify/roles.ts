@@ -19,7 +19,10 @@ export function plainForms(events: readonly JournalEvent[], subject: string): st
 
 export function buildOf(events: readonly JournalEvent[], subject: string): JournalEvent | null {
   const forms = plainForms(events, subject)
-  return events.find((event) => event.kind === 'build' && forms.some((form) => has(event, 'outputs', roles.image, form))) ?? null
+  return (
+    events.find((event) => event.kind === 'build' && forms.some((form) => has(event, 'outputs', roles.image, form))) ??
+    null
+  )
 }
 
 /**
@@ -36,7 +39,9 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[]): stri
     case 'rebuild':
       return buildOf(events, subject) === null ? `${subject} is not the output of a build of this job` : null
     case 'sign':
-      return buildOf(events, subject) === null && !encrypted ? `${subject} was neither built nor encrypted by this job` : null
+      return buildOf(events, subject) === null && !encrypted
+        ? `${subject} was neither built nor encrypted by this job`
+        : null
     case 'encryption':
       return encrypted ? null : `${subject} is not the output of an encryption of this job`
     case 'spdx':
@@ -46,7 +51,9 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[]): stri
     case 'inventory':
       return documentProblem(events, subject, roles.inventory, inventoryDigest(claim))
     case 'vsa':
-      return events.some((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject)) ? null : `${subject} was not verified by this job`
+      return events.some((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject))
+        ? null
+        : `${subject} was not verified by this job`
     case 'evidence':
       return null
     case null:
@@ -54,10 +61,19 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[]): stri
   }
 }
 
-function documentProblem(events: readonly JournalEvent[], subject: string, role: string, digest: string | null): string | null {
+function documentProblem(
+  events: readonly JournalEvent[],
+  subject: string,
+  role: string,
+  digest: string | null,
+): string | null {
   const forms = plainForms(events, subject)
   const made = events.some(
-    (event) => event.kind === 'sbom' && forms.some((form) => has(event, 'inputs', roles.image, form)) && digest !== null && has(event, 'outputs', role, digest),
+    (event) =>
+      event.kind === 'sbom' &&
+      forms.some((form) => has(event, 'inputs', roles.image, form)) &&
+      digest !== null &&
+      has(event, 'outputs', role, digest),
   )
   return made ? null : `the document ${digest ?? '(not embedded as it was)'} was not made in this job for this image`
 }

@@ -63,13 +63,18 @@ export async function runSteps(gate: Gate): Promise<Judged> {
     if (acceptance === undefined) hard ??= check
     else lacking.add(acceptance)
   }
-  const reasons = [...new Set(checks.flatMap(({ status, reason }) => (status === 'failed' && reason !== null ? [reason] : [])))]
+  const reasons = [
+    ...new Set(checks.flatMap(({ status, reason }) => (status === 'failed' && reason !== null ? [reason] : []))),
+  ]
   return {
     verified: reasons.length === 0,
     lacking: [...lacking],
     hard,
     passed: checks.filter(({ status }) => status === 'passed').length,
-    verifierOnly: gate.mine.length > 0 && gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') && gate.mine.some(({ kind }) => kind === 'vsa'),
+    verifierOnly:
+      gate.mine.length > 0 &&
+      gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') &&
+      gate.mine.some(({ kind }) => kind === 'vsa'),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),
   }
 }
@@ -108,7 +113,14 @@ function has({ subject, key, evidence, found }: Gate, need: Need): boolean {
   }
 }
 
-function makeVerdict(gate: Gate, checks: Check[], reasons: ReasonCode[], exceptions: string[], reference: string, subject: Subject): Verdict {
+function makeVerdict(
+  gate: Gate,
+  checks: Check[],
+  reasons: ReasonCode[],
+  exceptions: string[],
+  reference: string,
+  subject: Subject,
+): Verdict {
   const { evidence, found, mine } = gate
   const job = evidence?.open.binding.job
   return {
@@ -122,7 +134,11 @@ function makeVerdict(gate: Gate, checks: Check[], reasons: ReasonCode[], excepti
       configDigest: subject.image?.configDigest ?? null,
     },
     policy: { digest: gate.policy.digest },
-    builder: { id: found.builderId ?? builderId(null), technology: evidence?.index.technology ?? null, level: found.level },
+    builder: {
+      id: found.builderId ?? builderId(null),
+      technology: evidence?.index.technology ?? null,
+      level: found.level,
+    },
     job: {
       assurance: job?.assurance ?? null,
       // Only what a token proves, or what the policy accepted as the job's own word.

@@ -38,9 +38,22 @@ export function skipped(why: string): Outcome {
 }
 
 /** Accepted where the policy has the line, else failed: the only way that a relaxation takes effect, so a verdict names each one used. */
-export function unlessAccepted(gate: Gate, acceptance: Acceptance, reason: ReasonCode, why: string, subject: string | null = null): Outcome {
-  if (!gate.policy.accepts.has(acceptance)) return { ...failed(reason, `${why} (the policy has no ${acceptance})`, subject), acceptance }
+export function unlessAccepted(
+  gate: Gate,
+  acceptance: Acceptance,
+  reason: ReasonCode,
+  why: string,
+  subject: string | null = null,
+): Outcome {
+  if (!gate.policy.accepts.has(acceptance))
+    return { ...failed(reason, `${why} (the policy has no ${acceptance})`, subject), acceptance }
   const where = [gate.policy.technology, gate.policy.platform].filter((item) => item !== null).join(', ')
   const bound = where === '' ? '' : ` [${where}]`
-  return { status: 'accepted', reason, why: `${why}; ${acceptance}${bound}: ${acceptances[acceptance]}`, subject, acceptance }
+  return {
+    status: 'accepted',
+    reason,
+    why: `${why}; ${acceptance}${bound}: ${acceptances[acceptance]}`,
+    subject,
+    acceptance,
+  }
 }

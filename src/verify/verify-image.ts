@@ -1,5 +1,6 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import type { ByteSource } from '../base/streams.ts'
 import { loadImage } from '../image/load.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Image } from '../image/types.ts'
@@ -39,7 +40,12 @@ const candidateLimit = 16
  * @returns a verdict, also for a refusal
  * @throws InputError (`reference-invalid`, `not-found`), TransportError
  */
-export async function verifyImage(text: string, policy: Policy, options: VerifyOptions, ports: Ports): Promise<Verdict> {
+export async function verifyImage(
+  text: string,
+  policy: Policy,
+  options: VerifyOptions,
+  ports: Ports,
+): Promise<Verdict> {
   return (await judgeImage(text, policy, options, ports)).verdict
 }
 
@@ -81,14 +87,24 @@ export async function judgeImage(
       releaseKey,
       sealedContent: sealedContent(subject, options),
       content,
-      found: { journal: null, sealed: 0, tee: null, claims: null, level: null, softwareTpm: false, builderId: null, plainDigest: null },
+      found: {
+        journal: null,
+        sealed: 0,
+        tee: null,
+        claims: null,
+        level: null,
+        softwareTpm: false,
+        builderId: null,
+        plainDigest: null,
+      },
     })
   }
 
   const judged: Judged[] = []
   for (const { evidence, error } of candidates) judged.push(await judge(evidence, error))
   // A pinned key alone counts only where nothing with evidence does; without any candidate this says what is missing.
-  if (candidates.length === 0 || (releaseKey !== null && policy.accepts.has('accept-signature-only'))) judged.push(await judge(null, null))
+  if (candidates.length === 0 || (releaseKey !== null && policy.accepts.has('accept-signature-only')))
+    judged.push(await judge(null, null))
   const found = best(judged)
   return { verdict: found.verdict(reference, subject), lacking: found.lacking, hard: found.hard }
 }
@@ -98,13 +114,21 @@ export async function readImageEvidence(text: string, ports: Ports): Promise<Evi
   const { store, subject } = await openSubject(text, {}, ports)
   const { claims } = await readClaims(store, subject.descriptor)
   const candidates = await readCandidates(store, subject.descriptor.digest, claims)
-  const builder = candidates.find(({ evidence }) => evidence !== null && claims.some((claim) => claim.kind === 'provenance' && signedBy(claim, evidence.key.pem)))
+  const builder = candidates.find(
+    ({ evidence }) =>
+      evidence !== null && claims.some((claim) => claim.kind === 'provenance' && signedBy(claim, evidence.key.pem)),
+  )
   const found = builder ?? candidates[0]
-  if (found?.error != null) throw found.error
-  return found?.evidence ?? null
+  if (found === undefined) return null
+  if (found.error !== null) throw found.error
+  return found.evidence
 }
 
-async function openSubject(text: string, options: VerifyOptions, ports: Ports): Promise<{ store: Store; reference: string; subject: Subject }> {
+async function openSubject(
+  text: string,
+  options: VerifyOptions,
+  ports: Ports,
+): Promise<{ store: Store; reference: string; subject: Subject }> {
   const { store, descriptor, reference } = await resolveImage(text, ports)
   let image: Image | null = null
   let error: VerificationError | null = null
@@ -128,16 +152,23 @@ async function readCandidates(store: Store, subject: Digest, claims: readonly Cl
   for (const claim of claims) {
     const attributes = claim.kind === 'evidence' ? claim.statement.predicate['attributes'] : undefined
     for (const item of Array.isArray(attributes) ? attributes : []) {
-      const pointer = isObject(item) && isObject(item['evidence']) && isObject(item['evidence']['digest']) ? item['evidence']['digest']['sha256'] : null
+      const pointer =
+        isObject(item) && isObject(item['evidence']) && isObject(item['evidence']['digest'])
+          ? item['evidence']['digest']['sha256']
+          : null
       if (typeof pointer === 'string' && /^[0-9a-f]{64}$/.test(pointer)) digests.add(`sha256:${pointer}`)
     }
   }
   for (const descriptor of await store.referrers(subject, evidenceMediaTypes.index)) digests.add(descriptor.digest)
   if (digests.size > candidateLimit) {
-    throw new InputError('unsupported', `${digests.size} evidence bundles are attached to ${subject}, more than ${candidateLimit}`, {
-      subject,
-      remedy: 'Remove those that do not belong to this image.',
-    })
+    throw new InputError(
+      'unsupported',
+      `${digests.size} evidence bundles are attached to ${subject}, more than ${candidateLimit}`,
+      {
+        subject,
+        remedy: 'Remove those that do not belong to this image.',
+      },
+    )
   }
   const found: Candidate[] = []
   for (const digest of digests) {
@@ -170,7 +201,8 @@ async function readContent({ store, image }: Subject, options: VerifyOptions): P
     return await describeImage(store, image, open === undefined ? {} : { open })
   } catch (error) {
     // A damaged blob often fails as an archive first; that its bytes are not the described ones is the better reason.
-    if (error instanceof VerificationError && ['format-invalid', 'decryption-failed'].includes(error.code)) await readWhole(store, image)
+    if (error instanceof VerificationError && ['format-invalid', 'decryption-failed'].includes(error.code))
+      await readWhole(store, image)
     throw error
   }
 }
@@ -184,10 +216,15 @@ function best(judged: readonly Judged[]): Judged {
   return rest.reduce((a, b) => (score(b) > score(a) ? b : a), first)
 }
 
-
 /** @throws VerificationError `digest-mismatch`, `missing-blob` for the first layer that is not what its descriptor says */
 async function readWhole(store: Store, image: Image): Promise<void> {
   for (const layer of image.manifest.layers) {
-    for await (const _chunk of await store.openBlob(layer));
+    await readToEnd(await store.openBlob(layer))
   }
+}
+
+async function readToEnd(source: ByteSource): Promise<number> {
+  let size = 0
+  for await (const chunk of source) size += chunk.length
+  return size
 }

@@ -58,7 +58,9 @@ test('starts the agent, gives every output, exports the state; post ends it and 
 test('post after the agent died does not fail the job', async () => {
   const { inputs, context } = step({ technology: 'sample' })
   await door.run(inputs, context)
-  const { pid } = (await (await context.state.agent())?.status()) ?? { pid: 0 }
+  const agent = await context.state.agent()
+  if (agent === null) throw new Error('no agent')
+  const { pid } = await agent.status()
   process.kill(pid, 'SIGKILL')
   while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 20))
   const fresh = { ...context, state: openState(context.state.directory, context.ports) }
@@ -104,7 +106,10 @@ describe('tools', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   })
-  afterAll(() => new Promise((resolve) => server.close(resolve)))
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
   const lineFor = (path: string, bytes: Buffer): string => {
     served.set(path, bytes)
     return `hello@1.0.0=sha256:${createHash('sha256').update(bytes).digest('hex')} ${url}${path}`

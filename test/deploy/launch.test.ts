@@ -28,7 +28,17 @@ function running(stdout: string): { ports: ReturnType<typeof testPorts>; calls: 
 test('a container runs by digest, read-only, without capabilities', async () => {
   const { ports, calls } = running(`${'b'.repeat(64)}\n`)
   expect(await launch(request, ports)).toEqual([`podman runs registry.example/app@${digest} as ${'b'.repeat(12)}`])
-  expect(calls).toEqual([['podman', 'run', '--detach', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', `registry.example/app@${digest}`]])
+  expect(calls).toEqual([
+    [
+      'podman',
+      'run',
+      '--detach',
+      '--read-only',
+      '--cap-drop=ALL',
+      '--security-opt=no-new-privileges',
+      `registry.example/app@${digest}`,
+    ],
+  ])
 })
 
 test('none does nothing', async () => {

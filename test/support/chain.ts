@@ -2,7 +2,16 @@ import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:cry
 import type { JsonObject, JsonValue } from '../../src/base/json.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { jcs, parseJcs } from '../../src/encoding/jcs.ts'
-import { audienceFor, bindingDigest, bindingHash, jobDigest, thumbprint, type Binding, type JobRecord, type SigningJwk } from '../../src/journal/binding.ts'
+import {
+  audienceFor,
+  bindingDigest,
+  bindingHash,
+  jobDigest,
+  thumbprint,
+  type Binding,
+  type JobRecord,
+  type SigningJwk,
+} from '../../src/journal/binding.ts'
 import { eventDigest, journalBytes, roles, type EventDraft, type JournalEvent } from '../../src/journal/event.ts'
 import { evidenceMediaTypes, type EvidenceBundle, type EvidenceDocument } from '../../src/journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../src/journal/evidence-manifest.ts'
@@ -75,8 +84,18 @@ export function makeIssuer(url = 'https://issuer.example'): ChainIssuer {
     jwks: { keys: [{ kty: String(kty), crv: String(crv), x: String(x), y: String(y), kid, use: 'sig', alg: 'ES256' }] },
     mint: async (claims, audience, at, change = {}) => {
       const iat = change.issuedAt ?? Math.floor(at.getTime() / 1000)
-      const body = { ...claims, iss: change.issuer ?? url, aud: change.audience ?? audience, iat, nbf: iat - 10, exp: iat + (change.lifetime ?? 600), jti: randomBytes(8).toString('hex') }
-      const text = [{ alg: 'ES256', typ: 'JWT', kid }, body].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+      const body = {
+        ...claims,
+        iss: change.issuer ?? url,
+        aud: change.audience ?? audience,
+        iat,
+        nbf: iat - 10,
+        exp: iat + (change.lifetime ?? 600),
+        jti: randomBytes(8).toString('hex'),
+      }
+      const text = [{ alg: 'ES256', typ: 'JWT', kid }, body]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.')
       const key = change.foreignKey === true ? foreign.privateKey : pair.privateKey
       return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
     },
@@ -111,13 +130,19 @@ export interface ForgeOptions {
   journal?: (events: JournalEvent[]) => JournalEvent[]
   open?: (binding: Binding) => Binding
   seal?: (binding: Binding) => Binding
+  /** Changes the bytes that a report is made over. */
+  reported?: (data: Buffer) => Buffer
   evidence?: boolean
 }
 
 const code = { digest: sha256('test') as Digest, source: 'download' } as const
 
 /** Makes evidence, journal and statements for a base, and attaches them: what an agent and `sign-attest` do, in one process. */
-export async function forgeChain(store: Store, base: ChainBase, options: ForgeOptions): Promise<{ key: ChainKey; instance: string }> {
+export async function forgeChain(
+  store: Store,
+  base: ChainBase,
+  options: ForgeOptions,
+): Promise<{ key: ChainKey; instance: string }> {
   const key = options.key ?? makeKey()
   const instance = options.instance ?? randomBytes(16).toString('hex')
   const { job, jwt } = await makeJob(options, base, key, instance)
@@ -127,21 +152,47 @@ export async function forgeChain(store: Store, base: ChainBase, options: ForgeOp
       const own = kind === 'provenance' ? withInstance(payload, instance) : payload
       return { kind, payload: options.payload?.(kind, own) ?? own }
     })
-  const events = chainEvents([
-    { kind: 'job', inputs: [], outputs: [], code, isolation: 'none', result: { keyThumbprint: key.id, job: jobDigest(job), instance } },
-    ...base.drafts,
-    ...payloads.filter(({ kind }) => !(options.unsealed?.(kind) ?? false)).map(({ kind, payload }) => statementEvent(base.subject, kind, payload)),
-  ], options)
+  const events = chainEvents(
+    [
+      {
+        kind: 'job',
+        inputs: [],
+        outputs: [],
+        code,
+        isolation: 'none',
+        result: { keyThumbprint: key.id, job: jobDigest(job), instance },
+      },
+      ...base.drafts,
+      ...payloads
+        .filter(({ kind }) => !(options.unsealed?.(kind) ?? false))
+        .map(({ kind, payload }) => statementEvent(base.subject, kind, payload)),
+    ],
+    options,
+  )
   const bundle = makeEvidence(events, key, job, jwt, options)
   for (const { kind, payload } of payloads) {
     const signer = (options.forgeWith?.(kind) ?? options.signWith?.(kind) ?? key).signer
     const hint = (options.signWith?.(kind) ?? key).signer.hint
-    await attachBundle(store, base.subject, makeBundle(await signEnvelope(payload, signer), hint), options.declare?.(kind) ?? predicateTypes[kind])
+    await attachBundle(
+      store,
+      base.subject,
+      makeBundle(await signEnvelope(payload, signer), hint),
+      options.declare?.(kind) ?? predicateTypes[kind],
+    )
   }
   if (options.evidence === false) return { key, instance }
-  const put = await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject: base.subject, layers: evidenceLayers(bundle) })
+  const put = await putArtifact(store, {
+    artifactType: evidenceMediaTypes.index,
+    subject: base.subject,
+    layers: evidenceLayers(bundle),
+  })
   const pointer = evidencePredicate({
-    manifest: { digest: put.digest, mediaType: mediaTypes.manifest, artifactType: evidenceMediaTypes.index, size: put.size },
+    manifest: {
+      digest: put.digest,
+      mediaType: mediaTypes.manifest,
+      artifactType: evidenceMediaTypes.index,
+      size: put.size,
+    },
     technology: 'sample',
     keyId: key.id,
     jobDigest: jobDigest(job),
@@ -153,9 +204,15 @@ export async function forgeChain(store: Store, base: ChainBase, options: ForgeOp
   return { key, instance }
 }
 
-async function makeJob(options: ForgeOptions, base: ChainBase, key: ChainKey, instance: string): Promise<{ job: JobRecord; jwt: string | null }> {
+async function makeJob(
+  options: ForgeOptions,
+  base: ChainBase,
+  key: ChainKey,
+  instance: string,
+): Promise<{ job: JobRecord; jwt: string | null }> {
   const claims = { ...base.claims, ...options.claims }
-  if (options.selfAsserted === true) return { job: { assurance: 'self-asserted', token: null, instance, claims }, jwt: null }
+  if (options.selfAsserted === true)
+    return { job: { assurance: 'self-asserted', token: null, instance, claims }, jwt: null }
   const jwt = await options.issuer.mint(claims, audienceFor(key.id), options.at, options.token)
   const body = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8')) as JsonObject
   return { job: { assurance: 'token', token: sha256(jwt) as Digest, instance, claims: body }, jwt }
@@ -175,14 +232,22 @@ export function statementEvent(subject: Descriptor, kind: StatementKind, payload
   return {
     kind: 'statement',
     inputs: [{ role: roles.subject, name: 'image', digest: subject.digest, mediaType: subject.mediaType }],
-    outputs: [{ role: roles.payload, name: kind, digest: sha256(payload) as Digest, mediaType: 'application/vnd.in-toto+json' }],
+    outputs: [
+      { role: roles.payload, name: kind, digest: sha256(payload) as Digest, mediaType: 'application/vnd.in-toto+json' },
+    ],
     code,
     isolation: 'none',
     result: { predicateType: predicateTypes[kind] },
   }
 }
 
-function makeEvidence(events: JournalEvent[], key: ChainKey, job: JobRecord, jwt: string | null, options: ForgeOptions): EvidenceBundle {
+function makeEvidence(
+  events: JournalEvent[],
+  key: ChainKey,
+  job: JobRecord,
+  jwt: string | null,
+  options: ForgeOptions,
+): EvidenceBundle {
   const teeKey = makeKey().jwk
   const [first] = events
   const last = events.at(-1)
@@ -199,7 +264,12 @@ function makeEvidence(events: JournalEvent[], key: ChainKey, job: JobRecord, jwt
   }
   const begin: Binding = { ...common, role: 'open', journal: { head: eventDigest(first), count: 1 }, previous: null }
   const open = options.open?.(begin) ?? begin
-  const end: Binding = { ...common, role: 'seal', journal: { head: eventDigest(last), count: events.length }, previous: bindingDigest(open) }
+  const end: Binding = {
+    ...common,
+    role: 'seal',
+    journal: { head: eventDigest(last), count: events.length },
+    previous: bindingDigest(open),
+  }
   const seal = options.seal?.(end) ?? end
   const documents: EvidenceDocument[] = []
   const add = (mediaType: string, bytes: Buffer): Digest => {
@@ -210,7 +280,17 @@ function makeEvidence(events: JournalEvent[], key: ChainKey, job: JobRecord, jwt
   const report = (binding: Binding): { role: 'open' | 'seal'; binding: Digest; evidence: Digest } => ({
     role: binding.role,
     binding: add(evidenceMediaTypes.binding, jcs(binding)),
-    evidence: add(evidenceMediaTypes.tee, jcs({ technology: 'sample', evidence: { svn: '1', report_data: bindingHash(binding).toString('base64') }, documents: {} })),
+    evidence: add(
+      evidenceMediaTypes.tee,
+      jcs({
+        technology: 'sample',
+        evidence: {
+          svn: '1',
+          report_data: (options.reported?.(bindingHash(binding)) ?? bindingHash(binding)).toString('base64'),
+        },
+        documents: {},
+      }),
+    ),
   })
   const reports = [report(open), report(seal)]
   const journal = add(evidenceMediaTypes.journal, journalBytes(options.journal?.(structuredClone(events)) ?? events))

@@ -40,13 +40,29 @@ export const smallClaims = {
 }
 
 /** Puts an image of one layer. `rawPath` puts one more entry whose path is written as it stands. */
-export async function putSmallImage(store: Store, files: Readonly<Record<string, string>>, tag = 'latest', rawPath?: string): Promise<Descriptor> {
+export async function putSmallImage(
+  store: Store,
+  files: Readonly<Record<string, string>>,
+  tag = 'latest',
+  rawPath?: string,
+): Promise<Descriptor> {
   const tar = await bytesOf(writeTar(Object.entries(files).map(([path, text]) => entry(path, text))))
   const full = rawPath === undefined ? tar : Buffer.concat([rawEntry(rawPath), tar])
   const layer = await bytesOf(compress('gzip', source(full)))
-  const config = jcs({ architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [sha256(full)] } })
-  const put = async (bytes: Buffer, mediaType: string): Promise<Descriptor> => ({ mediaType, ...(await store.putBlob({ bytes })) }) as Descriptor
-  const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config: await put(config, mediaTypes.config), layers: [await put(layer, mediaTypes.layerGzip)] } as const
+  const config = jcs({
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [sha256(full)] },
+  })
+  const put = async (bytes: Buffer, mediaType: string): Promise<Descriptor> =>
+    ({ mediaType, ...(await store.putBlob({ bytes })) }) as Descriptor
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: await put(config, mediaTypes.config),
+    layers: [await put(layer, mediaTypes.layerGzip)],
+  } as const
   return store.putManifest(manifestBytes({ ...manifest, layers: [...manifest.layers] }), mediaTypes.manifest, { tag })
 }
 
@@ -57,7 +73,11 @@ export async function smallBase(store: Store, subject: Descriptor, documents?: D
   const record = smallRecord(subject.digest, image.configDigest)
   const recordBytes = jcs(record)
   const recordDigest = sha256(recordBytes) as Digest
-  await putArtifact(store, { artifactType: inventoryArtifactType, subject, layers: [{ mediaType: inventoryMediaType, bytes: made.inventory }] })
+  await putArtifact(store, {
+    artifactType: inventoryArtifactType,
+    subject,
+    layers: [{ mediaType: inventoryMediaType, bytes: made.inventory }],
+  })
   const about = { digest: subject.digest }
   const job = { assurance: 'token', instance: null, claims: smallClaims } as const
   return {
@@ -65,22 +85,85 @@ export async function smallBase(store: Store, subject: Descriptor, documents?: D
     plain: subject.digest,
     claims: smallClaims,
     drafts: [
-      event('build', [['context', record.context.digest]], [[roles.image, subject.digest], [roles.config, image.configDigest], [roles.buildRecord, recordDigest]], { reproducible: true, rebuilds: 1, independence: 'same-job' }),
-      event('sbom', [[roles.image, subject.digest], [roles.config, image.configDigest]], [[roles.spdx, sha256(made.spdx)], [roles.inventory, made.inventoryDigest]], { packages: made.packages, engine: 'sealwright' }),
+      event(
+        'build',
+        [['context', record.context.digest]],
+        [
+          [roles.image, subject.digest],
+          [roles.config, image.configDigest],
+          [roles.buildRecord, recordDigest],
+        ],
+        { reproducible: true, rebuilds: 1, independence: 'same-job' },
+      ),
+      event(
+        'sbom',
+        [
+          [roles.image, subject.digest],
+          [roles.config, image.configDigest],
+        ],
+        [
+          [roles.spdx, sha256(made.spdx)],
+          [roles.inventory, made.inventoryDigest],
+        ],
+        { packages: made.packages, engine: 'sealwright' },
+      ),
     ],
     payloads: [
       { kind: 'sign', payload: makeStatement('sign', about, {}) },
-      { kind: 'provenance', payload: makeStatement('provenance', about, provenancePredicate({ record, recordDigest, job, builderId: 'https://sealwright.dev/builder/v1/sample', version: '0.1.0' })) },
+      {
+        kind: 'provenance',
+        payload: makeStatement(
+          'provenance',
+          about,
+          provenancePredicate({
+            record,
+            recordDigest,
+            job,
+            builderId: 'https://sealwright.dev/builder/v1/sample',
+            version: '0.1.0',
+          }),
+        ),
+      },
       { kind: 'spdx', payload: makeStatement('spdx', about, { document: made.spdx }) },
-      { kind: 'inventory', payload: makeStatement('inventory', about, inventoryPredicate({ document: { digest: made.inventoryDigest, mediaType: inventoryMediaType, size: made.inventory.length }, config: image.configDigest, diffIds: image.config.rootfs.diff_ids, files: made.pass.inventory.length })) },
+      {
+        kind: 'inventory',
+        payload: makeStatement(
+          'inventory',
+          about,
+          inventoryPredicate({
+            document: { digest: made.inventoryDigest, mediaType: inventoryMediaType, size: made.inventory.length },
+            config: image.configDigest,
+            diffIds: image.config.rootfs.diff_ids,
+            files: made.pass.inventory.length,
+          }),
+        ),
+      },
       { kind: 'rebuild', payload: makeStatement('rebuild', about, rebuildPredicate(record, recordDigest)) },
     ],
   }
 }
 
-export function event(kind: EventDraft['kind'], inputs: [string, string][], outputs: [string, string][], result: EventDraft['result']): EventDraft {
-  const items = (list: [string, string][]): EventDraft['inputs'] => list.map(([role, digest]) => ({ role, name: role, digest: digest as Digest, mediaType: 'application/octet-stream' }))
-  return { kind, inputs: items(inputs), outputs: items(outputs), code: { digest: sha256('test') as Digest, source: 'download' }, isolation: 'none', result }
+export function event(
+  kind: EventDraft['kind'],
+  inputs: [string, string][],
+  outputs: [string, string][],
+  result: EventDraft['result'],
+): EventDraft {
+  const items = (list: [string, string][]): EventDraft['inputs'] =>
+    list.map(([role, digest]) => ({
+      role,
+      name: role,
+      digest: digest as Digest,
+      mediaType: 'application/octet-stream',
+    }))
+  return {
+    kind,
+    inputs: items(inputs),
+    outputs: items(outputs),
+    code: { digest: sha256('test') as Digest, source: 'download' },
+    isolation: 'none',
+    result,
+  }
 }
 
 /** The build record of such an image. */
@@ -107,7 +190,21 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
 
 function entry(path: string, text: string): TarEntry {
   const bytes = Buffer.from(text)
-  const header: TarHeader = { path, type: 'file', mode: 0o644, uid: 0, gid: 0, uname: '', gname: '', size: bytes.length, mtime: 0, link: '', devMajor: 0, devMinor: 0, xattrs: {} }
+  const header: TarHeader = {
+    path,
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    uname: '',
+    gname: '',
+    size: bytes.length,
+    mtime: 0,
+    link: '',
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: {},
+  }
   return { header, body: source(bytes) }
 }
 
@@ -122,7 +219,7 @@ function rawEntry(path: string): Buffer {
   block.write('00000000000\0', 136)
   block.write('        ', 148)
   block.write('0', 156)
-  block.write('ustar\0' + '00', 257)
+  block.write('ustar\x0000', 257)
   const sum = block.reduce((total, byte) => total + byte, 0)
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   return block
@@ -142,7 +239,10 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 export async function encryptedBase(store: Store, base: ChainBase, ports: Pick<Ports, 'random'>): Promise<ChainBase> {
   const image = await loadImage(store, base.subject.digest)
   const uri = 'kbs:///example/image-key/app'
-  const kek = async (): Promise<{ wrapped: Buffer; iv: Buffer }> => ({ wrapped: ports.random(48), iv: ports.random(12) })
+  const kek = async (): Promise<{ wrapped: Buffer; iv: Buffer }> => ({
+    wrapped: ports.random(48),
+    iv: ports.random(12),
+  })
   const plan = { target: store, recipients: [{ scheme: 'kbs', keyId: uri }], kek, random: ports.random } as const
   const made = await encryptImage(store, image, plan, { tag: 'encrypted' })
   const subject = made.descriptor
@@ -154,18 +254,36 @@ export async function encryptedBase(store: Store, base: ChainBase, ports: Pick<P
     cipher: 'AES_256_CTR_HMAC_SHA256',
     recipients: [{ scheme: 'kbs', keyId: uri }],
   } as const
-  const encrypt = event('encrypt', [[roles.image, base.plain], [roles.config, image.configDigest]], [[roles.image, subject.digest]], {
-    recipients: [{ scheme: 'kbs', keyId: uri }],
-    layers: made.layers.map(({ plain, encrypted }) => [plain, encrypted]),
-  })
+  const encrypt = event(
+    'encrypt',
+    [
+      [roles.image, base.plain],
+      [roles.config, image.configDigest],
+    ],
+    [[roles.image, subject.digest]],
+    {
+      recipients: [{ scheme: 'kbs', keyId: uri }],
+      layers: made.layers.map(({ plain, encrypted }) => [plain, encrypted]),
+    },
+  )
   const about = { digest: subject.digest }
   return {
     ...base,
     subject,
     drafts: [...base.drafts, encrypt],
     payloads: [
-      ...base.payloads.map(({ kind, payload }) => ({ kind, payload: withSubject(payload, base.subject.digest, subject.digest) })),
-      { kind: 'encryption', payload: makeStatement('encryption', about, encryptionPredicate({ ...facts, layers: [...facts.layers], recipients: [...facts.recipients] })) },
+      ...base.payloads.map(({ kind, payload }) => ({
+        kind,
+        payload: withSubject(payload, base.subject.digest, subject.digest),
+      })),
+      {
+        kind: 'encryption',
+        payload: makeStatement(
+          'encryption',
+          about,
+          encryptionPredicate({ ...facts, layers: [...facts.layers], recipients: [...facts.recipients] }),
+        ),
+      },
     ],
   }
 }

@@ -58,11 +58,37 @@ async function publish(agent: AgentClient): Promise<void> {
   const described = await describeImage(store, image)
   const record = jcs(smallRecord(subject.digest, image.configDigest))
   const config = await collect(await store.openBlob(image.manifest.config), 1 << 20, 'config')
-  await agent.append(event('build', [['context', sha256('context')]], [['image', subject.digest], ['config', image.configDigest], ['build-record', sha256(record)]], { reproducible: true, rebuilds: 1, independence: 'same-job' }))
-  await agent.append(event('sbom', [['image', subject.digest], ['config', image.configDigest]], [['sbom-spdx', sha256(described.spdx)], ['inventory', described.inventoryDigest]], { packages: described.packages, engine: 'sealwright' }))
+  await agent.append(
+    event(
+      'build',
+      [['context', sha256('context')]],
+      [
+        ['image', subject.digest],
+        ['config', image.configDigest],
+        ['build-record', sha256(record)],
+      ],
+      { reproducible: true, rebuilds: 1, independence: 'same-job' },
+    ),
+  )
+  await agent.append(
+    event(
+      'sbom',
+      [
+        ['image', subject.digest],
+        ['config', image.configDigest],
+      ],
+      [
+        ['sbom-spdx', sha256(described.spdx)],
+        ['inventory', described.inventoryDigest],
+      ],
+      { packages: described.packages, engine: 'sealwright' },
+    ),
+  )
   const { hint } = loadPublicKey((await agent.status()).publicKeyPem)
   const state = async (kind: StatementKind, documents: Record<string, Buffer>): Promise<void> => {
-    const encoded = Object.fromEntries(Object.entries(documents).map(([name, bytes]) => [name, bytes.toString('base64')]))
+    const encoded = Object.fromEntries(
+      Object.entries(documents).map(([name, bytes]) => [name, bytes.toString('base64')]),
+    )
     const { envelope } = await agent.statement({ kind: kind as 'sign', subject: subject.digest, documents: encoded })
     await attachBundle(store, subject, makeBundle(envelope, hint), predicateTypes[kind])
   }
@@ -71,13 +97,21 @@ async function publish(agent: AgentClient): Promise<void> {
   await state('rebuild', { 'build-record': record })
   await state('spdx', { spdx: described.spdx })
   await state('inventory', { inventory: described.inventory, config })
-  const put = await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject, layers: evidenceLayers(await agent.seal()) })
+  const put = await putArtifact(store, {
+    artifactType: evidenceMediaTypes.index,
+    subject,
+    layers: evidenceLayers(await agent.seal()),
+  })
   const evidence = { digest: put.digest, size: put.size, subject: { mediaType: subject.mediaType, size: subject.size } }
   const { envelope } = await agent.statement({ kind: 'evidence', subject: subject.digest, documents: {}, evidence })
   await attachBundle(store, subject, makeBundle(envelope, hint), predicateTypes.evidence)
 }
 
-async function verify(agent: { ports: Ports; directory: string }, given: Record<string, string> = {}, changes: Record<string, unknown> = {}): Promise<ActionResult & { verdict: Verdict }> {
+async function verify(
+  agent: { ports: Ports; directory: string },
+  given: Record<string, string> = {},
+  changes: Record<string, unknown> = {},
+): Promise<ActionResult & { verdict: Verdict }> {
   const folder = scratch('verify-policy')
   const policy = join(folder, 'policy.yml')
   const base = { subject, plain: subject.digest, drafts: [], payloads: [], claims: smallClaims }
@@ -117,7 +151,11 @@ test('the job that built the image signs no summary of it', async () => {
 
 test('a refused image is an output with exit 1, never launched, never summarised', async () => {
   const target = join(scratch('verify'), 'out')
-  const { outputs, refused, verdict, report } = await verify(gate, { signer: 'agent', launch: 'unpack', output: target }, { 'accept-sample': undefined, technology: 'snp' })
+  const { outputs, refused, verdict, report } = await verify(
+    gate,
+    { signer: 'agent', launch: 'unpack', output: target },
+    { 'accept-sample': undefined, technology: 'snp' },
+  )
   expect({ outputs, refused }).toMatchObject({ outputs: { verified: 'false', 'vsa-digest': '' }, refused: true })
   expect(verdict.reasons[0]).toBe('technology-refused')
   expect(report.headline).toMatch(/^Refused \(technology-refused\)/)
@@ -125,7 +163,11 @@ test('a refused image is an output with exit 1, never launched, never summarised
 })
 
 test('enforce: warn goes on after a refusal', async () => {
-  const { refused, report } = await verify(gate, { enforce: 'warn' }, { 'max-age': '1s', 'accept-unproven-time': undefined })
+  const { refused, report } = await verify(
+    gate,
+    { enforce: 'warn' },
+    { 'max-age': '1s', 'accept-unproven-time': undefined },
+  )
   expect(refused).toBe(false)
   expect(report.status).toBe('warning')
 })
@@ -140,7 +182,9 @@ test('launch: unpack writes what was verified', async () => {
 
 test('a container program runs images of a registry only, and only where it is installed', async () => {
   const missing = { ...gate.ports, exec: { ...gate.ports.exec, find: () => Promise.resolve(null) } }
-  await expect(verify({ ...gate, ports: missing }, { launch: 'podman' })).rejects.toMatchObject({ code: 'tool-missing' })
+  await expect(verify({ ...gate, ports: missing }, { launch: 'podman' })).rejects.toMatchObject({
+    code: 'tool-missing',
+  })
   const there = { ...gate.ports, exec: { ...gate.ports.exec, find: () => Promise.resolve('/usr/bin/podman') } }
   await expect(verify({ ...gate, ports: there }, { launch: 'podman' })).rejects.toMatchObject({ code: 'unsupported' })
 })
@@ -150,7 +194,10 @@ test('a nonce of this verifier that the evidence is not over is a replay', async
 })
 
 test('without a policy the error names policy init', async () => {
-  await expect(verify(gate, { policy: '' })).rejects.toMatchObject({ code: 'no-policy', remedy: expect.stringContaining('policy init') })
+  await expect(verify(gate, { policy: '' })).rejects.toMatchObject({
+    code: 'no-policy',
+    remedy: expect.stringContaining('policy init'),
+  })
 })
 
 test.each([
@@ -159,4 +206,3 @@ test.each([
 ] as const)('%s is refused', async (_name, given, code) => {
   await expect(verify(gate, given)).rejects.toMatchObject({ code })
 })
-

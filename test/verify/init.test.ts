@@ -17,7 +17,9 @@ const ports = testPorts()
 const issuer = makeIssuer()
 const jwks = issuer.jwks
 
-async function image(options: Partial<ForgeOptions> = {}): Promise<{ reference: string; key: ReturnType<typeof makeKey>; store: Store; base: ChainBase }> {
+async function image(
+  options: Partial<ForgeOptions> = {},
+): Promise<{ reference: string; key: ReturnType<typeof makeKey>; store: Store; base: ChainBase }> {
   const layout = join(scratch('init'), 'layout')
   const store = openStore(parseReference(`oci:${layout}`, '/'), ports)
   const base = await smallBase(store, await putSmallImage(store, smallFiles))
@@ -30,7 +32,8 @@ test('a new policy verifies its own image and pins neither image, run nor agent 
   const { text, warnings } = await initPolicy(reference, { publicKeys: [key.signer.publicKeyPem], jwks }, ports)
   const policy = await parsePolicy(text, '/policy.yml')
   expect((await verifyImage(reference, policy, {}, ports)).reasons).toEqual([])
-  for (const secret of [base.subject.digest, key.id, key.signer.hint, '"42"', 'release-keys']) expect(text).not.toContain(secret)
+  for (const secret of [base.subject.digest, key.id, key.signer.hint, '"42"', 'release-keys'])
+    expect(text).not.toContain(secret)
   expect(text).toContain('accept-sample: true  # UNSAFE: no TEE')
   expect(text).toContain('repository-id: "100001"')
   expect(warnings.join('\n')).toMatch(/not pinned.*agent[^]*accept-sample[^]*accept-unproven-time/)
@@ -61,9 +64,16 @@ test.each([
 test('a release key is pinned and then needed', async () => {
   const { reference, store, base } = await image()
   const release = makeKey().signer
-  await expect(initPolicy(reference, { publicKeys: [release.publicKeyPem], jwks }, ports)).rejects.toMatchObject({ code: 'signature-invalid' })
+  await expect(initPolicy(reference, { publicKeys: [release.publicKeyPem], jwks }, ports)).rejects.toMatchObject({
+    code: 'signature-invalid',
+  })
   const sign = base.payloads.find(({ kind }) => kind === 'sign')?.payload ?? Buffer.alloc(0)
-  await attachBundle(store, base.subject, makeBundle(await signEnvelope(sign, release), release.hint), predicateTypes.sign)
+  await attachBundle(
+    store,
+    base.subject,
+    makeBundle(await signEnvelope(sign, release), release.hint),
+    predicateTypes.sign,
+  )
   const { text } = await initPolicy(reference, { publicKeys: [release.publicKeyPem], jwks }, ports)
   expect((await parsePolicy(text, '/policy.yml')).releaseKeys).toHaveLength(1)
 })
@@ -71,17 +81,33 @@ test('a release key is pinned and then needed', async () => {
 test('an image with a foreign signature alone is signature-only, unless the policy accepts just that', async () => {
   const release = makeKey()
   const plain = (kind: string, payload: Buffer): Buffer =>
-    kind === 'provenance' ? changed(payload, (predicate) => void (at(predicate, 'runDetails', 'builder')['id'] = 'https://sealwright.dev/builder/v1/plain')) : payload
+    kind === 'provenance'
+      ? changed(
+          payload,
+          (predicate) =>
+            void (at(predicate, 'runDetails', 'builder')['id'] = 'https://sealwright.dev/builder/v1/plain'),
+        )
+      : payload
   const { reference } = await image({ signWith: () => release, evidence: false, payload: plain })
-  await expect(initPolicy(reference, { publicKeys: [], jwks }, ports)).rejects.toMatchObject({ code: 'missing-evidence' })
+  await expect(initPolicy(reference, { publicKeys: [], jwks }, ports)).rejects.toMatchObject({
+    code: 'missing-evidence',
+  })
   const { text } = await initPolicy(reference, { publicKeys: [release.signer.publicKeyPem] }, ports)
   expect(text.match(/^accept-[a-z-]+/gm)).toEqual(['accept-signature-only'])
-  const strict = await parsePolicy(text.replace(/^accept-signature-only.*$/m, 'technology: snp\njob: { issuer: https://issuer.example, jwks: { keys: [{}] }, repository-id: "1", workflow: w, refs: [r], events: [e] }'), '/policy.yml')
+  const strict = await parsePolicy(
+    text.replace(
+      /^accept-signature-only.*$/m,
+      'technology: snp\njob: { issuer: https://issuer.example, jwks: { keys: [{}] }, repository-id: "1", workflow: w, refs: [r], events: [e] }',
+    ),
+    '/policy.yml',
+  )
   expect((await verifyImage(reference, strict, {}, ports)).reasons[0]).toBe('signature-only')
 })
 
 test('a builder id that no evidence backs is refused with a pinned key, too', async () => {
   const release = makeKey()
   const { reference } = await image({ signWith: () => release, evidence: false })
-  await expect(initPolicy(reference, { publicKeys: [release.signer.publicKeyPem] }, ports)).rejects.toMatchObject({ code: 'builder-mismatch' })
+  await expect(initPolicy(reference, { publicKeys: [release.signer.publicKeyPem] }, ports)).rejects.toMatchObject({
+    code: 'builder-mismatch',
+  })
 })

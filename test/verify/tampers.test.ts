@@ -60,7 +60,10 @@ test('the untampered chain is accepted', async () => {
   const tools = kit(false)
   const found = await tools.finished()
   await forgeChain(found.store, found.base, { issuer, at: now })
-  const verdict = await ask({ image: `oci:${found.layout}@${found.base.subject.digest}`, policy: tools.policy(found.base) })
+  const verdict = await ask({
+    image: `oci:${found.layout}@${found.base.subject.digest}`,
+    policy: tools.policy(found.base),
+  })
   expect(verdict.checks.filter(({ status }) => status === 'failed')).toEqual([])
   expect(verdict).toMatchObject({ verified: true, reasons: [], exceptions: ['accept-sample', 'accept-unproven-time'] })
 })
@@ -72,14 +75,22 @@ test('an untampered encrypted chain lacks only the look into the content', async
   const image = `oci:${found.layout}@${found.base.subject.digest}`
   const verdict = await ask({ image, policy: tools.policy(found.base) })
   expect(verdict.reasons).toEqual(['not-checked'])
-  expect((await ask({ image, policy: tools.policy(found.base, { 'accept-unchecked-content': true }) })).exceptions).toContain('accept-unchecked-content')
+  expect(
+    (await ask({ image, policy: tools.policy(found.base, { 'accept-unchecked-content': true }) })).exceptions,
+  ).toContain('accept-unchecked-content')
 })
 
 const needsEncryption = ['plain digest that is not the attested one', 'gate without key on an encrypted image']
 const needsSigner = ['VSA by the key that signed the image']
 
-test.each(tampers.filter(({ name }) => !needsSigner.includes(name)).map((tamper) => [tamper.name, tamper] as const))('%s is refused for its own reason', async (name, tamper) => {
-  const verdict = await ask(await tamper.prepare(kit(needsEncryption.includes(name))))
-  expect({ first: verdict.reasons[0], why: verdict.checks.filter(({ status }) => status === 'failed').map(({ id, why }) => `${id}: ${why}`) }).toMatchObject({ first: tamper.reason })
-  expect(verdict.verified).toBe(false)
-})
+test.each(tampers.filter(({ name }) => !needsSigner.includes(name)).map((tamper) => [tamper.name, tamper] as const))(
+  '%s is refused for its own reason',
+  async (name, tamper) => {
+    const verdict = await ask(await tamper.prepare(kit(needsEncryption.includes(name))))
+    expect({
+      first: verdict.reasons[0],
+      why: verdict.checks.filter(({ status }) => status === 'failed').map(({ id, why }) => `${id}: ${why}`),
+    }).toMatchObject({ first: tamper.reason })
+    expect(verdict.verified).toBe(false)
+  },
+)

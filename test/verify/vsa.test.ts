@@ -24,7 +24,12 @@ async function verified(): Promise<{ verdict: Verdict; place: Parameters<typeof 
   const subject = await putSmallImage(store, smallFiles)
   const base = await smallBase(store, subject)
   await forgeChain(store, base, { issuer, at: now, key: builder })
-  const verdict = await verifyImage(`oci:${layout}@${subject.digest}`, await parsePolicy(policyText(base, issuer), '/policy.yml'), { at: now }, ports)
+  const verdict = await verifyImage(
+    `oci:${layout}@${subject.digest}`,
+    await parsePolicy(policyText(base, issuer), '/policy.yml'),
+    { at: now },
+    ports,
+  )
   expect(verdict.reasons).toEqual([])
   return { verdict, place: { store, subject } }
 }
@@ -79,13 +84,17 @@ test.each([
 test('a summary of another image is refused', async () => {
   const claims = await summaries()
   const pinned = await pins()
-  expect(() => verifyVsa(claims, `sha256:${'1'.repeat(64)}`, pinned)).toThrow(expect.objectContaining({ code: 'subject-mismatch' }))
+  expect(() => verifyVsa(claims, `sha256:${'1'.repeat(64)}`, pinned)).toThrow(
+    expect.objectContaining({ code: 'subject-mismatch' }),
+  )
 })
 
 test('without a summary nothing is admitted', async () => {
   const { verdict } = await made
   const pinned = await pins()
-  expect(() => verifyVsa([], verdict.image.digest, pinned)).toThrow(expect.objectContaining({ code: 'missing-statement' }))
+  expect(() => verifyVsa([], verdict.image.digest, pinned)).toThrow(
+    expect.objectContaining({ code: 'missing-statement' }),
+  )
 })
 
 test('the key that signed the image signs no verdict on it', async () => {
@@ -95,13 +104,21 @@ test('the key that signed the image signs no verdict on it', async () => {
 
 test('a refused verdict is never signed', async () => {
   const { verdict, place } = await made
-  await expect(signVsaByKey(gate.signer, { ...verdict, verified: false }, place, now)).rejects.toMatchObject({ code: 'denied' })
+  await expect(signVsaByKey(gate.signer, { ...verdict, verified: false }, place, now)).rejects.toMatchObject({
+    code: 'denied',
+  })
 })
 
 test("another gate's summary does not hide a chain that is in order", async () => {
   const { verdict, place } = await made
   await signVsaByKey(gate.signer, verdict, place, now)
-  await forgeChain(place.store, { ...(await smallBase(place.store, place.subject)), payloads: [], drafts: [] }, { issuer, at: now })
+  await forgeChain(
+    place.store,
+    { ...(await smallBase(place.store, place.subject)), payloads: [], drafts: [] },
+    { issuer, at: now },
+  )
   const policy = await parsePolicy(policyText(await smallBase(place.store, place.subject), issuer), '/policy.yml')
-  expect(await verifyImage(`${place.store.name}@${place.subject.digest}`, policy, { at: now }, ports)).toMatchObject({ verified: true })
+  expect(await verifyImage(`${place.store.name}@${place.subject.digest}`, policy, { at: now }, ports)).toMatchObject({
+    verified: true,
+  })
 })

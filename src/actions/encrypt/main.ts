@@ -52,7 +52,7 @@ async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<A
     found ?? (await encryptNow({ inputs, image, source: resolved.store, store, recipients, agent, path, context }))
   // A run that was killed before its manifest, tag, event or note was written is completed here.
   const made = await putEncrypted(store, record.manifest, target.tag)
-  if (agent !== null) await appendEvent(agent, image, made, record, recipients, ports)
+  if (agent !== null) await appendEvent(agent, resolved.store.identity, image, made, record, recipients, ports)
   const reference = formatReference({ ...target, digest: made.digest })
   await state.rememberImage(made.digest, reference, 'encrypted')
   return {
@@ -141,6 +141,7 @@ function targetOf(output: string | null, text: string, tag: string | null, ports
 
 async function appendEvent(
   agent: AgentClient,
+  name: string,
   image: Image,
   made: Descriptor,
   record: EncryptionRecord,
@@ -148,7 +149,6 @@ async function appendEvent(
   ports: Ports,
 ): Promise<void> {
   const { descriptor, manifest } = image
-  const name = ''
   await agent.append({
     kind: 'encrypt',
     inputs: [

@@ -23,18 +23,25 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
   if (inputs.text('policy') === '') {
     throw new InputError('no-policy', 'the gate has no policy', {
       subject: 'policy',
-      remedy: 'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
+      remedy:
+        'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
     })
   }
   const signer = inputs.choice('signer', ['agent', 'key', 'none'])
   const pem = await inputs.secret('key')
   if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer is key, but no key was given', { subject: 'key', remedy: 'Set key to env:NAME or a file.' })
+    throw new InputError('input-missing', 'signer is key, but no key was given', {
+      subject: 'key',
+      remedy: 'Set key to env:NAME or a file.',
+    })
   }
   const decryptionKey = await inputs.secret('decryption-key')
   const kbsUrl = inputs.text('kbs-url')
   if (decryptionKey !== null && kbsUrl !== '') {
-    throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', { subject: 'kbs-url', remedy: 'Give one of them.' })
+    throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', {
+      subject: 'kbs-url',
+      remedy: 'Give one of them.',
+    })
   }
   return {
     image: inputs.text('image'),

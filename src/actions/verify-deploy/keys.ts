@@ -15,7 +15,11 @@ import type { VerifyDeployInputs } from './inputs.ts'
 export type ImageOpener = (store: Store, image: Image) => Promise<Opener>
 
 /** Runs the gate with what opens the layers: a key at hand, a KBS (served meanwhile where it is embedded), or nothing. */
-export async function withKeys<T>(inputs: VerifyDeployInputs, context: ActionContext, use: (opener: ImageOpener | undefined) => Promise<T>): Promise<T> {
+export async function withKeys<T>(
+  inputs: VerifyDeployInputs,
+  context: ActionContext,
+  use: (opener: ImageOpener | undefined) => Promise<T>,
+): Promise<T> {
   const { ports } = context
   const opener =
     (keys: DecryptionKeys): ImageOpener =>
@@ -39,13 +43,20 @@ function readKey(text: string): DecryptionKeys {
 }
 
 /** TRUST §7: this job's own agent gets the key, by passport where an Attestation Service is at hand, else by a session of its own. */
-async function fetcher(kbs: KbsConnection, { state, ports }: ActionContext): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
+async function fetcher(
+  kbs: KbsConnection,
+  { state, ports }: ActionContext,
+): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
   const agent = await state.agent()
   const { rcarSession } = await import('../../kbs/rcar.ts')
   if (agent !== null && kbs.asUrl !== null) {
     const { fetchByPassport } = await import('../../kbs/passport.ts')
     const { technology } = await agent.status()
-    const holder = { technology, openReport: () => agent.openReport(), decryptJwe: (jwe: string) => agent.decryptJwe(jwe) }
+    const holder = {
+      technology,
+      openReport: () => agent.openReport(),
+      decryptJwe: (jwe: string) => agent.decryptJwe(jwe),
+    }
     return fetchByPassport({ holder, asUrl: kbs.asUrl, kbsUrl: kbs.url, ports })
   }
   if (agent !== null) return rcarSession(kbs.url, await agentAttester(agent), ports).resource
@@ -82,7 +93,9 @@ async function sampleAttester(): Promise<Attester> {
   return {
     technology: 'sample',
     evidence: async (nonce) => {
-      const hash = createHash('sha384').update(jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey })).digest()
+      const hash = createHash('sha384')
+        .update(jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey }))
+        .digest()
       return { evidence: { svn: '1', report_data: hash.toString('base64') }, teePubkey }
     },
     decryptJwe: (jwe) => openResourceJwe(jwe, privateKey),

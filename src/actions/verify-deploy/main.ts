@@ -31,7 +31,10 @@ export const door: ActionDoor = {
 async function imageText({ image }: VerifyDeployInputs, { state }: ActionContext): Promise<string> {
   const text = image === '' ? await state.lastImage(['published']) : image
   if (text !== null) return text
-  throw new InputError('input-missing', 'no image was given and none was published in this job', { subject: 'image', remedy: 'Set image.' })
+  throw new InputError('input-missing', 'no image was given and none was published in this job', {
+    subject: 'image',
+    remedy: 'Set image.',
+  })
 }
 
 /** The order matters: the verdict is kept first, a summary is signed only for what passed, the launch comes last. */
@@ -50,7 +53,10 @@ async function conclude(
   let vsa = ''
   const agent = inputs.signer === 'agent' ? await state.agent() : null
   if (inputs.signer === 'agent' && agent === null) {
-    throw new InputError('no-agent', 'no agent runs in this job', { subject: 'signer', remedy: 'Run setup-cvm-runner first, or set signer: none.' })
+    throw new InputError('no-agent', 'no agent runs in this job', {
+      subject: 'signer',
+      remedy: 'Run setup-cvm-runner first, or set signer: none.',
+    })
   }
   const subject = await store.resolve({ digest: verdict.image.digest })
   if (subject !== null && agent !== null) {
@@ -59,14 +65,24 @@ async function conclude(
   }
   if (subject !== null && inputs.signer === 'key' && inputs.key !== null && verdict.verified) {
     const { loadSigner } = await import('../../sign/keys.ts')
-    vsa = await signVsaByKey(await loadSigner(inputs.key.pem, inputs.key.password), verdict, { store, subject }, ports.clock.now())
+    vsa = await signVsaByKey(
+      await loadSigner(inputs.key.pem, inputs.key.password),
+      verdict,
+      { store, subject },
+      ports.clock.now(),
+    )
   }
   if (verdict.verified && inputs.launch !== 'none') {
     const image = await loadImage(store, verdict.image.digest)
     const encrypted = isEncrypted(image)
     const directory = inputs.output ?? (await state.path('rootfs'))
     const open = encrypted ? await opener?.(store, image) : undefined
-    notes.push(...(await launch({ kind: inputs.launch, store, image, digest: verdict.image.digest, directory, encrypted, open }, ports)))
+    notes.push(
+      ...(await launch(
+        { kind: inputs.launch, store, image, digest: verdict.image.digest, directory, encrypted, open },
+        ports,
+      )),
+    )
   } else if (!verdict.verified && inputs.launch !== 'none') {
     notes.push('Nothing was launched: the image was refused.')
   }

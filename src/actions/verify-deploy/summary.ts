@@ -14,7 +14,12 @@ export interface SummaryFacts {
   verdictPath: string
 }
 
-const marks: Readonly<Record<Check['status'], string>> = { passed: 'passed', failed: 'FAILED', accepted: 'accepted by exception', skipped: 'not applicable' }
+const marks: Readonly<Record<Check['status'], string>> = {
+  passed: 'passed',
+  failed: 'FAILED',
+  accepted: 'accepted by exception',
+  skipped: 'not applicable',
+}
 
 /** What a reviewer sees of a verdict: the decision, who and what, each check, every exception in words. */
 export function summary(facts: SummaryFacts): ActionReport {
@@ -25,7 +30,12 @@ export function summary(facts: SummaryFacts): ActionReport {
   const shown: [string, string][] = [
     ['Builder', builder.id],
     ['Evidence', evidenceInWords(verdict)],
-    ['Job', job.assurance === null ? 'unknown' : `${job.assurance}: ${claim('repository')} ${claim('ref')} ${claim('event_name')}`.trim()],
+    [
+      'Job',
+      job.assurance === null
+        ? 'unknown'
+        : `${job.assurance}: ${claim('repository')} ${claim('ref')} ${claim('event_name')}`.trim(),
+    ],
     ['Commit', claim('sha')],
     ['Run', claim('run_id')],
     ['Plain image', image.plainDigest ?? ''],
@@ -37,19 +47,33 @@ export function summary(facts: SummaryFacts): ActionReport {
     headline: verdict.verified
       ? `Accepted${verdict.exceptions.length === 0 ? '' : ` with ${verdict.exceptions.length} exception(s)`}`
       : `Refused (${verdict.reasons.join(', ')}): ${first?.why ?? ''}`,
-    status: verdict.verified ? (verdict.exceptions.length === 0 ? 'passed' : 'warning') : inputs.enforce ? 'refused' : 'warning',
+    status: verdict.verified
+      ? verdict.exceptions.length === 0
+        ? 'passed'
+        : 'warning'
+      : inputs.enforce
+        ? 'refused'
+        : 'warning',
     subject: { name: image.reference.replace(/@sha256:[0-9a-f]{64}$/, ''), digest: image.digest },
     facts: shown.filter(([, value]) => value !== ''),
     tables: [
       {
         title: `All ${verdict.checks.length} checks`,
         header: ['check', 'result', 'why', 'rule'],
-        rows: verdict.checks.map((check) => [check.id, check.reason === null ? marks[check.status] : `${marks[check.status]} (${check.reason})`, check.why, check.clause]),
+        rows: verdict.checks.map((check) => [
+          check.id,
+          check.reason === null ? marks[check.status] : `${marks[check.status]} (${check.reason})`,
+          check.why,
+          check.clause,
+        ]),
       },
     ],
     exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),
     commands: commands(facts),
-    notes: [...(verdict.verified || inputs.enforce ? [] : ['The image was refused; enforce is warn, so the step goes on.']), ...notes],
+    notes: [
+      ...(verdict.verified || inputs.enforce ? [] : ['The image was refused; enforce is warn, so the step goes on.']),
+      ...notes,
+    ],
     details: { verdict: verdict as unknown as JsonValue } as JsonObject,
   }
 }
@@ -71,7 +95,9 @@ function commands({ verdict, inputs, vsa }: SummaryFacts): ActionReport['command
     ...list,
     {
       title: 'Check the verification summary with cosign (verifier.pub is the public key of the gate)',
-      lines: [`cosign verify-attestation --key verifier.pub --private-infrastructure=true --type ${type} ${quote(reference)}`],
+      lines: [
+        `cosign verify-attestation --key verifier.pub --private-infrastructure=true --type ${type} ${quote(reference)}`,
+      ],
     },
   ]
 }

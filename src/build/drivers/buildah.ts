@@ -87,11 +87,13 @@ async function build(
 async function privateBases(pass: Pass): Promise<Map<string, string>> {
   const names = new Map<string, string>()
   for (const base of pass.bases.values()) {
-    const directory = join(pass.workdir, `base-${names.size}`)
+    const folder = `base-${names.size}`
+    const directory = join(pass.workdir, folder)
     await mkdir(directory)
     const store = openStore({ kind: 'layout', directory }, pass.ports)
     await copyImage(base.store, store, base.image.descriptor.digest, { tag: 'base', log: pass.ports.log })
-    names.set(base.text, `oci:${directory}:base`)
+    // Relative to the working directory: buildah makes an image name of the path, and those know no capitals.
+    names.set(base.text, `oci:${folder}:base`)
   }
   return names
 }

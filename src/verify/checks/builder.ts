@@ -17,18 +17,27 @@ function identity(gate: Gate): Outcome {
   const { evidence, found, policy } = gate
   const technology = evidence?.index.technology ?? null
   const exclusive = found.level === 'agent-exclusive'
-  const verified = builderId(technology, exclusive ? 'agent-exclusive' : 'machine-only', policy.accepts.has('accept-software-tpm'))
+  const verified = builderId(
+    technology,
+    exclusive ? 'agent-exclusive' : 'machine-only',
+    policy.accepts.has('accept-software-tpm'),
+  )
   found.builderId = verified
   for (const claim of gate.mine.filter(({ kind }) => kind === 'provenance')) {
     const claimed = object(object(claim.statement.predicate['runDetails'])['builder'])['id']
     // An agent cannot know that nobody else reaches its TEE: it may claim less than the reference values say, never more.
     const less = exclusive && claimed === builderId(technology, 'machine-only')
     if (claimed !== verified && !less) {
-      return failed('builder-mismatch', `the provenance claims ${String(claimed)}; verified is ${verified}`, claim.manifest)
+      return failed(
+        'builder-mismatch',
+        `the provenance claims ${String(claimed)}; verified is ${verified}`,
+        claim.manifest,
+      )
     }
   }
   const allowed = policy.document.builders
-  if (allowed !== undefined && !allowed.includes(verified)) return failed('builder-mismatch', `${verified} is not among the builders of the policy`)
+  if (allowed !== undefined && !allowed.includes(verified))
+    return failed('builder-mismatch', `${verified} is not among the builders of the policy`)
   if (technology === 'tpm' && policy.accepts.has('accept-software-tpm')) {
     return unlessAccepted(gate, 'accept-software-tpm', 'builder-mismatch', `the builder is ${verified}`)
   }
@@ -45,11 +54,19 @@ function record(gate: Gate): Outcome {
   const named = list(byproducts).map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
   const made = build.outputs.filter(({ role }) => role === roles.buildRecord).map(({ digest }) => digest as string)
   if (!made.some((digest) => named.includes(digest))) {
-    return failed('role-mismatch', `the provenance is of the build record ${named.join(', ')}, the journal has ${made.join(', ')}`, claim.manifest)
+    return failed(
+      'role-mismatch',
+      `the provenance is of the build record ${named.join(', ')}, the journal has ${made.join(', ')}`,
+      claim.manifest,
+    )
   }
   const image = object(object(definition(claim)['internalParameters'])['image'])['manifest']
   if (!build.outputs.some(({ role, digest }) => role === roles.image && digest === image)) {
-    return failed('role-mismatch', `the provenance is of the image ${String(image)}, which this build did not make`, claim.manifest)
+    return failed(
+      'role-mismatch',
+      `the provenance is of the image ${String(image)}, which this build did not make`,
+      claim.manifest,
+    )
   }
   gate.found.plainDigest = String(image)
   return passed('the provenance is of the build that the journal has', claim.manifest)
@@ -64,18 +81,40 @@ function source(gate: Gate): Outcome {
   if (typeof sha === 'string' && typeof commit === 'string' && commit !== sha) {
     return failed('source-mismatch', `the image was built of commit ${commit}, the job is of ${sha}`, claim.manifest)
   }
-  if (typeof commit !== 'string') return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', 'the source is no commit', claim.manifest)
-  if (clean !== true) return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', `the tree of ${commit} was not clean`, claim.manifest)
+  if (typeof commit !== 'string')
+    return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', 'the source is no commit', claim.manifest)
+  if (clean !== true)
+    return unlessAccepted(
+      gate,
+      'accept-unbound-source',
+      'source-mismatch',
+      `the tree of ${commit} was not clean`,
+      claim.manifest,
+    )
   if (typeof sha !== 'string') {
-    if (gate.found.claims !== null) return unlessAccepted(gate, 'accept-unbound-source', 'source-mismatch', 'the token names no commit', claim.manifest)
+    if (gate.found.claims !== null)
+      return unlessAccepted(
+        gate,
+        'accept-unbound-source',
+        'source-mismatch',
+        'the token names no commit',
+        claim.manifest,
+      )
     return passed(`the source is the clean commit ${commit}; no token confirms it`, claim.manifest)
   }
-  const contexts = buildOf(gate.found.journal ?? [], gate.subject.descriptor.digest)?.inputs.filter(({ role }) => role === roles.context) ?? []
+  const contexts =
+    buildOf(gate.found.journal ?? [], gate.subject.descriptor.digest)?.inputs.filter(
+      ({ role }) => role === roles.context,
+    ) ?? []
   const hashed = list(definition(claim)['resolvedDependencies'])
     .filter((item) => object(item)['name'] === 'context')
     .map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
   if (contexts.some(({ digest }) => !hashed.includes(digest))) {
-    return failed('source-mismatch', 'the context that was read is not the one that the provenance names', claim.manifest)
+    return failed(
+      'source-mismatch',
+      'the context that was read is not the one that the provenance names',
+      claim.manifest,
+    )
   }
   return passed(`the source is the clean commit ${commit} that the token names`, claim.manifest)
 }

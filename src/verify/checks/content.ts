@@ -26,7 +26,10 @@ async function layers(gate: Gate): Promise<Outcome> {
     return unlessAccepted(gate, 'accept-unchecked-content', 'not-checked', sealedContent, subject.descriptor.digest)
   }
   const { pass } = await gate.content()
-  return passed(`${pass.layers.length} layer(s) read whole: every digest and diff id is right, ${pass.inventory.length} paths`, subject.descriptor.digest)
+  return passed(
+    `${pass.layers.length} layer(s) read whole: every digest and diff id is right, ${pass.inventory.length} paths`,
+    subject.descriptor.digest,
+  )
 }
 
 async function inventory(gate: Gate): Promise<Outcome> {
@@ -36,7 +39,11 @@ async function inventory(gate: Gate): Promise<Outcome> {
   const { pass, inventoryDigest } = await gate.content()
   const { config, diffIds, document } = claim.statement.predicate
   if (config !== pass.image.configDigest) {
-    return failed('sbom-differs', `the inventory is of the configuration ${String(config)}, the image has ${pass.image.configDigest}`, claim.manifest)
+    return failed(
+      'sbom-differs',
+      `the inventory is of the configuration ${String(config)}, the image has ${pass.image.configDigest}`,
+      claim.manifest,
+    )
   }
   const found = pass.layers.map(({ diffId }) => diffId)
   if (!Array.isArray(diffIds) || diffIds.length !== found.length || found.some((id, i) => id !== diffIds[i])) {
@@ -45,9 +52,16 @@ async function inventory(gate: Gate): Promise<Outcome> {
   const attested = describe(document)
   if (attested === null) return failed('format-invalid', 'the inventory statement names no document', claim.manifest)
   if (inventoryDigest === attested.digest) {
-    return passed(`consistent: the ${pass.inventory.length} paths of the pulled image are those of the attested inventory`, claim.manifest)
+    return passed(
+      `consistent: the ${pass.inventory.length} paths of the pulled image are those of the attested inventory`,
+      claim.manifest,
+    )
   }
-  return failed('sbom-differs', `the pulled image differs from the attested inventory: ${await difference(gate, attested, pass.inventory)}`, claim.manifest)
+  return failed(
+    'sbom-differs',
+    `the pulled image differs from the attested inventory: ${await difference(gate, attested, pass.inventory)}`,
+    claim.manifest,
+  )
 }
 
 function describe(value: JsonValue | undefined): { digest: Digest; size: number } | null {
@@ -56,7 +70,11 @@ function describe(value: JsonValue | undefined): { digest: Digest; size: number 
 }
 
 /** Names the files, where the attested document can still be read. */
-async function difference(gate: Gate, attested: { digest: Digest; size: number }, found: readonly InventoryEntry[]): Promise<string> {
+async function difference(
+  gate: Gate,
+  attested: { digest: Digest; size: number },
+  found: readonly InventoryEntry[],
+): Promise<string> {
   try {
     const bytes = await collect(await gate.subject.store.openBlob(attested), inventoryLimit, attested.digest)
     return tell(compareInventories(parseInventory(bytes), found))
@@ -74,7 +92,10 @@ function tell({ added, removed, changed }: InventoryDifference): string {
   ] as const
   return parts
     .filter(([, paths]) => paths.length > 0)
-    .map(([what, paths]) => `${paths.length} ${what}: ${paths.slice(0, shownPaths).join(', ')}${paths.length > shownPaths ? ', …' : ''}`)
+    .map(
+      ([what, paths]) =>
+        `${paths.length} ${what}: ${paths.slice(0, shownPaths).join(', ')}${paths.length > shownPaths ? ', …' : ''}`,
+    )
     .join('; ')
 }
 
@@ -88,12 +109,25 @@ async function packages(gate: Gate): Promise<Outcome> {
   const found = await gate.content()
   const notes: string[] = []
   for (const claim of claims) {
-    const document = embeddedDocument(claim.payload, claim.statement) ?? Buffer.from(JSON.stringify(claim.statement.predicate))
-    const { consistent, findings, notes: told } = compareSbom(claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }, found)
-    if (!consistent) return failed('sbom-differs', `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`, claim.manifest)
+    const document =
+      embeddedDocument(claim.payload, claim.statement) ?? Buffer.from(JSON.stringify(claim.statement.predicate))
+    const {
+      consistent,
+      findings,
+      notes: told,
+    } = compareSbom(claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }, found)
+    if (!consistent)
+      return failed(
+        'sbom-differs',
+        `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`,
+        claim.manifest,
+      )
     notes.push(...told)
   }
   const { engine } = await import('../../sbom/formats/spdx.ts')
   const told = notes.length === 0 ? '' : ` (${notes.join('; ')})`
-  return passed(`consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}`, first.manifest)
+  return passed(
+    `consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}`,
+    first.manifest,
+  )
 }

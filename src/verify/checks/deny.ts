@@ -12,10 +12,15 @@ function denied(gate: Gate): Outcome {
   const { deny } = gate.policy.document
   if (deny === undefined) return skipped('the policy denies nothing by name')
   const { evidence, found, subject } = gate
-  const facts = (found.tee ?? []).flatMap((verdict) => Object.values(verdict.facts).filter((value) => typeof value === 'string'))
+  const facts = (found.tee ?? []).flatMap((verdict) =>
+    Object.values(verdict.facts).filter((value) => typeof value === 'string'),
+  )
   const provenance = gate.mine.find(({ kind }) => kind === 'provenance')?.statement.predicate['buildDefinition']
-  const dependencies = isObject(provenance) && Array.isArray(provenance['resolvedDependencies']) ? provenance['resolvedDependencies'] : []
-  const commits = dependencies.flatMap((item) => (isObject(item) && isObject(item['digest']) ? [item['digest']['gitCommit']] : []))
+  const dependencies =
+    isObject(provenance) && Array.isArray(provenance['resolvedDependencies']) ? provenance['resolvedDependencies'] : []
+  const commits = dependencies.flatMap((item) =>
+    isObject(item) && isObject(item['digest']) ? [item['digest']['gitCommit']] : [],
+  )
   const lists: [string, readonly string[] | undefined, readonly unknown[]][] = [
     ['image', deny.images, [subject.descriptor.digest, subject.image?.configDigest, found.plainDigest]],
     ['key', deny.keys, [evidence?.key.thumbprint, gate.key?.id]],
@@ -38,7 +43,8 @@ function svn({ policy, found }: Gate): Outcome {
   for (const [name, least] of wanted) {
     for (const { facts } of found.tee ?? []) {
       const value = facts[name]
-      if (typeof value !== 'number' || value < least) return failed('denied', `${name} is ${String(value)}, the policy wants at least ${least}`)
+      if (typeof value !== 'number' || value < least)
+        return failed('denied', `${name} is ${String(value)}, the policy wants at least ${least}`)
     }
   }
   return passed(`${wanted.map(([name]) => name).join(', ')} are at least what the policy wants`)

@@ -23,14 +23,28 @@ async function token(gate: Gate): Promise<Outcome> {
   if (evidence === null) return skipped('no evidence')
   const { job, time } = evidence.open.binding
   if (job.assurance === 'self-asserted') {
-    if (evidence.token !== null || job.token !== null) return failed('token-invalid', 'a self-asserted job carries a token', evidence.manifest)
-    return unlessAccepted(gate, 'accept-self-asserted-job', 'job-self-asserted', 'no token says which job this was', evidence.manifest)
+    if (evidence.token !== null || job.token !== null)
+      return failed('token-invalid', 'a self-asserted job carries a token', evidence.manifest)
+    return unlessAccepted(
+      gate,
+      'accept-self-asserted-job',
+      'job-self-asserted',
+      'no token says which job this was',
+      evidence.manifest,
+    )
   }
-  if (evidence.token === null) return failed('missing-evidence', 'the job says that it has a token, but none is in the evidence', evidence.manifest)
-  if (sha256(evidence.token) !== job.token) return failed('token-invalid', 'the token in the evidence is not the one that the binding names', evidence.manifest)
+  if (evidence.token === null)
+    return failed(
+      'missing-evidence',
+      'the job says that it has a token, but none is in the evidence',
+      evidence.manifest,
+    )
+  if (sha256(evidence.token) !== job.token)
+    return failed('token-invalid', 'the token in the evidence is not the one that the binding names', evidence.manifest)
   const issuer = issuerOf(evidence.token)
   const trusted = policy.jobs.find((item) => item.issuer === issuer)
-  if (trusted === undefined) return failed('token-invalid', `the policy names no issuer ${String(issuer)}`, evidence.manifest)
+  if (trusted === undefined)
+    return failed('token-invalid', `the policy names no issuer ${String(issuer)}`, evidence.manifest)
   const { verifyToken } = await import('../../journal/token.ts')
   const verified = await verifyToken(evidence.token, await issuerKeys(trusted, ports), {
     issuer: trusted.issuer,
@@ -57,7 +71,9 @@ function claims(gate: Gate): Outcome {
   const { found, policy, evidence } = gate
   if (found.claims === null) return skipped('there is no verified token whose claims could be compared')
   const issuer = found.claims['iss']
-  const problems = policy.jobs.filter((job) => job.issuer === issuer).map((job) => claimProblem(job, found.claims ?? {}, gate))
+  const problems = policy.jobs
+    .filter((job) => job.issuer === issuer)
+    .map((job) => claimProblem(job, found.claims ?? {}, gate))
   if (problems.includes(null)) {
     const { repository, ref, event_name: event } = found.claims
     return passed(`the policy admits this job: ${String(repository)}, ${String(ref)}, ${String(event)}`)
@@ -67,15 +83,19 @@ function claims(gate: Gate): Outcome {
 
 function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: Gate): string | null {
   const text = (name: string): string => String(found[name] ?? '')
-  if (text('repository_id') !== job['repository-id']) return `repository_id is ${text('repository_id')}, not ${job['repository-id']}`
-  if (job.repository !== undefined && text('repository') !== job.repository) return `repository is ${text('repository')}, not ${job.repository}`
-  if (!job.events.includes(text('event_name'))) return `the event ${text('event_name')} is not among ${job.events.join(', ')}`
+  if (text('repository_id') !== job['repository-id'])
+    return `repository_id is ${text('repository_id')}, not ${job['repository-id']}`
+  if (job.repository !== undefined && text('repository') !== job.repository)
+    return `repository is ${text('repository')}, not ${job.repository}`
+  if (!job.events.includes(text('event_name')))
+    return `the event ${text('event_name')} is not among ${job.events.join(', ')}`
   if (!job.refs.includes(text('ref'))) return `the ref ${text('ref')} is not among ${job.refs.join(', ')}`
   // The file that defines the job: of the reusable workflow where the token names one.
   const from = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(text('job_workflow_ref') || text('workflow_ref'))
   if (from?.[1] !== job.workflow) return `the workflow is ${from?.[1] ?? 'not named'}, not ${job.workflow}`
   const refs = job['workflow-refs'] ?? job.refs
-  if (!refs.includes(from[2] ?? '')) return `the workflow comes from ${from[2] ?? ''}, which is not among ${refs.join(', ')}`
+  if (!refs.includes(from[2] ?? ''))
+    return `the workflow comes from ${from[2] ?? ''}, which is not among ${refs.join(', ')}`
   if (job.environments !== undefined && !job.environments.includes(text('environment'))) {
     return `the environment ${text('environment')} is not among ${job.environments.join(', ')}`
   }
@@ -84,11 +104,16 @@ function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: 
 
 function statements(gate: Gate): Outcome {
   const { mine, claims: all } = gate
-  const missing = requiredKinds(gate).filter((kinds) => !mine.some((claim) => claim.kind !== null && kinds.includes(claim.kind)))
+  const missing = requiredKinds(gate).filter(
+    (kinds) => !mine.some((claim) => claim.kind !== null && kinds.includes(claim.kind)),
+  )
   const [first] = missing
-  if (first === undefined) return passed(`all required statements are there: ${mine.map(({ kind }) => kind ?? 'other').join(', ')}`)
+  if (first === undefined)
+    return passed(`all required statements are there: ${mine.map(({ kind }) => kind ?? 'other').join(', ')}`)
   const name = missing.map((kinds) => kinds.join(' or ')).join(', ')
-  const elsewhere = gate.evidenceKeys.length > 1 && all.some((claim) => !mine.includes(claim) && claim.kind !== null && first.includes(claim.kind))
+  const elsewhere =
+    gate.evidenceKeys.length > 1 &&
+    all.some((claim) => !mine.includes(claim) && claim.kind !== null && first.includes(claim.kind))
   if (elsewhere) return failed('instance-mixed', `the ${name} statement was made by another instance than the rest`)
   return failed('missing-statement', `a required statement is missing: ${name}`)
 }
@@ -99,7 +124,11 @@ function instance({ evidence, mine }: Gate): Outcome {
   for (const claim of mine) {
     const found = instanceOf(claim.statement.predicate, claim.kind)
     if (found !== null && found !== want) {
-      return failed('instance-mismatch', `the ${claim.kind ?? ''} statement is of instance ${found}, the evidence of ${want}`, claim.manifest)
+      return failed(
+        'instance-mismatch',
+        `the ${claim.kind ?? ''} statement is of instance ${found}, the evidence of ${want}`,
+        claim.manifest,
+      )
     }
   }
   return passed(`what the statements say of their instance is ${want}`)
@@ -107,7 +136,10 @@ function instance({ evidence, mine }: Gate): Outcome {
 
 function instanceOf(predicate: Record<string, JsonValue>, kind: string | null): string | null {
   const at = (value: JsonValue | undefined, ...path: (string | number)[]): JsonValue | undefined =>
-    path.reduce<JsonValue | undefined>((node, key) => (Array.isArray(node) ? node[Number(key)] : isObject(node) ? node[key] : undefined), value)
+    path.reduce<JsonValue | undefined>(
+      (node, key) => (Array.isArray(node) ? node[Number(key)] : isObject(node) ? node[key] : undefined),
+      value,
+    )
   const found =
     kind === 'provenance'
       ? at(predicate, 'buildDefinition', 'internalParameters', 'job', 'instance')

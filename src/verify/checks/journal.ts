@@ -23,12 +23,19 @@ function replay(gate: Gate): Outcome {
     const { head, count } = binding.journal
     const last = events[count - 1]
     if (last === undefined || eventDigest(last) !== head) {
-      return failed('journal-broken', `the journal does not replay to the head of the ${role} report (${head} after ${count} events)`, evidence.manifest)
+      return failed(
+        'journal-broken',
+        `the journal does not replay to the head of the ${role} report (${head} after ${count} events)`,
+        evidence.manifest,
+      )
     }
   }
   found.journal = events
   found.sealed = evidence.seals.at(-1)?.binding.journal.count ?? 0
-  return passed(`${events.length} events replay to the heads of all reports; ${found.sealed} are sealed`, evidence.manifest)
+  return passed(
+    `${events.length} events replay to the heads of all reports; ${found.sealed} are sealed`,
+    evidence.manifest,
+  )
 }
 
 function firstEvent({ evidence, found }: Gate): Outcome {
@@ -36,7 +43,11 @@ function firstEvent({ evidence, found }: Gate): Outcome {
   if (evidence === null || result === undefined) return skipped('no journal')
   const { binding } = evidence.open
   if (result['keyThumbprint'] !== evidence.key.thumbprint) {
-    return failed('journal-key-mismatch', `event 0 names the key ${String(result['keyThumbprint'])}, the report ${evidence.key.thumbprint}`, evidence.manifest)
+    return failed(
+      'journal-key-mismatch',
+      `event 0 names the key ${String(result['keyThumbprint'])}, the report ${evidence.key.thumbprint}`,
+      evidence.manifest,
+    )
   }
   if (result['job'] !== jobDigest(binding.job) || result['instance'] !== binding.job.instance) {
     return failed('journal-key-mismatch', 'event 0 names another job or instance than the report', evidence.manifest)
@@ -52,14 +63,19 @@ function judged({ mine }: Gate): Claim[] {
 /** The sealed `statement` event of a payload, or null. */
 function eventOf({ found }: Gate, claim: Claim): JournalEvent | null {
   const isIt = (event: JournalEvent): boolean =>
-    event.kind === 'statement' && event.outputs.some(({ role, digest }) => role === roles.payload && digest === claim.payloadDigest)
+    event.kind === 'statement' &&
+    event.outputs.some(({ role, digest }) => role === roles.payload && digest === claim.payloadDigest)
   return (found.journal ?? []).slice(0, found.sealed).find(isIt) ?? null
 }
 
 function sealed(gate: Gate): Outcome {
   const loose = judged(gate).find((claim) => eventOf(gate, claim) === null)
   if (loose !== undefined) {
-    return failed('unsealed', `the ${loose.kind ?? loose.predicateType} statement does not stand in the journal before the seal`, loose.manifest)
+    return failed(
+      'unsealed',
+      `the ${loose.kind ?? loose.predicateType} statement does not stand in the journal before the seal`,
+      loose.manifest,
+    )
   }
   return passed(`all ${judged(gate).length} statements stand in the journal before the seal`)
 }
@@ -70,11 +86,19 @@ function predicates(gate: Gate): Outcome {
     if (event === null) continue
     const type = event.result['predicateType']
     if (type !== claim.predicateType) {
-      return failed('predicate-mismatch', `the journal has the payload as ${String(type)}, it is attached as ${claim.predicateType}`, claim.manifest)
+      return failed(
+        'predicate-mismatch',
+        `the journal has the payload as ${String(type)}, it is attached as ${claim.predicateType}`,
+        claim.manifest,
+      )
     }
     const subject = event.inputs.find(({ role }) => role === roles.subject)?.digest
     if (subject !== `sha256:${claim.statement.subject[0].digest.sha256}`) {
-      return failed('subject-mismatch', `the journal has the ${claim.kind ?? type} statement for ${subject ?? 'no subject'}`, claim.manifest)
+      return failed(
+        'subject-mismatch',
+        `the journal has the ${claim.kind ?? type} statement for ${subject ?? 'no subject'}`,
+        claim.manifest,
+      )
     }
   }
   return passed('the journal has each statement with its predicate type and subject')
@@ -84,7 +108,8 @@ function rolesHeld(gate: Gate): Outcome {
   const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
   for (const claim of judged(gate)) {
     const problem = roleProblem(claim, events)
-    if (problem !== null) return failed('role-mismatch', `${claim.kind ?? claim.predicateType}: ${problem}`, claim.manifest)
+    if (problem !== null)
+      return failed('role-mismatch', `${claim.kind ?? claim.predicateType}: ${problem}`, claim.manifest)
   }
   return passed('the subject of each statement has the role that its predicate needs')
 }
@@ -93,7 +118,9 @@ function shown({ found, claims, subject }: Gate): Outcome {
   const payloads = new Set<string>(claims.map((claim) => claim.payloadDigest))
   const hidden = (found.journal ?? [])
     .slice(0, found.sealed)
-    .filter((event) => event.kind === 'statement' && event.inputs.some(({ digest }) => digest === subject.descriptor.digest))
+    .filter(
+      (event) => event.kind === 'statement' && event.inputs.some(({ digest }) => digest === subject.descriptor.digest),
+    )
     .filter((event) => !event.outputs.some(({ role, digest }) => role === roles.payload && payloads.has(digest)))
     .map((event) => String(event.result['predicateType']))
   if (hidden.length === 0) return passed('every sealed statement of this image is attached')

@@ -14,7 +14,10 @@ export const machineSteps: Step[] = [
     needs: ['tee'],
     run: ({ found }) => {
       const machines = new Set((found.tee ?? []).map((verdict) => verdict.machine))
-      if (machines.has(null)) return isSample({ found }) ? skipped(sampleOnly) : failed('evidence-invalid', 'a report does not say which machine it is from')
+      if (machines.has(null))
+        return isSample({ found })
+          ? skipped(sampleOnly)
+          : failed('evidence-invalid', 'a report does not say which machine it is from')
       if (machines.size > 1) return failed('evidence-invalid', 'the reports are from different machines or boots')
       return passed('all reports are from one machine and boot')
     },
@@ -29,7 +32,12 @@ export const machineSteps: Step[] = [
       const covers = match(gate)?.covers ?? []
       const gaps = wanted.filter((part) => !covers.includes(part))
       if (gaps.length === 0) return passed(`the measurement covers ${wanted.join(', ')}`)
-      return unlessAccepted(gate, 'accept-coverage-short', 'coverage-short', `the measurement does not cover ${gaps.join(', ')}`)
+      return unlessAccepted(
+        gate,
+        'accept-coverage-short',
+        'coverage-short',
+        `the measurement does not cover ${gaps.join(', ')}`,
+      )
     },
   },
   {
@@ -39,8 +47,14 @@ export const machineSteps: Step[] = [
     run: (gate) => {
       if (isSample(gate)) return skipped(sampleOnly)
       gate.found.level = match(gate)?.level ?? 'machine-only'
-      if (gate.found.level === 'agent-exclusive') return passed('nobody but the agent can reach the TEE of this measured image')
-      return unlessAccepted(gate, 'accept-machine-only', 'machine-only', 'the report proves the machine, not who asked for it')
+      if (gate.found.level === 'agent-exclusive')
+        return passed('nobody but the agent can reach the TEE of this measured image')
+      return unlessAccepted(
+        gate,
+        'accept-machine-only',
+        'machine-only',
+        'the report proves the machine, not who asked for it',
+      )
     },
   },
   {
@@ -50,7 +64,12 @@ export const machineSteps: Step[] = [
     run: (gate) => {
       if (isSample(gate)) return skipped(sampleOnly)
       if (match(gate)?.storage === 'sealed') return passed('workspace, temp, container storage and swap are sealed')
-      return unlessAccepted(gate, 'accept-storage-exposed', 'storage-exposed', 'storage of the machine is not known to be sealed')
+      return unlessAccepted(
+        gate,
+        'accept-storage-exposed',
+        'storage-exposed',
+        'storage of the machine is not known to be sealed',
+      )
     },
   },
 ]

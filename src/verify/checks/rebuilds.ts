@@ -11,12 +11,21 @@ export const rebuildSteps: Step[] = [
     run: (gate) => {
       const claim = gate.mine.find(({ kind }) => kind === 'rebuild')
       if (claim === undefined) {
-        return unlessAccepted(gate, 'accept-not-rebuilt', 'missing-statement', 'no statement says that the image was rebuilt')
+        return unlessAccepted(
+          gate,
+          'accept-not-rebuilt',
+          'missing-statement',
+          'no statement says that the image was rebuilt',
+        )
       }
       const { rebuilds, image, independence } = claim.statement.predicate
       const { count, matched } = isObject(rebuilds) ? rebuilds : {}
       if (typeof count !== 'number' || typeof matched !== 'number' || matched !== count) {
-        return failed('not-reproducible', `${String(matched)} of ${String(count)} rebuilds gave the same image`, claim.manifest)
+        return failed(
+          'not-reproducible',
+          `${String(matched)} of ${String(count)} rebuilds gave the same image`,
+          claim.manifest,
+        )
       }
       const of = isObject(image) ? image['manifest'] : undefined
       const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
@@ -24,7 +33,13 @@ export const rebuildSteps: Step[] = [
         return failed('role-mismatch', `the rebuilt image is ${String(of)}, not this one`, claim.manifest)
       }
       if (matched < gate.policy.rebuilds) {
-        return unlessAccepted(gate, 'accept-not-rebuilt', 'not-reproducible', `${matched} rebuild(s), the policy wants ${gate.policy.rebuilds}`, claim.manifest)
+        return unlessAccepted(
+          gate,
+          'accept-not-rebuilt',
+          'not-reproducible',
+          `${matched} rebuild(s), the policy wants ${gate.policy.rebuilds}`,
+          claim.manifest,
+        )
       }
       if (independence !== 'same-job') return skipped(`rebuilds of the kind ${String(independence)} are not known here`)
       return passed(`consistent: ${matched} rebuild(s) of the same job gave the same image`, claim.manifest)

@@ -13,7 +13,8 @@ export const signatureSteps: Step[] = [
       if (evidence === null) return skipped('no evidence')
       const { x, y } = evidence.open.binding.key
       const other = evidence.seals.find(({ binding }) => binding.key.x !== x || binding.key.y !== y)
-      if (other !== undefined) return failed('key-mismatch', 'the seal is a report over another key than the open report', evidence.manifest)
+      if (other !== undefined)
+        return failed('key-mismatch', 'the seal is a report over another key than the open report', evidence.manifest)
       return passed(`open report and seal(s) name the key ${evidence.key.thumbprint}`, evidence.manifest)
     },
   },
@@ -25,7 +26,10 @@ export const signatureSteps: Step[] = [
     run: ({ policy, releaseKey }) => {
       if (policy.releaseKeys.length === 0) return skipped('the policy pins no release key')
       if (releaseKey !== null) return passed(`a pinned release key signed the image`, releaseKey.hint)
-      return failed('signature-invalid', `none of the ${policy.releaseKeys.length} pinned release key(s) signed this image`)
+      return failed(
+        'signature-invalid',
+        `none of the ${policy.releaseKeys.length} pinned release key(s) signed this image`,
+      )
     },
   },
 ]
@@ -33,12 +37,23 @@ export const signatureSteps: Step[] = [
 function evidenceThere(gate: Gate): Outcome {
   const { evidence, evidenceError, claims, releaseKey, subject } = gate
   if (evidenceError !== null) return failed(evidenceError.code, evidenceError.message, evidenceError.subject ?? null)
-  if (evidence !== null) return passed(`the evidence bundle of ${evidence.index.technology} is complete`, evidence.manifest)
+  if (evidence !== null)
+    return passed(`the evidence bundle of ${evidence.index.technology} is complete`, evidence.manifest)
   if (releaseKey !== null) {
-    return unlessAccepted(gate, 'accept-signature-only', 'signature-only', 'a pinned key signed the image, but no evidence is attached', subject.descriptor.digest)
+    return unlessAccepted(
+      gate,
+      'accept-signature-only',
+      'signature-only',
+      'a pinned key signed the image, but no evidence is attached',
+      subject.descriptor.digest,
+    )
   }
   if (claims.length > 0) {
-    return failed('signature-only', 'the image is signed, but no evidence says which machine and job the key belongs to', subject.descriptor.digest)
+    return failed(
+      'signature-only',
+      'the image is signed, but no evidence says which machine and job the key belongs to',
+      subject.descriptor.digest,
+    )
   }
   return failed('missing-evidence', 'nothing that vouches for this image is attached', subject.descriptor.digest)
 }
@@ -50,17 +65,36 @@ function statementsSigned(gate: Gate): Outcome {
     return skipped('no evidence names a key')
   }
   const { hint, thumbprint } = evidence.key
-  const forged = claims.find((claim) => names(claim, hint) && !mine.includes(claim))
+  // A bad copy beside a good one is noise that anybody can add.
+  const forged = claims.find(
+    (claim) => names(claim, hint) && !mine.includes(claim) && !mine.some(({ kind }) => kind === claim.kind),
+  )
   if (forged !== undefined) {
-    return failed('signature-invalid', `the ${forged.kind ?? forged.predicateType} statement names the key ${thumbprint}, which did not sign it`, forged.manifest)
+    return failed(
+      'signature-invalid',
+      `the ${forged.kind ?? forged.predicateType} statement names the key ${thumbprint}, which did not sign it`,
+      forged.manifest,
+    )
   }
   // The statement that points to the evidence proves nothing of its own.
-  if (mine.some(({ kind }) => kind !== 'evidence')) return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
+  if (mine.some(({ kind }) => kind !== 'evidence'))
+    return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
   // Evidence can be copied; that a foreign statement points to it means that somebody took it for his own.
-  const pointer = claims.find((claim) => claim.kind === 'evidence' && !mine.includes(claim) && JSON.stringify(claim.statement.predicate).includes(evidence.manifest.slice(7)))
+  const pointer = claims.find(
+    (claim) =>
+      claim.kind === 'evidence' &&
+      !mine.includes(claim) &&
+      JSON.stringify(claim.statement.predicate).includes(evidence.manifest.slice(7)),
+  )
   if (pointer !== undefined) {
-    return failed('key-mismatch', `the evidence is bound to the key ${thumbprint}, but who points to it signed with another one`, pointer.manifest)
+    return failed(
+      'key-mismatch',
+      `the evidence is bound to the key ${thumbprint}, but who points to it signed with another one`,
+      pointer.manifest,
+    )
   }
   const why = `evidence is attached, but its key ${thumbprint} signed nothing of this image`
-  return releaseKey === null ? failed('signature-only', why, evidence.manifest) : unlessAccepted(gate, 'accept-signature-only', 'signature-only', why, evidence.manifest)
+  return releaseKey === null
+    ? failed('signature-only', why, evidence.manifest)
+    : unlessAccepted(gate, 'accept-signature-only', 'signature-only', why, evidence.manifest)
 }

@@ -20,7 +20,11 @@ export const subjectSteps: Step[] = [
     run: ({ broken }) => {
       const [first] = broken
       if (first !== undefined) {
-        return failed(first.error.code, `${broken.length} attached statement(s) cannot be read: ${first.error.message}`, first.manifest)
+        return failed(
+          first.error.code,
+          `${broken.length} attached statement(s) cannot be read: ${first.error.message}`,
+          first.manifest,
+        )
       }
       // How many there are is not told: a summary of this verdict that is attached later must not change it.
       return passed('all attached statements could be read')
@@ -32,10 +36,16 @@ export const subjectSteps: Step[] = [
     needs: ['key'],
     run: ({ mine, subject }) => {
       if (mine.length === 0) return skipped('no statement of the image’s key is attached')
-      const other = mine.find((claim) => `sha256:${claim.statement.subject[0].digest.sha256}` !== subject.descriptor.digest)
+      const other = mine.find(
+        (claim) => `sha256:${claim.statement.subject[0].digest.sha256}` !== subject.descriptor.digest,
+      )
       if (other !== undefined) {
         const found = `sha256:${other.statement.subject[0].digest.sha256}`
-        return failed('subject-mismatch', `the ${other.kind ?? other.predicateType} statement speaks of ${found}, not of ${subject.descriptor.digest}`, other.manifest)
+        return failed(
+          'subject-mismatch',
+          `the ${other.kind ?? other.predicateType} statement speaks of ${found}, not of ${subject.descriptor.digest}`,
+          other.manifest,
+        )
       }
       return passed(`all ${mine.length} statements speak of this image`)
     },
@@ -48,7 +58,11 @@ export const subjectSteps: Step[] = [
       if (mine.length === 0) return skipped('no statement of the image’s key is attached')
       const confused = mine.find((claim) => claim.declaredType !== null && claim.declaredType !== claim.predicateType)
       if (confused !== undefined) {
-        return failed('predicate-mismatch', `what is attached as ${confused.declaredType} is signed as ${confused.predicateType}`, confused.manifest)
+        return failed(
+          'predicate-mismatch',
+          `what is attached as ${confused.declaredType} is signed as ${confused.predicateType}`,
+          confused.manifest,
+        )
       }
       return passed('each statement is attached as what it is signed as')
     },

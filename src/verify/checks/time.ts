@@ -15,7 +15,12 @@ export const timeSteps: Step[] = [
       const start = evidenceTime(evidence, found.claims)
       for (const { binding } of evidence.seals) {
         const after = (new Date(binding.time).getTime() - start.getTime()) / 1000
-        if (after > policy.maxJobSeconds) return failed('expired', `the seal is of ${Math.round(after)} s after the job began; its key is good for ${policy.maxJobSeconds} s`, evidence.manifest)
+        if (after > policy.maxJobSeconds)
+          return failed(
+            'expired',
+            `the seal is of ${Math.round(after)} s after the job began; its key is good for ${policy.maxJobSeconds} s`,
+            evidence.manifest,
+          )
         if (after < -skewMs / 1000) return failed('expired', 'the seal is older than the job', evidence.manifest)
       }
       return passed(`the seal lies within ${policy.maxJobSeconds} s of ${start.toISOString()}`, evidence.manifest)
@@ -29,9 +34,14 @@ export const timeSteps: Step[] = [
       if (evidence === null) return skipped('no evidence')
       const made = evidenceTime(evidence, found.claims)
       const age = at.getTime() - made.getTime()
-      if (age < -skewMs) return failed('expired', `the evidence is of ${made.toISOString()}, which is yet to come`, evidence.manifest)
+      if (age < -skewMs)
+        return failed('expired', `the evidence is of ${made.toISOString()}, which is yet to come`, evidence.manifest)
       if (age > policy.maxAgeSeconds * 1000) {
-        return failed('expired', `the evidence is of ${made.toISOString()}, older than the ${policy.maxAgeSeconds} s that the policy allows`, evidence.manifest)
+        return failed(
+          'expired',
+          `the evidence is of ${made.toISOString()}, older than the ${policy.maxAgeSeconds} s that the policy allows`,
+          evidence.manifest,
+        )
       }
       return passed(`the evidence is of ${made.toISOString()}`, evidence.manifest)
     },
@@ -40,6 +50,12 @@ export const timeSteps: Step[] = [
     id: 'time.statement',
     clause: 'TRUST §5.7',
     needs: ['evidence'],
-    run: (gate) => unlessAccepted(gate, 'accept-unproven-time', 'time-unproven', 'no trusted time says when the statements were signed'),
+    run: (gate) =>
+      unlessAccepted(
+        gate,
+        'accept-unproven-time',
+        'time-unproven',
+        'no trusted time says when the statements were signed',
+      ),
   },
 ]

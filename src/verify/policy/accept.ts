@@ -7,7 +7,8 @@ export const acceptances = {
   'accept-software-tpm': 'the TPM is a program: whoever runs the host can forge its quotes',
   'accept-self-asserted-job': 'no token says which job this was: the job is believed on its own word',
   'accept-machine-only': 'any root process of the machine could have asked for the report, not only the agent',
-  'accept-coverage-short': 'the measurement does not cover all of firmware, kernel, initrd, cmdline, rootfs, runner and agent',
+  'accept-coverage-short':
+    'the measurement does not cover all of firmware, kernel, initrd, cmdline, rootfs, runner and agent',
   'accept-storage-exposed': 'workspace, temp, container storage or swap can be read or changed by the host',
   'accept-vmpl': 'the report was asked for at another VMPL than 0',
   'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',

@@ -38,7 +38,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
   if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
-  else if (evidence === null) throw new VerificationError('missing-evidence', 'no evidence is attached to the image', { subject: reference, remedy: 'Give --public-key of the key that signed it, or publish it from a job with an agent.' })
+  else if (evidence === null)
+    throw new VerificationError('missing-evidence', 'no evidence is attached to the image', {
+      subject: reference,
+      remedy: 'Give --public-key of the key that signed it, or publish it from a job with an agent.',
+    })
   else if (job === null) accepts.add('accept-self-asserted-job')
 
   // Each round asks the gate what is missing, and adds just that.
@@ -46,16 +50,23 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     const text = render({ technology: evidence?.index.technology ?? null, job, releaseKeys, accepts })
     const policy = await parsePolicy(text, 'the new policy')
     const { verdict, lacking, hard } = await judgeImage(reference, policy, { opener: options.opener }, ports)
-    if (verdict.verified) return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
+    if (verdict.verified)
+      return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
     if (hard !== null) {
-      throw new VerificationError(hard.reason ?? 'policy-invalid', `the image’s own statements do not verify: ${hard.why}`, {
-        subject: verdict.image.digest,
-        remedy: 'A policy is made only from an image that is in order: publish it again.',
-      })
+      throw new VerificationError(
+        hard.reason ?? 'policy-invalid',
+        `the image’s own statements do not verify: ${hard.why}`,
+        {
+          subject: verdict.image.digest,
+          remedy: 'A policy is made only from an image that is in order: publish it again.',
+        },
+      )
     }
     for (const name of lacking) accepts.add(name)
   }
-  throw new VerificationError('policy-invalid', 'no policy could be found that accepts the image', { subject: reference })
+  throw new VerificationError('policy-invalid', 'no policy could be found that accepts the image', {
+    subject: reference,
+  })
 }
 
 /** An agent's key lives for one job: as a release key it would refuse the next image, and accept nothing but this one. */
@@ -65,7 +76,11 @@ function usableKeys(texts: readonly string[], evidence: Evidence | null, warning
     try {
       pem = loadPublicKey(`${text.trim()}\n`).pem
     } catch (cause) {
-      throw new InputError('file-invalid', cause instanceof Error ? cause.message : 'not a public key', { subject: 'public-key', cause, remedy: 'Give a PEM file "PUBLIC KEY".' })
+      throw new InputError('file-invalid', cause instanceof Error ? cause.message : 'not a public key', {
+        subject: 'public-key',
+        cause,
+        remedy: 'Give a PEM file "PUBLIC KEY".',
+      })
     }
     if (pem !== evidence?.key.pem) return [pem]
     warnings.push("a public key was not pinned: it is the key of the job's agent, which no other job will have")
@@ -83,7 +98,8 @@ interface JobFacts {
 async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Promise<JobFacts | null> {
   if (evidence.token === null) return null
   const claims = parseJson(Buffer.from(evidence.token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
-  if (!isObject(claims) || typeof claims['iss'] !== 'string') throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
+  if (!isObject(claims) || typeof claims['iss'] !== 'string')
+    throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
   if (options.jwks !== undefined) return { issuer: claims['iss'], jwks: options.jwks, claims }
   const { jwksOf } = await import('../../agent/oidc.ts')
   return { issuer: claims['iss'], jwks: await jwksOf(claims['iss'], ports), claims }
@@ -102,7 +118,14 @@ function render({ technology, job, releaseKeys, accepts }: PolicyFacts): string 
   if (job !== null) lines.push(...jobLines(job))
   if (releaseKeys.length > 0) {
     lines.push('release-keys:')
-    for (const pem of releaseKeys) lines.push('  - |', ...pem.trim().split('\n').map((line) => `    ${line}`))
+    for (const pem of releaseKeys)
+      lines.push(
+        '  - |',
+        ...pem
+          .trim()
+          .split('\n')
+          .map((line) => `    ${line}`),
+      )
   }
   for (const name of acceptanceNames) if (accepts.has(name)) lines.push(`${name}: true  # UNSAFE: ${acceptances[name]}`)
   return `${lines.join('\n')}\n`
@@ -119,7 +142,9 @@ function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
     `  repository: ${text('repository')}`,
     `  repository-id: ${text('repository_id')}`,
     `  workflow: ${JSON.stringify(workflow?.[1] ?? '')}`,
-    ...(workflow?.[2] === undefined || workflow[2] === claims['ref'] ? [] : [`  workflow-refs: [${JSON.stringify(workflow[2])}]`]),
+    ...(workflow?.[2] === undefined || workflow[2] === claims['ref']
+      ? []
+      : [`  workflow-refs: [${JSON.stringify(workflow[2])}]`]),
     `  refs: [${text('ref')}]`,
     `  events: [${text('event_name')}]`,
   ]

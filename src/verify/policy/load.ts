@@ -84,7 +84,11 @@ async function readDocument(text: string, path: string): Promise<PolicyDocument>
   // Aliases would let two places of the text mean one value, and a short text mean a huge one.
   const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
   const at = (offset: number): string => `line ${lines.linePos(offset).line}`
-  if (yaml.errors.length > 0) throw invalid(path, yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`))
+  if (yaml.errors.length > 0)
+    throw invalid(
+      path,
+      yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`),
+    )
   let value: unknown
   try {
     value = yaml.toJS({ maxAliasCount: 0 })
@@ -95,10 +99,12 @@ async function readDocument(text: string, path: string): Promise<PolicyDocument>
   if (result.success) return result.data
   throw invalid(
     path,
-    flatten(result.error.issues).slice(0, 20).map((issue) => {
-      const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path
-      return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message}`
-    }),
+    flatten(result.error.issues)
+      .slice(0, 20)
+      .map((issue) => {
+        const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path
+        return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message}`
+      }),
   )
 }
 
@@ -108,21 +114,27 @@ type Issue = z.core.$ZodIssue
 function flatten(issues: readonly Issue[]): Issue[] {
   return issues.flatMap((issue) => {
     if (issue.code !== 'invalid_union') return [issue]
-    const depth = (branch: readonly Issue[]): number => Math.max(0, ...branch.map((inner) => inner.path.length + (inner.code === 'unrecognized_keys' ? 1 : 0)))
+    const depth = (branch: readonly Issue[]): number =>
+      Math.max(0, ...branch.map((inner) => inner.path.length + (inner.code === 'unrecognized_keys' ? 1 : 0)))
     const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
     return flatten(meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })))
   })
 }
 
 /** Start of the deepest node on the way to a path: the key of a pair where there is one, since a value may be missing. */
-function offsetOf(yaml: { getIn(path: unknown[], keep: boolean): unknown; contents: unknown }, path: readonly PropertyKey[]): number {
+function offsetOf(
+  yaml: { getIn(path: unknown[], keep: boolean): unknown; contents: unknown },
+  path: readonly PropertyKey[],
+): number {
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent = depth === 1 ? yaml.contents : yaml.getIn(path.slice(0, depth - 1), true)
-    const pairs = (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | undefined)?.items
+    const pairs = (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | undefined)
+      ?.items
     const pair = pairs?.find((item) => item.key?.value === path[depth - 1])
     if (pair?.key?.range !== undefined) return pair.key.range[0]
     const node = yaml.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined
-    if (node?.range != null) return node.range[0]
+    const start = node?.range?.[0]
+    if (start !== undefined) return start
   }
   return 0
 }
@@ -172,8 +184,12 @@ function windowOf(item: { 'not-before'?: string | undefined; 'not-after'?: strin
 }
 
 function invalid(path: string, problems: readonly string[]): InputError {
-  return new InputError('file-invalid', `the policy ${path} is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
-    subject: path,
-    remedy: 'Correct these lines; docs/policy.md explains every member.',
-  })
+  return new InputError(
+    'file-invalid',
+    `the policy ${path} is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+    {
+      subject: path,
+      remedy: 'Correct these lines; docs/policy.md explains every member.',
+    },
+  )
 }

@@ -21,9 +21,18 @@ const jobSchema = z
     jwks: z.union([jwks, text]).optional().describe('Pinned keys of the issuer: inline, or a file beside the policy'),
     'jwks-uri': url.optional().describe('Where the keys of the issuer are read at each verification'),
     repository: text.optional().describe('OWNER/NAME; the id is what counts, this is compared too'),
-    'repository-id': z.string().regex(/^[0-9]{1,20}$/, 'write the numeric id in quotes').describe('`repository_id`: survives a rename, unlike the name'),
-    workflow: text.describe('Path of the workflow file in its repository (of the reusable workflow where there is one)'),
-    'workflow-refs': z.array(text).min(1).optional().describe('Refs that the workflow file may come from; `refs` by default'),
+    'repository-id': z
+      .string()
+      .regex(/^[0-9]{1,20}$/, 'write the numeric id in quotes')
+      .describe('`repository_id`: survives a rename, unlike the name'),
+    workflow: text.describe(
+      'Path of the workflow file in its repository (of the reusable workflow where there is one)',
+    ),
+    'workflow-refs': z
+      .array(text)
+      .min(1)
+      .optional()
+      .describe('Refs that the workflow file may come from; `refs` by default'),
     refs: z.array(text).min(1).describe('Refs that may be built'),
     events: z.array(text).min(1).describe('Events that may have started the job'),
     environments: z.array(text).min(1).optional().describe('Deployment environments that the job may have run in'),
@@ -61,7 +70,10 @@ const denySchema = z.strictObject({
 const acceptShape = Object.fromEntries(
   acceptanceNames.map((name) => [
     name,
-    z.literal(true, { error: 'a relaxation is written as true, or left out' }).optional().describe(`UNSAFE: ${acceptances[name]}`),
+    z
+      .literal(true, { error: 'a relaxation is written as true, or left out' })
+      .optional()
+      .describe(`UNSAFE: ${acceptances[name]}`),
   ]),
 ) as Record<Acceptance, z.ZodOptional<z.ZodLiteral<true>>>
 
@@ -69,15 +81,41 @@ const acceptShape = Object.fromEntries(
 export const policySchema = z
   .strictObject({
     version: z.literal(1),
-    technology: z.enum(technologies).optional().describe('The one technology that this policy is about; accept lines are bound to it'),
-    platform: text.optional().describe('Platform of the machines, as the evidence names it (azure, aws, gcp …); accept lines are bound to it'),
-    job: z.union([jobSchema, z.array(jobSchema).min(1).max(64)]).optional().describe('Jobs that may have made the image'),
+    technology: z
+      .enum(technologies)
+      .optional()
+      .describe('The one technology that this policy is about; accept lines are bound to it'),
+    platform: text
+      .optional()
+      .describe('Platform of the machines, as the evidence names it (azure, aws, gcp …); accept lines are bound to it'),
+    job: z
+      .union([jobSchema, z.array(jobSchema).min(1).max(64)])
+      .optional()
+      .describe('Jobs that may have made the image'),
     measurements: z.array(measurementSchema).min(1).optional(),
-    'minimum-svn': z.record(text, z.int().min(0)).optional().describe('Least security version numbers, by name of the fact'),
-    builders: z.array(url).min(1).optional().describe('Builder ids that are admitted; by default the one of the technology'),
-    'release-keys': z.array(releaseKeySchema).min(1).optional().describe('PEM text or files: one of these keys must have signed the image, too'),
-    statements: z.array(z.enum(kinds)).min(1).optional().describe('Statements that must be there; by default provenance, inventory and an SBOM'),
-    rebuilds: z.strictObject({ minimum: z.int().min(1).max(100) }).optional().describe('Rebuilds that gave the same image; 1 by default'),
+    'minimum-svn': z
+      .record(text, z.int().min(0))
+      .optional()
+      .describe('Least security version numbers, by name of the fact'),
+    builders: z
+      .array(url)
+      .min(1)
+      .optional()
+      .describe('Builder ids that are admitted; by default the one of the technology'),
+    'release-keys': z
+      .array(releaseKeySchema)
+      .min(1)
+      .optional()
+      .describe('PEM text or files: one of these keys must have signed the image, too'),
+    statements: z
+      .array(z.enum(kinds))
+      .min(1)
+      .optional()
+      .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    rebuilds: z
+      .strictObject({ minimum: z.int().min(1).max(100) })
+      .optional()
+      .describe('Rebuilds that gave the same image; 1 by default'),
     'max-age': duration.optional().describe('Oldest evidence; 30d by default'),
     'max-job': duration.optional().describe('How long a job key is good; 6h by default'),
     deny: denySchema.optional(),
@@ -86,19 +124,35 @@ export const policySchema = z
   .superRefine((policy, context) => {
     const implied = policy['accept-sample'] ? 'sample' : policy['accept-software-tpm'] ? 'tpm' : undefined
     if (policy.technology === undefined && implied === undefined && policy['accept-signature-only'] === undefined) {
-      context.addIssue({ code: 'custom', path: ['technology'], message: 'name the technology that the machines must have' })
+      context.addIssue({
+        code: 'custom',
+        path: ['technology'],
+        message: 'name the technology that the machines must have',
+      })
     }
     if (policy['accept-sample'] && policy.technology !== undefined && policy.technology !== 'sample') {
-      context.addIssue({ code: 'custom', path: ['accept-sample'], message: `is bound to sample, but the technology is ${policy.technology}` })
+      context.addIssue({
+        code: 'custom',
+        path: ['accept-sample'],
+        message: `is bound to sample, but the technology is ${policy.technology}`,
+      })
     }
     if (policy['accept-software-tpm'] && policy.technology !== undefined && policy.technology !== 'tpm') {
-      context.addIssue({ code: 'custom', path: ['accept-software-tpm'], message: `is bound to tpm, but the technology is ${policy.technology}` })
+      context.addIssue({
+        code: 'custom',
+        path: ['accept-software-tpm'],
+        message: `is bound to tpm, but the technology is ${policy.technology}`,
+      })
     }
     if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
       context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
     }
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined) {
-      context.addIssue({ code: 'custom', path: ['release-keys'], message: 'accept-signature-only needs the keys that may sign' })
+      context.addIssue({
+        code: 'custom',
+        path: ['release-keys'],
+        message: 'accept-signature-only needs the keys that may sign',
+      })
     }
   })
 export type PolicyDocument = z.infer<typeof policySchema>

@@ -32,7 +32,12 @@ export interface VsaPlace {
 }
 
 /** Tells the agent's journal of the verdict, a refused one included. */
-export async function recordVerdict(agent: AgentClient, verdict: Verdict, { store, subject }: VsaPlace, ports: Ports): Promise<void> {
+export async function recordVerdict(
+  agent: AgentClient,
+  verdict: Verdict,
+  { store, subject }: VsaPlace,
+  ports: Ports,
+): Promise<void> {
   const digest = sha256(jcs(verdict)) as Digest
   await agent.append({
     kind: 'verify',
@@ -64,8 +69,17 @@ export async function signVsaByAgent(agent: AgentClient, verdict: Verdict, place
   const sealed = await agent.seal()
   const { hint } = loadPublicKey(publicKeyPem, 'agent key')
   const attached = await attachBundle(store, subject, makeBundle(signed.envelope, hint), predicateTypes.vsa)
-  const put = await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject, layers: evidenceLayers(sealed) })
-  const pointer = await agent.statement({ kind: 'evidence', subject: subject.digest, documents: {}, evidence: { digest: put.digest, size: put.size, subject: { mediaType: subject.mediaType, size: subject.size } } })
+  const put = await putArtifact(store, {
+    artifactType: evidenceMediaTypes.index,
+    subject,
+    layers: evidenceLayers(sealed),
+  })
+  const pointer = await agent.statement({
+    kind: 'evidence',
+    subject: subject.digest,
+    documents: {},
+    evidence: { digest: put.digest, size: put.size, subject: { mediaType: subject.mediaType, size: subject.size } },
+  })
   await attachBundle(store, subject, makeBundle(pointer.envelope, hint), predicateTypes.evidence)
   return attached.digest
 }
@@ -79,11 +93,18 @@ export async function signVsaByKey(signer: Signer, verdict: Verdict, place: VsaP
   refuseFailed(verdict)
   const { store, subject } = place
   const { claims } = await readClaims(store, subject)
-  if (verdict.keys.includes(signer.hint) || claims.some((claim) => claim.kind !== 'vsa' && signedBy(claim, signer.publicKeyPem))) {
-    throw new VerificationError('self-verified', 'the key signed the image itself: its word on the image adds nothing', {
-      subject: subject.digest,
-      remedy: 'Use another key for verdicts than for releases.',
-    })
+  if (
+    verdict.keys.includes(signer.hint) ||
+    claims.some((claim) => claim.kind !== 'vsa' && signedBy(claim, signer.publicKeyPem))
+  ) {
+    throw new VerificationError(
+      'self-verified',
+      'the key signed the image itself: its word on the image adds nothing',
+      {
+        subject: subject.digest,
+        remedy: 'Use another key for verdicts than for releases.',
+      },
+    )
   }
   const before = find(verdict, claims, signer.publicKeyPem)
   if (before !== null) return before
@@ -108,7 +129,13 @@ function find(verdict: Verdict, claims: readonly Claim[], pem: string): Digest |
     if (claim.kind !== 'vsa' || !signedBy(claim, pem)) return false
     const found = parseStatement(claim.payload)
     const verifier = found.predicate['verifier'] as { id?: string } | undefined
-    const ours = vsaPredicate({ verdict, verifierId: verifier?.id ?? '', version, timeVerified: new Date(0), expires: null })
+    const ours = vsaPredicate({
+      verdict,
+      verifierId: verifier?.id ?? '',
+      version,
+      timeVerified: new Date(0),
+      expires: null,
+    })
     return vsaIdentity(found).equals(vsaIdentity({ ...found, predicate: ours }))
   })
   return same?.manifest ?? null
@@ -116,5 +143,7 @@ function find(verdict: Verdict, claims: readonly Claim[], pem: string): Digest |
 
 function refuseFailed(verdict: Verdict): void {
   if (verdict.verified) return
-  throw new VerificationError('denied', 'a refused verdict is never attached as a verification summary', { subject: verdict.image.digest })
+  throw new VerificationError('denied', 'a refused verdict is never attached as a verification summary', {
+    subject: verdict.image.digest,
+  })
 }

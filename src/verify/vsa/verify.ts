@@ -57,17 +57,25 @@ export function verifyVsa(claims: readonly Claim[], subject: Digest, pins: VsaPi
 function admit(claim: Claim, subject: Digest, pins: VsaPins): AdmittedVsa {
   const { predicate } = claim.statement
   const at = claim.manifest
-  if (`sha256:${claim.statement.subject[0].digest.sha256}` !== subject) throw refuse('subject-mismatch', 'the summary is of another image', at)
+  if (`sha256:${claim.statement.subject[0].digest.sha256}` !== subject)
+    throw refuse('subject-mismatch', 'the summary is of another image', at)
   if (!isObject(predicate['verifier']) || predicate['verifier']['id'] !== pins.verifierId) {
     throw refuse('builder-mismatch', `the verifier is not ${pins.verifierId}`, at)
   }
-  if (predicate['verificationResult'] !== 'PASSED') throw refuse('denied', 'the summary says that verification did not pass', at)
-  const policy = isObject(predicate['policy']) && isObject(predicate['policy']['digest']) ? predicate['policy']['digest']['sha256'] : null
-  if (`sha256:${String(policy)}` !== pins.policyDigest) throw refuse('policy-invalid', `the summary is by the policy sha256:${String(policy)}`, at)
+  if (predicate['verificationResult'] !== 'PASSED')
+    throw refuse('denied', 'the summary says that verification did not pass', at)
+  const policy =
+    isObject(predicate['policy']) && isObject(predicate['policy']['digest'])
+      ? predicate['policy']['digest']['sha256']
+      : null
+  if (`sha256:${String(policy)}` !== pins.policyDigest)
+    throw refuse('policy-invalid', `the summary is by the policy sha256:${String(policy)}`, at)
   const made = date(predicate['timeVerified'])
   const expires = predicate[vsaExtensions.expires] === undefined ? null : date(predicate[vsaExtensions.expires])
-  if (made === null || (pins.at.getTime() - made.getTime()) / 1000 > pins.maxAgeSeconds) throw refuse('expired', 'the summary is older than allowed', at)
-  if (made.getTime() > pins.at.getTime() + 300_000) throw refuse('expired', 'the summary is of a time that is yet to come', at)
+  if (made === null || (pins.at.getTime() - made.getTime()) / 1000 > pins.maxAgeSeconds)
+    throw refuse('expired', 'the summary is older than allowed', at)
+  if (made.getTime() > pins.at.getTime() + 300_000)
+    throw refuse('expired', 'the summary is of a time that is yet to come', at)
   if (expires !== null && expires < pins.at) throw refuse('expired', 'the summary says that it is no longer good', at)
   const exceptions = predicate[vsaExtensions.exceptions]
   return { manifest: at, timeVerified: made, exceptions: Array.isArray(exceptions) ? exceptions.map(String) : [] }
@@ -78,6 +86,18 @@ function date(value: unknown): Date | null {
   return new Date(value)
 }
 
-function refuse(code: 'missing-statement' | 'self-verified' | 'signature-invalid' | 'subject-mismatch' | 'denied' | 'policy-invalid' | 'expired' | 'builder-mismatch', message: string, subject: string): VerificationError {
+function refuse(
+  code:
+    | 'missing-statement'
+    | 'self-verified'
+    | 'signature-invalid'
+    | 'subject-mismatch'
+    | 'denied'
+    | 'policy-invalid'
+    | 'expired'
+    | 'builder-mismatch',
+  message: string,
+  subject: string,
+): VerificationError {
   return new VerificationError(code, message, { subject })
 }

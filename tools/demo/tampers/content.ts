@@ -8,7 +8,10 @@ import { putSmallImage, smallBase, smallFiles } from '../../../test/support/smal
 import { question, type Finished, type Kit, type Question, type Tamper } from './kit.ts'
 
 const changedFiles = { ...smallFiles, 'app/index.js': 'console.log("something else")\n' }
-const otherFiles = { ...smallFiles, 'app/node_modules/right-pad/package.json': '{"name":"right-pad","version":"9.9.9"}' }
+const otherFiles = {
+  ...smallFiles,
+  'app/node_modules/right-pad/package.json': '{"name":"right-pad","version":"9.9.9"}',
+}
 
 /** Bytes, layers and encryption that are wrong. */
 export const contentTampers: Tamper[] = [
@@ -50,11 +53,15 @@ export const contentTampers: Tamper[] = [
     reason: 'encryption-link',
     prepare: async (kit) => {
       const found = await kit.finished()
-      if (found.base.payloads.every(({ kind }) => kind !== 'encryption')) throw new Error('the image of the clean run is not encrypted')
+      if (found.base.payloads.every(({ kind }) => kind !== 'encryption'))
+        throw new Error('the image of the clean run is not encrypted')
       await forgeChain(found.store, found.base, {
         issuer: kit.issuer,
         at: kit.at,
-        payload: (kind, payload) => (kind === 'encryption' ? changed(payload, (predicate) => void (at(predicate, 'plain')['manifest'] = sha256('another plain image'))) : payload),
+        payload: (kind, payload) =>
+          kind === 'encryption'
+            ? changed(payload, (predicate) => void (at(predicate, 'plain')['manifest'] = sha256('another plain image')))
+            : payload,
       })
       return question(kit, found)
     },
@@ -87,7 +94,11 @@ async function answer(kit: Kit, found: Finished): Promise<Question> {
 }
 
 /** An image with the documents of another one; the journal and all signatures say that they belong together. */
-async function describedAs(kit: Kit, files: Readonly<Record<string, string>>, documentsOf: Readonly<Record<string, string>>): Promise<Question> {
+async function describedAs(
+  kit: Kit,
+  files: Readonly<Record<string, string>>,
+  documentsOf: Readonly<Record<string, string>>,
+): Promise<Question> {
   const found = await kit.small()
   const other = await putSmallImage(found.store, documentsOf, 'other')
   const documents = await describeImage(found.store, await loadImage(found.store, other.digest))

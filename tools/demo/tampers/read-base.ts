@@ -22,7 +22,9 @@ export async function readBase(store: Store, subject: Descriptor): Promise<Chain
       subject,
       plain: (plainForms(events, subject.digest).at(-1) ?? subject.digest) as ChainBase['plain'],
       drafts,
-      payloads: mine.flatMap(({ kind, payload }) => (kind === null || kind === 'evidence' || kind === 'vsa' ? [] : [{ kind, payload }])),
+      payloads: mine.flatMap(({ kind, payload }) =>
+        kind === null || kind === 'evidence' || kind === 'vsa' ? [] : [{ kind, payload }],
+      ),
       claims: evidence.open.binding.job.claims,
     }
   }

@@ -23,14 +23,21 @@ export const statementTampers: Tamper[] = [
     },
   },
   forged('statement of another subject', 'subject-mismatch', () => ({
-    payload: (kind, payload) => (kind === 'rebuild' ? makeStatement('rebuild', { digest: otherDigest }, JSON.parse(payload.toString('utf8')).predicate) : payload),
+    payload: (kind, payload) =>
+      kind === 'rebuild'
+        ? makeStatement('rebuild', { digest: otherDigest }, JSON.parse(payload.toString('utf8')).predicate)
+        : payload,
   })),
   forged('predicate type confusion', 'predicate-mismatch', () => ({
     declare: (kind) => predicateTypes[kind === 'rebuild' ? 'spdx' : kind],
   })),
   forged('payload journaled as another type', 'predicate-mismatch', () => ({
     events: (events) =>
-      events.map((event) => (event.result['predicateType'] === predicateTypes.rebuild ? { ...event, result: { predicateType: predicateTypes.vsa } } : event)),
+      events.map((event) =>
+        event.result['predicateType'] === predicateTypes.rebuild
+          ? { ...event, result: { predicateType: predicateTypes.vsa } }
+          : event,
+      ),
   })),
   forged('statement not sealed', 'unsealed', () => ({ unsealed: (kind) => kind === 'provenance' })),
   forged('required statement taken away', 'missing-statement', () => ({ kinds: (kind) => kind !== 'inventory' })),
@@ -39,14 +46,26 @@ export const statementTampers: Tamper[] = [
     events: (events) =>
       events.map((event) =>
         event.kind === 'build'
-          ? { ...event, outputs: event.outputs.map((item) => (item.digest === base.plain ? { ...item, digest: otherDigest } : item)) }
+          ? {
+              ...event,
+              outputs: event.outputs.map((item) =>
+                item.digest === base.plain ? { ...item, digest: otherDigest } : item,
+              ),
+            }
           : event,
       ),
   })),
   forged('SBOM file not made in the job', 'role-mismatch', () => ({
     events: (events) =>
       events.map((event) =>
-        event.kind === 'sbom' ? { ...event, outputs: event.outputs.map((item) => (item.role === roles.spdx ? { ...item, digest: otherDigest } : item)) } : event,
+        event.kind === 'sbom'
+          ? {
+              ...event,
+              outputs: event.outputs.map((item) =>
+                item.role === roles.spdx ? { ...item, digest: otherDigest } : item,
+              ),
+            }
+          : event,
       ),
   })),
   forged('builder id above what was verified', 'builder-mismatch', () => ({

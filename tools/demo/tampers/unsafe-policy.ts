@@ -10,9 +10,25 @@ export async function unsafePolicy(directory: string): Promise<CliAnswer> {
     version: 1,
     'accept-sample': true,
     'replace-global': 'first',
-    resources: [{ uri: 'kbs:///example/image-key/app', source: 'env:IMAGE_KEY', admit: [{ technology: 'sample', measurements: ['any'] }] }],
+    resources: [
+      {
+        uri: 'kbs:///example/image-key/app',
+        source: 'env:IMAGE_KEY',
+        admit: [{ technology: 'sample', measurements: ['any'] }],
+      },
+    ],
   }
   const path = join(folder, 'plan.json')
   await writeFile(path, JSON.stringify(plan))
-  return cli(['kbs-publish', '--kbs-url', 'http://127.0.0.1:9', '--plan', path, '--mode', 'plan', '--state', join(folder, 'state')])
+  return cli([
+    'kbs-publish',
+    '--kbs-url',
+    'http://127.0.0.1:9',
+    '--plan',
+    path,
+    '--mode',
+    'plan',
+    '--state',
+    join(folder, 'state'),
+  ])
 }
