@@ -70,7 +70,11 @@ export class Agent {
     }
     const agent = new Agent(keys, job, new Reports(facts, options.collector, ports), options, ports)
     await agent.#record(
-      agent.#draft('job', [], [], { keyThumbprint: keys.keyId, job: jobDigest(job.record), instance: job.record.instance }),
+      agent.#draft('job', [], [], {
+        keyThumbprint: keys.keyId,
+        job: jobDigest(job.record),
+        instance: job.record.instance,
+      }),
     )
     await agent.#reports.open(agent.#journal)
     return agent
@@ -107,7 +111,9 @@ export class Agent {
   /** @throws VerificationError `role-mismatch` for the kinds that only the agent writes */
   async append(draft: EventDraft): Promise<JournalEvent> {
     if (draft.kind === 'job' || draft.kind === 'statement') {
-      throw new VerificationError('role-mismatch', `${draft.kind} events are written by the agent alone`, { subject: draft.kind })
+      throw new VerificationError('role-mismatch', `${draft.kind} events are written by the agent alone`, {
+        subject: draft.kind,
+      })
     }
     const event = await this.#record(draft)
     this.#keks.release(event)
@@ -133,7 +139,8 @@ export class Agent {
             version,
             now: this.#ports.clock.now(),
           })
-    if (request.kind === 'vsa' && verdict !== undefined) this.#vsas.set(`${request.subject} ${sha256(verdict)}`, payload)
+    if (request.kind === 'vsa' && verdict !== undefined)
+      this.#vsas.set(`${request.subject} ${sha256(verdict)}`, payload)
     const payloadDigest = sha256(payload) as Digest
     const before = this.#journal.events.length
     await this.#record(
@@ -159,7 +166,9 @@ export class Agent {
     const { sealed } = this.#reports
     if (!this.#unsealed && sealed !== null) return sealed
     if (!this.#unsealed) {
-      throw new VerificationError('unsealed', 'this job has signed nothing yet, so there is nothing to seal', { subject: 'journal' })
+      throw new VerificationError('unsealed', 'this job has signed nothing yet, so there is nothing to seal', {
+        subject: 'journal',
+      })
     }
     const bundle = await this.#reports.seal(this.#journal)
     this.#unsealed = false
@@ -181,7 +190,12 @@ export class Agent {
     return { evidence, teePubkey }
   }
 
-  #draft(kind: EventDraft['kind'], inputs: EventDraft['inputs'], outputs: EventDraft['outputs'], result: EventDraft['result']): EventDraft {
+  #draft(
+    kind: EventDraft['kind'],
+    inputs: EventDraft['inputs'],
+    outputs: EventDraft['outputs'],
+    result: EventDraft['result'],
+  ): EventDraft {
     return { kind, inputs, outputs, code: this.#options.code, isolation: 'agent', result }
   }
 

@@ -27,7 +27,8 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
   async function ask<T>(operation: string, body: unknown, schema: z.ZodType<T>, timeoutMs = 120_000): Promise<T> {
     const response = await ports.http.request(`http://agent/v1/${operation}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      // Each request has a connection of its own: one kept open may be closed by the agent just when it is used again.
+      headers: { 'content-type': 'application/json', connection: 'close' },
       body: JSON.stringify(body),
       socketPath,
       timeoutMs,
@@ -36,7 +37,9 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
     if (response.status !== 200) throw errorOf(operation, answer)
     const parsed = schema.safeParse(answer)
     if (parsed.success) return parsed.data
-    throw new TransportError('agent-error', `the agent's answer to ${operation} is not understood`, { cause: parsed.error })
+    throw new TransportError('agent-error', `the agent's answer to ${operation} is not understood`, {
+      cause: parsed.error,
+    })
   }
   const nothing = z.strictObject({})
 

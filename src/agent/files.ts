@@ -24,9 +24,11 @@ const longestSocket = 100
 /** Makes the state directory: private, and invisible to git and to build contexts. */
 export async function ensureState(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
+  await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx', mode: 0o600 }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    },
+  )
 }
 
 /** Path for the socket: in the state directory, or in a private folder of the system's temp where that would be too long. */

@@ -1,6 +1,13 @@
 import { VerificationError } from '../base/errors.ts'
 import { jcs } from '../encoding/jcs.ts'
-import { eventBytes, eventDigest, eventSchema, journalBytes, type EventDraft, type JournalEvent } from '../journal/event.ts'
+import {
+  eventBytes,
+  eventDigest,
+  eventSchema,
+  journalBytes,
+  type EventDraft,
+  type JournalEvent,
+} from '../journal/event.ts'
 import type { Digest } from '../oci/types.ts'
 
 /** The journal of one job (TRUST §3). Grows only; event 0 names the key and the job. */
@@ -13,7 +20,8 @@ export class Journal {
 
   get head(): Digest {
     const last = this.#events.at(-1)
-    if (last === undefined) throw new VerificationError('journal-broken', 'the journal is empty', { subject: 'journal' })
+    if (last === undefined)
+      throw new VerificationError('journal-broken', 'the journal is empty', { subject: 'journal' })
     return eventDigest(last)
   }
 

@@ -3,7 +3,8 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import type { JournalEvent } from '../journal/event.ts'
 
 /** What a KBS takes as the path of a resource: three segments (coco.md §1). */
-export const kbsUri = /^kbs:\/\/\/[A-Za-z0-9_-][A-Za-z0-9._-]*\/[A-Za-z0-9_-][A-Za-z0-9._-]*\/[A-Za-z0-9_-][A-Za-z0-9._-]*$/
+export const kbsUri =
+  /^kbs:\/\/\/[A-Za-z0-9_-][A-Za-z0-9._-]*\/[A-Za-z0-9_-][A-Za-z0-9._-]*\/[A-Za-z0-9_-][A-Za-z0-9._-]*$/
 const ivLength = 12
 const tagLength = 16
 
@@ -37,7 +38,9 @@ export class Keks {
     if (key !== undefined) return key
     throw new InputError('not-found', `the agent holds no key for ${uri}`, {
       subject: uri,
-      remedy: this.#published.has(uri) ? 'It was published: ask the KBS for it.' : 'Only the job that encrypted holds the key.',
+      remedy: this.#published.has(uri)
+        ? 'It was published: ask the KBS for it.'
+        : 'Only the job that encrypted holds the key.',
     })
   }
 

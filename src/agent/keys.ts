@@ -28,7 +28,9 @@ export function makeKeys(): AgentKeys {
   const signer: Signer = {
     name: 'agent',
     publicKeyPem: signing.publicKey.export({ format: 'pem', type: 'spki' }).toString(),
-    hint: createHash('sha256').update(signing.publicKey.export({ format: 'der', type: 'spki' })).digest('base64'),
+    hint: createHash('sha256')
+      .update(signing.publicKey.export({ format: 'der', type: 'spki' }))
+      .digest('base64'),
     sign: async (bytes) => signBytes(bytes),
   }
   return {
@@ -58,6 +60,9 @@ export async function decryptJwe(jwe: string, key: KeyObject): Promise<Buffer> {
     })
     return Buffer.from(plaintext)
   } catch (cause) {
-    throw new VerificationError('decryption-failed', "the JWE was not made for this agent's key", { subject: 'jwe', cause })
+    throw new VerificationError('decryption-failed', "the JWE was not made for this agent's key", {
+      subject: 'jwe',
+      cause,
+    })
   }
 }

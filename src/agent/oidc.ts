@@ -21,7 +21,9 @@ export interface JobToken {
 export async function requestToken(audience: string, ports: Ports): Promise<JobToken | null> {
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = ports.env
   if (url === undefined || url === '' || bearer === undefined || bearer === '') return null
-  const answer = await getJson(`${url}&audience=${encodeURIComponent(audience)}`, ports, { authorization: `Bearer ${bearer}` })
+  const answer = await getJson(`${url}&audience=${encodeURIComponent(audience)}`, ports, {
+    authorization: `Bearer ${bearer}`,
+  })
   const jwt = answer['value']
   if (typeof jwt !== 'string') throw failure('the token endpoint gave no token', url)
   const issuer = await issuerOf(jwt)
@@ -33,7 +35,9 @@ export async function requestToken(audience: string, ports: Ports): Promise<JobT
 export async function jwksOf(issuer: string, ports: Ports): Promise<Jwks> {
   const document = await getJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, ports)
   if (document['issuer'] !== issuer) {
-    throw new VerificationError('token-invalid', `the discovery document of ${issuer} names another issuer`, { subject: issuer })
+    throw new VerificationError('token-invalid', `the discovery document of ${issuer} names another issuer`, {
+      subject: issuer,
+    })
   }
   const uri = document['jwks_uri']
   if (typeof uri !== 'string') throw failure('the discovery document names no keys', issuer)
@@ -73,7 +77,10 @@ function checkUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : null
   const loopback = parsed !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(parsed.hostname)
   if (parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && loopback)) return
-  throw new VerificationError('token-invalid', 'the issuer or token endpoint is not reached by https', { subject: 'oidc', remedy })
+  throw new VerificationError('token-invalid', 'the issuer or token endpoint is not reached by https', {
+    subject: 'oidc',
+    remedy,
+  })
 }
 
 function failure(why: string, url: string): TransportError {

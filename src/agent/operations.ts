@@ -60,7 +60,9 @@ export const operations: Readonly<Record<string, Operation>> = {
   decrypt: operation(1024 * kib, z.strictObject({ jwe: z.string() }), async (body, agent) => ({
     plaintext: toBase64(await agent.keys.decrypt(body.jwe)),
   })),
-  report: operation(4 * kib, z.strictObject({ nonce: z.string().min(1).max(1024) }), (body, agent) => agent.report(body.nonce)),
+  report: operation(4 * kib, z.strictObject({ nonce: z.string().min(1).max(1024) }), (body, agent) =>
+    agent.report(body.nonce),
+  ),
   'open-report': operation(kib, nothing, (_body, agent) => {
     const { binding, evidence } = agent.openReport()
     return { binding: toBase64(binding), evidence: toBase64(evidence) }

@@ -50,7 +50,8 @@ export class Reports {
   /** JCS bytes of the open binding and its evidence. */
   get first(): { binding: Buffer; evidence: Buffer } {
     const [report] = this.#reports
-    if (report === undefined) throw new VerificationError('missing-evidence', 'there is no open report', { subject: 'agent' })
+    if (report === undefined)
+      throw new VerificationError('missing-evidence', 'there is no open report', { subject: 'agent' })
     return { binding: report.bytes, evidence: report.evidence }
   }
 
@@ -91,7 +92,10 @@ export class Reports {
       journal: { head: journal.head, count: journal.events.length },
       previous: last === undefined ? null : bindingDigest(last.binding),
       nonce,
-      time: this.#ports.clock.now().toISOString().replace(/\.\d{3}Z$/, 'Z'),
+      time: this.#ports.clock
+        .now()
+        .toISOString()
+        .replace(/\.\d{3}Z$/, 'Z'),
     })
     const evidence = await this.evidence(bindingHash(binding))
     this.#reports.push({ binding, bytes: jcs(binding), evidence: jcs(evidence) })

@@ -63,7 +63,8 @@ export async function serve(agent: Agent, socket: string, log: Log, stop: StopSt
 
 async function readBody(request: IncomingMessage, limit: number): Promise<unknown> {
   const declared = Number(request.headers['content-length'] ?? 0)
-  if (declared > limit) throw new VerificationError('format-invalid', `the body is larger than ${limit} bytes`, { subject: 'body' })
+  if (declared > limit)
+    throw new VerificationError('format-invalid', `the body is larger than ${limit} bytes`, { subject: 'body' })
   const bytes = await collect(request as AsyncIterable<Uint8Array>, limit, 'the body')
   const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   return text === '' ? {} : parseJson(text, 'the body')
@@ -73,7 +74,10 @@ function readable(thrown: unknown): unknown {
   if (thrown instanceof ZodError) {
     const issue = thrown.issues[0]
     const where = issue === undefined || issue.path.length === 0 ? 'the body' : issue.path.join('.')
-    return new InputError('input-invalid', `${where}: ${issue?.message ?? 'is refused'}`, { subject: where, cause: thrown })
+    return new InputError('input-invalid', `${where}: ${issue?.message ?? 'is refused'}`, {
+      subject: where,
+      cause: thrown,
+    })
   }
   if (thrown instanceof TypeError && 'code' in thrown && thrown.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
     return new VerificationError('format-invalid', 'the body is not UTF-8', { subject: 'body', cause: thrown })

@@ -82,12 +82,16 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     environment: jobEnvironment(ports.env),
   })
   const living = await contact(started, ports)
-  if (living === null) throw new TransportError('agent-error', 'the agent started and does not answer', { subject: started.socket })
+  if (living === null)
+    throw new TransportError('agent-error', 'the agent started and does not answer', { subject: started.socket })
   return { ...living, reused: false }
 }
 
 /** The agent that an `agent.json` names, if it lives and is the one that wrote it. */
-export async function contact(file: AgentFile, ports: Ports): Promise<{ client: AgentClient; status: AgentStatus } | null> {
+export async function contact(
+  file: AgentFile,
+  ports: Ports,
+): Promise<{ client: AgentClient; status: AgentStatus } | null> {
   const client = agentClient(file.socket, ports)
   const status = await client.status().catch((error: unknown) => {
     if (error instanceof TransportError) return null
@@ -105,7 +109,9 @@ export function foreign(directory: string): InputError {
 
 async function start(options: SpawnOptions, ports: Ports, message: StartMessage): Promise<AgentFile> {
   const log = await open(join(options.directory, 'agent.log'), 'a', 0o600)
-  const env = Object.fromEntries(inherited.flatMap((name) => (ports.env[name] === undefined ? [] : [[name, ports.env[name]]])))
+  const env = Object.fromEntries(
+    inherited.flatMap((name) => (ports.env[name] === undefined ? [] : [[name, ports.env[name]]])),
+  )
   // The shell only sets limits: no core file may hold the keys, no file may be readable by others. SIGUSR1 would open Node's debugger.
   const child = spawn(
     '/bin/sh',
@@ -132,14 +138,22 @@ async function start(options: SpawnOptions, ports: Ports, message: StartMessage)
 const answerSchema = z.union([
   z.strictObject({ ready: z.custom<AgentFile>() }),
   z.strictObject({
-    error: z.object({ code: z.string(), message: z.string(), subject: z.string().nullable(), remedy: z.string().nullable() }),
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      subject: z.string().nullable(),
+      remedy: z.string().nullable(),
+    }),
   }),
 ])
 
 async function firstLine(stdout: NodeJS.ReadableStream, directory: string): Promise<AgentFile> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new TransportError('timeout', 'the agent did not start in time', { subject: 'agent' })), startTimeoutMs)
+    timer = setTimeout(
+      () => reject(new TransportError('timeout', 'the agent did not start in time', { subject: 'agent' })),
+      startTimeoutMs,
+    )
   })
   const read = async (): Promise<string> => {
     let text = ''

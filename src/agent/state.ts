@@ -30,7 +30,9 @@ export function openState(directory: string, ports: Ports): JobState {
     const full = resolve(directory, ...parts)
     const rest = relative(directory, full)
     if (rest.startsWith('..') || isAbsolute(rest)) {
-      throw new InputError('input-invalid', `${parts.join('/')} leaves the state directory`, { subject: parts.join('/') })
+      throw new InputError('input-invalid', `${parts.join('/')} leaves the state directory`, {
+        subject: parts.join('/'),
+      })
     }
     await ensureState(directory)
     await mkdir(dirname(full), { recursive: true, mode: 0o700 })
@@ -55,25 +57,19 @@ export function openState(directory: string, ports: Ports): JobState {
     }
   }
 
-  const save = async (name: string, value: unknown): Promise<void> => replace(await path(name), `${JSON.stringify(value, null, 1)}\n`)
-  let connected: Promise<AgentClient | null> | null = null
+  const save = async (name: string, value: unknown): Promise<void> =>
+    replace(await path(name), `${JSON.stringify(value, null, 1)}\n`)
 
   return {
     directory,
     path,
-    agent: async () => {
-      connected ??= connect(directory, ports)
-      const client = await connected.catch((error: unknown) => {
-        connected = null
-        throw error
-      })
-      // An agent that is not there yet may be started by a later step of the same process.
-      if (client === null) connected = null
-      return client
-    },
+    // Asked each time: a step of the same process may have started or stopped it since.
+    agent: () => connect(directory, ports),
     rememberImage: async (digest, reference, role) => {
       const images = await load('images.json', imagesSchema, [])
-      const others = images.filter((image) => image.digest !== digest || image.role !== role || image.reference !== reference)
+      const others = images.filter(
+        (image) => image.digest !== digest || image.role !== role || image.reference !== reference,
+      )
       await save('images.json', [...others, { digest, reference, role }])
     },
     lastImage: async (roles) => {

@@ -69,7 +69,9 @@ export function parseBinding(bytes: Uint8Array, subject: string): Binding {
 
 /** RFC 7638 thumbprint (SHA-256, base64url) of the signing key: its id everywhere. */
 export function thumbprint(key: SigningJwk): string {
-  return createHash('sha256').update(jcs({ crv: key.crv, kty: key.kty, x: key.x, y: key.y })).digest('base64url')
+  return createHash('sha256')
+    .update(jcs({ crv: key.crv, kty: key.kty, x: key.x, y: key.y }))
+    .digest('base64url')
 }
 
 /** Digest of the job record, `sha256:<hex>`: what event 0 and `agent.json` name. */

@@ -41,7 +41,12 @@ async function digestOfFolder(folder: string): Promise<string> {
     .sort()
   const list: [string, string][] = []
   for (const path of paths) {
-    list.push([path, createHash('sha256').update(await readFile(join(folder, path))).digest('hex')])
+    list.push([
+      path,
+      createHash('sha256')
+        .update(await readFile(join(folder, path)))
+        .digest('hex'),
+    ])
   }
   return sha256(jcs(list))
 }

@@ -47,7 +47,7 @@ export type EventDraft = Omit<JournalEvent, 'v' | 'seq' | 'prev'>
  * | job | – | – | keyThumbprint, job (digest of the job record), instance |
  * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence |
  * | sbom | image (plain manifest), config | sbom-spdx, sbom-cyclonedx, inventory | packages, engine |
- * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients, layers [[plain, encrypted]…] |
+ * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…] |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
  * | verify | image, policy | verdict | verified, exceptions |

@@ -49,6 +49,9 @@ export function parseEvidenceIndex(bytes: Uint8Array): EvidenceIndex {
   try {
     return evidenceIndexSchema.parse(parseJcs(bytes, 'evidence index'))
   } catch (cause) {
-    throw new VerificationError('evidence-invalid', 'the evidence index is not a version 1 index', { subject: 'evidence', cause })
+    throw new VerificationError('evidence-invalid', 'the evidence index is not a version 1 index', {
+      subject: 'evidence',
+      cause,
+    })
   }
 }

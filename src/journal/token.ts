@@ -43,7 +43,11 @@ export async function verifyToken(jwt: string, jwks: Jwks, expect: TokenExpectat
   } catch (cause) {
     if (cause instanceof errors.JWTExpired) throw refuse('token-expired', 'the token has expired', cause)
     if (cause instanceof errors.JWTClaimValidationFailed && cause.claim === 'aud') throw foreign(cause)
-    throw refuse('token-invalid', `the token is refused: ${cause instanceof Error ? cause.message : 'unreadable'}`, cause)
+    throw refuse(
+      'token-invalid',
+      `the token is refused: ${cause instanceof Error ? cause.message : 'unreadable'}`,
+      cause,
+    )
   }
   // A second audience would make the token of use to somebody else, and theirs to us.
   if (claims['aud'] !== expect.audience) throw foreign()
@@ -59,7 +63,11 @@ function foreign(cause?: unknown): VerificationError {
   return refuse('token-key-mismatch', 'the token was made for another key', cause)
 }
 
-function refuse(code: 'token-invalid' | 'token-expired' | 'token-key-mismatch', message: string, cause?: unknown): VerificationError {
+function refuse(
+  code: 'token-invalid' | 'token-expired' | 'token-key-mismatch',
+  message: string,
+  cause?: unknown,
+): VerificationError {
   return new VerificationError(code, message, {
     subject: 'token',
     cause,

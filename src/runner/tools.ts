@@ -69,7 +69,8 @@ export async function installTool(tool: Tool, folder: string, ports: Ports): Pro
 
 async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<string> {
   const cache = ports.env['RUNNER_TOOL_CACHE']
-  const directory = cache === undefined || cache === '' ? join(folder, 'downloads') : join(cache, 'sealwright-downloads')
+  const directory =
+    cache === undefined || cache === '' ? join(folder, 'downloads') : join(cache, 'sealwright-downloads')
   const file = join(directory, tool.sha256)
   await mkdir(directory, { recursive: true })
   if ((await stat(file).catch(() => null)) !== null) {
@@ -80,17 +81,26 @@ async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<str
   const response = await ports.http.request(tool.url)
   if (!response.ok || response.body === null) {
     await response.body?.cancel()
-    throw new TransportError('unreachable', `${tool.name}: the server answered ${response.status}`, { subject: tool.url })
+    throw new TransportError('unreachable', `${tool.name}: the server answered ${response.status}`, {
+      subject: tool.url,
+    })
   }
   const temporary = `${file}.${ports.random(6).toString('hex')}`
   try {
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(temporary))
+    await pipeline(
+      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      createWriteStream(temporary),
+    )
     const found = await hashOf(temporary)
     if (found !== tool.sha256) {
-      throw new VerificationError('digest-mismatch', `${tool.name} ${tool.version}: the download has SHA-256 ${found}`, {
-        subject: tool.url,
-        remedy: 'Do not use this download. Compare the pinned digest with the one that the publisher states.',
-      })
+      throw new VerificationError(
+        'digest-mismatch',
+        `${tool.name} ${tool.version}: the download has SHA-256 ${found}`,
+        {
+          subject: tool.url,
+          remedy: 'Do not use this download. Compare the pinned digest with the one that the publisher states.',
+        },
+      )
     }
     await rename(temporary, file)
   } finally {

@@ -107,11 +107,15 @@ describe('SBOM and inventory', () => {
   test('of another image are refused', async () => {
     await withEvents(job.buildEvent(), job.sbomEvent(job.digestOf('other image')))
     await expect(ask('spdx', { spdx: job.spdx })).rejects.toEqual(refused('role-mismatch'))
-    await expect(ask('inventory', { inventory: job.inventory, config: job.config })).rejects.toEqual(refused('role-mismatch'))
+    await expect(ask('inventory', { inventory: job.inventory, config: job.config })).rejects.toEqual(
+      refused('role-mismatch'),
+    )
   })
   test('from a file that was not made in the job are refused', async () => {
     await withEvents(job.buildEvent(), job.sbomEvent())
-    await expect(ask('spdx', { spdx: jcs({ spdxVersion: 'SPDX-2.3', fake: true }) })).rejects.toEqual(refused('role-mismatch'))
+    await expect(ask('spdx', { spdx: jcs({ spdxVersion: 'SPDX-2.3', fake: true }) })).rejects.toEqual(
+      refused('role-mismatch'),
+    )
     await expect(ask('spdx', { spdx: job.cyclonedx })).rejects.toEqual(refused('role-mismatch'))
   })
   test('of another config are refused', async () => {
@@ -129,10 +133,14 @@ describe('encryption', () => {
   test('with an event that tells no layers, or too many, is refused', async () => {
     const event = job.encryptEvent()
     await withEvents({ ...event, result: {} })
-    await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(refused('encryption-link'))
+    await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(
+      refused('encryption-link'),
+    )
     const pair = [job.digestOf('a'), job.digestOf('b')]
     await client.append({ ...event, result: { ...event.result, layers: [pair, pair] } })
-    await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(refused('encryption-link'))
+    await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(
+      refused('encryption-link'),
+    )
   })
 })
 
@@ -145,7 +153,9 @@ test('an image that this job neither built nor encrypted is signed in no form', 
 test('simple signing gives cosign’s payload, and takes no reference that could carry more', async () => {
   await withEvents(job.buildEvent())
   const { payload } = await client.simpleSigning(job.plainImage, 'registry.example:5000/team/app')
-  expect(JSON.parse(payload.toString())).toMatchObject({ critical: { image: { 'docker-manifest-digest': job.plainImage } } })
+  expect(JSON.parse(payload.toString())).toMatchObject({
+    critical: { image: { 'docker-manifest-digest': job.plainImage } },
+  })
   for (const name of ['', 'app', '../x', 'h/../x', 'a b/c', 'h/x"y', 'h/x:tag']) {
     await expect(client.simpleSigning(job.plainImage, name)).rejects.toEqual(refused('input-invalid'))
   }
@@ -201,7 +211,9 @@ describe('evidence', () => {
   const subject = { mediaType, size: 10 }
   test('is signed over the last seal’s bundle, and over no earlier one', async () => {
     await withEvents(job.buildEvent())
-    await expect(ask('evidence', {}, job.plainImage, { digest: job.digestOf('x'), size: 1, subject })).rejects.toEqual(refused('unsealed'))
+    await expect(ask('evidence', {}, job.plainImage, { digest: job.digestOf('x'), size: 1, subject })).rejects.toEqual(
+      refused('unsealed'),
+    )
     await ask('sign')
     const request = async (): Promise<NonNullable<StatementRequest['evidence']>> => {
       const { descriptor } = evidenceManifest(await client.seal(), { ...subject, digest: job.plainImage })
@@ -216,6 +228,8 @@ describe('evidence', () => {
     await ask('evidence', {}, job.plainImage, second)
     await expect(ask('evidence', {}, job.plainImage)).rejects.toEqual(refused('unsealed'))
     await expect(ask('evidence', {}, job.digestOf('other'), second)).rejects.toEqual(refused('role-mismatch'))
-    await expect(ask('evidence', {}, job.plainImage, { ...second, size: second.size + 1 })).rejects.toEqual(refused('unsealed'))
+    await expect(ask('evidence', {}, job.plainImage, { ...second, size: second.size + 1 })).rejects.toEqual(
+      refused('unsealed'),
+    )
   })
 })

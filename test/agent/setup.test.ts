@@ -17,7 +17,10 @@ import { scratch, testPorts } from '../support/ports.ts'
 
 const defaults = { technology: 'auto', verifier: 'local', nonce: 'oidc', lifetime: '600', timeout: '600' }
 
-function step(given: Record<string, string>, env: Record<string, string> = {}): { inputs: RawInputs; context: ActionContext } {
+function step(
+  given: Record<string, string>,
+  env: Record<string, string> = {},
+): { inputs: RawInputs; context: ActionContext } {
   const made = testPorts()
   const ports = { ...made, env: { ...made.env, ...env, SEALWRIGHT_AGENT_ENTRY: agentEntry } }
   const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
@@ -48,7 +51,11 @@ test('starts the agent, gives every output, exports the state; post ends it and 
 
   const ended = await post.run(inputs, context)
   expect(ended.report.headline).toContain('signed 1 statements')
-  expect(ended.report.tables[0]?.rows[0]).toEqual(['https://sigstore.dev/cosign/sign/v1', plainImage, expect.any(String)])
+  expect(ended.report.tables[0]?.rows[0]).toEqual([
+    'https://sigstore.dev/cosign/sign/v1',
+    plainImage,
+    expect.any(String),
+  ])
   expect(ended.report.notes.join()).toContain('kbs:///default/image/key')
   expect(existsSync(join(context.state.directory, 'agent.json'))).toBe(false)
   expect((await post.run(inputs, context)).report.headline).toBe('No agent runs')
@@ -152,7 +159,9 @@ describe('tools', () => {
     served.set('/changed', Buffer.from('evil'))
     await expect(installTool(tool, folder, ports)).rejects.toMatchObject({ code: 'digest-mismatch' })
     expect(existsSync(join(folder, 'downloads', tool.sha256))).toBe(false)
-    await expect(installTool({ ...tool, url: `${url}/none` }, folder, ports)).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(installTool({ ...tool, url: `${url}/none` }, folder, ports)).rejects.toMatchObject({
+      code: 'unreachable',
+    })
   })
 })
 

@@ -62,7 +62,11 @@ describe('files', () => {
   })
 
   test('the agent’s process shows no token in its environment or arguments', async () => {
-    const agent = await startAgent({ GITHUB_TOKEN: 'hunter2', ACTIONS_RUNTIME_TOKEN: 'hunter3', RUNNER_TRACKING_ID: 'github_1' })
+    const agent = await startAgent({
+      GITHUB_TOKEN: 'hunter2',
+      ACTIONS_RUNTIME_TOKEN: 'hunter3',
+      RUNNER_TRACKING_ID: 'github_1',
+    })
     const environ = readFileSync(`/proc/${agent.status.pid}/environ`, 'latin1')
     expect(environ).not.toContain('hunter')
     expect(environ).toContain('RUNNER_TRACKING_ID=github_1')
@@ -83,8 +87,16 @@ describe('hostile callers', () => {
     ['a foreign member', '/v1/append', JSON.stringify({ ...buildEvent(), note: 1 })],
     ['a sequence number', '/v1/append', JSON.stringify({ ...buildEvent(), seq: 9 })],
     ['no JSON', '/v1/append', '{'],
-    ['a foreign kind of statement', '/v1/statement', JSON.stringify({ kind: 'anything', subject: digestOf('a'), documents: {} })],
-    ['a payload of its own', '/v1/statement', JSON.stringify({ kind: 'sign', subject: digestOf('a'), documents: {}, payload: 'x' })],
+    [
+      'a foreign kind of statement',
+      '/v1/statement',
+      JSON.stringify({ kind: 'anything', subject: digestOf('a'), documents: {} }),
+    ],
+    [
+      'a payload of its own',
+      '/v1/statement',
+      JSON.stringify({ kind: 'sign', subject: digestOf('a'), documents: {}, payload: 'x' }),
+    ],
     ['a path out of the KBS', '/v1/create-key', JSON.stringify({ uri: 'kbs:///../../x' })],
     ['report data of its own', '/v1/report', JSON.stringify({ reportData: 'AAAA' })],
     ['a member that status does not have', '/v1/status', '{"a":1}'],
@@ -148,17 +160,25 @@ describe('keys', () => {
     const make = (enc: string): Promise<unknown> =>
       new FlattenedEncrypt(Buffer.from('secret')).setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc }).encrypt(key)
     expect((await agent.client.decryptJwe(JSON.stringify(await make('A256GCM')))).toString()).toBe('secret')
-    await expect(agent.client.decryptJwe(JSON.stringify(await make('A128GCM')))).rejects.toMatchObject({ code: 'decryption-failed' })
-    const compact = await new CompactEncrypt(Buffer.from('x')).setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM' }).encrypt(key)
+    await expect(agent.client.decryptJwe(JSON.stringify(await make('A128GCM')))).rejects.toMatchObject({
+      code: 'decryption-failed',
+    })
+    const compact = await new CompactEncrypt(Buffer.from('x'))
+      .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM' })
+      .encrypt(key)
     await expect(agent.client.decryptJwe(compact)).rejects.toMatchObject({ code: 'format-invalid' })
     const other = await startAgent()
-    await expect(other.client.decryptJwe(JSON.stringify(await make('A256GCM')))).rejects.toMatchObject({ code: 'decryption-failed' })
+    await expect(other.client.decryptJwe(JSON.stringify(await make('A256GCM')))).rejects.toMatchObject({
+      code: 'decryption-failed',
+    })
     await other.client.stop()
   })
 
   test('a report for RCAR is over nonce and tee-pubkey, hashed by the agent', async () => {
     const { evidence, teePubkey } = await agent.client.report('n1')
-    const hash = createHash('sha384').update(jcs({ 'additional-evidence': '', nonce: 'n1', 'tee-pubkey': teePubkey })).digest('base64')
+    const hash = createHash('sha384')
+      .update(jcs({ 'additional-evidence': '', nonce: 'n1', 'tee-pubkey': teePubkey }))
+      .digest('base64')
     expect(evidence).toEqual({ svn: '1', report_data: hash })
   })
 })
@@ -172,11 +192,15 @@ describe('life', () => {
     const again = await startAgent(job1, { directory }, ports)
     expect(again).toMatchObject({ reused: true, status: { keyId: first.status.keyId } })
     for (const other of [{ GITHUB_RUN_ID: '2' }, { GITHUB_JOB: 'deploy' }]) {
-      await expect(startAgent({ ...job1, ...other }, { directory }, ports)).rejects.toMatchObject({ code: 'state-conflict' })
+      await expect(startAgent({ ...job1, ...other }, { directory }, ports)).rejects.toMatchObject({
+        code: 'state-conflict',
+      })
       const foreign = openState(directory, { ...ports, env: { ...ports.env, ...job1, ...other } })
       await expect(foreign.agent()).rejects.toMatchObject({ code: 'state-conflict' })
     }
-    await expect(startAgent(job1, { directory, technology: 'snp' }, ports)).rejects.toMatchObject({ code: 'state-conflict' })
+    await expect(startAgent(job1, { directory, technology: 'snp' }, ports)).rejects.toMatchObject({
+      code: 'state-conflict',
+    })
     const own = await openState(directory, { ...ports, env: { ...ports.env, ...job1 } }).agent()
     expect((await own?.status())?.keyId).toBe(first.status.keyId)
     await first.client.stop()
@@ -248,7 +272,10 @@ describe('life', () => {
   })
 
   test('a machine without TEE says so through the agent’s start', async () => {
-    await expect(startAgent({}, { technology: 'auto' })).rejects.toMatchObject({ code: 'technology-refused', exitCode: 1 })
+    await expect(startAgent({}, { technology: 'auto' })).rejects.toMatchObject({
+      code: 'technology-refused',
+      exitCode: 1,
+    })
   })
 })
 

@@ -95,7 +95,9 @@ test('the evidence manifest is the same for the same bundle and tells every docu
   expect(evidenceManifest(bundle, subject).bytes.equals(first.bytes)).toBe(true)
   expect(evidenceLayers(bundle)).toHaveLength(2)
   expect(first.bytes.toString()).toContain(digestOf('journal'))
-  expect(evidenceManifest(bundle, { ...subject, digest: digestOf('other') }).descriptor.digest).not.toBe(first.descriptor.digest)
+  expect(evidenceManifest(bundle, { ...subject, digest: digestOf('other') }).descriptor.digest).not.toBe(
+    first.descriptor.digest,
+  )
 })
 
 test('the code of a bundle covers all its programs, and a step hashes it once', async () => {

@@ -29,7 +29,12 @@ export async function startAgent(
 
 export const digestOf = (text: string): Digest => sha256(text) as Digest
 const code = { digest: digestOf('code'), source: 'download' } as const
-const artifact = (role: string, digest: Digest): EventDraft['inputs'][number] => ({ role, name: role, digest, mediaType: 'application/octet-stream' })
+const artifact = (role: string, digest: Digest): EventDraft['inputs'][number] => ({
+  role,
+  name: role,
+  digest,
+  mediaType: 'application/octet-stream',
+})
 
 /** Ready-made documents and events of a small job, for tests of the rules. */
 export const plainImage = digestOf('plain manifest')
@@ -124,7 +129,12 @@ export function verdict(change: Record<string, unknown> = {}): Buffer {
     v: 1,
     verified: true,
     reasons: [],
-    image: { reference: `registry.example/app@${plainImage}`, digest: plainImage, plainDigest: null, configDigest: null },
+    image: {
+      reference: `registry.example/app@${plainImage}`,
+      digest: plainImage,
+      plainDigest: null,
+      configDigest: null,
+    },
     policy: { digest: digestOf('policy') },
     builder: { id: 'https://sealwright.dev/builder/v1/sample', technology: 'sample', level: null },
     job: { assurance: 'token', claims: {}, instance: 'f'.repeat(32), digest: null },

@@ -95,13 +95,19 @@ export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promi
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     }
     if (url.pathname === '/.well-known/openid-configuration') {
-      json(200, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks`, id_token_signing_alg_values_supported: ['RS256'] })
+      json(200, {
+        issuer: issuer.url,
+        jwks_uri: `${issuer.url}/jwks`,
+        id_token_signing_alg_values_supported: ['RS256'],
+      })
     } else if (url.pathname === '/jwks') {
       json(200, jwks)
     } else if (url.pathname === '/token') {
       const audience = url.searchParams.get('audience')
-      if (request.headers.authorization !== `Bearer ${requestToken}` || audience === null) return json(401, { message: 'no' })
-      const token = issuer.answer === null ? issuer.mint(issuer.claims, audience, issuer.options) : Promise.resolve(issuer.answer)
+      if (request.headers.authorization !== `Bearer ${requestToken}` || audience === null)
+        return json(401, { message: 'no' })
+      const token =
+        issuer.answer === null ? issuer.mint(issuer.claims, audience, issuer.options) : Promise.resolve(issuer.answer)
       void token.then((value) => json(200, { count: value.length, value }))
     } else {
       json(404, { message: 'not found' })

@@ -24,7 +24,8 @@ export function simulatedTsm(options: SimulatedTsmOptions): {
 } {
   const requests = new Map<string, { generation: number; inblob: Buffer | null }>()
   let last: Buffer | null = null
-  const request = (path: string): { generation: number; inblob: Buffer | null } => requests.get(dirname(path)) ?? fail('ENOENT')
+  const request = (path: string): { generation: number; inblob: Buffer | null } =>
+    requests.get(dirname(path)) ?? fail('ENOENT')
   const files: TsmFiles = {
     mkdir: async (path) => {
       if (requests.has(path)) fail('EEXIST')

@@ -17,14 +17,26 @@ const data = Buffer.alloc(48, 7)
 describe('sample', () => {
   test('is what Trustee’s sample attester makes, and verifies', async () => {
     const taken = await collectors.sample.collect(data, testPorts())
-    expect(taken).toEqual({ technology: 'sample', evidence: { svn: '1', report_data: data.toString('base64') }, documents: {} })
-    expect(verifiers.sample?.verify(taken, data, new Date())).toMatchObject({ status: 'verified', machine: null, facts: { hardware: false } })
+    expect(taken).toEqual({
+      technology: 'sample',
+      evidence: { svn: '1', report_data: data.toString('base64') },
+      documents: {},
+    })
+    expect(verifiers.sample?.verify(taken, data, new Date())).toMatchObject({
+      status: 'verified',
+      machine: null,
+      facts: { hardware: false },
+    })
     expect(parseTeeEvidence(jcs(taken), 'evidence')).toEqual(taken)
   })
 
   test.each<[string, object, string]>([
     ['other report data', { report_data: Buffer.alloc(48, 8).toString('base64') }, 'report-data'],
-    ['report data padded to 64', { report_data: Buffer.concat([data, Buffer.alloc(16)]).toString('base64') }, 'report-data'],
+    [
+      'report data padded to 64',
+      { report_data: Buffer.concat([data, Buffer.alloc(16)]).toString('base64') },
+      'report-data',
+    ],
     ['another svn', { svn: '2' }, 'form'],
     ['a foreign member', { extra: 'x' }, 'form'],
     ['bytes that are not base64', { report_data: '***' }, 'report-data'],
@@ -43,14 +55,17 @@ describe('sample', () => {
 
 test('stored evidence with a foreign member or technology is refused', () => {
   const refused = expect.objectContaining({ code: 'evidence-invalid' }) as Error
-  expect(() => parseTeeEvidence(jcs({ technology: 'sample', evidence: {}, documents: {}, more: 1 }), 'e')).toThrow(refused)
+  expect(() => parseTeeEvidence(jcs({ technology: 'sample', evidence: {}, documents: {}, more: 1 }), 'e')).toThrow(
+    refused,
+  )
   expect(() => parseTeeEvidence(jcs({ technology: 'sgx', evidence: {}, documents: {} }), 'e')).toThrow(refused)
 })
 
 test('auto never takes sample, and says what is missing for each technology', async () => {
   await expect(chooseCollector('auto', testPorts())).rejects.toMatchObject({ code: 'technology-refused', exitCode: 1 })
   const error = await chooseCollector('auto', testPorts()).catch((thrown: Error) => thrown)
-  for (const technology of ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']) expect(String(error)).toContain(`- ${technology}: `)
+  for (const technology of ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm'])
+    expect(String(error)).toContain(`- ${technology}: `)
   expect(String(error)).toContain('Linux 6.7')
 })
 
@@ -94,21 +109,25 @@ describe('configfs-tsm, SIMULATED', () => {
     expect(tsm.open).toEqual([])
   })
 
-  withPeers(['vectors:coco/snp/test-report.bin'], 'an SNP report is taken in Trustee’s form, with its certificates', async () => {
-    const ports = ready('sev-guest')
-    const report = readFileSync(vector('coco/snp/test-report.bin')).subarray(0, 1184)
-    const tsm = simulatedTsm({ provider: 'sev_guest', outblob: report, auxblob: certificateTable() })
-    const taken = await snpCollector(tsm.files).collect(data, ports)
-    expect(taken.evidence['cert_chain']).toEqual([
-      { cert_type: 'VCEK', data: [1, 2, 3] },
-      { cert_type: { OTHER: '11111111-1111-1111-1111-111111111111' }, data: [4] },
-    ])
-    expect(taken.documents['tsm-outblob']).toBe(report.toString('base64'))
-    const json = snpReportJson(report)
-    expect(json).toMatchObject({ version: report.readUInt32LE(0), vmpl: report.readUInt32LE(0x30) })
-    expect(Buffer.from(json['measurement'] as number[])).toEqual(report.subarray(0x90, 0xc0))
-    expect(jcs(taken).length).toBeGreaterThan(1184)
-  })
+  withPeers(
+    ['vectors:coco/snp/test-report.bin'],
+    'an SNP report is taken in Trustee’s form, with its certificates',
+    async () => {
+      const ports = ready('sev-guest')
+      const report = readFileSync(vector('coco/snp/test-report.bin')).subarray(0, 1184)
+      const tsm = simulatedTsm({ provider: 'sev_guest', outblob: report, auxblob: certificateTable() })
+      const taken = await snpCollector(tsm.files).collect(data, ports)
+      expect(taken.evidence['cert_chain']).toEqual([
+        { cert_type: 'VCEK', data: [1, 2, 3] },
+        { cert_type: { OTHER: '11111111-1111-1111-1111-111111111111' }, data: [4] },
+      ])
+      expect(taken.documents['tsm-outblob']).toBe(report.toString('base64'))
+      const json = snpReportJson(report)
+      expect(json).toMatchObject({ version: report.readUInt32LE(0), vmpl: report.readUInt32LE(0x30) })
+      expect(Buffer.from(json['measurement'] as number[])).toEqual(report.subarray(0x90, 0xc0))
+      expect(jcs(taken).length).toBeGreaterThan(1184)
+    },
+  )
 
   test('a short SNP report is refused', async () => {
     const ports = ready('sev-guest')

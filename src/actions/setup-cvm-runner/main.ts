@@ -21,7 +21,13 @@ export const door: ActionDoor = {
     if (entry === undefined || entry === '') throw new InternalError('the door did not say where the agent program is')
     const tools = await installTools(inputs, context)
     const { client, status, reused } = await spawnAgent(
-      { entry, directory: state.directory, technology: inputs.technology, nonce: inputs.nonce, lifetime: inputs.lifetime },
+      {
+        entry,
+        directory: state.directory,
+        technology: inputs.technology,
+        nonce: inputs.nonce,
+        lifetime: inputs.lifetime,
+      },
       ports,
     )
     await exportVariable('SEALWRIGHT_STATE', state.directory, ports)

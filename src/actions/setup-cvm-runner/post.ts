@@ -15,7 +15,10 @@ export const door: ActionDoor = {
       const notes = [...(warnings ?? [])]
       if (keys.length > 0) notes.push(`These keys were never published and are lost now: ${keys.join(', ')}.`)
       for (const note of notes) ports.log.warn(note)
-      return { outputs: {}, report: report(`Agent ${keyId} ended; it signed ${signed.length} statements`, signed, notes) }
+      return {
+        outputs: {},
+        report: report(`Agent ${keyId} ended; it signed ${signed.length} statements`, signed, notes),
+      }
     } catch (error) {
       // One that is dead already has nothing left to stop; the job's own result stands.
       if (!(error instanceof InputError)) throw error

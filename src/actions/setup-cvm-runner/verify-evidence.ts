@@ -31,14 +31,17 @@ export async function verifyEvidence(
   ports: Ports,
 ): Promise<EvidenceFindings> {
   const findings: EvidenceFindings = { attested: false, measurement: '', notes: [], ear: null }
-  if (inputs.verifier === 'local' || inputs.verifier === 'both') await locally(client, technology, inputs, findings, ports)
+  if (inputs.verifier === 'local' || inputs.verifier === 'both')
+    await locally(client, technology, inputs, findings, ports)
   if (inputs.trusteeUrl !== null && (inputs.verifier === 'trustee' || inputs.verifier === 'both')) {
     await byTrustee(client, technology, inputs.trusteeUrl, findings, ports)
   }
   if (inputs.verifier === 'none') findings.notes.push('The evidence was collected and not looked at (verifier: none).')
   if (technology === 'sample') {
     findings.attested = false
-    findings.notes.push('Sample evidence proves nothing about this machine: every policy refuses it that does not name it.')
+    findings.notes.push(
+      'Sample evidence proves nothing about this machine: every policy refuses it that does not name it.',
+    )
   }
   return findings
 }
@@ -60,9 +63,13 @@ async function locally(
   const verdict = verifier.verify(parseTeeEvidence(evidence, 'open report'), hash, ports.clock.now())
   const failed = verdict.checks.filter(({ ok }) => !ok)
   if (verdict.status !== 'verified') {
-    throw new VerificationError('evidence-invalid', `the evidence is refused: ${failed.map(({ why }) => why).join('; ')}`, {
-      subject: technology,
-    })
+    throw new VerificationError(
+      'evidence-invalid',
+      `the evidence is refused: ${failed.map(({ why }) => why).join('; ')}`,
+      {
+        subject: technology,
+      },
+    )
   }
   if (inputs.referenceValues !== null) await compare(inputs.referenceValues, verdict.facts)
   findings.attested = verdict.facts['hardware'] !== false
@@ -76,14 +83,19 @@ async function compare(path: string, facts: Record<string, JsonValue>): Promise<
     throw new InputError('file-missing', `${path} cannot be read`, { subject: 'reference-values', cause })
   })
   const wanted = parseJson(text, path, 'input')
-  if (!isObject(wanted)) throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: 'reference-values' })
+  if (!isObject(wanted))
+    throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: 'reference-values' })
   for (const [name, value] of Object.entries(wanted)) {
     const allowed = Array.isArray(value) ? value : [value]
     if (allowed.includes(facts[name] ?? null)) continue
-    throw new VerificationError('evidence-invalid', `${name} is ${JSON.stringify(facts[name] ?? null)}, no reference value`, {
-      subject: name,
-      remedy: 'Compare the reference values with the image that this runner booted.',
-    })
+    throw new VerificationError(
+      'evidence-invalid',
+      `${name} is ${JSON.stringify(facts[name] ?? null)}, no reference value`,
+      {
+        subject: name,
+        remedy: 'Compare the reference values with the image that this runner booted.',
+      },
+    )
   }
 }
 
@@ -102,8 +114,12 @@ async function byTrustee(
   if (!response.ok || !Array.isArray(keys)) {
     throw new TransportError('kbs-error', 'the Attestation Service publishes no keys', { subject: asUrl })
   }
-  const trusted = keys.filter(isObject).map((key: JsonObject) => createPublicKey({ key: key as Record<string, string>, format: 'jwk' }))
+  const trusted = keys
+    .filter(isObject)
+    .map((key: JsonObject) => createPublicKey({ key: key as Record<string, string>, format: 'jwk' }))
   const ear = checkEar(findings.ear, { keys: trusted }, ports.clock.now())
   findings.attested = ear.status === 'affirming'
-  findings.notes.push(`The Attestation Service says "${ear.status}". Its word counts at the gate only where the policy pins its key.`)
+  findings.notes.push(
+    `The Attestation Service says "${ear.status}". Its word counts at the gate only where the policy pins its key.`,
+  )
 }

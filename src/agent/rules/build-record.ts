@@ -36,7 +36,10 @@ export function buildRecord(context: RuleContext): { record: BuildRecord; digest
   try {
     record = schema.parse(parseJcs(bytes, 'build record')) as unknown as BuildRecord
   } catch (cause) {
-    throw new VerificationError('format-invalid', 'the build record is not of version 1', { subject: 'build-record', cause })
+    throw new VerificationError('format-invalid', 'the build record is not of version 1', {
+      subject: 'build-record',
+      cause,
+    })
   }
   if (record.image.manifest !== artifact(event, 'outputs', roles.image)) {
     throw mismatch('build-record', 'speaks of another image than its build event')

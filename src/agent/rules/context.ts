@@ -27,7 +27,8 @@ export type Rule = (context: RuleContext) => Buffer
 export function mismatch(subject: string, why: string, remedy?: string): VerificationError {
   return new VerificationError('role-mismatch', `${subject} ${why}`, {
     subject,
-    remedy: remedy ?? 'A statement is signed only for what this job did, as its journal tells: run that step in this job.',
+    remedy:
+      remedy ?? 'A statement is signed only for what this job did, as its journal tells: run that step in this job.',
   })
 }
 
@@ -44,7 +45,11 @@ export function eventWith(
   role: string,
   digest: Digest,
 ): JournalEvent | null {
-  return events.findLast((event) => event.kind === kind && event[side].some((a) => a.role === role && a.digest === digest)) ?? null
+  return (
+    events.findLast(
+      (event) => event.kind === kind && event[side].some((a) => a.role === role && a.digest === digest),
+    ) ?? null
+  )
 }
 
 /** The plain form of a manifest: what an `encrypt` event of this job made it of, else the manifest itself. */
@@ -64,7 +69,8 @@ export function buildOf(context: RuleContext): JournalEvent {
 /** The subject was built or encrypted here: what signatures without a document are given for. */
 export function requirePublished(events: readonly JournalEvent[], subject: Digest): void {
   const made =
-    eventWith(events, 'build', 'outputs', roles.image, subject) ?? eventWith(events, 'encrypt', 'outputs', roles.image, subject)
+    eventWith(events, 'build', 'outputs', roles.image, subject) ??
+    eventWith(events, 'encrypt', 'outputs', roles.image, subject)
   if (made === null) throw mismatch(subject, 'was neither built nor encrypted in this job')
 }
 

@@ -8,8 +8,14 @@ import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.
 
 /** What an `encrypt` event's result must hold. */
 const schema = z.looseObject({
-  layers: z.array(z.tuple([digestSchema, digestSchema])).min(1).max(4096),
-  recipients: z.array(z.strictObject({ scheme: z.enum(['jwe', 'kbs']), keyId: z.string().min(1).max(1024) })).min(1).max(256),
+  layers: z
+    .array(z.tuple([digestSchema, digestSchema]))
+    .min(1)
+    .max(4096),
+  recipients: z
+    .array(z.strictObject({ scheme: z.enum(['jwe', 'kbs']), keyId: z.string().min(1).max(1024) }))
+    .min(1)
+    .max(256),
 })
 
 /** Encryption: ties the two manifests of one `encrypt` event, whose config is the same. */

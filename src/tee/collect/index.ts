@@ -30,10 +30,14 @@ export async function chooseCollector(wanted: Technology | 'auto', ports: Ports)
     if (why === null) return collectors[technology]
     missing.push(why)
   }
-  throw new VerificationError('technology-refused', `no TEE can be used here:\n${missing.map((why) => `- ${why}`).join('\n')}`, {
-    subject: wanted,
-    remedy: 'Run on a confidential VM. For a trial without any proof, set technology: sample.',
-  })
+  throw new VerificationError(
+    'technology-refused',
+    `no TEE can be used here:\n${missing.map((why) => `- ${why}`).join('\n')}`,
+    {
+      subject: wanted,
+      remedy: 'Run on a confidential VM. For a trial without any proof, set technology: sample.',
+    },
+  )
 }
 
 /** Checks what every technology needs before a TEE is asked. */

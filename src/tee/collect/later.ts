@@ -8,7 +8,10 @@ export function notInThisVersion(technology: Technology): Collector {
     technology,
     missing: async () => why,
     collect: async () => {
-      throw new InputError('unsupported', why, { subject: technology, remedy: 'Use a runner with snp or tdx behind configfs-tsm.' })
+      throw new InputError('unsupported', why, {
+        subject: technology,
+        remedy: 'Use a runner with snp or tdx behind configfs-tsm.',
+      })
     },
   }
 }

@@ -21,7 +21,9 @@ export function snpReportJson(report: Buffer): JsonObject {
   const u64 = (offset: number): number => {
     const value = report.readBigUInt64LE(offset)
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw new VerificationError('evidence-invalid', `the report's 64 bits at ${offset} do not fit a JSON number`, { subject: 'snp' })
+      throw new VerificationError('evidence-invalid', `the report's 64 bits at ${offset} do not fit a JSON number`, {
+        subject: 'snp',
+      })
     }
     return Number(value)
   }
@@ -30,7 +32,11 @@ export function snpReportJson(report: Buffer): JsonObject {
   const identified = version >= 3
   const cpu = (offset: number): JsonValue => (identified ? (report[offset] ?? 0) : null)
   const turin = identified && report[0x188] === 0x1a
-  const build = (offset: number): JsonObject => ({ build: report[offset] ?? 0, minor: report[offset + 1] ?? 0, major: report[offset + 2] ?? 0 })
+  const build = (offset: number): JsonObject => ({
+    build: report[offset] ?? 0,
+    minor: report[offset + 1] ?? 0,
+    major: report[offset + 2] ?? 0,
+  })
   return {
     version,
     guest_svn: u32(4),
@@ -84,7 +90,9 @@ export function snpCertificates(table: Buffer): JsonObject[] {
     const length = table.readUInt32LE(at + 20)
     if (guid.every((byte) => byte === 0)) return found
     if (length > tableLimits.certificate || offset + length > table.length) {
-      throw new VerificationError('evidence-invalid', `entry ${found.length} leaves the certificate table`, { subject: 'snp' })
+      throw new VerificationError('evidence-invalid', `entry ${found.length} leaves the certificate table`, {
+        subject: 'snp',
+      })
     }
     found.push({ cert_type: certificateType(guid), data: [...table.subarray(offset, offset + length)] })
   }

@@ -62,7 +62,8 @@ export async function tsmReport(
   }
   try {
     const found = (await files.read(join(request, 'provider'))).toString('latin1').trim()
-    if (found !== provider) throw new TransportError('tool-failed', `the TEE is ${found}, not ${provider}`, { subject: provider })
+    if (found !== provider)
+      throw new TransportError('tool-failed', `the TEE is ${found}, not ${provider}`, { subject: provider })
     const inblob = Buffer.alloc(64)
     reportData.copy(inblob)
     for (let i = 0; i < attempts; i++) {
@@ -95,13 +96,15 @@ async function attempt(
   })
   if ((await generation(request, files)) !== before + 1) return null
   // Older kernels answer success with nothing in it when the host failed.
-  if (outblob.length === 0) throw new TransportError('tool-failed', 'the TEE gave an empty report', { subject: request })
+  if (outblob.length === 0)
+    throw new TransportError('tool-failed', 'the TEE gave an empty report', { subject: request })
   return { outblob, auxblob: auxblob === null || auxblob.length === 0 ? null : auxblob }
 }
 
 async function generation(request: string, files: TsmFiles): Promise<number> {
   const text = (await files.read(join(request, 'generation'))).toString('latin1').trim()
-  if (!/^\d{1,15}$/.test(text)) throw new TransportError('tool-failed', 'the TEE has no generation counter', { subject: request })
+  if (!/^\d{1,15}$/.test(text))
+    throw new TransportError('tool-failed', 'the TEE has no generation counter', { subject: request })
   return Number(text)
 }
 

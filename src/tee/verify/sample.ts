@@ -13,7 +13,11 @@ export const sample: TeeVerifier = {
         Object.keys(evidence).length === 2 && svn === '1' && Object.keys(documents).length === 0,
         'exactly svn "1" and report_data, no documents',
       ),
-      check('report-data', typeof bound === 'string' && sameBytes(bound, reportData), 'report_data is the hash of the binding'),
+      check(
+        'report-data',
+        typeof bound === 'string' && sameBytes(bound, reportData),
+        'report_data is the hash of the binding',
+      ),
     ]
     return {
       technology: 'sample',

@@ -54,7 +54,11 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   for (const [i, tamper] of tampers.entries()) {
     const kit = await makeKit(originals, join(directory, String(i)))
     const answer = await ask(kit, await tamper.prepare(kit))
-    for (const [name, expected, run] of whole) {
+    rows.push({ name: tamper.name, expected: tamper.reason, found: await reasonOf(answer) })
+    show(rows.at(-1), say)
+    await rm(kit.directory, { recursive: true, force: true })
+  }
+  for (const [name, expected, run] of whole) {
     rows.push({ name, expected, found: await reasonOf(await run(directory)) })
     show(rows.at(-1), say)
   }
