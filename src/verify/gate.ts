@@ -44,7 +44,6 @@ export interface Found {
   /** Claims of the verified token, or null for a self-asserted job. */
   claims: Record<string, JsonValue> | null
   level: 'agent-exclusive' | 'machine-only' | null
-  softwareTpm: boolean
   builderId: string | null
   plainDigest: string | null
 }

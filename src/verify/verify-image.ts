@@ -93,7 +93,6 @@ export async function judgeImage(
         tee: null,
         claims: null,
         level: null,
-        softwareTpm: false,
         builderId: null,
         plainDigest: null,
       },
