@@ -591,6 +591,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "description": "Digest of the attached verification summary; empty where none was signed."
    },
    {
+    "name": "public-key-path",
+    "description": "PEM file of the key that signed the verification summary; empty when none was signed."
+   },
+   {
     "name": "report-path",
     "description": "Full report of this step as JSON."
    }

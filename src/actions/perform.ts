@@ -38,7 +38,8 @@ export async function perform(
     if (context.ports.env['SEALWRIGHT_DEBUG'] === '1' && thrown instanceof Error) context.ports.log.info(thrown.stack ?? '')
     result = { outputs: {}, report: errorReport(name, error) }
   }
-  result.report.facts.push(...who)
+  const said = new Set(result.report.facts.map(([label]) => label))
+  result.report.facts.push(...who.filter(([label]) => !said.has(label)))
   const hosts = context.ports.http.hosts()
   const markdown = renderMarkdown(name, result.report, hosts)
   const outputs = { ...result.outputs }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { digestSchema, eventSchema, type JournalEvent, type EventDraft } from '../journal/event.ts'
-import { technologies } from '../tee/types.ts'
+import { technologies } from '../base/technology.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
 import type { Envelope } from '../statement/types.ts'
 import type { Digest } from '../oci/types.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Ports } from '../base/ports.ts'
 import { digestSchema } from '../journal/event.ts'
-import { technologies } from '../tee/types.ts'
+import { technologies } from '../base/technology.ts'
 
 /** What the starting step writes to the agent's standard input. */
 export const startMessageSchema = z.strictObject({

@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [
       option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
+      option('jwks', 'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),

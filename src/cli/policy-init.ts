@@ -1,7 +1,12 @@
 import { open, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../actions/context.ts'
+import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
+import { parseJson } from '../base/json.ts'
+import type { Jwks } from '../journal/token.ts'
+
+const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1) })
 
 /** Writes a first policy to a new file, or to stdout; every relaxation that the image needs is told on stderr. */
 export async function policyInit(
@@ -9,9 +14,12 @@ export async function policyInit(
   { ports }: ActionContext,
 ): Promise<{ outputs: Record<string, string>; text?: string }> {
   const image = inputs.required('image')
-  const publicKeys = await Promise.all(inputs.list('public-key').map((file) => keyText(file, ports.roots.cwd)))
+  const publicKeys = await Promise.all(
+    inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
+  )
+  const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
   const { initPolicy } = await import('../verify/policy/init.ts')
-  const { text, warnings } = await initPolicy(image, { publicKeys }, ports)
+  const { text, warnings } = await initPolicy(image, { publicKeys, jwks }, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
   const path = inputs.path('output')
@@ -19,9 +27,19 @@ export async function policyInit(
   return { outputs: { 'policy-path': path }, text: `${path}\n` }
 }
 
-async function keyText(file: string, cwd: string): Promise<string> {
-  return readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new InputError('file-missing', `${file} cannot be read`, { subject: 'public-key', cause, remedy: 'Name a PEM file.' })
+async function readJwks(path: string): Promise<Jwks> {
+  const found = jwksSchema.safeParse(parseJson(await fileText('jwks', path), path, 'input'))
+  if (found.success) return found.data
+  throw new InputError('file-invalid', `${path} is not a JWKS`, {
+    subject: 'jwks',
+    cause: found.error,
+    remedy: 'Give the JSON document that the issuer serves at its jwks_uri: {"keys":[…]}.',
+  })
+}
+
+async function fileText(input: string, path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new InputError('file-missing', `${path} cannot be read`, { subject: input, cause, remedy: `Name a file for --${input}.` })
   })
 }
 

@@ -41,7 +41,10 @@ export async function launch(request: LaunchRequest, ports: Ports): Promise<stri
 
 async function unpack({ store, image, directory, open }: LaunchRequest): Promise<string[]> {
   const { inventory, notes } = await unpackImage(store, image, directory, open === undefined ? {} : { open })
-  return [`${inventory.length} paths unpacked into ${directory}`, ...notes]
+  const first = notes.slice(0, 3).map((note) => note.replace(/^left out: /, ''))
+  const rest = notes.length > first.length ? ` and ${notes.length - first.length} more` : ''
+  const left = notes.length === 0 ? [] : [`Left out: ${first.join(', ')}${rest}.`]
+  return [`${inventory.length} paths unpacked into ${directory}`, ...left]
 }
 
 async function runContainer(

@@ -41,7 +41,6 @@ export async function encryptImage(
   options: EncryptImageOptions = {},
 ): Promise<EncryptedImage> {
   const chosen = chooseLayers(image, options.layers)
-  for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
   const finished = new Map<Digest, Descriptor>(options.done)
   const layers: Descriptor[] = []
   for (const [index, layer] of image.manifest.layers.entries()) {
@@ -78,11 +77,19 @@ export async function putEncrypted(target: Store, manifest: Manifest, tag?: stri
   return target.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag })
 }
 
-function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<number> {
+/**
+ * The layers to encrypt, counted from 0.
+ *
+ * @throws InputError `unsupported` for a layer that cannot be encrypted, `input-invalid` for a number that is no layer's
+ */
+export function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<number> {
   const count = image.manifest.layers.length
   const chosen = new Set(wanted ?? Array.from({ length: count }, (_, i) => i))
   const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
-  if (chosen.size > 0 && outside === undefined) return chosen
+  if (chosen.size > 0 && outside === undefined) {
+    for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
+    return chosen
+  }
   throw new InputError(
     'input-invalid',
     outside === undefined ? 'layers: the image has none' : `layers: there is no layer ${outside}`,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { VerificationError } from '../base/errors.ts'
 import { parseJcs } from '../encoding/jcs.ts'
-import { technologies } from '../tee/types.ts'
+import { technologies } from '../base/technology.ts'
 import { digestSchema } from './event.ts'
 
 /** Media types of the raw evidence bundle: an OCI manifest of its own, a referrer of the image (TRUST §3). */

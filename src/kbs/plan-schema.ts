@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { technologies } from '../tee/types.ts'
+import { technologies } from '../base/technology.ts'
 
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)

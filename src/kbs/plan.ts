@@ -1,7 +1,7 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
-import type { Technology } from '../tee/types.ts'
+import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
-import { Readable } from 'node:stream'
 import { TransportError } from '../base/errors.ts'
 import type { Http, HttpRequest } from '../base/ports.ts'
+import { upload } from './upload.ts'
 
 const defaultTimeoutMs = 120_000
 
@@ -20,22 +20,13 @@ export function makeHttp(): Http {
 
 async function overNetwork(url: string, options: HttpRequest): Promise<Response> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const init: RequestInit & { duplex?: 'half' } = {
-    method: options.method ?? 'GET',
-    headers: { ...options.headers },
-    redirect: options.redirect ?? 'follow',
-    signal: AbortSignal.timeout(timeoutMs),
-  }
-  if (options.body !== undefined) {
-    if (isAsync(options.body)) {
-      init.body = Readable.toWeb(Readable.from(options.body)) as ReadableStream
-      init.duplex = 'half'
-    } else {
-      init.body = options.body as NonNullable<RequestInit['body']>
-    }
-  }
+  const method = options.method ?? 'GET'
+  const headers = { ...options.headers }
+  const signal = AbortSignal.timeout(timeoutMs)
+  const { body, redirect = 'follow' } = options
   try {
-    return await fetch(url, init)
+    if (body !== undefined && isAsync(body)) return await upload(url, method, headers, body, signal)
+    return await fetch(url, { method, headers, redirect, signal, body: (body ?? null) as NonNullable<RequestInit['body']> | null })
   } catch (cause) {
     throw unreachable(url, cause, timeoutMs)
   }

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { VerificationError } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { parseJcs } from '../encoding/jcs.ts'
-import { technologies, type TeeEvidence } from './types.ts'
+import { technologies } from '../base/technology.ts'
+import { type TeeEvidence } from './types.ts'
 
 const schema = z.strictObject({
   technology: z.enum(technologies),

@@ -1,9 +1,6 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-
-/** Names as Trustee's `tee` field has them (coco.md §1.4). `sample` proves nothing and is refused unless a policy names it. */
-export const technologies = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm', 'sample'] as const
-export type Technology = (typeof technologies)[number]
+import type { Technology } from '../base/technology.ts'
 
 /** What a TEE gave for 48 bytes of report data. Stored in JCS form, so all numbers in it are integers. */
 export interface TeeEvidence {

@@ -8,7 +8,8 @@ import { evidenceMediaTypes, parseEvidenceIndex, type EvidenceIndex } from '../j
 import { isIndex } from '../oci/manifest.ts'
 import type { Descriptor, Digest, Manifest, Store } from '../oci/types.ts'
 import { loadPublicKey } from '../sign/public-key.ts'
-import { technologies, type TeeEvidence } from '../tee/types.ts'
+import { technologies } from '../base/technology.ts'
+import { type TeeEvidence } from '../tee/types.ts'
 
 const limits = { documentBytes: 16 << 20, totalBytes: 64 << 20 } as const
 

@@ -26,6 +26,8 @@ async function demo(options: DemoOptions): Promise<boolean> {
   const issuer = await startIssuer()
   try {
     const policy = join(directory, 'policy.yml')
+    const jwks = join(directory, 'jwks.json')
+    writeFileSync(jwks, JSON.stringify(issuer.jwks))
     const claims = { repository: 'example/app', repository_id: '100001', ref: 'refs/heads/main' }
     writeFileSync(
       policy,
@@ -78,7 +80,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
     say('')
     say('Try next:')
     say(`  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)} --kbs-url embedded:${relativeTo(kbs)}`)
-    say(`  node ${relativeTo(program)} policy init --image ${image}`)
+    say(`  node ${relativeTo(program)} policy init --image ${image} --jwks ${relativeTo(jwks)} --output my-policy.yml`)
     say(`  node ${relativeTo(program)} --help`)
     return refused
   } finally {

@@ -5,6 +5,8 @@ import type { ActionReport } from '../../src/report/types.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import type { RunResult } from '../localrun/run.ts'
 
+const chain = ['verify-deploy', 'setup-cvm-runner', 'build-reproducible', 'sbom', 'encrypt', 'sign-attest', 'kbs-publish']
+
 /** The gate's verdict on the clean run, in a few lines. */
 export function showVerdict(path: string, image: string, say: (line: string) => void): void {
   const verdict = JSON.parse(readFileSync(path, 'utf8')) as Verdict
@@ -21,8 +23,10 @@ export function showVerdict(path: string, image: string, say: (line: string) => 
 export function writeSummaries(runs: string, result: RunResult, directory: string, say: (line: string) => void): void {
   const markdown = join(directory, 'summary.md')
   const page = join(directory, 'summary.html')
-  writeFileSync(markdown, Object.values(result.jobs).map((job) => job.summary).join('\n'))
-  writeFileSync(page, renderHtml(Object.keys(result.jobs).flatMap((job) => reports(join(runs, job, 'temp/sealwright/reports')))))
+  // The verdict comes first, as in everything a reviewer reads.
+  const jobs = Object.entries(result.jobs).toReversed()
+  writeFileSync(markdown, jobs.map(([, job]) => job.summary).join('\n'))
+  writeFileSync(page, renderHtml(jobs.flatMap(([job]) => reports(join(runs, job, 'temp/sealwright/reports')))))
   say('')
   say('Summary for a reviewer:')
   say(`  ${markdown}`)
@@ -33,6 +37,12 @@ function reports(folder: string): ReportPage[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
+    .toSorted((a, b) => place(a) - place(b))
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as ActionReport & { action: string; hosts: string[] })
     .map(({ action, hosts, ...report }) => ({ name: action, hosts, report }))
+}
+
+/** Where a report stands on the page: the gate first, then the chain in its order. */
+function place(name: string): number {
+  return chain.indexOf(name.replace(/\.json$/, ''))
 }

@@ -2,6 +2,7 @@ import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { encryptImage, putEncrypted } from '../../encrypt/encrypt-image.ts'
+import type { EncryptionPlan } from '../../encrypt/encrypt-layer.ts'
 import { wrapWithKek } from '../../encrypt/packet.ts'
 import { readRecipients, type KekWrap, type Recipient } from '../../encrypt/recipients.ts'
 import { loadImage } from '../../image/load.ts'
@@ -10,7 +11,7 @@ import { stepCode } from '../../journal/code.ts'
 import { roles } from '../../journal/event.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
-import type { Descriptor, Reference, Store } from '../../oci/types.ts'
+import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
 import { readInputs, type EncryptInputs } from './inputs.ts'
 import { readRecord, recordPath, writeRecord, type EncryptionRecord } from './record.ts'
@@ -19,15 +20,37 @@ import { summary } from './summary.ts'
 /** Encrypts the layers of an image for a KBS key or public keys. */
 export const door: ActionDoor = {
   name: 'encrypt',
-  run: async (raw, context) => encrypt(await readInputs(raw), context),
+  run: async (raw, context) => finishEncryption(await prepareEncryption(await readInputs(raw), context), context),
 }
 
-async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<ActionResult> {
+/** All that is settled before the first byte of a layer is read. */
+export interface PreparedEncryption {
+  image: Image
+  source: Store
+  /** Where the encrypted image goes; without a tag none is set. */
+  target: Reference
+  plan: EncryptionPlan
+  /** Layers to encrypt, counted from 0; undefined for all. */
+  layers: number[] | undefined
+  agent: AgentClient | null
+  /** Where the record of this encryption is kept, and what an earlier run kept there. */
+  path: string
+  found: EncryptionRecord | null
+}
+
+/**
+ * @param target where to, when that is not for `inputs` to say
+ * @throws InputError for wrong inputs; nothing is written yet
+ */
+export async function prepareEncryption(
+  inputs: EncryptInputs,
+  context: ActionContext,
+  target?: Reference,
+): Promise<PreparedEncryption> {
   const { ports, state } = context
   const agent = await state.agent()
   const recipients = await readRecipients(inputs.recipients, ports.roots.cwd)
-  const keyUris = recipients.flatMap(({ scheme, keyId }) => (scheme === 'kbs' ? [keyId] : []))
-  checkKeyFile(inputs, agent, keyUris)
+  checkKeyFile(inputs, agent, uris(recipients))
   const text = inputs.image ?? (await state.lastImage(['plain']))
   if (text === null) {
     throw new InputError('input-missing', 'no image was given, and this job built none', {
@@ -35,24 +58,47 @@ async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<A
       remedy: 'Set image, or run build-reproducible first.',
     })
   }
-  const resolved = await resolveImage(text, ports)
-  const image = await loadImage(resolved.store, resolved.descriptor.digest)
-  const target = targetOf(inputs.output, text, resolved.tag, ports)
-  const store = openStore(target, ports)
-
+  const { store: source, descriptor, tag } = await resolveImage(text, ports)
+  const image = await loadImage(source, descriptor.digest)
+  const to = target ?? targetOf(inputs.output, text, tag, ports)
+  const store = openStore(to, ports)
   const path = await recordPath(state, {
     plain: image.descriptor.digest,
     recipients: recipients.map(({ keyId }) => keyId).sort(),
     layers: inputs.layers,
-    target: formatReference(target),
+    target: formatReference(to),
     instance: agent === null ? null : (await agent.status()).instance,
   })
-  const found = await readRecord(path, store)
-  const record =
-    found ?? (await encryptNow({ inputs, image, source: resolved.store, store, recipients, agent, path, context }))
+  const count = image.manifest.layers.length
+  return {
+    image,
+    source,
+    target: to,
+    plan: { target: store, recipients, kek: kekWrap(agent, inputs.kek, ports), random: ports.random },
+    layers: inputs.layers?.map((index) => (index < 0 ? count + index : index)),
+    agent,
+    path,
+    found: await readRecord(path, store),
+  }
+}
+
+/** Makes the keys that the agent keeps; a second time it changes nothing. */
+export async function makeKeys({ agent, plan }: PreparedEncryption): Promise<void> {
+  if (agent !== null) for (const uri of uris(plan.recipients)) await agent.createKey(uri)
+}
+
+/** @param done layers that were encrypted already, by plain digest */
+export async function finishEncryption(
+  prepared: PreparedEncryption,
+  context: ActionContext,
+  done?: ReadonlyMap<Digest, Descriptor>,
+): Promise<ActionResult> {
+  const { ports, state } = context
+  const { image, source, target, plan, agent, found } = prepared
+  const record = found ?? (await encryptNow(prepared, done, ports))
   // A run that was killed before its manifest, tag, event or note was written is completed here.
-  const made = await putEncrypted(store, record.manifest, target.tag)
-  if (agent !== null) await appendEvent(agent, resolved.store.identity, image, made, record, recipients, ports)
+  const made = await putEncrypted(plan.target, record.manifest, target.tag)
+  if (agent !== null) await appendEvent(agent, source.identity, image, made, record, plan.recipients, ports)
   const reference = formatReference({ ...target, digest: made.digest })
   await state.rememberImage(made.digest, reference, 'encrypted')
   return {
@@ -60,52 +106,32 @@ async function encrypt(inputs: EncryptInputs, context: ActionContext): Promise<A
       image: reference,
       digest: made.digest,
       'plain-digest': image.descriptor.digest,
-      'key-uri': keyUris.join('\n'),
+      'key-uri': uris(plan.recipients).join('\n'),
     },
     report: summary({
       image,
       digest: made.digest,
       reference,
       layers: record.layers,
-      recipients,
+      recipients: plan.recipients,
       again: found !== null,
       agent: agent !== null,
     }),
   }
 }
 
-interface Work {
-  inputs: EncryptInputs
-  image: Image
-  source: Store
-  store: Store
-  recipients: Recipient[]
-  agent: AgentClient | null
-  /** Where the record goes. */
-  path: string
-  context: ActionContext
+async function encryptNow(
+  prepared: PreparedEncryption,
+  done: ReadonlyMap<Digest, Descriptor> | undefined,
+  { log }: Ports,
+): Promise<EncryptionRecord> {
+  const { image, source, plan, layers, path } = prepared
+  await makeKeys(prepared)
+  return encryptImage(source, image, plan, { layers, done, log, beforeManifest: (made) => writeRecord(path, made) })
 }
 
-async function encryptNow({
-  inputs,
-  image,
-  source,
-  store,
-  recipients,
-  agent,
-  path,
-  context,
-}: Work): Promise<EncryptionRecord> {
-  const { ports } = context
-  if (agent !== null) for (const { scheme, keyId } of recipients) if (scheme === 'kbs') await agent.createKey(keyId)
-  const plan = { target: store, recipients, kek: kekWrap(agent, inputs.kek, ports), random: ports.random }
-  const count = image.manifest.layers.length
-  const layers = inputs.layers?.map((index) => (index < 0 ? count + index : index))
-  return encryptImage(source, image, plan, {
-    layers,
-    log: ports.log,
-    beforeManifest: (made) => writeRecord(path, made),
-  })
+function uris(recipients: readonly Recipient[]): string[] {
+  return recipients.flatMap(({ scheme, keyId }) => (scheme === 'kbs' ? [keyId] : []))
 }
 
 function kekWrap(agent: AgentClient | null, kek: Buffer | null, ports: Ports): KekWrap {

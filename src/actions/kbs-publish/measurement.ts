@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
-import type { Technology } from '../../tee/types.ts'
+import type { Technology } from '../../base/technology.ts'
 
 /**
  * Launch measurement in evidence, as Trustee's claims write it. Read for a plan that a human or the embedded KBS judges; nothing is verified here.

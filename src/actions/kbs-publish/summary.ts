@@ -18,8 +18,8 @@ export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: Publ
     writes === 0
       ? `Nothing to change on the KBS (${uris.length} keys stand there)`
       : mode === 'plan'
-        ? `${writes} changes planned for the KBS; nothing was written`
-        : `Published ${desired?.uris.length ?? 0} keys and their policy to the KBS (${writes} writes)`
+        ? `${counted(writes, 'change')} planned for the KBS; nothing was written`
+        : `Published ${counted(desired?.uris.length ?? 0, 'key')} with policy to the KBS (${counted(writes, 'write')})`
   const exceptions = desired?.exceptions ?? []
   return {
     headline,
@@ -49,4 +49,8 @@ export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: Publ
       uris,
     },
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

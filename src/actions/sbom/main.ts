@@ -54,35 +54,52 @@ const documents: readonly Document[] = [
   },
 ]
 
-/** Describes an image; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
-export const door: ActionDoor = {
-  name: 'sbom',
-  async run(raw, context) {
-    const inputs = await readInputs(raw, context)
-    const agent = await context.state.agent()
-    const { store, descriptor } = await resolveImage(inputs.image, context.ports)
-    const image = await loadImage(store, descriptor.digest)
-    const described = await describe(store, image, inputs, context)
-    const written = await writeDocuments(described, inputs, context)
-    if (agent !== null) await agent.append(await sbomEvent(store, described, written, context))
-    return result(store, described, written)
-  },
+/** What a pass over the layers found. */
+export interface Found {
+  pass: PassResult
+  catalogue: Catalogue
 }
 
-async function describe(store: Store, image: Image, inputs: SbomInputs, context: ActionContext): Promise<Described> {
+/** Describes an image; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
+export const door: ActionDoor = { name: 'sbom', run: (raw, context) => describeStep(raw, context) }
+
+/** @param read what a pass of this process found; without it the layers are read here, unless an earlier step of the job has kept what it found */
+export async function describeStep(raw: RawInputs, context: ActionContext, read?: Found): Promise<ActionResult> {
+  const inputs = await readInputs(raw, context)
+  const agent = await context.state.agent()
+  const { store, descriptor } = await resolveImage(inputs.image, context.ports)
+  const image = await loadImage(store, descriptor.digest)
+  const { pass, catalogue } = await found(store, image, inputs, context, read)
+  const described = describePass(pass, catalogue, { epoch: inputs.epoch })
+  const written = await writeDocuments(described, inputs, context)
+  if (agent !== null) await agent.append(await sbomEvent(store, described, written, context))
+  return result(store, described, written)
+}
+
+async function found(
+  store: Store,
+  image: Image,
+  inputs: SbomInputs,
+  context: ActionContext,
+  read: Found | undefined,
+): Promise<Found> {
   const { log } = context.ports
-  const kept = await keptPass(context.state, image)
+  const kept = read === undefined ? await keptPass(context.state, image) : null
   if (kept !== null) {
     log.info('the layers were read earlier in this job: taking what was found then')
-    return describePass(kept.pass, kept.catalogue, { epoch: inputs.epoch })
+    return kept
   }
+  const fresh = read ?? (await readLayers(store, image, inputs, context))
+  for (const { path, why } of fresh.catalogue.unreadable) log.warn(`${path} could not be read: ${why}`)
+  await keepPass(context.state, fresh.pass, fresh.catalogue)
+  return fresh
+}
+
+async function readLayers(store: Store, image: Image, inputs: SbomInputs, context: ActionContext): Promise<Found> {
   return withOpener(store, image, inputs, context, async (open) => {
     const sbom = sbomReaders()
-    const pass = await passImage(store, image, sbom.readers, { open, log })
-    const catalogue = sbom.finish(pass.inventory)
-    for (const { path, why } of catalogue.unreadable) log.warn(`${path} could not be read: ${why}`)
-    await keepPass(context.state, pass, catalogue)
-    return describePass(pass, catalogue, { epoch: inputs.epoch })
+    const pass = await passImage(store, image, sbom.readers, { open, log: context.ports.log })
+    return { pass, catalogue: sbom.finish(pass.inventory) }
   })
 }
 

@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
-import { technologies, type Technology } from '../../tee/types.ts'
+import { technologies, type Technology } from '../../base/technology.ts'
 import type { RawInputs } from '../context.ts'
 
 export interface SetupInputs {

@@ -8,7 +8,7 @@ import { bindingHash, parseBinding } from '../../journal/binding.ts'
 import { checkEar } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
-import type { Technology } from '../../tee/types.ts'
+import type { Technology } from '../../base/technology.ts'
 import { verifiers } from '../../tee/verify/index.ts'
 import type { SetupInputs } from './inputs.ts'
 

@@ -59,19 +59,22 @@ async function conclude(
     })
   }
   const subject = await store.resolve({ digest: verdict.image.digest })
+  let gateKey = ''
   if (subject !== null && agent !== null) {
     await recordVerdict(agent, verdict, { store, subject }, ports)
-    if (verdict.verified) vsa = await signVsaByAgent(agent, verdict, { store, subject })
+    if (verdict.verified) {
+      vsa = await signVsaByAgent(agent, verdict, { store, subject })
+      gateKey = (await agent.status()).publicKeyPem
+    }
   }
   if (subject !== null && inputs.signer === 'key' && inputs.key !== null && verdict.verified) {
     const { loadSigner } = await import('../../sign/keys.ts')
-    vsa = await signVsaByKey(
-      await loadSigner(inputs.key.pem, inputs.key.password),
-      verdict,
-      { store, subject },
-      ports.clock.now(),
-    )
+    const signer = await loadSigner(inputs.key.pem, inputs.key.password)
+    vsa = await signVsaByKey(signer, verdict, { store, subject }, ports.clock.now())
+    gateKey = signer.publicKeyPem
   }
+  const publicKeyPath = vsa === '' ? '' : await state.path('verifier.pub')
+  if (publicKeyPath !== '') await writeFile(publicKeyPath, gateKey)
   if (verdict.verified && inputs.launch !== 'none') {
     const image = await loadImage(store, verdict.image.digest)
     const encrypted = isEncrypted(image)
@@ -87,8 +90,13 @@ async function conclude(
     notes.push('Nothing was launched: the image was refused.')
   }
   return {
-    outputs: { verified: String(verdict.verified), 'verdict-path': path, 'vsa-digest': vsa },
-    report: summary({ verdict, inputs, reference: text, vsa, notes, verdictPath: path }),
+    outputs: {
+      verified: String(verdict.verified),
+      'verdict-path': path,
+      'vsa-digest': vsa,
+      'public-key-path': publicKeyPath,
+    },
+    report: summary({ verdict, inputs, reference: text, vsa, notes, verdictPath: path, publicKeyPath }),
     refused: !verdict.verified && inputs.enforce,
   }
 }

@@ -12,6 +12,8 @@ export interface SummaryFacts {
   vsa: string
   notes: string[]
   verdictPath: string
+  /** PEM file of the key that signed the VSA, or ''. */
+  publicKeyPath: string
 }
 
 const marks: Readonly<Record<Check['status'], string>> = {
@@ -84,7 +86,7 @@ function evidenceInWords({ builder }: Verdict): string {
   return `${builder.technology}, ${builder.level === 'agent-exclusive' ? 'only the agent can reach the TEE' : 'proves the machine, not who asked'}`
 }
 
-function commands({ verdict, inputs, vsa }: SummaryFacts): ActionReport['commands'] {
+function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): ActionReport['commands'] {
   const { reference } = verdict.image
   const again = ['sealwright verify-deploy', `--image ${quote(reference)}`, `--policy ${quote(inputs.policy)}`]
   if (inputs.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.kbsUrl)}`)
@@ -94,9 +96,9 @@ function commands({ verdict, inputs, vsa }: SummaryFacts): ActionReport['command
   return [
     ...list,
     {
-      title: 'Check the verification summary with cosign (verifier.pub is the public key of the gate)',
+      title: 'Check the verification summary with cosign',
       lines: [
-        `cosign verify-attestation --key verifier.pub --private-infrastructure=true --type ${type} ${quote(reference)}`,
+        `cosign verify-attestation --key ${quote(publicKeyPath)} --private-infrastructure=true --type ${type} ${quote(reference)}`,
       ],
     },
   ]

@@ -4,7 +4,7 @@ import { roles, type EventKind, type JournalEvent } from '../../journal/event.ts
 import type { EvidenceBundle } from '../../journal/evidence-bundle.ts'
 import type { JobRecord } from '../../journal/binding.ts'
 import type { Digest } from '../../oci/types.ts'
-import type { Technology } from '../../tee/types.ts'
+import type { Technology } from '../../base/technology.ts'
 import type { StatementRequest } from '../protocol.ts'
 
 /** What the rules of TRUST §4 are judged by: the journal and what the agent knows of itself. The request is hostile. */

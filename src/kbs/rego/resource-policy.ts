@@ -1,4 +1,4 @@
-import type { Technology } from '../../tee/types.ts'
+import type { Technology } from '../../base/technology.ts'
 import { parseKbsUri } from '../uri.ts'
 import { equal, holds, literal, oneOf, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
 

@@ -1,6 +1,7 @@
 import { InternalError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import type { Collector, Technology } from '../types.ts'
+import type { Technology } from '../../base/technology.ts'
+import type { Collector } from '../types.ts'
 import { notInThisVersion } from './later.ts'
 import { sample } from './sample.ts'
 import { snpCollector } from './snp.ts'

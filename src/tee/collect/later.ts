@@ -1,5 +1,6 @@
 import { InputError } from '../../base/errors.ts'
-import type { Collector, Technology } from '../types.ts'
+import type { Technology } from '../../base/technology.ts'
+import type { Collector } from '../types.ts'
 
 /** A technology that the formats know and this version cannot take evidence from. */
 export function notInThisVersion(technology: Technology): Collector {

@@ -1,4 +1,5 @@
-import type { Technology, TeeVerifier } from '../types.ts'
+import type { Technology } from '../../base/technology.ts'
+import type { TeeVerifier } from '../types.ts'
 import { sample } from './sample.ts'
 
 /** Verifiers by technology. One that is not here cannot be judged: the gate refuses it (`technology-refused`). */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { technologies } from '../../tee/types.ts'
+import { technologies } from '../../base/technology.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
 import { durationForm } from './duration.ts'
