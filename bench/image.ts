@@ -40,5 +40,8 @@ export function debianImage(cache: string): string {
 }
 
 function run(command: string, args: readonly string[]): void {
-  execFileSync(command, args, { env: { ...process.env, SOURCE_DATE_EPOCH: '1735689600' }, stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync(command, args, {
+    env: { ...process.env, SOURCE_DATE_EPOCH: '1735689600' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
 }

@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** Wall time and the largest resident memory of a whole process tree. */
+/** What one command took. */
 export interface Measurement {
+  /** Wall time. */
   seconds: number
+  /** Processor time of the process and its descendants, user and system. */
+  cpu: number
   /** Peak resident set of the process and its descendants, in MiB, sampled every 20 ms. */
   mib: number
 }
 
-/** Runs a command and measures it. @throws Error when it fails: a failed run has no time worth printing. */
-export function measure(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Measurement> {
+/** Runs a command and measures it. @throws Error when it fails: a failed run has no time worth printing */
+export function measure(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Measurement> {
   return new Promise((done, reject) => {
+    const before = childSeconds()
     const start = performance.now()
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
     let errors = ''
@@ -21,10 +29,16 @@ export function measure(command: string, args: readonly string[], env: Record<st
     child.once('close', (code) => {
       clearInterval(timer)
       const seconds = (performance.now() - start) / 1000
-      if (code === 0) done({ seconds, mib: peak / 1024 })
+      if (code === 0) done({ seconds, cpu: childSeconds() - before, mib: peak / 1024 })
       else reject(new Error(`${command} ${args.join(' ')} ended with ${code}: ${errors}`))
     })
   })
+}
+
+/** Processor time of all children that have ended (proc(5): cutime, cstime in ticks of 10 ms). */
+function childSeconds(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[13]) + Number(fields[14])) / 100
 }
 
 function treeKib(pid: number): number {

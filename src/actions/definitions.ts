@@ -634,6 +634,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "image",
+    "description": "An image that is there already (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]), to publish instead of building one; without an agent only, since an agent signs nothing but what its job built.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "context",
     "description": "Folder of the build context.",
     "default": ".",

@@ -35,7 +35,8 @@ export async function perform(
   } catch (thrown) {
     error = errorRecord(thrown)
     exitCode = toSealwrightError(thrown).exitCode
-    if (context.ports.env['SEALWRIGHT_DEBUG'] === '1' && thrown instanceof Error) context.ports.log.info(thrown.stack ?? '')
+    if (context.ports.env['SEALWRIGHT_DEBUG'] === '1' && thrown instanceof Error)
+      context.ports.log.info(thrown.stack ?? '')
     result = { outputs: {}, report: errorReport(name, error) }
   }
   const said = new Set(result.report.facts.map(([label]) => label))

@@ -57,7 +57,11 @@ export function rawInputs(options: RawInputOptions): RawInputs {
       const value = text(name)
       const found = allowed.find((item) => item === value)
       if (found !== undefined) return found
-      throw invalid(name, `${value === '' ? 'nothing' : value} is not one of the values`, `Use one of: ${allowed.join(', ')}.`)
+      throw invalid(
+        name,
+        `${value === '' ? 'nothing' : value} is not one of the values`,
+        `Use one of: ${allowed.join(', ')}.`,
+      )
     },
     integer: (name, min, max) => {
       const value = text(name)
@@ -79,10 +83,14 @@ async function readSecret(
   const secret = value.startsWith('env:') ? options.ports.env[value.slice(4)] : await fileText(path(name))
   if (secret === undefined) {
     // The value itself is not shown: it may be the secret, typed by mistake.
-    throw new InputError('input-invalid', `${options.label(name)} names neither a set environment variable nor a file`, {
-      subject: name,
-      remedy: 'Write env:NAME for an environment variable, or the path of a file. A literal secret is refused.',
-    })
+    throw new InputError(
+      'input-invalid',
+      `${options.label(name)} names neither a set environment variable nor a file`,
+      {
+        subject: name,
+        remedy: 'Write env:NAME for an environment variable, or the path of a file. A literal secret is refused.',
+      },
+    )
   }
   const text = secret.replace(/\r?\n$/, '')
   options.ports.log.mask(text)

@@ -4,13 +4,19 @@ import { VerificationError } from './errors.ts'
 export type ByteSource = AsyncIterable<Uint8Array>
 
 /** All bytes of a source, refused when more than `limit` bytes come. */
-export async function collect(source: ByteSource | Iterable<Uint8Array>, limit: number, subject: string): Promise<Buffer> {
+export async function collect(
+  source: ByteSource | Iterable<Uint8Array>,
+  limit: number,
+  subject: string,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
     if (size > limit) {
-      throw new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes`, { subject })
+      throw new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes`, {
+        subject,
+      })
     }
     chunks.push(chunk)
   }
@@ -36,7 +42,10 @@ export function digesting(source: ByteSource): { stream: ByteSource; result: () 
  * Passes bytes on and throws `digest-mismatch` at the end (or as soon as too many came) when they are not the described ones.
  * The reader must therefore take the whole stream before it believes any of it.
  */
-export async function* verified(source: ByteSource, want: { digest: string; size: number }): AsyncGenerator<Uint8Array> {
+export async function* verified(
+  source: ByteSource,
+  want: { digest: string; size: number },
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let size = 0
   for await (const chunk of source) {

@@ -17,17 +17,22 @@ const option = (name: string, description: string, fallback = '', required = fal
 
 export const commands: Readonly<Record<string, Command>> = {
   'policy init': {
-    description: 'Writes a first policy for an image whose own statements verify. It pins issuer, repository, workflow and keys.',
+    description:
+      'Writes a first policy for an image whose own statements verify. It pins issuer, repository, workflow and keys.',
     inputs: [
       option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
-      option('jwks', 'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.'),
+      option(
+        'jwks',
+        'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',
+      ),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
   },
   'kbs dev-server': {
-    description: 'Serves the embedded Key Broker Service in the foreground. For development: it accepts sample evidence.',
+    description:
+      'Serves the embedded Key Broker Service in the foreground. For development: it accepts sample evidence.',
     inputs: [
       option('directory', 'Folder of its keys, resources and policies (made with mode 0700).', '', true),
       option('listen', 'Loopback address and port.', '127.0.0.1:8080'),

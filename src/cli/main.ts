@@ -41,7 +41,11 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
       remedy: 'Run "sealwright --help" for all commands.',
     })
   }
-  const options = parseOptions(name, command.inputs.map((i) => i.name), name === first ? rest : rest.slice(1))
+  const options = parseOptions(
+    name,
+    command.inputs.map((i) => i.name),
+    name === first ? rest : rest.slice(1),
+  )
   if (options.help) {
     process.stdout.write(commandHelp(name, { ...command, outputs: [] }))
     return exitCodes.ok
@@ -59,7 +63,11 @@ async function runAction(
   args: readonly string[],
   entries: { agent: string },
 ): Promise<number> {
-  const options = parseOptions(name, definition.inputs.map((i) => i.name), args)
+  const options = parseOptions(
+    name,
+    definition.inputs.map((i) => i.name),
+    args,
+  )
   if (options.help) {
     process.stdout.write(commandHelp(name, definition))
     return exitCodes.ok

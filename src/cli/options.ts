@@ -30,11 +30,15 @@ export function parseOptions(command: string, names: readonly string[], args: re
   try {
     parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
   } catch (cause) {
-    throw new InputError('input-invalid', cause instanceof Error ? cause.message.split('. ')[0] ?? '' : String(cause), {
-      subject: command,
-      cause,
-      remedy: `Run "sealwright ${command} --help" for the options.`,
-    })
+    throw new InputError(
+      'input-invalid',
+      cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause),
+      {
+        subject: command,
+        cause,
+        remedy: `Run "sealwright ${command} --help" for the options.`,
+      },
+    )
   }
   const values: Record<string, string> = {}
   for (const name of names) {

@@ -39,7 +39,11 @@ async function readJwks(path: string): Promise<Jwks> {
 
 async function fileText(input: string, path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, { subject: input, cause, remedy: `Name a file for --${input}.` })
+    throw new InputError('file-missing', `${path} cannot be read`, {
+      subject: input,
+      cause,
+      remedy: `Name a file for --${input}.`,
+    })
   })
 }
 
@@ -47,11 +51,15 @@ async function fileText(input: string, path: string): Promise<string> {
 async function writeNew(path: string, text: string): Promise<void> {
   const handle = await open(path, 'wx').catch((cause: NodeJS.ErrnoException) => {
     const taken = cause.code === 'EEXIST'
-    throw new InputError(taken ? 'exists' : 'file-invalid', `${path} ${taken ? 'exists already' : 'cannot be written'}`, {
-      subject: 'output',
-      cause,
-      remedy: taken ? 'Name another file, or move the old one away first.' : 'Name a file in a folder that exists.',
-    })
+    throw new InputError(
+      taken ? 'exists' : 'file-invalid',
+      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
+      {
+        subject: 'output',
+        cause,
+        remedy: taken ? 'Name another file, or move the old one away first.' : 'Name a file in a folder that exists.',
+      },
+    )
   })
   try {
     await handle.writeFile(text)

@@ -31,13 +31,28 @@ ${pages.map(section).join('\n')}
 
 function section({ name, report, hosts }: ReportPage): string {
   const parts = [`<h2>${html(name)}: ${html(report.headline)}</h2>`]
-  if (report.subject !== null) parts.push(`<p><code>${html(`${report.subject.name}@${report.subject.digest}`)}</code></p>`)
+  if (report.subject !== null)
+    parts.push(`<p><code>${html(`${report.subject.name}@${report.subject.digest}`)}</code></p>`)
   if (report.facts.length > 0) {
-    parts.push(table(null, report.facts.map(([k, v]) => [html(k), `<code>${html(v)}</code>`])))
+    parts.push(
+      table(
+        null,
+        report.facts.map(([k, v]) => [html(k), `<code>${html(v)}</code>`]),
+      ),
+    )
   }
   for (const exception of report.exceptions) parts.push(`<p class="exception">Exception: ${html(exception)}</p>`)
   for (const note of report.notes) parts.push(`<p>${html(note)}</p>`)
-  for (const t of report.tables) parts.push(folded(t.title, table(t.header, t.rows.map((row) => row.map(html)))))
+  for (const t of report.tables)
+    parts.push(
+      folded(
+        t.title,
+        table(
+          t.header,
+          t.rows.map((row) => row.map(html)),
+        ),
+      ),
+    )
   for (const c of report.commands) parts.push(folded(c.title, `<pre>${html(c.lines.join('\n'))}</pre>`))
   parts.push(`<small>Hosts contacted: ${hosts.length === 0 ? 'none' : html(hosts.join(', '))}</small>`)
   return `<section class="${report.status}">${parts.join('\n')}</section>`

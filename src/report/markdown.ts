@@ -10,14 +10,28 @@ export function renderMarkdown(action: string, report: ActionReport, hosts: read
   const head = [`## ${icons[report.status]} ${md(action)}: ${md(report.headline)}`, '']
   if (report.subject !== null) head.push(`**Subject** ${code(`${report.subject.name}@${report.subject.digest}`)}`, '')
   const blocks = [
-    table(['', ''], report.facts.map(([k, v]) => [`**${md(k)}**`, code(v)])),
+    table(
+      ['', ''],
+      report.facts.map(([k, v]) => [`**${md(k)}**`, code(v)]),
+    ),
     exceptions(report.exceptions),
     ...report.notes.map((note) => `> ${md(note)}\n`),
-    ...report.tables.map((t) => details(t.title, table(t.header.map(md), t.rows.map((row) => row.map(md))))),
+    ...report.tables.map((t) =>
+      details(
+        t.title,
+        table(
+          t.header.map(md),
+          t.rows.map((row) => row.map(md)),
+        ),
+      ),
+    ),
     ...report.commands.map((c) => details(c.title, fenced(c.lines))),
     `<sub>Hosts contacted: ${hosts.length === 0 ? 'none' : hosts.map(md).join(', ')}</sub>\n`,
   ]
-  return fit(head.join('\n'), blocks.filter((block) => block !== ''))
+  return fit(
+    head.join('\n'),
+    blocks.filter((block) => block !== ''),
+  )
 }
 
 function exceptions(list: readonly string[]): string {
@@ -50,5 +64,7 @@ function fit(head: string, blocks: readonly string[]): string {
     if (Buffer.byteLength(text) + Buffer.byteLength(block) > limit - 512) left += 1
     else text += `\n${block}`
   }
-  return left === 0 ? `${text}\n` : `${text}\n> ${left} more part(s) did not fit here; the report file has everything.\n`
+  return left === 0
+    ? `${text}\n`
+    : `${text}\n> ${left} more part(s) did not fit here; the report file has everything.\n`
 }

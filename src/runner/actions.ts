@@ -42,7 +42,8 @@ export async function openRunner(env: Readonly<Record<string, string | undefined
       progress: throttled((m) => core.info(m), 5000),
       group: (title, fn) => core.group(title, fn),
       mask: (secret) => {
-        if (secret.length >= 6) for (const line of [secret, ...secret.split('\n')]) if (line.length >= 6) core.setSecret(line)
+        if (secret.length >= 6)
+          for (const line of [secret, ...secret.split('\n')]) if (line.length >= 6) core.setSecret(line)
       },
     },
     who: await whoRuns(env),

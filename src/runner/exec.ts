@@ -4,7 +4,17 @@ import { InputError, TransportError } from '../base/errors.ts'
 import type { Exec, ExecOptions, ExecResult } from '../base/ports.ts'
 
 /** All that a child sees of our environment: a workflow's secrets and tokens are not in it. */
-const inherited = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'XDG_RUNTIME_DIR', 'DOCKER_HOST', 'DOCKER_CONFIG'] as const
+const inherited = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'XDG_RUNTIME_DIR',
+  'DOCKER_HOST',
+  'DOCKER_CONFIG',
+] as const
 
 /** Programs by `@actions/exec`, without a shell and with a clean environment. */
 export function makeExec(env: Readonly<Record<string, string | undefined>>): Exec {
@@ -69,7 +79,11 @@ async function executable(path: string): Promise<boolean> {
 function failure(command: string, result: ExecResult, timedOut: boolean): TransportError {
   const tail = result.stderr.trim().split('\n').slice(-5).join('\n')
   const what = timedOut ? 'did not end in time' : `ended with ${result.code}`
-  return new TransportError(timedOut ? 'timeout' : 'tool-failed', `${command} ${what}${tail === '' ? '' : `: ${tail}`}`, {
-    subject: command,
-  })
+  return new TransportError(
+    timedOut ? 'timeout' : 'tool-failed',
+    `${command} ${what}${tail === '' ? '' : `: ${tail}`}`,
+    {
+      subject: command,
+    },
+  )
 }

@@ -26,7 +26,13 @@ async function overNetwork(url: string, options: HttpRequest): Promise<Response>
   const { body, redirect = 'follow' } = options
   try {
     if (body !== undefined && isAsync(body)) return await upload(url, method, headers, body, signal)
-    return await fetch(url, { method, headers, redirect, signal, body: (body ?? null) as NonNullable<RequestInit['body']> | null })
+    return await fetch(url, {
+      method,
+      headers,
+      redirect,
+      signal,
+      body: (body ?? null) as NonNullable<RequestInit['body']> | null,
+    })
   } catch (cause) {
     throw unreachable(url, cause, timeoutMs)
   }
@@ -37,7 +43,13 @@ function overSocket(url: string, options: HttpRequest, socketPath: string): Prom
   return new Promise((resolve, reject) => {
     const { pathname, search } = new URL(url)
     const request = httpRequest(
-      { socketPath, path: pathname + search, method: options.method ?? 'GET', headers: { ...options.headers }, timeout: timeoutMs },
+      {
+        socketPath,
+        path: pathname + search,
+        method: options.method ?? 'GET',
+        headers: { ...options.headers },
+        timeout: timeoutMs,
+      },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -62,7 +74,10 @@ function isAsync(body: NonNullable<HttpRequest['body']>): body is AsyncIterable<
 function unreachable(url: string, cause: unknown, timeoutMs: number): TransportError {
   const { host } = new URL(url)
   if (cause instanceof Error && cause.name === 'TimeoutError') {
-    return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, { subject: host, cause })
+    return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, {
+      subject: host,
+      cause,
+    })
   }
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
   return new TransportError('unreachable', `${host} cannot be reached: ${inner}`, {

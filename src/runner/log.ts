@@ -46,7 +46,8 @@ export function stderrLog(options: { verbose: boolean; progressEveryMs: number; 
     },
     // A short value would shred every line it occurs in by chance.
     mask: (secret) => {
-      if (secret.length >= 6) for (const line of [secret, ...secret.split('\n')]) if (line.length >= 6) secrets.add(line)
+      if (secret.length >= 6)
+        for (const line of [secret, ...secret.split('\n')]) if (line.length >= 6) secrets.add(line)
     },
   }
 }

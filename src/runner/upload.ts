@@ -32,7 +32,8 @@ export function upload(
 function responseOf(answer: IncomingMessage): Response {
   const status = answer.statusCode ?? 500
   const headers = new Headers()
-  for (const [name, values] of Object.entries(answer.headersDistinct)) for (const value of values ?? []) headers.append(name, value)
+  for (const [name, values] of Object.entries(answer.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value)
   if (!bodiless.has(status)) return new Response(Readable.toWeb(answer) as ReadableStream, { status, headers })
   answer.resume()
   return new Response(null, { status, headers })

@@ -1,15 +1,13 @@
 import { createPublicKey } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
-import { isObject, type JsonValue } from '../base/json.ts'
 import { collect } from '../base/streams.ts'
-import { parseJcs } from '../encoding/jcs.ts'
 import { parseBinding, thumbprint, type Binding } from '../journal/binding.ts'
 import { evidenceMediaTypes, parseEvidenceIndex, type EvidenceIndex } from '../journal/evidence-bundle.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Descriptor, Digest, Manifest, Store } from '../oci/types.ts'
 import { loadPublicKey } from '../sign/public-key.ts'
-import { technologies } from '../base/technology.ts'
-import { type TeeEvidence } from '../tee/types.ts'
+import { parseTeeEvidence } from '../tee/evidence.ts'
+import type { TeeEvidence } from '../tee/types.ts'
 
 const limits = { documentBytes: 16 << 20, totalBytes: 64 << 20 } as const
 
@@ -57,7 +55,11 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   const reports: Report[] = []
   for (const item of index.reports) {
     const binding = parseBinding(await read(item.binding), `binding ${item.binding}`)
-    reports.push({ role: item.role, binding, evidence: parseTee(await read(item.evidence), item.evidence) })
+    reports.push({
+      role: item.role,
+      binding,
+      evidence: parseTeeEvidence(await read(item.evidence), `TEE evidence ${item.evidence}`),
+    })
   }
   const [open, first, ...rest] = reports
   if (open?.role !== 'open' || first === undefined || [first, ...rest].some((report) => report.role !== 'seal')) {
@@ -91,21 +93,6 @@ function reader(store: Store, manifest: Manifest, subject: Digest): (digest: str
     if (layer.size > limits.documentBytes || left < 0) throw invalid(subject, 'is larger than the limit')
     return collect(await store.openBlob(layer), layer.size, layer.digest)
   }
-}
-
-function parseTee(bytes: Uint8Array, digest: string): TeeEvidence {
-  const value = parseJcs(bytes, `TEE evidence ${digest}`)
-  if (!isObject(value)) throw invalid(digest, 'is not an object')
-  const { technology, evidence, documents, ...rest } = value
-  const known = technologies.find((name) => name === technology)
-  if (known === undefined || !isObject(evidence) || !isTexts(documents) || Object.keys(rest).length > 0) {
-    throw invalid(digest, 'is not TEE evidence of version 1')
-  }
-  return { technology: known, evidence, documents }
-}
-
-function isTexts(value: JsonValue | undefined): value is Record<string, string> {
-  return isObject(value) && Object.values(value).every((item) => typeof item === 'string')
 }
 
 function invalid(digest: string, why: string): VerificationError {

@@ -26,7 +26,10 @@ test('digesting tells digest and size of what went by', async () => {
 })
 
 test('collect refuses more than its limit', async () => {
-  await expect(collect(chunks('aaa', 'bbb'), 5, 'thing')).rejects.toMatchObject({ code: 'format-invalid', subject: 'thing' })
+  await expect(collect(chunks('aaa', 'bbb'), 5, 'thing')).rejects.toMatchObject({
+    code: 'format-invalid',
+    subject: 'thing',
+  })
 })
 
 test('an error record keeps code, subject and remedy; a foreign error is internal', () => {

@@ -28,7 +28,8 @@ describe('help', () => {
   test('the overview names every action and command', () => {
     const { code, stdout } = sealwright(['--help'])
     expect(code).toBe(0)
-    for (const name of [...Object.keys(doors), 'policy init', 'kbs dev-server', 'agent stop', 'version']) expect(stdout).toContain(`  ${name} `)
+    for (const name of [...Object.keys(doors), 'policy init', 'kbs dev-server', 'agent stop', 'version'])
+      expect(stdout).toContain(`  ${name} `)
   })
   test.each(Object.keys(definitions))('%s --help lists all inputs and outputs of its action.yml', (name) => {
     const { code, stdout } = sealwright([name, '--help'])
@@ -39,7 +40,8 @@ describe('help', () => {
   test('every action has a definition with full descriptions, a timeout and a report', () => {
     expect(Object.keys(definitions).sort()).toEqual(Object.keys(doors).sort())
     for (const definition of Object.values(definitions)) {
-      for (const entry of [...definition.inputs, ...definition.outputs]) expect(entry.description.length).toBeGreaterThan(10)
+      for (const entry of [...definition.inputs, ...definition.outputs])
+        expect(entry.description.length).toBeGreaterThan(10)
       expect(definition.inputs.map((input) => input.name)).toContain('timeout')
       expect(definition.outputs.map((output) => output.name)).toContain('report-path')
     }
@@ -47,7 +49,9 @@ describe('help', () => {
 })
 
 describe('exit codes and --json', () => {
-  const json = (ran: Ran): { error?: { code: string; remedy: string | null; subject: string | null }; outputs?: object } => {
+  const json = (
+    ran: Ran,
+  ): { error?: { code: string; remedy: string | null; subject: string | null }; outputs?: object } => {
     expect(ran.stdout.trim().split('\n')).toHaveLength(1)
     return JSON.parse(ran.stdout) as { error?: { code: string; remedy: string | null; subject: string | null } }
   }
@@ -55,11 +59,21 @@ describe('exit codes and --json', () => {
     ['an unknown command', ['frobnicate'], 2, 'input-invalid'],
     ['an unknown option', ['sbom', '--colour', 'blue'], 2, 'input-invalid'],
     ['a stray word', ['sbom', 'image'], 2, 'input-invalid'],
-    ['a missing image', ['verify-deploy', '--image', 'oci:/nowhere/at-all', '--policy', '/nowhere/policy.yml'], 2, 'file-missing'],
+    [
+      'a missing image',
+      ['verify-deploy', '--image', 'oci:/nowhere/at-all', '--policy', '/nowhere/policy.yml'],
+      2,
+      'file-missing',
+    ],
     ['no policy', ['verify-deploy', '--image', 'oci:/nowhere/at-all'], 2, 'no-policy'],
     ['a reference with a colon in the folder', ['sbom', '--image', 'oci:/a:b:c'], 2, 'reference-invalid'],
     ['a registry that is not there', ['sbom', '--image', '127.0.0.1:1/app/x:latest'], 3, 'unreachable'],
-    ['a literal secret', ['sign-attest', '--image', 'oci:/x', '--signer', 'key', '--key', 'hunter2hunter2'], 2, 'input-invalid'],
+    [
+      'a literal secret',
+      ['sign-attest', '--image', 'oci:/x', '--signer', 'key', '--key', 'hunter2hunter2'],
+      2,
+      'input-invalid',
+    ],
   ])('%s', (_name, args, code, error) => {
     const ran = sealwright([...args, '--json'])
     expect(json(ran).error).toMatchObject({ code: error })
@@ -87,7 +101,10 @@ test('every stub refuses an older Node before it loads anything', () => {
   expect(stubs.length).toBeGreaterThanOrEqual(Object.keys(doors).length + 2)
   // A Node that calls itself 20: the stub looks at process.versions only.
   const preload = join(scratch('old'), 'old.cjs')
-  writeFileSync(preload, "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.0' } })")
+  writeFileSync(
+    preload,
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.0' } })",
+  )
   for (const stub of stubs) {
     const ran = spawnSync(process.execPath, ['--require', preload, join(root, 'dist', stub)], { encoding: 'utf8' })
     expect(ran).toMatchObject({ status: 2 })

@@ -33,7 +33,9 @@ test.each([
   ['no number', (i: RawInputs) => i.integer('word', 0, 4), 'input-invalid'],
   ['no boolean', (i: RawInputs) => i.boolean('word'), 'input-invalid'],
 ])('%s is named with a remedy', (_name, act, code) => {
-  expect(() => act(inputs({ n: '5', word: 'yep' }))).toThrow(expect.objectContaining({ code, remedy: expect.any(String) }))
+  expect(() => act(inputs({ n: '5', word: 'yep' }))).toThrow(
+    expect.objectContaining({ code, remedy: expect.any(String) }),
+  )
 })
 
 test('a relative path of a step stays in the workspace; an absolute one may lie anywhere', () => {
@@ -49,7 +51,9 @@ test('a secret comes from the environment or a file, never from the option itsel
   expect(await inputs({ s: path }).secret('s')).toBe('from-file')
   expect(await inputs({}).secret('s')).toBeNull()
   for (const s of ['literal-secret', 'env:UNSET']) {
-    const error: unknown = await inputs({ s }).secret('s').catch((e: unknown) => e)
+    const error: unknown = await inputs({ s })
+      .secret('s')
+      .catch((e: unknown) => e)
     expect(error).toMatchObject({ code: 'input-invalid' })
     expect(String(error)).not.toContain('literal-secret')
   }

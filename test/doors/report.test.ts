@@ -4,7 +4,8 @@ import { renderMarkdown } from '../../src/report/markdown.ts'
 import { errorReport } from '../../src/report/error-report.ts'
 import type { ActionReport } from '../../src/report/types.ts'
 
-const hostile = '<img src=x onerror=alert(1)> | [a](javascript:x) `code` **b** ${{ secrets }} \n# h @user https://evil.example'
+const hostile =
+  '<img src=x onerror=alert(1)> | [a](javascript:x) `code` **b** ${{ secrets }} \n# h @user https://evil.example'
 
 const report: ActionReport = {
   headline: hostile,
@@ -47,7 +48,11 @@ test('a summary stays under 64 KiB and says what it left out', () => {
 })
 
 test('an error is reported with its code and remedy', () => {
-  const text = renderMarkdown('sbom', errorReport('sbom', { code: 'not-found', message: 'm', subject: 's', remedy: 'do r' }), [])
+  const text = renderMarkdown(
+    'sbom',
+    errorReport('sbom', { code: 'not-found', message: 'm', subject: 's', remedy: 'do r' }),
+    [],
+  )
   expect(text).toContain('do r')
   expect(text).toContain('not&#45;found')
 })

@@ -19,20 +19,30 @@ describe('JCS (RFC 8785)', () => {
   test('reads its own form back', () => {
     expect(parseJcs(Buffer.from('{"a":1,"b":[]}'), 'x')).toEqual({ a: 1, b: [] })
   })
-  test.each(['{"b":1,"a":1}', '{"a":1,"a":1}', '{"a": 1}', '{"a":1.0}', '{"a":1e0}', '{"a":1}\n', '\ufeff{"a":1}', '{"a":', '{"\\u0061":1}'])(
-    'refuses stored bytes in another form: %j',
-    (text) => {
-      expect(() => parseJcs(Buffer.from(text), 'x')).toThrow(expect.objectContaining({ code: 'format-invalid' }))
-    },
-  )
+  test.each([
+    '{"b":1,"a":1}',
+    '{"a":1,"a":1}',
+    '{"a": 1}',
+    '{"a":1.0}',
+    '{"a":1e0}',
+    '{"a":1}\n',
+    '\ufeff{"a":1}',
+    '{"a":',
+    '{"\\u0061":1}',
+  ])('refuses stored bytes in another form: %j', (text) => {
+    expect(() => parseJcs(Buffer.from(text), 'x')).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+  })
   test('refuses bytes that are not UTF-8', () => {
-    expect(() => parseJcs(Buffer.from([0x22, 0xff, 0x22]), 'x')).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+    expect(() => parseJcs(Buffer.from([0x22, 0xff, 0x22]), 'x')).toThrow(
+      expect.objectContaining({ code: 'format-invalid' }),
+    )
   })
   withPeers(['vectors:coco/passport/live.json'], 'gives the bytes that a live Trustee hashed', async () => {
     const text = readFileSync(vector('coco/passport/live.json'), 'utf8')
     const found: string[] = []
     JSON.parse(text, (key, value: unknown) => {
-      if (key === 'binding' && typeof value === 'object') found.push(createHash('sha384').update(jcs(value)).digest('hex'))
+      if (key === 'binding' && typeof value === 'object')
+        found.push(createHash('sha384').update(jcs(value)).digest('hex'))
       return value
     })
     expect(found.length).toBeGreaterThan(0)

@@ -12,7 +12,9 @@ const fine = { failed: false, cancelled: false }
 
 describe('expressions', () => {
   test('replace every pair of braces and keep the rest', () => {
-    expect(interpolate("a ${{ inputs.x }}-${{ format('{0}!', inputs.y) }}", { inputs: { x: 'b', y: 3 } }, fine)).toBe('a b-3!')
+    expect(interpolate("a ${{ inputs.x }}-${{ format('{0}!', inputs.y) }}", { inputs: { x: 'b', y: 3 } }, fine)).toBe(
+      'a b-3!',
+    )
   })
   test('an if means success unless it names a status', () => {
     expect(condition("inputs.x == 'b'", { inputs: { x: 'b' } }, { failed: true, cancelled: false })).toBe(false)
@@ -63,7 +65,10 @@ test('the issuer gives a job its own claims for the wanted audience, and nobody 
 })
 
 describe('workflows', () => {
-  const run = async (files: Record<string, string>, inputs: Record<string, string> = {}): Promise<RunResult & { lines: string[] }> => {
+  const run = async (
+    files: Record<string, string>,
+    inputs: Record<string, string> = {},
+  ): Promise<RunResult & { lines: string[] }> => {
     const repository = scratch('repo')
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(repository, path)), { recursive: true })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -59,6 +59,7 @@ export async function startRegistry(
     close: async () => {
       child.kill()
       await ended
+      rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
     },
   }
 }

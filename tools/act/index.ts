@@ -2,47 +2,55 @@
  * Runs examples/confidential-supply-chain.yml through `act` in host mode over a real registry: a runner that we did not write must come to
  * the same verdict. Needs act and oci-registry (scripts/peers).
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { startRegistry } from '../../test/support/registry.ts'
 import { checkout } from '../localrun/checkout.ts'
-import { startIssuer } from '../localrun/oidc.ts'
+import { startIssuer, type Issuer } from '../localrun/oidc.ts'
 import { demoPolicy } from '../demo/policy.ts'
+import { nodesSeen, shortcomings } from './check.ts'
+import { readLine, type Output } from './events.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const workflow = 'examples/confidential-supply-chain.yml'
-const peers = join(root, '.peers/bin')
 
-function needed(name: string): string {
-  const path = join(peers, name)
-  if (!existsSync(path)) throw new Error(`${name} is not there: run scripts/peers`)
-  return path
-}
+/** What reaching the npm registry may need on this machine; steps see nothing else of our environment. */
+const network = [
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
+]
 
-/** Starts the registry on a free port; its first line names the address. */
-function startRegistry(): Promise<{ host: string; process: ChildProcess }> {
-  return new Promise((done, reject) => {
-    const child = spawn(needed('oci-registry'), ['-addr', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
-    child.once('error', reject)
-    child.once('exit', () => reject(new Error('the registry ended')))
-    const look = (text: Buffer): void => {
-      const found = /127\.0\.0\.1:\d+/.exec(text.toString())
-      if (found !== null) done({ host: found[0], process: child })
-    }
-    child.stdout.on('data', look)
-    child.stderr.on('data', look)
-  })
-}
-
+const act = join(root, '.peers/bin/act')
+if (!existsSync(act)) throw new Error('act is not there: run scripts/peers')
 const directory = mkdtempSync(join(tmpdir(), 'sealwright-act-'))
 const issuer = await startIssuer()
-const registry = await startRegistry()
+const registry = await startRegistry('referrers')
 try {
   const repository = join(directory, 'repository')
   mkdirSync(repository)
   await checkout(root, repository)
-  // act reads workflows, and names them in GITHUB_WORKFLOW_REF, only below .github/workflows or by -W; an origin must exist.
+  const nodes = join(directory, 'nodes.txt')
+  const { exitCode, outputs } = await runAct(arguments_(repository, nodes), repository)
+  const wrong = exitCode === 0 ? shortcomings(outputs, nodes) : [`act ended with ${exitCode}`]
+  for (const line of wrong) console.error(`act: ${line}`)
+  if (wrong.length === 0) {
+    const { actions, versions } = nodesSeen(nodes)
+    console.log(
+      `act: verified=true by a gate with an agent of its own; ${actions} programs of dist/ ran under Node ${versions.join(', ')}`,
+    )
+  }
+  process.exitCode = wrong.length === 0 ? 0 : 1
+} finally {
+  await registry.close()
+  await issuer.close()
+  rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** Everything that act is told; the claims of the job's token, the policy and the variables that act leaves out agree. */
+function arguments_(repository: string, nodes: string): string[] {
   const facts = {
     repository: 'example/app',
     repository_id: '100001',
@@ -54,72 +62,76 @@ try {
     runner_environment: 'self-hosted',
     run_id: '1',
     run_attempt: '1',
-    server_url: 'https://github.com',
-    sha: await head(repository),
+    sha: head(repository),
   }
-  const policy = join(directory, 'policy.yml')
-  writeFileSync(
-    policy,
-    demoPolicy({
-      issuer: issuer.url,
-      jwks: issuer.jwks,
-      repository: facts.repository,
-      repositoryId: facts.repository_id,
-      workflow,
-      ref: facts.ref,
-      event: facts.event_name,
-    }),
-  )
   const inputs = {
     output: `${registry.host}/act/app:latest`,
     technology: 'sample',
     builder: 'auto',
     'kbs-url': `embedded:${join(directory, 'kbs')}`,
-    policy,
+    policy: writePolicy(issuer, facts),
   }
   const env = {
     ...issuer.forJob(facts),
     GITHUB_WORKFLOW_REF: facts.workflow_ref,
     GITHUB_REPOSITORY_ID: facts.repository_id,
-    RUNNER_ENVIRONMENT: 'self-hosted',
+    RUNNER_ENVIRONMENT: facts.runner_environment,
     RUNNER_NAME: 'act',
+    NODE_OPTIONS: `--import=${writeWitness(nodes)}`,
+    ...Object.fromEntries(network.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   }
-  const args = [
+  return [
     'workflow_dispatch',
-    ...['-W', workflow, '-P', 'self-hosted=-self-hosted', '--no-cache-server', '--rm'],
+    ...['-W', workflow, '-P', 'self-hosted=-self-hosted', '--no-cache-server', '--rm', '--json'],
     ...Object.entries(inputs).flatMap(([name, value]) => ['--input', `${name}=${value}`]),
     ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
   ]
-  process.exitCode = await run(needed('act'), args, repository)
-} finally {
-  registry.process.removeAllListeners('exit')
-  registry.process.kill()
-  await issuer.close()
-  rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
 }
 
-async function head(repository: string): Promise<string> {
-  const { execFileSync } = await import('node:child_process')
-  const git = (...args: string[]): string => execFileSync('git', ['-C', repository, ...args], { encoding: 'utf8' }).trim()
-  // act asks for a remote; a copy of a clone may have none that it can read.
-  if (!git('remote').split('\n').includes('origin')) git('remote', 'add', 'origin', 'https://github.com/example/app.git')
-  else git('remote', 'set-url', 'origin', 'https://github.com/example/app.git')
+function writePolicy(by: Issuer, facts: Record<'repository' | 'repository_id' | 'ref' | 'event_name', string>): string {
+  const path = join(directory, 'policy.yml')
+  const { repository, repository_id: repositoryId, ref, event_name: event } = facts
+  writeFileSync(path, demoPolicy({ issuer: by.url, jwks: by.jwks, repository, repositoryId, workflow, ref, event }))
+  return path
+}
+
+/** A module that every Node process of the steps loads first: it writes down the version and the program. */
+function writeWitness(nodes: string): string {
+  const path = join(directory, 'witness.mjs')
+  writeFileSync(
+    path,
+    `import { appendFileSync } from 'node:fs'\nappendFileSync(${JSON.stringify(nodes)}, \`\${process.version} \${process.argv[1]}\\n\`)\n`,
+  )
+  return path
+}
+
+/** Gives the copy the `origin` that act asks for: a copy of a clone may have none that it can read. */
+function head(repository: string): string {
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', repository, ...args], { encoding: 'utf8' }).trim()
+  const origin = git('remote').split('\n').includes('origin') ? 'set-url' : 'add'
+  git('remote', origin, 'origin', 'https://github.com/example/app.git')
   return git('rev-parse', 'HEAD')
 }
 
-function run(command: string, args: readonly string[], cwd: string): Promise<number> {
+function runAct(args: readonly string[], cwd: string): Promise<{ exitCode: number; outputs: Output[] }> {
   const home = join(directory, 'home')
   mkdirSync(join(home, '.config/act'), { recursive: true })
   // An empty configuration keeps act from asking which image to take.
   writeFileSync(join(home, '.config/act/actrc'), '')
+  const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter)
+  const outputs: Output[] = []
   return new Promise((done, reject) => {
-    const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter)
-    const child = spawn(command, args, {
-      cwd,
-      env: { PATH: path, HOME: home, LANG: 'C.UTF-8' },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
+    const env = { PATH: path, HOME: home, LANG: 'C.UTF-8' }
+    const child = spawn(act, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const look = (line: string): void => {
+      const { text, output } = readLine(line)
+      console.log(text)
+      if (output !== null) outputs.push(output)
+    }
+    createInterface({ input: child.stdout }).on('line', look)
+    createInterface({ input: child.stderr }).on('line', look)
     child.once('error', reject)
-    child.once('close', (code) => done(code ?? 1))
+    child.once('close', (code) => done({ exitCode: code ?? 1, outputs }))
   })
 }

@@ -42,7 +42,9 @@ async function demo(options: DemoOptions): Promise<boolean> {
       }),
     )
     const output =
-      options.registry === null ? `oci:${join(directory, 'store/app')}:latest` : `${options.registry}/sealwright-demo/app:latest`
+      options.registry === null
+        ? `oci:${join(directory, 'store/app')}:latest`
+        : `${options.registry}/sealwright-demo/app:latest`
     const kbs = join(directory, 'kbs')
     say('')
     say(`The chain (${workflow}, everything in build/demo/log.txt)`)
@@ -79,7 +81,9 @@ async function demo(options: DemoOptions): Promise<boolean> {
     writeSummaries(join(directory, 'run'), result, directory, say)
     say('')
     say('Try next:')
-    say(`  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)} --kbs-url embedded:${relativeTo(kbs)}`)
+    say(
+      `  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)} --kbs-url embedded:${relativeTo(kbs)}`,
+    )
     say(`  node ${relativeTo(program)} policy init --image ${image} --jwks ${relativeTo(jwks)} --output my-policy.yml`)
     say(`  node ${relativeTo(program)} --help`)
     return refused

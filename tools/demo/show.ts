@@ -5,7 +5,15 @@ import type { ActionReport } from '../../src/report/types.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import type { RunResult } from '../localrun/run.ts'
 
-const chain = ['verify-deploy', 'setup-cvm-runner', 'build-reproducible', 'sbom', 'encrypt', 'sign-attest', 'kbs-publish']
+const chain = [
+  'verify-deploy',
+  'setup-cvm-runner',
+  'build-reproducible',
+  'sbom',
+  'encrypt',
+  'sign-attest',
+  'kbs-publish',
+]
 
 /** The gate's verdict on the clean run, in a few lines. */
 export function showVerdict(path: string, image: string, say: (line: string) => void): void {
@@ -13,7 +21,9 @@ export function showVerdict(path: string, image: string, say: (line: string) => 
   say(verdict.verified ? 'Accepted' : `Refused: ${verdict.reasons.join(', ')}`)
   say(`  image      ${image}`)
   say(`  builder    ${verdict.builder.id}`)
-  say(`  job        ${verdict.job.assurance ?? 'unknown'}, ${String(verdict.job.claims['repository'] ?? '')} ${String(verdict.job.claims['ref'] ?? '')}`)
+  say(
+    `  job        ${verdict.job.assurance ?? 'unknown'}, ${String(verdict.job.claims['repository'] ?? '')} ${String(verdict.job.claims['ref'] ?? '')}`,
+  )
   const passed = verdict.checks.filter((check) => check.status === 'passed').length
   say(`  checks     ${passed} passed, ${verdict.checks.length - passed} accepted by exception or not applicable`)
   say(`  exceptions ${verdict.exceptions.length === 0 ? 'none' : verdict.exceptions.join(', ')}`)
@@ -38,7 +48,10 @@ function reports(folder: string): ReportPage[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .toSorted((a, b) => place(a) - place(b))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as ActionReport & { action: string; hosts: string[] })
+    .map(
+      (name) =>
+        JSON.parse(readFileSync(join(folder, name), 'utf8')) as ActionReport & { action: string; hosts: string[] },
+    )
     .map(({ action, hosts, ...report }) => ({ name: action, hosts, report }))
 }
 

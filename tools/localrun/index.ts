@@ -62,5 +62,11 @@ for (const [id, job] of Object.entries(result.jobs)) {
   console.log(`${id}: ${job.result}`)
   for (const [name, value] of Object.entries(job.outputs)) console.log(`  ${name}=${value}`)
 }
-if (values.summary !== undefined) writeFileSync(values.summary, Object.values(result.jobs).map((j) => j.summary).join('\n'))
+if (values.summary !== undefined)
+  writeFileSync(
+    values.summary,
+    Object.values(result.jobs)
+      .map((j) => j.summary)
+      .join('\n'),
+  )
 process.exitCode = result.result === 'success' ? 0 : 1

@@ -99,7 +99,11 @@ class JobRun {
       }
       const tolerated = !ok && interpolate(step['continue-on-error'] ?? 'false', contexts, scope.status) === 'true'
       if (!ok && !tolerated) scope.status.failed = true
-      scope.steps[id] = { outputs, outcome: ok ? 'success' : 'failure', conclusion: ok || tolerated ? 'success' : 'failure' }
+      scope.steps[id] = {
+        outputs,
+        outcome: ok ? 'success' : 'failure',
+        conclusion: ok || tolerated ? 'success' : 'failure',
+      }
     }
   }
 
@@ -142,7 +146,12 @@ class JobRun {
     const effects = await this.launch(this.setup.node, [join(directory, action.runs.main ?? '')], env)
     if (action.runs.post !== undefined) {
       const state = Object.fromEntries(effects.state.map(([key, value]) => [`STATE_${key}`, value]))
-      this.posts.push({ title, main: join(directory, action.runs.post), if: action.runs['post-if'], env: { ...env, ...state } })
+      this.posts.push({
+        title,
+        main: join(directory, action.runs.post),
+        if: action.runs['post-if'],
+        env: { ...env, ...state },
+      })
     }
     return { outputs: Object.fromEntries(effects.outputs), ok: effects.exitCode === 0 }
   }

@@ -8,7 +8,10 @@ export interface Issuer {
   readonly url: string
   readonly jwks: { keys: JWK[] }
   /** Opens the token endpoint for one job: variables for its steps. */
-  forJob(claims: Record<string, string>): { ACTIONS_ID_TOKEN_REQUEST_URL: string; ACTIONS_ID_TOKEN_REQUEST_TOKEN: string }
+  forJob(claims: Record<string, string>): {
+    ACTIONS_ID_TOKEN_REQUEST_URL: string
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: string
+  }
   close(): Promise<void>
 }
 

@@ -64,7 +64,15 @@ class WorkflowRun {
       const job = workflow.jobs[id] as Job
       const needs = Object.fromEntries(needsOf(job).map((need) => [need, jobs[need]]))
       const failed = Object.values(needs).some((need) => need?.result !== 'success')
-      const contexts = { github: this.facts, inputs, needs, secrets: this.options.secrets, vars: {}, env: {}, runner: {} }
+      const contexts = {
+        github: this.facts,
+        inputs,
+        needs,
+        secrets: this.options.secrets,
+        vars: {},
+        env: {},
+        runner: {},
+      }
       if (!condition(job.if, contexts, { failed, cancelled: false })) {
         jobs[id] = { result: 'skipped', outputs: {}, summary: '' }
         continue
@@ -97,7 +105,9 @@ class WorkflowRun {
     const given = Object.entries(job.with ?? {}).map(([key, v]) => [key, interpolate(v, contexts, ok)])
     const inputs = workflowInputs(workflow, 'workflow_call', Object.fromEntries(given) as Record<string, string>)
     const done = await this.run(workflow, inputs, uses.slice(2), `${prefix}${id} / `)
-    const summary = Object.values(done.jobs).map((j) => j.summary).join('\n')
+    const summary = Object.values(done.jobs)
+      .map((j) => j.summary)
+      .join('\n')
     return { result: done.result, outputs: done.outputs, summary }
   }
 
@@ -114,8 +124,19 @@ class WorkflowRun {
     const workspace = join(folder, 'work')
     const temp = join(folder, 'temp')
     const reference = `${facts['repository'] ?? ''}/${file}@${facts['ref'] ?? ''}`
-    const claims = { ...facts, job_workflow_ref: reference, job_workflow_sha: facts['sha'] ?? '', check_run_id: String(parseInt(randomBytes(4).toString('hex'), 16)) }
-    const runner = { os: 'Linux', arch: process.arch === 'arm64' ? 'ARM64' : 'X64', temp, name: 'localrun', environment: 'self-hosted' }
+    const claims = {
+      ...facts,
+      job_workflow_ref: reference,
+      job_workflow_sha: facts['sha'] ?? '',
+      check_run_id: String(parseInt(randomBytes(4).toString('hex'), 16)),
+    }
+    const runner = {
+      os: 'Linux',
+      arch: process.arch === 'arm64' ? 'ARM64' : 'X64',
+      temp,
+      name: 'localrun',
+      environment: 'self-hosted',
+    }
     const github = { ...facts, workspace, job: id }
     const env: Record<string, unknown> = { ...workflow.env, ...job.env }
     const all = { ...contexts, github, runner, env }
@@ -146,7 +167,11 @@ class WorkflowRun {
     for (const [name, value] of outputs) {
       if (this.masks.hides(value ?? '')) throw new Error(`output ${name} of job ${id} holds a secret`)
     }
-    return { result: done.result, outputs: Object.fromEntries(outputs) as Record<string, string>, summary: done.summary }
+    return {
+      result: done.result,
+      outputs: Object.fromEntries(outputs) as Record<string, string>,
+      summary: done.summary,
+    }
   }
 }
 
@@ -210,7 +235,12 @@ function runFacts(options: RunOptions, workflow: Workflow): Record<string, strin
   }
 }
 
-function baseEnvironment(facts: Record<string, string>, job: string, workspace: string, temp: string): Record<string, string> {
+function baseEnvironment(
+  facts: Record<string, string>,
+  job: string,
+  workspace: string,
+  temp: string,
+): Record<string, string> {
   const github = Object.entries(facts)
     .filter(([name]) => name !== 'runner_environment')
     .map(([name, value]) => [`GITHUB_${name.toUpperCase()}`, value])

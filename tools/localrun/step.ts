@@ -60,14 +60,20 @@ export async function runProcess(
     outputs: read('output'),
     env,
     state: read('state'),
-    paths: readFileSync(join(folder, 'path'), 'utf8').split(/\r?\n/).filter((line) => line !== ''),
+    paths: readFileSync(join(folder, 'path'), 'utf8')
+      .split(/\r?\n/)
+      .filter((line) => line !== ''),
     summary: readFileSync(join(folder, 'step_summary'), 'utf8'),
   }
 }
 
 function execute(launch: Launch, masks: Masks, show: (line: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(launch.command, launch.args, { cwd: launch.cwd, env: launch.env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(launch.command, launch.args, {
+      cwd: launch.cwd,
+      env: launch.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     child.once('error', reject)
     let stopToken: string | null = null
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -80,7 +86,8 @@ function execute(launch: Launch, masks: Masks, show: (line: string) => void): Pr
       if (command.name === 'add-mask') masks.add(command.data)
       else if (command.name === 'stop-commands') stopToken = command.data
       else if (command.name === 'group') show(masks.apply(command.data))
-      else if (['error', 'warning', 'notice'].includes(command.name)) show(masks.apply(`${command.name}: ${command.data}`))
+      else if (['error', 'warning', 'notice'].includes(command.name))
+        show(masks.apply(`${command.name}: ${command.data}`))
     })
     createInterface({ input: child.stderr }).on('line', (line) => show(masks.apply(line)))
     // A detached grandchild (our agent) may hold the pipes open: the step is over when its process is.

@@ -49,8 +49,33 @@ export interface ActionFile {
 /** Keys that are understood, or that change nothing on one machine. What is not listed is refused instead of being ignored. */
 const known = {
   workflow: ['name', 'run-name', 'on', 'env', 'jobs', 'permissions', 'concurrency'],
-  job: ['name', 'needs', 'if', 'steps', 'uses', 'with', 'secrets', 'outputs', 'env', 'runs-on', 'permissions', 'timeout-minutes'],
-  step: ['id', 'name', 'if', 'uses', 'run', 'shell', 'with', 'env', 'working-directory', 'continue-on-error', 'timeout-minutes'],
+  job: [
+    'name',
+    'needs',
+    'if',
+    'steps',
+    'uses',
+    'with',
+    'secrets',
+    'outputs',
+    'env',
+    'runs-on',
+    'permissions',
+    'timeout-minutes',
+  ],
+  step: [
+    'id',
+    'name',
+    'if',
+    'uses',
+    'run',
+    'shell',
+    'with',
+    'env',
+    'working-directory',
+    'continue-on-error',
+    'timeout-minutes',
+  ],
   action: ['name', 'description', 'author', 'branding', 'inputs', 'outputs', 'runs'],
   runs: ['using', 'main', 'post', 'post-if', 'steps'],
 } as const
@@ -59,10 +84,12 @@ export function readWorkflow(path: string): Workflow {
   const workflow = parse(readFileSync(path, 'utf8')) as Workflow & { on: unknown }
   checkKeys(path, workflow, known.workflow)
   const on = workflow.on
-  workflow.on = typeof on === 'string' ? { [on]: null } : Array.isArray(on) ? Object.fromEntries(on.map((e) => [e, null])) : on
+  workflow.on =
+    typeof on === 'string' ? { [on]: null } : Array.isArray(on) ? Object.fromEntries(on.map((e) => [e, null])) : on
   for (const [id, job] of Object.entries(workflow.jobs ?? {})) {
     checkKeys(`${path}: job ${id}`, job, known.job)
-    for (const step of job.steps ?? []) checkKeys(`${path}: job ${id}: step ${step.id ?? step.name ?? ''}`, step, known.step)
+    for (const step of job.steps ?? [])
+      checkKeys(`${path}: job ${id}: step ${step.id ?? step.name ?? ''}`, step, known.step)
   }
   return workflow
 }

@@ -1,18 +1,18 @@
 import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from '../context.ts'
 import { doors } from '../registry.ts'
-import { InternalError } from '../../base/errors.ts'
+import { InputError, InternalError } from '../../base/errors.ts'
+import { readTogether, type Joint } from './joint.ts'
 
-/** Inputs of the whole that mean something else to one part: `output` is the published image, not the plain one. */
+/** Inputs of the whole that mean something else to one part: `output` is the published image, not the built one. */
 const hidden: Readonly<Record<string, readonly string[]>> = {
   'build-reproducible': ['output'],
   sbom: ['image', 'kbs-url', 'decryption-key'],
-  encrypt: ['image', 'output'],
   'sign-attest': ['image'],
 }
 
 /**
- * The publishing chain in one process: setup (where no agent runs), build, sbom, encrypt, sign-attest, kbs-publish.
- * What the pass over the layers found is kept in the job's state, so that a layer is read once for SBOM and encryption.
+ * The publishing chain in one process: setup (where no agent runs), build, sbom, encrypt, sign-attest, kbs-publish. The layers are read once
+ * for SBOM and encryption, and what is encrypted goes straight to where it is published.
  */
 export const door: ActionDoor = {
   name: 'publish',
@@ -20,13 +20,15 @@ export const door: ActionDoor = {
     const parts = await chain(inputs, context)
     // Without an agent there is no journal that a step could read the image from.
     const agent = inputs.text('technology') !== 'none'
-    let image = ''
+    let image = inputs.text('image')
+    let joint: Joint | null = null
     const done: { name: string; result: ActionResult }[] = []
     for (const name of parts) {
       context.ports.log.progress(`${name} …`)
-      const load = doors[name]
-      if (load === undefined) throw new InternalError(`there is no action ${name}`)
-      const result = await (await load()).run(part(inputs, hidden[name] ?? [], agent ? '' : image), context)
+      const raw = part(inputs, hidden[name] ?? [], agent ? '' : image)
+      if (name === 'sbom' && parts.includes('encrypt'))
+        joint = await readTogether(raw, inputs.required('output'), context)
+      const result = await runPart(name, raw, context, joint)
       image = result.outputs['image'] ?? image
       context.ports.log.info(`${name}: ${result.report.headline}`)
       done.push({ name, result })
@@ -36,10 +38,31 @@ export const door: ActionDoor = {
   },
 }
 
+async function runPart(
+  name: string,
+  raw: RawInputs,
+  context: ActionContext,
+  joint: Joint | null,
+): Promise<ActionResult> {
+  if (joint !== null && name === 'sbom') return joint.describe(raw)
+  if (joint !== null && name === 'encrypt') return joint.encrypt()
+  const load = doors[name]
+  if (load === undefined) throw new InternalError(`there is no action ${name}`)
+  return (await load()).run(raw, context)
+}
+
 async function chain(inputs: RawInputs, context: ActionContext): Promise<string[]> {
   const parts: string[] = []
-  if (inputs.text('technology') !== 'none' && (await context.state.agent()) === null) parts.push('setup-cvm-runner')
-  parts.push('build-reproducible', 'sbom')
+  const running = (await context.state.agent()) !== null
+  if (inputs.text('technology') !== 'none' && !running) parts.push('setup-cvm-runner')
+  if (inputs.text('image') === '') parts.push('build-reproducible')
+  else if (running || parts.length > 0) {
+    throw new InputError('input-invalid', 'image was given, but an agent signs only what its own job built', {
+      subject: 'image',
+      remedy: 'Leave image out, so that it is built here; or set technology: none and signer: key.',
+    })
+  }
+  parts.push('sbom')
   if (inputs.list('recipients').length > 0) parts.push('encrypt')
   parts.push('sign-attest')
   if (inputs.text('kbs-url') !== '') parts.push('kbs-publish')

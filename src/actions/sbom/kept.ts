@@ -1,10 +1,11 @@
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import type { JobState } from '../../agent/job-state.ts'
-import { inventoryBytes, parseInventory } from '../../image/inventory.ts'
+import { parseInventory } from '../../image/inventory.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Image, LayerFacts, PassResult } from '../../image/types.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { Catalogue } from '../../sbom/model.ts'
+import type { Described } from '../../sbom/scan.ts'
 import { version } from '../../base/version.ts'
 
 /** What one pass found, kept for later steps of the same job. The gate never reads it (DESIGN §1.11). */
@@ -16,11 +17,14 @@ interface Kept {
 }
 
 /** Keeps a pass in the job's state, under the configuration's digest: it is the same for the plain and the encrypted image. */
-export async function keepPass(state: JobState, pass: PassResult, catalogue: Catalogue): Promise<void> {
+export async function keepPass(
+  state: JobState,
+  { pass, inventory, inventoryDigest }: Pick<Described, 'pass' | 'inventory' | 'inventoryDigest'>,
+  catalogue: Catalogue,
+): Promise<void> {
   const path = await place(state, pass.image)
-  const inventory = inventoryBytes(pass.inventory)
   const layers = pass.layers.map(({ diffId, size }) => ({ diffId, size }))
-  const kept: Kept = { version, layers, inventory: sha256(inventory) as Digest, catalogue }
+  const kept: Kept = { version, layers, inventory: inventoryDigest, catalogue }
   await put(`${path}.inventory`, inventory)
   // Last: a file that names an inventory that is not there would be of no use.
   await put(`${path}.json`, JSON.stringify(kept))

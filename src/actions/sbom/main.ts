@@ -7,12 +7,13 @@ import { roles, type Artifact, type EventDraft } from '../../journal/event.ts'
 import { resolveImage } from '../../oci/open.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { passImage } from '../../image/pass.ts'
-import type { Image } from '../../image/types.ts'
+import type { Image, PassResult } from '../../image/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
+import type { Catalogue } from '../../sbom/model.ts'
 import { sbomReaders } from '../../sbom/readers.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import { inventoryMediaType } from '../../statement/types.ts'
-import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult, RawInputs } from '../context.ts'
 import { readInputs, type SbomInputs } from './inputs.ts'
 import { keepPass, keptPass } from './kept.ts'
 import { withOpener } from './keys.ts'
@@ -65,34 +66,20 @@ export const door: ActionDoor = { name: 'sbom', run: (raw, context) => describeS
 
 /** @param read what a pass of this process found; without it the layers are read here, unless an earlier step of the job has kept what it found */
 export async function describeStep(raw: RawInputs, context: ActionContext, read?: Found): Promise<ActionResult> {
+  const { log } = context.ports
   const inputs = await readInputs(raw, context)
   const agent = await context.state.agent()
   const { store, descriptor } = await resolveImage(inputs.image, context.ports)
   const image = await loadImage(store, descriptor.digest)
-  const { pass, catalogue } = await found(store, image, inputs, context, read)
+  const kept = read === undefined ? await keptPass(context.state, image) : null
+  if (kept !== null) log.info('the layers were read earlier in this job: taking what was found then')
+  const { pass, catalogue } = kept ?? read ?? (await readLayers(store, image, inputs, context))
+  for (const { path, why } of catalogue.unreadable) log.warn(`${path} could not be read: ${why}`)
   const described = describePass(pass, catalogue, { epoch: inputs.epoch })
+  if (kept === null) await keepPass(context.state, described, catalogue)
   const written = await writeDocuments(described, inputs, context)
   if (agent !== null) await agent.append(await sbomEvent(store, described, written, context))
   return result(store, described, written)
-}
-
-async function found(
-  store: Store,
-  image: Image,
-  inputs: SbomInputs,
-  context: ActionContext,
-  read: Found | undefined,
-): Promise<Found> {
-  const { log } = context.ports
-  const kept = read === undefined ? await keptPass(context.state, image) : null
-  if (kept !== null) {
-    log.info('the layers were read earlier in this job: taking what was found then')
-    return kept
-  }
-  const fresh = read ?? (await readLayers(store, image, inputs, context))
-  for (const { path, why } of fresh.catalogue.unreadable) log.warn(`${path} could not be read: ${why}`)
-  await keepPass(context.state, fresh.pass, fresh.catalogue)
-  return fresh
 }
 
 async function readLayers(store: Store, image: Image, inputs: SbomInputs, context: ActionContext): Promise<Found> {
