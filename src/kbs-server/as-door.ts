@@ -5,7 +5,7 @@ import { publicJwk, signEar } from './ear-token.ts'
 import { Failure, serviceFailure } from './failure.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
-import type { Reply } from './server.ts'
+import type { Reply } from './reply.ts'
 
 /** The REST door of an Attestation Service (coco.md §1.7, §12): appraises evidence without any KBS session. */
 export interface AsDoor {

@@ -14,6 +14,7 @@ import { serverKeys, type ServerKeys } from './keys.ts'
 import { policies as openPolicies, type Policies } from './policies.ts'
 import { sessions as openSessions, type Sessions } from './sessions.ts'
 import { openStorage } from './storage.ts'
+import type { Reply } from './reply.ts'
 
 export interface KbsOptions {
   /** Absolute directory of keys, resources and policies; made 0700. */
@@ -31,14 +32,6 @@ export interface RunningKbs {
   keys: ServerKeys
   policies: Policies
   close(): Promise<void>
-}
-
-/** What is sent back. */
-export interface Reply {
-  status: number
-  body: string
-  contentType: string | null
-  cookie?: string | undefined
 }
 
 const bodyLimit = 2 << 20
