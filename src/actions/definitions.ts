@@ -622,15 +622,27 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
-    "name": "nonce",
-    "description": "A nonce from outside that the evidence must contain.",
+    "name": "reference-values",
+    "description": "JSON file of facts and the values they may have, such as the measurement of the runner image; checked by the local verifier.",
     "default": "",
+    "required": false
+   },
+   {
+    "name": "nonce",
+    "description": "What makes the reports fresh: oidc (the token of the job), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
+    "default": "oidc",
     "required": false
    },
    {
     "name": "lifetime",
     "description": "How long the agent may live, in seconds.",
     "default": "21600",
+    "required": false
+   },
+   {
+    "name": "tools",
+    "description": "Programs to install, one a line as NAME@VERSION=sha256:HEX URL.",
+    "default": "",
     "required": false
    },
    {
@@ -695,8 +707,14 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "rebuilds",
-    "description": "How many times to build again in another place and compare.",
-    "default": "0",
+    "description": "How many times to build again in another place and compare (0 to 9).",
+    "default": "1",
+    "required": false
+   },
+   {
+    "name": "require-reproducible",
+    "description": "true refuses an image whose rebuild differs; false keeps it and names the relaxation.",
+    "default": "true",
     "required": false
    },
    {
@@ -719,7 +737,13 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "layers",
-    "description": "Which layers to encrypt, by position from 0 or -1 for the last; all by default.",
+    "description": "Which layers to encrypt, by position from 0 or -1 for the last; all by default. Layers left out are published in clear.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "key-file",
+    "description": "File of 32 raw bytes, the key of kbs recipients where no agent runs. With an agent it is refused.",
     "default": "",
     "required": false
    },
@@ -779,7 +803,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "plan",
-    "description": "Plan file for the KBS; by default every image key of this job, with a policy for each.",
+    "description": "Plan file for the KBS; a KBS that is not embedded needs one (docs/kbs-publish.md). By default every image key of this job, with a policy for each.",
     "default": "",
     "required": false
    },
@@ -811,7 +835,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "bundles-path",
-    "description": "Folder with the Sigstore bundles that were attached."
+    "description": "File with all Sigstore bundles of this run, one JSON document a line."
    },
    {
     "name": "public-key-path",

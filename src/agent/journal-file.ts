@@ -1,5 +1,6 @@
 import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
+import { ownedName } from '../oci/owner.ts'
 
 /**
  * The journal as a file: for reading. What the agent holds in memory is the truth; a file that somebody changed or removed is written anew and
@@ -44,7 +45,7 @@ async function append(path: string, bytes: Buffer): Promise<void> {
 
 /** Writes a file so that a reader sees the old or the new one, never half of it. */
 export async function replace(path: string, bytes: Buffer | string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
+  const temporary = join(dirname(path), ownedName('tmp'))
   const file = await open(temporary, 'w', 0o600)
   try {
     await file.writeFile(bytes)

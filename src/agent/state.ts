@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import { sweep } from '../oci/lock.ts'
 import { ensureState, readAgentFile } from './files.ts'
 import { runFingerprint } from './job.ts'
 import { replace } from './journal-file.ts'
@@ -57,8 +58,12 @@ export function openState(directory: string, ports: Ports): JobState {
     }
   }
 
-  const save = async (name: string, value: unknown): Promise<void> =>
-    replace(await path(name), `${JSON.stringify(value, null, 1)}\n`)
+  const save = async (name: string, value: unknown): Promise<void> => {
+    const file = await path(name)
+    // What a killed step left half-written.
+    await sweep(directory, ports)
+    await replace(file, `${JSON.stringify(value, null, 1)}\n`)
+  }
 
   return {
     directory,

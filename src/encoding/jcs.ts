@@ -6,28 +6,74 @@ import type { JsonValue } from '../base/json.ts'
  * are refused instead of being formatted. `undefined` members are left out, as `JSON.stringify` does.
  */
 export function jcs(value: unknown): Buffer {
-  return Buffer.from(write(value, '$'), 'utf8')
+  return Buffer.from(jcsText(value), 'utf8')
 }
 
-function write(value: unknown, path: string): string {
+/** {@link jcs} as text. */
+export function jcsText(value: unknown): string {
+  const text = write(value)
+  if (text !== null) return text
+  throw locate(value, '$') ?? new Error('a value without canonical form was not found again')
+}
+
+/** Null for what has no canonical form: where that is, is looked for only then. */
+function write(value: unknown): string | null {
+  if (faultOf(value) !== null) return null
   if (value === null || typeof value === 'boolean') return String(value)
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw refuse(path, 'holds a lone surrogate')
-    return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number') return Object.is(value, -0) ? '0' : String(value)
+  let text = ''
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) {
+      const part = write(item)
+      if (part === null) return null
+      text += text === '' ? part : `,${part}`
+    }
+    return `[${text}]`
   }
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) throw refuse(path, 'is not a safe integer')
-    return Object.is(value, -0) ? '0' : String(value)
+  // Sorting by UTF-16 code units is what JavaScript's default string order does (RFC 8785 §3.2.3).
+  for (const key of Object.keys(value as object).sort()) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member === undefined) continue
+    const part = write(member)
+    if (part === null || !key.isWellFormed()) return null
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${part}`
   }
-  if (Array.isArray(value)) return `[${value.map((item, i) => write(item, `${path}[${i}]`)).join(',')}]`
-  if (typeof value === 'object') {
-    // Sorting by UTF-16 code units is what JavaScript's default string order does (RFC 8785 §3.2.3).
-    const members = Object.entries(value)
-      .filter(([, v]) => v !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    return `{${members.map(([k, v]) => `${write(k, `${path} member name`)}:${write(v, `${path}.${k}`)}`).join(',')}}`
+  return `{${text}}`
+}
+
+/** Why a value itself, without its members, has no canonical form. */
+function faultOf(value: unknown): string | null {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? null : 'holds a lone surrogate'
+    case 'number':
+      return Number.isSafeInteger(value) ? null : 'is not a safe integer'
+    case 'boolean':
+    case 'object':
+      return null
+    default:
+      return `is a ${typeof value}`
   }
-  throw refuse(path, `is a ${typeof value}`)
+}
+
+function locate(value: unknown, path: string): VerificationError | null {
+  const fault = faultOf(value)
+  if (fault !== null) return refuse(path, fault)
+  if (typeof value !== 'object' || value === null) return null
+  if (Array.isArray(value)) {
+    for (const [i, item] of (value as unknown[]).entries()) {
+      const found = locate(item, `${path}[${i}]`)
+      if (found !== null) return found
+    }
+    return null
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue
+    const found = locate(key, `${path} member name`) ?? locate(member, `${path}.${key}`)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /**

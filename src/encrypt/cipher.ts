@@ -12,37 +12,24 @@ export interface LayerKey {
   readonly nonce: Buffer
 }
 
-/** What is known once all bytes have flowed. */
-export interface CipherResult {
-  /** HMAC-SHA256 over the ciphertext. */
-  hmac: Buffer
-  /** Digest of the bytes that came in. */
-  plain: Digest
-}
-
 /**
- * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `result` is valid once the stream ended.
+ * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `hmac` is valid once the stream has ended.
  */
-export function encrypting(
-  source: ByteSource,
-  { key, nonce }: LayerKey,
-): { stream: ByteSource; result: () => CipherResult } {
+export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stream: ByteSource; hmac: () => Buffer } {
   const cipher = createCipheriv('aes-256-ctr', key, nonce)
   const mac = createHmac('sha256', key)
-  const hash = createHash('sha256')
-  let done: CipherResult | null = null
+  let done: Buffer | null = null
   async function* flow(): AsyncGenerator<Uint8Array> {
     for await (const piece of source) {
-      hash.update(piece)
       const secret = cipher.update(piece)
       mac.update(secret)
       yield secret
     }
-    done = { hmac: mac.digest(), plain: `sha256:${hash.digest('hex')}` }
+    done = mac.digest()
   }
   return {
     stream: flow(),
-    result: () => {
+    hmac: () => {
       if (done === null) throw new Error('the stream has not ended')
       return done
     },

@@ -1,6 +1,6 @@
-import { InputError, VerificationError } from '../base/errors.ts'
+import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { verified, type ByteSource } from '../base/streams.ts'
+import type { ByteSource } from '../base/streams.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
 import { encrypting } from './cipher.ts'
 import { annotations, privateOptionsBytes, publicOptions } from './options.ts'
@@ -37,22 +37,19 @@ export function encryptedMediaType(mediaType: string): string {
 /**
  * Encrypts one layer with a fresh key while it flows into the target store, then wraps the key for all recipients.
  *
- * @param plain bytes of the layer as stored; their digest is checked against the descriptor
+ * @param plain bytes of the layer as stored, from an opener that checks their digest at the end (`Store.openBlob`); the private options name it
  * @returns descriptor of the encrypted layer, annotations included
  */
 export async function encryptLayer(layer: Descriptor, plain: ByteSource, plan: EncryptionPlan): Promise<Descriptor> {
   const mediaType = encryptedMediaType(layer.mediaType)
   const key = { key: plan.random(32), nonce: plan.random(16) }
-  const { stream, result } = encrypting(verified(plain, layer), key)
+  const { stream, hmac } = encrypting(plain, key)
   const { digest, size } = await plan.target.putBlob({ stream })
-  const { hmac, plain: found } = result()
-  if (found !== layer.digest)
-    throw new VerificationError('digest-mismatch', `${layer.digest} hashes to ${found}`, { subject: layer.digest })
-  const wrapped = await wrapFor(plan.recipients, privateOptionsBytes({ ...key, digest: found }), plan.kek)
+  const wrapped = await wrapFor(plan.recipients, privateOptionsBytes({ ...key, digest: layer.digest }), plan.kek)
   return {
     mediaType,
     digest,
     size,
-    annotations: { ...layer.annotations, ...wrapped, [annotations.publicOptions]: publicOptions(hmac) },
+    annotations: { ...layer.annotations, ...wrapped, [annotations.publicOptions]: publicOptions(hmac()) },
   }
 }

@@ -2,12 +2,16 @@ import type { ByteSource } from '../base/streams.ts'
 import type { Descriptor, Digest } from '../oci/types.ts'
 import { encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
 
-/** Encrypts layers while somebody else reads them: give {@link OnTheWay.open} to the pass, {@link OnTheWay.layers} to `encryptImage`. */
+/** Encrypts layers while somebody else reads them: give {@link OnTheWay.open} to the pass, what {@link OnTheWay.finish} gives to `encryptImage`. */
 export interface OnTheWay {
-  /** Opens a layer; its plain bytes pass on unchanged and flow into the cipher besides. Ends when both have all of it. */
+  /** Opens a layer; its plain bytes pass on unchanged and flow into the cipher besides. It ends when both have taken all of it. */
   open(layer: Descriptor): Promise<ByteSource>
-  /** Layers that were read to their end, by plain digest. */
-  readonly layers: ReadonlyMap<Digest, Descriptor>
+  /**
+   * Waits until what was read to its end is stored as well, and gives those layers by plain digest.
+   *
+   * @throws the first failure to store one
+   */
+  finish(): Promise<ReadonlyMap<Digest, Descriptor>>
 }
 
 /**
@@ -15,12 +19,15 @@ export interface OnTheWay {
  * `encryptImage` then does by itself.
  */
 export function encryptOnTheWay(openPlain: (layer: Descriptor) => Promise<ByteSource>, plan: EncryptionPlan): OnTheWay {
-  const layers = new Map<Digest, Descriptor>()
+  const layers = new Map<Digest, Promise<Descriptor>>()
   return {
-    layers,
     open: async (layer) => {
       const source = await openPlain(layer)
       return layers.has(layer.digest) ? source : split(source, layer, plan, layers)
+    },
+    finish: async () => {
+      const found = await Promise.all([...layers].map(async ([digest, stored]) => [digest, await stored] as const))
+      return new Map(found)
     },
   }
 }
@@ -29,11 +36,11 @@ async function* split(
   source: ByteSource,
   layer: Descriptor,
   plan: EncryptionPlan,
-  layers: Map<Digest, Descriptor>,
+  layers: Map<Digest, Promise<Descriptor>>,
 ): AsyncGenerator<Uint8Array> {
   const pipe = handOver()
   const encrypted = encryptLayer(layer, pipe.stream, plan).finally(() => pipe.abandon())
-  // Its failure is thrown below, at the end of the stream or where the next piece is handed over.
+  // Its failure is thrown where the next piece is handed over, or by `finish`.
   encrypted.catch(() => {})
   let whole = false
   try {
@@ -46,7 +53,8 @@ async function* split(
     pipe.end(whole)
     if (!whole) await encrypted.catch(() => {})
   }
-  layers.set(layer.digest, await encrypted)
+  // A registry takes its time to hash what it got: nobody who reads need wait for that.
+  layers.set(layer.digest, encrypted)
 }
 
 /** One piece at a time from a giver to a taker: the slower of two readers sets the pace and nothing piles up. */

@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject } from '../base/json.ts'
-import { jcs, parseJcs } from '../encoding/jcs.ts'
+import { jcsText, parseJcs } from '../encoding/jcs.ts'
 import { compareUtf8, normalisePath } from './paths.ts'
 import type { EntryType, InventoryEntry } from './types.ts'
 
@@ -15,9 +15,14 @@ export function inventoryBytes(entries: readonly InventoryEntry[]): Buffer {
   )
     ? entries
     : [...entries].sort((a, b) => compareUtf8(a.path, b.path))
-  return Buffer.concat(sorted.flatMap((entry) => [jcs(entry), newline]))
+  const blocks: Buffer[] = []
+  for (let at = 0; at < sorted.length; at += linesAtOnce) {
+    const lines = sorted.slice(at, at + linesAtOnce).map(jcsText)
+    blocks.push(Buffer.from(`${lines.join('\n')}\n`))
+  }
+  return Buffer.concat(blocks)
 }
-const newline = Buffer.from('\n')
+const linesAtOnce = 1024
 
 /**
  * Reads an inventory strictly: every line in RFC 8785 form, known members only, sorted, no path twice.

@@ -26,7 +26,7 @@ export async function appraise(
   if (tee !== 'sample') throw new AppraisalError(`feature \`${tee}-verifier\` is not enabled for \`verifier\` crate.`)
   const reportData = isObject(evidence) ? evidence['report_data'] : undefined
   if (!isObject(evidence) || typeof reportData !== 'string' || typeof evidence['svn'] !== 'string') {
-    throw new AppraisalError('Deserialize Quote failed.')
+    throw new AppraisalError('Verifier evaluate failed: Deserialize Quote failed.')
   }
   if (runtime !== null) {
     const want = 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()

@@ -7,6 +7,21 @@ import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
 import type { Reply } from './reply.ts'
 
+/** What this door of Trustee can name: neither `tpm` nor `nvidia`, unlike its KBS. */
+const tees = [
+  'az-snp-vtpm',
+  'az-tdx-vtpm',
+  'sgx',
+  'snp',
+  'tdx',
+  'cca',
+  'csv',
+  'hygondcu',
+  'se',
+  'sample',
+  'sampledevice',
+]
+
 /** The REST door of an Attestation Service (coco.md §1.7, §12): appraises evidence without any KBS session. */
 export interface AsDoor {
   attestation(body: JsonValue): Promise<Reply>
@@ -18,7 +33,10 @@ export interface AsDoor {
 export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock): AsDoor {
   return {
     jwks: () => json({ keys: [publicJwk(keys)] }),
-    policies: async () => json((await policies.attestationPolicies()).map((id) => ({ 'policy-id': id }))),
+    policies: async () => {
+      const list = (await policies.attestationPolicies()).map((id) => ({ 'policy-id': id }))
+      return { status: 200, body: JSON.stringify(list), contentType: null }
+    },
     attestation: async (body) => {
       const requests = isObject(body) ? body['verification_requests'] : undefined
       const ids = isObject(body) ? body['policy_ids'] : undefined
@@ -45,6 +63,7 @@ function readRequest(request: JsonValue): Appraisal {
   }
   const { tee, evidence, runtime_data: runtime, runtime_data_hash_algorithm: hash } = request
   if (hash !== undefined && hash !== null && hash !== 'sha384') throw serviceFailure('only sha384 is supported here')
+  if (!tees.includes(tee)) throw serviceFailure(`tee \`${tee} not supported\``)
   let parsed: JsonValue
   try {
     parsed = JSON.parse(fromUrl(evidence, 'base64 decode evidence').toString('utf8')) as JsonValue

@@ -76,40 +76,48 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Se
     attest: async (id, body) => {
       const session = find(id)
       if (session === null) throw attestFailed()
-      // An attested session gives its old token again, whatever is sent.
-      session.token ??= await attestOnce(session, body, keys, policies, ports)
+      const sent = readAttestation(body)
+      // An attested session gives its old token again, whatever evidence is sent.
+      session.token ??= await attestOnce(session, sent, keys, policies, ports)
       return { answer: { token: session.token }, cookie: cookie(session) }
     },
     token: (id) => find(id)?.token ?? null,
   }
 }
 
-async function attestOnce(
-  session: Session,
-  body: JsonValue,
-  keys: ServerKeys,
-  policies: Policies,
-  ports: Ports,
-): Promise<string> {
+interface Sent {
+  nonce: JsonValue | undefined
+  key: JsonObject
+  evidence: JsonValue
+  additional: string
+  initData: JsonValue | undefined
+}
+
+/** The message must have its form before anything else is looked at. @throws Failure */
+function readAttestation(body: JsonValue): Sent {
   const runtime = isObject(body) ? body['runtime-data'] : undefined
   const evidence = isObject(body) ? body['tee-evidence'] : undefined
   const key = isObject(runtime) ? teePubkey(runtime['tee-pubkey']) : null
   const additional = isObject(evidence) ? evidence['additional_evidence'] : undefined
   if (!isObject(body) || !isObject(runtime) || !isObject(evidence) || key === null || typeof additional !== 'string')
     throw attestFailed()
-  if (runtime['nonce'] !== session.nonce) throw attestFailed()
-  const structured = { 'additional-evidence': additional, nonce: session.nonce, 'tee-pubkey': key }
+  const primary = evidence['primary_evidence'] ?? null
+  return { nonce: runtime['nonce'], key, evidence: primary, additional, initData: body['init-data'] }
+}
+
+async function attestOnce(
+  session: Session,
+  sent: Sent,
+  keys: ServerKeys,
+  policies: Policies,
+  ports: Ports,
+): Promise<string> {
+  if (sent.nonce !== session.nonce) throw attestFailed()
+  const structured = { 'additional-evidence': sent.additional, nonce: session.nonce, 'tee-pubkey': sent.key }
   try {
-    const cpu0 = await appraise(
-      {
-        tee: session.tee,
-        evidence: evidence['primary_evidence'] ?? null,
-        runtime: { structured },
-        initData: await initData(body['init-data']),
-      },
-      policies,
-      'default',
-    )
+    const { tee } = session
+    const device = { tee, evidence: sent.evidence, runtime: { structured }, initData: await initData(sent.initData) }
+    const cpu0 = await appraise(device, policies, 'default')
     return await signEar({ cpu0 }, keys, ports.clock)
   } catch (error) {
     if (error instanceof AppraisalError) throw attestFailed()

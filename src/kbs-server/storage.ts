@@ -2,6 +2,8 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import { sweep } from '../oci/lock.ts'
+import { ownedName } from '../oci/owner.ts'
 
 /** Files of an embedded KBS: 0700 folders, 0600 files, each replaced in one step. Keys are path segments that were checked by the caller. */
 export interface Storage {
@@ -18,6 +20,8 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     await chmod(directory, 0o700)
     // Its keys must not travel with a commit.
     await writeFile(join(directory, '.gitignore'), '*\n')
+    // A killed KBS may have left half a file: of a secret, too.
+    await sweep(directory, ports)
   } catch (cause) {
     throw new InputError('file-invalid', `${directory} cannot hold an embedded KBS`, {
       subject: directory,
@@ -40,7 +44,7 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     write: async (value, ...key) => {
       const full = path(key)
       await mkdir(dirname(full), { recursive: true, mode: 0o700 })
-      const temporary = `${full}.${ports.random(6).toString('hex')}.tmp`
+      const temporary = join(directory, ownedName('tmp'))
       try {
         await writeFile(temporary, value, { mode: 0o600, flush: true })
         await rename(temporary, full)

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { InputError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
 import type { KbsAdmin } from './client.ts'
 import type { Desired } from './plan.ts'
@@ -17,8 +18,8 @@ export interface Written {
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
-  /** Bytes of a resource; asked for each that is to be compared or written. */
-  secret: (uri: string) => Promise<Buffer>
+  /** Bytes of a resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
+  secret: (uri: string) => Promise<Buffer | null>
   written: Written
   /** Keeps what was written so far; called after each step. */
   save: (written: Written) => Promise<void>
@@ -63,8 +64,15 @@ export async function apply({ kbs, desired, secret, written, save, log, dryRun }
 
   for (const uri of desired.uris) {
     const value = await secret(uri)
+    const known = state.resources[uri]
+    if (value === null && known === undefined) throw givenAway(uri)
+    // An agent never makes the key of a URI twice: one that it gave away stands as it was written.
+    if (value === null) {
+      changes.push({ what: uri, action: 'unchanged' })
+      continue
+    }
     const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value).digest('hex')
-    await step(uri, state.resources[uri] === mark, async () => {
+    await step(uri, known === mark, async () => {
       await kbs.setResource(parseKbsUri(uri), value)
       state.resources[uri] = mark
     })
@@ -88,4 +96,11 @@ export async function apply({ kbs, desired, secret, written, save, log, dryRun }
     state.resourcePolicy = resourcePolicy
   })
   return changes
+}
+
+function givenAway(uri: string): InputError {
+  return new InputError('not-found', `the agent holds no key for ${uri}, and this job wrote none to this KBS`, {
+    subject: uri,
+    remedy: 'Encrypt for this URI in this job first; a key that another KBS got is no longer here.',
+  })
 }

@@ -40,9 +40,12 @@ export function failureOf(answer: Answer): KbsFailure {
   return { name: '', detail: answer.body.toString('utf8').slice(0, 300) }
 }
 
+const adminRemedy =
+  'Give an admin-key that the KBS knows and whose role it allows for this path. A token made from a private key has iss "sealwright", aud "KBS" and role "admin": where the KBS demands another issuer, give a ready JWT.'
+
 const remedies: Record<string, string> = {
-  AdminAuthAccess: 'Give an admin-key whose role the KBS allows for this path.',
-  AdminAuthInitialization: 'Give an admin-key whose role the KBS allows for this path.',
+  AdminAuthAccess: adminRemedy,
+  AdminAuthInitialization: adminRemedy,
   TokenNotFound: 'Attest first: the KBS knows no session.',
   TokenVerifierError:
     'The KBS does not trust the Attestation Service that issued this token: check its trusted certificates.',

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { parseJson, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
@@ -115,7 +116,8 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
         'reference-value',
         post({ version: '0.1.0', type: 'sample', payload }),
       )
-      if (JSON.stringify(await referenceValue(id)) !== JSON.stringify(value)) {
+      // Trustee sorts the members of objects: order does not count.
+      if (!isDeepStrictEqual(await referenceValue(id), JSON.parse(JSON.stringify(value)))) {
         throw new TransportError('kbs-error', `the KBS does not give back the reference value ${id} that was written`, {
           subject: id,
           remedy: 'Another publisher may have written at the same time: run again.',

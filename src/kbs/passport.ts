@@ -1,4 +1,4 @@
-import { TransportError } from '../base/errors.ts'
+import { TransportError, VerificationError } from '../base/errors.ts'
 import { parseJson, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { toBase64url } from '../encoding/base64.ts'
@@ -28,7 +28,7 @@ export interface PassportOptions {
  * Fetches KBS resources with an EAR over our own binding (TRUST §2, §7): the agent's open report is appraised by the Attestation Service,
  * whose token is the passport. The token is taken once and used for all resources.
  *
- * @returns a function from path to the resource's bytes. @throws VerificationError `denied`, `decryption-failed`; TransportError `kbs-error`
+ * @returns a function from path to the resource's bytes. @throws VerificationError `evidence-invalid`, `denied`, `decryption-failed`; TransportError `kbs-error`
  */
 export function fetchByPassport(options: PassportOptions): (path: ResourcePath) => Promise<Buffer> {
   let passport: Promise<string> | null = null
@@ -45,7 +45,12 @@ export function fetchByPassport(options: PassportOptions): (path: ResourcePath) 
   }
 }
 
-/** Has the agent's binding appraised. @returns the EAR (a JWT), which whoever uses it must still check against a pinned signer */
+/**
+ * Has the agent's binding appraised.
+ *
+ * @returns the EAR (a JWT), which whoever uses it must still check against a pinned signer
+ * @throws VerificationError `evidence-invalid` where the evidence is refused; TransportError `kbs-error`
+ */
 export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportOptions, 'kbsUrl'>): Promise<string> {
   const { binding, evidence } = await holder.openReport()
   const request = {
@@ -62,7 +67,14 @@ export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportO
   const answer = await call(ports, `${asUrl}/attestation`, { method: 'POST', headers, body: JSON.stringify(request) })
   const text = answer.body.toString('utf8').trim()
   if (answer.status === 200 && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text
-  throw new TransportError('kbs-error', `the Attestation Service answered ${answer.status}: ${text.slice(0, 500)}`, {
+  // Trustee says everything with a 500 and the chain of causes, below which a backtrace may stand.
+  const why = text.replace(/\s*Stack backtrace:[\s\S]*$/, '').slice(0, 500)
+  if (why.includes('Verifier evaluate failed')) {
+    throw new VerificationError('evidence-invalid', `the Attestation Service refuses the evidence: ${why}`, {
+      subject: holder.technology,
+    })
+  }
+  throw new TransportError('kbs-error', `the Attestation Service answered ${answer.status}: ${why}`, {
     subject: asUrl,
     remedy: 'Check that it verifies this technology and that the policy is loaded there.',
   })

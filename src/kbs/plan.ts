@@ -88,9 +88,15 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   }
 }
 
-/** Whether the one global policy of a KBS that is not embedded may be replaced. @throws InputError `input-missing`, `state-conflict` */
-export function checkReplacement(plan: Plan, embedded: boolean, lastWritten: string | null): void {
-  if (embedded) return
+/**
+ * Whether the one global policy of a KBS that is not embedded may be replaced. One that we wrote last and that stays as it is replaces
+ * nothing: the same plan may be run again.
+ *
+ * @param next digest of the policy that is to stand there
+ * @throws InputError `input-missing`, `state-conflict`
+ */
+export function checkReplacement(plan: Plan, embedded: boolean, lastWritten: string | null, next: Digest): void {
+  if (embedded || next === lastWritten) return
   const named = plan['replace-global']
   if (named === undefined) {
     throw new InputError(

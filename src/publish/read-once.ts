@@ -20,8 +20,8 @@ export interface ReadOnceOptions {
 export interface ReadOnce {
   pass: PassResult
   catalogue: Catalogue
-  /** Encrypted layers, stored in the plan's target, by plain digest: for `encryptImage`. */
-  encrypted: ReadonlyMap<Digest, Descriptor>
+  /** Waits for the last encrypted layer to be stored in the plan's target and gives all by plain digest: for `encryptImage`. */
+  encrypted: () => Promise<ReadonlyMap<Digest, Descriptor>>
 }
 
 /**
@@ -38,6 +38,12 @@ export async function readOnce(store: Store, image: Image, options: ReadOnceOpti
   const way = encryptOnTheWay(plain, options.encryption)
   const open = (layer: Descriptor): Promise<ByteSource> => (chosen.has(layer.digest) ? way.open(layer) : plain(layer))
   const sbom = sbomReaders()
-  const pass = await passImage(store, image, sbom.readers, { open, log: options.log })
-  return { pass, catalogue: sbom.finish(pass.inventory), encrypted: way.layers }
+  try {
+    const pass = await passImage(store, image, sbom.readers, { open, log: options.log })
+    return { pass, catalogue: sbom.finish(pass.inventory), encrypted: () => way.finish() }
+  } catch (error) {
+    // Nothing goes on in the background after a failure; its reason is the pass's.
+    await way.finish().catch(() => {})
+    throw error
+  }
 }

@@ -73,7 +73,7 @@ function isAsync(body: NonNullable<HttpRequest['body']>): body is AsyncIterable<
 
 function unreachable(url: string, cause: unknown, timeoutMs: number): TransportError {
   const { host } = new URL(url)
-  if (cause instanceof Error && cause.name === 'TimeoutError') {
+  if ((cause as Error | null)?.name === 'TimeoutError') {
     return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, {
       subject: host,
       cause,

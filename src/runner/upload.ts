@@ -24,8 +24,9 @@ export function upload(
     const request = open(url, { method, headers: { ...headers }, signal })
     request.once('response', (answer) => resolve(responseOf(answer)))
     // The first error is the reason; what follows from it, such as a broken pipe after an early answer, is not heard any more.
-    request.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
-    pipeline(body, request).catch(reject)
+    const fail = (error: unknown): void => reject((signal.aborted ? signal.reason : error) as Error)
+    request.on('error', fail)
+    pipeline(body, request).catch(fail)
   })
 }
 

@@ -35,6 +35,14 @@ export interface GateKey {
   id: string
 }
 
+/** A release key of the policy that signed the image. */
+export interface ReleaseKey {
+  pem: string
+  hint: string
+  /** It made a legacy signature of cosign, which says what a `sign` statement says. */
+  legacy: boolean
+}
+
 /** What earlier checks verified and later ones build on; null until then. */
 export interface Found {
   journal: JournalEvent[] | null
@@ -67,8 +75,8 @@ export interface Gate {
   key: GateKey | null
   /** Statements that the key signed; nothing else counts. */
   mine: readonly Claim[]
-  /** A release key of the policy that signed the image, by hint; null where none did. */
-  releaseKey: { pem: string; hint: string } | null
+  /** Null where no release key of the policy signed the image. */
+  releaseKey: ReleaseKey | null
   /** Why this image cannot be looked into, or null. */
   sealedContent: string | null
   /** Reads every layer once, however many checks and candidates ask. */

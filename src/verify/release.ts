@@ -31,10 +31,9 @@ export async function signedImage(
   )
   for (const { pem } of keys) {
     const key = readKey(pem)
-    const signed =
-      mine.some((claim) => signedBy(claim, key.pem)) ||
-      legacy.some((item) => verifySignature(key, item.payload, item.signature))
-    if (signed) return { pem: key.pem, hint: key.hint }
+    const byLegacy = legacy.some((item) => verifySignature(key, item.payload, item.signature))
+    if (byLegacy || mine.some((claim) => signedBy(claim, key.pem)))
+      return { pem: key.pem, hint: key.hint, legacy: byLegacy }
   }
   return null
 }

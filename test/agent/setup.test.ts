@@ -9,6 +9,9 @@ import { door } from '../../src/actions/setup-cvm-runner/main.ts'
 import { door as post } from '../../src/actions/setup-cvm-runner/post.ts'
 import { rawInputs } from '../../src/actions/raw-inputs.ts'
 import type { ActionContext, RawInputs } from '../../src/actions/context.ts'
+import type { HttpRequest } from '../../src/base/ports.ts'
+import { checkEar } from '../../src/kbs/ear.ts'
+import { startKbs } from '../../src/kbs-server/server.ts'
 import { installTool, parseTools } from '../../src/runner/tools.ts'
 import { exportVariable } from '../../src/runner/commands.ts'
 import { agentEntry, buildEvent, plainImage } from '../support/agent.ts'
@@ -82,6 +85,63 @@ test('reference values that the evidence does not have are a refusal', async () 
   writeFileSync(file, '{"svn":"7"}')
   await expect(door.run(inputs, context)).rejects.toMatchObject({ code: 'evidence-invalid' })
   await post.run(inputs, context)
+})
+
+describe('verifier trustee', () => {
+  const good = { executables: 3, hardware: 2, configuration: 2 }
+
+  test.each(['trustee', 'both'])(
+    '%s: the Attestation Service appraises our binding, and its EAR is kept',
+    async (verifier) => {
+      const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
+      const { inputs, context } = step({ technology: 'sample', verifier, 'trustee-url': `${kbs.asUrl}/` })
+      const first = await door.run(inputs, context)
+      expect(first.outputs['attested']).toBe('false')
+      expect(first.report.notes.join(' ')).toContain('says "contraindicated"')
+      expect(first.report.notes.join(' ').includes('Verified here')).toBe(verifier === 'both')
+
+      await kbs.policies.setReferenceValues({ launch_digest: ['abcde'], svn: ['1'] })
+      const { outputs, report } = await door.run(inputs, context)
+      // Affirming or not: sample evidence vouches for nothing.
+      expect(outputs['attested']).toBe('false')
+      expect(report.notes.join(' ')).toContain('says "affirming"')
+      const ear = readFileSync(join(context.state.directory, 'ear.jwt'), 'utf8')
+      const { evidence, claims } = checkEar(ear, { keys: [kbs.keys.earPublic] }, new Date())
+      const agent = await context.state.agent()
+      const { binding } = (await agent?.openReport()) ?? {}
+      expect(evidence['runtime_data_claims']).toEqual(JSON.parse(binding?.toString('utf8') ?? ''))
+      expect(claims).toMatchObject({ submods: { cpu0: { 'ear.trustworthiness-vector': good } } })
+      await post.run(inputs, context)
+      await kbs.close()
+    },
+  )
+
+  test.each([
+    [
+      'refuses the evidence',
+      500,
+      'An internal error occured: \n1: Verifier evaluate failed: x',
+      '',
+      'evidence-invalid',
+    ],
+    ['has no verifier', 500, 'feature `sample-verifier` is not enabled', '', 'kbs-error'],
+    ['has no keys', 200, 'a.b.c', '<html>not here</html>', 'kbs-error'],
+    ['shows other keys', 200, 'ear', '{"keys":[{"kty":"new"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', 'token-invalid'],
+  ])('one that %s ends the step', async (_, status, text, jwks, code) => {
+    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
+    const { inputs, context } = step({ technology: 'sample', verifier: 'trustee', 'trustee-url': 'http://127.0.0.1:1' })
+    const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
+      if (!url.startsWith('http://127.0.0.1:1/')) return context.ports.http.request(url, options)
+      if (url.endsWith('/jwks.json')) return new Response(jwks, { status: jwks.startsWith('{') ? 200 : 404 })
+      return text === 'ear'
+        ? context.ports.http.request(`${kbs.asUrl}/attestation`, options)
+        : new Response(text, { status })
+    }
+    const ports = { ...context.ports, http: { request, hosts: () => [] } }
+    await expect(door.run(inputs, { ...context, ports })).rejects.toMatchObject({ code })
+    await post.run(inputs, context)
+    await kbs.close()
+  })
 })
 
 test.each([

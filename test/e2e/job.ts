@@ -38,7 +38,8 @@ export async function startJob(layers = 2): Promise<Job> {
   })
   writeFileSync(join(folder, 'policy.yml'), policy)
   const state = join(folder, 'state')
-  const run = (...args: string[]): Promise<Record<string, string>> => succeed([...args, '--state', state], { cwd: source })
+  const run = (...args: string[]): Promise<Record<string, string>> =>
+    succeed([...args, '--state', state], { cwd: source })
   await run('setup-cvm-runner', '--technology', 'sample')
   const job: Job = {
     folder,

@@ -1,19 +1,20 @@
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { cli } from '../support/cli.ts'
 import { danglingIn, shapeOf } from './layout.ts'
 import { startJob, type Job } from './job.ts'
 
-const jobs = 5
+const jobs = 4
 const killsEach = 4
 
 interface Trade {
   name: string
   args(job: Job): string[]
-  /** The layout that it writes into, if any. */
-  layout(job: Job): string | null
+  /** The folder that it writes into. */
+  folder(job: Job): string
 }
 
 const published = (job: Job): string => join(job.folder, 'published')
@@ -22,10 +23,10 @@ const trades: Trade[] = [
   {
     name: 'encrypt',
     args: () => ['--recipients', 'kbs:///example/image-key/app'],
-    layout: ({ state }) => join(state, 'layout'),
+    folder: ({ state }) => join(state, 'layout'),
   },
-  { name: 'sign-attest', args: (job) => ['--output', `oci:${published(job)}`], layout: published },
-  { name: 'kbs-publish', args: (job) => ['--kbs-url', `embedded:${kbs(job)}`], layout: () => null },
+  { name: 'sign-attest', args: (job) => ['--output', `oci:${published(job)}`], folder: published },
+  { name: 'kbs-publish', args: (job) => ['--kbs-url', `embedded:${kbs(job)}`], folder: kbs },
 ]
 
 /** All that a later step can see of a job, without what is random in it. The gate has the last word. */
@@ -38,34 +39,63 @@ async function stateOf(job: Job): Promise<unknown> {
     verified,
     layout: shapeOf(join(job.state, 'layout')),
     published: shapeOf(published(job)),
+    // Nothing half-written lies about.
+    names: [job.state, join(job.state, 'layout'), published(job)].map((folder) => readdirSync(folder).sort()),
     kbs: files,
     policy: readFileSync(join(kbs(job), 'resource-policy.rego'), 'utf8').replaceAll(/[0-9a-f]{64}/g, 'HEX'),
     journal: journal.map((line) => (JSON.parse(line) as { kind: string }).kind),
   }
 }
 
-/** Runs it once undisturbed, tells how long each trade took in milliseconds. */
-async function undisturbed(job: Job): Promise<{ state: unknown; took: Record<string, number> }> {
-  const took: Record<string, number> = {}
-  for (const { name, args } of trades) {
-    const start = performance.now()
-    await job.run(name, ...args(job))
-    took[name] = performance.now() - start
-  }
-  return { state: await stateOf(job), took }
+/** How long a trade runs (milliseconds), and how many files it makes. */
+interface Course {
+  took: number
+  made: number
 }
 
-/** @returns whether it still ran after `ms`, and so was killed */
-async function killedAfter(ms: number, { name, args }: Trade, job: Job): Promise<boolean> {
-  const { signal, exitCode, error } = await cli([name, ...args(job), '--state', job.state], {
+async function undisturbed(job: Job): Promise<{ state: unknown; courses: Map<Trade, Course> }> {
+  const courses = new Map<Trade, Course>()
+  for (const trade of trades) {
+    const before = filesIn(trade.folder(job))
+    const start = performance.now()
+    await job.run(trade.name, ...trade.args(job))
+    courses.set(trade, { took: performance.now() - start, made: filesIn(trade.folder(job)) - before })
+  }
+  return { state: await stateOf(job), courses }
+}
+
+function filesIn(folder: string): number {
+  return existsSync(folder) ? readdirSync(folder, { recursive: true }).length : 0
+}
+
+/** When to kill: after a time, or as soon as so many new files are seen. */
+type Moment = { ms: number } | { files: number }
+
+/** @returns whether it still ran at that moment, and so was killed */
+async function killedAt(moment: Moment, trade: Trade, job: Job): Promise<boolean> {
+  const before = filesIn(trade.folder(job))
+  const kill = async (child: ChildProcess): Promise<void> => {
+    const ended = once(child, 'exit')
+    if ('ms' in moment) await Promise.race([wait(moment.ms), ended])
+    else {
+      const runs = (): boolean => child.exitCode === null && child.signalCode === null
+      while (runs() && filesIn(trade.folder(job)) - before < moment.files) await turn()
+    }
+    child.kill('SIGKILL')
+  }
+  const { signal, exitCode, error } = await cli([trade.name, ...trade.args(job), '--state', job.state], {
     cwd: join(job.folder, 'source'),
-    started: (child) => {
-      const ended = once(child, 'exit')
-      void Promise.race([wait(ms), ended]).then(() => child.kill('SIGKILL'))
-    },
+    started: (child) => void kill(child),
   })
-  if (signal === null && exitCode !== 0) throw new Error(`${name} ended with ${exitCode}: ${error?.message ?? ''}`)
+  if (signal === null && exitCode !== 0)
+    throw new Error(`${trade.name} ended with ${exitCode}: ${error?.message ?? ''}`)
   return signal === 'SIGKILL'
+}
+
+/** Moments spread evenly over all jobs, from when the program has loaded to a little after its end; every other one counts files. */
+function momentOf({ took, made }: Course, number: number, kill: number): Moment {
+  const part = (kill * jobs + number + Math.random()) / (jobs * killsEach)
+  return kill % 2 === 0 ? { files: Math.max(1, Math.round(made * part)) } : { ms: took * (0.25 + 0.8 * part) }
 }
 
 test('killed at many moments, encrypt, sign-attest and kbs-publish end as undisturbed runs do', async () => {
@@ -73,22 +103,19 @@ test('killed at many moments, encrypt, sign-attest and kbs-publish end as undist
   try {
     const quiet = await startJob(6)
     running.push(quiet)
-    const { state: expected, took } = await undisturbed(quiet)
+    const { state: expected, courses } = await undisturbed(quiet)
     expect(expected).toMatchObject({ verified: 'true' })
 
     let killed = 0
     for (let number = 0; number < jobs; number++) {
       const job = await startJob(6)
       running.push(job)
-      for (const trade of trades) {
+      for (const [trade, course] of courses) {
         for (let kill = 0; kill < killsEach; kill++) {
-          // Moments spread evenly from when the program has loaded to a little after its end, over all jobs.
-          const part = (kill * jobs + number + Math.random()) / (jobs * killsEach)
-          const ms = (took[trade.name] ?? 0) * (0.25 + 0.8 * part)
-          if (await killedAfter(ms, trade, job)) killed++
-          const layout = trade.layout(job)
-          const dangling = layout === null ? [] : await danglingIn(layout)
-          expect({ trade: trade.name, part, dangling }).toEqual({ trade: trade.name, part, dangling: [] })
+          const moment = momentOf(course, number, kill)
+          if (await killedAt(moment, trade, job)) killed++
+          const dangling = await danglingIn(trade.folder(job))
+          expect({ trade: trade.name, moment, dangling }).toEqual({ trade: trade.name, moment, dangling: [] })
         }
         await job.run(trade.name, ...trade.args(job))
       }
@@ -107,3 +134,28 @@ test('killed at many moments, encrypt, sign-attest and kbs-publish end as undist
     }
   }
 }, 240_000)
+
+test('the walk over a layout tells what is missing, cut short or changed', async () => {
+  const job = await startJob(2)
+  try {
+    const layout = join(job.state, 'layout')
+    expect(await danglingIn(layout)).toEqual([])
+    const blobs = join(layout, 'blobs/sha256')
+    const [largest = ''] = readdirSync(blobs).sort(
+      (a, b) => statSync(join(blobs, b)).size - statSync(join(blobs, a)).size,
+    )
+    const bytes = readFileSync(join(blobs, largest))
+    for (const [word, harm] of [
+      ['size', () => truncateSync(join(blobs, largest), 10)],
+      ['other bytes', () => writeFileSync(join(blobs, largest), Buffer.alloc(bytes.length))],
+      ['missing', () => rmSync(join(blobs, largest))],
+    ] as const) {
+      harm()
+      expect((await danglingIn(layout)).join()).toContain(word)
+      writeFileSync(join(blobs, largest), bytes)
+    }
+  } finally {
+    await job.stop()
+    rmSync(job.folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+})

@@ -1,8 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { cleanEnv, succeed, type CliOptions } from '../support/cli.ts'
+import { succeed, type CliOptions } from '../support/cli.ts'
+import { npmUnreachable } from '../support/npm.ts'
 import { root } from '../support/peers.ts'
 import { scratch } from '../support/ports.ts'
 
@@ -44,18 +44,8 @@ async function make(clone: string, settings: CliOptions): Promise<Made> {
   }
 }
 
-/** Why the packages of the example cannot be had here; null when they can. */
-async function unreachable(): Promise<string | null> {
-  try {
-    await promisify(execFile)('npm', ['view', 'express@4.21.2', 'name'], { cwd: scratch('npm'), env: cleanEnv() })
-    return null
-  } catch (error) {
-    return /npm error (?:code )?(.*)/.exec(String((error as { stderr?: string }).stderr))?.[1] ?? String(error)
-  }
-}
-
 const title = 'two clones under other umask, time zone, language and folder give one image and the same documents'
-const why = await unreachable()
+const why = await npmUnreachable()
 if (why !== null && process.env['SEALWRIGHT_REQUIRE_PEERS'] !== '1') {
   test.skip(`skipped: the npm registry is not reachable (${why}): ${title}`, () => {})
 } else {
@@ -75,6 +65,7 @@ if (why !== null && process.env['SEALWRIGHT_REQUIRE_PEERS'] !== '1') {
         expect([name, second[name].equals(first[name])]).toEqual([name, true])
       }
       expect(first.spdx.toString()).toContain('"express"')
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
     },
     240_000,
   )

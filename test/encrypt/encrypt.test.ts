@@ -123,7 +123,7 @@ describe('encryption of layers', () => {
       { ...store, openBlob: async () => Promise.reject(new Error('read twice')) },
       image,
       plan,
-      { done: way.layers },
+      { done: await way.finish() },
     )
     expect(opened).toBe(2)
     expect((await bytesOf(await layerOpener(store, keysOf(key), ports)(layerOf(encrypted)))).length).toBe(
@@ -141,7 +141,7 @@ describe('encryption of layers', () => {
     }
     const way = encryptOnTheWay((layer) => store.openBlob(layer), plan)
     for await (const _ of await way.open(image.manifest.layers[0] as Descriptor)) break
-    expect(way.layers.size).toBe(0)
+    expect((await way.finish()).size).toBe(0)
   })
 })
 

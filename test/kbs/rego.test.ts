@@ -160,9 +160,10 @@ describe('plans', () => {
   })
 
   test('the global policy of others needs replace-global', () => {
+    const next = `sha256:${'3'.repeat(64)}` as const
     const code = (value: object, last: string | null) => {
       try {
-        checkReplacement(plan(value), false, last)
+        checkReplacement(plan(value), false, last, next)
         return 'ok'
       } catch (error) {
         return (error as { code: string }).code
@@ -176,6 +177,7 @@ describe('plans', () => {
     ]).toEqual(['input-missing', 'ok', 'ok'])
     expect(code({ 'replace-global': `sha256:${'2'.repeat(64)}` }, digest)).toBe('state-conflict')
     expect(code({ 'replace-global': 'first' }, digest)).toBe('state-conflict')
+    expect(code({ 'replace-global': 'first' }, next)).toBe('ok')
   })
 
   test.each([

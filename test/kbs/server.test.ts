@@ -180,7 +180,7 @@ describe('embedded KBS with our client', () => {
     expect((await passport(binding, key, kbs)(['ci', 'signing', 'key'])).toString()).toBe('pipeline')
     const fork = { ...binding, job: { ...binding.job, claims: { ...claims, event_name: 'pull_request' } } }
     expect(await codeOf(passport(fork, key, kbs)(['ci', 'signing', 'key']))).toBe('denied')
-    expect(await codeOf(passport(fork, key, kbs, binding)(['ci', 'signing', 'key']))).toBe('kbs-error')
+    expect(await codeOf(passport(fork, key, kbs, binding)(['ci', 'signing', 'key']))).toBe('evidence-invalid')
     await admin.setResourcePolicy(policy)
   })
 

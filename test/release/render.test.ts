@@ -24,6 +24,15 @@ test.each(['.github/workflows/publish.yml', 'examples/confidential-supply-chain.
 )
 
 test.each([
+  ['examples/one-step.yml', `example/sealwright@${sha}`],
+  ['examples/reusable-workflow.yml', `example/sealwright/.github/workflows/publish.yml@${sha}`],
+])('the released form of %s names %s', (path, name) => {
+  const released = renderReleased(readFileSync(join(root, path), 'utf8'), 'example/sealwright', sha)
+  expect(released).toContain(`uses: ${name}\n`)
+  expect(released).not.toMatch(/uses: \.\//)
+})
+
+test.each([
   ['a tag', 'o/r', 'v1'],
   ['a short commit', 'o/r', '0123456'],
   ['no repository', 'r', sha],
@@ -35,23 +44,26 @@ test('refuses a workflow without our actions', () => {
   expect(() => renderReleased('jobs: {}', 'o/r', sha)).toThrow('uses no action')
 })
 
-describe.each(['.github/workflows/publish.yml', 'examples/confidential-supply-chain.yml'])('%s', (path) => {
-  const workflow = parse(readFileSync(join(root, path), 'utf8')) as WorkflowFile
-  test('gives nothing by default and keeps no credentials in the checkout', () => {
-    expect(workflow.permissions).toEqual({})
-    for (const job of Object.values(workflow.jobs)) {
-      expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
-      const checkout = job.steps.find((step) => step.uses?.startsWith('actions/checkout@'))
-      expect(checkout?.with).toMatchObject({ 'persist-credentials': false })
-    }
-  })
-  test('gives each action only inputs that it has', () => {
-    for (const step of Object.values(workflow.jobs).flatMap((job) => job.steps)) {
-      if (step.uses?.startsWith('./') !== true) continue
-      const file = join(root, step.uses, 'action.yml')
-      expect(existsSync(file)).toBe(true)
-      const { inputs } = parse(readFileSync(file, 'utf8')) as { inputs: object }
-      for (const name of Object.keys(step.with ?? {})) expect(Object.keys(inputs)).toContain(name)
-    }
-  })
-})
+describe.each(['.github/workflows/publish.yml', 'examples/confidential-supply-chain.yml', 'examples/one-step.yml'])(
+  '%s',
+  (path) => {
+    const workflow = parse(readFileSync(join(root, path), 'utf8')) as WorkflowFile
+    test('gives nothing by default and keeps no credentials in the checkout', () => {
+      expect(workflow.permissions).toEqual({})
+      for (const job of Object.values(workflow.jobs)) {
+        expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+        const checkout = job.steps.find((step) => step.uses?.startsWith('actions/checkout@'))
+        expect(checkout?.with).toMatchObject({ 'persist-credentials': false })
+      }
+    })
+    test('gives each action only inputs that it has', () => {
+      for (const step of Object.values(workflow.jobs).flatMap((job) => job.steps)) {
+        if (step.uses?.startsWith('./') !== true) continue
+        const file = join(root, step.uses, 'action.yml')
+        expect(existsSync(file)).toBe(true)
+        const { inputs } = parse(readFileSync(file, 'utf8')) as { inputs: object }
+        for (const name of Object.keys(step.with ?? {})) expect(Object.keys(inputs)).toContain(name)
+      }
+    })
+  },
+)

@@ -74,3 +74,10 @@ test('paths with spaces are quoted', async () => {
     `--from-oci-layout '${ports.roots.cwd}/my layout:latest'`,
   )
 })
+
+test('the policy that is printed pins no key of an agent', async () => {
+  const { sign } = await job()
+  const [init] = linesOf(await sign(), 'Verify with Sealwright')
+  expect(init).toMatch(/^sealwright policy init --image /)
+  expect(init).not.toContain('--public-key')
+})

@@ -31,7 +31,7 @@ export async function debianBase(cache: string): Promise<{ reference: string } |
       maxBuffer: 16 * 1024 * 1024,
     })
   } catch (error) {
-    return { why: `mmdebstrap failed: ${String(error).split('\n').at(-1) ?? ''}` }
+    return { why: `mmdebstrap failed: ${reasonOf(error)}` }
   }
   renameSync(join(context, 'part.tar'), join(context, 'rootfs.tar'))
   writeFileSync(join(context, 'Containerfile'), 'FROM scratch\nADD rootfs.tar /\n')
@@ -42,4 +42,12 @@ export async function debianBase(cache: string): Promise<{ reference: string } |
   ])
   if (built.error !== null) throw new Error(`the base image was not built: ${built.error.message}`)
   return { reference }
+}
+
+/** What the program said last of an error; its lines of that kind begin with `E:`. */
+function reasonOf(error: unknown): string {
+  const lines = String(error)
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+  return (lines.findLast((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '').slice(0, 200)
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync } from 'node:fs'
+import { cpSync, lstatSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -10,6 +10,8 @@ export async function checkout(repository: string, workspace: string): Promise<v
     maxBuffer: 64 * 1024 * 1024,
   })
   for (const path of stdout.split('\0').filter((p) => p !== '')) {
+    // Deleted but not committed: the copy is of the files as they are.
+    if (lstatSync(join(repository, path), { throwIfNoEntry: false }) === undefined) continue
     mkdirSync(dirname(join(workspace, path)), { recursive: true })
     cpSync(join(repository, path), join(workspace, path), { verbatimSymlinks: true, preserveTimestamps: true })
   }

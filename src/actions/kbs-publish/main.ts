@@ -42,7 +42,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
     return result({ inputs, planPath, desired: null, changes: [], uris: Object.keys(written.resources), agent })
   }
   const desired = desiredState(plan, { embedded, current })
-  if (inputs.mode === 'apply') checkReplacement(plan, embedded, lastWritten(written))
+  if (inputs.mode === 'apply') checkReplacement(plan, embedded, lastWritten(written), desired.policyDigest)
   const admin = kbsAdmin(
     kbs.url,
     adminToken(kbs.embedded?.adminKeyPem ?? inputs.adminKey ?? 'none.none.none', ports.clock),

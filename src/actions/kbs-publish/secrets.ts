@@ -8,11 +8,19 @@ import type { Plan } from '../../kbs/plan-schema.ts'
 /** Largest resource that a KBS takes. */
 const limit = 2 << 20
 
-/** Gives the bytes of a resource from the source that the plan names, masked in every form that a log could show. */
-export function secretsOf(plan: Plan, agent: AgentClient | null, ports: Ports): (uri: string) => Promise<Buffer> {
+/**
+ * Gives the bytes of a resource from the source that the plan names, masked in every form that a log could show; null for a key that the
+ * agent does not hold (any more).
+ */
+export function secretsOf(
+  plan: Plan,
+  agent: AgentClient | null,
+  ports: Ports,
+): (uri: string) => Promise<Buffer | null> {
   return async (uri) => {
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     const value = await read(uri, source, agent, ports)
+    if (value === null) return null
     if (value.length === 0 || value.length > limit) {
       throw new InputError('file-invalid', `${uri}: its source holds ${value.length} bytes`, {
         subject: uri,
@@ -24,9 +32,9 @@ export function secretsOf(plan: Plan, agent: AgentClient | null, ports: Ports): 
   }
 }
 
-async function read(uri: string, source: string, agent: AgentClient | null, ports: Ports): Promise<Buffer> {
+async function read(uri: string, source: string, agent: AgentClient | null, ports: Ports): Promise<Buffer | null> {
   if (source === 'agent') {
-    if (agent !== null) return agent.takeKey(uri)
+    if (agent !== null) return (await agent.status()).keys.includes(uri) ? agent.takeKey(uri) : null
     throw new InputError('no-agent', `${uri} is to come from the agent, and none runs`, {
       subject: uri,
       remedy: 'Run setup-cvm-runner and encrypt in this job.',

@@ -27,6 +27,6 @@ export async function readTogether(raw: RawInputs, output: string, context: Acti
   const read = await readOnce(source, image, { encryption: plan, layers, log: ports.log })
   return {
     describe: (inputs) => describeStep(inputs, context, read),
-    encrypt: () => finishEncryption(prepared, context, read.encrypted),
+    encrypt: async () => finishEncryption(prepared, context, await read.encrypted()),
   }
 }

@@ -29,6 +29,8 @@ export const door: ActionDoor = {
       if (name === 'sbom' && parts.includes('encrypt'))
         joint = await readTogether(raw, inputs.required('output'), context)
       const result = await runPart(name, raw, context, joint)
+      // What the pass found is large, and nobody asks for it again.
+      if (name === 'encrypt') joint = null
       image = result.outputs['image'] ?? image
       context.ports.log.info(`${name}: ${result.report.headline}`)
       done.push({ name, result })

@@ -1,10 +1,11 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { bindingHash, parseBinding } from '../../journal/binding.ts'
+import { call } from '../../kbs/call.ts'
 import { checkEar } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
@@ -23,7 +24,7 @@ export interface EvidenceFindings {
   ear: string | null
 }
 
-/** @throws VerificationError `evidence-invalid` when a verifier refuses; InputError `file-invalid` for unreadable reference values */
+/** @throws VerificationError `evidence-invalid` when a verifier refuses, `token-invalid` for an EAR of another; TransportError `kbs-error`; InputError `file-invalid` for unreadable reference values */
 export async function verifyEvidence(
   client: AgentClient,
   technology: Technology,
@@ -108,18 +109,31 @@ async function byTrustee(
 ): Promise<void> {
   const holder = { technology, openReport: client.openReport, decryptJwe: client.decryptJwe }
   findings.ear = await askForEar({ holder, asUrl, ports })
-  const response = await ports.http.request(`${asUrl}/.well-known/jwks.json`)
-  const jwks = parseJson(await response.text(), asUrl)
-  const keys = isObject(jwks) ? jwks['keys'] : undefined
-  if (!response.ok || !Array.isArray(keys)) {
-    throw new TransportError('kbs-error', 'the Attestation Service publishes no keys', { subject: asUrl })
-  }
-  const trusted = keys
-    .filter(isObject)
-    .map((key: JsonObject) => createPublicKey({ key: key as Record<string, string>, format: 'jwk' }))
+  const trusted = await publishedKeys(asUrl, ports)
   const ear = checkEar(findings.ear, { keys: trusted }, ports.clock.now())
   findings.attested = ear.status === 'affirming'
   findings.notes.push(
     `The Attestation Service says "${ear.status}". Its word counts at the gate only where the policy pins its key.`,
   )
+}
+
+/** Keys that an Attestation Service says are its own. @throws TransportError `kbs-error` where it publishes none */
+async function publishedKeys(asUrl: string, ports: Ports): Promise<KeyObject[]> {
+  const answer = await call(ports, `${asUrl}/.well-known/jwks.json`, { method: 'GET' })
+  const jwks = answer.status === 200 ? parseJson(answer.body.toString('utf8'), asUrl) : null
+  const keys = isObject(jwks) ? jwks['keys'] : undefined
+  if (!Array.isArray(keys)) {
+    throw new TransportError('kbs-error', `the Attestation Service publishes no keys: it answered ${answer.status}`, {
+      subject: asUrl,
+      remedy: 'Give the base URL of its REST door (restful-as); the one inside a KBS has none.',
+    })
+  }
+  return keys.filter(isObject).flatMap((key: JsonObject) => {
+    try {
+      return [createPublicKey({ key: key as Record<string, string>, format: 'jwk' })]
+    } catch {
+      // A key of a kind that we cannot read has signed nothing that we can check.
+      return []
+    }
+  })
 }

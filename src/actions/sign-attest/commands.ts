@@ -25,7 +25,7 @@ export function commandsFor(
   result: SignAttestResult,
   keyPath: string,
   consumers: readonly Consumer[],
-  policy = 'policy.yaml',
+  signer: 'agent' | 'key',
 ): CommandGroup[] {
   const { published, receipts } = result
   const { reference, descriptor } = published
@@ -59,11 +59,14 @@ export function commandsFor(
       ],
     })
   }
+  const itself = quote(formatReference(reference))
+  // An agent's key is another one in the next job: a policy pins only a key that stays.
+  const release = signer === 'key' ? ` --public-key ${quote(keyPath)}` : ''
   groups.push({
     title: 'Verify with Sealwright',
     lines: [
-      `sealwright policy init --image ${quote(formatReference(reference))} --public-key ${quote(keyPath)} --output ${policy}`,
-      `sealwright verify-deploy --image ${quote(formatReference(reference))} --policy ${policy}`,
+      `sealwright policy init --image ${itself}${release} --output policy.yml`,
+      `sealwright verify-deploy --image ${itself} --policy policy.yml`,
     ],
   })
   return groups.filter(({ lines }) => lines.length > 0)

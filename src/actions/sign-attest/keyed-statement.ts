@@ -57,7 +57,7 @@ export function keyedPayload({ kind, documents }: Material, published: Published
           document: { digest: sha256(bytes) as Digest, mediaType: inventoryMediaType, size: bytes.length },
           config: sha256(config) as Digest,
           diffIds: (JSON.parse(config.toString('utf8')) as { rootfs: { diff_ids: Digest[] } }).rootfs.diff_ids,
-          files: bytes.toString('latin1').split('\n').length - 1,
+          files: countLines(bytes),
         }),
       )
     }
@@ -76,4 +76,11 @@ function buildRecord(bytes: Buffer, { plain }: Published): BuildRecord {
     subject: plain,
     remedy: 'Build the image again, or leave provenance out of statements.',
   })
+}
+
+/** Each entry of an inventory is a line of its own. */
+function countLines(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) count++
+  return count
 }

@@ -61,7 +61,7 @@ export function report(result: SignAttestResult, inputs: SignAttestInputs, paths
       },
     ],
     exceptions: [],
-    commands: commandsFor(result, paths.key, inputs.consumers),
+    commands: commandsFor(result, paths.key, inputs.consumers, inputs.signer),
     notes: notes(result),
     details: { digest, plain: published.plain, receipts: receipts.map((receipt) => ({ ...receipt })) },
   }

@@ -72,7 +72,7 @@ export async function probeIsolation(
       const copied =
         container.code === 0 ? await buildah('copy', '--quiet', container.stdout, path, '/probe') : container
       if (copied.code !== 0) {
-        failures.push(`${storage}: ${lastLine(copied.stderr)}`)
+        failures.push(`${storage}: ${reasonOf(copied.stderr)}`)
         continue
       }
       if (!runs) return { isolation: null, storage }
@@ -80,7 +80,7 @@ export async function probeIsolation(
       for (const isolation of ['oci', 'rootless', 'chroot'] as const) {
         const run = await buildah('run', '--isolation', isolation, container.stdout, '/probe')
         if (run.code === 0) return { isolation, storage }
-        failures.push(`${storage}, ${isolation}: ${lastLine(run.stderr)}`)
+        failures.push(`${storage}, ${isolation}: ${reasonOf(run.stderr)}`)
       }
     } finally {
       await buildah('rm', '--all')
@@ -93,6 +93,9 @@ export async function probeIsolation(
   })
 }
 
-function lastLine(text: string): string {
-  return text.split('\n').at(-1)?.slice(0, 200) ?? ''
+/** The last line that says something, without the frame of a log: where user namespaces are missing, buildah's own last one does not. */
+function reasonOf(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => /^time="[^"]*" level=\w+ msg=(".*")$/.exec(line)?.[1] ?? line)
+  const telling = lines.findLast((line) => line.trim() !== '' && !line.includes('Unable to determine exit status'))
+  return (telling ?? '').replace(/^"(.*)"$/, '$1').slice(0, 200)
 }

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open, readFile } from 'node:fs/promises'
+import type { RawInputs } from '../../actions/context.ts'
+import { InputError } from '../../base/errors.ts'
+import type { Bank } from '../../tee/measure/pe.ts'
+
+/** Content of the file that an option names. @throws InputError `file-missing` */
+export async function optionFile(inputs: RawInputs, name: string): Promise<Buffer> {
+  const path = inputs.path(name)
+  return readFile(path).catch((cause: unknown) => {
+    throw missing(name, path, cause)
+  })
+}
+
+/** Digest and size of the file that an option names, read as a stream; null where the option is not given. */
+export async function optionDigest(
+  inputs: RawInputs,
+  name: string,
+  bank: Bank,
+): Promise<{ digest: Buffer; size: number } | null> {
+  if (inputs.text(name) === '') return null
+  const path = inputs.path(name)
+  const sum = createHash(bank)
+  let size = 0
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      sum.update(chunk)
+      size += chunk.length
+    }
+  } catch (cause) {
+    throw missing(name, path, cause)
+  }
+  return { digest: sum.digest(), size }
+}
+
+/** Writes a file that must not exist yet. @throws InputError `exists`, or `file-invalid` for a folder that isn't there */
+export async function writeNewFile(inputs: RawInputs, name: string, bytes: Buffer): Promise<string> {
+  const path = inputs.path(name)
+  const handle = await open(path, 'wx').catch((cause: NodeJS.ErrnoException) => {
+    const taken = cause.code === 'EEXIST'
+    throw new InputError(
+      taken ? 'exists' : 'file-invalid',
+      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
+      { subject: name, cause, remedy: 'Name a new file in a folder that exists.' },
+    )
+  })
+  try {
+    await handle.writeFile(bytes)
+  } finally {
+    await handle.close()
+  }
+  return path
+}
+
+function missing(name: string, path: string, cause: unknown): InputError {
+  return new InputError('file-missing', `${path} cannot be read`, {
+    subject: name,
+    cause,
+    remedy: `Name a file for --${name}.`,
+  })
+}

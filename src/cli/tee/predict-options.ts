@@ -1,0 +1,39 @@
+import type { Definition } from '../../actions/definitions.ts'
+
+type Options = Definition['inputs']
+
+const option = (name: string, description: string, fallback = '', required = false): Options[number] => ({
+  name,
+  description,
+  default: fallback,
+  required,
+})
+
+/** Options of `tee predict snp`, named as those of sev-snp-measure. */
+export const predictSnpOptions: Options = [
+  option('ovmf', 'Firmware file that is built for SEV-SNP, e.g. OVMF.amdsev.fd.', '', true),
+  option('vcpus', 'Number of virtual processors; several (with --output) give a matrix.', '', true),
+  option('vcpu-type', "QEMU's name of the processor model, e.g. EPYC-Milan; several (with --output) give a matrix."),
+  option('vcpu-sig', 'CPUID signature instead of --vcpu-type, e.g. 0xa00f11.'),
+  option('vmm-type', 'Hypervisor: QEMU, ec2 or gce; several (with --output) give a matrix.', 'QEMU'),
+  option('kernel', 'Kernel that QEMU boots directly, measured by its hash.'),
+  option('initrd', 'Initrd for --kernel.'),
+  option('append', 'Command line for --kernel, without blanks around it.'),
+  option('guest-features', 'SEV_FEATURES of the guest; several (with --output) give a matrix.', '0x1'),
+  option('snp-ovmf-hash', 'Launch digest after the firmware pages, used instead of those of --ovmf.'),
+  option('svsm', 'Coconut SVSM image that starts the firmware (QEMU); needs --vars-file.'),
+  option('vars-file', 'Variable store that lies below the firmware, for --svsm; only its size counts.'),
+  option('output', 'New file for the reference values of all shapes; it must not exist.'),
+]
+
+/** Options of `tee predict pcr`. */
+export const predictPcrOptions: Options = [
+  option('uki', 'Unified kernel image that the firmware boots from disk.'),
+  option('kernel', 'Kernel that QEMU (machine q35) boots directly, instead of --uki.'),
+  option('initrd', 'Initrd for --kernel.'),
+  option('append', 'Command line for --kernel, without blanks around it.'),
+  option('memory', 'Memory of the machine for --kernel with --initrd, in bytes or with M or G behind it.'),
+  option('bank', 'Hash of the PCR bank: sha1, sha256, sha384 or sha512.', 'sha256'),
+  option('phases', 'Phases that systemd measured into PCR 11 so far, e.g. enter-initrd,leave-initrd.'),
+  option('failed-entries', 'Boot entries that the firmware tries in vain before the UKI.', '0'),
+]

@@ -1,0 +1,84 @@
+import { VerificationError } from '../../base/errors.ts'
+import type { JsonObject } from '../../base/json.ts'
+import { parseAael } from './aael.ts'
+import { coverage } from './coverage.ts'
+import { eventTag, separator } from './event-types.ts'
+import { digestOf, type BankHash } from './hashes.ts'
+import { parseVariable } from './variable.ts'
+import type { EventLog, LogEvent } from './types.ts'
+
+const texts = new Set([0x05, 0x0d, 0x80000007])
+const versions = new Set([0x08])
+const variables = new Set([0x80000001, 0x80000002, 0x8000000c, 0x800000e0])
+
+/**
+ * What one event says, for policies and for reading. Members under `measured` come from bytes that the event's digest covers; nothing else
+ * of the data is told. The type itself is a label.
+ */
+export function eventFacts(event: LogEvent, hash: BankHash): JsonObject {
+  const covers = coverage(event, hash)
+  return {
+    index: event.index,
+    register: event.register,
+    type: event.typeName,
+    digest: event.digests.get(hash)?.toString('hex') ?? null,
+    extended: event.extended,
+    covers,
+    measured: covers === 'none' ? null : measured(event, covers === 'data'),
+  }
+}
+
+function measured(event: LogEvent, whole: boolean): JsonObject {
+  const { type, data } = event
+  const variable = variables.has(type) ? parseVariable(data) : null
+  if (variable !== null) {
+    const value = { size: variable.value.length, sha256: digestOf('sha256', variable.value).toString('hex') }
+    return whole ? { guid: variable.guid, name: variable.name, value } : { value }
+  }
+  if (type === separator) return { separator: data.toString('hex') }
+  if (type === eventTag) {
+    const record = readAael(data)
+    if (record !== null) return { aael: record }
+  }
+  if (texts.has(type)) return { text: data.toString('latin1').replace(/\0$/, '') }
+  if (versions.has(type)) return { version: data.toString('utf16le').replace(/\0$/, '') }
+  return { size: data.length }
+}
+
+/** A measured record of a broken form is named, not thrown: the guest may extend what it likes, and the replay holds all the same. */
+function readAael(data: Buffer): JsonObject | 'malformed' | null {
+  try {
+    const record = parseAael(data)
+    return record === null ? null : { ...record }
+  } catch (error) {
+    if (error instanceof VerificationError) return 'malformed'
+    throw error
+  }
+}
+
+const separatorData = ['00000000', 'ffffffff', '00000001'].map((hex) => Buffer.from(hex, 'hex'))
+
+/**
+ * What makes a log ambiguous although it replays, since no digest covers an event's type: bytes of a separator under another type, a
+ * separator whose digest is not of its data, two separators in one register before the operating system runs.
+ */
+export function logFindings(log: EventLog, hash: BankHash): string[] {
+  const separators = separatorData.map((data) => digestOf(hash, data))
+  const findings: string[] = []
+  const seen = new Map<number, number>()
+  for (const event of log.events) {
+    const digest = event.digests.get(hash)
+    if (!event.extended || digest === undefined) continue
+    const at = `event ${event.index} (${event.typeName}) in register ${event.register}`
+    const looksLikeOne = separators.some((value) => value.equals(digest))
+    if (event.type === separator) {
+      if (coverage(event, hash) !== 'data') findings.push(`${at}: its digest is not of its data`)
+      const first = seen.get(event.register)
+      if (first !== undefined) findings.push(`${at}: a second separator after event ${first}`)
+      seen.set(event.register, event.index)
+    } else if (looksLikeOne) {
+      findings.push(`${at}: a separator under another type`)
+    }
+  }
+  return findings
+}

@@ -1,0 +1,64 @@
+import type { JsonObject, JsonValue } from '../../../base/json.ts'
+import type { SnpLine } from './amd-authorities.ts'
+import type { SnpReport } from './report.ts'
+import type { SnpTcb } from './tcb.ts'
+import type { VekFacts } from './vek.ts'
+
+/** All that a report and its certificate say. 64-bit values are hex text, so that JSON holds them exactly. */
+export function snpFacts(
+  report: SnpReport,
+  vek: VekFacts | null,
+  line: SnpLine | null,
+  tcb: Record<'current' | 'reported' | 'committed' | 'launch', SnpTcb> | null,
+): JsonObject {
+  const { policy, platform, cpuid, mitigations } = report
+  const hex = (bytes: Buffer): string => bytes.toString('hex')
+  return {
+    version: report.version,
+    line,
+    product: vek?.product ?? null,
+    keyKind: vek?.kind ?? null,
+    csp: vek?.csp ?? null,
+    guestSvn: report.guestSvn,
+    vmpl: report.vmpl,
+    policy: withHexValue(policy),
+    platform: withHexValue(platform),
+    familyId: hex(report.familyId),
+    imageId: hex(report.imageId),
+    reportData: hex(report.reportData),
+    measurement: hex(report.measurement),
+    hostData: hex(report.hostData),
+    idKeyDigest: hex(report.idKeyDigest),
+    authorKey: report.authorKey,
+    authorKeyDigest: hex(report.authorKeyDigest),
+    reportId: hex(report.reportId),
+    reportIdMa: hex(report.reportIdMa),
+    chipId: hex(report.chipId),
+    chipKeyMasked: report.chipKeyMasked,
+    cpuid: cpuid === null ? null : { ...cpuid },
+    firmware: { ...report.firmware },
+    tcb:
+      tcb === null
+        ? null
+        : {
+            current: { ...tcb.current },
+            reported: { ...tcb.reported },
+            committed: { ...tcb.committed },
+            launch: { ...tcb.launch },
+          },
+    mitigations:
+      mitigations === null ? null : { launch: hexValue(mitigations.launch), current: hexValue(mitigations.current) },
+  }
+}
+
+function withHexValue<T extends { value: bigint }>(bits: T): JsonObject {
+  const entries = Object.entries(bits).map(([name, value]: [string, unknown]): [string, JsonValue] => [
+    name,
+    typeof value === 'bigint' ? hexValue(value) : (value as JsonValue),
+  ])
+  return Object.fromEntries(entries)
+}
+
+function hexValue(value: bigint): string {
+  return `0x${value.toString(16)}`
+}

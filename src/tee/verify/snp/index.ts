@@ -1,0 +1,57 @@
+import { SealwrightError, VerificationError } from '../../../base/errors.ts'
+import { fromBase64 } from '../../../encoding/base64.ts'
+import { readPem } from '../../../encoding/pem.ts'
+import { snpCertificates } from '../../collect/snp-json.ts'
+import type { TeeEvidence, TeeVerifier } from '../../types.ts'
+import { readCocoSnp } from './coco-report.ts'
+import { reportSize } from './report.ts'
+import { verifySnp, type SnpInput } from './verify-snp.ts'
+
+/** AMD SEV-SNP by the strict default policy. */
+export const snp: TeeVerifier = {
+  technology: 'snp',
+  verify: (evidence, reportData, at) => {
+    try {
+      return verifySnp(snpInput(evidence), { reportData, at })
+    } catch (error) {
+      if (!(error instanceof SealwrightError)) throw error
+      const checks = [{ name: 'evidence-form', ok: false, why: error.message }]
+      return { technology: 'snp', status: 'refused', facts: {}, checks, machine: null }
+    }
+  },
+}
+
+/**
+ * Report and certificates out of our evidence. The kernel's own bytes, where they are kept beside it, must say the same.
+ *
+ * @throws VerificationError `evidence-invalid`, `format-invalid`
+ */
+export function snpInput({ technology, evidence, documents }: TeeEvidence): SnpInput {
+  if (technology !== 'snp') throw invalid(`evidence of ${technology} is not SNP's`)
+  const input = readCocoSnp(evidence)
+  const raw = documents['tsm-outblob']
+  if (raw !== undefined && !fromBase64(raw, 'tsm-outblob').subarray(0, reportSize).equals(input.report)) {
+    throw invalid('the report in tsm-outblob is another than that of the evidence')
+  }
+  const table = documents['tsm-auxblob']
+  if (table === undefined || input.certificates.length > 0) return input
+  return readCocoSnp({ ...evidence, cert_chain: snpCertificates(fromBase64(table, 'tsm-auxblob')) })
+}
+
+/**
+ * Certificates of a file: PEM with one or more, or one in DER.
+ *
+ * @throws VerificationError `format-invalid` for a block that is no certificate
+ */
+export function certificatesOf(file: Buffer, subject: string): Buffer[] {
+  if (file[0] === 0x30) return [file]
+  const blocks = readPem(file.toString('latin1'), subject)
+  if (blocks.length === 0 || blocks.some(({ label }) => label !== 'CERTIFICATE')) {
+    throw new VerificationError('format-invalid', `${subject} has no certificates, or other things`, { subject })
+  }
+  return blocks.map(({ bytes }) => bytes)
+}
+
+function invalid(why: string): VerificationError {
+  return new VerificationError('evidence-invalid', why, { subject: 'snp' })
+}

@@ -1,0 +1,26 @@
+import type { TdxStatus } from './status.ts'
+import type { ComponentRule } from './tcb-level.ts'
+
+/** What is accepted of a TD and its machine. Measurements are facts: the gate compares them with reference values. */
+export interface TdxPolicy {
+  statuses: readonly TdxStatus[]
+  componentRule: ComponentRule
+  /** Lowest tcbEvaluationDataNumber of TCB info and QE identity. */
+  minimumEvaluation: number
+  /** False accepts a TD whose memory can be taken away unseen (Azure's paravisor clears the bit). */
+  requireSeptVeDisable: boolean
+  /** True accepts a TD that may be moved to another machine. */
+  acceptMigratable: boolean
+  /** True accepts bytes behind the quote that are not zero. */
+  acceptTrailingBytes: boolean
+}
+
+/** Applies where a policy is silent. */
+export const strictPolicy: TdxPolicy = {
+  statuses: ['UpToDate'],
+  componentRule: 'intel',
+  minimumEvaluation: 0,
+  requireSeptVeDisable: true,
+  acceptMigratable: false,
+  acceptTrailingBytes: false,
+}

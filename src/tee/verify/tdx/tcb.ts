@@ -1,0 +1,88 @@
+import { VerificationError } from '../../../base/errors.ts'
+import type { PckFacts } from './pck.ts'
+import type { QeIdentity } from './qe-identity.ts'
+import { masked } from './quoting-enclave.ts'
+import type { TdxQuote } from './quote.ts'
+import { relaunch } from './relaunch.ts'
+import { converge, type TdxStatus } from './status.ts'
+import type { TcbInfo } from './tcb-info.ts'
+import { matchLevels, moduleIdentity, partLevel, type ComponentRule, type ModuleIdentity } from './tcb-level.ts'
+
+/** The module that made the report is one of Intel's list and signed as that says. @throws VerificationError `evidence-invalid` */
+export function checkModule({ body }: TdxQuote, info: TcbInfo): ModuleIdentity {
+  const identity = moduleIdentity(info, body.teeTcbSvn[1] ?? 0)
+  if (identity === null) throw invalid(`TCB info has no single identity of module version ${body.teeTcbSvn[1]}`)
+  const { id, signer } = identity
+  if (!body.mrSignerSeam.equals(signer.mrsigner)) throw invalid(`MRSIGNERSEAM is not that of ${id}`)
+  // SEAM attributes stand as one little-endian number in the report and as hex of the number in TCB info; all of Intel's are zero so far.
+  if (!masked(body.seamAttributes, signer.attributesMask, signer.attributes)) {
+    throw invalid(`SEAM attributes are not those of ${id}`)
+  }
+  return identity
+}
+
+export interface TcbResult {
+  status: TdxStatus
+  platform: TdxStatus
+  /** Null for a module before identities. */
+  module: TdxStatus | null
+  qe: TdxStatus
+  /** Date of the platform's level. */
+  date: Date
+  /** Advisories of all levels that apply, sorted. */
+  advisories: string[]
+}
+
+export interface TcbInput {
+  quote: TdxQuote
+  pck: PckFacts
+  info: TcbInfo
+  identity: QeIdentity
+  module: ModuleIdentity
+  rule: ComponentRule
+}
+
+/**
+ * Status of the machine: platform, module, quoting enclave, then all in one (Intel QVL, 4.1.2.4.17). Where no level is reached there is no
+ * status, which is a refusal and never "unknown". Stricter than Intel's library: a revoked SGX level revokes even if the TDX level is not.
+ *
+ * @throws VerificationError `denied` when a part is older than anything that Intel lists
+ */
+export function evaluateTcb({ quote: { body, auth }, pck, info, identity, module, rule }: TcbInput): TcbResult {
+  const { sgx, tdx } = matchLevels(info, pck, body.teeTcbSvn, rule)
+  if (sgx === null || tdx === null)
+    throw unlisted(`no TCB level is reached (${sgx === null ? 'SGX' : 'TDX'} components)`)
+  const part = module.levels.length === 0 ? null : partLevel(module.levels, body.teeTcbSvn[0] ?? 0)
+  if (part === null && module.levels.length > 0) throw unlisted(`no level of module ${module.id} is reached`)
+  const qe = partLevel(identity.tcbLevels, auth.qeReport.isvSvn)
+  if (qe === null) throw unlisted('no level of the quoting enclave is reached')
+  let status = converge(tdx.tcbStatus, part?.tcbStatus ?? 'UpToDate')
+  if (body.teeTcbSvn2 !== null && part !== null) {
+    status = relaunch({
+      info,
+      teeTcbSvn2: body.teeTcbSvn2,
+      sgx: sgx.tcbStatus,
+      tdx: status,
+      module: part.tcbStatus,
+      qe: qe.tcbStatus,
+    })
+  }
+  status = converge(status, qe.tcbStatus)
+  if (sgx.tcbStatus === 'Revoked') status = 'Revoked'
+  return {
+    status,
+    platform: tdx.tcbStatus,
+    module: part?.tcbStatus ?? null,
+    qe: qe.tcbStatus,
+    date: tdx.tcbDate,
+    advisories: [...new Set([tdx, part, qe].flatMap((level) => level?.advisoryIDs ?? []))].sort(),
+  }
+}
+
+function invalid(why: string): VerificationError {
+  return new VerificationError('evidence-invalid', why, { subject: 'TDX module' })
+}
+
+function unlisted(why: string): VerificationError {
+  return new VerificationError('denied', why, { subject: 'TCB' })
+}

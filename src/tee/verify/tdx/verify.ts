@@ -1,0 +1,154 @@
+import { Steps } from '../tpm/steps.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import type { JsonObject } from '../../../base/json.ts'
+import { VerificationError } from '../../../base/errors.ts'
+import type { TeeVerdict } from '../../types.ts'
+import { readTdAttributes } from './attributes.ts'
+import type { TdxCollateral } from './collateral.ts'
+import { checkCollateral, collateralState, missingCollateral, type Signed } from './collateral-checks.ts'
+import { pckFacts, quoteFacts } from './facts.ts'
+import { parsePckExtension, sgxExtension, type PckFacts } from './pck.ts'
+import { strictPolicy, type TdxPolicy } from './policy.ts'
+import type { QeIdentity } from './qe-identity.ts'
+import { parseTdxQuote, type TdxQuote } from './quote.ts'
+import { attestationKey, checkEcdsa, checkKeyBinding, checkQuotingEnclave } from './quoting-enclave.ts'
+import { checkModule, evaluateTcb } from './tcb.ts'
+import { intelRoot, pckNames, trustedChain } from './trust.ts'
+
+export interface TdxInput {
+  quote: Uint8Array
+  /** Null: what needs it fails as `collateral`, the rest is still checked. */
+  collateral: TdxCollateral | null
+  /** 48 bytes (padded with zeros) or all 64. */
+  reportData: Uint8Array
+  at: Date
+  policy?: Partial<TdxPolicy> | undefined
+  /** SHA-256 of accepted roots; Intel's when absent. */
+  roots?: readonly string[] | undefined
+}
+
+/**
+ * Checks a TDX quote in the order of Intel's quote verification library (QVL 4.1.2), then by a policy. Every step that can run does run.
+ * `machine` is the platform's PPID: it tells hosts apart, not TDs on one host; for that the gate compares RTMR3 (TRUST §5.4).
+ *
+ * @returns a verdict; nothing that the evidence or the collateral holds makes this throw
+ */
+export function verifyTdx({
+  quote: bytes,
+  collateral,
+  reportData,
+  at,
+  policy,
+  roots = [intelRoot],
+}: TdxInput): TeeVerdict {
+  const rules: TdxPolicy = { ...strictPolicy, ...policy }
+  const steps = new Steps()
+  const facts: JsonObject = {}
+  const quote = steps.read('quote-format', 'version 4 or 5 of a TD', () => parseTdxQuote(bytes))
+  if (quote === null) return verdict(steps, facts, null)
+  Object.assign(facts, quoteFacts(quote))
+
+  const anchor = { roots, at }
+  const chain = trustedChain(steps, 'pck', quote.auth.pckChain, pckNames, anchor)
+  const pck = chain === null ? null : readPck(steps, chain)
+  if (pck !== null) Object.assign(facts, pckFacts(pck))
+  const given = steps.read(
+    'collateral',
+    'TCB info, QE identity and revocation lists are there',
+    () => collateral ?? missingCollateral(),
+  )
+  const signed = given === null ? null : checkCollateral(steps, given, chain, anchor, rules)
+  facts['collateral'] = given === null ? null : collateralState(steps)
+
+  checkQuoteSignatures(steps, quote, chain, signed?.identity ?? null)
+  if (signed !== null) checkTcb(steps, facts, quote, pck, signed, rules)
+  checkPolicy(steps, quote, rules)
+  const wanted = Buffer.concat([reportData, Buffer.alloc(Math.max(0, 64 - reportData.length))])
+  steps.note('report-data', quote.body.reportData.equals(wanted), 'the TD asked for a report over this value')
+  return verdict(steps, facts, pck)
+}
+
+function readPck(steps: Steps, [leaf]: Certificate[]): PckFacts | null {
+  return steps.read('pck-extension', 'the PCK certificate names the platform and its SVNs', () => {
+    const extension = leaf?.extensions.get(sgxExtension)
+    if (extension === undefined)
+      throw new VerificationError('format-invalid', 'the PCK certificate has no SGX extension')
+    return parsePckExtension(extension.value)
+  })
+}
+
+function checkQuoteSignatures(
+  steps: Steps,
+  { auth, signed }: TdxQuote,
+  chain: Certificate[] | null,
+  identity: QeIdentity | null,
+): void {
+  const key = chain?.[0]?.key
+  if (key !== undefined) {
+    steps.read('qe-report-signature', 'the PCK signed the QE report', () =>
+      checkEcdsa(auth.qeReport.bytes, auth.qeReportSignature, key, 'QE report'),
+    )
+  }
+  steps.read('qe-report-data', 'the QE report is about the attestation key', () => checkKeyBinding(auth))
+  if (identity !== null) {
+    steps.read('qe-identity', 'the quoting enclave is Intel’s', () => checkQuotingEnclave(auth, identity))
+  }
+  steps.read('quote-signature', 'the attestation key signed header and body', () =>
+    checkEcdsa(signed, auth.signature, attestationKey(auth.attestationKey), 'quote'),
+  )
+}
+
+function checkTcb(
+  steps: Steps,
+  facts: JsonObject,
+  quote: TdxQuote,
+  pck: PckFacts | null,
+  { info, identity }: Signed,
+  { statuses, componentRule: rule }: TdxPolicy,
+): void {
+  if (info === null || pck === null) return
+  const same = info.fmspc.equals(pck.fmspc) && info.pceId.equals(pck.pceId)
+  steps.note('fmspc', same, `TCB info is of ${info.fmspc.toString('hex')}, the PCK of ${pck.fmspc.toString('hex')}`)
+  const module = steps.read('tdx-module', 'a module that Intel lists and signed', () => checkModule(quote, info))
+  if (module === null || identity === null || !same) return
+  facts['tdx-module'] = module.id
+  const tcb = steps.read('tcb-level', 'a level that Intel lists is reached', () =>
+    evaluateTcb({ quote, pck, info, identity, module, rule }),
+  )
+  if (tcb === null) return
+  facts['tcb-status'] = tcb.status
+  facts['tcb-status-platform'] = tcb.platform
+  facts['tcb-status-module'] = tcb.module
+  facts['tcb-status-qe'] = tcb.qe
+  facts['tcb-date'] = tcb.date.toISOString()
+  facts['advisories'] = tcb.advisories
+  facts['tcb-evaluation'] = info.tcbEvaluationDataNumber
+  steps.note('tcb-status', statuses.includes(tcb.status), [tcb.status, ...tcb.advisories].join(' '))
+}
+
+function checkPolicy(steps: Steps, { body, trailing }: TdxQuote, rules: TdxPolicy): void {
+  const { set, reserved, untrusted } = readTdAttributes(body.tdAttributes)
+  steps.note('td-debug', !untrusted, 'no bit of the debug group (0 to 7) is set')
+  steps.note('td-reserved', reserved.length === 0, `reserved attribute bits set: ${reserved.join(', ') || 'none'}`)
+  steps.note(
+    'td-sept-ve-disable',
+    !rules.requireSeptVeDisable || set.includes('SEPT_VE_DISABLE'),
+    `attributes: ${set.join(', ') || 'none'}`,
+  )
+  steps.note('td-migratable', rules.acceptMigratable || !set.includes('MIGRATABLE'), 'the TD stays on its machine')
+  steps.note(
+    'trailing-bytes',
+    trailing.allZero || rules.acceptTrailingBytes,
+    `${trailing.bytes} unsigned bytes behind the quote, ${trailing.allZero ? 'all zero' : 'not all zero'}`,
+  )
+}
+
+function verdict(steps: Steps, facts: JsonObject, pck: PckFacts | null): TeeVerdict {
+  return {
+    technology: 'tdx',
+    status: steps.passed ? 'verified' : 'refused',
+    facts,
+    checks: steps.checks,
+    machine: pck === null ? null : `tdx:${pck.ppid.toString('hex')}`,
+  }
+}

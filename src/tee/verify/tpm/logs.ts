@@ -1,0 +1,71 @@
+import type { JsonValue } from '../../../base/json.ts'
+import { VerificationError } from '../../../base/errors.ts'
+import { fromBase64 } from '../../../encoding/base64.ts'
+import { compareRegisters } from '../../eventlog/compare.ts'
+import { eventFacts, logFindings } from '../../eventlog/facts.ts'
+import { bootAggregate, imaRule, parseIma } from '../../eventlog/ima.ts'
+import { parseEventLog } from '../../eventlog/parse.ts'
+import type { Steps } from './steps.ts'
+
+/** PCRs that firmware, boot loader and kernel stub fill and whose measurements all stand in the firmware's log. */
+const firmwarePcrs = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+/**
+ * Checks the logs that travel with a quote, where they do: `tcg-event-log` against PCRs 0 to 9, `ima-log` against PCR 10.
+ * A log that does not lead to the quoted values is a failed step, since facts would otherwise be told from text that nobody measured.
+ *
+ * @param pcrs quoted values of the SHA-256 bank
+ * @returns facts, empty without logs
+ */
+export function checkLogs(
+  documents: Readonly<Record<string, string>>,
+  pcrs: ReadonlyMap<number, Buffer>,
+  steps: Steps,
+): Record<string, JsonValue> {
+  return { ...firmwareLog(documents['tcg-event-log'], pcrs, steps), ...imaLog(documents['ima-log'], pcrs, steps) }
+}
+
+function firmwareLog(
+  text: string | undefined,
+  pcrs: ReadonlyMap<number, Buffer>,
+  steps: Steps,
+): Record<string, JsonValue> {
+  if (text === undefined) return {}
+  const log = steps.read('event-log', 'a crypto-agile log with SHA-256 digests', () => {
+    const parsed = parseEventLog(fromBase64(text, 'tcg-event-log'), 'tcg2')
+    if (!parsed.banks.includes('sha256'))
+      throw new VerificationError('evidence-invalid', 'no SHA-256 digests in the log')
+    return parsed
+  })
+  if (log === null) return {}
+  const wanted = firmwarePcrs.map((pcr) => [pcr, pcrs.get(pcr) ?? Buffer.alloc(0)] as const)
+  const checks = compareRegisters(log, 'sha256', 'tpm', new Map(wanted))
+  for (const { name, ok, why } of checks) steps.note(name, ok, why)
+  if (checks.some(({ ok }) => !ok)) return {}
+  return {
+    startupLocality: log.startupLocality,
+    eventLog: log.events.map((event) => eventFacts(event, 'sha256')),
+    eventLogFindings: logFindings(log, 'sha256'),
+  }
+}
+
+function imaLog(text: string | undefined, pcrs: ReadonlyMap<number, Buffer>, steps: Steps): Record<string, JsonValue> {
+  if (text === undefined) return {}
+  const entries = steps.read('ima-log', 'a binary measurement list', () => parseIma(fromBase64(text, 'ima-log')))
+  if (entries === null) return {}
+  const rule = imaRule(entries, 'sha256', pcrs.get(10) ?? Buffer.alloc(0))
+  steps.note('replay IMA', rule !== null, 'the measurement list leads to PCR 10')
+  // Under the padded rule the bank vouches for SHA-1 only.
+  if (rule === null) return {}
+  const first = entries[0]?.file
+  const aggregate = bootAggregate(pcrs, 'sha256')
+  const tied = first?.path === 'boot_aggregate' && aggregate !== null && first.digest.equals(aggregate)
+  return {
+    imaRule: rule,
+    imaBootAggregate: tied,
+    imaViolations: entries.filter(({ violation }) => violation).length,
+    imaFiles: entries.flatMap(({ file, violation }) =>
+      file === null || violation ? [] : [{ path: file.path, [file.algorithm]: file.digest.toString('hex') }],
+    ),
+  }
+}
