@@ -257,6 +257,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "trustee-url",
+    "description": "Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "1800",
@@ -525,6 +531,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "kbs-url",
     "description": "Key Broker Service that gives this gate the image key (https, http on loopback, or embedded:DIR).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.",
     "default": "",
     "required": false
    },

@@ -1,6 +1,8 @@
 import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from '../context.ts'
 import { doors } from '../registry.ts'
 import { InputError, InternalError } from '../../base/errors.ts'
+import { readInputs as readKbsInputs } from '../kbs-publish/inputs.ts'
+import { readInputs as readSignInputs } from '../sign-attest/inputs.ts'
 import { readTogether, type Joint } from './joint.ts'
 
 /** Inputs of the whole that mean something else to one part: `output` is the published image, not the built one. */
@@ -18,6 +20,7 @@ export const door: ActionDoor = {
   name: 'publish',
   run: async (inputs, context) => {
     const parts = await chain(inputs, context)
+    await readAhead(inputs, parts)
     // Without an agent there is no journal that a step could read the image from.
     const agent = inputs.text('technology') !== 'none'
     let image = inputs.text('image')
@@ -51,6 +54,13 @@ async function runPart(
   const load = doors[name]
   if (load === undefined) throw new InternalError(`there is no action ${name}`)
   return (await load()).run(raw, context)
+}
+
+/** What the last parts need is looked at before the first one starts: nothing is built, and no key made, for a step that cannot end. */
+async function readAhead(inputs: RawInputs, parts: readonly string[]): Promise<void> {
+  inputs.required('output')
+  await readSignInputs(part(inputs, hidden['sign-attest'] ?? [], ''))
+  if (parts.includes('kbs-publish')) await readKbsInputs(inputs)
 }
 
 async function chain(inputs: RawInputs, context: ActionContext): Promise<string[]> {

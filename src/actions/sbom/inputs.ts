@@ -1,17 +1,16 @@
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../context.ts'
+import type { KeyInputs } from '../verify-deploy/keys.ts'
 
 export const formats = ['spdx-json', 'cyclonedx-json'] as const
 export type SbomFormat = (typeof formats)[number]
 
-export interface SbomInputs {
+export interface SbomInputs extends KeyInputs {
   /** Reference as given, or the job's own image. */
   image: string
   formats: SbomFormat[]
   /** Absolute folder for the documents; null: the state directory. */
   directory: string | null
-  decryptionKey: string | null
-  kbsUrl: string | null
   /** SOURCE_DATE_EPOCH, in seconds. */
   epoch: number | undefined
 }
@@ -34,8 +33,8 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
     })
   })
   const decryptionKey = await inputs.secret('decryption-key')
-  const kbsUrl = inputs.text('kbs-url') || null
-  if (decryptionKey !== null && kbsUrl !== null) {
+  const kbsUrl = inputs.text('kbs-url')
+  if (decryptionKey !== null && kbsUrl !== '') {
     throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', {
       subject: 'kbs-url',
       remedy: 'Give one of them.',
@@ -47,6 +46,7 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
     directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
     decryptionKey,
     kbsUrl,
+    trusteeUrl: inputs.text('trustee-url'),
     epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
   }
 }

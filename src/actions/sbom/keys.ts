@@ -3,8 +3,7 @@ import type { ByteSource } from '../../base/streams.ts'
 import type { Image } from '../../image/types.ts'
 import type { Descriptor, Store } from '../../oci/types.ts'
 import type { ActionContext } from '../context.ts'
-import type { VerifyDeployInputs } from '../verify-deploy/inputs.ts'
-import type { SbomInputs } from './inputs.ts'
+import type { KeyInputs } from '../verify-deploy/keys.ts'
 
 export type LayerOpener = (layer: Descriptor) => Promise<ByteSource>
 
@@ -17,18 +16,15 @@ export type LayerOpener = (layer: Descriptor) => Promise<ByteSource>
 export async function withOpener<T>(
   store: Store,
   image: Image,
-  inputs: Pick<SbomInputs, 'decryptionKey' | 'kbsUrl'>,
+  inputs: KeyInputs,
   context: ActionContext,
   use: (open: LayerOpener | undefined) => Promise<T>,
 ): Promise<T> {
   const { isEncrypted, layerOpener } = await import('../../encrypt/decrypt.ts')
   if (!image.manifest.layers.some(isEncrypted)) return use(undefined)
-  const { decryptionKey, kbsUrl } = inputs
-  if (decryptionKey !== null || kbsUrl !== null) {
+  if (inputs.decryptionKey !== null || inputs.kbsUrl !== '') {
     const { withKeys } = await import('../verify-deploy/keys.ts')
-    // The gate's way to keys reads these two inputs only.
-    const keys = { decryptionKey, kbsUrl: kbsUrl ?? '' } as VerifyDeployInputs
-    return withKeys(keys, context, async (opener) => use(await opener?.(store, image)))
+    return withKeys(inputs, context, async (opener) => use(await opener?.(store, image)))
   }
   const agent = await context.state.agent()
   const held = new Set(agent === null ? [] : (await agent.status()).keys)

@@ -1,14 +1,13 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../context.ts'
+import type { KeyInputs } from './keys.ts'
 
-export interface VerifyDeployInputs {
+export interface VerifyDeployInputs extends KeyInputs {
   /** '' means the last published image of this job. */
   image: string
   /** Absolute path. */
   policy: string
-  decryptionKey: string | null
-  kbsUrl: string
   nonce: string | null
   launch: LaunchKind
   /** Absolute folder of `unpack`; null for one in the state directory. */
@@ -48,6 +47,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     policy: inputs.path('policy'),
     decryptionKey,
     kbsUrl,
+    trusteeUrl: inputs.text('trustee-url'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
     launch: inputs.choice('launch', launchKinds),
     output: inputs.text('output') === '' ? null : inputs.path('output'),

@@ -10,13 +10,21 @@ import type { KbsConnection } from '../../kbs-server/connect.ts'
 import type { Store } from '../../oci/types.ts'
 import type { Opener } from '../../verify/gate.ts'
 import type { ActionContext } from '../context.ts'
-import type { VerifyDeployInputs } from './inputs.ts'
+
+/** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */
+export interface KeyInputs {
+  decryptionKey: string | null
+  /** '' for none. */
+  kbsUrl: string
+  /** Attestation Service whose token is the passport to a KBS that is not embedded; '' for none. */
+  trusteeUrl: string
+}
 
 export type ImageOpener = (store: Store, image: Image) => Promise<Opener>
 
 /** Runs the gate with what opens the layers: a key at hand, a KBS (served meanwhile where it is embedded), or nothing. */
 export async function withKeys<T>(
-  inputs: VerifyDeployInputs,
+  inputs: KeyInputs,
   context: ActionContext,
   use: (opener: ImageOpener | undefined) => Promise<T>,
 ): Promise<T> {
@@ -28,11 +36,12 @@ export async function withKeys<T>(
   if (inputs.decryptionKey !== null) return use(opener(readKey(inputs.decryptionKey)))
   if (inputs.kbsUrl === '') return use(undefined)
   const { withKbs } = await import('../../kbs-server/connect.ts')
-  return withKbs(inputs.kbsUrl, ports, async (kbs) => {
+  const open = async (kbs: KbsConnection): Promise<T> => {
     const { parseKbsUri } = await import('../../kbs/uri.ts')
     const fetch = await fetcher(kbs, context)
     return use(opener({ kek: async (uri) => fetch(parseKbsUri(uri)) }))
-  })
+  }
+  return withKbs(inputs.kbsUrl, ports, open, inputs.trusteeUrl === '' ? null : inputs.trusteeUrl)
 }
 
 /** A PEM or JWK private key, or 32 bytes in base64: the KEK that a `kbs:` recipient stands for. */

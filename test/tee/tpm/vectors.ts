@@ -9,6 +9,8 @@ export function bytesOf(path: string): Buffer {
   return readFileSync(vector(path))
 }
 
+/** The caller names the form of a stored file. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function jsonOf<T>(path: string): T {
   return JSON.parse(readFileSync(vector(path), 'utf8')) as T
 }

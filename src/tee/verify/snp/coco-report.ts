@@ -70,9 +70,13 @@ export function readCocoSnp(evidence: unknown): CocoSnp {
   if (!result.success) {
     const [issue] = result.error.issues
     const where = issue?.path.join('.') ?? ''
-    throw new VerificationError('format-invalid', `SNP evidence is not as expected at ${where}: ${issue?.message ?? ''}`, {
-      subject: 'SNP evidence',
-    })
+    throw new VerificationError(
+      'format-invalid',
+      `SNP evidence is not as expected at ${where}: ${issue?.message ?? ''}`,
+      {
+        subject: 'SNP evidence',
+      },
+    )
   }
   const { attestation_report: report, cert_chain: chain } = result.data
   const of = (...kinds: unknown[]): Buffer[] =>

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../base/json.ts'
 import type { SnpLine } from './amd-authorities.ts'
+import type { GuestPolicy, PlatformInfo } from './bits.ts'
 import type { SnpReport } from './report.ts'
 import type { SnpTcb } from './tcb.ts'
 import type { VekFacts } from './vek.ts'
@@ -51,7 +52,7 @@ export function snpFacts(
   }
 }
 
-function withHexValue<T extends { value: bigint }>(bits: T): JsonObject {
+function withHexValue(bits: GuestPolicy | PlatformInfo): JsonObject {
   const entries = Object.entries(bits).map(([name, value]: [string, unknown]): [string, JsonValue] => [
     name,
     typeof value === 'bigint' ? hexValue(value) : (value as JsonValue),

@@ -36,7 +36,7 @@ export interface SnpPolicy {
   chips?: readonly string[]
 }
 
-/** Judges an authentic report. Order and names: table "What a verifier must check" of AMD's ABI fields, from policy bits to identity. */
+/** Judges an authentic report. Steps go from the bits of the guest policy to identity. */
 export function judgeSnp(
   report: SnpReport,
   line: SnpLine,
@@ -47,7 +47,8 @@ export function judgeSnp(
   const checks: TeeCheck[] = []
   const note = (name: string, ok: boolean, why: string): void => void checks.push({ name, ok, why })
   const among = (name: string, value: Buffer, wanted: readonly string[] | undefined): void => {
-    if (wanted !== undefined) note(name, wanted.includes(value.toString('hex')), `the report has ${value.toString('hex')}`)
+    if (wanted !== undefined)
+      note(name, wanted.includes(value.toString('hex')), `the report has ${value.toString('hex')}`)
   }
 
   note('policy-debug', !guest.debugAllowed || policy.acceptDebug === true, allowed('debugging', guest.debugAllowed))
@@ -69,7 +70,7 @@ export function judgeSnp(
     `the guest policy demands ABI ${guest.abiMajor}.${guest.abiMinor}, wanted ${major}.${minor}`,
   )
   note('vmpl', report.vmpl === (policy.vmpl ?? 0), `the report is of VMPL ${report.vmpl}, wanted ${policy.vmpl ?? 0}`)
-  if (policy.lines !== undefined) note('line', policy.lines.includes(line), `the processor is ${line}`)
+  if (policy.lines !== undefined) note('line-allowed', policy.lines.includes(line), `the processor is ${line}`)
   if (policy.minimumTcb !== undefined) {
     const minimum = policy.minimumTcb[line]
     const why = minimum === undefined ? `no minimum for ${line}` : below(tcb.reported, minimum)
@@ -78,14 +79,22 @@ export function judgeSnp(
   if (policy.committedFirmware === true) {
     const lag = below(tcb.committed, tcb.current)
     const same = firmware.current === firmware.committed && lag === null
-    note('firmware-committed', same, `firmware ${firmware.current}, committed ${firmware.committed}${lag ? `, ${lag}` : ''}`)
+    note(
+      'firmware-committed',
+      same,
+      `firmware ${firmware.current}, committed ${firmware.committed}${lag ? `, ${lag}` : ''}`,
+    )
   }
   if (policy.aliasCheck === true) {
     note('alias-check', platform.aliasCheckComplete, 'the firmware looked for aliased memory')
   }
   if (policy.mitigations !== undefined) {
     const both = mitigations === null ? 0n : mitigations.launch & mitigations.current
-    note('mitigations', (both & policy.mitigations) === policy.mitigations, `on at launch and now: 0x${both.toString(16)}`)
+    note(
+      'mitigations',
+      (both & policy.mitigations) === policy.mitigations,
+      `on at launch and now: 0x${both.toString(16)}`,
+    )
   }
   among('measurement', report.measurement, policy.measurements)
   among('host-data', report.hostData, policy.hostData === undefined ? undefined : [policy.hostData])

@@ -59,7 +59,11 @@ function runSteps(
   const given = certificates.map((der, i) => parseCertificate(der, `certificate ${i}`))
   const [key, ...others] = given.filter(({ subjectName }) => subjectName === keySubjects[report.signer])
   if (key === undefined || others.length > 0) {
-    note('key-certificate', false, `${given.length} certificates, of which ${key ? 1 + others.length : 0} for ${report.signer}`)
+    note(
+      'key-certificate',
+      false,
+      `${given.length} certificates, of which ${key ? 1 + others.length : 0} for ${report.signer}`,
+    )
     return { facts: snpFacts(report, null, lineByCpuid(report), null), machine: null }
   }
   const vek = readVek(key)
@@ -72,7 +76,7 @@ function runSteps(
   const foreign = given.find((one) => one !== key && !belongs(one, pinned))
   note('given-authorities', foreign === undefined, foreign ? `${foreign.name} is none of ${line}` : `known for ${line}`)
   note('issuer-pinned', pinned.has(issuer.fingerprint), `the issuer's SHA-256 is ${issuer.fingerprint}`)
-  checks.push(...checkChain([key, issuer, ark], { roots: new Set([...pinned].filter((pin) => pin === ark.fingerprint)), at }))
+  checks.push(...checkChain([key, issuer, ark], { roots: pinned, at }))
   if (crl) {
     const list = parseCrl(crl, 'revocation list')
     checks.push(...checkCrl(list, ark, at), checkRevocation(list, issuer))
@@ -110,7 +114,9 @@ function isLine(report: SnpReport, line: SnpLine): boolean {
 }
 
 function cpuidText({ cpuid }: SnpReport): string {
-  return cpuid === null ? 'the report has no CPUID' : `the report's CPUID is family ${cpuid.family}, model ${cpuid.model}`
+  return cpuid === null
+    ? 'the report has no CPUID'
+    : `the report's CPUID is family ${cpuid.family}, model ${cpuid.model}`
 }
 
 /** A VLEK belongs to no chip; with a masked chip id nothing can be compared, and the signature alone ties the two. */

@@ -1,5 +1,5 @@
 import { ByteReader } from '../../eventlog/byte-reader.ts'
-import { readPem } from '../../../encoding/pem.ts'
+import { readPem, writePem } from '../../../encoding/pem.ts'
 import { enclaveReportSize, parseEnclaveReport, type EnclaveReport } from './enclave-report.ts'
 
 /** ECDSA authentication data of a quote (Intel TDX DCAP, Appendix A.3.8 and A.3.11): who signed it and how that key is tied to the machine. */
@@ -54,7 +54,6 @@ function readChain(bytes: Buffer, reader: ByteReader): Buffer[] {
   // The PEM text ends with one NUL in some quotes; a second one, or one inside, is no text.
   const end = bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length
   const text = bytes.toString('latin1', 0, end)
-  if (!/^[\n\r\x20-\x7e]*$/.test(text)) throw reader.refuse('the PCK chain is not ASCII text')
   const blocks = readPem(text, 'PCK chain')
   if (
     blocks.length === 0 ||
@@ -63,5 +62,8 @@ function readChain(bytes: Buffer, reader: ByteReader): Buffer[] {
   ) {
     throw reader.refuse('the PCK chain is not a list of certificates')
   }
+  // No signature covers the text, so it must be the only text for its certificates, but for a last line feed.
+  const only = blocks.map(({ label, bytes: der }) => writePem(label, der)).join('')
+  if (text !== only && `${text}\n` !== only) throw reader.refuse('the PCK chain is not PEM in its plain form')
   return blocks.map((block) => block.bytes)
 }

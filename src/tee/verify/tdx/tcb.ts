@@ -14,7 +14,7 @@ export function checkModule({ body }: TdxQuote, info: TcbInfo): ModuleIdentity {
   if (identity === null) throw invalid(`TCB info has no single identity of module version ${body.teeTcbSvn[1]}`)
   const { id, signer } = identity
   if (!body.mrSignerSeam.equals(signer.mrsigner)) throw invalid(`MRSIGNERSEAM is not that of ${id}`)
-  // SEAM attributes stand as one little-endian number in the report and as hex of the number in TCB info; all of Intel's are zero so far.
+  // Byte by byte; all of Intel's are zero so far, so the order of the bytes has not shown yet.
   if (!masked(body.seamAttributes, signer.attributesMask, signer.attributes)) {
     throw invalid(`SEAM attributes are not those of ${id}`)
   }
