@@ -29,7 +29,9 @@ export function bundle(workspace: string): Bundled {
   // What ncc cannot find it leaves to the run time, where there is no node_modules.
   const unresolved = [...files].filter(([, bytes]) => bytes.includes('eval("require")')).map(([name]) => name)
   if (unresolved.length > 0) {
-    throw new Error(`ncc did not find a package that ${unresolved.join(', ')} loads: is it in dependencies, and in the lock?`)
+    throw new Error(
+      `ncc did not find a package that ${unresolved.join(', ')} loads: is it in dependencies, and in the lock?`,
+    )
   }
   return { files, packages: JSON.parse(readFileSync(join(workspace, 'packages.json'), 'utf8')) as string[] }
 }

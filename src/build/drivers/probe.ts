@@ -97,5 +97,8 @@ export async function probeIsolation(
 function reasonOf(stderr: string): string {
   const lines = stderr.split('\n').map((line) => /^time="[^"]*" level=\w+ msg=(".*")$/.exec(line)?.[1] ?? line)
   const telling = lines.findLast((line) => line.trim() !== '' && !line.includes('Unable to determine exit status'))
-  return (telling ?? '').replace(/^"(.*)"$/, '$1').replaceAll('\\"', '"').slice(0, 200)
+  return (telling ?? '')
+    .replace(/^"(.*)"$/, '$1')
+    .replaceAll('\\"', '"')
+    .slice(0, 200)
 }
