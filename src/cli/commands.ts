@@ -1,5 +1,6 @@
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import type { Definition } from '../actions/definitions.ts'
+import { predictPcrOptions, predictSnpOptions } from './tee/predict-options.ts'
 
 /** A command that is not an action: the names that INTERFACE §4 lists. */
 export interface Command {
@@ -43,6 +44,18 @@ export const commands: Readonly<Record<string, Command>> = {
     description: "Ends this job's agent; its keys are gone with it.",
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
+  },
+  'tee predict snp': {
+    description:
+      'Predicts the launch digest of an SEV-SNP guest. With --output it writes reference values for many machine shapes.',
+    inputs: [...predictSnpOptions],
+    run: async (inputs, context) => (await import('./tee/predict.ts')).predictSnp(inputs, context),
+  },
+  'tee predict pcr': {
+    description:
+      'Predicts the PCRs of a measured boot. It takes a unified kernel image or a kernel that QEMU boots directly.',
+    inputs: [...predictPcrOptions],
+    run: async (inputs, context) => (await import('./tee/predict-pcr.ts')).predictPcr(inputs, context),
   },
   version: {
     description: 'Prints the version.',

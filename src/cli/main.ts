@@ -33,7 +33,8 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   const action = actionDefinition(first)
   if (action !== undefined) return runAction(first, action, rest, entries)
 
-  const name = Object.keys(commands).find((c) => c === first || c === `${first} ${rest[0] ?? ''}`)
+  // A command has one to three words: `version`, `agent stop`, `tee predict snp`.
+  const name = Object.keys(commands).find((c) => c.split(' ').every((word, i) => word === argv[i]))
   const command = name === undefined ? undefined : commands[name]
   if (name === undefined || command === undefined) {
     throw new InputError('input-invalid', `there is no command "${first}"`, {
@@ -44,7 +45,7 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   const options = parseOptions(
     name,
     command.inputs.map((i) => i.name),
-    name === first ? rest : rest.slice(1),
+    argv.slice(name.split(' ').length),
   )
   if (options.help) {
     process.stdout.write(commandHelp(name, { ...command, outputs: [] }))
