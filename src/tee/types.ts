@@ -27,18 +27,38 @@ export interface TeeCheck {
   why: string
 }
 
+/** A register that software can extend and not set back, replayed from its first extension to the attested value. */
+export interface RegisterVerdict {
+  /** As in `measured`: `pcr14`, `rtmr3`. */
+  name: string
+  /** PCRs 16 and 23 can be set back by whoever has the device: for tests only. */
+  resettable: boolean
+  /** The agent's records in order (src/tee/register). */
+  records: RegisterRecord[]
+  /** What others extended, each in words; with its content only where the digest covers it. */
+  foreign: string[]
+}
+
+/** One extension by the agent: `agent-start` (key thumbprint and job digest) or `journal` (head and count). Content is JCS text. */
+export interface RegisterRecord {
+  operation: string
+  content: string
+}
+
 export interface TeeVerdict {
   technology: Technology
   status: 'verified' | 'refused'
   /** What the hardware said, each value with its own name; nothing here comes from the job. */
   facts: Record<string, JsonValue>
+  /**
+   * What reference values are compared with, lower-case hex by a fixed name, only values that the hardware signed: `measurement`, `host-data`,
+   * `id-key-digest`, `author-key-digest` (SNP), `mr-td`, `mr-config-id`, `mr-owner`, `mr-owner-config`, `rtmr0` … `rtmr3` (TDX), `pcr0` …
+   * `pcr23` of the SHA-256 bank (TPM). Azure's have those of their hardware and of their vTPM.
+   */
+  measured: Record<string, string>
+  /** The runtime register that the agent extends; null where the platform has none, or the evidence brings no log of it. */
+  register: RegisterVerdict | null
   checks: TeeCheck[]
   /** Identifies the machine within one boot, for TRUST §5.4; null where the technology has none (`sample`). */
   machine: string | null
-}
-
-/** Checks evidence of one technology against its 48 bytes of report data. */
-export interface TeeVerifier {
-  readonly technology: Technology
-  verify(evidence: TeeEvidence, reportData: Buffer, at: Date): TeeVerdict
 }

@@ -1,3 +1,4 @@
+import { contextAt } from '../support/verify-context.ts'
 import { bindingDigest, bindingHash, jobDigest, parseBinding, thumbprint } from '../../src/journal/binding.ts'
 import type { EvidenceBundle } from '../../src/journal/evidence-bundle.ts'
 import { eventDigest, parseJournal } from '../../src/journal/event.ts'
@@ -29,7 +30,7 @@ test('open and seal chain over one key, job and journal, and each report is boun
     const binding = bindings[i]
     if (binding === undefined) throw new Error('no binding')
     const evidence = parseTeeEvidence(document(bundle, report.evidence), 'evidence')
-    expect(verifiers.sample?.verify(evidence, bindingHash(binding), new Date()).status).toBe('verified')
+    expect(verifiers.sample?.verify(evidence, bindingHash(binding), contextAt(new Date())).status).toBe('verified')
   })
   const [open, seal] = bindings
   if (open === undefined || seal === undefined) throw new Error('no bindings')

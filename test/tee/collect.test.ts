@@ -1,3 +1,4 @@
+import { contextAt } from '../support/verify-context.ts'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkReportData, chooseCollector, collectors } from '../../src/tee/collect/index.ts'
@@ -22,7 +23,7 @@ describe('sample', () => {
       evidence: { svn: '1', report_data: data.toString('base64') },
       documents: {},
     })
-    expect(verifiers.sample?.verify(taken, data, new Date())).toMatchObject({
+    expect(verifiers.sample?.verify(taken, data, contextAt(new Date()))).toMatchObject({
       status: 'verified',
       machine: null,
       facts: { hardware: false },
@@ -42,14 +43,20 @@ describe('sample', () => {
     ['bytes that are not base64', { report_data: '***' }, 'report-data'],
   ])('with %s is refused', async (_what, change, failed) => {
     const taken = await collectors.sample.collect(data, testPorts())
-    const verdict = verifiers.sample?.verify({ ...taken, evidence: { ...taken.evidence, ...change } }, data, new Date())
+    const verdict = verifiers.sample?.verify(
+      { ...taken, evidence: { ...taken.evidence, ...change } },
+      data,
+      contextAt(new Date()),
+    )
     expect(verdict?.status).toBe('refused')
     expect(verdict?.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toContain(failed)
   })
 
   test('evidence of another technology is refused', async () => {
     const taken = await collectors.sample.collect(data, testPorts())
-    expect(verifiers.sample?.verify({ ...taken, technology: 'snp' }, data, new Date()).status).toBe('refused')
+    expect(verifiers.sample?.verify({ ...taken, technology: 'snp' }, data, contextAt(new Date())).status).toBe(
+      'refused',
+    )
   })
 })
 

@@ -22,7 +22,9 @@ function report(machine: string | null = 'machine-1', facts: Record<string, Json
   return {
     technology: 'snp',
     status: 'verified',
-    facts: { measurement: 'aabb', bootloader_svn: 3, ...facts },
+    facts: { bootloader_svn: 3, ...facts },
+    measured: { measurement: 'aabb' },
+    register: null,
     checks: [],
     machine,
   }

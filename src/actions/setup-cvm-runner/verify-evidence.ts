@@ -11,6 +11,7 @@ import { askForEar } from '../../kbs/passport.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import type { Technology } from '../../base/technology.ts'
 import { verifiers } from '../../tee/verify/index.ts'
+import { noCollateral } from '../../tee/verify/verifier.ts'
 import type { SetupInputs } from './inputs.ts'
 
 /** What was found out about the evidence, for reading: the gate judges it anew (TRUST §1). */
@@ -61,7 +62,11 @@ async function locally(
     return
   }
   const hash = bindingHash(parseBinding(binding, 'open binding'))
-  const verdict = verifier.verify(parseTeeEvidence(evidence, 'open report'), hash, ports.clock.now())
+  const verdict = verifier.verify(parseTeeEvidence(evidence, 'open report'), hash, {
+    at: ports.clock.now(),
+    collateral: noCollateral,
+    rules: {},
+  })
   const failed = verdict.checks.filter(({ ok }) => !ok)
   if (verdict.status !== 'verified') {
     throw new VerificationError(

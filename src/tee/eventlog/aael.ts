@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts'
+import { ByteReader } from '../byte-reader.ts'
 
 /** A record of CoCo's attestation agent (coco.md §7.3): what was extended into a runtime register, in three words. */
 export interface AaelRecord {

@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts'
+import { ByteReader } from '../byte-reader.ts'
 import { digestOf, hashSize, isBankHash, type BankHash } from './hashes.ts'
 
 /** One entry of the kernel's binary measurement list. */

@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts'
+import { ByteReader } from '../byte-reader.ts'
 import { eventTypeName, noAction } from './event-types.ts'
 import { bankHash, hashSize, type BankHash } from './hashes.ts'
 import type { EventLog, LogEvent } from './types.ts'

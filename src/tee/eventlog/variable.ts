@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts'
+import { ByteReader } from '../byte-reader.ts'
 
 /** UEFI_VARIABLE_DATA of an event (profile §10.2.6). */
 export interface VariableData {

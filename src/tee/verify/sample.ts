@@ -1,5 +1,6 @@
 import { fromBase64 } from '../../encoding/base64.ts'
-import type { TeeCheck, TeeVerifier } from '../types.ts'
+import type { TeeCheck } from '../types.ts'
+import type { TeeVerifier } from './verifier.ts'
 
 /** As Trustee's sample verifier (coco.md §3): bytes are compared, and that is all. Who made the evidence, nobody knows. */
 export const sample: TeeVerifier = {
@@ -23,6 +24,8 @@ export const sample: TeeVerifier = {
       technology: 'sample',
       status: checks.every(({ ok }) => ok) ? 'verified' : 'refused',
       facts: { svn: typeof svn === 'string' ? svn : null, hardware: false },
+      measured: {},
+      register: null,
       checks,
       machine: null,
     }

@@ -27,7 +27,7 @@ function denied(gate: Gate): Outcome {
     ['instance', deny.instances, [evidence?.open.binding.job.instance]],
     ['run', deny['run-ids'], [String(found.claims?.['run_id'] ?? '')]],
     ['commit', deny.commits, [found.claims?.['sha'], ...commits]],
-    ['measurement', deny.measurements, facts],
+    ['measurement', deny.measurements, (found.tee ?? []).flatMap((verdict) => Object.values(verdict.measured))],
     ['chip', deny['chip-ids'], facts],
   ]
   for (const [what, list, values] of lists) {

@@ -89,7 +89,9 @@ function match(gate: Gate): Policy['measurements'][number] | null {
       (item) =>
         Object.keys(item.values).length > 0 &&
         inWindow(item.window, gate) &&
-        verdicts.every(({ facts }) => Object.entries(item.values).every(([name, value]) => facts[name] === value)),
+        verdicts.every(({ measured }) =>
+          Object.entries(item.values).every(([name, value]) => measured[name] === value),
+        ),
     ) ?? null
   )
 }

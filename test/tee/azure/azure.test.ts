@@ -1,3 +1,4 @@
+import { contextAt } from '../../support/verify-context.ts'
 import { X509Certificate, verify } from 'node:crypto'
 import type { JsonObject } from '../../../src/base/json.ts'
 import type { TeeEvidence } from '../../../src/tee/types.ts'
@@ -8,6 +9,7 @@ import { withPeers } from '../../support/peers.ts'
 import { bytesOf, flipped, jsonOf } from '../tpm/vectors.ts'
 
 const at = new Date('2026-01-01T00:00:00Z')
+const context = contextAt(at)
 const challenge = Buffer.from('challenge')
 
 /** Only what these tests need of the hardware's part: for SNP the signature of the VCEK at hand, for TDX where report data lies. */
@@ -87,7 +89,7 @@ describe('version 2', () => {
 
   withPeers([`vectors:${v2}`], 'carries the 48 bytes in quote and user-data: verified without exception', async () => {
     expect(bound().toString('hex')).toMatch(/^982f5c6e/)
-    const verdict = azureVerifier('az-snp-vtpm', inner).verify(evidenceOf('az-snp-vtpm', v2), bound(), at)
+    const verdict = azureVerifier('az-snp-vtpm', inner).verify(evidenceOf('az-snp-vtpm', v2), bound(), context)
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict).toMatchObject({ status: 'verified', facts: { userDataBound: true, evidenceVersion: 2 } })
     expect(verdict.machine).toMatch(/^tpm:[0-9a-f]{64}:2:0$/)

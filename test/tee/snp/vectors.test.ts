@@ -1,3 +1,4 @@
+import { contextAt } from '../../support/verify-context.ts'
 import { readFileSync } from 'node:fs'
 import { certificatesOf, snp, snpInput } from '../../../src/tee/verify/snp/index.ts'
 import type { SnpPolicy } from '../../../src/tee/verify/snp/policy.ts'
@@ -159,7 +160,7 @@ withPeers(['vectors:tee'], 'evidence of Trustee (Genoa) is rebuilt and verified'
 
 withPeers(['vectors:tee'], 'each value of Trustee’s evidence counts', async () => {
   const verdictOf = (evidence: JsonObject): string =>
-    snp.verify({ technology: 'snp', evidence, documents: {} }, bound(), new Date('2026-06-01')).status
+    snp.verify({ technology: 'snp', evidence, documents: {} }, bound(), contextAt('2026-06-01')).status
   expect(verdictOf(genoa())).toBe('verified')
   const names = Object.keys((genoa() as { attestation_report: JsonObject }).attestation_report)
   for (const name of names) {
@@ -191,7 +192,7 @@ withPeers(['vectors:tee'], 'kept raw bytes must be those of the evidence', async
     snp.verify(
       { technology: 'snp', evidence: genoa(), documents: { 'tsm-outblob': Buffer.from(outblob).toString('base64') } },
       bound(),
-      new Date('2026-06-01'),
+      contextAt('2026-06-01'),
     ).status
   expect([statusWith(raw), statusWith(other)]).toEqual(['verified', 'refused'])
 })

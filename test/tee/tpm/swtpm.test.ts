@@ -1,3 +1,4 @@
+import { contextAt } from '../../support/verify-context.ts'
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -172,7 +173,7 @@ withPeers(['swtpm', 'tpm2'], 'evidence over all PCRs verifies; a reset of the TP
     const verdict = tpmVerifier({ acceptSoftwareTpm: true }).verify(
       { technology: 'tpm', evidence, documents },
       bound,
-      new Date(0),
+      contextAt(new Date(0)),
     )
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict.facts).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })

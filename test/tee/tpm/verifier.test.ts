@@ -1,3 +1,4 @@
+import { contextAt } from '../../support/verify-context.ts'
 import { generateKeyPairSync } from 'node:crypto'
 import type { JsonObject } from '../../../src/base/json.ts'
 import type { TeeEvidence } from '../../../src/tee/types.ts'
@@ -8,17 +9,17 @@ import { bytesOf, jsonOf, syntheticQuote, type SyntheticFields } from './vectors
 
 const data = Buffer.alloc(48, 7)
 const expected = data.subarray(0, 32)
-const at = new Date('2026-11-24T00:00:00Z')
+const context = contextAt('2026-11-24T00:00:00Z')
 const soft = tpmVerifier({ acceptSoftwareTpm: true })
 const failed = (evidence: TeeEvidence, reportData = data) =>
   soft
-    .verify(evidence, reportData, at)
+    .verify(evidence, reportData, context)
     .checks.filter(({ ok }) => !ok)
     .map(({ name }) => name)
 
 describe('synthetic evidence', () => {
   test('verifies, and is named a software TPM', () => {
-    const verdict = soft.verify(syntheticQuote(expected), data, at)
+    const verdict = soft.verify(syntheticQuote(expected), data, context)
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict).toMatchObject({ status: 'verified', facts: { softwareTpm: true, akPinned: false, resetCount: 3 } })
     expect(verdict.machine).toMatch(/^tpm:[0-9a-f]{64}:3:0$/)
@@ -27,10 +28,10 @@ describe('synthetic evidence', () => {
   test('is refused by a policy that is silent, and taken with its key pinned', () => {
     const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const evidence = syntheticQuote(expected, { keys })
-    const silent = tpmVerifier().verify(evidence, data, at)
+    const silent = tpmVerifier().verify(evidence, data, context)
     expect(silent.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['ak-trust'])
     expect(silent.status).toBe('refused')
-    const pinned = tpmVerifier({ trustedKeys: [keyFingerprint(keys.publicKey)] }).verify(evidence, data, at)
+    const pinned = tpmVerifier({ trustedKeys: [keyFingerprint(keys.publicKey)] }).verify(evidence, data, context)
     expect(pinned).toMatchObject({ status: 'verified', facts: { akPinned: true } })
   })
 
@@ -103,7 +104,7 @@ describe('logs of a measured boot', () => {
   }
 
   withPeers([`vectors:${dir}`], 'replay to the quoted PCRs and give facts', async () => {
-    const verdict = soft.verify(booted(), data, at)
+    const verdict = soft.verify(booted(), data, context)
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict.facts).toMatchObject({ imaRule: 'own-hash', imaBootAggregate: true, imaViolations: 1 })
     expect(verdict.facts['eventLog']).toHaveLength(39)
@@ -115,8 +116,8 @@ describe('logs of a measured boot', () => {
       documents['ima-log'] = bytesOf('tee/tpm/qemu-ovmf-uki/run1/ima_binary.bin').toString('base64')
     })
     expect(failed(other)).toEqual(['replay PCR 1', 'replay PCR 4', 'replay PCR 9', 'replay IMA'])
-    expect(soft.verify(other, data, at).facts).not.toHaveProperty('eventLog')
-    expect(soft.verify(other, data, at).facts).not.toHaveProperty('imaFiles')
+    expect(soft.verify(other, data, context).facts).not.toHaveProperty('eventLog')
+    expect(soft.verify(other, data, context).facts).not.toHaveProperty('imaFiles')
   })
 
   withPeers([`vectors:${dir}`], 'and the public area of another key are refused', async () => {

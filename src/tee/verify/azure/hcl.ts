@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { VerificationError } from '../../../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../../base/json.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { digestOf, type BankHash } from '../../eventlog/hashes.ts'
 
 /** What Azure's paravisor keeps in NV index 0x01400001 (tee.md §1.4). Byte members are views of the input. */

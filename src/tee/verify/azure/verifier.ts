@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../../base/json.ts'
-import type { TeeCheck, TeeEvidence, TeeVerdict, TeeVerifier } from '../../types.ts'
+import type { TeeCheck, TeeEvidence, TeeVerdict } from '../../types.ts'
+import { refusal, type TeeVerifier } from '../verifier.ts'
 import { allPcrs } from '../tpm/coco-quote.ts'
 import { keyFingerprint } from '../tpm/attestation-key.ts'
 import { checkLogs } from '../tpm/logs.ts'
-import { Steps } from '../tpm/steps.ts'
+import { Steps } from '../steps.ts'
 import { bootIdentity } from '../tpm/verifier.ts'
 import { verifyQuote } from '../tpm/verify-quote.ts'
 import { parseAzureEvidence, type AzureEvidence, type AzureTechnology } from './evidence.ts'
@@ -38,7 +39,10 @@ export function azureVerifier(
   inner: InnerVerifier,
   options: AzureOptions = {},
 ): TeeVerifier {
-  return { technology, verify: (evidence, bound, at) => verifyAzure(technology, evidence, bound, at, inner, options) }
+  return {
+    technology,
+    verify: (evidence, bound, { at }) => verifyAzure(technology, evidence, bound, at, inner, options),
+  }
 }
 
 /** @param bound the whole qualifying data of the quote, and the beginning of user-data (TRUST §2) */
@@ -58,7 +62,7 @@ export function verifyAzure(
   const hcl =
     evidence && steps.read('HCL report', 'each field and padding as written', () => parseHcl(evidence.hclReport))
   if (evidence === null || hcl === null) {
-    return { technology, status: 'refused', facts: {}, checks: steps.checks, machine: null }
+    return refusal(technology, steps.checks)
   }
   const hardware = checkHardware(technology, evidence, hcl, at, inner, steps)
   const { quote, facts, checks } = verifyQuote({
@@ -91,6 +95,8 @@ export function verifyAzure(
       quote: facts,
       ...logs,
     },
+    measured: {},
+    register: null,
     checks: steps.checks,
     machine: quote === null ? null : bootIdentity(keyFingerprint(hcl.key), quote),
   }

@@ -2,7 +2,8 @@ import { SealwrightError, VerificationError } from '../../../base/errors.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
 import { readPem } from '../../../encoding/pem.ts'
 import { snpCertificates } from '../../collect/snp-json.ts'
-import type { TeeEvidence, TeeVerifier } from '../../types.ts'
+import type { TeeEvidence } from '../../types.ts'
+import { refusal, type TeeVerifier } from '../verifier.ts'
 import { readCocoSnp } from './coco-report.ts'
 import { reportSize } from './report.ts'
 import { verifySnp, type SnpInput } from './verify-snp.ts'
@@ -10,13 +11,12 @@ import { verifySnp, type SnpInput } from './verify-snp.ts'
 /** AMD SEV-SNP by the strict default policy. */
 export const snp: TeeVerifier = {
   technology: 'snp',
-  verify: (evidence, reportData, at) => {
+  verify: (evidence, reportData, { at, rules }) => {
     try {
-      return verifySnp(snpInput(evidence), { reportData, at })
+      return verifySnp(snpInput(evidence), { reportData, at, policy: rules.snp })
     } catch (error) {
       if (!(error instanceof SealwrightError)) throw error
-      const checks = [{ name: 'evidence-form', ok: false, why: error.message }]
-      return { technology: 'snp', status: 'refused', facts: {}, checks, machine: null }
+      return refusal('snp', [{ name: 'evidence-form', ok: false, why: error.message }])
     }
   },
 }

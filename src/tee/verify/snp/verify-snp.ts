@@ -11,6 +11,7 @@ import { isReportSigned, parseSnpReport, type SnpReport } from './report.ts'
 import { below, readTcb, sameTcb } from './tcb.ts'
 import { amdTrust, type SnpTrust } from './trust.ts'
 import { readVek } from './vek.ts'
+import { refusal } from '../verifier.ts'
 
 export interface SnpInput {
   /** 1184 bytes. */
@@ -38,12 +39,20 @@ export function verifySnp(input: SnpInput, demands: SnpDemands): TeeVerdict {
   try {
     const { facts, machine } = runSteps(checks, input, demands)
     const verified = checks.every(({ ok }) => ok)
-    return { technology: 'snp', status: verified ? 'verified' : 'refused', facts, checks, machine }
+    return {
+      technology: 'snp',
+      status: verified ? 'verified' : 'refused',
+      facts,
+      measured: {},
+      register: null,
+      checks,
+      machine,
+    }
   } catch (error) {
     // What a reader refuses is a failed step; a defect of ours is not hidden.
     if (!(error instanceof SealwrightError)) throw error
     checks.push({ name: 'form', ok: false, why: error.message })
-    return { technology: 'snp', status: 'refused', facts: {}, checks, machine: null }
+    return refusal('snp', checks)
   }
 }
 

@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { readPem, writePem } from '../../../encoding/pem.ts'
 import { enclaveReportSize, parseEnclaveReport, type EnclaveReport } from './enclave-report.ts'
 

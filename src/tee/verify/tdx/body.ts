@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 
 /** Report of one TD as the module made it (DCAP Quote format, TD Quote Body). Members are views of the input. */
 export interface TdBody {

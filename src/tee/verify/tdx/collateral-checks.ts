@@ -1,7 +1,7 @@
 import { VerificationError } from '../../../base/errors.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { parseCrl, type Crl } from '../x509/crl.ts'
-import type { Steps } from '../tpm/steps.ts'
+import type { Steps } from '../steps.ts'
 import type { TdxCollateral } from './collateral.ts'
 import type { TdxPolicy } from './policy.ts'
 import { parseQeIdentity, type QeIdentity } from './qe-identity.ts'

@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 
 /** SGX REPORTBODY of the quoting enclave (Intel SDM Vol. 3D, REPORT structure). Members are views of the input. */
 export interface EnclaveReport {

@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { VerificationError } from '../../../base/errors.ts'
 import { bodySizes, parseTdBody, type TdBody } from './body.ts'
 import { readAuthData, type AuthData } from './auth-data.ts'

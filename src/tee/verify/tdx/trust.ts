@@ -2,7 +2,7 @@ import type { TeeCheck } from '../../types.ts'
 import { checkChain } from '../x509/chain.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import { checkCrl, checkRevocation, type Crl } from '../x509/crl.ts'
-import type { Steps } from '../tpm/steps.ts'
+import type { Steps } from '../steps.ts'
 
 /** SHA-256 of "Intel SGX Root CA" in DER, valid to the end of 2049. */
 export const intelRoot = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3'

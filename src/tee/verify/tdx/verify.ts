@@ -1,4 +1,4 @@
-import { Steps } from '../tpm/steps.ts'
+import { Steps } from '../steps.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { JsonObject } from '../../../base/json.ts'
 import { VerificationError } from '../../../base/errors.ts'
@@ -150,6 +150,8 @@ function verdict(steps: Steps, facts: JsonObject, pck: PckFacts | null): TeeVerd
     technology: 'tdx',
     status: steps.passed ? 'verified' : 'refused',
     facts,
+    measured: {},
+    register: null,
     checks: steps.checks,
     machine: pck === null ? null : `tdx:${pck.ppid.toString('hex')}`,
   }

@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { readSelection, type PcrSelection } from './selection.ts'
 
 /** TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (TPM 2.0 Library Part 2 §10.12.12). Byte members are views of the input. */

@@ -5,7 +5,7 @@ import { compareRegisters } from '../../eventlog/compare.ts'
 import { eventFacts, logFindings } from '../../eventlog/facts.ts'
 import { bootAggregate, imaRule, parseIma } from '../../eventlog/ima.ts'
 import { parseEventLog } from '../../eventlog/parse.ts'
-import type { Steps } from './steps.ts'
+import type { Steps } from '../steps.ts'
 
 /** PCRs that firmware, boot loader and kernel stub fill and whose measurements all stand in the firmware's log. */
 const firmwarePcrs = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
 import { toBase64url } from '../../../encoding/base64.ts'
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { bankHash, digestOf, type BankHash } from '../../eventlog/hashes.ts'
 
 /** TPMT_PUBLIC of an RSA or ECC key (Part 2 §12.2.4). */

@@ -1,5 +1,5 @@
 import { VerificationError } from '../../../base/errors.ts'
-import type { ByteReader } from '../../eventlog/byte-reader.ts'
+import type { ByteReader } from '../../byte-reader.ts'
 import { bankHash, digestOf, hashSize, type BankHash } from '../../eventlog/hashes.ts'
 
 /** PCRs of one bank, ascending. */

@@ -1,5 +1,5 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { bankHash, type BankHash } from '../../eventlog/hashes.ts'
 
 /** A TPM's signature. ECDSA as two numbers of any length, RSA as one. */

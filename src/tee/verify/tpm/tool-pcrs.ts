@@ -1,4 +1,4 @@
-import { ByteReader } from '../../eventlog/byte-reader.ts'
+import { ByteReader } from '../../byte-reader.ts'
 import { bankHash, hashSize, type BankHash } from '../../eventlog/hashes.ts'
 import type { PcrSelection, PcrValues } from './selection.ts'
 

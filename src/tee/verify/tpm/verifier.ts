@@ -1,13 +1,14 @@
 import type { JsonValue } from '../../../base/json.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
-import type { TeeEvidence, TeeVerdict, TeeVerifier } from '../../types.ts'
+import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import { refusal, type TeeVerifier } from '../verifier.ts'
 import { keyFingerprint, primaryUnder, wantedAttributes } from './attestation-key.ts'
 import type { Quote } from './attest.ts'
 import { allPcrs, parseTpmEvidence, type TpmEvidence } from './coco-quote.ts'
 import { checkLogs } from './logs.ts'
 import { parsePublic } from './public.ts'
 import { parseSignature } from './signature.ts'
-import { Steps } from './steps.ts'
+import { Steps } from '../steps.ts'
 import { verifyQuote } from './verify-quote.ts'
 
 export interface TpmTrust {
@@ -34,7 +35,7 @@ export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, trust:
   const steps = new Steps()
   steps.note('technology', taken.technology === 'tpm', `evidence of ${taken.technology}`)
   const evidence = steps.read('form', 'ak_public and tpm_quote, nothing else', () => parseTpmEvidence(taken.evidence))
-  if (evidence === null) return { technology: 'tpm', status: 'refused', facts: {}, checks: steps.checks, machine: null }
+  if (evidence === null) return refusal('tpm', steps.checks)
   const ak = keyFingerprint(evidence.key)
   const pinned = trust.trustedKeys?.includes(ak) === true
   const why = pinned ? 'the attestation key is pinned' : 'nobody vouches for the attestation key: a software TPM'
@@ -55,6 +56,8 @@ export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, trust:
     technology: 'tpm',
     status: steps.passed ? 'verified' : 'refused',
     facts: { ...facts, softwareTpm: true, akPinned: pinned, ...attributes, ...logs },
+    measured: {},
+    register: null,
     checks: steps.checks,
     machine: quote === null ? null : bootIdentity(ak, quote),
   }

@@ -6,7 +6,7 @@ import { isStrong, keyFingerprint } from './attestation-key.ts'
 import { parseQuote, type Quote } from './attest.ts'
 import { formatSelection, pcrDigest, sameSelection, type PcrSelection, type PcrValues } from './selection.ts'
 import { checkSignature, type TpmSignature } from './signature.ts'
-import { Steps } from './steps.ts'
+import { Steps } from '../steps.ts'
 
 export interface QuoteInput {
   /** TPMS_ATTEST, the signed bytes. */

@@ -1,4 +1,4 @@
-import { VerificationError } from '../../base/errors.ts'
+import { VerificationError } from '../base/errors.ts'
 
 /** Reads foreign bytes in order. Each value beyond the end is refused with its offset; results of `take` are views, never copies. */
 export class ByteReader {

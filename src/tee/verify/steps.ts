@@ -1,5 +1,5 @@
-import { SealwrightError } from '../../../base/errors.ts'
-import type { TeeCheck } from '../../types.ts'
+import { SealwrightError } from '../../base/errors.ts'
+import type { TeeCheck } from '../types.ts'
 
 /** Collects the steps of one verification in order. A step that fails leaves the later ones to run where they can. */
 export class Steps {

@@ -1,0 +1,49 @@
+import type { Technology } from '../../base/technology.ts'
+import type { TeeEvidence, TeeVerdict } from '../types.ts'
+import type { AzureOptions } from './azure/verifier.ts'
+import type { SnpPolicy } from './snp/policy.ts'
+import type { TdxCollateral } from './tdx/collateral.ts'
+import type { TdxPolicy } from './tdx/policy.ts'
+import type { TpmTrust } from './tpm/verifier.ts'
+
+/**
+ * What the makers of the hardware say, brought by whoever verifies. What travels with the evidence is used where this has nothing; both pass
+ * the same checks at the time of the verification. Nothing in here is believed by itself.
+ */
+export interface Collateral {
+  /** VCEKs and VLEKs, DER; the one of the report's chip, line and TCB is taken. */
+  amdCertificates: readonly Buffer[]
+  /** AMD's revocation lists, DER; the one by the line's root is taken. */
+  amdLists: readonly Buffer[]
+  /** One for each FMSPC. */
+  intel: readonly TdxCollateral[]
+  /** DER certificates of TPM makers between an endorsement key and a root that the rules pin. */
+  tpmAuthorities: readonly Buffer[]
+}
+
+export const noCollateral: Collateral = { amdCertificates: [], amdLists: [], intel: [], tpmAuthorities: [] }
+
+/** What is accepted of each technology. Everything that is left out has its strictest meaning. */
+export interface TeeRules {
+  snp?: SnpPolicy | undefined
+  tdx?: Partial<TdxPolicy> | undefined
+  tpm?: TpmTrust | undefined
+  azure?: AzureOptions | undefined
+}
+
+export interface VerifyContext {
+  at: Date
+  collateral: Collateral
+  rules: TeeRules
+}
+
+/** Checks evidence of one technology against its 48 bytes of report data. Nothing in the evidence or the collateral makes it throw. */
+export interface TeeVerifier {
+  readonly technology: Technology
+  verify(evidence: TeeEvidence, reportData: Buffer, context: VerifyContext): TeeVerdict
+}
+
+/** A verdict that refuses what could not even be read. */
+export function refusal(technology: Technology, checks: TeeVerdict['checks']): TeeVerdict {
+  return { technology, status: 'refused', facts: {}, measured: {}, register: null, checks, machine: null }
+}
