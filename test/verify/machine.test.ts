@@ -60,7 +60,13 @@ test.each(['machine.same', 'machine.measurement', 'machine.coverage', 'machine.l
 test.each([
   ['reports of two machines', 'machine.same', {}, [report('a'), report('b')], 'evidence-invalid'],
   ['a report of no machine', 'machine.same', {}, [report(null)], 'evidence-invalid'],
-  ['another measurement', 'machine.measurement', {}, [report('a', { measurement: 'ccdd' })], 'evidence-invalid'],
+  [
+    'another measurement',
+    'machine.measurement',
+    {},
+    [{ ...report('a'), measured: { measurement: 'ccdd' } }],
+    'evidence-invalid',
+  ],
   ['no pinned measurement', 'machine.measurement', { measurements: undefined }, undefined, 'evidence-invalid'],
   [
     'a measurement past its time',
