@@ -14,16 +14,19 @@ export interface DerElement {
 }
 
 const limits = { depth: 32, elements: 4096 } as const
+/** For a revocation list, whose every entry has up to seven elements: about 18,000 entries. */
+export const listElements = 131_072
 
 /**
  * Reads exactly one DER element that fills all the bytes. Indefinite and non-minimal lengths, high tag numbers, trailing bytes, deep or
  * endless nesting are refused.
  *
+ * @param elements how many elements it may hold at most, itself included
  * @throws VerificationError `format-invalid` naming the offset
  */
-export function readDer(input: Uint8Array, subject: string): DerElement {
+export function readDer(input: Uint8Array, subject: string, elements: number = limits.elements): DerElement {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
-  const budget = { left: limits.elements as number }
+  const budget = { left: elements }
   const element = readElement(bytes, 0, bytes.length, 0, budget, subject)
   if (element.bytes.length !== bytes.length) throw refuse(subject, element.bytes.length, 'bytes follow the element')
   return element

@@ -103,6 +103,14 @@ test('an issuer that may not sign lists makes none', () => {
   expect(checkCrl(crl, mute, at).filter(({ ok }) => !ok)).toHaveLength(1)
 })
 
+test('a list of ten thousand entries is read, and its last entry counts', () => {
+  const revoked = Array.from({ length: 10_000 }, (_, i) => i + 1000)
+  const crl = parseCrl(makeCrl({ issuer: 'root', by: rootKey, revoked }), 'list')
+  expect(crl.revoked.size).toBe(10_000)
+  const check = checkRevocation(crl, certificate({ ...middleOptions, serial: 10_999 }))
+  expect(check).toMatchObject({ ok: false })
+})
+
 test.each<[string, string, Partial<CrlOptions>]>([
   ['a list without an end', 'malformed time', { nextUpdate: null }],
   [

@@ -1,4 +1,4 @@
-import { readDer, type DerElement } from '../../../encoding/der.ts'
+import { listElements, readDer, type DerElement } from '../../../encoding/der.ts'
 import type { TeeCheck } from '../../types.ts'
 import type { Certificate } from './certificate.ts'
 import { DerMembers, derRefusal, readBits, readSerial, readSmall, readTime, tags } from './der-values.ts'
@@ -29,7 +29,7 @@ const limit = 1 << 20
  */
 export function parseCrl(input: Uint8Array, name: string): Crl {
   if (input.length > limit) throw derRefusal(name, limit, `has more than ${limit} bytes`)
-  const outer = new DerMembers(readDer(input, name), name)
+  const outer = new DerMembers(readDer(input, name, listElements), name)
   const signed = outer.take(tags.sequence, 'the signed part')
   const outerAlgorithm = outer.take(tags.sequence, 'an algorithm')
   const signature = readBits(outer.take(tags.bits, 'a signature'), name)
