@@ -1,0 +1,77 @@
+import { VerificationError } from '../base/errors.ts'
+import { isObject, parseJson } from '../base/json.ts'
+import { fromBase64, toBase64 } from '../encoding/base64.ts'
+import { jcs } from '../encoding/jcs.ts'
+import { pae, verifyEnvelope } from '../sign/dsse.ts'
+import type { Envelope, Signer } from '../statement/types.ts'
+import { parseReferenceValues, type ReferenceValues } from './reference-values.ts'
+
+/** DSSE payload type of signed reference values. */
+export const referenceValuesPayloadType = 'application/vnd.sealwright.reference-values.v1+json'
+
+const limits = { bytes: 64 * 1024 * 1024 } as const
+
+/**
+ * Signs reference values as a DSSE envelope, in RFC 8785 form.
+ *
+ * @param payload bytes as {@link parseReferenceValues} takes them; what can't be read is not signed
+ * @throws VerificationError `format-invalid`
+ */
+export async function sealReferenceValues(payload: Uint8Array, signer: Signer, subject: string): Promise<Buffer> {
+  parseReferenceValues(payload, subject)
+  const signature = await signer.sign(pae(referenceValuesPayloadType, payload))
+  const envelope: Envelope = {
+    payloadType: referenceValuesPayloadType,
+    payload: toBase64(payload),
+    signatures: [{ sig: toBase64(signature), keyid: '' }],
+  }
+  return jcs(envelope)
+}
+
+/**
+ * Signed reference values that one of the pinned keys vouches for. Nothing of the document is read before its signature holds.
+ *
+ * @param keys PEM `PUBLIC KEY`, those that the reader pins; never one that came with the file
+ * @returns the document and the key that signed it
+ * @throws VerificationError `signature-invalid` where none of the keys signed it; `format-invalid`
+ */
+export function openReferenceValues(
+  bytes: Uint8Array,
+  keys: readonly string[],
+  subject: string,
+): { document: ReferenceValues; key: string } {
+  const envelope = readReferenceEnvelope(bytes, subject)
+  for (const key of keys) {
+    try {
+      return { document: parseReferenceValues(verifyEnvelope(envelope, key), subject), key }
+    } catch (error) {
+      if (error instanceof VerificationError && error.code === 'signature-invalid') continue
+      throw error
+    }
+  }
+  throw new VerificationError('signature-invalid', `${subject} was signed by none of the ${keys.length} pinned keys`, {
+    subject,
+    remedy: 'Check the keys that are pinned for these reference values.',
+  })
+}
+
+/** The envelope, not yet believed. @throws VerificationError `format-invalid` */
+export function readReferenceEnvelope(bytes: Uint8Array, subject: string): Envelope {
+  const refuse = (why: string): VerificationError =>
+    new VerificationError('format-invalid', `${subject} ${why}`, {
+      subject,
+      remedy: 'Sign the document with "sealwright tee reference-values sign".',
+    })
+  if (bytes.length > limits.bytes) throw refuse(`has ${bytes.length} bytes, more than ${limits.bytes}`)
+  const value = parseJson(Buffer.from(bytes).toString('utf8'), subject)
+  if (!isObject(value)) throw refuse('is no DSSE envelope')
+  const { payload, payloadType, signatures } = value
+  if (payloadType !== referenceValuesPayloadType) throw refuse(`does not hold ${referenceValuesPayloadType}`)
+  if (typeof payload !== 'string' || !Array.isArray(signatures)) throw refuse('is no DSSE envelope')
+  const [signature] = signatures
+  if (signatures.length !== 1 || !isObject(signature)) throw refuse('does not have exactly one signature')
+  const { sig, keyid } = signature
+  if (typeof sig !== 'string' || sig === '') throw refuse('has an empty signature')
+  fromBase64(sig, 'envelope signature')
+  return { payloadType, payload, signatures: [{ sig, keyid: typeof keyid === 'string' ? keyid : '' }] }
+}
