@@ -31,6 +31,12 @@ export interface Roots {
   readonly dev: string
   /** `/proc`. */
   readonly proc: string
+  /** `/sys/kernel/security`: event logs of TPM and IMA. */
+  readonly securityfs: string
+  /** `/sys/devices/virtual/misc`: measurement registers of a TD. */
+  readonly misc: string
+  /** `/sys/firmware/acpi/tables`: event log of a TD. */
+  readonly acpi: string
 }
 
 export interface HttpRequest {

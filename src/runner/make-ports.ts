@@ -32,6 +32,9 @@ export function makePorts(options: PortOptions): Ports {
       tsm: '/sys/kernel/config/tsm',
       dev: '/dev',
       proc: '/proc',
+      securityfs: '/sys/kernel/security',
+      misc: '/sys/devices/virtual/misc',
+      acpi: '/sys/firmware/acpi/tables',
     },
   }
 }

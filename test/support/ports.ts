@@ -42,7 +42,16 @@ export function testPorts(overrides: Partial<Ports> = {}): Ports {
   return {
     ...base,
     random: randomBytes,
-    roots: { cwd: temp, temp, tsm: join(temp, 'tsm'), dev: join(temp, 'dev'), proc: '/proc' },
+    roots: {
+      cwd: temp,
+      temp,
+      tsm: join(temp, 'tsm'),
+      dev: join(temp, 'dev'),
+      proc: '/proc',
+      securityfs: join(temp, 'securityfs'),
+      misc: join(temp, 'misc'),
+      acpi: join(temp, 'acpi'),
+    },
     ...overrides,
   }
 }
