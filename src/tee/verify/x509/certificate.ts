@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
 import { readDer, type DerElement } from '../../../encoding/der.ts'
+import { Memo } from './memo.ts'
 import { DerMembers, derRefusal, readBits, readOid, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions, readPowers, type Extension, type Powers } from './extensions.ts'
 import { readAlgorithm, type SignatureAlgorithm } from './signature.ts'
@@ -34,6 +35,9 @@ export interface Certificate {
 const limit = 32_768
 const commonNameOid = '2.5.4.3'
 
+/** Authorities come again with every piece of evidence: what a certificate says depends on nothing but its bytes. */
+const read = new Memo<Certificate>(64)
+
 /**
  * Reads one certificate (RFC 5280 §4.1) from DER.
  *
@@ -41,6 +45,13 @@ const commonNameOid = '2.5.4.3'
  */
 export function parseCertificate(input: Uint8Array, name: string): Certificate {
   if (input.length > limit) throw derRefusal(name, limit, `has more than ${limit} bytes`)
+  const fingerprint = createHash('sha256').update(input).digest('hex')
+  // A copy: what is kept must not change when the caller's buffer does.
+  const certificate = read.get(fingerprint, () => readCertificate(Buffer.from(input), name, fingerprint))
+  return certificate.name === name ? certificate : { ...certificate, name }
+}
+
+function readCertificate(input: Buffer, name: string, fingerprint: string): Certificate {
   const root = readDer(input, name)
   const outer = new DerMembers(root, name)
   const signed = outer.take(tags.sequence, 'the signed part')
@@ -71,7 +82,7 @@ export function parseCertificate(input: Uint8Array, name: string): Certificate {
   return {
     name,
     bytes: root.bytes,
-    fingerprint: createHash('sha256').update(root.bytes).digest('hex'),
+    fingerprint,
     signed: signed.bytes,
     algorithm: readAlgorithm(algorithm, name),
     signature,

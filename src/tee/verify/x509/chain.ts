@@ -1,6 +1,7 @@
 import type { TeeCheck } from '../../types.ts'
 import type { Certificate } from './certificate.ts'
 import { basicConstraintsOid, keyUsageOid } from './extensions.ts'
+import { Memo } from './memo.ts'
 import { isSigned } from './signature.ts'
 
 export interface ChainRules {
@@ -57,8 +58,13 @@ export function checkChain(chain: readonly Certificate[], { roots, at, understoo
   ]
 }
 
+const signatures = new Memo<boolean>(256)
+
+/** Fingerprints cover both certificates whole: signed bytes, algorithm, signature and key. */
 function isSignedBy(child: Certificate, parent: Certificate): boolean {
-  return isSigned(child.signed, child.algorithm, child.signature, parent.key)
+  return signatures.get(`${child.fingerprint} ${parent.fingerprint}`, () =>
+    isSigned(child.signed, child.algorithm, child.signature, parent.key),
+  )
 }
 
 /** Ok when there is no reason against any of the items; otherwise the first reason. */

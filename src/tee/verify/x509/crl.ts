@@ -3,6 +3,7 @@ import type { TeeCheck } from '../../types.ts'
 import type { Certificate } from './certificate.ts'
 import { DerMembers, derRefusal, readBits, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions } from './extensions.ts'
+import { Memo } from './memo.ts'
 import { isSigned, readAlgorithm, type SignatureAlgorithm } from './signature.ts'
 
 /** A certificate revocation list (RFC 5280 §5). Nothing of it is believed before {@link checkCrl}. */
@@ -95,7 +96,7 @@ export function checkCrl(crl: Crl, issuer: Certificate, at: Date): TeeCheck[] {
     },
     {
       name: 'crl-signature',
-      ok: isSigned(crl.signed, crl.algorithm, crl.signature, issuer.key),
+      ok: isListSigned(crl, issuer),
       why: `${name} by the key of ${issuer.name}`,
     },
     {
@@ -104,6 +105,15 @@ export function checkCrl(crl: Crl, issuer: Certificate, at: Date): TeeCheck[] {
       why: `${name} is of ${thisUpdate.toISOString()}, good to ${nextUpdate.toISOString()}; asked at ${at.toISOString()}`,
     },
   ]
+}
+
+/** One list is asked several times in a verification, each time for the same issuer. */
+const signatures = new WeakMap<Crl, Memo<boolean>>()
+
+function isListSigned(crl: Crl, issuer: Certificate): boolean {
+  const known = signatures.get(crl) ?? new Memo<boolean>(8)
+  signatures.set(crl, known)
+  return known.get(issuer.fingerprint, () => isSigned(crl.signed, crl.algorithm, crl.signature, issuer.key))
 }
 
 /** Whether a list names a certificate. The certificate must be of the list's issuer: a serial number says nothing alone. */
