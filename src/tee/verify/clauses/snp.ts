@@ -22,12 +22,15 @@ export const snpClauses: ClauseTable = {
     `${kds} §2.2; ${abi} §7.3, CPUID_FAM_ID`,
     "The product line of the certificate is that of the report's CPUID.",
   ],
-  'given-authorities': [`${kds} §4`, 'Authorities that came with the evidence are the known ones of the line.'],
-  'issuer-pinned': [`${kds} §4`, 'The ASK or ASVK is the one that this package pins.'],
+  'given-authorities': [
+    `${kds}, cert_chain`,
+    'Authorities that came with the evidence are the known ones of the line.',
+  ],
+  'issuer-pinned': [`${kds}, cert_chain`, 'The ASK or ASVK is the one that this package pins.'],
   ...prefixed('chain-', omit(chainClauses, 'root-pinned')),
   'root-pinned': chainClauses['root-pinned'] ?? ['', ''],
   ...prefixed('crl-', crlClauses),
-  crl: [`${kds} §4.3`, "Where the policy demands it, a revocation list of AMD's is there."],
+  crl: [`${kds}, CRL`, "Where the policy demands it, a revocation list of AMD's is there."],
   chip: [
     `${kds} §3, HWID; ${abi} §7.3, CHIP_ID`,
     'The hardware id of the certificate is the chip id, unless that is masked or the key is a VLEK.',
@@ -36,7 +39,10 @@ export const snpClauses: ClauseTable = {
     `${kds} §3; ${abi} §7.3, REPORTED_TCB`,
     'Each part of the TCB in the certificate is that of the reported TCB.',
   ],
-  'tcb-order': [`${abi} §3.3`, 'Neither reported nor committed TCB is above the current one, part by part.'],
+  'tcb-order': [
+    `${abi} §7.3, CURRENT_TCB, COMMITTED_TCB`,
+    'Neither reported nor committed TCB is above the current one, part by part.',
+  ],
   'report-signature': [
     `${abi} §7.3, SIGNATURE`,
     'ECDSA P-384 with SHA-384 over bytes 0 to 0x29f by the key of the certificate.',
@@ -54,7 +60,7 @@ export const snpClauses: ClauseTable = {
     'No part of the reported TCB is below the minimum for the line.',
   ],
   'firmware-committed': [
-    `${abi} §3.3, COMMITTED_TCB`,
+    `${abi} §7.3, COMMITTED_TCB`,
     'The firmware in use is the committed one, where the policy demands that.',
   ],
   'alias-check': [
