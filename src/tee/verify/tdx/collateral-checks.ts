@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { parseCrl, type Crl } from '../x509/crl.ts'
+import { Memo } from '../x509/memo.ts'
 import type { Steps } from '../steps.ts'
 import type { TdxCollateral } from './collateral.ts'
 import type { TdxPolicy } from './policy.ts'
@@ -67,8 +69,7 @@ function checkDocument<T extends Dated>(
   if (signer === undefined || root === undefined || rootCrl === null) return null
   checkList(steps, `${name}-signer-crl`, rootCrl, root, [signer], anchor.at)
   const value = steps.read(`${name}-signature`, 'signed by Intel’s TCB signer, and of its version', () => {
-    checkEcdsa(text.bytes, text.signature, signer.key, name)
-    return parse(text.bytes)
+    return signedValue(text, signer, name, parse)
   })
   if (value === null) return null
   const { issueDate, nextUpdate, tcbEvaluationDataNumber: number } = value
@@ -79,6 +80,22 @@ function checkDocument<T extends Dated>(
   )
   steps.note(`${name}-evaluation`, number >= minimumEvaluation, `evaluation ${number}, wanted ${minimumEvaluation}`)
   return value
+}
+
+const values = new Memo<Dated>(32)
+
+/** One document serves all evidence of a platform until the next one; the key covers text, signature, signer and reader. */
+function signedValue<T extends Dated>(
+  { bytes, signature }: SignedText,
+  signer: Certificate,
+  name: string,
+  parse: (bytes: Uint8Array) => T,
+): T {
+  const digest = createHash('sha256').update(signature).update(bytes).digest('hex')
+  return values.get(`${name} ${signer.fingerprint} ${signature.length} ${digest}`, () => {
+    checkEcdsa(bytes, signature, signer.key, name)
+    return parse(bytes)
+  }) as T
 }
 
 /**

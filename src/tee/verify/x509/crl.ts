@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { listElements, readDer, type DerElement } from '../../../encoding/der.ts'
 import type { TeeCheck } from '../../types.ts'
 import type { Certificate } from './certificate.ts'
@@ -9,6 +10,8 @@ import { isSigned, readAlgorithm, type SignatureAlgorithm } from './signature.ts
 /** A certificate revocation list (RFC 5280 §5). Nothing of it is believed before {@link checkCrl}. */
 export interface Crl {
   name: string
+  /** SHA-256 of the whole list in lower-case hex. */
+  fingerprint: string
   signed: Buffer
   algorithm: SignatureAlgorithm
   signature: Buffer
@@ -22,6 +25,9 @@ export interface Crl {
 
 const limit = 1 << 20
 
+/** One list serves all evidence of a platform until the next one. */
+const read = new Memo<Crl>(16)
+
 /**
  * Reads a CRL from DER. A list without `nextUpdate`, or with a critical extension (a delta, one for some reasons or for other issuers only),
  * is refused: it could say less than it seems to.
@@ -30,6 +36,13 @@ const limit = 1 << 20
  */
 export function parseCrl(input: Uint8Array, name: string): Crl {
   if (input.length > limit) throw derRefusal(name, limit, `has more than ${limit} bytes`)
+  const fingerprint = createHash('sha256').update(input).digest('hex')
+  // A copy: what is kept must not change when the caller's buffer does.
+  const crl = read.get(fingerprint, () => readCrl(Buffer.from(input), name, fingerprint))
+  return crl.name === name ? crl : { ...crl, name }
+}
+
+function readCrl(input: Buffer, name: string, fingerprint: string): Crl {
   const outer = new DerMembers(readDer(input, name, listElements), name)
   const signed = outer.take(tags.sequence, 'the signed part')
   const outerAlgorithm = outer.take(tags.sequence, 'an algorithm')
@@ -54,6 +67,7 @@ export function parseCrl(input: Uint8Array, name: string): Crl {
 
   return {
     name,
+    fingerprint,
     signed: signed.bytes,
     algorithm: readAlgorithm(algorithm, name),
     signature,
@@ -107,13 +121,13 @@ export function checkCrl(crl: Crl, issuer: Certificate, at: Date): TeeCheck[] {
   ]
 }
 
-/** One list is asked several times in a verification, each time for the same issuer. */
-const signatures = new WeakMap<Crl, Memo<boolean>>()
+const signatures = new Memo<boolean>(64)
 
+/** Fingerprints cover list and issuer whole: signed bytes, algorithm, signature and key. */
 function isListSigned(crl: Crl, issuer: Certificate): boolean {
-  const known = signatures.get(crl) ?? new Memo<boolean>(8)
-  signatures.set(crl, known)
-  return known.get(issuer.fingerprint, () => isSigned(crl.signed, crl.algorithm, crl.signature, issuer.key))
+  return signatures.get(`${crl.fingerprint} ${issuer.fingerprint}`, () =>
+    isSigned(crl.signed, crl.algorithm, crl.signature, issuer.key),
+  )
 }
 
 /** Whether a list names a certificate. The certificate must be of the list's issuer: a serial number says nothing alone. */
