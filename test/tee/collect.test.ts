@@ -121,7 +121,9 @@ describe('configfs-tsm, SIMULATED', () => {
     'an SNP report is taken in Trustee’s form, with its certificates',
     async () => {
       const ports = ready('sev-guest')
-      const report = readFileSync(vector('coco/snp/test-report.bin')).subarray(0, 1184)
+      const report = Buffer.from(readFileSync(vector('coco/snp/test-report.bin')).subarray(0, 1184))
+      report.fill(0, 0x50, 0x90)
+      data.copy(report, 0x50)
       const tsm = simulatedTsm({ provider: 'sev_guest', outblob: report, auxblob: certificateTable() })
       const taken = await snpCollector(tsm.files).collect(data, ports)
       expect(taken.evidence['cert_chain']).toEqual([
@@ -129,6 +131,7 @@ describe('configfs-tsm, SIMULATED', () => {
         { cert_type: { OTHER: '11111111-1111-1111-1111-111111111111' }, data: [4] },
       ])
       expect(taken.documents['tsm-outblob']).toBe(report.toString('base64'))
+      expect(taken.documents['collateral-amd-vcek']).toBe(Buffer.of(1, 2, 3).toString('base64'))
       const json = snpReportJson(report)
       expect(json).toMatchObject({ version: report.readUInt32LE(0), vmpl: report.readUInt32LE(0x30) })
       expect(Buffer.from(json['measurement'] as number[])).toEqual(report.subarray(0x90, 0xc0))

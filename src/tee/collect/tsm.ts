@@ -1,7 +1,9 @@
-import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { TransportError } from '../../base/errors.ts'
+import { InputError, SealwrightError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
+import { codeOf, isPassing, tsmFailure } from './tsm-errors.ts'
+import { kernelFiles, type TsmFiles } from './tsm-files.ts'
+import type { TsmOptions } from './tsm-options.ts'
 
 /** What one request to Linux's configfs-tsm gave (tee.md §1.1). */
 export interface TsmReport {
@@ -10,55 +12,33 @@ export interface TsmReport {
   outblob: Buffer
   /** SEV-SNP: the host's certificate table; null where there is none. */
   auxblob: Buffer | null
-}
-
-/** What a request does with files: Node's own, or in tests a simulation that reproduces the kernel's rules. */
-export interface TsmFiles {
-  mkdir(path: string): Promise<unknown>
-  read(path: string): Promise<Buffer>
-  /** One write; the kernel hands it to the driver when the file is closed. */
-  write(path: string, bytes: Buffer): Promise<void>
-  rmdir(path: string): Promise<void>
-}
-
-export const kernelFiles: TsmFiles = {
-  mkdir: (path) => mkdir(path),
-  read: (path) => readFile(path),
-  write: (path, bytes) => writeFile(path, bytes),
-  rmdir: (path) => rmdir(path),
+  /** Manifest of the services that an SVSM reported; null where none was asked for. */
+  manifestblob: Buffer | null
 }
 
 /** Another writer may disturb a request; the kernel shows it only by `generation`. */
 const attempts = 5
-
-/** Null when the folder for reports is there, else what is missing, in one sentence. */
-export async function tsmMissing(ports: Ports, technology: string): Promise<string | null> {
-  const folder = join(ports.roots.tsm, 'report')
-  const found = await stat(folder).catch(() => null)
-  if (found?.isDirectory() !== true) {
-    return `${technology}: ${folder} is not there; it needs Linux 6.7 or newer in a confidential VM, with configfs mounted and the guest driver loaded`
-  }
-  return null
-}
+const waitMs = 200
 
 /**
- * Asks for one report. The blobs are believed only when `generation` moved by exactly our own write: configfs drops the driver's answer to a
- * write, so that a failed one is not seen otherwise.
+ * Asks for one report. The blobs are believed only when `generation` moved by exactly our own writes: configfs drops the driver's answer to a
+ * write of a binary attribute, so that a failed one is not seen otherwise.
  *
  * @param reportData up to 64 bytes; zero-padded to the 64 that SEV-SNP and TDX want
- * @throws TransportError `tool-failed`, with the way out
+ * @throws TransportError `tool-failed`, with the way out; InputError `unsupported` for a privilege level or service that is not to be had
  */
 export async function tsmReport(
   reportData: Buffer,
   provider: string,
   ports: Ports,
   files: TsmFiles = kernelFiles,
+  options: TsmOptions = {},
 ): Promise<TsmReport> {
   const request = join(ports.roots.tsm, 'report', `sealwright-${ports.random(8).toString('hex')}`)
   try {
     await files.mkdir(request)
   } catch (cause) {
-    throw failure(cause, 'mkdir')
+    throw tsmFailure(cause, 'mkdir')
   }
   try {
     const found = (await files.read(join(request, 'provider'))).toString('latin1').trim()
@@ -66,39 +46,86 @@ export async function tsmReport(
       throw new TransportError('tool-failed', `the TEE is ${found}, not ${provider}`, { subject: provider })
     const inblob = Buffer.alloc(64)
     reportData.copy(inblob)
+    const writes = [...(await optionWrites(request, files, options)), ['inblob', inblob] as const]
     for (let i = 0; i < attempts; i++) {
-      const report = await attempt(request, inblob, files)
+      const report = await attempt(request, writes, files, i === attempts - 1)
       if (report !== null) return { provider: found, ...report }
+      await ports.clock.sleep(waitMs * 2 ** i)
     }
     throw new TransportError('tool-failed', 'other requests to the TEE kept disturbing ours', {
       subject: request,
       remedy: 'Try again when no other process asks for reports.',
     })
   } catch (cause) {
-    throw cause instanceof TransportError ? cause : failure(cause, 'report')
+    throw cause instanceof SealwrightError ? cause : tsmFailure(cause, 'report')
   } finally {
     // Attributes vanish with the folder; they cannot be unlinked.
     await files.rmdir(request).catch(() => {})
   }
 }
 
+type Write = readonly [attribute: string, bytes: Buffer]
+
+/** Attributes that come before the report data. A level is a decimal number in ASCII; where no level is known (TDX), none is written. */
+async function optionWrites(request: string, files: TsmFiles, options: TsmOptions): Promise<Write[]> {
+  const writes: Write[] = []
+  const floor = await privilegeFloor(request, files)
+  const level = options.privilegeLevel ?? floor
+  if (level !== null) {
+    if (floor === null) throw unsupported('this TEE has no privilege levels', 'SEALWRIGHT_SNP_VMPL')
+    if (level < floor || level > 3)
+      throw unsupported(`this guest may ask for VMPL ${floor} to 3, not ${level}`, 'SEALWRIGHT_SNP_VMPL')
+    writes.push(['privlevel', Buffer.from(String(level))])
+  }
+  if (options.service !== undefined) {
+    if (!(await files.exists(join(request, 'service_provider'))))
+      throw unsupported('no SVSM: it needs Linux 6.10 and a guest at VMPL 1 or above', 'SEALWRIGHT_SNP_SERVICE')
+    writes.push(['service_provider', Buffer.from(options.service)])
+    if (options.serviceGuid !== undefined) writes.push(['service_guid', Buffer.from(options.serviceGuid)])
+  }
+  return writes
+}
+
+async function privilegeFloor(request: string, files: TsmFiles): Promise<number | null> {
+  const text = await optional(files, join(request, 'privlevel_floor'))
+  if (text === null) return null
+  const floor = text.toString('latin1').trim()
+  if (!/^[0-3]$/.test(floor))
+    throw new TransportError('tool-failed', 'the TEE has a privilege floor that is no level', { subject: request })
+  return Number(floor)
+}
+
+/** Null: another attempt may help. On the last one a passing error is final. */
 async function attempt(
   request: string,
-  inblob: Buffer,
+  writes: readonly Write[],
   files: TsmFiles,
-): Promise<{ outblob: Buffer; auxblob: Buffer | null } | null> {
+  last: boolean,
+): Promise<Omit<TsmReport, 'provider'> | null> {
   const before = await generation(request, files)
-  await files.write(join(request, 'inblob'), inblob)
-  const outblob = await files.read(join(request, 'outblob'))
-  const auxblob = await files.read(join(request, 'auxblob')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
+  try {
+    for (const [attribute, bytes] of writes) await files.write(join(request, attribute), bytes)
+    const outblob = await files.read(join(request, 'outblob'))
+    const auxblob = await optional(files, join(request, 'auxblob'))
+    const asked = writes.some(([attribute]) => attribute === 'service_provider')
+    const manifestblob = asked ? await files.read(join(request, 'manifestblob')) : null
+    if ((await generation(request, files)) !== before + writes.length) return null
+    // Older kernels answer success with nothing in it when the host failed.
+    if (outblob.length === 0) throw empty('report', request)
+    if (manifestblob?.length === 0) throw empty('service manifest', request)
+    return { outblob, auxblob: auxblob === null || auxblob.length === 0 ? null : auxblob, manifestblob }
+  } catch (cause) {
+    if (!last && isPassing(cause)) return null
+    throw cause
+  }
+}
+
+/** An attribute that this provider need not have. */
+async function optional(files: TsmFiles, path: string): Promise<Buffer | null> {
+  return files.read(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null
     throw error
   })
-  if ((await generation(request, files)) !== before + 1) return null
-  // Older kernels answer success with nothing in it when the host failed.
-  if (outblob.length === 0)
-    throw new TransportError('tool-failed', 'the TEE gave an empty report', { subject: request })
-  return { outblob, auxblob: auxblob === null || auxblob.length === 0 ? null : auxblob }
 }
 
 async function generation(request: string, files: TsmFiles): Promise<number> {
@@ -108,21 +135,13 @@ async function generation(request: string, files: TsmFiles): Promise<number> {
   return Number(text)
 }
 
-const remedies: Record<string, string> = {
-  EACCES: 'Run the agent as root, or give its group the right to /sys/kernel/config/tsm/report.',
-  EPERM: 'The kernel has no TSM support here: check that this is a confidential VM.',
-  ENXIO: 'No TEE driver is bound: load sev-guest or tdx_guest.',
-  EBUSY: 'Another request is in flight: try again.',
-  EIO: 'The host gave no quote: ask its operator whether the quote service runs.',
-  ETIMEDOUT: 'The host gave no answer within the kernel’s 30 s: try again.',
-  ENOTTY: 'The key to the firmware was wiped: reboot this VM.',
+function empty(what: string, subject: string): TransportError {
+  return new TransportError('tool-failed', `the TEE gave an empty ${what}`, {
+    subject,
+    remedy: 'The host did not answer; ask its operator whether the quote service runs.',
+  })
 }
 
-function failure(cause: unknown, what: string): TransportError {
-  const code = (cause as NodeJS.ErrnoException).code ?? ''
-  return new TransportError('tool-failed', `the TEE's ${what} request failed (${code === '' ? String(cause) : code})`, {
-    subject: 'configfs-tsm',
-    cause,
-    remedy: remedies[code] ?? 'Look into the kernel log of this machine.',
-  })
+function unsupported(why: string, subject: string): InputError {
+  return new InputError('unsupported', why, { subject, remedy: `Leave ${subject} out, or run on a guest that has it.` })
 }
