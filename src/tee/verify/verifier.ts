@@ -2,9 +2,10 @@ import type { Technology } from '../../base/technology.ts'
 import type { TeeEvidence, TeeVerdict } from '../types.ts'
 import type { AzureOptions } from './azure/verifier.ts'
 import type { SnpPolicy } from './snp/policy.ts'
+import type { SnpTrust } from './snp/trust.ts'
 import type { TdxCollateral } from './tdx/collateral.ts'
 import type { TdxPolicy } from './tdx/policy.ts'
-import type { TpmTrust } from './tpm/verifier.ts'
+import type { TpmTrust } from './tpm/trust.ts'
 
 /**
  * What the makers of the hardware say, brought by whoever verifies. What travels with the evidence is used where this has nothing; both pass
@@ -35,6 +36,8 @@ export interface VerifyContext {
   at: Date
   collateral: Collateral
   rules: TeeRules
+  /** Roots in place of the makers' own: for synthetic hardware in tests. No door sets it. */
+  trust?: { snp?: SnpTrust | undefined; intelRoots?: readonly string[] | undefined } | undefined
 }
 
 /** Checks evidence of one technology against its 48 bytes of report data. Nothing in the evidence or the collateral makes it throw. */

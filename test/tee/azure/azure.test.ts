@@ -1,22 +1,22 @@
-import { contextAt } from '../../support/verify-context.ts'
 import { X509Certificate, verify } from 'node:crypto'
 import type { JsonObject } from '../../../src/base/json.ts'
 import type { TeeEvidence } from '../../../src/tee/types.ts'
 import { parseAzureEvidence, type AzureTechnology } from '../../../src/tee/verify/azure/evidence.ts'
 import { parseHcl } from '../../../src/tee/verify/azure/hcl.ts'
-import { azureVerifier, verifyAzure, type InnerVerifier } from '../../../src/tee/verify/azure/verifier.ts'
+import { verifyAzure, type InnerVerifier } from '../../../src/tee/verify/azure/verifier.ts'
 import { withPeers } from '../../support/peers.ts'
 import { bytesOf, flipped, jsonOf } from '../tpm/vectors.ts'
 
 const at = new Date('2026-01-01T00:00:00Z')
-const context = contextAt(at)
 const challenge = Buffer.from('challenge')
+
+const nothing = { facts: {}, measured: {}, machine: null }
 
 /** Only what these tests need of the hardware's part: for SNP the signature of the VCEK at hand, for TDX where report data lies. */
 const inner: InnerVerifier = (document) => {
   if (document.kind === 'tdx') {
     return {
-      facts: {},
+      ...nothing,
       checks: [{ name: 'stand-in', ok: true, why: '' }],
       reportData: document.quote.subarray(568, 632),
     }
@@ -26,7 +26,7 @@ const inner: InnerVerifier = (document) => {
   const key = new X509Certificate(document.vcek).publicKey
   const ok = verify('sha384', document.report.subarray(0, 0x2a0), { key, dsaEncoding: 'ieee-p1363' }, signature)
   return {
-    facts: {},
+    ...nothing,
     checks: [{ name: 'signature', ok, why: 'by the VCEK' }],
     reportData: document.report.subarray(0x50, 0x90),
   }
@@ -89,7 +89,7 @@ describe('version 2', () => {
 
   withPeers([`vectors:${v2}`], 'carries the 48 bytes in quote and user-data: verified without exception', async () => {
     expect(bound().toString('hex')).toMatch(/^982f5c6e/)
-    const verdict = azureVerifier('az-snp-vtpm', inner).verify(evidenceOf('az-snp-vtpm', v2), bound(), context)
+    const verdict = verifyAzure('az-snp-vtpm', evidenceOf('az-snp-vtpm', v2), bound(), at, inner)
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict).toMatchObject({ status: 'verified', facts: { userDataBound: true, evidenceVersion: 2 } })
     expect(verdict.machine).toMatch(/^tpm:[0-9a-f]{64}:2:0$/)

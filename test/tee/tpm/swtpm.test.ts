@@ -170,10 +170,10 @@ withPeers(['swtpm', 'tpm2'], 'evidence over all PCRs verifies; a reset of the TP
     }
     const documents = { 'ak-tpmt': tpm.file('ak.pub').subarray(2).toString('base64') }
     const bound = Buffer.concat([nonce, Buffer.alloc(16)])
-    const verdict = tpmVerifier({ acceptSoftwareTpm: true }).verify(
+    const verdict = tpmVerifier.verify(
       { technology: 'tpm', evidence, documents },
       bound,
-      contextAt(new Date(0)),
+      contextAt(new Date(0), { tpm: { acceptSoftwareTpm: true } }),
     )
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
     expect(verdict.facts).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })

@@ -9,8 +9,9 @@ import { bytesOf, jsonOf, syntheticQuote, type SyntheticFields } from './vectors
 
 const data = Buffer.alloc(48, 7)
 const expected = data.subarray(0, 32)
-const context = contextAt('2026-11-24T00:00:00Z')
-const soft = tpmVerifier({ acceptSoftwareTpm: true })
+const time = '2026-11-24T00:00:00Z'
+const context = contextAt(time, { tpm: { acceptSoftwareTpm: true } })
+const soft = tpmVerifier
 const failed = (evidence: TeeEvidence, reportData = data) =>
   soft
     .verify(evidence, reportData, context)
@@ -28,10 +29,14 @@ describe('synthetic evidence', () => {
   test('is refused by a policy that is silent, and taken with its key pinned', () => {
     const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const evidence = syntheticQuote(expected, { keys })
-    const silent = tpmVerifier().verify(evidence, data, context)
+    const silent = tpmVerifier.verify(evidence, data, contextAt(time))
     expect(silent.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['ak-trust'])
     expect(silent.status).toBe('refused')
-    const pinned = tpmVerifier({ trustedKeys: [keyFingerprint(keys.publicKey)] }).verify(evidence, data, context)
+    const pinned = tpmVerifier.verify(
+      evidence,
+      data,
+      contextAt(time, { tpm: { trustedKeys: [keyFingerprint(keys.publicKey)] } }),
+    )
     expect(pinned).toMatchObject({ status: 'verified', facts: { akPinned: true } })
   })
 
@@ -82,9 +87,9 @@ withPeers(
     }
     const quote = (evidence.evidence['tpm_quote'] as { message: string }).message
     const bound = Buffer.from(quote, 'base64').subarray(44, 108)
-    const verdict = verifyTpm(evidence, bound, { acceptSoftwareTpm: true })
+    const verdict = verifyTpm(evidence, bound, context)
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
-    const short = verifyTpm(evidence, bound.subarray(0, 32), { acceptSoftwareTpm: true })
+    const short = verifyTpm(evidence, bound.subarray(0, 32), context)
     expect(short.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['qualifying-data'])
   },
 )

@@ -1,11 +1,11 @@
 import type { JsonValue } from '../../../base/json.ts'
 import type { TeeCheck, TeeEvidence, TeeVerdict } from '../../types.ts'
-import { refusal, type TeeVerifier } from '../verifier.ts'
+import { refusal } from '../verifier.ts'
 import { allPcrs } from '../tpm/coco-quote.ts'
 import { keyFingerprint } from '../tpm/attestation-key.ts'
 import { checkLogs } from '../tpm/logs.ts'
 import { Steps } from '../steps.ts'
-import { bootIdentity } from '../tpm/verifier.ts'
+import { bootIdentity, pcrMeasured } from '../tpm/verifier.ts'
 import { verifyQuote } from '../tpm/verify-quote.ts'
 import { parseAzureEvidence, type AzureEvidence, type AzureTechnology } from './evidence.ts'
 import { parseHcl, type HclReport } from './hcl.ts'
@@ -18,6 +18,10 @@ export interface InnerVerdict {
   facts: Record<string, JsonValue>
   /** At least one; each must hold. */
   checks: TeeCheck[]
+  /** As `TeeVerdict.measured`. */
+  measured: Record<string, string>
+  /** As `TeeVerdict.machine`. */
+  machine: string | null
   /** The 64 bytes that the hardware's signature covers; null when they could not be read. */
   reportData: Buffer | null
 }
@@ -33,19 +37,8 @@ export interface AzureOptions {
 /**
  * Azure's confidential VM: hardware report → variable data → vTPM key → quote → binding. The inner verifier is a parameter without which
  * nothing is ever `verified`.
- */
-export function azureVerifier(
-  technology: AzureTechnology,
-  inner: InnerVerifier,
-  options: AzureOptions = {},
-): TeeVerifier {
-  return {
-    technology,
-    verify: (evidence, bound, { at }) => verifyAzure(technology, evidence, bound, at, inner, options),
-  }
-}
-
-/** @param bound the whole qualifying data of the quote, and the beginning of user-data (TRUST §2) */
+ *
+ * @param bound the whole qualifying data of the quote, and the beginning of user-data (TRUST §2) */
 export function verifyAzure(
   technology: AzureTechnology,
   taken: TeeEvidence,
@@ -85,20 +78,22 @@ export function verifyAzure(
     technology,
     status: steps.passed ? 'verified' : 'refused',
     facts: {
+      platform: 'azure',
       evidenceVersion: evidence.version,
       hclVersion: hcl.version,
       akUses: hcl.keyUses,
       vmConfiguration: hcl.vmConfiguration,
       userData: hcl.userData?.toString('hex') ?? null,
       userDataBound,
-      report: hardware,
+      report: hardware?.facts ?? null,
       quote: facts,
       ...logs,
     },
-    measured: {},
+    measured: { ...hardware?.measured, ...(quote === null ? {} : pcrMeasured(evidence.pcrs)) },
     register: null,
     checks: steps.checks,
-    machine: quote === null ? null : bootIdentity(keyFingerprint(hcl.key), quote),
+    machine:
+      quote === null || hardware === null ? null : machineOf(hardware, bootIdentity(keyFingerprint(hcl.key), quote)),
   }
 }
 
@@ -110,9 +105,9 @@ function checkHardware(
   at: Date,
   inner: InnerVerifier,
   steps: Steps,
-): Record<string, JsonValue> {
+): InnerVerdict | null {
   const kind = technology === 'az-snp-vtpm' ? 'snp' : 'tdx'
-  if (!steps.note('report-type', hcl.kind === kind, `the HCL report is of ${hcl.kind}`)) return {}
+  if (!steps.note('report-type', hcl.kind === kind, `the HCL report is of ${hcl.kind}`)) return null
   const verdict = steps.read('hardware-evidence', `readable ${kind} evidence`, () =>
     inner(
       kind === 'snp'
@@ -121,8 +116,8 @@ function checkHardware(
       at,
     ),
   )
-  if (verdict === null) return {}
-  const { facts, checks, reportData } = verdict
+  if (verdict === null) return null
+  const { checks, reportData } = verdict
   steps.note(
     'hardware',
     checks.length > 0 && checks.every(({ ok }) => ok),
@@ -134,7 +129,12 @@ function checkHardware(
     reportData !== null && namesVarData(reportData, hcl),
     'report data is the hash of the variable data',
   )
-  return facts
+  return verdict
+}
+
+/** One life of the guest by its hardware, where that tells, and one boot of its vTPM. */
+function machineOf({ machine }: InnerVerdict, boot: string): string {
+  return machine === null ? boot : `${boot} ${machine}`
 }
 
 /** The paravisor puts the hash first and zeros behind it. */

@@ -52,6 +52,17 @@ export function snpFacts(
   }
 }
 
+/** What reference values are compared with (`TeeVerdict.measured`). An author key counts only where the report says that one was used. */
+export function snpMeasured(report: SnpReport): Record<string, string> {
+  const { measurement, hostData, idKeyDigest, authorKey, authorKeyDigest } = report
+  return {
+    measurement: measurement.toString('hex'),
+    'host-data': hostData.toString('hex'),
+    'id-key-digest': idKeyDigest.toString('hex'),
+    ...(authorKey ? { 'author-key-digest': authorKeyDigest.toString('hex') } : {}),
+  }
+}
+
 function withHexValue(bits: GuestPolicy | PlatformInfo): JsonObject {
   const entries = Object.entries(bits).map(([name, value]: [string, unknown]): [string, JsonValue] => [
     name,

@@ -2,23 +2,31 @@ import { SealwrightError, VerificationError } from '../../../base/errors.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
 import { readPem } from '../../../encoding/pem.ts'
 import { snpCertificates } from '../../collect/snp-json.ts'
-import type { TeeEvidence } from '../../types.ts'
-import { refusal, type TeeVerifier } from '../verifier.ts'
+import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
+import { withAmdCollateral } from './collateral.ts'
 import { readCocoSnp } from './coco-report.ts'
 import { reportSize } from './report.ts'
 import { verifySnp, type SnpInput } from './verify-snp.ts'
 
-/** AMD SEV-SNP by the strict default policy. */
+/** AMD SEV-SNP. */
 export const snp: TeeVerifier = {
   technology: 'snp',
-  verify: (evidence, reportData, { at, rules }) => {
+  verify: (evidence, reportData, context) => {
     try {
-      return verifySnp(snpInput(evidence), { reportData, at, policy: rules.snp })
+      return verifySnpInput(snpInput(evidence), reportData, context)
     } catch (error) {
       if (!(error instanceof SealwrightError)) throw error
       return refusal('snp', [{ name: 'evidence-form', ok: false, why: error.message }])
     }
   },
+}
+
+/** A report with all that the verifier brings along. @throws VerificationError `format-invalid` */
+export function verifySnpInput(input: SnpInput, reportData: Uint8Array, context: VerifyContext): TeeVerdict {
+  const { at, collateral, rules, trust } = context
+  const complete = withAmdCollateral(input, collateral, at, trust?.snp)
+  return verifySnp(complete, { reportData, at, policy: rules.snp, trust: trust?.snp })
 }
 
 /**
@@ -34,8 +42,20 @@ export function snpInput({ technology, evidence, documents }: TeeEvidence): SnpI
     throw invalid('the report in tsm-outblob is another than that of the evidence')
   }
   const table = documents['tsm-auxblob']
-  if (table === undefined || input.certificates.length > 0) return input
-  return readCocoSnp({ ...evidence, cert_chain: snpCertificates(fromBase64(table, 'tsm-auxblob')) })
+  const complete =
+    table === undefined || input.certificates.length > 0
+      ? input
+      : readCocoSnp({ ...evidence, cert_chain: snpCertificates(fromBase64(table, 'tsm-auxblob')) })
+  return {
+    report: complete.report,
+    certificates: complete.certificates.length > 0 ? complete.certificates : bytesOf(documents, 'collateral-amd-vcek'),
+    crl: [...(complete.crl === null ? [] : [complete.crl]), ...bytesOf(documents, 'collateral-amd-crl')],
+  }
+}
+
+function bytesOf(documents: TeeEvidence['documents'], name: string): Buffer[] {
+  const text = documents[name]
+  return text === undefined ? [] : [fromBase64(text, name)]
 }
 
 /**

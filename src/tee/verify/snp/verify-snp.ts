@@ -4,7 +4,7 @@ import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import { checkChain } from '../x509/chain.ts'
 import { checkCrl, checkRevocation, parseCrl } from '../x509/crl.ts'
 import type { SnpLine } from './amd-authorities.ts'
-import { snpFacts } from './facts.ts'
+import { snpFacts, snpMeasured } from './facts.ts'
 import { judgeSnp, type SnpPolicy } from './policy.ts'
 import { lineByCpuid } from './product.ts'
 import { isReportSigned, parseSnpReport, type SnpReport } from './report.ts'
@@ -18,8 +18,8 @@ export interface SnpInput {
   report: Uint8Array
   /** DER, in any order: one VCEK or VLEK; authorities may be there and must then be the known ones. */
   certificates: readonly Uint8Array[]
-  /** AMD's list for the line of the key, DER. */
-  crl?: Uint8Array | null | undefined
+  /** AMD's list for the line of the key, DER; of several each is checked. */
+  crl?: Uint8Array | readonly Uint8Array[] | null | undefined
 }
 
 export interface SnpDemands {
@@ -37,17 +37,9 @@ export interface SnpDemands {
 export function verifySnp(input: SnpInput, demands: SnpDemands): TeeVerdict {
   const checks: TeeCheck[] = []
   try {
-    const { facts, machine } = runSteps(checks, input, demands)
+    const found = runSteps(checks, input, demands)
     const verified = checks.every(({ ok }) => ok)
-    return {
-      technology: 'snp',
-      status: verified ? 'verified' : 'refused',
-      facts,
-      measured: {},
-      register: null,
-      checks,
-      machine,
-    }
+    return { technology: 'snp', status: verified ? 'verified' : 'refused', ...found, register: null, checks }
   } catch (error) {
     // What a reader refuses is a failed step; a defect of ours is not hidden.
     if (!(error instanceof SealwrightError)) throw error
@@ -60,7 +52,7 @@ function runSteps(
   checks: TeeCheck[],
   { report: bytes, certificates, crl }: SnpInput,
   { reportData, at, policy = {}, trust = amdTrust }: SnpDemands,
-): Pick<TeeVerdict, 'facts' | 'machine'> {
+): Pick<TeeVerdict, 'facts' | 'measured' | 'machine'> {
   const note = (name: string, ok: boolean, why: string): void => void checks.push({ name, ok, why })
   const report = parseSnpReport(bytes)
   note('report-form', true, `version ${report.version}`)
@@ -73,7 +65,7 @@ function runSteps(
       false,
       `${given.length} certificates, of which ${key ? 1 + others.length : 0} for ${report.signer}`,
     )
-    return { facts: snpFacts(report, null, lineByCpuid(report), null), machine: null }
+    return { facts: snpFacts(report, null, lineByCpuid(report), null), measured: {}, machine: null }
   }
   const vek = readVek(key)
   note('key-certificate', vek.kind === report.signer, `the report is signed by a ${report.signer}, ${vek.product}`)
@@ -86,12 +78,12 @@ function runSteps(
   note('given-authorities', foreign === undefined, foreign ? `${foreign.name} is none of ${line}` : `known for ${line}`)
   note('issuer-pinned', pinned.has(issuer.fingerprint), `the issuer's SHA-256 is ${issuer.fingerprint}`)
   checks.push(...checkChain([key, issuer, ark], { roots: pinned, at }))
-  if (crl) {
-    const list = parseCrl(crl, 'revocation list')
+  const lists = crl instanceof Uint8Array ? [crl] : (crl ?? [])
+  for (const der of lists) {
+    const list = parseCrl(der, 'revocation list')
     checks.push(...checkCrl(list, ark, at), checkRevocation(list, issuer))
-  } else {
-    note('crl', policy.requireCrl !== true, 'no revocation list given')
   }
+  if (lists.length === 0) note('crl', policy.requireCrl !== true, 'no revocation list given')
 
   const tcb = {
     current: readTcb(report.tcb.current, line, 'current TCB'),
@@ -106,7 +98,7 @@ function runSteps(
   note('report-signature', isReportSigned(report, key.key), 'ECDSA P-384 over bytes 0 to 0x29f')
   note('report-data', isBound(report.reportData, reportData), 'the report data is what was asked for')
   checks.push(...judgeSnp(report, line, tcb, policy))
-  return { facts: snpFacts(report, vek, line, tcb), machine: machineOf(report) }
+  return { facts: snpFacts(report, vek, line, tcb), measured: snpMeasured(report), machine: machineOf(report) }
 }
 
 const keySubjects = { vcek: 'SEV-VCEK', vlek: 'SEV-VLEK', none: null } as const

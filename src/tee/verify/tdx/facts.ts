@@ -35,6 +35,17 @@ export function quoteFacts({ version, body, auth, trailing, userData }: TdxQuote
   }
 }
 
+/** What reference values are compared with (`TeeVerdict.measured`). */
+export function quoteMeasured({ body }: TdxQuote): Record<string, string> {
+  return {
+    'mr-td': hex(body.mrTd),
+    'mr-config-id': hex(body.mrConfigId),
+    'mr-owner': hex(body.mrOwner),
+    'mr-owner-config': hex(body.mrOwnerConfig),
+    ...Object.fromEntries(body.rtmr.map((value, n) => [`rtmr${n}`, hex(value)])),
+  }
+}
+
 export function pckFacts(pck: PckFacts): JsonObject {
   return {
     ppid: hex(pck.ppid),

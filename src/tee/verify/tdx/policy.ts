@@ -13,6 +13,10 @@ export interface TdxPolicy {
   acceptMigratable: boolean
   /** True accepts bytes behind the quote that are not zero. */
   acceptTrailingBytes: boolean
+  /** Features that the TD may use, 16 hex digits, compared for equality; any where it is left out. */
+  xfam?: string | undefined
+  /** MRSEAM of admitted modules, hex; where left out, any that Intel lists and signed. */
+  mrSeams?: readonly string[] | undefined
 }
 
 /** Applies where a policy is silent. */

@@ -6,7 +6,7 @@ import type { TeeVerdict } from '../../types.ts'
 import { readTdAttributes } from './attributes.ts'
 import type { TdxCollateral } from './collateral.ts'
 import { checkCollateral, collateralState, missingCollateral, type Signed } from './collateral-checks.ts'
-import { pckFacts, quoteFacts } from './facts.ts'
+import { pckFacts, quoteFacts, quoteMeasured } from './facts.ts'
 import { parsePckExtension, sgxExtension, type PckFacts } from './pck.ts'
 import { strictPolicy, type TdxPolicy } from './policy.ts'
 import type { QeIdentity } from './qe-identity.ts'
@@ -45,7 +45,7 @@ export function verifyTdx({
   const steps = new Steps()
   const facts: JsonObject = {}
   const quote = steps.read('quote-format', 'version 4 or 5 of a TD', () => parseTdxQuote(bytes))
-  if (quote === null) return verdict(steps, facts, null)
+  if (quote === null) return verdict(steps, facts, null, null)
   Object.assign(facts, quoteFacts(quote))
 
   const anchor = { roots, at }
@@ -67,7 +67,7 @@ export function verifyTdx({
   // A shorter value would be met by zeros that nobody asked for.
   const sized = reportData.length === 48 || reportData.length === 64
   steps.note('report-data', sized && quote.body.reportData.equals(wanted), 'the TD asked for a report over this value')
-  return verdict(steps, facts, pck)
+  return verdict(steps, facts, quote, pck)
 }
 
 function readPck(steps: Steps, [leaf]: Certificate[]): PckFacts | null {
@@ -137,6 +137,17 @@ function checkPolicy(steps: Steps, { body, trailing }: TdxQuote, rules: TdxPolic
     !rules.requireSeptVeDisable || set.includes('SEPT_VE_DISABLE'),
     `attributes: ${set.join(', ') || 'none'}`,
   )
+  if (rules.xfam !== undefined) {
+    const xfam = body.xfam.toString(16).padStart(16, '0')
+    steps.note('xfam', xfam === rules.xfam, `XFAM is ${xfam}, wanted ${rules.xfam}`)
+  }
+  if (rules.mrSeams !== undefined) {
+    steps.note(
+      'mr-seam',
+      rules.mrSeams.includes(body.mrSeam.toString('hex')),
+      `the module is ${body.mrSeam.toString('hex')}`,
+    )
+  }
   steps.note('td-migratable', rules.acceptMigratable || !set.includes('MIGRATABLE'), 'the TD stays on its machine')
   steps.note(
     'trailing-bytes',
@@ -145,12 +156,12 @@ function checkPolicy(steps: Steps, { body, trailing }: TdxQuote, rules: TdxPolic
   )
 }
 
-function verdict(steps: Steps, facts: JsonObject, pck: PckFacts | null): TeeVerdict {
+function verdict(steps: Steps, facts: JsonObject, quote: TdxQuote | null, pck: PckFacts | null): TeeVerdict {
   return {
     technology: 'tdx',
     status: steps.passed ? 'verified' : 'refused',
     facts,
-    measured: {},
+    measured: quote === null ? {} : quoteMeasured(quote),
     register: null,
     checks: steps.checks,
     machine: pck === null ? null : `tdx:${pck.ppid.toString('hex')}`,

@@ -1,0 +1,54 @@
+import { SealwrightError } from '../../../base/errors.ts'
+import { fromBase64 } from '../../../encoding/base64.ts'
+import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import { Steps } from '../steps.ts'
+import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
+import { parseBundle } from './collateral.ts'
+import { readTdxEvidence } from './evidence.ts'
+import { checkCcel } from './logs.ts'
+import { selectCollateral } from './select.ts'
+import { verifyTdx } from './verify.ts'
+
+/** Intel TDX, with the event log that CoCo's evidence has beside the quote. */
+export const tdx: TeeVerifier = {
+  technology: 'tdx',
+  verify: (evidence, reportData, context) => {
+    try {
+      const { quote, eventLog } = readTdxEvidence(evidence)
+      const verdict = verifyTdxQuote(quote, evidence.documents, reportData, context)
+      return eventLog === null || verdict.status !== 'verified' ? verdict : withLog(verdict, eventLog)
+    } catch (error) {
+      if (!(error instanceof SealwrightError)) throw error
+      return refusal('tdx', [{ name: 'evidence-form', ok: false, why: error.message }])
+    }
+  },
+}
+
+/**
+ * A quote with the verifier's collateral for its platform, or else with what travelled (`collateral-intel`).
+ *
+ * @throws VerificationError `format-invalid` for travelling collateral that cannot be read
+ */
+export function verifyTdxQuote(
+  quote: Uint8Array,
+  documents: TeeEvidence['documents'],
+  reportData: Uint8Array,
+  { at, collateral, rules, trust }: VerifyContext,
+): TeeVerdict {
+  const travelled = documents['collateral-intel']
+  const given =
+    selectCollateral(quote, collateral.intel, at) ??
+    (travelled === undefined ? null : parseBundle(fromBase64(travelled, 'collateral-intel'), 'collateral-intel'))
+  return verifyTdx({ quote, collateral: given, reportData, at, policy: rules.tdx, roots: trust?.intelRoots })
+}
+
+function withLog(verdict: TeeVerdict, bytes: Buffer): TeeVerdict {
+  const steps = new Steps()
+  const found = checkCcel(bytes, verdict.measured, steps)
+  return {
+    ...verdict,
+    status: steps.passed ? 'verified' : 'refused',
+    facts: { ...verdict.facts, ...found?.facts },
+    checks: [...verdict.checks, ...steps.checks],
+  }
+}
