@@ -11,7 +11,7 @@ const signedBy = (what: string): ClauseTable => ({
   ...prefixed('-signer-', chainClauses),
   ...prefixed('-signer-crl-', crlClauses),
   '-signature': [
-    `${qvl} 4.1.2.3; PCS API v4`,
+    'Intel PCS API v4, signature',
     `The exact text of the ${what} is signed by Intel's TCB signer, and is of the right kind and version.`,
   ],
   '-window': ['Intel PCS API v4, issueDate, nextUpdate', 'The asked time is between issueDate and nextUpdate.'],
@@ -47,13 +47,13 @@ export const tdxClauses: ClauseTable = {
     'The enclave vouches for this attestation key: SHA-256 of key and authentication data, then zeros.',
   ],
   'qe-identity': [
-    `${qvl} 4.1.2.9`,
+    `${qvl} 4.1.2.4.14, 4.1.2.4.15`,
     "MRSIGNER, product, MISCSELECT and attributes are those of Intel's quoting enclave.",
   ],
   'quote-signature': [`${qvl} 4.1.2.4.16; ${dcap} A.3.8`, 'The attestation key signed header and body.'],
   fmspc: [`${qvl} 4.1.2.4.10`, 'FMSPC and PCEID of the PCK certificate are those of the TCB info.'],
   'tdx-module': [
-    `${qvl} 4.1.2.4.9`,
+    `${qvl} 4.1.2.4.11`,
     'The signer and attributes of the TDX module are those that Intel lists for its version.',
   ],
   'tcb-level': [`${qvl} 4.1.2.4.17`, 'Platform, module and quoting enclave each reach a level that Intel lists.'],
