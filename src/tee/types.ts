@@ -16,8 +16,26 @@ export interface Collector {
   readonly technology: Technology
   /** Null when evidence can be had here; otherwise what is missing (a device, a kernel option, a group) in one sentence. */
   missing(ports: Ports): Promise<string | null>
-  /** @param reportData exactly 48 bytes: SHA-384 of a binding (TRUST §2). @throws TransportError when the TEE does not answer */
-  collect(reportData: Buffer, ports: Ports): Promise<TeeEvidence>
+  /**
+   * @param reportData exactly 48 bytes: SHA-384 of a binding (TRUST §2)
+   * @param runtimeLog the register's own log so far, which travels as `runtime-log`; none where there is no register
+   * @throws TransportError when the TEE does not answer
+   */
+  collect(reportData: Buffer, ports: Ports, runtimeLog?: Buffer): Promise<TeeEvidence>
+  /** Opens the runtime register. Absent where the technology has none; null where this machine has none. */
+  openRegister?(ports: Ports): Promise<RuntimeRegister | null>
+}
+
+/** A register that software extends and cannot set back (src/tee/register), open for one agent. */
+export interface RuntimeRegister {
+  /** As in `measured`: `pcr14`, `rtmr3`. */
+  readonly name: string
+  /** What was found in it at the opening that no boot log explains, in words: an agent that started before in this boot. */
+  readonly warning: string | null
+  /** Extends one record and adds it to the log. @throws TransportError when the hardware refuses */
+  extend(record: RegisterRecord): Promise<void>
+  /** What was extended through this value, in the form of the document `runtime-log`. */
+  log(): Buffer
 }
 
 /** One named step of a verification, in the order of the specification it names. */

@@ -6,15 +6,32 @@ import { notInThisVersion } from './later.ts'
 import { sample } from './sample.ts'
 import { snpCollector } from './snp.ts'
 import { tdxCollector } from './tdx.ts'
+import { tpmCollector } from './tpm.ts'
 
-export const collectors: Readonly<Record<Technology, Collector>> = {
-  snp: snpCollector(),
-  tdx: tdxCollector(),
-  'az-snp-vtpm': notInThisVersion('az-snp-vtpm'),
-  'az-tdx-vtpm': notInThisVersion('az-tdx-vtpm'),
-  tpm: notInThisVersion('tpm'),
-  sample,
+/** What a machine's admin or a workflow chooses of a TEE; each has a default that fits most machines. */
+export interface CollectorOptions {
+  /** `tpm-device`: empty for the machine's own TPM, a path, `swtpm:SOCKET`. */
+  tpmDevice?: string | undefined
+  /** Runtime register of a TPM: `pcr14` by default, another of `pcr8` to `pcr15`. */
+  register?: string | undefined
+  /** File of the activation record of a TPM's attestation key. */
+  akActivation?: string | undefined
 }
+
+/** One collector a technology. Nothing is opened or asked here. */
+export function collectorsFor(options: CollectorOptions): Readonly<Record<Technology, Collector>> {
+  const { tpmDevice: device, register, akActivation: activation } = options
+  return {
+    snp: snpCollector(),
+    tdx: tdxCollector(),
+    'az-snp-vtpm': notInThisVersion('az-snp-vtpm'),
+    'az-tdx-vtpm': notInThisVersion('az-tdx-vtpm'),
+    tpm: tpmCollector({ device, register, activation }),
+    sample,
+  }
+}
+
+export const collectors = collectorsFor({})
 
 /** What `auto` tries, strongest first. Never `sample`: who wants no proof must say so. */
 const automatic: readonly Technology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
@@ -24,7 +41,12 @@ const automatic: readonly Technology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-v
  *
  * @throws VerificationError `technology-refused` when it cannot work here, naming what is missing for each technology
  */
-export async function chooseCollector(wanted: Technology | 'auto', ports: Ports): Promise<Collector> {
+export async function chooseCollector(
+  wanted: Technology | 'auto',
+  ports: Ports,
+  options: CollectorOptions = {},
+): Promise<Collector> {
+  const collectors = collectorsFor(options)
   const missing: string[] = []
   for (const technology of wanted === 'auto' ? automatic : [wanted]) {
     const why = await collectors[technology].missing(ports)

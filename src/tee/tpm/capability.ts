@@ -1,16 +1,27 @@
 import { ByteReader } from '../byte-reader.ts'
-import { readSelection, type PcrSelection } from '../verify/tpm/selection.ts'
+import { bankHash } from '../eventlog/hashes.ts'
+import type { PcrSelection } from '../verify/tpm/selection.ts'
 import { u32 } from './bytes.ts'
+import { everyPcr } from './pcr.ts'
 import type { Tpm } from './tpm.ts'
 
 const capabilities = { algorithms: 0, pcrs: 5, properties: 6, curves: 8 } as const
 
-/** Banks and the PCRs that each has; a bank that is allocated to nothing has none (Part 3 §30.2). */
+/** Active banks that we can hash for, and the PCRs that each has (Part 3 §30.2). */
 export async function pcrBanks(tpm: Tpm): Promise<PcrSelection[]> {
   const reader = await ask(tpm, capabilities.pcrs, 0, 64)
-  const banks = readSelection(reader)
+  const count = reader.u32('count')
+  if (count > 16) throw reader.refuse(`${count} banks`)
+  const banks: PcrSelection[] = []
+  for (let n = 0; n < count; n++) {
+    const hash = bankHash(reader.u16('bank'))
+    const bitmap = reader.take(reader.u8('sizeofSelect'), 'pcrSelect')
+    const pcrs = everyPcr.filter((pcr) => ((bitmap[pcr >> 3] ?? 0) & (1 << (pcr & 7))) !== 0)
+    // SM3 is a bank of some TPMs and none of Node's hashes.
+    if (hash !== null && pcrs.length > 0) banks.push({ hash, pcrs })
+  }
   reader.end()
-  return banks.filter(({ pcrs }) => pcrs.length > 0)
+  return banks
 }
 
 /** True when the TPM knows a curve (TPM_ECC_CURVE; 3 is P-256). */

@@ -6,6 +6,9 @@ import { u16, u32, u8 } from './bytes.ts'
 import { emptyPassword } from './command.ts'
 import type { Tpm } from './tpm.ts'
 
+/** A PC's 24 PCRs: the only selection that Trustee's list of values can express. */
+export const everyPcr: readonly number[] = Array.from({ length: 24 }, (_unused, pcr) => pcr)
+
 /** TPML_PCR_SELECTION with bitmaps of 3 bytes: 24 PCRs, as a PC has them. */
 export function encodeSelection(selection: readonly PcrSelection[]): Buffer {
   const banks = selection.map(({ hash, pcrs }) => {

@@ -7,7 +7,7 @@ import { parseSignature } from '../verify/tpm/signature.ts'
 import { sized, u16 } from './bytes.ts'
 import { emptyPassword } from './command.ts'
 import { algorithms } from './constants.ts'
-import { encodeSelection, readPcrs } from './pcr.ts'
+import { encodeSelection, everyPcr, readPcrs } from './pcr.ts'
 import type { Tpm } from './tpm.ts'
 
 export interface TakenQuote {
@@ -33,9 +33,6 @@ export async function quote(
   const reader = new ByteReader(parameters, 'response to TPM2_Quote', 'BE')
   return { message: reader.sized16('attestation', 1024), signature: reader.rest }
 }
-
-/** All PCRs of one bank: the only selection that Trustee's list of values can express. */
-export const everyPcr: readonly number[] = Array.from({ length: 24 }, (_unused, pcr) => pcr)
 
 /**
  * A quote over all 24 PCRs of a bank with the values that it covers. Something may extend a PCR between reading and quoting: then both are

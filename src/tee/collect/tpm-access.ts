@@ -1,0 +1,55 @@
+import type { Ports } from '../../base/ports.ts'
+import { openTpm, tpmAddress, tpmMissing } from '../tpm/open.ts'
+import { withPrimary } from '../tpm/keys.ts'
+import { preferredKind } from '../tpm/endorsement.ts'
+import { quoteWithValues, type TakenQuote } from '../tpm/quote.ts'
+import { attestationTemplate } from '../tpm/templates.ts'
+import { quoteByTools } from '../tpm/tool-quote.ts'
+import { hasTools, toolTransport } from '../tpm/tool-transport.ts'
+import { Tpm } from '../tpm/tpm.ts'
+
+export interface AttestedPcrs extends TakenQuote {
+  /** SHA-256 bank, all 24. */
+  values: Map<number, Buffer>
+  /** TPMT_PUBLIC of the attestation key. */
+  area: Buffer
+}
+
+/** How this process reaches the TPM: by the device or socket, or else by tpm2-tools. */
+export interface TpmAccess {
+  use<T>(use: (tpm: Tpm) => Promise<T>): Promise<T>
+  /** A quote over all PCRs by the attestation key, a primary of the endorsement hierarchy. @param qualifyingData up to 64 bytes */
+  attest(qualifyingData: Uint8Array): Promise<AttestedPcrs>
+}
+
+/** Null when there is a way; otherwise what is missing. @throws InputError `input-invalid` for a `device` of no form */
+export async function accessMissing(device: string, ports: Ports): Promise<string | null> {
+  const missing = await tpmMissing(tpmAddress(device, ports))
+  return missing !== null && device === '' && (await hasTools(ports)) ? null : missing
+}
+
+/** @param device as the input `tpm-device`; empty for the machine's own */
+export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess> {
+  const address = tpmAddress(device, ports)
+  const byTools = device === '' && (await tpmMissing(address)) !== null && (await hasTools(ports))
+  const use = async <T>(work: (tpm: Tpm) => Promise<T>): Promise<T> => {
+    const tpm = byTools ? new Tpm(toolTransport(ports), ports.clock) : await openTpm(address, ports)
+    try {
+      return await work(tpm)
+    } finally {
+      await tpm.close()
+    }
+  }
+  return {
+    use,
+    attest: async (qualifyingData) => {
+      if (byTools) return quoteByTools(await use(preferredKind), qualifyingData, ports)
+      return use(async (tpm) =>
+        withPrimary(tpm, 'endorsement', attestationTemplate(await preferredKind(tpm)), async ({ handle, area }) => ({
+          ...(await quoteWithValues(tpm, handle, qualifyingData, 'sha256')),
+          area,
+        })),
+      )
+    },
+  }
+}

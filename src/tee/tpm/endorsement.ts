@@ -1,0 +1,44 @@
+import { readDer } from '../../encoding/der.ts'
+import { SealwrightError } from '../../base/errors.ts'
+import { hasCurve } from './capability.ts'
+import { nvRead } from './nv.ts'
+import { endorsementIndices, type KeyKind } from './templates.ts'
+import type { Tpm } from './tpm.ts'
+
+const p256 = 3
+
+/** P-256 where the TPM has it: its keys are made in milliseconds, RSA's in seconds. */
+export async function preferredKind(tpm: Tpm): Promise<KeyKind> {
+  return (await hasCurve(tpm, p256)) ? 'ecc' : 'rsa'
+}
+
+export interface Endorsement {
+  kind: KeyKind
+  /** DER, or null where the maker left none in the TPM. */
+  certificate: Buffer | null
+}
+
+/** Which endorsement key this TPM is known by: the one with a certificate, P-256 before RSA; else the preferred kind, of a TPM without a maker. */
+export async function endorsement(tpm: Tpm): Promise<Endorsement> {
+  const preferred = await preferredKind(tpm)
+  const kinds: readonly KeyKind[] = preferred === 'ecc' ? ['ecc', 'rsa'] : ['rsa']
+  for (const kind of kinds) {
+    const stored = await nvRead(tpm, endorsementIndices[kind])
+    const certificate = stored === null ? null : cut(stored)
+    if (certificate !== null) return { kind, certificate }
+  }
+  return { kind: preferred, certificate: null }
+}
+
+/** The certificate at the beginning of an index that may be longer; null for an index that holds something else. */
+function cut(stored: Buffer): Buffer | null {
+  const long = stored[0] === 0x30 && stored[1] === 0x82
+  const certificate = stored.subarray(0, long ? 4 + stored.readUInt16BE(2) : 0)
+  try {
+    readDer(certificate, 'endorsement certificate')
+    return certificate
+  } catch (error) {
+    if (error instanceof SealwrightError) return null
+    throw error
+  }
+}
