@@ -30,6 +30,8 @@ export interface TeeRules {
   tdx?: Partial<TdxPolicy> | undefined
   tpm?: TpmTrust | undefined
   azure?: AzureOptions | undefined
+  /** Runtime register that the agent extends: `pcr14` where left out, `rtmr3` on TDX. */
+  register?: string | undefined
 }
 
 export interface VerifyContext {

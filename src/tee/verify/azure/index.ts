@@ -12,14 +12,10 @@ export function azureVerifier(technology: AzureTechnology): TeeVerifier {
   return {
     technology,
     verify: (evidence, bound, context) =>
-      verifyAzure(
-        technology,
-        evidence,
-        bound,
-        context.at,
-        hardwareVerifier(evidence.documents, context),
-        context.rules.azure,
-      ),
+      verifyAzure(technology, evidence, bound, context.at, hardwareVerifier(evidence.documents, context), {
+        ...context.rules.azure,
+        register: context.rules.register,
+      }),
   }
 }
 

@@ -1,5 +1,7 @@
 import type { JsonValue } from '../../../base/json.ts'
 import type { TeeCheck, TeeEvidence, TeeVerdict } from '../../types.ts'
+import { defaultPcr } from '../../register/index.ts'
+import { checkRegister } from '../register.ts'
 import { refusal } from '../verifier.ts'
 import { allPcrs } from '../tpm/coco-quote.ts'
 import { keyFingerprint } from '../tpm/attestation-key.ts'
@@ -31,7 +33,9 @@ export type InnerVerifier = (inner: AzureInner, at: Date) => InnerVerdict
 
 export interface AzureOptions {
   /** Take evidence whose user-data does not carry the binding: of versions 0 and 1, before the paravisor knew it. */
-  acceptUnboundUserData?: boolean
+  acceptUnboundUserData?: boolean | undefined
+  /** PCR that the agent extends. */
+  register?: string | undefined
 }
 
 /**
@@ -73,7 +77,15 @@ export function verifyAzure(
     userDataBound || options.acceptUnboundUserData === true,
     userDataBound ? 'begins with the binding, then zeros' : 'does not carry the binding',
   )
-  const logs = steps.passed ? checkLogs(taken.documents, evidence.pcrs, steps) : {}
+  const logs = steps.passed ? checkLogs(taken.documents, evidence.pcrs, steps) : null
+  const measured = { ...hardware?.measured, ...(quote === null ? {} : pcrMeasured(evidence.pcrs)) }
+  const register =
+    logs !== null && steps.passed
+      ? checkRegister(
+          { documents: taken.documents, name: options.register ?? defaultPcr, measured, log: logs.log },
+          steps,
+        )
+      : null
   return {
     technology,
     status: steps.passed ? 'verified' : 'refused',
@@ -87,10 +99,10 @@ export function verifyAzure(
       userDataBound,
       report: hardware?.facts ?? null,
       quote: facts,
-      ...logs,
+      ...logs?.facts,
     },
-    measured: { ...hardware?.measured, ...(quote === null ? {} : pcrMeasured(evidence.pcrs)) },
-    register: null,
+    measured,
+    register,
     checks: steps.checks,
     machine:
       quote === null || hardware === null ? null : machineOf(hardware, bootIdentity(keyFingerprint(hcl.key), quote)),

@@ -1,6 +1,7 @@
 import { SealwrightError } from '../../../base/errors.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
 import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import { checkRegister } from '../register.ts'
 import { Steps } from '../steps.ts'
 import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
 import { parseBundle } from './collateral.ts'
@@ -16,7 +17,7 @@ export const tdx: TeeVerifier = {
     try {
       const { quote, eventLog } = readTdxEvidence(evidence)
       const verdict = verifyTdxQuote(quote, evidence.documents, reportData, context)
-      return eventLog === null || verdict.status !== 'verified' ? verdict : withLog(verdict, eventLog)
+      return verdict.status === 'verified' ? withLogs(verdict, eventLog, evidence.documents) : verdict
     } catch (error) {
       if (!(error instanceof SealwrightError)) throw error
       return refusal('tdx', [{ name: 'evidence-form', ok: false, why: error.message }])
@@ -42,13 +43,17 @@ export function verifyTdxQuote(
   return verifyTdx({ quote, collateral: given, reportData, at, policy: rules.tdx, roots: trust?.intelRoots })
 }
 
-function withLog(verdict: TeeVerdict, bytes: Buffer): TeeVerdict {
+function withLogs(verdict: TeeVerdict, bytes: Buffer | null, documents: TeeEvidence['documents']): TeeVerdict {
+  const { measured, facts, checks } = verdict
   const steps = new Steps()
-  const found = checkCcel(bytes, verdict.measured, steps)
+  const found = bytes === null ? null : checkCcel(bytes, measured, steps)
+  const good = steps.checks.every(({ ok }) => ok)
+  const register = good ? checkRegister({ documents, name: 'rtmr3', measured, log: found?.log ?? null }, steps) : null
   return {
     ...verdict,
-    status: steps.passed ? 'verified' : 'refused',
-    facts: { ...verdict.facts, ...found?.facts },
-    checks: [...verdict.checks, ...steps.checks],
+    status: steps.checks.every(({ ok }) => ok) ? 'verified' : 'refused',
+    facts: { ...facts, ...found?.facts },
+    register,
+    checks: [...checks, ...steps.checks],
   }
 }

@@ -5,6 +5,8 @@ import { compareRegisters } from '../../eventlog/compare.ts'
 import { eventFacts, logFindings } from '../../eventlog/facts.ts'
 import { bootAggregate, imaRule, parseIma } from '../../eventlog/ima.ts'
 import { parseEventLog } from '../../eventlog/parse.ts'
+import { replay } from '../../eventlog/replay.ts'
+import type { EventLog } from '../../eventlog/types.ts'
 import type { Steps } from '../steps.ts'
 
 /** PCRs that firmware, boot loader and kernel stub fill and whose measurements all stand in the firmware's log. */
@@ -15,38 +17,43 @@ const firmwarePcrs = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
  * A log that does not lead to the quoted values is a failed step, since facts would otherwise be told from text that nobody measured.
  *
  * @param pcrs quoted values of the SHA-256 bank
- * @returns facts, empty without logs
+ * @returns facts, empty without logs, and the firmware's log where it holds
  */
 export function checkLogs(
   documents: Readonly<Record<string, string>>,
   pcrs: ReadonlyMap<number, Buffer>,
   steps: Steps,
-): Record<string, JsonValue> {
-  return { ...firmwareLog(documents['tcg-event-log'], pcrs, steps), ...imaLog(documents['ima-log'], pcrs, steps) }
+): { facts: Record<string, JsonValue>; log: EventLog | null } {
+  const { log, facts } = firmwareLog(documents['tcg-event-log'], pcrs, steps)
+  return { log, facts: { ...facts, ...imaLog(documents['ima-log'], pcrs, steps) } }
 }
 
 function firmwareLog(
   text: string | undefined,
   pcrs: ReadonlyMap<number, Buffer>,
   steps: Steps,
-): Record<string, JsonValue> {
-  if (text === undefined) return {}
+): { facts: Record<string, JsonValue>; log: EventLog | null } {
+  if (text === undefined) return { facts: {}, log: null }
   const log = steps.read('event-log', 'a crypto-agile log with SHA-256 digests', () => {
     const parsed = parseEventLog(fromBase64(text, 'tcg-event-log'), 'tcg2')
     if (!parsed.banks.includes('sha256'))
       throw new VerificationError('evidence-invalid', 'no SHA-256 digests in the log')
     return parsed
   })
-  if (log === null) return {}
+  if (log === null) return { facts: {}, log }
   const wanted = firmwarePcrs.map((pcr) => [pcr, pcrs.get(pcr) ?? Buffer.alloc(0)] as const)
   const checks = compareRegisters(log, 'sha256', 'tpm', new Map(wanted))
   for (const { name, ok, why } of checks) steps.note(name, ok, why)
-  if (checks.some(({ ok }) => !ok)) return {}
-  return {
+  if (checks.some(({ ok }) => !ok)) return { facts: {}, log: null }
+  // The operating system extends later PCRs without a word in this log: only where it leads to the value its events are told.
+  const reached = replay(log, 'sha256', 'tpm')
+  const led = (pcr: number) => firmwarePcrs.includes(pcr) || pcrs.get(pcr)?.equals(reached.get(pcr) ?? Buffer.alloc(0))
+  const facts = {
     startupLocality: log.startupLocality,
-    eventLog: log.events.map((event) => eventFacts(event, 'sha256')),
+    eventLog: log.events.filter(({ register }) => led(register) === true).map((event) => eventFacts(event, 'sha256')),
     eventLogFindings: logFindings(log, 'sha256'),
   }
+  return { facts, log }
 }
 
 function imaLog(text: string | undefined, pcrs: ReadonlyMap<number, Buffer>, steps: Steps): Record<string, JsonValue> {

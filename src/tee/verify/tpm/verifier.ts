@@ -1,5 +1,7 @@
 import { fromBase64 } from '../../../encoding/base64.ts'
 import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import { defaultPcr } from '../../register/index.ts'
+import { checkRegister } from '../register.ts'
 import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
 import { keyFingerprint, primaryUnder, wantedAttributes } from './attestation-key.ts'
 import type { Quote } from './attest.ts'
@@ -49,13 +51,19 @@ export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, contex
           akPrimaryUnder: primaryUnder(quote, area),
         }
   // Logs are read against PCR values, which count only once the quote holds.
-  const logs = steps.passed ? checkLogs(taken.documents, evidence.pcrs, steps) : {}
+  const logs = steps.passed ? checkLogs(taken.documents, evidence.pcrs, steps) : null
+  const measured = quote === null ? {} : pcrMeasured(evidence.pcrs)
+  const name = context.rules.register ?? defaultPcr
+  const register =
+    logs !== null && steps.passed
+      ? checkRegister({ documents: taken.documents, name, measured, log: logs.log }, steps)
+      : null
   return {
     technology: 'tpm',
     status: steps.passed ? 'verified' : 'refused',
-    facts: { ...facts, ...trust.facts, ...attributes, ...logs },
-    measured: quote === null ? {} : pcrMeasured(evidence.pcrs),
-    register: null,
+    facts: { ...facts, ...trust.facts, ...attributes, ...logs?.facts },
+    measured,
+    register,
     checks: steps.checks,
     machine: quote === null ? null : bootIdentity(keyFingerprint(evidence.key), quote),
   }
