@@ -80,11 +80,6 @@ test('report data of another size is a defect of ours', () => {
   expect(() => checkReportData(Buffer.alloc(64))).toThrow('48')
 })
 
-test('a technology of a later version is refused', async () => {
-  await expect(chooseCollector('tpm', testPorts())).rejects.toThrow('not in this version')
-  await expect(collectors.tpm.collect(data, testPorts())).rejects.toMatchObject({ code: 'unsupported' })
-})
-
 describe('configfs-tsm, SIMULATED', () => {
   const ready = (device: string): Ports => {
     const ports = testPorts()

@@ -1,19 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { fromBase64, toBase64 } from '../../encoding/base64.ts'
-import { defaultPcr, openPcrRegister } from '../register/index.ts'
+import { toBase64 } from '../../encoding/base64.ts'
 import { endorsement } from '../tpm/endorsement.ts'
 import type { Collector } from '../types.ts'
 import { parsePublic } from '../verify/tpm/public.ts'
-import { firmwareLogs } from './logs.ts'
 import { everyPcr } from '../tpm/pcr.ts'
 import { accessMissing, tpmAccess, type TpmAccess } from './tpm-access.ts'
+import { bootLogs, openTpmRegister } from './tpm-register.ts'
 
 export interface TpmOptions {
   /** As the input `tpm-device`: empty for `/dev/tpmrm0`, a path, `swtpm:SOCKET`. */
   device?: string | undefined
-  /** `pcr14` unless another is chosen. */
+  /** `pcr8` to `pcr15`; empty for `pcr14`. */
   register?: string | undefined
   /** File of the record that a registrar signed for this machine's attestation key; empty for none. */
   activation?: string | undefined
@@ -26,7 +25,7 @@ const longestRecord = 65_536
  * Plain TPM 2.0, evidence as Trustee takes it (coco.md §7.2). The attestation key is a primary key by a fixed template: the same TPM gives
  * the same key in every boot, until somebody clears its endorsement hierarchy.
  */
-export const tpmCollector = ({ device = '', register = defaultPcr, activation = '' }: TpmOptions = {}): Collector => ({
+export const tpmCollector = ({ device = '', register = '', activation = '' }: TpmOptions = {}): Collector => ({
   technology: 'tpm',
   missing: async (ports) => {
     const why = await accessMissing(device, ports)
@@ -56,11 +55,7 @@ export const tpmCollector = ({ device = '', register = defaultPcr, activation = 
       },
     }
   },
-  openRegister: async (ports) => {
-    const access = await tpmAccess(device, ports)
-    const log = (await bootLogs(device, ports))['tcg-event-log']
-    return openPcrRegister(register, log === undefined ? null : fromBase64(log, 'tcg-event-log'), access.use, ports)
-  },
+  openRegister: async (ports) => openTpmRegister(device, register, (await tpmAccess(device, ports)).use, ports),
 })
 
 async function endorsementDocuments(access: TpmAccess): Promise<Record<string, string>> {
@@ -83,9 +78,4 @@ async function activationDocument(path: string): Promise<Record<string, string>>
     })
   }
   return { 'ak-activation': toBase64(bytes) }
-}
-
-/** The kernel's logs are of the machine's own TPM: a software TPM behind a socket has seen none of it. */
-async function bootLogs(device: string, ports: Ports): Promise<Record<string, string>> {
-  return device.startsWith('swtpm:') ? {} : firmwareLogs(ports)
 }

@@ -1,4 +1,4 @@
-import { InternalError } from '../../base/errors.ts'
+import { InternalError, TransportError } from '../../base/errors.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { sized, u16, u32 } from './bytes.ts'
 import { emptyPassword, TpmError } from './command.ts'
@@ -90,8 +90,22 @@ export async function nvUndefine(tpm: Tpm, index: number): Promise<void> {
   })
 }
 
-/** Writes to an index from its beginning, by the owner's empty password (Part 3 §31.7). */
+/**
+ * Writes to an index from its beginning, by the owner's empty password (Part 3 §31.7).
+ *
+ * @throws TransportError `tool-failed` when it is not defined or too small: nothing is written then
+ */
 export async function nvWrite(tpm: Tpm, index: number, bytes: Uint8Array): Promise<void> {
+  const size = (await nvPublic(tpm, index))?.size ?? 0
+  if (size < bytes.length) {
+    throw new TransportError(
+      'tool-failed',
+      `NV index 0x${index.toString(16)} takes ${size} bytes, not ${bytes.length}`,
+      {
+        subject: tpm.transport.name,
+      },
+    )
+  }
   for (let at = 0; at < bytes.length; at += piece) {
     await tpm.run({
       name: 'NV_Write',
