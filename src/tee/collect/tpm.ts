@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { endorsement } from '../tpm/endorsement.ts'
 import type { Collector } from '../types.ts'
