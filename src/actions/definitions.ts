@@ -12,37 +12,97 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "technology",
-    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. This version collects snp and tdx (configfs-tsm) and sample.",
+    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. A TPM that no maker vouches for is told as software TPM.",
     "default": "auto",
     "required": false
    },
    {
     "name": "verifier",
-    "description": "Who looks at the evidence in this step, local, trustee (needs trustee-url), both, or none. For reading only, since the gate verifies the raw evidence itself.",
+    "description": "Who looks at the evidence in this step, local, trustee (needs trustee-url or kbs-url), both, or none. For reading only, since the gate verifies the raw evidence itself.",
     "default": "local",
     "required": false
    },
    {
     "name": "trustee-url",
-    "description": "Base URL of a Trustee Attestation Service's REST door, https or on loopback.",
+    "description": "Base URL of a Trustee Attestation Service's REST door, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-keys",
+    "description": "File that pins who may sign the token (EAR), PEM keys or certificates, or a JWKS. Without it the keys that the service publishes of itself are taken, for reading, and attested stays 'false'.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-policy",
+    "description": "Id of the appraisal policy at the Attestation Service, without \"_cpu\".",
+    "default": "default",
+    "required": false
+   },
+   {
+    "name": "kbs-url",
+    "description": "Base URL of a Trustee KBS. With verifier trustee or both it attests this machine by handshake (RCAR), with a second report over the same decryption key; with nonce kbs it gives the challenge.",
     "default": "",
     "required": false
    },
    {
     "name": "reference-values",
-    "description": "JSON file of facts and the values they may have, e.g. the measurement of the runner image. Checked by the local verifier.",
+    "description": "What the local verifier compares this machine with, reference values as \"sealwright tee reference-values sign\" writes them (needs reference-keys), or a JSON object of names of facts or measured values and the values they may have.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "reference-keys",
+    "description": "PEM public keys, one a line, one of which must have signed the reference values.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "collateral",
+    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), for the local verifier. \"sealwright tee collateral fetch\" fills one. No host is asked for any.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "policy",
+    "description": "The gate's policy file. The local verifier takes its rules of TEEs (minimum TCB, exceptions, pinned TPM roots).",
     "default": "",
     "required": false
    },
    {
     "name": "nonce",
-    "description": "What makes the reports fresh, oidc (the job's token), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
+    "description": "What makes the reports fresh, oidc (the job's token), kbs (a challenge of kbs-url), log:URL (a transparency log's checkpoint, as \"not before\"), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
     "default": "oidc",
     "required": false
    },
    {
+    "name": "log-key",
+    "description": "File of the key that the log's checkpoint must be signed by, NAME+HASH+BASE64 or PEM (P-256, Ed25519). Without it the checkpoint is taken unsigned.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "tpm-device",
-    "description": "Path of a TPM or swtpm:SOCKET. Not in this version, any value is refused.",
+    "description": "Path of a TPM, or swtpm:SOCKET of a software TPM. By default the machine's own.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "tpm-register",
+    "description": "Register of a TPM that the agent extends, pcr8 to pcr15. By default pcr14.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "ak-activation",
+    "description": "File of the record that a registrar signed for the attestation key of this TPM (\"sealwright tee ak record\").",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "agent-socket",
+    "description": "Socket of the machine's agent, which then starts this job's agent under its own user. By default what the runner's hook exported, or /run/sealwright/agent.sock where that is. none starts an agent of the job's own user.",
     "default": "",
     "required": false
    },
@@ -629,20 +689,74 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "trustee-url",
-    "description": "Attestation Service, for verifier trustee or both.",
+    "description": "Attestation Service, for verifier trustee or both. With those, a KBS of kbs-url that is not embedded attests this machine too.",
     "default": "",
     "required": false
    },
    {
+    "name": "trustee-keys",
+    "description": "File that pins who may sign its token (EAR): PEM or JWKS.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-policy",
+    "description": "Id of the appraisal policy there.",
+    "default": "default",
+    "required": false
+   },
+   {
     "name": "reference-values",
-    "description": "JSON file of facts and the values they may have, such as the measurement of the runner image; checked by the local verifier.",
+    "description": "Reference values of the runner image for the local verifier: signed (needs reference-keys), or a JSON object of names and the values they may have.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "reference-keys",
+    "description": "PEM public keys, one of which must have signed the reference values.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "collateral",
+    "description": "Folder of certificates, revocation lists and TCB data, for the local verifier.",
     "default": "",
     "required": false
    },
    {
     "name": "nonce",
-    "description": "What makes the reports fresh: oidc (the token of the job), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
+    "description": "What makes the reports fresh: oidc (the token of the job), kbs (a challenge of kbs-url), log:URL (a checkpoint of a transparency log), none, or verifier:VALUE, kbs:VALUE, log:VALUE with a value that such a party gave out.",
     "default": "oidc",
+    "required": false
+   },
+   {
+    "name": "log-key",
+    "description": "File of the key that the checkpoint of the log must be signed by.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "tpm-device",
+    "description": "Path of a TPM, or swtpm:SOCKET. By default the own one of the machine.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "tpm-register",
+    "description": "Register of a TPM that the agent extends, pcr8 to pcr15. By default pcr14.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "ak-activation",
+    "description": "File of the activation record of the attestation key of this TPM.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "agent-socket",
+    "description": "Socket of the agent of the machine, if that is to start the one of this job; none forbids it.",
+    "default": "",
     "required": false
    },
    {

@@ -29,6 +29,8 @@ export interface AgentOptions {
   /** Identity of the code that runs, for the binding and the agent's own events. */
   code: JournalEvent['code']
   journalPath: string
+  /** Jobs of this boot with this one, where the machine's agent counts them; else 1. */
+  jobs?: number | undefined
 }
 
 /** Everything that the socket offers, behind no transport: keys, journal, rules, reports. One job, one agent. */
@@ -65,10 +67,12 @@ export class Agent {
       keys,
       job,
       agent: { version, code: options.code.digest, source: options.code.source },
-      boot: await bootFacts(ports),
+      boot: await bootFacts(ports, options.jobs),
       nonce: nonceOf(options.nonce, job),
     }
-    const agent = new Agent(keys, job, new Reports(facts, options.collector, ports), options, ports)
+    const register = (await options.collector.openRegister?.(ports)) ?? null
+    const agent = new Agent(keys, job, new Reports(facts, options.collector, ports, register), options, ports)
+    if (register?.warning != null) agent.#warn(register.warning)
     await agent.#record(
       agent.#draft('job', [], [], {
         keyThumbprint: keys.keyId,
@@ -183,6 +187,11 @@ export class Agent {
     return this.#reports.first
   }
 
+  /** Keeps an Attestation Service's token over our own binding beside the open report. */
+  attachEar(jwt: string): void {
+    this.#reports.attachEar(jwt)
+  }
+
   async report(nonce: string): Promise<{ evidence: unknown; teePubkey: unknown }> {
     const { teePubkey } = this.keys
     const bound = jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey })
@@ -202,10 +211,13 @@ export class Agent {
   async #record(draft: EventDraft): Promise<JournalEvent> {
     const event = this.#journal.append(draft)
     if (await this.#file.write(this.#journal.bytes())) {
-      const warning = 'the journal file was changed or removed by somebody else; the agent wrote it anew from memory'
-      if (!this.#warnings.includes(warning)) this.#warnings.push(warning)
-      this.#ports.log.warn(warning)
+      this.#warn('the journal file was changed or removed by somebody else; the agent wrote it anew from memory')
     }
     return event
+  }
+
+  #warn(warning: string): void {
+    if (!this.#warnings.includes(warning)) this.#warnings.push(warning)
+    this.#ports.log.warn(warning)
   }
 }

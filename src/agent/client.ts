@@ -77,6 +77,9 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
     decryptJwe: async (jwe) => (await ask('decrypt', { jwe }, z.strictObject({ plaintext: b64 }))).plaintext,
     report: (nonce) => ask('report', { nonce }, z.strictObject({ evidence: z.unknown(), teePubkey: z.unknown() })),
     openReport: () => ask('open-report', {}, z.strictObject({ binding: b64, evidence: b64 })),
+    attachEar: async (ear) => {
+      await ask('attach-ear', { ear }, nothing)
+    },
     stop: async () => {
       await ask('stop', {}, nothing, 10_000)
     },

@@ -77,10 +77,10 @@ export function nonceOf(given: string, job: Job): Binding['nonce'] {
 }
 
 /**
- * The boot that this machine is in. `jobs` is 1: only an agent of the whole machine can count (TRUST §2), and one that is started by its job
- * knows of this job alone; its level is never more than `machine-only`.
+ * The boot that this machine is in. `jobs` is 1 unless the machine's agent counted (TRUST §2): one that is started by its job knows of this job
+ * alone; its level is never more than `machine-only`.
  */
-export async function bootFacts(ports: Ports): Promise<Binding['boot']> {
+export async function bootFacts(ports: Ports, jobs = 1): Promise<Binding['boot']> {
   const id = await readFile(join(ports.roots.proc, 'sys/kernel/random/boot_id'), 'latin1').catch(() => 'unknown')
-  return { id: id.trim(), jobs: 1 }
+  return { id: id.trim(), jobs }
 }

@@ -63,6 +63,10 @@ export const operations: Readonly<Record<string, Operation>> = {
   report: operation(4 * kib, z.strictObject({ nonce: z.string().min(1).max(1024) }), (body, agent) =>
     agent.report(body.nonce),
   ),
+  'attach-ear': operation(128 * kib, z.strictObject({ ear: z.string().max(120 * kib) }), (body, agent) => {
+    agent.attachEar(body.ear)
+    return {}
+  }),
   'open-report': operation(kib, nothing, (_body, agent) => {
     const { binding, evidence } = agent.openReport()
     return { binding: toBase64(binding), evidence: toBase64(evidence) }

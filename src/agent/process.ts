@@ -23,18 +23,23 @@ export interface RunningProcess {
  * file: the keys were in its memory alone.
  */
 export async function runAgent(message: StartMessage, ports: Ports): Promise<RunningProcess> {
-  const collector = await chooseCollector(message.technology, ports)
+  const collector = await chooseCollector(message.technology, ports, message)
   const { directory } = message
   const agent = await Agent.start(
     {
       collector,
       nonce: message.nonce,
-      code: await codeOf(message.entry),
+      code: {
+        ...(await codeOf(message.entry)),
+        ...(message.machine === null ? {} : { source: message.machine.source }),
+      },
+      jobs: message.machine?.jobs ?? 1,
       journalPath: join(directory, journalFileName),
     },
     ports,
   )
-  const socket = await socketPath(directory)
+  const { machine } = message
+  const socket = machine?.socket ?? (await socketPath(directory))
   let stop: (why: string) => void = () => {}
   const stopped = new Promise<string>((resolve) => {
     stop = resolve
@@ -48,12 +53,18 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
   }
   const forget = async (): Promise<void> => {
     await rm(socket, { force: true })
-    if (dirname(socket) !== directory) await rm(dirname(socket), { recursive: true, force: true })
+    if (machine === null && dirname(socket) !== directory) await rm(dirname(socket), { recursive: true, force: true })
     // Another agent may have taken over since.
     const current = await readAgentFile(directory).catch(() => null)
     if (current?.keyId === file.keyId) await rm(join(directory, agentFileName), { force: true })
   }
-  const server = await serve(agent, socket, ports.log, { forget, end: () => stop('asked to') })
+  const server = await serve(
+    agent,
+    socket,
+    ports.log,
+    { forget, end: () => stop('asked to') },
+    machine === null ? 0o600 : 0o660,
+  )
   await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
 
   const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)

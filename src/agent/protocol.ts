@@ -98,5 +98,7 @@ export interface AgentClient {
   report(nonce: string): Promise<{ evidence: unknown; teePubkey: unknown }>
   /** JCS bytes of the open binding and its evidence: what an Attestation Service appraises for a passport. */
   openReport(): Promise<{ binding: Buffer; evidence: Buffer }>
+  /** Hands in an EAR over the open binding, which then travels as the document `ear` of the open report. @throws VerificationError `binding-mismatch` */
+  attachEar(ear: string): Promise<void>
   stop(): Promise<void>
 }

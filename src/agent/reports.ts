@@ -1,11 +1,16 @@
+import { isDeepStrictEqual } from 'node:util'
 import { VerificationError } from '../base/errors.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
+import { fromBase64, toBase64 } from '../encoding/base64.ts'
 import { jcs } from '../encoding/jcs.ts'
-import { bindingDigest, bindingHash, bindingSchema, bindingType, type Binding } from '../journal/binding.ts'
+import { bindingDigest, bindingHash, bindingSchema, bindingType, jobDigest, type Binding } from '../journal/binding.ts'
 import { evidenceMediaTypes, type EvidenceBundle, type EvidenceDocument } from '../journal/evidence-bundle.ts'
 import { checkReportData } from '../tee/collect/index.ts'
-import type { Collector, TeeEvidence } from '../tee/types.ts'
+import { parseTeeEvidence } from '../tee/evidence.ts'
+import { agentStart, journalHead } from '../tee/register/index.ts'
+import type { Collector, RuntimeRegister, TeeEvidence } from '../tee/types.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
@@ -34,16 +39,23 @@ export class Reports {
   readonly #collector: Collector
   readonly #ports: Ports
   readonly #reports: Report[] = []
+  readonly #register: RuntimeRegister | null
   #sealed: EvidenceBundle | null = null
+  /** Journal head that the register took last: a report that failed after it is tried again without a second record. */
+  #extended: Digest | null = null
 
-  constructor(facts: BindingFacts, collector: Collector, ports: Ports) {
+  /** @param register the machine's runtime register, or null where it has none */
+  constructor(facts: BindingFacts, collector: Collector, ports: Ports, register: RuntimeRegister | null) {
     this.#facts = facts
     this.#collector = collector
     this.#ports = ports
+    this.#register = register
   }
 
   /** The first report, right after event 0. */
   async open(journal: Journal): Promise<void> {
+    const { keys, job } = this.#facts
+    await this.#register?.extend(agentStart({ job: jobDigest(job.record), key: keys.keyId }))
     await this.#take('open', journal)
   }
 
@@ -57,6 +69,27 @@ export class Reports {
 
   get sealed(): EvidenceBundle | null {
     return this.#sealed
+  }
+
+  /**
+   * Keeps an EAR beside the open report. Its signature is not looked at: it counts at the gate only with a signer that the policy pins (TRUST §1).
+   * That it speaks of our binding is seen to here, so that a job does not publish another's.
+   *
+   * @throws VerificationError `binding-mismatch`, `token-invalid`
+   */
+  attachEar(jwt: string): void {
+    const [open] = this.#reports
+    if (open === undefined) return
+    if (!isDeepStrictEqual(runtimeClaims(jwt), JSON.parse(open.bytes.toString('utf8')))) {
+      throw new VerificationError('binding-mismatch', 'the EAR is not over the binding of this agent', {
+        subject: 'EAR',
+      })
+    }
+    const evidence = parseTeeEvidence(open.evidence, 'open report')
+    open.evidence = jcs({
+      ...evidence,
+      documents: { ...evidence.documents, ear: toBase64(Buffer.from(jwt, 'latin1')) },
+    })
   }
 
   /** Takes a seal over the journal as it is now and bundles everything. */
@@ -75,7 +108,7 @@ export class Reports {
   /** Evidence over other report data, for protocols with a hash rule of their own. */
   async evidence(reportData: Buffer): Promise<TeeEvidence> {
     checkReportData(reportData)
-    return this.#collector.collect(reportData, this.#ports)
+    return this.#collector.collect(reportData, this.#ports, this.#register?.log())
   }
 
   async #take(role: Binding['role'], journal: Journal): Promise<void> {
@@ -97,8 +130,17 @@ export class Reports {
         .toISOString()
         .replace(/\.\d{3}Z$/, 'Z'),
     })
+    await this.#extend(journal)
     const evidence = await this.evidence(bindingHash(binding))
     this.#reports.push({ binding, bytes: jcs(binding), evidence: jcs(evidence) })
+  }
+
+  /** The register holds the journal's head before a report does: who reads the later report sees that the journal grew in this machine. */
+  async #extend(journal: Journal): Promise<void> {
+    const { head, events } = journal
+    if (this.#register === null || this.#extended === head) return
+    await this.#register.extend(journalHead({ count: events.length, head }))
+    this.#extended = head
   }
 
   #bundle(journal: Journal): EvidenceBundle {
@@ -124,4 +166,14 @@ export class Reports {
       documents,
     }
   }
+}
+
+/** `runtime_data_claims` of an EAR's cpu0, unverified, as plain objects. */
+function runtimeClaims(jwt: string): unknown {
+  const payload = fromBase64(jwt.split('.')[1] ?? '', 'EAR claims', 'base64url')
+  let value: unknown = parseJson(payload.toString('utf8'), 'EAR claims')
+  for (const name of ['submods', 'cpu0', 'ear.veraison.annotated-evidence', 'runtime_data_claims']) {
+    value = isObject(value as JsonValue) ? (value as JsonObject)[name] : undefined
+  }
+  return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown)
 }

@@ -1,14 +1,16 @@
-import { spawn } from 'node:child_process'
-import { open, readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { InputError, InternalError, TransportError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Technology } from '../base/technology.ts'
-import { agentClient, fromRecord } from './client.ts'
+import type { Digest } from '../oci/types.ts'
+import { agentClient } from './client.ts'
 import { agentFileName, ensureState, readAgentFile, type AgentFile } from './files.ts'
 import { runFingerprint } from './job.ts'
-import { parentWatch, startMessageSchema, type StartMessage } from './start-message.ts'
+import { replace } from './journal-file.ts'
+import { launch } from './launch.ts'
+import { machineClient } from './machine/client.ts'
+import { parentWatch } from './start-message.ts'
 import type { AgentClient, AgentStatus } from './protocol.ts'
 
 export interface SpawnOptions {
@@ -20,6 +22,14 @@ export interface SpawnOptions {
   nonce: string
   /** Seconds after which the agent ends by itself. */
   lifetime: number
+  /** Path of a TPM, `swtpm:SOCKET`; without it the default. */
+  tpmDevice?: string | undefined
+  /** Runtime register of a TPM (`pcr8` to `pcr15`), or '' for the default. */
+  register?: string | undefined
+  /** File of the activation record of a TPM's attestation key, or ''. */
+  akActivation?: string | undefined
+  /** Socket of the machine's agent, which then starts the job's; without it the agent is a child of this process. */
+  machineSocket?: string | null | undefined
 }
 
 export interface RunningAgent {
@@ -29,24 +39,8 @@ export interface RunningAgent {
   reused: boolean
 }
 
-/** What the agent's process sees of our environment: nothing of the workflow, no token. */
-const inherited = [
-  'PATH',
-  'HOME',
-  'TMPDIR',
-  'LANG',
-  'TZ',
-  'RUNNER_TRACKING_ID',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-]
-const startTimeoutMs = 90_000
-
 /**
- * Starts the agent of this job as a process of its own, or finds the one that runs.
+ * Starts the agent of this job, as a process of its own or by the machine's agent, or finds the one that runs.
  *
  * @throws InputError `state-conflict` when another job's agent lives in this state; whatever kept the agent from starting
  */
@@ -69,9 +63,11 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     }
     ports.log.info(`the agent ${file.pid} is dead and is replaced; what it had not sealed is lost`)
     await rm(join(directory, agentFileName), { force: true })
-    await rm(file.socket, { force: true })
+    // The machine's sockets are not ours to remove.
+    await rm(file.socket, { force: true }).catch(() => {})
   }
-  const started = await start(options, ports, {
+  if (typeof options.machineSocket === 'string') return byMachine(options, options.machineSocket, run, ports)
+  const { file: started } = await launch(ports, {
     directory,
     entry: options.entry,
     technology: options.technology,
@@ -80,6 +76,10 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     run,
     watch: await parentWatch(ports),
     environment: jobEnvironment(ports.env),
+    tpmDevice: options.tpmDevice ?? '',
+    register: options.register ?? '',
+    akActivation: options.akActivation ?? '',
+    machine: null,
   })
   const living = await contact(started, ports)
   if (living === null)
@@ -107,77 +107,35 @@ export function foreign(directory: string): InputError {
   })
 }
 
-async function start(options: SpawnOptions, ports: Ports, message: StartMessage): Promise<AgentFile> {
-  const log = await open(join(options.directory, 'agent.log'), 'a', 0o600)
-  const env = Object.fromEntries(
-    inherited.flatMap((name) => (ports.env[name] === undefined ? [] : [[name, ports.env[name]]])),
-  )
-  // The shell only sets limits: no core file may hold the keys, no file may be readable by others. SIGUSR1 would open Node's debugger.
-  const child = spawn(
-    '/bin/sh',
-    ['-c', 'ulimit -c 0; umask 077; exec "$@"', 'sh', process.execPath, '--disable-sigusr1', options.entry],
-    { cwd: options.directory, env, detached: true, stdio: ['pipe', 'pipe', log.fd] },
-  )
-  // Both are pipes, as asked for above; the types do not know it.
-  const { stdin, stdout } = child
-  if (stdin === null || stdout === null) throw new InternalError('the agent has no pipes')
-  try {
-    stdin.on('error', () => {})
-    stdin.end(JSON.stringify(startMessageSchema.parse(message)))
-    return await firstLine(stdout, options.directory)
-  } catch (error) {
-    child.kill('SIGTERM')
-    throw error
-  } finally {
-    stdout.destroy()
-    child.unref()
-    await log.close()
+/** Has the machine's agent start this job's. It runs as another user, so that this side only keeps a note of where it is. */
+async function byMachine(options: SpawnOptions, socket: string, run: Digest, ports: Ports): Promise<RunningAgent> {
+  if ((options.tpmDevice ?? '') !== '') {
+    throw new InputError('input-invalid', "the machine's agent chooses the TPM by itself", {
+      subject: 'tpm-device',
+      remedy: 'Leave tpm-device out, or set agent-socket: none.',
+    })
   }
-}
-
-const answerSchema = z.union([
-  z.strictObject({ ready: z.custom<AgentFile>() }),
-  z.strictObject({
-    error: z.object({
-      code: z.string(),
-      message: z.string(),
-      subject: z.string().nullable(),
-      remedy: z.string().nullable(),
-    }),
-  }),
-])
-
-async function firstLine(stdout: NodeJS.ReadableStream, directory: string): Promise<AgentFile> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new TransportError('timeout', 'the agent did not start in time', { subject: 'agent' })),
-      startTimeoutMs,
-    )
+  const { file, reused } = await machineClient(socket, ports).start({
+    nonce: options.nonce,
+    lifetime: options.lifetime,
+    run,
+    watch: await parentWatch(ports),
+    environment: jobEnvironment(ports.env),
   })
-  const read = async (): Promise<string> => {
-    let text = ''
-    for await (const chunk of stdout) {
-      text += String(chunk)
-      if (text.includes('\n')) break
-    }
-    return text
+  const living = await contact(file, ports)
+  if (living === null)
+    throw new TransportError('agent-error', "the machine's agent started one that does not answer", {
+      subject: file.socket,
+      remedy: 'See that this user is in the group of the folder of sockets (sealwright runner self-test).',
+    })
+  if (options.technology !== 'auto' && options.technology !== living.status.technology) {
+    throw new InputError('state-conflict', `this machine's agent works with ${living.status.technology}`, {
+      subject: 'technology',
+      remedy: 'Leave technology out, or name that one.',
+    })
   }
-  try {
-    const text = await Promise.race([read(), late])
-    if (text === '') throw await silent(directory)
-    const answer = answerSchema.parse(JSON.parse(text))
-    if ('error' in answer) throw fromRecord(answer.error)
-    return answer.ready
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-async function silent(directory: string): Promise<TransportError> {
-  const log = await readFile(join(directory, 'agent.log'), 'utf8').catch(() => '')
-  const tail = log.trim().split('\n').slice(-5).join('\n')
-  return new TransportError('agent-error', `the agent ended before it was ready: ${tail}`, { subject: 'agent' })
+  await replace(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)
+  return { ...living, reused }
 }
 
 /** Handed over by pipe, not by environment: `/proc` of the agent shows no token. */

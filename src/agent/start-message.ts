@@ -17,24 +17,48 @@ export const startMessageSchema = z.strictObject({
   /** The job's worker process: the agent ends with it. `start` is its start time, since process ids are used again. */
   watch: z.strictObject({ pid: z.int(), start: z.string() }).nullable(),
   environment: z.record(z.string(), z.string()),
+  /** Path of a TPM, `swtpm:SOCKET`, or '' for the default. */
+  tpmDevice: z.string().max(4096).default(''),
+  /** Runtime register of a TPM, or '' for the default. */
+  register: z.string().max(16).default(''),
+  /** File of the record that a registrar signed for the TPM's attestation key, or ''. */
+  akActivation: z.string().max(4096).default(''),
+  /** Set by the machine's agent alone: which job of this boot this is, where its own socket lies, and where its program came from. */
+  machine: z
+    .strictObject({ jobs: z.int().min(1), socket: z.string(), source: z.enum(['image', 'download']) })
+    .nullable()
+    .default(null),
 })
 export type StartMessage = z.infer<typeof startMessageSchema>
 
+/** Between a step's or hook's program and the worker stand a shell or two. */
+const mostAncestors = 8
+
 /**
- * The worker of a job on GitHub's runner: our parent, if it is called so. A shell or another runner's process may end before the job does,
- * so nothing else is watched.
+ * The worker of a job on GitHub's runner: the next of our ancestors that is called so. A shell or another runner's process may end before the
+ * job does, so nothing else is watched.
  */
-export async function parentWatch(ports: Ports): Promise<StartMessage['watch']> {
-  const pid = process.ppid
-  const name = await readFile(join(ports.roots.proc, String(pid), 'comm'), 'latin1').catch(() => '')
-  if (name.trim() !== 'Runner.Worker') return null
-  const start = await startTime(pid, ports)
-  return start === null ? null : { pid, start }
+export async function parentWatch(ports: Ports, from: number = process.ppid): Promise<StartMessage['watch']> {
+  let pid = from
+  for (let step = 0; step < mostAncestors && pid > 1; step++) {
+    const name = await readFile(join(ports.roots.proc, String(pid), 'comm'), 'latin1').catch(() => '')
+    if (name.trim() === 'Runner.Worker') {
+      const start = await startTime(pid, ports)
+      return start === null ? null : { pid, start }
+    }
+    pid = Number((await statFields(pid, ports))?.[1] ?? 0)
+  }
+  return null
 }
 
 /** Start time of a process in clock ticks since boot (proc(5), `stat` field 22), or null when it is gone. */
 export async function startTime(pid: number, ports: Ports): Promise<string | null> {
+  return (await statFields(pid, ports))?.[19] ?? null
+}
+
+/** Fields of `stat` from the third on (state, parent …). */
+async function statFields(pid: number, ports: Ports): Promise<string[] | null> {
   const text = await readFile(join(ports.roots.proc, String(pid), 'stat'), 'latin1').catch(() => null)
   // The second field holds the name in parentheses, which may hold anything.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? null
 }

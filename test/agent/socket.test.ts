@@ -246,7 +246,7 @@ describe('life', () => {
   test('an agent that watches a worker ends with it', async () => {
     const worker = spawn('sleep', ['600'])
     await once(worker, 'spawn')
-    const { startTime } = await import('../../src/agent/start-message.ts')
+    const { startMessageSchema, startTime } = await import('../../src/agent/start-message.ts')
     const { runAgent } = await import('../../src/agent/process.ts')
     const { agentEntry } = await import('../support/agent.ts')
     const ports = testPorts()
@@ -255,7 +255,7 @@ describe('life', () => {
     const pid = worker.pid ?? 0
     const start = await startTime(pid, ports)
     const running = await runAgent(
-      {
+      startMessageSchema.parse({
         directory,
         entry: agentEntry,
         technology: 'sample',
@@ -264,7 +264,7 @@ describe('life', () => {
         run: digestOf('run'),
         watch: { pid, start: start ?? '' },
         environment: {},
-      },
+      }),
       ports,
     )
     worker.kill()

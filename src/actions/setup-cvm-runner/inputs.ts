@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { checkKbsUrl } from '../../kbs/uri.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies, type Technology } from '../../base/technology.ts'
 import type { RawInputs } from '../context.ts'
@@ -7,9 +8,30 @@ export interface SetupInputs {
   technology: Technology | 'auto'
   verifier: 'local' | 'trustee' | 'both' | 'none'
   trusteeUrl: string | null
+  /** File of keys or certificates that an EAR must be signed by. */
+  trusteeKeys: string | null
+  /** Appraisal policy at the Attestation Service. */
+  trusteePolicy: string
+  kbsUrl: string | null
   /** File of values that the verified evidence must have. */
   referenceValues: string | null
+  /** PEM files of keys, one of which must have signed the reference values. */
+  referenceKeys: string[]
+  /** Folder of what the makers of the hardware say. */
+  collateral: string | null
+  /** The gate's policy file, for its rules of TEEs. */
+  policy: string | null
   nonce: string
+  /** File of the key that a log's checkpoint must be signed by. */
+  logKey: string | null
+  /** Path of a TPM, `swtpm:SOCKET`, or '' for the default. */
+  tpmDevice: string
+  /** Runtime register of a TPM, `pcr8` to `pcr15`, or '' for the default. */
+  tpmRegister: string
+  /** File of the activation record of the TPM's attestation key. */
+  akActivation: string | null
+  /** Socket of the machine's agent; 'none' for an agent of this job's own, '' for whichever there is. */
+  agentSocket: string
   /** Seconds. */
   lifetime: number
   tools: Tool[]
@@ -18,44 +40,81 @@ export interface SetupInputs {
 /** @throws InputError `input-invalid`, `input-missing`, `unsupported` */
 export function readInputs(inputs: RawInputs): SetupInputs {
   const verifier = inputs.choice('verifier', ['local', 'trustee', 'both', 'none'])
-  const trusteeUrl = inputs.text('trustee-url')
-  if ((verifier === 'trustee' || verifier === 'both') && trusteeUrl === '') {
-    throw new InputError('input-missing', `verifier ${verifier} needs trustee-url`, {
+  const path = (name: string): string | null => (inputs.text(name) === '' ? null : inputs.path(name))
+  const trusteeUrl = url(inputs, 'trustee-url')
+  // The root action's KBS may be embedded in its own process: nobody outside could attest to that.
+  const kbsUrl = inputs.text('kbs-url').startsWith('embedded:') ? null : url(inputs, 'kbs-url')
+  if ((verifier === 'trustee' || verifier === 'both') && trusteeUrl === null && kbsUrl === null) {
+    throw new InputError('input-missing', `verifier ${verifier} needs trustee-url or kbs-url`, {
       subject: 'trustee-url',
-      remedy: 'Give the base URL of the Attestation Service.',
+      remedy: 'Give the base URL of the Attestation Service, or that of a KBS with one inside.',
     })
   }
-  if (inputs.text('tpm-device') !== '') {
-    throw new InputError('unsupported', 'evidence of a TPM is not in this version', {
-      subject: 'tpm-device',
-      remedy: 'Leave tpm-device out; use snp, tdx or sample.',
+  const technology = inputs.choice('technology', ['auto', ...technologies])
+  if (technology === 'tpm' && trusteeUrl !== null && verifier !== 'none' && verifier !== 'local') throw noTpmByRest()
+  const referenceKeys = inputs.list('reference-keys')
+  if (referenceKeys.length > 0 && inputs.text('reference-values') === '') {
+    throw new InputError('input-missing', 'reference-keys without reference-values', {
+      subject: 'reference-values',
+      remedy: 'Give the signed reference values of the runner image.',
     })
   }
   return {
-    technology: inputs.choice('technology', ['auto', ...technologies]),
+    technology,
     verifier,
-    trusteeUrl: trusteeUrl === '' ? null : checkedUrl(trusteeUrl),
-    referenceValues: inputs.text('reference-values') === '' ? null : inputs.path('reference-values'),
+    trusteeUrl,
+    trusteeKeys: path('trustee-keys'),
+    trusteePolicy: policyId(inputs.text('trustee-policy') || 'default'),
+    kbsUrl,
+    referenceValues: path('reference-values'),
+    referenceKeys,
+    collateral: path('collateral'),
+    policy: path('policy'),
     nonce: checkedNonce(inputs.text('nonce')),
+    logKey: path('log-key'),
+    tpmDevice: inputs.text('tpm-device'),
+    tpmRegister: checkedRegister(inputs.text('tpm-register')),
+    akActivation: path('ak-activation'),
+    agentSocket: inputs.text('agent-socket'),
     lifetime: inputs.integer('lifetime', 60, 86_400),
     tools: parseTools(inputs.list('tools', true)),
   }
 }
 
-function checkedNonce(text: string): string {
-  if (/^(?:|oidc|none|(?:verifier|kbs|log):.{1,1024})$/s.test(text)) return text
-  throw new InputError('input-invalid', 'nonce: it names no source', {
-    subject: 'nonce',
-    remedy: 'Write oidc (the default), none, or verifier:VALUE, kbs:VALUE, log:VALUE.',
+/** The REST door of an Attestation Service has no `tpm` in its list; its gRPC door and a KBS have (coco.md §1.7). */
+export function noTpmByRest(): InputError {
+  return new InputError('unsupported', "an Attestation Service's REST door takes no evidence of a TPM", {
+    subject: 'trustee-url',
+    remedy: 'Give kbs-url of a KBS whose Attestation Service has the tpm verifier, or verifier: local.',
   })
 }
 
-function checkedUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  const loopback = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback)) return text.replace(/\/+$/, '')
-  throw new InputError('input-invalid', 'trustee-url is neither https nor on loopback', {
-    subject: 'trustee-url',
-    remedy: 'Give an https URL.',
+function url(inputs: RawInputs, name: string): string | null {
+  const text = inputs.text(name)
+  return text === '' ? null : checkKbsUrl(text, name)
+}
+
+function checkedRegister(text: string): string {
+  if (/^(?:|pcr(?:8|9|1[0-5]))$/.test(text)) return text
+  throw new InputError('input-invalid', `tpm-register: ${text} is no register for this`, {
+    subject: 'tpm-register',
+    remedy: 'Use one of pcr8 to pcr15; pcr14 is the default.',
+  })
+}
+
+function policyId(text: string): string {
+  if (/^[A-Za-z0-9_.-]{1,64}$/.test(text)) return text
+  throw new InputError('input-invalid', `trustee-policy: ${text} is no policy id`, {
+    subject: 'trustee-policy',
+    remedy: 'Write the id that the policy was uploaded under, without "_cpu".',
+  })
+}
+
+function checkedNonce(text: string): string {
+  if (/^(?:|oidc|none|kbs|(?:verifier|kbs|log):.{1,1024})$/s.test(text)) return text
+  throw new InputError('input-invalid', 'nonce: it names no source', {
+    subject: 'nonce',
+    remedy:
+      'Write oidc (the default), none, kbs (a challenge of kbs-url), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
   })
 }

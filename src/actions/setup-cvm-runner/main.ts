@@ -1,7 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
+import { fetchNonce, type Nonce } from '../../agent/nonce.ts'
 import { spawnAgent } from '../../agent/spawn.ts'
-import { InternalError } from '../../base/errors.ts'
+import { InputError, InternalError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
+import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { addPath, exportVariable } from '../../runner/commands.ts'
@@ -20,19 +23,27 @@ export const door: ActionDoor = {
     const entry = ports.env['SEALWRIGHT_AGENT_ENTRY']
     if (entry === undefined || entry === '') throw new InternalError('the door did not say where the agent program is')
     const tools = await installTools(inputs, context)
+    const nonce = await nonceOf(inputs, ports)
+    const machineSocket = await findMachineSocket(inputs.agentSocket, ports)
     const { client, status, reused } = await spawnAgent(
       {
         entry,
         directory: state.directory,
         technology: inputs.technology,
-        nonce: inputs.nonce,
+        nonce: nonce.given,
         lifetime: inputs.lifetime,
+        tpmDevice: inputs.tpmDevice,
+        register: inputs.tpmRegister,
+        akActivation: inputs.akActivation ?? '',
+        machineSocket,
       },
       ports,
     )
     await exportVariable('SEALWRIGHT_STATE', state.directory, ports)
 
     const findings = await verifyEvidence(client, status.technology, inputs, ports)
+    if (nonce.note !== null)
+      findings.notes.push(reused ? `${nonce.note} The agent ran before and did not use it.` : nonce.note)
     const { binding, evidence } = await client.openReport()
     const document = jcs({
       binding: parseJson(binding.toString('utf8'), 'binding'),
@@ -42,7 +53,10 @@ export const door: ActionDoor = {
     await writeFile(evidencePath, document)
     const publicKeyPath = await state.path('agent.pub')
     await writeFile(publicKeyPath, status.publicKeyPem)
-    if (findings.ear !== null) await writeFile(await state.path('ear.jwt'), findings.ear)
+    const [ear, second] = findings.ears
+    if (ear !== undefined) await writeFile(await state.path('ear.jwt'), ear.jwt)
+    if (second !== undefined) await writeFile(await state.path('ear-kbs.jwt'), second.jwt)
+    if (nonce.checkpoint !== null) await writeFile(await state.path('nonce-checkpoint.txt'), nonce.checkpoint)
 
     const digest = sha256(document)
     return {
@@ -56,9 +70,38 @@ export const door: ActionDoor = {
         'job-digest': status.jobDigest,
         'public-key-path': publicKeyPath,
       },
-      report: setupReport(status, findings, reused, digest, tools),
+      report: setupReport(status, findings, { reused, machine: machineSocket !== null, evidenceDigest: digest, tools }),
     }
   },
+}
+
+/**
+ * The socket of the machine's agent: the input, else what the job-started hook exported, else the default place where there is one.
+ *
+ * @throws InputError `no-agent` where one was named and is not there: a job must not fall back to an agent that proves less
+ */
+async function findMachineSocket(given: string, ports: Ports): Promise<string | null> {
+  if (given === 'none') return null
+  const named = given === '' ? (ports.env['SEALWRIGHT_AGENT_SOCKET'] ?? '') : given
+  const path = named === '' ? defaultMachineSocket : named
+  const found = await stat(path).catch(() => null)
+  if (found?.isSocket() === true) return path
+  if (named === '') return null
+  throw new InputError('no-agent', `${path} is no socket of the machine's agent`, {
+    subject: 'agent-socket',
+    remedy: 'Start it (systemctl start sealwright-agent.socket), or set agent-socket: none.',
+  })
+}
+
+async function nonceOf(inputs: SetupInputs, ports: Ports): Promise<Nonce> {
+  const { nonce, kbsUrl, technology, logKey } = inputs
+  const text =
+    logKey === null
+      ? null
+      : await readFile(logKey, 'utf8').catch((cause: unknown) => {
+          throw new InputError('file-missing', `${logKey} cannot be read`, { subject: 'log-key', cause })
+        })
+  return fetchNonce({ nonce, kbsUrl, technology, logKey: text }, ports)
 }
 
 async function installTools({ tools }: SetupInputs, { ports, state }: ActionContext): Promise<string[]> {

@@ -1,3 +1,6 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { agentFileName } from '../../agent/files.ts'
 import { InputError } from '../../base/errors.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
 import type { ActionDoor, ActionReport } from '../context.ts'
@@ -12,6 +15,8 @@ export const door: ActionDoor = {
       const { keyId, keys, warnings } = await agent.status()
       const signed = (await agent.journal()).filter((event) => event.kind === 'statement')
       await agent.stop()
+      // The machine's agent runs as another user: its note in this job's state is ours to remove.
+      await rm(join(state.directory, agentFileName), { force: true })
       const notes = [...(warnings ?? [])]
       if (keys.length > 0) notes.push(`These keys were never published and are lost now: ${keys.join(', ')}.`)
       for (const note of notes) ports.log.warn(note)

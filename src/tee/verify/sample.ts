@@ -11,8 +11,8 @@ export const sample: TeeVerifier = {
       check('technology', technology === 'sample', `evidence of ${technology}`),
       check(
         'form',
-        Object.keys(evidence).length === 2 && svn === '1' && Object.keys(documents).length === 0,
-        'exactly svn "1" and report_data, no documents',
+        Object.keys(evidence).length === 2 && svn === '1' && Object.keys(documents).every((name) => name === 'ear'),
+        'exactly svn "1" and report_data, no documents but an EAR',
       ),
       check(
         'report-data',

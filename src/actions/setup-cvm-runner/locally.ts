@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import type { AgentClient } from '../../agent/protocol.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { Technology } from '../../base/technology.ts'
+import { bindingHash, parseBinding } from '../../journal/binding.ts'
+import { readCollateralDirectory } from '../../tee/collateral/directory.ts'
+import { parseTeeEvidence } from '../../tee/evidence.ts'
+import { openReferenceValues, referenceValuesPayloadType } from '../../tee/reference-envelope.ts'
+import type { ReferenceValues } from '../../tee/reference-values.ts'
+import type { TeeVerdict } from '../../tee/types.ts'
+import { verifiers } from '../../tee/verify/index.ts'
+import { noCollateral, type TeeRules } from '../../tee/verify/verifier.ts'
+import type { SetupInputs } from './inputs.ts'
+import { policyRules } from './policy-rules.ts'
+
+type LocalInputs = Pick<SetupInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
+
+export interface LocalResult {
+  verdict: TeeVerdict
+  /** Name of the signed document that the machine fits; null where none was given. */
+  referenceValues: string | null
+}
+
+/**
+ * Verifies the open report as the gate will, with the collateral and rules that the step was given.
+ *
+ * @throws VerificationError `evidence-invalid`, `signature-invalid`, `expired`; InputError `file-missing`, `file-invalid`
+ */
+export async function verifyLocally(
+  client: AgentClient,
+  technology: Technology,
+  inputs: LocalInputs,
+  ports: Ports,
+): Promise<LocalResult> {
+  const { binding, evidence } = await client.openReport()
+  const at = ports.clock.now()
+  const rules: TeeRules = inputs.policy === null ? {} : await policyRules(inputs.policy, technology)
+  const verdict = verifiers[technology].verify(
+    parseTeeEvidence(evidence, 'open report'),
+    bindingHash(parseBinding(binding, 'open binding')),
+    {
+      at,
+      collateral: inputs.collateral === null ? noCollateral : await readCollateralDirectory(inputs.collateral),
+      rules,
+    },
+  )
+  if (verdict.status !== 'verified') {
+    const failed = verdict.checks.filter(({ ok }) => !ok)
+    throw new VerificationError(
+      'evidence-invalid',
+      `the evidence is refused: ${failed.map(({ name, why }) => `${name}: ${why}`).join('; ')}`,
+      {
+        subject: technology,
+        remedy:
+          inputs.collateral === null
+            ? 'Where certificates or revocation lists are missing, give a folder of them as collateral ("sealwright tee collateral fetch" makes one).'
+            : undefined,
+      },
+    )
+  }
+  const { referenceValues: path } = inputs
+  return { verdict, referenceValues: path === null ? null : await compare(path, inputs.referenceKeys, verdict, at) }
+}
+
+/** @returns the document's name, or null for a plain map of facts */
+async function compare(path: string, keys: readonly string[], verdict: TeeVerdict, at: Date): Promise<string | null> {
+  const bytes = await fileBytes(path, 'reference-values')
+  const value = parseJson(bytes.toString('utf8'), path, 'input')
+  if (!isObject(value))
+    throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: 'reference-values' })
+  if (value['payloadType'] !== referenceValuesPayloadType) {
+    compareMap(value, verdict)
+    return null
+  }
+  if (keys.length === 0) {
+    throw new InputError('input-missing', `${path} is signed, and no key is given that it must be signed by`, {
+      subject: 'reference-keys',
+      remedy: 'Give the public key of whoever measures your runner images.',
+    })
+  }
+  const pems = await Promise.all(keys.map(async (key) => (await fileBytes(key, 'reference-keys')).toString('utf8')))
+  const { document } = openReferenceValues(bytes, pems, path)
+  compareDocument(document, verdict, path, at)
+  return document.name
+}
+
+function compareDocument(document: ReferenceValues, verdict: TeeVerdict, path: string, at: Date): void {
+  const { 'not-before': from, 'not-after': until } = document
+  if ((from !== undefined && at < new Date(from)) || (until !== undefined && at > new Date(until))) {
+    throw new VerificationError('expired', `${path} holds from ${from ?? 'ever'} until ${until ?? 'ever'}`, {
+      subject: 'reference-values',
+      remedy: 'Take the reference values of the image that this runner booted.',
+    })
+  }
+  const fits =
+    document.technology === verdict.technology &&
+    document.values.some(({ measured }) =>
+      Object.entries(measured).every(([name, value]) => verdict.measured[name] === value),
+    )
+  if (fits) return
+  throw new VerificationError('evidence-invalid', `this machine has none of the measurements of ${document.name}`, {
+    subject: 'reference-values',
+    remedy: 'See whether the runner booted that image, on a machine of a shape that was predicted.',
+  })
+}
+
+/** A JSON object of fact or measured value → value or list of values. What is named must have one of them. */
+function compareMap(wanted: JsonObject, { facts, measured }: TeeVerdict): void {
+  for (const [name, value] of Object.entries(wanted)) {
+    const allowed = Array.isArray(value) ? value : [value]
+    const found: JsonValue = (Object.hasOwn(measured, name) ? measured[name] : facts[name]) ?? null
+    if (found !== null && allowed.includes(found)) continue
+    throw new VerificationError('evidence-invalid', `${name} is ${JSON.stringify(found)}, no reference value`, {
+      subject: name,
+      remedy: 'Compare the reference values with the image that this runner booted.',
+    })
+  }
+}
+
+async function fileBytes(path: string, subject: string): Promise<Buffer> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new InputError('file-missing', `${path} cannot be read`, { subject, cause })
+  })
+}
