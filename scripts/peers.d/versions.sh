@@ -12,7 +12,11 @@ version_of() {
     syft) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;; # its schema has a version too
     cosign2 | cosign3 | notation | oras | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
     umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;
+    runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") || return 1 ;; # the part whose release decides what is measured
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
+    sev-snp-measure | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure) text='' ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;

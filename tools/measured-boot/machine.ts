@@ -1,0 +1,162 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import {
+  closeSync,
+  copyFileSync,
+  createWriteStream,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { TransportError } from '../../src/base/errors.ts'
+import { program } from './programs.ts'
+import { startSoftwareTpm } from './software-tpm.ts'
+
+export interface MachineOptions {
+  /** Folder of this machine's own files: serial.log, outputs, the state of its TPM. */
+  directory: string
+  uki: string
+  firmware: { code: string; variables: string }
+  /** Tar archive that the guest finds as its disk "inputs". */
+  inputs: string
+  memoryMiB: number
+  /** Room for what the guest hands out, MiB. */
+  outputsMiB: number
+  /** Seconds after which the machine is ended. */
+  timeout: number
+  /** Called with each line that the guest says. */
+  said: (line: string) => void
+}
+
+export interface MachineResult {
+  /** Exit code of the job. */
+  code: number
+  /** Tar archive with what the job left. */
+  outputs: string
+  serial: string
+  seconds: { boot: number; all: number }
+}
+
+/**
+ * Boots an image on a machine of its own: OVMF, an emulated TPM (swtpm) that is new and empty, an emulated processor, two disks that carry
+ * tar archives, no network. Ends when the guest powers off.
+ *
+ * @throws InputError `tool-missing`; TransportError `timeout` or `tool-failed` with the end of the serial log
+ */
+export async function runMachine(options: MachineOptions): Promise<MachineResult> {
+  const { directory, firmware } = options
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(join(directory, 'esp/EFI/BOOT'), { recursive: true })
+  copyFileSync(options.uki, join(directory, 'esp/EFI/BOOT/BOOTX64.EFI'))
+  copyFileSync(firmware.variables, join(directory, 'variables.fd'))
+  const outputs = join(directory, 'outputs.tar')
+  emptyDisk(outputs, options.outputsMiB)
+  // A path of a socket may have 107 bytes at most.
+  const sockets = mkdtempSync(join(tmpdir(), 'sealwright-vm-'))
+  const start = performance.now()
+  const seconds = (): number => Math.round((performance.now() - start) / 100) / 10
+  let tpm: ChildProcess | undefined
+  let machine: ChildProcess | undefined
+  try {
+    const { child, socket } = await startSoftwareTpm(join(directory, 'tpm'), sockets)
+    tpm = child
+    machine = spawn(program('qemu-system-x86_64'), machineArguments(options, socket, outputs), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const serial = join(directory, 'serial.log')
+    const { end, boot, tail } = await watch(machine, options, serial, seconds)
+    if (end === null) throw failed('the guest ended without a word', 'tool-failed', serial, tail)
+    return { code: end, outputs, serial, seconds: { boot, all: seconds() } }
+  } finally {
+    machine?.kill('SIGKILL')
+    tpm?.kill('SIGTERM')
+    rmSync(sockets, { recursive: true, force: true })
+  }
+}
+
+function machineArguments(options: MachineOptions, socket: string, outputs: string): string[] {
+  const { directory, firmware } = options
+  const pflash = (unit: number, path: string, more: string): string[] => [
+    '-drive',
+    `if=pflash,format=raw,unit=${unit},file=${path}${more}`,
+  ]
+  const disk = (id: string, drive: string, device: string): string[] => [
+    ...['-drive', `if=none,id=${id},${drive}`],
+    ...['-device', `virtio-blk-pci,drive=${id},serial=${id}${device}`],
+  ]
+  return [
+    ...['-nodefaults', '-machine', 'q35,smm=off', '-accel', 'tcg,thread=multi', '-cpu', process.env.CPU ?? 'max'],
+    ...['-m', String(options.memoryMiB), '-smp', '2', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...pflash(0, firmware.code, ',readonly=on'),
+    ...pflash(1, join(directory, 'variables.fd'), ''),
+    ...[
+      '-chardev',
+      `socket,id=tpm,path=${socket}`,
+      '-tpmdev',
+      'emulator,id=tpm0,chardev=tpm',
+      '-device',
+      'tpm-crb,tpmdev=tpm0',
+    ],
+    ...disk('esp', `file=fat:${join(directory, 'esp')},format=raw,readonly=on`, ',bootindex=0'),
+    ...disk('inputs', `file=${options.inputs},format=raw,readonly=on`, ''),
+    ...disk('outputs', `file=${outputs},format=raw`, ''),
+  ]
+}
+
+const shownTail = 40
+
+/** Follows the serial line; lines of the guest's init begin with `@@`. */
+function watch(
+  machine: ChildProcess,
+  { timeout, said }: MachineOptions,
+  serial: string,
+  seconds: () => number,
+): Promise<{ end: number | null; boot: number; tail: string[] }> {
+  const log = createWriteStream(serial)
+  const tail: string[] = []
+  let end: number | null = null
+  let boot = 0
+  return new Promise((done, reject) => {
+    const timer = setTimeout(() => {
+      reject(failed(`the guest was not done after ${timeout} s`, 'timeout', serial, tail))
+    }, timeout * 1000)
+    const line = (text: string): void => {
+      log.write(`[${seconds().toFixed(1).padStart(6)}] ${text}\n`)
+      tail.push(text)
+      if (tail.length > shownTail) tail.shift()
+      const word = /@@ (.*?)\r?$/.exec(text)?.[1]
+      if (word === undefined) return
+      if (word.startsWith('booted ')) boot = seconds()
+      const code = /^end (\d+)$/.exec(word)?.[1]
+      if (code === undefined) said(word)
+      else end = Number(code)
+    }
+    for (const stream of [machine.stdout, machine.stderr])
+      if (stream !== null) createInterface({ input: stream }).on('line', line)
+    machine.once('error', reject)
+    machine.once('close', () => {
+      clearTimeout(timer)
+      log.end()
+      done({ end, boot, tail })
+    })
+  })
+}
+
+function failed(why: string, code: 'timeout' | 'tool-failed', serial: string, tail: readonly string[]): TransportError {
+  return new TransportError(code, `${why}; the end of ${serial}:\n${tail.map((line) => `  ${line}`).join('\n')}`, {
+    subject: 'qemu-system-x86_64',
+    remedy:
+      'Under load an emulated machine takes a multiple of its time: run it again alone, or with a longer --timeout.',
+  })
+}
+
+/** A sparse file. */
+function emptyDisk(path: string, mib: number): void {
+  const file = openSync(path, 'w')
+  ftruncateSync(file, mib * 1024 * 1024)
+  closeSync(file)
+}
