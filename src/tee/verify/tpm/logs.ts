@@ -71,6 +71,8 @@ function imaLog(text: string | undefined, pcrs: ReadonlyMap<number, Buffer>, ste
     imaRule: rule,
     imaBootAggregate: tied,
     imaViolations: entries.filter(({ violation }) => violation).length,
+    // No hash covers a template's name: a file under another name would be missing below without a trace.
+    imaUnread: entries.filter(({ file, violation }) => file === null && !violation).length,
     imaFiles: entries.flatMap(({ file, violation }) =>
       file === null || violation ? [] : [{ path: file.path, [file.algorithm]: file.digest.toString('hex') }],
     ),
