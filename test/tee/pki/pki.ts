@@ -39,6 +39,8 @@ export interface CertificateOptions {
   extensions?: readonly TestExtension[]
   /** Bytes of salt; another than 48 is a fault. */
   salt?: number
+  /** Parts of both names before the common name, OID and text: other programs ask for the whole name of a maker. */
+  place?: readonly (readonly [oid: string, text: string])[]
 }
 
 const from = new Date('2020-01-01T00:00:00Z')
@@ -46,7 +48,7 @@ const to = new Date('2040-01-01T00:00:00Z')
 
 /** One certificate of version 3 in DER. */
 export function makeCertificate(options: CertificateOptions): Buffer {
-  const { subject, issuer, key, by, ca, usage = ca ? 0x06 : null, extensions = [], salt = 48 } = options
+  const { subject, issuer, key, by, ca, usage = ca ? 0x06 : null, extensions = [], salt = 48, place = [] } = options
   const algorithm = algorithmOf(by, salt)
   const all = [
     ...(ca ? [extension({ oid: '2.5.29.19', critical: true, value: constraints(ca.pathLength) })] : []),
@@ -59,9 +61,9 @@ export function makeCertificate(options: CertificateOptions): Buffer {
     der(0xa0, integer(2)),
     integer(options.serial ?? 1),
     algorithm,
-    name(issuer),
+    name(issuer, place),
     sequence(time(options.from ?? from), time(options.to ?? to)),
-    name(subject),
+    name(subject, place),
     key.publicKey.export({ type: 'spki', format: 'der' }),
     ...(all.length === 0 ? [] : [der(0xa3, sequence(...all))]),
   )
@@ -96,8 +98,12 @@ export function makeCrl(options: CrlOptions): Buffer {
   return sequence(signed, algorithm, bits(signBytes(signed, by, 48)))
 }
 
-function name(common: string): Buffer {
-  return sequence(der(0x31, sequence(oid('2.5.4.3'), der(0x0c, Buffer.from(common)))))
+function name(common: string, place: CertificateOptions['place'] = []): Buffer {
+  return sequence(
+    ...[...place, ['2.5.4.3', common] as const].map(([id, text]) =>
+      der(0x31, sequence(oid(id), der(0x0c, Buffer.from(text)))),
+    ),
+  )
 }
 
 function constraints(pathLength: number | null): Buffer {

@@ -27,9 +27,17 @@ export function syntheticAuthorities(
   line: SnpLine,
   kind: 'vcek' | 'vlek' = 'vcek',
   fault: Partial<CertificateOptions> = {},
+  root: Partial<CertificateOptions> = {},
 ) {
   const arkName = `ARK-${line}`
-  const ark = makeCertificate({ subject: arkName, issuer: arkName, key: arkKey, by: arkKey, ca: { pathLength: null } })
+  const ark = makeCertificate({
+    subject: arkName,
+    issuer: arkName,
+    key: arkKey,
+    by: arkKey,
+    ca: { pathLength: null },
+    ...root,
+  })
   const subject = kind === 'vcek' ? `SEV-${line}` : `SEV-VLEK-${line}`
   const issuer = makeCertificate({
     subject,
@@ -45,9 +53,13 @@ export function syntheticAuthorities(
 }
 
 /** Trust in the synthetic authorities in place of AMD's. */
-export function syntheticTrust(kind: 'vcek' | 'vlek' = 'vcek', fault: Partial<CertificateOptions> = {}): SnpTrust {
+export function syntheticTrust(
+  kind: 'vcek' | 'vlek' = 'vcek',
+  fault: Partial<CertificateOptions> = {},
+  top: Partial<CertificateOptions> = {},
+): SnpTrust {
   return (line) => {
-    const { ark, issuer } = syntheticAuthorities(line, kind, fault)
+    const { ark, issuer } = syntheticAuthorities(line, kind, fault, top)
     const [root, middle] = [parseCertificate(ark, 'ARK'), parseCertificate(issuer, 'ASK')]
     const pinned = new Set([root.fingerprint, middle.fingerprint])
     return { ark: root, issuers: { vcek: middle, vlek: middle }, pinned }
