@@ -56,3 +56,22 @@ debian_unpack() {
   (cd "$work" && private_apt "$suite" download "$package" && dpkg -x ./*.deb tree) || return
   install -m 0755 "$work/tree/$path" "$bin/$name" && note_version "$name" "$(dpkg-deb -f "$work"/*.deb Version)" && rm -rf "$work"
 }
+
+# debian_program SUITE PATH NAME PACKAGE...: the packages are unpacked side by side and .peers/bin/NAME starts PATH of the first one with
+# the suite's own C library, so that a program of a newer suite runs here without touching the system.
+debian_program() {
+  local suite=$1 path=$2 name=$3 dir=$peers/debian/$3 work=$peers/apt/$1/$3 package libs note
+  shift 3
+  private_apt "$suite" update || return
+  rm -rf "$work" "$dir" && mkdir -p "$work" "$dir" || return
+  for package in "$@"; do
+    (cd "$work" && private_apt "$suite" download "$package") || return
+  done
+  note=$(dpkg-deb -f "$work/$1"_*.deb Version)
+  for package in "$work"/*.deb; do dpkg -x "$package" "$dir" || return; done
+  rm -rf "$work" "$dir/usr/share"
+  libs=$(find "$dir" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')
+  printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' \
+    "$(find "$dir" -name 'ld-linux-*.so.*' | head -n 1)" "$libs" "$dir/$path" >"$bin/$name" &&
+    chmod 0755 "$bin/$name" && note_version "$name" "$note"
+}

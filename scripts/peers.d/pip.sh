@@ -13,3 +13,6 @@ pip_venv() {
     python3 -m pip install --quiet --disable-pip-version-check --target "$venv" "$2" && ln -sfn "../venv/$1/bin/$1" "$bin/$1"
   fi
 }
+
+# pip_noted NAME PACKAGE==VERSION: for programs that do not tell their version.
+pip_noted() { pip_venv "$1" "$2" && note_version "$1" "${2##*==}"; }

@@ -3,7 +3,7 @@ import { technologies, type Technology } from '../base/technology.ts'
 import { VerificationError } from '../base/errors.ts'
 import { jcs, jcsText, parseJcs } from '../encoding/jcs.ts'
 
-export const referenceValuesType = 'https://sealwright.dev/reference-values/v1'
+export const referenceValuesType = 'https://sealwright.dev/reference-values/v1' as const
 /** What a measurement can cover (TRUST §1), in the order in which it is written. */
 export const coverages = ['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'] as const
 export type Coverage = (typeof coverages)[number]

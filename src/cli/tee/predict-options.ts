@@ -1,4 +1,5 @@
 import type { Definition } from '../../actions/definitions.ts'
+import { documentOptions } from './document.ts'
 
 type Options = Definition['inputs']
 
@@ -23,7 +24,7 @@ export const predictSnpOptions: Options = [
   option('snp-ovmf-hash', 'Launch digest after the firmware pages, used instead of those of --ovmf.'),
   option('svsm', 'Coconut SVSM image that starts the firmware (QEMU); needs --vars-file.'),
   option('vars-file', 'Variable store that lies below the firmware, for --svsm; only its size counts.'),
-  option('output', 'New file for the reference values of all shapes; it must not exist.'),
+  ...documentOptions,
 ]
 
 /** Options of `tee predict pcr`. */
@@ -32,8 +33,20 @@ export const predictPcrOptions: Options = [
   option('kernel', 'Kernel that QEMU (machine q35) boots directly, instead of --uki.'),
   option('initrd', 'Initrd for --kernel.'),
   option('append', 'Command line for --kernel, without blanks around it.'),
-  option('memory', 'Memory of the machine for --kernel with --initrd, in bytes or with M or G behind it.'),
+  option(
+    'memory',
+    'Memory of the machine for --kernel with --initrd, in bytes or with M or G behind it; several (with --output) give a matrix.',
+  ),
   option('bank', 'Hash of the PCR bank: sha1, sha256, sha384 or sha512.', 'sha256'),
   option('phases', 'Phases that systemd measured into PCR 11 so far, e.g. enter-initrd,leave-initrd.'),
-  option('failed-entries', 'Boot entries that the firmware tries in vain before the UKI.', '0'),
+  option(
+    'failed-entries',
+    'Boot entries that the firmware tries in vain before the UKI; several (with --output) give a matrix.',
+    '0',
+  ),
+  option('profile', 'Boot profile of the UKI that somebody chooses; 0 is the default one.', '0'),
+  option('secure-boot', 'off adds PCR 7 of a machine with Secure Boot off and without shim.'),
+  option('vars-file', 'OVMF variable store for --secure-boot; without it a machine without any keys.'),
+  option('technology', 'With --output: whose TPM it is, tpm, az-snp-vtpm or az-tdx-vtpm.', 'tpm'),
+  ...documentOptions,
 ]

@@ -1,15 +1,44 @@
+import { hash } from 'node:crypto'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { patchKernelHeader } from '../../tee/measure/kernel-header.ts'
 import { directOptions, directPcr4, kernelPcr9, replayPcr, ukiPcr4, type PcrEvent } from '../../tee/measure/pcr.ts'
 import { authenticode, banks, parsePe, type Bank } from '../../tee/measure/pe.ts'
-import { bootPhases, stubVersion, ukiLoadOptions, ukiPcr11, ukiSection, ukiSections } from '../../tee/measure/uki.ts'
+import { securePcr7 } from '../../tee/measure/secure-boot.ts'
+import {
+  bootPhases,
+  sectionDigests,
+  stubVersion,
+  ukiHasPlainBoot,
+  ukiLoadOptions,
+  ukiLoadsLinux,
+  ukiPcr11,
+  ukiPcr12,
+  ukiSection,
+  ukiSections,
+} from '../../tee/measure/uki.ts'
+import { parseVariableStore } from '../../tee/measure/variable-store.ts'
+import type { Coverage, ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
+import { baseName, named, writeDocument } from './document.ts'
 import { optionDigest, optionFile } from './files.ts'
+import { memorySizes, refuseVga } from './memory.ts'
+
+/** One machine shape with the registers that it decides. */
+interface Predicted {
+  shape: ReferenceRow['shape']
+  registers: Record<string, PcrEvent[]>
+}
+interface Found {
+  main: 'uki' | 'kernel'
+  covers: Coverage[]
+  inputs: ReferenceValues['inputs']
+  shapes: Predicted[]
+}
 
 /** `tee predict pcr`: the registers that a UKI, or a kernel that QEMU boots directly, decides. */
 export async function predictPcr(
   inputs: RawInputs,
-  _context: ActionContext,
+  { ports }: ActionContext,
 ): Promise<{ outputs: Record<string, string>; text: string }> {
   const bank = inputs.choice('bank', banks)
   const uki = inputs.text('uki') !== ''
@@ -19,18 +48,52 @@ export async function predictPcr(
       remedy: 'Give one of them.',
     })
   }
-  const registers = uki ? await predictUki(inputs, bank) : await predictDirect(inputs, bank)
-  const outputs = Object.fromEntries(
-    Object.entries(registers).map(([name, events]) => [name, replayPcr(events, bank).toString('hex')]),
-  )
-  const text = Object.entries(outputs).map(([name, value]) => `${name}=${value}\n`)
-  return { outputs, text: text.join('') }
+  const found = uki ? await predictUki(inputs, bank) : await predictDirect(inputs, bank)
+  if (uki && found.shapes.some(({ registers }) => registers['pcr9'] === undefined)) {
+    ports.log.info(
+      'PCR 9 is left out: this stub adds files of its own to the initrd. PCR 11 and 12 hold what the UKI brings.',
+    )
+  }
+  const secure = await readSecureBoot(inputs, bank)
+  const values = found.shapes.map(({ shape, registers }) => ({
+    shape,
+    measured: Object.fromEntries(
+      Object.entries({ ...registers, ...secure.registers }).map(([name, events]) => [
+        name,
+        replayPcr(events, bank).toString('hex'),
+      ]),
+    ),
+  }))
+  if (inputs.text('output') !== '' && bank !== 'sha256') {
+    throw new InputError('unsupported', `reference values hold the SHA-256 bank, not ${bank}`, {
+      subject: 'bank',
+      remedy: 'Leave --bank or --output out.',
+    })
+  }
+  const technology = inputs.choice('technology', ['tpm', 'az-snp-vtpm', 'az-tdx-vtpm'] as const)
+  const written = await writeDocument(inputs, found.main, {
+    technology,
+    covers: found.covers,
+    inputs: { ...found.inputs, ...secure.inputs },
+    values,
+  })
+  if (written !== null) return written
+  const [only] = values
+  if (only === undefined || values.length > 1) {
+    throw new InputError('input-missing', 'several machine shapes need --output', {
+      subject: 'output',
+      remedy: 'Name a new file for the document, or give one value of each option.',
+    })
+  }
+  const text = Object.entries(only.measured).map(([name, value]) => `${name}=${value}\n`)
+  return { outputs: only.measured, text: text.join('') }
 }
 
-async function predictUki(inputs: RawInputs, bank: Bank): Promise<Record<string, PcrEvent[]>> {
+async function predictUki(inputs: RawInputs, bank: Bank): Promise<Found> {
   refuseWith(inputs, 'uki', ['initrd', 'append', 'memory'])
   const name = inputs.text('uki')
-  const image = parsePe(await optionFile(inputs, 'uki'), name)
+  const file = await optionFile(inputs, 'uki')
+  const image = parsePe(file, name)
   const phases = inputs.list('phases')
   const unknown = phases.find((phase, i) => phase !== bootPhases[i])
   if (unknown !== undefined) {
@@ -39,45 +102,101 @@ async function predictUki(inputs: RawInputs, bank: Bank): Promise<Record<string,
       remedy: `Use a beginning of: ${bootPhases.join(',')}.`,
     })
   }
-  const sections = ukiSections(image, bank, name)
-  const linux = authenticode(parsePe(ukiSection(image, '.linux', name), `.linux of ${name}`), bank)
+  const profile = inputs.integer('profile', 0, 1000)
+  const version = stubVersion(image, name)
+  const chosen = ukiSections(image, version, profile, name)
+  const sections = sectionDigests(chosen, bank)
+  const kernel = parsePe(ukiSection(chosen, '.linux', name), `.linux of ${name}`)
+  const linux = ukiLoadsLinux(version) ? authenticode(kernel, bank) : null
   const initrd = sections.find((section) => section.name === '.initrd')?.digest ?? null
-  return {
-    pcr4: ukiPcr4(authenticode(image, bank), linux, inputs.integer('failed-entries', 0, 100), bank),
-    pcr9: kernelPcr9(ukiLoadOptions(image, name), initrd, bank),
-    pcr11: ukiPcr11(sections, stubVersion(image, name), phases, bank),
-    // Nothing but overrides of the command line, credentials and add-ons goes there.
-    pcr12: [],
+  const plain = ukiHasPlainBoot(chosen, version)
+  const whole = authenticode(image, bank)
+  const shapes = inputs.list('failed-entries').map((text) => {
+    const failed = failedEntries(text)
+    return {
+      shape: { 'failed-entries': failed, phases: phases.join(':'), profile },
+      registers: {
+        pcr4: ukiPcr4(whole, linux, failed, bank),
+        ...(plain ? { pcr9: kernelPcr9(ukiLoadOptions(chosen, name), initrd, bank) } : {}),
+        pcr11: ukiPcr11(sections, version, phases, bank),
+        // Overrides of the command line, credentials and add-ons would go into 12, system extensions into 13.
+        pcr12: ukiPcr12(profile, bank),
+        pcr13: [],
+      },
+    }
+  })
+  const digests: ReferenceValues['inputs'] = { uki: named(baseName(name), hash('sha256', file, 'buffer')) }
+  for (const part of ['.linux', '.initrd', '.cmdline']) {
+    const section = sectionDigests(
+      chosen.filter((s) => s.name === part),
+      'sha256',
+    )[0]
+    if (section !== undefined) digests[`uki${part}`] = named(`systemd-stub ${version}`, section.digest)
   }
+  return { main: 'uki', covers: ['kernel', 'initrd', 'cmdline'], inputs: digests, shapes }
 }
 
-async function predictDirect(inputs: RawInputs, bank: Bank): Promise<Record<string, PcrEvent[]>> {
+function failedEntries(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text)
+  throw new InputError('input-invalid', `--failed-entries: ${text} is not a number from 0 to 100`, {
+    subject: 'failed-entries',
+  })
+}
+
+async function predictDirect(inputs: RawInputs, bank: Bank): Promise<Found> {
   refuseWith(inputs, 'kernel', ['phases'])
   const name = inputs.text('kernel')
   const initrd = await optionDigest(inputs, 'initrd', bank)
   const append = inputs.text('append')
-  if (/(^|\s)vga=/.test(append)) {
-    throw new InputError('unsupported', 'QEMU writes vga= into the kernel header: this is not predicted', {
-      subject: 'append',
-      remedy: 'Leave vga= out of the command line.',
-    })
+  refuseVga(append)
+  const memories = initrd === null ? [0] : memorySizes(inputs)
+  const file = await optionFile(inputs, 'kernel')
+  const options = directOptions(append, initrd !== null)
+  const shapes = memories.map((memory) => {
+    const kernel = patchKernelHeader(file, { memory, initrdSize: initrd?.size ?? 0 }, name)
+    return {
+      shape: initrd === null ? {} : { memory },
+      registers: {
+        pcr4: directPcr4(authenticode(parsePe(kernel, name), bank), bank),
+        pcr9: kernelPcr9(options, initrd?.digest ?? null, bank),
+      },
+    }
+  })
+  const digests: ReferenceValues['inputs'] = {
+    kernel: named(baseName(name), hash('sha256', file, 'buffer')),
+    cmdline: named(options, hash('sha256', options, 'buffer')),
   }
-  const boot = { memory: initrd === null ? 0 : readMemory(inputs.required('memory')), initrdSize: initrd?.size ?? 0 }
-  const kernel = patchKernelHeader(await optionFile(inputs, 'kernel'), boot, name)
-  return {
-    pcr4: directPcr4(authenticode(parsePe(kernel, name), bank), bank),
-    pcr9: kernelPcr9(directOptions(append, initrd !== null), initrd?.digest ?? null, bank),
+  if (initrd !== null) {
+    const sum = await optionDigest(inputs, 'initrd', 'sha256')
+    digests['initrd'] = named(baseName(inputs.text('initrd')), sum?.digest ?? null)
   }
+  return { main: 'kernel', covers: ['kernel', 'initrd', 'cmdline'], inputs: digests, shapes }
 }
 
-function readMemory(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,15})([MG]?)$/.exec(text) ?? []
-  const bytes = Number(digits) * (unit === 'G' ? 2 ** 30 : unit === 'M' ? 2 ** 20 : 1)
-  if (digits !== '' && bytes >= 2 ** 24 && Number.isSafeInteger(bytes)) return bytes
-  throw new InputError('input-invalid', `--memory: ${text} is no amount of memory`, {
-    subject: 'memory',
-    remedy: 'Write bytes, or a number with M or G behind it, 16M at least.',
-  })
+/** PCR 7, only where it was asked for: with Secure Boot on it also depends on who signed what was started. */
+async function readSecureBoot(
+  inputs: RawInputs,
+  bank: Bank,
+): Promise<{ registers: Record<string, PcrEvent[]>; inputs: ReferenceValues['inputs'] }> {
+  const state = inputs.text('secure-boot')
+  if (state === '') {
+    if (inputs.text('vars-file') === '') return { registers: {}, inputs: {} }
+    throw new InputError('input-missing', '--vars-file needs --secure-boot off', { subject: 'secure-boot' })
+  }
+  if (state !== 'off') {
+    throw new InputError('unsupported', `--secure-boot: ${state} cannot be predicted`, {
+      subject: 'secure-boot',
+      remedy:
+        'Write off, or leave it out. With Secure Boot on, PCR 7 also holds the key that vouched for each image: take it from a machine with --captured pcr7=HEX.',
+    })
+  }
+  if (inputs.text('vars-file') === '') return { registers: { pcr7: securePcr7(null, bank) }, inputs: {} }
+  const name = inputs.text('vars-file')
+  const file = await optionFile(inputs, 'vars-file')
+  return {
+    registers: { pcr7: securePcr7(parseVariableStore(file, name), bank) },
+    inputs: { 'vars-file': named(baseName(name), hash('sha256', file, 'buffer')) },
+  }
 }
 
 function refuseWith(inputs: RawInputs, name: string, others: readonly string[]): void {

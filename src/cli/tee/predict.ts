@@ -1,12 +1,15 @@
+import { hash } from 'node:crypto'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { kernelHashes, type KernelHashes } from '../../tee/measure/kernel-hashes.ts'
-import { snpReferenceValues } from '../../tee/measure/matrix.ts'
+import { snpRows } from '../../tee/measure/matrix.ts'
 import { parseOvmf } from '../../tee/measure/ovmf.ts'
 import { snpFirmware, snpLaunchDigest, svsmLaunchDigest } from '../../tee/measure/snp.ts'
 import { vcpuSignature } from '../../tee/measure/vcpu.ts'
 import { vmmTypes, type VmmType } from '../../tee/measure/vmsa.ts'
-import { optionDigest, optionFile, writeNewFile } from './files.ts'
+import type { ReferenceValues } from '../../tee/reference-values.ts'
+import { baseName, named, writeDocument } from './document.ts'
+import { optionDigest, optionFile } from './files.ts'
 
 interface Shapes {
   vmms: VmmType[]
@@ -32,13 +35,20 @@ export async function predictSnp(
   const measured = snpFirmware(ovmf, baseName(inputs.text('ovmf')))
   const seed = inputs.text('snp-ovmf-hash')
   const firmware = seed === '' ? measured : { ...measured, seed: hex48(seed) }
-  if (inputs.text('output') !== '') {
-    if (inputs.text('vcpu-sig') !== '' || shapes.types.length === 0) throw needs('output', 'vcpu-type')
-    const matrix = { vmms: shapes.vmms, vcpus: shapes.vcpus, vcpuTypes: shapes.types, features: shapes.features }
-    const bytes = snpReferenceValues(firmware, seed === '' ? image : null, hashes, matrix)
-    const path = await writeNewFile(inputs, 'output', bytes)
-    return { outputs: { 'reference-values': path }, text: `${path}\n` }
+  if (inputs.text('output') !== '' && (inputs.text('vcpu-sig') !== '' || shapes.types.length === 0)) {
+    throw needs('output', 'vcpu-type')
   }
+  const written = await writeDocument(inputs, 'ovmf', {
+    technology: 'snp',
+    covers: hashes === null ? ['firmware'] : ['firmware', 'kernel', 'initrd', 'cmdline'],
+    inputs: {
+      firmware: named(firmware.name, seed === '' ? hash('sha256', image, 'buffer') : null),
+      'firmware-pages': { name: 'launch digest after them', digest: `sha384:${firmware.seed.toString('hex')}` },
+      ...kernelInputs(inputs, hashes),
+    },
+    values: inputs.text('output') === '' ? [] : snpRows(firmware, hashes, { ...shapes, vcpuTypes: shapes.types }),
+  })
+  if (written !== null) return written
   const { vmm, vcpus, features } = single(shapes)
   return shown(
     snpLaunchDigest(firmware, { vmm, vcpus, features, signature: readSignature(inputs, shapes, vmm) }, hashes),
@@ -140,8 +150,13 @@ function needs(name: string, other: string): InputError {
   })
 }
 
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
+function kernelInputs(inputs: RawInputs, hashes: KernelHashes | null): ReferenceValues['inputs'] {
+  if (hashes === null) return {}
+  return {
+    kernel: named(baseName(inputs.text('kernel')), hashes.kernel),
+    initrd: named(baseName(inputs.text('initrd')), hashes.initrd),
+    cmdline: named(inputs.text('append'), hashes.cmdline),
+  }
 }
 
 function shown(digest: Buffer): { outputs: Record<string, string>; text: string } {

@@ -16,7 +16,11 @@ export function replayPcr(events: readonly PcrEvent[], bank: Bank): Buffer {
 }
 
 const text = (what: string, bank: Bank): PcrEvent => ({ what, digest: hash(bank, what, 'buffer') })
-const separator = (bank: Bank): PcrEvent => ({ what: 'separator', digest: hash(bank, Buffer.alloc(4), 'buffer') })
+/** The four zero bytes that end the firmware's own part of a register. */
+export const separator = (bank: Bank): PcrEvent => ({
+  what: 'separator',
+  digest: hash(bank, Buffer.alloc(4), 'buffer'),
+})
 const calling = 'Calling EFI Application from Boot Option'
 const returning = 'Returning from EFI Application from Boot Option'
 
@@ -24,16 +28,16 @@ const returning = 'Returning from EFI Application from Boot Option'
  * PCR 4 when OVMF boots a UKI from disk (TCG PC Client firmware profile §3.3.4.5).
  *
  * @param failedEntries boot entries that the firmware tried in vain before
- * @param linux Authenticode digest of the kernel inside, which the stub loads through the firmware
+ * @param linux Authenticode digest of the kernel inside, null where the stub does not load it through the firmware
  */
-export function ukiPcr4(uki: Buffer, linux: Buffer, failedEntries: number, bank: Bank): PcrEvent[] {
+export function ukiPcr4(uki: Buffer, linux: Buffer | null, failedEntries: number, bank: Bank): PcrEvent[] {
   const failed = Array.from({ length: failedEntries }, () => [text(returning, bank), text(calling, bank)]).flat()
   return [
     text(calling, bank),
     separator(bank),
     ...failed,
     { what: 'UKI', digest: uki },
-    { what: '.linux of the UKI', digest: linux },
+    ...(linux === null ? [] : [{ what: '.linux of the UKI', digest: linux }]),
   ]
 }
 

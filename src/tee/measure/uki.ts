@@ -1,15 +1,47 @@
 import { hash } from 'node:crypto'
 import { InputError, VerificationError } from '../../base/errors.ts'
-import { sectionDigest, type Bank, type PeImage } from './pe.ts'
+import { sectionDigest, type Bank, type PeImage, type PeSection } from './pe.ts'
 import type { PcrEvent } from './pcr.ts'
 
-/**
- * Sections that the stub measures into PCR 11, in its order (systemd src/fundamental/tpm-pcr.h; `.pcrsig` never). It changes with
- * the release: 252 was compared with a real boot, others are refused rather than guessed.
- */
-const measuredBy: Readonly<Record<string, readonly string[]>> = {
-  '252': ['.linux', '.osrel', '.cmdline', '.initrd', '.splash', '.dtb', '.pcrpkey'],
+/** What a release of systemd-stub measures, and hands to the kernel. */
+interface StubRules {
+  from: number
+  to: number
+  /** Sections in the order in which they go into PCR 11 (systemd src/fundamental/uki.h; `.pcrsig` never). */
+  order: readonly string[]
+  /** Whether a UKI may hold several boot profiles, told apart by `.profile`. */
+  profiles: boolean
+  /** Whether the stub has the firmware load `.linux`, which then measures it into PCR 4. */
+  loadsLinux: boolean
+  /** Whether the kernel gets the UKI's own initrd and command line and nothing else, so that PCR 9 follows from the file. */
+  plain: boolean
 }
+
+const newerOrder = [
+  ...['.linux', '.osrel', '.cmdline', '.initrd', '.ucode', '.splash', '.dtb', '.uname', '.sbat', '.pcrpkey'],
+  ...['.profile', '.hwids'],
+]
+
+/**
+ * Of 252, 257 and 262 each was booted and compared; 258 to 261 lie between: the list is equal at both ends and systemd promises not to reorder
+ * it, the kernel is called directly since 258 (systemd pull request 37372). Others are refused rather than guessed. From 257 on the stub adds files of its own to the initrd, from 261 on also console options and a secret of the
+ * machine, so PCR 9 can't be predicted.
+ */
+const stubs: readonly StubRules[] = [
+  {
+    from: 252,
+    to: 252,
+    order: ['.linux', '.osrel', '.cmdline', '.initrd', '.splash', '.dtb', '.pcrpkey'],
+    profiles: false,
+    loadsLinux: true,
+    plain: true,
+  },
+  { from: 257, to: 257, order: newerOrder, profiles: true, loadsLinux: true, plain: false },
+  { from: 258, to: 262, order: newerOrder, profiles: true, loadsLinux: false, plain: false },
+]
+/** Which of them is taken, and so measured, depends on the machine. */
+const byMachine: readonly string[] = ['.dtbauto', '.efifw']
+const releases = '252, or 257 to 262'
 
 /** Phases that systemd-pcrphase extends while the system starts. */
 export const bootPhases = ['enter-initrd', 'leave-initrd', 'sysinit', 'ready'] as const
@@ -32,21 +64,73 @@ export function stubVersion(image: PeImage, subject: string): string {
   throw invalid(subject, 'does not name the release of its systemd-stub')
 }
 
-/** Digests of all sections. Which of two with one name a stub takes differs by release: that is refused; empty ones are skipped. */
-export function ukiSections(image: PeImage, bank: Bank, subject: string): MeasuredSection[] {
-  const seen = new Set<string>()
-  for (const { name } of image.sections) {
-    if (seen.has(name)) throw invalid(subject, `has two sections ${name}`)
-    seen.add(name)
+/**
+ * Sections of one boot profile by name: those before the first `.profile` are for all, a profile's own replace them (systemd 257 on).
+ *
+ * @param profile 0 is what the firmware starts when nobody chooses
+ * @throws InputError `unsupported` for another stub, and for what depends on the machine; VerificationError `format-invalid` for two sections
+ * of one name, of which releases take different ones
+ */
+export function ukiSections(image: PeImage, version: string, profile: number, subject: string): PeSection[] {
+  const rules = stubRules(version)
+  const starts = image.sections.flatMap(({ name }, i) => (name === '.profile' ? [i] : []))
+  if (starts.length > 0 && !rules.profiles) throw unsupported(`systemd-stub ${version} knows no boot profiles`)
+  if (profile !== 0 && profile >= starts.length) {
+    throw new InputError('input-invalid', `${subject} has ${Math.max(1, starts.length)} boot profiles`, {
+      subject: 'profile',
+      remedy: 'The first one is 0.',
+    })
   }
-  return image.sections
+  const [first] = starts
+  const own = first === undefined ? [] : image.sections.slice(starts[profile], starts[profile + 1])
+  const found = new Map<string, PeSection>()
+  for (const group of [image.sections.slice(0, first), own]) {
+    const seen = new Set<string>()
+    for (const section of group) {
+      checkName(section.name, rules, subject)
+      if (seen.has(section.name)) throw invalid(subject, `has two sections ${section.name}`)
+      seen.add(section.name)
+      found.set(section.name, section)
+    }
+  }
+  return [...found.values()]
+}
+
+/** Releases differ in whether `.linux2` counts as `.linux`, so a longer name is refused. */
+function checkName(name: string, { order }: StubRules, subject: string): void {
+  if (byMachine.includes(name)) {
+    throw unsupported(`whether the stub takes the section ${name} of ${subject} depends on the machine`)
+  }
+  const like = order.find((known) => name !== known && name.startsWith(known))
+  if (like !== undefined) throw invalid(subject, `has a section ${name}, which some stubs take for ${like}`)
+}
+
+/** Digests of sections in one bank; empty ones are not measured. */
+export function sectionDigests(sections: readonly PeSection[], bank: Bank): MeasuredSection[] {
+  return sections
     .filter(({ virtualSize }) => virtualSize > 0)
     .map((section) => ({ name: section.name, digest: sectionDigest(section, bank) }))
 }
 
+/** Whether PCR 9 follows from the file with this stub. @throws InputError `unsupported` for a stub whose rules are not known */
+export function ukiHasPlainBoot(sections: readonly PeSection[], version: string): boolean {
+  return stubRules(version).plain && !sections.some(({ name }) => name === '.pcrpkey' || name === '.pcrsig')
+}
+
+/** Whether the kernel inside is measured into PCR 4. @throws InputError `unsupported` for a stub whose rules are not known */
+export function ukiLoadsLinux(version: string): boolean {
+  return stubRules(version).loadsLinux
+}
+
+/** Parameters of a boot, PCR 12: nothing but the number of a profile that somebody chose (UTF-16 with NUL). */
+export function ukiPcr12(profile: number, bank: Bank): PcrEvent[] {
+  if (profile === 0) return []
+  return [{ what: `profile ${profile}`, digest: hash(bank, Buffer.from(`${profile}\0`, 'utf16le'), 'buffer') }]
+}
+
 /** Bytes of one section as they lie in the file. @throws VerificationError `format-invalid` where it is missing or cut short */
-export function ukiSection(image: PeImage, name: string, subject: string): Buffer {
-  const section = image.sections.find((s) => s.name === name)
+export function ukiSection(sections: readonly PeSection[], name: string, subject: string): Buffer {
+  const section = sections.find((s) => s.name === name)
   if (section === undefined) throw invalid(subject, `has no section ${name}`)
   if (section.raw.length < section.virtualSize) throw invalid(subject, `does not hold all of its section ${name}`)
   return section.raw.subarray(0, section.virtualSize)
@@ -57,8 +141,8 @@ export function ukiSection(image: PeImage, name: string, subject: string): Buffe
  *
  * @throws InputError `unsupported` for control and non-ASCII characters, which stubs rewrite each in its own way
  */
-export function ukiLoadOptions(image: PeImage, subject: string): string {
-  const text = ukiSection(image, '.cmdline', subject).toString('latin1')
+export function ukiLoadOptions(sections: readonly PeSection[], subject: string): string {
+  const text = ukiSection(sections, '.cmdline', subject).toString('latin1')
   if (/^[ -~]*$/.test(text)) return text
   throw new InputError('unsupported', `the command line of ${subject} has other characters than printable ASCII`, {
     subject: 'uki',
@@ -77,13 +161,7 @@ export function ukiPcr11(
   phases: readonly string[],
   bank: Bank,
 ): PcrEvent[] {
-  const order = Object.hasOwn(measuredBy, version) ? measuredBy[version] : undefined
-  if (order === undefined) {
-    throw new InputError('unsupported', `which sections systemd-stub ${version} measures is not known here`, {
-      subject: 'uki',
-      remedy: `Build the UKI with a stub of release ${Object.keys(measuredBy).join(' or ')}.`,
-    })
-  }
+  const { order } = stubRules(version)
   const measured = order.flatMap((name) => {
     const section = sections.find((s) => s.name === name)
     if (section === undefined) return []
@@ -93,6 +171,20 @@ export function ukiPcr11(
     ]
   })
   return [...measured, ...phases.map((phase) => ({ what: `phase ${phase}`, digest: hash(bank, phase, 'buffer') }))]
+}
+
+function stubRules(version: string): StubRules {
+  const number = /^\d{3}$/.test(version) ? Number(version) : 0
+  const found = stubs.find(({ from, to }) => number >= from && number <= to)
+  if (found !== undefined) return found
+  throw unsupported(`which sections systemd-stub ${version} measures is not known here`)
+}
+
+function unsupported(message: string): InputError {
+  return new InputError('unsupported', message, {
+    subject: 'uki',
+    remedy: `Build a UKI without such sections, with a stub of release ${releases}.`,
+  })
 }
 
 function invalid(subject: string, why: string): VerificationError {

@@ -84,7 +84,7 @@ describe('tee predict pcr', () => {
 
   test('a UKI', async () => {
     const { outputs } = await pcr({ uki })
-    expect(Object.keys(outputs)).toEqual(['pcr4', 'pcr9', 'pcr11', 'pcr12'])
+    expect(Object.keys(outputs)).toEqual(['pcr4', 'pcr9', 'pcr11', 'pcr12', 'pcr13'])
     const extend = (value: Buffer, event: Buffer): Buffer => hash('sha256', Buffer.concat([value, event]), 'buffer')
     const options = hash('sha256', Buffer.from('quiet\0', 'utf16le'), 'buffer')
     const pcr9 = extend(extend(Buffer.alloc(32), options), hash('sha256', 'initrd', 'buffer'))

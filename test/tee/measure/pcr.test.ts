@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { directOptions, directPcr4, kernelPcr9, replayPcr, ukiPcr4 } from '../../../src/tee/measure/pcr.ts'
 import { banks, type Bank } from '../../../src/tee/measure/pe.ts'
-import { bootPhases, ukiPcr11 } from '../../../src/tee/measure/uki.ts'
+import { ukiPcr11 } from '../../../src/tee/measure/uki.ts'
 import { vector, withPeers } from '../../support/peers.ts'
 
 const hex = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'hex')
@@ -49,25 +49,6 @@ describe('UKI', () => {
       const other = kernelPcr9(`${cmdline} `, initrd, bank)
       expect(replayPcr(other, bank).toString('hex')).not.toBe(quoted[bank]?.['9'])
     }
-  })
-
-  test('a stub whose rules are not known is refused', () => {
-    for (const version of ['251', '253', '257', 'constructor']) {
-      expect(() => ukiPcr11([], version, [], 'sha256')).toThrow(`systemd-stub ${version} measures is not known`)
-    }
-  })
-
-  test('order and names decide, a signature does not', () => {
-    const section = (name: string): { name: string; digest: Buffer } => ({
-      name,
-      digest: hash('sha256', name, 'buffer'),
-    })
-    const value = (names: string[]): string =>
-      replayPcr(ukiPcr11(names.map(section), '252', bootPhases, 'sha256'), 'sha256').toString('hex')
-    const plain = value(['.linux', '.osrel'])
-    expect(value(['.osrel', '.linux'])).toBe(plain)
-    expect(value(['.linux', '.osrel', '.pcrsig', '.uname', '.sbat'])).toBe(plain)
-    expect(value(['.linux', '.osrel', '.pcrpkey'])).not.toBe(plain)
   })
 })
 
