@@ -20,6 +20,8 @@ export const reasonCodes = [
   'coverage-short',
   'machine-only',
   'storage-exposed',
+  'machine-refused',
+  'register-mismatch',
   'not-checked',
   'signature-only',
   'signature-invalid',

@@ -8,12 +8,12 @@ export type BuilderLevel = 'agent-exclusive' | 'machine-only'
  *
  * @param technology Trustee's `tee` name, or null without an agent
  * @param level only hardware technologies have one
- * @param softwareTpm whether the TPM is known to be a software one
+ * @param softwareTpm false only where a chain of the TPM's maker was verified: an agent can't know that, and claims the less
  */
 export function builderId(
   technology: string | null,
   level: BuilderLevel = 'machine-only',
-  softwareTpm = false,
+  softwareTpm = true,
 ): string {
   return `${builderIdPrefix}${name(technology, level, softwareTpm)}`
 }

@@ -7,6 +7,7 @@ import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Descriptor, Store } from '../oci/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
+import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
 import type { Claim } from './claims.ts'
 import type { Policy } from './policy/load.ts'
@@ -49,6 +50,8 @@ export interface Found {
   /** Number of events that the last seal covers. */
   sealed: number
   tee: TeeVerdict[] | null
+  /** Name of the reference values that the reports have. */
+  reference: string | null
   /** Claims of the verified token, or null for a self-asserted job. */
   claims: Record<string, JsonValue> | null
   level: 'agent-exclusive' | 'machine-only' | null
@@ -61,6 +64,8 @@ export interface Gate {
   ports: Ports
   policy: Policy
   at: Date
+  /** How evidence is verified: the policy's rules, and the collateral at hand. */
+  context: VerifyContext
   /** Nonce that this verifier had issued to the job, or null. */
   nonce: string | null
   subject: Subject

@@ -4,16 +4,21 @@ import { builderId } from '../statement/builder-id.ts'
 import { builderSteps } from './checks/builder.ts'
 import { contentSteps } from './checks/content.ts'
 import { denySteps } from './checks/deny.ts'
+import { earSteps } from './checks/ear.ts'
 import { encryptionSteps } from './checks/encryption.ts'
+import { eventLogSteps } from './checks/event-log.ts'
+import { exceptionSteps } from './checks/exceptions.ts'
 import { jobSteps } from './checks/job.ts'
 import { journalSteps } from './checks/journal.ts'
 import { machineSteps } from './checks/machine.ts'
 import { rebuildSteps } from './checks/rebuilds.ts'
+import { registerSteps } from './checks/register.ts'
 import { reportSteps } from './checks/reports.ts'
 import { signatureSteps } from './checks/signature.ts'
 import { subjectSteps } from './checks/subject.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './gate.ts'
+import { chipOf, statusFacts } from './hardware.ts'
 import type { Acceptance } from './policy/accept.ts'
 import { failed, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
@@ -23,8 +28,12 @@ export const steps: readonly Step[] = [
   ...subjectSteps,
   ...signatureSteps,
   ...reportSteps,
+  ...exceptionSteps,
   ...machineSteps,
+  ...registerSteps,
+  ...eventLogSteps,
   ...jobSteps,
+  ...earSteps,
   ...journalSteps,
   ...timeSteps,
   ...builderSteps,
@@ -139,6 +148,7 @@ function makeVerdict(
       technology: evidence?.index.technology ?? null,
       level: found.level,
     },
+    machine: machineOf(gate),
     job: {
       assurance: job?.assurance ?? null,
       // Only what a token proves, or what the policy accepted as the job's own word.
@@ -153,6 +163,21 @@ function makeVerdict(
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
     keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],
+  }
+}
+
+/** The last report's, since it shows the machine at the seal; only of a machine whose reports were verified. */
+function machineOf({ found }: Gate): Verdict['machine'] {
+  const verdict = found.tee?.at(-1)
+  if (verdict?.status !== 'verified' || verdict.technology === 'sample') return null
+  const { machine, measured, register } = verdict
+  return {
+    id: machine,
+    chip: chipOf(verdict),
+    status: statusFacts(verdict),
+    measured,
+    reference: found.reference,
+    register: register === null ? null : { ...register, records: register.records.map((record) => ({ ...record })) },
   }
 }
 

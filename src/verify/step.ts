@@ -47,7 +47,8 @@ export function unlessAccepted(
 ): Outcome {
   if (!gate.policy.accepts.has(acceptance))
     return { ...failed(reason, `${why} (the policy has no ${acceptance})`, subject), acceptance }
-  const where = [gate.policy.technology, gate.policy.platform].filter((item) => item !== null).join(', ')
+  const { policy, found } = gate
+  const where = [policy.technology, policy.platform, found.reference].filter((item) => item !== null).join(', ')
   const bound = where === '' ? '' : ` [${where}]`
   return {
     status: 'accepted',

@@ -25,6 +25,24 @@ export interface Verdict {
   image: { reference: string; digest: Digest; plainDigest: Digest | null; configDigest: Digest | null }
   policy: { digest: Digest }
   builder: { id: string; technology: string | null; level: string | null }
+  /** What the hardware's reports say of the machine; null where none was verified, and for sample evidence. */
+  machine: {
+    /** One machine in one boot, as far as its technology tells it. */
+    id: string | null
+    /** Chip id or PPID; null where it is masked or there is none. */
+    chip: string | null
+    /** Facts that say how good the machine is, e.g. `tcb-status`, `advisories`, `softwareTpm`. */
+    status: Record<string, JsonValue>
+    measured: Record<string, string>
+    /** Name of the reference values that it has. */
+    reference: string | null
+    register: {
+      name: string
+      resettable: boolean
+      records: { operation: string; content: string }[]
+      foreign: string[]
+    } | null
+  } | null
   job: { assurance: string | null; claims: Record<string, JsonValue>; instance: string | null; digest: Digest | null }
   /** Relaxations of the policy that this verdict needed, by name (`accept-…`). */
   exceptions: string[]

@@ -9,6 +9,7 @@ import { resolveImage } from '../oci/open.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { isObject } from '../base/json.ts'
 import { readClaims, signedBy, type Claim } from './claims.ts'
+import { contextFor } from './context.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import type { Gate, Opener, Subject } from './gate.ts'
@@ -25,6 +26,8 @@ export interface VerifyOptions {
   platform?: string | undefined
   /** Nonce that this verifier had issued to the job: the evidence must be over it. */
   nonce?: string | undefined
+  /** Folder or file with certificates and lists of the hardware makers, in place of the policy's. */
+  collateral?: string | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ((store: Store, image: Image) => Promise<Opener>) | undefined
 }
@@ -57,6 +60,7 @@ export async function judgeImage(
   ports: Ports,
 ): Promise<{ verdict: Verdict; lacking: Acceptance[]; hard: Check | null }> {
   const at = options.at ?? ports.clock.now()
+  const context = await contextFor(policy, at, options.collateral ?? null)
   const { store, reference, subject } = await openSubject(text, options, ports)
   const { claims, broken } = await readClaims(store, subject.descriptor)
   const candidates = await readCandidates(store, subject.descriptor.digest, claims)
@@ -75,6 +79,7 @@ export async function judgeImage(
       ports,
       policy,
       at,
+      context,
       nonce: options.nonce ?? null,
       subject,
       claims,
@@ -91,6 +96,7 @@ export async function judgeImage(
         journal: null,
         sealed: 0,
         tee: null,
+        reference: null,
         claims: null,
         level: null,
         builderId: null,

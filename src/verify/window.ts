@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts'
 import type { Gate } from './gate.ts'
-import type { Window } from './policy/load.ts'
+import type { Window } from './policy/window.ts'
 
 /**
  * When the evidence was made: the token's `iat`, which its issuer signed; for a self-asserted job the binding's own time.

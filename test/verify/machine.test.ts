@@ -40,7 +40,7 @@ async function run(
     policy: await parsePolicy(text, '/policy.yml'),
     at: new Date('2026-06-01T00:00:00Z'),
     evidence: null,
-    found: { tee, claims: null, level: null },
+    found: { tee, reference: 'the measurement', claims: null, level: null },
     subject: { descriptor: { digest: 'sha256:00' }, image: null },
     mine: [],
     key: null,
@@ -111,6 +111,6 @@ test('a relaxation names its technology and platform', async () => {
   expect(await run('machine.level', policy)).toMatchObject({
     status: 'accepted',
     acceptance: 'accept-machine-only',
-    why: expect.stringContaining('[snp, azure]'),
+    why: expect.stringContaining('[snp, azure, the measurement]'),
   })
 })

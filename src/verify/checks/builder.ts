@@ -4,6 +4,7 @@ import { builderId } from '../../statement/builder-id.ts'
 import type { Claim } from '../claims.ts'
 import type { Gate } from '../gate.ts'
 import { buildOf } from '../roles.ts'
+import { isSoftwareTpm } from '../hardware.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.8: builder id as verified; source: commit = token's `sha`, clean tree, context hash. */
@@ -17,16 +18,13 @@ function identity(gate: Gate): Outcome {
   const { evidence, found, policy } = gate
   const technology = evidence?.index.technology ?? null
   const exclusive = found.level === 'agent-exclusive'
-  const verified = builderId(
-    technology,
-    exclusive ? 'agent-exclusive' : 'machine-only',
-    policy.accepts.has('accept-software-tpm'),
-  )
+  const software = (found.tee ?? []).length === 0 || (found.tee ?? []).some(isSoftwareTpm)
+  const verified = builderId(technology, exclusive ? 'agent-exclusive' : 'machine-only', software)
   found.builderId = verified
   for (const claim of gate.mine.filter(({ kind }) => kind === 'provenance')) {
     const claimed = object(object(claim.statement.predicate['runDetails'])['builder'])['id']
-    // An agent cannot know that nobody else reaches its TEE: it may claim less than the reference values say, never more.
-    const less = exclusive && claimed === builderId(technology, 'machine-only')
+    // An agent cannot know that nobody else reaches its TEE, or who made its TPM: it may claim less than was verified, never more.
+    const less = claimed === builderId(technology, 'machine-only')
     if (claimed !== verified && !less) {
       return failed(
         'builder-mismatch',
@@ -38,9 +36,6 @@ function identity(gate: Gate): Outcome {
   const allowed = policy.document.builders
   if (allowed !== undefined && !allowed.includes(verified))
     return failed('builder-mismatch', `${verified} is not among the builders of the policy`)
-  if (technology === 'tpm' && policy.accepts.has('accept-software-tpm')) {
-    return unlessAccepted(gate, 'accept-software-tpm', 'builder-mismatch', `the builder is ${verified}`)
-  }
   return passed(`the builder is ${verified}, as claimed`)
 }
 

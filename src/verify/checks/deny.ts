@@ -1,4 +1,5 @@
 import type { Gate } from '../gate.ts'
+import { chipOf, factAt } from '../hardware.ts'
 import { isObject } from '../../base/json.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
@@ -12,9 +13,7 @@ function denied(gate: Gate): Outcome {
   const { deny } = gate.policy.document
   if (deny === undefined) return skipped('the policy denies nothing by name')
   const { evidence, found, subject } = gate
-  const facts = (found.tee ?? []).flatMap((verdict) =>
-    Object.values(verdict.facts).filter((value) => typeof value === 'string'),
-  )
+  const chips = (found.tee ?? []).map(chipOf)
   const provenance = gate.mine.find(({ kind }) => kind === 'provenance')?.statement.predicate['buildDefinition']
   const dependencies =
     isObject(provenance) && Array.isArray(provenance['resolvedDependencies']) ? provenance['resolvedDependencies'] : []
@@ -28,7 +27,7 @@ function denied(gate: Gate): Outcome {
     ['run', deny['run-ids'], [String(found.claims?.['run_id'] ?? '')]],
     ['commit', deny.commits, [found.claims?.['sha'], ...commits]],
     ['measurement', deny.measurements, (found.tee ?? []).flatMap((verdict) => Object.values(verdict.measured))],
-    ['chip', deny['chip-ids'], facts],
+    ['chip', deny['chip-ids'], chips],
   ]
   for (const [what, list, values] of lists) {
     const hit = list?.find((item) => values.includes(item))
@@ -41,8 +40,8 @@ function svn({ policy, found }: Gate): Outcome {
   const wanted = Object.entries(policy.document['minimum-svn'] ?? {})
   if (wanted.length === 0) return skipped('the policy names no minimum-svn')
   for (const [name, least] of wanted) {
-    for (const { facts } of found.tee ?? []) {
-      const value = facts[name]
+    for (const verdict of found.tee ?? []) {
+      const value = factAt(verdict, name)
       if (typeof value !== 'number' || value < least)
         return failed('denied', `${name} is ${String(value)}, the policy wants at least ${least}`)
     }

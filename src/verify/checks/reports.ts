@@ -1,7 +1,10 @@
+import type { ReasonCode } from '../../base/errors.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { bindingDigest, bindingHash } from '../../journal/binding.ts'
+import { leavingExceptions } from '../context.ts'
 import type { Gate } from '../gate.ts'
 import type { Evidence, Report } from '../evidence.ts'
+import { matchReference } from '../reference-match.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.3: both reports by the policy of their technology; both bindings hash to their report data. */
@@ -58,33 +61,30 @@ function technology(gate: Gate, evidence: Evidence): Outcome {
 }
 
 async function verifyReports(gate: Gate, evidence: Evidence): Promise<Outcome> {
-  const [{ verifiers }, { noCollateral }] = await Promise.all([
-    import('../../tee/verify/index.ts'),
-    import('../../tee/verify/verifier.ts'),
-  ])
+  const { verifiers } = await import('../../tee/verify/index.ts')
   const verifier = verifiers[evidence.index.technology]
-  if (verifier === undefined) {
-    return failed(
-      'technology-refused',
-      `this version cannot verify ${evidence.index.technology} evidence`,
-      evidence.manifest,
-    )
-  }
+  const context = leavingExceptions(gate.context)
   const verdicts = [evidence.open, ...evidence.seals].map(({ evidence: tee, binding }) =>
-    verifier.verify(tee, bindingHash(binding), { at: gate.at, collateral: noCollateral, rules: {} }),
+    verifier.verify(tee, bindingHash(binding), context),
   )
   gate.found.tee = verdicts
+  gate.found.reference = matchReference(gate)?.name ?? null
   const refused = verdicts.findIndex((verdict) => verdict.status !== 'verified')
   if (refused >= 0) {
     const check = verdicts[refused]?.checks.find((item) => !item.ok)
-    const bound = check?.name.includes('report-data') || check?.name.includes('report_data')
     return failed(
-      bound ? 'binding-mismatch' : 'evidence-invalid',
-      `the ${refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.why ?? 'refused'}`,
+      reasonOf(check?.name ?? ''),
+      `the ${refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.name ?? ''}: ${check?.why ?? 'refused'}`,
       evidence.manifest,
     )
   }
   return passed(`${verdicts.length} reports verify, each over its own binding`, evidence.manifest)
+}
+
+/** The checks of all technologies that compare what was bound, and the one of the runtime register. */
+function reasonOf(check: string): ReasonCode {
+  if (['report-data', 'qualifying-data', 'user-data'].includes(check)) return 'binding-mismatch'
+  return check === 'register' ? 'register-mismatch' : 'evidence-invalid'
 }
 
 function oneJob(evidence: Evidence): Outcome {
@@ -126,19 +126,13 @@ function chained({ open, seals, manifest }: Evidence): Outcome {
 }
 
 function fresh(gate: Gate, { open, index, manifest }: Evidence): Outcome {
-  const { boot, nonce } = open.binding
+  const { nonce } = open.binding
   if (gate.nonce !== null && (nonce.source !== 'verifier' || nonce.value !== gate.nonce)) {
     return failed('replayed', 'the report is not over the nonce that was issued', manifest)
   }
   if (index.technology === 'sample') return skipped('sample evidence has no boot and no hardware')
   if (nonce.source === 'none') return failed('replayed', 'the report is over no nonce', manifest)
-  if (boot.jobs !== 1)
-    return failed(
-      'replayed',
-      `it was job number ${boot.jobs} of this boot: hardware levels need one job a boot`,
-      manifest,
-    )
-  return passed(`nonce from ${nonce.source}, first job of its boot`, manifest)
+  return passed(`nonce from ${nonce.source}`, manifest)
 }
 
 function same(a: object, b: object): boolean {

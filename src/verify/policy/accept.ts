@@ -11,6 +11,13 @@ export const acceptances = {
     'the measurement does not cover all of firmware, kernel, initrd, cmdline, rootfs, runner and agent',
   'accept-storage-exposed': 'workspace, temp, container storage or swap can be read or changed by the host',
   'accept-vmpl': 'the report was asked for at another VMPL than 0',
+  'accept-no-register':
+    'no register was extended by the agent: another agent may have run in the same boot of the machine before or beside it',
+  'accept-resettable-register': 'whoever has the TPM can set the register back and extend it anew: for tests only',
+  'accept-no-crl': 'nobody looked whether AMD revoked the authority of the chip’s key',
+  'accept-tcb-status': 'Intel says that the platform needs an update or another configuration',
+  'accept-tdx-attributes':
+    'the host can take memory of the TD away unseen (SEPT_VE_DISABLE is off, as under Azure’s paravisor)',
   'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',
   'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
   'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',

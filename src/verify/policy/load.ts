@@ -1,23 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
-import { jcs } from '../../encoding/jcs.ts'
-import type { Digest } from '../../oci/types.ts'
 import type { Technology } from '../../base/technology.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import type { EarTrust } from '../../kbs/ear.ts'
+import { readEarTrust } from '../../kbs/ear-trust.ts'
+import type { Digest } from '../../oci/types.ts'
+import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
-import type { z } from 'zod'
-import { policySchema, type Measurement, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { inlineFiles, type Resolved } from './files.ts'
+import { readReferences, type BrokenReference, type Reference } from './references.ts'
+import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { teeRules } from './tee-rules.ts'
+import { windowOf, type Window } from './window.ts'
 
 const limit = 1 << 20
-
-/** A period in which a pinned value counts; compared with trusted statement time (TRUST §6). */
-export interface Window {
-  notBefore: Date | null
-  notAfter: Date | null
-}
 
 export interface ResolvedJob extends Omit<PolicyJob, 'jwks'> {
   jwks: { keys: JsonObject[] } | null
@@ -33,7 +34,14 @@ export interface Policy {
   platform: string | null
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
-  measurements: (Measurement & { window: Window })[]
+  /** Signed ones first. */
+  references: Reference[]
+  brokenReferences: BrokenReference[]
+  /** Rules of the hardware with all accept lines. */
+  rules: TeeRules
+  /** Absolute folder with collateral; null where the policy names none. */
+  collateral: string | null
+  ear: { trust: EarTrust; policyId: string } | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -62,6 +70,8 @@ export async function parsePolicy(text: string, path: string): Promise<Policy> {
   if (text.length > limit) throw invalid(path, [`it is larger than ${limit} bytes`])
   const document = await readDocument(text, path)
   const resolved = await inlineFiles(document, path)
+  const accepts = new Set(acceptanceNames.filter((name) => document[name] === true))
+  const { references, broken } = readReferences(resolved)
   return {
     document,
     digest: sha256(jcs(resolved)) as Digest,
@@ -70,11 +80,26 @@ export async function parsePolicy(text: string, path: string): Promise<Policy> {
     platform: document.platform ?? null,
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
-    measurements: (document.measurements ?? []).map((item) => ({ ...item, window: windowOf(item) })),
-    accepts: new Set(acceptanceNames.filter((name) => document[name] === true)),
+    references,
+    brokenReferences: broken,
+    rules: teeRules(resolved.tee, accepts),
+    collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
+    ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
     maxJobSeconds: seconds(document['max-job'] ?? '6h'),
+  }
+}
+
+function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): NonNullable<Policy['ear']> {
+  const trusts = keys.map((text) => readEarTrust(Buffer.from(text), 'ear.keys'))
+  return {
+    trust: {
+      keys: trusts.flatMap((trust) => trust.keys),
+      certificates: trusts.flatMap(({ certificates }) => certificates ?? []),
+    },
+    policyId: policyId ?? 'default',
   }
 }
 
@@ -137,50 +162,6 @@ function offsetOf(
     if (start !== undefined) return start
   }
   return 0
-}
-
-interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys'> {
-  job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
-  'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
-}
-
-async function inlineFiles(document: PolicyDocument, path: string): Promise<Resolved> {
-  const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  return {
-    ...document,
-    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, path) }))),
-    'release-keys': await Promise.all(
-      (document['release-keys'] ?? []).map(async (item) => {
-        const entry = typeof item === 'string' ? { key: item } : item
-        return { ...entry, key: entry.key.includes('-----BEGIN') ? entry.key : await beside(path, entry.key) }
-      }),
-    ),
-  }
-}
-
-async function readJwks(value: PolicyJob['jwks'], path: string): Promise<{ keys: JsonObject[] } | null> {
-  if (value === undefined) return null
-  const found: unknown = typeof value === 'string' ? parseJson(await beside(path, value), value, 'input') : value
-  if (!isObject(found) || !Array.isArray(found['keys']) || !found['keys'].every(isObject)) {
-    throw invalid(path, [`${typeof value === 'string' ? value : 'jwks'} is not a JSON Web Key Set`])
-  }
-  return { keys: found['keys'] }
-}
-
-async function beside(path: string, name: string): Promise<string> {
-  const file = resolve(dirname(path), name)
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new InputError('file-missing', `${file}, named by the policy, cannot be read`, {
-      subject: file,
-      cause,
-      remedy: `Paths in ${path} are taken from its own folder.`,
-    })
-  })
-}
-
-function windowOf(item: { 'not-before'?: string | undefined; 'not-after'?: string | undefined }): Window {
-  const date = (value: string | undefined): Date | null => (value === undefined ? null : new Date(value))
-  return { notBefore: date(item['not-before']), notAfter: date(item['not-after']) }
 }
 
 function invalid(path: string, problems: readonly string[]): InputError {

@@ -3,6 +3,7 @@ import { technologies } from '../../base/technology.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
 import { durationForm } from './duration.ts'
+import { teeProblems, teeSchema } from './tee-schema.ts'
 
 const text = z.string().min(1).max(1024)
 const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
@@ -46,11 +47,31 @@ const jobSchema = z
 /** Reference values of one machine image. `covers`, `storage` and `level` come from whoever measured it, never from evidence. */
 const measurementSchema = z.strictObject({
   name: text.optional(),
-  values: z.record(text, hexValue).describe('Facts of the evidence by name and their expected value'),
+  values: z
+    .record(text, hexValue)
+    .describe('Measured values by name (measurement, mr-td, pcr4 …), all of them expected'),
   covers: z.array(z.enum(['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'])).default([]),
   storage: z.enum(['sealed', 'exposed']).default('exposed'),
   level: z.enum(['agent-exclusive', 'machine-only']).default('machine-only'),
+  'boot-jobs': z.int().min(1).optional().describe('Jobs that one boot may run; 1 by default'),
   ...window,
+})
+
+const pemOrFile = z.string().min(1).max(65_536)
+
+/** Signed reference values of whoever made the image, beside or instead of `measurements`. */
+const referenceSchema = z.strictObject({
+  file: text.describe('DSSE envelope of sealwright tee reference-values sign, beside the policy'),
+  keys: z.array(pemOrFile).min(1).max(64).describe('Public keys (PEM text or files), one of which must have signed it'),
+})
+
+const earSchema = z.strictObject({
+  keys: z
+    .array(pemOrFile)
+    .min(1)
+    .max(64)
+    .describe('Public keys or certificates of the Attestation Service: PEM text, or files with PEM or JWKS'),
+  'policy-id': text.optional().describe('Appraisal policy that it must have used; default by default'),
 })
 
 const releaseKeySchema = z.union([text, z.strictObject({ key: text, ...window })])
@@ -93,6 +114,17 @@ export const policySchema = z
       .optional()
       .describe('Jobs that may have made the image'),
     measurements: z.array(measurementSchema).min(1).optional(),
+    'reference-values': z
+      .array(referenceSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Signed reference values; they come before measurements'),
+    tee: teeSchema.optional().describe('Rules of the hardware; strict where silent'),
+    collateral: text
+      .optional()
+      .describe('Folder beside the policy with certificates and lists of the hardware makers; not part of the digest'),
+    ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
@@ -144,6 +176,19 @@ export const policySchema = z
         message: `is bound to tpm, but the technology is ${policy.technology}`,
       })
     }
+    const accepted = (name: string): boolean => policy[name as Acceptance] === true
+    if (policy.tee !== undefined) {
+      for (const problem of teeProblems(policy.tee, policy.technology ?? implied, accepted))
+        context.addIssue({ code: 'custom', ...problem })
+    }
+    if (policy['accept-vmpl'] && policy.tee?.snp?.vmpl === undefined)
+      context.addIssue({ code: 'custom', path: ['accept-vmpl'], message: 'name the VMPL with tee.snp.vmpl' })
+    if (policy['accept-tcb-status'] && policy.tee?.tdx?.statuses === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['accept-tcb-status'],
+        message: 'name the statuses with tee.tdx.statuses',
+      })
     if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
       context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
     }

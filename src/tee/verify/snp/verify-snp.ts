@@ -98,7 +98,8 @@ function runSteps(
   note('report-signature', isReportSigned(report, key.key), 'ECDSA P-384 over bytes 0 to 0x29f')
   note('report-data', isBound(report.reportData, reportData), 'the report data is what was asked for')
   checks.push(...judgeSnp(report, line, tcb, policy))
-  return { facts: snpFacts(report, vek, line, tcb), measured: snpMeasured(report), machine: machineOf(report) }
+  const facts = { ...snpFacts(report, vek, line, tcb), revocationChecked: lists.length > 0 }
+  return { facts, measured: snpMeasured(report), machine: machineOf(report) }
 }
 
 const keySubjects = { vcek: 'SEV-VCEK', vlek: 'SEV-VLEK', none: null } as const

@@ -1,0 +1,79 @@
+import { isObject, type JsonObject } from '../../base/json.ts'
+import type { TeeVerdict } from '../../tee/types.ts'
+import type { Gate } from '../gate.ts'
+import { eventsOf } from '../hardware.ts'
+import type { WantedEvent } from '../policy/tee-schema.ts'
+import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+
+/** What the replayed log must say, by what its digests cover. */
+export const eventLogSteps: Step[] = [{ id: 'machine.events', clause: 'TRUST §6', needs: ['tee'], run: events }]
+
+/** SHA-256 of the one byte 01: Secure Boot is on. */
+const on = '4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a'
+const globalVariables = '8be4df61-93ca-11d2-aa0d-00e098032b8c'
+
+function events({ policy, found }: Gate): Outcome {
+  const { tee } = policy.document
+  const wanted = tee?.['event-log'] ?? []
+  const secure = tee?.['secure-boot'] === 'require'
+  if (wanted.length === 0 && !secure) return skipped('the policy asks for no events')
+  for (const verdict of found.tee ?? []) {
+    const log = eventsOf(verdict)
+    if (log === null) return failed('evidence-invalid', 'the evidence brings no event log')
+    // An ambiguous log could be read in two ways by firmware and by us.
+    const findings = verdict.facts['eventLogFindings']
+    if (Array.isArray(findings) && findings.length > 0)
+      return failed('evidence-invalid', `the event log is ambiguous: ${findings.join('; ')}`)
+    const missing = wanted.find((one) => !log.some((event) => meets(event, one)))
+    if (missing !== undefined) return failed('evidence-invalid', `the event log has no ${words(missing)}`)
+    if (secure && !secureBoot(log, verdict))
+      return failed('evidence-invalid', 'Secure Boot was not on, or the log does not say it')
+  }
+  return passed(`the replayed log has ${wanted.length} wanted event(s)${secure ? ', Secure Boot on' : ''}`)
+}
+
+/** Register of an event as the policy writes it: PCRs by their number, RTMR n under index n+1. */
+function indexOf(register: string): number {
+  const number = Number(register.replace(/^[a-z]+/, ''))
+  return register.startsWith('rtmr') ? number + 1 : number
+}
+
+function meets(event: JsonObject, wanted: WantedEvent): boolean {
+  const { extended, register, type, digest, measured } = event
+  if (extended !== true || register !== indexOf(wanted.register)) return false
+  if (wanted.type !== undefined && wanted.type !== type) return false
+  if (wanted.digest !== undefined && wanted.digest !== digest) return false
+  const content = isObject(measured) ? measured : {}
+  if (wanted.text !== undefined && wanted.text !== content['text']) return false
+  if (wanted.variable === undefined) return true
+  const { name, guid, sha256 } = wanted.variable
+  const value = content['value']
+  return (
+    content['name'] === name &&
+    (guid === undefined || content['guid'] === guid) &&
+    isObject(value) &&
+    value['sha256'] === sha256
+  )
+}
+
+/** The variable was measured, and each time as on. */
+function secureBoot(log: readonly JsonObject[], { technology }: TeeVerdict): boolean {
+  const register = technology === 'tdx' ? 1 : 7
+  const states = log.flatMap(({ register: of, extended, measured }) => {
+    if (of !== register || extended !== true || !isObject(measured)) return []
+    const { name, guid, value } = measured
+    return name === 'SecureBoot' && guid === globalVariables && isObject(value) ? [value['sha256']] : []
+  })
+  return states.length > 0 && states.every((state) => state === on)
+}
+
+function words({ register, type, digest, text, variable }: WantedEvent): string {
+  const parts = [
+    type ?? 'event',
+    `in ${register}`,
+    digest === undefined ? '' : `with digest ${digest}`,
+    text === undefined ? '' : `with text ${JSON.stringify(text)}`,
+    variable === undefined ? '' : `of variable ${variable.name} with value ${variable.sha256}`,
+  ]
+  return parts.filter((part) => part !== '').join(' ')
+}

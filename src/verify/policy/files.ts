@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import type { PolicyDocument, PolicyJob } from './schema.ts'
+
+/** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
+export interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear'> {
+  job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
+  /** `content` is the envelope's text. */
+  'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
+  tee?: PolicyDocument['tee']
+  ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
+}
+
+/** @throws InputError `file-missing`, `file-invalid` */
+export async function inlineFiles(document: PolicyDocument, path: string): Promise<Resolved> {
+  const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
+  const { 'reference-values': references, tee, ear, ...rest } = document
+  return {
+    ...rest,
+    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, path) }))),
+    'release-keys': await Promise.all(
+      (document['release-keys'] ?? []).map(async (item) => {
+        const entry = typeof item === 'string' ? { key: item } : item
+        return { ...entry, key: await pemText(entry.key, path) }
+      }),
+    ),
+    ...(references === undefined
+      ? {}
+      : {
+          'reference-values': await Promise.all(
+            references.map(async ({ file, keys }) => ({
+              file,
+              content: await beside(path, file),
+              keys: await pemTexts(keys, path),
+            })),
+          ),
+        }),
+    ...(tee === undefined ? {} : { tee: await inlineTee(tee, path) }),
+    ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, path) } }),
+  }
+}
+
+async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, path: string): Promise<PolicyDocument['tee']> {
+  if (tee.tpm === undefined) return tee
+  const { 'ek-roots': roots, registrars, ...rest } = tee.tpm
+  return {
+    ...tee,
+    tpm: {
+      ...rest,
+      ...(roots === undefined ? {} : { 'ek-roots': await pemTexts(roots, path) }),
+      ...(registrars === undefined ? {} : { registrars: await pemTexts(registrars, path) }),
+    },
+  }
+}
+
+function pemTexts(items: readonly string[], path: string): Promise<string[]> {
+  return Promise.all(items.map((item) => pemText(item, path)))
+}
+
+async function pemText(item: string, path: string): Promise<string> {
+  return item.includes('-----BEGIN') ? item : beside(path, item)
+}
+
+async function readJwks(value: PolicyJob['jwks'], path: string): Promise<{ keys: JsonObject[] } | null> {
+  if (value === undefined) return null
+  const found: unknown = typeof value === 'string' ? parseJson(await beside(path, value), value, 'input') : value
+  if (!isObject(found) || !Array.isArray(found['keys']) || !found['keys'].every(isObject)) {
+    throw new InputError(
+      'file-invalid',
+      `the policy ${path} is not valid:\n  ${typeof value === 'string' ? value : 'jwks'} is not a JSON Web Key Set`,
+      { subject: path, remedy: 'Give the JSON document that the issuer serves at its jwks_uri: {"keys":[…]}.' },
+    )
+  }
+  return { keys: found['keys'] }
+}
+
+async function beside(path: string, name: string): Promise<string> {
+  const file = resolve(dirname(path), name)
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InputError('file-missing', `${file}, named by the policy, cannot be read`, {
+      subject: file,
+      cause,
+      remedy: `Paths in ${path} are taken from its own folder.`,
+    })
+  })
+}

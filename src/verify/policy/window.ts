@@ -1,0 +1,17 @@
+/** A period in which a pinned value counts; compared with trusted statement time (TRUST §6). */
+export interface Window {
+  notBefore: Date | null
+  notAfter: Date | null
+}
+
+export function windowOf(item: { 'not-before'?: string | undefined; 'not-after'?: string | undefined }): Window {
+  const date = (value: string | undefined): Date | null => (value === undefined ? null : new Date(value))
+  return { notBefore: date(item['not-before']), notAfter: date(item['not-after']) }
+}
+
+/** For reasons: `from 2026-01-01T00:00:00.000Z to …`. */
+export function windowText({ notBefore, notAfter }: Window): string {
+  const from = notBefore === null ? '' : `from ${notBefore.toISOString()}`
+  const to = notAfter === null ? '' : `to ${notAfter.toISOString()}`
+  return [from, to].filter((part) => part !== '').join(' ') || 'always'
+}
