@@ -583,6 +583,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "collateral",
+    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "decryption-key",
     "description": "Private key (PEM or JWK) that opens the layers, or a 32-byte key in base64 for kbs recipients, as env:NAME or a file.",
     "default": "",

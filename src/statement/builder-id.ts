@@ -10,11 +10,7 @@ export type BuilderLevel = 'agent-exclusive' | 'machine-only'
  * @param level only hardware technologies have one
  * @param softwareTpm false only where a chain of the TPM's maker was verified: an agent can't know that, and claims the less
  */
-export function builderId(
-  technology: string | null,
-  level: BuilderLevel = 'machine-only',
-  softwareTpm = true,
-): string {
+export function builderId(technology: string | null, level: BuilderLevel = 'machine-only', softwareTpm = true): string {
   return `${builderIdPrefix}${name(technology, level, softwareTpm)}`
 }
 

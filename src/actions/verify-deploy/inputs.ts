@@ -8,6 +8,8 @@ export interface VerifyDeployInputs extends KeyInputs {
   image: string
   /** Absolute path. */
   policy: string
+  /** Absolute; null for the policy's own. */
+  collateral: string | null
   nonce: string | null
   launch: LaunchKind
   /** Absolute folder of `unpack`; null for one in the state directory. */
@@ -45,6 +47,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
   return {
     image: inputs.text('image'),
     policy: inputs.path('policy'),
+    collateral: inputs.text('collateral') === '' ? null : inputs.path('collateral'),
     decryptionKey,
     kbsUrl,
     trusteeUrl: inputs.text('trustee-url'),

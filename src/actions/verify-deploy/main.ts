@@ -22,7 +22,9 @@ export const door: ActionDoor = {
     const policy = await loadPolicy(inputs.policy)
     const text = await imageText(inputs, context)
     return withKeys(inputs, context, async (opener) => {
-      const verdict = await verifyImage(text, policy, { opener, nonce: inputs.nonce ?? undefined }, context.ports)
+      const { nonce, collateral } = inputs
+      const options = { opener, nonce: nonce ?? undefined, collateral: collateral ?? undefined }
+      const verdict = await verifyImage(text, policy, options, context.ports)
       return conclude(inputs, verdict, text, opener, context)
     })
   },

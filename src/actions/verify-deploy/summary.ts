@@ -32,6 +32,7 @@ export function summary(facts: SummaryFacts): ActionReport {
   const shown: [string, string][] = [
     ['Builder', builder.id],
     ['Evidence', evidenceInWords(verdict)],
+    ...machineInWords(verdict),
     [
       'Job',
       job.assurance === null
@@ -80,15 +81,44 @@ export function summary(facts: SummaryFacts): ActionReport {
   }
 }
 
-function evidenceInWords({ builder }: Verdict): string {
+function evidenceInWords({ builder, machine }: Verdict): string {
   if (builder.technology === null) return 'none: nothing is known of the machine'
   if (builder.technology === 'sample') return 'sample: simulated, proves nothing'
+  if (machine?.status['softwareTpm'] === true) return 'tpm, a software TPM: whoever runs the host can forge its quotes'
   return `${builder.technology}, ${builder.level === 'agent-exclusive' ? 'only the agent can reach the TEE' : 'proves the machine, not who asked'}`
+}
+
+/** Which machine it was, how good it is by its maker's word, what it measures to, and its runtime register. */
+function machineInWords({ machine }: Verdict): [string, string][] {
+  if (machine === null) return []
+  const { id, chip, status, reference, register } = machine
+  const states = Object.entries(status)
+    .filter(([, value]) => typeof value !== 'object' || Array.isArray(value))
+    .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' ') || 'none' : String(value)}`)
+  return [
+    ['Machine', id ?? 'not named'],
+    ['Chip', chip ?? ''],
+    ['State', states.join(', ')],
+    ['Reference values', reference ?? 'none that the policy pins'],
+    ['Runtime register', register === null ? 'none' : registerInWords(register)],
+  ]
+}
+
+function registerInWords({
+  name,
+  resettable,
+  records,
+  foreign,
+}: NonNullable<NonNullable<Verdict['machine']>['register']>): string {
+  const own = `${name}: ${records.map(({ operation }) => operation).join(', ')}`
+  const others = foreign.length === 0 ? '' : `; extended by others, too: ${foreign.join('; ')}`
+  return `${own}${others}${resettable ? '; can be set back' : ''}`
 }
 
 function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): ActionReport['commands'] {
   const { reference } = verdict.image
   const again = ['sealwright verify-deploy', `--image ${quote(reference)}`, `--policy ${quote(inputs.policy)}`]
+  if (inputs.collateral !== null) again.push(`--collateral ${quote(inputs.collateral)}`)
   if (inputs.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.kbsUrl)}`)
   const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
   if (!verdict.verified || vsa === '' || reference.startsWith('oci:')) return list
