@@ -1,5 +1,5 @@
 import { open, readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
@@ -19,12 +19,21 @@ export async function policyInit(
   )
   const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
   const { initPolicy } = await import('../verify/policy/init.ts')
-  const { text, warnings } = await initPolicy(image, { publicKeys, jwks }, ports)
+  const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
+  const { text, warnings } = await initPolicy(image, { publicKeys, jwks, collateral }, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
   const path = inputs.path('output')
   await writeNew(path, text)
   return { outputs: { 'policy-path': path }, text: `${path}\n` }
+}
+
+/** The policy names the folder from where the policy lies, if that is known. */
+function collateralOf(inputs: RawInputs): { path: string; name: string } {
+  const path = inputs.path('collateral')
+  if (inputs.text('output') === '') return { path, name: path }
+  const name = relative(dirname(inputs.path('output')), path)
+  return { path, name: name === '' ? '.' : name }
 }
 
 async function readJwks(path: string): Promise<Jwks> {

@@ -6,6 +6,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
 import { judgeImage, readImageEvidence, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from './accept.ts'
+import { machineLines } from './init-machine.ts'
 import { parsePolicy } from './load.ts'
 
 export interface InitOptions {
@@ -13,6 +14,8 @@ export interface InitOptions {
   publicKeys: readonly string[]
   /** Keys of the token's issuer; read from its discovery document where they are not given. */
   jwks?: Jwks | undefined
+  /** Folder of the hardware makers' certificates and lists, and how the policy names it. */
+  collateral?: { path: string; name: string } | undefined
   opener?: VerifyOptions['opener'] | undefined
 }
 
@@ -25,7 +28,7 @@ export interface InitResult {
 
 /**
  * Writes a first policy for an image whose own statements verify (TRUST §6): pins issuer with its keys, repository id, workflow path and
- * release keys; never an image digest, run id or agent key. What the image lacks becomes an `accept-…` line, and the result was seen to
+ * release keys, and what the machine measured to; never an image digest, run id, chip or agent key. What the image lacks becomes an `accept-…` line, and the result was seen to
  * verify this very image.
  *
  * @param reference of the image
@@ -37,6 +40,8 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const releaseKeys = usableKeys(options.publicKeys, evidence, warnings)
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
+  const machine = evidence === null ? null : await machineLines(evidence, options.collateral?.path ?? null, ports)
+  for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
   else if (evidence === null)
     throw new VerificationError('missing-evidence', 'no evidence is attached to the image', {
@@ -47,9 +52,20 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
 
   // Each round asks the gate what is missing, and adds just that.
   for (let round = 0; round <= acceptanceNames.length; round += 1) {
-    const text = render({ technology: evidence?.index.technology ?? null, job, releaseKeys, accepts })
+    const text = render({
+      technology: evidence?.index.technology ?? null,
+      job,
+      machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
+      releaseKeys,
+      accepts,
+    })
     const policy = await parsePolicy(text, 'the new policy')
-    const { verdict, lacking, hard } = await judgeImage(reference, policy, { opener: options.opener }, ports)
+    const { verdict, lacking, hard } = await judgeImage(
+      reference,
+      policy,
+      { opener: options.opener, collateral: options.collateral?.path },
+      ports,
+    )
     if (verdict.verified)
       return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
     if (hard !== null) {
@@ -108,14 +124,21 @@ async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Pr
 interface PolicyFacts {
   technology: string | null
   job: JobFacts | null
+  /** Lines of measurements, rules and collateral. */
+  machine: readonly string[]
   releaseKeys: readonly string[]
   accepts: ReadonlySet<Acceptance>
 }
 
-function render({ technology, job, releaseKeys, accepts }: PolicyFacts): string {
+function collateralLines({ collateral }: InitOptions): string[] {
+  return collateral === undefined ? [] : [`collateral: ${JSON.stringify(collateral.name)}`]
+}
+
+function render({ technology, job, machine, releaseKeys, accepts }: PolicyFacts): string {
   const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
   if (technology !== null) lines.push(`technology: ${technology}`)
   if (job !== null) lines.push(...jobLines(job))
+  lines.push(...machine)
   if (releaseKeys.length > 0) {
     lines.push('release-keys:')
     for (const pem of releaseKeys)

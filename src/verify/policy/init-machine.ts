@@ -1,0 +1,113 @@
+import type { Ports } from '../../base/ports.ts'
+import { bindingHash } from '../../journal/binding.ts'
+import type { TeeVerdict } from '../../tee/types.ts'
+import type { TdxStatus } from '../../tee/verify/tdx/status.ts'
+import type { TeeRules } from '../../tee/verify/verifier.ts'
+import { contextFor, leavingExceptions } from '../context.ts'
+import type { Evidence } from '../evidence.ts'
+import { hardwareFacts } from '../hardware.ts'
+import type { Acceptance } from './accept.ts'
+
+/** What a first policy says of the machine that made an image. */
+export interface MachineLines {
+  lines: string[]
+  /** Relaxations that stand beside a member of these lines. */
+  accepts: Acceptance[]
+}
+
+/** Fixed by the start of the machine; PCRs that firmware and loaders fill, as far as they hold anything. */
+const chosen = {
+  snp: ['measurement'],
+  tdx: ['mr-td', 'rtmr0', 'rtmr1', 'rtmr2'],
+  tpm: [0, 2, 4, 7, 8, 9, 11, 12].map((pcr) => `pcr${pcr}`),
+} as const
+
+/**
+ * Reads from the image's own evidence what its machine measured to, so that the next image must come from a machine with the same values. What
+ * they cover nobody said yet: `covers` stays empty. Chips are not pinned.
+ *
+ * @param collateral folder of the makers' certificates and lists; null for none
+ * @returns null for sample evidence
+ */
+export async function machineLines(
+  evidence: Evidence,
+  collateral: string | null,
+  ports: Ports,
+): Promise<MachineLines | null> {
+  if (evidence.index.technology === 'sample') return null
+  const first = await verdictsOf(evidence, {}, collateral, ports)
+  const facts = hardwareFacts(first[0] ?? { facts: {} })
+  const vmpl = facts['vmpl']
+  const status = facts['tcb-status']
+  const level = vmpl === 1 || vmpl === 2 || vmpl === 3 ? vmpl : null
+  const statuses: TdxStatus[] | null =
+    typeof status === 'string' && status !== 'UpToDate' && status !== 'Revoked'
+      ? ['UpToDate', status as TdxStatus]
+      : null
+  // Again with what the first look showed: a later step may be refused for something else.
+  const verdicts = await verdictsOf(
+    evidence,
+    {
+      ...(level === null ? {} : { snp: { vmpl: level } }),
+      ...(statuses === null ? {} : { tdx: { statuses } }),
+    },
+    collateral,
+    ports,
+  )
+  const foreign = verdicts.some(({ register }) => register !== null && register.foreign.length > 0)
+  const tee = [
+    ...(level === null ? [] : [`  snp: { vmpl: ${level} }`]),
+    ...(statuses === null ? [] : [`  tdx: { statuses: [${statuses.join(', ')}] }`]),
+    ...(foreign ? ['  register: { foreign: name }  # what shim and others extended is named in each verdict'] : []),
+  ]
+  return {
+    lines: [...measurementLines(verdicts), ...(tee.length === 0 ? [] : ['tee:', ...tee])],
+    accepts: [
+      ...(level === null ? [] : (['accept-vmpl'] as const)),
+      ...(statuses === null ? [] : (['accept-tcb-status'] as const)),
+    ],
+  }
+}
+
+async function verdictsOf(
+  evidence: Evidence,
+  rules: TeeRules,
+  collateral: string | null,
+  ports: Ports,
+): Promise<TeeVerdict[]> {
+  const { verifiers } = await import('../../tee/verify/index.ts')
+  const context = leavingExceptions(await contextFor(null, ports.clock.now(), collateral))
+  const verifier = verifiers[evidence.index.technology]
+  const withRules = {
+    ...context,
+    rules: {
+      ...context.rules,
+      snp: { ...context.rules.snp, ...rules.snp },
+      tdx: { ...context.rules.tdx, ...rules.tdx },
+    },
+  }
+  return [evidence.open, ...evidence.seals].map(({ evidence: tee, binding }) =>
+    verifier.verify(tee, bindingHash(binding), withRules),
+  )
+}
+
+/** Values that all reports share; of a TPM those that hold something, where any does. */
+function measurementLines(verdicts: readonly TeeVerdict[]): string[] {
+  const [open] = verdicts
+  if (open === undefined) return []
+  const names = Object.entries(chosen).flatMap(([, list]) => list)
+  const shared = names.flatMap((name) => {
+    const value = open.measured[name]
+    return value !== undefined && verdicts.every(({ measured }) => measured[name] === value) ? [{ name, value }] : []
+  })
+  const filled = shared.filter(({ value }) => !/^0+$/.test(value))
+  const values = filled.length > 0 ? filled : shared
+  if (values.length === 0) return []
+  return [
+    'measurements:',
+    '  - name: the machine of the first image',
+    '    values:',
+    ...values.map(({ name, value }) => `      ${name}: "${value}"`),
+    '    covers: []  # what these values cover is known only to who measured the image',
+  ]
+}
