@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InputError, TransportError } from '../../src/base/errors.ts'
+import { cli } from '../demo/cli.ts'
+import { partPath, root } from '../runner-image/recipe.ts'
+
+const app = join(root, 'examples/app')
+const epoch = '1735689600' // 2025-01-01: any fixed time gives the same commit and the same base each time
+
+/** What the job gets: a tar archive for the disk "inputs". */
+export interface JobInputs {
+  archive: string
+  /** Private key of the image's recipient: it stays outside. */
+  recipient: string
+  commit: string
+}
+
+/**
+ * Gathers what a runner would fetch before or in a job: the source with its git history, the packages that its lock file names, the base image,
+ * and the public key that the image is encrypted for.
+ */
+export async function gatherInputs(directory: string): Promise<JobInputs> {
+  const folder = join(directory, 'inputs')
+  mkdirSync(folder, { recursive: true })
+  copyFileSync(join(import.meta.dirname, 'job.sh'), join(folder, 'job.sh'))
+  const commit = writeSource(join(folder, 'source'))
+  writePackages(join(folder, 'packages'), join(root, 'build/rehearsal-packages'))
+  await writeBase(join(folder, 'base'), directory)
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(join(folder, 'recipient.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
+  const recipient = join(directory, 'recipient.key')
+  writeFileSync(recipient, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
+  const archive = join(directory, 'inputs.tar')
+  run('tar', ['-c', '-f', archive, '-C', folder, '.'])
+  return { archive, recipient, commit }
+}
+
+/** The example as a repository of its own, with one commit. */
+function writeSource(folder: string): string {
+  const tracked = run('git', ['-C', root, 'ls-files', '-z', 'examples/app'])
+    .split('\0')
+    .filter((path) => path !== '')
+  if (tracked.length === 0) throw new InputError('file-missing', 'examples/app is not tracked', { subject: app })
+  for (const path of tracked) {
+    const target = join(folder, path.slice('examples/'.length))
+    cpSync(join(root, path), target, { recursive: true })
+  }
+  const env = {
+    ...{ PATH: process.env['PATH'], HOME: folder, GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' },
+    ...{ GIT_AUTHOR_NAME: 'Example', GIT_AUTHOR_EMAIL: 'example@example.invalid', GIT_AUTHOR_DATE: `${epoch} +0000` },
+    ...{
+      GIT_COMMITTER_NAME: 'Example',
+      GIT_COMMITTER_EMAIL: 'example@example.invalid',
+      GIT_COMMITTER_DATE: `${epoch} +0000`,
+    },
+  }
+  const git = (...args: string[]): string => run('git', ['-C', folder, ...args], env)
+  git('init', '--quiet', '--initial-branch', 'main')
+  git('add', '--all')
+  git('commit', '--quiet', '--message', 'Example application')
+  git('remote', 'add', 'origin', 'https://github.invalid/example/app')
+  return git('rev-parse', 'HEAD').trim()
+}
+
+/** The archives that package-lock.json names, each under its SHA-512: npm fetches them, its cache holds them by content. */
+function writePackages(folder: string, cache: string): void {
+  const lock = JSON.parse(readFileSync(join(app, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { integrity?: string; dev?: boolean }>
+  }
+  const hashes = Object.entries(lock.packages)
+    .filter(([path, entry]) => path !== '' && entry.dev !== true)
+    .map(([, entry]) => Buffer.from((entry.integrity ?? '').replace('sha512-', ''), 'base64').toString('hex'))
+  const cached = (hash: string): string =>
+    join(cache, '_cacache/content-v2/sha512', hash.slice(0, 2), hash.slice(2, 4), hash.slice(4))
+  if (!hashes.every((hash) => existsSync(cached(hash)))) {
+    const work = mkdtempSync(join(tmpdir(), 'sealwright-npm-'))
+    try {
+      for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(app, name), join(work, name))
+      const flags = ['--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--cache', cache]
+      execFileSync('npm', ['ci', ...flags], { cwd: work, stdio: ['ignore', 'ignore', 'pipe'] })
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  }
+  mkdirSync(folder)
+  for (const hash of hashes) copyFileSync(cached(hash), join(folder, hash))
+}
+
+/** A small base image with a shell, built by us from the busybox package. */
+async function writeBase(layout: string, directory: string): Promise<void> {
+  const context = join(directory, 'base-context')
+  mkdirSync(join(context, 'bin'), { recursive: true })
+  mkdirSync(join(context, 'etc'))
+  copyFileSync(partPath('bin/busybox'), join(context, 'bin/busybox'))
+  writeFileSync(join(context, 'etc/os-release'), 'ID=busybox\nVERSION_ID="1.35"\nPRETTY_NAME="busybox"\n')
+  writeFileSync(join(context, 'Containerfile'), 'FROM scratch\nCOPY bin /bin\nCOPY etc /etc\n')
+  const built = await cli([
+    ...['build-reproducible', '--context', context, '--builder', 'embedded', '--source-date-epoch', epoch],
+    ...['--rebuilds', '0', '--output', `oci:${layout}:1`, '--state', join(directory, 'base-state')],
+  ])
+  if (built.error !== null)
+    throw new TransportError('tool-failed', `the base image was not built: ${built.error.message}`)
+}
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): string {
+  return execFileSync(command, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })
+}
