@@ -1,20 +1,28 @@
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import type { Definition } from '../actions/definitions.ts'
-import { predictPcrOptions, predictSnpOptions } from './tee/predict-options.ts'
+import type { JsonObject } from '../base/json.ts'
+import { option, showOptions, verifyOptions } from './tee/evidence-options.ts'
+import { predictCommands } from './tee/predict-commands.ts'
+
+export interface CommandResult {
+  /** What `--json` prints as `outputs`. */
+  outputs: JsonObject
+  /** What is printed without `--json`. */
+  text?: string | undefined
+  /** True makes the exit code 1: a verdict was given, and it is a refusal. */
+  refused?: boolean | undefined
+}
 
 /** A command that is not an action: the names that INTERFACE §4 lists. */
 export interface Command {
   description: string
   inputs: Definition['inputs']
-  run(inputs: RawInputs, context: ActionContext): Promise<{ outputs: Record<string, string>; text?: string }>
+  /** Input that may be given as the one word behind the command. */
+  positional?: string
+  /** Lines for `--help`, each one that can be typed. */
+  examples?: readonly string[]
+  run(inputs: RawInputs, context: ActionContext): Promise<CommandResult>
 }
-
-const option = (name: string, description: string, fallback = '', required = false): Definition['inputs'][number] => ({
-  name,
-  description,
-  default: fallback,
-  required,
-})
 
 export const commands: Readonly<Record<string, Command>> = {
   'policy init': {
@@ -27,6 +35,7 @@ export const commands: Readonly<Record<string, Command>> = {
         'jwks',
         'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',
       ),
+      option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
@@ -45,17 +54,24 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
-  'tee predict snp': {
-    description:
-      'Predicts the launch digest of an SEV-SNP guest. With --output it writes reference values for many machine shapes.',
-    inputs: [...predictSnpOptions],
-    run: async (inputs, context) => (await import('./tee/predict.ts')).predictSnp(inputs, context),
+  ...predictCommands,
+  'tee show': {
+    description: 'Prints what evidence holds, field by field with offsets. It checks nothing.',
+    inputs: showOptions,
+    positional: 'file',
+    examples: ['sealwright tee show quote.bin', 'sealwright tee show evidence.json --json'],
+    run: async (inputs, context) => (await import('./tee/show.ts')).teeShow(inputs, context),
   },
-  'tee predict pcr': {
+  'tee verify': {
     description:
-      'Predicts the PCRs of a measured boot. It takes a unified kernel image or a kernel that QEMU boots directly.',
-    inputs: [...predictPcrOptions],
-    run: async (inputs, context) => (await import('./tee/predict-pcr.ts')).predictPcr(inputs, context),
+      'Verifies evidence of a TEE, offline. Ends with 0 when it holds, with 1 and all checks when it is refused.',
+    inputs: verifyOptions,
+    examples: [
+      'sealwright tee verify --evidence quote.bin --collateral collateral/ --report-data 7465…',
+      'sealwright tee verify --evidence quote.msg --signature quote.sig --pcrs quote.pcrs --ak ak.pem --nonce 0011… --pcr-selection sha256:0,1,7 --accept software-tpm',
+      'sealwright tee verify --evidence evidence.json --policy policy.yml --json',
+    ],
+    run: async (inputs, context) => (await import('./tee/verify.ts')).teeVerify(inputs, context),
   },
   version: {
     description: 'Prints the version.',

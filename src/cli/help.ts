@@ -3,28 +3,65 @@ import { commands } from './commands.ts'
 
 const width = 100
 
+/** Headings of the overview and the first words of the commands under each, in this order. */
+const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
+  ['Policy of the gate:', ['policy']],
+  ['Evidence of machines:', ['tee show', 'tee verify', 'tee collect', 'tee collateral', 'tee ak']],
+  ['Values to expect of a machine:', ['tee predict', 'tee reference', 'tee values']],
+  ['Runners and their agent:', ['agent', 'runner']],
+  ['Keys from a broker:', ['kbs']],
+  ['More:', ['']],
+]
+
 /** The overview: what there is, in one screen. */
 export function overview(): string {
-  const line = (name: string, text: string): string => `  ${name.padEnd(20)} ${firstSentence(text)}`
+  const names = Object.keys(commands)
+  const headingOf = (name: string): string =>
+    groups.find(([, words]) =>
+      words.some((word) => word === '' || name === word || name.startsWith(`${word} `)),
+    )?.[0] ?? ''
   return [
     'sealwright: a confidential supply chain on machines that prove what they are',
     '',
-    'Usage: sealwright <action> --<input> <value> …',
+    'Usage: sealwright <action or command> --<option> <value> …',
     '',
     'Actions (each also a step in a workflow):',
     ...Object.entries(definitions).map(([name, d]) => line(name, d.description)),
+    ...groups.flatMap(([heading]) => {
+      const under = names.filter((name) => headingOf(name) === heading)
+      return under.length === 0
+        ? []
+        : ['', heading, ...under.map((name) => line(name, commands[name]?.description ?? ''))]
+    }),
     '',
-    'More:',
-    ...Object.entries(commands).map(([name, c]) => line(name, c.description)),
-    '',
-    'Common options: --state DIR, --json (one JSON object on stdout), --verbose, --help.',
-    'Exit codes: 0 verified or done, 1 refused, 2 wrong use, 3 transport, 4 internal.',
-    '',
+    ...footer,
   ].join('\n')
 }
 
-/** Help of one command: inputs with defaults, outputs. */
-export function commandHelp(name: string, definition: Definition): string {
+/** The commands that begin with one word. */
+export function family(word: string): string {
+  const found = Object.entries(commands).filter(([name]) => name.startsWith(`${word} `))
+  return [
+    `sealwright ${word} …`,
+    '',
+    ...found.map(([name, { description }]) => line(name, description)),
+    '',
+    ...footer,
+  ].join('\n')
+}
+
+const footer = [
+  'Common options: --state DIR, --json (one JSON object on stdout), --verbose, --help.',
+  'Exit codes: 0 verified or done, 1 refused, 2 wrong use, 3 transport, 4 internal.',
+  '',
+]
+
+function line(name: string, text: string): string {
+  return `  ${name.padEnd(20)} ${firstSentence(text)}`
+}
+
+/** Help of one command: inputs with defaults, outputs, examples. */
+export function commandHelp(name: string, definition: Definition, examples: readonly string[] = []): string {
   const lines = [`sealwright ${name}`, '', ...wrap(definition.description, ''), '', 'Options:']
   for (const input of definition.inputs) {
     const extra = input.required ? ' (required)' : input.default === '' ? '' : ` (default: ${input.default})`
@@ -35,6 +72,7 @@ export function commandHelp(name: string, definition: Definition): string {
     lines.push('', 'Outputs:')
     for (const output of definition.outputs) lines.push(`  ${output.name}`, ...wrap(output.description, '      '))
   }
+  if (examples.length > 0) lines.push('', 'Examples:', ...examples.map((example) => `  ${example}`))
   return `${lines.join('\n')}\n`
 }
 

@@ -6,7 +6,7 @@ import { doors } from '../actions/registry.ts'
 import { stderrLog } from '../runner/log.ts'
 import { makePorts } from '../runner/make-ports.ts'
 import { commands } from './commands.ts'
-import { commandHelp, overview } from './help.ts'
+import { commandHelp, family, overview } from './help.ts'
 import { actionDefinition, parseOptions, type ParsedOptions } from './options.ts'
 import type { Definition } from '../actions/definitions.ts'
 import type { ActionContext } from '../actions/context.ts'
@@ -33,29 +33,44 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   const action = actionDefinition(first)
   if (action !== undefined) return runAction(first, action, rest, entries)
 
+  if (
+    rest.every((word) => word === '--help' || word === '-h') &&
+    Object.keys(commands).some((c) => c.startsWith(`${first} `))
+  ) {
+    process.stdout.write(family(first))
+    return exitCodes.ok
+  }
   // A command has one to three words: `version`, `agent stop`, `tee predict snp`.
   const name = Object.keys(commands).find((c) => c.split(' ').every((word, i) => word === argv[i]))
   const command = name === undefined ? undefined : commands[name]
   if (name === undefined || command === undefined) {
-    throw new InputError('input-invalid', `there is no command "${first}"`, {
-      subject: first,
-      remedy: 'Run "sealwright --help" for all commands.',
+    const like = Object.keys(commands).some((c) => c.startsWith(`${first} `))
+    const words = like
+      ? argv
+          .filter((word) => !word.startsWith('-'))
+          .slice(0, 3)
+          .join(' ')
+      : first
+    throw new InputError('input-invalid', `there is no command "${words}"`, {
+      subject: words,
+      remedy: `Run "sealwright ${like ? `${first} ` : ''}--help" for all commands.`,
     })
   }
   const options = parseOptions(
     name,
     command.inputs.map((i) => i.name),
     argv.slice(name.split(' ').length),
+    command.positional,
   )
   if (options.help) {
-    process.stdout.write(commandHelp(name, { ...command, outputs: [] }))
+    process.stdout.write(commandHelp(name, { ...command, outputs: [] }, command.examples))
     return exitCodes.ok
   }
   const context = makeContext(options, entries)
   const result = await command.run(inputsFor(command, options, context), context)
   if (options.json) process.stdout.write(`${JSON.stringify({ outputs: result.outputs })}\n`)
   else if (result.text !== undefined) process.stdout.write(result.text)
-  return exitCodes.ok
+  return result.refused === true ? exitCodes.refused : exitCodes.ok
 }
 
 async function runAction(

@@ -21,14 +21,20 @@ export interface ParsedOptions {
 /**
  * Options of one command. A repeated option is a list, joined by newlines, as a step's input would be (INTERFACE §3).
  *
+ * @param positional option that may be given as the one word without a name
  * @throws InputError `input-invalid` for an unknown option or a stray word
  */
-export function parseOptions(command: string, names: readonly string[], args: readonly string[]): ParsedOptions {
+export function parseOptions(
+  command: string,
+  names: readonly string[],
+  args: readonly string[],
+  positional?: string,
+): ParsedOptions {
   const options: NonNullable<ParseArgsConfig['options']> = { ...common }
   for (const name of names) options[name] = { type: 'string', multiple: true }
   let parsed: ReturnType<typeof parseArgs>
   try {
-    parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
+    parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: positional !== undefined })
   } catch (cause) {
     throw new InputError(
       'input-invalid',
@@ -44,6 +50,16 @@ export function parseOptions(command: string, names: readonly string[], args: re
   for (const name of names) {
     const given = parsed.values[name]
     if (Array.isArray(given)) values[name] = given.join('\n')
+  }
+  const [word, stray] = parsed.positionals
+  if (positional !== undefined && word !== undefined) {
+    if (stray !== undefined || values[positional] !== undefined) {
+      throw new InputError('input-invalid', `"${stray ?? word}" is one word too many`, {
+        subject: command,
+        remedy: `Run "sealwright ${command} --help" for the options.`,
+      })
+    }
+    values[positional] = word
   }
   const { json, help, verbose, state } = parsed.values
   return {

@@ -21,11 +21,18 @@ export const clauseTables: Readonly<Record<Technology, ClauseTable>> = {
   },
 }
 
+/** Checks that a door adds to a verdict, whatever the technology (src/tee/formats/judge.ts). */
+const doorClauses: ClauseTable = {
+  binding: ['TRUST §2', 'The binding beside the evidence hashes to the expected value.'],
+  'trailing-bytes': ['tee.md §2, §3', 'Bytes behind the report, which nobody signed, are all zero.'],
+}
+
 /** The clause of one check; null for a name that no verifier has, which a test shows to be none. */
 export function clauseOf(technology: Technology, check: string): Clause | null {
   const table = clauseTables[technology]
   const exact = Object.hasOwn(table, check) ? table[check] : undefined
-  const entry = exact ?? Object.entries(table).find(([name]) => matches(name, check))?.[1]
+  const found = exact ?? (Object.hasOwn(doorClauses, check) ? doorClauses[check] : undefined)
+  const entry = found ?? Object.entries(table).find(([name]) => matches(name, check))?.[1]
   return entry === undefined ? null : { clause: entry[0], what: entry[1] }
 }
 

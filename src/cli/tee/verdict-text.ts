@@ -1,0 +1,85 @@
+import type { JsonValue } from '../../base/json.ts'
+import { isObject } from '../../base/json.ts'
+import type { ReadEvidence } from '../../tee/formats/types.ts'
+import { printable } from '../../tee/show/field.ts'
+import type { TeeVerdict } from '../../tee/types.ts'
+import { clauseOf } from '../../tee/verify/clauses.ts'
+
+/** A verdict for the eye: the answer first, then what failed, all checks in order, what the hardware said. */
+export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date): string {
+  const { status, technology, checks, measured, machine, register } = verdict
+  const failed = checks.filter(({ ok }) => !ok)
+  const software = verdict.facts['softwareTpm'] === true ? ' (software TPM)' : ''
+  return [
+    `${status}: ${technology}${software} evidence (${read.text === null ? '' : `${read.text} text of `}${read.format}), judged at ${at.toISOString()}`,
+    ...(failed.length === 0
+      ? []
+      : [
+          '',
+          `Failed (${failed.length} of ${checks.length}):`,
+          ...failed.map((check) => `  ${check.name}: ${check.why}`),
+        ]),
+    ...hints(verdict),
+    ...read.notes.map((note) => `Note: ${note}`),
+    '',
+    'Checks:',
+    ...checks.flatMap(({ name, ok, why }) => {
+      const clause = clauseOf(technology, name)?.clause
+      const source = clause === undefined ? '' : `  [${clause}]`
+      return [`  ${ok ? 'ok    ' : 'FAILED'} ${name}${source}`, `           ${why}`]
+    }),
+    ...section('Measured:', measured),
+    ...(machine === null ? [] : ['', `Machine: ${machine}`]),
+    ...(register === null
+      ? []
+      : [
+          '',
+          `Register ${register.name}${register.resettable ? ' (resettable: for tests only)' : ''}:`,
+          ...register.records.map(({ operation, content }) => `  ${operation} ${content}`),
+          ...register.foreign.map((event) => `  foreign: ${event}`),
+        ]),
+    ...section('Facts:', verdict.facts),
+    '',
+  ]
+    .map(printable)
+    .join('\n')
+}
+
+/** What to do about a check that often fails for want of something. */
+const remedies: Readonly<Record<string, string>> = {
+  'report-data':
+    'Say what it must carry with --report-data, or take it without any proof of freshness with --accept unbound.',
+  'qualifying-data': 'Say what it must carry with --nonce or --report-data, or take it as it is with --accept unbound.',
+  'key-certificate':
+    'Bring the certificate of the key: "sealwright tee collateral fetch --evidence FILE --directory DIR", then --collateral DIR.',
+  collateral: 'Bring it: "sealwright tee collateral fetch --evidence FILE --directory DIR", then --collateral DIR.',
+  'pcr-selection': 'Say which PCRs must be quoted with --pcr-selection (raw quotes only).',
+  'ak-trust': 'Pin the key or its maker in a policy, or take it by name with --accept software-tpm.',
+  'user-data': 'Evidence of versions 0 and 1 has none: take it by name with --accept unbound-user-data.',
+  'trailing-bytes': 'Take them by name with --accept trailing-bytes.',
+}
+
+function hints({ checks }: TeeVerdict): string[] {
+  return checks.flatMap(({ name, ok }) => {
+    const remedy = remedies[name.replace(/^(snp|tdx): /, '')]
+    return ok || remedy === undefined ? [] : [`Hint (${name}): ${remedy}`]
+  })
+}
+
+function section(title: string, values: Readonly<Record<string, JsonValue>>): string[] {
+  return Object.keys(values).length === 0 ? [] : ['', title, ...lines(values, '  ')]
+}
+
+/** Long lists are told by their length: `--json` has them whole. */
+const longest = 8
+
+function lines(values: Readonly<Record<string, JsonValue>>, indent: string): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    if (isObject(value)) return [`${indent}${name}:`, ...lines(value, `${indent}  `)]
+    if (!Array.isArray(value)) return [`${indent}${name}: ${value === null ? '-' : String(value)}`]
+    const simple = value.every((item) => !isObject(item) && !Array.isArray(item))
+    if (simple && value.length <= 2 * longest)
+      return [`${indent}${name}: ${value.length === 0 ? 'none' : value.join(', ')}`]
+    return [`${indent}${name}: ${value.length} entries (shown with --json)`]
+  })
+}

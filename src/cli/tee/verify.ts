@@ -1,0 +1,127 @@
+import { resolve } from 'node:path'
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import { InputError } from '../../base/errors.ts'
+import type { JsonObject } from '../../base/json.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { parseBinding } from '../../journal/binding.ts'
+import { toBase64 } from '../../encoding/base64.ts'
+import { acceptances, type Acceptance, type Demands } from '../../tee/formats/demands.ts'
+import { judge } from '../../tee/formats/judge.ts'
+import { readEvidence } from '../../tee/formats/read.ts'
+import { evidenceFormats, type ReadEvidence } from '../../tee/formats/types.ts'
+import { clauseOf } from '../../tee/verify/clauses.ts'
+import { noCollateral } from '../../tee/verify/verifier.ts'
+import type { TeeVerdict } from '../../tee/types.ts'
+import type { CommandResult } from '../commands.ts'
+import { hexOption, readCompanions, selectionOption, timeOption } from './evidence-options.ts'
+import { optionFile } from './files.ts'
+import { verdictText } from './verdict-text.ts'
+
+/** `tee verify`: a verdict on evidence in any form. A refused verdict is an output, and the exit code is 1. */
+export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  const path = inputs.required('evidence')
+  const format = inputs.choice('format', ['auto', ...evidenceFormats])
+  const bytes = await optionFile(inputs, 'evidence')
+  const companions = await readCompanions(inputs, ['signature', 'pcrs', 'ak'])
+  const read = await withLogs(readEvidence(bytes, format, path, companions), inputs)
+  if (read.kind === 'evidence' && read.binding !== null) parseBinding(jcs(read.binding.json), `the binding in ${path}`)
+  const selection = selectionOption(inputs, 'pcr-selection')
+  if (selection !== null && read.kind !== 'quote') {
+    throw new InputError('input-invalid', `--pcr-selection has no meaning with evidence of form ${read.format}`, {
+      subject: 'pcr-selection',
+      remedy: 'Leave it out: such evidence always has all 24 PCRs.',
+    })
+  }
+  const at = timeOption(inputs, 'at', ports.clock.now())
+  const policy = inputs.text('policy') === '' ? null : await readPolicy(inputs)
+  const demands: Demands = {
+    expected: readExpected(inputs),
+    accept: readAccept(inputs),
+    selection,
+    context: { at, collateral: policy?.collateral ?? noCollateral, rules: policy?.rules ?? {} },
+  }
+  if (inputs.text('collateral') !== '') {
+    const { readCollateral } = await import('../../tee/collateral/directory.ts')
+    const paths = inputs.list('collateral').map((one) => resolve(ports.roots.cwd, one))
+    demands.context = { ...demands.context, collateral: await readCollateral(paths) }
+  }
+  const verdict = judge(read, demands)
+  return {
+    outputs: outputsOf(verdict, read, at),
+    text: verdictText(verdict, read, at),
+    refused: verdict.status !== 'verified',
+  }
+}
+
+function outputsOf(verdict: TeeVerdict, read: ReadEvidence, at: Date): JsonObject {
+  const { status, technology, facts, measured, register, checks, machine } = verdict
+  return {
+    status,
+    technology,
+    format: read.format,
+    at: at.toISOString(),
+    facts,
+    measured,
+    machine,
+    register: register === null ? null : { ...register, records: register.records.map((record) => ({ ...record })) },
+    checks: checks.map(({ name, ok, why }) => ({ name, ok, why, clause: clauseOf(technology, name)?.clause ?? null })),
+    notes: read.notes,
+  }
+}
+
+function readExpected(inputs: RawInputs): Demands['expected'] {
+  const reportData = hexOption(inputs, 'report-data', 64)
+  const nonce = hexOption(inputs, 'nonce', 64)
+  if (reportData !== null && nonce !== null) {
+    throw new InputError('input-invalid', '--report-data and --nonce say the same thing', {
+      subject: 'nonce',
+      remedy: 'Give one of them: --nonce for a TPM quote that was asked for by hand, --report-data otherwise.',
+    })
+  }
+  if (reportData !== null) return { kind: 'report-data', bytes: reportData }
+  return nonce === null ? null : { kind: 'nonce', bytes: nonce }
+}
+
+function readAccept(inputs: RawInputs): ReadonlySet<Acceptance> {
+  return new Set(
+    inputs.list('accept').map((name) => {
+      const known = acceptances.find((one) => one === name)
+      if (known !== undefined) return known
+      throw new InputError('input-invalid', `--accept: there is no "${name}"`, {
+        subject: 'accept',
+        remedy: `Use one of: ${acceptances.join(', ')}.`,
+      })
+    }),
+  )
+}
+
+/** Puts logs that lie beside the evidence into it. One that travels in it already is not replaced. */
+async function withLogs(read: ReadEvidence, inputs: RawInputs): Promise<ReadEvidence> {
+  const given = ['event-log', 'ima-log'].filter((name) => inputs.text(name) !== '')
+  if (given.length === 0) return read
+  const refuse = (name: string, why: string): InputError =>
+    new InputError('input-invalid', `--${name} ${why}`, { subject: name, remedy: `Leave --${name} out.` })
+  if (read.kind !== 'evidence') throw refuse(given[0] ?? '', `has no meaning with a ${read.format}`)
+  const evidence = { ...read.evidence, documents: { ...read.evidence.documents } }
+  for (const name of given) {
+    const text = toBase64(await optionFile(inputs, name))
+    if (evidence.technology === 'tdx' && name === 'event-log') {
+      if (evidence.evidence['cc_eventlog'] !== null) throw refuse(name, 'would replace the log in the evidence')
+      evidence.evidence = { ...evidence.evidence, cc_eventlog: text }
+      continue
+    }
+    const document = name === 'event-log' ? 'tcg-event-log' : name
+    if (!['tpm', 'az-snp-vtpm', 'az-tdx-vtpm'].includes(evidence.technology)) {
+      throw refuse(name, `has no meaning with ${evidence.technology}`)
+    }
+    if (document in evidence.documents) throw refuse(name, 'would replace the log in the evidence')
+    evidence.documents[document] = text
+  }
+  return { ...read, evidence }
+}
+
+async function readPolicy(inputs: RawInputs): Promise<Pick<Demands['context'], 'rules' | 'collateral'>> {
+  const { loadPolicy } = await import('../../verify/policy/load.ts')
+  await loadPolicy(inputs.path('policy'))
+  throw new InputError('unsupported', 'the tee section of a policy is not applied here yet', { subject: 'policy' })
+}

@@ -1,0 +1,29 @@
+import type { TeeCheck } from '../types.ts'
+import type { PcrSelection } from '../verify/tpm/selection.ts'
+import type { VerifyContext } from '../verify/verifier.ts'
+
+/** What somebody who asks for a verdict takes although it is not proven; each by its name. */
+export const acceptances = ['unbound', 'trailing-bytes', 'software-tpm', 'unbound-user-data'] as const
+export type Acceptance = (typeof acceptances)[number]
+
+export interface Demands {
+  /** What the report must carry. `report-data` is cut to 32 bytes for a plain TPM, as a binding is (TRUST §2); a nonce never is. */
+  expected: { kind: 'report-data' | 'nonce'; bytes: Buffer } | null
+  accept: ReadonlySet<Acceptance>
+  context: VerifyContext
+  /** PCRs that a raw quote must have, no more and no fewer; all 24 of SHA-256 where null. */
+  selection: readonly PcrSelection[] | null
+}
+
+/** Names of the check that compares with what the caller asked for. */
+const bindingChecks: readonly string[] = ['report-data', 'qualifying-data']
+
+/** The comparison of the evidence with itself says nothing: its place is taken by what really happened. */
+export function unbound(checks: readonly TeeCheck[], claimed: Buffer | null, accepted: boolean): TeeCheck[] {
+  const said = claimed === null ? 'cannot be read' : `is ${claimed.toString('hex')}`
+  return checks.map((check) =>
+    bindingChecks.includes(check.name)
+      ? { name: check.name, ok: accepted, why: `not asked: what it carries ${said}` }
+      : check,
+  )
+}

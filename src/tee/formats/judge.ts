@@ -1,0 +1,110 @@
+import type { Technology } from '../../base/technology.ts'
+import { InputError } from '../../base/errors.ts'
+import { toBase64 } from '../../encoding/base64.ts'
+import type { TeeCheck, TeeEvidence, TeeVerdict } from '../types.ts'
+import { verifiers } from '../verify/index.ts'
+import { allPcrs } from '../verify/tpm/coco-quote.ts'
+import { verifyTpm } from '../verify/tpm/verifier.ts'
+import { sameSelection } from '../verify/tpm/selection.ts'
+import type { VerifyContext } from '../verify/verifier.ts'
+import { claimedReportData } from './claimed.ts'
+import { unbound, type Demands } from './demands.ts'
+import { judgeQuote } from './quote.ts'
+import type { QuoteParts, ReadEvidence } from './types.ts'
+
+/**
+ * Verdict on evidence in any form, by the verifier of its technology. Who names neither report data nor a nonce and has no binding gets the
+ * named check `report-data` (or `qualifying-data`), which fails unless `unbound` is accepted: evidence that is bound to nothing may be old, or
+ * another's.
+ *
+ * @throws InputError `unsupported` for a paravisor report alone
+ */
+export function judge(read: ReadEvidence, demands: Demands): TeeVerdict {
+  if (read.kind === 'hcl') {
+    throw new InputError('unsupported', 'a paravisor report alone is not evidence: the quote of its vTPM is missing', {
+      subject: 'evidence',
+      remedy: 'Give the JSON of CoCo\'s az-snp-vtpm or az-tdx-vtpm attester; "tee show" prints this report.',
+    })
+  }
+  const context = withAcceptances(demands)
+  if (read.kind === 'quote') return judgeParts(read.quote, { ...demands, context })
+  const { evidence, binding } = read
+  const expected = demands.expected?.bytes ?? binding?.hash ?? null
+  const verdict = judgeEvidence(evidence, expected, demands.expected?.kind === 'nonce', { ...demands, context })
+  const more: TeeCheck[] = []
+  if (binding !== null && demands.expected !== null) {
+    const ok = binding.hash.equals(demands.expected.bytes)
+    more.push({ name: 'binding', ok, why: 'the binding beside the evidence hashes to the expected value' })
+  }
+  if (read.trailing !== null) {
+    const { bytes, allZero } = read.trailing
+    const ok = allZero || demands.accept.has('trailing-bytes')
+    const why = `${bytes} unsigned bytes behind the report, ${allZero ? 'all zero' : 'not all zero'}`
+    more.push({ name: 'trailing-bytes', ok, why })
+  }
+  return withChecks(verdict, [...verdict.checks, ...more])
+}
+
+/** A quote of just the PCRs that CoCo's form has is judged as that evidence. */
+function judgeParts(quote: QuoteParts, demands: Demands): TeeVerdict {
+  const { expected, selection } = demands
+  if (!sameSelection(selection ?? allPcrs, allPcrs) || !sameSelection(quote.selection, allPcrs)) {
+    return judgeQuote(quote, demands)
+  }
+  const values = quote.values.get('sha256') ?? new Map<number, Buffer>()
+  const evidence: TeeEvidence = {
+    technology: 'tpm',
+    evidence: {
+      ak_public: toBase64(quote.key.export({ format: 'der', type: 'spki' })),
+      tpm_quote: {
+        signature: toBase64(quote.signature),
+        message: toBase64(quote.message),
+        pcrs: [...values].toSorted(([a], [b]) => a - b).map(([, value]) => value.toString('hex')),
+      },
+    },
+    documents: quote.area === null ? {} : { 'ak-tpmt': toBase64(quote.area) },
+  }
+  return judgeEvidence(evidence, expected?.bytes ?? null, expected?.kind === 'nonce', demands)
+}
+
+function judgeEvidence(
+  evidence: TeeEvidence,
+  expected: Buffer | null,
+  whole: boolean,
+  { accept, context }: Demands,
+): TeeVerdict {
+  if (expected !== null) return run(evidence, expected, whole, context)
+  const claimed = claimedReportData(evidence)
+  const verdict = run(evidence, claimed ?? Buffer.alloc(48), true, context)
+  return withChecks(verdict, unbound(verdict.checks, claimed, accept.has('unbound')))
+}
+
+/** @param whole for a plain TPM: not only the first 32 bytes, which are all that a binding fills */
+function run(evidence: TeeEvidence, bytes: Buffer, whole: boolean, context: VerifyContext): TeeVerdict {
+  const { technology } = evidence
+  if (technology === 'tpm' && whole) return verifyTpm(evidence, bytes, context)
+  return verifiers[technology].verify(evidence, fitted(bytes, technology), context)
+}
+
+/** Intel's verifier takes 48 bytes or all 64; shorter values are padded as the hardware does. */
+function fitted(bytes: Buffer, technology: Technology): Buffer {
+  if (technology !== 'tdx' || bytes.length >= 64 || bytes.length === 48) return bytes
+  return Buffer.concat([bytes, Buffer.alloc(64 - bytes.length)])
+}
+
+function withChecks(verdict: TeeVerdict, checks: TeeCheck[]): TeeVerdict {
+  return { ...verdict, checks, status: checks.length > 0 && checks.every(({ ok }) => ok) ? 'verified' : 'refused' }
+}
+
+function withAcceptances({ context, accept }: Demands): VerifyContext {
+  const { rules } = context
+  return {
+    ...context,
+    rules: {
+      ...rules,
+      ...(accept.has('trailing-bytes') ? { tdx: { ...rules.tdx, acceptTrailingBytes: true } } : {}),
+      ...(accept.has('software-tpm') ? { tpm: { ...rules.tpm, acceptSoftwareTpm: true } } : {}),
+      ...(accept.has('unbound-user-data') ? { azure: { ...rules.azure, acceptUnboundUserData: true } } : {}),
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import type { TeeVerdict } from '../types.ts'
+import { Steps } from '../verify/steps.ts'
+import { keyFingerprint, wantedAttributes } from '../verify/tpm/attestation-key.ts'
+import { allPcrs } from '../verify/tpm/coco-quote.ts'
+import { parsePublic } from '../verify/tpm/public.ts'
+import { parseSignature } from '../verify/tpm/signature.ts'
+import { judgeKeyTrust } from '../verify/tpm/trust.ts'
+import { bootIdentity, pcrMeasured } from '../verify/tpm/verifier.ts'
+import { verifyQuote } from '../verify/tpm/verify-quote.ts'
+import { parseQuote } from '../verify/tpm/attest.ts'
+import { unbound, type Demands } from './demands.ts'
+import type { QuoteParts } from './types.ts'
+
+/** Verdict on a quote of other PCRs than CoCo's form has, or with a longer nonce: the same steps but for logs and register. */
+export function judgeQuote(parts: QuoteParts, { expected, accept, context, selection }: Demands): TeeVerdict {
+  const steps = new Steps()
+  const { key, area: bytes, message } = parts
+  const area = bytes === null ? null : steps.read('ak-public', 'a TPMT_PUBLIC', () => parsePublic(bytes))
+  if (area !== null) {
+    const missing = wantedAttributes.filter((name) => !area.attributes.includes(name))
+    const ok = missing.length === 0 && !area.attributes.includes('decrypt')
+    steps.note('ak-attributes', ok, `the key is ${area.attributes.join(', ')}`)
+  }
+  const taken = { technology: 'tpm', evidence: {}, documents: {} } as const
+  const trust = judgeKeyTrust(taken, { key, area }, context, steps)
+  const claimed =
+    expected === null ? steps.read('TPMS_ATTEST', 'readable', () => parseQuote(message).qualifyingData) : null
+  const { quote, facts, checks } = verifyQuote({
+    message,
+    signature: () => parseSignature(parts.signature),
+    key,
+    values: parts.values,
+    selection: selection ?? allPcrs,
+    qualifyingData: expected?.bytes ?? claimed ?? Buffer.alloc(0),
+  })
+  const before = steps.checks.filter(({ name }) => name !== 'TPMS_ATTEST')
+  const all = [...before, ...(expected === null ? unbound(checks, claimed, accept.has('unbound')) : checks)]
+  return {
+    technology: 'tpm',
+    status: all.every(({ ok }) => ok) ? 'verified' : 'refused',
+    facts: { ...facts, ...trust.facts },
+    measured: quote === null ? {} : pcrMeasured(parts.values.get('sha256') ?? new Map()),
+    register: null,
+    checks: all,
+    machine: quote === null ? null : bootIdentity(keyFingerprint(key), quote),
+  }
+}
