@@ -50,3 +50,29 @@ export const predictPcrOptions: Options = [
   option('technology', 'With --output: whose TPM it is, tpm, az-snp-vtpm or az-tdx-vtpm.', 'tpm'),
   ...documentOptions,
 ]
+
+/** Options of `tee predict verity`, named as those of veritysetup. */
+export const predictVerityOptions: Options = [
+  option('image', 'Image of one partition, of whole blocks.', '', true),
+  option('salt', 'Salt in hexadecimal, - for none: the one that veritysetup is given.', '', true),
+  option('hash', 'sha256 or sha512.', 'sha256'),
+  option('data-block', 'Bytes of a data block.', '4096'),
+  option('hash-block', 'Bytes of a hash block.', '4096'),
+]
+
+/** Options of `tee reference-values sign`. */
+export const signValuesOptions: Options = [
+  option('document', 'Reference values that a tee predict command wrote.', '', true),
+  option('key', 'Private key: a PEM file or env:NAME.', '', true),
+  option('key-password', 'Password of the key: a file or env:NAME.'),
+  option('output', 'New file for the signed values; it must not exist.', '', true),
+]
+
+/** Options of `tee reference-values verify`. */
+export const verifyValuesOptions: Options = [
+  option('file', 'Signed reference values.', '', true),
+  option('public-key', 'PEM file of the key that must have signed them.', '', true),
+]
+
+/** Options of `tee reference-values show`. */
+export const showValuesOptions: Options = [option('file', 'Reference values, signed or not.', '', true)]

@@ -1,0 +1,64 @@
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import {
+  predictPcrOptions,
+  predictSnpOptions,
+  predictVerityOptions,
+  signValuesOptions,
+  showValuesOptions,
+  verifyValuesOptions,
+} from './predict-options.ts'
+
+/** Commands that say what a machine will measure, and sign that. */
+export const predictCommands = {
+  'tee predict snp': {
+    description:
+      'Predicts the launch digest of an SEV-SNP guest. With --output it writes reference values for many machine shapes.',
+    inputs: [...predictSnpOptions],
+    examples: [
+      'sealwright tee predict snp --ovmf OVMF.amdsev.fd --vcpus 4 --vcpu-type EPYC-Milan --kernel vmlinuz --initrd initrd.img --append "console=ttyS0"',
+      'sealwright tee predict snp --ovmf OVMF.amdsev.fd --vcpus 2,4,8 --vcpu-type EPYC-Milan,EPYC-Genoa --output values.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./predict.ts')).predictSnp(inputs, context),
+  },
+  'tee predict pcr': {
+    description:
+      'Predicts the PCRs of a measured boot. It takes a unified kernel image or a kernel that QEMU boots directly.',
+    inputs: [...predictPcrOptions],
+    examples: [
+      'sealwright tee predict pcr --uki runner.efi --secure-boot off --failed-entries 0,1 --output values.json',
+      'sealwright tee predict pcr --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 4G',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./predict-pcr.ts')).predictPcr(inputs, context),
+  },
+  'tee predict verity': {
+    description: 'Computes the dm-verity root hash of a partition image, as veritysetup does, without a hash tree.',
+    inputs: [...predictVerityOptions],
+    examples: ['sealwright tee predict verity --image root.img --salt -'],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./predict-verity.ts')).predictVerity(inputs, context),
+  },
+  'tee reference-values sign': {
+    description: 'Signs predicted reference values, for policies that pin the key.',
+    inputs: [...signValuesOptions],
+    examples: [
+      'sealwright tee reference-values sign --document values.json --key values.key --output values.dsse.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./reference-values.ts')).signReferenceValues(inputs, context),
+  },
+  'tee reference-values verify': {
+    description: 'Verifies signed reference values with a public key, and that they hold now.',
+    inputs: [...verifyValuesOptions],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./reference-values.ts')).verifyReferenceValues(inputs, context),
+  },
+  'tee reference-values show': {
+    description: 'Prints reference values, signed or not. It checks no signature.',
+    inputs: [...showValuesOptions],
+    positional: 'file',
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./reference-values.ts')).showReferenceValues(inputs, context),
+  },
+}

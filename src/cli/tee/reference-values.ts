@@ -1,0 +1,114 @@
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson } from '../../base/json.ts'
+import { envelopePayload } from '../../sign/dsse.ts'
+import { loadSigner } from '../../sign/keys.ts'
+import { openReferenceValues, readReferenceEnvelope, sealReferenceValues } from '../../tee/reference-envelope.ts'
+import { parseReferenceValues, type ReferenceValues } from '../../tee/reference-values.ts'
+import { optionFile, writeNewFile } from './files.ts'
+
+interface Result {
+  outputs: Record<string, string>
+  text: string
+}
+
+/** `tee reference-values sign`: a predicted document becomes one that a policy can pin the signer of. */
+export async function signReferenceValues(inputs: RawInputs, _context: ActionContext): Promise<Result> {
+  inputs.required('document')
+  inputs.required('output')
+  const document = await optionFile(inputs, 'document')
+  const key = await inputs.secret('key')
+  if (key === null) {
+    throw new InputError('input-missing', '--key is required', {
+      subject: 'key',
+      remedy: 'Give the private key: a PEM file, or env:NAME.',
+    })
+  }
+  const signer = await loadSigner(key, await inputs.secret('key-password'))
+  const path = await writeNewFile(
+    inputs,
+    'output',
+    await sealReferenceValues(document, signer, inputs.text('document')),
+  )
+  return { outputs: { 'signed-path': path, 'key-hint': signer.hint }, text: `${path}\n` }
+}
+
+/** `tee reference-values verify`: the signature by a pinned key, the document, and whether its time is now. */
+export async function verifyReferenceValues(inputs: RawInputs, { ports }: ActionContext): Promise<Result> {
+  const name = inputs.required('file')
+  inputs.required('public-key')
+  const key = (await optionFile(inputs, 'public-key')).toString('utf8')
+  const { document } = openReferenceValues(await optionFile(inputs, 'file'), [key], name)
+  const now = ports.clock.now().getTime()
+  const [from, to] = [document['not-before'], document['not-after']]
+  const late = to !== undefined && now >= Date.parse(to)
+  if (late || (from !== undefined && now < Date.parse(from))) {
+    throw new VerificationError('expired', `${name} holds ${late ? `until ${to}` : `from ${from} on`}, not now`, {
+      subject: name,
+      remedy: 'Predict and sign the values again, or wait.',
+    })
+  }
+  return { outputs: summary(document), text: `signature verified\n${describe(document)}` }
+}
+
+/** `tee reference-values show`: what a document says, signed or not. It checks no signature. */
+export async function showReferenceValues(inputs: RawInputs, _context: ActionContext): Promise<Result> {
+  const name = inputs.required('file')
+  const bytes = await optionFile(inputs, 'file')
+  const value = parseJson(bytes.toString('utf8'), name)
+  const signed = isObject(value) && value['payloadType'] !== undefined
+  const payload = signed ? envelopePayload(readReferenceEnvelope(bytes, name)) : bytes
+  const document = parseReferenceValues(payload, name)
+  const first = signed ? 'signed; the signature is not checked here' : 'not signed'
+  return { outputs: summary(document), text: `${first}\n${describe(document)}` }
+}
+
+function summary(document: ReferenceValues): Record<string, string> {
+  return {
+    name: document.name,
+    technology: document.technology,
+    covers: document.covers.join(','),
+    storage: document.storage,
+    level: document.level,
+    rows: String(document.values.length),
+    experimental: (document.experimental ?? []).join(','),
+  }
+}
+
+const shownRows = 20
+const numbers = new Intl.Collator('en', { numeric: true })
+const byNumber = ([a]: [string, string], [b]: [string, string]): number => numbers.compare(a, b)
+
+function describe(document: ReferenceValues): string {
+  const list = (items: readonly string[]): string => (items.length === 0 ? 'nothing' : items.join(', '))
+  const inputs = Object.entries(document.inputs).map(
+    ([key, { name, digest }]) => `  ${key.padEnd(16)} ${digest ?? 'no digest'}  ${JSON.stringify(name)}`,
+  )
+  const experimental = new Set(document.experimental)
+  const rows = document.values.slice(0, shownRows).flatMap(({ shape, measured }) => [
+    `  ${
+      Object.entries(shape)
+        .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+        .join(' ') || 'any shape'
+    }`,
+    ...Object.entries(measured).sort(byNumber).map(
+      ([key, value]) => `    ${key.padEnd(12)} ${value}${experimental.has(key) ? '  (experimental)' : ''}`,
+    ),
+  ])
+  const more = document.values.length - shownRows
+  return [
+    `name        ${JSON.stringify(document.name)}`,
+    `technology  ${document.technology}`,
+    `covers      ${list(document.covers)}`,
+    `storage     ${document.storage}`,
+    `level       ${document.level}`,
+    `jobs a boot ${document['boot-jobs'] ?? 1}`,
+    `valid       ${document['not-before'] ?? 'always'} to ${document['not-after'] ?? 'always'}`,
+    'inputs',
+    ...inputs,
+    `values, ${document.values.length} rows`,
+    ...rows,
+    ...(more > 0 ? [`  … and ${more} more`] : []),
+    '',
+  ].join('\n')
+}
