@@ -2,7 +2,7 @@ import { InternalError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { Collector } from '../types.ts'
-import { notInThisVersion } from './later.ts'
+import { azureCollector } from './azure.ts'
 import { sample } from './sample.ts'
 import { snpCollector } from './snp.ts'
 import { tdxCollector } from './tdx.ts'
@@ -20,13 +20,13 @@ export interface CollectorOptions {
 
 /** One collector a technology. Nothing is opened or asked here. */
 export function collectorsFor(options: CollectorOptions): Readonly<Record<Technology, Collector>> {
-  const { tpmDevice: device, register, akActivation: activation } = options
+  const { tpmDevice, register, akActivation: activation } = options
   return {
     snp: snpCollector(),
     tdx: tdxCollector(),
-    'az-snp-vtpm': notInThisVersion('az-snp-vtpm'),
-    'az-tdx-vtpm': notInThisVersion('az-tdx-vtpm'),
-    tpm: tpmCollector({ device, register, activation }),
+    'az-snp-vtpm': azureCollector('az-snp-vtpm', { tpmDevice, register }),
+    'az-tdx-vtpm': azureCollector('az-tdx-vtpm', { tpmDevice, register }),
+    tpm: tpmCollector({ device: tpmDevice, register, activation }),
     sample,
   }
 }

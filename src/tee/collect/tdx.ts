@@ -1,7 +1,9 @@
 import { toBase64 } from '../../encoding/base64.ts'
+import { openRtmr3 } from '../register/index.ts'
 import type { Collector } from '../types.ts'
 import { ccelLog, firmwareLogs } from './logs.ts'
 import { providerMissing } from './provider.ts'
+import { wholeLog } from './tdx-log.ts'
 import type { TsmFiles } from './tsm-files.ts'
 import { tsmReport } from './tsm.ts'
 
@@ -9,17 +11,20 @@ import { tsmReport } from './tsm.ts'
 export const tdxCollector = (files?: TsmFiles): Collector => ({
   technology: 'tdx',
   missing: (ports) => providerMissing('tdx', 'tdx_guest', ports),
-  collect: async (reportData, ports) => {
+  collect: async (reportData, ports, runtimeLog) => {
     const { outblob } = await tsmReport(reportData, 'tdx_guest', ports, files)
-    const log = await ccelLog(ports)
+    const ccel = await ccelLog(ports)
+    const log = wholeLog(ccel, runtimeLog)
     return {
       technology: 'tdx',
       evidence: { cc_eventlog: log === null ? null : toBase64(log), quote: toBase64(outblob) },
       documents: {
         'tsm-outblob': toBase64(outblob),
-        ...(log === null ? {} : { ccel: toBase64(log) }),
+        ...(ccel === null ? {} : { ccel: toBase64(ccel) }),
         ...(await firmwareLogs(ports)),
+        ...(runtimeLog === undefined ? {} : { 'runtime-log': toBase64(runtimeLog) }),
       },
     }
   },
+  openRegister: async (ports) => openRtmr3(await ccelLog(ports), ports),
 })
