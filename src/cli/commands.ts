@@ -1,6 +1,7 @@
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import type { Definition } from '../actions/definitions.ts'
 import type { JsonObject } from '../base/json.ts'
+import { runnerCommands } from './runner/entries.ts'
 import { option, showOptions, verifyOptions } from './tee/evidence-options.ts'
 import { predictCommands } from './tee/predict-commands.ts'
 
@@ -73,6 +74,7 @@ export const commands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./tee/verify.ts')).teeVerify(inputs, context),
   },
+  ...runnerCommands,
   version: {
     description: 'Prints the version.',
     inputs: [],

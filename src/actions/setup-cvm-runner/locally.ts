@@ -1,19 +1,18 @@
 import { readFile } from 'node:fs/promises'
+import { compareMachine } from '../../agent/build-environment/compare.ts'
 import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import { bindingHash, parseBinding } from '../../journal/binding.ts'
-import { readCollateralDirectory } from '../../tee/collateral/directory.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import { openReferenceValues, referenceValuesPayloadType } from '../../tee/reference-envelope.ts'
-import type { ReferenceValues } from '../../tee/reference-values.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
-import { noCollateral, type TeeRules } from '../../tee/verify/verifier.ts'
+import { contextFor } from '../../verify/context.ts'
+import { loadPolicy } from '../../verify/policy/load.ts'
 import type { SetupInputs } from './inputs.ts'
-import { policyRules } from './policy-rules.ts'
 
 type LocalInputs = Pick<SetupInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
 
@@ -36,15 +35,11 @@ export async function verifyLocally(
 ): Promise<LocalResult> {
   const { binding, evidence } = await client.openReport()
   const at = ports.clock.now()
-  const rules: TeeRules = inputs.policy === null ? {} : await policyRules(inputs.policy, technology)
+  const policy = inputs.policy === null ? null : await loadPolicy(inputs.policy)
   const verdict = verifiers[technology].verify(
     parseTeeEvidence(evidence, 'open report'),
     bindingHash(parseBinding(binding, 'open binding')),
-    {
-      at,
-      collateral: inputs.collateral === null ? noCollateral : await readCollateralDirectory(inputs.collateral),
-      rules,
-    },
+    await contextFor(policy, at, inputs.collateral),
   )
   if (verdict.status !== 'verified') {
     const failed = verdict.checks.filter(({ ok }) => !ok)
@@ -82,28 +77,8 @@ async function compare(path: string, keys: readonly string[], verdict: TeeVerdic
   }
   const pems = await Promise.all(keys.map(async (key) => (await fileBytes(key, 'reference-keys')).toString('utf8')))
   const { document } = openReferenceValues(bytes, pems, path)
-  compareDocument(document, verdict, path, at)
+  compareMachine(document, verdict, path, at)
   return document.name
-}
-
-function compareDocument(document: ReferenceValues, verdict: TeeVerdict, path: string, at: Date): void {
-  const { 'not-before': from, 'not-after': until } = document
-  if ((from !== undefined && at < new Date(from)) || (until !== undefined && at > new Date(until))) {
-    throw new VerificationError('expired', `${path} holds from ${from ?? 'ever'} until ${until ?? 'ever'}`, {
-      subject: 'reference-values',
-      remedy: 'Take the reference values of the image that this runner booted.',
-    })
-  }
-  const fits =
-    document.technology === verdict.technology &&
-    document.values.some(({ measured }) =>
-      Object.entries(measured).every(([name, value]) => verdict.measured[name] === value),
-    )
-  if (fits) return
-  throw new VerificationError('evidence-invalid', `this machine has none of the measurements of ${document.name}`, {
-    subject: 'reference-values',
-    remedy: 'See whether the runner booted that image, on a machine of a shape that was predicted.',
-  })
 }
 
 /** A JSON object of fact or measured value → value or list of values. What is named must have one of them. */

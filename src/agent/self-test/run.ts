@@ -1,0 +1,62 @@
+import { agentChecks } from './agent.ts'
+import { runnerChecks } from './hooks.ts'
+import { rightsChecks } from './rights.ts'
+import { storageChecks } from './storage.ts'
+import type { Tree } from './tree.ts'
+import type { Machine, SelfCheck } from './types.ts'
+import { findUser } from './user.ts'
+
+export interface SelfTestOptions {
+  jobUser: string
+  agentUser: string
+  socket: string
+  runner: string
+  /** Further folders that must be sealed. */
+  storage: readonly string[]
+}
+
+export interface SelfTest {
+  /** The image may say `level: agent-exclusive` in its reference values. */
+  agentExclusive: boolean
+  /** It may say `storage: sealed`. */
+  storageSealed: boolean
+  /** Every job has a machine of its own. */
+  ephemeral: boolean
+  checks: SelfCheck[]
+}
+
+/**
+ * Checks on a machine, or on the files of one, what its reference values will say of it. It is a help for whoever makes the image: what it says of
+ * itself proves nothing to others, and the gate never reads it.
+ *
+ * @throws InputError `not-found` where there is no such user
+ */
+export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<SelfTest> {
+  const jobs = await findUser(tree, options.jobUser)
+  const agent = await findUser(tree, options.agentUser).catch(() => null)
+  const { socket, runner } = options
+  const places = [
+    '/tmp',
+    '/var/tmp',
+    jobs.home,
+    `${runner}/_work`,
+    '/var/lib/containers',
+    '/var/lib/docker',
+    '/var/log',
+  ]
+  const storage = [...new Set([...places, ...options.storage])]
+  const machine: Machine = { tree, jobs, agent, socket, runner, storage }
+  const checks = [
+    ...(await rightsChecks(machine)),
+    ...(await agentChecks(machine)),
+    ...(await storageChecks(machine)),
+    ...(await runnerChecks(machine)),
+  ]
+  const holds = (claim: SelfCheck['claim']): boolean => checks.every((item) => item.claim !== claim || item.ok)
+  return {
+    agentExclusive: holds('agent-exclusive'),
+    storageSealed: holds('storage-sealed'),
+    ephemeral: holds('ephemeral'),
+    checks,
+  }
+}

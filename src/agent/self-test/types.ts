@@ -1,0 +1,33 @@
+import type { Tree } from './tree.ts'
+import type { User } from './user.ts'
+
+/** What a failed check takes away. */
+export type Claim = 'agent-exclusive' | 'storage-sealed' | 'ephemeral'
+
+export interface SelfCheck {
+  name: string
+  claim: Claim
+  ok: boolean
+  why: string
+  /** What to do, where it failed. */
+  remedy: string
+}
+
+export interface Machine {
+  tree: Tree
+  /** Who jobs run as. */
+  jobs: User
+  /** Who the machine's agent runs as. */
+  agent: User | null
+  /** Socket of the machine's agent. */
+  socket: string
+  /** Folder of the workflow runner. */
+  runner: string
+  /** Folders that a job, its containers and their secrets may lie in. */
+  storage: readonly string[]
+}
+
+export function check(claim: Claim, name: string, faults: readonly string[], good: string, remedy: string): SelfCheck {
+  const ok = faults.length === 0
+  return { name, claim, ok, why: ok ? good : faults.join('; '), remedy: ok ? '' : remedy }
+}

@@ -1,0 +1,101 @@
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import { definitions, type Definition } from '../../actions/definitions.ts'
+import type { JsonObject } from '../../base/json.ts'
+import { attestOptions } from './attest-options.ts'
+
+type Options = Definition['inputs']
+
+interface Entry {
+  description: string
+  inputs: Options
+  examples?: readonly string[]
+  run(inputs: RawInputs, context: ActionContext): Promise<{ outputs: JsonObject; text?: string; refused?: boolean }>
+}
+
+const option = (name: string, description: string, fallback = '', required = false): Options[number] => ({
+  name,
+  description,
+  default: fallback,
+  required,
+})
+
+const technology = option('technology', 'auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample.', 'auto')
+const tpmDevice = option('tpm-device', "Path of a TPM, or swtpm:SOCKET. By default the machine's own.")
+const akActivation = option('ak-activation', 'File of the activation record of the attestation key of a TPM.')
+const setup = definitions['setup-cvm-runner']?.inputs ?? []
+
+/** What runner admins run, beside the actions. */
+export const runnerCommands: Readonly<Record<string, Entry>> = {
+  'agent serve': {
+    description:
+      'Serves the agent of the whole machine: it starts one agent for each job and counts the jobs of a boot. For a systemd unit (examples/runner).',
+    inputs: [
+      option('socket', 'Path to listen on, unless systemd hands over a socket.', '/run/sealwright/agent.sock'),
+      option('sockets', "Folder for the jobs' sockets; its group may connect. By default jobs beside the socket."),
+      option('directory', 'Folder of this agent alone, for the count and the jobs.', '/var/lib/sealwright'),
+      technology,
+      tpmDevice,
+      option('tpm-register', 'Register of a TPM that agents extend, pcr8 to pcr15. By default pcr14.'),
+      akActivation,
+      option('source', 'image where this program lies in the measured image, else download.', 'download'),
+      option('lifetime', 'Seconds after which any agent of a job ends.', '21600'),
+    ],
+    examples: ['sealwright agent serve --technology snp --source image'],
+    run: async (inputs, context) => (await import('./agent-serve.ts')).agentServe(inputs, context),
+  },
+  'kbs get': {
+    description:
+      'Reads one resource of a KBS by attesting this machine, without any job. It extends no register and counts as no job.',
+    inputs: [
+      option('kbs-url', 'Base URL of the KBS.', '', true),
+      option('resource', 'kbs:///REPOSITORY/TYPE/TAG.', '', true),
+      technology,
+      tpmDevice,
+      akActivation,
+      option('output', 'New file for the bytes, mode 0600. Without it they go to stdout.'),
+    ],
+    examples: [
+      'sealwright kbs get --kbs-url https://kbs.example --resource kbs:///runners/jit/build-1 --output /run/runner/jit',
+    ],
+    run: async (inputs, context) => (await import('./kbs-get.ts')).kbsGet(inputs, context),
+  },
+  'runner self-test': {
+    description:
+      "Says what of a runner image's claims is true here: agent-exclusive, storage sealed, one job a machine. Exit code 1 where one is not.",
+    inputs: [
+      option('job-user', 'User that the runner and its jobs run as.', 'runner'),
+      option('agent-user', 'User of the agent of the machine.', 'sealwright-agent'),
+      option('agent-socket', 'Its socket.', '/run/sealwright/agent.sock'),
+      option('runner', 'Folder of the workflow runner.', '/opt/actions-runner'),
+      option('storage', 'Further folders that must be sealed, one a line.'),
+      option('root', 'Folder with the files of a machine, in place of this one.'),
+    ],
+    examples: ['sealwright runner self-test', 'sealwright runner self-test --job-user ci --json'],
+    run: async (inputs) => (await import('./self-test.ts')).runnerSelfTest(inputs),
+  },
+  'runner job-started': {
+    description:
+      "The runner's job-started hook: attests before the first step, ties the evidence to run and attempt, and fails the job otherwise.",
+    inputs: [
+      ...setup,
+      option('max-jobs', 'Jobs that a boot may run.', '1'),
+      option('require-attested', 'true fails the job where no verifier vouches for this machine.', 'true'),
+    ],
+    examples: ['sealwright runner job-started --verifier local --collateral /etc/sealwright/collateral'],
+    run: async (inputs, context) => (await import('./job-hooks.ts')).jobStarted(inputs, context),
+  },
+  'runner job-completed': {
+    description: "The runner's job-completed hook: ends the agent of the job and wipes its state.",
+    inputs: [],
+    run: async (inputs, context) => (await import('./job-hooks.ts')).jobCompleted(inputs, context),
+  },
+  'runner attest': {
+    description:
+      'Judges a machine by the evidence of its job and signs what that proves: SLSA Build Environment statements (draft track).',
+    inputs: attestOptions,
+    examples: [
+      'sealwright runner attest --evidence evidence.json --image sha256:… --image-uri https://images.example/runner --reference-values runner.dsse.json --reference-keys images.pub --key control-plane.pem --output attestations',
+    ],
+    run: async (inputs, context) => (await import('./attest.ts')).runnerAttest(inputs, context),
+  },
+}

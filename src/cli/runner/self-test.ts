@@ -1,0 +1,41 @@
+import type { RawInputs } from '../../actions/context.ts'
+import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
+import { selfTest } from '../../agent/self-test/run.ts'
+import { fileTree } from '../../agent/self-test/tree.ts'
+import type { JsonObject } from '../../base/json.ts'
+
+/** Says what of `agent-exclusive` and `storage: sealed` is true here, and why not. */
+export async function runnerSelfTest(
+  inputs: RawInputs,
+): Promise<{ outputs: JsonObject; text: string; refused: boolean }> {
+  const root = inputs.text('root') === '' ? '' : inputs.path('root')
+  const result = await selfTest(fileTree(root), {
+    jobUser: inputs.required('job-user'),
+    agentUser: inputs.required('agent-user'),
+    socket: inputs.text('agent-socket') || defaultMachineSocket,
+    runner: inputs.required('runner'),
+    storage: inputs.list('storage'),
+  })
+  const { agentExclusive, storageSealed, ephemeral, checks } = result
+  const lines = checks.flatMap(({ name, ok, why, remedy }) => [
+    `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(18)} ${why}`,
+    ...(ok ? [] : [`     ${''.padEnd(18)} ${remedy}`]),
+  ])
+  const yes = (holds: boolean): string => (holds ? 'true' : 'FALSE')
+  return {
+    outputs: {
+      'agent-exclusive': agentExclusive,
+      'storage-sealed': storageSealed,
+      ephemeral,
+      checks: checks.map((item) => ({ ...item })),
+    },
+    text: [
+      ...lines,
+      '',
+      `agent-exclusive: ${yes(agentExclusive)}   storage sealed: ${yes(storageSealed)}   one job a machine: ${yes(ephemeral)}`,
+      'This is a help for whoever makes the image. It proves nothing to others: the gate reads signed reference values.',
+      '',
+    ].join('\n'),
+    refused: !(agentExclusive && storageSealed && ephemeral),
+  }
+}
