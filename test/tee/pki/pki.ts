@@ -39,6 +39,8 @@ export interface CertificateOptions {
   extensions?: readonly TestExtension[]
   /** Bytes of salt; another than 48 is a fault. */
   salt?: number
+  /** What the certificate says of its signature, in both places, whatever it was made with. */
+  algorithm?: Buffer
   /** Parts of both names before the common name, OID and text: other programs ask for the whole name of a maker. */
   place?: readonly (readonly [oid: string, text: string])[]
 }
@@ -49,7 +51,7 @@ const to = new Date('2040-01-01T00:00:00Z')
 /** One certificate of version 3 in DER. */
 export function makeCertificate(options: CertificateOptions): Buffer {
   const { subject, issuer, key, by, ca, usage = ca ? 0x06 : null, extensions = [], salt = 48, place = [] } = options
-  const algorithm = algorithmOf(by, salt)
+  const algorithm = options.algorithm ?? algorithmOf(by, salt)
   const all = [
     ...(ca ? [extension({ oid: '2.5.29.19', critical: true, value: constraints(ca.pathLength) })] : []),
     ...(usage === null
@@ -116,10 +118,34 @@ function extension({ oid: id, critical = false, value }: TestExtension): Buffer 
 
 function algorithmOf({ privateKey }: KeyPair, salt: number): Buffer {
   if (privateKey.asymmetricKeyType === 'ec') return sequence(oid(`1.2.840.10045.4.3.${isP256(privateKey) ? 2 : 3}`))
-  const sha384 = sequence(oid('2.16.840.1.101.3.4.2.2'), der(0x05))
+  return pssAlgorithm({ salt })
+}
+
+const hashes = { sha256: '2.16.840.1.101.3.4.2.1', sha384: '2.16.840.1.101.3.4.2.2' } as const
+
+/** RSA-PSS with its parameters (RFC 4055 §3.1); each of them another than the default here is a fault. */
+export function pssAlgorithm({
+  hash = 'sha384',
+  maskHash = 'sha384',
+  mask = '1.2.840.113549.1.1.8',
+  salt = 48,
+  trailer = null,
+}: {
+  hash?: keyof typeof hashes
+  maskHash?: keyof typeof hashes
+  mask?: string
+  salt?: number | null
+  trailer?: number | null
+} = {}): Buffer {
+  const named = (which: keyof typeof hashes): Buffer => sequence(oid(hashes[which]), der(0x05))
   return sequence(
     oid('1.2.840.113549.1.1.10'),
-    sequence(der(0xa0, sha384), der(0xa1, sequence(oid('1.2.840.113549.1.1.8'), sha384)), der(0xa2, integer(salt))),
+    sequence(
+      der(0xa0, named(hash)),
+      der(0xa1, sequence(oid(mask), named(maskHash))),
+      ...(salt === null ? [] : [der(0xa2, integer(salt))]),
+      ...(trailer === null ? [] : [der(0xa3, integer(trailer))]),
+    ),
   )
 }
 
