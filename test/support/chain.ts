@@ -23,6 +23,8 @@ import { signEnvelope } from '../../src/sign/dsse.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { evidencePredicate } from '../../src/statement/evidence.ts'
 import { makeStatement } from '../../src/statement/statement.ts'
+import type { Technology } from '../../src/base/technology.ts'
+import type { TeeEvidence } from '../../src/tee/types.ts'
 import { predicateTypes, type Signer, type StatementKind } from '../../src/statement/types.ts'
 
 /** What a chain is forged of: the image's events and statements, without a key, job or evidence of their own. */
@@ -133,6 +135,13 @@ export interface ForgeOptions {
   /** Changes the bytes that a report is made over. */
   reported?: (data: Buffer) => Buffer
   evidence?: boolean
+  /** Machine that the reports are of, called in their order; sample evidence without it. */
+  machine?: ForgedMachine
+}
+
+export interface ForgedMachine {
+  technology: Technology
+  report(binding: Binding, data: Buffer): TeeEvidence
 }
 
 const code = { digest: sha256('test') as Digest, source: 'download' } as const
@@ -193,7 +202,7 @@ export async function forgeChain(
       artifactType: evidenceMediaTypes.index,
       size: put.size,
     },
-    technology: 'sample',
+    technology: options.machine?.technology ?? 'sample',
     keyId: key.id,
     jobDigest: jobDigest(job),
     instance,
@@ -277,25 +286,26 @@ function makeEvidence(
     if (!documents.some((document) => document.digest === digest)) documents.push({ mediaType, digest, bytes })
     return digest
   }
+  const machine = options.machine ?? sampleMachine
+  const reported = options.reported ?? ((data) => data)
   const report = (binding: Binding): { role: 'open' | 'seal'; binding: Digest; evidence: Digest } => ({
     role: binding.role,
     binding: add(evidenceMediaTypes.binding, jcs(binding)),
-    evidence: add(
-      evidenceMediaTypes.tee,
-      jcs({
-        technology: 'sample',
-        evidence: {
-          svn: '1',
-          report_data: (options.reported?.(bindingHash(binding)) ?? bindingHash(binding)).toString('base64'),
-        },
-        documents: {},
-      }),
-    ),
+    evidence: add(evidenceMediaTypes.tee, jcs(machine.report(binding, reported(bindingHash(binding))))),
   })
   const reports = [report(open), report(seal)]
   const journal = add(evidenceMediaTypes.journal, journalBytes(options.journal?.(structuredClone(events)) ?? events))
   const token = jwt === null ? null : add(evidenceMediaTypes.token, Buffer.from(jwt))
-  return { index: { v: 1, technology: 'sample', reports, journal, token }, documents }
+  return { index: { v: 1, technology: machine.technology, reports, journal, token }, documents }
+}
+
+const sampleMachine: ForgedMachine = {
+  technology: 'sample',
+  report: (_binding, data) => ({
+    technology: 'sample',
+    evidence: { svn: '1', report_data: data.toString('base64') },
+    documents: {},
+  }),
 }
 
 /** The same payload with one place of its predicate changed. */
