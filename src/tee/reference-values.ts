@@ -72,7 +72,7 @@ export type ReferenceRow = ReferenceValues['values'][number]
  * @throws VerificationError `format-invalid` where the document breaks its own schema
  */
 export function writeReferenceValues(document: ReferenceValues): Buffer {
-  const rows = new Map(document.values.map((row) => [jcsText(row), row]))
+  const rows = new Map(document.values.map((row) => [`${jcsText(row.shape)}${jcsText(row.measured)}`, row]))
   const sorted = {
     ...document,
     covers: coverages.filter((part) => document.covers.includes(part)),

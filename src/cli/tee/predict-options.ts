@@ -22,6 +22,8 @@ export const predictSnpOptions: Options = [
   option('append', 'Command line for --kernel, without blanks around it.'),
   option('guest-features', 'SEV_FEATURES of the guest; several (with --output) give a matrix.', '0x1'),
   option('snp-ovmf-hash', 'Launch digest after the firmware pages, used instead of those of --ovmf.'),
+  option('id-key', 'Key that signs the ID block of the guest (PEM, EC P-384): adds id-key-digest.'),
+  option('author-key', 'Key that signs --id-key: adds author-key-digest.'),
   option('svsm', 'Coconut SVSM image that starts the firmware (QEMU); needs --vars-file.'),
   option('vars-file', 'Variable store that lies below the firmware, for --svsm; only its size counts.'),
   ...documentOptions,

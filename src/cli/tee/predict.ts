@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
+import { idKeyDigest } from '../../tee/measure/id-key.ts'
 import { kernelHashes, type KernelHashes } from '../../tee/measure/kernel-hashes.ts'
 import { snpRows } from '../../tee/measure/matrix.ts'
 import { parseOvmf } from '../../tee/measure/ovmf.ts'
@@ -27,17 +28,20 @@ export async function predictSnp(
   const hashes = await readKernel(inputs)
   const image = await optionFile(inputs, 'ovmf')
   const ovmf = parseOvmf(image, inputs.text('ovmf'))
+  const keys = await readIdKeys(inputs)
   if (inputs.text('svsm') !== '') {
     const digest = await predictSvsm(inputs, ovmf, shapes, hashes)
-    return shown(digest)
+    return shown(digest, keys)
   }
   if (inputs.text('vars-file') !== '') throw needs('vars-file', 'svsm')
   const measured = snpFirmware(ovmf, baseName(inputs.text('ovmf')))
   const seed = inputs.text('snp-ovmf-hash')
   const firmware = seed === '' ? measured : { ...measured, seed: hex48(seed) }
-  if (inputs.text('output') !== '' && (inputs.text('vcpu-sig') !== '' || shapes.types.length === 0)) {
+  const matrix = inputs.text('output') !== ''
+  if (matrix && (inputs.text('vcpu-sig') !== '' || (shapes.types.length === 0 && shapes.vmms.includes('QEMU')))) {
     throw needs('output', 'vcpu-type')
   }
+  const rows = matrix ? snpRows(firmware, hashes, { ...shapes, vcpuTypes: shapes.types }) : []
   const written = await writeDocument(inputs, 'ovmf', {
     technology: 'snp',
     covers: hashes === null ? ['firmware'] : ['firmware', 'kernel', 'initrd', 'cmdline'],
@@ -46,13 +50,28 @@ export async function predictSnp(
       'firmware-pages': { name: 'launch digest after them', digest: `sha384:${firmware.seed.toString('hex')}` },
       ...kernelInputs(inputs, hashes),
     },
-    values: inputs.text('output') === '' ? [] : snpRows(firmware, hashes, { ...shapes, vcpuTypes: shapes.types }),
+    values: rows.map(({ shape, measured: m }) => ({ shape, measured: { ...m, ...keys } })),
   })
   if (written !== null) return written
   const { vmm, vcpus, features } = single(shapes)
   return shown(
     snpLaunchDigest(firmware, { vmm, vcpus, features, signature: readSignature(inputs, shapes, vmm) }, hashes),
+    keys,
   )
+}
+
+/** Digests of the keys that sign an ID block, as the report shows them. */
+async function readIdKeys(inputs: RawInputs): Promise<Record<string, string>> {
+  const found: Record<string, string> = {}
+  for (const name of ['id-key', 'author-key']) {
+    if (inputs.text(name) === '') continue
+    const pem = (await optionFile(inputs, name)).toString('utf8')
+    found[`${name}-digest`] = idKeyDigest(pem, inputs.text(name)).toString('hex')
+  }
+  if (found['author-key-digest'] !== undefined && found['id-key-digest'] === undefined) {
+    throw needs('author-key', 'id-key')
+  }
+  return found
 }
 
 async function predictSvsm(
@@ -159,7 +178,8 @@ function kernelInputs(inputs: RawInputs, hashes: KernelHashes | null): Reference
   }
 }
 
-function shown(digest: Buffer): { outputs: Record<string, string>; text: string } {
+function shown(digest: Buffer, keys: Record<string, string>): { outputs: Record<string, string>; text: string } {
   const measurement = digest.toString('hex')
-  return { outputs: { measurement }, text: `${measurement}\n` }
+  const lines = Object.entries(keys).map(([name, value]) => `${name}=${value}\n`)
+  return { outputs: { measurement, ...keys }, text: `${measurement}\n${lines.join('')}` }
 }

@@ -30,22 +30,25 @@ export class LaunchContext {
 
   normal(gpa: number, data: Buffer): void {
     for (let at = 0; at < data.length; at += pageSize) {
-      this.#page(pageTypes.normal, BigInt(gpa + at), data.subarray(at, at + pageSize))
+      this.#extend(pageTypes.normal, BigInt(gpa + at), hash('sha384', data.subarray(at, at + pageSize), 'buffer'))
     }
   }
 
-  vmsa(page: Buffer): void {
-    this.#page(pageTypes.vmsa, vmsaGpa, page)
+  /** The save areas of `count` processors that start alike: all lie at one address, so each counts again. */
+  vmsas(page: Buffer, count: number): void {
+    const content = hash('sha384', page, 'buffer')
+    for (let i = 0; i < count; i++) this.#extend(pageTypes.vmsa, vmsaGpa, content)
   }
 
   /** Pages whose content is not hashed: only that they are there, of which type and where. */
   empty(type: 'zero' | 'unmeasured' | 'secrets' | 'cpuid', gpa: number, size: number): void {
-    for (let at = 0; at < size; at += pageSize) this.#page(pageTypes[type], BigInt(gpa + at), null)
+    for (let at = 0; at < size; at += pageSize) this.#extend(pageTypes[type], BigInt(gpa + at), null)
   }
 
-  #page(type: number, gpa: bigint, content: Buffer | null): void {
+  /** @param content SHA-384 of the page; null for a page whose content is not measured */
+  #extend(type: number, gpa: bigint, content: Buffer | null): void {
     if (content === null) this.#info.fill(0, digestSize, 2 * digestSize)
-    else this.#info.set(hash('sha384', content, 'buffer'), digestSize)
+    else this.#info.set(content, digestSize)
     this.#info[98] = type
     this.#info.writeBigUInt64LE(gpa, 104)
     this.#info.set(hash('sha384', this.#info, 'buffer'), 0)

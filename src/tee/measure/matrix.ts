@@ -21,24 +21,32 @@ const limits = { rows: 10_000, vcpus: 512 } as const
  * @throws InputError `input-invalid` for more rows than anybody needs
  */
 export function snpRows(firmware: SnpFirmware, hashes: KernelHashes | null, matrix: ShapeMatrix): ReferenceRow[] {
-  const rows = matrix.vmms.length * matrix.vcpus.length * matrix.vcpuTypes.length * matrix.features.length
+  // Only QEMU tells the guest a model of its own: the others start all processors with a constant in its place.
+  const typesOf = (vmm: VmmType): readonly (string | null)[] => (vmm === 'QEMU' ? matrix.vcpuTypes : [null])
+  const types = matrix.vmms.reduce((sum, vmm) => sum + typesOf(vmm).length, 0)
+  const rows = types * matrix.vcpus.length * matrix.features.length
   if (rows === 0 || rows > limits.rows || matrix.vcpus.some((n) => !Number.isInteger(n) || n < 1 || n > limits.vcpus)) {
     throw new InputError('input-invalid', `a matrix of ${rows} machine shapes with up to ${limits.vcpus} vCPUs each`, {
       subject: 'vcpus',
       remedy: `Name 1 to ${limits.rows} shapes.`,
     })
   }
-  const row = (vmm: VmmType, vcpus: number, type: string, features: bigint): ReferenceRow => ({
-    shape: { vmm, vcpus, 'vcpu-type': type, 'guest-features': `0x${features.toString(16)}` },
-    measured: {
-      measurement: snpLaunchDigest(firmware, { vmm, vcpus, signature: vcpuSignature(type), features }, hashes).toString(
-        'hex',
-      ),
-    },
-  })
+  const row = (vmm: VmmType, vcpus: number, type: string | null, features: bigint): ReferenceRow => {
+    const signature = type === null ? 0 : vcpuSignature(type)
+    const digest = snpLaunchDigest(firmware, { vmm, vcpus, signature, features }, hashes)
+    return {
+      shape: {
+        vmm,
+        vcpus,
+        ...(type === null ? {} : { 'vcpu-type': type }),
+        'guest-features': `0x${features.toString(16)}`,
+      },
+      measured: { measurement: digest.toString('hex') },
+    }
+  }
   return matrix.vmms.flatMap((vmm) =>
     matrix.vcpus.flatMap((vcpus) =>
-      matrix.vcpuTypes.flatMap((type) => matrix.features.map((features) => row(vmm, vcpus, type, features))),
+      typesOf(vmm).flatMap((type) => matrix.features.map((features) => row(vmm, vcpus, type, features))),
     ),
   )
 }

@@ -46,8 +46,9 @@ export function snpLaunchDigest(firmware: SnpFirmware, shape: SnpShape, hashes: 
     throw unsupported(firmware, 'has no place for kernel hashes: a kernel given with it would not be measured')
   }
   addSections(context, firmware, hashes, shape.vmm)
-  for (let i = 0; i < shape.vcpus; i++)
-    context.vmsa(vmsaPage(startAddress(firmware, i), shape.vmm, shape.signature, shape.features))
+  const page = (eip: number): Buffer => vmsaPage(eip, shape.vmm, shape.signature, shape.features)
+  context.vmsas(page(bootEip), 1)
+  if (shape.vcpus > 1) context.vmsas(page(resetEip(firmware)), shape.vcpus - 1)
   return context.digest()
 }
 
@@ -76,8 +77,7 @@ export function svsmLaunchDigest(
   context.normal(gpa, ovmf.image)
   context.normal(svsmGpa, svsm.image)
   addSections(context, firmware, null, 'QEMU')
-  const page = svsmVmsaPage(svsm.svsmEntry + svsmGpa, shape.signature)
-  for (let i = 0; i < shape.vcpus; i++) context.vmsa(page)
+  context.vmsas(svsmVmsaPage(svsm.svsmEntry + svsmGpa, shape.signature), shape.vcpus)
   return context.digest()
 }
 
@@ -113,15 +113,12 @@ function addHashes(
   context.normal(section.gpa, kernelHashesPage(hashTableGpa, hashes, firmware.name))
 }
 
-function startAddress(firmware: SnpFirmware, index: number): number {
-  if (index === 0) return bootEip
-  if (firmware.resetEip === null || firmware.resetEip === 0) {
-    throw unsupported(firmware, 'names no start address for a second processor')
-  }
-  return firmware.resetEip
+function resetEip({ resetEip: address, ...firmware }: SnpFirmware): number {
+  if (address !== null && address !== 0) return address
+  throw unsupported(firmware, 'names no start address for a second processor')
 }
 
-function unsupported(firmware: SnpFirmware, why: string): InputError {
+function unsupported(firmware: Pick<SnpFirmware, 'name'>, why: string): InputError {
   return new InputError('unsupported', `${firmware.name} ${why}`, {
     subject: 'ovmf',
     remedy: 'Take a firmware that is built for SEV-SNP (Debian: OVMF.amdsev.fd of ovmf-amdsev).',

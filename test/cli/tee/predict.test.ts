@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { generateKeyPairSync, hash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../../src/actions/context.ts'
@@ -6,6 +6,7 @@ import { rawInputs } from '../../../src/actions/raw-inputs.ts'
 import { predictPcr } from '../../../src/cli/tee/predict-pcr.ts'
 import { predictPcrOptions, predictSnpOptions } from '../../../src/cli/tee/predict-options.ts'
 import { predictSnp } from '../../../src/cli/tee/predict.ts'
+import { parseReferenceValues } from '../../../src/tee/reference-values.ts'
 import { vector, withPeers } from '../../support/peers.ts'
 import { testPorts } from '../../support/ports.ts'
 import { makePe } from '../../tee/measure/pe-file.ts'
@@ -37,8 +38,14 @@ describe('tee predict snp', () => {
     const output = join(here, 'values.json')
     const given = { vcpus: '1,2,4', 'vcpu-type': 'EPYC-v4,EPYC-Milan', 'vmm-type': 'QEMU,ec2', output }
     expect((await snp(given)).outputs).toEqual({ 'reference-values': output })
-    expect((JSON.parse(readFileSync(output, 'utf8')) as { values: [] }).values).toHaveLength(12)
+    expect((JSON.parse(readFileSync(output, 'utf8')) as { values: [] }).values).toHaveLength(9)
     await expect(snp(given)).rejects.toMatchObject({ code: 'exists' })
+    const other = join(here, 'ec2.json')
+    const key = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'pem', type: 'spki' })
+    await snp({ vcpus: '1', 'vmm-type': 'ec2', output: other, 'id-key': put('id.pem', key.toString()) })
+    const { values } = parseReferenceValues(readFileSync(other), 'values')
+    expect(values[0]?.shape).toEqual({ vmm: 'ec2', vcpus: 1, 'guest-features': '0x1' })
+    expect(Object.keys(values[0]?.measured ?? {})).toEqual(['id-key-digest', 'measurement'])
   })
 
   const wrong: [string, Given, string][] = [
@@ -58,6 +65,7 @@ describe('tee predict snp', () => {
     ['an SVSM without variable store', { svsm: empty, 'vcpu-type': 'EPYC' }, '--vars-file'],
     ['an SVSM with a kernel', { svsm: ovmf, 'vars-file': ovmf, kernel: empty, 'vcpu-type': 'EPYC' }, 'only QEMU'],
     ['a matrix of signatures', { 'vcpu-sig': '1', output: join(here, 'x') }, '--vcpu-type'],
+    ['an author key alone', { 'author-key': ovmf, 'vcpu-type': 'EPYC' }, 'no key in PEM form'],
     ['a seed that is no digest', { 'snp-ovmf-hash': 'ab', 'vcpu-type': 'EPYC' }, '96 hexadecimal'],
   ]
   for (const [title, given, message] of wrong) {
