@@ -72,7 +72,7 @@ export class Agent {
     }
     const register = (await options.collector.openRegister?.(ports)) ?? null
     const agent = new Agent(keys, job, new Reports(facts, options.collector, ports, register), options, ports)
-    if (register?.warning != null) agent.#warn(register.warning)
+    if (register !== null && register.warning !== null) agent.#warn(register.warning)
     await agent.#record(
       agent.#draft('job', [], [], {
         keyThumbprint: keys.keyId,

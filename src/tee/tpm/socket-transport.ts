@@ -18,12 +18,13 @@ export async function socketTransport(address: SocketAddress): Promise<TpmTransp
     name,
     exchange: (command) => exchange(socket, command, name),
     close: async () => {
-      await new Promise<void>((resolve) => {
+      if (socket.closed) return
+      const closed = new Promise<void>((resolve) => {
         socket.once('close', () => resolve())
-        socket.end()
-        // A peer that keeps its half open must not keep us.
-        socket.destroySoon()
       })
+      // A peer that keeps its half open must not keep us.
+      socket.destroySoon()
+      await closed
     },
   }
 }
