@@ -78,6 +78,7 @@ export const transportCodes = [
   'oidc-error',
   'agent-error',
   'tool-failed',
+  'collateral-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

@@ -2,7 +2,8 @@ import type { ActionContext, RawInputs } from '../actions/context.ts'
 import type { Definition } from '../actions/definitions.ts'
 import type { JsonObject } from '../base/json.ts'
 import { runnerCommands } from './runner/entries.ts'
-import { option, showOptions, verifyOptions } from './tee/evidence-options.ts'
+import { evidenceCommands } from './tee/commands.ts'
+import { option } from './tee/evidence-options.ts'
 import { predictCommands } from './tee/predict-commands.ts'
 
 export interface CommandResult {
@@ -56,24 +57,7 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...predictCommands,
-  'tee show': {
-    description: 'Prints what evidence holds, field by field with offsets. It checks nothing.',
-    inputs: showOptions,
-    positional: 'file',
-    examples: ['sealwright tee show quote.bin', 'sealwright tee show evidence.json --json'],
-    run: async (inputs, context) => (await import('./tee/show.ts')).teeShow(inputs, context),
-  },
-  'tee verify': {
-    description:
-      'Verifies evidence of a TEE, offline. Ends with 0 when it holds, with 1 and all checks when it is refused.',
-    inputs: verifyOptions,
-    examples: [
-      'sealwright tee verify --evidence quote.bin --collateral collateral/ --report-data 7465…',
-      'sealwright tee verify --evidence quote.msg --signature quote.sig --pcrs quote.pcrs --ak ak.pem --nonce 0011… --pcr-selection sha256:0,1,7 --accept software-tpm',
-      'sealwright tee verify --evidence evidence.json --policy policy.yml --json',
-    ],
-    run: async (inputs, context) => (await import('./tee/verify.ts')).teeVerify(inputs, context),
-  },
+  ...evidenceCommands,
   ...runnerCommands,
   version: {
     description: 'Prints the version.',

@@ -7,7 +7,7 @@ const width = 100
 const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['Policy of the gate:', ['policy']],
   ['Evidence of machines:', ['tee show', 'tee verify', 'tee collect', 'tee collateral', 'tee ak']],
-  ['Values to expect of a machine:', ['tee predict', 'tee reference', 'tee values']],
+  ['Values to expect of a machine:', ['tee predict', 'tee reference-values']],
   ['Runners and their agent:', ['agent', 'runner']],
   ['Keys from a broker:', ['kbs']],
   ['More:', ['']],
@@ -56,8 +56,10 @@ const footer = [
   '',
 ]
 
+const nameWidth = Math.max(20, ...Object.keys(commands).map((name) => name.length))
+
 function line(name: string, text: string): string {
-  return `  ${name.padEnd(20)} ${firstSentence(text)}`
+  return `  ${name.padEnd(nameWidth)} ${firstSentence(text)}`
 }
 
 /** Help of one command: inputs with defaults, outputs, examples. */
@@ -79,7 +81,7 @@ export function commandHelp(name: string, definition: Definition, examples: read
 /** The first sentence, or as much of it as fits beside the name. */
 function firstSentence(text: string): string {
   const sentence = text.split(/\.(?: |$)/)[0] ?? ''
-  const room = width - 23
+  const room = width - nameWidth - 3
   return sentence.length <= room ? sentence : `${sentence.slice(0, sentence.lastIndexOf(' ', room - 1))} …`
 }
 

@@ -1,10 +1,6 @@
-import type { RawInputs } from '../../actions/context.ts'
 import type { Definition } from '../../actions/definitions.ts'
-import { InputError } from '../../base/errors.ts'
-import type { BankHash } from '../../tee/eventlog/hashes.ts'
-import { evidenceFormats, type Companions } from '../../tee/formats/types.ts'
-import type { PcrSelection } from '../../tee/verify/tpm/selection.ts'
-import { optionFile } from './files.ts'
+import { amdService, intelRootList, intelService } from '../../tee/collateral/services.ts'
+import { evidenceFormats } from '../../tee/formats/types.ts'
 
 type Options = Definition['inputs']
 
@@ -51,53 +47,39 @@ export const verifyOptions: Options = [
   option('pcr-selection', 'Raw TPM quote: what must have been quoted, e.g. sha256:0,1,7; all 24 of sha256 by default.'),
 ]
 
-/** Files beside a raw TPM quote. */
-export async function readCompanions(inputs: RawInputs, names: readonly (keyof Companions)[]): Promise<Companions> {
-  const companions: Companions = {}
-  for (const name of names) if (inputs.text(name) !== '') companions[name] = await optionFile(inputs, name)
-  return companions
-}
+/** Options of `tee collateral fetch`. */
+export const collateralFetchOptions: Options = [
+  option('directory', 'Folder to bring it into; it is made where it is not there.', '', true),
+  option('evidence', 'Evidence whose machine it is for. Without it, name the machine by the options below.'),
+  option('format', `Form of the evidence: auto, or one of ${evidenceFormats.join(', ')}.`, 'auto'),
+  option('line', 'AMD: line of the processor: Milan, Genoa or Turin.'),
+  option('hwid', 'AMD: chip id in hex, 64 bytes (Turin: 8). Without it only the revocation list is brought.'),
+  option('tcb', 'AMD: reported TCB, 8 bytes in hex as "tee show" prints them.'),
+  option('fmspc', 'Intel: family of platforms, 6 bytes in hex.'),
+  option('ca', 'Intel: CA of the PCK certificate: platform or processor.', 'platform'),
+  option('refresh', 'true asks also for what is good for a while yet.', 'false'),
+  option('kds-url', "AMD's Key Distribution Service, or a mirror of it.", amdService),
+  option(
+    'pcs-url',
+    "Intel's Provisioning Certification Service, or a caching service (PCCS) in its place.",
+    intelService,
+  ),
+  option('root-crl-url', "Where the list of Intel's root is.", intelRootList),
+]
 
-/** Bytes of an option in hex of either case; null where it is not given. @throws InputError `input-invalid` */
-export function hexOption(inputs: RawInputs, name: string, most: number): Buffer | null {
-  const text = inputs.text(name).replace(/^0[xX]/, '')
-  if (text === '') return null
-  if (/^([\da-fA-F]{2})+$/.test(text) && text.length <= most * 2) return Buffer.from(text, 'hex')
-  throw new InputError('input-invalid', `--${name} is not 1 to ${most} bytes of hex`, {
-    subject: name,
-    remedy: 'Write two hexadecimal digits for each byte.',
-  })
-}
-
-/** RFC 3339 in UTC; `now` where it is not given. @throws InputError `input-invalid` */
-export function timeOption(inputs: RawInputs, name: string, now: Date): Date {
-  const text = inputs.text(name)
-  if (text === '') return now
-  const form = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text)
-  const time = new Date(text)
-  if (form && !Number.isNaN(time.getTime())) return time
-  throw new InputError('input-invalid', `--${name}: ${text} is no time`, {
-    subject: name,
-    remedy: 'Write it in UTC, as 2026-11-25T12:00:00Z or 2026-11-25.',
-  })
-}
-
-const banks: readonly BankHash[] = ['sha1', 'sha256', 'sha384', 'sha512']
-
-/** `sha256:0,1,7`, several banks by `+` between them, as tpm2-tools write it; null where it is not given. */
-export function selectionOption(inputs: RawInputs, name: string): PcrSelection[] | null {
-  const text = inputs.text(name)
-  if (text === '') return null
-  return text.split('+').map((one) => {
-    const [bank = '', list = ''] = one.split(':')
-    const hash = banks.find((known) => known === bank)
-    const pcrs = list.split(',').map((pcr) => (/^\d{1,2}$/.test(pcr) ? Number(pcr) : -1))
-    if (hash !== undefined && pcrs.every((pcr) => pcr >= 0 && pcr < 32) && new Set(pcrs).size === pcrs.length) {
-      return { hash, pcrs: pcrs.toSorted((a, b) => a - b) }
-    }
-    throw new InputError('input-invalid', `--${name}: ${one} names no PCRs`, {
-      subject: name,
-      remedy: 'Write a bank and indices, e.g. sha256:0,1,7.',
-    })
-  })
-}
+/** Options of `tee collect`. */
+export const collectOptions: Options = [
+  option(
+    'report-data',
+    'What the report shall carry, hex, up to 48 bytes; zeros are put behind a shorter value.',
+    '',
+    true,
+  ),
+  option('output', 'New file for the evidence; it must not exist.', '', true),
+  option(
+    'technology',
+    'auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample; auto takes what is here, never sample.',
+    'auto',
+  ),
+  option('tpm-device', "Path of a TPM, or swtpm:SOCKET; by default the machine's own."),
+]

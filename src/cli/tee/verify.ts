@@ -13,7 +13,7 @@ import { clauseOf } from '../../tee/verify/clauses.ts'
 import { noCollateral } from '../../tee/verify/verifier.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { CommandResult } from '../commands.ts'
-import { hexOption, readCompanions, selectionOption, timeOption } from './evidence-options.ts'
+import { hexOption, readCompanions, selectionOption, timeOption } from './option-values.ts'
 import { optionFile } from './files.ts'
 import { verdictText } from './verdict-text.ts'
 

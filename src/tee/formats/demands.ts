@@ -7,7 +7,10 @@ export const acceptances = ['unbound', 'trailing-bytes', 'software-tpm', 'unboun
 export type Acceptance = (typeof acceptances)[number]
 
 export interface Demands {
-  /** What the report must carry. `report-data` is cut to 32 bytes for a plain TPM, as a binding is (TRUST §2); a nonce never is. */
+  /**
+   * What the report must carry. `report-data` is what the 48 bytes of a binding begin with (a plain TPM has the first 32 of them, TRUST §2);
+   * a nonce is compared as it is.
+   */
   expected: { kind: 'report-data' | 'nonce'; bytes: Buffer } | null
   accept: ReadonlySet<Acceptance>
   context: VerifyContext

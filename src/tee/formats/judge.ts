@@ -1,4 +1,3 @@
-import type { Technology } from '../../base/technology.ts'
 import { InputError } from '../../base/errors.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import type { TeeCheck, TeeEvidence, TeeVerdict } from '../types.ts'
@@ -79,17 +78,21 @@ function judgeEvidence(
   return withChecks(verdict, unbound(verdict.checks, claimed, accept.has('unbound')))
 }
 
-/** @param whole for a plain TPM: not only the first 32 bytes, which are all that a binding fills */
+/** @param whole compare just these bytes; else they are the beginning of the 48 that a binding fills (TRUST §2) */
 function run(evidence: TeeEvidence, bytes: Buffer, whole: boolean, context: VerifyContext): TeeVerdict {
   const { technology } = evidence
   if (technology === 'tpm' && whole) return verifyTpm(evidence, bytes, context)
-  return verifiers[technology].verify(evidence, fitted(bytes, technology), context)
+  const slot = whole ? bytes : padded(bytes, 48)
+  return verifiers[technology].verify(evidence, technology === 'tdx' ? fitted(slot) : slot, context)
 }
 
 /** Intel's verifier takes 48 bytes or all 64; shorter values are padded as the hardware does. */
-function fitted(bytes: Buffer, technology: Technology): Buffer {
-  if (technology !== 'tdx' || bytes.length >= 64 || bytes.length === 48) return bytes
-  return Buffer.concat([bytes, Buffer.alloc(64 - bytes.length)])
+function fitted(bytes: Buffer): Buffer {
+  return bytes.length === 48 ? bytes : padded(bytes, 64)
+}
+
+function padded(bytes: Buffer, size: number): Buffer {
+  return bytes.length >= size ? bytes : Buffer.concat([bytes, Buffer.alloc(size - bytes.length)])
 }
 
 function withChecks(verdict: TeeVerdict, checks: TeeCheck[]): TeeVerdict {
