@@ -1,6 +1,7 @@
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import { parseCrl } from '../x509/crl.ts'
 import type { Collateral } from '../verifier.ts'
+import { lineByCpuid } from './product.ts'
 import { isReportSigned, parseSnpReport, type SnpReport } from './report.ts'
 import { tcbBytes } from './tcb.ts'
 import { amdTrust, type SnpTrust } from './trust.ts'
@@ -42,9 +43,10 @@ function readVeks(ders: readonly Uint8Array[]): Vek[] {
     .map((certificate) => ({ certificate, facts: readVek(certificate) }))
 }
 
-/** Kind, chip (where the report shows it and the key names one) and reported TCB are those of the report. */
-function fits({ facts: { kind, hwid, tcb } }: Vek, report: SnpReport): boolean {
-  if (kind !== report.signer) return false
+/** Line, kind, chip (where the report shows it and the key names one) and reported TCB are those of the report. */
+function fits({ facts: { kind, hwid, line, tcb } }: Vek, report: SnpReport): boolean {
+  const seen = lineByCpuid(report)
+  if (kind !== report.signer || (seen !== null && seen !== line)) return false
   const { chipId } = report
   const masked = chipId.every((byte) => byte === 0)
   const sameChip =
