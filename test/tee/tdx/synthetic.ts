@@ -24,6 +24,8 @@ export interface WorldOptions {
   /** Changes header and body before they are signed. */
   signed?: (signed: Buffer) => void
   qeReport?: (report: Buffer) => void
+  /** Intel's own enclave writes 32 bytes; the format has no fixed length. */
+  qeAuthData?: Buffer
   /** Changes the whole quote after all signatures. */
   quote?: (quote: Buffer) => void
   certificationType?: number
@@ -113,7 +115,7 @@ function makeQuote(options: WorldOptions, chain: Buffer[]): Buffer {
   options.signed?.(signed)
 
   const point = Buffer.from(attestation.publicKey.export({ type: 'spki', format: 'der' })).subarray(-64)
-  const authData = Buffer.from('synthetic')
+  const authData = options.qeAuthData ?? Buffer.from('synthetic')
   const report = Buffer.alloc(384)
   Buffer.from('11000000000000000000000000000000', 'hex').copy(report, 48)
   report.fill(0xdc, 128, 160)
