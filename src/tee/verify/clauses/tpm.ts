@@ -18,7 +18,7 @@ export const quoteClauses: ClauseTable = {
   'replay PCR *': ['TCG PFP §10.4', 'The event log leads to the quoted value.'],
   'ima-log': ['Linux IMA, ima-ng and ima-sig templates', 'The measurement list can be read.'],
   'replay IMA': ['Linux IMA, PCR 10', 'The measurement list leads to the quoted PCR 10.'],
-  'runtime-log': ['coco.md §7.3; TRUST §5', "The agent's records can be read and lead to the register."],
+  register: ['coco.md §7.3; TRUST §5', "The agent's records can be read and lead to the register."],
 }
 
 export const tpmClauses: ClauseTable = {
@@ -29,6 +29,16 @@ export const tpmClauses: ClauseTable = {
     'Somebody whom the policy names vouches for the attestation key, or a software TPM is accepted by name.',
   ],
   ...quoteClauses,
+  'ek-certificate*': [
+    'TCG EK Credential Profile §3; RFC 5280 §6.1',
+    'A chain of the TPM maker reaches the endorsement key.',
+  ],
+  'ak-certificate*': ['tee.md §6.2 (1); RFC 5280 §6.1', 'A chain of the TPM maker reaches the attestation key itself.'],
+  'ak-activation': ['tee.md §6.2 (1)', 'A pinned registrar signed the record of a credential activation.'],
+  'ak-activation-keys': [
+    'TPM 2.0 Part 1 §24',
+    'The record ties this attestation key, by its Name, to the endorsement key of the certificate.',
+  ],
   'ak-public': [part(2, '12.2.4'), 'The TPMT_PUBLIC beside the quote can be read.'],
   'ak-same': [part(2, '12.2.4'), 'It is the public area of the very key that signed.'],
   'ak-attributes': [part(2, '8.3'), 'The key was made in the TPM, never leaves it, is restricted, and only signs.'],
