@@ -36,7 +36,7 @@ export async function readCollateral(paths: readonly string[]): Promise<Collater
   const wrong: string[] = []
   for (const file of walk.files) {
     try {
-      for (const piece of classify(await readFile(file), file)) placed.push({ folder: dirname(file), piece })
+      for (const piece of classify(await bytesOf(file), file)) placed.push({ folder: dirname(file), piece })
     } catch (error) {
       wrong.push(reason(file, error))
     }
@@ -83,11 +83,17 @@ function add(path: string, size: number, walk: Walk): void {
   if (walk.bytes > limits.bytes) throw tooMuch(path, `makes it more than ${limits.bytes} bytes`)
 }
 
+async function bytesOf(file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: unknown) => {
+    const why = cause instanceof Object && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new InputError('file-invalid', `${file} cannot be read (${why})`, { subject: file, cause })
+  })
+}
+
 function reason(file: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
   // A defect of ours is not a reason against a file.
-  if (!(error instanceof SealwrightError) && !(error instanceof Error && 'code' in error)) throw error
-  return message.includes(file) ? message : `${file}: ${message}`
+  if (!(error instanceof SealwrightError)) throw error
+  return error.message.includes(file) ? error.message : `${file}: ${error.message}`
 }
 
 function tooMuch(path: string, why: string): InputError {
