@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { hash } from 'node:crypto'
 import type { Ports } from '../../../src/base/ports.ts'
 import { azureIndices } from '../../../src/tee/collect/azure-vtpm.ts'
 import { imdsUrl } from '../../../src/tee/collect/imds.ts'
@@ -16,7 +15,7 @@ import { Tpm } from '../../../src/tee/tpm/tpm.ts'
 import { startSwtpm, type SoftwareTpm } from '../../../tools/swtpm.ts'
 import { peer } from '../../support/peers.ts'
 import { testPorts } from '../../support/ports.ts'
-import { syntheticSnp } from '../pki/snp.ts'
+import { hclReport } from '../pki/azure.ts'
 
 /**
  * SIMULATION of Azure's paravisor around a software TPM: a key of the vTPM at its handle, an HCL report whose hardware part is synthetic,
@@ -107,33 +106,6 @@ export class Paravisor {
     const ports = testPorts()
     return withTpm(tpmAddress(this.tpm.device, ports), ports, use)
   }
-}
-
-/** An HCL report of version 2 (tee.md §1.4) with a synthetic hardware report over its variable data. */
-export function hclReport(kind: 'snp' | 'tdx', key: { n: string; e: string }, userData: Buffer | null): Buffer {
-  const varData = Buffer.from(
-    JSON.stringify({
-      keys: [{ kid: 'HCLAkPub', key_ops: ['sign'], kty: 'RSA', e: key.e, n: key.n }],
-      'vm-configuration': { 'secure-boot': true, 'tpm-enabled': true },
-      ...(userData === null ? {} : { 'user-data': userData.toString('hex').toUpperCase() }),
-    }),
-  )
-  const reportData = Buffer.concat([hash('sha256', varData, 'buffer'), Buffer.alloc(32)])
-  const field = Buffer.alloc(1184)
-  if (kind === 'snp') {
-    syntheticSnp({ line: 'Milan', change: (report) => reportData.copy(report, 0x50) }).report.copy(field)
-  } else {
-    reportData.copy(field, 128)
-  }
-  const header = Buffer.alloc(32)
-  header.write('HCLA', 0, 'latin1')
-  header.writeUInt32LE(2, 4)
-  header.writeUInt32LE(1236 + varData.length, 8)
-  header.writeUInt32LE(2, 12)
-  const runtime = Buffer.alloc(20)
-  const values = [varData.length + 20, 1, kind === 'snp' ? 2 : 4, 1, varData.length]
-  for (const [n, value] of values.entries()) runtime.writeUInt32LE(value, n * 4)
-  return Buffer.concat([header, field, runtime, varData])
 }
 
 /** Answers NV_ReadPublic and NV_Read of the report's index; null for every other command. */

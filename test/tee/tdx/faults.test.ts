@@ -1,7 +1,8 @@
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
 import type { TdxPolicy } from '../../../src/tee/verify/tdx/policy.ts'
-import { makeCertificate, makeKey } from '../pki/pki.ts'
-import { at, keys, level, makeWorld, part, sgxExtension, signText, type WorldOptions } from './synthetic.ts'
+import { makeCertificate } from '../pki/pki.ts'
+import { other, past, tdxFaults } from '../synthetic/faults-tdx.ts'
+import { at, level, makeWorld, part, signText, type WorldOptions } from './synthetic.ts'
 
 /** Names of the failed steps of a synthetic world. */
 function failed(options: WorldOptions, policy?: Partial<TdxPolicy>): string[] {
@@ -26,152 +27,8 @@ test.each<[string, WorldOptions]>([
   })
 })
 
-const past = new Date('2026-06-01T00:00:00Z')
-const future = new Date('2026-06-30T00:00:00Z')
-const other = makeKey('P-256')
-
 describe('each fault fails at its own step', () => {
-  test.each<[string, WorldOptions, string[]]>([
-    // Quote format
-    ['version 3', { quote: (q) => q.writeUInt16LE(3, 0) }, ['quote-format']],
-    ['version 6', { quote: (q) => q.writeUInt16LE(6, 0) }, ['quote-format']],
-    ['attestation key type 3', { quote: (q) => q.writeUInt16LE(3, 2) }, ['quote-format']],
-    ['TEE type SGX', { quote: (q) => q.writeUInt32LE(0, 4) }, ['quote-format']],
-    ['TEE type unknown', { quote: (q) => q.writeUInt32LE(0x82, 4) }, ['quote-format']],
-    ['reserved header bytes', { quote: (q) => q.writeUInt32LE(1, 8) }, ['quote-format']],
-    ['another QE vendor', { quote: (q) => q.fill(0, 12, 28) }, ['quote-format']],
-    ['body type SGX', { quote: (q) => q.writeUInt16LE(1, 48) }, ['quote-format']],
-    ['body type 4', { quote: (q) => q.writeUInt16LE(4, 48) }, ['quote-format']],
-    ['a body size that is not its type’s', { quote: (q) => q.writeUInt32LE(584, 50) }, ['quote-format']],
-    ['authentication data longer than the quote', { quote: (q) => q.writeUInt32LE(30000, 702) }, ['quote-format']],
-    ['authentication data above the limit', { quote: (q) => q.writeUInt32LE(0xffffffff, 702) }, ['quote-format']],
-    ['outer certification type 5', { certificationType: 5 }, ['quote-format']],
-    ['PCK data as PPID', { innerType: 3 }, ['quote-format']],
-    ['bytes behind that are not zero', { trailing: Buffer.of(0, 1) }, ['trailing-bytes']],
-    // PCK chain
-    ['PCK expired', { pck: { to: past } }, ['pck-validity']],
-    ['PCK not yet valid', { pck: { from: future } }, ['pck-validity']],
-    ['CA expired', { ca: { to: past } }, ['pck-validity']],
-    ['CA that is no CA', { ca: { ca: undefined as never, usage: 0x06 } }, ['pck-authorities']],
-    ['CA that may not sign certificates', { ca: { usage: 0x02 } }, ['pck-authorities']],
-    ['PCK that is a CA', { pck: { ca: { pathLength: null } } }, ['pck-leaf']],
-    ['PCK signed by another key', { pck: { by: other } }, ['pck-signatures']],
-    ['CA signed by another key', { ca: { by: other } }, ['pck-signatures']],
-    ['PCK of another name', { pck: { subject: 'Somebody' } }, ['pck-profile']],
-    ['PCK of another issuer', { pck: { issuer: 'Somebody' } }, ['pck-names']],
-    [
-      'a critical extension',
-      { pck: { extensions: [{ oid: '1.2.3', critical: true, value: Buffer.of(5, 0) }] } },
-      ['pck-critical-extensions'],
-    ],
-    ['no SGX extension', { sgxExtension: null }, ['pck-extension']],
-    ['an SGX extension of another form', { sgxExtension: sgxExtension().subarray(0, 40) }, ['pck-extension']],
-    [
-      'an SGX extension with 15 components',
-      { sgxExtension: sgxExtension(Array<number>(15).fill(5)) },
-      ['pck-extension'],
-    ],
-    // Revocation lists
-    ['PCK revoked', { pckCrl: { revoked: [9, 3] } }, ['pck-crl-revoked']],
-    ['CA revoked', { rootCrl: { revoked: [2] } }, ['root-crl-revoked']],
-    [
-      'TCB signer revoked',
-      { rootCrl: { revoked: [4] } },
-      ['tcb-info-signer-crl-revoked', 'qe-identity-signer-crl-revoked'],
-    ],
-    ['PCK list signed by another key', { pckCrl: { by: other } }, ['pck-crl-signature']],
-    [
-      'PCK list of the other CA',
-      { pckCrl: { issuer: 'Intel SGX PCK Processor CA' } },
-      ['pck-crl-issuer', 'pck-crl-revoked'],
-    ],
-    ['PCK list too old', { pckCrl: { nextUpdate: past } }, ['pck-crl-window']],
-    ['PCK list of the future', { pckCrl: { thisUpdate: future } }, ['pck-crl-window']],
-    ['PCK list without an end', { pckCrl: { nextUpdate: null } }, ['pck-crl-format']],
-    [
-      'a delta list',
-      { pckCrl: { extensions: [{ oid: '2.5.29.27', critical: true, value: Buffer.of(2, 1, 1) }] } },
-      ['pck-crl-format'],
-    ],
-    ['PCK list that is garbage', { collateral: (c) => (c.pckCrl = Buffer.from('garbage')) }, ['pck-crl-format']],
-    ['PCK list that is empty', { collateral: (c) => (c.pckCrl = Buffer.alloc(0)) }, ['pck-crl-format']],
-    ['root list that is garbage', { collateral: (c) => (c.rootCrl = Buffer.from('garbage')) }, ['root-crl-format']],
-    // TCB info and QE identity
-    ['TCB info changed', { collateral: (c) => c.tcbInfo.bytes.write('x', 40) }, ['tcb-info-signature']],
-    [
-      'TCB info written anew',
-      { collateral: (c) => (c.tcbInfo.bytes = Buffer.concat([c.tcbInfo.bytes, Buffer.from(' ')])) },
-      ['tcb-info-signature'],
-    ],
-    ['QE identity changed', { collateral: (c) => c.qeIdentity.bytes.write('x', 40) }, ['qe-identity-signature']],
-    ['QE identity in place of TCB info', { collateral: (c) => (c.tcbInfo = c.qeIdentity) }, ['tcb-info-signature']],
-    ['TCB info of SGX', { info: (i) => (i.id = 'SGX') }, ['tcb-info-signature']],
-    ['TCB info of version 2', { info: (i) => (i.version = 2) }, ['tcb-info-signature']],
-    [
-      'a status nobody knows',
-      { info: (i) => ((i.tcbLevels[0] as { tcbStatus: string }).tcbStatus = 'Fine') },
-      ['tcb-info-signature'],
-    ],
-    ['15 components', { info: (i) => i.tcbLevels[0]?.tcb.tdxtcbcomponents.pop() }, ['tcb-info-signature']],
-    ['no levels', { info: (i) => (i.tcbLevels = []) }, ['tcb-info-signature']],
-    ['QE identity of SGX', { identity: (i) => (i.id = 'QE') }, ['qe-identity-signature']],
-    ['TCB info too old', { info: (i) => (i.nextUpdate = '2026-06-10T00:00:00Z') }, ['tcb-info-window']],
-    ['TCB info of the future', { info: (i) => (i.issueDate = '2026-06-20T00:00:00Z') }, ['tcb-info-window']],
-    ['QE identity too old', { identity: (i) => (i.nextUpdate = '2026-06-10T00:00:00Z') }, ['qe-identity-window']],
-    ['signer expired', { signer: { to: past } }, ['tcb-info-signer-validity', 'qe-identity-signer-validity']],
-    [
-      'signer of another name',
-      { signer: { subject: 'Intel SGX PCK Certificate' } },
-      ['tcb-info-signer-profile', 'qe-identity-signer-profile'],
-    ],
-    [
-      'signer that the PCK CA issued',
-      { signer: { issuer: 'Intel SGX PCK Platform CA', by: keys.ca } },
-      [
-        'tcb-info-signer-names',
-        'tcb-info-signer-signatures',
-        'qe-identity-signer-names',
-        'qe-identity-signer-signatures',
-      ],
-    ],
-    ['another platform family', { info: (i) => (i.fmspc = '90c06f000000') }, ['fmspc']],
-    ['another PCE', { info: (i) => (i.pceId = '0001') }, ['fmspc']],
-    // Module and quoting enclave
-    ['a module version nobody lists', { teeTcbSvn: [6, 2, 3] }, ['tdx-module']],
-    [
-      'a module identity that stands twice',
-      { info: (i) => (i.tdxModuleIdentities = [...i.tdxModuleIdentities, ...i.tdxModuleIdentities]) },
-      ['tdx-module'],
-    ],
-    ['another module signer', { body: (b) => b.fill(1, 64, 112) }, ['tdx-module']],
-    ['SEAM attributes', { body: (b) => b.fill(1, 112, 113) }, ['tdx-module']],
-    ['a debug quoting enclave', { qeReport: (r) => r.writeUInt8(0x13, 48) }, ['qe-identity']],
-    ['a quoting enclave of another signer', { qeReport: (r) => r.fill(0, 128, 160) }, ['qe-identity']],
-    ['another enclave product', { qeReport: (r) => r.writeUInt16LE(1, 256) }, ['qe-identity']],
-    ['MISCSELECT', { qeReport: (r) => r.writeUInt8(1, 16) }, ['qe-identity']],
-    ['another attestation key', { qeReport: (r) => r.fill(0, 320, 352) }, ['qe-report-data']],
-    ['a longer hash in the QE report', { qeReport: (r) => r.writeUInt8(1, 383) }, ['qe-report-data']],
-    ['QE report changed', { quote: (q) => q.writeUInt8(9, 706 + 134 + 64) }, ['qe-report-signature']],
-    ['RTMR changed', { quote: (q) => q.writeUInt8(9, 54 + 330) }, ['quote-signature']],
-    ['user data changed', { quote: (q) => q.writeUInt8(9, 30) }, ['quote-signature']],
-    ['quote signature changed', { quote: (q) => q.writeUInt8((q[706] ?? 0) ^ 1, 706) }, ['quote-signature']],
-    // Levels
-    ['SGX components below all levels', { pckComponents: Array<number>(16).fill(2) }, ['tcb-level']],
-    ['one SGX component below', { pckComponents: [...Array<number>(15).fill(5), 2] }, ['tcb-level']],
-    ['TDX components below all levels', { teeTcbSvn: [6, 1, 1] }, ['tcb-level']],
-    ['PCE SVN below', { sgxExtension: sgxExtension(undefined, 12) }, ['tcb-level']],
-    ['module below all levels', { teeTcbSvn: [3, 1, 3] }, ['tcb-level']],
-    ['quoting enclave below all levels', { qeReport: (r) => r.writeUInt16LE(1, 258) }, ['tcb-level']],
-    ['platform out of date', { pckComponents: Array<number>(16).fill(3) }, ['tcb-status']],
-    // TD policy
-    ['debug TD', { tdAttributes: (1n << 28n) | 1n }, ['td-debug']],
-    ['another bit of the debug group', { tdAttributes: (1n << 28n) | 0x20n }, ['td-debug']],
-    ['a reserved attribute', { tdAttributes: (1n << 28n) | (1n << 40n) }, ['td-reserved']],
-    ['SEPT_VE_DISABLE clear', { tdAttributes: 0n }, ['td-sept-ve-disable']],
-    ['a TD that can migrate', { tdAttributes: (1n << 28n) | (1n << 29n) }, ['td-migratable']],
-    ['other report data', { body: (b) => b.writeUInt8(0, 520) }, ['report-data']],
-    ['report data that is not padded with zeros', { body: (b) => b.writeUInt8(1, 583) }, ['report-data']],
-  ])('%s', (_what, options, steps) => {
+  test.each(tdxFaults)('%s', (_what, options, steps) => {
     expect(failed(options)).toEqual(steps)
   })
 })
