@@ -19,12 +19,13 @@ export interface ForgedTpmOptions {
   /** Changes the log before it travels; null leaves it out. */
   log?: (log: Buffer, binding: Binding) => Buffer | null
   quote?: (binding: Binding) => Partial<SyntheticFields>
-  documents?: Record<string, string>
+  /** Other documents beside a report, base64. */
+  documents?: (binding: Binding) => Record<string, string>
 }
 
 /** SYNTHETIC: one boot of a machine with a TPM whose agent extends a register before each report, without any TPM. */
 export function forgedTpm(options: ForgedTpmOptions = {}): ForgedMachine {
-  const { register = 14, documents = {} } = options
+  const { register = 14, documents = () => ({}) } = options
   const keys = options.keys ?? generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pcrs = [...Array(24).keys()].map((n) => options.pcrs?.[n] ?? Buffer.alloc(32, n >= 17 && n <= 22 ? 0xff : 0))
   let log = Buffer.alloc(0)
@@ -56,7 +57,7 @@ export function forgedTpm(options: ForgedTpmOptions = {}): ForgedMachine {
       const travelling = options.log === undefined ? log : options.log(log, binding)
       return {
         ...quoted,
-        documents: { ...documents, ...(travelling === null ? {} : { 'runtime-log': toBase64(travelling) }) },
+        documents: { ...documents(binding), ...(travelling === null ? {} : { 'runtime-log': toBase64(travelling) }) },
       }
     },
   }
