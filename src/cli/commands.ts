@@ -2,6 +2,7 @@ import type { ActionContext, RawInputs } from '../actions/context.ts'
 import type { Definition } from '../actions/definitions.ts'
 import type { JsonObject } from '../base/json.ts'
 import { runnerCommands } from './runner/entries.ts'
+import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
 import { option } from './tee/evidence-options.ts'
 import { predictCommands } from './tee/predict-commands.ts'
@@ -58,6 +59,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...predictCommands,
   ...evidenceCommands,
+  ...akCommands,
   ...runnerCommands,
   version: {
     description: 'Prints the version.',

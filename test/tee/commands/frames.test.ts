@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pcrBanks } from '../../../src/tee/tpm/capability.ts'
@@ -226,9 +226,7 @@ describe('addresses', () => {
 })
 
 describe('a socket', () => {
-  const serve = async (
-    answer: (socket: import('node:net').Socket) => void,
-  ): Promise<{ path: string; server: Server }> => {
+  const serve = async (answer: (socket: Socket) => void): Promise<{ path: string; server: Server }> => {
     const path = join(scratch('tpm'), 's')
     const server = createServer((socket) => {
       socket.on('error', () => {})
@@ -240,7 +238,7 @@ describe('a socket', () => {
     return { path, server }
   }
 
-  test.each<[string, (socket: import('node:net').Socket) => void, string]>([
+  test.each<[string, (socket: Socket) => void, string]>([
     ['closes', (socket) => socket.end(), 'closed the connection'],
     ['says something else', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n'), 'no TPM response'],
     ['says more than one response', (socket) => socket.write(Buffer.from(`${good}00`, 'hex')), 'no TPM response'],

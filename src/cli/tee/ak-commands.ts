@@ -1,0 +1,56 @@
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import { option } from './evidence-options.ts'
+
+const device = option('tpm-device', "Path of a TPM, or swtpm:SOCKET; by default the machine's own.")
+
+/** Commands that tie a TPM's attestation key to its endorsement key (docs/tpm.md). */
+export const akCommands = {
+  'tee ak show': {
+    description: "Prints the keys of this machine's TPM, which a policy can pin, and writes them for a registrar.",
+    inputs: [device, option('output', 'New file for the keys, as "tee ak challenge" takes them.')],
+    examples: ['sealwright tee ak show', 'sealwright tee ak show --output keys.json'],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./ak-machine.ts')).showKeys(inputs, context),
+  },
+  'tee ak challenge': {
+    description: 'Registrar: asks a machine to prove that the keys it showed are in one TPM.',
+    inputs: [
+      option('keys', 'File of "tee ak show", from the machine.', '', true),
+      option('output', 'New file for the challenge, for the machine (also for tpm2_activatecredential).', '', true),
+      option('pending', 'New file that the registrar keeps until the answer.', '', true),
+      option('ek-root', "Root certificate of the TPM's maker, PEM or DER; its chain must then hold. May be repeated."),
+      option('ek-authority', "Certificates between it and the TPM's, PEM or DER. May be repeated."),
+    ],
+    examples: [
+      'sealwright tee ak challenge --keys keys.json --ek-root maker.pem --output challenge.bin --pending pending.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./ak-registrar.ts')).challengeKeys(inputs, context),
+  },
+  'tee ak activate': {
+    description: "Machine: answers a registrar's challenge, which only the TPM that holds both keys can.",
+    inputs: [
+      device,
+      option('challenge', 'File of "tee ak challenge" (or of tpm2_makecredential).', '', true),
+      option('output', 'New file for the answer.', '', true),
+    ],
+    examples: ['sealwright tee ak activate --challenge challenge.bin --output answer.bin'],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./ak-machine.ts')).answerChallenge(inputs, context),
+  },
+  'tee ak record': {
+    description: 'Registrar: checks the answer and signs the record that travels with the evidence of this TPM.',
+    inputs: [
+      option('pending', 'File that "tee ak challenge" kept.', '', true),
+      option('answer', 'File of "tee ak activate", from the machine.', '', true),
+      option('key', 'Private key of the registrar: a PEM file, or env:NAME.', '', true),
+      option('key-password', 'Password of the key: a file, or env:NAME.'),
+      option('output', 'New file for the record: the input ak-activation of setup-cvm-runner.', '', true),
+    ],
+    examples: [
+      'sealwright tee ak record --pending pending.json --answer answer.bin --key registrar.key --output record.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./ak-registrar.ts')).recordActivation(inputs, context),
+  },
+}

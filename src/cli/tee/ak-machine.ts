@@ -1,0 +1,51 @@
+import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import { activateCredential } from '../../tee/tpm/activate.ts'
+import { parseCredentialFile } from '../../tee/tpm/credential.ts'
+import { endorsement, preferredKind } from '../../tee/tpm/endorsement.ts'
+import { areaFingerprint, encodeKeys } from '../../tee/tpm/enrolment.ts'
+import { withPrimary } from '../../tee/tpm/keys.ts'
+import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
+import { attestationTemplate, endorsementTemplate } from '../../tee/tpm/templates.ts'
+import type { CommandResult } from '../commands.ts'
+import { optionFile, writeNewFile } from './files.ts'
+
+/** `tee ak show`: the keys of this machine's TPM, for a registrar and for policies. */
+export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  const keys = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
+    const { kind, certificate } = await endorsement(tpm)
+    const area = (template: Buffer) => withPrimary(tpm, 'endorsement', template, async (key) => key.area)
+    const ek = await area(endorsementTemplate(kind))
+    return { ek, ak: await area(attestationTemplate(await preferredKind(tpm))), certificate }
+  })
+  const path = inputs.text('output') === '' ? '' : await writeNewFile(inputs, 'output', encodeKeys(keys))
+  const outputs = {
+    ak: areaFingerprint(keys.ak),
+    ek: areaFingerprint(keys.ek),
+    'ek-certificate': String(keys.certificate !== null),
+    ...(path === '' ? {} : { 'keys-path': path }),
+  }
+  const text = [
+    `attestation key   ${outputs.ak}`,
+    `endorsement key   ${outputs.ek}`,
+    `its certificate   ${keys.certificate === null ? 'none: nobody can tell this TPM from a program' : `${keys.certificate.length} bytes`}`,
+    ...(path === '' ? [] : [`written to        ${path}`]),
+    '',
+  ]
+  return { outputs, text: text.join('\n') }
+}
+
+/** `tee ak activate`: opens a registrar's challenge, which only this TPM can. */
+export async function answerChallenge(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  inputs.required('challenge')
+  inputs.required('output')
+  const credential = parseCredentialFile(await optionFile(inputs, 'challenge'))
+  const value = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
+    const { kind } = await endorsement(tpm)
+    const template = attestationTemplate(await preferredKind(tpm))
+    return withPrimary(tpm, 'endorsement', endorsementTemplate(kind), (ek) =>
+      withPrimary(tpm, 'endorsement', template, (ak) => activateCredential(tpm, ak.handle, ek.handle, credential)),
+    )
+  })
+  const path = await writeNewFile(inputs, 'output', value)
+  return { outputs: { 'answer-path': path }, text: `${path}\n` }
+}
