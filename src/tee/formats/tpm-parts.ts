@@ -84,7 +84,7 @@ function readPcrs(bytes: Buffer): Pick<QuoteParts, 'selection' | 'values'> {
 
 /** SPKI in PEM or DER, a certificate, TPMT_PUBLIC or TPM2B_PUBLIC. */
 function readAk(bytes: Buffer): { key: KeyObject; area: Buffer | null } {
-  const first = bytes.readUInt16BE(0)
+  const first = bytes.length < 2 ? 0 : bytes.readUInt16BE(0)
   if (first === 0x01 || first === 0x23) return { key: parsePublic(bytes, 'attestation key').key, area: bytes }
   if (first === bytes.length - 2) {
     return { key: parseSizedPublic(bytes, 'attestation key').key, area: bytes.subarray(2) }

@@ -75,5 +75,5 @@ export const tdxClauses: ClauseTable = {
     'TCG PFP §10.4; TDX Module ABI, TDG.MR.RTMR.EXTEND',
     'The log leads to the register that the quote names.',
   ],
-  'runtime-log': ['coco.md §7.3; TRUST §5', "The agent's records can be read and lead to the register."],
+  register: ['coco.md §7.3; TRUST §5', "The agent's records can be read and lead to the register."],
 }
