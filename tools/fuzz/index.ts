@@ -19,15 +19,25 @@ try {
 }
 const { seed, seconds, threads, randoms, write } = options
 const begin = performance.now()
-const until = seconds === null ? Infinity : begin + seconds * 1000
+// A run that is asked to end reports what it has done so far, and says that it is not whole.
+let stopped = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (stopped = true))
+const until = (): boolean => stopped || (seconds !== null && performance.now() > begin + seconds * 1000)
+let told = begin
+const tell = (pieces: number, open: number): void => {
+  if (seconds !== null || performance.now() - told < 20_000) return
+  told = performance.now()
+  console.error(`${Math.round((told - begin) / 1000)} s: ${pieces} pieces done, ${open} open`)
+}
 const { targets, tallies, left } = await runAll(
   threads,
   (infos) => (seconds === null ? fullPlan(infos, seed, randoms) : lazily(slices(infos, seed))),
   until,
+  tell,
 )
 const report: FuzzReport = summary(targets, tallies, {
   seed,
-  full: seconds === null && left === 0,
+  full: seconds === null && !stopped && left === 0,
   seconds: Math.round((performance.now() - begin) / 1000),
   threads,
   node: process.versions.node,

@@ -17,7 +17,7 @@ const piece = 2000
 
 /** More of what is quick: a log can be tried ten times while a report is once. */
 function randomPlan(targets: readonly TargetInfo[], seed: number, randoms: number): Work[] {
-  const weight = ({ ms }: TargetInfo): number => 1 / Math.max(ms, 0.25)
+  const weight = ({ ms }: TargetInfo): number => 1 / Math.max(ms, 0.1)
   const sum = targets.reduce((total, target) => total + weight(target), 0)
   return targets.flatMap((target) => {
     const share = Math.ceil((randoms * weight(target)) / sum)

@@ -18,16 +18,19 @@ const hangMs = 30_000
  * a finding, and ends the run.
  *
  * @param plan makes the work once the targets are known
- * @param until no new work is begun after it, milliseconds of performance.now()
+ * @param until true once no new work is to be begun
+ * @param tell hears of each piece that is done
  */
 export async function runAll(
   threads: number,
   plan: (targets: readonly TargetInfo[]) => Work[],
-  until: number,
+  until: () => boolean,
+  tell: (done: number, left: number) => void = () => {},
 ): Promise<{ targets: readonly TargetInfo[]; tallies: Map<string, Tally>; left: number }> {
   const tallies = new Map<string, Tally>()
   let queue: Work[] | null = null
   let known: readonly TargetInfo[] = []
+  let pieces = 0
   const one = async (): Promise<void> =>
     new Promise((done, fail) => {
       const worker = new Worker(new URL('./worker.ts', import.meta.url))
@@ -52,8 +55,9 @@ export async function runAll(
           const tally = tallies.get(message.done.target) ?? emptyTally()
           tallies.set(message.done.target, tally)
           add(tally, message.tally)
+          tell(++pieces, queue?.length ?? 0)
         }
-        const next = performance.now() < until ? queue?.shift() : undefined
+        const next = until() ? undefined : queue?.shift()
         if (next === undefined) {
           clearTimeout(timer)
           void worker.terminate()
