@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../src/base/errors.ts'
+import { writePem } from '../../src/encoding/pem.ts'
 import { policyJsonSchema } from '../../src/verify/policy/json-schema.ts'
 import { loadPolicy, parsePolicy } from '../../src/verify/policy/load.ts'
 import { scratch } from '../support/ports.ts'
+import { makeCertificate, makeKey } from '../tee/pki/pki.ts'
 
 const job = `job:
   issuer: https://issuer.example
@@ -69,6 +71,99 @@ test.each([
   const message = await problem(text)
   expect(message).toContain('/some/policy.yml')
   expect(message).toContain(want)
+})
+
+const hardware = `version: 1\n${job}technology: TECH\n`
+const under = (technology: string, lines: string) => hardware.replace('TECH', technology) + lines
+
+test.each([
+  ['rules of another technology', under('snp', 'tee: { tdx: {} }\n'), 'tee.tdx: is about tdx and az-tdx-vtpm'],
+  ['an unknown rule', under('snp', 'tee: { snp: { debug: true } }\n'), 'tee.snp.debug: there is no such member'],
+  ['another VMPL without its line', under('snp', 'tee: { snp: { vmpl: 1 } }\n'), 'tee.snp.vmpl: needs accept-vmpl'],
+  ['the line without the VMPL', under('snp', 'accept-vmpl: true\n'), 'accept-vmpl: name the VMPL'],
+  ['VMPL 0 as an exception', under('snp', 'accept-vmpl: true\ntee: { snp: { vmpl: 0 } }\n'), 'tee.snp.vmpl'],
+  [
+    'a TCB without all parts',
+    under('snp', 'tee: { snp: { minimum-tcb: { Milan: { snp: 8 } } } }\n'),
+    'minimum-tcb.Milan',
+  ],
+  [
+    'an FMC before Turin',
+    under('snp', 'tee: { snp: { minimum-tcb: { Milan: { fmc: 1, bootloader: 1, tee: 1, snp: 8, microcode: 1 } } } }\n'),
+    'there is no such member',
+  ],
+  [
+    'a status without its line',
+    under('tdx', 'tee: { tdx: { statuses: [UpToDate, OutOfDate] } }\n'),
+    'tee.tdx.statuses: OutOfDate: needs accept-tcb-status',
+  ],
+  ['the line without a status', under('tdx', 'accept-tcb-status: true\n'), 'accept-tcb-status: name the statuses'],
+  ['a PCR of a TD', under('tdx', 'tee: { register: { name: pcr14 } }\n'), 'tee.register.name: tdx has no pcr14'],
+  ['an RTMR of a TPM', under('tpm', 'tee: { register: { name: rtmr3 } }\n'), 'tee.register.name: tpm has no rtmr3'],
+  [
+    'a register that can be set back',
+    under('tpm', 'tee: { register: { name: pcr23 } }\n'),
+    'accept-resettable-register',
+  ],
+  ['a register of the firmware', under('tpm', 'tee: { register: { name: pcr4 } }\n'), 'tee.register.name'],
+  ['an event that anything meets', under('tpm', 'tee: { event-log: [{ register: pcr7 }] }\n'), 'name a digest'],
+  ['a chip that is none', under('snp', 'tee: { chips: [abcd] }\n'), 'tee.chips.0'],
+  [
+    'reference values without keys',
+    under('snp', 'reference-values: [{ file: x.json, keys: [] }]\n'),
+    'reference-values.0.keys',
+  ],
+])('%s is refused with its place', async (_name, text, want) => {
+  expect(await problem(text)).toContain(want)
+})
+
+test('rules of hardware become those of its verifier, strict where silent', async () => {
+  const text = under(
+    'snp',
+    `tee:
+  snp:
+    lines: [Turin]
+    minimum-tcb: { Turin: { fmc: 1, bootloader: 2, tee: 0, snp: 3, microcode: 4 } }
+    minimum-abi: "1.55"
+    smt: refuse
+    alias-check: require
+    mitigations: "0x3"
+`,
+  )
+  expect((await parsePolicy(text, '/policy.yml')).rules.snp).toEqual({
+    vmpl: 0,
+    acceptSmt: false,
+    singleSocket: false,
+    minimumAbi: { major: 1, minor: 55 },
+    committedFirmware: false,
+    aliasCheck: true,
+    requireCrl: true,
+    lines: ['Turin'],
+    mitigations: 3n,
+    minimumTcb: { Turin: { fmc: 1, bootloader: 2, tee: 0, snp: 3, microcode: 4 } },
+  })
+  const silent = await parsePolicy(under('tdx', ''), '/policy.yml')
+  expect(silent.rules.tdx).toEqual({ statuses: ['UpToDate'], minimumEvaluation: 0, requireSeptVeDisable: true })
+  expect(silent.rules.tpm).toMatchObject({ acceptSoftwareTpm: false, ekRoots: [] })
+})
+
+test('keys and roots that a policy names are read, and belong to its digest', async () => {
+  const folder = scratch('policy')
+  const path = join(folder, 'policy.yml')
+  await writeFile(path, under('tpm', 'tee: { tpm: { ek-roots: [root.pem], registrars: [registrar.pub] } }\n'))
+  await expect(loadPolicy(path)).rejects.toMatchObject({ code: 'file-missing' })
+  const key = makeKey('P-256')
+  const root = makeCertificate({ subject: 'Maker', issuer: 'Maker', key, by: key, ca: { pathLength: null } })
+  await writeFile(join(folder, 'root.pem'), writePem('CERTIFICATE', root))
+  await writeFile(join(folder, 'registrar.pub'), 'no key')
+  await expect(loadPolicy(path)).rejects.toMatchObject({ code: 'file-invalid' })
+  await writeFile(join(folder, 'registrar.pub'), key.publicKey.export({ type: 'spki', format: 'pem' }))
+  const loaded = await loadPolicy(path)
+  expect(loaded.rules.tpm?.ekRoots?.[0]?.equals(root)).toBe(true)
+  await writeFile(join(folder, 'root.pem'), writePem('CERTIFICATE', root) + writePem('CERTIFICATE', root))
+  expect((await loadPolicy(path)).digest).not.toBe(loaded.digest)
+  await writeFile(join(folder, 'root.pem'), writePem('PUBLIC KEY', root))
+  await expect(loadPolicy(path)).rejects.toMatchObject({ code: 'file-invalid' })
 })
 
 test('files that a policy names lie beside it and belong to its digest', async () => {
