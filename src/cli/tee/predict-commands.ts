@@ -2,6 +2,7 @@ import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import {
   predictPcrOptions,
   predictSnpOptions,
+  predictTdxOptions,
   predictVerityOptions,
   signValuesOptions,
   showValuesOptions,
@@ -20,6 +21,17 @@ export const predictCommands = {
     ],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./predict.ts')).predictSnp(inputs, context),
+  },
+  'tee predict tdx': {
+    description:
+      'Predicts MRTD (experimental) of a TDX firmware, and RTMR0 to 2 of a kernel that QEMU boots directly with it.',
+    inputs: [...predictTdxOptions],
+    examples: [
+      'sealwright tee predict tdx --firmware OVMF.fd --kernel vmlinuz --initrd initrd.img --append "console=hvc0" --memory 4G',
+      'sealwright tee predict tdx --firmware OVMF.fd --kernel vmlinuz --memory 4G --ccel ccel.bin --output values.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./predict-tdx.ts')).predictTdx(inputs, context),
   },
   'tee predict pcr': {
     description:

@@ -78,3 +78,31 @@ export const verifyValuesOptions: Options = [
 
 /** Options of `tee reference-values show`. */
 export const showValuesOptions: Options = [option('file', 'Reference values, signed or not.', '', true)]
+
+/** Options of `tee predict tdx`. */
+export const predictTdxOptions: Options = [
+  option('firmware', 'Whole firmware file that is built for TDX, e.g. OVMF.inteltdx.fd.', '', true),
+  option('kernel', 'Kernel that QEMU (machine q35) boots directly: adds RTMR1 and 2.'),
+  option('initrd', 'Initrd for --kernel.'),
+  option('append', 'Command line for --kernel, without blanks around it.'),
+  option(
+    'memory',
+    'Memory of the TD for --kernel, in bytes or with M or G behind it; several (with --output) give a matrix.',
+  ),
+  option(
+    'edk2',
+    'For --kernel: release of the firmware, as year and month, e.g. 202502; 202505 and later cannot be predicted.',
+  ),
+  option(
+    'ccel',
+    'CCEL of one boot of such a machine: gives the ACPI digests for RTMR0; every other event is compared with it.',
+  ),
+  option('acpi-loader', 'SHA-384 of the ACPI loader script, as an event log shows it, for RTMR0; with the two below.'),
+  option('acpi-rsdp', 'SHA-384 of the ACPI root pointer.'),
+  option('acpi-tables', 'SHA-384 of the ACPI tables.'),
+  option('secure-boot', 'For RTMR0: absent where the firmware is built without Secure Boot, off where it has it.'),
+  option('page-order', 'Order of QEMU for MRTD: page (9 and later), section (8), or both.', 'page,section'),
+  option('registers', 'Which of mr-td, rtmr0, rtmr1, rtmr2 to give; by default all that can be predicted.'),
+  option('technology', 'With --output: tdx or az-tdx-vtpm.', 'tdx'),
+  ...documentOptions,
+]

@@ -91,9 +91,9 @@ function describe(document: ReferenceValues): string {
         .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
         .join(' ') || 'any shape'
     }`,
-    ...Object.entries(measured).sort(byNumber).map(
-      ([key, value]) => `    ${key.padEnd(12)} ${value}${experimental.has(key) ? '  (experimental)' : ''}`,
-    ),
+    ...Object.entries(measured)
+      .sort(byNumber)
+      .map(([key, value]) => `    ${key.padEnd(12)} ${value}${experimental.has(key) ? '  (experimental)' : ''}`),
   ])
   const more = document.values.length - shownRows
   return [

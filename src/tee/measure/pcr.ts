@@ -21,8 +21,11 @@ export const separator = (bank: Bank): PcrEvent => ({
   what: 'separator',
   digest: hash(bank, Buffer.alloc(4), 'buffer'),
 })
-const calling = 'Calling EFI Application from Boot Option'
-const returning = 'Returning from EFI Application from Boot Option'
+/** Texts that firmware measures around a boot entry. */
+export const actions = {
+  calling: 'Calling EFI Application from Boot Option',
+  returning: 'Returning from EFI Application from Boot Option',
+} as const
 
 /**
  * PCR 4 when OVMF boots a UKI from disk (TCG PC Client firmware profile §3.3.4.5).
@@ -31,9 +34,12 @@ const returning = 'Returning from EFI Application from Boot Option'
  * @param linux Authenticode digest of the kernel inside, null where the stub does not load it through the firmware
  */
 export function ukiPcr4(uki: Buffer, linux: Buffer | null, failedEntries: number, bank: Bank): PcrEvent[] {
-  const failed = Array.from({ length: failedEntries }, () => [text(returning, bank), text(calling, bank)]).flat()
+  const failed = Array.from({ length: failedEntries }, () => [
+    text(actions.returning, bank),
+    text(actions.calling, bank),
+  ]).flat()
   return [
-    text(calling, bank),
+    text(actions.calling, bank),
     separator(bank),
     ...failed,
     { what: 'UKI', digest: uki },
@@ -43,7 +49,7 @@ export function ukiPcr4(uki: Buffer, linux: Buffer | null, failedEntries: number
 
 /** PCR 4 when OVMF starts a kernel that QEMU handed over. @param kernel Authenticode digest after QEMU's header patch */
 export function directPcr4(kernel: Buffer, bank: Bank): PcrEvent[] {
-  return [{ what: 'kernel', digest: kernel }, text(calling, bank), separator(bank)]
+  return [{ what: 'kernel', digest: kernel }, text(actions.calling, bank), separator(bank)]
 }
 
 /**

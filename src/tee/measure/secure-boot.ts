@@ -19,11 +19,11 @@ const databases = [
  * How the firmware's own variables are measured: PCR 7 of a TPM, RTMR0 of a TD. A database that is not there is measured with no data.
  *
  * @param store null for a machine without keys: setup mode
- * @param enabled the value of SecureBoot
+ * @param value data of SecureBoot: one byte, none in a TD's firmware that is built without it
  */
-export function secureBootVariables(store: VariableStore | null, enabled: boolean, bank: Bank): PcrEvent[] {
+export function secureBootVariables(store: VariableStore | null, value: Buffer, bank: Bank): PcrEvent[] {
   return [
-    variable('SecureBoot', globalGuid, Buffer.from([enabled ? 1 : 0]), bank),
+    variable('SecureBoot', globalGuid, value, bank),
     ...databases.map(([name, guid]) => variable(name, guid, store?.get(guid, name) ?? Buffer.alloc(0), bank)),
   ]
 }
@@ -46,7 +46,7 @@ export function securePcr7(store: VariableStore | null, bank: Bank): PcrEvent[] 
       )
     }
   }
-  return [...secureBootVariables(store, false, bank), separator(bank)]
+  return [...secureBootVariables(store, Buffer.alloc(1), bank), separator(bank)]
 }
 
 /** One event over UEFI_VARIABLE_DATA: GUID, both lengths as u64, the name without NUL, the data. */

@@ -1,46 +1,19 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { guidBytes } from '../../../src/tee/measure/guid.ts'
 import { replayPcr } from '../../../src/tee/measure/pcr.ts'
 import { securePcr7 } from '../../../src/tee/measure/secure-boot.ts'
 import { parseVariableStore } from '../../../src/tee/measure/variable-store.ts'
 import { peer, withPeers } from '../../support/peers.ts'
+import { makeStore } from './store-file.ts'
 import { stubBoots } from './stub-boots.ts'
 
-const globalGuid = '8be4df61-93ca-11d2-aa0d-00e098032b8c'
 const securityGuid = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f'
 const pcr7 = (bytes: Buffer | null): string =>
   replayPcr(securePcr7(bytes === null ? null : parseVariableStore(bytes, 'vars'), 'sha256'), 'sha256').toString('hex')
 
-/** A volume of 64 KiB with one store that holds these variables. */
-function store(variables: { name: string; guid?: string; data?: string; state?: number }[]): Buffer {
-  const bytes = Buffer.alloc(65536, 0xff)
-  bytes.fill(0, 0, 100)
-  guidBytes('fff12b8d-7696-4c8b-a985-2747075b4f50').copy(bytes, 16)
-  bytes.write('_FVH', 40, 'latin1')
-  bytes.writeUInt16LE(72, 48)
-  guidBytes('aaf32c78-947b-439a-a180-2e144ec37792').copy(bytes, 72)
-  bytes.writeUInt32LE(0x4000, 88)
-  bytes.set([0x5a, 0xfe], 92)
-  let at = 100
-  for (const { name, guid = globalGuid, data = 'data', state = 0x3f } of variables) {
-    const text = Buffer.from(`${name}\0`, 'utf16le')
-    bytes.fill(0, at, at + 60)
-    bytes.writeUInt16LE(0x55aa, at)
-    bytes.writeUInt8(state, at + 2)
-    bytes.writeUInt32LE(text.length, at + 36)
-    bytes.writeUInt32LE(data.length, at + 40)
-    guidBytes(guid).copy(bytes, at + 44)
-    text.copy(bytes, at + 60)
-    bytes.write(data, at + 60 + text.length, 'latin1')
-    at = Math.ceil((at + 60 + text.length + data.length) / 4) * 4
-  }
-  return bytes
-}
-
 test('PCR 7 of real boots without keys', () => {
   for (const boot of stubBoots) expect(pcr7(null)).toBe(boot.pcrs['7'])
-  expect(pcr7(store([]))).toBe(pcr7(null))
+  expect(pcr7(makeStore([]))).toBe(pcr7(null))
 })
 
 withPeers(
@@ -60,16 +33,16 @@ withPeers(
 )
 
 test('keys count, other variables and deleted ones do not', () => {
-  const keys = store([{ name: 'PK' }, { name: 'db', guid: securityGuid }])
+  const keys = makeStore([{ name: 'PK' }, { name: 'db', guid: securityGuid }])
   expect(pcr7(keys)).not.toBe(pcr7(null))
-  expect(pcr7(store([{ name: 'PK' }, { name: 'db', guid: securityGuid, data: 'Data' }]))).not.toBe(pcr7(keys))
-  expect(pcr7(store([{ name: 'PK', state: 0x3c }, { name: 'Boot0000' }]))).toBe(pcr7(null))
-  expect(pcr7(store([{ name: 'db' }]))).toBe(pcr7(null))
-  expect(() => pcr7(store([{ name: 'dbt', guid: securityGuid }]))).toThrow('dbt')
+  expect(pcr7(makeStore([{ name: 'PK' }, { name: 'db', guid: securityGuid, data: 'Data' }]))).not.toBe(pcr7(keys))
+  expect(pcr7(makeStore([{ name: 'PK', state: 0x3c }, { name: 'Boot0000' }]))).toBe(pcr7(null))
+  expect(pcr7(makeStore([{ name: 'db' }]))).toBe(pcr7(null))
+  expect(() => pcr7(makeStore([{ name: 'dbt', guid: securityGuid }]))).toThrow('dbt')
 })
 
 const at = (offset: number, ...bytes: number[]): Buffer => {
-  const changed = store([{ name: 'PK' }])
+  const changed = makeStore([{ name: 'PK' }])
   changed.set(bytes, offset)
   return changed
 }
@@ -85,7 +58,7 @@ test.each<[string, Buffer, string]>([
   ['a name of odd size', at(136, 7), 'variable that does not fit'],
   ['a write that was interrupted', at(102, 0x3e), 'being replaced'],
   ['bytes behind the last variable', at(172, 1), 'behind the end'],
-  ['a second variable of one name', store([{ name: 'PK' }, { name: 'PK' }]), 'a second "PK"'],
+  ['a second variable of one name', makeStore([{ name: 'PK' }, { name: 'PK' }]), 'a second "PK"'],
 ])('a store with %s is refused', (_title, bytes, message) => {
   expect(() => parseVariableStore(bytes, 'vars')).toThrow(message)
 })
