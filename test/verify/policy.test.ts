@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../src/base/errors.ts'
@@ -193,4 +194,34 @@ test('the JSON schema names every relaxation and allows nothing else', () => {
   }
   expect(schema.additionalProperties).toBe(false)
   expect(schema.properties['accept-sample']?.description).toMatch(/^UNSAFE/)
+})
+
+describe('docs/policy.md', () => {
+  const page = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8')
+  const examples = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text]) => text ?? '')
+
+  test('its examples are valid policies', async () => {
+    expect(examples).toHaveLength(4)
+    const folder = scratch('policy-docs')
+    const key = makeKey('P-256')
+    const pem = key.publicKey.export({ type: 'spki', format: 'pem' })
+    const root = makeCertificate({ subject: 'Maker', issuer: 'Maker', key, by: key, ca: { pathLength: null } })
+    await writeFile(join(folder, 'image-maker.pub'), pem)
+    await writeFile(join(folder, 'registrar.pub'), pem)
+    await writeFile(join(folder, 'tpm-maker.pem'), writePem('CERTIFICATE', root))
+    await writeFile(join(folder, 'runner-2026.1.json'), '{}')
+    const technologies = []
+    for (const text of examples) technologies.push((await parsePolicy(text, join(folder, 'policy.yml'))).technology)
+    expect(technologies).toEqual(['snp', 'tdx', 'az-snp-vtpm', 'tpm'])
+  })
+
+  test('it names every relaxation and every member of a policy', () => {
+    const { properties } = JSON.parse(policyJsonSchema()) as {
+      properties: Record<string, { properties?: Record<string, { properties?: object }> }>
+    }
+    for (const name of Object.keys(properties)) expect(page).toContain(`\`${name}`)
+    for (const [name, { properties: inner }] of Object.entries(properties['tee']?.properties ?? {}))
+      for (const member of inner === undefined ? [name] : Object.keys(inner).map((one) => `${name}.${one}`))
+        expect(page).toContain(`\`${member}`)
+  })
 })

@@ -41,6 +41,8 @@ function kit(encrypted: boolean): Kit {
     issuer,
     at: now,
     directory,
+    technology: 'sample',
+    forge: ({ store, base }, options) => forgeChain(store, base, { issuer, at: now, ...options }),
     finished: () => copyOf(encrypted ? sealed : finished),
     small: () => copyOf(finished),
     policy: (base, changes) => policyText(base, issuer, changes),

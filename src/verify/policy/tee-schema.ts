@@ -59,7 +59,7 @@ const snp = z
 const tdx = z
   .strictObject({
     statuses: z
-      .array(z.enum(tdxStatuses))
+      .array(z.enum(tdxStatuses).exclude(['Revoked']))
       .min(1)
       .optional()
       .describe('TCB statuses that count; each beside UpToDate needs accept-tcb-status. UpToDate alone where left out'),
