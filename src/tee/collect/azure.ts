@@ -10,6 +10,7 @@ import type { AzureTechnology } from '../verify/azure/evidence.ts'
 import type { HclReport } from '../verify/azure/hcl.ts'
 import { parseSignature } from '../verify/tpm/signature.ts'
 import { azureKey, azureQuote, boundReport, readHcl } from './azure-vtpm.ts'
+import { cutImaLog } from './ima-cut.ts'
 import { amdCertification, tdQuote } from './imds.ts'
 import { firmwareLogs } from './logs.ts'
 import { openTpmRegister } from './tpm-register.ts'
@@ -106,7 +107,7 @@ async function collect(
   }
   const documents = {
     'ak-tpmt': toBase64(key.area),
-    ...(await firmwareLogs(ports)),
+    ...cutImaLog(await firmwareLogs(ports), quote.values, ports.log),
     ...(runtimeLog === undefined ? {} : { 'runtime-log': toBase64(runtimeLog) }),
   }
   return { technology, evidence, documents }

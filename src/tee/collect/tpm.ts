@@ -5,6 +5,7 @@ import { endorsement } from '../tpm/endorsement.ts'
 import type { Collector } from '../types.ts'
 import { parsePublic } from '../verify/tpm/public.ts'
 import { everyPcr } from '../tpm/pcr.ts'
+import { cutImaLog } from './ima-cut.ts'
 import { accessMissing, tpmAccess, type TpmAccess } from './tpm-access.ts'
 import { bootLogs, openTpmRegister } from './tpm-register.ts'
 
@@ -49,7 +50,7 @@ export const tpmCollector = ({ device = '', register = '', activation = '' }: Tp
         'ak-tpmt': toBase64(area),
         ...(await endorsementDocuments(access)),
         ...(await activationDocument(activation)),
-        ...(await bootLogs(device, ports)),
+        ...cutImaLog(await bootLogs(device, ports), values, ports.log),
         ...(runtimeLog === undefined ? {} : { 'runtime-log': toBase64(runtimeLog) }),
       },
     }

@@ -108,7 +108,8 @@ export function bootAggregate(pcrs: ReadonlyMap<number, Buffer>, hash: BankHash)
   return digestOf(hash, Buffer.concat(values.filter((value) => value !== undefined)))
 }
 
-function extension(entry: ImaEntry, hash: BankHash, rule: ImaRule): Buffer {
+/** What an entry extends into a bank by a rule. */
+export function extension(entry: ImaEntry, hash: BankHash, rule: ImaRule): Buffer {
   const size = hashSize(hash)
   if (entry.violation) return Buffer.alloc(size, 0xff)
   if (rule === 'own-hash') return digestOf(hash, entry.data)
