@@ -12,8 +12,8 @@ const option = (name: string, description: string, fallback = '', required = fal
 
 /** Options of `tee predict snp`, named as those of sev-snp-measure. */
 export const predictSnpOptions: Options = [
-  option('ovmf', 'Firmware file that is built for SEV-SNP, e.g. OVMF.amdsev.fd.', '', true),
-  option('vcpus', 'Number of virtual processors; several (with --output) give a matrix.', '', true),
+  option('ovmf', 'Firmware file that is built for SEV-SNP, e.g. OVMF.amdsev.fd.'),
+  option('vcpus', 'Number of virtual processors; several (with --output) give a matrix.'),
   option('vcpu-type', "QEMU's name of the processor model, e.g. EPYC-Milan; several (with --output) give a matrix."),
   option('vcpu-sig', 'CPUID signature instead of --vcpu-type, e.g. 0xa00f11.'),
   option('vmm-type', 'Hypervisor: QEMU, ec2 or gce; several (with --output) give a matrix.', 'QEMU'),
@@ -22,6 +22,7 @@ export const predictSnpOptions: Options = [
   option('append', 'Command line for --kernel, without blanks around it.'),
   option('guest-features', 'SEV_FEATURES of the guest; several (with --output) give a matrix.', '0x1'),
   option('snp-ovmf-hash', 'Launch digest after the firmware pages, used instead of those of --ovmf.'),
+  option('igvm', 'IGVM file in place of --ovmf and --vcpus: it holds the whole start of the guest (experimental).'),
   option('id-key', 'Key that signs the ID block of the guest (PEM, EC P-384): adds id-key-digest.'),
   option('author-key', 'Key that signs --id-key: adds author-key-digest.'),
   option('svsm', 'Coconut SVSM image that starts the firmware (QEMU); needs --vars-file.'),

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
-import { idKeyDigest } from '../../tee/measure/id-key.ts'
 import { kernelHashes, type KernelHashes } from '../../tee/measure/kernel-hashes.ts'
 import { snpRows } from '../../tee/measure/matrix.ts'
 import { parseOvmf } from '../../tee/measure/ovmf.ts'
@@ -11,6 +10,7 @@ import { vmmTypes, type VmmType } from '../../tee/measure/vmsa.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
 import { baseName, named, writeDocument } from './document.ts'
 import { optionDigest, optionFile } from './files.ts'
+import { readIdKeys } from './id-keys.ts'
 
 interface Shapes {
   vmms: VmmType[]
@@ -22,8 +22,10 @@ interface Shapes {
 /** `tee predict snp`: the launch digest of one machine shape, or a document with those of many (`--output`). */
 export async function predictSnp(
   inputs: RawInputs,
-  _context: ActionContext,
+  context: ActionContext,
 ): Promise<{ outputs: Record<string, string>; text: string }> {
+  if (inputs.text('igvm') !== '') return (await import('./predict-igvm.ts')).predictIgvm(inputs, context)
+  inputs.required('ovmf')
   const shapes = readShapes(inputs)
   const hashes = await readKernel(inputs)
   const image = await optionFile(inputs, 'ovmf')
@@ -58,20 +60,6 @@ export async function predictSnp(
     snpLaunchDigest(firmware, { vmm, vcpus, features, signature: readSignature(inputs, shapes, vmm) }, hashes),
     keys,
   )
-}
-
-/** Digests of the keys that sign an ID block, as the report shows them. */
-async function readIdKeys(inputs: RawInputs): Promise<Record<string, string>> {
-  const found: Record<string, string> = {}
-  for (const name of ['id-key', 'author-key']) {
-    if (inputs.text(name) === '') continue
-    const pem = (await optionFile(inputs, name)).toString('utf8')
-    found[`${name}-digest`] = idKeyDigest(pem, inputs.text(name)).toString('hex')
-  }
-  if (found['author-key-digest'] !== undefined && found['id-key-digest'] === undefined) {
-    throw needs('author-key', 'id-key')
-  }
-  return found
 }
 
 async function predictSvsm(

@@ -28,9 +28,13 @@ export class LaunchContext {
     return Buffer.from(this.#info.subarray(0, digestSize))
   }
 
-  normal(gpa: number, data: Buffer): void {
+  normal(gpa: number | bigint, data: Buffer): void {
     for (let at = 0; at < data.length; at += pageSize) {
-      this.#extend(pageTypes.normal, BigInt(gpa + at), hash('sha384', data.subarray(at, at + pageSize), 'buffer'))
+      this.#extend(
+        pageTypes.normal,
+        BigInt(gpa) + BigInt(at),
+        hash('sha384', data.subarray(at, at + pageSize), 'buffer'),
+      )
     }
   }
 
@@ -40,9 +44,14 @@ export class LaunchContext {
     for (let i = 0; i < count; i++) this.#extend(pageTypes.vmsa, vmsaGpa, content)
   }
 
+  /** A save area that a file names an address for. */
+  vmsaAt(gpa: bigint, page: Buffer): void {
+    this.#extend(pageTypes.vmsa, gpa, hash('sha384', page, 'buffer'))
+  }
+
   /** Pages whose content is not hashed: only that they are there, of which type and where. */
-  empty(type: 'zero' | 'unmeasured' | 'secrets' | 'cpuid', gpa: number, size: number): void {
-    for (let at = 0; at < size; at += pageSize) this.#extend(pageTypes[type], BigInt(gpa + at), null)
+  empty(type: 'zero' | 'unmeasured' | 'secrets' | 'cpuid', gpa: number | bigint, size: number): void {
+    for (let at = 0; at < size; at += pageSize) this.#extend(pageTypes[type], BigInt(gpa) + BigInt(at), null)
   }
 
   /** @param content SHA-384 of the page; null for a page whose content is not measured */

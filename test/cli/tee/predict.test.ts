@@ -9,6 +9,7 @@ import { predictSnp } from '../../../src/cli/tee/predict.ts'
 import { parseReferenceValues } from '../../../src/tee/reference-values.ts'
 import { vector, withPeers } from '../../support/peers.ts'
 import { testPorts } from '../../support/ports.ts'
+import { IgvmFile } from '../../tee/measure/igvm-file.ts'
 import { makePe } from '../../tee/measure/pe-file.ts'
 
 const ports = testPorts()
@@ -46,6 +47,26 @@ describe('tee predict snp', () => {
     const { values } = parseReferenceValues(readFileSync(other), 'values')
     expect(values[0]?.shape).toEqual({ vmm: 'ec2', vcpus: 1, 'guest-features': '0x1' })
     expect(Object.keys(values[0]?.measured ?? {})).toEqual(['id-key-digest', 'measurement'])
+  })
+
+  test('an IGVM file says all itself, and is experimental', async () => {
+    const igvm = put(
+      'guest.igvm',
+      new IgvmFile().platform(2, 1).processor(0xfffffffff000n, Buffer.alloc(4096, 1)).bytes(),
+    )
+    const given = { ovmf: '', vcpus: '', igvm }
+    const { outputs, text } = await snp(given)
+    expect(text).toBe(`${outputs['measurement']} (experimental)\n`)
+    const output = join(here, 'igvm.json')
+    await snp({ ...given, output })
+    expect(parseReferenceValues(readFileSync(output), 'values')).toMatchObject({
+      experimental: ['measurement'],
+      covers: ['firmware'],
+      values: [{ shape: { vcpus: 1 }, measured: outputs }],
+    })
+    await expect(snp({ ...given, vcpus: '2' })).rejects.toThrow('no meaning with --igvm')
+    await expect(snp({ ...given, igvm: empty })).rejects.toThrow('no IGVM file')
+    await expect(snp({ ovmf: '', vcpus: '1' })).rejects.toThrow('--ovmf is required')
   })
 
   const wrong: [string, Given, string][] = [
