@@ -48,8 +48,9 @@ export async function verifyLocally(
       `the evidence is refused: ${failed.map(({ name, why }) => `${name}: ${why}`).join('; ')}`,
       {
         subject: technology,
-        remedy:
-          inputs.collateral === null
+        remedy: failed.some(({ name }) => name === 'ak-trust')
+          ? 'Enrol this TPM with a registrar (docs/tpm.md), or give a policy that says accept-software-tpm.'
+          : inputs.collateral === null
             ? 'Where certificates or revocation lists are missing, give a folder of them as collateral ("sealwright tee collateral fetch" makes one).'
             : undefined,
       },
