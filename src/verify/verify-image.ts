@@ -9,6 +9,7 @@ import { resolveImage } from '../oci/open.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { isObject } from '../base/json.ts'
 import { readClaims, signedBy, type Claim } from './claims.ts'
+import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { contextFor } from './context.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
@@ -28,6 +29,8 @@ export interface VerifyOptions {
   nonce?: string | undefined
   /** Folder or file with certificates and lists of the hardware makers, in place of the policy's. */
   collateral?: string | undefined
+  /** Roots of synthetic hardware, for tests; no door sets it. */
+  trust?: VerifyContext['trust']
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ((store: Store, image: Image) => Promise<Opener>) | undefined
 }
@@ -60,7 +63,7 @@ export async function judgeImage(
   ports: Ports,
 ): Promise<{ verdict: Verdict; lacking: Acceptance[]; hard: Check | null }> {
   const at = options.at ?? ports.clock.now()
-  const context = await contextFor(policy, at, options.collateral ?? null)
+  const context = { ...(await contextFor(policy, at, options.collateral ?? null)), trust: options.trust }
   const { store, reference, subject } = await openSubject(text, options, ports)
   const { claims, broken } = await readClaims(store, subject.descriptor)
   const candidates = await readCandidates(store, subject.descriptor.digest, claims)

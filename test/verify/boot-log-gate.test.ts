@@ -1,7 +1,4 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
-import { openStore } from '../../src/oci/open.ts'
-import { parseReference } from '../../src/oci/reference.ts'
 import { agentStart, recordData } from '../../src/tee/register/index.ts'
 import { initPolicy } from '../../src/verify/policy/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
@@ -10,12 +7,14 @@ import { verifyImage } from '../../src/verify/verify-image.ts'
 import { policyText } from '../../tools/demo/tampers/policy-text.ts'
 import { changed, at as member, forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
 import { forgedTpm } from '../support/forged-tpm.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { putSmallImage, smallBase, smallClaims, smallFiles } from '../support/small-image.ts'
+import { testPorts } from '../support/ports.ts'
+import { preparedImages } from '../support/prepared-image.ts'
+import { smallClaims } from '../support/small-image.ts'
 
 /** The gate over a SYNTHETIC measured boot with a log: events that the policy wants, and what shim put into the agent's register. */
 const ports = testPorts()
 const issuer = makeIssuer()
+const prepared = preparedImages('boot-log')
 const now = new Date()
 
 interface Event {
@@ -73,9 +72,7 @@ function pcrsOf(events: readonly Event[]): Record<number, Buffer> {
 }
 
 async function image(events: readonly Event[], logged: readonly Event[] | null = events): Promise<string> {
-  const reference = `oci:${join(scratch('boot-log'), 'layout')}`
-  const store = openStore(parseReference(reference, '/'), ports)
-  const base = await smallBase(store, await putSmallImage(store, smallFiles))
+  const { reference, store, base } = await prepared()
   const machine = forgedTpm({
     pcrs: pcrsOf(events),
     documents: () => (logged === null ? {} : { 'tcg-event-log': logOf(logged).toString('base64') }),

@@ -1,21 +1,20 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { join } from 'node:path'
 import type { JsonObject } from '../../src/base/json.ts'
 import type { Binding } from '../../src/journal/binding.ts'
-import { openStore } from '../../src/oci/open.ts'
-import { parseReference } from '../../src/oci/reference.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Check } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { policyText } from '../../tools/demo/tampers/policy-text.ts'
 import { changed, at as member, forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
 import { forgedTpm } from '../support/forged-tpm.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { putSmallImage, smallBase, smallClaims, smallFiles } from '../support/small-image.ts'
+import { testPorts } from '../support/ports.ts'
+import { preparedImages } from '../support/prepared-image.ts'
+import { smallClaims } from '../support/small-image.ts'
 
 /** An EAR beside the evidence: made here in the form of Trustee's (coco.md §1.6), signed by keys of the test's own. */
 const ports = testPorts()
 const issuer = makeIssuer()
+const prepared = preparedImages('ear')
 const now = new Date()
 const service = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -55,9 +54,7 @@ function ear(binding: Binding, { by = service.privateKey, ...change }: EarChange
 }
 
 async function judge(change: EarChange | null, wanted: JsonObject = { keys: [pem] }): Promise<Check | undefined> {
-  const reference = `oci:${join(scratch('ear'), 'layout')}`
-  const store = openStore(parseReference(reference, '/'), ports)
-  const base = await smallBase(store, await putSmallImage(store, smallFiles))
+  const { reference, store, base } = await prepared()
   const machine = forgedTpm({
     documents: (binding) =>
       change === null || binding.role === 'seal' ? {} : { ear: Buffer.from(ear(binding, change)).toString('base64') },

@@ -3,8 +3,6 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jcs } from '../../src/encoding/jcs.ts'
 import type { Binding } from '../../src/journal/binding.ts'
-import { openStore } from '../../src/oci/open.ts'
-import { parseReference } from '../../src/oci/reference.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
 import { sealReferenceValues } from '../../src/tee/reference-envelope.ts'
 import { writeReferenceValues, type ReferenceValues } from '../../src/tee/reference-values.ts'
@@ -26,11 +24,13 @@ import {
 } from '../support/chain.ts'
 import { forgedTpm, type ForgedTpmOptions } from '../support/forged-tpm.ts'
 import { scratch, testPorts } from '../support/ports.ts'
-import { putSmallImage, smallBase, smallClaims, smallFiles } from '../support/small-image.ts'
+import { preparedImages } from '../support/prepared-image.ts'
+import { smallClaims } from '../support/small-image.ts'
 
 /** The whole gate over evidence of a SYNTHETIC TPM machine: reference values, register, one machine, exceptions. */
 const ports = testPorts()
 const issuer = makeIssuer()
+const prepared = preparedImages('tpm-gate')
 const now = new Date()
 const pcr4 = Buffer.alloc(32, 4)
 const pcrs = { 4: pcr4, 7: Buffer.alloc(32, 7) }
@@ -74,9 +74,7 @@ const byTpm = (kind: string, payload: Buffer): Buffer =>
     : payload
 
 async function image(tpm: ForgedTpmOptions = {}, forge: Partial<ForgeOptions> = {}): Promise<string> {
-  const reference = `oci:${join(scratch('tpm-gate'), 'layout')}`
-  const store = openStore(parseReference(reference, '/'), ports)
-  const base = await smallBase(store, await putSmallImage(store, smallFiles))
+  const { reference, store, base } = await prepared()
   const machine = forgedTpm({ pcrs, ...tpm })
   await forgeChain(store, base, { issuer, at: now, payload: byTpm, machine, ...forge })
   return reference
