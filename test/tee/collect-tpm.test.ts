@@ -1,19 +1,22 @@
+import type { KeyObject } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { collectorsFor, chooseCollector, type CollectorOptions } from '../../src/tee/collect/index.ts'
 import { agentStart, parseRuntimeLog } from '../../src/tee/register/index.ts'
 import { openRemedy } from '../../src/tee/tpm/device-transport.ts'
-import { createPrimary } from '../../src/tee/tpm/keys.ts'
-import { nvDefine, nvWrite } from '../../src/tee/tpm/nv.ts'
+import { createPrimary, withPrimary } from '../../src/tee/tpm/keys.ts'
+import { nvDefine, nvPublic, nvUndefine, nvWrite } from '../../src/tee/tpm/nv.ts'
 import { openTpm, tpmAddress } from '../../src/tee/tpm/open.ts'
 import { extendPcr, readPcrs } from '../../src/tee/tpm/pcr.ts'
 import { quoteWithValues } from '../../src/tee/tpm/quote.ts'
 import { attestationTemplate, endorsementIndices } from '../../src/tee/tpm/templates.ts'
 import { Tpm } from '../../src/tee/tpm/tpm.ts'
+import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
 import type { TeeEvidence, TeeVerdict } from '../../src/tee/types.ts'
 import { makeExec } from '../../src/runner/exec.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { makeCertificate, makeKey } from './pki/pki.ts'
+import { recordingLog, scratch, testPorts } from '../support/ports.ts'
 import { vector, withPeers } from '../support/peers.ts'
 import { withSwtpm, type TestTpm } from '../support/swtpm.ts'
 import { contextAt } from '../support/verify-context.ts'
@@ -63,6 +66,44 @@ live('an endorsement certificate and an activation record travel along', async (
     code: 'file-invalid',
   })
 })
+
+live(
+  'an attestation key that the cloud certified is taken, with its certificate; one of another key is not',
+  async (tpm) => {
+    // SYNTHETIC: as Google's vTPM has it, a template of its own in NV and a certificate of the key that it makes.
+    const template = attestationTemplate('ecc')
+    template.writeUInt32BE(0x00050472, 4) // noDA beside ours: another key
+    const maker = makeKey('P-256')
+    const name = 'Synthetic TPM Root'
+    const root = makeCertificate({ subject: name, issuer: name, key: maker, by: maker, ca: { pathLength: 0 } })
+    const certify = (publicKey: KeyObject): Buffer =>
+      makeCertificate({ subject: 'vm', issuer: name, key: { ...maker, publicKey }, by: maker, usage: 0x80 })
+    const store = (index: number, bytes: Buffer): Promise<void> =>
+      tpm.use(async (open) => {
+        if ((await nvPublic(open, index)) !== null) await nvUndefine(open, index)
+        await nvDefine(open, index, bytes.length)
+        await nvWrite(open, index, bytes)
+      })
+    const key = await tpm.use((open) => withPrimary(open, 'endorsement', template, async (made) => made.public.key))
+    const own = await collectorOf(tpm).collect(data, tpm.ports)
+    await store(0x01c10003, Buffer.concat([Buffer.from([0, template.length]), template]))
+    await store(0x01c10002, certify(key))
+    const taken = await collectorOf(tpm).collect(data, tpm.ports)
+    const verdict = verifiers.tpm.verify(taken, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } })
+    expect(failed(verdict)).toEqual([])
+    expect(verdict.facts).toMatchObject({ softwareTpm: false, ak: `sha256:${keyFingerprint(key)}` })
+    expect(
+      verifiers.tpm.verify(own, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } }).status,
+    ).toBe('refused')
+
+    await store(0x01c10002, certify(makeKey('P-256').publicKey))
+    const log = recordingLog()
+    const again = await collectorOf(tpm).collect(data, { ...tpm.ports, log })
+    expect(again.documents['ak-tpmt']).toBe(own.documents['ak-tpmt'])
+    expect(again.documents['ak-certificate']).toBeUndefined()
+    expect(log.lines.join()).toContain('our own key is taken')
+  },
+)
 
 live('the register: another PCR by choice, a digest in every bank, a log that leads to the quote', async (tpm) => {
   const record = agentStart({ key: 'K'.repeat(43), job: `sha256:${'1'.repeat(64)}` })

@@ -1,11 +1,13 @@
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { activateCredential } from '../../tee/tpm/activate.ts'
 import { parseCredentialFile } from '../../tee/tpm/credential.ts'
-import { endorsement, preferredKind } from '../../tee/tpm/endorsement.ts'
+import { withAttestationKey } from '../../tee/tpm/attestation.ts'
+import { tpmMaker } from '../../tee/tpm/capability.ts'
+import { endorsement } from '../../tee/tpm/endorsement.ts'
 import { areaFingerprint, encodeKeys } from '../../tee/tpm/enrolment.ts'
 import { withPrimary } from '../../tee/tpm/keys.ts'
 import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
-import { attestationTemplate, endorsementTemplate } from '../../tee/tpm/templates.ts'
+import { endorsementTemplate } from '../../tee/tpm/templates.ts'
 import type { CommandResult } from '../commands.ts'
 import { optionFile, writeNewFile } from './files.ts'
 
@@ -13,19 +15,22 @@ import { optionFile, writeNewFile } from './files.ts'
 export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const keys = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
     const { kind, certificate } = await endorsement(tpm)
-    const area = (template: Buffer) => withPrimary(tpm, 'endorsement', template, async (key) => key.area)
-    const ek = await area(endorsementTemplate(kind))
-    return { ek, ak: await area(attestationTemplate(await preferredKind(tpm))), certificate }
+    const ek = await withPrimary(tpm, 'endorsement', endorsementTemplate(kind), async (key) => key.area)
+    const ak = await withAttestationKey(tpm, ports.log, async ({ key, certificate: own }) => ({ ...key, own }))
+    return { ek, ak: ak.area, own: ak.own, certificate, maker: await tpmMaker(tpm) }
   })
   const path = inputs.text('output') === '' ? '' : await writeNewFile(inputs, 'output', encodeKeys(keys))
   const outputs = {
     ak: areaFingerprint(keys.ak),
     ek: areaFingerprint(keys.ek),
     'ek-certificate': String(keys.certificate !== null),
+    'ak-certificate': String(keys.own !== null),
+    maker: [keys.maker.manufacturer, keys.maker.vendor].join(' ').replace(/\s+/g, ' '),
     ...(path === '' ? {} : { 'keys-path': path }),
   }
   const text = [
-    `attestation key   ${outputs.ak}`,
+    `TPM               ${outputs.maker}, as it says itself`,
+    `attestation key   ${outputs.ak}${keys.own === null ? '' : ', certified by the cloud'}`,
     `endorsement key   ${outputs.ek}`,
     `its certificate   ${keys.certificate === null ? 'none: nobody can tell this TPM from a program' : `${keys.certificate.length} bytes`}`,
     ...(path === '' ? [] : [`written to        ${path}`]),
@@ -41,9 +46,8 @@ export async function answerChallenge(inputs: RawInputs, { ports }: ActionContex
   const credential = parseCredentialFile(await optionFile(inputs, 'challenge'))
   const value = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
     const { kind } = await endorsement(tpm)
-    const template = attestationTemplate(await preferredKind(tpm))
     return withPrimary(tpm, 'endorsement', endorsementTemplate(kind), (ek) =>
-      withPrimary(tpm, 'endorsement', template, (ak) => activateCredential(tpm, ak.handle, ek.handle, credential)),
+      withAttestationKey(tpm, ports.log, ({ key }) => activateCredential(tpm, key.handle, ek.handle, credential)),
     )
   })
   const path = await writeNewFile(inputs, 'output', value)

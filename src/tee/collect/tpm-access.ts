@@ -1,9 +1,8 @@
 import type { Ports } from '../../base/ports.ts'
 import { openTpm, tpmAddress, tpmMissing } from '../tpm/open.ts'
-import { withPrimary } from '../tpm/keys.ts'
+import { withAttestationKey } from '../tpm/attestation.ts'
 import { preferredKind } from '../tpm/endorsement.ts'
 import { quoteWithValues, type TakenQuote } from '../tpm/quote.ts'
-import { attestationTemplate } from '../tpm/templates.ts'
 import { quoteByTools } from '../tpm/tool-quote.ts'
 import { hasTools, toolTransport } from '../tpm/tool-transport.ts'
 import { Tpm } from '../tpm/tpm.ts'
@@ -13,6 +12,8 @@ export interface AttestedPcrs extends TakenQuote {
   values: Map<number, Buffer>
   /** TPMT_PUBLIC of the attestation key. */
   area: Buffer
+  /** DER certificate of the attestation key, where the cloud put one into the TPM. */
+  certificate: Buffer | null
 }
 
 /** How this process reaches the TPM: by the device or socket, or else by tpm2-tools. */
@@ -43,11 +44,13 @@ export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess
   return {
     use,
     attest: async (qualifyingData) => {
-      if (byTools) return quoteByTools(await use(preferredKind), qualifyingData, ports)
-      return use(async (tpm) =>
-        withPrimary(tpm, 'endorsement', attestationTemplate(await preferredKind(tpm)), async ({ handle, area }) => ({
+      if (byTools)
+        return { ...(await quoteByTools(await use(preferredKind), qualifyingData, ports)), certificate: null }
+      return use((tpm) =>
+        withAttestationKey(tpm, ports.log, async ({ key: { handle, area }, certificate }) => ({
           ...(await quoteWithValues(tpm, handle, qualifyingData, 'sha256')),
           area,
+          certificate,
         })),
       )
     },

@@ -22,8 +22,8 @@ export interface TpmOptions {
 const longestRecord = 65_536
 
 /**
- * Plain TPM 2.0, evidence as Trustee takes it (coco.md §7.2). The attestation key is a primary key by a fixed template: the same TPM gives
- * the same key in every boot, until somebody clears its endorsement hierarchy.
+ * Plain TPM 2.0, evidence as Trustee takes it (coco.md §7.2). The attestation key is a primary key by a fixed template, ours or the one that a
+ * cloud certified: the same TPM gives the same key in every boot, until somebody clears its endorsement hierarchy.
  */
 export const tpmCollector = ({ device = '', register = '', activation = '' }: TpmOptions = {}): Collector => ({
   technology: 'tpm',
@@ -34,7 +34,7 @@ export const tpmCollector = ({ device = '', register = '', activation = '' }: Tp
   collect: async (reportData, ports, runtimeLog) => {
     const access = await tpmAccess(device, ports)
     // Trustee's verifier compares 32 bytes (TRUST §2).
-    const { message, signature, values, area } = await access.attest(reportData.subarray(0, 32))
+    const { message, signature, values, area, certificate } = await access.attest(reportData.subarray(0, 32))
     const spki = parsePublic(area).key.export({ format: 'der', type: 'spki' })
     return {
       technology: 'tpm',
@@ -48,6 +48,7 @@ export const tpmCollector = ({ device = '', register = '', activation = '' }: Tp
       },
       documents: {
         'ak-tpmt': toBase64(area),
+        ...(certificate === null ? {} : { 'ak-certificate': toBase64(certificate) }),
         ...(await endorsementDocuments(access)),
         ...(await activationDocument(activation)),
         ...cutImaLog(await bootLogs(device, ports), values, ports.log),

@@ -23,15 +23,16 @@ export async function endorsement(tpm: Tpm): Promise<Endorsement> {
   const preferred = await preferredKind(tpm)
   const kinds: readonly KeyKind[] = preferred === 'ecc' ? ['ecc', 'rsa'] : ['rsa']
   for (const kind of kinds) {
-    const stored = await nvRead(tpm, endorsementIndices[kind])
-    const certificate = stored === null ? null : cut(stored)
+    const certificate = await storedCertificate(tpm, endorsementIndices[kind])
     if (certificate !== null) return { kind, certificate }
   }
   return { kind: preferred, certificate: null }
 }
 
-/** The certificate at the beginning of an index that may be longer; null for an index that holds something else. */
-function cut(stored: Buffer): Buffer | null {
+/** The certificate at the beginning of an index that may be longer, DER; null for none, and for an index that holds something else. */
+export async function storedCertificate(tpm: Tpm, index: number): Promise<Buffer | null> {
+  const stored = await nvRead(tpm, index)
+  if (stored === null) return null
   const long = stored[0] === 0x30 && stored[1] === 0x82
   const certificate = stored.subarray(0, long ? 4 + stored.readUInt16BE(2) : 0)
   try {
