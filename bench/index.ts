@@ -3,6 +3,8 @@
  * syft + `skopeo copy --encryption-key` + `cosign sign` + 3 × `cosign attest`. Prints medians and ratios; asserts nothing, but a step that
  * fails ends the run.
  *
+ * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts).
+ *
  * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -13,6 +15,11 @@ import { debianImage } from './image.ts'
 import { makeKeys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
 import { startRegistry } from './registry.ts'
+
+if (process.argv[2] === 'tee') {
+  await import('./tee.ts')
+  process.exit()
+}
 
 const root = resolve(import.meta.dirname, '..')
 const runs = Number(process.env['BENCH_RUNS'] ?? 3)
