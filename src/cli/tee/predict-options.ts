@@ -50,6 +50,7 @@ export const predictPcrOptions: Options = [
   option('profile', 'Boot profile of the UKI that somebody chooses; 0 is the default one.', '0'),
   option('secure-boot', 'off adds PCR 7 of a machine with Secure Boot off and without shim.'),
   option('vars-file', 'OVMF variable store for --secure-boot; without it a machine without any keys.'),
+  option('registers', 'Which of the registers to give, e.g. pcr11,pcr12; by default all that can be predicted.'),
   option('technology', 'With --output: whose TPM it is, tpm, az-snp-vtpm or az-tdx-vtpm.', 'tpm'),
   ...documentOptions,
 ]
@@ -104,6 +105,5 @@ export const predictTdxOptions: Options = [
   option('secure-boot', 'For RTMR0: absent where the firmware is built without Secure Boot, off where it has it.'),
   option('page-order', 'Order of QEMU for MRTD: page (9 and later), section (8), or both.', 'page,section'),
   option('registers', 'Which of mr-td, rtmr0, rtmr1, rtmr2 to give; by default all that can be predicted.'),
-  option('technology', 'With --output: tdx or az-tdx-vtpm.', 'tdx'),
   ...documentOptions,
 ]

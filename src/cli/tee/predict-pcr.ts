@@ -1,39 +1,10 @@
-import { hash } from 'node:crypto'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
-import { patchKernelHeader } from '../../tee/measure/kernel-header.ts'
-import { directOptions, directPcr4, kernelPcr9, replayPcr, ukiPcr4, type PcrEvent } from '../../tee/measure/pcr.ts'
-import { authenticode, banks, parsePe, type Bank } from '../../tee/measure/pe.ts'
-import { securePcr7 } from '../../tee/measure/secure-boot.ts'
-import {
-  bootPhases,
-  sectionDigests,
-  stubVersion,
-  ukiHasPlainBoot,
-  ukiLoadOptions,
-  ukiLoadsLinux,
-  ukiPcr11,
-  ukiPcr12,
-  ukiSection,
-  ukiSections,
-} from '../../tee/measure/uki.ts'
-import { parseVariableStore } from '../../tee/measure/variable-store.ts'
-import type { Coverage, ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
-import { baseName, named, writeDocument } from './document.ts'
-import { optionDigest, optionFile } from './files.ts'
-import { memorySizes, refuseVga } from './memory.ts'
-
-/** One machine shape with the registers that it decides. */
-interface Predicted {
-  shape: ReferenceRow['shape']
-  registers: Record<string, PcrEvent[]>
-}
-interface Found {
-  main: 'uki' | 'kernel'
-  covers: Coverage[]
-  inputs: ReferenceValues['inputs']
-  shapes: Predicted[]
-}
+import { replayPcr } from '../../tee/measure/pcr.ts'
+import { banks } from '../../tee/measure/pe.ts'
+import type { Coverage } from '../../tee/reference-values.ts'
+import { writeDocument } from './document.ts'
+import { predictDirect, predictUki, readSecureBoot, type PcrBoot } from './pcr-boot.ts'
 
 /** `tee predict pcr`: the registers that a UKI, or a kernel that QEMU boots directly, decides. */
 export async function predictPcr(
@@ -55,13 +26,13 @@ export async function predictPcr(
     )
   }
   const secure = await readSecureBoot(inputs, bank)
+  const wanted = readRegisters(inputs, Object.keys({ ...found.shapes[0]?.registers, ...secure.registers }))
   const values = found.shapes.map(({ shape, registers }) => ({
     shape,
     measured: Object.fromEntries(
-      Object.entries({ ...registers, ...secure.registers }).map(([name, events]) => [
-        name,
-        replayPcr(events, bank).toString('hex'),
-      ]),
+      Object.entries({ ...registers, ...secure.registers })
+        .filter(([name]) => wanted.includes(name))
+        .map(([name, events]) => [name, replayPcr(events, bank).toString('hex')]),
     ),
   }))
   if (inputs.text('output') !== '' && bank !== 'sha256') {
@@ -73,7 +44,7 @@ export async function predictPcr(
   const technology = inputs.choice('technology', ['tpm', 'az-snp-vtpm', 'az-tdx-vtpm'] as const)
   const written = await writeDocument(inputs, found.main, {
     technology,
-    covers: found.covers,
+    covers: coverage(found.main, Object.keys(values[0]?.measured ?? {})),
     inputs: { ...found.inputs, ...secure.inputs },
     values,
   })
@@ -89,121 +60,29 @@ export async function predictPcr(
   return { outputs: only.measured, text: text.join('') }
 }
 
-async function predictUki(inputs: RawInputs, bank: Bank): Promise<Found> {
-  refuseWith(inputs, 'uki', ['initrd', 'append', 'memory'])
-  const name = inputs.text('uki')
-  const file = await optionFile(inputs, 'uki')
-  const image = parsePe(file, name)
-  const phases = inputs.list('phases')
-  const unknown = phases.find((phase, i) => phase !== bootPhases[i])
-  if (unknown !== undefined) {
-    throw new InputError('input-invalid', `--phases: ${unknown} is unknown or out of order`, {
-      subject: 'phases',
-      remedy: `Use a beginning of: ${bootPhases.join(',')}.`,
-    })
-  }
-  const profile = inputs.integer('profile', 0, 1000)
-  const version = stubVersion(image, name)
-  const chosen = ukiSections(image, version, profile, name)
-  const sections = sectionDigests(chosen, bank)
-  const kernel = parsePe(ukiSection(chosen, '.linux', name), `.linux of ${name}`)
-  const linux = ukiLoadsLinux(version) ? authenticode(kernel, bank) : null
-  const initrd = sections.find((section) => section.name === '.initrd')?.digest ?? null
-  const plain = ukiHasPlainBoot(chosen, version)
-  const whole = authenticode(image, bank)
-  const shapes = inputs.list('failed-entries').map((text) => {
-    const failed = failedEntries(text)
-    return {
-      shape: { 'failed-entries': failed, phases: phases.join(':'), profile },
-      registers: {
-        pcr4: ukiPcr4(whole, linux, failed, bank),
-        ...(plain ? { pcr9: kernelPcr9(ukiLoadOptions(chosen, name), initrd, bank) } : {}),
-        pcr11: ukiPcr11(sections, version, phases, bank),
-        // Overrides of the command line, credentials and add-ons would go into 12, system extensions into 13.
-        pcr12: ukiPcr12(profile, bank),
-        pcr13: [],
-      },
-    }
-  })
-  const digests: ReferenceValues['inputs'] = { uki: named(baseName(name), hash('sha256', file, 'buffer')) }
-  for (const part of ['.linux', '.initrd', '.cmdline']) {
-    const section = sectionDigests(
-      chosen.filter((s) => s.name === part),
-      'sha256',
-    )[0]
-    if (section !== undefined) digests[`uki${part}`] = named(`systemd-stub ${version}`, section.digest)
-  }
-  return { main: 'uki', covers: ['kernel', 'initrd', 'cmdline'], inputs: digests, shapes }
-}
-
-function failedEntries(text: string): number {
-  if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text)
-  throw new InputError('input-invalid', `--failed-entries: ${text} is not a number from 0 to 100`, {
-    subject: 'failed-entries',
+/** All that were predicted, unless some are named. */
+function readRegisters(inputs: RawInputs, possible: readonly string[]): readonly string[] {
+  const asked = inputs.list('registers')
+  const unknown = asked.find((name) => !possible.includes(name))
+  if (unknown === undefined) return asked.length === 0 ? possible : asked
+  throw new InputError('input-invalid', `--registers: ${unknown} is not predicted here`, {
+    subject: 'registers',
+    remedy: `Use some of: ${possible.join(', ')}.`,
   })
 }
 
-async function predictDirect(inputs: RawInputs, bank: Bank): Promise<Found> {
-  refuseWith(inputs, 'kernel', ['phases'])
-  const name = inputs.text('kernel')
-  const initrd = await optionDigest(inputs, 'initrd', bank)
-  const append = inputs.text('append')
-  refuseVga(append)
-  const memories = initrd === null ? [0] : memorySizes(inputs)
-  const file = await optionFile(inputs, 'kernel')
-  const options = directOptions(append, initrd !== null)
-  const shapes = memories.map((memory) => {
-    const kernel = patchKernelHeader(file, { memory, initrdSize: initrd?.size ?? 0 }, name)
-    return {
-      shape: initrd === null ? {} : { memory },
-      registers: {
-        pcr4: directPcr4(authenticode(parsePe(kernel, name), bank), bank),
-        pcr9: kernelPcr9(options, initrd?.digest ?? null, bank),
-      },
-    }
-  })
-  const digests: ReferenceValues['inputs'] = {
-    kernel: named(baseName(name), hash('sha256', file, 'buffer')),
-    cmdline: named(options, hash('sha256', options, 'buffer')),
-  }
-  if (initrd !== null) {
-    const sum = await optionDigest(inputs, 'initrd', 'sha256')
-    digests['initrd'] = named(baseName(inputs.text('initrd')), sum?.digest ?? null)
-  }
-  return { main: 'kernel', covers: ['kernel', 'initrd', 'cmdline'], inputs: digests, shapes }
-}
-
-/** PCR 7, only where it was asked for: with Secure Boot on it also depends on who signed what was started. */
-async function readSecureBoot(
-  inputs: RawInputs,
-  bank: Bank,
-): Promise<{ registers: Record<string, PcrEvent[]>; inputs: ReferenceValues['inputs'] }> {
-  const state = inputs.text('secure-boot')
-  if (state === '') {
-    if (inputs.text('vars-file') === '') return { registers: {}, inputs: {} }
-    throw new InputError('input-missing', '--vars-file needs --secure-boot off', { subject: 'secure-boot' })
-  }
-  if (state !== 'off') {
-    throw new InputError('unsupported', `--secure-boot: ${state} cannot be predicted`, {
-      subject: 'secure-boot',
-      remedy:
-        'Write off, or leave it out. With Secure Boot on, PCR 7 also holds the key that vouched for each image: take it from a machine with --captured pcr7=HEX.',
-    })
-  }
-  if (inputs.text('vars-file') === '') return { registers: { pcr7: securePcr7(null, bank) }, inputs: {} }
-  const name = inputs.text('vars-file')
-  const file = await optionFile(inputs, 'vars-file')
-  return {
-    registers: { pcr7: securePcr7(parseVariableStore(file, name), bank) },
-    inputs: { 'vars-file': named(baseName(name), hash('sha256', file, 'buffer')) },
-  }
-}
-
-function refuseWith(inputs: RawInputs, name: string, others: readonly string[]): void {
-  const other = others.find((o) => inputs.text(o) !== '')
-  if (other === undefined) return
-  throw new InputError('input-invalid', `--${other} has no meaning with --${name}`, {
-    subject: other,
-    remedy: `Leave --${other} out.`,
-  })
+/**
+ * What these registers pin. A UKI stands whole in PCR 4 and in parts in PCR 11; what somebody adds to its command line or initrd is seen only
+ * in PCR 12 and 13.
+ */
+function coverage(main: PcrBoot['main'], names: readonly string[]): Coverage[] {
+  const has = (...all: string[]): boolean => all.every((name) => names.includes(name))
+  const kernel = main === 'kernel' ? has('pcr4') : has('pcr4') || has('pcr11')
+  const cmdline = main === 'kernel' ? has('pcr9') : kernel && has('pcr12')
+  const initrd = main === 'kernel' ? has('pcr9') : cmdline && has('pcr13')
+  return [
+    ...(kernel ? ['kernel' as const] : []),
+    ...(initrd ? ['initrd' as const] : []),
+    ...(cmdline ? ['cmdline' as const] : []),
+  ]
 }

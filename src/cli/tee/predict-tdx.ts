@@ -43,7 +43,7 @@ export async function predictTdx(
     }))
   })
   const written = await writeDocument(inputs, 'firmware', {
-    technology: inputs.choice('technology', ['tdx', 'az-tdx-vtpm'] as const),
+    technology: 'tdx',
     covers: wanted.flatMap((register) => covered[register]),
     inputs: { firmware: named(baseName(name), hash('sha256', file, 'buffer')), ...boot.inputs },
     experimental: experimental ? ['mr-td'] : undefined,

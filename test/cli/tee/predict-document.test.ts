@@ -75,7 +75,20 @@ describe('a document', () => {
     expect(found.inputs['captured-pcr0']).toEqual({ name: 'captured', digest: null })
   })
 
+  test.each<[string, string[]]>([
+    ['pcr4,pcr11,pcr12,pcr13', ['kernel', 'initrd', 'cmdline']],
+    ['pcr11,pcr12', ['kernel', 'cmdline']],
+    ['pcr4', ['kernel']],
+    ['pcr12,pcr13', []],
+  ])('of %s covers what these registers pin', async (registers, covers) => {
+    const found = await pcr({ registers })
+    expect(found.covers).toEqual(covers)
+    expect(Object.keys(found.values[0]?.measured ?? {}).sort()).toEqual(registers.split(',').sort())
+  })
+
   const wrong: [string, Given, string][] = [
+    ['a register that is not predicted', { registers: 'pcr4,pcr9' }, 'pcr9 is not predicted'],
+    ['an agent on half a prediction', { registers: 'pcr11', covers: 'agent' }, 'do not cover "agent"'],
     ['firmware that nothing pins', { covers: 'firmware' }, 'do not cover "firmware"'],
     ['an unknown part', { covers: 'disk' }, 'do not cover "disk"'],
     ['an unknown storage', { storage: 'open' }, 'not one of the values'],
