@@ -24,6 +24,11 @@ const measuredNames: Readonly<Record<Technology, Readonly<Record<string, number>
   sample: {},
 }
 
+/** Names of the values that hardware of a technology measures. */
+export function measuredValueNames(technology: Technology): readonly string[] {
+  return Object.keys(measuredNames[technology])
+}
+
 const name = z.string().min(1).max(256)
 const inputDigest = z.string().regex(/^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/)
 const hexValue = z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits')

@@ -203,6 +203,7 @@ test('without a policy the error names policy init', async () => {
 test.each([
   ['a signer without key', { signer: 'key' }, 'input-missing'],
   ['an unknown launch', { launch: 'kubernetes' }, 'input-invalid'],
+  ['collateral that is not there', { collateral: '/nowhere' }, 'file-missing'],
 ] as const)('%s is refused', async (_name, given, code) => {
   await expect(verify(gate, given)).rejects.toMatchObject({ code })
 })

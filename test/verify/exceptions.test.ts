@@ -183,8 +183,18 @@ test.each([
   ['azure', 'snp', 'failed'],
   ['gcp', 'az-tdx-vtpm', 'failed'],
   ['gcp', 'tdx', 'skipped'],
+  ['aws', 'tdx', 'failed'],
+  ['aws', 'snp', 'failed'],
 ] as const)('platform %s with %s: %s', async (platform, technology, status) => {
   expect((await run('hardware.platform', [verdict(technology)], { platform })).status).toBe(status)
+})
+
+test('platform aws is told by the provider of the key', async () => {
+  const judge = async (platform: string, csp: string) =>
+    (await run('hardware.platform', [verdict('snp', { csp })], { platform })).status
+  expect(await judge('aws', 'CN=cc-us-east-2.amazonaws.com')).toBe('passed')
+  expect(await judge('gcp', 'CN=cc-us-east-2.amazonaws.com')).toBe('failed')
+  expect(await judge('aws', 'CN=cc-us-east-2.amazonaws.com.example')).toBe('failed')
 })
 
 test('least versions are found by a path of names', async () => {

@@ -18,19 +18,24 @@ function verdicts({ found }: Pick<Gate, 'found'>): TeeVerdict[] {
   return found.tee ?? []
 }
 
-/** Azure's evidence has a form of its own; of other platforms nothing in it tells. */
+/** Azure's evidence has a form of its own, and AWS has keys that name it; of other platforms nothing in the evidence tells. */
 function platform(gate: Gate): Outcome {
   const { platform: wanted } = gate.policy
   if (wanted === null) return skipped('the policy names no platform')
-  const azure = verdicts(gate).every(({ technology }) => technology.startsWith('az-'))
-  if ((wanted.toLowerCase() === 'azure') !== azure)
-    return failed(
-      'technology-refused',
-      `the policy is about ${wanted}, the evidence is ${azure ? '' : 'not '}of Azure’s form`,
-    )
-  return azure
-    ? passed('the evidence is of Azure’s form')
-    : skipped(`nothing in the evidence says whether it is of ${wanted}`)
+  const found = new Set(verdicts(gate).map(platformOf))
+  const [shown] = found
+  const known = ['azure', 'aws'].includes(wanted.toLowerCase())
+  if (found.size === 1 && shown === wanted.toLowerCase()) return passed(`the evidence is of ${wanted}`)
+  if (!known && found.size === 1 && shown === null)
+    return skipped(`nothing in the evidence says whether it is of ${wanted}`)
+  const told = [...found].map((name) => name ?? 'no platform that can be told')
+  return failed('technology-refused', `the policy is about ${wanted}, the evidence is of ${told.join(' and ')}`)
+}
+
+function platformOf(verdict: TeeVerdict): string | null {
+  if (verdict.technology.startsWith('az-')) return 'azure'
+  const { csp } = hardwareFacts(verdict)
+  return typeof csp === 'string' && /^CN=cc-[a-z0-9-]+\.amazonaws\.com$/.test(csp) ? 'aws' : null
 }
 
 function tpm(gate: Gate): Outcome {

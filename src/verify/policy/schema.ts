@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../../base/technology.ts'
+import { measuredValueNames } from '../../tee/reference-values.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
 import { durationForm } from './duration.ts'
@@ -176,10 +177,21 @@ export const policySchema = z
         message: `is bound to tpm, but the technology is ${policy.technology}`,
       })
     }
+    const about = policy.technology ?? implied
+    const names = about === undefined ? [] : measuredValueNames(about)
+    for (const [index, { values }] of (policy.measurements ?? []).entries()) {
+      // A name that nothing has would just never be met.
+      for (const name of Object.keys(values))
+        if (about !== undefined && about !== 'sample' && !names.includes(name))
+          context.addIssue({
+            code: 'custom',
+            path: ['measurements', index, 'values', name],
+            message: `${about} has no such measured value; it has ${names.slice(0, 8).join(', ')}${names.length > 8 ? ' …' : ''}`,
+          })
+    }
     const accepted = (name: string): boolean => policy[name as Acceptance] === true
     if (policy.tee !== undefined) {
-      for (const problem of teeProblems(policy.tee, policy.technology ?? implied, accepted))
-        context.addIssue({ code: 'custom', ...problem })
+      for (const problem of teeProblems(policy.tee, about, accepted)) context.addIssue({ code: 'custom', ...problem })
     }
     if (policy['accept-vmpl'] && policy.tee?.snp?.vmpl === undefined)
       context.addIssue({ code: 'custom', path: ['accept-vmpl'], message: 'name the VMPL with tee.snp.vmpl' })

@@ -1,0 +1,68 @@
+import { summary } from '../../src/actions/verify-deploy/summary.ts'
+import type { VerifyDeployInputs } from '../../src/actions/verify-deploy/inputs.ts'
+import type { Verdict } from '../../src/verify/types.ts'
+
+const digest = `sha256:${'0'.repeat(64)}` as const
+
+function report(machine: Verdict['machine'], technology: string): ReturnType<typeof summary> {
+  const verdict: Verdict = {
+    v: 1,
+    verified: true,
+    reasons: [],
+    image: { reference: `oci:layout@${digest}`, digest, plainDigest: null, configDigest: null },
+    policy: { digest },
+    builder: { id: `https://sealwright.dev/builder/v1/${technology}`, technology, level: 'machine-only' },
+    machine,
+    job: { assurance: 'token', claims: {}, instance: null, digest: null },
+    exceptions: ['accept-tcb-status'],
+    checks: [],
+    inputs: [],
+    keys: [],
+  }
+  const inputs = { policy: '/policy.yml', collateral: '/col lateral', kbsUrl: '', enforce: true } as VerifyDeployInputs
+  const paths = { verdictPath: '/verdict.json', publicKeyPath: '', vsa: '', notes: [] }
+  return summary({ verdict, inputs, reference: verdict.image.reference, ...paths })
+}
+
+test('a reviewer reads which machine it was, how good it is, what it measures to, and its register', () => {
+  const { facts, exceptions, commands } = report(
+    {
+      id: 'tdx:00',
+      chip: 'ab',
+      status: { 'tcb-status': 'OutOfDate', advisories: ['INTEL-SA-1', 'INTEL-SA-2'], tcb: {} },
+      measured: {},
+      reference: 'runner (vcpus 2) of values.json',
+      register: {
+        name: 'pcr16',
+        resettable: true,
+        records: [{ operation: 'agent-start', content: '' }],
+        foreign: ['00 EV_IPL (event 3): "MokList"'],
+      },
+    },
+    'tdx',
+  )
+  expect(Object.fromEntries(facts)).toMatchObject({
+    Machine: 'tdx:00',
+    Chip: 'ab',
+    State: 'tcb-status OutOfDate, advisories INTEL-SA-1 INTEL-SA-2',
+    'Reference values': 'runner (vcpus 2) of values.json',
+    'Runtime register': 'pcr16: agent-start; extended by others, too: 00 EV_IPL (event 3): "MokList"; can be set back',
+  })
+  expect(exceptions.join()).toContain('Intel says that the platform needs an update')
+  expect(commands[0]?.lines[0]).toContain("--collateral '/col lateral'")
+})
+
+test('a software TPM is called one, and sample evidence names no machine', () => {
+  const machine = {
+    id: 'tpm:00',
+    chip: null,
+    status: { softwareTpm: true },
+    measured: {},
+    reference: null,
+    register: null,
+  }
+  const facts = Object.fromEntries(report(machine, 'tpm').facts)
+  expect(facts['Evidence']).toContain('software TPM')
+  expect(facts).toMatchObject({ 'Reference values': 'none that the policy pins', 'Runtime register': 'none' })
+  expect(Object.fromEntries(report(null, 'sample').facts)).not.toHaveProperty('Machine')
+})
