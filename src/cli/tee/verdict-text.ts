@@ -3,10 +3,16 @@ import { isObject } from '../../base/json.ts'
 import type { ReadEvidence } from '../../tee/formats/types.ts'
 import { printable } from '../../tee/show/field.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
+import type { PolicyCheck } from './policy-checks.ts'
 import { clauseOf } from '../../tee/verify/clauses.ts'
 
 /** A verdict for the eye: the answer first, then what failed, all checks in order, what the hardware said. */
-export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date): string {
+export function verdictText(
+  verdict: TeeVerdict,
+  read: ReadEvidence,
+  at: Date,
+  policy: readonly PolicyCheck[] = [],
+): string {
   const { status, technology, checks, measured, machine, register } = verdict
   const failed = checks.filter(({ ok }) => !ok)
   const software = verdict.facts['softwareTpm'] === true ? ' (software TPM)' : ''
@@ -19,6 +25,7 @@ export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date): 
           `Failed (${failed.length} of ${checks.length}):`,
           ...failed.map((check) => `  ${check.name}: ${check.why}`),
         ]),
+    ...policy.flatMap(({ id, status, why }) => (status === 'failed' ? [`Policy refuses (${id}): ${why}`] : [])),
     ...hints(verdict),
     ...read.notes.map((note) => `Note: ${note}`),
     '',
@@ -28,6 +35,11 @@ export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date): 
       const source = clause === undefined ? '' : `  [${clause}]`
       return [`  ${ok ? 'ok    ' : 'FAILED'} ${name}${source}`, `           ${why}`]
     }),
+    ...(policy.length === 0 ? [] : ['', 'Policy:']),
+    ...policy.flatMap(({ id, clause, status, why }) => [
+      `  ${status.padEnd(8)} ${id}  [${clause}]`,
+      `           ${why}`,
+    ]),
     ...section('Measured:', measured),
     ...(machine === null ? [] : ['', `Machine: ${machine}`]),
     ...(register === null

@@ -10,9 +10,14 @@ import { judge } from '../../tee/formats/judge.ts'
 import { readEvidence } from '../../tee/formats/read.ts'
 import { evidenceFormats, type ReadEvidence } from '../../tee/formats/types.ts'
 import { clauseOf } from '../../tee/verify/clauses.ts'
-import { noCollateral } from '../../tee/verify/verifier.ts'
+import { readCollateral } from '../../tee/collateral/directory.ts'
+import { noCollateral, type VerifyContext } from '../../tee/verify/verifier.ts'
+import { leavingExceptions } from '../../verify/context.ts'
+import { loadPolicy, type Policy } from '../../verify/policy/load.ts'
+import type { Ports } from '../../base/ports.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { CommandResult } from '../commands.ts'
+import { policyChecks } from './policy-checks.ts'
 import { hexOption, readCompanions, selectionOption, timeOption } from './option-values.ts'
 import { optionFile } from './files.ts'
 import { verdictText } from './verdict-text.ts'
@@ -33,24 +38,35 @@ export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Pr
     })
   }
   const at = timeOption(inputs, 'at', ports.clock.now())
-  const policy = inputs.text('policy') === '' ? null : await readPolicy(inputs)
+  const policy = inputs.text('policy') === '' ? null : await loadPolicy(inputs.path('policy'))
   const demands: Demands = {
     expected: readExpected(inputs),
-    accept: readAccept(inputs),
+    accept: readAccept(inputs, policy !== null),
     selection,
-    context: { at, collateral: policy?.collateral ?? noCollateral, rules: policy?.rules ?? {} },
-  }
-  if (inputs.text('collateral') !== '') {
-    const { readCollateral } = await import('../../tee/collateral/directory.ts')
-    const paths = inputs.list('collateral').map((one) => resolve(ports.roots.cwd, one))
-    demands.context = { ...demands.context, collateral: await readCollateral(paths) }
+    context: await contextOf(inputs, policy, at, ports),
   }
   const verdict = judge(read, demands)
+  const policyVerdict = policy === null ? [] : await policyChecks(policy, verdict, demands.context, ports)
+  const verified = verdict.status === 'verified' && policyVerdict.every(({ status }) => status !== 'failed')
+  const shown: TeeVerdict = { ...verdict, status: verified ? 'verified' : 'refused' }
   return {
-    outputs: outputsOf(verdict, read, at),
-    text: verdictText(verdict, read, at),
-    refused: verdict.status !== 'verified',
+    outputs: {
+      ...outputsOf(shown, read, at),
+      ...(policy === null ? {} : { policy: policyVerdict.map((check) => ({ ...check })) }),
+    },
+    text: verdictText(shown, read, at, policyVerdict),
+    refused: !verified,
   }
+}
+
+/** Collateral that is named here takes the place of the policy's. */
+async function contextOf(inputs: RawInputs, policy: Policy | null, at: Date, { roots }: Ports): Promise<VerifyContext> {
+  const paths = inputs.list('collateral').map((path) => resolve(roots.cwd, path))
+  const own = policy?.collateral ?? null
+  const folders = paths.length > 0 || own === null ? paths : [own]
+  const collateral = folders.length === 0 ? noCollateral : await readCollateral(folders)
+  const context = { at, collateral, rules: policy?.rules ?? {} }
+  return policy === null ? context : leavingExceptions(context)
 }
 
 function outputsOf(verdict: TeeVerdict, read: ReadEvidence, at: Date): JsonObject {
@@ -82,10 +98,17 @@ function readExpected(inputs: RawInputs): Demands['expected'] {
   return nonce === null ? null : { kind: 'nonce', bytes: nonce }
 }
 
-function readAccept(inputs: RawInputs): ReadonlySet<Acceptance> {
+/** Whether a TPM may be software is for the policy to say, where there is one. */
+function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptance> {
   return new Set(
     inputs.list('accept').map((name) => {
       const known = acceptances.find((one) => one === name)
+      if (known === 'software-tpm' && byPolicy) {
+        throw new InputError('input-invalid', '--accept software-tpm: the policy decides that', {
+          subject: 'accept',
+          remedy: 'Write accept-software-tpm: true into the policy.',
+        })
+      }
       if (known !== undefined) return known
       throw new InputError('input-invalid', `--accept: there is no "${name}"`, {
         subject: 'accept',
@@ -118,10 +141,4 @@ async function withLogs(read: ReadEvidence, inputs: RawInputs): Promise<ReadEvid
     evidence.documents[document] = text
   }
   return { ...read, evidence }
-}
-
-async function readPolicy(inputs: RawInputs): Promise<Pick<Demands['context'], 'rules' | 'collateral'>> {
-  const { loadPolicy } = await import('../../verify/policy/load.ts')
-  await loadPolicy(inputs.path('policy'))
-  throw new InputError('unsupported', 'the tee section of a policy is not applied here yet', { subject: 'policy' })
 }

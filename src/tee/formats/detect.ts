@@ -33,12 +33,12 @@ function byContent(bytes: Buffer): EvidenceFormat[] {
   if (isQuote(bytes)) formats.push('tdx-quote')
   if (isAttest(bytes)) formats.push('tpm-quote')
   if (bytes.subarray(0, 4).toString('latin1') === 'HCLA') formats.push('hcl-report')
+  // The members decide: the reader of JSON tells ours from CoCo's.
+  if (/^\s*\{/.test(bytes.toString('latin1', 0, 64))) formats.push(isOurs(bytes) ? 'sealwright' : 'coco')
   const text = asText(bytes)
   if (text === null) return formats
   if (/^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(text)) throw token()
   if (/^r[\w+/=]+:[\w+/=]+:[\w+/=]+$/.test(text)) formats.push('keylime')
-  // The members decide: the reader of JSON tells ours from CoCo's.
-  if (text.startsWith('{')) formats.push(isOurs(text) ? 'sealwright' : 'coco')
   return formats
 }
 
@@ -60,9 +60,9 @@ function isAttest(bytes: Buffer): boolean {
   return [0, 2].some((at) => bytes.subarray(at, at + 4).equals(generatedValue))
 }
 
-function isOurs(text: string): boolean {
+function isOurs(bytes: Buffer): boolean {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
     return isObject(value) && ('binding' in value || ('technology' in value && 'documents' in value))
   } catch {
     // The reader of JSON says what is wrong with it.
