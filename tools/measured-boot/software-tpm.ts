@@ -24,7 +24,8 @@ export async function startSoftwareTpm(
   const first = start(state, ['--server', `type=unixio,path=${server}`, '--flags', 'not-need-init'])
   await appears(server, first)
   await keepSha256Bank(server)
-  if (first.exitCode === null) await Promise.race([once(first, 'close'), sleep(5000).then(() => first.kill('SIGTERM'))])
+  // It ends by itself when its one connection does.
+  if (first.exitCode === null) await once(first, 'close', { signal: AbortSignal.timeout(15_000) })
   const socket = join(sockets, 'control')
   const child = start(state, ['--ctrl', `type=unixio,path=${socket}`])
   await appears(socket, child)

@@ -1,21 +1,27 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, TransportError } from '../../src/base/errors.ts'
 import { cli } from '../demo/cli.ts'
+import { packTar } from '../measured-boot/archive.ts'
 import { partPath, root } from '../runner-image/recipe.ts'
 
 const app = join(root, 'examples/app')
 const epoch = '1735689600' // 2025-01-01: any fixed time gives the same commit and the same base each time
 
-/** What the job gets: a tar archive for the disk "inputs". */
+/** What the jobs get: tar archives for the disk "inputs". */
 export interface JobInputs {
+  /** Its job builds the example, with its locked packages. */
   archive: string
+  /** Its job builds a script on the same base, by the same steps: an emulated machine takes a third of the time for it. */
+  smallArchive: string
   /** Private key of the image's recipient: it stays outside. */
   recipient: string
   commit: string
+  /** What the reports must be over, so that they cannot be older than this run. */
+  nonce: string
 }
 
 /**
@@ -33,12 +39,19 @@ export async function gatherInputs(directory: string): Promise<JobInputs> {
   writeFileSync(join(folder, 'recipient.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
   const recipient = join(directory, 'recipient.key')
   writeFileSync(recipient, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
+  const nonce = randomBytes(16).toString('hex')
+  writeFileSync(join(folder, 'nonce'), nonce)
   const archive = join(directory, 'inputs.tar')
-  run('tar', ['-c', '-f', archive, '-C', folder, '.'])
-  return { archive, recipient, commit }
+  writeFileSync(join(folder, 'context'), 'app')
+  packTar(folder, archive)
+  writeFileSync(join(folder, 'context'), 'small')
+  rmSync(join(folder, 'packages'), { recursive: true })
+  const smallArchive = join(directory, 'inputs-small.tar')
+  packTar(folder, smallArchive)
+  return { archive, smallArchive, recipient, commit, nonce }
 }
 
-/** The example as a repository of its own, with one commit. */
+/** The example, and a small application beside it, as a repository of its own with one commit. */
 function writeSource(folder: string): string {
   const tracked = run('git', ['-C', root, 'ls-files', '-z', 'examples/app'])
     .split('\0')
@@ -48,6 +61,12 @@ function writeSource(folder: string): string {
     const target = join(folder, path.slice('examples/'.length))
     cpSync(join(root, path), target, { recursive: true })
   }
+  mkdirSync(join(folder, 'small'))
+  writeFileSync(join(folder, 'small/hello.sh'), '#!/bin/busybox sh\necho hello\n', { mode: 0o755 })
+  writeFileSync(
+    join(folder, 'small/Containerfile'),
+    'ARG BASE\nFROM ${BASE}\nCOPY hello.sh /\nENTRYPOINT ["/hello.sh"]\n',
+  )
   const env = {
     ...{ PATH: process.env['PATH'], HOME: folder, GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' },
     ...{ GIT_AUTHOR_NAME: 'Example', GIT_AUTHOR_EMAIL: 'example@example.invalid', GIT_AUTHOR_DATE: `${epoch} +0000` },

@@ -23,8 +23,11 @@ step() {
   fi
 }
 
-step setup sealwright setup-cvm-runner --technology tpm --verifier none --json
+step setup sealwright setup-cvm-runner --technology tpm --verifier none --nonce "verifier:$(cat /inputs/nonce)" --json
 cp "$SEALWRIGHT_STATE/evidence.json" /outputs/evidence.json
-step publish sealwright publish --technology tpm --context app --builder embedded \
-  --prepare 'install-locked /inputs/packages' --build-args BASE=oci:/inputs/base:1 \
-  --recipients jwe:/inputs/recipient.pem --rebuilds 1 --output oci:/outputs/store/app:latest --json
+context=$(cat /inputs/context)
+set --
+[ "$context" = small ] || set -- --prepare 'install-locked /inputs/packages'
+step publish sealwright publish --technology tpm --context "$context" --builder embedded "$@" \
+  --build-args BASE=oci:/inputs/base:1 --recipients jwe:/inputs/recipient.pem --rebuilds 1 \
+  --output oci:/outputs/store/app:latest --json

@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util'
+import { InputError } from '../../src/base/errors.ts'
+
+export interface BootOptions {
+  /** Seconds for one machine. */
+  timeout: number
+  /** MiB. */
+  memory: number
+}
+
+export const defaults = { timeout: 900, memory: 2048 } as const
+
+export const usage = `Usage: npm run measured-boot -- [options]
+
+Builds the runner's guest image (images/runner), predicts its PCRs, boots it in an emulated machine with a software TPM, and compares.
+Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, and dist/ (npm run dist).
+
+  --timeout SECONDS   end the machine after this time (default: ${defaults.timeout})
+  --memory MIB        memory of the machine (default: ${defaults.memory})
+`
+
+/** Null for --help. @throws InputError `input-invalid` */
+export function readOptions(args: readonly string[]): BootOptions | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      timeout: { type: 'string' },
+      memory: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return null
+  return { timeout: count('timeout', values.timeout, 10, 86_400), memory: count('memory', values.memory, 1024, 65_536) }
+}
+
+export function count(name: keyof BootOptions, text: string | undefined, least: number, most: number): number {
+  if (text === undefined) return defaults[name]
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= least && value <= most) return value
+  throw new InputError('input-invalid', `--${name}: ${text} is no number from ${least} to ${most}`, { subject: name })
+}

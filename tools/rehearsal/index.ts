@@ -1,0 +1,134 @@
+/** `npm run rehearsal`: the publishing chain inside a measured guest, and the gate's verdicts on it and on two guests that differ by a byte. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorRecord, TransportError } from '../../src/base/errors.ts'
+import { buildInitrd, readRecipe, writeImage, type RunnerImage } from '../runner-image/build.ts'
+import { root } from '../runner-image/recipe.ts'
+import { unpackTar } from '../measured-boot/archive.ts'
+import { runMachine, type MachineResult } from '../measured-boot/machine.ts'
+import { predictRegisters, type Registers } from '../measured-boot/predict.ts'
+import { gatherInputs, type JobInputs } from './inputs.ts'
+import { judge, type Judged } from './judge.ts'
+import { threeMachines, type Machine } from './machines.ts'
+import { readOptions, usage, type RehearsalOptions } from './options.ts'
+import { makeOwner, writePolicy } from './references.ts'
+import { failures, writePage, type Round } from './report.ts'
+
+const directory = join(root, 'build/rehearsal')
+
+interface Prepared {
+  machine: Machine
+  image: RunnerImage
+  predicted: Registers
+  policy: string
+}
+
+async function rehearsal(options: RehearsalOptions): Promise<boolean> {
+  const start = performance.now()
+  const say = (line: string): void =>
+    console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  const inputs = await gatherInputs(directory)
+  say(`inputs of the job: source ${inputs.commit.slice(0, 12)}, locked packages, base image`)
+  const prepared = await prepare(say)
+  say('predicted and signed; only now the machines start, two at a time (software TPM, emulated processor, no network)')
+  const results = await twoAtATime(prepared, (one) => boot(one, inputs, options, say))
+
+  const [first] = prepared
+  if (first === undefined) return false
+  const rounds: Round[] = []
+  for (const [i, one] of prepared.entries()) {
+    const result = results[i]
+    if (result === undefined) throw new TransportError('tool-failed', `${one.machine.name} was not run`)
+    const ask = (policy: string, name: string): Promise<Judged> =>
+      judge({ outputs: result.outputs, policy, ...inputs, state: join(directory, `gate-${one.machine.name}-${name}`) })
+    // The second question is the control: the very same evidence by the prediction of its own image.
+    const byFirst = await ask(first.policy, 'policy')
+    const byOwn = one === first ? byFirst : await ask(one.policy, 'control')
+    say(
+      `${one.machine.title}: ${byFirst.verdict.verified ? 'accepted' : `refused (${byFirst.verdict.reasons.join(', ')})`}`,
+    )
+    rounds.push({ machine: one.machine, predicted: first.predicted, byFirst, byOwn, seconds: result.seconds })
+  }
+  const page = writePage(rounds, readFileSync(first.policy, 'utf8'), readFileSync(first.image.manifest, 'utf8'))
+  const path = join(directory, 'summary.md')
+  writeFileSync(path, page)
+  console.log(`\n${page}`)
+  say(`written to ${path}; the verdicts lie in build/rehearsal/gate-*/verdict.json`)
+  const wrong = failures(rounds)
+  for (const line of wrong) console.error(`NOT AS IT MUST BE: ${line}`)
+  return wrong.length === 0
+}
+
+async function prepare(say: (line: string) => void): Promise<Prepared[]> {
+  const recipe = readRecipe()
+  const { own, others } = buildInitrd(recipe)
+  const owner = makeOwner(join(directory, 'policy'))
+  const prepared: Prepared[] = []
+  for (const machine of threeMachines(own, others, recipe.commandLine)) {
+    const image = writeImage(join(directory, 'image', machine.name), recipe, machine.initrd, machine.commandLine)
+    const predicted = await predictRegisters(image.uki)
+    const policy = await writePolicy(join(directory, 'policy'), machine.name, image.uki, owner)
+    say(`image ${machine.title}: PCR 4 will be ${predicted['pcr4']?.slice(0, 16) ?? '?'}…`)
+    prepared.push({ machine, image, predicted, policy })
+  }
+  return prepared
+}
+
+interface Booted {
+  /** Folder of what the guest left. */
+  outputs: string
+  seconds: MachineResult['seconds']
+}
+
+async function boot(
+  { machine, image }: Prepared,
+  inputs: JobInputs,
+  options: RehearsalOptions,
+  say: (line: string) => void,
+): Promise<Booted> {
+  const folder = join(directory, 'machine', machine.name)
+  const result = await runMachine({
+    ...{
+      directory: folder,
+      uki: image.uki,
+      firmware: image.firmware,
+      inputs: machine.application === 'small' ? inputs.smallArchive : inputs.archive,
+    },
+    ...{ memoryMiB: options.memory, outputsMiB: 256, timeout: options.timeout },
+    said: (line) => say(`guest ${machine.name}: ${line}`),
+  })
+  const outputs = unpackTar(result.outputs, join(directory, 'outputs', machine.name))
+  if (result.code === 0) return { outputs, seconds: result.seconds }
+  throw new TransportError(
+    'tool-failed',
+    `the job of the guest ${machine.name} ended with ${result.code}; its files: ${outputs}`,
+    {
+      subject: machine.name,
+      remedy: `Read job.log and the logs of its steps there; the serial line is ${result.serial}.`,
+    },
+  )
+}
+
+/** Results in order; an error ends it when the others have ended, so that no machine is left behind. */
+async function twoAtATime<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await act(items[i] as T)
+  }
+  const ended = await Promise.allSettled([worker(), worker()])
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
+  return results
+}
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options === null) process.stdout.write(usage)
+  else process.exitCode = (await rehearsal(options)) ? 0 : 1
+} catch (error) {
+  const { code, message, remedy } = errorRecord(error)
+  console.error(`error (${code}): ${message}${remedy === null ? '' : `\n  ${remedy}`}`)
+  process.exitCode = 2
+}

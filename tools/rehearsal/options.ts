@@ -1,0 +1,29 @@
+import { parseArgs } from 'node:util'
+import { count, defaults, type BootOptions } from '../measured-boot/options.ts'
+
+export type RehearsalOptions = BootOptions
+
+export const usage = `Usage: npm run rehearsal -- [options]
+
+The runner is a guest that we built and measured before its boot. Inside it, without a network, the example is built, described, encrypted
+and signed with evidence of its software TPM; outside, the gate accepts the result. Two more guests, which differ in one byte of the initrd and
+one of the kernel command line, do the same and are refused. Everything lies in build/rehearsal.
+Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, npm, git, and dist/ (npm run dist).
+
+  --timeout SECONDS   end a machine after this time (default: ${defaults.timeout})
+  --memory MIB        memory of each machine (default: ${defaults.memory})
+`
+
+/** Null for --help. @throws InputError `input-invalid` */
+export function readOptions(args: readonly string[]): RehearsalOptions | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      timeout: { type: 'string' },
+      memory: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return null
+  return { timeout: count('timeout', values.timeout, 10, 86_400), memory: count('memory', values.memory, 1024, 65_536) }
+}
