@@ -60,7 +60,7 @@ function bare(stored: Buffer): Buffer {
 
 function isOf(certificate: Buffer, key: LoadedKey): boolean {
   try {
-    return keyFingerprint(parseCertificate(certificate, 'ak-certificate').key) === keyFingerprint(key.public.key)
+    return keyFingerprint(parseCertificate(certificate, 'ak-certificate', 'tpm').key) === keyFingerprint(key.public.key)
   } catch (error) {
     if (error instanceof SealwrightError) return false
     throw error

@@ -45,7 +45,7 @@ export function judgeMakerCertificate(
   { roots, authorities, at }: Makers,
   steps: Steps,
 ): MakerCertificate | null {
-  const leaf = steps.read(name, 'a certificate of version 3', () => parseCertificate(bytes(), name))
+  const leaf = steps.read(name, 'a certificate of version 3', () => parseCertificate(bytes(), name, 'tpm'))
   if (leaf === null) return null
   const made = steps.read(`${name}-form`, 'names its TPM as TCG’s profile says', () => tpmNames(leaf))
   if (made === null) return null
@@ -57,8 +57,8 @@ export function judgeMakerCertificate(
   const purpose = made.purposes.length === 0 || made.purposes.includes(wanted)
   steps.note(`${name}-purpose`, purpose, `purposes: ${made.purposes.join(', ') || 'none'}`)
   const pool = steps.read(`${name}-authorities`, 'authorities at hand are certificates', () => ({
-    roots: roots.map((der, i) => parseCertificate(der, `TPM root ${i}`)),
-    between: authorities.map((der, i) => parseCertificate(der, `TPM authority ${i}`)),
+    roots: roots.map((der, i) => parseCertificate(der, `TPM root ${i}`, 'tpm')),
+    between: authorities.map((der, i) => parseCertificate(der, `TPM authority ${i}`, 'tpm')),
   }))
   if (pool === null) return null
   const chain = findChain(leaf, pool.roots, pool.between, longestPath) ?? [leaf]

@@ -4,7 +4,7 @@ import { readDer, type DerElement } from '../../../encoding/der.ts'
 import { Memo } from './memo.ts'
 import { DerMembers, derRefusal, readBits, readOid, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions, readPowers, type Extension, type Powers } from './extensions.ts'
-import { readAlgorithm, type SignatureAlgorithm } from './signature.ts'
+import { readAlgorithm, type Makers, type SignatureAlgorithm } from './signature.ts'
 
 /** An X.509 certificate of version 3. Nothing of it is believed until a chain to a pinned root is checked. */
 export interface Certificate {
@@ -41,17 +41,20 @@ const read = new Memo<Certificate>(64)
 /**
  * Reads one certificate (RFC 5280 §4.1) from DER.
  *
+ * @param makers whose ways of signing are read; by default AMD's and Intel's
  * @throws VerificationError `format-invalid` naming the offset
  */
-export function parseCertificate(input: Uint8Array, name: string): Certificate {
+export function parseCertificate(input: Uint8Array, name: string, makers: Makers = 'processor'): Certificate {
   if (input.length > limit) throw derRefusal(name, limit, `has more than ${limit} bytes`)
   const fingerprint = createHash('sha256').update(input).digest('hex')
   // A copy: what is kept must not change when the caller's buffer does.
-  const certificate = read.get(fingerprint, () => readCertificate(Buffer.from(input), name, fingerprint))
+  const certificate = read.get(`${makers} ${fingerprint}`, () =>
+    readCertificate(Buffer.from(input), name, fingerprint, makers),
+  )
   return certificate.name === name ? certificate : { ...certificate, name }
 }
 
-function readCertificate(input: Buffer, name: string, fingerprint: string): Certificate {
+function readCertificate(input: Buffer, name: string, fingerprint: string, makers: Makers): Certificate {
   const root = readDer(input, name)
   const outer = new DerMembers(root, name)
   const signed = outer.take(tags.sequence, 'the signed part')
@@ -75,7 +78,7 @@ function readCertificate(input: Buffer, name: string, fingerprint: string): Cert
   const notAfter = readTime(validity.any('an end'), name)
   validity.end()
   const subject = members.take(tags.sequence, 'a subject')
-  const key = readKey(members.take(tags.sequence, 'a key').bytes, name)
+  const key = readKey(members.take(tags.sequence, 'a key'), name)
   const extensions = readAllExtensions(members, name)
   members.end()
 
@@ -84,7 +87,7 @@ function readCertificate(input: Buffer, name: string, fingerprint: string): Cert
     bytes: root.bytes,
     fingerprint,
     signed: signed.bytes,
-    algorithm: readAlgorithm(algorithm, name),
+    algorithm: readAlgorithm(algorithm, name, makers),
     signature,
     serial,
     issuer: issuer.bytes,
@@ -108,12 +111,27 @@ function readAllExtensions(members: DerMembers, name: string): Map<string, Exten
   return extensions
 }
 
-function readKey(spki: Buffer, name: string): KeyObject {
+function readKey({ bytes, children }: DerElement, name: string): KeyObject {
+  // Some makers say of an endorsement key that it is for RSAES-OAEP, in words that OpenSSL reads as no key: it is an RSA key.
+  const oaep = children[0]?.children[0]?.bytes.equals(oaepOid) === true
   try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    const key = oaep ? plainRsa(children[1]?.bytes ?? Buffer.alloc(0)) : bytes
+    return createPublicKey({ key, format: 'der', type: 'spki' })
   } catch (cause) {
     throw new VerificationError('format-invalid', `${name} has a key that cannot be read`, { subject: name, cause })
   }
+}
+
+/** OBJECT IDENTIFIER id-RSAES-OAEP (RFC 4055 §4.1), which TCG's EK Credential Profile §3.2.4 once asked for. */
+const oaepOid = Buffer.from('06092a864886f70d010107', 'hex')
+/** AlgorithmIdentifier of rsaEncryption. */
+const rsaAlgorithm = Buffer.from('300d06092a864886f70d0101010500', 'hex')
+
+/** SubjectPublicKeyInfo of an RSA key around the bit string of another one. */
+function plainRsa(bits: Buffer): Buffer {
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(rsaAlgorithm.length + bits.length)
+  return Buffer.concat([Buffer.from([0x30, 0x82]), length, rsaAlgorithm, bits])
 }
 
 /** The one common name; null when there is none or more than one. */

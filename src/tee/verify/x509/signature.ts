@@ -3,11 +3,22 @@ import type { DerElement } from '../../../encoding/der.ts'
 import { DerMembers, derRefusal, readOid, readSmall, tags } from './der-values.ts'
 
 /** The only ways in which AMD and Intel sign certificates and CRLs. */
-export type SignatureAlgorithm = 'rsa-pss-sha384' | 'ecdsa-sha256' | 'ecdsa-sha384'
+type ProcessorAlgorithm = 'rsa-pss-sha384' | 'ecdsa-sha256' | 'ecdsa-sha384'
+export type SignatureAlgorithm = ProcessorAlgorithm | 'ecdsa-sha512' | 'rsa-sha256' | 'rsa-sha384' | 'rsa-sha512'
 
-const oids = {
+/** Whose certificates are read: makers of TPMs, and clouds, sign by PKCS#1 v1.5, too, which in a chain of AMD's or Intel's is a fault. */
+export type Makers = 'processor' | 'tpm'
+
+const processorOids = {
   '1.2.840.10045.4.3.2': 'ecdsa-sha256',
   '1.2.840.10045.4.3.3': 'ecdsa-sha384',
+} as const
+const tpmOids = { ...processorOids, '1.2.840.10045.4.3.4': 'ecdsa-sha512' } as const
+/** PKCS#1 v1.5 (RFC 8017 appendix A.2.4); SHA-1 is not among them. */
+const rsaOids = {
+  '1.2.840.113549.1.1.11': 'rsa-sha256',
+  '1.2.840.113549.1.1.12': 'rsa-sha384',
+  '1.2.840.113549.1.1.13': 'rsa-sha512',
 } as const
 const pss = '1.2.840.113549.1.1.10'
 const mgf1 = '1.2.840.113549.1.1.8'
@@ -20,7 +31,7 @@ const saltLength = 48
  *
  * @throws VerificationError `format-invalid` for any other algorithm, hash, mask or salt length
  */
-export function readAlgorithm(element: DerElement, subject: string): SignatureAlgorithm {
+export function readAlgorithm(element: DerElement, subject: string, makers: Makers = 'processor'): SignatureAlgorithm {
   const members = new DerMembers(element, subject)
   const oid = readOid(members.take(tags.oid, 'an algorithm'), subject)
   if (oid === pss) {
@@ -28,10 +39,18 @@ export function readAlgorithm(element: DerElement, subject: string): SignatureAl
     members.end()
     return 'rsa-pss-sha384'
   }
+  const rsa = Object.entries(rsaOids).find(([name]) => name === oid)
+  if (makers === 'tpm' && rsa !== undefined) {
+    // RFC 4055 §5: the parameters are NULL.
+    const nothing = members.take(tags.null, 'NULL parameters')
+    members.end()
+    if (nothing.content.length > 0) throw derRefusal(subject, nothing.offset, 'has a NULL with content')
+    return rsa[1]
+  }
+  const known = Object.entries(makers === 'tpm' ? tpmOids : processorOids).find(([name]) => name === oid)
+  if (known === undefined) throw derRefusal(subject, element.offset, `is signed by algorithm ${oid}`)
   // RFC 5758 §3.2: no parameters at all, not even NULL.
   members.end()
-  const known = Object.entries(oids).find(([name]) => name === oid)
-  if (known === undefined) throw derRefusal(subject, element.offset, `is signed by algorithm ${oid}`)
   return known[1]
 }
 
@@ -79,6 +98,11 @@ export function isSigned(bytes: Buffer, algorithm: SignatureAlgorithm, signature
     const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }
     return verify('sha384', bytes, { key, ...padding }, signature)
   }
+  const hash = algorithm.slice(algorithm.indexOf('-') + 1)
+  if (algorithm.startsWith('rsa-')) {
+    const strong = key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+    return strong && verify(hash, bytes, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
+  }
   if (key.asymmetricKeyType !== 'ec') return false
-  return verify(algorithm === 'ecdsa-sha256' ? 'sha256' : 'sha384', bytes, { key, dsaEncoding: 'der' }, signature)
+  return verify(hash, bytes, { key, dsaEncoding: 'der' }, signature)
 }
