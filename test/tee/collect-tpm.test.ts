@@ -44,7 +44,8 @@ live('evidence of a plain TPM is Trustee’s form over 32 bytes, verifies, and n
 })
 
 live('an endorsement certificate and an activation record travel along', async (tpm) => {
-  const der = Buffer.concat([Buffer.from([0x30, 0x82, 1, 0, 4, 0x81, 0xfd]), Buffer.alloc(0xfd, 9)])
+  const maker = makeKey('P-256')
+  const der = makeCertificate({ subject: 'TPM', issuer: 'Maker', key: maker, by: maker })
   await tpm.use(async (open) => {
     await nvDefine(open, endorsementIndices.rsa, 1024)
     await nvWrite(open, endorsementIndices.rsa, Buffer.concat([der, Buffer.alloc(1024 - der.length, 0xff)]))
@@ -54,7 +55,9 @@ live('an endorsement certificate and an activation record travel along', async (
   })
   const file = join(scratch(), 'record.json')
   writeFileSync(file, '{"a":1}')
-  const { documents } = await collectorOf(tpm, { akActivation: file }).collect(data, tpm.ports)
+  const log = recordingLog()
+  const { documents } = await collectorOf(tpm, { akActivation: file }).collect(data, { ...tpm.ports, log })
+  expect(log.lines.join()).toMatch(/NV index 0x1c0000a .*evidence goes without it/)
   expect(Buffer.from(documents['ek-certificate'] ?? '', 'base64').equals(der)).toBe(true)
   expect(Buffer.from(documents['ak-activation'] ?? '', 'base64').toString()).toBe('{"a":1}')
   await expect(collectorOf(tpm, { akActivation: '/none' }).collect(data, tpm.ports)).rejects.toMatchObject({

@@ -14,7 +14,7 @@ import { optionFile, writeNewFile } from './files.ts'
 /** `tee ak show`: the keys of this machine's TPM, for a registrar and for policies. */
 export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const keys = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
-    const { kind, certificate } = await endorsement(tpm)
+    const { kind, certificate } = await endorsement(tpm, ports.log)
     const ek = await withPrimary(tpm, 'endorsement', endorsementTemplate(kind), async (key) => key.area)
     const ak = await withAttestationKey(tpm, ports.log, async ({ key, certificate: own }) => ({ ...key, own }))
     return { ek, ak: ak.area, own: ak.own, certificate, maker: await tpmMaker(tpm) }
@@ -45,7 +45,7 @@ export async function answerChallenge(inputs: RawInputs, { ports }: ActionContex
   inputs.required('output')
   const credential = parseCredentialFile(await optionFile(inputs, 'challenge'))
   const value = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
-    const { kind } = await endorsement(tpm)
+    const { kind } = await endorsement(tpm, ports.log)
     return withPrimary(tpm, 'endorsement', endorsementTemplate(kind), (ek) =>
       withAttestationKey(tpm, ports.log, ({ key }) => activateCredential(tpm, key.handle, ek.handle, credential)),
     )

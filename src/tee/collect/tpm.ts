@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { endorsement } from '../tpm/endorsement.ts'
 import type { Collector } from '../types.ts'
@@ -49,7 +50,7 @@ export const tpmCollector = ({ device = '', register = '', activation = '' }: Tp
       documents: {
         'ak-tpmt': toBase64(area),
         ...(certificate === null ? {} : { 'ak-certificate': toBase64(certificate) }),
-        ...(await endorsementDocuments(access)),
+        ...(await endorsementDocuments(access, ports)),
         ...(await activationDocument(activation)),
         ...cutImaLog(await bootLogs(device, ports), values, ports.log),
         ...(runtimeLog === undefined ? {} : { 'runtime-log': toBase64(runtimeLog) }),
@@ -59,8 +60,8 @@ export const tpmCollector = ({ device = '', register = '', activation = '' }: Tp
   openRegister: async (ports) => openTpmRegister(device, register, (await tpmAccess(device, ports)).use, ports),
 })
 
-async function endorsementDocuments(access: TpmAccess): Promise<Record<string, string>> {
-  const { certificate } = await access.use(endorsement)
+async function endorsementDocuments(access: TpmAccess, ports: Ports): Promise<Record<string, string>> {
+  const { certificate } = await access.use((tpm) => endorsement(tpm, ports.log))
   return certificate === null ? {} : { 'ek-certificate': toBase64(certificate) }
 }
 

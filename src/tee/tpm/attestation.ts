@@ -1,5 +1,4 @@
 import type { Log } from '../../base/ports.ts'
-import { SealwrightError } from '../../base/errors.ts'
 import { keyFingerprint } from '../verify/tpm/attestation-key.ts'
 import { parseCertificate } from '../verify/x509/certificate.ts'
 import { preferredKind, storedCertificate } from './endorsement.ts'
@@ -33,7 +32,7 @@ export async function withAttestationKey<T>(
     withPrimary(tpm, 'endorsement', attestationTemplate(await preferredKind(tpm)), (key) =>
       use({ key, certificate: null }),
     )
-  const cloud = await cloudKey(tpm)
+  const cloud = await cloudKey(tpm, log)
   if (cloud === null) return own()
   const { template, certificate } = cloud
   const used = await withPrimary(tpm, 'endorsement', template, async (key) =>
@@ -44,10 +43,10 @@ export async function withAttestationKey<T>(
   return own()
 }
 
-async function cloudKey(tpm: Tpm): Promise<{ template: Buffer; certificate: Buffer } | null> {
+async function cloudKey(tpm: Tpm, log: Pick<Log, 'warn'>): Promise<{ template: Buffer; certificate: Buffer } | null> {
   for (const indices of cloudIndices) {
     const stored = await nvRead(tpm, indices.template)
-    const certificate = stored === null ? null : await storedCertificate(tpm, indices.certificate)
+    const certificate = stored === null ? null : await storedCertificate(tpm, indices.certificate, log)
     if (stored !== null && certificate !== null) return { template: bare(stored), certificate }
   }
   return null
@@ -59,10 +58,5 @@ function bare(stored: Buffer): Buffer {
 }
 
 function isOf(certificate: Buffer, key: LoadedKey): boolean {
-  try {
-    return keyFingerprint(parseCertificate(certificate, 'ak-certificate', 'tpm').key) === keyFingerprint(key.public.key)
-  } catch (error) {
-    if (error instanceof SealwrightError) return false
-    throw error
-  }
+  return keyFingerprint(parseCertificate(certificate, 'ak-certificate', 'tpm').key) === keyFingerprint(key.public.key)
 }

@@ -1,5 +1,6 @@
-import { readDer } from '../../encoding/der.ts'
+import type { Log } from '../../base/ports.ts'
 import { SealwrightError } from '../../base/errors.ts'
+import { parseCertificate } from '../verify/x509/certificate.ts'
 import { hasCurve } from './capability.ts'
 import { nvRead } from './nv.ts'
 import { endorsementIndices, type KeyKind } from './templates.ts'
@@ -19,27 +20,29 @@ export interface Endorsement {
 }
 
 /** Which endorsement key this TPM is known by: the one with a certificate, P-256 before RSA; else the preferred kind, of a TPM without a maker. */
-export async function endorsement(tpm: Tpm): Promise<Endorsement> {
+export async function endorsement(tpm: Tpm, log: Pick<Log, 'warn'>): Promise<Endorsement> {
   const preferred = await preferredKind(tpm)
   const kinds: readonly KeyKind[] = preferred === 'ecc' ? ['ecc', 'rsa'] : ['rsa']
   for (const kind of kinds) {
-    const certificate = await storedCertificate(tpm, endorsementIndices[kind])
+    const certificate = await storedCertificate(tpm, endorsementIndices[kind], log)
     if (certificate !== null) return { kind, certificate }
   }
   return { kind: preferred, certificate: null }
 }
 
-/** The certificate at the beginning of an index that may be longer, DER; null for none, and for an index that holds something else. */
-export async function storedCertificate(tpm: Tpm, index: number): Promise<Buffer | null> {
+/** The certificate at the beginning of an index that may be longer, DER; null where there is none. One that cannot be read is told and left. */
+export async function storedCertificate(tpm: Tpm, index: number, log: Pick<Log, 'warn'>): Promise<Buffer | null> {
   const stored = await nvRead(tpm, index)
   if (stored === null) return null
   const long = stored[0] === 0x30 && stored[1] === 0x82
   const certificate = stored.subarray(0, long ? 4 + stored.readUInt16BE(2) : 0)
+  const name = `NV index 0x${index.toString(16)}`
   try {
-    readDer(certificate, 'endorsement certificate')
+    parseCertificate(certificate, name, 'tpm')
     return certificate
   } catch (error) {
-    if (error instanceof SealwrightError) return null
-    throw error
+    if (!(error instanceof SealwrightError)) throw error
+    log.warn(`${error.message}: evidence goes without it`)
+    return null
   }
 }
