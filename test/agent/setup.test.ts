@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,14 @@ import { agentEntry, buildEvent, plainImage } from '../support/agent.ts'
 import { startIssuer } from '../support/oidc.ts'
 import { scratch, testPorts } from '../support/ports.ts'
 
-const defaults = { technology: 'auto', verifier: 'local', nonce: 'oidc', lifetime: '600', timeout: '600' }
+const defaults = {
+  technology: 'auto',
+  verifier: 'local',
+  nonce: 'oidc',
+  lifetime: '600',
+  timeout: '600',
+  'trustee-policy': 'default',
+}
 
 function step(
   given: Record<string, string>,
@@ -115,6 +122,103 @@ describe('verifier trustee', () => {
       await kbs.close()
     },
   )
+
+  test('pinned keys are demanded, and the EAR travels as a document of the open report', async () => {
+    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
+    const folder = scratch('keys')
+    const spki = kbs.keys.earPublic.export({ type: 'spki', format: 'pem' }).toString()
+    writeFileSync(join(folder, 'as.pub'), spki)
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
+    writeFileSync(join(folder, 'other.pub'), other.export({ type: 'spki', format: 'pem' }).toString())
+    const given = { technology: 'sample', verifier: 'trustee', 'trustee-url': kbs.asUrl }
+
+    const good = step({ ...given, 'trustee-keys': join(folder, 'as.pub'), 'kbs-url': kbs.url })
+    const { outputs, report } = await door.run(good.inputs, good.context)
+    expect(report.notes.join(' ')).toContain('signed by a key of trustee-keys')
+    expect(report.tables.map(({ title }) => title)).toEqual([
+      `Trust vector of Attestation Service ${kbs.asUrl}: contraindicated`,
+      `Trust vector of KBS ${kbs.url}: contraindicated`,
+    ])
+    expect(report.tables[0]?.rows).toContainEqual([
+      'executables',
+      '33',
+      'warning',
+      'programs that no reference value knows',
+    ])
+    const { evidence } = JSON.parse(readFileSync(outputs['evidence-path'] ?? '', 'utf8')) as {
+      evidence: { documents: { ear: string } }
+    }
+    const ear = Buffer.from(evidence.documents.ear, 'base64').toString()
+    expect(ear).toBe(readFileSync(join(good.context.state.directory, 'ear.jwt'), 'utf8'))
+    // The KBS's own is over {nonce, tee-pubkey}: it is no token over the binding, and the agent takes none such.
+    const agent = await good.context.state.agent()
+    const second = readFileSync(join(good.context.state.directory, 'ear-kbs.jwt'), 'utf8')
+    await expect(agent?.attachEar(second)).rejects.toMatchObject({ code: 'binding-mismatch' })
+    await expect(agent?.attachEar('a.b.c')).rejects.toMatchObject({ exitCode: 1 })
+    await agent?.attachEar(ear)
+    // The report with its EAR still verifies here.
+    const again = step({ technology: 'sample' })
+    await door.run(again.inputs, { ...again.context, state: good.context.state })
+    await post.run(good.inputs, good.context)
+
+    for (const [keys, code] of [
+      ['other.pub', 'token-invalid'],
+      ['none.pub', 'file-missing'],
+    ] as const) {
+      const bad = step({ ...given, 'trustee-keys': join(folder, keys) })
+      await expect(door.run(bad.inputs, bad.context)).rejects.toMatchObject({ code })
+      await post.run(bad.inputs, bad.context)
+    }
+    await kbs.close()
+  })
+
+  test.each([
+    ['another job’s token', 'token of before', 'binding-mismatch'],
+    ['an expired token', 'late', 'token-expired'],
+    ['another policy’s token', 'policy', 'token-invalid'],
+  ])('%s is refused', async (_, how, code) => {
+    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
+    const first = step({ technology: 'sample', verifier: 'trustee', 'trustee-url': kbs.asUrl })
+    await door.run(first.inputs, first.context)
+    const old = readFileSync(join(first.context.state.directory, 'ear.jwt'), 'utf8')
+    await post.run(first.inputs, first.context)
+
+    const given = { technology: 'sample', verifier: 'trustee', 'trustee-url': kbs.asUrl }
+    const { inputs, context } = step(how === 'policy' ? { ...given, 'trustee-policy': 'strict' } : given)
+    const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
+      if (!url.endsWith('/attestation') || how === 'late') return context.ports.http.request(url, options)
+      if (how === 'policy') {
+        const body = String(options.body).replace('"strict"', '"default"')
+        return context.ports.http.request(url, { ...options, body })
+      }
+      return new Response(old)
+    }
+    const clock = { ...context.ports.clock, now: () => new Date(Date.now() + (how === 'late' ? 3_600_000 : 0)) }
+    const ports = { ...context.ports, clock, http: { request, hosts: () => [] } }
+    await expect(door.run(inputs, { ...context, ports })).rejects.toMatchObject({ code })
+    await post.run(inputs, context)
+    await kbs.close()
+  })
+
+  test('a KBS that gives the token of another session is refused', async () => {
+    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
+    let old: string | null = null
+    for (const expected of [null, 'binding-mismatch']) {
+      const { inputs, context } = step({ technology: 'sample', verifier: 'trustee', 'kbs-url': kbs.url })
+      const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
+        const answer = await context.ports.http.request(url, options)
+        if (!url.endsWith('/attest')) return answer
+        const body = await answer.text()
+        old ??= body
+        return new Response(old, { status: answer.status, headers: answer.headers })
+      }
+      const running = door.run(inputs, { ...context, ports: { ...context.ports, http: { request, hosts: () => [] } } })
+      if (expected === null) expect((await running).report.notes.join()).toContain('for reading only')
+      else await expect(running).rejects.toMatchObject({ code: expected })
+      await post.run(inputs, context)
+    }
+    await kbs.close()
+  })
 
   test.each([
     [

@@ -1,0 +1,336 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { selfTest, type SelfTest } from '../../src/agent/self-test/run.ts'
+import { fileTree, type Entry, type Tree } from '../../src/agent/self-test/tree.ts'
+import { runnerSelfTest } from '../../src/cli/runner/self-test.ts'
+import { scratch, testPorts } from '../support/ports.ts'
+
+/** A file's text, or an entry of another kind. */
+type Item = string | (Partial<Entry> & { text?: string; link?: string })
+
+/** A machine in memory: folders are there by their files, everything belongs to root. */
+function tree(items: Record<string, Item | null>): Tree {
+  const all = new Map(Object.entries(items).filter(([, item]) => item !== null))
+  const folders = new Set(
+    [...all.keys()].flatMap((path) => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/') || '/')),
+  )
+  return {
+    entry: async (path) => {
+      const item = all.get(path)
+      if (item === undefined || item === null) {
+        return folders.has(path) ? { type: 'directory', uid: 0, gid: 0, mode: 0o755 } : null
+      }
+      if (typeof item === 'string') return { type: 'file', uid: 0, gid: 0, mode: 0o644 }
+      return { type: item.type ?? 'file', uid: item.uid ?? 0, gid: item.gid ?? 0, mode: item.mode ?? 0o644 }
+    },
+    text: async (path) => {
+      const item = all.get(path)
+      return typeof item === 'string' ? item : (item?.text ?? null)
+    },
+    list: async (path) =>
+      [
+        ...new Set(
+          [...all.keys()]
+            .filter((name) => name.startsWith(`${path}/`))
+            .map((name) => name.slice(path.length + 1).split('/')[0] ?? ''),
+        ),
+      ].sort(),
+    link: async (path) => {
+      const item = all.get(path)
+      return typeof item === 'object' && item !== null ? (item.link ?? null) : null
+    },
+  }
+}
+
+const mount = (id: number, device: string, point: string, type: string, source: string, options = 'rw'): string =>
+  `${id} 1 ${device} / ${point} rw,relatime shared:1 - ${type} ${source} ${options}`
+const mounts = [
+  mount(20, '254:0', '/', 'ext4', '/dev/mapper/root'),
+  mount(21, '0:20', '/tmp', 'tmpfs', 'tmpfs'),
+  mount(22, '0:21', '/var/tmp', 'tmpfs', 'tmpfs'),
+  mount(23, '0:22', '/var/log', 'tmpfs', 'tmpfs'),
+  mount(24, '253:1', '/srv/jobs', 'ext4', '/dev/mapper/jobs'),
+  mount(
+    25,
+    '0:23',
+    '/home/runner',
+    'overlay',
+    'overlay',
+    'rw,lowerdir=/home,upperdir=/srv/jobs/home,workdir=/srv/jobs/w',
+  ),
+  mount(26, '253:1', '/opt/actions-runner/_work', 'ext4', '/dev/mapper/jobs'),
+  mount(27, '252:0', '/var/lib/containers', 'ext4', '/dev/zram0'),
+  mount(28, '0:24', '/var/lib/docker', 'tmpfs', 'tmpfs'),
+].join('\n')
+
+const good: Record<string, Item | null> = {
+  '/etc/passwd':
+    'root:x:0:0::/root:/bin/sh\nrunner:x:1001:1001::/home/runner:/bin/bash\nsealwright-agent:x:990:990::/:/usr/sbin/nologin\n',
+  '/etc/group':
+    'root:x:0:\nrunner:x:1001:\nsealwright-agent:x:990:\nsealwright-job:x:991:runner\nsudo:x:27:\ntss:x:110:\n',
+  '/etc/sudoers':
+    '# comment\nDefaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n',
+  '/etc/sudoers.d/README': '# nothing\n',
+  '/dev/tpmrm0': { type: 'device', gid: 990, mode: 0o660 },
+  '/dev/tpm0': { type: 'device', mode: 0o600 },
+  '/dev/sev-guest': { type: 'device', mode: 0o600 },
+  '/dev/mem': { type: 'device', gid: 9, mode: 0o640 },
+  '/sys/kernel/config/tsm/report': { type: 'directory', uid: 990, mode: 0o755 },
+  '/run/sealwright/agent.sock': { type: 'socket', uid: 990, gid: 991, mode: 0o660 },
+  '/run/docker.sock': { type: 'socket', gid: 120, mode: 0o660 },
+  '/run/sealwright/sealed-devices': 'CRYPT-LUKS2-aaaa-jobs\n',
+  '/proc/self/mountinfo': mounts,
+  '/proc/swaps': 'Filename Type Size Used Priority\n/dev/zram1 partition 1 0 100\n',
+  '/proc/sys/kernel/core_pattern': '|/bin/false\n',
+  '/proc/sys/fs/suid_dumpable': '0\n',
+  '/proc/sys/kernel/yama/ptrace_scope': '2\n',
+  '/sys/block/dm-1/dev': '253:1\n',
+  '/sys/block/dm-1/dm/uuid': 'CRYPT-LUKS2-aaaa-jobs\n',
+  '/sys/block/dm-1/dm/name': 'jobs\n',
+  '/sys/block/dm-1/slaves/dm-0': '',
+  '/sys/block/dm-0/dm/name': 'jobs_dif\n',
+  '/sys/block/dm-0/dm/uuid': 'CRYPT-SUBDEV-jobs_dif\n',
+  '/sys/block/zram0/backing_dev': 'none\n',
+  '/sys/block/zram1/backing_dev': 'none\n',
+  '/opt/actions-runner/.env':
+    'ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/sealwright/hooks/job-started.sh\nACTIONS_RUNNER_HOOK_JOB_COMPLETED=/opt/sealwright/hooks/job-completed.sh\n',
+  '/opt/actions-runner/.runner': '\ufeff{"agentId":1,"ephemeral": true}',
+  '/opt/sealwright/hooks/job-started.sh': { mode: 0o755 },
+  '/opt/sealwright/hooks/job-completed.sh': { mode: 0o755 },
+}
+
+const options = {
+  jobUser: 'runner',
+  agentUser: 'sealwright-agent',
+  socket: '/run/sealwright/agent.sock',
+  runner: '/opt/actions-runner',
+  storage: [],
+}
+const run = (change: Record<string, Item | null> = {}): Promise<SelfTest> =>
+  selfTest(tree({ ...good, ...change }), options)
+
+test('a good machine: every check passes and says why', async () => {
+  const { checks, ...claims } = await run()
+  expect(checks.filter(({ ok }) => !ok)).toEqual([])
+  expect(claims).toEqual({ agentExclusive: true, storageSealed: true, ephemeral: true })
+  expect(checks.find(({ name }) => name === 'storage')?.why).toContain(
+    '/home/runner: overlay, upper folder on ext4 on dm-crypt with integrity, key of this boot',
+  )
+  expect(checks.every(({ why, remedy }) => why !== '' && remedy === '')).toBe(true)
+})
+
+const group = (name: string, gid: number): Record<string, string> => ({
+  '/etc/group': `${String(good['/etc/group'])}${name}:x:${gid}:runner\n`,
+})
+const replaced = (from: string, to: string): Record<string, string> => ({
+  '/proc/self/mountinfo': mounts.replace(from, to),
+})
+
+test.each<[string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral', Record<string, Item | null>]>([
+  ['a TPM for all', 'tee-devices', 'agentExclusive', { '/dev/tpmrm0': { type: 'device', mode: 0o666 } }],
+  [
+    'a TPM for a group of the job',
+    'tee-devices',
+    'agentExclusive',
+    { '/dev/tpmrm0': { type: 'device', gid: 991, mode: 0o660 } },
+  ],
+  [
+    'a guest device that all may read',
+    'tee-devices',
+    'agentExclusive',
+    { '/dev/sev-guest': { type: 'device', mode: 0o644 } },
+  ],
+  [
+    'reports for all',
+    'tee-devices',
+    'agentExclusive',
+    { '/sys/kernel/config/tsm/report': { type: 'directory', mode: 0o777 } },
+  ],
+  [
+    'a register for all',
+    'tee-devices',
+    'agentExclusive',
+    { '/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384': { mode: 0o666 } },
+  ],
+  [
+    'a TPM behind a link',
+    'tee-devices',
+    'agentExclusive',
+    { '/dev/tpm0': { type: 'link', mode: 0o777, link: '../dev/tpm9' }, '/dev/tpm9': { type: 'device', mode: 0o666 } },
+  ],
+  ['the group tss', 'groups', 'agentExclusive', { ...group('tss', 110) }],
+  ['the group docker', 'groups', 'agentExclusive', group('docker', 120)],
+  [
+    'the agent’s group',
+    'groups',
+    'agentExclusive',
+    { '/etc/group': String(good['/etc/group']).replace('sealwright-agent:x:990:', 'sealwright-agent:x:990:runner') },
+  ],
+  [
+    'jobs as root',
+    'job-user',
+    'agentExclusive',
+    { '/etc/passwd': String(good['/etc/passwd']).replace('1001:1001', '0:0') },
+  ],
+  [
+    'jobs as the agent’s user',
+    'job-user',
+    'agentExclusive',
+    { '/etc/passwd': String(good['/etc/passwd']).replace('1001', '990') },
+  ],
+  ['sudo for the user', 'sudo', 'agentExclusive', { '/etc/sudoers.d/runner': 'runner ALL=(ALL) NOPASSWD: ALL\n' }],
+  [
+    'sudo for its group',
+    'sudo',
+    'agentExclusive',
+    { '/etc/sudoers.d/x': '%sealwright-job ALL = NOPASSWD: /bin/cat\n' },
+  ],
+  ['sudo by number', 'sudo', 'agentExclusive', { '/etc/sudoers.d/x': '#1001 ALL=(ALL) ALL\n' }],
+  ['sudo for all', 'sudo', 'agentExclusive', { '/etc/sudoers.d/x': 'ALL ALL=(root) /bin/true\n' }],
+  [
+    'sudo by alias over two lines',
+    'sudo',
+    'agentExclusive',
+    { '/etc/sudoers.d/x': 'User_Alias CI = build, \\\n  runner\nCI ALL=(ALL) ALL\n' },
+  ],
+  [
+    'sudo in an included file',
+    'sudo',
+    'agentExclusive',
+    { '/etc/sudoers.d/x': '#include /etc/more\n', '/etc/more': 'runner,x ALL=(ALL) ALL\n' },
+  ],
+  ['doas', 'sudo', 'agentExclusive', { '/etc/doas.conf': 'permit nopass :runner\n' }],
+  ['docker’s socket', 'container-sockets', 'agentExclusive', { '/run/docker.sock': { type: 'socket', mode: 0o666 } }],
+  [
+    'podman’s socket by group',
+    'container-sockets',
+    'agentExclusive',
+    { '/run/podman/podman.sock': { type: 'socket', gid: 1001, mode: 0o660 } },
+  ],
+  [
+    'no agent’s user',
+    'agent-socket',
+    'agentExclusive',
+    { '/etc/passwd': 'runner:x:1001:1001::/home/runner:/bin/sh\n' },
+  ],
+  ['no socket', 'agent-socket', 'agentExclusive', { '/run/sealwright/agent.sock': null }],
+  ['a file in place of the socket', 'agent-socket', 'agentExclusive', { '/run/sealwright/agent.sock': 'x' }],
+  [
+    'a socket of the job’s user',
+    'agent-socket',
+    'agentExclusive',
+    { '/run/sealwright/agent.sock': { type: 'socket', uid: 1001, mode: 0o660 } },
+  ],
+  [
+    'a socket in a folder that all may write',
+    'agent-socket',
+    'agentExclusive',
+    { '/run/sealwright': { type: 'directory', mode: 0o777 } },
+  ],
+  [
+    'a socket that the job cannot reach',
+    'agent-socket',
+    'agentExclusive',
+    { '/run/sealwright/agent.sock': { type: 'socket', uid: 990, mode: 0o600 } },
+  ],
+  ['ptrace for all', 'ptrace', 'agentExclusive', { '/proc/sys/kernel/yama/ptrace_scope': '0\n' }],
+  ['no yama', 'ptrace', 'agentExclusive', { '/proc/sys/kernel/yama/ptrace_scope': null }],
+  ['swap on a disk', 'swap', 'storageSealed', { '/proc/swaps': 'x\n/dev/sda2 partition 1 0 -2\n' }],
+  ['swap in a file', 'swap', 'storageSealed', { '/proc/swaps': 'x\n/swapfile file 1 0 -2\n' }],
+  ['zram that writes back', 'swap', 'storageSealed', { '/sys/block/zram1/backing_dev': '/dev/sda3\n' }],
+  ['no list of swap', 'swap', 'storageSealed', { '/proc/swaps': null }],
+  ['a workspace on the disk', 'storage', 'storageSealed', replaced('/opt/actions-runner/_work', '/elsewhere')],
+  ['/tmp on the disk', 'storage', 'storageSealed', replaced(' / /tmp rw', ' / /tmpx rw')],
+  ['dm-crypt without integrity', 'storage', 'storageSealed', { '/sys/block/dm-1/slaves/dm-0': null }],
+  ['dm-crypt with a key that is stored', 'storage', 'storageSealed', { '/run/sealwright/sealed-devices': null }],
+  [
+    'a note of keys that others may write',
+    'storage',
+    'storageSealed',
+    { '/run/sealwright/sealed-devices': { text: 'CRYPT-LUKS2-aaaa-jobs\n', mode: 0o666 } },
+  ],
+  [
+    'a note of keys by the job',
+    'storage',
+    'storageSealed',
+    { '/run/sealwright/sealed-devices': { text: 'CRYPT-LUKS2-aaaa-jobs\n', uid: 1001 } },
+  ],
+  ['a volume that is not encrypted', 'storage', 'storageSealed', { '/sys/block/dm-1/dm/uuid': 'LVM-x\n' }],
+  ['an overlay on the disk', 'storage', 'storageSealed', replaced('upperdir=/srv/jobs/home', 'upperdir=/var/lib/x')],
+  ['zram with a backing device', 'storage', 'storageSealed', { '/sys/block/zram0/backing_dev': '/dev/sda3\n' }],
+  ['no list of mounts', 'storage', 'storageSealed', { '/proc/self/mountinfo': null }],
+  [
+    'a handler of crashes',
+    'core-dumps',
+    'storageSealed',
+    { '/proc/sys/kernel/core_pattern': '|/usr/lib/systemd/systemd-coredump %P\n' },
+  ],
+  ['dumps of privileged programs', 'core-dumps', 'storageSealed', { '/proc/sys/fs/suid_dumpable': '2\n' }],
+  ['no hooks', 'hooks', 'ephemeral', { '/opt/actions-runner/.env': '' }],
+  ['a hook of the job’s user', 'hooks', 'ephemeral', { '/opt/sealwright/hooks/job-started.sh': { uid: 1001 } }],
+  ['a hook that is not there', 'hooks', 'ephemeral', { '/opt/sealwright/hooks/job-completed.sh': null }],
+  [
+    'a hook in a folder of others',
+    'hooks',
+    'ephemeral',
+    { '/opt/sealwright/hooks': { type: 'directory', mode: 0o775 } },
+  ],
+  ['a runner for many jobs', 'one-job', 'ephemeral', { '/opt/actions-runner/.runner': '{"ephemeral":false}' }],
+])('%s: %s fails, and so does %s', async (_, name, claim, change) => {
+  const { checks, ...claims } = await run(change)
+  const failed = checks.filter(({ ok }) => !ok)
+  expect(failed.map((item) => item.name)).toContain(name)
+  expect(claims[claim]).toBe(false)
+  expect(failed.every(({ why, remedy }) => why !== '' && remedy !== '')).toBe(true)
+})
+
+test('just-in-time configuration and hooks may stand in a unit or its drop-in', async () => {
+  const { ephemeral } = await run({
+    '/opt/actions-runner/.env': null,
+    '/opt/actions-runner/.runner': null,
+    '/etc/systemd/system/actions-runner.service': 'ExecStart=/opt/actions-runner/run.sh --jitconfig x\n',
+    '/etc/systemd/system/actions-runner.service.d/hooks.conf':
+      'Environment="ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/sealwright/hooks/job-started.sh" ACTIONS_RUNNER_HOOK_JOB_COMPLETED=/opt/sealwright/hooks/job-completed.sh\n',
+  })
+  expect(ephemeral).toBe(true)
+})
+
+test('a user that is not there is no machine to test', async () => {
+  await expect(selfTest(tree(good), { ...options, jobUser: 'nobody-here' })).rejects.toMatchObject({
+    code: 'not-found',
+  })
+})
+
+test('the command reads a tree of files, names what fails, and is refused', async () => {
+  const root = scratch('tree')
+  for (const [path, item] of Object.entries(good)) {
+    if (typeof item !== 'string') continue
+    mkdirSync(join(root, path, '..'), { recursive: true })
+    writeFileSync(join(root, path), item)
+  }
+  mkdirSync(join(root, 'dev'), { recursive: true })
+  writeFileSync(join(root, 'dev/tpmrm0'), '')
+  chmodSync(join(root, 'dev/tpmrm0'), 0o666)
+  chmodSync(root, 0o755)
+  expect(await fileTree(root).list('/etc')).toEqual(['group', 'passwd', 'sudoers', 'sudoers.d'])
+  const given: Record<string, string> = {
+    'job-user': 'runner',
+    'agent-user': 'sealwright-agent',
+    runner: '/opt/actions-runner',
+    root,
+  }
+  const inputs = rawInputs({
+    given: (name) => given[name],
+    defaults: {},
+    ports: testPorts(),
+    confine: null,
+    label: (name) => name,
+  })
+  const { outputs, text, refused } = await runnerSelfTest(inputs)
+  expect(refused).toBe(true)
+  expect(outputs['agent-exclusive']).toBe(false)
+  expect(outputs['storage-sealed']).toBe(true)
+  expect(text).toContain('FAIL tee-devices        runner can open /dev/tpmrm0')
+  expect(text).toContain('storage sealed: true')
+})
