@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { TransportError } from '../../base/errors.ts'
 import { largestMessage } from './constants.ts'
 import { commandTimeoutMs, type TpmTransport } from './transport.ts'
@@ -6,6 +7,10 @@ import { commandTimeoutMs, type TpmTransport } from './transport.ts'
 export type SocketAddress = { path: string } | { host: string; port: number }
 
 const connectTimeoutMs = 10_000
+/** A software TPM that just starts, or whose queue of one is full, refuses for a moment. */
+const passing: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EAGAIN'])
+const attempts = 20
+const waitMs = 50
 
 /**
  * swtpm's data channel: commands and responses as they are, one connection at a time. A second one waits for the end of the first, so
@@ -13,7 +18,7 @@ const connectTimeoutMs = 10_000
  */
 export async function socketTransport(address: SocketAddress): Promise<TpmTransport> {
   const name = `swtpm:${'path' in address ? address.path : `${address.host}:${address.port}`}`
-  const socket = await connected(address, name)
+  const socket = await connectedSoon(address, name)
   return {
     name,
     exchange: (command) => exchange(socket, command, name),
@@ -26,6 +31,18 @@ export async function socketTransport(address: SocketAddress): Promise<TpmTransp
       socket.destroySoon()
       await closed
     },
+  }
+}
+
+async function connectedSoon(address: SocketAddress, name: string): Promise<Socket> {
+  for (let n = 1; ; n++) {
+    try {
+      return await connected(address, name)
+    } catch (error) {
+      const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
+      if (n === attempts || !passing.has(cause?.code ?? '')) throw error
+    }
+    await wait(waitMs)
   }
 }
 
