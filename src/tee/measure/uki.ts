@@ -105,11 +105,23 @@ function checkName(name: string, { order }: StubRules, subject: string): void {
   if (like !== undefined) throw invalid(subject, `has a section ${name}, which some stubs take for ${like}`)
 }
 
-/** Digests of sections in one bank; empty ones are not measured. */
+/** Zeros that a section may have behind its bytes in the file: a UKI's own have none. */
+const mostZeros = 64 * 1024 * 1024
+
+/**
+ * Digests of sections in one bank; empty ones are not measured.
+ *
+ * @throws VerificationError `format-invalid` for a section that is mostly not in the file
+ */
 export function sectionDigests(sections: readonly PeSection[], bank: Bank): MeasuredSection[] {
   return sections
     .filter(({ virtualSize }) => virtualSize > 0)
-    .map((section) => ({ name: section.name, digest: sectionDigest(section, bank) }))
+    .map((section) => {
+      if (section.virtualSize - section.raw.length > mostZeros) {
+        throw invalid(`section ${section.name}`, `has ${section.virtualSize} bytes, of which few are in the file`)
+      }
+      return { name: section.name, digest: sectionDigest(section, bank) }
+    })
 }
 
 /** Whether PCR 9 follows from the file with this stub. @throws InputError `unsupported` for a stub whose rules are not known */

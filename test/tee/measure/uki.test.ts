@@ -121,6 +121,8 @@ describe('sections', () => {
     expect(() => ukiSection(sections([part('.text')]), '.linux', 'uki')).toThrow('no section .linux')
     const short = sections([{ ...part('.linux', 'x'), virtualSize: 5 }])
     expect(() => ukiSection(short, '.linux', 'uki')).toThrow('does not hold all')
+    const vast = sections([{ ...part('.dtb', 'x'), virtualSize: 2 ** 30 }])
+    expect(() => sectionDigests(vast, 'sha256')).toThrow('few are in the file')
     const empty = sections([part('.text'), { ...part('.dtb', 'x'), virtualSize: 0 }])
     expect(sectionDigests(empty, 'sha256').map(({ name }) => name)).toEqual(['.text'])
   })
