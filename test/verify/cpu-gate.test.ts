@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/base/json.ts'
 import { jobDigest, thumbprint } from '../../src/journal/binding.ts'
 import { snpReportJson } from '../../src/tee/collect/snp-json.ts'
 import { agentStart, encodeRecord, journalHead, recordDigests } from '../../src/tee/register/index.ts'
+import { initPolicy, type InitOptions } from '../../src/verify/policy/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage, type VerifyOptions } from '../../src/verify/verify-image.ts'
@@ -21,18 +22,23 @@ const ports = testPorts()
 const issuer = makeIssuer()
 const prepared = preparedImages('cpu-gate')
 
-async function judge(
-  machine: ForgedMachine,
-  policy: Record<string, unknown>,
-  options: VerifyOptions & { at: Date },
-): Promise<Verdict> {
+async function forge(machine: ForgedMachine, at: Date): Promise<string> {
   const { reference, store, base } = await prepared()
   const id = `https://sealwright.dev/builder/v1/${machine.technology}/machine-only`
   const payload = (kind: string, bytes: Buffer): Buffer =>
     kind === 'provenance'
       ? changed(bytes, (predicate) => void (member(predicate, 'runDetails', 'builder')['id'] = id))
       : bytes
-  await forgeChain(store, base, { issuer, at: options.at, payload, machine })
+  await forgeChain(store, base, { issuer, at, payload, machine })
+  return reference
+}
+
+async function judge(
+  machine: ForgedMachine,
+  policy: Record<string, unknown>,
+  options: VerifyOptions & { at: Date },
+): Promise<Verdict> {
+  const reference = await forge(machine, options.at)
   const text = policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {
     'accept-sample': undefined,
     technology: machine.technology,
@@ -42,6 +48,21 @@ async function judge(
 }
 
 const first = (verdict: Verdict) => verdict.checks.find(({ status }) => status === 'failed')
+/** A first policy, made of an image at a time. */
+async function firstPolicy(machine: ForgedMachine, at: Date, options: Partial<InitOptions>): Promise<string> {
+  const then = { ...ports, clock: { ...ports.clock, now: () => at } }
+  const { text } = await initPolicy(await forge(machine, at), { publicKeys: [], jwks: issuer.jwks, ...options }, then)
+  return text
+}
+
+const hardwareOnly = (text: string) =>
+  (text.match(/^accept-[a-z-]+/gm) ?? []).filter(
+    (name) =>
+      !['accept-unproven-time', 'accept-machine-only', 'accept-coverage-short', 'accept-storage-exposed'].includes(
+        name,
+      ),
+  )
+
 const covered = {
   covers: ['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'],
   storage: 'sealed',
@@ -187,6 +208,22 @@ describe('SNP', () => {
       id: 'evidence.reports',
       why: expect.stringContaining('revoked'),
     })
+  })
+
+  test('policy init pins the measurement, names the folder, and writes VMPL and line together', async () => {
+    const machine = snpMachine((report) => report.writeUInt32LE(1, 0x30))
+    const collateral = { path: await folder(), name: 'collateral' }
+    const text = await firstPolicy(machine, now, { trust, collateral })
+    expect(text).toContain(`measurement: "${'4d'.repeat(48)}"`)
+    expect(text).toContain('collateral: "collateral"')
+    expect(text).toContain('snp: { vmpl: 1 }')
+    expect(text).not.toMatch(/host-data|chips/)
+    expect(hardwareOnly(text)).toEqual(['accept-vmpl'])
+    const bare = scratch('snp-collateral')
+    await writeFile(join(bare, 'vcek.der'), key)
+    const without = await firstPolicy(snpMachine(), now, { trust, collateral: { path: bare, name: '.' } })
+    expect(hardwareOnly(without)).toEqual(['accept-no-crl'])
+    await expect(firstPolicy(machine, now, { trust })).rejects.toMatchObject({ code: 'evidence-invalid' })
   })
 
   test('without AMD’s roots, or without the key, is refused', async () => {
@@ -357,6 +394,15 @@ describe('TDX', () => {
     })
     expect(first(accepted)).toBeUndefined()
     expect(accepted.exceptions).toContain('accept-tcb-status')
+  })
+
+  test('policy init pins the start of the TD and writes status and line together', async () => {
+    const machine = tdxMachine({ world: { ...outOfDate, tdAttributes: 0n } })
+    const text = await firstPolicy(machine, now, { trust })
+    expect(text).toContain(`mr-td: "${'aa'.repeat(48)}"`)
+    expect(text).not.toContain('rtmr3')
+    expect(text).toMatch(/tdx: \{ statuses: \[UpToDate, \w+\] \}/)
+    expect(hardwareOnly(text).sort()).toEqual(['accept-tcb-status', 'accept-tdx-attributes'])
   })
 
   test('attributes and a missing register are accepted by their lines alone, and named', async () => {

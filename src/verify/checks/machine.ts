@@ -122,7 +122,13 @@ function measured(gate: Gate): Outcome {
   if (isSample(gate)) return skipped(sampleOnly)
   if (gate.policy.references.length === 0) return failed('evidence-invalid', 'the policy pins no measurement')
   const found = matchReference(gate)
-  if (found !== null) return passed(`the evidence has the measurement ${found.name}`)
+  if (found !== null) {
+    const doubt =
+      found.experimental.length === 0
+        ? ''
+        : `, of which ${found.experimental.join(', ')} is predicted by an experimental way`
+    return passed(`the evidence has the measurement ${found.name}${doubt}`)
+  }
   const expired = expiredReference(gate)
   if (expired !== null)
     return failed(

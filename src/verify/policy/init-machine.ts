@@ -2,11 +2,18 @@ import type { Ports } from '../../base/ports.ts'
 import { bindingHash } from '../../journal/binding.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { TdxStatus } from '../../tee/verify/tdx/status.ts'
-import type { TeeRules } from '../../tee/verify/verifier.ts'
+import type { TeeRules, VerifyContext } from '../../tee/verify/verifier.ts'
 import { contextFor, leavingExceptions } from '../context.ts'
 import type { Evidence } from '../evidence.ts'
 import { hardwareFacts } from '../hardware.ts'
 import type { Acceptance } from './accept.ts'
+
+export interface MachineOptions {
+  /** Folder of the hardware makers' certificates and lists, and how the policy names it. */
+  collateral?: { path: string; name: string } | undefined
+  /** Roots of synthetic hardware, for tests; no door sets it. */
+  trust?: VerifyContext['trust']
+}
 
 /** What a first policy says of the machine that made an image. */
 export interface MachineLines {
@@ -26,16 +33,15 @@ const chosen = {
  * Reads from the image's own evidence what its machine measured to, so that the next image must come from a machine with the same values. What
  * they cover nobody said yet: `covers` stays empty. Chips are not pinned.
  *
- * @param collateral folder of the makers' certificates and lists; null for none
  * @returns null for sample evidence
  */
 export async function machineLines(
   evidence: Evidence,
-  collateral: string | null,
+  options: MachineOptions,
   ports: Ports,
 ): Promise<MachineLines | null> {
   if (evidence.index.technology === 'sample') return null
-  const first = await verdictsOf(evidence, {}, collateral, ports)
+  const first = await verdictsOf(evidence, {}, options, ports)
   const facts = hardwareFacts(first[0] ?? { facts: {} })
   const vmpl = facts['vmpl']
   const status = facts['tcb-status']
@@ -51,7 +57,7 @@ export async function machineLines(
       ...(level === null ? {} : { snp: { vmpl: level } }),
       ...(statuses === null ? {} : { tdx: { statuses } }),
     },
-    collateral,
+    options,
     ports,
   )
   const foreign = verdicts.some(({ register }) => register !== null && register.foreign.length > 0)
@@ -72,14 +78,15 @@ export async function machineLines(
 async function verdictsOf(
   evidence: Evidence,
   rules: TeeRules,
-  collateral: string | null,
+  { collateral, trust }: MachineOptions,
   ports: Ports,
 ): Promise<TeeVerdict[]> {
   const { verifiers } = await import('../../tee/verify/index.ts')
-  const context = leavingExceptions(await contextFor(null, ports.clock.now(), collateral))
+  const context = leavingExceptions(await contextFor(null, ports.clock.now(), collateral?.path ?? null))
   const verifier = verifiers[evidence.index.technology]
   const withRules = {
     ...context,
+    trust,
     rules: {
       ...context.rules,
       snp: { ...context.rules.snp, ...rules.snp },

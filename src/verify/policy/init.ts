@@ -6,16 +6,14 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
 import { judgeImage, readImageEvidence, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from './accept.ts'
-import { machineLines } from './init-machine.ts'
+import { machineLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from './load.ts'
 
-export interface InitOptions {
+export interface InitOptions extends MachineOptions {
   /** PEM texts of release keys to pin. */
   publicKeys: readonly string[]
   /** Keys of the token's issuer; read from its discovery document where they are not given. */
   jwks?: Jwks | undefined
-  /** Folder of the hardware makers' certificates and lists, and how the policy names it. */
-  collateral?: { path: string; name: string } | undefined
   opener?: VerifyOptions['opener'] | undefined
 }
 
@@ -40,7 +38,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const releaseKeys = usableKeys(options.publicKeys, evidence, warnings)
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
-  const machine = evidence === null ? null : await machineLines(evidence, options.collateral?.path ?? null, ports)
+  const machine = evidence === null ? null : await machineLines(evidence, options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
   else if (evidence === null)
@@ -63,7 +61,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
-      { opener: options.opener, collateral: options.collateral?.path },
+      { opener: options.opener, collateral: options.collateral?.path, trust: options.trust },
       ports,
     )
     if (verdict.verified)

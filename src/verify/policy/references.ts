@@ -14,6 +14,8 @@ export interface Reference {
   storage: 'sealed' | 'exposed'
   level: 'agent-exclusive' | 'machine-only'
   bootJobs: number
+  /** Names of values that no hardware has confirmed yet, by the maker's own word. */
+  experimental: readonly string[]
   window: Window
 }
 
@@ -48,6 +50,7 @@ export function readReferences(resolved: Resolved): { references: Reference[]; b
       storage: item.storage,
       level: item.level,
       bootJobs: item['boot-jobs'] ?? 1,
+      experimental: [],
       window: windowOf(item),
     })
   }
@@ -65,6 +68,7 @@ function rowsOf(document: ReferenceValues, file: string): Reference[] {
       storage: document.storage,
       level: document.level,
       bootJobs: document['boot-jobs'] ?? 1,
+      experimental: (document.experimental ?? []).filter((name) => Object.hasOwn(measured, name)),
       window: windowOf(document),
     }
   })
