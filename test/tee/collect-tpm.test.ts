@@ -10,7 +10,9 @@ import { openTpm, tpmAddress } from '../../src/tee/tpm/open.ts'
 import { extendPcr, readPcrs } from '../../src/tee/tpm/pcr.ts'
 import { quoteWithValues } from '../../src/tee/tpm/quote.ts'
 import { attestationTemplate, endorsementIndices } from '../../src/tee/tpm/templates.ts'
+import { hasTools } from '../../src/tee/tpm/tool-transport.ts'
 import { Tpm } from '../../src/tee/tpm/tpm.ts'
+import type { Ports } from '../../src/base/ports.ts'
 import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
 import type { TeeEvidence, TeeVerdict } from '../../src/tee/types.ts'
@@ -209,6 +211,30 @@ withPeers(
       expect(failed(verify(taken))).toContain('replay PCR 0')
     }),
 )
+
+describe('tpm2-tools in place of a device that may not be opened', () => {
+  const asked: (string | undefined)[] = []
+  const tools = (code: number, stdout: Buffer, found = true): Ports['exec'] => ({
+    find: async () => (found ? '/usr/bin/tpm2_send' : null),
+    run: async (_command, _args, options) => {
+      asked.push(options?.env?.['TPM2TOOLS_TCTI'])
+      return { code, stdout, stderr: '' }
+    },
+  })
+  const answer = Buffer.alloc(16)
+  test.each<[string, boolean, Ports['exec'], Record<string, string>, boolean, string | undefined]>([
+    ['the daemon answers', true, tools(0, answer), {}, true, 'tabrmd:bus_type=system'],
+    ['what the admin named answers', false, tools(0, answer), { TPM2TOOLS_TCTI: 'swtpm:path=x' }, true, 'swtpm:path=x'],
+    ['there is no device', false, tools(0, answer), {}, false, undefined],
+    ['there are no tools', true, tools(0, answer, false), {}, false, undefined],
+    ['the daemon does not run', true, tools(1, Buffer.alloc(0)), {}, false, 'tabrmd:bus_type=system'],
+    ['the answer is an error', true, tools(0, Buffer.alloc(10)), {}, false, 'tabrmd:bus_type=system'],
+  ])('%s', async (_what, exists, exec, env, usable, way) => {
+    asked.length = 0
+    expect(await hasTools({ ...testPorts(), exec, env }, exists)).toBe(usable)
+    expect(asked[0]).toBe(way)
+  })
+})
 
 describe('what is missing is said with the way out', () => {
   const missing = async (options: CollectorOptions, ports = testPorts()) => collectorsFor(options).tpm.missing(ports)

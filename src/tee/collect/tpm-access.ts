@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import type { Ports } from '../../base/ports.ts'
 import { openTpm, tpmAddress, tpmMissing } from '../tpm/open.ts'
 import { withAttestationKey } from '../tpm/attestation.ts'
@@ -26,13 +27,13 @@ export interface TpmAccess {
 /** Null when there is a way; otherwise what is missing. @throws InputError `input-invalid` for a `device` of no form */
 export async function accessMissing(device: string, ports: Ports): Promise<string | null> {
   const missing = await tpmMissing(tpmAddress(device, ports))
-  return missing !== null && device === '' && (await hasTools(ports)) ? null : missing
+  return missing !== null && (await onlyTools(device, ports)) ? null : missing
 }
 
 /** @param device as the input `tpm-device`; empty for the machine's own */
 export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess> {
   const address = tpmAddress(device, ports)
-  const byTools = device === '' && (await tpmMissing(address)) !== null && (await hasTools(ports))
+  const byTools = await onlyTools(device, ports)
   const use = async <T>(work: (tpm: Tpm) => Promise<T>): Promise<T> => {
     const tpm = byTools ? new Tpm(toolTransport(ports), ports.clock) : await openTpm(address, ports)
     try {
@@ -55,4 +56,12 @@ export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess
       )
     },
   }
+}
+
+/** The machine's own device may not be opened, and tpm2-tools reach it all the same. */
+async function onlyTools(device: string, ports: Ports): Promise<boolean> {
+  const address = tpmAddress(device, ports)
+  if (device !== '' || address.kind !== 'device' || (await tpmMissing(address)) === null) return false
+  const exists = (await stat(address.path).catch(() => null)) !== null
+  return hasTools(ports, exists)
 }

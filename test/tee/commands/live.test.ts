@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { activateCredential } from '../../../src/tee/tpm/activate.ts'
 import { pcrBanks, tpmMaker } from '../../../src/tee/tpm/capability.ts'
 import { credentialFile, makeCredential, parseCredentialFile } from '../../../src/tee/tpm/credential.ts'
@@ -13,7 +16,9 @@ import { keyFingerprint, primaryUnder } from '../../../src/tee/verify/tpm/attest
 import { parseSizedPublic } from '../../../src/tee/verify/tpm/public.ts'
 import { parseSignature } from '../../../src/tee/verify/tpm/signature.ts'
 import { verifyQuote } from '../../../src/tee/verify/tpm/verify-quote.ts'
-import { withPeers } from '../../support/peers.ts'
+import { tpmAddress, withTpm } from '../../../src/tee/tpm/open.ts'
+import { peer, withPeers } from '../../support/peers.ts'
+import { scratch, testPorts } from '../../support/ports.ts'
 import { withSwtpm } from '../../support/swtpm.ts'
 
 const kinds = ['ecc', 'rsa'] as const
@@ -177,6 +182,35 @@ live('the TPM says who made it, and gives random bytes', async (tpm) => {
   const [first, second] = await tpm.use(async (open) => [await tpmRandom(open, 32), await tpmRandom(open, 32)])
   expect(first).toHaveLength(32)
   expect(first).not.toEqual(second)
+})
+
+withPeers(['swtpm'], 'a software TPM on a loopback port answers as one on a socket does', async () => {
+  const directory = scratch('swtpm-tcp')
+  const port = await new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port: free } = server.address() as AddressInfo
+      server.close(() => resolve(free))
+    })
+  })
+  const where = ['--tpmstate', `dir=${directory}`, '--server', `type=tcp,port=${port},bindaddr=127.0.0.1`]
+  const control = ['--ctrl', `type=unixio,path=${join(directory, 'c')}`, '--flags', 'not-need-init,startup-clear']
+  const child = spawn(peer('swtpm'), ['socket', '--tpm2', ...where, ...control], { stdio: 'ignore' })
+  try {
+    const ports = testPorts()
+    const address = tpmAddress(`swtpm:127.0.0.1:${port}`, ports)
+    const maker = async (left: number): Promise<string> => {
+      try {
+        return (await withTpm(address, ports, tpmMaker)).manufacturer
+      } catch (error) {
+        if (left === 0) throw error
+        await sleep(50)
+        return maker(left - 1)
+      }
+    }
+    expect(await maker(100)).toBe('IBM')
+  } finally {
+    child.kill()
+  }
 })
 
 live('a key that is no endorsement key gets no credential', async (tpm) => {
