@@ -232,7 +232,7 @@ describe('SNP', () => {
     await mkdir(join(empty, 'nothing'))
     expect(first(await ask(snpMachine(), {}, { collateral: empty }))).toMatchObject({
       id: 'evidence.reports',
-      why: expect.stringContaining('key-certificate'),
+      why: expect.stringMatching(/key-certificate.*tee collateral fetch/),
     })
   })
 })
@@ -383,7 +383,11 @@ describe('TDX', () => {
 
   test('a platform that is out of date passes only by status and line', async () => {
     const verdict = await ask(tdxMachine({ world: outOfDate }))
-    expect(first(verdict)).toMatchObject({ id: 'evidence.reports', reason: 'evidence-invalid' })
+    expect(first(verdict)).toMatchObject({
+      id: 'evidence.reports',
+      reason: 'evidence-invalid',
+      why: expect.stringContaining('accept-tcb-status'),
+    })
     const status = /OutOfDate\w*|SWHardeningNeeded|\w*ConfigurationNeeded|TDRelaunch\w*/.exec(
       first(verdict)?.why ?? '',
     )?.[0]

@@ -1,6 +1,7 @@
 import type { ReasonCode } from '../../base/errors.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { bindingDigest, bindingHash } from '../../journal/binding.ts'
+import type { TeeCheck } from '../../tee/types.ts'
 import { leavingExceptions } from '../context.ts'
 import type { Gate } from '../gate.ts'
 import type { Evidence, Report } from '../evidence.ts'
@@ -71,10 +72,11 @@ async function verifyReports(gate: Gate, evidence: Evidence): Promise<Outcome> {
   gate.found.reference = matchReference(gate)?.name ?? null
   const refused = verdicts.findIndex((verdict) => verdict.status !== 'verified')
   if (refused >= 0) {
-    const check = verdicts[refused]?.checks.find((item) => !item.ok)
+    // Azure's sum of the processor's checks says less than the one that failed.
+    const check = verdicts[refused]?.checks.find(({ ok, name }) => !ok && name !== 'hardware')
     return failed(
       reasonOf(check?.name ?? ''),
-      `the ${refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.name ?? ''}: ${check?.why ?? 'refused'}`,
+      `the ${refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.name ?? ''}: ${check?.why ?? 'refused'}${hint(verdicts[refused]?.checks ?? [])}`,
       evidence.manifest,
     )
   }
@@ -85,6 +87,23 @@ async function verifyReports(gate: Gate, evidence: Evidence): Promise<Outcome> {
 function reasonOf(check: string): ReasonCode {
   if (['report-data', 'qualifying-data', 'user-data'].includes(check)) return 'binding-mismatch'
   return check === 'register' ? 'register-mismatch' : 'evidence-invalid'
+}
+
+const hints: readonly (readonly [check: RegExp, words: string])[] = [
+  [/(^|: )(collateral|key-certificate|crl)$/, 'give collateral of this machine (sealwright tee collateral fetch)'],
+  [
+    /(crl|tcb-info|qe-identity)-window$/,
+    'the collateral is not current: fetch it anew (sealwright tee collateral fetch)',
+  ],
+  [/(^|: )vmpl$/, 'a policy accepts another VMPL by tee.snp.vmpl and accept-vmpl'],
+  [/(^|: )tcb-status$/, 'a policy accepts a status by tee.tdx.statuses and accept-tcb-status'],
+]
+
+/** What the reader can do about the first failed check that has an answer. */
+function hint(checks: readonly TeeCheck[]): string {
+  const failed = checks.filter(({ ok }) => !ok).map(({ name }) => name)
+  const found = hints.find(([check]) => failed.some((name) => check.test(name)))
+  return found === undefined ? '' : `; ${found[1]}`
 }
 
 function oneJob(evidence: Evidence): Outcome {
