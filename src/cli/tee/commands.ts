@@ -1,5 +1,11 @@
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
-import { collateralFetchOptions, collectOptions, showOptions, verifyOptions } from './evidence-options.ts'
+import {
+  collateralFetchOptions,
+  collectOptions,
+  convertOptions,
+  showOptions,
+  verifyOptions,
+} from './evidence-options.ts'
 
 /** Commands about evidence of machines (docs/tee-commands.md). */
 export const evidenceCommands = {
@@ -42,5 +48,16 @@ export const evidenceCommands = {
     ],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./collect.ts')).teeCollect(inputs, context),
+  },
+  'tee convert': {
+    description:
+      'Writes evidence in another form. Signed bytes stay as they are; what the form has no place for is named.',
+    inputs: convertOptions,
+    examples: [
+      'sealwright tee convert --evidence evidence.json --to tdx-quote --output quote.bin',
+      'sealwright tee convert --evidence quote.msg --signature quote.sig --pcrs quote.pcrs --ak ak.pem --to keylime --output quote.txt',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./convert.ts')).teeConvert(inputs, context),
   },
 }

@@ -83,3 +83,12 @@ export const collectOptions: Options = [
   ),
   option('tpm-device', "Path of a TPM, or swtpm:SOCKET; by default the machine's own."),
 ]
+
+/** Options of `tee convert`. */
+export const convertOptions: Options = [
+  option('evidence', 'File with evidence.', '', true),
+  option('to', 'Form to write: sealwright, coco, snp-report, tdx-quote, tpm-quote or keylime.', '', true),
+  option('output', 'New file; a quote has .sig, .pcrs and .pem beside it, a Keylime quote .pem.', '', true),
+  format,
+  ...verifyOptions.filter(({ name }) => ['signature', 'pcrs', 'ak'].includes(name)),
+]

@@ -1,5 +1,4 @@
 import { InputError } from '../../base/errors.ts'
-import { toBase64 } from '../../encoding/base64.ts'
 import type { TeeCheck, TeeEvidence, TeeVerdict } from '../types.ts'
 import { verifiers } from '../verify/index.ts'
 import { allPcrs } from '../verify/tpm/coco-quote.ts'
@@ -8,7 +7,7 @@ import { sameSelection } from '../verify/tpm/selection.ts'
 import type { VerifyContext } from '../verify/verifier.ts'
 import { claimedReportData } from './claimed.ts'
 import { unbound, type Demands } from './demands.ts'
-import { judgeQuote } from './quote.ts'
+import { evidenceOfQuote, judgeQuote } from './quote.ts'
 import type { QuoteParts, ReadEvidence } from './types.ts'
 
 /**
@@ -47,22 +46,8 @@ export function judge(read: ReadEvidence, demands: Demands): TeeVerdict {
 /** A quote of just the PCRs that CoCo's form has is judged as that evidence. */
 function judgeParts(quote: QuoteParts, demands: Demands): TeeVerdict {
   const { expected, selection } = demands
-  if (!sameSelection(selection ?? allPcrs, allPcrs) || !sameSelection(quote.selection, allPcrs)) {
-    return judgeQuote(quote, demands)
-  }
-  const values = quote.values.get('sha256') ?? new Map<number, Buffer>()
-  const evidence: TeeEvidence = {
-    technology: 'tpm',
-    evidence: {
-      ak_public: toBase64(quote.key.export({ format: 'der', type: 'spki' })),
-      tpm_quote: {
-        signature: toBase64(quote.signature),
-        message: toBase64(quote.message),
-        pcrs: [...values].toSorted(([a], [b]) => a - b).map(([, value]) => value.toString('hex')),
-      },
-    },
-    documents: quote.area === null ? {} : { 'ak-tpmt': toBase64(quote.area) },
-  }
+  const evidence = sameSelection(selection ?? allPcrs, allPcrs) ? evidenceOfQuote(quote) : null
+  if (evidence === null) return judgeQuote(quote, demands)
   return judgeEvidence(evidence, expected?.bytes ?? null, expected?.kind === 'nonce', demands)
 }
 

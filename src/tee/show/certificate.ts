@@ -19,7 +19,7 @@ export function certificateField(name: string, der: Buffer): Field {
     item('subject', line(certificate.subject)),
     item('issuer', line(certificate.issuer)),
     item('serial', certificate.serialNumber),
-    item('valid', `${certificate.validFromDate.toISOString()} to ${certificate.validToDate.toISOString()}`),
+    item('valid', `${certificate.validFrom} to ${certificate.validTo}`),
     item('SHA-256', certificate.fingerprint256.replaceAll(':', '').toLowerCase()),
     ...makerFields(der),
   ])
