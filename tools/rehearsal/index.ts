@@ -12,7 +12,8 @@ import { judge, type Judged } from './judge.ts'
 import { threeMachines, type Machine } from './machines.ts'
 import { readOptions, usage, type RehearsalOptions } from './options.ts'
 import { makeOwner, writePolicy } from './references.ts'
-import { failures, writePage, type Round } from './report.ts'
+import { reproduce } from './reproduce.ts'
+import { failures, writePage, type Round, type SelfTest } from './report.ts'
 
 const directory = join(root, 'build/rehearsal')
 
@@ -51,12 +52,17 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
     )
     rounds.push({ machine: one.machine, predicted: first.predicted, byFirst, byOwn, seconds: result.seconds })
   }
-  const page = writePage(rounds, readFileSync(first.policy, 'utf8'), readFileSync(first.image.manifest, 'utf8'))
+  const { outputs: selfTest } = JSON.parse(
+    readFileSync(join(directory, 'outputs', first.machine.name, 'self-test.json'), 'utf8'),
+  ) as { outputs: SelfTest }
+  const digests = await reproduce(directory, join(directory, 'outputs', first.machine.name))
+  const findings = { rounds, selfTest, digests }
+  const page = writePage(findings, readFileSync(first.policy, 'utf8'), readFileSync(first.image.manifest, 'utf8'))
   const path = join(directory, 'summary.md')
   writeFileSync(path, page)
   console.log(`\n${page}`)
   say(`written to ${path}; the verdicts lie in build/rehearsal/gate-*/verdict.json`)
-  const wrong = failures(rounds)
+  const wrong = failures(findings)
   for (const line of wrong) console.error(`NOT AS IT MUST BE: ${line}`)
   return wrong.length === 0
 }

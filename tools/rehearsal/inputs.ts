@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, TransportError } from '../../src/base/errors.ts'
@@ -45,7 +55,7 @@ export async function gatherInputs(directory: string): Promise<JobInputs> {
   writeFileSync(join(folder, 'context'), 'app')
   packTar(folder, archive)
   writeFileSync(join(folder, 'context'), 'small')
-  rmSync(join(folder, 'packages'), { recursive: true })
+  renameSync(join(folder, 'packages'), join(directory, 'packages'))
   const smallArchive = join(directory, 'inputs-small.tar')
   packTar(folder, smallArchive)
   return { archive, smallArchive, recipient, commit, nonce }

@@ -15,25 +15,46 @@ export interface Round {
   seconds: MachineResult['seconds']
 }
 
+/** What the image's self-test said from inside, of what its reference values claim. */
+export interface SelfTest {
+  'agent-exclusive': boolean
+  'storage-sealed': boolean
+  checks: { name: string; claim: string; ok: boolean; why: string }[]
+}
+
+/** All that a rehearsal found. */
+export interface Findings {
+  rounds: readonly Round[]
+  selfTest: SelfTest
+  /** Of the plain image, as built in the guest and once more outside. */
+  digests: { inside: string; outside: string }
+}
+
 /** What is not as it must be; empty when the rehearsal is a success. */
-export function failures(rounds: readonly Round[]): string[] {
-  return rounds.flatMap(({ machine, predicted, byFirst, byOwn }, i) => {
-    const wrong: string[] = []
-    const registers = differing(predicted, byFirst)
-    if (!byOwn.verdict.verified)
-      wrong.push(`${machine.title}: refused by its own prediction: ${byOwn.failed.join(', ')}`)
-    if (i === 0 && registers.length > 0) wrong.push(`${machine.title}: other values in ${registers.join(', ')}`)
-    if (i > 0 && byFirst.verdict.verified) wrong.push(`${machine.title}: accepted`)
-    if (i > 0 && !byFirst.failed.includes('machine.measurement'))
-      wrong.push(`${machine.title}: not refused for its measurement, but for ${byFirst.failed.join(', ')}`)
-    if (i > 0 && byFirst.failed.some((id) => !id.startsWith('machine.')))
-      wrong.push(`${machine.title}: refused for more than its machine: ${byFirst.failed.join(', ')}`)
-    return wrong
-  })
+export function failures({ rounds, selfTest, digests }: Findings): string[] {
+  const claims = (['agent-exclusive', 'storage-sealed'] as const)
+    .filter((claim) => selfTest[claim] !== true)
+    .map((claim) => `the image's own self-test says that ${claim} does not hold`)
+  const rebuilt =
+    digests.inside === digests.outside && digests.inside !== '' ? [] : ['the example built outside has another digest']
+  return [...claims, ...rebuilt, ...rounds.flatMap((round, i) => roundFailures(round, i))]
+}
+
+function roundFailures({ machine, predicted, byFirst, byOwn }: Round, i: number): string[] {
+  const wrong: string[] = []
+  const registers = differing(predicted, byFirst)
+  if (!byOwn.verdict.verified) wrong.push(`${machine.title}: refused by its own prediction: ${byOwn.failed.join(', ')}`)
+  if (i === 0 && registers.length > 0) wrong.push(`${machine.title}: other values in ${registers.join(', ')}`)
+  if (i > 0 && byFirst.verdict.verified) wrong.push(`${machine.title}: accepted`)
+  if (i > 0 && !byFirst.failed.includes('machine.measurement'))
+    wrong.push(`${machine.title}: not refused for its measurement, but for ${byFirst.failed.join(', ')}`)
+  if (i > 0 && byFirst.failed.some((id) => !id.startsWith('machine.')))
+    wrong.push(`${machine.title}: refused for more than its machine: ${byFirst.failed.join(', ')}`)
+  return wrong
 }
 
 /** The verdicts as Markdown. Values of foreign origin are hex, ids and names of ours. */
-export function writePage(rounds: readonly Round[], policy: string, manifest: string): string {
+export function writePage({ rounds, selfTest, digests }: Findings, policy: string, manifest: string): string {
   return [
     '## Verdicts\n',
     table(
@@ -58,6 +79,14 @@ export function writePage(rounds: readonly Round[], policy: string, manifest: st
     registerTable(rounds),
     '## What the verdict on it says\n',
     verdictTable(rounds),
+    `The same source, built once more outside of the guest: \`${digests.outside}\`, ${digests.inside === digests.outside ? 'the digest that the guest signed' : `**not** ${digests.inside}`}.\n`,
+    '## Self-test of the image, from inside\n',
+    table(
+      ['check', 'for the claim', 'holds', 'why'],
+      selfTest.checks
+        .filter(({ claim }) => claim !== 'ephemeral')
+        .map(({ name, claim, ok, why }) => [name, claim, ok ? 'yes' : '**no**', why]),
+    ),
     '## Policy\n',
     `\`\`\`yaml\n${policy}\`\`\`\n`,
     '## Time\n',
