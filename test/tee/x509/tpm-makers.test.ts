@@ -1,13 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readDer } from '../../../src/encoding/der.ts'
 import { judgeMakerCertificate } from '../../../src/tee/verify/tpm/maker-chain.ts'
 import { Steps } from '../../../src/tee/verify/steps.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
 import { checkChain } from '../../../src/tee/verify/x509/chain.ts'
-import { scratch } from '../../support/ports.ts'
 import { vector, withPeers } from '../../support/peers.ts'
+import { bits, oid, sequence } from '../pki/der-write.ts'
+import { makeCertificate, makeKey, type CertificateOptions } from '../pki/pki.ts'
 
 const folder = 'tee/tpm/go-tpm-tools/certificates'
 
@@ -34,103 +35,67 @@ withPeers(
   },
 )
 
-/** SYNTHETIC maker by openssl: what it signs and how it names the key. */
-function openssl(folderOf: string, ...args: string[]): Buffer {
-  return execFileSync('openssl', args, { cwd: folderOf, stdio: ['ignore', 'pipe', 'pipe'] })
+const oids = {
+  sha1: '1.2.840.113549.1.1.5',
+  sha256: '1.2.840.113549.1.1.11',
+  sha384: '1.2.840.113549.1.1.12',
+  sha512: '1.2.840.113549.1.1.13',
+} as const
+const [maker, tpm] = [makeKey('rsa'), makeKey('rsa')]
+
+/** SYNTHETIC: a certificate of the test PKI, signed anew by PKCS#1 v1.5. */
+function pkcs1(
+  hash: keyof typeof oids,
+  options: CertificateOptions,
+  parameters: Buffer[] = [Buffer.from([5, 0])],
+): Buffer {
+  const algorithm = sequence(oid(oids[hash]), ...parameters)
+  const signed = readDer(makeCertificate({ ...options, algorithm }), 'certificate').children[0]!.bytes
+  return sequence(signed, algorithm, bits(sign(hash, signed, options.by.privateKey)))
 }
 
-withPeers(
-  ['openssl'],
-  'RSA makers: PKCS#1 chains hold, with each hash but SHA-1; a changed byte breaks them',
-  async () => {
-    const here = scratch('maker')
-    const root = [
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-days',
-      '30',
-      '-subj',
-      '/CN=Maker',
-    ]
-    for (const hash of ['sha256', 'sha384', 'sha512', 'sha1']) {
-      openssl(here, 'req', ...root, `-${hash}`, '-addext', 'keyUsage=critical,keyCertSign')
-      openssl(here, 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ek.key', '-out', 'ek.csr', '-subj', '/CN=TPM')
-      openssl(
-        here,
-        'x509',
-        '-req',
-        '-in',
-        'ek.csr',
-        '-CA',
-        'ca.pem',
-        '-CAkey',
-        'ca.key',
-        '-out',
-        'ek.pem',
-        `-${hash}`,
-        '-days',
-        '30',
-        '-set_serial',
-        '5',
-        '-extfile',
-        extensions(here),
-      )
-      const [leaf, ca] = ['ek.pem', 'ca.pem'].map(
-        (name) => new X509Certificate(readFileSync(join(here, name))).raw,
-      ) as [Buffer, Buffer]
-      if (hash === 'sha1') {
-        expect(() => parseCertificate(leaf, 'ek', 'tpm')).toThrow('is signed by algorithm 1.2.840.113549.1.1.5')
-        continue
-      }
-      const chain = [parseCertificate(leaf, 'ek', 'tpm'), parseCertificate(ca, 'root', 'tpm')]
-      const rules = { roots: new Set([chain[1]!.fingerprint]), at: new Date() }
-      expect(checkChain(chain, rules).filter(({ ok }) => !ok)).toEqual([])
-      const broken = Buffer.from(leaf)
+describe('RSA makers sign by PKCS#1 v1.5', () => {
+  const root: CertificateOptions = { subject: 'Maker', issuer: 'Maker', key: maker, by: maker, ca: { pathLength: 0 } }
+  const leaf: CertificateOptions = { subject: 'TPM', issuer: 'Maker', key: tpm, by: maker, usage: 0x20 }
+  const check = (ek: Buffer, ca: Buffer): string[] => {
+    const chain = [parseCertificate(ek, 'ek', 'tpm'), parseCertificate(ca, 'root', 'tpm')]
+    const rules = { roots: new Set([chain[1]!.fingerprint]), at: new Date() }
+    return checkChain(chain, rules).flatMap(({ ok, name }) => (ok ? [] : [name]))
+  }
+
+  test.each(['sha256', 'sha384', 'sha512'] as const)(
+    'with %s; a changed byte, another key or hash breaks it',
+    (hash) => {
+      const [ek, ca] = [pkcs1(hash, leaf), pkcs1(hash, root)]
+      expect(check(ek, ca)).toEqual([])
+      const broken = Buffer.from(ek)
       broken[broken.length - 1] = broken[broken.length - 1]! ^ 1
-      const failed = checkChain([parseCertificate(broken, 'ek', 'tpm'), chain[1]!], rules).filter(({ ok }) => !ok)
-      expect(failed.map(({ name }) => name)).toEqual(['chain-signatures'])
-    }
-  },
-  60_000,
-)
-
-function extensions(here: string): string {
-  const path = join(here, 'ext.cnf')
-  execFileSync('sh', ['-c', `echo 'basicConstraints=critical,CA:FALSE' > ext.cnf`], { cwd: here })
-  return path
-}
-
-withPeers(['openssl'], 'an endorsement key that its maker calls an OAEP key is that RSA key', async () => {
-  const here = scratch('oaep')
-  openssl(
-    here,
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'k',
-    '-out',
-    'c.pem',
-    '-days',
-    '3',
-    '-subj',
-    '/CN=TPM',
+      expect(check(broken, ca)).toEqual(['chain-signatures'])
+      expect(check(pkcs1(hash, { ...leaf, by: tpm }), ca)).toEqual(['chain-signatures'])
+      const other = hash === 'sha256' ? 'sha512' : 'sha256'
+      const mixed = Buffer.from(ek)
+      const [from, to] = [oid(oids[hash]), oid(oids[other])]
+      for (let at = mixed.indexOf(from); at >= 0; at = mixed.indexOf(from)) to.copy(mixed, at)
+      expect(check(mixed, ca)).toEqual(['chain-signatures'])
+    },
   )
-  const der = new X509Certificate(readFileSync(join(here, 'c.pem'))).raw
-  const wanted = parseCertificate(der, 'c', 'tpm').key
-  const rsa = Buffer.from('06092a864886f70d010101', 'hex')
-  const at = der.indexOf(rsa)
-  expect(at).toBeGreaterThan(0)
-  const changed = Buffer.from(der)
-  changed[at + rsa.length - 1] = 7
-  // The signature is broken by that, which no reading of it asks for.
-  expect(parseCertificate(changed, 'c', 'tpm').key.equals(wanted)).toBe(true)
+
+  test('never with SHA-1, without or with other parameters, or a short key', () => {
+    expect(() => parseCertificate(pkcs1('sha1', leaf), 'ek', 'tpm')).toThrow(`is signed by algorithm ${oids.sha1}`)
+    expect(() => parseCertificate(pkcs1('sha256', leaf, []), 'ek', 'tpm')).toThrow('lacks NULL parameters')
+    const odd = [Buffer.from([5, 1, 0])]
+    expect(() => parseCertificate(pkcs1('sha256', leaf, odd), 'ek', 'tpm')).toThrow('NULL with content')
+    const short = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const weak = { ...root, key: short, by: short }
+    expect(check(pkcs1('sha256', { ...leaf, by: short }), pkcs1('sha256', weak))).toEqual(['chain-signatures'])
+  })
+
+  test('an endorsement key that its maker calls an OAEP key is that RSA key', () => {
+    const der = pkcs1('sha256', leaf)
+    const plain = oid('1.2.840.113549.1.1.1')
+    const changed = Buffer.from(der)
+    oid('1.2.840.113549.1.1.7').copy(changed, der.indexOf(plain))
+    // The signature is broken by that, which reading does not ask for.
+    expect(parseCertificate(changed, 'ek', 'tpm').key.equals(tpm.publicKey)).toBe(true)
+  })
 })
