@@ -9,14 +9,13 @@ import {
   bootPhases,
   sectionDigests,
   stubVersion,
-  ukiHasPlainBoot,
-  ukiLoadOptions,
   ukiLoadsLinux,
   ukiPcr11,
   ukiPcr12,
   ukiSection,
   ukiSections,
 } from '../../tee/measure/uki.ts'
+import { ukiPcr9 } from '../../tee/measure/uki-initrd.ts'
 import { parseVariableStore } from '../../tee/measure/variable-store.ts'
 import type { ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
 import { baseName, named } from './document.ts'
@@ -55,8 +54,7 @@ export async function predictUki(inputs: RawInputs, bank: Bank): Promise<PcrBoot
   const sections = sectionDigests(chosen, bank)
   const kernel = parsePe(ukiSection(chosen, '.linux', name), `.linux of ${name}`)
   const linux = ukiLoadsLinux(version) ? authenticode(kernel, bank) : null
-  const initrd = sections.find((section) => section.name === '.initrd')?.digest ?? null
-  const plain = ukiHasPlainBoot(chosen, version)
+  const pcr9 = ukiPcr9(chosen, version, bank, name)
   const whole = authenticode(image, bank)
   const shapes = inputs.list('failed-entries').map((text) => {
     const failed = failedEntries(text)
@@ -64,7 +62,7 @@ export async function predictUki(inputs: RawInputs, bank: Bank): Promise<PcrBoot
       shape: { 'failed-entries': failed, phases: phases.join(':'), profile },
       registers: {
         pcr4: ukiPcr4(whole, linux, failed, bank),
-        ...(plain ? { pcr9: kernelPcr9(ukiLoadOptions(chosen, name), initrd, bank) } : {}),
+        ...(pcr9 === null ? {} : { pcr9 }),
         pcr11: ukiPcr11(sections, version, phases, bank),
         // Overrides of the command line, credentials and add-ons would go into 12, system extensions into 13.
         pcr12: ukiPcr12(profile, bank),

@@ -22,7 +22,7 @@ export async function predictPcr(
   const found = uki ? await predictUki(inputs, bank) : await predictDirect(inputs, bank)
   if (uki && found.shapes.some(({ registers }) => registers['pcr9'] === undefined)) {
     ports.log.info(
-      'PCR 9 is left out: this stub adds files of its own to the initrd. PCR 11 and 12 hold what the UKI brings.',
+      'PCR 9 is left out: this stub hands the kernel what only the machine knows. PCR 11 to 13 hold what the UKI brings.',
     )
   }
   const secure = await readSecureBoot(inputs, bank)

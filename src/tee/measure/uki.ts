@@ -3,6 +3,8 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { sectionDigest, type Bank, type PeImage, type PeSection } from './pe.ts'
 import type { PcrEvent } from './pcr.ts'
 
+export type StubPacks = 'keys' | 'keys and release'
+
 /** What a release of systemd-stub measures, and hands to the kernel. */
 interface StubRules {
   from: number
@@ -13,8 +15,11 @@ interface StubRules {
   profiles: boolean
   /** Whether the stub has the firmware load `.linux`, which then measures it into PCR 4. */
   loadsLinux: boolean
-  /** Whether the kernel gets the UKI's own initrd and command line and nothing else, so that PCR 9 follows from the file. */
-  plain: boolean
+  /**
+   * What the stub packs behind the UKI's own initrd: its PCR keys, or those with `.osrel` and `.profile`. Null where the kernel also gets what
+   * only the machine knows, so that PCR 9 does not follow from the file.
+   */
+  packs: StubPacks | null
 }
 
 const newerOrder = [
@@ -24,8 +29,8 @@ const newerOrder = [
 
 /**
  * Of 252, 257 and 262 each was booted and compared; 258 to 261 lie between: the list is equal at both ends and systemd promises not to reorder
- * it, the kernel is called directly since 258 (systemd pull request 37372). Others are refused rather than guessed. From 257 on the stub adds files of its own to the initrd, from 261 on also console options and a secret of the
- * machine, so PCR 9 can't be predicted.
+ * it, the kernel is called directly since 258 (systemd pull request 37372). Others are refused rather than guessed. From 261 on the kernel
+ * may get a console by the machine's devices and a secret of the machine (systemd NEWS 261).
  */
 const stubs: readonly StubRules[] = [
   {
@@ -34,10 +39,11 @@ const stubs: readonly StubRules[] = [
     order: ['.linux', '.osrel', '.cmdline', '.initrd', '.splash', '.dtb', '.pcrpkey'],
     profiles: false,
     loadsLinux: true,
-    plain: true,
+    packs: 'keys',
   },
-  { from: 257, to: 257, order: newerOrder, profiles: true, loadsLinux: true, plain: false },
-  { from: 258, to: 262, order: newerOrder, profiles: true, loadsLinux: false, plain: false },
+  { from: 257, to: 257, order: newerOrder, profiles: true, loadsLinux: true, packs: 'keys and release' },
+  { from: 258, to: 260, order: newerOrder, profiles: true, loadsLinux: false, packs: 'keys and release' },
+  { from: 261, to: 262, order: newerOrder, profiles: true, loadsLinux: false, packs: null },
 ]
 /** Which of them is taken, and so measured, depends on the machine. */
 const byMachine: readonly string[] = ['.dtbauto', '.efifw']
@@ -124,9 +130,9 @@ export function sectionDigests(sections: readonly PeSection[], bank: Bank): Meas
     })
 }
 
-/** Whether PCR 9 follows from the file with this stub. @throws InputError `unsupported` for a stub whose rules are not known */
-export function ukiHasPlainBoot(sections: readonly PeSection[], version: string): boolean {
-  return stubRules(version).plain && !sections.some(({ name }) => name === '.pcrpkey' || name === '.pcrsig')
+/** What the stub packs behind the initrd, null where that is not known from the file. @throws InputError `unsupported` for an unknown stub */
+export function stubPacks(version: string): StubPacks | null {
+  return stubRules(version).packs
 }
 
 /** Whether the kernel inside is measured into PCR 4. @throws InputError `unsupported` for a stub whose rules are not known */
@@ -151,15 +157,19 @@ export function ukiSection(sections: readonly PeSection[], name: string, subject
 /**
  * The command line that the stub hands to the kernel when nobody gave another.
  *
- * @throws InputError `unsupported` for control and non-ASCII characters, which stubs rewrite each in its own way
+ * @throws InputError `unsupported` for blanks around it, control and non-ASCII characters, which stubs rewrite each in its own way
  */
 export function ukiLoadOptions(sections: readonly PeSection[], subject: string): string {
   const text = ukiSection(sections, '.cmdline', subject).toString('latin1')
-  if (/^[ -~]*$/.test(text)) return text
-  throw new InputError('unsupported', `the command line of ${subject} has other characters than printable ASCII`, {
-    subject: 'uki',
-    remedy: 'Build the UKI with a command line of one line, without a line end.',
-  })
+  if (/^[ -~]*$/.test(text) && text.trim() === text) return text
+  throw new InputError(
+    'unsupported',
+    `the command line of ${subject} has other characters than printable ASCII, or blanks around it`,
+    {
+      subject: 'uki',
+      remedy: 'Build the UKI with a command line of one line, without a line end.',
+    },
+  )
 }
 
 /**
