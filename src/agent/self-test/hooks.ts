@@ -24,7 +24,7 @@ export async function runnerChecks(machine: Machine): Promise<SelfCheck[]> {
     }
   }
   const settings = (await tree.text(`${runner}/.runner`)) ?? ''
-  const jit = /JITCONFIG|--jitconfig/.test(whole)
+  const jit = /jitconfig/i.test(whole)
   const ephemeral = jit || /"ephemeral"\s*:\s*true/i.test(settings)
   return [
     check(

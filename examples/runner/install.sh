@@ -1,0 +1,30 @@
+#!/bin/sh
+# Puts the runner's parts into the tree of an image that is being built (as root):
+#   install.sh ROOT NODE DIST
+# ROOT is the image's tree, NODE a Node 24 program, DIST this repository's dist/. Users come by sysusers.d at first boot or
+# `systemd-sysusers --root=ROOT`. What the image says of itself must then be measured: docs/runner-admin.md.
+set -eu
+root="${1:?root}" node="${2:?node}" dist="${3:?dist}"
+here=$(cd "$(dirname "$0")" && pwd)
+put() { install -D -m "$1" "$2" "$root$3"; }
+put 0755 "$node" /opt/sealwright/bin/node
+rm -rf "$root/opt/sealwright/dist"
+mkdir -p "$root/opt/sealwright/dist"
+cp -R "$dist/." "$root/opt/sealwright/dist"
+cat > "$root/opt/sealwright/bin/sealwright" <<'WRAPPER'
+#!/bin/sh
+exec /opt/sealwright/bin/node /opt/sealwright/dist/cli/index.js "$@"
+WRAPPER
+chmod 0755 "$root/opt/sealwright/bin/sealwright"
+for script in fetch-jitconfig.sh tee-access.sh sealed-storage.sh; do put 0755 "$here/$script" "/opt/sealwright/runner/$script"; done
+for hook in job-started.sh job-completed.sh; do put 0755 "$here/hooks/$hook" "/opt/sealwright/hooks/$hook"; done
+for unit in sealwright-agent.socket sealwright-agent.service actions-runner.service; do put 0644 "$here/units/$unit" "/etc/systemd/system/$unit"; done
+put 0644 "$here/etc/60-sealwright-tee.rules" /etc/udev/rules.d/60-sealwright-tee.rules
+put 0644 "$here/etc/sysusers.conf" /usr/lib/sysusers.d/sealwright.conf
+put 0644 "$here/etc/tmpfiles.conf" /usr/lib/tmpfiles.d/sealwright.conf
+put 0644 "$here/etc/sysctl.conf" /etc/sysctl.d/60-sealwright.conf
+put 0644 "$here/etc/runner.conf" /etc/sealwright/runner.conf
+grep -v '^#' "$here/units/runner-storage.conf" >> "$root/etc/fstab"
+mkdir -p "$root/etc/systemd/system/sockets.target.wants" "$root/etc/systemd/system/multi-user.target.wants"
+ln -sf ../sealwright-agent.socket "$root/etc/systemd/system/sockets.target.wants/sealwright-agent.socket"
+ln -sf ../actions-runner.service "$root/etc/systemd/system/multi-user.target.wants/actions-runner.service"
