@@ -408,7 +408,9 @@ describe('TPM', () => {
     expect(judge({ 'ak-certificate': own() }).facts).toMatchObject({ softwareTpm: false })
     expect(failed(judge({ 'ak-certificate': own() }))).toEqual([])
     expect(failed(judge({ 'ak-certificate': own({ key: endorsement }) }))).toEqual(['ak-certificate-key'])
-    expect(failed(judge({ 'ak-certificate': own({ extensions: [use('2.23.133.8.1')] }) }))).toEqual([
+    // As Google's say.
+    expect(failed(judge({ 'ak-certificate': own({ extensions: [use('2.23.133.8.1')] }) }))).toEqual([])
+    expect(failed(judge({ 'ak-certificate': own({ extensions: [use('1.3.6.1.5.5.7.3.2')] }) }))).toEqual([
       'ak-certificate-purpose',
       'ak-trust',
     ])
@@ -430,6 +432,30 @@ describe('TPM', () => {
       status: 'verified',
       facts: { softwareTpm: true, ekCertificate: { manufacturer: 'INTC' } },
     })
+  })
+
+  test('takes the chain that holds where authorities or roots of one name were renewed', async () => {
+    const others = makeKey('P-256')
+    const twin = makeCertificate({ subject: 'CA', issuer: 'Maker', key: others, by: others, ca: { pathLength: 0 } })
+    const oldRoot = makeCertificate({
+      subject: 'Maker',
+      issuer: 'Maker',
+      key: others,
+      by: others,
+      ca: { pathLength: null },
+    })
+    const verdict = verifiers.tpm.verify(
+      taken(await honest()),
+      data,
+      context({ tpmAuthorities: [twin, authority] }, { tpm: { ekRoots: [oldRoot, root], registrars: [registrarPem] } }),
+    )
+    expect(failed(verdict)).toEqual([])
+    expect(verdict.facts['softwareTpm']).toBe(false)
+  })
+
+  test('with a certificate that nobody can read is told so, where none was asked for', () => {
+    const verdict = judge({ 'ek-certificate': Buffer.from('no') }, { tpm: { acceptSoftwareTpm: true } })
+    expect(verdict).toMatchObject({ status: 'verified', facts: { ekCertificate: { unreadable: expect.any(String) } } })
   })
 
   const stranger = makeKey('P-256')

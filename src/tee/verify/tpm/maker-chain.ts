@@ -1,3 +1,4 @@
+import { SealwrightError } from '../../../base/errors.ts'
 import type { JsonObject } from '../../../base/json.ts'
 import { readDer, type DerElement } from '../../../encoding/der.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
@@ -25,8 +26,11 @@ const alternativeNameOid = '2.5.29.17'
 const extendedUsageOid = '2.5.29.37'
 /** Any policy will do: which maker is meant is said by the pinned root. */
 const policiesOid = '2.5.29.32'
-/** tcg-kp-EKCertificate, tcg-kp-AIKCertificate (TCG EK Credential Profile §3.2, OID registry). */
-const purposes = { 'ek-certificate': '2.23.133.8.1', 'ak-certificate': '2.23.133.8.3' } as const
+/** tcg-kp-EKCertificate, tcg-kp-AIKCertificate (TCG EK Credential Profile §3.2, OID registry). Google's AK certificates name the former. */
+const purposes = {
+  'ek-certificate': ['2.23.133.8.1'],
+  'ak-certificate': ['2.23.133.8.3', '2.23.133.8.1'],
+} as const
 /** tcg-at-tpmManufacturer, -Model, -Version in the subject's alternative name (EK Credential Profile §3.2.9). */
 const attributes: Readonly<Record<string, string>> = {
   '2.23.133.2.1': 'manufacturer',
@@ -34,10 +38,11 @@ const attributes: Readonly<Record<string, string>> = {
   '2.23.133.2.3': 'version',
 }
 const longestPath = 3
+const mostChains = 64
 
 /**
- * Reads a certificate of a TPM key and looks for a chain to a pinned root. Without pinned roots only what it says is told; with them a chain
- * that does not hold is a failed step. A certificate that can't be read always is.
+ * Reads a certificate of a TPM key and looks for a chain to a pinned root. Without pinned roots only what it says is told; with them one that
+ * can't be read or whose chain does not hold is a failed step.
  */
 export function judgeMakerCertificate(
   name: keyof typeof purposes | (string & {}),
@@ -45,48 +50,62 @@ export function judgeMakerCertificate(
   { roots, authorities, at }: Makers,
   steps: Steps,
 ): MakerCertificate | null {
-  const leaf = steps.read(name, 'a certificate of version 3', () => parseCertificate(bytes(), name, 'tpm'))
+  const read = () => parseCertificate(bytes(), name, 'tpm')
+  if (roots.length === 0) return onlyTold(read)
+  const leaf = steps.read(name, 'a certificate of version 3', read)
   if (leaf === null) return null
   const made = steps.read(`${name}-form`, 'names its TPM as TCG’s profile says', () => tpmNames(leaf))
   if (made === null) return null
-  const facts = { ...made, issuer: leaf.issuerName, fingerprint: leaf.fingerprint, key: keyFingerprint(leaf.key) }
-  const result = { keyFingerprint: keyFingerprint(leaf.key), facts }
-  if (roots.length === 0) return { ...result, trusted: false }
-  const wanted = purposes[name as keyof typeof purposes]
-  // An AK certificate of a cloud names no purpose; an EK certificate that names others is none.
-  const purpose = made.purposes.length === 0 || made.purposes.includes(wanted)
+  const wanted: readonly string[] = purposes[name as keyof typeof purposes]
+  // An AK certificate of a cloud may name no purpose; an EK certificate that names others is none.
+  const purpose = made.purposes.length === 0 || made.purposes.some((id) => wanted.includes(id))
   steps.note(`${name}-purpose`, purpose, `purposes: ${made.purposes.join(', ') || 'none'}`)
   const pool = steps.read(`${name}-authorities`, 'authorities at hand are certificates', () => ({
     roots: roots.map((der, i) => parseCertificate(der, `TPM root ${i}`, 'tpm')),
     between: authorities.map((der, i) => parseCertificate(der, `TPM authority ${i}`, 'tpm')),
   }))
   if (pool === null) return null
-  const chain = findChain(leaf, pool.roots, pool.between, longestPath) ?? [leaf]
-  const checks = checkChain(chain, {
-    roots: new Set(pool.roots.map(({ fingerprint }) => fingerprint)),
-    at,
-    understood: new Set([alternativeNameOid, extendedUsageOid, policiesOid]),
-  })
+  const pinned = new Set(pool.roots.map(({ fingerprint }) => fingerprint))
+  const understood = new Set([alternativeNameOid, extendedUsageOid, policiesOid])
+  const judged = chainsOf(leaf, pool.roots, pool.between, longestPath)
+    .slice(0, mostChains)
+    .map((chain) => checkChain(chain, { roots: pinned, at, understood }))
+  // Makers renew authorities under the same name: one chain that holds is enough, else the first tells what is wrong.
+  const checks =
+    judged.find((one) => one.every(({ ok }) => ok)) ??
+    judged[0] ??
+    checkChain([leaf], { roots: pinned, at, understood })
   for (const check of checks) steps.note(`${name}-${check.name}`, check.ok, check.why)
-  return { ...result, trusted: purpose && checks.every(({ ok }) => ok) }
+  return { ...told(leaf, made), trusted: purpose && checks.every(({ ok }) => ok) }
 }
 
-/** By names only, signatures are checked later. Null when no pinned root is reached. */
-function findChain(
+function told(leaf: Certificate, made: JsonObject): Pick<MakerCertificate, 'keyFingerprint' | 'facts'> {
+  const key = keyFingerprint(leaf.key)
+  return { keyFingerprint: key, facts: { ...made, issuer: leaf.issuerName, fingerprint: leaf.fingerprint, key } }
+}
+
+/** Nobody asked for it to count, so one that cannot be read is told as such and refuses nothing. */
+function onlyTold(read: () => Certificate): MakerCertificate {
+  try {
+    const leaf = read()
+    return { ...told(leaf, tpmNames(leaf)), trusted: false }
+  } catch (error) {
+    if (!(error instanceof SealwrightError)) throw error
+    return { trusted: false, keyFingerprint: '', facts: { unreadable: error.message } }
+  }
+}
+
+/** Chains to a root by names alone; signatures are checked later. */
+function chainsOf(
   leaf: Certificate,
   roots: readonly Certificate[],
   between: readonly Certificate[],
   left: number,
-): Certificate[] | null {
-  const root = roots.find(({ subject }) => subject.equals(leaf.issuer))
-  if (root !== undefined) return [leaf, root]
-  if (left === 0) return null
-  for (const next of between) {
-    if (!next.subject.equals(leaf.issuer) || next.subject.equals(next.issuer)) continue
-    const above = findChain(next, roots, between, left - 1)
-    if (above !== null) return [leaf, ...above]
-  }
-  return null
+): Certificate[][] {
+  const direct = roots.filter(({ subject }) => subject.equals(leaf.issuer)).map((root) => [leaf, root])
+  if (left === 0) return direct
+  const next = between.filter(({ subject, issuer }) => subject.equals(leaf.issuer) && !subject.equals(issuer))
+  return [...direct, ...next.flatMap((one) => chainsOf(one, roots, between, left - 1).map((chain) => [leaf, ...chain]))]
 }
 
 /** @throws VerificationError `format-invalid` */
