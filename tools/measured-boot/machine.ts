@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { TransportError } from '../../src/base/errors.ts'
+import { endsWithUs } from './children.ts'
 import { program } from './programs.ts'
 import { startSoftwareTpm } from './software-tpm.ts'
 
@@ -29,6 +30,8 @@ export interface MachineOptions {
   outputsMiB: number
   /** Seconds after which the machine is ended. */
   timeout: number
+  /** Ends the machine early. */
+  signal?: AbortSignal
   /** Called with each line that the guest says, and the processor time that the machine has taken so far, in seconds. */
   said: (line: string, processor: number) => void
 }
@@ -66,9 +69,11 @@ export async function runMachine(options: MachineOptions): Promise<MachineResult
   try {
     const { child, socket } = await startSoftwareTpm(join(directory, 'tpm'), sockets)
     tpm = child
-    machine = spawn(program('qemu-system-x86_64'), machineArguments(options, socket, outputs), {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    machine = endsWithUs(
+      spawn(program('qemu-system-x86_64'), machineArguments(options, socket, outputs), {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    )
     const serial = join(directory, 'serial.log')
     const { end, boot, processor, tail } = await watch(machine, options, serial, seconds)
     if (end === null) throw failed('the guest ended without a word', 'tool-failed', serial, tail)
@@ -114,7 +119,7 @@ const shownTail = 40
 /** Follows the serial line; lines of the guest's init begin with `@@`. */
 function watch(
   machine: ChildProcess,
-  { timeout, said }: MachineOptions,
+  { timeout, said, signal }: MachineOptions,
   serial: string,
   seconds: () => number,
 ): Promise<{ end: number | null; boot: number; processor: number; tail: string[] }> {
@@ -127,6 +132,7 @@ function watch(
     const timer = setTimeout(() => {
       reject(failed(`the guest was not done after ${timeout} s`, 'timeout', serial, tail))
     }, timeout * 1000)
+    signal?.addEventListener('abort', () => machine.kill('SIGKILL'))
     const line = (text: string): void => {
       log.write(`[${seconds().toFixed(1).padStart(6)}] ${text}\n`)
       tail.push(text)

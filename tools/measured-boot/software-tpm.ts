@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InputError } from '../../src/base/errors.ts'
 import { keepSha256Bank } from './banks.ts'
+import { endsWithUs } from './children.ts'
 import { program } from './programs.ts'
 
 /**
@@ -34,7 +35,7 @@ export async function startSoftwareTpm(
 
 function start(state: string, more: readonly string[]): ChildProcess {
   const args = ['socket', '--tpm2', '--tpmstate', `dir=${state}`, '--terminate', ...more]
-  return spawn(program('swtpm'), args, { stdio: 'ignore' })
+  return endsWithUs(spawn(program('swtpm'), args, { stdio: 'ignore' }))
 }
 
 async function appears(path: string, child: ChildProcess): Promise<void> {

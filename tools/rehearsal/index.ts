@@ -11,6 +11,7 @@ import { gatherInputs, type JobInputs } from './inputs.ts'
 import { judge, type Judged } from './judge.ts'
 import { threeMachines, type Machine } from './machines.ts'
 import { readOptions, usage, type RehearsalOptions } from './options.ts'
+import { putIntoPage } from './page.ts'
 import { makeOwner, writePolicy } from './references.ts'
 import { reproduce } from './reproduce.ts'
 import { failures, writePage, type Round, type SelfTest } from './report.ts'
@@ -34,7 +35,7 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
   say(`inputs of the job: source ${inputs.commit.slice(0, 12)}, locked packages, base image`)
   const prepared = await prepare(say)
   say('predicted and signed; only now the machines start, two at a time (software TPM, emulated processor, no network)')
-  const results = await twoAtATime(prepared, (one) => boot(one, inputs, options, say))
+  const results = await twoAtATime(prepared, (one, signal) => boot(one, inputs, options, signal, say))
 
   const [first] = prepared
   if (first === undefined) return false
@@ -60,6 +61,7 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
   const page = writePage(findings, readFileSync(first.policy, 'utf8'), readFileSync(first.image.manifest, 'utf8'))
   const path = join(directory, 'summary.md')
   writeFileSync(path, page)
+  if (options.page !== null) putIntoPage(options.page, page)
   console.log(`\n${page}`)
   say(`written to ${path}; the verdicts lie in build/rehearsal/gate-*/verdict.json`)
   const wrong = failures(findings)
@@ -92,6 +94,7 @@ async function boot(
   { machine, image }: Prepared,
   inputs: JobInputs,
   options: RehearsalOptions,
+  signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<Booted> {
   const folder = join(directory, 'machine', machine.name)
@@ -102,7 +105,7 @@ async function boot(
       firmware: image.firmware,
       inputs: machine.application === 'small' ? inputs.smallArchive : inputs.archive,
     },
-    ...{ memoryMiB: options.memory, outputsMiB: 256, timeout: options.timeout },
+    ...{ memoryMiB: options.memory, outputsMiB: 256, timeout: options.timeout, signal },
     said: (line) => say(`guest ${machine.name}: ${line}`),
   })
   const outputs = unpackTar(result.outputs, join(directory, 'outputs', machine.name))
@@ -117,15 +120,28 @@ async function boot(
   )
 }
 
-/** Results in order; an error ends it when the others have ended, so that no machine is left behind. */
-async function twoAtATime<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+/** Results in order. The first error ends the other machine, too: nothing is left behind, and nobody waits for it. */
+async function twoAtATime<T, R>(items: readonly T[], act: (item: T, signal: AbortSignal) => Promise<R>): Promise<R[]> {
   const results: R[] = []
-  let next = 0
+  const stop = new AbortController()
+  const waiting = [...items.entries()]
   const worker = async (): Promise<void> => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await act(items[i] as T)
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [i, item] = next
+      results[i] = await act(item, stop.signal)
+    }
   }
-  const ended = await Promise.allSettled([worker(), worker()])
-  for (const end of ended) if (end.status === 'rejected') throw end.reason
+  const guarded = async (): Promise<void> => {
+    try {
+      await worker()
+    } catch (error) {
+      waiting.length = 0
+      if (stop.signal.aborted) return
+      stop.abort()
+      throw error
+    }
+  }
+  await Promise.all([guarded(), guarded()])
   return results
 }
 

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util'
 import { count, defaults, type BootOptions } from '../measured-boot/options.ts'
 
-export type RehearsalOptions = BootOptions
+export interface RehearsalOptions extends BootOptions {
+  /** Page that gets the result; null for none. */
+  page: string | null
+}
 
 export const usage = `Usage: npm run rehearsal -- [options]
 
@@ -11,6 +14,7 @@ one of the kernel command line, do the same and are refused. Everything lies in 
 Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, npm, git, and dist/ (npm run dist).
 
   --timeout SECONDS   end a machine after this time (default: ${defaults.timeout})
+  --page FILE         put the result between the marks of this page, too (docs/rehearsal.md)
   --memory MIB        memory of each machine (default: ${defaults.memory})
 `
 
@@ -21,9 +25,14 @@ export function readOptions(args: readonly string[]): RehearsalOptions | null {
     options: {
       timeout: { type: 'string' },
       memory: { type: 'string' },
+      page: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (values.help) return null
-  return { timeout: count('timeout', values.timeout, 10, 86_400), memory: count('memory', values.memory, 1024, 65_536) }
+  return {
+    timeout: count('timeout', values.timeout, 10, 86_400),
+    memory: count('memory', values.memory, 1024, 65_536),
+    page: values.page ?? null,
+  }
 }

