@@ -124,7 +124,9 @@ export const policySchema = z
     tee: teeSchema.optional().describe('Rules of the hardware; strict where silent'),
     collateral: text
       .optional()
-      .describe('Folder beside the policy with certificates and lists of the hardware makers; not part of the digest'),
+      .describe(
+        'Folder beside the policy with certificates and lists of the hardware makers; what is in it is no part of the digest',
+      ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     'minimum-svn': z
       .record(text, z.int().min(0))
