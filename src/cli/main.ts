@@ -33,11 +33,10 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   const action = actionDefinition(first)
   if (action !== undefined) return runAction(first, action, rest, entries)
 
-  if (
-    rest.every((word) => word === '--help' || word === '-h') &&
-    Object.keys(commands).some((c) => c.startsWith(`${first} `))
-  ) {
-    process.stdout.write(family(first))
+  // `tee --help`, `tee ak --help`: the commands of a family.
+  const asked = argv.filter((word) => word !== '--help' && word !== '-h').join(' ')
+  if (!asked.startsWith('-') && Object.keys(commands).some((c) => c.startsWith(`${asked} `))) {
+    process.stdout.write(family(asked))
     return exitCodes.ok
   }
   // A command has one to three words: `version`, `agent stop`, `tee predict snp`.
