@@ -105,9 +105,9 @@ withPeers(
       const quote = file('quote')
       expect(await convert(evidence, 'tpm-quote', quote)).toMatchObject({ code: 0 })
       const nonce = '0123456789abcdef'.padEnd(64, '0')
-      const arguments_ = ['checkquote', '-u', `${quote}.pem`, '-m', quote, '-s', `${quote}.sig`, '-f', `${quote}.pcrs`]
-      expect(tpm.tool(...arguments_, '-q', nonce, '-g', 'sha256')).toContain('pcrs:')
-      expect(() => tpm.tool(...arguments_, '-q', nonce.replace('1', '2'), '-g', 'sha256')).toThrow('checkquote')
+      const options = ['checkquote', '-u', `${quote}.pem`, '-m', quote, '-s', `${quote}.sig`, '-f', `${quote}.pcrs`]
+      expect(tpm.tool(...options, '-q', nonce, '-g', 'sha256')).toContain('pcrs:')
+      expect(() => tpm.tool(...options, '-q', nonce.replace('1', '2'), '-g', 'sha256')).toThrow('checkquote')
       const again = await door(
         'tee verify',
         '--evidence',
