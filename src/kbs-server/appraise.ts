@@ -17,27 +17,16 @@ export class AppraisalError extends Error {}
 /** What Trustee's sample verifier claims of every sample evidence (coco.md §2.2). */
 const sampleClaims = { debug: false, launch_digest: 'abcde', platform_version: { major: 1, minor: 4 } }
 
-/** Verifies sample evidence and grades it: the `cpu0` submodule of an EAR. @throws AppraisalError in Trustee's words */
+/** Verifies evidence of `sample` or `tpm` and grades it: the `cpu0` submodule of an EAR. @throws AppraisalError in Trustee's words */
 export async function appraise(
-  { tee, evidence, runtime, initData }: Appraisal,
+  appraisal: Appraisal,
   policies: Policies,
   policy: string,
+  at: Date,
 ): Promise<JsonObject> {
-  if (tee !== 'sample') throw new AppraisalError(`feature \`${tee}-verifier\` is not enabled for \`verifier\` crate.`)
-  const reportData = isObject(evidence) ? evidence['report_data'] : undefined
-  if (!isObject(evidence) || typeof reportData !== 'string' || typeof evidence['svn'] !== 'string') {
-    throw new AppraisalError('Verifier evaluate failed: Deserialize Quote failed.')
-  }
-  if (runtime !== null) {
-    const want = 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()
-    if (!Buffer.from(reportData, 'base64').equals(want)) {
-      throw new AppraisalError(
-        "Verifier evaluate failed: Evidence's identity verification error.\n\nCaused by:\n    REPORT_DATA is different from that in Sample Quote",
-      )
-    }
-  }
-  const claims: JsonObject = { sample: { ...sampleClaims, svn: evidence['svn'] }, report_data: reportData }
-  const trust = await policies.trustClaims(`${policy}_cpu`, { sample: claims['sample'] ?? null })
+  const { tee, runtime, initData } = appraisal
+  const claims = tee === 'tpm' ? await ofTpm(appraisal, at) : ofSample(appraisal)
+  const trust = await policies.trustClaims(`${policy}_cpu`, { [tee]: claims[tee] ?? null })
   if (trust === null) throw new AppraisalError(`Policy \`${policy}_cpu.rego\` not found`)
   const vector = trustVector(trust)
   const annotated: JsonObject = { ...claims, ...initData }
@@ -48,6 +37,36 @@ export async function appraise(
     'ear.appraisal-policy-id': policy,
     'ear.veraison.annotated-evidence': annotated,
   }
+}
+
+/** What the evidence must be over: 48 bytes of a hash, or the bytes that were given. */
+function expectedData(runtime: NonNullable<Appraisal['runtime']>): Buffer {
+  return 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()
+}
+
+/** Unlike Trustee, evidence that is over nothing in particular is refused. */
+async function ofTpm({ evidence, runtime }: Appraisal, at: Date): Promise<JsonObject> {
+  const { tpmClaims } = await import('./tpm-evidence.ts')
+  const claims = runtime === null ? null : await tpmClaims(evidence, expectedData(runtime), at)
+  if (claims === null) throw new AppraisalError('Verifier evaluate failed: TPM evidence that does not hold.')
+  return { tpm: claims }
+}
+
+function ofSample({ tee, evidence, runtime }: Appraisal): JsonObject {
+  if (tee !== 'sample') throw new AppraisalError(`feature \`${tee}-verifier\` is not enabled for \`verifier\` crate.`)
+  const reportData = isObject(evidence) ? evidence['report_data'] : undefined
+  if (!isObject(evidence) || typeof reportData !== 'string' || typeof evidence['svn'] !== 'string') {
+    throw new AppraisalError('Verifier evaluate failed: Deserialize Quote failed.')
+  }
+  if (runtime !== null) {
+    const want = expectedData(runtime)
+    if (!Buffer.from(reportData, 'base64').equals(want)) {
+      throw new AppraisalError(
+        "Verifier evaluate failed: Evidence's identity verification error.\n\nCaused by:\n    REPORT_DATA is different from that in Sample Quote",
+      )
+    }
+  }
+  return { sample: { ...sampleClaims, svn: evidence['svn'] }, report_data: reportData }
 }
 
 function trustVector(value: JsonValue | undefined): Record<string, number> {

@@ -47,7 +47,7 @@ export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock): AsDo
       if (requests.length > 1) throw serviceFailure('attestation report evaluate', 'only one device is verified here')
       const policy = ids[0] === undefined ? 'default' : String(ids[0])
       try {
-        const cpu0 = await appraise(readRequest(only), policies, policy)
+        const cpu0 = await appraise(readRequest(only), policies, policy, clock.now())
         return { status: 200, body: await signEar({ cpu0 }, keys, clock), contentType: null }
       } catch (error) {
         if (error instanceof AppraisalError) throw serviceFailure('attestation report evaluate', error.message)

@@ -4,7 +4,7 @@ import { InputError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { isLoopback } from '../oci/reference.ts'
-import { sampleAttestationPolicy } from '../kbs/rego/sample-policy.ts'
+import { embeddedAttestationPolicy } from '../kbs/rego/sample-policy.ts'
 import { writeRego } from '../kbs/rego/write.ts'
 import { adminGate, type AdminCheck } from './admin.ts'
 import { asDoor, type AsDoor } from './as-door.ts'
@@ -39,7 +39,7 @@ const jsonLimitText = 'payload reached size limit'
 
 /**
  * The embedded KBS with the Attestation Service's REST door, on one port (DESIGN §3). It speaks as a live Trustee was recorded to
- * (coco.md §12), verifies `sample` evidence only, and believes no EAR but its own.
+ * (coco.md §12), verifies evidence of `sample` and of software TPMs only, and believes no EAR but its own.
  *
  * @throws InputError `input-invalid` for an address that is not on loopback, or taken
  */
@@ -53,7 +53,7 @@ export async function startKbs({ directory, listen, ports }: KbsOptions): Promis
   const policies = openPolicies(storage)
   // Trustee ships one as well. It grades as contraindicated until reference values are there.
   if (!(await policies.attestationPolicies()).includes('default_cpu')) {
-    await policies.setAttestationPolicy('default_cpu', writeRego(sampleAttestationPolicy()))
+    await policies.setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
   }
   const sessions = openSessions(keys, policies, ports)
   const route = router({

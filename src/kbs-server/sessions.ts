@@ -117,7 +117,7 @@ async function attestOnce(
   try {
     const { tee } = session
     const device = { tee, evidence: sent.evidence, runtime: { structured }, initData: await initData(sent.initData) }
-    const cpu0 = await appraise(device, policies, 'default')
+    const cpu0 = await appraise(device, policies, 'default', ports.clock.now())
     return await signEar({ cpu0 }, keys, ports.clock)
   } catch (error) {
     if (error instanceof AppraisalError) throw attestFailed()

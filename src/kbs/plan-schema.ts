@@ -42,6 +42,8 @@ export const planSchema = z
     'replace-global': z.union([z.literal('first'), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
     /** Admits `sample` evidence, on an embedded KBS only. */
     'accept-sample': z.boolean().default(false),
+    /** Lets an embedded KBS take a TPM that nobody vouches for; other KBSs judge TPMs by their own policy. */
+    'accept-software-tpm': z.boolean().default(false),
   })
   .superRefine((plan, context) => {
     const uris = plan.resources.map((one) => one.uri)

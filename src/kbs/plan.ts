@@ -7,7 +7,7 @@ import { planSchema, type Plan } from './plan-schema.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
 import { otherRules, resourcePolicy, type ResourceRule } from './rego/resource-policy.ts'
-import { sampleAttestationPolicy, sampleReferenceValues } from './rego/sample-policy.ts'
+import { embeddedAttestationPolicy, sampleReferenceValues, softwareTpmReferenceValues } from './rego/sample-policy.ts'
 import { writeRego } from './rego/write.ts'
 
 /** Reads a plan file, YAML or JSON. @throws InputError `file-invalid` naming member and line */
@@ -38,6 +38,7 @@ export function defaultPlan(
     version: 1,
     resources: uris.map((uri) => ({ uri, source: 'agent', admit: [{ technology, measurements: [measurement] }] })),
     'accept-sample': embedded && technology === 'sample',
+    'accept-software-tpm': embedded && technology === 'tpm',
   })
 }
 
@@ -68,6 +69,8 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   const rules = plan.resources.map(toRule)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
+  const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
+  refuseSoftwareTpm(tpms, plan)
   const kept =
     current === null
       ? []
@@ -82,9 +85,16 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
     uris: rules.map((one) => one.uri),
     resourcePolicy: text,
     policyDigest: sha256(text) as Digest,
-    attestationPolicy: embedded ? writeRego(sampleAttestationPolicy()) : null,
-    referenceValues: { ...(samples.length > 0 ? sampleReferenceValues : {}), ...plan['reference-values'] },
-    exceptions: samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
+    attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
+    referenceValues: {
+      ...(samples.length > 0 ? sampleReferenceValues : {}),
+      ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
+      ...plan['reference-values'],
+    },
+    exceptions: [
+      ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
+      ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
+    ],
   }
 }
 
@@ -136,6 +146,22 @@ function toRule(one: Plan['resources'][number]): ResourceRule {
             refs: job.refs,
           },
   }
+}
+
+function measurementsOf(rules: readonly ResourceRule[], technology: Technology): string[] {
+  return rules.flatMap(({ admit }) =>
+    admit.filter((one) => one.technology === technology).flatMap((one) => one.measurements),
+  )
+}
+
+/** An embedded KBS cannot know a maker's TPM from a program. */
+function refuseSoftwareTpm([first]: readonly ResourceRule[], plan: Plan): void {
+  if (first === undefined || plan['accept-software-tpm']) return
+  throw new VerificationError(
+    'policy-unsafe',
+    `the plan gives ${first.uri} to any software TPM of the embedded KBS without accept-software-tpm`,
+    { subject: first.uri, remedy: 'Write accept-software-tpm: true, or use a KBS whose verifier knows your TPMs.' },
+  )
 }
 
 function refuseSample(samples: readonly ResourceRule[], plan: Plan, embedded: boolean): void {

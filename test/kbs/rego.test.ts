@@ -5,7 +5,7 @@ import { evaluateRule } from '../../src/kbs/rego/evaluate.ts'
 import { cannedCases, tryPolicy, type CannedCase } from '../../src/kbs/rego/canned.ts'
 import { parseRego } from '../../src/kbs/rego/parse.ts'
 import { otherRules, resourcePolicy, type ResourceRule } from '../../src/kbs/rego/resource-policy.ts'
-import { sampleAttestationPolicy } from '../../src/kbs/rego/sample-policy.ts'
+import { embeddedAttestationPolicy } from '../../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 import { desiredState, parsePlan, checkReplacement } from '../../src/kbs/plan.ts'
 import { planSchema } from '../../src/kbs/plan-schema.ts'
@@ -56,7 +56,7 @@ describe('generated Rego', () => {
 
   test('text and syntax tree are the same thing', () => {
     expect(parseRego(text)).toEqual(resourcePolicy(rules))
-    expect(parseRego(writeRego(sampleAttestationPolicy()))).toEqual(sampleAttestationPolicy())
+    expect(parseRego(writeRego(embeddedAttestationPolicy()))).toEqual(embeddedAttestationPolicy())
   })
 
   test.each(cases.map((one) => [one.name, one] as const))('%s', (_name, one) => {

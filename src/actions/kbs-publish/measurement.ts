@@ -18,6 +18,9 @@ export function measurementOf(technology: Technology, evidence: Buffer): string 
   ) {
     return Buffer.from(measurement as number[]).toString('hex')
   }
+  const pcr11 = technology === 'tpm' ? find(value, 'pcrs') : undefined
+  // PCR 11 is empty on a machine that did not boot from a unified kernel image: it would name no guest.
+  if (Array.isArray(pcr11) && typeof pcr11[11] === 'string' && /[1-9a-f]/.test(pcr11[11])) return pcr11[11]
   throw new InputError(
     'input-missing',
     `a plan is needed: which ${technology} guests may have the keys is not known here`,

@@ -58,9 +58,10 @@ async function fetcher(
 ): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
   const agent = await state.agent()
   const { rcarSession } = await import('../../kbs/rcar.ts')
-  if (agent !== null && kbs.asUrl !== null) {
+  const technology = agent === null ? null : (await agent.status()).technology
+  // The REST door of an Attestation Service takes no TPM (coco.md §1.7).
+  if (agent !== null && technology !== null && technology !== 'tpm' && kbs.asUrl !== null) {
     const { fetchByPassport } = await import('../../kbs/passport.ts')
-    const { technology } = await agent.status()
     const holder = {
       technology,
       openReport: () => agent.openReport(),

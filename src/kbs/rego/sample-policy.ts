@@ -1,17 +1,22 @@
 import type { JsonValue } from '../../base/json.ts'
 import { equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
 
-/** Reference values that {@link sampleAttestationPolicy} asks for, with what Trustee's sample verifier always claims. */
+/** Reference values that {@link embeddedAttestationPolicy} asks for, with what Trustee's sample verifier always claims. */
 export const sampleReferenceValues: Readonly<Record<string, JsonValue>> = { launch_digest: ['abcde'], svn: ['1'] }
 
+/** The same for a software TPM whose PCR 11 has one of these values, in Trustee's form: hex. */
+export function softwareTpmReferenceValues(pcr11: readonly string[]): Record<string, JsonValue> {
+  return { tpm_pcr11: [...new Set(pcr11)], tpm_kind: ['software'] }
+}
+
 /**
- * `default_cpu` for the sample TEE: affirming when the reference values are there, else contraindicated. Only for a KBS of our own: every
- * other technology comes out contraindicated under it.
+ * `default_cpu` for `sample` and for a TPM: affirming when the reference values are there, else contraindicated. Only for a KBS of our own:
+ * every other technology comes out contraindicated under it, and a software TPM unless a plan took it by name.
  */
-export function sampleAttestationPolicy(): Module {
-  const listed = (claim: string, id: string): Statement => ({
+export function embeddedAttestationPolicy(): Module {
+  const listed = (claim: string, id: string, tee = 'sample'): Statement => ({
     kind: 'compare',
-    left: ref('input', 'sample', claim),
+    left: ref('input', tee, claim),
     operator: 'in',
     right: { kind: 'call', name: 'query_reference_value', argument: literal(id) },
   })
@@ -23,6 +28,9 @@ export function sampleAttestationPolicy(): Module {
       rule('executables', [listed('launch_digest', 'launch_digest')], literal(3)),
       rule('hardware', [listed('svn', 'svn')], literal(2)),
       rule('configuration', [equal(ref('input', 'sample', 'debug'), false)], literal(2)),
+      rule('executables', [listed('pcr11', 'tpm_pcr11', 'tpm')], literal(3)),
+      rule('hardware', [listed('kind', 'tpm_kind', 'tpm')], literal(2)),
+      rule('configuration', [listed('pcr11', 'tpm_pcr11', 'tpm')], literal(2)),
       rule('trust_claims', [], {
         kind: 'object',
         members: ['executables', 'hardware', 'configuration'].map((name): [string, Term] => [name, ref(name)]),
