@@ -141,7 +141,7 @@ export interface ForgeOptions {
 
 export interface ForgedMachine {
   technology: Technology
-  report(binding: Binding, data: Buffer): TeeEvidence
+  report(binding: Binding, data: Buffer): TeeEvidence | Promise<TeeEvidence>
 }
 
 const code = { digest: sha256('test') as Digest, source: 'download' } as const
@@ -178,7 +178,7 @@ export async function forgeChain(
     ],
     options,
   )
-  const bundle = makeEvidence(events, key, job, jwt, options)
+  const bundle = await makeEvidence(events, key, job, jwt, options)
   for (const { kind, payload } of payloads) {
     const signer = (options.forgeWith?.(kind) ?? options.signWith?.(kind) ?? key).signer
     const hint = (options.signWith?.(kind) ?? key).signer.hint
@@ -250,13 +250,13 @@ export function statementEvent(subject: Descriptor, kind: StatementKind, payload
   }
 }
 
-function makeEvidence(
+async function makeEvidence(
   events: JournalEvent[],
   key: ChainKey,
   job: JobRecord,
   jwt: string | null,
   options: ForgeOptions,
-): EvidenceBundle {
+): Promise<EvidenceBundle> {
   const teeKey = makeKey().jwk
   const [first] = events
   const last = events.at(-1)
@@ -288,12 +288,12 @@ function makeEvidence(
   }
   const machine = options.machine ?? sampleMachine
   const reported = options.reported ?? ((data) => data)
-  const report = (binding: Binding): { role: 'open' | 'seal'; binding: Digest; evidence: Digest } => ({
+  const report = async (binding: Binding): Promise<{ role: 'open' | 'seal'; binding: Digest; evidence: Digest }> => ({
     role: binding.role,
     binding: add(evidenceMediaTypes.binding, jcs(binding)),
-    evidence: add(evidenceMediaTypes.tee, jcs(machine.report(binding, reported(bindingHash(binding))))),
+    evidence: add(evidenceMediaTypes.tee, jcs(await machine.report(binding, reported(bindingHash(binding))))),
   })
-  const reports = [report(open), report(seal)]
+  const reports = [await report(open), await report(seal)]
   const journal = add(evidenceMediaTypes.journal, journalBytes(options.journal?.(structuredClone(events)) ?? events))
   const token = jwt === null ? null : add(evidenceMediaTypes.token, Buffer.from(jwt))
   return { index: { v: 1, technology: machine.technology, reports, journal, token }, documents }

@@ -1,10 +1,11 @@
 /** `npm run demo`: the whole chain of examples/confidential-supply-chain.yml on this machine, then tampered copies of it. */
 import { createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runWorkflow } from '../localrun/run.ts'
+import { runWorkflow, type JobMachine } from '../localrun/run.ts'
 import { startIssuer } from '../localrun/oidc.ts'
 import { debianBase } from './base-image.ts'
 import { program, root } from './cli.ts'
+import { startMachine } from './machine.ts'
 import { readOptions, usage, type DemoOptions } from './options.ts'
 import { demoPolicy } from './policy.ts'
 import { showVerdict, writeSummaries } from './show.ts'
@@ -20,6 +21,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
   mkdirSync(directory, { recursive: true })
   const log = createWriteStream(join(directory, 'log.txt'))
 
+  say(`TEE: ${teeText(options.technology)}`)
   const base = options.debian ? await timed('Debian base image', () => debianBase(cache)) : { why: 'not wanted' }
   if ('why' in base) say(`  no Debian base (${base.why}): the application goes on an empty one`)
 
@@ -32,6 +34,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
     writeFileSync(
       policy,
       demoPolicy({
+        technology: options.technology,
         issuer: issuer.url,
         jwks: issuer.jwks,
         repository: claims.repository,
@@ -67,6 +70,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
       node: process.execPath,
       issuer,
       show: progress(log, say),
+      ...(options.technology === 'tpm' ? { machine: jobMachine } : {}),
     })
     const verdict = result.jobs['deploy']?.outputs['verdict'] ?? ''
     const image = result.jobs['publish']?.outputs['image'] ?? ''
@@ -74,7 +78,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
       say('\nThe clean run failed; the end of build/demo/log.txt says why.')
       return false
     }
-    const facts = { image, policy, kbs, directory, output, issuer, layout: options.registry === null }
+    const facts = { image, directory, technology: options.technology }
     const refused = !options.tampers || (await runTampers(facts, say))
     say('')
     showVerdict(verdict, image, say)
@@ -91,6 +95,12 @@ async function demo(options: DemoOptions): Promise<boolean> {
     await issuer.close()
     log.end()
   }
+}
+
+/** Each job runs on a machine of its own: one boot of a TPM takes one agent. */
+async function jobMachine(): Promise<JobMachine> {
+  const machine = await startMachine()
+  return { env: { SEALWRIGHT_TPM_DEVICE: machine.device }, end: () => machine.end() }
 }
 
 /** Everything goes to the log; the terminal gets one line a step, with its time. */
@@ -115,6 +125,12 @@ function progress(log: NodeJS.WritableStream, say: (line: string) => void): (lin
     start = performance.now()
     last = ''
   }
+}
+
+function teeText(technology: string): string {
+  if (technology === 'tpm') return 'software TPM (swtpm), one for each job: it shows the chain and proves no machine'
+  if (technology === 'sample') return 'sample: no TEE at all, it shows the chain and proves no machine'
+  return technology
 }
 
 async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {

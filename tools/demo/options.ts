@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { hasSwtpm } from '../swtpm.ts'
 
 export interface DemoOptions {
   /** `host[:port]` of a registry to publish to; null for an OCI layout. */
@@ -17,7 +18,8 @@ encrypted, signed, published and admitted by a second job; then tampered copies 
 
   --registry HOST   publish to a registry (plain http on loopback) instead of an OCI layout
   --builder NAME    auto, buildah, docker or embedded (default: auto)
-  --technology T    sample (default), or a real TEE of this machine
+  --technology T    tpm on a software TPM a job (default where swtpm is installed), sample (default elsewhere),
+                    or a real TEE of this machine
   --no-debian       an empty base even where mmdebstrap is installed
   --no-tampers      the clean run only
 `
@@ -28,7 +30,7 @@ export function readOptions(args: readonly string[]): DemoOptions | null {
     options: {
       registry: { type: 'string' },
       builder: { type: 'string', default: 'auto' },
-      technology: { type: 'string', default: 'sample' },
+      technology: { type: 'string' },
       'no-debian': { type: 'boolean', default: false },
       'no-tampers': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -38,7 +40,7 @@ export function readOptions(args: readonly string[]): DemoOptions | null {
   return {
     registry: values.registry ?? null,
     builder: values.builder,
-    technology: values.technology,
+    technology: values.technology ?? (hasSwtpm() ? 'tpm' : 'sample'),
     debian: !values['no-debian'],
     tampers: !values['no-tampers'],
   }

@@ -21,12 +21,21 @@ export function showVerdict(path: string, image: string, say: (line: string) => 
   say(verdict.verified ? 'Accepted' : `Refused: ${verdict.reasons.join(', ')}`)
   say(`  image      ${image}`)
   say(`  builder    ${verdict.builder.id}`)
+  if (verdict.machine !== null && verdict.machine !== undefined) say(`  machine    ${machineText(verdict)}`)
   say(
     `  job        ${verdict.job.assurance ?? 'unknown'}, ${String(verdict.job.claims['repository'] ?? '')} ${String(verdict.job.claims['ref'] ?? '')}`,
   )
   const passed = verdict.checks.filter((check) => check.status === 'passed').length
   say(`  checks     ${passed} passed, ${verdict.checks.length - passed} accepted by exception or not applicable`)
   say(`  exceptions ${verdict.exceptions.length === 0 ? 'none' : verdict.exceptions.join(', ')}`)
+}
+
+function machineText({ machine, builder }: Verdict): string {
+  const kind = machine?.status['softwareTpm'] === true ? 'software TPM' : (builder.technology ?? 'unknown')
+  const register = machine?.register
+  const records =
+    register === null || register === undefined ? '' : `, ${register.name} with ${register.records.length} records`
+  return `${kind}${records}`
 }
 
 /** Collects the summaries of all steps into one Markdown file and one self-contained page. */

@@ -23,6 +23,13 @@ export interface RunOptions {
   show: (line: string) => void
   /** Started by the caller when its keys are needed before the run. */
   issuer?: Issuer
+  /** The machine that a job runs on, where it is not just this one: variables of its own, as a runner's admin sets them. */
+  machine?: (job: string) => Promise<JobMachine>
+}
+
+export interface JobMachine {
+  env: Record<string, string>
+  end(): Promise<void>
 }
 
 export interface RunResult {
@@ -141,6 +148,7 @@ class WorkflowRun {
     const env: Record<string, unknown> = { ...workflow.env, ...job.env }
     const all = { ...contexts, github, runner, env }
     const values = Object.fromEntries(Object.entries(env).map(([key, v]) => [key, interpolate(v, all, ok)]))
+    const machine = (await options.machine?.(id)) ?? { env: {}, end: async () => {} }
     const done = await runJob({
       id,
       steps: job.steps ?? [],
@@ -156,10 +164,11 @@ class WorkflowRun {
         RUNNER_OS: runner.os,
         RUNNER_ARCH: runner.arch,
         ...options.env,
+        ...machine.env,
         ...this.issuer.forJob(claims),
         ...values,
       },
-    })
+    }).finally(() => machine.end())
     const outputs = Object.entries(job.outputs ?? {}).map(([name, value]) => [
       name,
       interpolate(value, { ...all, steps: done.steps }, ok),

@@ -32,7 +32,8 @@ export const door: ActionDoor = {
         technology: inputs.technology,
         nonce: nonce.given,
         lifetime: inputs.lifetime,
-        tpmDevice: inputs.tpmDevice,
+        // A runner whose TPM is elsewhere says so itself, so that workflows need not know.
+        tpmDevice: inputs.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? ''),
         register: inputs.tpmRegister,
         akActivation: inputs.akActivation ?? '',
         machineSocket,

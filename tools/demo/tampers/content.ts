@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sha256 } from '../../../src/base/streams.ts'
 import { loadImage } from '../../../src/image/load.ts'
 import { describeImage } from '../../../src/sbom/scan.ts'
-import { changed, at, forgeChain, makeKey } from '../../../test/support/chain.ts'
+import { changed, at, makeKey } from '../../../test/support/chain.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../../test/support/small-image.ts'
 import { question, type Finished, type Kit, type Question, type Tamper } from './kit.ts'
 
@@ -55,9 +55,7 @@ export const contentTampers: Tamper[] = [
       const found = await kit.finished()
       if (found.base.payloads.every(({ kind }) => kind !== 'encryption'))
         throw new Error('the image of the clean run is not encrypted')
-      await forgeChain(found.store, found.base, {
-        issuer: kit.issuer,
-        at: kit.at,
+      await kit.forge(found, {
         payload: (kind, payload) =>
           kind === 'encryption'
             ? changed(payload, (predicate) => void (at(predicate, 'plain')['manifest'] = sha256('another plain image')))
@@ -71,7 +69,7 @@ export const contentTampers: Tamper[] = [
     reason: 'not-checked',
     prepare: async (kit) => {
       const found = await kit.finished()
-      await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at })
+      await kit.forge(found)
       return question(kit, found)
     },
   },
@@ -81,7 +79,7 @@ export const contentTampers: Tamper[] = [
     prepare: async (kit) => {
       const found = await kit.small()
       const key = makeKey()
-      await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at, key })
+      await kit.forge(found, { key })
       const pem = await kit.file('builder.pem', key.key.export({ format: 'pem', type: 'pkcs8' }).toString())
       return { ...question(kit, found), args: ['--signer', 'key', '--key', pem] }
     },
@@ -89,7 +87,7 @@ export const contentTampers: Tamper[] = [
 ]
 
 async function answer(kit: Kit, found: Finished): Promise<Question> {
-  await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at })
+  await kit.forge(found)
   return question(kit, found)
 }
 

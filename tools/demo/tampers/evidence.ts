@@ -1,4 +1,4 @@
-import { forgeChain, makeKey } from '../../../test/support/chain.ts'
+import { makeKey } from '../../../test/support/chain.ts'
 import { forged, question, type Tamper } from './kit.ts'
 
 const day = 24 * 3600 * 1000
@@ -23,16 +23,8 @@ export const evidenceTampers: Tamper[] = [
     reason: 'instance-mixed',
     prepare: async (kit) => {
       const found = await kit.finished()
-      await forgeChain(found.store, found.base, {
-        issuer: kit.issuer,
-        at: kit.at,
-        kinds: (kind) => kind !== 'inventory',
-      })
-      await forgeChain(found.store, found.base, {
-        issuer: kit.issuer,
-        at: kit.at,
-        kinds: (kind) => kind === 'inventory',
-      })
+      await kit.forge(found, { kinds: (kind) => kind !== 'inventory' })
+      await kit.forge(found, { kinds: (kind) => kind === 'inventory' })
       return question(kit, found)
     },
   },
@@ -69,10 +61,19 @@ export const evidenceTampers: Tamper[] = [
   })),
   forged('token by another issuer', 'token-invalid', () => ({ token: { issuer: 'https://token.example.invalid' } })),
   forged('token signed by a key that is not the issuer’s', 'token-invalid', () => ({ token: { foreignKey: true } })),
-  forged('self-asserted job without permission', 'job-self-asserted', () => ({ selfAsserted: true })),
-  forged('sample without permission', 'technology-refused', () => ({}), {
+  forged('self-asserted job without permission', 'job-self-asserted', () => {
+    // Without a token the reports are fresh by a verifier's nonce.
+    const nonce = { source: 'verifier', value: 'given by the gate' } as const
+    return {
+      selfAsserted: true,
+      open: (binding) => ({ ...binding, nonce }),
+      seal: (binding) => ({ ...binding, nonce }),
+    }
+  }),
+  forged('technology that the policy is not about', 'technology-refused', () => ({}), {
     'accept-sample': undefined,
-    technology: 'snp',
+    'accept-software-tpm': undefined,
+    technology: 'az-snp-vtpm',
   }),
   {
     name: 'evidence copied beside a key-signed image',
@@ -81,13 +82,8 @@ export const evidenceTampers: Tamper[] = [
       const found = await kit.finished()
       const release = makeKey()
       // The evidence is a genuine one of this image; the statements are somebody else's.
-      await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at, kinds: () => false })
-      await forgeChain(found.store, found.base, {
-        issuer: kit.issuer,
-        at: kit.at,
-        evidence: false,
-        signWith: () => release,
-      })
+      await kit.forge(found, { kinds: () => false })
+      await kit.forge(found, { evidence: false, signWith: () => release })
       return question(kit, found)
     },
   },
@@ -98,7 +94,7 @@ export const evidenceTampers: Tamper[] = [
     reason: 'denied',
     prepare: async (kit) => {
       const found = await kit.finished()
-      const { key } = await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at })
+      const { key } = await kit.forge(found)
       return question(kit, found, { deny: { keys: [key.id] }, 'accept-unchecked-content': true })
     },
   },

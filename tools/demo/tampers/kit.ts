@@ -1,6 +1,7 @@
 import type { ReasonCode } from '../../../src/base/errors.ts'
 import type { Store } from '../../../src/oci/types.ts'
-import { forgeChain, type ChainBase, type ChainIssuer, type ForgeOptions } from '../../../test/support/chain.ts'
+import type { ChainBase, ChainIssuer, ChainKey, ForgeOptions } from '../../../test/support/chain.ts'
+import type { MachineFaults } from './live-tpm.ts'
 
 /** What a tampering is made on: a fresh copy of a finished layout without anything attached, and what was attached. */
 export interface Finished {
@@ -20,6 +21,14 @@ export interface Kit {
   finished(): Promise<Finished>
   /** A copy of a small plain image, for what changes layers. */
   small(): Promise<Finished>
+  /** Technology of the clean run and of everything that is forged: `sample` or `tpm`. */
+  technology: string
+  /** Forges evidence, journal and statements, on a machine of its own where the technology has one. */
+  forge(
+    found: Finished,
+    options?: Partial<ForgeOptions>,
+    faults?: MachineFaults,
+  ): Promise<{ key: ChainKey; instance: string }>
   /** Policy text for a base, with changes by member: undefined takes a line out. */
   policy(base: ChainBase, changes?: Record<string, unknown>): string
   /** Writes a file into the private folder. */
@@ -52,7 +61,7 @@ export function forged(
     reason,
     prepare: async (kit) => {
       const found = await kit.finished()
-      await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at, ...options(found, kit) })
+      await kit.forge(found, options(found, kit))
       return question(kit, found, changes)
     },
   }

@@ -8,8 +8,12 @@ import type { Store } from '../../../src/oci/types.ts'
 import { forgeChain, makeIssuer, type ChainBase } from '../../../test/support/chain.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../../test/support/small-image.ts'
 import { cli, type CliAnswer } from '../cli.ts'
+import { startMachine, type DemoMachine } from '../machine.ts'
+import { machinePolicy } from '../policy.ts'
 import { question, type Finished, type Kit, type Question } from './kit.ts'
 import { tampers } from './list.ts'
+import { claimedByTpm, liveTpm } from './live-tpm.ts'
+import { tpmTampers } from './tpm.ts'
 import { ownSummary } from './own-summary.ts'
 import { policyText } from './policy-text.ts'
 import { readBase } from './read-base.ts'
@@ -21,6 +25,8 @@ export interface DemoFacts {
   /** Full reference of the published image. */
   image: string
   directory: string
+  /** Of the clean run; where it is `tpm`, every tampered copy is made on a software TPM of its own. */
+  technology: string
 }
 
 interface Row {
@@ -32,7 +38,7 @@ interface Row {
 const issuer = makeIssuer()
 
 /** Tamperings that are runs of their own. */
-const whole: [string, string, (directory: string) => Promise<CliAnswer>][] = [
+const whole: [string, string, (directory: string, technology: string) => Promise<CliAnswer>][] = [
   ['VSA by the building job', 'self-verified', ownSummary],
   ['resource policy that lets sample in on a foreign KBS', 'policy-unsafe', unsafePolicy],
 ]
@@ -49,17 +55,18 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   const originals = await prepare(facts, directory)
   say('')
   say('Tampered copies of it (each must be refused for its own reason)')
-  const rows: Row[] = [await control(originals, directory)]
+  const rows: Row[] = [await control(originals, directory, facts.technology)]
   show(rows[0], say)
-  for (const [i, tamper] of tampers.entries()) {
-    const kit = await makeKit(originals, join(directory, String(i)))
-    const answer = await ask(kit, await tamper.prepare(kit))
-    rows.push({ name: tamper.name, expected: tamper.reason, found: await reasonOf(answer) })
+  const list = facts.technology === 'tpm' ? [...tampers, ...tpmTampers] : tampers
+  for (const [i, tamper] of list.entries()) {
+    const found = await withKit(originals, join(directory, String(i)), facts.technology, async (kit) =>
+      reasonOf(await ask(kit, await tamper.prepare(kit))),
+    )
+    rows.push({ name: tamper.name, expected: tamper.reason, found })
     show(rows.at(-1), say)
-    await rm(kit.directory, { recursive: true, force: true })
   }
   for (const [name, expected, run] of whole) {
-    rows.push({ name, expected, found: await reasonOf(await run(directory)) })
+    rows.push({ name, expected, found: await reasonOf(await run(directory, facts.technology)) })
     show(rows.at(-1), say)
   }
   return rows.every((row) => row.found === row.expected)
@@ -97,36 +104,63 @@ async function prepare(facts: DemoFacts, directory: string): Promise<Originals> 
   }
 }
 
-async function makeKit({ finished, small }: Originals, directory: string): Promise<Kit> {
+/** A kit with its machines, which end with it. */
+async function withKit<T>(
+  { finished, small }: Originals,
+  directory: string,
+  technology: string,
+  use: (kit: Kit) => Promise<T>,
+): Promise<T> {
   await mkdir(directory, { recursive: true })
+  const machines: DemoMachine[] = []
+  const start = async (bootLoader?: Buffer): Promise<DemoMachine> => {
+    const machine = await startMachine(bootLoader)
+    machines.push(machine)
+    return machine
+  }
   const copy = async (source: Original, name: string): Promise<Finished> => {
     const layout = join(directory, name)
     await cp(source.layout, layout, { recursive: true })
     return { layout, base: source.base, store: layoutAt(layout, directory) }
   }
-  return {
+  const now = new Date()
+  const kit: Kit = {
     issuer,
-    at: new Date(),
+    at: now,
     directory,
+    technology,
     finished: () => copy(finished, 'finished'),
     small: () => copy(small, 'small'),
-    policy: (base, changes) => policyText(base, issuer, changes),
+    forge: ({ store, base }, options = {}, faults = {}) =>
+      forgeChain(store, base, {
+        issuer,
+        at: now,
+        ...options,
+        ...(technology === 'tpm' ? { machine: liveTpm(start, faults), payload: claimedByTpm(options.payload) } : {}),
+      }),
+    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...changes }),
     file: async (name, text) => {
       const path = join(directory, name)
       await writeFile(path, text)
       return path
     },
   }
+  try {
+    return await use(kit)
+  } finally {
+    for (const machine of machines) await machine.end()
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
 /** The same forging without any tampering: only the missing key is told. Without it the table would prove nothing. */
-async function control(originals: Originals, directory: string): Promise<Row> {
-  const kit = await makeKit(originals, join(directory, 'control'))
-  const found = await kit.finished()
-  await forgeChain(found.store, found.base, { issuer, at: kit.at })
-  const accepted = await ask(kit, question(kit, found, { 'accept-unchecked-content': true }))
-  await rm(kit.directory, { recursive: true, force: true })
-  return { name: 'nothing changed (control)', expected: 'accepted', found: await reasonOf(accepted) }
+async function control(originals: Originals, directory: string, technology: string): Promise<Row> {
+  const found = await withKit(originals, join(directory, 'control'), technology, async (kit) => {
+    const copy = await kit.finished()
+    await kit.forge(copy)
+    return reasonOf(await ask(kit, question(kit, copy, { 'accept-unchecked-content': true })))
+  })
+  return { name: 'nothing changed (control)', expected: 'accepted', found }
 }
 
 async function ask(kit: Kit, { image, policy, args = [] }: Question): Promise<CliAnswer> {

@@ -2,7 +2,7 @@ import { sha256 } from '../../../src/base/streams.ts'
 import { roles } from '../../../src/journal/event.ts'
 import { predicateTypes } from '../../../src/statement/types.ts'
 import { makeStatement } from '../../../src/statement/statement.ts'
-import { at, changed, forgeChain, makeKey } from '../../../test/support/chain.ts'
+import { at, changed, makeKey } from '../../../test/support/chain.ts'
 import { forged, question, type Tamper } from './kit.ts'
 
 const otherDigest = sha256('another image') as `sha256:${string}`
@@ -18,7 +18,7 @@ export const statementTampers: Tamper[] = [
     reason: 'signature-invalid',
     prepare: async (kit) => {
       const found = await kit.finished()
-      await forgeChain(found.store, found.base, { issuer: kit.issuer, at: kit.at })
+      await kit.forge(found)
       return question(kit, found, { 'release-keys': [makeKey().signer.publicKeyPem] })
     },
   },
