@@ -1,4 +1,4 @@
-import { InternalError, TransportError } from '../../base/errors.ts'
+import { TransportError } from '../../base/errors.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { sized, u16, u32 } from './bytes.ts'
 import { emptyPassword, TpmError } from './command.ts'
@@ -58,16 +58,16 @@ export async function nvRead(tpm: Tpm, index: number): Promise<Buffer | null> {
         parameters: Buffer.concat([u16(size), u16(at)]),
       })
       const response = new ByteReader(parameters, 'response to TPM2_NV_Read', 'BE')
-      parts.push(response.sized16('data', size))
+      const part = response.sized16('data', size)
       response.end()
+      if (part.length !== size) throw response.refuse(`${part.length} bytes, not the ${size} asked for`)
+      parts.push(part)
     }
   } catch (error) {
     if (error instanceof TpmError && error.is('NV_UNINITIALIZED')) return null
     throw error
   }
-  const bytes = Buffer.concat(parts)
-  if (bytes.length !== area.size) throw new InternalError(`NV index gave ${bytes.length} of ${area.size} bytes`)
-  return bytes
+  return Buffer.concat(parts)
 }
 
 /** Defines an ordinary index under the owner, who has the empty password (Part 3 §31.3). @param size bytes */
