@@ -34,7 +34,9 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
   const inputs = await gatherInputs(directory)
   say(`inputs of the job: source ${inputs.commit.slice(0, 12)}, locked packages, base image`)
   const prepared = await prepare(say)
-  say('predicted and signed; only now the machines start, two at a time (software TPM, emulated processor, no network)')
+  say(
+    `predicted and signed; only now the machines start, two at a time (software TPM, ${options.kvm ? 'KVM' : 'emulated processor'}, no network)`,
+  )
   const results = await twoAtATime(prepared, (one, signal) => boot(one, inputs, options, signal, say))
 
   const [first] = prepared
@@ -105,7 +107,7 @@ async function boot(
       firmware: image.firmware,
       inputs: machine.application === 'small' ? inputs.smallArchive : inputs.archive,
     },
-    ...{ memoryMiB: options.memory, outputsMiB: 256, timeout: options.timeout, signal },
+    ...{ memoryMiB: options.memory, outputsMiB: 256, timeout: options.timeout, kvm: options.kvm, signal },
     said: (line) => say(`guest ${machine.name}: ${line}`),
   })
   const outputs = unpackTar(result.outputs, join(directory, 'outputs', machine.name))

@@ -16,6 +16,7 @@ Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, npm, git, and
   --timeout SECONDS   end a machine after this time (default: ${defaults.timeout})
   --page FILE         put the result between the marks of this page, too (docs/rehearsal.md)
   --memory MIB        memory of each machine (default: ${defaults.memory})
+  --kvm               run them on the processor by KVM (/dev/kvm) instead of emulating one: much faster (not tried in this project yet)
 `
 
 /** Null for --help. @throws InputError `input-invalid` */
@@ -25,6 +26,7 @@ export function readOptions(args: readonly string[]): RehearsalOptions | null {
     options: {
       timeout: { type: 'string' },
       memory: { type: 'string' },
+      kvm: { type: 'boolean', default: false },
       page: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -33,6 +35,7 @@ export function readOptions(args: readonly string[]): RehearsalOptions | null {
   return {
     timeout: count('timeout', values.timeout, 10, 86_400),
     memory: count('memory', values.memory, 1024, 65_536),
+    kvm: values.kvm,
     page: values.page ?? null,
   }
 }

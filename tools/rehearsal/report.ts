@@ -91,7 +91,7 @@ export function writePage({ rounds, selfTest, digests }: Findings, policy: strin
     `\`\`\`yaml\n${policy}\`\`\`\n`,
     '## Time\n',
     table(
-      ['machine', 'until init runs', 'all', 'processor time of the emulator'],
+      ['machine', 'until init runs', 'all', 'processor time of the machine'],
       rounds.map(({ machine, seconds }) => [
         machine.title,
         `${seconds.boot} s`,
