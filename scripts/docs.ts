@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, resolve } from 'node:path'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
 import { fill, parseAction } from './docs/tables.ts'
+import { verifierPage } from './docs/verifier.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const check = process.argv.includes('--check')
@@ -31,6 +32,7 @@ for (const [action, page] of pages) {
   settle(page, text)
 }
 settle('docs/schema/policy.schema.json', policyJsonSchema())
+settle('docs/verifier.md', verifierPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1

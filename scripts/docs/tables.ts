@@ -52,11 +52,11 @@ function defaultOf(entry: Entry): string {
 }
 
 /** One line; a bar would end the cell. */
-function cell(text: string | undefined): string {
+export function cell(text: string | undefined): string {
   return (text ?? '').trim().replace(/\s+/g, ' ').replaceAll('|', '\\|')
 }
 
-function table([head = [], ...rows]: readonly (readonly string[])[]): string {
+export function table([head = [], ...rows]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

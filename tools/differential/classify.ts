@@ -78,5 +78,6 @@ function plain(detail: string): string {
   return detail
     .replaceAll(/\b[0-9a-f]{16,}\b/gi, '…')
     .replaceAll(/\[[\d ]{20,}\]/g, '[…]')
+    .replace(/\[:\d+\] with capacity \d+/, '[:m] with capacity n')
     .slice(0, 160)
 }

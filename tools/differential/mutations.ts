@@ -81,6 +81,12 @@ export function quoteFields(body: number, end: number): Field[] {
 
 /** A change of one field: a bit, a byte, all ones, all zeros, or bytes of chance; sometimes a cut or more bytes. */
 export function changeField(bytes: Buffer, fields: readonly Field[], random: Random): { what: string; bytes: Buffer } {
+  const changed = tryField(bytes, fields, random)
+  // Zeros where zeros were: no change.
+  return changed.bytes.equals(bytes) ? changeField(bytes, fields, random) : changed
+}
+
+function tryField(bytes: Buffer, fields: readonly Field[], random: Random): { what: string; bytes: Buffer } {
   const [name, offset, length] = random.pick(fields)
   const size = Math.min(length, bytes.length - offset)
   const way = random.below(10)
