@@ -10,11 +10,20 @@ export async function predictRegisters(uki: string): Promise<Registers> {
   return Object.fromEntries(Object.entries(outputs).filter(([name]) => /^pcr\d+$/.test(name)))
 }
 
-/** What the machine's TPM signed, after our verifier has checked signature, PCR digest and logs. @throws Error where it is refused */
+/** Steps of our verifier without which nothing was said of the logs: those that travel are checked, those that don't are not. */
+const wanted = ['event-log', 'replay PCR 4', 'replay PCR 9', 'ima-log', 'replay IMA', 'register']
+
+/**
+ * What the machine's TPM signed, after our verifier has checked signature, PCR digest, both logs and the runtime register.
+ *
+ * @throws TransportError `tool-failed` where it is refused, or where a log is missing
+ */
 export async function quotedRegisters(evidence: string): Promise<{ measured: Registers; checks: number }> {
   const { outputs } = await must(['tee', 'verify', '--evidence', evidence, '--accept', 'software-tpm'])
-  const { measured, checks } = outputs as unknown as { measured: Registers; checks: unknown[] }
-  return { measured, checks: checks.length }
+  const { measured, checks } = outputs as unknown as { measured: Registers; checks: { name: string; ok: boolean }[] }
+  const missing = wanted.filter((name) => !checks.some((check) => check.name === name && check.ok))
+  if (missing.length === 0) return { measured, checks: checks.length }
+  throw new TransportError('tool-failed', `the evidence verifies without ${missing.join(', ')}`, { subject: evidence })
 }
 
 /** Runs the command line for what must succeed. */
