@@ -1,14 +1,14 @@
 # The job of the rehearsal, as the guest runs it: user "runner", no network, no TPM. What it prints is shown on the host.
 set -eu
-export HOME=/work RUNNER_TEMP=/work/temp SEALWRIGHT_STATE=/work/temp/sealwright
+export HOME=/job RUNNER_TEMP=/job/temp SEALWRIGHT_STATE=/job/temp/sealwright
 export GITHUB_REPOSITORY=example/app GITHUB_REPOSITORY_ID=100001 GITHUB_REF=refs/heads/main GITHUB_EVENT_NAME=workflow_dispatch
 export GITHUB_RUN_ID=1 GITHUB_RUN_ATTEMPT=1 GITHUB_JOB=publish GITHUB_SERVER_URL=https://github.invalid
 mkdir -p "$RUNNER_TEMP"
 # A copy of its own, as actions/checkout makes one: the tar's files belong to root.
-cp -r /inputs/source /work/source
-GITHUB_SHA=$(git -C /work/source -c safe.directory='*' rev-parse HEAD)
+cp -r /inputs/source /job/source
+GITHUB_SHA=$(git -C /job/source -c safe.directory='*' rev-parse HEAD)
 export GITHUB_SHA
-cd /work/source
+cd /job/source
 
 # A step that fails leaves everything it said for the host.
 step() {
