@@ -40,6 +40,7 @@ async function run(workflow: string, defining: string, folder: string, output: s
     writeFileSync(
       policy,
       demoPolicy({
+        technology: 'sample',
         issuer: issuer.url,
         jwks: issuer.jwks,
         repository: claims.repository,

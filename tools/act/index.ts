@@ -92,7 +92,10 @@ function argumentsFor(repository: string, nodes: string): string[] {
 function writePolicy(by: Issuer, facts: Record<'repository' | 'repository_id' | 'ref' | 'event_name', string>): string {
   const path = join(directory, 'policy.yml')
   const { repository, repository_id: repositoryId, ref, event_name: event } = facts
-  writeFileSync(path, demoPolicy({ issuer: by.url, jwks: by.jwks, repository, repositoryId, workflow, ref, event }))
+  writeFileSync(
+    path,
+    demoPolicy({ technology: 'sample', issuer: by.url, jwks: by.jwks, repository, repositoryId, workflow, ref, event }),
+  )
   return path
 }
 
