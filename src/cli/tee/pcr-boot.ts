@@ -127,20 +127,21 @@ export async function readSecureBoot(
   const state = inputs.text('secure-boot')
   if (state === '') {
     if (inputs.text('vars-file') === '') return { registers: {}, inputs: {} }
-    throw new InputError('input-missing', '--vars-file needs --secure-boot off', { subject: 'secure-boot' })
+    throw new InputError('input-missing', '--vars-file needs --secure-boot off or absent', { subject: 'secure-boot' })
   }
-  if (state !== 'off') {
+  if (state !== 'off' && state !== 'absent') {
     throw new InputError('unsupported', `--secure-boot: ${state} cannot be predicted`, {
       subject: 'secure-boot',
       remedy:
-        'Write off, or leave it out. With Secure Boot on, PCR 7 also holds the key that vouched for each image: take it from a machine with --captured pcr7=HEX.',
+        'Write off (or absent where the firmware is built without it), or leave it out. With Secure Boot on, PCR 7 also holds the key that vouched for each image: take it from a machine with --captured pcr7=HEX.',
     })
   }
-  if (inputs.text('vars-file') === '') return { registers: { pcr7: securePcr7(null, bank) }, inputs: {} }
+  const value = Buffer.alloc(state === 'off' ? 1 : 0)
+  if (inputs.text('vars-file') === '') return { registers: { pcr7: securePcr7(null, bank, value) }, inputs: {} }
   const name = inputs.text('vars-file')
   const file = await optionFile(inputs, 'vars-file')
   return {
-    registers: { pcr7: securePcr7(parseVariableStore(file, name), bank) },
+    registers: { pcr7: securePcr7(parseVariableStore(file, name), bank, value) },
     inputs: { 'vars-file': named(baseName(name), hash('sha256', file, 'buffer')) },
   }
 }

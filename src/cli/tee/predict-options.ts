@@ -48,7 +48,10 @@ export const predictPcrOptions: Options = [
     '0',
   ),
   option('profile', 'Boot profile of the UKI that somebody chooses; 0 is the default one.', '0'),
-  option('secure-boot', 'off adds PCR 7 of a machine with Secure Boot off and without shim.'),
+  option(
+    'secure-boot',
+    'off adds PCR 7 of a machine with Secure Boot off and without shim; absent where the firmware is built without it.',
+  ),
   option('vars-file', 'OVMF variable store for --secure-boot; without it a machine without any keys.'),
   option('registers', 'Which of the registers to give, e.g. pcr11,pcr12; by default all that can be predicted.'),
   option('technology', 'With --output: whose TPM it is, tpm, az-snp-vtpm or az-tdx-vtpm.', 'tpm'),

@@ -25,7 +25,12 @@ export async function predictSnp(
   context: ActionContext,
 ): Promise<{ outputs: Record<string, string>; text: string }> {
   if (inputs.text('igvm') !== '') return (await import('./predict-igvm.ts')).predictIgvm(inputs, context)
-  inputs.required('ovmf')
+  if (inputs.text('ovmf') === '') {
+    throw new InputError('input-missing', '--ovmf is required, or --igvm', {
+      subject: 'ovmf',
+      remedy: 'Give the firmware of the guest.',
+    })
+  }
   const shapes = readShapes(inputs)
   const hashes = await readKernel(inputs)
   const image = await optionFile(inputs, 'ovmf')

@@ -32,9 +32,10 @@ export function secureBootVariables(store: VariableStore | null, value: Buffer, 
  * PCR 7 up to the separator. What was booted adds its authority where Secure Boot is on, so this is the whole register only where it is off and
  * no shim is in use.
  *
+ * @param value data of SecureBoot: zero where it is off, none in firmware that is built without it
  * @throws VerificationError `format-invalid` for databases that measure more than is known here
  */
-export function securePcr7(store: VariableStore | null, bank: Bank): PcrEvent[] {
+export function securePcr7(store: VariableStore | null, bank: Bank, value = Buffer.alloc(1)): PcrEvent[] {
   for (const name of ['dbt', 'dbr']) {
     if (store?.get(imageSecurityGuid, name) !== null && store !== null) {
       throw new VerificationError(
@@ -46,7 +47,7 @@ export function securePcr7(store: VariableStore | null, bank: Bank): PcrEvent[] 
       )
     }
   }
-  return [...secureBootVariables(store, Buffer.alloc(1), bank), separator(bank)]
+  return [...secureBootVariables(store, value, bank), separator(bank)]
 }
 
 /** One event over UEFI_VARIABLE_DATA: GUID, both lengths as u64, the name without NUL, the data. */

@@ -11,6 +11,7 @@ import { vector, withPeers } from '../../support/peers.ts'
 import { testPorts } from '../../support/ports.ts'
 import { IgvmFile } from '../../tee/measure/igvm-file.ts'
 import { makePe } from '../../tee/measure/pe-file.ts'
+import { makeStore } from '../../tee/measure/store-file.ts'
 
 const ports = testPorts()
 const context = { ports } as ActionContext
@@ -123,6 +124,19 @@ describe('tee predict pcr', () => {
     expect(later['pcr11']).not.toBe(outputs['pcr11'])
     expect(later['pcr4']).not.toBe(outputs['pcr4'])
     expect((await pcr({ uki, bank: 'sha384' })).outputs['pcr12']).toHaveLength(96)
+  })
+
+  test('PCR 7 where it is asked for', async () => {
+    const vars = put('vars.fd', makeStore([{ name: 'PK' }]))
+    const seven = async (given: Given): Promise<string | undefined> => (await pcr({ uki, ...given })).outputs['pcr7']
+    const off = await seven({ 'secure-boot': 'off' })
+    expect(off).toBe('65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068')
+    expect(await seven({})).toBeUndefined()
+    expect(new Set([off, await seven({ 'secure-boot': 'absent' })]).size).toBe(2)
+    expect(await seven({ 'secure-boot': 'off', 'vars-file': put('none.fd', makeStore([])) })).toBe(off)
+    expect(await seven({ 'secure-boot': 'off', 'vars-file': vars })).not.toBe(off)
+    await expect(seven({ 'secure-boot': 'on' })).rejects.toThrow('cannot be predicted')
+    await expect(seven({ 'vars-file': vars })).rejects.toThrow('needs --secure-boot')
   })
 
   const wrong: [string, Given, string][] = [
