@@ -89,7 +89,12 @@ async function image(events: readonly Event[], logged: readonly Event[] | null =
   return reference
 }
 
-async function judge(tee: object, events: readonly Event[], logged?: readonly Event[] | null): Promise<Verdict> {
+async function judge(
+  tee: object,
+  events: readonly Event[],
+  logged?: readonly Event[] | null,
+  more: object = {},
+): Promise<Verdict> {
   const text = policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {
     'accept-sample': undefined,
     'accept-software-tpm': true,
@@ -98,6 +103,7 @@ async function judge(tee: object, events: readonly Event[], logged?: readonly Ev
     'accept-storage-exposed': true,
     measurements: [{ values: { pcr4: pcrsOf(boot)[4]?.toString('hex') } }],
     tee,
+    ...more,
   })
   const reference = await image(events, logged)
   return verifyImage(reference, await parsePolicy(text, '/policy.yml'), { at: now }, ports)
@@ -121,17 +127,48 @@ test('a boot without Secure Boot, or a log that leads elsewhere, is refused', as
   expect(first(await judge(wanted, off, boot))).toMatchObject({ id: 'evidence.reports', reason: 'evidence-invalid' })
 })
 
-test('what shim put into the register is refused, or named where the policy says so', async () => {
-  const events = [...boot, shim, labelled]
-  expect(first(await judge({}, events))).toMatchObject({
-    id: 'machine.register',
+const digestOf = ({ data, digest = sha256(data) }: Event) => digest.toString('hex')
+
+test('what others put into the register is refused, or named where it can be read', async () => {
+  expect(first(await judge({}, [...boot, shim]))).toMatchObject({
+    id: 'machine.foreign',
     reason: 'register-mismatch',
-    why: expect.stringMatching(/MokList.*not covered/),
+    why: expect.stringContaining('MokList'),
   })
-  const verdict = await judge({ register: { foreign: 'name' } }, events)
+  const verdict = await judge({ register: { foreign: 'name' } }, [...boot, shim])
   expect(first(verdict)).toBeUndefined()
-  expect(verdict.machine?.register?.foreign).toHaveLength(2)
-  expect(verdict.checks.find(({ id }) => id === 'machine.register')?.why).toContain('MokList')
+  expect(verdict.machine?.register?.foreign).toHaveLength(1)
+  expect(verdict.checks.find(({ id }) => id === 'machine.foreign')?.why).toContain('MokList')
+})
+
+test('what cannot be read may be another agent: it counts by its digest, or by a line of its own', async () => {
+  const events = [...boot, shim, labelled]
+  const named = { register: { foreign: 'name' } }
+  expect(first(await judge(named, events))).toMatchObject({
+    id: 'machine.foreign',
+    reason: 'register-mismatch',
+    why: expect.stringContaining('accept-foreign-extensions'),
+  })
+  const accepted = await judge(named, events, events, { 'accept-foreign-extensions': true })
+  expect(first(accepted)).toBeUndefined()
+  expect(accepted.exceptions).toContain('accept-foreign-extensions')
+  const listed = await judge({ register: { foreign: [digestOf(shim), digestOf(labelled)] } }, events)
+  expect(first(listed)).toBeUndefined()
+  expect(listed.exceptions).not.toContain('accept-foreign-extensions')
+  expect(first(await judge({ register: { foreign: [digestOf(shim)] } }, events))).toMatchObject({
+    id: 'machine.foreign',
+    why: expect.stringContaining(digestOf(labelled)),
+  })
+})
+
+test('an agent before this one that the log calls something else is not overlooked', async () => {
+  const hidden: Event = { pcr: 14, type: 0x0d, data: Buffer.from('MokList'), digest: sha256(marked.data) }
+  expect(first(await judge({ register: { foreign: 'name' } }, [...boot, hidden]))).toMatchObject({
+    id: 'machine.foreign',
+  })
+  expect(first(await judge({ register: { foreign: [digestOf(shim)] } }, [...boot, hidden]))).toMatchObject({
+    id: 'machine.foreign',
+  })
 })
 
 test('an agent’s mark in the boot log is refused in any case', async () => {
@@ -146,7 +183,11 @@ test('a boot event that the log leaves out is an unknown extension', async () =>
   expect(first(none)).toMatchObject({ id: 'evidence.reports', reason: 'register-mismatch' })
 })
 
-test('policy init names foreign events of the register', async () => {
-  const { text } = await initPolicy(await image([...boot, shim]), { publicKeys: [], jwks: issuer.jwks }, ports)
-  expect(text).toContain('register: { foreign: name }')
+test('policy init names foreign events that can be read, and pins the others', async () => {
+  const init = async (events: readonly Event[]) =>
+    (await initPolicy(await image(events), { publicKeys: [], jwks: issuer.jwks }, ports)).text
+  expect(await init([...boot, shim])).toContain('register: { foreign: name }')
+  const text = await init([...boot, shim, labelled])
+  expect(text).toContain(`- "${digestOf(labelled)}"  # EV_IPL`)
+  expect(text).not.toContain('accept-foreign-extensions')
 })

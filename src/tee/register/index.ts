@@ -12,7 +12,7 @@ export {
   type AgentStart,
   type JournalHead,
 } from './record.ts'
-export { replayRegister, type RegisterReplay } from './replay.ts'
+export { replayRegister, uncovered, type RegisterReplay } from './replay.ts'
 export { registerFindings, type RegisterAtReport } from './rule.ts'
 export { parseRuntimeLog, type RuntimeEntry } from './runtime-log.ts'
 export { openPcrRegister, type UseTpm } from './extend-pcr.ts'

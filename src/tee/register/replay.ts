@@ -9,6 +9,9 @@ import { registerDomain } from './record.ts'
 import { registerName } from './names.ts'
 import type { RuntimeEntry } from './runtime-log.ts'
 
+/** Ends each foreign entry whose digest vouches for no content that is at hand. */
+export const uncovered = 'content not covered by the digest'
+
 export interface RegisterReplay {
   /** `pcr14`, `rtmr3` …: which one the policy expects. */
   register: string
@@ -71,7 +74,7 @@ function isOurs({ data }: LogEvent): boolean {
 function describe(event: LogEvent, hash: 'sha256' | 'sha384' | 'sha1' | 'sha512', digest: string): string {
   const covers = coverage(event, hash)
   // Labels are not told: nobody measured them.
-  const content = covers === 'data' ? printable(event.data) : 'content not covered by the digest'
+  const content = covers === 'data' ? printable(event.data) : uncovered
   return `${digest} ${event.typeName} (event ${event.index}): ${content}`
 }
 

@@ -10,6 +10,7 @@ import {
   registerDomain,
   registerName,
   replayRegister,
+  uncovered,
   type RuntimeEntry,
 } from '../register/index.ts'
 import type { RegisterVerdict, TeeEvidence } from '../types.ts'
@@ -70,7 +71,7 @@ function fromWholeLog(log: EventLog, runtime: readonly RuntimeEntry[], register:
 /** Labels are not told: nobody measured them. */
 function words(event: LogEvent, hash: 'sha384' | 'sha256' | 'sha512' | 'sha1'): string {
   const place = `${event.typeName} (event ${event.index})`
-  if (coverage(event, hash) !== 'data') return `${place}: content not covered by the digest`
+  if (coverage(event, hash) !== 'data') return `${place}: ${uncovered}`
   const record = attempt(() => parseAael(event.data))
   return record === null
     ? `${place}: ${event.data.length} bytes`

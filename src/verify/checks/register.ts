@@ -1,5 +1,5 @@
 import { jobDigest } from '../../journal/binding.ts'
-import { registerFindings, type RegisterAtReport } from '../../tee/register/index.ts'
+import { registerFindings, uncovered, type RegisterAtReport } from '../../tee/register/index.ts'
 import type { Gate } from '../gate.ts'
 import type { Evidence } from '../evidence.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
@@ -7,10 +7,11 @@ import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from
 /** The runtime register that the agent extends first of all: one agent a boot, and its journal, by what nobody can set back. */
 export const registerSteps: Step[] = [
   { id: 'machine.register', clause: 'TRUST §5.4', needs: ['evidence', 'tee'], run: register },
+  { id: 'machine.foreign', clause: 'TRUST §5.4', needs: ['tee'], run: foreign },
 ]
 
 function register(gate: Gate): Outcome {
-  const { evidence, found, policy } = gate
+  const { evidence, found } = gate
   const verdicts = found.tee ?? []
   if (evidence === null) return skipped('no evidence')
   const { technology } = evidence.index
@@ -40,16 +41,7 @@ function register(gate: Gate): Outcome {
   if (findings.length > 0) return failed('register-mismatch', findings.join('; '), evidence.manifest)
   const [first] = seen
   const name = first?.register.name ?? ''
-  const foreign = [...new Set(seen.flatMap(({ register: of }) => of.foreign))]
-  const others = foreign.length === 0 ? '' : `; others extended ${name}, too: ${foreign.join('; ')}`
-  if (foreign.length > 0 && policy.document.tee?.register?.foreign !== 'name') {
-    return failed(
-      'register-mismatch',
-      `${others.slice(2)} (the policy has no tee.register.foreign: name)`,
-      evidence.manifest,
-    )
-  }
-  const told = `${name} holds one agent-start, of this key and job, and the journal head of each report${others}`
+  const told = `${name} holds one agent-start, of this key and job, and the journal head of each report`
   if (!seen.some(({ register: of }) => of.resettable)) return passed(told, evidence.manifest)
   return unlessAccepted(
     gate,
@@ -58,6 +50,32 @@ function register(gate: Gate): Outcome {
     `${told}; whoever has the TPM can set ${name} back`,
     evidence.manifest,
   )
+}
+
+/**
+ * What others extended into the register. Where the digest covers the content it is seen to be no agent's; else it may be anything, another
+ * agent of the same boot too, and counts only by its digest.
+ */
+function foreign(gate: Gate): Outcome {
+  const registers = (gate.found.tee ?? []).flatMap(({ register: of }) => of ?? [])
+  const [first] = registers
+  if (first === undefined) return skipped('no log of a runtime register is at hand')
+  const all = [...new Set(registers.flatMap((of) => of.foreign))]
+  if (all.length === 0) return passed(`nobody else extended ${first.name}`)
+  const rule = gate.policy.document.tee?.register?.foreign ?? 'refuse'
+  const told = `others extended ${first.name}, too: ${all.join('; ')}`
+  if (Array.isArray(rule)) {
+    const others = all.filter((event) => !rule.includes(event.split(' ')[0] ?? ''))
+    if (others.length === 0) return passed(`${told}; the policy lists each`)
+    return failed(
+      'register-mismatch',
+      `the policy does not list what others extended into ${first.name}: ${others.join('; ')}`,
+    )
+  }
+  if (rule === 'refuse')
+    return failed('register-mismatch', `${told} (tee.register.foreign of the policy would have to list their digests)`)
+  if (!all.some((event) => event.endsWith(uncovered))) return passed(told)
+  return unlessAccepted(gate, 'accept-foreign-extensions', 'register-mismatch', told)
 }
 
 function expected({ key, open }: Evidence): { key: string; job: `sha256:${string}` } {

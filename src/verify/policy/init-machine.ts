@@ -1,5 +1,6 @@
 import type { Ports } from '../../base/ports.ts'
 import { bindingHash } from '../../journal/binding.ts'
+import { uncovered } from '../../tee/register/index.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { TdxStatus } from '../../tee/verify/tdx/status.ts'
 import type { TeeRules, VerifyContext } from '../../tee/verify/verifier.ts'
@@ -60,11 +61,11 @@ export async function machineLines(
     options,
     ports,
   )
-  const foreign = verdicts.some(({ register }) => register !== null && register.foreign.length > 0)
+  const foreign = [...new Set(verdicts.flatMap(({ register }) => register?.foreign ?? []))]
   const tee = [
     ...(level === null ? [] : [`  snp: { vmpl: ${level} }`]),
     ...(statuses === null ? [] : [`  tdx: { statuses: [${statuses.join(', ')}] }`]),
-    ...(foreign ? ['  register: { foreign: name }  # what shim and others extended is named in each verdict'] : []),
+    ...foreignLines(foreign),
   ]
   return {
     lines: [...measurementLines(verdicts), ...(tee.length === 0 ? [] : ['tee:', ...tee])],
@@ -73,6 +74,17 @@ export async function machineLines(
       ...(statuses === null ? [] : (['accept-tcb-status'] as const)),
     ],
   }
+}
+
+/** What others extended is named where it can be read, else pinned by its digest. */
+function foreignLines(foreign: readonly string[]): string[] {
+  if (foreign.length === 0) return []
+  if (!foreign.some((event) => event.endsWith(uncovered))) return ['  register: { foreign: name }']
+  const digests = foreign.map((event) => {
+    const [digest = '', ...words] = event.split(' ')
+    return `      - "${digest}"  # ${words.join(' ').replaceAll(/[^\x20-\x7e]/g, '?')}`
+  })
+  return ['  register:', '    foreign:', ...digests]
 }
 
 async function verdictsOf(

@@ -111,9 +111,17 @@ const register = z.strictObject({
       'Runtime register that the agent extends; pcr14, on TDX rtmr3. 16 and 23 need accept-resettable-register',
     ),
   foreign: z
-    .enum(['refuse', 'name'])
+    .union([
+      z.enum(['refuse', 'name']),
+      z
+        .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write a digest in hex'))
+        .min(1)
+        .max(256),
+    ])
     .optional()
-    .describe('What others extended into it (shim, CoCo): refused, or named in the verdict. refuse where left out'),
+    .describe(
+      'What others extended into it (shim, CoCo): refused; named where its digest covers what it says; or just these digests. refuse where left out',
+    ),
 })
 
 const loggedRegister = z
