@@ -3,7 +3,7 @@
  * syft + `skopeo copy --encryption-key` + `cosign sign` + 3 × `cosign attest`. Prints medians and ratios; asserts nothing, but a step that
  * fails ends the run.
  *
- * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts).
+ * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts).
  *
  * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`.
  */
@@ -18,6 +18,10 @@ import { startRegistry } from './registry.ts'
 
 if (process.argv[2] === 'tee') {
   await import('./tee.ts')
+  process.exit()
+}
+if (process.argv[2] === 'setup') {
+  await import('./setup.ts')
   process.exit()
 }
 

@@ -95,6 +95,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "tpm-key",
+    "description": "Kind of the attestation key of a TPM, ecc or rsa. A stock Trustee takes quotes by rsa alone. By default ecc where the TPM has it.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "ak-activation",
     "description": "File of the record that a registrar signed for the attestation key of this TPM (\"sealwright tee ak record\").",
     "default": "",
@@ -750,6 +756,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "tpm-register",
     "description": "Register of a TPM that the agent extends, pcr8 to pcr15. By default pcr14.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "tpm-key",
+    "description": "Kind of the attestation key of a TPM, ecc or rsa; a stock Trustee takes rsa alone.",
     "default": "",
     "required": false
    },

@@ -28,6 +28,8 @@ export interface SpawnOptions {
   register?: string | undefined
   /** File of the activation record of a TPM's attestation key, or ''. */
   akActivation?: string | undefined
+  /** Kind of a TPM's attestation key, or '' for the default. */
+  tpmKey?: '' | 'ecc' | 'rsa' | undefined
   /** Socket of the machine's agent, which then starts the job's; without it the agent is a child of this process. */
   machineSocket?: string | null | undefined
 }
@@ -79,6 +81,7 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     tpmDevice: options.tpmDevice ?? '',
     register: options.register ?? '',
     akActivation: options.akActivation ?? '',
+    tpmKey: options.tpmKey ?? '',
     machine: null,
   })
   const living = await contact(started, ports)

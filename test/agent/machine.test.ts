@@ -38,6 +38,7 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       tpmDevice: '',
       register: '',
       akActivation: '',
+      tpmKey: '',
       source: 'image',
       lifetime: 600,
       ...change,

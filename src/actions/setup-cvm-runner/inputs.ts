@@ -28,6 +28,8 @@ export interface SetupInputs {
   tpmDevice: string
   /** Runtime register of a TPM, `pcr8` to `pcr15`, or '' for the default. */
   tpmRegister: string
+  /** Kind of the TPM's attestation key, or '' for the default. */
+  tpmKey: '' | 'ecc' | 'rsa'
   /** File of the activation record of the TPM's attestation key. */
   akActivation: string | null
   /** Socket of the machine's agent; 'none' for an agent of this job's own, '' for whichever there is. */
@@ -74,6 +76,7 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     logKey: path('log-key'),
     tpmDevice: inputs.text('tpm-device'),
     tpmRegister: checkedRegister(inputs.text('tpm-register')),
+    tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
     akActivation: path('ak-activation'),
     agentSocket: inputs.text('agent-socket'),
     lifetime: inputs.integer('lifetime', 60, 86_400),

@@ -35,6 +35,7 @@ export const door: ActionDoor = {
         // A runner whose TPM is elsewhere says so itself, so that workflows need not know.
         tpmDevice: inputs.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? ''),
         register: inputs.tpmRegister,
+        tpmKey: inputs.tpmKey,
         akActivation: inputs.akActivation ?? '',
         machineSocket,
       },

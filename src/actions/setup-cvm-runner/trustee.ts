@@ -77,6 +77,7 @@ async function byKbs(
       technology,
       evidence: async (nonce) => {
         const { evidence, teePubkey } = await client.report(nonce)
+        if (technology === 'tpm') checkTpmKey(primary(evidence))
         last = { nonce, teePubkey: teePubkey as JsonObject }
         return { evidence: primary(evidence), teePubkey: teePubkey as JsonObject }
       },
@@ -97,6 +98,18 @@ async function byKbs(
     runtimeData: { 'additional-evidence': '', nonce: asked?.nonce ?? '', 'tee-pubkey': teePubkey },
   })
   return { from: `KBS ${kbsUrl}`, status: ear.status, vector: trustVector(ear), pinned: pinned !== null, jwt }
+}
+
+/** Trustee takes TPM quotes by RSASSA keys alone, and says of others only that attesting failed. */
+function checkTpmKey(evidence: JsonValue): void {
+  const quote = isObject(evidence) ? evidence['tpm_quote'] : undefined
+  const signature = isObject(quote) ? quote['signature'] : undefined
+  const rsassa = Buffer.from([0x00, 0x14])
+  if (typeof signature === 'string' && fromBase64(signature, 'TPM signature').subarray(0, 2).equals(rsassa)) return
+  throw new InputError('unsupported', "Trustee takes a TPM's quotes by RSASSA keys alone", {
+    subject: 'tpm-key',
+    remedy: 'Set tpm-key: rsa.',
+  })
 }
 
 async function pinnedKeys(path: string): Promise<EarTrust> {

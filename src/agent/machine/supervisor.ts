@@ -35,6 +35,8 @@ export interface MachineOptions {
   register: string
   /** File of the activation record of the TPM's attestation key, or ''. */
   akActivation: string
+  /** Kind of the TPM's attestation key, or '' for the default. */
+  tpmKey: '' | 'ecc' | 'rsa'
   /** `image` where the program lies in the measured image; the gate believes it only with reference values that say so. */
   source: 'image' | 'download'
   /** Longest life of a job's agent, in seconds. */
@@ -104,7 +106,8 @@ export class Supervisor {
       })
     }
     await this.#checkWatch(request.watch)
-    const { directory, sockets, entry, technology, tpmDevice, register, akActivation, source, lifetime } = this.#options
+    const { directory, sockets, entry, technology, tpmDevice, register, akActivation, tpmKey, source, lifetime } =
+      this.#options
     const jobs = await countJob(directory, await bootId(this.#ports), this.#counted)
     this.#counted = jobs
     const folder = join(directory, 'jobs', String(jobs))
@@ -118,6 +121,7 @@ export class Supervisor {
       tpmDevice,
       register,
       akActivation,
+      tpmKey,
       nonce: request.nonce,
       lifetime: Math.min(request.lifetime, lifetime),
       run: request.run,

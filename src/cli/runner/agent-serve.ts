@@ -25,6 +25,7 @@ export async function agentServe(
       technology: inputs.choice('technology', ['auto', ...technologies]),
       tpmDevice: inputs.text('tpm-device'),
       register: inputs.text('tpm-register'),
+      tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
       akActivation: inputs.text('ak-activation') === '' ? '' : inputs.path('ak-activation'),
       source: inputs.choice('source', ['download', 'image']),
       lifetime: inputs.integer('lifetime', 60, 86_400),

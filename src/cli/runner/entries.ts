@@ -21,6 +21,10 @@ const option = (name: string, description: string, fallback = '', required = fal
 
 const technology = option('technology', 'auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample.', 'auto')
 const tpmDevice = option('tpm-device', "Path of a TPM, or swtpm:SOCKET. By default the machine's own.")
+const tpmKey = option(
+  'tpm-key',
+  'Kind of the attestation key of a TPM, ecc or rsa; a stock Trustee takes rsa alone. By default ecc where the TPM has it.',
+)
 const akActivation = option('ak-activation', 'File of the activation record of the attestation key of a TPM.')
 const setup = definitions['setup-cvm-runner']?.inputs ?? []
 
@@ -36,6 +40,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       technology,
       tpmDevice,
       option('tpm-register', 'Register of a TPM that agents extend, pcr8 to pcr15. By default pcr14.'),
+      tpmKey,
       akActivation,
       option('source', 'image where this program lies in the measured image, else download.', 'download'),
       option('lifetime', 'Seconds after which any agent of a job ends.', '21600'),
@@ -51,6 +56,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       option('resource', 'kbs:///REPOSITORY/TYPE/TAG.', '', true),
       technology,
       tpmDevice,
+      tpmKey,
       akActivation,
       option('output', 'New file for the bytes, mode 0600. Without it they go to stdout.'),
     ],

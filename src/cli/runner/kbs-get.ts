@@ -17,7 +17,11 @@ export async function kbsGet(
   const technology = inputs.choice('technology', ['auto', ...technologies])
   const attester = await machineAttester(
     technology,
-    { tpmDevice: inputs.text('tpm-device'), akActivation: inputs.text('ak-activation') },
+    {
+      tpmDevice: inputs.text('tpm-device'),
+      tpmKey: inputs.choice<'' | 'ecc' | 'rsa'>('tpm-key', ['', 'ecc', 'rsa']),
+      akActivation: inputs.text('ak-activation'),
+    },
     ports,
   )
   const value = await rcarSession(url, attester, ports).resource(path)

@@ -1,6 +1,7 @@
 import { InternalError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
+import type { KeyKind } from '../tpm/templates.ts'
 import type { Collector } from '../types.ts'
 import { azureCollector } from './azure.ts'
 import { sample } from './sample.ts'
@@ -16,17 +17,19 @@ export interface CollectorOptions {
   register?: string | undefined
   /** File of the activation record of a TPM's attestation key. */
   akActivation?: string | undefined
+  /** Kind of a TPM's attestation key; empty for P-256 where the TPM has it. */
+  tpmKey?: '' | KeyKind | undefined
 }
 
 /** One collector a technology. Nothing is opened or asked here. */
 export function collectorsFor(options: CollectorOptions): Readonly<Record<Technology, Collector>> {
-  const { tpmDevice, register, akActivation: activation } = options
+  const { tpmDevice, register, akActivation: activation, tpmKey } = options
   return {
     snp: snpCollector(),
     tdx: tdxCollector(),
     'az-snp-vtpm': azureCollector('az-snp-vtpm', { tpmDevice, register }),
     'az-tdx-vtpm': azureCollector('az-tdx-vtpm', { tpmDevice, register }),
-    tpm: tpmCollector({ device: tpmDevice, register, activation }),
+    tpm: tpmCollector({ device: tpmDevice, register, activation, key: tpmKey === '' ? undefined : tpmKey }),
     sample,
   }
 }

@@ -3,6 +3,7 @@ import type { Ports } from '../../base/ports.ts'
 import { openTpm, tpmAddress, tpmMissing } from '../tpm/open.ts'
 import { withAttestationKey } from '../tpm/attestation.ts'
 import { preferredKind } from '../tpm/endorsement.ts'
+import type { KeyKind } from '../tpm/templates.ts'
 import { quoteWithValues, type TakenQuote } from '../tpm/quote.ts'
 import { quoteByTools } from '../tpm/tool-quote.ts'
 import { hasTools, toolTransport } from '../tpm/tool-transport.ts'
@@ -30,8 +31,11 @@ export async function accessMissing(device: string, ports: Ports): Promise<strin
   return missing !== null && (await onlyTools(device, ports)) ? null : missing
 }
 
-/** @param device as the input `tpm-device`; empty for the machine's own */
-export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess> {
+/**
+ * @param device as the input `tpm-device`; empty for the machine's own
+ * @param kind of the attestation key; by default P-256 where the TPM has it
+ */
+export async function tpmAccess(device: string, ports: Ports, kind?: KeyKind): Promise<TpmAccess> {
   const address = tpmAddress(device, ports)
   const byTools = await onlyTools(device, ports)
   const use = async <T>(work: (tpm: Tpm) => Promise<T>): Promise<T> => {
@@ -46,13 +50,18 @@ export async function tpmAccess(device: string, ports: Ports): Promise<TpmAccess
     use,
     attest: async (qualifyingData) => {
       if (byTools)
-        return { ...(await quoteByTools(await use(preferredKind), qualifyingData, ports)), certificate: null }
+        return { ...(await quoteByTools(kind ?? (await use(preferredKind)), qualifyingData, ports)), certificate: null }
       return use((tpm) =>
-        withAttestationKey(tpm, ports.log, async ({ key: { handle, area }, certificate }) => ({
-          ...(await quoteWithValues(tpm, handle, qualifyingData, 'sha256')),
-          area,
-          certificate,
-        })),
+        withAttestationKey(
+          tpm,
+          ports.log,
+          async ({ key: { handle, area }, certificate }) => ({
+            ...(await quoteWithValues(tpm, handle, qualifyingData, 'sha256')),
+            area,
+            certificate,
+          }),
+          kind,
+        ),
       )
     },
   }

@@ -5,6 +5,7 @@ import { toBase64 } from '../../encoding/base64.ts'
 import { endorsement } from '../tpm/endorsement.ts'
 import type { Collector } from '../types.ts'
 import { parsePublic } from '../verify/tpm/public.ts'
+import type { KeyKind } from '../tpm/templates.ts'
 import { everyPcr } from '../tpm/pcr.ts'
 import { cutImaLog } from './ima-cut.ts'
 import { accessMissing, tpmAccess, type TpmAccess } from './tpm-access.ts'
@@ -17,6 +18,8 @@ export interface TpmOptions {
   register?: string | undefined
   /** File of the record that a registrar signed for this machine's attestation key; empty for none. */
   activation?: string | undefined
+  /** Kind of the attestation key; by default P-256 where the TPM has it. Trustee's verifier takes RSASSA alone. */
+  key?: KeyKind | undefined
 }
 
 /** Bytes of an activation record: a small JSON envelope. */
@@ -26,14 +29,14 @@ const longestRecord = 65_536
  * Plain TPM 2.0, evidence as Trustee takes it (coco.md §7.2). The attestation key is a primary key by a fixed template, ours or the one that a
  * cloud certified: the same TPM gives the same key in every boot, until somebody clears its endorsement hierarchy.
  */
-export const tpmCollector = ({ device = '', register = '', activation = '' }: TpmOptions = {}): Collector => ({
+export const tpmCollector = ({ device = '', register = '', activation = '', key }: TpmOptions = {}): Collector => ({
   technology: 'tpm',
   missing: async (ports) => {
     const why = await accessMissing(device, ports)
     return why === null ? null : `tpm: ${why}`
   },
   collect: async (reportData, ports, runtimeLog) => {
-    const access = await tpmAccess(device, ports)
+    const access = await tpmAccess(device, ports, key)
     // Trustee's verifier compares 32 bytes (TRUST §2).
     const { message, signature, values, area, certificate } = await access.attest(reportData.subarray(0, 32))
     const spki = parsePublic(area).key.export({ format: 'der', type: 'spki' })

@@ -4,7 +4,7 @@ import { parseCertificate } from '../verify/x509/certificate.ts'
 import { preferredKind, storedCertificate } from './endorsement.ts'
 import { withPrimary, type LoadedKey } from './keys.ts'
 import { nvRead } from './nv.ts'
-import { attestationTemplate } from './templates.ts'
+import { attestationTemplate, type KeyKind } from './templates.ts'
 import type { Tpm } from './tpm.ts'
 
 /**
@@ -12,8 +12,8 @@ import type { Tpm } from './tpm.ts'
  * first. The certificate is signed by Google for this very machine.
  */
 const cloudIndices = [
-  { template: 0x01c10003, certificate: 0x01c10002 },
-  { template: 0x01c10001, certificate: 0x01c10000 },
+  { kind: 'ecc', template: 0x01c10003, certificate: 0x01c10002 },
+  { kind: 'rsa', template: 0x01c10001, certificate: 0x01c10000 },
 ] as const
 
 export interface AttestationKey {
@@ -22,17 +22,22 @@ export interface AttestationKey {
   certificate: Buffer | null
 }
 
-/** Makes the attestation key, uses it and takes it out again: the one that the cloud certified, else ours by the fixed template. */
+/**
+ * Makes the attestation key, uses it and takes it out again: the one that the cloud certified, else ours by the fixed template.
+ *
+ * @param kind of the key; by default P-256 where the TPM has it
+ */
 export async function withAttestationKey<T>(
   tpm: Tpm,
   log: Pick<Log, 'warn'>,
   use: (attestation: AttestationKey) => Promise<T>,
+  kind?: KeyKind,
 ): Promise<T> {
   const own = async (): Promise<T> =>
-    withPrimary(tpm, 'endorsement', attestationTemplate(await preferredKind(tpm)), (key) =>
+    withPrimary(tpm, 'endorsement', attestationTemplate(kind ?? (await preferredKind(tpm))), (key) =>
       use({ key, certificate: null }),
     )
-  const cloud = await cloudKey(tpm, log)
+  const cloud = await cloudKey(tpm, log, kind)
   if (cloud === null) return own()
   const { template, certificate } = cloud
   const used = await withPrimary(tpm, 'endorsement', template, async (key) =>
@@ -43,8 +48,12 @@ export async function withAttestationKey<T>(
   return own()
 }
 
-async function cloudKey(tpm: Tpm, log: Pick<Log, 'warn'>): Promise<{ template: Buffer; certificate: Buffer } | null> {
-  for (const indices of cloudIndices) {
+async function cloudKey(
+  tpm: Tpm,
+  log: Pick<Log, 'warn'>,
+  kind: KeyKind | undefined,
+): Promise<{ template: Buffer; certificate: Buffer } | null> {
+  for (const indices of cloudIndices.filter((item) => kind === undefined || item.kind === kind)) {
     const stored = await nvRead(tpm, indices.template)
     const certificate = stored === null ? null : await storedCertificate(tpm, indices.certificate, log)
     if (stored !== null && certificate !== null) return { template: bare(stored), certificate }
