@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { Ports } from '../../base/ports.ts'
 import { InputError } from '../../base/errors.ts'
 import { evidenceOfQuote } from '../../tee/formats/quote.ts'
 import { readEvidence } from '../../tee/formats/read.ts'
@@ -10,14 +12,14 @@ import { optionFile, writeNewFile } from './files.ts'
 import { readCompanions } from './option-values.ts'
 
 /** `tee convert`: evidence in the form that another program reads. It verifies nothing. */
-export async function teeConvert(inputs: RawInputs, _context: ActionContext): Promise<CommandResult> {
+export async function teeConvert(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const source = inputs.required('evidence')
   inputs.required('output')
   const to = inputs.choice('to', outputForms)
   const bytes = await optionFile(inputs, 'evidence')
   const companions = await readCompanions(inputs, ['signature', 'pcrs', 'ak'])
   const read = readEvidence(bytes, inputs.choice('format', ['auto', ...evidenceFormats]), source, companions)
-  const { files, lost } = convert(read, to)
+  const { files, lost } = convert(await completed(read, to, inputs, ports), to)
   const base = inputs.path('output')
   for (const { suffix } of files) await refuseExisting(`${base}${suffix}`)
   const written: string[] = []
@@ -49,6 +51,22 @@ function convert(read: ReadEvidence, to: OutputForm): { files: OutputFile[]; los
     subject: 'to',
     remedy: 'Take tpm-quote or keylime.',
   })
+}
+
+/** With collateral beside the evidence, where some is named. */
+async function completed(read: ReadEvidence, to: OutputForm, inputs: RawInputs, ports: Ports): Promise<ReadEvidence> {
+  const paths = inputs.list('collateral').map((path) => resolve(ports.roots.cwd, path))
+  if (paths.length === 0) return read
+  if (read.kind !== 'evidence' || to !== 'sealwright') {
+    throw new InputError('input-invalid', '--collateral goes along only in the form sealwright', {
+      subject: 'collateral',
+      remedy: 'Write --to sealwright, or leave --collateral out.',
+    })
+  }
+  const { readCollateral } = await import('../../tee/collateral/directory.ts')
+  const { withCollateral } = await import('../../tee/collateral/travel.ts')
+  const collateral = await readCollateral(paths)
+  return { ...read, evidence: withCollateral(read.evidence, collateral, ports.clock.now()) }
 }
 
 /** Before anything is written, so that no half of it stays behind. */

@@ -89,6 +89,10 @@ export const convertOptions: Options = [
   option('evidence', 'File with evidence.', '', true),
   option('to', 'Form to write: sealwright, coco, snp-report, tdx-quote, tpm-quote or keylime.', '', true),
   option('output', 'New file; a quote has .sig, .pcrs and .pem beside it, a Keylime quote .pem.', '', true),
+  option(
+    'collateral',
+    'Folder or file with collateral: what fits the machine goes along as documents (--to sealwright).',
+  ),
   format,
   ...verifyOptions.filter(({ name }) => ['signature', 'pcrs', 'ak'].includes(name)),
 ]

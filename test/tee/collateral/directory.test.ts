@@ -12,7 +12,7 @@ import { scratch } from '../../support/ports.ts'
 import { makeCertificate, makeCrl, makeKey } from '../pki/pki.ts'
 import { syntheticCrl, syntheticSnp } from '../pki/snp.ts'
 import { makeWorld } from '../tdx/synthetic.ts'
-import { bundleOf } from './bundle.ts'
+import { writeBundle } from '../../../src/tee/collateral/bundle.ts'
 
 async function refusal(...paths: string[]): Promise<string> {
   const error: unknown = await readCollateral(paths).catch((thrown: unknown) => thrown)
@@ -34,7 +34,7 @@ describe('forms', () => {
     writeFileSync(join(root, 'kds-store/vcek/abcd/vcek.der'), vcek)
     writeFileSync(join(root, 'milan.crl'), list)
     writeFileSync(join(root, 'genoa.pem'), writePem('X509 CRL', syntheticCrl('Genoa')))
-    writeFileSync(join(root, 'platform.json'), bundleOf(collateral))
+    writeFileSync(join(root, 'platform.json'), writeBundle(collateral, []))
     writeFileSync(join(root, 'README.md'), 'what lies here')
     writeFileSync(join(root, '.index'), 'not looked at')
     const read = await readCollateralDirectory(root)
@@ -143,7 +143,7 @@ describe('what is refused', () => {
   test('a bundle for SGX', async () => {
     const { collateral: sgx } = makeWorld({ info: (info) => Object.assign(info, { id: 'SGX' }) })
     const root = scratch('collateral')
-    if (sgx !== null) writeFileSync(join(root, 'sgx.json'), bundleOf(sgx))
+    if (sgx !== null) writeFileSync(join(root, 'sgx.json'), writeBundle(sgx, []))
     expect(await refusal(root)).toContain('expected "TDX"')
   })
   test('a folder that is not there, and one that is too deep', async () => {
@@ -173,7 +173,7 @@ describe('collateral that travels in documents', () => {
     const documents = {
       'collateral-amd-vcek': toBase64(vcek),
       'collateral-amd-crl': toBase64(list),
-      'collateral-intel': toBase64(bundleOf(collateral)),
+      'collateral-intel': toBase64(writeBundle(collateral, [])),
       'tsm-outblob': 'AAAA',
     }
     expect(collateralOf(documents)).toEqual({

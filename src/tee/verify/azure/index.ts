@@ -1,3 +1,4 @@
+import { fromBase64 } from '../../../encoding/base64.ts'
 import type { TeeEvidence } from '../../types.ts'
 import { parseSnpReport } from '../snp/report.ts'
 import { verifySnpInput } from '../snp/index.ts'
@@ -28,7 +29,9 @@ function hardwareVerifier(documents: TeeEvidence['documents'], context: VerifyCo
     if (inner.kind === 'snp') {
       const { reportData } = parseSnpReport(inner.report)
       const certificates = inner.vcek.length === 0 ? [] : [inner.vcek]
-      return told(verifySnpInput({ report: inner.report, certificates }, reportData, context), reportData)
+      const list = documents['collateral-amd-crl']
+      const crl = list === undefined ? [] : [fromBase64(list, 'collateral-amd-crl')]
+      return told(verifySnpInput({ report: inner.report, certificates, crl }, reportData, context), reportData)
     }
     const { reportData } = parseTdxQuote(inner.quote).body
     return told(verifyTdxQuote(inner.quote, documents, reportData, context), reportData)
