@@ -6,6 +6,7 @@ import {
   predictVerityOptions,
   signValuesOptions,
   showValuesOptions,
+  trusteeValuesOptions,
   verifyValuesOptions,
 } from './predict-options.ts'
 
@@ -65,6 +66,14 @@ export const predictCommands = {
     inputs: [...verifyValuesOptions],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./reference-values.ts')).verifyReferenceValues(inputs, context),
+  },
+  'tee reference-values trustee': {
+    description:
+      "Prints signed reference values under the names of Trustee's default policy, for a plan of kbs-publish. The signature is verified first.",
+    inputs: [...trusteeValuesOptions],
+    examples: ['sealwright tee reference-values trustee --file values.dsse.json --public-key values.pub'],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./reference-values.ts')).exportForTrustee(inputs, context),
   },
   'tee reference-values show': {
     description: 'Prints reference values, signed or not. It checks no signature.',

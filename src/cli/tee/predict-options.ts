@@ -81,6 +81,12 @@ export const verifyValuesOptions: Options = [
   option('public-key', 'PEM file of the key that must have signed them.', '', true),
 ]
 
+/** Options of `tee reference-values trustee`. */
+export const trusteeValuesOptions: Options = [
+  ...verifyValuesOptions,
+  option('output', 'New file for the JSON; without it, it is printed.'),
+]
+
 /** Options of `tee reference-values show`. */
 export const showValuesOptions: Options = [option('file', 'Reference values, signed or not.', '', true)]
 

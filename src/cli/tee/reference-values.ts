@@ -5,6 +5,7 @@ import { envelopePayload } from '../../sign/dsse.ts'
 import { loadSigner } from '../../sign/keys.ts'
 import { openReferenceValues, readReferenceEnvelope, sealReferenceValues } from '../../tee/reference-envelope.ts'
 import { parseReferenceValues, type ReferenceValues } from '../../tee/reference-values.ts'
+import { trusteeValues } from '../../tee/trustee-values.ts'
 import { optionFile, writeNewFile } from './files.ts'
 
 interface Result {
@@ -34,7 +35,34 @@ export async function signReferenceValues(inputs: RawInputs, _context: ActionCon
 }
 
 /** `tee reference-values verify`: the signature by a pinned key, the document, and whether its time is now. */
-export async function verifyReferenceValues(inputs: RawInputs, { ports }: ActionContext): Promise<Result> {
+export async function verifyReferenceValues(inputs: RawInputs, context: ActionContext): Promise<Result> {
+  const document = await openNow(inputs, context)
+  return { outputs: summary(document), text: `signature verified\n${describe(document)}` }
+}
+
+/** `tee reference-values trustee`: what a plan of `kbs-publish` gives to a Trustee, from values whose signature holds. */
+export async function exportForTrustee(inputs: RawInputs, context: ActionContext): Promise<Result> {
+  const document = await openNow(inputs, context)
+  const { values, left } = trusteeValues(document)
+  if (Object.keys(values).length === 0) {
+    throw new InputError('unsupported', `Trustee's default policy compares none of: ${left.join(', ')}`, {
+      subject: 'file',
+      remedy: 'Predict a value that it knows (of a TPM: pcr11), or write an attestation policy of your own.',
+    })
+  }
+  if (left.length > 0) context.ports.log.warn(`Trustee's default policy does not compare: ${left.join(', ')}.`)
+  if (Object.keys(values).length > 1) {
+    context.ports.log.warn('Trustee compares each list by itself: values of different rows are accepted together.')
+  }
+  const text = `${JSON.stringify({ 'reference-values': values }, null, 2)}\n`
+  const outputs = { 'reference-values': JSON.stringify(values) }
+  if (inputs.text('output') === '') return { outputs, text }
+  const path = await writeNewFile(inputs, 'output', Buffer.from(text))
+  return { outputs: { ...outputs, path }, text: `${path}\n` }
+}
+
+/** A document that the given key signed and that holds now. @throws VerificationError `signature-invalid`, `expired`, `format-invalid` */
+async function openNow(inputs: RawInputs, { ports }: ActionContext): Promise<ReferenceValues> {
   const name = inputs.required('file')
   inputs.required('public-key')
   const key = (await optionFile(inputs, 'public-key')).toString('utf8')
@@ -42,13 +70,11 @@ export async function verifyReferenceValues(inputs: RawInputs, { ports }: Action
   const now = ports.clock.now().getTime()
   const [from, to] = [document['not-before'], document['not-after']]
   const late = to !== undefined && now >= Date.parse(to)
-  if (late || (from !== undefined && now < Date.parse(from))) {
-    throw new VerificationError('expired', `${name} holds ${late ? `until ${to}` : `from ${from} on`}, not now`, {
-      subject: name,
-      remedy: 'Predict and sign the values again, or wait.',
-    })
-  }
-  return { outputs: summary(document), text: `signature verified\n${describe(document)}` }
+  if (!late && (from === undefined || now >= Date.parse(from))) return document
+  throw new VerificationError('expired', `${name} holds ${late ? `until ${to}` : `from ${from} on`}, not now`, {
+    subject: name,
+    remedy: 'Predict and sign the values again, or wait.',
+  })
 }
 
 /** `tee reference-values show`: what a document says, signed or not. It checks no signature. */

@@ -2,9 +2,10 @@ import { generateKeyPairSync, hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { predictPcrOptions, signValuesOptions, verifyValuesOptions } from '../../../src/cli/tee/predict-options.ts'
-import { showValuesOptions } from '../../../src/cli/tee/predict-options.ts'
+import { showValuesOptions, trusteeValuesOptions } from '../../../src/cli/tee/predict-options.ts'
 import { predictPcr } from '../../../src/cli/tee/predict-pcr.ts'
 import {
+  exportForTrustee,
   showReferenceValues,
   signReferenceValues,
   verifyReferenceValues,
@@ -155,6 +156,21 @@ describe('tee reference-values', () => {
     })
     await expect(verify(put('empty.json', '{}'))).rejects.toMatchObject({ code: 'format-invalid' })
     await expect(run(showReferenceValues, showValuesOptions, { file: uki })).rejects.toThrow('not valid JSON')
+  })
+
+  test('for Trustee, under the names of its default policy', async () => {
+    const give = (path: string, output = ''): ReturnType<typeof exportForTrustee> =>
+      run(exportForTrustee, trusteeValuesOptions, { file: path, 'public-key': publicKey, output })
+    const { text, outputs } = await give(await signed({ 'failed-entries': '0,1' }))
+    const parsed = JSON.parse(text) as { 'reference-values': Record<string, string[]> }
+    expect(Object.keys(parsed['reference-values'])).toEqual(['tpm_pcr11'])
+    expect(parsed['reference-values']['tpm_pcr11']).toHaveLength(1)
+    expect(JSON.parse(outputs['reference-values'] ?? '')).toEqual(parsed['reference-values'])
+    const output = join(here, 'plan-part.json')
+    expect((await give(await signed(), output)).outputs['path']).toBe(output)
+    expect(readFileSync(output, 'utf8')).toBe(text)
+    await expect(give(await signed({ registers: 'pcr4' }))).rejects.toThrow('compares none of: pcr4')
+    await expect(give(await signed({ 'not-after': '2001-01-01T00:00:00Z' }))).rejects.toMatchObject({ code: 'expired' })
   })
 
   test('nothing is overwritten, and no unreadable document is signed', async () => {
