@@ -109,6 +109,7 @@ bytes did:
 | IMA lists | a template's name (its file is then counted as unread), what stands beside a violation |
 | PCR files of tpm2-tools | unused places of C structures |
 | HCL reports of Azure | the paravisor's own version; the TDREPORT, which the signed quote beside it repeats |
+| TPMT_PUBLIC beside a TPM quote | its attributes, where neither a registrar’s record nor the quote’s qualified signer proves its Name; then nothing of it is told |
 | ECDSA | (r, n − s) beside (r, s): the signed bytes are the same, and nobody takes a signature for an identity |
 
 ${table([

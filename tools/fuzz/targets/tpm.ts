@@ -5,8 +5,10 @@ import { parsePublic } from '../../../src/tee/verify/tpm/public.ts'
 import type { PcrSelection } from '../../../src/tee/verify/tpm/selection.ts'
 import { parseSignature } from '../../../src/tee/verify/tpm/signature.ts'
 import { parseToolPcrs } from '../../../src/tee/verify/tpm/tool-pcrs.ts'
+import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 import { verifyQuote } from '../../../src/tee/verify/tpm/verify-quote.ts'
 import { vector } from '../../../test/support/peers.ts'
+import { makeTpm, tpmData } from '../../../test/tee/pki/tpm.ts'
 import type { Target } from '../target.ts'
 
 const nonce = Buffer.from('00112233445566778899aabbccddeeff'.repeat(2), 'hex')
@@ -26,7 +28,7 @@ interface Stored {
 
 /** Quotes of swtpm and Keylime: message, signature and the file of PCR values that tpm2-tools writes. */
 export function tpmTargets(): Target[] {
-  return [...stored().flatMap(quoteTargets), ...publicTargets()]
+  return [...stored().flatMap(quoteTargets), ...publicTargets(), ...besideTargets()]
 }
 
 function stored(): Stored[] {
@@ -109,6 +111,36 @@ function publicTargets(): Target[] {
       kind: 'evidence' as const,
       bytes,
       failed: (changed: Buffer) => (parsePublic(changed).name.equals(name) ? [] : ['name']),
+    }
+  })
+}
+
+/** The public area beside a quote: of one whose Name nothing proves, nothing may be told. */
+function besideTargets(): Target[] {
+  const worlds: [string, Parameters<typeof makeTpm>[0]][] = [
+    ['with an activation record', {}],
+    ['with a certificate of the key', { ak: {} }],
+  ]
+  return worlds.map(([name, options]) => {
+    const { taken, context } = makeTpm(options)
+    const verify = (area: Buffer) =>
+      tpmVerifier.verify(
+        { ...taken, documents: { ...taken.documents, 'ak-tpmt': area.toString('base64') } },
+        tpmData,
+        context,
+      )
+    return {
+      name: `TPMT_PUBLIC beside a quote ${name} (synthetic)`,
+      kind: 'evidence',
+      bytes: Buffer.from(taken.documents['ak-tpmt'] ?? '', 'base64'),
+      failed: (changed) =>
+        verify(changed)
+          .checks.filter(({ ok }) => !ok)
+          .map((check) => check.name),
+      meaning: (changed) => {
+        const { akAttributes = null, akName = null } = verify(changed).facts
+        return [JSON.stringify([akAttributes, akName])]
+      },
     }
   })
 }

@@ -25,6 +25,8 @@ export interface KeyTrust {
   facts: Record<string, JsonValue>
   /** A maker's chain reaches the attestation key. Otherwise it counts as a key in a program. */
   hardware: boolean
+  /** A registrar vouches for the Name, and so for all of the public area beside the quote. */
+  named: boolean
 }
 
 /**
@@ -68,6 +70,7 @@ export function judgeKeyTrust(
   steps.note('ak-trust', hardware || pinned || trust.acceptSoftwareTpm === true, why)
   return {
     hardware,
+    named: tied,
     facts: {
       softwareTpm: !hardware,
       akPinned: pinned,

@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../../base/json.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
 import type { TeeEvidence, TeeVerdict } from '../../types.ts'
 import { defaultPcr } from '../../register/index.ts'
@@ -42,14 +43,7 @@ export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, contex
     qualifyingData,
   })
   steps.checks.push(...checks)
-  const attributes =
-    area === null || quote === null
-      ? { akAttributes: null }
-      : {
-          akAttributes: area.attributes,
-          akName: area.name.toString('hex'),
-          akPrimaryUnder: primaryUnder(quote, area),
-        }
+  const attributes = areaFacts(area, quote, trust.named)
   // Logs are read against PCR values, which count only once the quote holds.
   const logs = steps.passed ? checkLogs(taken.documents, evidence.pcrs, steps) : null
   const measured = quote === null ? {} : pcrMeasured(evidence.pcrs)
@@ -77,6 +71,16 @@ export function pcrMeasured(pcrs: ReadonlyMap<number, Buffer>): Record<string, s
 /** One TPM between two resets, by what each of its quotes says. */
 export function bootIdentity(ak: string, quote: Quote): string {
   return `tpm:${ak}:${quote.resetCount}:${quote.restartCount}`
+}
+
+/**
+ * What the public area says, where something proves its Name: a registrar's record, or the quote itself, whose qualified signer is a hash over
+ * it for a primary key. Otherwise anybody may have written it beside the quote, and nothing of it is told.
+ */
+function areaFacts(area: TpmPublic | null, quote: Quote | null, named: boolean): Record<string, JsonValue> {
+  const under = area === null || quote === null ? null : primaryUnder(quote, area)
+  if (area === null || (under === null && !named)) return { akAttributes: null, akName: null, akPrimaryUnder: null }
+  return { akAttributes: area.attributes, akName: area.name.toString('hex'), akPrimaryUnder: under }
 }
 
 /** Where the TPMT_PUBLIC travels along it must be the key's and have an attestation key's attributes. */
