@@ -3,7 +3,7 @@ import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { verityRootHash } from '../../tee/measure/verity.ts'
 
-/** `tee predict verity`: the dm-verity root hash of a partition image, without writing a hash tree. */
+/** `tee predict verity`: the dm-verity root hash of a partition, alone or within a disk image, without writing a hash tree. */
 export async function predictVerity(
   inputs: RawInputs,
   { ports }: ActionContext,
@@ -16,9 +16,12 @@ export async function predictVerity(
     dataBlock: inputs.integer('data-block', 512, 65536),
     hashBlock: inputs.integer('hash-block', 512, 65536),
   }
+  const start = inputs.integer('offset', 0, 999_999_999_999)
+  const size = inputs.text('size') === '' ? null : inputs.integer('size', 1, 999_999_999_999)
   let bytes = 0
+  const range = { highWaterMark: 1 << 20, start, ...(size === null ? {} : { end: start + size - 1 }) }
   const source = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(path, range) as AsyncIterable<Buffer>) {
       bytes += chunk.length
       ports.log.progress(`${bytes >> 20} MiB`)
       yield chunk
@@ -32,6 +35,12 @@ export async function predictVerity(
       remedy: 'Name the image of one partition for --image.',
     })
   })
+  if (size !== null && bytes !== size) {
+    throw new InputError('input-invalid', `${path} has ${bytes} bytes from ${start} on, not ${size}`, {
+      subject: 'size',
+      remedy: 'Give the place of the partition as the partition table has it, in bytes.',
+    })
+  }
   const digest = root.toString('hex')
   return { outputs: { 'root-hash': digest }, text: `${digest}\n` }
 }

@@ -32,6 +32,17 @@ withPeers(['veritysetup'], 'root hashes as veritysetup gives them', async () => 
   }
 })
 
+test('a partition within a disk', async () => {
+  const partition = randomBytes(3 * 4096)
+  const disk = put('disk', Buffer.concat([randomBytes(1024), partition, randomBytes(777)]))
+  const alone = await verity({ image: put('partition', partition), salt: 'ab' })
+  const inside = { image: disk, salt: 'ab', offset: '1024', size: String(partition.length) }
+  expect(await verity(inside)).toEqual(alone)
+  await expect(verity({ ...inside, size: String(4096 * 100) })).rejects.toThrow('not whole blocks')
+  await expect(verity({ ...inside, image: put('cut', Buffer.alloc(1024 + 4096)) })).rejects.toThrow('has 4096 bytes')
+  await expect(verity({ ...inside, offset: '99999' })).rejects.toThrow('no bytes')
+})
+
 const image = put('image', Buffer.alloc(8192))
 test.each<[string, Given, string]>([
   ['no image', { salt: '-' }, '--image is required'],
