@@ -64,7 +64,9 @@ const files = [
 ]
 
 for (const [i, file] of files.entries()) {
-  withPeers([`vectors:${file}`], `300 mutations of ${file}: read, judged and shown without a crash`, async () => {
+  // JSON is slow to read, and most of its bytes are alike.
+  const count = file.endsWith('.json') ? 100 : 300
+  withPeers([`vectors:${file}`], `${count} mutations of ${file}: read, judged and shown without a crash`, async () => {
     const next = random(i + 1)
     const whole = readFileSync(vector(file))
     const at = new Date('2026-01-01T00:00:00Z')
@@ -73,7 +75,7 @@ for (const [i, file] of files.entries()) {
       pcrs: mutate(readFileSync(vector(`${swtpm}/quote_rsassa_sha256.pcrs`)), next),
       ak: mutate(readFileSync(vector(`${swtpm}/ak_rsassa_sha256.tpmt`)), next),
     })
-    for (let n = 0; n < 300; n++) {
+    for (let n = 0; n < count; n++) {
       const bytes = mutate(whole, next)
       survive(() => {
         const read = readEvidence(bytes, 'auto', 'file', file.endsWith('.msg') ? beside() : {})
