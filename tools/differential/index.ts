@@ -27,7 +27,7 @@ const begin = performance.now()
 const now = new Date()
 const scratch = mkdtempSync(join(tmpdir(), 'sealwright-differential-'))
 try {
-  const peers = findPeers(root)
+  const peers = findOrExit()
   const cases = [
     ...snpCases(mutations, seed, now),
     ...goTdxCases(mutations, seed, now),
@@ -63,6 +63,16 @@ try {
   process.exitCode = unexplained.length === 0 ? 0 : 1
 } finally {
   rmSync(scratch, { recursive: true, force: true })
+}
+
+function findOrExit(): ReturnType<typeof findPeers> {
+  try {
+    return findPeers(root)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    rmSync(scratch, { recursive: true, force: true })
+    process.exit(2)
+  }
 }
 
 function options(): { mutations: number; seed: number; write: boolean } {
