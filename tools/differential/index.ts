@@ -21,6 +21,10 @@ Ends with 1 when we accept something that a peer refuses and tools/differential/
   --mutations N  2000 is the full run
   --write        keep the result in tools/differential/data/report.json, from which docs/verifier.md is made`
 
+if (process.argv.includes('--help')) {
+  console.log(usage)
+  process.exit()
+}
 const root = resolve(import.meta.dirname, '../..')
 const { mutations, seed, write } = options()
 const begin = performance.now()

@@ -4,17 +4,22 @@ import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { fullPlan, slices } from './plan.ts'
-import { readOptions, type FuzzOptions } from './options.ts'
+import { readOptions, usage, type FuzzOptions } from './options.ts'
 import { summary, type FuzzReport } from './report.ts'
 import { runAll } from './run.ts'
 import type { Finding } from './tally.ts'
 
 const root = resolve(import.meta.dirname, '../..')
+if (process.argv.includes('--help')) {
+  console.log(usage)
+  process.exit()
+}
 let options: FuzzOptions
 try {
   options = readOptions(process.argv.slice(2))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
+  console.error(usage)
   process.exit(2)
 }
 const { seed, seconds, threads, randoms, write } = options

@@ -20,7 +20,7 @@ accepted, a crash or a hang ends with 1; the inputs are kept in build/fuzz/.
   --seed N     1 by default
   --write      keep the figures of this run in tools/fuzz/data/tee.json, from which docs/verifier.md is made`
 
-/** @throws Error with the usage for anything unknown */
+/** @throws Error for anything unknown */
 export function readOptions(args: readonly string[]): FuzzOptions {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -34,9 +34,10 @@ export function readOptions(args: readonly string[]): FuzzOptions {
       write: { type: 'boolean', default: false },
     },
   })
-  if (positionals.join() !== 'tee' || (values.full && values.seconds !== undefined)) throw new Error(usage)
+  if (positionals.join() !== 'tee' || (values.full && values.seconds !== undefined))
+    throw new Error('either tee with --seconds or tee with --full')
   const number = (text: string): number => {
-    if (!/^\d{1,9}$/.test(text)) throw new Error(usage)
+    if (!/^\d{1,9}$/.test(text)) throw new Error(`${text} is no number`)
     return Number(text)
   }
   return {
