@@ -85,9 +85,12 @@ async function demo(options: DemoOptions): Promise<boolean> {
     writeSummaries(join(directory, 'run'), result, directory, say)
     say('')
     say('Try next:')
-    say(
-      `  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)} --kbs-url embedded:${relativeTo(kbs)}`,
-    )
+    const verify = `  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)}`
+    // A shell has no agent: the embedded KBS takes it for sample evidence, which gets only what sample evidence published.
+    if (options.technology === 'sample') say(`${verify} --kbs-url embedded:${relativeTo(kbs)}`)
+    else say(`${verify}   (without the key: refused as not-checked)`)
+    const evidence = join(directory, 'run/publish/temp/sealwright/evidence.json')
+    if (existsSync(evidence)) say(`  node ${relativeTo(program)} tee show ${relativeTo(evidence)}`)
     say(`  node ${relativeTo(program)} policy init --image ${image} --jwks ${relativeTo(jwks)} --output my-policy.yml`)
     say(`  node ${relativeTo(program)} --help`)
     return refused
