@@ -1,6 +1,7 @@
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import {
   collateralFetchOptions,
+  collateralShowOptions,
   collectOptions,
   convertOptions,
   showOptions,
@@ -38,6 +39,18 @@ export const evidenceCommands = {
     ],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./collateral.ts')).collateralFetch(inputs, context),
+  },
+  'tee collateral show': {
+    description:
+      'Lists what lies in a folder of collateral, with windows. Ends with 1 when something is outside its window or of no use.',
+    inputs: collateralShowOptions,
+    positional: 'directory',
+    examples: [
+      'sealwright tee collateral show collateral',
+      'sealwright tee collateral show collateral --at 2027-01-01',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./collateral-show.ts')).collateralShow(inputs, context),
   },
   'tee collect': {
     description: 'Takes evidence from the TEE of this machine and writes it to a file.',

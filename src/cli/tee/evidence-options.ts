@@ -96,3 +96,9 @@ export const convertOptions: Options = [
   format,
   ...verifyOptions.filter(({ name }) => ['signature', 'pcrs', 'ak'].includes(name)),
 ]
+
+/** Options of `tee collateral show`. */
+export const collateralShowOptions: Options = [
+  option('directory', 'Folder or file with collateral; may be given without --directory.', '', true),
+  option('at', 'Time to judge windows at, e.g. 2026-11-25T12:00:00Z; now by default.'),
+]

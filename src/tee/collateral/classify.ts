@@ -103,6 +103,8 @@ function readLoosely(der: Buffer, subject: string): { authority: boolean; name: 
   try {
     const certificate = new X509Certificate(der)
     if (!certificate.raw.equals(der)) throw new Error('bytes follow the certificate')
+    const dates = [certificate.validFromDate, certificate.validToDate]
+    if (dates.some((date) => Number.isNaN(date.getTime()))) throw new Error('no valid times')
     const name = /(?:^|\n)CN=([^\n]*)/.exec(certificate.subject ?? '')?.[1] ?? ''
     return { authority: certificate.ca, name }
   } catch (cause) {

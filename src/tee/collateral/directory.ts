@@ -20,6 +20,29 @@ export async function readCollateralDirectory(path: string): Promise<Collateral>
 
 /** As {@link readCollateralDirectory}, for several folders and files in one. */
 export async function readCollateral(paths: readonly string[]): Promise<Collateral> {
+  const { placed, wrong } = await readPieces(paths)
+  let sets: Collateral['intel'] = []
+  try {
+    sets = intelSets(placed)
+  } catch (error) {
+    if (!(error instanceof SealwrightError)) throw error
+    wrong.push(error.message)
+  }
+  if (wrong.length > 0) throw unusable(paths.join(', '), wrong)
+  return {
+    amdCertificates: placed.flatMap(({ piece }) => (piece.kind === 'amd-key' ? [piece.certificate.bytes] : [])),
+    amdLists: placed.flatMap(({ piece }) => (piece.kind === 'amd-list' ? [piece.list.der] : [])),
+    intel: [...placed.flatMap(({ piece }) => (piece.kind === 'intel-bundle' ? [piece.collateral] : [])), ...sets],
+    tpmAuthorities: placed.flatMap(({ piece }) => (piece.kind === 'tpm-authority' ? [piece.der] : [])),
+  }
+}
+
+/**
+ * Each piece with its place, and a reason for each file that holds none.
+ *
+ * @throws InputError `file-missing`, or `file-invalid` for a folder that is too large
+ */
+export async function readPieces(paths: readonly string[]): Promise<{ placed: Placed[]; wrong: string[] }> {
   const walk: Walk = { files: [], bytes: 0 }
   for (const path of paths) {
     const found = await stat(path).catch((cause: unknown) => {
@@ -36,25 +59,12 @@ export async function readCollateral(paths: readonly string[]): Promise<Collater
   const wrong: string[] = []
   for (const file of walk.files) {
     try {
-      for (const piece of classify(await bytesOf(file), file)) placed.push({ folder: dirname(file), piece })
+      for (const piece of classify(await bytesOf(file), file)) placed.push({ folder: dirname(file), file, piece })
     } catch (error) {
       wrong.push(reason(file, error))
     }
   }
-  let sets: Collateral['intel'] = []
-  try {
-    sets = intelSets(placed)
-  } catch (error) {
-    if (!(error instanceof SealwrightError)) throw error
-    wrong.push(error.message)
-  }
-  if (wrong.length > 0) throw unusable(paths.join(', '), wrong)
-  return {
-    amdCertificates: placed.flatMap(({ piece }) => (piece.kind === 'amd-key' ? [piece.certificate.bytes] : [])),
-    amdLists: placed.flatMap(({ piece }) => (piece.kind === 'amd-list' ? [piece.list.der] : [])),
-    intel: [...placed.flatMap(({ piece }) => (piece.kind === 'intel-bundle' ? [piece.collateral] : [])), ...sets],
-    tpmAuthorities: placed.flatMap(({ piece }) => (piece.kind === 'tpm-authority' ? [piece.der] : [])),
-  }
+  return { placed, wrong }
 }
 
 interface Walk {

@@ -8,6 +8,7 @@ import type { Piece } from './pieces.ts'
 /** A piece and the folder that it lay in. */
 export interface Placed {
   folder: string
+  file: string
   piece: Piece
 }
 

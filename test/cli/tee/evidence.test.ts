@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commands } from '../../../src/cli/commands.ts'
 import { vector, withPeers } from '../../support/peers.ts'
@@ -137,6 +137,34 @@ describe('tee collateral fetch', () => {
   })
 })
 
+describe('tee collateral show', () => {
+  withPeers(['vectors:tee'], 'windows at a time, and what is of no use', async () => {
+    const folder = scratch('collateral')
+    cpSync(vector('tee/tdx/dcap-qvl/sample/tdx_quote_collateral.json'), join(folder, 'intel.json'))
+    cpSync(vector('tee/snp/virtee-sev/certs_data/vcek_turin.der'), join(folder, 'vcek.der'))
+    cpSync(vector('tee/snp/virtee-sev/certs_data/cert_chain_turin'), join(folder, 'chain.pem'))
+    const good = await door<{ entries: { path: string; state: string }[] }>(
+      'tee collateral show',
+      folder,
+      '--at',
+      '2025-07-04',
+    )
+    expect(good).toMatchObject({ code: 0 })
+    expect(good.outputs.entries.map(({ path, state }) => [path, state])).toEqual([
+      ['intel.json', 'good'],
+      ['vcek.der', 'good'],
+    ])
+    const past = await door('tee collateral show', folder, '--at', '2026-07-04')
+    expect(past.code).toBe(1)
+    expect(past.text).toContain('past   intel.json (FMSPC b0c06f000000, Intel SGX PCK Platform CA')
+    expect((await door('tee collateral show', folder, '--at', '2020-01-01')).text).toContain('early  vcek.der')
+    writeFileSync(join(folder, 'notes.txt'), 'hello')
+    const other = await door('tee collateral show', folder, '--at', '2025-07-04')
+    expect(other).toMatchObject({ code: 1, outputs: { unusable: [expect.stringContaining('notes.txt') as string] } })
+    expect(await door('tee collateral show', '/nowhere')).toMatchObject({ code: 2, error: { code: 'file-missing' } })
+  })
+})
+
 describe('help', () => {
   test('a family of commands is listed by its first word', async () => {
     for (const args of [['tee'], ['tee', '--help']]) {
@@ -155,7 +183,14 @@ describe('help', () => {
     })
   })
   test('each command about evidence has examples, and every option is explained', async () => {
-    for (const name of ['tee show', 'tee verify', 'tee collect', 'tee collateral fetch']) {
+    for (const name of [
+      'tee show',
+      'tee verify',
+      'tee collect',
+      'tee convert',
+      'tee collateral fetch',
+      'tee collateral show',
+    ]) {
       const command = commands[name]
       expect(command?.examples?.length).toBeGreaterThan(0)
       for (const example of command?.examples ?? []) {
