@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs'
+import type { JsonObject } from '../../src/base/json.ts'
 import { fromBase64 } from '../../src/encoding/base64.ts'
+import { parseAzureEvidence } from '../../src/tee/verify/azure/evidence.ts'
+import { parseHcl } from '../../src/tee/verify/azure/hcl.ts'
 import { amdCertificates, type SnpLine } from '../../src/tee/verify/snp/amd-authorities.ts'
 import { readCocoSnp } from '../../src/tee/verify/snp/coco-report.ts'
 import { certificatesOf } from '../../src/tee/verify/snp/index.ts'
+import { readVek } from '../../src/tee/verify/snp/vek.ts'
 import { verifySnp } from '../../src/tee/verify/snp/verify-snp.ts'
+import { parseCertificate } from '../../src/tee/verify/x509/certificate.ts'
 import { vector } from '../../test/support/peers.ts'
 import { flip } from '../fuzz/mutate.ts'
 import { Random } from '../fuzz/random.ts'
@@ -130,6 +135,8 @@ function bases(): Base[] {
       keyKind: 'vlek',
       vmpl: 1,
     }),
+    azure('az-snp-vtpm evidence-v1', 'coco/az-snp-vtpm/evidence-v1.json'),
+    azure('az-snp-vtpm evidence-v2', 'coco/az-snp-vtpm/evidence-v2.json'),
     {
       name: 'trustee evidence (Genoa)',
       report: genoa.report,
@@ -140,4 +147,12 @@ function bases(): Base[] {
       vmpl: 0,
     },
   ]
+}
+
+/** The processor's report inside of a paravisor's. */
+function azure(name: string, path: string): Base {
+  const evidence = parseAzureEvidence('az-snp-vtpm', JSON.parse(readFileSync(vector(path), 'utf8')) as JsonObject)
+  const { line, product } = readVek(parseCertificate(evidence.document, 'VCEK'))
+  const { hardware: report } = parseHcl(evidence.hclReport)
+  return { name, report, key: evidence.document, keyKind: 'vcek', line, product, vmpl: 0 }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseBundle, type TdxCollateral } from '../../src/tee/verify/tdx/collateral.ts'
-import { parseTdxQuote } from '../../src/tee/verify/tdx/quote.ts'
+import { parseTdxQuote, type TdxQuote } from '../../src/tee/verify/tdx/quote.ts'
 import { verifyTdx } from '../../src/tee/verify/tdx/verify.ts'
 import { SealwrightError } from '../../src/base/errors.ts'
 import { vector } from '../../test/support/peers.ts'
@@ -27,6 +27,9 @@ const files: readonly (readonly [name: string, path: string])[] = [
   ['trustee tdx_quote_5', 'trustee/tdx_quote_5.dat'],
   ['trustee td-quote (Azure)', 'trustee/az-tdx-vtpm/td-quote.bin'],
   ['cc-trusted-api quote (pre-production)', 'eventlog/cc-trusted-api/test_data/quote.bin'],
+  ['dcap-qvl sgx_quote (SGX)', 'tdx/dcap-qvl/sample/sgx_quote'],
+  ['trustee occlum_quote (SGX)', 'trustee/occlum_quote.dat'],
+  ['Intel QVL quote (its own test PKI)', 'tdx/intel-qvl/sampleData/tdx/quote.dat'],
 ]
 const sets: readonly (readonly [Sets, readonly string[]])[] = [
   ['dcap-2025', ['2025-07-04T10:16:31Z', '2026-11-21T00:00:00Z']],
@@ -40,7 +43,7 @@ export function goTdxCases(mutations: number, seed: number, now: Date): Case[] {
   const quotes = files.map(([name, path]) => ({ name, quote: quoteVector(path) }))
   const cases = quotes.map(({ name, quote }) => goCase('vector', name, quote, quote, now))
   // Only version 4 gets past its reader.
-  const fourth = quotes.filter(({ quote }) => quote.readUInt16LE(0) === 4)
+  const fourth = quotes.filter(({ quote }) => readOrNull(quote)?.version === 4)
   for (let n = 0; n < mutations; n++) {
     const { name, quote } = random.pick(fourth)
     const { what, bytes } = changeField(quote, quoteFields(48, 632), random)
@@ -184,9 +187,19 @@ function readForm(form: QvlForm): TdxCollateral | null {
 
 /** The issuer of the PCK list is in the quote's own chain. */
 function formOf(collateral: TdxCollateral, quote: Buffer): QvlForm {
-  return qvlForm(collateral, parseTdxQuote(quote).auth.pckChain.slice(1))
+  return qvlForm(collateral, readOrNull(quote)?.auth.pckChain.slice(1) ?? [])
 }
 
+/** What is asked for: what the good quote says. One that we cannot read is refused before that matters. */
 function boundOf(quote: Buffer): Buffer {
-  return Buffer.from(parseTdxQuote(quote).body.reportData)
+  return Buffer.from(readOrNull(quote)?.body.reportData ?? Buffer.alloc(64))
+}
+
+function readOrNull(quote: Buffer): TdxQuote | null {
+  try {
+    return parseTdxQuote(quote)
+  } catch (error) {
+    if (error instanceof SealwrightError) return null
+    throw error
+  }
 }
