@@ -21,6 +21,10 @@ const inherited = [
   'NO_PROXY',
   'NODE_EXTRA_CA_CERTS',
   'SSL_CERT_FILE',
+  // Of the machine, for SEV-SNP (docs/agent.md).
+  'SEALWRIGHT_SNP_VMPL',
+  'SEALWRIGHT_SNP_SERVICE',
+  'SEALWRIGHT_SNP_SERVICE_GUID',
 ]
 const startTimeoutMs = 90_000
 

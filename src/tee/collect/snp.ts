@@ -33,6 +33,7 @@ export const snpCollector = (files?: TsmFiles): Collector => ({
     const report = outblob.subarray(0, reportSize)
     // An SVSM signs a hash over the report data and its manifest instead.
     if (manifestblob === null) checkAnswer(report, reportData)
+    else ports.log.warn('the report is over a manifest of the SVSM: the gate of this version refuses it (report-data)')
     const key = certificates.find(({ cert_type: kind }) => kind === 'VCEK' || kind === 'VLEK')
     return {
       technology: 'snp',
