@@ -64,6 +64,8 @@ const remedies: Readonly<Record<string, string>> = {
   'qualifying-data': 'Say what it must carry with --nonce or --report-data, or take it as it is with --accept unbound.',
   'key-certificate':
     'Bring the certificate of the key: "sealwright tee collateral fetch --evidence FILE --directory DIR", then --collateral DIR.',
+  crl: 'Bring AMD’s list: "sealwright tee collateral fetch --line LINE --directory DIR", then --collateral DIR; or do without it by --accept no-crl.',
+  TPMT_SIGNATURE: 'Take the quote with "tpm2_quote -f tss", which is the default form.',
   collateral: 'Bring it: "sealwright tee collateral fetch --evidence FILE --directory DIR", then --collateral DIR.',
   'pcr-selection': 'Say which PCRs must be quoted with --pcr-selection (raw quotes only).',
   'ak-trust': 'Pin the key or its maker in a policy, or take it by name with --accept software-tpm.',

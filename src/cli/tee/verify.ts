@@ -39,11 +39,12 @@ export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Pr
   }
   const at = timeOption(inputs, 'at', ports.clock.now())
   const policy = inputs.text('policy') === '' ? null : await loadPolicy(inputs.path('policy'))
+  const accept = readAccept(inputs, policy !== null)
   const demands: Demands = {
     expected: readExpected(inputs),
-    accept: readAccept(inputs, policy !== null),
+    accept,
     selection,
-    context: await contextOf(inputs, policy, at, ports),
+    context: await contextOf(inputs, { policy, accept, at }, ports),
   }
   const verdict = judge(read, demands)
   const policyVerdict = policy === null ? [] : await policyChecks(policy, verdict, demands.context, ports)
@@ -59,14 +60,20 @@ export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Pr
   }
 }
 
-/** Collateral that is named here takes the place of the policy's. */
-async function contextOf(inputs: RawInputs, policy: Policy | null, at: Date, { roots }: Ports): Promise<VerifyContext> {
+interface Choice {
+  policy: Policy | null
+  accept: ReadonlySet<Acceptance>
+  at: Date
+}
+
+/** Collateral that is named here takes the place of the policy's. Without a policy AMD's revocation list must be there, as Intel's must. */
+async function contextOf(inputs: RawInputs, { policy, accept, at }: Choice, { roots }: Ports): Promise<VerifyContext> {
   const paths = inputs.list('collateral').map((path) => resolve(roots.cwd, path))
   const own = policy?.collateral ?? null
   const folders = paths.length > 0 || own === null ? paths : [own]
   const collateral = folders.length === 0 ? noCollateral : await readCollateral(folders)
-  const context = { at, collateral, rules: policy?.rules ?? {} }
-  return policy === null ? context : leavingExceptions(context)
+  if (policy === null) return { at, collateral, rules: { snp: { requireCrl: !accept.has('no-crl') } } }
+  return leavingExceptions({ at, collateral, rules: policy.rules })
 }
 
 function outputsOf(verdict: TeeVerdict, read: ReadEvidence, at: Date): JsonObject {
@@ -98,15 +105,17 @@ function readExpected(inputs: RawInputs): Demands['expected'] {
   return nonce === null ? null : { kind: 'nonce', bytes: nonce }
 }
 
-/** Whether a TPM may be software is for the policy to say, where there is one. */
+const byPolicyAlone: readonly Acceptance[] = ['software-tpm', 'no-crl']
+
+/** Whether a TPM may be software, or AMD's list may be missing, is for the policy to say, where there is one. */
 function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptance> {
   return new Set(
     inputs.list('accept').map((name) => {
       const known = acceptances.find((one) => one === name)
-      if (known === 'software-tpm' && byPolicy) {
-        throw new InputError('input-invalid', '--accept software-tpm: the policy decides that', {
+      if (known !== undefined && byPolicyAlone.includes(known) && byPolicy) {
+        throw new InputError('input-invalid', `--accept ${known}: the policy decides that`, {
           subject: 'accept',
-          remedy: 'Write accept-software-tpm: true into the policy.',
+          remedy: `Write accept-${known}: true into the policy.`,
         })
       }
       if (known !== undefined) return known

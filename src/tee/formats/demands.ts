@@ -3,7 +3,7 @@ import type { PcrSelection } from '../verify/tpm/selection.ts'
 import type { VerifyContext } from '../verify/verifier.ts'
 
 /** What somebody who asks for a verdict takes although it is not proven; each by its name. */
-export const acceptances = ['unbound', 'trailing-bytes', 'software-tpm', 'unbound-user-data'] as const
+export const acceptances = ['unbound', 'no-crl', 'trailing-bytes', 'software-tpm', 'unbound-user-data'] as const
 export type Acceptance = (typeof acceptances)[number]
 
 export interface Demands {

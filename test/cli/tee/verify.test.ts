@@ -26,8 +26,10 @@ const failedOf = ({ outputs }: { outputs: Verdict }): string[] =>
 const nonce = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const challenge = Buffer.from('challenge').toString('hex')
 const unbound = ['--accept', 'unbound']
+/** There is no real revocation list of AMD's among the vectors. */
+const noCrl = ['--accept', 'no-crl']
 const at = (day: string): string[] => ['--at', day]
-const milan = ['--collateral', tee('snp/go-sev-guest/vcek.testcer'), ...at('2025-06-01')]
+const milan = [...noCrl, '--collateral', tee('snp/go-sev-guest/vcek.testcer'), ...at('2025-06-01')]
 const intel2025 = ['--collateral', tee('tdx/dcap-qvl/sample/tdx_quote_collateral.json'), ...at('2025-07-04')]
 const intel2026 = ['--collateral', tee('tdx/dcap-qvl/sample/tdx_quote_outdated_collateral.json'), ...at('2026-03-05')]
 const swtpm = (name: string, key: string): string[] => [
@@ -60,29 +62,30 @@ const table: readonly [what: string, path: string, args: string[], failed: strin
   [
     'SNP in hex',
     tee('snp/virtee-sev/certs_data/report_milan.hex'),
-    [...unbound, '--collateral', tee('snp/virtee-sev/certs_data/vcek_milan.der')],
+    [...unbound, ...noCrl, '--collateral', tee('snp/virtee-sev/certs_data/vcek_milan.der')],
     [],
   ],
   [
     'SNP of Azure',
     tee('trustee/snp/test-report.bin'),
-    [...unbound, '--collateral', tee('trustee/snp/test-vcek.der')],
+    [...unbound, ...noCrl, '--collateral', tee('trustee/snp/test-vcek.der')],
     [],
   ],
   ['SNP without its certificate', tee('trustee/snp/test-report.bin'), unbound, ['key-certificate']],
   [
     'SNP of AWS at VMPL 1',
     tee('trustee/snp/test-vlek-report.bin'),
-    [...unbound, '--collateral', tee('trustee/snp/test-vlek.der'), ...at('2025-06-01')],
+    [...unbound, ...noCrl, '--collateral', tee('trustee/snp/test-vlek.der'), ...at('2025-06-01')],
     ['vmpl'],
   ],
   [
     'SNP of AWS, expired',
     tee('trustee/snp/test-vlek-report.bin'),
-    [...unbound, '--collateral', tee('trustee/snp/test-vlek.der'), ...at('2026-06-01')],
+    [...unbound, ...noCrl, '--collateral', tee('trustee/snp/test-vlek.der'), ...at('2026-06-01')],
     ['chain-validity', 'vmpl'],
   ],
-  ['CoCo SNP', tee('trustee/evidence.json'), unbound, []],
+  ['CoCo SNP', tee('trustee/evidence.json'), [...unbound, ...noCrl], []],
+  ['CoCo SNP without a revocation list', tee('trustee/evidence.json'), unbound, ['crl']],
   ['TDX 4', tee('tdx/dcap-qvl/sample/tdx_quote'), [...unbound, ...intel2025], []],
   ['TDX 5', tee('tdx/go-tdx-guest/testdata/quote_v5_sample.dat'), [...unbound, ...intel2026], []],
   [
@@ -100,18 +103,24 @@ const table: readonly [what: string, path: string, args: string[], failed: strin
   ],
   ['TDX below every level', tee('tdx/dcap-qvl/sample/tdx-quote.hex'), [...unbound, ...intel2025], ['tcb-level']],
   ['SGX', tee('tdx/dcap-qvl/sample/sgx_quote'), unbound, ['quote-format']],
-  ['Azure SNP 2', coco('az-snp-vtpm/evidence-v2.json'), unbound, []],
+  ['Azure SNP 2', coco('az-snp-vtpm/evidence-v2.json'), [...unbound, ...noCrl], []],
+  ['Azure SNP 2 without a revocation list', coco('az-snp-vtpm/evidence-v2.json'), unbound, ['hardware', 'snp: crl']],
   [
     'Azure SNP 1 by its challenge',
     coco('az-snp-vtpm/evidence-v1.json'),
-    ['--nonce', challenge, '--accept', 'unbound-user-data'],
+    [...noCrl, '--nonce', challenge, '--accept', 'unbound-user-data'],
     [],
   ],
-  ['Azure SNP 1 without the acceptance', coco('az-snp-vtpm/evidence-v1.json'), ['--nonce', challenge], ['user-data']],
+  [
+    'Azure SNP 1 without the acceptance',
+    coco('az-snp-vtpm/evidence-v1.json'),
+    [...noCrl, '--nonce', challenge],
+    ['user-data'],
+  ],
   [
     'Azure SNP 0 by another challenge',
     coco('az-snp-vtpm/evidence-v0.json'),
-    ['--nonce', '00', '--accept', 'unbound-user-data'],
+    [...noCrl, '--nonce', '00', '--accept', 'unbound-user-data'],
     ['qualifying-data'],
   ],
   ['a software TPM', coco('tpm/tpm_evidence.json'), [...unbound, '--accept', 'software-tpm'], []],
