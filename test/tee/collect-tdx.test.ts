@@ -8,7 +8,7 @@ import { tdxCollector } from '../../src/tee/collect/tdx.ts'
 import { wholeLog } from '../../src/tee/collect/tdx-log.ts'
 import { agentStart, encodeRecord, journalHead } from '../../src/tee/register/index.ts'
 import { tdx } from '../../src/tee/verify/tdx/index.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts, type recordingLog } from '../support/ports.ts'
 import { simulatedTsm } from '../support/simulated-tsm.ts'
 import { vector, withPeers } from '../support/peers.ts'
 import { at, makeWorld, reportData } from './tdx/synthetic.ts'
@@ -76,6 +76,7 @@ withPeers([`vectors:${ccel}`], 'RTMR3 is opened by the guest driver’s file, wh
   const ports = guest()
   const { openRegister } = tdxCollector()
   expect(await openRegister?.(ports)).toBeNull()
+  expect((ports.log as ReturnType<typeof recordingLog>).lines.join()).toMatch(/Linux 6.16 .*accept-no-register/)
   const folder = join(ports.roots.misc, 'tdx_guest/measurements')
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'rtmr3:sha384'), Buffer.alloc(48))

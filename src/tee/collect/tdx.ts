@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { toBase64 } from '../../encoding/base64.ts'
 import { openRtmr3 } from '../register/index.ts'
 import type { Collector } from '../types.ts'
@@ -26,5 +27,13 @@ export const tdxCollector = (files?: TsmFiles): Collector => ({
       },
     }
   },
-  openRegister: async (ports) => openRtmr3(await ccelLog(ports), ports),
+  openRegister: async (ports) => {
+    const register = await openRtmr3(await ccelLog(ports), ports)
+    if (register === null) {
+      ports.log.warn(
+        `no runtime register: ${join(ports.roots.misc, 'tdx_guest/measurements')} needs Linux 6.16 or newer with CONFIG_TSM_MEASUREMENTS; a gate refuses this machine unless its policy says accept-no-register`,
+      )
+    }
+    return register
+  },
 })
