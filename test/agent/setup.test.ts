@@ -342,3 +342,13 @@ test('an exported value cannot set other variables', async () => {
   expect(rest.at(-1)).toBe(first?.slice('A<<'.length))
   expect(await exportVariable('A', 'x', { ...ports, env: {} })).toBe(false)
 })
+
+test('a runner names its TPM where the workflow names none', async () => {
+  const runner = { SEALWRIGHT_TPM_DEVICE: 'swtpm:/nowhere/of-the-runner' }
+  const asked = async (given: Record<string, string>): Promise<unknown> => {
+    const { inputs, context } = step({ technology: 'tpm', ...given }, runner)
+    return door.run(inputs, context)
+  }
+  await expect(asked({})).rejects.toThrow('/nowhere/of-the-runner')
+  await expect(asked({ 'tpm-device': 'swtpm:/nowhere/of-the-workflow' })).rejects.toThrow('/nowhere/of-the-workflow')
+})
