@@ -38,6 +38,7 @@ const digest = `sha256:${'cc'.repeat(32)}`
 /** A rehearsal as it must be, with one thing changed. */
 function findings(change: (good: Findings) => void = () => {}): Findings {
   const good: Findings = {
+    about: 'n = 1',
     rounds: [
       { machine: machine('predicted'), predicted, byFirst: judged([]), byOwn: judged([]), seconds },
       {

@@ -1,11 +1,15 @@
 /** `npm run rehearsal`: the publishing chain inside a measured guest, and the gate's verdicts on it and on two guests that differ by a byte. */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { errorRecord, TransportError } from '../../src/base/errors.ts'
+import { version as ownVersion } from '../../src/base/version.ts'
 import { buildInitrd, readRecipe, writeImage, type RunnerImage } from '../runner-image/build.ts'
 import { root } from '../runner-image/recipe.ts'
 import { unpackTar } from '../measured-boot/archive.ts'
 import { runMachine, type MachineResult } from '../measured-boot/machine.ts'
+import { program } from '../measured-boot/programs.ts'
 import { predictRegisters, type Registers } from '../measured-boot/predict.ts'
 import { gatherInputs, type JobInputs } from './inputs.ts'
 import { judge, type Judged } from './judge.ts'
@@ -59,7 +63,7 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
     readFileSync(join(directory, 'outputs', first.machine.name, 'self-test.json'), 'utf8'),
   ) as { outputs: SelfTest }
   const digests = await reproduce(directory, join(directory, 'outputs', first.machine.name))
-  const findings = { rounds, selfTest, digests }
+  const findings = { about: aboutRun(options), rounds, selfTest, digests }
   const page = writePage(findings, readFileSync(first.policy, 'utf8'), readFileSync(first.image.manifest, 'utf8'))
   const path = join(directory, 'summary.md')
   writeFileSync(path, page)
@@ -69,6 +73,19 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
   const wrong = failures(findings)
   for (const line of wrong) console.error(`NOT AS IT MUST BE: ${line}`)
   return wrong.length === 0
+}
+
+/** What a figure needs beside it. */
+function aboutRun({ kvm }: RehearsalOptions): string {
+  const version = (name: string): string =>
+    /\d+\.\d+(\.\d+)?/.exec(execFileSync(program(name), ['--version'], { encoding: 'utf8' }))?.[0] ??
+    'of an unknown version'
+  const load = loadavg().map((n) => n.toFixed(1))
+  return (
+    `Run of ${new Date().toISOString().slice(0, 16)}Z, n = 1: Sealwright ${ownVersion}, Node ${process.version}, QEMU ${version('qemu-system-x86_64')} ` +
+    `(${kvm ? 'KVM' : 'emulated processor'}), swtpm ${version('swtpm')}, ${cpus().length} cores, load at the end ${load.join(', ')} ` +
+    '(1, 5, 15 minutes): on a host that does other work, processor time is the figure to read.'
+  )
 }
 
 async function prepare(say: (line: string) => void): Promise<Prepared[]> {

@@ -24,6 +24,8 @@ export interface SelfTest {
 
 /** All that a rehearsal found. */
 export interface Findings {
+  /** When and where it ran, in one sentence. */
+  about: string
   rounds: readonly Round[]
   selfTest: SelfTest
   /** Of the plain image, as built in the guest and once more outside. */
@@ -54,8 +56,9 @@ function roundFailures({ machine, predicted, byFirst, byOwn }: Round, i: number)
 }
 
 /** The verdicts as Markdown. Values of foreign origin are hex, ids and names of ours. */
-export function writePage({ rounds, selfTest, digests }: Findings, policy: string, manifest: string): string {
+export function writePage({ about, rounds, selfTest, digests }: Findings, policy: string, manifest: string): string {
   return [
+    `${about}\n`,
     '## Verdicts\n',
     table(
       [
@@ -75,6 +78,7 @@ export function writePage({ rounds, selfTest, digests }: Findings, policy: strin
         answer(byOwn),
       ]),
     ),
+    ...rounds.flatMap(({ machine, byFirst }) => refusal(machine, byFirst)),
     '## Registers of the machine that was predicted\n',
     registerTable(rounds),
     '## What the verdict on it says\n',
@@ -106,6 +110,14 @@ export function writePage({ rounds, selfTest, digests }: Findings, policy: strin
 
 function answer({ verdict }: Judged): string {
   return verdict.verified ? '**accepted**' : `**refused**: ${verdict.reasons.join(', ')}`
+}
+
+/** What the gate says of a machine that it refused, in its own words. */
+function refusal({ title }: Machine, { verdict }: Judged): string[] {
+  const lines = verdict.checks
+    .filter(({ status }) => status === 'failed')
+    .map(({ id, reason, why }) => `* \`${id}\` (${reason ?? 'no reason'}): ${why}`)
+  return lines.length === 0 ? [] : [`The gate on “${title}”:\n\n${lines.join('\n')}\n`]
 }
 
 function registerTable(rounds: readonly Round[]): string {
