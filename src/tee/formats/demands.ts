@@ -21,12 +21,12 @@ export interface Demands {
 /** Names of the check that compares with what the caller asked for. */
 const bindingChecks: readonly string[] = ['report-data', 'qualifying-data']
 
-/** The comparison of the evidence with itself says nothing: its place is taken by what really happened. */
+/** The comparison of the evidence with itself says nothing but that it can be read: its place is taken by what really happened. */
 export function unbound(checks: readonly TeeCheck[], claimed: Buffer | null, accepted: boolean): TeeCheck[] {
   const said = claimed === null ? 'cannot be read' : `is ${claimed.toString('hex')}`
   return checks.map((check) =>
     bindingChecks.includes(check.name)
-      ? { name: check.name, ok: accepted, why: `not asked: what it carries ${said}` }
+      ? { name: check.name, ok: accepted && check.ok, why: `not asked: what it carries ${said}` }
       : check,
   )
 }

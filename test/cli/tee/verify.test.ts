@@ -314,6 +314,14 @@ ${more}`,
   })
 })
 
+test('tee verify: what cannot be read is not accepted as unbound', async () => {
+  const path = join(scratch('sample'), 'sample.json')
+  writeFileSync(path, JSON.stringify({ svn: '1', report_data: 'no base64!' }))
+  expect(failedOf(await verify(path, ...unbound))).toEqual(['report-data'])
+  writeFileSync(path, JSON.stringify({ svn: '1', report_data: Buffer.alloc(48, 7).toString('base64') }))
+  expect(failedOf(await verify(path, ...unbound))).toEqual([])
+})
+
 describe('wrong use', () => {
   const some = join(scratch('use'), 'sample.json')
   writeFileSync(some, JSON.stringify({ svn: '1', report_data: Buffer.alloc(48).toString('base64') }))
