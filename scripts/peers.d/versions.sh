@@ -15,7 +15,7 @@ version_of() {
     qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") || return 1 ;; # the part whose release decides what is measured
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
-    sev-snp-measure | veritysetup | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    sev-snp-measure | veritysetup | systemd-socket-activate | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
     OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl) text='' ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry) text=$("$path" -version 2>/dev/null) || return 1 ;;

@@ -266,87 +266,83 @@ asUsers('a user outside of the group cannot open the sockets; one inside can', a
   await supervisor.close()
 })
 
-foreign(
-  'as its unit starts it: systemd opens the socket, agent and job are users of their own',
-  async () => {
-    const folder = scratch('unit')
-    const [agent, jobs, group] = [54_301, 54_302, 54_303]
-    const make = (name: string, mode: number, uid: number, gid: number): string => {
-      const path = join(folder, name)
-      mkdirSync(path)
-      chownSync(path, uid, gid)
-      chmodSync(path, mode)
-      return path
-    }
-    chmodSync(folder, 0o755)
-    const sockets = make('jobs', 0o2750, agent, group)
-    const directory = make('state', 0o700, agent, agent)
-    const socket = join(folder, 'agent.sock')
-    const program = [process.execPath, join(root, 'bench/from-sources.ts')]
-    const user = (uid: number, groups: string): string[] => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, groups]
-    const options = [
-      '--technology',
-      'sample',
-      '--source',
-      'image',
-      '--socket',
-      socket,
-      '--sockets',
-      sockets,
-      '--directory',
-      directory,
-    ]
-    const activate = [
-      '-E',
-      'PATH',
-      '-l',
-      socket,
-      ...user(agent, '--clear-groups'),
-      ...program,
-      'agent',
-      'serve',
-      ...options,
-    ]
-    const unit = spawn(peer('systemd-socket-activate'), activate, { stdio: 'ignore', cwd: '/' })
-    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50))
-    chownSync(socket, 0, group)
-    chmodSync(socket, 0o660)
-    const state = make('job', 0o700, jobs, jobs)
-    const as = (groups: string, run: string, ...args: string[]): { status: number | null; stdout: string } => {
-      const [command = '', ...rest] = [...user(jobs, groups), ...args]
-      const env = { PATH: process.env['PATH'], GITHUB_RUN_ID: run, GITHUB_RUN_ATTEMPT: '1', HOME: state }
-      const { status, stdout } = spawnSync(command, rest, { cwd: '/', env, timeout: 60_000 })
-      return { status, stdout: stdout.toString() }
-    }
-    const setup = (groups: string, run: string): ReturnType<typeof as> =>
-      as(groups, run, ...program, 'setup-cvm-runner', '--agent-socket', socket, '--state', join(state, run), '--json')
-    const inside = `--groups=${group}`
+asUsers('as its unit starts it: systemd opens the socket, agent and job are users of their own', async () => {
+  const folder = scratch('unit')
+  const [agent, jobs, group] = [54_301, 54_302, 54_303]
+  const make = (name: string, mode: number, uid: number, gid: number): string => {
+    const path = join(folder, name)
+    mkdirSync(path)
+    chownSync(path, uid, gid)
+    chmodSync(path, mode)
+    return path
+  }
+  chmodSync(folder, 0o755)
+  const sockets = make('jobs', 0o2750, agent, group)
+  const directory = make('state', 0o700, agent, agent)
+  const socket = join(folder, 'agent.sock')
+  const program = [process.execPath, join(root, 'bench/from-sources.ts')]
+  const user = (uid: number, groups: string): string[] => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, groups]
+  const options = [
+    '--technology',
+    'sample',
+    '--source',
+    'image',
+    '--socket',
+    socket,
+    '--sockets',
+    sockets,
+    '--directory',
+    directory,
+  ]
+  const activate = [
+    '-E',
+    'PATH',
+    '-l',
+    socket,
+    ...user(agent, '--clear-groups'),
+    ...program,
+    'agent',
+    'serve',
+    ...options,
+  ]
+  const unit = spawn(peer('systemd-socket-activate'), activate, { stdio: 'ignore', cwd: '/' })
+  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50))
+  chownSync(socket, 0, group)
+  chmodSync(socket, 0o660)
+  const state = make('job', 0o700, jobs, jobs)
+  const as = (groups: string, run: string, ...args: string[]): { status: number | null; stdout: string } => {
+    const [command = '', ...rest] = [...user(jobs, groups), ...args]
+    const env = { PATH: process.env['PATH'], GITHUB_RUN_ID: run, GITHUB_RUN_ATTEMPT: '1', HOME: state }
+    const { status, stdout } = spawnSync(command, rest, { cwd: '/', env, timeout: 60_000 })
+    return { status, stdout: stdout.toString() }
+  }
+  const setup = (groups: string, run: string): ReturnType<typeof as> =>
+    as(groups, run, ...program, 'setup-cvm-runner', '--agent-socket', socket, '--state', join(state, run), '--json')
+  const inside = `--groups=${group}`
 
-    expect(setup(inside, '1').status).toBe(0)
-    const { binding } = JSON.parse(readFileSync(join(state, '1/evidence.json'), 'utf8')) as {
-      binding: { boot: object; agent: object }
-    }
-    expect(binding.boot).toEqual({ id: boot, jobs: 1 })
-    const { pid } = JSON.parse(readFileSync(join(state, '1/agent.json'), 'utf8')) as { pid: number }
-    // The job can neither look into its agent, nor end it but by asking, nor see what it keeps.
-    for (const path of [`/proc/${pid}/environ`, `/proc/${pid}/mem`, join(directory, 'boot.json')])
-      expect([path, as(inside, '1', 'head', '-c', '1', path).status]).toEqual([path, 1])
-    expect(as(inside, '1', 'kill', String(pid)).status).not.toBe(0)
-    expect(as(inside, '1', 'rm', '-f', socket).status).not.toBe(0)
-    expect(as(inside, '1', ...program, 'agent', 'stop', '--state', join(state, '1')).stdout).toBe('agent stopped\n')
-    expect(existsSync(join(state, '1/agent.json'))).toBe(false)
-    const outside = setup('--clear-groups', '2')
-    expect([outside.status, JSON.parse(outside.stdout)]).toMatchObject([
-      3,
-      { error: { code: 'agent-error', subject: 'agent-socket' } },
-    ])
-    expect(setup(inside, '2').status).toBe(0)
-    const second = JSON.parse(readFileSync(join(state, '2/evidence.json'), 'utf8')) as { binding: { boot: object } }
-    expect(second.binding.boot).toEqual({ id: boot, jobs: 2 })
-    unit.kill()
-  },
-  180_000,
-)
+  expect(setup(inside, '1').status).toBe(0)
+  const { binding } = JSON.parse(readFileSync(join(state, '1/evidence.json'), 'utf8')) as {
+    binding: { boot: object; agent: object }
+  }
+  expect(binding.boot).toEqual({ id: boot, jobs: 1 })
+  const { pid } = JSON.parse(readFileSync(join(state, '1/agent.json'), 'utf8')) as { pid: number }
+  // The job can neither look into its agent, nor end it but by asking, nor see what it keeps.
+  for (const path of [`/proc/${pid}/environ`, `/proc/${pid}/mem`, join(directory, 'boot.json')])
+    expect([path, as(inside, '1', 'head', '-c', '1', path).status]).toEqual([path, 1])
+  expect(as(inside, '1', 'kill', String(pid)).status).not.toBe(0)
+  expect(as(inside, '1', 'rm', '-f', socket).status).not.toBe(0)
+  expect(as(inside, '1', ...program, 'agent', 'stop', '--state', join(state, '1')).stdout).toBe('agent stopped\n')
+  expect(existsSync(join(state, '1/agent.json'))).toBe(false)
+  const outside = setup('--clear-groups', '2')
+  expect([outside.status, JSON.parse(outside.stdout)]).toMatchObject([
+    3,
+    { error: { code: 'agent-error', subject: 'agent-socket' } },
+  ])
+  expect(setup(inside, '2').status).toBe(0)
+  const second = JSON.parse(readFileSync(join(state, '2/evidence.json'), 'utf8')) as { binding: { boot: object } }
+  expect(second.binding.boot).toEqual({ id: boot, jobs: 2 })
+  unit.kill()
+})
 
 test('the worker is found among the ancestors, and nothing else is taken for it', async () => {
   const proc = scratch('proc')
