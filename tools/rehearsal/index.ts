@@ -1,5 +1,4 @@
 /** `npm run rehearsal`: the publishing chain inside a measured guest, and the gate's verdicts on it and on two guests that differ by a byte. */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { root } from '../runner-image/recipe.ts'
 import { unpackTar } from '../measured-boot/archive.ts'
 import { runMachine, type MachineResult } from '../measured-boot/machine.ts'
 import { program } from '../measured-boot/programs.ts'
+import { run } from '../measured-boot/run.ts'
 import { predictRegisters, type Registers } from '../measured-boot/predict.ts'
 import { gatherInputs, type JobInputs } from './inputs.ts'
 import { judge, type Judged } from './judge.ts'
@@ -78,8 +78,7 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
 /** What a figure needs beside it. */
 function aboutRun({ kvm }: RehearsalOptions): string {
   const version = (name: string): string =>
-    /\d+\.\d+(\.\d+)?/.exec(execFileSync(program(name), ['--version'], { encoding: 'utf8' }))?.[0] ??
-    'of an unknown version'
+    /\d+\.\d+(\.\d+)?/.exec(run(program(name), ['--version']))?.[0] ?? 'of an unknown version'
   const load = loadavg().map((n) => n.toFixed(1))
   return (
     `Run of ${new Date().toISOString().slice(0, 16)}Z, n = 1: Sealwright ${ownVersion}, Node ${process.version}, QEMU ${version('qemu-system-x86_64')} ` +

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import {
   copyFileSync,
@@ -16,6 +15,7 @@ import { join } from 'node:path'
 import { InputError, TransportError } from '../../src/base/errors.ts'
 import { cli } from '../demo/cli.ts'
 import { packTar } from '../measured-boot/archive.ts'
+import { run } from '../measured-boot/run.ts'
 import { partPath, root } from '../runner-image/recipe.ts'
 
 const app = join(root, 'examples/app')
@@ -86,7 +86,7 @@ function writeSource(folder: string): string {
       GIT_COMMITTER_DATE: `${epoch} +0000`,
     },
   }
-  const git = (...args: string[]): string => run('git', ['-C', folder, ...args], env)
+  const git = (...args: string[]): string => run('git', ['-C', folder, ...args], { env })
   git('init', '--quiet', '--initial-branch', 'main')
   git('add', '--all')
   git('commit', '--quiet', '--message', 'Example application')
@@ -109,7 +109,7 @@ function writePackages(folder: string, cache: string): void {
     try {
       for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(app, name), join(work, name))
       const flags = ['--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--cache', cache]
-      execFileSync('npm', ['ci', ...flags], { cwd: work, stdio: ['ignore', 'ignore', 'pipe'] })
+      run('npm', ['ci', ...flags], { cwd: work })
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
@@ -132,8 +132,4 @@ async function writeBase(layout: string, directory: string): Promise<void> {
   ])
   if (built.error !== null)
     throw new TransportError('tool-failed', `the base image was not built: ${built.error.message}`)
-}
-
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): string {
-  return execFileSync(command, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })
 }
