@@ -126,6 +126,10 @@ const gaps: SyntheticCase[] = [
   tdx('module attributes outside the identity’s mask', 'tdx-module', {
     info: (i) => ((i.tdxModuleIdentities[0] as { attributes: string }).attributes = '0100000000000000'),
   }),
+  tdx('module attributes that a narrow mask leaves out', 'tdx-module', {
+    body: (b) => b.writeUInt8(1, 112),
+    info: (i) => ((i.tdxModuleIdentities[0] as { attributesMask: string }).attributesMask = '00'.repeat(8)),
+  }),
   tdx('a module of version 0 with another signer', 'tdx-module', {
     teeTcbSvn: [5, 0, 3],
     info: (i) => (i.tdxModule.mrsigner = 'AB'.repeat(48)),

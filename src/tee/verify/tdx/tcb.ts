@@ -14,8 +14,11 @@ export function checkModule({ body }: TdxQuote, info: TcbInfo): ModuleIdentity {
   if (identity === null) throw invalid(`TCB info has no single identity of module version ${body.teeTcbSvn[1]}`)
   const { id, signer } = identity
   if (!body.mrSignerSeam.equals(signer.mrsigner)) throw invalid(`MRSIGNERSEAM is not that of ${id}`)
-  // Byte by byte; all of Intel's are zero so far, so the order of the bytes has not shown yet.
-  if (!masked(body.seamAttributes, signer.attributesMask, signer.attributes)) {
+  // Byte by byte; all of Intel's are zero so far, so the order of the bytes has not shown yet. Intel's library wants them equal, whatever the mask.
+  if (
+    !masked(body.seamAttributes, signer.attributesMask, signer.attributes) ||
+    !body.seamAttributes.equals(signer.attributes)
+  ) {
     throw invalid(`SEAM attributes are not those of ${id}`)
   }
   return identity
