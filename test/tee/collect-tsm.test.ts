@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Exec, Ports } from '../../src/base/ports.ts'
 import { InputError } from '../../src/base/errors.ts'
+import { firmwareLogs } from '../../src/tee/collect/logs.ts'
 import { snpCollector } from '../../src/tee/collect/snp.ts'
 import { tdxCollector } from '../../src/tee/collect/tdx.ts'
 import { parseSnpReport } from '../../src/tee/verify/snp/report.ts'
@@ -245,7 +246,7 @@ describe('event logs', () => {
     expect(tsm.open).toEqual([])
   })
 
-  test('logs of a vTPM and of IMA come along; one that is too long is left out, and said', async () => {
+  test('the boot log of a vTPM comes along; IMA’s only where PCRs are quoted; one that is too long is left out, and said', async () => {
     const ports = guest('sev-guest')
     mkdirSync(join(ports.roots.securityfs, 'tpm0'), { recursive: true })
     mkdirSync(join(ports.roots.securityfs, 'ima'), { recursive: true })
@@ -254,6 +255,8 @@ describe('event logs', () => {
     const { documents } = await snpCollector(simulatedTsm(sev).files).collect(data, ports)
     expect(documents['tcg-event-log']).toBe(Buffer.from('firmware').toString('base64'))
     expect(documents['ima-log']).toBeUndefined()
+    expect((ports.log as ReturnType<typeof recordingLog>).lines).toEqual([])
+    expect(Object.keys(await firmwareLogs(ports))).toEqual(['tcg-event-log'])
     expect((ports.log as ReturnType<typeof recordingLog>).lines.join()).toContain(
       'binary_runtime_measurements has more',
     )

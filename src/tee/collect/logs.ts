@@ -11,13 +11,19 @@ import { codeOf } from './tsm-errors.ts'
 const limits = { firmware: 1 << 20, ima: 4 << 20, ccel: 1 << 20 } as const
 const chunk = 65_536
 
-/** Logs of the TPM beside a TEE, by document name: `tcg-event-log` and `ima-log`, each where this kernel shows one. */
+/** Logs that a quote over PCRs vouches for, by document name: `tcg-event-log` and `ima-log`, each where this kernel shows one. */
 export async function firmwareLogs(ports: Ports): Promise<Record<string, string>> {
-  const { securityfs } = ports.roots
-  return {
-    ...(await logDocument('tcg-event-log', join(securityfs, 'tpm0/binary_bios_measurements'), limits.firmware, ports)),
-    ...(await logDocument('ima-log', join(securityfs, 'ima/binary_runtime_measurements'), limits.ima, ports)),
-  }
+  const ima = join(ports.roots.securityfs, 'ima/binary_runtime_measurements')
+  return { ...(await bootLog(ports)), ...(await logDocument('ima-log', ima, limits.ima, ports)) }
+}
+
+/**
+ * The boot log of a vTPM beside a TEE whose report holds no PCRs: for reading only. IMA's list, which grows with each file that was run, stays
+ * behind where nothing vouches for it.
+ */
+export async function bootLog(ports: Ports): Promise<Record<string, string>> {
+  const path = join(ports.roots.securityfs, 'tpm0/binary_bios_measurements')
+  return logDocument('tcg-event-log', path, limits.firmware, ports)
 }
 
 /**

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import type { Collector } from '../types.ts'
-import { firmwareLogs } from './logs.ts'
+import { bootLog } from './logs.ts'
 import { providerMissing } from './provider.ts'
 import { canUseSnpguest, snpguestHint, snpguestReport } from './snpguest.ts'
 import { snpCertificates, snpReportJson } from './snp-json.ts'
@@ -46,7 +46,7 @@ export const snpCollector = (files?: TsmFiles): Collector => ({
         ...(auxblob === null ? {} : { 'tsm-auxblob': toBase64(auxblob) }),
         ...(manifestblob === null ? {} : { 'tsm-manifestblob': toBase64(manifestblob) }),
         ...(key === undefined ? {} : { 'collateral-amd-vcek': toBase64(Buffer.from(key['data'] as number[])) }),
-        ...(await firmwareLogs(ports)),
+        ...(await bootLog(ports)),
       },
     }
   },

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { toBase64 } from '../../encoding/base64.ts'
 import { openRtmr3 } from '../register/index.ts'
 import type { Collector } from '../types.ts'
-import { ccelLog, firmwareLogs } from './logs.ts'
+import { bootLog, ccelLog } from './logs.ts'
 import { providerMissing } from './provider.ts'
 import { wholeLog } from './tdx-log.ts'
 import type { TsmFiles } from './tsm-files.ts'
@@ -22,7 +22,7 @@ export const tdxCollector = (files?: TsmFiles): Collector => ({
       documents: {
         'tsm-outblob': toBase64(outblob),
         ...(ccel === null ? {} : { ccel: toBase64(ccel) }),
-        ...(await firmwareLogs(ports)),
+        ...(await bootLog(ports)),
         ...(runtimeLog === undefined ? {} : { 'runtime-log': toBase64(runtimeLog) }),
       },
     }
