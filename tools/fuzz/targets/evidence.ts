@@ -4,6 +4,7 @@ import type { Technology } from '../../../src/base/technology.ts'
 import { VerificationError } from '../../../src/base/errors.ts'
 import { jcsText } from '../../../src/encoding/jcs.ts'
 import { parseAzureEvidence } from '../../../src/tee/verify/azure/evidence.ts'
+import { readTdxEvidence } from '../../../src/tee/verify/tdx/evidence.ts'
 import { parseHcl } from '../../../src/tee/verify/azure/hcl.ts'
 import { verifiers } from '../../../src/tee/verify/index.ts'
 import { noCollateral, type TeeRules } from '../../../src/tee/verify/verifier.ts'
@@ -105,12 +106,26 @@ function fromBytes(
  * its hash. Its own version is a number beside them, and a TDREPORT is signed by nobody: the quote beside it says the same, signed.
  */
 function saysOf(technology: Technology, evidence: JsonObject): string[] {
+  if (technology === 'tdx') {
+    const { quote, eventLog } = readTdxEvidence({ technology, evidence, documents: {} })
+    return [withoutPadding(quote), eventLog?.toString('hex') ?? '']
+  }
   if (technology !== 'az-snp-vtpm' && technology !== 'az-tdx-vtpm') return [jcsText(evidence)]
   const read = parseAzureEvidence(technology, evidence)
   const { varData, hardware, kind } = parseHcl(read.hclReport)
-  const { version, message, signature, pcrs, document } = read
-  const hex = [message, signature, document, varData, ...(kind === 'snp' ? [hardware] : []), ...pcrs.values()]
-  return [`${version} ${hex.map((bytes) => bytes.toString('hex')).join(' ')}`]
+  const { message, signature, pcrs, document } = read
+  if (kind === 'tdx') return [withoutPadding(document), ...[message, signature, varData, ...pcrs.values()].map(hexOf)]
+  const hex = [message, signature, document, varData, hardware, ...pcrs.values()]
+  return [hex.map(hexOf).join(' ')]
+}
+
+function hexOf(bytes: Buffer): string {
+  return bytes.toString('hex')
+}
+
+/** Zero bytes behind a quote belong to nothing, as many as there are. */
+function withoutPadding(quote: Buffer): string {
+  return hexOf(quote).replace(/(00)+$/, '')
 }
 
 /** The text is read before a verifier sees it: what is no JSON object never gets there. */
