@@ -1,9 +1,14 @@
+import { createPublicKey } from 'node:crypto'
+import { rawInputs } from '../../src/actions/raw-inputs.ts'
 import { machineAttester } from '../../src/agent/machine/attester.ts'
+import { openState } from '../../src/agent/state.ts'
+import { showKeys } from '../../src/cli/tee/ak-machine.ts'
+import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { fromBase64 } from '../../src/encoding/base64.ts'
 import { startSwtpm } from '../../tools/swtpm.ts'
 import { withPeers } from '../support/peers.ts'
-import { testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../support/ports.ts'
 
 withPeers(
   ['swtpm'],
@@ -26,6 +31,24 @@ withPeers(
     expect(ecc.algorithm).toBe('0018')
     expect(await quote('ecc')).toEqual(ecc)
     expect(ecc.pcrs).toEqual(rsa.pcrs)
+    // A registrar is shown the key that the runner will quote by.
+    const fingerprint = (key: unknown): string =>
+      keyFingerprint(createPublicKey({ key: fromBase64(String(key), 'key'), format: 'der', type: 'spki' }))
+    for (const [tpmKey, found] of [
+      ['rsa', rsa],
+      ['', ecc],
+    ] as const) {
+      const given: Record<string, string> = { 'tpm-device': tpm.device, 'tpm-key': tpmKey }
+      const inputs = rawInputs({
+        given: (name) => given[name],
+        defaults: {},
+        ports,
+        confine: null,
+        label: (name) => name,
+      })
+      const { outputs } = await showKeys(inputs, { ports, state: openState(scratch(), ports) })
+      expect(outputs['ak']).toBe(fingerprint(found.key))
+    }
     await tpm.stop()
   },
 )

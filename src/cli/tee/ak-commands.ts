@@ -3,11 +3,16 @@ import { option } from './evidence-options.ts'
 
 const device = option('tpm-device', "Path of a TPM, or swtpm:SOCKET; by default the machine's own.")
 
+const key = option(
+  'tpm-key',
+  'Kind of the attestation key, ecc or rsa, as the runner has it. By default ecc where the TPM has it.',
+)
+
 /** Commands that tie a TPM's attestation key to its endorsement key (docs/tpm.md). */
 export const akCommands = {
   'tee ak show': {
     description: "Prints the keys of this machine's TPM, which a policy can pin, and writes them for a registrar.",
-    inputs: [device, option('output', 'New file for the keys, as "tee ak challenge" takes them.')],
+    inputs: [device, key, option('output', 'New file for the keys, as "tee ak challenge" takes them.')],
     examples: ['sealwright tee ak show', 'sealwright tee ak show --output keys.json'],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./ak-machine.ts')).showKeys(inputs, context),
@@ -31,6 +36,7 @@ export const akCommands = {
     description: "Machine: answers a registrar's challenge, which only the TPM that holds both keys can.",
     inputs: [
       device,
+      key,
       option('challenge', 'File of "tee ak challenge" (or of tpm2_makecredential).', '', true),
       option('output', 'New file for the answer.', '', true),
     ],

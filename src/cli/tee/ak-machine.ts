@@ -7,16 +7,17 @@ import { endorsement } from '../../tee/tpm/endorsement.ts'
 import { areaFingerprint, encodeKeys } from '../../tee/tpm/enrolment.ts'
 import { withPrimary } from '../../tee/tpm/keys.ts'
 import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
-import { endorsementTemplate } from '../../tee/tpm/templates.ts'
+import { endorsementTemplate, type KeyKind } from '../../tee/tpm/templates.ts'
 import type { CommandResult } from '../commands.ts'
 import { optionFile, writeNewFile } from './files.ts'
 
 /** `tee ak show`: the keys of this machine's TPM, for a registrar and for policies. */
 export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  const chosen = keyKind(inputs)
   const keys = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
     const { kind, certificate } = await endorsement(tpm, ports.log)
     const ek = await withPrimary(tpm, 'endorsement', endorsementTemplate(kind), async (key) => key.area)
-    const ak = await withAttestationKey(tpm, ports.log, async ({ key, certificate: own }) => ({ ...key, own }))
+    const ak = await withAttestationKey(tpm, ports.log, async ({ key, certificate: own }) => ({ ...key, own }), chosen)
     return { ek, ak: ak.area, own: ak.own, certificate, maker: await tpmMaker(tpm) }
   })
   const path = inputs.text('output') === '' ? '' : await writeNewFile(inputs, 'output', encodeKeys(keys))
@@ -43,13 +44,24 @@ export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Pro
 export async function answerChallenge(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   inputs.required('challenge')
   inputs.required('output')
+  const chosen = keyKind(inputs)
   const credential = parseCredentialFile(await optionFile(inputs, 'challenge'))
   const value = await withTpm(tpmAddress(inputs.text('tpm-device'), ports), ports, async (tpm) => {
     const { kind } = await endorsement(tpm, ports.log)
     return withPrimary(tpm, 'endorsement', endorsementTemplate(kind), (ek) =>
-      withAttestationKey(tpm, ports.log, ({ key }) => activateCredential(tpm, key.handle, ek.handle, credential)),
+      withAttestationKey(
+        tpm,
+        ports.log,
+        ({ key }) => activateCredential(tpm, key.handle, ek.handle, credential),
+        chosen,
+      ),
     )
   })
   const path = await writeNewFile(inputs, 'output', value)
   return { outputs: { 'answer-path': path }, text: `${path}\n` }
+}
+
+function keyKind(inputs: RawInputs): KeyKind | undefined {
+  const kind = inputs.choice<'' | KeyKind>('tpm-key', ['', 'ecc', 'rsa'])
+  return kind === '' ? undefined : kind
 }
