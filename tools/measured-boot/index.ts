@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errorRecord } from '../../src/base/errors.ts'
+import { errorRecord, toSealwrightError } from '../../src/base/errors.ts'
 import { buildInitrd, readRecipe, writeImage } from '../runner-image/build.ts'
 import { root } from '../runner-image/recipe.ts'
 import { packTar, unpackTar } from './archive.ts'
@@ -65,5 +65,5 @@ try {
 } catch (error) {
   const { code, message, remedy } = errorRecord(error)
   console.error(`error (${code}): ${message}${remedy === null ? '' : `\n  ${remedy}`}`)
-  process.exitCode = 2
+  process.exitCode = toSealwrightError(error).exitCode
 }

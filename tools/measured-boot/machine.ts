@@ -5,16 +5,14 @@ import {
   createWriteStream,
   ftruncateSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { TransportError } from '../../src/base/errors.ts'
-import { endsWithUs } from './children.ts'
+import { endsWithUs, temporaryFolder } from './children.ts'
 import { program } from './programs.ts'
 import { startSoftwareTpm } from './software-tpm.ts'
 
@@ -63,7 +61,7 @@ export async function runMachine(options: MachineOptions): Promise<MachineResult
   const outputs = join(directory, 'outputs.tar')
   emptyDisk(outputs, options.outputsMiB)
   // A path of a socket may have 107 bytes at most.
-  const sockets = mkdtempSync(join(tmpdir(), 'sealwright-vm-'))
+  const sockets = temporaryFolder()
   const start = performance.now()
   const seconds = (): number => Math.round((performance.now() - start) / 100) / 10
   let tpm: ChildProcess | undefined
@@ -133,11 +131,12 @@ function watch(
       reject(failed(`the guest was not done after ${timeout} s`, 'timeout', serial, tail))
     }, timeout * 1000)
     signal?.addEventListener('abort', () => machine.kill('SIGKILL'))
-    const line = (text: string): void => {
+    const line = (raw: string): void => {
+      const text = printable(raw)
       log.write(`[${seconds().toFixed(1).padStart(6)}] ${text}\n`)
       tail.push(text)
       if (tail.length > shownTail) tail.shift()
-      const word = /@@ (.*?)\r?$/.exec(text)?.[1]
+      const word = /@@ (.*)$/.exec(text)?.[1]
       if (word === undefined) return
       processor = processorSeconds(machine.pid)
       if (word.startsWith('booted ')) boot = seconds()
@@ -162,6 +161,12 @@ function failed(why: string, code: 'timeout' | 'tool-failed', serial: string, ta
     remedy:
       'Under load an emulated machine takes a multiple of its time: run it again alone, or with a longer --timeout.',
   })
+}
+
+/** Firmware clears the screen and sets colours: a terminal must not obey a guest. */
+function printable(line: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are what has to go
+  return line.replace(/\u001b\[[0-9;=?]*[A-Za-z]/g, '').replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
 }
 
 /** Processor time of a process and its threads (proc(5): fields 14 and 15 of `stat`, in hundredths of a second on Linux). */

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
-import { errorRecord, TransportError } from '../../src/base/errors.ts'
+import { errorRecord, toSealwrightError, TransportError } from '../../src/base/errors.ts'
 import { version as ownVersion } from '../../src/base/version.ts'
 import { buildInitrd, readRecipe, writeImage, type RunnerImage } from '../runner-image/build.ts'
 import { root } from '../runner-image/recipe.ts'
@@ -170,5 +170,5 @@ try {
 } catch (error) {
   const { code, message, remedy } = errorRecord(error)
   console.error(`error (${code}): ${message}${remedy === null ? '' : `\n  ${remedy}`}`)
-  process.exitCode = 2
+  process.exitCode = toSealwrightError(error).exitCode
 }
