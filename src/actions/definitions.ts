@@ -60,7 +60,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), for the local verifier. \"sealwright tee collateral fetch\" fills one. No host is asked for any.",
+    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), for the local verifier. What fits the machine travels with the evidence, so that a gate needs none of its own. \"sealwright tee collateral fetch\" fills one; no host is asked for any.",
     "default": "",
     "required": false
    },
@@ -731,7 +731,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of certificates, revocation lists and TCB data, for the local verifier.",
+    "description": "Folder of certificates, revocation lists and TCB data, for the local verifier; what fits the machine travels with the evidence.",
     "default": "",
     "required": false
    },

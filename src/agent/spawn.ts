@@ -30,6 +30,8 @@ export interface SpawnOptions {
   akActivation?: string | undefined
   /** Kind of a TPM's attestation key, or '' for the default. */
   tpmKey?: '' | 'ecc' | 'rsa' | undefined
+  /** Folder of collateral that travels with the evidence, or ''. */
+  collateral?: string | undefined
   /** Socket of the machine's agent, which then starts the job's; without it the agent is a child of this process. */
   machineSocket?: string | null | undefined
 }
@@ -82,6 +84,7 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     register: options.register ?? '',
     akActivation: options.akActivation ?? '',
     tpmKey: options.tpmKey ?? '',
+    collateral: options.collateral ?? '',
     machine: null,
   })
   const living = await contact(started, ports)

@@ -25,6 +25,8 @@ export const startMessageSchema = z.strictObject({
   akActivation: z.string().max(4096).default(''),
   /** Kind of the TPM's attestation key, or '' for the default. */
   tpmKey: z.enum(['', 'ecc', 'rsa']).default(''),
+  /** Folder of collateral that travels with the evidence, or ''. */
+  collateral: z.string().max(4096).default(''),
   /** Set by the machine's agent alone: which job of this boot this is, where its own socket lies, and where its program came from. */
   machine: z
     .strictObject({ jobs: z.int().min(1), socket: z.string(), source: z.enum(['image', 'download']) })

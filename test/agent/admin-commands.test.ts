@@ -102,6 +102,7 @@ describe('hooks of the runner', () => {
         tpmDevice: '',
         register: '',
         akActivation: '',
+        collateral: '',
         tpmKey: '',
         source: 'download',
         lifetime: 600,

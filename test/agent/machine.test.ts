@@ -39,6 +39,7 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       tpmDevice: '',
       register: '',
       akActivation: '',
+      collateral: '',
       tpmKey: '',
       source: 'image',
       lifetime: 600,

@@ -37,6 +37,7 @@ export const door: ActionDoor = {
         register: inputs.tpmRegister,
         tpmKey: inputs.tpmKey,
         akActivation: inputs.akActivation ?? '',
+        collateral: inputs.collateral ?? '',
         machineSocket,
       },
       ports,

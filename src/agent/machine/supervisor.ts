@@ -37,6 +37,8 @@ export interface MachineOptions {
   akActivation: string
   /** Kind of the TPM's attestation key, or '' for the default. */
   tpmKey: '' | 'ecc' | 'rsa'
+  /** Folder of collateral that travels with the evidence, or ''. */
+  collateral: string
   /** `image` where the program lies in the measured image; the gate believes it only with reference values that say so. */
   source: 'image' | 'download'
   /** Longest life of a job's agent, in seconds. */
@@ -106,8 +108,8 @@ export class Supervisor {
       })
     }
     await this.#checkWatch(request.watch)
-    const { directory, sockets, entry, technology, tpmDevice, register, akActivation, tpmKey, source, lifetime } =
-      this.#options
+    const { directory, sockets, entry, technology, tpmDevice, register, source, lifetime } = this.#options
+    const { akActivation, tpmKey, collateral } = this.#options
     const jobs = await countJob(directory, await bootId(this.#ports), this.#counted)
     this.#counted = jobs
     const folder = join(directory, 'jobs', String(jobs))
@@ -122,6 +124,7 @@ export class Supervisor {
       register,
       akActivation,
       tpmKey,
+      collateral,
       nonce: request.nonce,
       lifetime: Math.min(request.lifetime, lifetime),
       run: request.run,

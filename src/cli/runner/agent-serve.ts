@@ -27,6 +27,7 @@ export async function agentServe(
       register: inputs.text('tpm-register'),
       tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
       akActivation: inputs.text('ak-activation') === '' ? '' : inputs.path('ak-activation'),
+      collateral: inputs.text('collateral') === '' ? '' : inputs.path('collateral'),
       source: inputs.choice('source', ['download', 'image']),
       lifetime: inputs.integer('lifetime', 60, 86_400),
     },

@@ -42,6 +42,10 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       option('tpm-register', 'Register of a TPM that agents extend, pcr8 to pcr15. By default pcr14.'),
       tpmKey,
       akActivation,
+      option(
+        'collateral',
+        'Folder of what the makers of the hardware say, which then travels with the evidence (tee collateral fetch fills it).',
+      ),
       option('source', 'image where this program lies in the measured image, else download.', 'download'),
       option('lifetime', 'Seconds after which any agent of a job ends.', '21600'),
     ],

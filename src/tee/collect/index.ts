@@ -2,6 +2,7 @@ import { InternalError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { KeyKind } from '../tpm/templates.ts'
+import { carrying } from '../collateral/carry.ts'
 import type { Collector } from '../types.ts'
 import { azureCollector } from './azure.ts'
 import { sample } from './sample.ts'
@@ -19,6 +20,8 @@ export interface CollectorOptions {
   akActivation?: string | undefined
   /** Kind of a TPM's attestation key; empty for P-256 where the TPM has it. */
   tpmKey?: '' | KeyKind | undefined
+  /** Folder or file of collateral that travels with the evidence; empty for none. */
+  collateral?: string | undefined
 }
 
 /** One collector a technology. Nothing is opened or asked here. */
@@ -53,7 +56,7 @@ export async function chooseCollector(
   const missing: string[] = []
   for (const technology of wanted === 'auto' ? automatic : [wanted]) {
     const why = await collectors[technology].missing(ports)
-    if (why === null) return collectors[technology]
+    if (why === null) return carrying(collectors[technology], options.collateral ? [options.collateral] : [])
     missing.push(why)
   }
   throw new VerificationError(

@@ -1,13 +1,17 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { readCollateral } from '../../../src/tee/collateral/directory.ts'
+import { writeBundle } from '../../../src/tee/collateral/bundle.ts'
+import { carrying } from '../../../src/tee/collateral/carry.ts'
 import { withCollateral } from '../../../src/tee/collateral/travel.ts'
 import { readSnpReport } from '../../../src/tee/formats/snp-report.ts'
-import type { TeeEvidence } from '../../../src/tee/types.ts'
+import type { Collector, TeeEvidence } from '../../../src/tee/types.ts'
 import { snp } from '../../../src/tee/verify/snp/index.ts'
 import { claimedReportData } from '../../../src/tee/formats/claimed.ts'
 import { verifiers } from '../../../src/tee/verify/index.ts'
 import { tdx } from '../../../src/tee/verify/tdx/index.ts'
 import { noCollateral } from '../../../src/tee/verify/verifier.ts'
+import { scratch, testPorts } from '../../support/ports.ts'
 import { vector, withPeers } from '../../support/peers.ts'
 import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from '../pki/snp.ts'
 import { at, makeWorld, reportData } from '../tdx/synthetic.ts'
@@ -99,4 +103,19 @@ withPeers(['vectors:coco/az-snp-vtpm'], 'Azure: a list that travels is read', as
     verifiers['az-snp-vtpm'].verify({ ...evidence, documents }, bound, context)
   expect(verify({})).toMatchObject({ status: 'verified' })
   expect(verify({ 'collateral-amd-crl': '!' })).toMatchObject({ status: 'refused' })
+})
+
+test('a collector with a folder gives evidence that brings its collateral, and without one what it gave', async () => {
+  const folder = scratch('carry')
+  writeFileSync(join(folder, 'platform.json'), writeBundle(set, []))
+  const plain: Collector = { technology: 'tdx', missing: async () => null, collect: async () => tdxEvidence() }
+  const ports = testPorts({ clock: { ...testPorts().clock, now: () => at } })
+  const taken = await carrying(plain, [folder]).collect(reportData, ports)
+  expect(Object.keys(taken.documents)).toEqual(['collateral-intel'])
+  const context = { at, collateral: noCollateral, rules: {}, trust: { intelRoots: world.roots ?? [] } }
+  expect(tdx.verify(taken, reportData, context)).toMatchObject({ status: 'verified' })
+  expect(await carrying(plain, []).collect(reportData, ports)).toEqual(tdxEvidence())
+  await expect(carrying(plain, [join(folder, 'none')]).collect(reportData, ports)).rejects.toMatchObject({
+    code: 'file-missing',
+  })
 })
