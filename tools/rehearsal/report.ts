@@ -59,7 +59,7 @@ function roundFailures({ machine, predicted, byFirst, byOwn }: Round, i: number)
 export function writePage({ about, rounds, selfTest, digests }: Findings, policy: string, manifest: string): string {
   return [
     `${about}\n`,
-    '## Verdicts\n',
+    '### Verdicts\n',
     table(
       [
         'machine',
@@ -79,21 +79,21 @@ export function writePage({ about, rounds, selfTest, digests }: Findings, policy
       ]),
     ),
     ...rounds.flatMap(({ machine, byFirst }) => refusal(machine, byFirst)),
-    '## Registers of the machine that was predicted\n',
+    '### Registers of the machine that was predicted\n',
     registerTable(rounds),
-    '## What the verdict on it says\n',
+    '### What the verdict on it says\n',
     verdictTable(rounds),
     `The same source, built once more outside of the guest: \`${digests.outside}\`, ${digests.inside === digests.outside ? 'the digest that the guest signed' : `**not** ${digests.inside}`}.\n`,
-    '## Self-test of the image, from inside\n',
+    '### Self-test of the image, from inside\n',
     table(
       ['check', 'for the claim', 'holds', 'why'],
       selfTest.checks
         .filter(({ claim }) => claim !== 'ephemeral')
         .map(({ name, claim, ok, why }) => [name, claim, ok ? 'yes' : '**no**', why]),
     ),
-    '## Policy\n',
+    '### Policy\n',
     `\`\`\`yaml\n${policy}\`\`\`\n`,
-    '## Time\n',
+    '### Time\n',
     table(
       ['machine', 'until init runs', 'all', 'processor time of the machine'],
       rounds.map(({ machine, seconds }) => [
@@ -103,7 +103,7 @@ export function writePage({ about, rounds, selfTest, digests }: Findings, policy
         `${seconds.processor.toFixed(0)} s`,
       ]),
     ),
-    '## Image\n',
+    '### Image\n',
     imageTable(manifest),
   ].join('\n')
 }
