@@ -19,6 +19,8 @@ export interface ForgedTpmOptions {
   /** Changes the log before it travels; null leaves it out. */
   log?: (log: Buffer, binding: Binding) => Buffer | null
   quote?: (binding: Binding) => Partial<SyntheticFields>
+  /** Bytes of the binding's hash in the quote: 32 for a plain TPM, 48 for Azure's. */
+  bound?: 32 | 48
   /** Other documents beside a report, base64. */
   documents?: (binding: Binding) => Record<string, string>
 }
@@ -48,7 +50,7 @@ export function forgedTpm(options: ForgedTpmOptions = {}): ForgedMachine {
       const secret = options.secret?.(binding) ?? null
       if (secret !== null) extend(secret)
       clock += 1000n
-      const quoted = syntheticQuote(data.subarray(0, 32), {
+      const quoted = syntheticQuote(data.subarray(0, options.bound ?? 32), {
         keys,
         pcrs: [...pcrs],
         clock,
