@@ -3,7 +3,8 @@
  * syft + `skopeo copy --encryption-key` + `cosign sign` + 3 × `cosign attest`. Prints medians and ratios; asserts nothing, but a step that
  * fails ends the run.
  *
- * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts).
+ * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts),
+ * `npm run bench -- predict` launch digests (bench/predict.ts).
  *
  * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`.
  */
@@ -16,12 +17,15 @@ import { makeKeys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
 import { startRegistry } from './registry.ts'
 
-if (process.argv[2] === 'tee') {
-  await import('./tee.ts')
-  process.exit()
-}
-if (process.argv[2] === 'setup') {
-  await import('./setup.ts')
+const others = { tee: './tee.ts', setup: './setup.ts', predict: './predict.ts' } as const
+const wanted = process.argv[2]
+if (wanted !== undefined) {
+  const file = Object.hasOwn(others, wanted) ? others[wanted as keyof typeof others] : undefined
+  if (file === undefined) {
+    console.error(`there is no bench "${wanted}": ${Object.keys(others).join(', ')}, or nothing for the chain`)
+    process.exit(2)
+  }
+  await import(file)
   process.exit()
 }
 

@@ -1,5 +1,5 @@
 /**
- * `node scripts/bootstrap.mjs bench/predict.ts`: SNP launch digests of Debian's OVMF for 64 vCPUs beside sev-snp-measure 0.0.13, each in its own
+ * `npm run bench -- predict`: SNP launch digests of Debian's OVMF for 64 vCPUs beside sev-snp-measure 0.0.13, each in its own
  * process without start-up, and both as programs. Prints medians and a ratio of processor times, which other work on the machine disturbs least; asserts only that all digests are equal.
  *
  * Environment: `BENCH_RUNS` (50 in process, a fifth of it as programs), `BENCH_SOURCES=1` to run the program from `src/`.
