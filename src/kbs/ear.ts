@@ -1,6 +1,6 @@
 import { createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 
 /** Who may sign an EAR: keys from a JWKS or certificates that a chain must end in. A key that the token carries is never believed by itself. */
@@ -61,11 +61,11 @@ export function signersOf(header: JsonObject, trust: EarTrust, at: Date): KeyObj
   const jwk = header['jwk']
   const x5c = isObject(jwk) ? jwk['x5c'] : undefined
   if (!isObject(jwk) || !Array.isArray(x5c) || x5c.length === 0 || x5c.length > 8) return keys
-  const chain = x5c.map((item) => certificate(String(item)))
+  const chain = x5c.map((item) => certificate(item))
   const leaf = chain[0]
   if (leaf === undefined || !endsInTrust(leaf, chain.slice(1), trust.certificates ?? [], at)) return keys
   // The key in the header must be the one that the chain vouches for.
-  const own = createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' })
+  const own = headerKey(jwk)
   return own.equals(leaf.publicKey) ? [...keys, leaf.publicKey] : keys
 }
 
@@ -91,7 +91,17 @@ function endsInTrust(
   return false
 }
 
-function certificate(text: string): X509Certificate {
+/** Whoever sends a token writes its header: what stands there is not signed by anybody we know. */
+function headerKey(jwk: JsonObject): KeyObject {
+  try {
+    return createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' })
+  } catch (cause) {
+    throw invalid('the key in its header cannot be read', cause)
+  }
+}
+
+function certificate(text: JsonValue): X509Certificate {
+  if (typeof text !== 'string') throw invalid('its certificate chain is not of texts')
   try {
     return new X509Certificate(Buffer.from(text, 'base64'))
   } catch (cause) {

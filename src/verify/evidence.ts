@@ -65,9 +65,7 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   if (open?.role !== 'open' || first === undefined || [first, ...rest].some((report) => report.role !== 'seal')) {
     throw invalid(digest, 'does not hold one open report and then seals')
   }
-  const pem = createPublicKey({ key: { ...open.binding.key }, format: 'jwk' })
-    .export({ format: 'pem', type: 'spki' })
-    .toString()
+  const pem = pemOf(open.binding.key, digest)
   return {
     manifest: digest,
     index,
@@ -92,6 +90,20 @@ function reader(store: Store, manifest: Manifest, subject: Digest): (digest: str
     left -= layer.size
     if (layer.size > limits.documentBytes || left < 0) throw invalid(subject, 'is larger than the limit')
     return collect(await store.openBlob(layer), layer.size, layer.digest)
+  }
+}
+
+/** A point that is not on the curve has the form of a key, and is none. */
+function pemOf(key: Binding['key'], digest: string): string {
+  try {
+    return createPublicKey({ key: { ...key }, format: 'jwk' })
+      .export({ format: 'pem', type: 'spki' })
+      .toString()
+  } catch (cause) {
+    throw new VerificationError('evidence-invalid', `the evidence ${digest} names a key that is none`, {
+      subject: digest,
+      cause,
+    })
   }
 }
 

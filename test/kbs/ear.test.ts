@@ -1,8 +1,10 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { SignJWT } from 'jose'
+import { VerificationError } from '../../src/base/errors.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { checkEar, signersOf } from '../../src/kbs/ear.ts'
+import { makeCertificate, makeKey } from '../tee/pki/pki.ts'
 import { vector, withPeers } from '../support/peers.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -35,6 +37,21 @@ describe('EAR tokens', () => {
     refuse(`${head}.${Buffer.from(JSON.stringify(good)).toString('base64url')}x.${signature}`).toThrow()
     refuse('a.b').toThrow('no JWT')
     refuse(`${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.AA`).toThrow('none')
+  })
+
+  test('a header of any form is refused as a token, never thrown as something else', () => {
+    const key = makeKey('P-256')
+    const der = makeCertificate({ subject: 'AS', issuer: 'AS', key, by: key })
+    const leaf = der.toString('base64')
+    const trust = { certificates: [new X509Certificate(der)] }
+    for (const jwk of [
+      { x5c: [{ toString: 1, valueOf: 1 }] },
+      { x5c: [null] },
+      { x5c: ['AAAA'] },
+      { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', x5c: [leaf] },
+      { kty: 7, x5c: [leaf] },
+    ])
+      expect(() => signersOf({ jwk } as JsonObject, trust, new Date())).toThrow(VerificationError)
   })
 
   const scenarios = [

@@ -42,6 +42,7 @@ function variable(name: string, value: number): Buffer {
 
 const boot: Event[] = [
   { pcr: 7, type: 0x80000001, data: variable('SecureBoot', 1) },
+  { pcr: 7, type: 4, data: Buffer.alloc(4) },
   { pcr: 4, type: 0x80000007, data: Buffer.from('Calling EFI Application from Boot Option') },
 ]
 const shim: Event = { pcr: 14, type: 0x0d, data: Buffer.from('MokList\0') }
@@ -125,6 +126,24 @@ test('a boot without Secure Boot, or a log that leads elsewhere, is refused', as
   const off = [{ pcr: 7, type: 0x80000001, data: variable('SecureBoot', 0) }, ...boot.slice(1)]
   expect(first(await judge(wanted, off))).toMatchObject({ id: 'machine.events', reason: 'evidence-invalid' })
   expect(first(await judge(wanted, off, boot))).toMatchObject({ id: 'evidence.reports', reason: 'evidence-invalid' })
+})
+
+test('root cannot say afterwards that Secure Boot was on', async () => {
+  const [, ...rest] = boot
+  const firmware: Event = { pcr: 7, type: 0x80000001, data: variable('SecureBoot', 0) }
+  const later: Event = { pcr: 7, type: 0x80000001, data: variable('SecureBoot', 1) }
+  // The log replays: it only calls the firmware's own word something else.
+  const renamed: Event = { pcr: 7, type: 0x80000007, data: Buffer.from('nothing'), digest: sha256(firmware.data) }
+  const verdict = await judge(wanted, [firmware, ...rest, later], [renamed, ...rest, later])
+  expect(first(verdict)).toMatchObject({ id: 'machine.events', reason: 'evidence-invalid' })
+})
+
+test('a long text in the boot log is told in no time', async () => {
+  const long: Event = { pcr: 14, type: 0x0d, data: Buffer.concat([Buffer.alloc(1 << 20), Buffer.from('x')]) }
+  const began = performance.now()
+  const verdict = await judge({ register: { foreign: 'name' } }, [...boot, long])
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(verdict.checks.find(({ id }) => id === 'machine.foreign')?.why).toContain(`${long.data.length} bytes`)
 })
 
 const digestOf = ({ data, digest = sha256(data) }: Event) => digest.toString('hex')

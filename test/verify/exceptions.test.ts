@@ -233,6 +233,14 @@ describe('wanted events', () => {
     extended: true,
     measured: { name: 'SecureBoot', guid, value: { size: 1, sha256 } },
   })
+  const end: JsonValue = {
+    index: 2,
+    register: 7,
+    type: 'EV_SEPARATOR',
+    digest: '03'.repeat(32),
+    extended: true,
+    measured: { separator: '00000000' },
+  }
   const on = '4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a'
   const off = '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d'
   const text: JsonValue = {
@@ -248,13 +256,22 @@ describe('wanted events', () => {
   const secure = { 'secure-boot': 'require' }
 
   test.each<[string, JsonValue[], object, Record<string, JsonValue>, boolean]>([
-    ['Secure Boot on', [variable(on)], secure, {}, true],
-    ['Secure Boot off', [variable(off)], secure, {}, false],
-    ['Secure Boot on and off', [variable(on), variable(off)], secure, {}, false],
-    ['a variable of that name elsewhere', [variable(on, '00000000-0000-0000-0000-000000000000')], secure, {}, false],
-    ['an event that was not extended', [{ ...(variable(on) as object), extended: false }], secure, {}, false],
-    ['a label that no digest covers', [{ ...(variable(on) as object), measured: null }], secure, {}, false],
-    ['an ambiguous log', [variable(on)], secure, { eventLogFindings: ['a separator under another type'] }, false],
+    ['Secure Boot on', [variable(on), end], secure, {}, true],
+    ['Secure Boot off', [variable(off), end], secure, {}, false],
+    ['Secure Boot on and off', [variable(on), variable(off), end], secure, {}, false],
+    ['Secure Boot on, and off when the firmware was done', [variable(on), end, variable(off)], secure, {}, false],
+    ['Secure Boot on only when the firmware was done', [end, variable(on)], secure, {}, false],
+    ['Secure Boot on without the end of the firmware', [variable(on)], secure, {}, false],
+    [
+      'a variable of that name elsewhere',
+      [variable(on, '00000000-0000-0000-0000-000000000000'), end],
+      secure,
+      {},
+      false,
+    ],
+    ['an event that was not extended', [{ ...(variable(on) as object), extended: false }, end], secure, {}, false],
+    ['a label that no digest covers', [{ ...(variable(on) as object), measured: null }, end], secure, {}, false],
+    ['an ambiguous log', [variable(on), end], secure, { eventLogFindings: ['a separator under another type'] }, false],
     ['a text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit Boot Services Invocation' }] }, {}, true],
     ['another text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit' }] }, {}, false],
     [
@@ -299,7 +316,7 @@ describe('wanted events', () => {
   test('of a TD stand in RTMRs, whose log counts from one', async () => {
     const event: JsonValue = { ...(variable(on) as object), register: 1 }
     const outcome = (register: string) =>
-      run('machine.events', [verdict('tdx', { eventLog: [event] })], {
+      run('machine.events', [verdict('tdx', { eventLog: [event, { ...(end as object), register: 1 }] })], {
         tee: { ...secure, 'event-log': [{ register, variable: { name: 'SecureBoot', sha256: on } }] },
       })
     expect((await outcome('rtmr0')).status).toBe('passed')

@@ -107,6 +107,8 @@ test.each([
     'accept-resettable-register',
   ],
   ['a register of the firmware', under('tpm', 'tee: { register: { name: pcr4 } }\n'), 'tee.register.name'],
+  ['an event in a PCR of a TD', under('tdx', `tee: { event-log: [{ register: pcr1, text: x }] }\n`), 'tdx has no pcr1'],
+  ['an event in an RTMR of a TPM', under('tpm', `tee: { event-log: [{ register: rtmr0, text: x }] }\n`), 'no rtmr0'],
   ['an event that anything meets', under('tpm', 'tee: { event-log: [{ register: pcr7 }] }\n'), 'name a digest'],
   ['a chip that is none', under('snp', 'tee: { chips: [abcd] }\n'), 'tee.chips.0'],
   [

@@ -79,6 +79,9 @@ function describe(event: LogEvent, hash: 'sha256' | 'sha384' | 'sha1' | 'sha512'
 }
 
 function printable(data: Buffer): string {
-  const text = data.toString('latin1').replace(/\0+$/, '')
+  // Trailing zeros are counted by hand: an expression for them takes the square of their number where another byte follows.
+  let end = data.length
+  while (end > 0 && data[end - 1] === 0) end -= 1
+  const text = data.toString('latin1', 0, Math.min(end, 201))
   return /^[\x20-\x7e]{1,200}$/.test(text) ? JSON.stringify(text) : `${data.length} bytes`
 }

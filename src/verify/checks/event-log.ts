@@ -56,15 +56,21 @@ function meets(event: JsonObject, wanted: WantedEvent): boolean {
   )
 }
 
-/** The variable was measured, and each time as on. */
+/**
+ * The variable was measured by the firmware, and each time as on. Until the first separator only firmware runs; what stands behind it anybody
+ * with root may have extended, while the log calls the firmware's own word something that no digest covers.
+ */
 function secureBoot(log: readonly JsonObject[], { technology }: TeeVerdict): boolean {
   const register = technology === 'tdx' ? 1 : 7
-  const states = log.flatMap(({ register: of, extended, measured }) => {
-    if (of !== register || extended !== true || !isObject(measured)) return []
-    const { name, guid, value } = measured
-    return name === 'SecureBoot' && guid === globalVariables && isObject(value) ? [value['sha256']] : []
-  })
-  return states.length > 0 && states.every((state) => state === on)
+  const events = log.filter(({ register: of, extended }) => of === register && extended === true)
+  const end = events.findIndex(({ measured }) => isObject(measured) && typeof measured['separator'] === 'string')
+  const states = (of: readonly JsonObject[]): unknown[] =>
+    of.flatMap(({ measured }) => {
+      if (!isObject(measured)) return []
+      const { name, guid, value } = measured
+      return name === 'SecureBoot' && guid === globalVariables && isObject(value) ? [value['sha256']] : []
+    })
+  return end >= 0 && states(events.slice(0, end)).length > 0 && states(events).every((state) => state === on)
 }
 
 function words({ register, type, digest, text, variable }: WantedEvent): string {

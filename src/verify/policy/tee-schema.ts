@@ -210,5 +210,10 @@ export function teeProblems(
     add(['register', 'name'], 'can be set back by whoever has the TPM: needs accept-resettable-register: true')
   if (chosen !== undefined && (chosen === 'rtmr3') !== (technology === 'tdx'))
     add(['register', 'name'], `${technology ?? 'this technology'} has no ${chosen}`)
+  // The log of a TD counts RTMRs from one: a PCR's number would be taken for another register.
+  section['event-log']?.forEach(({ register: logged }, n) => {
+    if (logged.startsWith('rtmr') !== (technology === 'tdx'))
+      add(['event-log', String(n), 'register'], `${technology ?? 'this technology'} has no ${logged}`)
+  })
   return problems
 }

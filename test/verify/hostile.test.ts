@@ -1,0 +1,28 @@
+import { parsePolicy } from '../../src/verify/policy/load.ts'
+import { verifyImage } from '../../src/verify/verify-image.ts'
+import { policyText } from '../../tools/demo/tampers/policy-text.ts'
+import { forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
+import { testPorts } from '../support/ports.ts'
+import { preparedImages } from '../support/prepared-image.ts'
+import { smallClaims } from '../support/small-image.ts'
+
+/** What anybody who may push to the registry can write: it is refused, and never ends the gate. */
+const issuer = makeIssuer()
+const prepared = preparedImages('hostile')
+const now = new Date()
+
+test('a binding whose key is a point beside the curve is refused as evidence', async () => {
+  const { reference, store, base } = await prepared()
+  const open = (binding: Parameters<NonNullable<Parameters<typeof forgeChain>[2]['open']>>[0]) => ({
+    ...binding,
+    key: { ...binding.key, x: 'A'.repeat(43), y: 'A'.repeat(43) },
+  })
+  await forgeChain(store, base, { issuer, at: now, open })
+  const policy = await parsePolicy(
+    policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {}),
+    '/policy.yml',
+  )
+  const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
+  expect(verdict.verified).toBe(false)
+  expect(verdict.reasons).toContain('evidence-invalid')
+})
