@@ -1,10 +1,11 @@
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import type { Jwks } from '../journal/token.ts'
+import { writeNewFile } from './new-file.ts'
 
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1) })
 
@@ -23,8 +24,9 @@ export async function policyInit(
   const { text, warnings } = await initPolicy(image, { publicKeys, jwks, collateral }, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
-  const path = inputs.path('output')
-  await writeNew(path, text)
+  const path = await writeNewFile(inputs, 'output', text, {
+    remedy: 'Name another file, or move the old one away first.',
+  })
   return { outputs: { 'policy-path': path }, text: `${path}\n` }
 }
 
@@ -54,25 +56,4 @@ async function fileText(input: string, path: string): Promise<string> {
       remedy: `Name a file for --${input}.`,
     })
   })
-}
-
-/** A policy that somebody wrote is never overwritten. */
-async function writeNew(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'wx').catch((cause: NodeJS.ErrnoException) => {
-    const taken = cause.code === 'EEXIST'
-    throw new InputError(
-      taken ? 'exists' : 'file-invalid',
-      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
-      {
-        subject: 'output',
-        cause,
-        remedy: taken ? 'Name another file, or move the old one away first.' : 'Name a file in a folder that exists.',
-      },
-    )
-  })
-  try {
-    await handle.writeFile(text)
-  } finally {
-    await handle.close()
-  }
 }

@@ -43,7 +43,7 @@ const rowSchema = z.strictObject({
 })
 
 /** Reference values of one machine image on machines of many shapes, version 1: strict, an unknown member is refused. */
-export const referenceValuesSchema = z
+const referenceValuesSchema = z
   .strictObject({
     type: z.literal(referenceValuesType),
     name,

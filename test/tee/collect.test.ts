@@ -1,7 +1,8 @@
 import { contextAt } from '../support/verify-context.ts'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkReportData, chooseCollector, collectors } from '../../src/tee/collect/index.ts'
+import { checkReportData, chooseCollector } from '../../src/tee/collect/index.ts'
+import { sample } from '../../src/tee/collect/sample.ts'
 import { snpCertificates, snpReportJson } from '../../src/tee/collect/snp-json.ts'
 import { parseTeeEvidence } from '../../src/tee/evidence.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
@@ -17,7 +18,7 @@ const data = Buffer.alloc(48, 7)
 
 describe('sample', () => {
   test('is what Trustee’s sample attester makes, and verifies', async () => {
-    const taken = await collectors.sample.collect(data, testPorts())
+    const taken = await sample.collect(data, testPorts())
     expect(taken).toEqual({
       technology: 'sample',
       evidence: { svn: '1', report_data: data.toString('base64') },
@@ -42,7 +43,7 @@ describe('sample', () => {
     ['a foreign member', { extra: 'x' }, 'form'],
     ['bytes that are not base64', { report_data: '***' }, 'report-data'],
   ])('with %s is refused', async (_what, change, failed) => {
-    const taken = await collectors.sample.collect(data, testPorts())
+    const taken = await sample.collect(data, testPorts())
     const verdict = verifiers.sample?.verify(
       { ...taken, evidence: { ...taken.evidence, ...change } },
       data,
@@ -53,7 +54,7 @@ describe('sample', () => {
   })
 
   test('evidence of another technology is refused', async () => {
-    const taken = await collectors.sample.collect(data, testPorts())
+    const taken = await sample.collect(data, testPorts())
     expect(verifiers.sample?.verify({ ...taken, technology: 'snp' }, data, contextAt(new Date())).status).toBe(
       'refused',
     )

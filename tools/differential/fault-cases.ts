@@ -32,7 +32,7 @@ export function faultCases(folder: string, now: Date): Case[] {
 /** The report data of every synthetic report. */
 const bound = Buffer.alloc(64, 0x42)
 
-export function snpCase(fault: SnpFault, path: string, at: Date): Case {
+function snpCase(fault: SnpFault, path: string, at: Date): Case {
   const { report, key, ask, ark, pem, trust, product } = snpWorld(fault)
   const reportData = fault.reportData ?? bound
   if (path !== '') writeFileSync(path, pem)
@@ -59,7 +59,7 @@ export function snpCase(fault: SnpFault, path: string, at: Date): Case {
   }
 }
 
-export function tdxCase({ check, what, options }: TdxFault): Case {
+function tdxCase({ check, what, options }: TdxFault): Case {
   const { quote: bytes, collateral, reportData, roots } = makeWorld({ qeAuthData: enclaveAuthData, ...options })
   if (collateral === null) throw new Error('a synthetic world has collateral')
   const quote = Buffer.from(bytes)

@@ -21,26 +21,34 @@ Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, and dist/ (np
   --kvm               run it on the processor by KVM (/dev/kvm) instead of emulating one: much faster (not tried in this project yet)
 `
 
+/** Options of every tool that boots the guest, as `parseArgs` takes them. */
+export const bootArguments = {
+  timeout: { type: 'string' },
+  memory: { type: 'string' },
+  kvm: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
 /** Null for --help. @throws InputError `input-invalid` */
 export function readOptions(args: readonly string[]): BootOptions | null {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      timeout: { type: 'string' },
-      memory: { type: 'string' },
-      kvm: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) return null
+  const { values } = parseArgs({ args: [...args], options: bootArguments })
+  return values.help ? null : bootOptions(values)
+}
+
+/** @throws InputError `input-invalid` for a number out of range */
+export function bootOptions(given: {
+  timeout?: string | undefined
+  memory?: string | undefined
+  kvm: boolean
+}): BootOptions {
   return {
-    timeout: count('timeout', values.timeout, 10, 86_400),
-    memory: count('memory', values.memory, 1024, 65_536),
-    kvm: values.kvm,
+    timeout: count('timeout', given.timeout, 10, 86_400),
+    memory: count('memory', given.memory, 1024, 65_536),
+    kvm: given.kvm,
   }
 }
 
-export function count(name: keyof typeof defaults, text: string | undefined, least: number, most: number): number {
+function count(name: keyof typeof defaults, text: string | undefined, least: number, most: number): number {
   if (text === undefined) return defaults[name]
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
   if (value >= least && value <= most) return value

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { count, defaults, type BootOptions } from '../measured-boot/options.ts'
+import { bootArguments, bootOptions, defaults, type BootOptions } from '../measured-boot/options.ts'
 
 export interface RehearsalOptions extends BootOptions {
   /** Page that gets the result; null for none. */
@@ -21,21 +21,6 @@ Needs qemu-system-x86_64, swtpm and the packages of scripts/peers, npm, git, and
 
 /** Null for --help. @throws InputError `input-invalid` */
 export function readOptions(args: readonly string[]): RehearsalOptions | null {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      timeout: { type: 'string' },
-      memory: { type: 'string' },
-      kvm: { type: 'boolean', default: false },
-      page: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) return null
-  return {
-    timeout: count('timeout', values.timeout, 10, 86_400),
-    memory: count('memory', values.memory, 1024, 65_536),
-    kvm: values.kvm,
-    page: values.page ?? null,
-  }
+  const { values } = parseArgs({ args: [...args], options: { ...bootArguments, page: { type: 'string' } } })
+  return values.help ? null : { ...bootOptions(values), page: values.page ?? null }
 }

@@ -7,7 +7,7 @@ import { vsaPredicate } from '../../statement/vsa.ts'
 import type { EnvironmentJudgement } from './judge.ts'
 
 /** Attributes of the dispatch statement (SCAI v0.3). The track names the predicate, not the attributes. */
-export const dispatchAttributes = {
+const dispatchAttributes = {
   boot: 'https://sealwright.dev/attribute/boot-quote/v1',
   dispatch: 'https://sealwright.dev/attribute/build-dispatch/v1',
 } as const

@@ -11,7 +11,7 @@ interface Mount {
 }
 
 /** Root's note of the volumes that were made at this boot with a key that nobody keeps, one dm uuid a line. */
-export const sealedDevicesPath = '/run/sealwright/sealed-devices'
+const sealedDevicesPath = '/run/sealwright/sealed-devices'
 const memory = ['tmpfs', 'ramfs', 'rootfs', 'devtmpfs']
 
 /** Everything that a job writes lies in memory, or on authenticated encryption with a key of this boot (TRUST §1). */
@@ -138,7 +138,7 @@ async function coreDumps(tree: Tree): Promise<SelfCheck> {
   )
 }
 
-export function parseMounts(text: string): Mount[] {
+function parseMounts(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [left = '', right] = line.split(' - ')
     const [, , device, , point] = left.split(' ')

@@ -39,7 +39,7 @@ const bits = { read: 4, write: 2, search: 1 } as const
 export type Right = keyof typeof bits
 
 /** What the permission bits give (access control lists are not seen). */
-export function permits({ uid, gid, mode }: Entry, user: User, right: Right): boolean {
+function permits({ uid, gid, mode }: Entry, user: User, right: Right): boolean {
   if (user.uid === 0) return true
   const shift = uid === user.uid ? 6 : user.gids.includes(gid) ? 3 : 0
   return ((mode >> shift) & bits[right]) !== 0

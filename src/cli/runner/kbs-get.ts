@@ -1,10 +1,9 @@
-import { open } from 'node:fs/promises'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { machineAttester } from '../../agent/machine/attester.ts'
-import { InputError } from '../../base/errors.ts'
 import { technologies } from '../../base/technology.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
 import { checkKbsUrl, parseKbsUri } from '../../kbs/uri.ts'
+import { writeNewFile } from '../new-file.ts'
 
 /** Reads one resource of a KBS by attesting this machine, into a new private file or to stdout. */
 export async function kbsGet(
@@ -31,28 +30,9 @@ export async function kbsGet(
     process.stdout.write(value)
     return { outputs }
   }
-  const file = inputs.path('output')
-  await writePrivate(file, value)
-  return { outputs: { ...outputs, path: file }, text: '' }
-}
-
-/** 0600 from the first byte on; nothing is overwritten. */
-async function writePrivate(path: string, value: Buffer): Promise<void> {
-  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    const taken = cause.code === 'EEXIST'
-    throw new InputError(
-      taken ? 'exists' : 'file-invalid',
-      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
-      {
-        subject: 'output',
-        cause,
-        remedy: 'Name a new file, in a folder of memory (tmpfs) if it is a secret.',
-      },
-    )
+  const file = await writeNewFile(inputs, 'output', value, {
+    mode: 0o600,
+    remedy: 'Name a new file, in a folder of memory (tmpfs) if it is a secret.',
   })
-  try {
-    await handle.writeFile(value)
-  } finally {
-    await handle.close()
-  }
+  return { outputs: { ...outputs, path: file }, text: '' }
 }

@@ -8,8 +8,9 @@ import { areaFingerprint, encodeKeys } from '../../tee/tpm/enrolment.ts'
 import { withPrimary } from '../../tee/tpm/keys.ts'
 import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
 import { endorsementTemplate, type KeyKind } from '../../tee/tpm/templates.ts'
-import type { CommandResult } from '../commands.ts'
-import { optionFile, writeNewFile } from './files.ts'
+import type { CommandResult } from '../command.ts'
+import { writeNewFile } from '../new-file.ts'
+import { optionFile } from './files.ts'
 
 /** `tee ak show`: the keys of this machine's TPM, for a registrar and for policies. */
 export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {

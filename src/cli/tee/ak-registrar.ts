@@ -4,8 +4,9 @@ import { InputError } from '../../base/errors.ts'
 import { readPem } from '../../encoding/pem.ts'
 import { loadSigner } from '../../sign/keys.ts'
 import { makeChallenge, parseKeys, signActivation } from '../../tee/tpm/enrolment.ts'
-import type { CommandResult } from '../commands.ts'
-import { optionFile, writeNewFile } from './files.ts'
+import type { CommandResult } from '../command.ts'
+import { writeNewFile } from '../new-file.ts'
+import { optionFile } from './files.ts'
 
 /** `tee ak challenge`: a registrar's question to the machine that says it holds these keys. */
 export async function challengeKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {

@@ -7,7 +7,7 @@ import { commonNameOf } from '../../tee/collateral/names.ts'
 import type { Piece } from '../../tee/collateral/pieces.ts'
 import { printable } from '../../tee/show/field.ts'
 import { readVek } from '../../tee/verify/snp/vek.ts'
-import type { CommandResult } from '../commands.ts'
+import type { CommandResult } from '../command.ts'
 import { timeOption } from './option-values.ts'
 
 interface Row {

@@ -6,7 +6,7 @@ import { readEvidence } from '../../tee/formats/read.ts'
 import { evidenceFormats } from '../../tee/formats/types.ts'
 import type { SnpLine } from '../../tee/verify/snp/amd-authorities.ts'
 import { readTcb } from '../../tee/verify/snp/tcb.ts'
-import type { CommandResult } from '../commands.ts'
+import type { CommandResult } from '../command.ts'
 import { hexOption } from './option-values.ts'
 import { optionFile } from './files.ts'
 

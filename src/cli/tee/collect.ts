@@ -3,8 +3,8 @@ import { InputError } from '../../base/errors.ts'
 import { technologies } from '../../base/technology.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { chooseCollector } from '../../tee/collect/index.ts'
-import type { CommandResult } from '../commands.ts'
-import { writeNewFile } from './files.ts'
+import type { CommandResult } from '../command.ts'
+import { writeNewFile } from '../new-file.ts'
 import { hexOption } from './option-values.ts'
 
 /** `tee collect`: evidence of this machine over given bytes, without an agent. It extends no register. */

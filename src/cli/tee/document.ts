@@ -10,7 +10,7 @@ import {
   type ReferenceRow,
   type ReferenceValues,
 } from '../../tee/reference-values.ts'
-import { writeNewFile } from './files.ts'
+import { writeNewFile } from '../new-file.ts'
 
 /** What a prediction found out, before the reader's own statements about the image are added. */
 export interface Prediction {

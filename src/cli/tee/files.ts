@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Bank } from '../../tee/measure/pe.ts'
@@ -32,25 +32,6 @@ export async function optionDigest(
     throw missing(name, path, cause)
   }
   return { digest: sum.digest(), size }
-}
-
-/** Writes a file that must not exist yet. @throws InputError `exists`, or `file-invalid` for a folder that isn't there */
-export async function writeNewFile(inputs: RawInputs, name: string, bytes: Buffer): Promise<string> {
-  const path = inputs.path(name)
-  const handle = await open(path, 'wx').catch((cause: NodeJS.ErrnoException) => {
-    const taken = cause.code === 'EEXIST'
-    throw new InputError(
-      taken ? 'exists' : 'file-invalid',
-      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
-      { subject: name, cause, remedy: 'Name a new file in a folder that exists.' },
-    )
-  })
-  try {
-    await handle.writeFile(bytes)
-  } finally {
-    await handle.close()
-  }
-  return path
 }
 
 function missing(name: string, path: string, cause: unknown): InputError {

@@ -6,7 +6,8 @@ import { loadSigner } from '../../sign/keys.ts'
 import { openReferenceValues, readReferenceEnvelope, sealReferenceValues } from '../../tee/reference-envelope.ts'
 import { parseReferenceValues, type ReferenceValues } from '../../tee/reference-values.ts'
 import { trusteeValues } from '../../tee/trustee-values.ts'
-import { optionFile, writeNewFile } from './files.ts'
+import { writeNewFile } from '../new-file.ts'
+import { optionFile } from './files.ts'
 
 interface Result {
   outputs: Record<string, string>

@@ -8,7 +8,7 @@ import { showEvidence } from '../../tee/show/evidence.ts'
 import { fieldJson, fieldText, type Field } from '../../tee/show/field.ts'
 import { showIma, showLog } from '../../tee/show/log.ts'
 import { certificatesOf } from '../../tee/verify/snp/index.ts'
-import type { CommandResult } from '../commands.ts'
+import type { CommandResult } from '../command.ts'
 import { optionFile } from './files.ts'
 
 /** `tee show`: evidence field by field; event logs and certificates, too. */

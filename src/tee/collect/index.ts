@@ -37,8 +37,6 @@ export function collectorsFor(options: CollectorOptions): Readonly<Record<Techno
   }
 }
 
-export const collectors = collectorsFor({})
-
 /** What `auto` tries, strongest first. Never `sample`: who wants no proof must say so. */
 const automatic: readonly Technology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
 

@@ -48,6 +48,6 @@ function readTable(bytes: Buffer): ReturnType<typeof snpCertificates> | null {
   }
 }
 
-export function trailingOf(bytes: Buffer): { bytes: number; allZero: boolean } {
+function trailingOf(bytes: Buffer): { bytes: number; allZero: boolean } {
   return { bytes: bytes.length, allZero: bytes.every((byte) => byte === 0) }
 }

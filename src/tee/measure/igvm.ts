@@ -9,7 +9,7 @@ const limits = { bytes: 512 * 1024 * 1024 } as const
 /** Set where a loader may skip a structure that it does not know. */
 const optionalBit = 0x8000_0000
 
-export const igvmPlatforms = { 'vsm-isolation': 1, snp: 2, tdx: 3 } as const
+const igvmPlatforms = { 'vsm-isolation': 1, snp: 2, tdx: 3 } as const
 export type IgvmPlatform = keyof typeof igvmPlatforms
 
 /** A directive that reaches a launch measurement, in the order of the file. `mask` says for which platforms it is. */

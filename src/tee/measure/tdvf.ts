@@ -10,7 +10,7 @@ const sectionSize = 32
 const limits = { bytes: 64 * 1024 * 1024, sections: 32, sectionBytes: 64 * 1024 * 1024 } as const
 
 /** Section types of Intel's TDX Virtual Firmware design guide §11.2. */
-export const tdvfTypes = [
+const tdvfTypes = [
   ...(['boot firmware', 'configuration', 'TD HOB', 'temporary memory'] as const),
   ...(['permanent memory', 'payload', 'payload parameters', 'TD information'] as const),
 ] as const

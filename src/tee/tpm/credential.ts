@@ -81,7 +81,7 @@ function point(key: KeyObject): { x: Buffer; y: Buffer } {
 }
 
 /** KDFa (Part 1 §11.4.10.2): SP800-108 in counter mode. */
-export function kdfA(hash: BankHash, key: Buffer, label: string, u: Uint8Array, v: Uint8Array, bits: number): Buffer {
+function kdfA(hash: BankHash, key: Buffer, label: string, u: Uint8Array, v: Uint8Array, bits: number): Buffer {
   const parts: Buffer[] = []
   for (let n = 1; (n - 1) * hashSize(hash) * 8 < bits; n++) {
     const mac = createHmac(hash, key).update(u32(n)).update(`${label}\0`, 'latin1').update(u).update(v)

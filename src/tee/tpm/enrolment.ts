@@ -37,7 +37,7 @@ const pendingSchema = z.strictObject({
 })
 
 /** Seconds in which a machine must answer a challenge. */
-export const challengeLifetime = 3600
+const challengeLifetime = 3600
 
 export function encodeKeys({ ek, ak, certificate }: TpmKeys): Buffer {
   const stored = certificate === null ? null : toBase64(certificate)

@@ -6,7 +6,7 @@ import type { TpmTransport } from './transport.ts'
 import { commandTimeoutMs } from './transport.ts'
 
 /** Where tpm2-tools find the TPM (a daemon, a socket): set by the admin of a machine whose device this user may not open. */
-export const toolsVariable = 'TPM2TOOLS_TCTI'
+const toolsVariable = 'TPM2TOOLS_TCTI'
 /** tpm2-abrmd, whom a user may reach who may not open the device. Never the tools' own default, which ends with whoever listens on a port. */
 const daemon = 'tabrmd:bus_type=system'
 const probeTimeoutMs = 15_000

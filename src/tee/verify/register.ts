@@ -1,11 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
-import type { Technology } from '../../base/technology.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
 import { parseAael } from '../eventlog/aael.ts'
 import { coverage } from '../eventlog/coverage.ts'
 import type { EventLog, LogEvent } from '../eventlog/types.ts'
 import {
-  defaultPcr,
   parseRuntimeLog,
   registerDomain,
   registerName,
@@ -15,12 +13,6 @@ import {
 } from '../register/index.ts'
 import type { RegisterVerdict, TeeEvidence } from '../types.ts'
 import type { Steps } from './steps.ts'
-
-/** The register that an agent extends where nothing else is chosen; null where the hardware has none. */
-export function usualRegister(technology: Technology): string | null {
-  if (technology === 'tdx') return 'rtmr3'
-  return technology === 'tpm' || technology.startsWith('az-') ? defaultPcr : null
-}
 
 export interface RegisterInput {
   documents: TeeEvidence['documents']

@@ -1,11 +1,11 @@
 import type { Technology } from '../../base/technology.ts'
 import type { TeeEvidence, TeeVerdict } from '../types.ts'
-import type { AzureOptions } from './azure/verifier.ts'
+import type { AzureOptions } from './azure/policy.ts'
 import type { SnpPolicy } from './snp/policy.ts'
 import type { SnpTrust } from './snp/trust.ts'
 import type { TdxCollateral } from './tdx/collateral.ts'
 import type { TdxPolicy } from './tdx/policy.ts'
-import type { TpmTrust } from './tpm/trust.ts'
+import type { TpmTrust } from './tpm/policy.ts'
 
 /**
  * What the makers of the hardware say, brought by whoever verifies. What travels with the evidence is used where this has nothing; both pass

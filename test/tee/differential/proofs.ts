@@ -21,7 +21,6 @@ const tables = [
 
 const chain = 'test/tee/x509/synthetic.test.ts'
 const logs = 'test/tee/tpm/verifier.test.ts'
-const boot = 'test/tee/tpm/quote.test.ts'
 const wired = 'test/tee/verifiers.test.ts'
 /** A chain of that length cannot be given to its user, who cuts it to size: shown on the chain's own check. */
 const anyLength = { file: chain, what: 'a pinned certificate alone, or nothing, is no chain' }
@@ -44,8 +43,6 @@ export const elsewhere: readonly (readonly [technology: Technology, check: strin
   ['tpm', 'event-log', { file: logs, what: 'with a log that is no log is refused' }],
   ['tpm', 'ima-log', { file: logs, what: 'with a log that is no log is refused' }],
   ['tpm', 'replay *', { file: logs, what: 'of another boot are refused, and give no facts' }],
-  ['tpm', 'same-*', { file: boot, what: 'one boot: same key and counters, a clock that rises' }],
-  ['tpm', 'clock-rises', { file: boot, what: 'one boot: same key and counters, a clock that rises' }],
   [
     'az-snp-vtpm',
     'technology',

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import type { JsonObject } from '../../../src/base/json.ts'
-import { verifyAzure, type AzureOptions, type InnerVerifier } from '../../../src/tee/verify/azure/verifier.ts'
+import type { AzureOptions } from '../../../src/tee/verify/azure/policy.ts'
+import { verifyAzure, type InnerVerifier } from '../../../src/tee/verify/azure/verifier.ts'
 import { parseSnpReport } from '../../../src/tee/verify/snp/report.ts'
 import { verifySnp } from '../../../src/tee/verify/snp/verify-snp.ts'
 import { hclReport, type HclChange } from '../pki/azure.ts'

@@ -11,6 +11,7 @@ import { bootIdentity, pcrMeasured } from '../tpm/verifier.ts'
 import { verifyQuote } from '../tpm/verify-quote.ts'
 import { parseAzureEvidence, type AzureEvidence, type AzureTechnology } from './evidence.ts'
 import { parseHcl, type HclReport } from './hcl.ts'
+import type { AzureOptions } from './policy.ts'
 
 /** The hardware's part, as bytes for the verifier of its own technology. */
 export type AzureInner =
@@ -30,13 +31,6 @@ export interface InnerVerdict {
 
 /** Verifies the SNP report or the TDX quote with all its certificates. What its report data must be is judged here. */
 export type InnerVerifier = (inner: AzureInner, at: Date) => InnerVerdict
-
-export interface AzureOptions {
-  /** Take evidence whose user-data does not carry the binding: of versions 0 and 1, before the paravisor knew it. */
-  acceptUnboundUserData?: boolean | undefined
-  /** PCR that the agent extends. */
-  register?: string | undefined
-}
 
 /**
  * Azure's confidential VM: hardware report → variable data → vTPM key → quote → binding. The inner verifier is a parameter without which

@@ -42,8 +42,4 @@ export const tpmClauses: ClauseTable = {
   'ak-public': [part(2, '12.2.4'), 'The TPMT_PUBLIC beside the quote can be read.'],
   'ak-same': [part(2, '12.2.4'), 'It is the public area of the very key that signed.'],
   'ak-attributes': [part(2, '8.3'), 'The key was made in the TPM, never leaves it, is restricted, and only signs.'],
-  'same-ak': ['TRUST §5.4', 'Two quotes are of one key.'],
-  'same-reset-count': [`${part(1, '36')}; TRUST §5.4`, 'The TPM was not reset between two quotes.'],
-  'same-restart-count': [`${part(1, '36')}; TRUST §5.4`, 'The TPM was not restarted between two quotes.'],
-  'clock-rises': [`${part(1, '36')}; TRUST §5.4`, 'The clock does not run back from one quote to the next.'],
 }

@@ -14,8 +14,6 @@ import { Steps } from '../steps.ts'
 import { judgeKeyTrust } from './trust.ts'
 import { verifyQuote } from './verify-quote.ts'
 
-export type { TpmTrust } from './trust.ts'
-
 /**
  * Plain TPM 2.0. A TPM whose attestation key no chain of a maker reaches counts as a software TPM; a pinned key says only that it is the same
  * one again.

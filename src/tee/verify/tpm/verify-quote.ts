@@ -82,16 +82,3 @@ function quoteFacts(quote: Quote, signature: TpmSignature | null, input: QuoteIn
     pcrs: Object.fromEntries([...(values ?? [])].map(([pcr, value]) => [String(pcr), value.toString('hex')])),
   }
 }
-
-/**
- * One machine, one boot, in this order (TRUST §5.4): same attestation key, same resetCount and restartCount, a clock that does not run
- * back. `resetCount` rises with each TPM reset, `restartCount` with each resume.
- */
-export function sameBoot(first: { key: KeyObject; quote: Quote }, later: { key: KeyObject; quote: Quote }): TeeCheck[] {
-  const steps = new Steps()
-  steps.note('same-ak', keyFingerprint(first.key) === keyFingerprint(later.key), 'both quotes are of one key')
-  steps.note('same-reset-count', first.quote.resetCount === later.quote.resetCount, 'no TPM reset between them')
-  steps.note('same-restart-count', first.quote.restartCount === later.quote.restartCount, 'no TPM restart between them')
-  steps.note('clock-rises', first.quote.clock <= later.quote.clock, 'the clock does not run back')
-  return steps.checks
-}

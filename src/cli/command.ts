@@ -1,0 +1,23 @@
+import type { ActionContext, RawInputs } from '../actions/context.ts'
+import type { Definition } from '../actions/definitions.ts'
+import type { JsonObject } from '../base/json.ts'
+
+export interface CommandResult {
+  /** What `--json` prints as `outputs`. */
+  outputs: JsonObject
+  /** What is printed without `--json`. */
+  text?: string | undefined
+  /** True makes the exit code 1: a verdict was given, and it is a refusal. */
+  refused?: boolean | undefined
+}
+
+/** A command that is not an action: the names that INTERFACE §4 lists. */
+export interface Command {
+  description: string
+  inputs: Definition['inputs']
+  /** Input that may be given as the one word behind the command. */
+  positional?: string
+  /** Lines for `--help`, each one that can be typed. */
+  examples?: readonly string[]
+  run(inputs: RawInputs, context: ActionContext): Promise<CommandResult>
+}

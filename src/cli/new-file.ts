@@ -1,0 +1,39 @@
+import { open } from 'node:fs/promises'
+import type { RawInputs } from '../actions/context.ts'
+import { InputError } from '../base/errors.ts'
+
+export interface NewFileOptions {
+  /** 0600 for what nobody else may read, from the first byte on. Default 0666 without the umask. */
+  mode?: number
+  /** Where the place is taken. */
+  remedy?: string
+}
+
+/**
+ * Writes the file that an option names. What somebody wrote before is never overwritten.
+ *
+ * @returns its path
+ * @throws InputError `exists`, or `file-invalid` for a folder that isn't there
+ */
+export async function writeNewFile(
+  inputs: RawInputs,
+  name: string,
+  content: Buffer | string,
+  { mode, remedy = 'Name a new file in a folder that exists.' }: NewFileOptions = {},
+): Promise<string> {
+  const path = inputs.path(name)
+  const handle = await open(path, 'wx', mode).catch((cause: NodeJS.ErrnoException) => {
+    const taken = cause.code === 'EEXIST'
+    throw new InputError(
+      taken ? 'exists' : 'file-invalid',
+      `${path} ${taken ? 'exists already' : 'cannot be written'}`,
+      { subject: name, cause, remedy: taken ? remedy : 'Name a file in a folder that exists.' },
+    )
+  })
+  try {
+    await handle.writeFile(content)
+  } finally {
+    await handle.close()
+  }
+  return path
+}
