@@ -4,7 +4,11 @@ import type { Verdict } from '../../src/verify/types.ts'
 
 const digest = `sha256:${'0'.repeat(64)}` as const
 
-function report(machine: Verdict['machine'], technology: string): ReturnType<typeof summary> {
+function report(
+  machine: Verdict['machine'],
+  technology: string,
+  changed: Partial<Verdict> = {},
+): ReturnType<typeof summary> {
   const verdict: Verdict = {
     v: 1,
     verified: true,
@@ -18,6 +22,7 @@ function report(machine: Verdict['machine'], technology: string): ReturnType<typ
     checks: [],
     inputs: [],
     keys: [],
+    ...changed,
   }
   const inputs = { policy: '/policy.yml', collateral: '/col lateral', kbsUrl: '', enforce: true } as VerifyDeployInputs
   const paths = { verdictPath: '/verdict.json', publicKeyPath: '', vsa: '', notes: [] }
@@ -44,6 +49,7 @@ test('a reviewer reads which machine it was, how good it is, what it measures to
   expect(Object.fromEntries(facts)).toMatchObject({
     Machine: 'tdx:00',
     Chip: 'ab',
+    Level: 'machine-only: the evidence proves the machine, not who asked for it',
     State: 'tcb-status OutOfDate, advisories INTEL-SA-1 INTEL-SA-2',
     'Reference values': 'runner (vcpus 2) of values.json',
     'Runtime register': 'pcr16: agent-start; extended by others, too: 00 EV_IPL (event 3): "MokList"; can be set back',
@@ -63,6 +69,24 @@ test('a software TPM is called one, and sample evidence names no machine', () =>
   }
   const facts = Object.fromEntries(report(machine, 'tpm').facts)
   expect(facts['Evidence']).toContain('software TPM')
+  expect(facts['State']).toBe('software-tpm true')
   expect(facts).toMatchObject({ 'Reference values': 'none that the policy pins', 'Runtime register': 'none' })
-  expect(Object.fromEntries(report(null, 'sample').facts)).not.toHaveProperty('Machine')
+  const sample = Object.fromEntries(report(null, 'sample').facts)
+  expect(sample).not.toHaveProperty('Machine')
+  expect(sample).not.toHaveProperty('Level')
+})
+
+test('a reviewer reads every reason of a refusal without unfolding the checks', () => {
+  const failed = (id: string, why: string): Verdict['checks'][number] => ({
+    id,
+    status: 'failed',
+    reason: 'machine-only',
+    why,
+    subject: null,
+    clause: 'TRUST §1',
+  })
+  const checks = [failed('machine.measurement', 'no such image'), failed('machine.level', 'not who asked')]
+  const { headline, notes } = report(null, 'tpm', { verified: false, reasons: ['machine-only'], checks })
+  expect(headline).toBe('Refused (machine-only): no such image')
+  expect(notes).toEqual(['Refused for machine.level, too: not who asked'])
 })

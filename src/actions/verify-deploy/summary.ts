@@ -28,10 +28,11 @@ export function summary(facts: SummaryFacts): ActionReport {
   const { verdict, inputs, notes } = facts
   const { image, builder, job } = verdict
   const claim = (name: string): string => (typeof job.claims[name] === 'string' ? job.claims[name] : '')
-  const first = verdict.checks.find(({ status }) => status === 'failed')
+  const [first, ...others] = verdict.checks.filter(({ status }) => status === 'failed')
   const shown: [string, string][] = [
     ['Builder', builder.id],
     ['Evidence', evidenceInWords(verdict)],
+    ['Level', levelInWords(verdict)],
     ...machineInWords(verdict),
     [
       'Job',
@@ -74,6 +75,8 @@ export function summary(facts: SummaryFacts): ActionReport {
     exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),
     commands: commands(facts),
     notes: [
+      // The headline has the first; nobody should have to unfold all checks for the rest.
+      ...others.map(({ id, why }) => `Refused for ${id}, too: ${why}`),
       ...(verdict.verified || inputs.enforce ? [] : ['The image was refused; enforce is warn, so the step goes on.']),
       ...notes,
     ],
@@ -85,7 +88,15 @@ function evidenceInWords({ builder, machine }: Verdict): string {
   if (builder.technology === null) return 'none: nothing is known of the machine'
   if (builder.technology === 'sample') return 'sample: simulated, proves nothing'
   if (machine?.status['softwareTpm'] === true) return 'tpm, a software TPM: whoever runs the host can forge its quotes'
-  return `${builder.technology}, ${builder.level === 'agent-exclusive' ? 'only the agent can reach the TEE' : 'proves the machine, not who asked'}`
+  return builder.technology
+}
+
+/** What the evidence says of who asked for it; '' where no machine is proven. */
+function levelInWords({ builder, machine }: Verdict): string {
+  if (machine === null || builder.technology === 'sample') return ''
+  return builder.level === 'agent-exclusive'
+    ? 'agent-exclusive: only the agent can reach the TEE'
+    : 'machine-only: the evidence proves the machine, not who asked for it'
 }
 
 /** Which machine it was, how good it is by its maker's word, what it measures to, and its runtime register. */
@@ -94,7 +105,7 @@ function machineInWords({ machine }: Verdict): [string, string][] {
   const { id, chip, status, reference, register } = machine
   const states = Object.entries(status)
     .filter(([, value]) => typeof value !== 'object' || Array.isArray(value))
-    .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' ') || 'none' : String(value)}`)
+    .map(([name, value]) => `${inWords(name)} ${Array.isArray(value) ? value.join(' ') || 'none' : String(value)}`)
   return [
     ['Machine', id ?? 'not named'],
     ['Chip', chip ?? ''],
@@ -102,6 +113,11 @@ function machineInWords({ machine }: Verdict): [string, string][] {
     ['Reference values', reference ?? 'none that the policy pins'],
     ['Runtime register', register === null ? 'none' : registerInWords(register)],
   ]
+}
+
+/** `softwareTpm` is a name for programs. */
+function inWords(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
 function registerInWords({

@@ -59,7 +59,7 @@ export function readReferences(resolved: Resolved): { references: Reference[]; b
 
 function rowsOf(document: ReferenceValues, file: string): Reference[] {
   return document.values.map(({ shape, measured }) => {
-    const of = Object.entries(shape).map(([name, value]) => `${name} ${value}`)
+    const of = Object.entries(shape).flatMap(([name, value]) => (value === '' ? [] : [`${name} ${value}`]))
     return {
       name: `${document.name}${of.length === 0 ? '' : ` (${of.join(', ')})`} of ${file}`,
       technology: document.technology,
