@@ -19,7 +19,11 @@ export interface SocketRequest {
 /** Where to listen: a path with its mode, or a descriptor that systemd opened. */
 export type Listen = { path: string; mode: number } | { fd: number }
 
-/** Serves JSON over HTTP on a Unix socket, `POST /v1/OPERATION`. What the handler throws is answered as an error record. */
+/**
+ * Serves JSON over HTTP on a Unix socket, `POST /v1/OPERATION`. What the handler throws is answered as an error record.
+ *
+ * @throws InputError `file-invalid` where the socket cannot be made
+ */
 export async function serveSocket(
   listen: Listen,
   log: Log,
@@ -49,13 +53,26 @@ export async function serveSocket(
     }
   }
 
-  if ('path' in listen) await rm(listen.path, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen('path' in listen ? listen.path : { fd: listen.fd }, () => resolve())
-  })
-  if ('path' in listen) await chmod(listen.path, listen.mode)
+  try {
+    if ('path' in listen) await rm(listen.path, { force: true })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen('path' in listen ? listen.path : { fd: listen.fd }, () => resolve())
+    })
+    if ('path' in listen) await chmod(listen.path, listen.mode)
+  } catch (cause) {
+    throw noSocket(listen, cause as NodeJS.ErrnoException)
+  }
   return server
+}
+
+function noSocket(listen: Listen, cause: NodeJS.ErrnoException): InputError {
+  const subject = 'path' in listen ? listen.path : `descriptor ${listen.fd}`
+  return new InputError('file-invalid', `no socket can be made at ${subject} (${cause.code ?? cause.message})`, {
+    subject,
+    cause,
+    remedy: 'Name a path in a folder that exists and that this user may write to, and that is no folder itself.',
+  })
 }
 
 export function noSuchOperation(name: string): InputError {

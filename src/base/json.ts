@@ -17,7 +17,8 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 function invalidJson(subject: string, kind: 'input' | 'verification', cause: unknown): SealwrightError {
-  const message = `${subject} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`
+  const why = cause instanceof Error ? cause.message.replace(/ is not valid JSON$/, '') : String(cause)
+  const message = `${subject} is not valid JSON: ${why}`
   return kind === 'input'
     ? new InputError('file-invalid', message, { subject, cause, remedy: 'Give a file that holds one JSON document.' })
     : new VerificationError('format-invalid', message, { subject, cause })

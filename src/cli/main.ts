@@ -1,4 +1,5 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
+import { printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { perform } from '../actions/perform.ts'
 import { rawInputs } from '../actions/raw-inputs.ts'
@@ -17,7 +18,7 @@ export async function main(argv: readonly string[], entries: { agent: string }):
   try {
     process.exitCode = await run(argv, entries)
   } catch (thrown) {
-    const error = errorRecord(thrown)
+    const error = withRemedy(errorRecord(thrown))
     process.exitCode = toSealwrightError(thrown).exitCode
     showError(error, wantsJson)
   }
@@ -96,7 +97,7 @@ async function runAction(
   } else if (options.json) {
     process.stdout.write(`${JSON.stringify({ outputs: done.outputs })}\n`)
   } else {
-    process.stderr.write(`${done.report.headline}\n`)
+    process.stderr.write(`${printableLines(done.report.headline)}\n`)
     for (const [key, value] of Object.entries(done.outputs)) process.stdout.write(`${key}=${value}\n`)
   }
   return done.exitCode
@@ -123,11 +124,18 @@ function inputsFor(
   })
 }
 
+/** A parser knows the byte at which a file goes wrong, not what else the reader could have named. */
+function withRemedy(error: ReturnType<typeof errorRecord>): ReturnType<typeof errorRecord> {
+  if (error.remedy !== null || error.code !== 'format-invalid') return error
+  return { ...error, remedy: 'Check that this is the file that was meant, whole and as its maker wrote it.' }
+}
+
+/** A message may quote foreign bytes. */
 function showError(error: ReturnType<typeof errorRecord>, json: boolean): void {
   if (json) {
     process.stdout.write(`${JSON.stringify({ error })}\n`)
     return
   }
-  process.stderr.write(`error (${error.code}): ${error.message}\n`)
-  if (error.remedy !== null) process.stderr.write(`  ${error.remedy}\n`)
+  process.stderr.write(`error (${error.code}): ${printableLines(error.message)}\n`)
+  if (error.remedy !== null) process.stderr.write(`  ${printableLines(error.remedy)}\n`)
 }

@@ -93,7 +93,16 @@ export function writeReferenceValues(document: ReferenceValues): Buffer {
  * @throws VerificationError `format-invalid` for what is not its own RFC 8785 form, unknown members, and values that the technology doesn't have
  */
 export function parseReferenceValues(bytes: Uint8Array, subject: string): ReferenceValues {
-  return check(parseJcs(bytes, subject), subject)
+  try {
+    return check(parseJcs(bytes, subject), subject)
+  } catch (cause) {
+    if (!(cause instanceof VerificationError) || cause.remedy !== undefined) throw cause
+    throw new VerificationError(cause.code, cause.message, {
+      subject,
+      cause,
+      remedy: 'Give the document as "sealwright tee predict … --output" wrote it; to change it, predict it again.',
+    })
+  }
 }
 
 function check(value: unknown, subject: string): ReferenceValues {

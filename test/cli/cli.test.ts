@@ -87,6 +87,33 @@ describe('exit codes and --json', () => {
   test('outputs are one object', () => {
     expect(json(sealwright(['version', '--json'])).outputs).toMatchObject({ node: process.version })
   })
+  test.each([
+    ['a folder in place of a socket', (folder: string) => ['--socket', folder, '--directory', join(folder, 'agent')]],
+    [
+      'a socket in a folder that is not there',
+      (folder: string) => ['--socket', join(folder, 'none', 's'), '--directory', folder],
+    ],
+    ['a file in place of its folder', (folder: string) => ['--socket', join(folder, 's'), '--directory', program]],
+  ])('the agent of a machine names %s', (_title, args) => {
+    const ran = sealwright(['agent', 'serve', '--json', ...args(scratch('serve'))])
+    expect(json(ran).error).toMatchObject({ code: 'file-invalid', remedy: expect.stringContaining('folder') as string })
+    expect(ran.code).toBe(2)
+  })
+  test('what a file holds cannot move the cursor of who reads the error', () => {
+    const file = join(scratch('foreign'), 'evidence.json')
+    writeFileSync(file, '\u001b[2Jcleared')
+    const args = ['--image', `sha256:${'a'.repeat(64)}`, '--image-uri', 'https://images.example/x', '--key', file]
+    const rest = ['--evidence', file, '--verifier-id', 'https://control.example', '--output', 'out']
+    const { code, stderr } = sealwright(['runner', 'attest', ...args, ...rest])
+    expect(code).toBe(2)
+    expect(stderr).toContain('\\u001b')
+    expect(stderr).not.toContain('\u001b')
+  })
+  test('a file of another kind comes with what to do', () => {
+    const ran = sealwright(['tee', 'predict', 'pcr', '--uki', program, '--json'])
+    expect(json(ran).error).toMatchObject({ code: 'format-invalid', remedy: expect.stringContaining('file') as string })
+    expect(ran.code).toBe(1)
+  })
   test('auto never picks sample, and says what is missing', () => {
     const ran = sealwright(['setup-cvm-runner', '--json'])
     expect(ran.code).toBe(1)

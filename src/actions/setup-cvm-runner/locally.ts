@@ -97,6 +97,10 @@ function compareMap(wanted: JsonObject, { facts, measured }: TeeVerdict): void {
 
 async function fileBytes(path: string, subject: string): Promise<Buffer> {
   return readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, { subject, cause })
+    throw new InputError('file-missing', `${path} cannot be read`, {
+      subject,
+      cause,
+      remedy: `Name a file for ${subject}.`,
+    })
   })
 }

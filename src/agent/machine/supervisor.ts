@@ -69,10 +69,16 @@ export class Supervisor {
     this.#ports = ports
   }
 
-  /** @throws InputError `state-conflict` where the count of this boot is damaged */
+  /** @throws InputError `state-conflict` where the count of this boot is damaged; `file-invalid` where folder or socket cannot be made */
   static async start(options: MachineOptions, ports: Ports): Promise<Supervisor> {
     const supervisor = new Supervisor(options, ports)
-    await mkdir(join(options.directory, 'jobs'), { recursive: true, mode: 0o700 })
+    await mkdir(join(options.directory, 'jobs'), { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+      throw new InputError('file-invalid', `${options.directory} cannot be the agent's folder: ${cause.message}`, {
+        subject: 'directory',
+        cause,
+        remedy: "Name a folder that the agent's user may make or write to.",
+      })
+    })
     supervisor.#counted = await jobsOfBoot(options.directory, await bootId(ports))
     supervisor.#server = await serveSocket(options.listen, ports.log, async ({ operation, body }) => {
       if (operation === 'status') return supervisor.status()

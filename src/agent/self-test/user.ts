@@ -17,9 +17,10 @@ export async function findUser(tree: Tree, name: string): Promise<User> {
     ((await tree.text(path)) ?? '').split('\n').map((line) => line.split(':'))
   const row = (await rows('/etc/passwd')).find(([account]) => account === name)
   if (row === undefined) {
-    throw new InputError('not-found', `there is no user ${name} in /etc/passwd`, {
+    throw new InputError('not-found', `there is no user ${name} in /etc/passwd of this machine`, {
       subject: 'job-user',
-      remedy: 'Name the user that the runner, and so every job, runs as.',
+      remedy:
+        'Name by --job-user what the runner, and so every job, runs as; with --root, the folder of a whole machine.',
     })
   }
   const primary = Number(row[3])

@@ -5,7 +5,7 @@ import { readPieces } from '../../tee/collateral/directory.ts'
 import { readDates } from '../../tee/collateral/dates.ts'
 import { commonNameOf } from '../../tee/collateral/names.ts'
 import type { Piece } from '../../tee/collateral/pieces.ts'
-import { printable } from '../../tee/show/field.ts'
+import { printable } from '../../base/printable.ts'
 import { readVek } from '../../tee/verify/snp/vek.ts'
 import type { CommandResult } from '../command.ts'
 import { timeOption } from './option-values.ts'
@@ -34,9 +34,14 @@ export async function collateralShow(inputs: RawInputs, { ports }: ActionContext
   )
   return {
     outputs: { directory: root, at: at.toISOString(), entries, unusable: wrong },
-    text: `${[...lines, ...wrong.map((why) => `no use ${why}`), `${entries.length} at ${at.toISOString()}`].map(printable).join('\n')}\n`,
+    text: `${[...lines, ...wrong.map((why) => `no use ${why}`), counted(entries.length, at)].map(printable).join('\n')}\n`,
     refused: wrong.length > 0 || entries.some(({ state }) => state !== 'good'),
   }
+}
+
+function counted(number: number, at: Date): string {
+  const what = number === 0 ? 'nothing with a window is here' : `${number} with a window`
+  return `${what}, judged at ${at.toISOString()}`
 }
 
 /** Null for what says nothing about a time: authorities that are known already. */

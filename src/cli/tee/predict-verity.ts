@@ -12,7 +12,7 @@ export async function predictVerity(
   const path = inputs.path('image')
   const options = {
     hash: inputs.choice('hash', ['sha256', 'sha512']),
-    salt: readSalt(inputs.text('salt')),
+    salt: readSalt(inputs.required('salt')),
     dataBlock: inputs.integer('data-block', 512, 65536),
     hashBlock: inputs.integer('hash-block', 512, 65536),
   }

@@ -35,7 +35,12 @@ function showOther(bytes: Buffer, path: string): { kind: string; fields: Field[]
     ['certificates', () => certificatesOf(bytes, path).map((der, i) => certificateField(`certificate ${i}`, der))],
     ['IMA log', () => showIma(bytes)],
   ]
-  if (bytes.length === 0) throw new InputError('file-invalid', `${path} is empty`, { subject: 'file' })
+  if (bytes.length === 0) {
+    throw new InputError('file-invalid', `${path} is empty`, {
+      subject: 'file',
+      remedy: 'Name a file that holds something.',
+    })
+  }
   for (const [kind, read] of readers) {
     try {
       return { kind, fields: read() }

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../../base/json.ts'
 import { isObject } from '../../base/json.ts'
 import type { ReadEvidence } from '../../tee/formats/types.ts'
-import { printable } from '../../tee/show/field.ts'
+import { printable } from '../../base/printable.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { PolicyCheck } from './policy-checks.ts'
 import { clauseOf } from '../../tee/verify/clauses.ts'

@@ -33,7 +33,11 @@ export interface Entry {
 export async function stored(directory: string, { path, read }: DocumentPlan): Promise<Stored | null> {
   const bytes = await readFile(join(directory, path)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
-    throw new InputError('file-invalid', `${path} in ${directory} cannot be read`, { subject: path, cause: error })
+    throw new InputError('file-invalid', `${path} in ${directory} cannot be read`, {
+      subject: path,
+      cause: error,
+      remedy: 'Name a folder of your own that can be read and written, or none that is there yet.',
+    })
   })
   if (bytes === null) return null
   try {

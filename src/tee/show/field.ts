@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
+import { printable } from '../../base/printable.ts'
 
 /** One thing that stands in evidence, for reading. Nothing here is checked. */
 export interface Field {
@@ -57,14 +58,6 @@ function shown(value: JsonValue): string {
     : Array.isArray(value)
       ? value.map(shown).join(', ') || 'none'
       : JSON.stringify(value)
-}
-
-/** Foreign text must not move the cursor of who reads it. */
-export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 function cut(text: string, room: number): string {

@@ -146,7 +146,11 @@ function read<T>(bytes: Uint8Array, schema: z.ZodType<T>, subject: string): T {
   try {
     return schema.parse(parseJcs(bytes, subject))
   } catch (cause) {
-    throw new VerificationError('format-invalid', `${subject} is not of version 1`, { subject, cause })
+    throw new VerificationError('format-invalid', `${subject} holds no such document of version 1`, {
+      subject,
+      cause,
+      remedy: 'Give the file of "tee ak show" (for --keys) or of "tee ak challenge" (for --pending) as it was written.',
+    })
   }
 }
 

@@ -46,7 +46,7 @@ test('a partition within a disk', async () => {
 const image = put('image', Buffer.alloc(8192))
 test.each<[string, Given, string]>([
   ['no image', { salt: '-' }, '--image is required'],
-  ['no salt', { image }, 'not hexadecimal'],
+  ['no salt', { image }, '--salt is required'],
   ['half a byte of salt', { image, salt: 'abc' }, 'not hexadecimal'],
   ['an unknown hash', { image, salt: '-', hash: 'md5' }, 'md5'],
   ['a block of no power of two', { image, salt: '-', 'data-block': '1000' }, 'block sizes'],

@@ -64,6 +64,9 @@ describe('document', () => {
   test('refuses what is not in RFC 8785 form', () => {
     expect(() => parseReferenceValues(Buffer.from(`${jcs(document).toString()}\n`), 'file')).toThrow('RFC 8785')
     expect(() => parseReferenceValues(Buffer.from('{'), 'file')).toThrow('not JSON')
+    expect(() => parseReferenceValues(Buffer.from('{ }'), 'file')).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('tee predict') as string }) as Error,
+    )
   })
 })
 
