@@ -16,6 +16,15 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/**
+ * A foreign value for a message or a comparison with text. Not `String`: of an object with a member `toString` that throws what no reader of
+ * JSON would have told.
+ */
+export function textOf(value: JsonValue | undefined): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? 'a list' : 'an object'
+}
+
 function invalidJson(subject: string, kind: 'input' | 'verification', cause: unknown): SealwrightError {
   const why = cause instanceof Error ? cause.message.replace(/ is not valid JSON$/, '') : String(cause)
   const message = `${subject} is not valid JSON: ${why}`

@@ -1,7 +1,8 @@
+import type { JsonObject } from '../../src/base/json.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
+import { at as member, changed, forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
 import { testPorts } from '../support/ports.ts'
 import { preparedImages } from '../support/prepared-image.ts'
 import { smallClaims } from '../support/small-image.ts'
@@ -25,4 +26,33 @@ test('a binding whose key is a point beside the curve is refused as evidence', a
   const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
   expect(verdict.verified).toBe(false)
   expect(verdict.reasons).toContain('evidence-invalid')
+})
+
+/** Text of such an object is asked for by `String` and template literals in vain: both throw. */
+const textless = { toString: 1, valueOf: 1 }
+
+test.each<[string, string, (predicate: JsonObject) => void]>([
+  ['a builder id', 'provenance', (predicate) => void (member(predicate, 'runDetails', 'builder')['id'] = textless)],
+  [
+    'a byproduct',
+    'provenance',
+    (predicate) => void (member(predicate, 'runDetails')['byproducts'] = [{ digest: { sha256: textless } }]),
+  ],
+  ['an inventory’s configuration', 'inventory', (predicate) => void (predicate['config'] = textless)],
+  [
+    'the digest of an inventory’s document',
+    'inventory',
+    (predicate) => void (predicate['document'] = { digest: '../../manifests/x', size: 1 }),
+  ],
+  ['a number of rebuilds', 'rebuild', (predicate) => void (predicate['rebuilds'] = { count: textless, matched: 1 })],
+])('%s that is no text is refused, in a statement of whoever pushed it', async (_what, kind, change) => {
+  const { reference, store, base } = await prepared()
+  const payload = (of: string, bytes: Buffer) => (of === kind ? changed(bytes, change) : bytes)
+  await forgeChain(store, base, { issuer, at: now, payload })
+  const policy = await parsePolicy(
+    policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {}),
+    '/policy.yml',
+  )
+  const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
+  expect(verdict.verified).toBe(false)
 })

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import { isObject, textOf, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { roles } from '../../journal/event.ts'
 import { builderId } from '../../statement/builder-id.ts'
 import type { Claim } from '../claims.ts'
@@ -28,7 +28,7 @@ function identity(gate: Gate): Outcome {
     if (claimed !== verified && !less) {
       return failed(
         'builder-mismatch',
-        `the provenance claims ${String(claimed)}; verified is ${verified}`,
+        `the provenance claims ${textOf(claimed)}; verified is ${verified}`,
         claim.manifest,
       )
     }
@@ -46,7 +46,7 @@ function record(gate: Gate): Outcome {
   const build = buildOf((gate.found.journal ?? []).slice(0, gate.found.sealed), gate.subject.descriptor.digest)
   if (build === null) return skipped('the journal has no build of this image')
   const { byproducts } = object(claim.statement.predicate['runDetails'])
-  const named = list(byproducts).map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
+  const named = list(byproducts).map((item) => `sha256:${textOf(object(object(item)['digest'])['sha256'])}`)
   const made = build.outputs.filter(({ role }) => role === roles.buildRecord).map(({ digest }) => digest as string)
   if (!made.some((digest) => named.includes(digest))) {
     return failed(
@@ -59,11 +59,11 @@ function record(gate: Gate): Outcome {
   if (!build.outputs.some(({ role, digest }) => role === roles.image && digest === image)) {
     return failed(
       'role-mismatch',
-      `the provenance is of the image ${String(image)}, which this build did not make`,
+      `the provenance is of the image ${textOf(image)}, which this build did not make`,
       claim.manifest,
     )
   }
-  gate.found.plainDigest = String(image)
+  gate.found.plainDigest = textOf(image)
   return passed('the provenance is of the build that the journal has', claim.manifest)
 }
 
@@ -103,7 +103,7 @@ function source(gate: Gate): Outcome {
     ) ?? []
   const hashed = list(definition(claim)['resolvedDependencies'])
     .filter((item) => object(item)['name'] === 'context')
-    .map((item) => `sha256:${String(object(object(item)['digest'])['sha256'])}`)
+    .map((item) => `sha256:${textOf(object(object(item)['digest'])['sha256'])}`)
   if (contexts.some(({ digest }) => !hashed.includes(digest))) {
     return failed(
       'source-mismatch',

@@ -1,8 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
-import { isObject, type JsonValue } from '../../base/json.ts'
+import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import { compareInventories, parseInventory, type InventoryDifference } from '../../image/inventory.ts'
 import type { InventoryEntry } from '../../image/types.ts'
+import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
 import type { Gate } from '../gate.ts'
@@ -41,7 +42,7 @@ async function inventory(gate: Gate): Promise<Outcome> {
   if (config !== pass.image.configDigest) {
     return failed(
       'sbom-differs',
-      `the inventory is of the configuration ${String(config)}, the image has ${pass.image.configDigest}`,
+      `the inventory is of the configuration ${textOf(config)}, the image has ${pass.image.configDigest}`,
       claim.manifest,
     )
   }
@@ -65,8 +66,11 @@ async function inventory(gate: Gate): Promise<Outcome> {
 }
 
 function describe(value: JsonValue | undefined): { digest: Digest; size: number } | null {
-  if (!isObject(value) || typeof value['digest'] !== 'string' || typeof value['size'] !== 'number') return null
-  return { digest: value['digest'] as Digest, size: value['size'] }
+  const { digest, size } = isObject(value) ? value : {}
+  // It goes into the path of a request: nothing but a digest may.
+  return isDigest(digest) && typeof size === 'number' && Number.isSafeInteger(size) && size >= 0
+    ? { digest, size }
+    : null
 }
 
 /** Names the files, where the attested document can still be read. */

@@ -1,6 +1,6 @@
 import type { Gate } from '../gate.ts'
 import { chipOf, factAt } from '../hardware.ts'
-import { isObject } from '../../base/json.ts'
+import { isObject, textOf } from '../../base/json.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.12: what the policy denies by name, and the least security version numbers. */
@@ -24,7 +24,7 @@ function denied(gate: Gate): Outcome {
     ['image', deny.images, [subject.descriptor.digest, subject.image?.configDigest, found.plainDigest]],
     ['key', deny.keys, [evidence?.key.thumbprint, gate.key?.id]],
     ['instance', deny.instances, [evidence?.open.binding.job.instance]],
-    ['run', deny['run-ids'], [String(found.claims?.['run_id'] ?? '')]],
+    ['run', deny['run-ids'], [textOf(found.claims?.['run_id'] ?? '')]],
     ['commit', deny.commits, [found.claims?.['sha'], ...commits]],
     ['measurement', deny.measurements, (found.tee ?? []).flatMap((verdict) => Object.values(verdict.measured))],
     ['chip', deny['chip-ids'], chips],

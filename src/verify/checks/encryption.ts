@@ -1,4 +1,4 @@
-import { isObject, type JsonValue } from '../../base/json.ts'
+import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import { plainForms } from '../roles.ts'
 import { isEncrypted } from '../encrypted.ts'
 import type { Gate } from '../gate.ts'
@@ -20,7 +20,7 @@ function link(gate: Gate): Outcome {
   if (manifestOf(encrypted) !== descriptor.digest)
     return broken(`the statement is of the encrypted image ${manifestOf(encrypted)}`)
   if (config !== image.configDigest)
-    return broken(`the statement is of the configuration ${String(config)}, the image has ${image.configDigest}`)
+    return broken(`the statement is of the configuration ${textOf(config)}, the image has ${image.configDigest}`)
   if (!Array.isArray(layers) || layers.length !== image.manifest.layers.length)
     return broken('the statement has another number of layers than the image')
   for (const [i, layer] of layers.entries()) {

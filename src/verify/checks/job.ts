@@ -1,5 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
-import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
+import { isObject, parseJson, textOf, type JsonValue } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { audienceFor } from '../../journal/binding.ts'
@@ -44,7 +44,7 @@ async function token(gate: Gate): Promise<Outcome> {
   const issuer = issuerOf(evidence.token)
   const trusted = policy.jobs.find((item) => item.issuer === issuer)
   if (trusted === undefined)
-    return failed('token-invalid', `the policy names no issuer ${String(issuer)}`, evidence.manifest)
+    return failed('token-invalid', `the policy names no issuer ${textOf(issuer)}`, evidence.manifest)
   const { verifyToken } = await import('../../journal/token.ts')
   const verified = await verifyToken(evidence.token, await issuerKeys(trusted, ports), {
     issuer: trusted.issuer,
@@ -76,13 +76,13 @@ function claims(gate: Gate): Outcome {
     .map((job) => claimProblem(job, found.claims ?? {}, gate))
   if (problems.includes(null)) {
     const { repository, ref, event_name: event } = found.claims
-    return passed(`the policy admits this job: ${String(repository)}, ${String(ref)}, ${String(event)}`)
+    return passed(`the policy admits this job: ${textOf(repository)}, ${textOf(ref)}, ${textOf(event)}`)
   }
   return failed('job-refused', problems[0] ?? 'the policy names no such job', evidence?.manifest ?? null)
 }
 
 function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: Gate): string | null {
-  const text = (name: string): string => String(found[name] ?? '')
+  const text = (name: string): string => textOf(found[name] ?? '')
   if (text('repository_id') !== job['repository-id'])
     return `repository_id is ${text('repository_id')}, not ${job['repository-id']}`
   if (job.repository !== undefined && text('repository') !== job.repository)

@@ -1,3 +1,4 @@
+import { textOf } from '../../base/json.ts'
 import { eventDigest, parseJournal, roles, type JournalEvent } from '../../journal/event.ts'
 import { jobDigest } from '../../journal/binding.ts'
 import type { Claim } from '../claims.ts'
@@ -45,7 +46,7 @@ function firstEvent({ evidence, found }: Gate): Outcome {
   if (result['keyThumbprint'] !== evidence.key.thumbprint) {
     return failed(
       'journal-key-mismatch',
-      `event 0 names the key ${String(result['keyThumbprint'])}, the report ${evidence.key.thumbprint}`,
+      `event 0 names the key ${textOf(result['keyThumbprint'])}, the report ${evidence.key.thumbprint}`,
       evidence.manifest,
     )
   }
@@ -88,7 +89,7 @@ function predicates(gate: Gate): Outcome {
     if (type !== claim.predicateType) {
       return failed(
         'predicate-mismatch',
-        `the journal has the payload as ${String(type)}, it is attached as ${claim.predicateType}`,
+        `the journal has the payload as ${textOf(type)}, it is attached as ${claim.predicateType}`,
         claim.manifest,
       )
     }
@@ -122,7 +123,7 @@ function shown({ found, claims, subject }: Gate): Outcome {
       (event) => event.kind === 'statement' && event.inputs.some(({ digest }) => digest === subject.descriptor.digest),
     )
     .filter((event) => !event.outputs.some(({ role, digest }) => role === roles.payload && payloads.has(digest)))
-    .map((event) => String(event.result['predicateType']))
+    .map((event) => textOf(event.result['predicateType']))
   if (hidden.length === 0) return passed('every sealed statement of this image is attached')
   return passed(`the store does not show ${hidden.length} sealed statement(s): ${hidden.join(', ')}`)
 }

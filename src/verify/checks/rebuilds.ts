@@ -1,4 +1,4 @@
-import { isObject } from '../../base/json.ts'
+import { isObject, textOf } from '../../base/json.ts'
 import { plainForms } from '../roles.ts'
 import { failed, passed, skipped, unlessAccepted, type Step } from '../step.ts'
 
@@ -23,14 +23,14 @@ export const rebuildSteps: Step[] = [
       if (typeof count !== 'number' || typeof matched !== 'number' || matched !== count) {
         return failed(
           'not-reproducible',
-          `${String(matched)} of ${String(count)} rebuilds gave the same image`,
+          `${textOf(matched)} of ${textOf(count)} rebuilds gave the same image`,
           claim.manifest,
         )
       }
       const of = isObject(image) ? image['manifest'] : undefined
       const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-      if (gate.found.journal !== null && !plainForms(events, gate.subject.descriptor.digest).includes(String(of))) {
-        return failed('role-mismatch', `the rebuilt image is ${String(of)}, not this one`, claim.manifest)
+      if (gate.found.journal !== null && !plainForms(events, gate.subject.descriptor.digest).includes(textOf(of))) {
+        return failed('role-mismatch', `the rebuilt image is ${textOf(of)}, not this one`, claim.manifest)
       }
       if (matched < gate.policy.rebuilds) {
         return unlessAccepted(
@@ -41,7 +41,7 @@ export const rebuildSteps: Step[] = [
           claim.manifest,
         )
       }
-      if (independence !== 'same-job') return skipped(`rebuilds of the kind ${String(independence)} are not known here`)
+      if (independence !== 'same-job') return skipped(`rebuilds of the kind ${textOf(independence)} are not known here`)
       return passed(`consistent: ${matched} rebuild(s) of the same job gave the same image`, claim.manifest)
     },
   },

@@ -1,5 +1,5 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
@@ -154,8 +154,8 @@ function render({ technology, job, machine, releaseKeys, accepts }: PolicyFacts)
 
 function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
   // JSON strings are YAML strings: no claim can add a line.
-  const text = (name: string): string => JSON.stringify(String(claims[name] ?? ''))
-  const workflow = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(String(claims['job_workflow_ref'] ?? claims['workflow_ref'] ?? ''))
+  const text = (name: string): string => JSON.stringify(textOf(claims[name] ?? ''))
+  const workflow = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(textOf(claims['job_workflow_ref'] ?? claims['workflow_ref'] ?? ''))
   return [
     'job:',
     `  issuer: ${JSON.stringify(issuer)}`,

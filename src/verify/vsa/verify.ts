@@ -1,5 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
-import { isObject } from '../../base/json.ts'
+import { isObject, textOf } from '../../base/json.ts'
 import type { Digest } from '../../oci/types.ts'
 import { vsaExtensions } from '../../statement/vsa.ts'
 import { signedBy, type Claim } from '../claims.ts'
@@ -68,8 +68,8 @@ function admit(claim: Claim, subject: Digest, pins: VsaPins): AdmittedVsa {
     isObject(predicate['policy']) && isObject(predicate['policy']['digest'])
       ? predicate['policy']['digest']['sha256']
       : null
-  if (`sha256:${String(policy)}` !== pins.policyDigest)
-    throw refuse('policy-invalid', `the summary is by the policy sha256:${String(policy)}`, at)
+  if (`sha256:${textOf(policy)}` !== pins.policyDigest)
+    throw refuse('policy-invalid', `the summary is by the policy sha256:${textOf(policy)}`, at)
   const made = date(predicate['timeVerified'])
   const expires = predicate[vsaExtensions.expires] === undefined ? null : date(predicate[vsaExtensions.expires])
   if (made === null || (pins.at.getTime() - made.getTime()) / 1000 > pins.maxAgeSeconds)
