@@ -157,3 +157,24 @@ withPeers(['swtpm'], 'another register by choice, and a plain map of measured va
     subject: 'pcr4',
   })
 })
+
+withPeers(['swtpm'], 'a second agent of one boot is refused, and told to restart the machine', async () => {
+  const tpm = await startSwtpm()
+  try {
+    for (const refused of [false, true]) {
+      const { inputs, context } = step(tpm, { policy })
+      const run = door.run(inputs, context)
+      if (!refused) await run
+      else {
+        await expect(run).rejects.toMatchObject({
+          code: 'evidence-invalid',
+          message: expect.stringContaining('register: pcr14') as string,
+          remedy: expect.stringContaining('restart the machine') as string,
+        })
+      }
+      await post.run(inputs, context)
+    }
+  } finally {
+    await tpm.stop()
+  }
+})

@@ -24,7 +24,14 @@ function report(
     keys: [],
     ...changed,
   }
-  const inputs = { policy: '/policy.yml', collateral: '/col lateral', kbsUrl: '', enforce: true } as VerifyDeployInputs
+  const inputs = {
+    policy: '/policy.yml',
+    collateral: '/col lateral',
+    kbsUrl: '',
+    decryptionKey: 'S3CRET',
+    nonce: '00ff',
+    enforce: true,
+  } as VerifyDeployInputs
   const paths = { verdictPath: '/verdict.json', publicKeyPath: '', vsa: '', notes: [] }
   return summary({ verdict, inputs, reference: verdict.image.reference, ...paths })
 }
@@ -55,7 +62,8 @@ test('a reviewer reads which machine it was, how good it is, what it measures to
     'Runtime register': 'pcr16: agent-start; extended by others, too: 00 EV_IPL (event 3): "MokList"; can be set back',
   })
   expect(exceptions.join()).toContain('Intel says that the platform needs an update')
-  expect(commands[0]?.lines[0]).toContain("--collateral '/col lateral'")
+  expect(commands[0]?.lines[0]).toContain("--collateral '/col lateral' --decryption-key FILE --nonce 00ff")
+  expect(JSON.stringify(commands)).not.toContain('S3CRET')
 })
 
 test('a software TPM is called one, and sample evidence names no machine', () => {

@@ -46,18 +46,22 @@ export async function verifyLocally(
     throw new VerificationError(
       'evidence-invalid',
       `the evidence is refused: ${failed.map(({ name, why }) => `${name}: ${why}`).join('; ')}`,
-      {
-        subject: technology,
-        remedy: failed.some(({ name }) => name === 'ak-trust')
-          ? 'Enrol this TPM with a registrar (docs/tpm.md), or give a policy that says accept-software-tpm.'
-          : inputs.collateral === null
-            ? 'Where certificates or revocation lists are missing, give a folder of them as collateral ("sealwright tee collateral fetch" makes one).'
-            : undefined,
-      },
+      { subject: technology, remedy: remedyFor(new Set(failed.map(({ name }) => name)), inputs.collateral) },
     )
   }
   const { referenceValues: path } = inputs
   return { verdict, referenceValues: path === null ? null : await compare(path, inputs.referenceKeys, verdict, at) }
+}
+
+function remedyFor(failed: ReadonlySet<string>, collateral: string | null): string | undefined {
+  if (failed.has('ak-trust')) {
+    return 'Enrol this TPM with a registrar (docs/tpm.md), or give a policy that says accept-software-tpm.'
+  }
+  if (failed.has('register')) {
+    return 'A machine serves one agent a boot: where an agent ran before, restart the machine (and its virtual TPM with it).'
+  }
+  if (collateral !== null) return undefined
+  return 'Where certificates or revocation lists are missing, give a folder of them as collateral ("sealwright tee collateral fetch" makes one).'
 }
 
 /** @returns the document's name, or null for a plain map of facts */

@@ -43,7 +43,9 @@ export async function tpmMissing(address: TpmAddress): Promise<string | null> {
     return null
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (address.kind === 'swtpm') return `the socket ${path} of the software TPM is not there or not ours (${code})`
+    if (address.kind === 'swtpm') {
+      return `the socket ${path} of the software TPM is not there or not ours (${code}). Start swtpm first, as docs/tpm.md shows, and name the socket of its --server`
+    }
     const what = code === 'ENOENT' ? 'is not there' : `may not be opened (${code})`
     return `the device ${path} ${what}. ${openRemedy(code)}`
   }
