@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makePorts } from '../../src/runner/make-ports.ts'
-import { digestOf, hashId, type BankHash } from '../../src/tee/eventlog/hashes.ts'
+import { digestOf, type BankHash } from '../../src/tee/eventlog/hashes.ts'
+import { encodeEvent, specificationEvent } from '../../src/tee/eventlog/write.ts'
 import { pcrBanks } from '../../src/tee/tpm/capability.ts'
 import { tpmAddress, withTpm } from '../../src/tee/tpm/open.ts'
 import { extendPcr } from '../../src/tee/tpm/pcr.ts'
@@ -71,20 +72,8 @@ function extendAll(tpm: Tpm, pcr: number, data: Buffer, banks: readonly BankHash
 
 /** The log that such a firmware would leave (TCG PC Client profile §10.2), SHA-256 only. */
 export function bootLog(): Buffer {
-  const u16 = (value: number): Buffer => Buffer.of(value & 0xff, value >> 8)
-  const u32 = (value: number): Buffer => {
-    const bytes = Buffer.alloc(4)
-    bytes.writeUInt32LE(value)
-    return bytes
-  }
-  const id = u16(hashId('sha256'))
-  const platform = Buffer.from('0000000000020002', 'hex')
-  const specification = Buffer.concat([Buffer.from('Spec ID Event03\0'), platform, u32(1), id, u16(32), Buffer.of(0)])
-  return Buffer.concat([
-    ...[u32(0), u32(3), Buffer.alloc(20), u32(specification.length), specification],
-    ...boot.flatMap(({ pcr, type, data }) => [
-      ...[u32(pcr), u32(type), u32(1), id, digestOf('sha256', data)],
-      ...[u32(data.length), data],
-    ]),
-  ])
+  const events = boot.map(({ pcr, type, data }) =>
+    encodeEvent(pcr, type, new Map([['sha256', digestOf('sha256', data)]]), data),
+  )
+  return Buffer.concat([specificationEvent(['sha256']), ...events])
 }

@@ -4,8 +4,6 @@ import type { Technology } from '../../base/technology.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { EvidenceFindings } from './findings.ts'
 import type { SetupInputs } from './inputs.ts'
-import { verifyLocally } from './locally.ts'
-import { askTrustee } from './trustee.ts'
 
 /** @throws VerificationError `evidence-invalid` when a verifier refuses, `token-invalid` for an EAR of another; TransportError `kbs-error`; InputError `file-invalid` for unreadable reference values */
 export async function verifyEvidence(
@@ -24,6 +22,8 @@ export async function verifyEvidence(
   }
   const votes: boolean[] = []
   if (inputs.verifier === 'local' || inputs.verifier === 'both') {
+    // Verifiers, policy and collateral: a step that only asks Trustee, or nobody, loads none of them.
+    const { verifyLocally } = await import('./locally.ts')
     const { verdict, referenceValues } = await verifyLocally(client, technology, inputs, ports)
     findings.verdict = verdict
     if (referenceValues !== null) findings.referenceValues.push(referenceValues)
@@ -32,6 +32,7 @@ export async function verifyEvidence(
     votes.push(vouches(verdict))
   }
   if (inputs.verifier === 'trustee' || inputs.verifier === 'both') {
+    const { askTrustee } = await import('./trustee.ts')
     findings.ears = await askTrustee(client, technology, inputs, ports)
     for (const { from, status, pinned } of findings.ears) {
       findings.notes.push(

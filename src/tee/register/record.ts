@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { InternalError, VerificationError } from '../../base/errors.ts'
 import { jcs, parseJcs } from '../../encoding/jcs.ts'
-import { digestOf, hashId, type BankHash } from '../eventlog/hashes.ts'
 import { eventTag } from '../eventlog/event-types.ts'
+import { digestOf, type BankHash } from '../eventlog/hashes.ts'
+import { encodeEvent } from '../eventlog/write.ts'
 import type { RegisterRecord } from '../types.ts'
 
 /** First word of every record of ours, so that others' records in the same register are told apart. */
@@ -53,7 +54,10 @@ const taggedEventId = 0x4141454c
 export function recordData({ operation, content }: RegisterRecord): Buffer {
   const text = Buffer.from(`${registerDomain} ${operation} ${content}`, 'utf8')
   if (/\s/.test(operation) || /[\r\n]/.test(content)) throw new InternalError('a record with a blank or line break')
-  return Buffer.concat([u32(taggedEventId), u32(text.length), text])
+  const head = Buffer.alloc(8)
+  head.writeUInt32LE(taggedEventId, 0)
+  head.writeUInt32LE(text.length, 4)
+  return Buffer.concat([head, text])
 }
 
 /** Digests to extend, each bank with its own algorithm. */
@@ -68,19 +72,5 @@ export function recordDigests(record: RegisterRecord, banks: readonly BankHash[]
  * @param index PCR, or 4 for RTMR3
  */
 export function encodeRecord(index: number, record: RegisterRecord, banks: readonly BankHash[]): Buffer {
-  const data = recordData(record)
-  const digests = [...recordDigests(record, banks)].flatMap(([hash, digest]) => [u16(hashId(hash)), digest])
-  return Buffer.concat([...[u32(index), u32(eventTag), u32(banks.length), ...digests], ...[u32(data.length), data]])
-}
-
-function u16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeUInt16LE(value)
-  return bytes
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
+  return encodeEvent(index, eventTag, recordDigests(record, banks), recordData(record))
 }
