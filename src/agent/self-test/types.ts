@@ -27,6 +27,7 @@ export interface Machine {
   storage: readonly string[]
 }
 
+/** One finding: it holds where there are no faults, and what to do about them is told only where there are. */
 export function check(claim: Claim, name: string, faults: readonly string[], good: string, remedy: string): SelfCheck {
   const ok = faults.length === 0
   return { name, claim, ok, why: ok ? good : faults.join('; '), remedy: ok ? '' : remedy }

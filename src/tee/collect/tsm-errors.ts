@@ -20,6 +20,7 @@ const remedies: Readonly<Record<string, string>> = {
 /** Errors that another attempt can cure. */
 const passing: ReadonlySet<string> = new Set(['EBUSY', 'EINTR'])
 
+/** Whether to try again: the driver was busy, or a signal came. */
 export function isPassing(cause: unknown): boolean {
   return passing.has(codeOf(cause))
 }
@@ -34,6 +35,7 @@ export function tsmFailure(cause: unknown, what: string): TransportError {
   })
 }
 
+/** The system's word for an error, as `EBUSY`; empty for what is no error of the system. */
 export function codeOf(cause: unknown): string {
   return (cause as NodeJS.ErrnoException | null)?.code ?? ''
 }

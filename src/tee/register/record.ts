@@ -18,10 +18,12 @@ export type AgentStart = z.infer<typeof startSchema>
 /** Later extensions: the journal as a binding names it. */
 export type JournalHead = z.infer<typeof journalSchema>
 
+/** The first record. Its content is JCS, since others measure its digest. */
 export function agentStart(content: AgentStart): RegisterRecord {
   return { operation: 'agent-start', content: jcs(startSchema.parse(content)).toString('utf8') }
 }
 
+/** A later record, JCS as well. */
 export function journalHead(content: JournalHead): RegisterRecord {
   return { operation: 'journal', content: jcs(journalSchema.parse(content)).toString('utf8') }
 }

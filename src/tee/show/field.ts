@@ -13,10 +13,12 @@ export interface Field {
   fields: Field[]
 }
 
+/** What only holds other fields. @param offset and size in bytes */
 export function group(name: string, fields: Field[], offset: number | null = null, size: number | null = null): Field {
   return { name, offset, size, value: null, fields }
 }
 
+/** One value. @param offset and size in bytes */
 export function item(name: string, value: JsonValue, offset: number | null = null, size: number | null = null): Field {
   return { name, offset, size, value, fields: [] }
 }
@@ -65,6 +67,7 @@ function cut(text: string, room: number): string {
   return one.length <= room ? one : `${one.slice(0, Math.max(room - 1, 16))}…`
 }
 
+/** The same tree for `--json`, whole, without what a field does not have. */
 export function fieldJson({ name, offset, size, value, fields }: Field): JsonObject {
   return {
     name,

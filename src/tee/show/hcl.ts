@@ -34,6 +34,7 @@ const tdReport: Layout = [
   ['RTMR3', 864, 48, 'hex'],
 ]
 
+/** The paravisor's report (tee.md §1.4): header, the hardware's report in it, variable data. A short file is shown as far as it goes. */
 export function showHcl(bytes: Buffer): Field[] {
   const hardware = bytes.subarray(32, 32 + 1184)
   const tdx = bytes.length > 1228 && bytes.readUInt32LE(1224) === 4

@@ -37,6 +37,7 @@ export function attestField(message: Buffer): Field {
   return group('TPMS_ATTEST', found, 0, message.length)
 }
 
+/** @param bytes TPMT_SIGNATURE (TPM 2.0 Part 2 §11.3.4); what cannot be read is shown as the reason */
 export function signatureField(bytes: Buffer): Field {
   const found = read(() => {
     const signature = parseSignature(bytes)
@@ -49,6 +50,7 @@ export function signatureField(bytes: Buffer): Field {
   return group('TPMT_SIGNATURE', found, 0, bytes.length)
 }
 
+/** PCR values by bank. They stand beside the quote, which holds only their digest. */
 export function pcrFields(values: PcrValues): Field {
   const banks = [...values].map(([bank, list]) =>
     group(

@@ -42,6 +42,7 @@ export interface TpmMaker {
   firmware: string
 }
 
+/** @throws VerificationError for an answer that is none; TpmError, TransportError as `Tpm.run` */
 export async function tpmMaker(tpm: Tpm): Promise<TpmMaker> {
   const first = 0x100
   const reader = await ask(tpm, capabilities.properties, first, 32)

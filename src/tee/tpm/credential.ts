@@ -102,6 +102,7 @@ function kdfE(hash: BankHash, z: Buffer, label: string, u: Buffer, v: Buffer, bi
 /** The file of `tpm2_makecredential` and `tpm2_activatecredential`: a mark, a version, both structures. */
 const mark = 0xbadcc0de
 
+/** What `tpm2_activatecredential` takes. */
 export function credentialFile({ blob, secret }: Credential): Buffer {
   return Buffer.concat([u32(mark), u32(1), blob, secret])
 }

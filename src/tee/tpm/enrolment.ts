@@ -39,6 +39,7 @@ const pendingSchema = z.strictObject({
 /** Seconds in which a machine must answer a challenge. */
 const challengeLifetime = 3600
 
+/** The file that a machine shows a registrar, JCS. */
 export function encodeKeys({ ek, ak, certificate }: TpmKeys): Buffer {
   const stored = certificate === null ? null : toBase64(certificate)
   return jcs({ type: keysType, ek: toBase64(ek), ak: toBase64(ak), 'ek-certificate': stored })

@@ -4,6 +4,7 @@ export interface Window {
   notAfter: Date | null
 }
 
+/** @param item RFC 3339 times that the schema has checked; what is left out has no end on that side */
 export function windowOf(item: { 'not-before'?: string | undefined; 'not-after'?: string | undefined }): Window {
   const date = (value: string | undefined): Date | null => (value === undefined ? null : new Date(value))
   return { notBefore: date(item['not-before']), notAfter: date(item['not-after']) }
