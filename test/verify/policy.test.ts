@@ -38,6 +38,14 @@ test('a policy gives its defaults', async () => {
 
 test.each([
   ['an unknown member', `${good}acept-machine-only: true\n`, 'line 10: acept-machine-only: there is no such member'],
+  ['an empty file', '', 'the file is empty'],
+  ['a list', '- version: 1\n', 'the file holds no members'],
+  [
+    'a technology that is none',
+    `${good}technology: sev\n`,
+    'technology: write snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample',
+  ],
+  ['a relaxation in other words', good.replace('sample: true', 'sample: yes'), 'a relaxation is written as true'],
   ['a relaxation that is not true', good.replace('sample: true', 'sample: false'), 'line 9: accept-sample'],
   ['a member of the wrong kind, deep inside', good.replace('"12"', '12'), 'line 5: job.repository-id'],
   [

@@ -86,7 +86,11 @@ function address(inputs: RawInputs, name: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   const local = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '')
   if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && local))) return text
-  throw wrong(name, `${text} is no https address (http is taken on loopback only)`)
+  throw wrong(
+    name,
+    `${text} is no https address (http is taken on loopback only)`,
+    'Write it as https://HOST/PATH, or leave it out for the maker’s own service.',
+  )
 }
 
 function needs(name: string): InputError {
@@ -96,9 +100,6 @@ function needs(name: string): InputError {
   })
 }
 
-function wrong(name: string, why: string): InputError {
-  return new InputError('input-invalid', `--${name}: ${why}`, {
-    subject: name,
-    remedy: 'Run with --help for the options.',
-  })
+function wrong(name: string, why: string, remedy = 'Write it in hex, two digits for each byte.'): InputError {
+  return new InputError('input-invalid', `--${name}: ${why}`, { subject: name, remedy })
 }

@@ -120,6 +120,9 @@ async function readDocument(text: string, path: string): Promise<PolicyDocument>
   } catch {
     throw invalid(path, ['anchors and aliases are not allowed'])
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(path, [value === null ? 'the file is empty' : 'the file holds no members, as version: 1'])
+  }
   const result = policySchema.safeParse(value)
   if (result.success) return result.data
   throw invalid(
@@ -128,12 +131,24 @@ async function readDocument(text: string, path: string): Promise<PolicyDocument>
       .slice(0, 20)
       .map((issue) => {
         const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path
-        return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${issue.code === 'unrecognized_keys' ? 'there is no such member' : issue.message}`
+        return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${inWords(issue)}`
       }),
   )
 }
 
 type Issue = z.core.$ZodIssue
+
+/** What is wrong, for who wrote the policy and knows nothing of schemas. */
+function inWords(issue: Issue): string {
+  if (issue.code === 'unrecognized_keys') return 'there is no such member'
+  // Where the schema has words of its own these are better.
+  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid'))
+    return `write ${issue.values
+      .map(String)
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1')}`
+  return issue.message
+}
 
 /** Of a union's branches only the one that the writer meant is told: the one that went deepest into the value. */
 function flatten(issues: readonly Issue[]): Issue[] {
