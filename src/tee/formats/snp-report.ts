@@ -1,6 +1,7 @@
 import { SealwrightError, VerificationError } from '../../base/errors.ts'
 import { toBase64 } from '../../encoding/base64.ts'
-import { snpCertificates, snpReportJson } from '../collect/snp-json.ts'
+import { snpReportJson } from '../collect/snp-json.ts'
+import { snpCertificates } from '../verify/snp/certificate-table.ts'
 import type { TeeEvidence } from '../types.ts'
 import { reportSize } from '../verify/snp/report.ts'
 

@@ -6,7 +6,7 @@ import { ByteReader } from '../byte-reader.ts'
 import { isStrong, keyFromSpki } from '../verify/tpm/attestation-key.ts'
 import { allPcrs } from '../verify/tpm/coco-quote.ts'
 import { parsePublic, parseSizedPublic } from '../verify/tpm/public.ts'
-import { parseToolPcrs } from '../verify/tpm/tool-pcrs.ts'
+import { parseToolPcrs } from '../tpm/tool-pcrs.ts'
 import type { Companions, QuoteParts } from './types.ts'
 
 const limits = { part: 65_536 } as const

@@ -6,7 +6,7 @@ import type { TeeEvidence } from '../types.ts'
 import { readCocoSnp } from '../verify/snp/coco-report.ts'
 import { readTdxEvidence } from '../verify/tdx/evidence.ts'
 import { parseTpmEvidence } from '../verify/tpm/coco-quote.ts'
-import { writeToolPcrs } from './tool-pcrs.ts'
+import { writeToolPcrs } from '../tpm/tool-pcrs.ts'
 import type { QuoteParts } from './types.ts'
 
 /** Forms that evidence is written in. */

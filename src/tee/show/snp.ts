@@ -1,5 +1,5 @@
 import { SealwrightError } from '../../base/errors.ts'
-import { snpCertificates } from '../collect/snp-json.ts'
+import { snpCertificates } from '../verify/snp/certificate-table.ts'
 import { reportSize } from '../verify/snp/report.ts'
 import { certificateField } from './certificate.ts'
 import { group, item, readLayout, type Field, type Layout } from './field.ts'
