@@ -17,6 +17,26 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
+ * Whether brackets of a JSON text nest deeper than a number of levels. Everything that walks a value calls itself, and a text of some
+ * thousand brackets would end it by the stack.
+ */
+export function nestsDeeper(text: Uint8Array, levels: number): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at]
+    if (inString) {
+      if (byte === 0x5c) at++
+      else if (byte === 0x22) inString = false
+    } else if (byte === 0x22) inString = true
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > levels) return true
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+  }
+  return false
+}
+
+/**
  * A foreign value for a message or a comparison with text. Not `String`: of an object with a member `toString` that throws what no reader of
  * JSON would have told.
  */

@@ -1,5 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
-import type { JsonValue } from '../base/json.ts'
+import { nestsDeeper, type JsonValue } from '../base/json.ts'
 
 /**
  * RFC 8785 (JCS) bytes of a JSON value. Sealwright's own formats hold integers only (TRUST, opening), so other numbers
@@ -76,6 +76,9 @@ function locate(value: unknown, path: string): VerificationError | null {
   return null
 }
 
+/** Of stored bytes: ours have a dozen. */
+const mostLevels = 256
+
 /**
  * Reads stored bytes that must be their own JCS form: duplicate members, other spacing and non-integer numbers are
  * refused because the bytes then differ from what we would write.
@@ -84,6 +87,8 @@ function locate(value: unknown, path: string): VerificationError | null {
  */
 export function parseJcs(bytes: Uint8Array, subject: string): JsonValue {
   let value: JsonValue
+  if (nestsDeeper(bytes, mostLevels))
+    throw new VerificationError('format-invalid', `${subject} nests deeper than ${mostLevels} levels`, { subject })
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as JsonValue
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { VerificationError } from '../base/errors.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
@@ -65,6 +65,9 @@ function frame(predicateType: string, subject: StatementSubject): { head: Buffer
   }
 }
 
+/** Of a statement, its embedded document included. */
+const mostLevels = 256
+
 /**
  * Reads a statement, ours or another tool's. Unknown members of a resource descriptor are ignored (in-toto's monotonic rule); a
  * statement without exactly one subject with a SHA-256 digest is refused, since all of ours have one.
@@ -72,6 +75,7 @@ function frame(predicateType: string, subject: StatementSubject): { head: Buffer
  * @throws VerificationError `format-invalid`
  */
 export function parseStatement(bytes: Uint8Array): Statement {
+  if (nestsDeeper(bytes, mostLevels)) throw invalid(`nests deeper than ${mostLevels} levels`)
   const value: JsonValue = parseJson(decode(bytes), 'the statement')
   if (!isObject(value)) throw invalid('is not an object')
   const type = value['_type']

@@ -1,3 +1,4 @@
+import { VerificationError } from '../../src/base/errors.ts'
 import { readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { jcs, parseJcs } from '../../src/encoding/jcs.ts'
@@ -66,4 +67,11 @@ describe('base64 and hex', () => {
   test.each(['00FF', '00f', '00ff00'])('refuses %j as two bytes of hex', (text) => {
     expect(() => fromHex(text, 2, 'x')).toThrow(expect.objectContaining({ code: 'format-invalid' }))
   })
+})
+
+test('brackets beyond any use of ours are refused before anything walks them; those in text are none', () => {
+  const nested = (levels: number) => Buffer.from(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+  expect(() => parseJcs(nested(256), 'it')).not.toThrow()
+  for (const levels of [257, 100_000]) expect(() => parseJcs(nested(levels), 'it')).toThrow(VerificationError)
+  expect(parseJcs(Buffer.from(JSON.stringify([`\\"${'['.repeat(1000)}`])), 'it')).toHaveLength(1)
 })

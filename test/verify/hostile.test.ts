@@ -56,3 +56,18 @@ test.each<[string, string, (predicate: JsonObject) => void]>([
   const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
   expect(verdict.verified).toBe(false)
 })
+
+test('a statement of very many brackets is refused, and does not end the gate', async () => {
+  const { reference, store, base } = await prepared()
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+  const payload = (of: string, bytes: Buffer) =>
+    of === 'spdx' ? Buffer.from(bytes.toString('utf8').replace('"predicate":{', `"predicate":{"a":${deep},`)) : bytes
+  await forgeChain(store, base, { issuer, at: now, payload })
+  const policy = await parsePolicy(
+    policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {}),
+    '/policy.yml',
+  )
+  const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
+  expect(verdict.verified).toBe(false)
+  expect(verdict.checks.find(({ id }) => id === 'subject.readable')?.why).toContain('256 levels')
+})

@@ -81,10 +81,7 @@ function statementsSigned(gate: Gate): Outcome {
     return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
   // Evidence can be copied; that a foreign statement points to it means that somebody took it for his own.
   const pointer = claims.find(
-    (claim) =>
-      claim.kind === 'evidence' &&
-      !mine.includes(claim) &&
-      JSON.stringify(claim.statement.predicate).includes(evidence.manifest.slice(7)),
+    (claim) => claim.kind === 'evidence' && !mine.includes(claim) && claim.payload.includes(evidence.manifest.slice(7)),
   )
   if (pointer !== undefined) {
     return failed(
