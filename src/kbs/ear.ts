@@ -1,6 +1,6 @@
 import { createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
-import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 
 /** Who may sign an EAR: keys from a JWKS or certificates that a chain must end in. A key that the token carries is never believed by itself. */
@@ -17,6 +17,7 @@ export interface Ear {
   evidence: JsonObject
 }
 
+const mostLevels = 256
 const profile = 'tag:github.com,2024:confidential-containers/Trustee'
 
 /**
@@ -115,7 +116,9 @@ function verifies(bytes: Buffer, key: KeyObject, signature: Buffer): boolean {
 }
 
 function object(part: string, what: string): JsonObject {
-  const value = parseJson(fromBase64(part, `EAR ${what}`, 'base64url').toString('utf8'), `EAR ${what}`)
+  const bytes = fromBase64(part, `EAR ${what}`, 'base64url')
+  if (nestsDeeper(bytes, mostLevels)) throw invalid(`its ${what} nests deeper than ${mostLevels} levels`)
+  const value = parseJson(bytes.toString('utf8'), `EAR ${what}`)
   if (!isObject(value)) throw invalid(`its ${what} is no object`)
   return value
 }

@@ -54,6 +54,12 @@ describe('EAR tokens', () => {
       expect(() => signersOf({ jwk } as JsonObject, trust, new Date())).toThrow(VerificationError)
   })
 
+  test('a header of very many brackets is refused as a token', () => {
+    const header = `{"alg":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    const token = `${Buffer.from(header).toString('base64url')}.e30.AA`
+    expect(() => checkEar(token, { keys: [publicKey] }, at)).toThrow('256 levels')
+  })
+
   const scenarios = [
     ['01', true],
     ['02', false],
