@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../actions/context.ts'
 import { z } from 'zod'
@@ -6,6 +5,7 @@ import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import type { Jwks } from '../journal/token.ts'
 import { writeNewFile } from './new-file.ts'
+import { namedFile } from './option-file.ts'
 
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1) })
 
@@ -48,12 +48,6 @@ async function readJwks(path: string): Promise<Jwks> {
   })
 }
 
-async function fileText(input: string, path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, {
-      subject: input,
-      cause,
-      remedy: `Name a file for --${input}.`,
-    })
-  })
+async function fileText(name: string, path: string): Promise<string> {
+  return (await namedFile(path, name)).toString('utf8')
 }

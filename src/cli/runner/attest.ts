@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { judgeEnvironment } from '../../agent/build-environment/judge.ts'
@@ -20,6 +20,7 @@ import { openReferenceValues } from '../../tee/reference-envelope.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
 import { contextFor } from '../../verify/context.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
+import { namedFile, optionFile } from '../option-file.ts'
 
 /** Signs what a job's evidence proves of its machine, or refuses with the reason. */
 export async function runnerAttest(
@@ -117,22 +118,15 @@ async function referenceOf(inputs: RawInputs): Promise<{ digest: Digest; documen
       remedy: 'Give the public key that must have signed them.',
     })
   }
-  const pems = await Promise.all(keys.map((key) => readKey(key)))
+  const files = await Promise.all(keys.map((key) => namedFile(key, 'reference-keys')))
+  const pems = files.map((file) => file.toString('utf8'))
   const { document } = openReferenceValues(bytes, pems, inputs.path('reference-values'))
   return { digest: sha256(bytes) as Digest, document }
 }
 
-async function readKey(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, { subject: 'reference-keys', cause })
-  })
-}
-
 async function fileOf(inputs: RawInputs, name: string): Promise<Buffer> {
   inputs.required(name)
-  return readFile(inputs.path(name)).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${inputs.path(name)} cannot be read`, { subject: name, cause })
-  })
+  return optionFile(inputs, name)
 }
 
 function imageDigest(text: string): Digest {

@@ -10,7 +10,7 @@ import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
 import { endorsementTemplate, type KeyKind } from '../../tee/tpm/templates.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 /** `tee ak show`: the keys of this machine's TPM, for a registrar and for policies. */
 export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { ActionContext, RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { readPem } from '../../encoding/pem.ts'
@@ -6,7 +5,7 @@ import { loadSigner } from '../../sign/keys.ts'
 import { makeChallenge, parseKeys, signActivation } from '../../tee/tpm/enrolment.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
-import { optionFile } from './files.ts'
+import { namedFile, optionFile } from '../option-file.ts'
 
 /** `tee ak challenge`: a registrar's question to the machine that says it holds these keys. */
 export async function challengeKeys(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
@@ -49,9 +48,7 @@ export async function recordActivation(inputs: RawInputs, { ports }: ActionConte
 async function certificates(inputs: RawInputs, name: string): Promise<Buffer[]> {
   const found: Buffer[] = []
   for (const path of inputs.list(name)) {
-    const bytes = await readFile(path).catch((cause: unknown) => {
-      throw new InputError('file-missing', `${path} cannot be read`, { subject: name, cause })
-    })
+    const bytes = await namedFile(path, name)
     if (bytes[0] === 0x30) found.push(bytes)
     else found.push(...readPem(bytes.toString('latin1'), path).map((block) => block.bytes))
   }

@@ -8,7 +8,7 @@ import type { SnpLine } from '../../tee/verify/snp/amd-authorities.ts'
 import { readTcb } from '../../tee/verify/snp/tcb.ts'
 import type { CommandResult } from '../command.ts'
 import { hexOption } from './option-values.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 /** `tee collateral fetch`: what the makers of the hardware say of a machine, for verifications without a network. */
 export async function collateralFetch(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {

@@ -9,7 +9,7 @@ import { evidenceFormats, type ReadEvidence } from '../../tee/formats/types.ts'
 import { outputForms, writeEvidence, writeQuote, type OutputFile, type OutputForm } from '../../tee/formats/write.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 import { readCompanions } from './option-values.ts'
 
 /** `tee convert`: evidence in the form that another program reads. It verifies nothing. */

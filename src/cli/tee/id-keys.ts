@@ -1,7 +1,7 @@
 import type { RawInputs } from '../../actions/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { idKeyDigest } from '../../tee/measure/id-key.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 /** Digests of the keys that sign an ID block, as the report shows them. */
 export async function readIdKeys(inputs: RawInputs): Promise<Record<string, string>> {

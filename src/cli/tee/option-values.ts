@@ -3,7 +3,7 @@ import { InputError } from '../../base/errors.ts'
 import type { BankHash } from '../../tee/eventlog/hashes.ts'
 import type { Companions } from '../../tee/formats/types.ts'
 import type { PcrSelection } from '../../tee/verify/tpm/selection.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 /** Files beside a raw TPM quote. */
 export async function readCompanions(inputs: RawInputs, names: readonly (keyof Companions)[]): Promise<Companions> {

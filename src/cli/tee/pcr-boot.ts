@@ -19,7 +19,8 @@ import { ukiPcr9 } from '../../tee/measure/uki-initrd.ts'
 import { parseVariableStore } from '../../tee/measure/variable-store.ts'
 import type { ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
 import { baseName, named } from './document.ts'
-import { optionDigest, optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
+import { optionDigest } from './option-digest.ts'
 import { memorySizes, refuseVga } from './memory.ts'
 
 /** One machine shape with the registers that it decides. */

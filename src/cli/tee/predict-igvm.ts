@@ -4,7 +4,7 @@ import { InputError } from '../../base/errors.ts'
 import { parseIgvm } from '../../tee/measure/igvm.ts'
 import { igvmSnpDigest } from '../../tee/measure/igvm-snp.ts'
 import { baseName, named, writeDocument } from './document.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 import { readIdKeys } from './id-keys.ts'
 
 const others = [

@@ -7,7 +7,7 @@ import { parseTdvf } from '../../tee/measure/tdvf.ts'
 import { compareWithLog } from '../../tee/measure/tdx-log.ts'
 import type { Coverage, ReferenceRow } from '../../tee/reference-values.ts'
 import { baseName, named, writeDocument } from './document.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 import { tdxBoot, type TdxBoot } from './tdx-boot.ts'
 
 const registers = ['mr-td', 'rtmr0', 'rtmr1', 'rtmr2'] as const

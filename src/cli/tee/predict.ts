@@ -9,7 +9,8 @@ import { vcpuSignature } from '../../tee/measure/vcpu.ts'
 import { vmmTypes, type VmmType } from '../../tee/measure/vmsa.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
 import { baseName, named, writeDocument } from './document.ts'
-import { optionDigest, optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
+import { optionDigest } from './option-digest.ts'
 import { readIdKeys } from './id-keys.ts'
 
 interface Shapes {

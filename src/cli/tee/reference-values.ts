@@ -7,7 +7,7 @@ import { openReferenceValues, readReferenceEnvelope, sealReferenceValues } from 
 import { parseReferenceValues, type ReferenceValues } from '../../tee/reference-values.ts'
 import { trusteeValues } from '../../tee/trustee-values.ts'
 import { writeNewFile } from '../new-file.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 interface Result {
   outputs: Record<string, string>

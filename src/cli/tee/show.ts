@@ -9,7 +9,7 @@ import { fieldJson, fieldText, type Field } from '../../tee/show/field.ts'
 import { showIma, showLog } from '../../tee/show/log.ts'
 import { certificatesOf } from '../../tee/verify/snp/index.ts'
 import type { CommandResult } from '../command.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 
 /** `tee show`: evidence field by field; event logs and certificates, too. */
 export async function teeShow(inputs: RawInputs, _context: ActionContext): Promise<CommandResult> {

@@ -11,7 +11,8 @@ import { acpiFrom, rtmrLogs, type RtmrLogs } from '../../tee/measure/tdx-log.ts'
 import { parseVariableStore } from '../../tee/measure/variable-store.ts'
 import type { ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
 import { baseName, named } from './document.ts'
-import { optionDigest, optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
+import { optionDigest } from './option-digest.ts'
 import { memorySizes, refuseVga } from './memory.ts'
 
 /** Events of RTMR0 to 2 at direct boot, for each size of memory; null where one cannot be predicted. */

@@ -19,7 +19,7 @@ import type { TeeVerdict } from '../../tee/types.ts'
 import type { CommandResult } from '../command.ts'
 import { policyChecks } from './policy-checks.ts'
 import { hexOption, readCompanions, selectionOption, timeOption } from './option-values.ts'
-import { optionFile } from './files.ts'
+import { optionFile } from '../option-file.ts'
 import { verdictText } from './verdict-text.ts'
 
 /** `tee verify`: a verdict on evidence in any form. A refused verdict is an output, and the exit code is 1. */

@@ -1,17 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import type { RawInputs } from '../../actions/context.ts'
-import { InputError } from '../../base/errors.ts'
 import type { Bank } from '../../tee/measure/pe.ts'
-
-/** Content of the file that an option names. @throws InputError `file-missing` */
-export async function optionFile(inputs: RawInputs, name: string): Promise<Buffer> {
-  const path = inputs.path(name)
-  return readFile(path).catch((cause: unknown) => {
-    throw missing(name, path, cause)
-  })
-}
+import { missingFile } from '../option-file.ts'
 
 /** Digest and size of the file that an option names, read as a stream; null where the option is not given. */
 export async function optionDigest(
@@ -29,15 +20,7 @@ export async function optionDigest(
       size += chunk.length
     }
   } catch (cause) {
-    throw missing(name, path, cause)
+    throw missingFile(path, name, cause)
   }
   return { digest: sum.digest(), size }
-}
-
-function missing(name: string, path: string, cause: unknown): InputError {
-  return new InputError('file-missing', `${path} cannot be read`, {
-    subject: name,
-    cause,
-    remedy: `Name a file for --${name}.`,
-  })
 }

@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import type { RawInputs } from '../actions/context.ts'
+import { InputError } from '../base/errors.ts'
+
+/** Content of the file that an option names. @throws InputError `file-missing` */
+export async function optionFile(inputs: RawInputs, name: string): Promise<Buffer> {
+  return namedFile(inputs.path(name), name)
+}
+
+/** The same for one of the files that a repeatable option names. @throws InputError `file-missing` */
+export async function namedFile(path: string, name: string): Promise<Buffer> {
+  return readFile(path).catch((cause: unknown) => {
+    throw missingFile(path, name, cause)
+  })
+}
+
+export function missingFile(path: string, name: string, cause: unknown): InputError {
+  return new InputError('file-missing', `${path} cannot be read`, {
+    subject: name,
+    cause,
+    remedy: `Name a file for --${name}.`,
+  })
+}
