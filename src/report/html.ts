@@ -12,7 +12,7 @@ section{border:1px solid #d0d7de;border-left:.4rem solid #888;border-radius:.4re
 section.passed{border-left-color:#1a7f37}section.refused{border-left-color:#cf222e}section.warning{border-left-color:#9a6700}
 h2{font-size:1.15rem;margin:.4rem 0}code,pre{font:13px/1.45 ui-monospace,monospace;background:#f6f8fa;border-radius:.3rem}
 code{padding:.1rem .3rem;overflow-wrap:anywhere}pre{padding:.7rem;overflow:auto}table{border-collapse:collapse;width:100%;margin:.5rem 0}
-td,th{border:1px solid #d0d7de;padding:.25rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f6f8fa}
+td,th{border:1px solid #d0d7de;padding:.25rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}td{min-width:9ch}td:first-child{min-width:20ch}th{background:#f6f8fa}
 summary{cursor:pointer;font-weight:600;margin:.4rem 0}.exception{color:#9a6700}small{color:#57606a}
 @media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}code,pre,th{background:#161b22}td,th,section{border-color:#30363d}}`
 
