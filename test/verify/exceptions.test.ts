@@ -175,7 +175,21 @@ test.each<[string, Technology, string, Record<string, JsonValue>, boolean]>([
   const outcome = await run('hardware.chip', [verdict(technology, change)], { tee: { chips: [listed] } })
   expect(outcome).toMatchObject(ok ? { status: 'passed' } : { status: 'failed', reason: 'machine-refused' })
   const denied = await run('deny.list', [verdict(technology, change)], { deny: { 'chip-ids': [listed] } })
-  expect(denied.status).toBe(ok ? 'failed' : 'passed')
+  // A host that masks the id of a denied chip gains nothing by it.
+  const masked = change['chipId'] === '00'.repeat(64)
+  expect(denied.status).toBe(ok || masked ? 'failed' : 'passed')
+})
+
+test('a denied chip is found in either form, and no list of chips is passed by hiding', async () => {
+  const turin = { line: 'Turin', chipId: 'ab'.repeat(8) + '00'.repeat(56) }
+  const hidden = { chipId: '00'.repeat(64) }
+  const deny = async (of: TeeVerdict, listed: string) => run('deny.list', [of], { deny: { 'chip-ids': [listed] } })
+  for (const listed of ['ab'.repeat(8), turin.chipId])
+    expect(await deny(verdict('snp', turin), listed)).toMatchObject({ status: 'failed', reason: 'denied' })
+  for (const technology of ['snp', 'az-snp-vtpm'] as const)
+    expect(await deny(verdict(technology, hidden), chipId)).toMatchObject({ status: 'failed', reason: 'denied' })
+  expect((await deny(verdict('tpm'), chipId)).status).toBe('passed')
+  expect((await run('deny.list', [verdict('snp', hidden)], { deny: { measurements: ['aabb'] } })).status).toBe('passed')
 })
 
 test.each([
