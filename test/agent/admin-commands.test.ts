@@ -194,6 +194,14 @@ describe('scripts of examples/runner', () => {
     },
   )
 
+  test('no file of the job’s working directory becomes an option of the job-started hook', () => {
+    const settings = join(scratch(), 'settings')
+    writeFileSync(settings, 'SEALWRIGHT_OPTIONS="--collateral pack*.json"\n')
+    const good = stub(0)
+    expect(run('hooks/job-started.sh', { ...good, SEALWRIGHT_SETTINGS: settings })).toBe(0)
+    expect(readFileSync(good['LOG'] ?? '', 'utf8')).toContain('runner job-started --collateral pack*.json')
+  })
+
   test('install.sh fills a tree whose hooks, socket path and one-job rule the self-test finds', async () => {
     const tree = scratch('image')
     mkdirSync(join(tree, 'etc'))
