@@ -6,6 +6,7 @@ import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { signVsaByKey } from '../../src/verify/vsa/sign.ts'
 import { verifyVsa, type VsaPins } from '../../src/verify/vsa/verify.ts'
+import { vsaExtensions } from '../../src/statement/vsa.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { policyText } from '../../tools/demo/tampers/policy-text.ts'
 import { forgeChain, makeIssuer, makeKey } from '../support/chain.ts'
@@ -79,6 +80,16 @@ test.each([
   const claims = await summaries()
   const pinned = await pins(change)
   expect(() => verifyVsa(claims, verdict.image.digest, pinned)).toThrow(expect.objectContaining({ code }))
+})
+
+test.each([['soon'], [null], [1]])('a summary whose expiry is no time (%s) is refused', async (expires) => {
+  const { verdict } = await made
+  const claims = (await summaries()).map((claim) => ({
+    ...claim,
+    statement: { ...claim.statement, predicate: { ...claim.statement.predicate, [vsaExtensions.expires]: expires } },
+  }))
+  const pinned = await pins()
+  expect(() => verifyVsa(claims, verdict.image.digest, pinned)).toThrow(expect.objectContaining({ code: 'expired' }))
 })
 
 test('a summary of another image is refused', async () => {

@@ -71,12 +71,15 @@ function admit(claim: Claim, subject: Digest, pins: VsaPins): AdmittedVsa {
   if (`sha256:${textOf(policy)}` !== pins.policyDigest)
     throw refuse('policy-invalid', `the summary is by the policy sha256:${textOf(policy)}`, at)
   const made = date(predicate['timeVerified'])
-  const expires = predicate[vsaExtensions.expires] === undefined ? null : date(predicate[vsaExtensions.expires])
+  const end = predicate[vsaExtensions.expires]
+  const expires = end === undefined ? null : date(end)
   if (made === null || (pins.at.getTime() - made.getTime()) / 1000 > pins.maxAgeSeconds)
     throw refuse('expired', 'the summary is older than allowed', at)
   if (made.getTime() > pins.at.getTime() + 300_000)
     throw refuse('expired', 'the summary is of a time that is yet to come', at)
-  if (expires !== null && expires < pins.at) throw refuse('expired', 'the summary says that it is no longer good', at)
+  // An end that cannot be read is not "no end".
+  if (end !== undefined && (expires === null || expires < pins.at))
+    throw refuse('expired', 'the summary says that it is no longer good', at)
   const exceptions = predicate[vsaExtensions.exceptions]
   return { manifest: at, timeVerified: made, exceptions: Array.isArray(exceptions) ? exceptions.map(String) : [] }
 }
