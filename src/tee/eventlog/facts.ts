@@ -5,6 +5,7 @@ import { coverage } from './coverage.ts'
 import { eventTag, separator } from './event-types.ts'
 import { digestOf, type BankHash } from './hashes.ts'
 import { parseVariable } from './variable.ts'
+import type { LogTarget } from './replay.ts'
 import type { EventLog, LogEvent } from './types.ts'
 
 const texts = new Set([0x05, 0x0d, 0x80000007])
@@ -60,12 +61,12 @@ const separatorData = ['00000000', 'ffffffff', '00000001'].map((hex) => Buffer.f
 
 /**
  * What makes a log ambiguous although it replays, since no digest covers an event's type: bytes of a separator under another type, a
- * separator whose digest is not of its data, two separators in one register before the operating system runs.
+ * separator whose digest is not of its data, more separators in one register than firmware writes there.
  */
-export function logFindings(log: EventLog, hash: BankHash): string[] {
+export function logFindings(log: EventLog, hash: BankHash, target: LogTarget): string[] {
   const separators = separatorData.map((data) => digestOf(hash, data))
   const findings: string[] = []
-  const seen = new Map<number, number>()
+  const seen = new Map<number, number[]>()
   for (const event of log.events) {
     const digest = event.digests.get(hash)
     if (!event.extended || digest === undefined) continue
@@ -73,12 +74,19 @@ export function logFindings(log: EventLog, hash: BankHash): string[] {
     const looksLikeOne = separators.some((value) => value.equals(digest))
     if (event.type === separator) {
       if (coverage(event, hash) !== 'data') findings.push(`${at}: its digest is not of its data`)
-      const first = seen.get(event.register)
-      if (first !== undefined) findings.push(`${at}: a second separator after event ${first}`)
-      seen.set(event.register, event.index)
+      const before = seen.get(event.register) ?? []
+      if (before.length >= separatorsIn(event.register, target))
+        findings.push(`${at}: a separator too many, after event ${before.join(', ')}`)
+      seen.set(event.register, [...before, event.index])
     } else if (looksLikeOne) {
       findings.push(`${at}: a separator under another type`)
     }
   }
   return findings
+}
+
+/** Firmware ends each PCR with one separator; a TD's RTMR0 stands for PCRs 1 and 7, RTMR1 for 2 to 6 (coco.md §7.2). */
+function separatorsIn(register: number, target: LogTarget): number {
+  if (target === 'tpm') return 1
+  return { 1: 2, 2: 5 }[register] ?? 1
 }

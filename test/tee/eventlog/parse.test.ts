@@ -140,14 +140,32 @@ describe('data', () => {
 
   test('of a separator that lies about its kind is found', () => {
     const zeros = digestOf('sha256', Buffer.alloc(4))
-    expect(logFindings(parsed(separator, event(4, 4, Buffer.alloc(4))), 'sha256')).toEqual([])
-    expect(logFindings(parsed(separator, separator), 'sha256')).toEqual([expect.stringContaining('second separator')])
-    expect(logFindings(parsed(event(4, 13, Buffer.from('grub'), zeros)), 'sha256')).toEqual([
+    expect(logFindings(parsed(separator, event(4, 4, Buffer.alloc(4))), 'sha256', 'tpm')).toEqual([])
+    expect(logFindings(parsed(separator, separator), 'sha256', 'tpm')).toEqual([
+      expect.stringContaining('a separator too many'),
+    ])
+    expect(logFindings(parsed(event(4, 13, Buffer.from('grub'), zeros)), 'sha256', 'tpm')).toEqual([
       expect.stringContaining('under another type'),
     ])
-    expect(logFindings(parsed(event(4, 4, Buffer.alloc(4), Buffer.alloc(32))), 'sha256')).toEqual([
+    expect(logFindings(parsed(event(4, 4, Buffer.alloc(4), Buffer.alloc(32))), 'sha256', 'tpm')).toEqual([
       expect.stringContaining('not of its data'),
     ])
+  })
+
+  test('a TD has one separator for each PCR that its register stands for, and no more', () => {
+    const end = (register: number) => event(register, 4, Buffer.alloc(4))
+    const many = (register: number, count: number) => parsed(...Array.from({ length: count }, () => end(register)))
+    for (const [register, most] of [
+      [1, 2],
+      [2, 5],
+      [3, 1],
+      [4, 1],
+    ] as const) {
+      expect(logFindings(many(register, most), 'sha256', 'ccel')).toEqual([])
+      expect(logFindings(many(register, most + 1), 'sha256', 'ccel')).toEqual([
+        expect.stringContaining('a separator too many'),
+      ])
+    }
   })
 
   test('of a broken AAEL record is named, not thrown', () => {
@@ -157,6 +175,10 @@ describe('data', () => {
     expect(parseAael(Buffer.from('something else'))).toBeNull()
     expect(eventFacts(parsed(event(14, 6, broken)).events[0]!, 'sha256')['measured']).toEqual({ aael: 'malformed' })
   })
+})
+
+withPeers(['vectors:tee/trustee/CCEL_data_ovmf'], 'a log of a real TD under OVMF is not ambiguous', async () => {
+  expect(logFindings(parseEventLog(bytesOf('tee/trustee/CCEL_data_ovmf'), 'ccel'), 'sha384', 'ccel')).toEqual([])
 })
 
 withPeers(['vectors:coco/eventlog/CCEL_AAEL_alibabacloud'], 'AAEL records, content as measured', async () => {

@@ -33,7 +33,7 @@ export function checkCcel(
     facts: {
       // MRTD is no register of the log: what stands under its index was not compared.
       eventLog: log.events.filter(({ register }) => register > 0).map((event) => eventFacts(event, 'sha384')),
-      eventLogFindings: logFindings(log, 'sha384'),
+      eventLogFindings: logFindings(log, 'sha384', 'ccel'),
     },
   }
 }

@@ -51,7 +51,7 @@ function firmwareLog(
   const facts = {
     startupLocality: log.startupLocality,
     eventLog: log.events.filter(({ register }) => led(register) === true).map((event) => eventFacts(event, 'sha256')),
-    eventLogFindings: logFindings(log, 'sha256'),
+    eventLogFindings: logFindings(log, 'sha256', 'tpm'),
   }
   return { facts, log }
 }
