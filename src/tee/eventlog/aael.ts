@@ -1,3 +1,4 @@
+import { VerificationError } from '../../base/errors.ts'
 import { ByteReader } from '../byte-reader.ts'
 
 /** A record of CoCo's attestation agent (coco.md §7.3): what was extended into a runtime register, in three words. */
@@ -26,4 +27,14 @@ export function parseAael(data: Buffer): AaelRecord | null {
   const parts = /^(\S+) (\S+) ([^\r\n]*)$/u.exec(text)
   if (parts === null) throw reader.refuse('not “domain operation content”')
   return { domain: parts[1] ?? '', operation: parts[2] ?? '', content: parts[3] ?? '' }
+}
+
+/** The same for logs that anybody may have extended: a record of a broken form is nobody's, like a tagged event of somebody else. */
+export function aaelOrNull(data: Buffer): AaelRecord | null {
+  try {
+    return parseAael(data)
+  } catch (error) {
+    if (error instanceof VerificationError) return null
+    throw error
+  }
 }

@@ -8,11 +8,10 @@ export {
   readJournalHead,
   recordData,
   recordDigests,
-  registerDomain,
   type AgentStart,
   type JournalHead,
 } from './record.ts'
-export { replayRegister, uncovered, type RegisterReplay } from './replay.ts'
+export { isOurs, replayRegister, uncovered, type RegisterReplay } from './replay.ts'
 export { registerFindings, type RegisterAtReport } from './rule.ts'
 export { parseRuntimeLog, type RuntimeEntry } from './runtime-log.ts'
 export { openPcrRegister, type UseTpm } from './extend-pcr.ts'

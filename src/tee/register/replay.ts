@@ -1,5 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
-import { parseAael } from '../eventlog/aael.ts'
+import { aaelOrNull } from '../eventlog/aael.ts'
 import { coverage } from '../eventlog/coverage.ts'
 import { digestOf } from '../eventlog/hashes.ts'
 import { initialValue } from '../eventlog/replay.ts'
@@ -44,6 +44,7 @@ export function replayRegister({ register, value, log, runtime }: RegisterReplay
   }
   for (const event of log?.events ?? []) {
     if (event.register !== index || !event.extended) continue
+    // Text with our mark in a log that the boot wrote is no event of a boot.
     if (isOurs(event)) throw refuse(`event ${event.index} of the boot log has the agent's mark`)
     const digest = event.digests.get(hash)
     extend(digest, `event ${event.index}`)
@@ -61,14 +62,9 @@ export function replayRegister({ register, value, log, runtime }: RegisterReplay
   return { name, resettable, records: runtime.map(({ record }) => record), foreign }
 }
 
-/** Text with our mark in a log that the boot wrote is no event of a boot. */
-function isOurs({ data }: LogEvent): boolean {
-  try {
-    return parseAael(data)?.domain === registerDomain
-  } catch (error) {
-    if (error instanceof VerificationError) return false
-    throw error
-  }
+/** Whether an event's text has the agent's mark; only where the digest covers that text did an agent extend it. */
+export function isOurs({ data }: LogEvent): boolean {
+  return aaelOrNull(data)?.domain === registerDomain
 }
 
 function describe(event: LogEvent, hash: 'sha256' | 'sha384' | 'sha1' | 'sha512', digest: string): string {

@@ -1,11 +1,11 @@
 import { VerificationError } from '../../base/errors.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
-import { parseAael } from '../eventlog/aael.ts'
+import { aaelOrNull } from '../eventlog/aael.ts'
 import { coverage } from '../eventlog/coverage.ts'
 import type { EventLog, LogEvent } from '../eventlog/types.ts'
 import {
+  isOurs,
   parseRuntimeLog,
-  registerDomain,
   registerName,
   replayRegister,
   uncovered,
@@ -64,23 +64,10 @@ function fromWholeLog(log: EventLog, runtime: readonly RuntimeEntry[], register:
 function words(event: LogEvent, hash: 'sha384' | 'sha256' | 'sha512' | 'sha1'): string {
   const place = `${event.typeName} (event ${event.index})`
   if (coverage(event, hash) !== 'data') return `${place}: ${uncovered}`
-  const record = attempt(() => parseAael(event.data))
+  const record = aaelOrNull(event.data)
   return record === null
     ? `${place}: ${event.data.length} bytes`
     : `${place}: ${JSON.stringify(`${record.domain} ${record.operation} ${record.content}`.slice(0, 200))}`
-}
-
-function isOurs({ data }: LogEvent): boolean {
-  return attempt(() => parseAael(data))?.domain === registerDomain
-}
-
-function attempt<T>(read: () => T): T | null {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof VerificationError) return null
-    throw error
-  }
 }
 
 function refuse(why: string, subject: string): VerificationError {

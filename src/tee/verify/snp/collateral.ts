@@ -27,7 +27,10 @@ export function withAmdCollateral(
 ): SnpInput {
   const report = parseSnpReport(input.report)
   const fitting = readVeks(amdCertificates).filter((vek) => fits(vek, report))
-  const chosen = fitting.find(({ certificate }) => isReportSigned(report, certificate.key)) ?? fitting[0]
+  // Signatures only choose between several: the one that is taken is checked later anyway.
+  const [only, ...others] = fitting
+  const chosen =
+    others.length === 0 ? only : (fitting.find(({ certificate }) => isReportSigned(report, certificate.key)) ?? only)
   const certificates = chosen === undefined ? input.certificates : [chosen.certificate.bytes]
   const line = chosen?.facts.line ?? lineOf(certificates, report)
   const own = input.crl instanceof Uint8Array ? [input.crl] : (input.crl ?? [])
