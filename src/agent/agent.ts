@@ -6,7 +6,7 @@ import { version } from '../base/version.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { jobDigest } from '../journal/binding.ts'
-import { roles, type EventDraft, type JournalEvent } from '../journal/event.ts'
+import { roles, type EventDraft, type EventFacts, type Isolation, type JournalEvent } from '../journal/event.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
 import { simpleSigningPayload } from '../sign/simple-signing.ts'
 import { payloadType, predicateTypes } from '../statement/types.ts'
@@ -31,6 +31,8 @@ export interface AgentOptions {
   journalPath: string
   /** Jobs of this boot with this one, where the machine's agent counts them; else 1. */
   jobs?: number | undefined
+  /** The machine's agent started this one, under a user that is not the job's. */
+  machine?: boolean | undefined
 }
 
 /** Everything that the socket offers, behind no transport: keys, journal, rules, reports. One job, one agent. */
@@ -112,14 +114,18 @@ export class Agent {
     return this.#journal.bytes()
   }
 
-  /** @throws VerificationError `role-mismatch` for the kinds that only the agent writes */
-  async append(draft: EventDraft): Promise<JournalEvent> {
-    if (draft.kind === 'job' || draft.kind === 'statement') {
-      throw new VerificationError('role-mismatch', `${draft.kind} events are written by the agent alone`, {
-        subject: draft.kind,
-      })
+  /**
+   * Appends what a caller on the socket says. The event is marked as the caller's word, and nothing of its isolation is believed.
+   *
+   * @throws VerificationError `role-mismatch` for the kinds that only the agent writes
+   */
+  async append({ kind, inputs, outputs, result }: EventFacts): Promise<JournalEvent> {
+    if (kind === 'job' || kind === 'statement') {
+      throw new VerificationError('role-mismatch', `${kind} events are written by the agent alone`, { subject: kind })
     }
-    const event = await this.#record(draft)
+    const { code } = this.#options
+    const isolation: Isolation = { worker: 'same-user', steps: 'none', network: 'host' }
+    const event = await this.#record({ kind, performer: 'caller', inputs, outputs, code, isolation, result })
     this.#keks.release(event)
     return event
   }
@@ -205,7 +211,10 @@ export class Agent {
     outputs: EventDraft['outputs'],
     result: EventDraft['result'],
   ): EventDraft {
-    return { kind, inputs, outputs, code: this.#options.code, isolation: 'agent', result }
+    const { code, machine } = this.#options
+    const worker = machine === true ? 'own-user' : 'same-user'
+    const isolation: Isolation = { worker, steps: 'no-steps', network: 'none' }
+    return { kind, performer: 'agent', inputs, outputs, code, isolation, result }
   }
 
   async #record(draft: EventDraft): Promise<JournalEvent> {

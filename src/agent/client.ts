@@ -46,7 +46,7 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
   return {
     // Asked before anything else, also of sockets that may be dead or somebody else's.
     status: () => ask('status', {}, statusSchema, 10_000),
-    append: (draft) => ask('append', draft, eventSchema),
+    append: ({ kind, inputs, outputs, result }) => ask('append', { kind, inputs, outputs, result }, eventSchema),
     journal: async () => parseJournal((await ask('journal', {}, z.strictObject({ journal: b64 }))).journal),
     statement: async (request) => {
       const schema = z.strictObject({ payloadDigest: digestSchema, envelope: envelopeSchema, size: z.int() })

@@ -47,6 +47,7 @@ export class Journal {
   }
 }
 
-function meaning({ kind, inputs, outputs, result }: EventDraft): Buffer {
-  return jcs({ kind, inputs, outputs, result })
+/** With the performer: what a caller said first must not take the place of what the agent did. */
+function meaning({ kind, performer, inputs, outputs, result }: EventDraft): Buffer {
+  return jcs({ kind, performer, inputs, outputs, result })
 }

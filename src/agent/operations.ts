@@ -3,7 +3,7 @@ import { fromBase64, toBase64 } from '../encoding/base64.ts'
 import { digestSchema } from '../journal/event.ts'
 import type { Agent } from './agent.ts'
 import { kbsUri } from './keks.ts'
-import { eventDraftSchema, statementRequestSchema } from './protocol.ts'
+import { eventFactsSchema, statementRequestSchema } from './protocol.ts'
 
 const kib = 1024
 const uri = z.string().max(512).regex(kbsUri)
@@ -30,7 +30,7 @@ function operation<T>(limit: number, schema: z.ZodType<T>, run: (body: T, agent:
 export const operations: Readonly<Record<string, Operation>> = {
   status: operation(kib, nothing, (_body, agent) => agent.status()),
   journal: operation(kib, nothing, (_body, agent) => ({ journal: toBase64(agent.journal()) })),
-  append: operation(4096 * kib, eventDraftSchema, (draft, agent) => agent.append(draft)),
+  append: operation(4096 * kib, eventFactsSchema, (draft, agent) => agent.append(draft)),
   // Documents travel in base64: an inventory of a large image has some tens of megabytes.
   statement: operation(192 * 1024 * kib, statementRequestSchema, async (request, agent) => {
     const { payload, payloadDigest, envelope } = await agent.statement(request)

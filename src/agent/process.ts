@@ -34,6 +34,7 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
         ...(message.machine === null ? {} : { source: message.machine.source }),
       },
       jobs: message.machine?.jobs ?? 1,
+      machine: message.machine !== null,
       journalPath: join(directory, journalFileName),
     },
     ports,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { digestSchema, eventSchema, type JournalEvent, type EventDraft } from '../journal/event.ts'
+import { digestSchema, eventSchema, type JournalEvent, type EventFacts } from '../journal/event.ts'
 import { technologies } from '../base/technology.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
 import type { Envelope } from '../statement/types.ts'
@@ -28,7 +28,8 @@ export const statusSchema = z.strictObject({
 })
 export type AgentStatus = z.infer<typeof statusSchema>
 
-export const eventDraftSchema = eventSchema.omit({ v: true, seq: true, prev: true })
+/** What a caller may say of an event; a member that the agent writes itself is refused. */
+export const eventFactsSchema = eventSchema.pick({ kind: true, inputs: true, outputs: true, result: true })
 
 /** Names of the statements that the agent signs by rule. `evidence` is signed only after a seal and only over its bundle. */
 export const statementRequestSchema = z.strictObject({
@@ -73,7 +74,7 @@ export interface SignedStatement {
 export interface AgentClient {
   status(): Promise<AgentStatus>
   /** Appends an event; an identical retry adds none. Returns the event as it stands in the journal. */
-  append(draft: EventDraft): Promise<JournalEvent>
+  append(facts: EventFacts): Promise<JournalEvent>
   journal(): Promise<JournalEvent[]>
   /** Makes, journals and signs a statement by the rules of TRUST §4. @throws VerificationError `role-mismatch`, `self-verified` */
   statement(request: StatementRequest): Promise<SignedStatement>

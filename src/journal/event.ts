@@ -15,8 +15,33 @@ export const artifactSchema = z.strictObject({
 })
 export type Artifact = z.infer<typeof artifactSchema>
 
-export const eventKinds = ['job', 'build', 'sbom', 'encrypt', 'statement', 'publish', 'verify'] as const
+export const eventKinds = [
+  'job',
+  'source',
+  'build',
+  'sbom',
+  'encrypt',
+  'statement',
+  'publish',
+  'verify',
+  'rebuild',
+  'promote',
+] as const
 export type EventKind = (typeof eventKinds)[number]
+
+/** How foreign steps (`prepare`, `RUN`) were kept apart, strongest first (TRUST §4). `no-steps`: there were none. */
+export const stepsIsolations = ['no-steps', 'vm', 'sandbox', 'engine', 'chroot', 'none'] as const
+export type StepsIsolation = (typeof stepsIsolations)[number]
+
+/** How the work of an event was kept apart from the job, as the agent knows it (TRUST §4). */
+export const isolationSchema = z.strictObject({
+  /** User that the worker ran under: another than the job's, or the same. */
+  worker: z.enum(['own-user', 'same-user']),
+  steps: z.enum(stepsIsolations),
+  /** Network of the foreign steps: none, filtered (`default`), or the machine's own (`host`). */
+  network: z.enum(['none', 'default', 'host']),
+})
+export type Isolation = z.infer<typeof isolationSchema>
 
 /** One event of the journal (TRUST §3), version 1. No clock times: equal input gives equal bytes. */
 export const eventSchema = z.strictObject({
@@ -25,19 +50,23 @@ export const eventSchema = z.strictObject({
   /** SHA-256 of the JCS bytes of the event before; null for event 0. */
   prev: digestSchema.nullable(),
   kind: z.enum(eventKinds),
+  /** Whose word the event is: `agent` for work of this agent's own workers, `caller` for what reached the socket (TRUST §3). */
+  performer: z.enum(['agent', 'caller']),
   inputs: z.array(artifactSchema).max(1024),
   outputs: z.array(artifactSchema).max(1024),
-  /** Code of the action: claimed unless the agent hashed it from the measured image. */
+  /** Code that did the work, as the agent hashed it; `image` is what the agent knows of its own start (TRUST §1). */
   code: z.strictObject({ digest: digestSchema, source: z.enum(['image', 'download']) }),
-  /** How the step was kept apart: `none`, `chroot`, `container` …; build events only tell more. */
-  isolation: z.string().max(64),
+  isolation: isolationSchema,
   /** Facts of this kind of event: JCS values only. */
   result: z.record(z.string().max(64), z.json()),
 })
 export type JournalEvent = z.infer<typeof eventSchema>
 
-/** What a step hands to the agent; the agent adds `v`, `seq` and `prev`. */
+/** An event without its place in the chain. */
 export type EventDraft = Omit<JournalEvent, 'v' | 'seq' | 'prev'>
+
+/** The facts of an event. Who performed it, with which code and how isolated, is written by the agent (TRUST §1). */
+export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'result'>
 
 /**
  * Roles by kind, the vocabulary that TRUST §4 is judged by.

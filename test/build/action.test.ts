@@ -7,8 +7,8 @@ import type { AgentClient } from '../../src/agent/protocol.ts'
 import { openState } from '../../src/agent/state.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { parseJcs } from '../../src/encoding/jcs.ts'
-import { eventDraftSchema } from '../../src/agent/protocol.ts'
-import type { EventDraft } from '../../src/journal/event.ts'
+import { eventFactsSchema } from '../../src/agent/protocol.ts'
+import type { EventFacts } from '../../src/journal/event.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
 import { root } from '../support/peers.ts'
 import { scratch, testPorts } from '../support/ports.ts'
@@ -23,10 +23,10 @@ const defaults = Object.fromEntries(Object.entries(definition.inputs).map(([name
 function setup(given: Record<string, string>, env: Record<string, string> = {}) {
   const plain = testPorts()
   const ports = { ...plain, env: { ...plain.env, ...env } }
-  const events: EventDraft[] = []
+  const events: EventFacts[] = []
   const state = openState(join(scratch(), 'state'), ports)
   const agent = {
-    append: async (draft: EventDraft) => events.push(eventDraftSchema.parse(draft)),
+    append: async (draft: EventFacts) => events.push(eventFactsSchema.parse(draft)),
   } as unknown as AgentClient
   const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
   const context = { ports, state: { ...state, agent: () => Promise.resolve(agent) } }
@@ -67,7 +67,6 @@ describe('build-reproducible', () => {
         { role: 'config' },
         { role: 'build-record', digest: sha256(bytes) },
       ],
-      isolation: 'none',
       result: { reproducible: true, rebuilds: 1, independence: 'same-job' },
     })
     const markdown = renderMarkdown('build-reproducible', report, [])

@@ -9,7 +9,7 @@ import { door as encryptDoor } from '../../src/actions/encrypt/main.ts'
 import { door as publishDoor } from '../../src/actions/kbs-publish/main.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { unwrapWithKek, wrapWithKek } from '../../src/encrypt/packet.ts'
-import type { EventDraft, JournalEvent } from '../../src/journal/event.ts'
+import type { EventFacts, JournalEvent } from '../../src/journal/event.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { codeOf, makeImage } from '../encrypt/support.ts'
 import { recordingLog, scratch, testPorts } from '../support/ports.ts'
@@ -19,7 +19,7 @@ const uri = 'kbs:///default/image-key/app'
 /** An agent that keeps keys and a journal, as far as these actions use it. */
 function fakeAgent(technology = 'sample') {
   const keys = new Map<string, Buffer>()
-  const events: EventDraft[] = []
+  const events: EventFacts[] = []
   const key = (wanted: string): Buffer => {
     const found = keys.get(wanted)
     if (found === undefined) throw Object.assign(new Error(`no key ${wanted}`), { code: 'not-found' })

@@ -18,7 +18,6 @@ import { putImage, storeOf } from './fixtures.ts'
 export const spdx = jcs({ spdxVersion: 'SPDX-2.3', name: 'app' })
 export const cyclonedx = jcs({ bomFormat: 'CycloneDX' })
 export const inventory = Buffer.from('{"path":"a"}\n{"path":"b"}\n')
-export const code = { digest: `sha256:${'0'.repeat(64)}`, source: 'download' } as const
 
 const running: AgentClient[] = []
 
@@ -61,10 +60,8 @@ export async function job(options: { agent: boolean; described?: boolean } = { a
     await state.remember(name, path)
     return sha256(bytes)
   }
-  const common = { code, isolation: 'none' }
   const recordDigest = await keep('build-record-path', record)
   await started?.client.append({
-    ...common,
     kind: 'build',
     inputs: [],
     outputs: [
@@ -81,7 +78,7 @@ export async function job(options: { agent: boolean; described?: boolean } = { a
       artifact(roles.inventory, await keep('inventory-path', inventory)),
     ]
     const inputs = [artifact(roles.image, image.digest), artifact(roles.config, config)]
-    await started?.client.append({ ...common, kind: 'sbom', inputs, outputs, result: {} })
+    await started?.client.append({ kind: 'sbom', inputs, outputs, result: {} })
   }
   await state.rememberImage(image.digest, `oci:${ports.roots.cwd}/built:v1@${image.digest}`, 'plain')
   const sign = (given: Record<string, string> = {}): Promise<ActionResult> => runSign(given, ports, directory)

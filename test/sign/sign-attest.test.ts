@@ -12,7 +12,7 @@ import { findCosignSignatures, findStatements, type FoundStatement } from '../..
 import { inventoryArtifactType, predicateTypes } from '../../src/statement/types.ts'
 import { buildRecord } from '../statement/fixtures.ts'
 import { privatePem, putImage, storeOf } from './fixtures.ts'
-import { artifact, code, job, spdx, stopAgents } from './job.ts'
+import { artifact, job, spdx, stopAgents } from './job.ts'
 
 afterEach(stopAgents)
 
@@ -140,8 +140,6 @@ describe('with an agent', () => {
       kind: 'encrypt',
       inputs: [artifact(roles.image, image.digest)],
       outputs: [artifact(roles.image, encrypted.digest)],
-      code,
-      isolation: 'none',
       result: {},
     })
     await expect(sign({ image: `oci:${ports.roots.cwd}/built:v1` })).rejects.toMatchObject({
@@ -168,8 +166,6 @@ describe('with an agent', () => {
       kind: 'encrypt',
       inputs: [artifact(roles.image, image.digest), artifact(roles.config, content.config.digest)],
       outputs: [artifact(roles.image, encrypted.digest)],
-      code,
-      isolation: 'none',
       result: { layers, recipients: [{ scheme: 'kbs', keyId: 'kbs:///default/image/key' }] },
     })
     const { outputs } = await sign({ image: `oci:${ports.roots.cwd}/built:v1-encrypted` })

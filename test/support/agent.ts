@@ -8,6 +8,7 @@ import type { Digest } from '../../src/oci/types.ts'
 import type { BuildRecord } from '../../src/statement/types.ts'
 import { root } from './peers.ts'
 import { testPorts } from './ports.ts'
+import { performed } from './performed.ts'
 
 /** Program of the agent when run from sources, for `SEALWRIGHT_AGENT_ENTRY` and {@link startAgent}. */
 export const agentEntry = join(root, 'test/support/agent-entry.ts')
@@ -28,7 +29,6 @@ export async function startAgent(
 }
 
 export const digestOf = (text: string): Digest => sha256(text) as Digest
-const code = { digest: digestOf('code'), source: 'download' } as const
 const artifact = (role: string, digest: Digest): EventDraft['inputs'][number] => ({
   role,
   name: role,
@@ -78,8 +78,7 @@ export function buildEvent(record: Buffer = buildRecord(), image: Digest = plain
       artifact(roles.config, sha256(config) as Digest),
       artifact(roles.buildRecord, sha256(record) as Digest),
     ],
-    code,
-    isolation: 'none',
+    ...performed,
     result: { reproducible: true, rebuilds, independence: 'same-job' },
   }
 }
@@ -93,8 +92,7 @@ export function sbomEvent(image: Digest = plainImage): EventDraft {
       artifact(roles.cyclonedx, sha256(cyclonedx) as Digest),
       artifact(roles.inventory, sha256(inventory) as Digest),
     ],
-    code,
-    isolation: 'none',
+    ...performed,
     result: { packages: 0, engine: 'sealwright' },
   }
 }
@@ -104,8 +102,7 @@ export function encryptEvent(plain: Digest = plainImage): EventDraft {
     kind: 'encrypt',
     inputs: [artifact(roles.image, plain), artifact(roles.config, sha256(config) as Digest)],
     outputs: [artifact(roles.image, encryptedImage)],
-    code,
-    isolation: 'none',
+    ...performed,
     result: {
       layers: [[digestOf('plain layer'), digestOf('cipher layer')]],
       recipients: [{ scheme: 'kbs', keyId: 'kbs:///default/image/key' }],
@@ -118,8 +115,7 @@ export function publishEvent(uri: string): EventDraft {
     kind: 'publish',
     inputs: [],
     outputs: [{ role: roles.resource, name: uri, digest: digestOf(uri), mediaType: 'application/octet-stream' }],
-    code,
-    isolation: 'none',
+    ...performed,
     result: { uris: [uri] },
   }
 }
@@ -151,8 +147,7 @@ export function verifyEvent(document: Buffer = verdict(), image: Digest = plainI
     kind: 'verify',
     inputs: [artifact(roles.image, image), artifact(roles.policy, digestOf('policy'))],
     outputs: [artifact(roles.verdict, sha256(document) as Digest)],
-    code,
-    isolation: 'none',
+    ...performed,
     result: { verified: true, exceptions: [] },
   }
 }

@@ -26,6 +26,7 @@ import { makeStatement } from '../../src/statement/statement.ts'
 import type { Technology } from '../../src/base/technology.ts'
 import type { TeeEvidence } from '../../src/tee/types.ts'
 import { predicateTypes, type Signer, type StatementKind } from '../../src/statement/types.ts'
+import { performed } from './performed.ts'
 
 /** What a chain is forged of: the image's events and statements, without a key, job or evidence of their own. */
 export interface ChainBase {
@@ -144,8 +145,6 @@ export interface ForgedMachine {
   report(binding: Binding, data: Buffer): TeeEvidence | Promise<TeeEvidence>
 }
 
-const code = { digest: sha256('test') as Digest, source: 'download' } as const
-
 /** Makes evidence, journal and statements for a base, and attaches them: what an agent and `sign-attest` do, in one process. */
 export async function forgeChain(
   store: Store,
@@ -167,8 +166,7 @@ export async function forgeChain(
         kind: 'job',
         inputs: [],
         outputs: [],
-        code,
-        isolation: 'none',
+        ...performed,
         result: { keyThumbprint: key.id, job: jobDigest(job), instance },
       },
       ...base.drafts,
@@ -244,8 +242,7 @@ export function statementEvent(subject: Descriptor, kind: StatementKind, payload
     outputs: [
       { role: roles.payload, name: kind, digest: sha256(payload) as Digest, mediaType: 'application/vnd.in-toto+json' },
     ],
-    code,
-    isolation: 'none',
+    ...performed,
     result: { predicateType: predicateTypes[kind] },
   }
 }
@@ -266,7 +263,7 @@ async function makeEvidence(
     key: key.jwk,
     'tee-pubkey': { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: teeKey.x, y: teeKey.y },
     job,
-    agent: { version: '0.1.0', code: code.digest, source: code.source },
+    agent: { version: '0.1.0', code: performed.code.digest, source: performed.code.source },
     boot: { id: 'test', jobs: 1 },
     nonce: jwt === null ? { source: 'none', value: '' } : { source: 'oidc', value: 'token' },
     time: options.at.toISOString().replace(/\.\d{3}Z$/, 'Z'),

@@ -18,6 +18,7 @@ import type { Ports } from '../../src/base/ports.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
 import { encryptionPredicate } from '../../src/statement/encryption.ts'
 import type { ChainBase } from './chain.ts'
+import { performed } from './performed.ts'
 
 /** Files of a small application with one npm package. */
 export const smallFiles: Readonly<Record<string, string>> = {
@@ -160,8 +161,7 @@ export function event(
     kind,
     inputs: items(inputs),
     outputs: items(outputs),
-    code: { digest: sha256('test') as Digest, source: 'download' },
-    isolation: 'none',
+    ...performed,
     result,
   }
 }

@@ -1,8 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { buildImage } from '../../build/build.ts'
 import type { BuildResult } from '../../build/types.ts'
-import { stepCode } from '../../journal/code.ts'
-import { roles, type EventDraft } from '../../journal/event.ts'
+import { roles, type EventFacts } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { mediaTypes, type Reference } from '../../oci/types.ts'
 import type { ActionContext, ActionDoor } from '../context.ts'
@@ -20,7 +19,7 @@ export const door: ActionDoor = {
     if (!result.published) return { outputs: { reproducible: 'false' }, report, refused: true }
 
     const outputs = await keep(result, output, context)
-    if (agent !== null) await agent.append(await buildEvent(result, options.output.store.identity, context))
+    if (agent !== null) await agent.append(buildEvent(result, options.output.store.identity))
     return { outputs, report }
   },
 }
@@ -51,7 +50,7 @@ async function keep(
   }
 }
 
-async function buildEvent(result: BuildResult, identity: string, context: ActionContext): Promise<EventDraft> {
+function buildEvent(result: BuildResult, identity: string): EventFacts {
   const { record } = result
   const octets = 'application/octet-stream'
   return {
@@ -81,8 +80,6 @@ async function buildEvent(result: BuildResult, identity: string, context: Action
         mediaType: 'application/vnd.sealwright.build-record.v1+json',
       },
     ],
-    code: await stepCode(context.ports),
-    isolation: record.builder.isolation,
     result: {
       reproducible: result.reproducible,
       rebuilds: record.rebuilds.count,

@@ -7,7 +7,6 @@ import { wrapWithKek } from '../../encrypt/packet.ts'
 import { readRecipients, type KekWrap, type Recipient } from '../../encrypt/recipients.ts'
 import { loadImage } from '../../image/load.ts'
 import type { Image } from '../../image/types.ts'
-import { stepCode } from '../../journal/code.ts'
 import { roles } from '../../journal/event.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
@@ -98,7 +97,7 @@ export async function finishEncryption(
   const record = found ?? (await encryptNow(prepared, done, ports))
   // A run that was killed before its manifest, tag, event or note was written is completed here.
   const made = await putEncrypted(plan.target, record.manifest, target.tag)
-  if (agent !== null) await appendEvent(agent, source.identity, image, made, record, plan.recipients, ports)
+  if (agent !== null) await appendEvent(agent, source.identity, image, made, record, plan.recipients)
   const reference = formatReference({ ...target, digest: made.digest })
   await state.rememberImage(made.digest, reference, 'encrypted')
   return {
@@ -172,7 +171,6 @@ async function appendEvent(
   made: Descriptor,
   record: EncryptionRecord,
   recipients: readonly Recipient[],
-  ports: Ports,
 ): Promise<void> {
   const { descriptor, manifest } = image
   await agent.append({
@@ -182,8 +180,6 @@ async function appendEvent(
       { role: roles.config, name, digest: manifest.config.digest, mediaType: manifest.config.mediaType },
     ],
     outputs: [{ role: roles.image, name, digest: made.digest, mediaType: made.mediaType }],
-    code: await stepCode(ports),
-    isolation: 'none',
     result: {
       layers: record.layers.map(({ plain, encrypted }) => [plain, encrypted]),
       recipients: recipients.map(({ scheme, keyId }) => ({ scheme, keyId })),

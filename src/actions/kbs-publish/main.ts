@@ -3,7 +3,6 @@ import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { stepCode } from '../../journal/code.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
 import { apply, nothingWritten, type Change, type Written } from '../../kbs/apply.ts'
@@ -61,7 +60,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
     log: ports.log,
     dryRun: inputs.mode === 'plan',
   })
-  if (inputs.mode === 'apply' && agent !== null) await appendEvent(agent, desired.uris, ports)
+  if (inputs.mode === 'apply' && agent !== null) await appendEvent(agent, desired.uris)
   return result({ inputs, planPath, desired, changes, uris: desired.uris, agent })
 }
 
@@ -78,7 +77,7 @@ async function ownPlan(agent: AgentClient | null, embedded: boolean): Promise<Pl
   return defaultPlan(keys, technology, measurement, embedded)
 }
 
-async function appendEvent(agent: AgentClient, uris: readonly string[], ports: Ports): Promise<void> {
+async function appendEvent(agent: AgentClient, uris: readonly string[]): Promise<void> {
   const artifact = (role: string, uri: string): { role: string; name: string; digest: Digest; mediaType: string } => ({
     role,
     name: uri,
@@ -90,8 +89,6 @@ async function appendEvent(agent: AgentClient, uris: readonly string[], ports: P
     kind: 'publish',
     inputs: uris.map((uri) => artifact('key', uri)),
     outputs: uris.map((uri) => artifact(roles.resource, uri)),
-    code: await stepCode(ports),
-    isolation: 'none',
     result: { uris: [...uris] },
   })
 }

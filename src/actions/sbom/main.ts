@@ -2,8 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../../base/streams.ts'
 import { loadImage } from '../../image/load.ts'
-import { stepCode } from '../../journal/code.ts'
-import { roles, type Artifact, type EventDraft } from '../../journal/event.ts'
+import { roles, type Artifact, type EventFacts } from '../../journal/event.ts'
 import { resolveImage } from '../../oci/open.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { passImage } from '../../image/pass.ts'
@@ -78,7 +77,7 @@ export async function describeStep(raw: RawInputs, context: ActionContext, read?
   const described = describePass(pass, catalogue, { epoch: inputs.epoch })
   if (kept === null) await keepPass(context.state, described, catalogue)
   const written = await writeDocuments(described, inputs, context)
-  if (agent !== null) await agent.append(await sbomEvent(store, described, written, context))
+  if (agent !== null) await agent.append(sbomEvent(store, described, written))
   return result(store, described, written)
 }
 
@@ -112,12 +111,7 @@ async function writeDocuments(described: Described, inputs: SbomInputs, { state 
 }
 
 /** Names in the event are those of the documents, never paths: the journal says nothing of the host. */
-async function sbomEvent(
-  store: Store,
-  described: Described,
-  written: readonly Written[],
-  { ports }: ActionContext,
-): Promise<EventDraft> {
+function sbomEvent(store: Store, described: Described, written: readonly Written[]): EventFacts {
   const { image } = described.pass
   const { config } = image.manifest
   return {
@@ -137,8 +131,6 @@ async function sbomEvent(
       digest,
       mediaType,
     })),
-    code: await stepCode(ports),
-    isolation: 'none',
     result: { packages: described.packages, engine },
   }
 }

@@ -63,7 +63,7 @@ async function conclude(
   const subject = await store.resolve({ digest: verdict.image.digest })
   let gateKey = ''
   if (subject !== null && agent !== null) {
-    await recordVerdict(agent, verdict, { store, subject }, ports)
+    await recordVerdict(agent, verdict, { store, subject })
     if (verdict.verified) {
       vsa = await signVsaByAgent(agent, verdict, { store, subject })
       gateKey = (await agent.status()).publicKeyPem

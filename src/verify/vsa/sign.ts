@@ -1,10 +1,8 @@
 import type { AgentClient } from '../../agent/protocol.ts'
 import { VerificationError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { version } from '../../base/version.ts'
 import { jcs } from '../../encoding/jcs.ts'
-import { stepCode } from '../../journal/code.ts'
 import { roles } from '../../journal/event.ts'
 import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../journal/evidence-manifest.ts'
@@ -32,12 +30,7 @@ export interface VsaPlace {
 }
 
 /** Tells the agent's journal of the verdict, a refused one included. */
-export async function recordVerdict(
-  agent: AgentClient,
-  verdict: Verdict,
-  { store, subject }: VsaPlace,
-  ports: Ports,
-): Promise<void> {
+export async function recordVerdict(agent: AgentClient, verdict: Verdict, { store, subject }: VsaPlace): Promise<void> {
   const digest = sha256(jcs(verdict)) as Digest
   await agent.append({
     kind: 'verify',
@@ -46,8 +39,6 @@ export async function recordVerdict(
       { role: roles.policy, name: 'policy', digest: verdict.policy.digest, mediaType: policyMediaType },
     ],
     outputs: [{ role: roles.verdict, name: 'verdict', digest, mediaType: verdictMediaType }],
-    code: await stepCode(ports),
-    isolation: 'none',
     result: { verified: verdict.verified, exceptions: verdict.exceptions },
   })
 }

@@ -17,7 +17,7 @@ export async function readBase(store: Store, subject: Descriptor): Promise<Chain
     const events = parseJournal(evidence.journal)
     const drafts: EventDraft[] = events
       .filter(({ kind }) => kind !== 'job' && kind !== 'statement')
-      .map(({ kind, inputs, outputs, code, isolation, result }) => ({ kind, inputs, outputs, code, isolation, result }))
+      .map(({ v: _v, seq: _seq, prev: _prev, ...draft }) => draft)
     return {
       subject,
       plain: (plainForms(events, subject.digest).at(-1) ?? subject.digest) as ChainBase['plain'],
