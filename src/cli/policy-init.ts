@@ -19,7 +19,7 @@ export async function policyInit(
     inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
   )
   const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
-  const { initPolicy } = await import('../verify/policy/init.ts')
+  const { initPolicy } = await import('../verify/init/init.ts')
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
   const { text, warnings } = await initPolicy(image, { publicKeys, jwks, collateral }, ports)
   for (const warning of warnings) ports.log.warn(warning)

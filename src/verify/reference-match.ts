@@ -1,5 +1,5 @@
 import type { TeeVerdict } from '../tee/types.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from './candidate.ts'
 import type { Reference } from './policy/references.ts'
 import { inWindow } from './window.ts'
 

@@ -1,6 +1,6 @@
 import type { StatementKind } from '../statement/types.ts'
 import { isEncrypted } from './encrypted.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from './candidate.ts'
 
 /** Statements that must be there, each as a list of alternatives. The defaults hold where the policy names none (TRUST §6). */
 export function requiredKinds({ policy, subject }: Pick<Gate, 'policy' | 'subject'>): StatementKind[][] {

@@ -1,7 +1,7 @@
 import type { ReasonCode } from '../base/errors.ts'
 import type { Acceptance } from './policy/accept.ts'
 import { acceptances } from './policy/accept.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from './candidate.ts'
 
 /** What one step found. */
 export interface Outcome {

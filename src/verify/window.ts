@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from './candidate.ts'
 import type { Window } from './policy/window.ts'
 
 /**

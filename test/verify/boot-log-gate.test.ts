@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { agentStart, recordData } from '../../src/tee/register/index.ts'
-import { initPolicy } from '../../src/verify/policy/init.ts'
+import { initPolicy } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'

@@ -6,7 +6,7 @@ import { eventLogSteps } from '../../src/verify/checks/event-log.ts'
 import { exceptionSteps } from '../../src/verify/checks/exceptions.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
 import { registerSteps } from '../../src/verify/checks/register.ts'
-import type { Gate } from '../../src/verify/gate.ts'
+import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Outcome } from '../../src/verify/step.ts'
 

@@ -2,7 +2,7 @@ import type { JsonValue } from '../../src/base/json.ts'
 import type { TeeVerdict } from '../../src/tee/types.ts'
 import { denySteps } from '../../src/verify/checks/deny.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
-import type { Gate } from '../../src/verify/gate.ts'
+import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Outcome } from '../../src/verify/step.ts'
 

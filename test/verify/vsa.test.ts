@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
-import { readClaims } from '../../src/verify/claims.ts'
+import { readClaims } from '../../src/verify/statements.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { signVsaByKey } from '../../src/verify/vsa/sign.ts'

@@ -8,7 +8,7 @@ import type { Image } from '../../image/types.ts'
 import type { Attester } from '../../kbs/rcar.ts'
 import type { KbsConnection } from '../../kbs-server/connect.ts'
 import type { Store } from '../../oci/types.ts'
-import type { Opener } from '../../verify/gate.ts'
+import type { Opener } from '../../verify/candidate.ts'
 import type { ActionContext } from '../context.ts'
 
 /** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */

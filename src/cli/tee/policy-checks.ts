@@ -5,7 +5,7 @@ import type { Ports } from '../../base/ports.ts'
 import { eventLogSteps } from '../../verify/checks/event-log.ts'
 import { exceptionSteps } from '../../verify/checks/exceptions.ts'
 import { machineSteps } from '../../verify/checks/machine.ts'
-import type { Gate } from '../../verify/gate.ts'
+import type { Gate } from '../../verify/candidate.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { failed, passed, unlessAccepted, type Outcome, type Step } from '../../verify/step.ts'
 

@@ -1,9 +1,9 @@
 import { isObject, textOf, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { roles } from '../../journal/event.ts'
 import { builderId } from '../../statement/builder-id.ts'
-import type { Claim } from '../claims.ts'
-import type { Gate } from '../gate.ts'
-import { buildOf } from '../roles.ts'
+import type { Claim } from '../statements.ts'
+import type { Gate } from '../candidate.ts'
+import { buildOf } from '../journal-roles.ts'
 import { isSoftwareTpm } from '../hardware.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 

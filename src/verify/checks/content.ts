@@ -6,7 +6,7 @@ import type { InventoryEntry } from '../../image/types.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** Largest inventory document that is read to say what differs. */

@@ -1,4 +1,4 @@
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { chipOf, factAt, hardwareFacts } from '../hardware.ts'
 import { isObject, textOf } from '../../base/json.ts'
 import type { TeeVerdict } from '../../tee/types.ts'

@@ -2,7 +2,7 @@ import { VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 import { evidenceTime } from '../window.ts'
 

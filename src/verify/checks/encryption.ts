@@ -1,7 +1,7 @@
 import { isObject, textOf, type JsonValue } from '../../base/json.ts'
-import { plainForms } from '../roles.ts'
+import { plainForms } from '../journal-roles.ts'
 import { isEncrypted } from '../encrypted.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.10: the link from the encrypted manifest to the plain one that was built. */

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from '../../base/json.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { eventsOf } from '../hardware.ts'
 import type { WantedEvent } from '../policy/tee-schema.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'

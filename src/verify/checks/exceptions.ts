@@ -1,5 +1,5 @@
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { chipOf, hardwareFacts, isSoftwareTpm } from '../hardware.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 

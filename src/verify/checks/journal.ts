@@ -1,9 +1,9 @@
 import { textOf } from '../../base/json.ts'
 import { eventDigest, parseJournal, roles, type JournalEvent } from '../../journal/event.ts'
 import { jobDigest } from '../../journal/binding.ts'
-import type { Claim } from '../claims.ts'
-import type { Gate } from '../gate.ts'
-import { roleProblem } from '../roles.ts'
+import type { Claim } from '../statements.ts'
+import type { Gate } from '../candidate.ts'
+import { roleProblem } from '../journal-roles.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.6: the journal replays to both heads; event 0 names K and job; statements stand in it before the seal, with their role. */

@@ -1,5 +1,5 @@
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import { quoteFacts } from '../hardware.ts'
 import { windowText } from '../policy/window.ts'
 import { expiredReference, matchReference, nearestReference } from '../reference-match.ts'

@@ -1,5 +1,5 @@
 import { isObject, textOf } from '../../base/json.ts'
-import { plainForms } from '../roles.ts'
+import { plainForms } from '../journal-roles.ts'
 import { failed, passed, skipped, unlessAccepted, type Step } from '../step.ts'
 
 /** TRUST §5.9: `same-job` says only "consistent". */

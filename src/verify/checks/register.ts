@@ -1,6 +1,6 @@
 import { jobDigest } from '../../journal/binding.ts'
 import { registerFindings, uncovered, type RegisterAtReport } from '../../tee/register/index.ts'
-import type { Gate } from '../gate.ts'
+import type { Gate } from '../candidate.ts'
 import type { Evidence } from '../evidence.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 

@@ -1,5 +1,5 @@
-import { names } from '../claims.ts'
-import type { Gate } from '../gate.ts'
+import { names } from '../statements.ts'
+import type { Gate } from '../candidate.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.2: K = open.key = seal.key, or a pinned signer, which gives `signature-only`. */

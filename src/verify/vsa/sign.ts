@@ -15,7 +15,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { parseStatement, makeStatement } from '../../statement/statement.ts'
 import { predicateTypes, type Envelope, type Signer } from '../../statement/types.ts'
 import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
-import { readClaims, signedBy, type Claim } from '../claims.ts'
+import { readClaims, signedBy, type Claim } from '../statements.ts'
 import type { Verdict } from '../types.ts'
 
 /** Media type of a stored verdict. */

@@ -2,7 +2,7 @@ import { VerificationError } from '../../base/errors.ts'
 import { isObject, textOf } from '../../base/json.ts'
 import type { Digest } from '../../oci/types.ts'
 import { vsaExtensions } from '../../statement/vsa.ts'
-import { signedBy, type Claim } from '../claims.ts'
+import { signedBy, type Claim } from '../statements.ts'
 
 /** What who admits by a VSA pins (TRUST §6). */
 export interface VsaPins {

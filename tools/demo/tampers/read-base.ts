@@ -2,9 +2,9 @@ import { VerificationError } from '../../../src/base/errors.ts'
 import { evidenceMediaTypes } from '../../../src/journal/evidence-bundle.ts'
 import { parseJournal, type EventDraft } from '../../../src/journal/event.ts'
 import type { Descriptor, Store } from '../../../src/oci/types.ts'
-import { readClaims, signedBy } from '../../../src/verify/claims.ts'
+import { readClaims, signedBy } from '../../../src/verify/statements.ts'
 import { readEvidence } from '../../../src/verify/evidence.ts'
-import { plainForms } from '../../../src/verify/roles.ts'
+import { plainForms } from '../../../src/verify/journal-roles.ts'
 import type { ChainBase } from '../../../test/support/chain.ts'
 
 /** What a published image was forged of, so to say: its events, statements and claims, to be signed anew by another key. */

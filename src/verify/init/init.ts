@@ -5,9 +5,9 @@ import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
 import { judgeImage, readImageEvidence, type VerifyOptions } from '../verify-image.ts'
-import { acceptances, acceptanceNames, type Acceptance } from './accept.ts'
+import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
 import { machineLines, type MachineOptions } from './init-machine.ts'
-import { parsePolicy } from './load.ts'
+import { parsePolicy } from '../policy/load.ts'
 
 export interface InitOptions extends MachineOptions {
   /** PEM texts of release keys to pin. */

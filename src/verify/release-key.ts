@@ -1,8 +1,8 @@
 import { VerificationError } from '../base/errors.ts'
 import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature } from '../sign/public-key.ts'
-import { signedBy, type Claim } from './claims.ts'
-import type { Gate, Subject } from './gate.ts'
+import { signedBy, type Claim } from './statements.ts'
+import type { Gate, Subject } from './candidate.ts'
 import type { Policy } from './policy/load.ts'
 
 /**

@@ -9,7 +9,7 @@ import type { Descriptor, Store } from '../oci/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
-import type { Claim } from './claims.ts'
+import type { Claim } from './statements.ts'
 import type { Policy } from './policy/load.ts'
 
 /** Opens one blob of an image as plain bytes; null where it stays encrypted. */

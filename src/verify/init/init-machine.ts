@@ -7,7 +7,7 @@ import type { TeeRules, VerifyContext } from '../../tee/verify/verifier.ts'
 import { contextFor, leavingExceptions } from '../context.ts'
 import type { Evidence } from '../evidence.ts'
 import { hardwareFacts } from '../hardware.ts'
-import type { Acceptance } from './accept.ts'
+import type { Acceptance } from '../policy/accept.ts'
 
 export interface MachineOptions {
   /** Folder of the hardware makers' certificates and lists, and how the policy names it. */

@@ -2,7 +2,7 @@ import { sha256 } from '../base/streams.ts'
 import { isObject } from '../base/json.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import { embeddedDocument } from '../statement/statement.ts'
-import type { Claim } from './claims.ts'
+import type { Claim } from './statements.ts'
 
 /** Whether an event has an artifact of a role and digest among its inputs or outputs. */
 function has(event: JournalEvent, side: 'inputs' | 'outputs', role: string, digest: string): boolean {
