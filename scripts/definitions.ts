@@ -1,5 +1,5 @@
 /**
- * Writes src/actions/definitions.ts from actions/NAME/action.yml and action.yml, the one place where inputs and outputs are
+ * Writes src/doors/definitions.generated.ts from actions/NAME/action.yml and action.yml, the one place where inputs and outputs are
  * declared: the command line, `--help` and defaults come from it. `--check` only compares.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 
 const root = resolve(import.meta.dirname, '..')
-const target = join(root, 'src/actions/definitions.ts')
+const target = join(root, 'src/doors/definitions.generated.ts')
 const names = [
   'setup-cvm-runner',
   'build-reproducible',
@@ -61,7 +61,7 @@ export const definitions: Readonly<Record<string, Definition>> = ${JSON.stringif
 `
 if (process.argv.includes('--check')) {
   if (!existsSync(target) || readFileSync(target, 'utf8') !== source) {
-    console.error('src/actions/definitions.ts is not what the action.yml files say: run node scripts/definitions.ts')
+    console.error('src/doors/definitions.generated.ts is not what the action.yml files say: run node scripts/definitions.ts')
     process.exitCode = 1
   }
 } else {

@@ -9,9 +9,9 @@ export async function start(entry: string, distribution: string): Promise<void> 
   const [kind, name = ''] = entry.split(':')
   switch (kind) {
     case 'action':
-      return (await import('./actions/step.ts')).runStep(name, 'main', entries)
+      return (await import('./doors/step.ts')).runStep(name, 'main', entries)
     case 'post':
-      return (await import('./actions/step.ts')).runStep(name, 'post', entries)
+      return (await import('./doors/step.ts')).runStep(name, 'post', entries)
     case 'agent':
       return startAgent()
     default:

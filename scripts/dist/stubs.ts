@@ -1,4 +1,4 @@
-import { doors, postDoors } from '../../src/actions/registry.ts'
+import { doors, postDoors } from '../../src/doors/registry.ts'
 
 /** Every stub of `dist/` by its path, and the package.json that makes all of them ES modules. */
 export function stubs(): Map<string, Buffer> {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ActionContext } from '../actions/context.ts'
+import type { ActionContext } from '../doors/context.ts'
 import { agentFileName, readAgentFile } from '../agent/files.ts'
 import { contact } from '../agent/spawn.ts'
 

@@ -1,5 +1,5 @@
-import type { ActionContext, RawInputs } from '../actions/context.ts'
-import type { Definition } from '../actions/definitions.ts'
+import type { ActionContext, RawInputs } from '../doors/context.ts'
+import type { Definition } from '../doors/definitions.generated.ts'
 import type { JsonObject } from '../base/json.ts'
 
 export interface CommandResult {

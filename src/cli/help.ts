@@ -1,4 +1,4 @@
-import { definitions, type Definition } from '../actions/definitions.ts'
+import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import { commands } from './commands.ts'
 
 const width = 100

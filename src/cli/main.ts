@@ -1,16 +1,16 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
 import { printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
-import { perform } from '../actions/perform.ts'
-import { rawInputs } from '../actions/raw-inputs.ts'
-import { doors } from '../actions/registry.ts'
+import { perform } from '../doors/perform.ts'
+import { rawInputs } from '../doors/raw-inputs.ts'
+import { doors } from '../doors/registry.ts'
 import { stderrLog } from '../runner/log.ts'
 import { makePorts } from '../runner/make-ports.ts'
 import { commands } from './commands.ts'
 import { commandHelp, family, overview } from './help.ts'
 import { actionDefinition, parseOptions, type ParsedOptions } from './options.ts'
-import type { Definition } from '../actions/definitions.ts'
-import type { ActionContext } from '../actions/context.ts'
+import type { Definition } from '../doors/definitions.generated.ts'
+import type { ActionContext } from '../doors/context.ts'
 
 /** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
 export async function main(argv: readonly string[], entries: { agent: string }): Promise<void> {

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import type { RawInputs } from '../actions/context.ts'
+import type { RawInputs } from '../doors/context.ts'
 import { InputError } from '../base/errors.ts'
 
 export interface NewFileOptions {

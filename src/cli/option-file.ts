@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { RawInputs } from '../actions/context.ts'
+import type { RawInputs } from '../doors/context.ts'
 import { InputError } from '../base/errors.ts'
 
 /** Content of the file that an option names. @throws InputError `file-missing` */

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { definitions, type Definition } from '../actions/definitions.ts'
+import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import { InputError } from '../base/errors.ts'
 
 /** Options that every command takes. */

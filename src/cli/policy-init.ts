@@ -1,5 +1,5 @@
 import { dirname, relative, resolve } from 'node:path'
-import type { ActionContext, RawInputs } from '../actions/context.ts'
+import type { ActionContext, RawInputs } from '../doors/context.ts'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { judgeEnvironment, type EnvironmentJudgement } from '../../src/agent/build-environment/judge.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { runnerAttest } from '../../src/cli/runner/attest.ts'

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { selfTest, type SelfTest } from '../../src/agent/self-test/run.ts'
 import { fileTree, type Entry, type Tree } from '../../src/agent/self-test/tree.ts'
 import { runnerSelfTest } from '../../src/cli/runner/self-test.ts'

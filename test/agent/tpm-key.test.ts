@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { rawInputs } from '../../src/actions/raw-inputs.ts'
+import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { machineAttester } from '../../src/agent/machine/attester.ts'
 import { openState } from '../../src/agent/state.ts'
 import { showKeys } from '../../src/cli/tee/ak-machine.ts'

@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { definitions } from '../../src/actions/definitions.ts'
-import { doors } from '../../src/actions/registry.ts'
+import { definitions } from '../../src/doors/definitions.generated.ts'
+import { doors } from '../../src/doors/registry.ts'
 import { root } from '../support/peers.ts'
 import { scratch } from '../support/ports.ts'
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RawInputs } from '../../src/actions/context.ts'
+import type { RawInputs } from '../../src/doors/context.ts'
 import { writeNewFile } from '../../src/cli/new-file.ts'
 import { namedFile, optionFile } from '../../src/cli/option-file.ts'
 import { scratch } from '../support/ports.ts'

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { rawInputs } from '../../src/actions/raw-inputs.ts'
-import type { RawInputs } from '../../src/actions/context.ts'
+import { rawInputs } from '../../src/doors/raw-inputs.ts'
+import type { RawInputs } from '../../src/doors/context.ts'
 import { testPorts } from '../support/ports.ts'
 
 function inputs(given: Record<string, string>, confined = false): RawInputs {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ActionResult } from '../../src/actions/context.ts'
+import type { ActionResult } from '../../src/doors/context.ts'
 import { peer, withPeers } from '../support/peers.ts'
 import { scratch } from '../support/ports.ts'
 import { registryPeers, startRegistry } from '../support/registry.ts'

@@ -3,7 +3,7 @@ import { parseReference } from '../../oci/reference.ts'
 import { openStore } from '../../oci/open.ts'
 import type { Reference } from '../../oci/types.ts'
 import type { BuildOptions } from '../../build/types.ts'
-import type { ActionContext, RawInputs } from '../context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 
 export interface BuildInputs {
   options: BuildOptions

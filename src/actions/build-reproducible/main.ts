@@ -4,7 +4,7 @@ import type { BuildResult } from '../../build/types.ts'
 import { roles, type EventFacts } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { mediaTypes, type Reference } from '../../oci/types.ts'
-import type { ActionContext, ActionDoor } from '../context.ts'
+import type { ActionContext, ActionDoor } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
 import { buildReport } from './summary.ts'
 

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/json.ts'
 import type { BuildResult } from '../../build/types.ts'
-import type { ActionReport } from '../context.ts'
+import type { ActionReport } from '../../doors/context.ts'
 
 /** Files of a difference that a summary shows; the report file has all. */
 const shownFiles = 50

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import { kekBytes } from '../../encrypt/packet.ts'
-import type { RawInputs } from '../context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 
 export interface EncryptInputs {
   /** Reference, or null for the job's plain image. */

@@ -11,9 +11,9 @@ import { roles } from '../../journal/event.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
-import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs, type EncryptInputs } from './inputs.ts'
-import { readRecord, recordPath, writeRecord, type EncryptionRecord } from './record.ts'
+import { readRecord, recordPath, writeRecord, type EncryptionRecord } from '../../tasks/encrypt/record.ts'
 import { summary } from './summary.ts'
 
 /** Encrypts the layers of an image for a KBS key or public keys. */

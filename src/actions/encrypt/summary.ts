@@ -1,7 +1,7 @@
 import type { Recipient } from '../../encrypt/recipients.ts'
 import type { Image } from '../../image/types.ts'
-import type { ActionReport } from '../context.ts'
-import type { EncryptionRecord } from './record.ts'
+import type { ActionReport } from '../../doors/context.ts'
+import type { EncryptionRecord } from '../../tasks/encrypt/record.ts'
 
 export interface EncryptSummary {
   image: Image

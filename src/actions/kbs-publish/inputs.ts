@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
-import type { RawInputs } from '../context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 
 export interface PublishInputs {
   /** https URL, http on loopback, or `embedded:DIR`. */

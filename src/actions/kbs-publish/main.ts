@@ -11,10 +11,10 @@ import { checkReplacement, defaultPlan, desiredState, parsePlan, type Desired } 
 import type { Plan } from '../../kbs/plan-schema.ts'
 import { withKbs, type KbsConnection } from '../../kbs-server/connect.ts'
 import type { Digest } from '../../oci/types.ts'
-import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs, type PublishInputs } from './inputs.ts'
-import { measurementOf } from './measurement.ts'
-import { secretsOf } from './secrets.ts'
+import { measurementOf } from '../../tasks/publish/measurement.ts'
+import { secretsOf } from '../../tasks/publish/secrets.ts'
 import { summary } from './summary.ts'
 
 /** Plans and applies keys, policies and reference values on a KBS. */

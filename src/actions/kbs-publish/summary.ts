@@ -1,6 +1,6 @@
 import type { Change } from '../../kbs/apply.ts'
 import type { Desired } from '../../kbs/plan.ts'
-import type { ActionReport } from '../context.ts'
+import type { ActionReport } from '../../doors/context.ts'
 
 export interface PublishSummary {
   mode: 'plan' | 'apply'

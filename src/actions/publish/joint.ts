@@ -1,6 +1,6 @@
 import { parseReference } from '../../oci/reference.ts'
-import { readOnce } from '../../publish/read-once.ts'
-import type { ActionContext, ActionResult, RawInputs } from '../context.ts'
+import { readOnce } from '../../tasks/read-once.ts'
+import type { ActionContext, ActionResult, RawInputs } from '../../doors/context.ts'
 import { finishEncryption, makeKeys, prepareEncryption } from '../encrypt/main.ts'
 import { readInputs } from '../encrypt/inputs.ts'
 import { describeStep } from '../sbom/main.ts'

@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
-import type { ActionContext, RawInputs } from '../context.ts'
-import type { KeyInputs } from '../verify-deploy/keys.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import type { KeyInputs } from '../../tasks/keys.ts'
 
 export const formats = ['spdx-json', 'cyclonedx-json'] as const
 export type SbomFormat = (typeof formats)[number]

@@ -12,10 +12,10 @@ import type { Catalogue } from '../../sbom/model.ts'
 import { sbomReaders } from '../../sbom/readers.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import { inventoryMediaType } from '../../statement/types.ts'
-import type { ActionContext, ActionDoor, ActionResult, RawInputs } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult, RawInputs } from '../../doors/context.ts'
 import { readInputs, type SbomInputs } from './inputs.ts'
-import { keepPass, keptPass } from './kept.ts'
-import { withOpener } from './keys.ts'
+import { keepPass, keptPass } from '../../tasks/sbom/kept.ts'
+import { withOpener } from '../../tasks/sbom/opener.ts'
 import { sbomReport } from './summary.ts'
 
 interface Document {

@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import { checkKbsUrl } from '../../kbs/uri.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies, type Technology } from '../../base/technology.ts'
-import type { RawInputs } from '../context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 
 export interface SetupInputs {
   technology: Technology | 'auto'

@@ -9,10 +9,10 @@ import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { addPath, exportVariable } from '../../runner/commands.ts'
 import { installTool } from '../../runner/tools.ts'
-import type { ActionContext, ActionDoor } from '../context.ts'
+import type { ActionContext, ActionDoor } from '../../doors/context.ts'
 import { readInputs, type SetupInputs } from './inputs.ts'
 import { setupReport } from './summary.ts'
-import { verifyEvidence } from './verify-evidence.ts'
+import { verifyEvidence } from '../../tasks/attest/verify-evidence.ts'
 
 /** Starts the agent of the job, collects and verifies its evidence, installs pinned tools. */
 export const door: ActionDoor = {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { agentFileName } from '../../agent/files.ts'
 import { InputError } from '../../base/errors.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
-import type { ActionDoor, ActionReport } from '../context.ts'
+import type { ActionDoor, ActionReport } from '../../doors/context.ts'
 
 /** Ends the agent at the end of the job, also after a failure, and says what it signed. */
 export const door: ActionDoor = {

@@ -1,7 +1,7 @@
 import type { AgentStatus } from '../../agent/protocol.ts'
 import type { JsonValue } from '../../base/json.ts'
-import type { ActionReport } from '../context.ts'
-import type { EarFinding, EvidenceFindings } from './findings.ts'
+import type { ActionReport } from '../../doors/context.ts'
+import type { EarFinding, EvidenceFindings } from '../../tasks/attest/findings.ts'
 
 const meaning: Readonly<Record<string, string>> = {
   sample: 'sample evidence: no proof, for trials only',

@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors.ts'
-import type { RawInputs } from '../context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 
 /** Statements that this action can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = ['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption'] as const

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { formatReference } from '../../oci/reference.ts'
-import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
-import { signAttest } from './sign-attest.ts'
+import { signAttest } from '../../tasks/sign/task.ts'
 import { report } from './summary.ts'
 
 /** Signs an image and attaches what vouches for it. */

@@ -1,9 +1,9 @@
 import { formatReference } from '../../oci/reference.ts'
-import type { ActionReport } from '../context.ts'
+import type { ActionReport } from '../../doors/context.ts'
 import { commandsFor } from './commands.ts'
 import type { SignAttestInputs } from './inputs.ts'
-import type { SignAttestResult } from './sign-attest.ts'
-import type { Receipt } from './writer.ts'
+import type { SignAttestResult } from '../../tasks/sign/task.ts'
+import type { Receipt } from '../../tasks/sign/writer.ts'
 
 const words: Readonly<Record<Receipt['kind'], string>> = {
   sign: 'image signature',

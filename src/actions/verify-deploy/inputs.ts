@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
-import type { RawInputs } from '../context.ts'
-import type { KeyInputs } from './keys.ts'
+import type { RawInputs } from '../../doors/context.ts'
+import type { KeyInputs } from '../../tasks/keys.ts'
 
 export interface VerifyDeployInputs extends KeyInputs {
   /** '' means the last published image of this job. */

@@ -9,9 +9,9 @@ import { loadPolicy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordVerdict, signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
-import type { ActionContext, ActionDoor, ActionResult } from '../context.ts'
+import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { withKeys, type ImageOpener } from './keys.ts'
+import { withKeys, type ImageOpener } from '../../tasks/keys.ts'
 import { summary } from './summary.ts'
 
 /** The gate: verdict, launch, verification summary. */

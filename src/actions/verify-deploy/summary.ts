@@ -1,7 +1,7 @@
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
 import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
-import type { ActionReport } from '../context.ts'
+import type { ActionReport } from '../../doors/context.ts'
 import type { VerifyDeployInputs } from './inputs.ts'
 
 export interface SummaryFacts {

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
 import type { Listen } from '../../agent/socket-server.ts'
 import { InputError, InternalError } from '../../base/errors.ts'

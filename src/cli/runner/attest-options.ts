@@ -1,4 +1,4 @@
-import type { Definition } from '../../actions/definitions.ts'
+import type { Definition } from '../../doors/definitions.generated.ts'
 
 const option = (name: string, description: string, fallback = '', required = false): Definition['inputs'][number] => ({
   name,

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { judgeEnvironment } from '../../agent/build-environment/judge.ts'
 import { environmentStatements } from '../../agent/build-environment/statements.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'

@@ -1,5 +1,5 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
-import { definitions, type Definition } from '../../actions/definitions.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { definitions, type Definition } from '../../doors/definitions.generated.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { attestOptions } from './attest-options.ts'
 

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { door } from '../../actions/setup-cvm-runner/main.ts'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { exportVariable } from '../../runner/commands.ts'

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { machineAttester } from '../../agent/machine/attester.ts'
 import { technologies } from '../../base/technology.ts'
 import { rcarSession } from '../../kbs/rcar.ts'

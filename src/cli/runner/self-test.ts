@@ -1,4 +1,4 @@
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
 import { selfTest } from '../../agent/self-test/run.ts'
 import { fileTree } from '../../agent/self-test/tree.ts'

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { option } from './evidence-options.ts'
 
 const device = option('tpm-device', "Path of a TPM, or swtpm:SOCKET; by default the machine's own.")

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { activateCredential } from '../../tee/tpm/activate.ts'
 import { parseCredentialFile } from '../../tee/tpm/credential.ts'
 import { withAttestationKey } from '../../tee/tpm/attestation.ts'

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { readPem } from '../../encoding/pem.ts'
 import { loadSigner } from '../../sign/keys.ts'

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { X509Certificate } from 'node:crypto'
 import { readPieces } from '../../tee/collateral/directory.ts'
 import { readDates } from '../../tee/collateral/dates.ts'

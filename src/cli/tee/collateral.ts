@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { fetchCollateral } from '../../tee/collateral/fetch.ts'
 import { wishesOf, type Wish } from '../../tee/collateral/wishes.ts'

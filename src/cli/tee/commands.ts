@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import {
   collateralFetchOptions,
   collateralShowOptions,

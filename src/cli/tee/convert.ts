@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import type { Ports } from '../../base/ports.ts'
 import { InputError } from '../../base/errors.ts'
 import { evidenceOfQuote } from '../../tee/formats/quote.ts'

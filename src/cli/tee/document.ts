@@ -1,5 +1,5 @@
-import type { RawInputs } from '../../actions/context.ts'
-import type { Definition } from '../../actions/definitions.ts'
+import type { RawInputs } from '../../doors/context.ts'
+import type { Definition } from '../../doors/definitions.generated.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Technology } from '../../base/technology.ts'
 import {

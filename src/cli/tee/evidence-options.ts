@@ -1,4 +1,4 @@
-import type { Definition } from '../../actions/definitions.ts'
+import type { Definition } from '../../doors/definitions.generated.ts'
 import { amdService, intelRootList, intelService } from '../../tee/collateral/services.ts'
 import { evidenceFormats } from '../../tee/formats/types.ts'
 

@@ -1,4 +1,4 @@
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { idKeyDigest } from '../../tee/measure/id-key.ts'
 import { optionFile } from '../option-file.ts'

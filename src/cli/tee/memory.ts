@@ -1,4 +1,4 @@
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 
 /** Sizes of `--memory` in bytes. @throws InputError `input-missing`, `input-invalid` */

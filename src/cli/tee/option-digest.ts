@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import type { Bank } from '../../tee/measure/pe.ts'
 import { missingFile } from '../option-file.ts'
 

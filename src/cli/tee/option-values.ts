@@ -1,4 +1,4 @@
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import type { BankHash } from '../../tee/eventlog/hashes.ts'
 import type { Companions } from '../../tee/formats/types.ts'

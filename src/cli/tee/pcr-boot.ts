@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { patchKernelHeader } from '../../tee/measure/kernel-header.ts'
 import { directOptions, directPcr4, kernelPcr9, ukiPcr4, type PcrEvent } from '../../tee/measure/pcr.ts'

@@ -1,4 +1,4 @@
-import type { Definition } from '../../actions/definitions.ts'
+import type { Definition } from '../../doors/definitions.generated.ts'
 import { documentOptions } from './document.ts'
 
 type Options = Definition['inputs']

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { replayPcr } from '../../tee/measure/pcr.ts'
 import { banks } from '../../tee/measure/pe.ts'

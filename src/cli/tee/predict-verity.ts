@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { verityRootHash } from '../../tee/measure/verity.ts'
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { kernelHashes, type KernelHashes } from '../../tee/measure/kernel-hashes.ts'
 import { snpRows } from '../../tee/measure/matrix.ts'

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { envelopePayload } from '../../sign/dsse.ts'

@@ -1,4 +1,4 @@
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError, SealwrightError } from '../../base/errors.ts'
 import { candidates } from '../../tee/formats/detect.ts'
 import { choose } from '../../tee/formats/read.ts'

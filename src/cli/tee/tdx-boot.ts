@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { RawInputs } from '../../actions/context.ts'
+import type { RawInputs } from '../../doors/context.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { fromHex } from '../../encoding/base64.ts'
 import { patchKernelHeader } from '../../tee/measure/kernel-header.ts'

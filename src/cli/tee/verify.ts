@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { ActionContext, RawInputs } from '../../actions/context.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { jcs } from '../../encoding/jcs.ts'

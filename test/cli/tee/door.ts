@@ -1,6 +1,6 @@
 import { errorRecord, toSealwrightError } from '../../../src/base/errors.ts'
 import type { JsonObject } from '../../../src/base/json.ts'
-import { rawInputs } from '../../../src/actions/raw-inputs.ts'
+import { rawInputs } from '../../../src/doors/raw-inputs.ts'
 import { openState } from '../../../src/agent/state.ts'
 import { commands } from '../../../src/cli/commands.ts'
 import { parseOptions } from '../../../src/cli/options.ts'

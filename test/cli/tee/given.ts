@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ActionContext, RawInputs } from '../../../src/actions/context.ts'
-import type { Definition } from '../../../src/actions/definitions.ts'
-import { rawInputs } from '../../../src/actions/raw-inputs.ts'
+import type { ActionContext, RawInputs } from '../../../src/doors/context.ts'
+import type { Definition } from '../../../src/doors/definitions.generated.ts'
+import { rawInputs } from '../../../src/doors/raw-inputs.ts'
 import { testPorts } from '../../support/ports.ts'
 
 export type Given = Record<string, string>

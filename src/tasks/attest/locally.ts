@@ -12,7 +12,7 @@ import type { TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
 import { contextFor } from '../../verify/context.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
-import type { SetupInputs } from './inputs.ts'
+import type { SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
 
 type LocalInputs = Pick<SetupInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
 

@@ -14,7 +14,7 @@ import { checkEar, type EarTrust } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
 import type { EarFinding } from './findings.ts'
-import { noTpmByRest, type SetupInputs } from './inputs.ts'
+import { noTpmByRest, type SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
 
 type TrusteeInputs = Pick<SetupInputs, 'trusteeUrl' | 'trusteeKeys' | 'trusteePolicy' | 'kbsUrl'>
 

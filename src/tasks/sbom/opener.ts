@@ -2,8 +2,8 @@ import { InputError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import type { Image } from '../../image/types.ts'
 import type { Descriptor, Store } from '../../oci/types.ts'
-import type { ActionContext } from '../context.ts'
-import type { KeyInputs } from '../verify-deploy/keys.ts'
+import type { ActionContext } from '../../doors/context.ts'
+import type { KeyInputs } from '../keys.ts'
 
 export type LayerOpener = (layer: Descriptor) => Promise<ByteSource>
 
@@ -23,7 +23,7 @@ export async function withOpener<T>(
   const { isEncrypted, layerOpener } = await import('../../encrypt/decrypt.ts')
   if (!image.manifest.layers.some(isEncrypted)) return use(undefined)
   if (inputs.decryptionKey !== null || inputs.kbsUrl !== '') {
-    const { withKeys } = await import('../verify-deploy/keys.ts')
+    const { withKeys } = await import('../keys.ts')
     return withKeys(inputs, context, async (opener) => use(await opener?.(store, image)))
   }
   const agent = await context.state.agent()

@@ -3,7 +3,7 @@ import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { EvidenceFindings } from './findings.ts'
-import type { SetupInputs } from './inputs.ts'
+import type { SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
 
 /** @throws VerificationError `evidence-invalid` when a verifier refuses, `token-invalid` for an EAR of another; TransportError `kbs-error`; InputError `file-invalid` for unreadable reference values */
 export async function verifyEvidence(

@@ -1,4 +1,4 @@
-import { definitions } from './definitions.ts'
+import { definitions } from './definitions.generated.ts'
 import { perform } from './perform.ts'
 import { rawInputs } from './raw-inputs.ts'
 import { doors, postDoors } from './registry.ts'

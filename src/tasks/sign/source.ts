@@ -4,8 +4,8 @@ import { copyImage } from '../../oci/copy.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
-import type { ActionContext } from '../context.ts'
-import type { SignAttestInputs } from './inputs.ts'
+import type { ActionContext } from '../../doors/context.ts'
+import type { SignAttestInputs } from '../../actions/sign-attest/inputs.ts'
 
 /** The image as it was published, still without its tag. */
 export interface Published {

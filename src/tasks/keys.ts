@@ -1,15 +1,15 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import type { AgentClient } from '../../agent/protocol.ts'
-import { InputError } from '../../base/errors.ts'
-import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
-import { jcs } from '../../encoding/jcs.ts'
-import { layerOpener, readPrivateKey, type DecryptionKeys } from '../../encrypt/decrypt.ts'
-import type { Image } from '../../image/types.ts'
-import type { Attester } from '../../kbs/rcar.ts'
-import type { KbsConnection } from '../../kbs-server/connect.ts'
-import type { Store } from '../../oci/types.ts'
-import type { Opener } from '../../verify/candidate.ts'
-import type { ActionContext } from '../context.ts'
+import type { AgentClient } from '../agent/protocol.ts'
+import { InputError } from '../base/errors.ts'
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { jcs } from '../encoding/jcs.ts'
+import { layerOpener, readPrivateKey, type DecryptionKeys } from '../encrypt/decrypt.ts'
+import type { Image } from '../image/types.ts'
+import type { Attester } from '../kbs/rcar.ts'
+import type { KbsConnection } from '../kbs-server/connect.ts'
+import type { Store } from '../oci/types.ts'
+import type { Opener } from '../verify/candidate.ts'
+import type { ActionContext } from '../doors/context.ts'
 
 /** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */
 export interface KeyInputs {
@@ -35,9 +35,9 @@ export async function withKeys<T>(
       layerOpener(store, keys, ports)
   if (inputs.decryptionKey !== null) return use(opener(readKey(inputs.decryptionKey)))
   if (inputs.kbsUrl === '') return use(undefined)
-  const { withKbs } = await import('../../kbs-server/connect.ts')
+  const { withKbs } = await import('../kbs-server/connect.ts')
   const open = async (kbs: KbsConnection): Promise<T> => {
-    const { parseKbsUri } = await import('../../kbs/uri.ts')
+    const { parseKbsUri } = await import('../kbs/uri.ts')
     const fetch = await fetcher(kbs, context)
     return use(opener({ kek: async (uri) => fetch(parseKbsUri(uri)) }))
   }
@@ -57,11 +57,11 @@ async function fetcher(
   { state, ports }: ActionContext,
 ): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
   const agent = await state.agent()
-  const { rcarSession } = await import('../../kbs/rcar.ts')
+  const { rcarSession } = await import('../kbs/rcar.ts')
   const technology = agent === null ? null : (await agent.status()).technology
   // The REST door of an Attestation Service takes no TPM (coco.md §1.7).
   if (agent !== null && technology !== null && technology !== 'tpm' && kbs.asUrl !== null) {
-    const { fetchByPassport } = await import('../../kbs/passport.ts')
+    const { fetchByPassport } = await import('../kbs/passport.ts')
     const holder = {
       technology,
       openReport: () => agent.openReport(),
@@ -96,7 +96,7 @@ async function agentAttester(agent: AgentClient): Promise<Attester> {
 
 /** Evidence that proves nothing, for the embedded KBS alone: whoever runs this can read its folder anyway. */
 async function sampleAttester(): Promise<Attester> {
-  const { openResourceJwe } = await import('../../kbs/jwe.ts')
+  const { openResourceJwe } = await import('../kbs/jwe.ts')
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { x, y } = publicKey.export({ format: 'jwk' })
   const teePubkey = { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: String(x), y: String(y) }

@@ -4,8 +4,8 @@ import { collect, sha256 } from '../../base/streams.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { Digest } from '../../oci/types.ts'
-import type { ActionContext } from '../context.ts'
-import type { SignableKind, SignAttestInputs } from './inputs.ts'
+import type { ActionContext } from '../../doors/context.ts'
+import type { SignableKind, SignAttestInputs } from '../../actions/sign-attest/inputs.ts'
 import type { Published } from './source.ts'
 
 /** A statement that can be made, with the bytes that it is made of. */
