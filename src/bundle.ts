@@ -1,7 +1,7 @@
 /**
  * The one entry of `dist/`: every stub calls `start` with what it is. Each part is a lazy chunk.
  *
- * @param entry `action:NAME`, `post:NAME`, `cli` or `agent`
+ * @param entry `action:NAME`, `post:NAME`, `cli`, `agent` or `worker`
  * @param distribution absolute folder that holds the stubs (`dist/`), with a trailing slash
  */
 export async function start(entry: string, distribution: string): Promise<void> {
@@ -14,6 +14,8 @@ export async function start(entry: string, distribution: string): Promise<void> 
       return (await import('./doors/step.ts')).runStep(name, 'post', entries)
     case 'agent':
       return startAgent()
+    case 'worker':
+      return startWorker()
     default:
       return (await import('./cli/main.ts')).main(process.argv.slice(2), entries)
   }
@@ -22,5 +24,11 @@ export async function start(entry: string, distribution: string): Promise<void> 
 async function startAgent(): Promise<void> {
   const { makePorts } = await import('./runner/make-ports.ts')
   const { main } = await import('./agent/main.ts')
+  return main(makePorts({ env: process.env, cwd: process.cwd() }))
+}
+
+async function startWorker(): Promise<void> {
+  const { makePorts } = await import('./runner/make-ports.ts')
+  const { main } = await import('./tasks/worker.ts')
   return main(makePorts({ env: process.env, cwd: process.cwd() }))
 }

@@ -10,6 +10,7 @@ export function stubs(): Map<string, Buffer> {
   for (const name of Object.keys(postDoors)) add(`${name}/post.js`, `post:${name}`)
   add('cli/index.js', 'cli')
   add('agent/index.js', 'agent')
+  add('worker/index.js', 'worker')
   files.set('package.json', Buffer.from('{ "type": "module" }\n'))
   return files
 }

@@ -31,8 +31,8 @@ export interface AgentOptions {
   journalPath: string
   /** Jobs of this boot with this one, where the machine's agent counts them; else 1. */
   jobs?: number | undefined
-  /** The machine's agent started this one, under a user that is not the job's. */
-  machine?: boolean | undefined
+  /** Its workers run under a user of their own (TRUST §4). */
+  ownUser?: boolean | undefined
 }
 
 /** Everything that the socket offers, behind no transport: keys, journal, rules, reports. One job, one agent. */
@@ -86,6 +86,10 @@ export class Agent {
     return agent
   }
 
+  get instance(): string {
+    return this.#job.record.instance
+  }
+
   get jobDigest(): Digest {
     return jobDigest(this.#job.record)
   }
@@ -125,7 +129,17 @@ export class Agent {
     }
     const { code } = this.#options
     const isolation: Isolation = { worker: 'same-user', steps: 'none', network: 'host' }
-    const event = await this.#record({ kind, performer: 'caller', inputs, outputs, code, isolation, result })
+    return this.#record({ kind, performer: 'caller', inputs, outputs, code, isolation, result })
+  }
+
+  /** Appends what a worker of this agent did. */
+  async perform(
+    { kind, inputs, outputs, result }: EventFacts,
+    { steps, network }: Pick<Isolation, 'steps' | 'network'>,
+  ): Promise<JournalEvent> {
+    const { code } = this.#options
+    const isolation: Isolation = { worker: this.#worker, steps, network }
+    const event = await this.#record({ kind, performer: 'agent', inputs, outputs, code, isolation, result })
     this.#keks.release(event)
     return event
   }
@@ -211,10 +225,13 @@ export class Agent {
     outputs: EventDraft['outputs'],
     result: EventDraft['result'],
   ): EventDraft {
-    const { code, machine } = this.#options
-    const worker = machine === true ? 'own-user' : 'same-user'
-    const isolation: Isolation = { worker, steps: 'no-steps', network: 'none' }
+    const { code } = this.#options
+    const isolation: Isolation = { worker: this.#worker, steps: 'no-steps', network: 'none' }
     return { kind, performer: 'agent', inputs, outputs, code, isolation, result }
+  }
+
+  get #worker(): Isolation['worker'] {
+    return this.#options.ownUser === true ? 'own-user' : 'same-user'
   }
 
   async #record(draft: EventDraft): Promise<JournalEvent> {

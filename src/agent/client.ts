@@ -1,18 +1,10 @@
 import { z } from 'zod'
-import {
-  InputError,
-  InternalError,
-  inputCodes,
-  reasonCodes,
-  TransportError,
-  transportCodes,
-  VerificationError,
-  type SealwrightError,
-} from '../base/errors.ts'
+import { TransportError, type SealwrightError } from '../base/errors.ts'
+import { errorFromRecord, errorRecordSchema } from './error-record.ts'
 import type { Ports } from '../base/ports.ts'
-import { toBase64 } from '../encoding/base64.ts'
 import { evidenceIndexSchema } from '../journal/evidence-bundle.ts'
 import { digestSchema, eventSchema, parseJournal } from '../journal/event.ts'
+import { runTask } from './task-client.ts'
 import { statusSchema, type AgentClient } from './protocol.ts'
 
 const b64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
@@ -64,52 +56,16 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
           documents: z.array(z.strictObject({ mediaType: z.string(), digest: digestSchema, bytes: b64 })),
         }),
       ),
-    createKey: async (uri) => {
-      await ask('create-key', { uri }, nothing)
-    },
-    wrap: (uri, plaintext) =>
-      ask('wrap', { uri, plaintext: toBase64(plaintext) }, z.strictObject({ wrapped: b64, iv: b64 })),
-    unwrap: async (uri, wrapped, iv) => {
-      const body = { uri, wrapped: toBase64(wrapped), iv: toBase64(iv) }
-      return (await ask('unwrap', body, z.strictObject({ plaintext: b64 }))).plaintext
-    },
-    takeKey: async (uri) => (await ask('take-key', { uri }, z.strictObject({ key: b64 }))).key,
-    decryptJwe: async (jwe) => (await ask('decrypt', { jwe }, z.strictObject({ plaintext: b64 }))).plaintext,
-    report: (nonce) => ask('report', { nonce }, z.strictObject({ evidence: z.unknown(), teePubkey: z.unknown() })),
-    openReport: () => ask('open-report', {}, z.strictObject({ binding: b64, evidence: b64 })),
-    attachEar: async (ear) => {
-      await ask('attach-ear', { ear }, nothing)
-    },
+    task: (name, request, caller) => runTask(socketPath, name, request, caller, ports),
     stop: async () => {
       await ask('stop', {}, nothing, 10_000)
     },
   }
 }
 
-const recordSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  subject: z.string().nullable(),
-  remedy: z.string().nullable(),
-})
-
 /** The agent's error as the class that it had there. */
 function errorOf(operation: string, answer: unknown): SealwrightError {
-  const parsed = z.object({ error: recordSchema }).safeParse(answer)
+  const parsed = z.object({ error: errorRecordSchema }).safeParse(answer)
   if (!parsed.success) return new TransportError('agent-error', `the agent refused ${operation} without saying why`)
-  return fromRecord(parsed.data.error)
-}
-
-/** An error record that another process of ours gave, as an error again. */
-export function fromRecord(record: z.infer<typeof recordSchema>): SealwrightError {
-  const { message } = record
-  const details = { subject: record.subject ?? undefined, remedy: record.remedy ?? undefined }
-  const code = <T extends string>(codes: readonly T[]): T | undefined => codes.find((item) => item === record.code)
-  const reason = code(reasonCodes)
-  if (reason !== undefined) return new VerificationError(reason, message, details)
-  const input = code(inputCodes)
-  if (input !== undefined) return new InputError(input, message, details)
-  const transport = code(transportCodes)
-  if (transport !== undefined) return new TransportError(transport, message, details)
-  return new InternalError(message, details)
+  return errorFromRecord(parsed.data.error)
 }

@@ -10,7 +10,7 @@ const tagLength = 16
 
 /** Key-encryption keys of the images that this job encrypts: made here, kept until a KBS has them. */
 export class Keks {
-  readonly #keys = new Map<string, Buffer>()
+  readonly #keys = new Map<string, { key: Buffer; kbs: string }>()
   readonly #published = new Set<string>()
   readonly #random: (n: number) => Buffer
 
@@ -22,20 +22,39 @@ export class Keks {
     return [...this.#keys.keys()].sort()
   }
 
-  /** Makes the key of a URI, once. @throws InputError `exists` when a KBS already has one from this job: it must not be replaced */
-  create(uri: string): void {
+  /**
+   * Makes the key of a URI, once, for one KBS: it leaves the agent for that one only (TRUST §4).
+   *
+   * @param kbs URL of the KBS, or `embedded:` and a folder
+   * @throws InputError `exists` when a KBS already has one from this job; VerificationError `role-mismatch` when the key was made for another KBS
+   */
+  create(uri: string, kbs: string): void {
     if (this.#published.has(uri)) {
       throw new InputError('exists', `the key of ${uri} was published and is no longer here`, {
         subject: uri,
         remedy: 'Encrypt for a fresh kbs:/// path: one key for one image.',
       })
     }
-    if (!this.#keys.has(uri)) this.#keys.set(uri, this.#random(32))
+    const found = this.#keys.get(uri)
+    if (found === undefined) this.#keys.set(uri, { key: this.#random(32), kbs })
+    else if (found.kbs !== kbs) throw otherKbs(uri, found.kbs, kbs)
   }
 
-  take(uri: string): Buffer {
-    const key = this.#keys.get(uri)
-    if (key !== undefined) return key
+  /**
+   * The 32 bytes, for the KBS that the key was made for.
+   *
+   * @throws VerificationError `role-mismatch` for another KBS; InputError `not-found`
+   */
+  takeFor(uri: string, kbs: string): Buffer {
+    const key = this.#take(uri)
+    const found = this.#keys.get(uri)
+    if (found?.kbs === kbs) return key
+    throw otherKbs(uri, found?.kbs ?? '', kbs)
+  }
+
+  #take(uri: string): Buffer {
+    const found = this.#keys.get(uri)
+    if (found !== undefined) return found.key
     throw new InputError('not-found', `the agent holds no key for ${uri}`, {
       subject: uri,
       remedy: this.#published.has(uri)
@@ -47,13 +66,13 @@ export class Keks {
   /** AES-256-GCM without additional data: ciphertext ‖ tag (coco.md §4.2). */
   wrap(uri: string, plaintext: Buffer): { wrapped: Buffer; iv: Buffer } {
     const iv = this.#random(ivLength)
-    const cipher = createCipheriv('aes-256-gcm', this.take(uri), iv)
+    const cipher = createCipheriv('aes-256-gcm', this.#take(uri), iv)
     return { wrapped: Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]), iv }
   }
 
   /** @throws VerificationError `decryption-failed` */
   unwrap(uri: string, wrapped: Buffer, iv: Buffer): Buffer {
-    const key = this.take(uri)
+    const key = this.#take(uri)
     try {
       const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: tagLength })
       decipher.setAuthTag(wrapped.subarray(-tagLength))
@@ -67,11 +86,19 @@ export class Keks {
   release(event: JournalEvent): void {
     if (event.kind !== 'publish') return
     for (const { role, name } of event.outputs) {
-      const key = role === 'resource' ? this.#keys.get(name) : undefined
-      if (key === undefined) continue
-      key.fill(0)
+      const found = role === 'resource' ? this.#keys.get(name) : undefined
+      if (found === undefined) continue
+      found.key.fill(0)
       this.#keys.delete(name)
       this.#published.add(name)
     }
   }
+}
+
+function otherKbs(uri: string, own: string, asked: string): VerificationError {
+  return new VerificationError(
+    'role-mismatch',
+    `the key of ${uri} was made for the KBS ${own}, and leaves this agent for no other: ${asked} was named`,
+    { subject: uri, remedy: 'Give encrypt and kbs-publish the same kbs-url.' },
+  )
 }

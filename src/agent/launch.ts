@@ -4,28 +4,11 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InternalError, TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { fromRecord } from './client.ts'
+import { inheritedBy } from './environment.ts'
+import { errorFromRecord, errorRecordSchema } from './error-record.ts'
 import type { AgentFile } from './files.ts'
 import { startMessageSchema, type StartMessage } from './start-message.ts'
 
-/** What the agent's process sees of our environment: nothing of the workflow, no token. */
-const inherited = [
-  'PATH',
-  'HOME',
-  'TMPDIR',
-  'LANG',
-  'TZ',
-  'RUNNER_TRACKING_ID',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  // Of the machine, for SEV-SNP (docs/agent.md).
-  'SEALWRIGHT_SNP_VMPL',
-  'SEALWRIGHT_SNP_SERVICE',
-  'SEALWRIGHT_SNP_SERVICE_GUID',
-]
 const startTimeoutMs = 90_000
 
 /**
@@ -40,9 +23,7 @@ export async function launch(
 ): Promise<{ file: AgentFile; exited: Promise<void>; end(): void }> {
   const { directory, entry } = message
   const log = await open(join(directory, 'agent.log'), 'a', 0o600)
-  const env = Object.fromEntries(
-    inherited.flatMap((name) => (ports.env[name] === undefined ? [] : [[name, ports.env[name]]])),
-  )
+  const env = inheritedBy(ports.env)
   // The shell only sets limits: no core file may hold the keys, no file may be readable by others. SIGUSR1 would open Node's debugger.
   const child = spawn(
     '/bin/sh',
@@ -73,12 +54,7 @@ export async function launch(
 const answerSchema = z.union([
   z.strictObject({ ready: z.custom<AgentFile>() }),
   z.strictObject({
-    error: z.object({
-      code: z.string(),
-      message: z.string(),
-      subject: z.string().nullable(),
-      remedy: z.string().nullable(),
-    }),
+    error: errorRecordSchema,
   }),
 ])
 
@@ -102,7 +78,7 @@ async function firstLine(stdout: NodeJS.ReadableStream, directory: string): Prom
     const text = await Promise.race([read(), late])
     if (text === '') throw await silent(directory)
     const answer = answerSchema.parse(JSON.parse(text))
-    if ('error' in answer) throw fromRecord(answer.error)
+    if ('error' in answer) throw errorFromRecord(answer.error)
     return answer.ready
   } finally {
     clearTimeout(timer)

@@ -1,13 +1,10 @@
 import { z } from 'zod'
-import { fromBase64, toBase64 } from '../encoding/base64.ts'
+import { toBase64 } from '../encoding/base64.ts'
 import { digestSchema } from '../journal/event.ts'
 import type { Agent } from './agent.ts'
-import { kbsUri } from './keks.ts'
 import { eventFactsSchema, statementRequestSchema } from './protocol.ts'
 
 const kib = 1024
-const uri = z.string().max(512).regex(kbsUri)
-const bytes = z.string().max(128 * kib)
 const nothing = z.strictObject({})
 /** A name that a pull can match: `host[:port]/path`, or `localhost/folder`. */
 const dockerReference = z
@@ -44,31 +41,5 @@ export const operations: Readonly<Record<string, Operation>> = {
   seal: operation(kib, nothing, async (_body, agent) => {
     const { index, documents } = await agent.seal()
     return { index, documents: documents.map((document) => ({ ...document, bytes: toBase64(document.bytes) })) }
-  }),
-  'create-key': operation(kib, z.strictObject({ uri }), (body, agent) => {
-    agent.keks.create(body.uri)
-    return {}
-  }),
-  wrap: operation(256 * kib, z.strictObject({ uri, plaintext: bytes }), (body, agent) => {
-    const { wrapped, iv } = agent.keks.wrap(body.uri, fromBase64(body.plaintext, 'plaintext'))
-    return { wrapped: toBase64(wrapped), iv: toBase64(iv) }
-  }),
-  unwrap: operation(256 * kib, z.strictObject({ uri, wrapped: bytes, iv: bytes }), (body, agent) => ({
-    plaintext: toBase64(agent.keks.unwrap(body.uri, fromBase64(body.wrapped, 'wrapped'), fromBase64(body.iv, 'iv'))),
-  })),
-  'take-key': operation(kib, z.strictObject({ uri }), (body, agent) => ({ key: toBase64(agent.keks.take(body.uri)) })),
-  decrypt: operation(1024 * kib, z.strictObject({ jwe: z.string() }), async (body, agent) => ({
-    plaintext: toBase64(await agent.keys.decrypt(body.jwe)),
-  })),
-  report: operation(4 * kib, z.strictObject({ nonce: z.string().min(1).max(1024) }), (body, agent) =>
-    agent.report(body.nonce),
-  ),
-  'attach-ear': operation(128 * kib, z.strictObject({ ear: z.string().max(120 * kib) }), (body, agent) => {
-    agent.attachEar(body.ear)
-    return {}
-  }),
-  'open-report': operation(kib, nothing, (_body, agent) => {
-    const { binding, evidence } = agent.openReport()
-    return { binding: toBase64(binding), evidence: toBase64(evidence) }
   }),
 }

@@ -8,6 +8,7 @@ import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFi
 import { replace } from './journal-file.ts'
 import { serve } from './server.ts'
 import { startTime, type StartMessage } from './start-message.ts'
+import { childWorkers, socketWorkers, workerEntry, type StartWorker } from './worker/start.ts'
 
 const watchEveryMs = 2000
 
@@ -34,7 +35,7 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
         ...(message.machine === null ? {} : { source: message.machine.source }),
       },
       jobs: message.machine?.jobs ?? 1,
-      machine: message.machine !== null,
+      ownUser: (message.machine?.workers ?? '') !== '',
       journalPath: join(directory, journalFileName),
     },
     ports,
@@ -64,6 +65,7 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     socket,
     ports.log,
     { forget, end: () => stop('asked to') },
+    workersOf(message, ports),
     machine === null ? 0o600 : 0o660,
   )
   await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
@@ -88,4 +90,10 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     return why
   })
   return { file, ended, stop }
+}
+
+/** The machine's agent has a listener of workers under a user of their own, where its unit names one; else they are children. */
+function workersOf({ entry, directory, machine }: StartMessage, ports: Ports): StartWorker {
+  const listener = machine?.workers ?? ''
+  return listener === '' ? childWorkers(workerEntry(entry), directory, ports) : socketWorkers(listener)
 }

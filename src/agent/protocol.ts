@@ -2,8 +2,11 @@ import { z } from 'zod'
 import { digestSchema, eventSchema, type JournalEvent, type EventFacts } from '../journal/event.ts'
 import { technologies } from '../base/technology.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { Caller } from '../tasks/context.ts'
 import type { Envelope } from '../statement/types.ts'
 import type { Digest } from '../oci/types.ts'
+import type { TaskName } from './worker/table.ts'
 
 /** JSON over HTTP on the agent's Unix socket. Every caller counts as hostile (TRUST §4): each body is checked strictly. */
 export const statusSchema = z.strictObject({
@@ -82,14 +85,27 @@ export interface AgentClient {
   simpleSigning(subject: Digest, dockerReference: string): Promise<{ payload: Buffer; signature: Buffer }>
   /** Seals the journal. When nothing was signed since the last seal, that one's bundle comes back. */
   seal(): Promise<EvidenceBundle>
-  /** Makes the KEK for a `kbs:///repo/type/tag` URI, once. It stays in the agent. */
-  createKey(uri: string): Promise<void>
+  /**
+   * Hands in a task: a worker of the agent does it, and the agent writes its events (TRUST §4). The caller gives what only it may read and
+   * takes what only it may write.
+   *
+   * @throws what the worker failed with
+   */
+  task(name: TaskName, request: JsonValue, caller: Caller): Promise<JsonValue>
+  stop(): Promise<void>
+}
+
+/** What a worker may ask of its agent, as far as the table of tasks gives it to its task. None of it stands on the socket. */
+export interface TaskAgent {
+  status(): Promise<AgentStatus>
+  /** Makes the KEK for a `kbs:///repo/type/tag` URI, once, for one KBS. It stays in the agent. */
+  createKey(uri: string, kbs: string): Promise<void>
   /** Wraps ocicrypt's private options with a KEK: AES-256-GCM, no AAD; ciphertext ‖ tag, and the 12-byte IV (coco.md §4.2). */
   wrap(uri: string, plaintext: Buffer): Promise<{ wrapped: Buffer; iv: Buffer }>
   /** Undoes {@link wrap}, so that the same job can read what it encrypted. */
   unwrap(uri: string, wrapped: Buffer, iv: Buffer): Promise<Buffer>
-  /** The 32-byte KEK, for `kbs-publish` alone. */
-  takeKey(uri: string): Promise<Buffer>
+  /** The 32-byte KEK, for the KBS that it was made for. @throws VerificationError `role-mismatch` */
+  takeKey(uri: string, kbs: string): Promise<Buffer>
   /** Decrypts a flattened JWE made for `tee-pubkey` (a KBS resource by passport). */
   decryptJwe(jwe: string): Promise<Buffer>
   /**
@@ -101,5 +117,4 @@ export interface AgentClient {
   openReport(): Promise<{ binding: Buffer; evidence: Buffer }>
   /** Hands in an EAR over the open binding, which then travels as the document `ear` of the open report. @throws VerificationError `binding-mismatch` */
   attachEar(ear: string): Promise<void>
-  stop(): Promise<void>
 }

@@ -1,8 +1,12 @@
 import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Log } from '../base/ports.ts'
 import type { Agent } from './agent.ts'
 import { operations } from './operations.ts'
-import { noSuchOperation, serveSocket } from './socket-server.ts'
+import { noSuchOperation, serveSocket, type SocketRequest } from './socket-server.ts'
+import { mostTasks, serveTask } from './worker/serve-task.ts'
+import type { StartWorker } from './worker/start.ts'
+import { InputError } from '../base/errors.ts'
 
 /** What stopping is made of: first nothing leads here any more, then the process ends. */
 export interface StopSteps {
@@ -15,9 +19,33 @@ export interface StopSteps {
  *
  * @param mode of the socket: 0600 for an agent of the job's own user, 0660 for the machine's, whose folder gives the group
  */
-export async function serve(agent: Agent, socket: string, log: Log, stop: StopSteps, mode = 0o600): Promise<Server> {
-  let queue: Promise<unknown> = Promise.resolve()
-  return serveSocket({ path: socket, mode }, log, async ({ operation: name, body, afterwards }) => {
+export async function serve(
+  agent: Agent,
+  socket: string,
+  log: Log,
+  stop: StopSteps,
+  start: StartWorker,
+  mode = 0o600,
+): Promise<Server> {
+  let last: Promise<unknown> = Promise.resolve()
+  const queue = <T>(run: () => Promise<T>): Promise<T> => {
+    const done = last.then(run)
+    last = done.catch(() => {})
+    return done
+  }
+  let running = 0
+  const task = async (name: string, connection: Duplex): Promise<void> => {
+    running++
+    const limited: StartWorker = () => {
+      if (running <= mostTasks) return start()
+      throw new InputError('state-conflict', `${mostTasks} tasks of this job run already`, {
+        subject: name,
+        remedy: 'Wait until one has ended.',
+      })
+    }
+    await serveTask(name, connection, { agent, start: limited, queue }).finally(() => running--)
+  }
+  const operate = async ({ operation: name, body, afterwards }: SocketRequest): Promise<unknown> => {
     if (name === 'stop') {
       // Who asked may start another agent as soon as it has its answer: nothing must point here any more.
       await stop.forget()
@@ -28,8 +56,7 @@ export async function serve(agent: Agent, socket: string, log: Log, stop: StopSt
     if (operation === undefined) throw noSuchOperation(name)
     // Read before queueing: a slow body must not hold up the others.
     const read = await body(operation.limit)
-    const done = queue.then(() => operation.run(read, agent))
-    queue = done.catch(() => {})
-    return done
-  })
+    return queue(() => operation.run(read, agent))
+  }
+  return serveSocket({ path: socket, mode }, log, operate, task)
 }

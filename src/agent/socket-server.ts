@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { ZodError } from 'zod'
 import { errorRecord, InputError, toSealwrightError, VerificationError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
@@ -8,6 +9,9 @@ import { collect } from '../base/streams.ts'
 
 /** HTTP status by exit code of the error; the record in the body says the rest. */
 const statuses: Readonly<Record<number, number>> = { 1: 403, 2: 400, 3: 502, 4: 500 }
+
+/** Name of the frames that a connection speaks once a task has taken it over. */
+export const taskProtocol = 'sealwright-task'
 
 /** One request: what is asked, its body within a limit, and what to do once the answer is out. */
 export interface SocketRequest {
@@ -28,6 +32,8 @@ export async function serveSocket(
   listen: Listen,
   log: Log,
   handle: (request: SocketRequest) => Promise<unknown>,
+  /** Takes over the connection of `POST /v1/tasks/TASK` with `Upgrade: sealwright-task`. */
+  upgrade?: (task: string, connection: Duplex) => Promise<void>,
 ): Promise<Server> {
   const server = createServer((request, response) => {
     void answer(request, response)
@@ -35,6 +41,20 @@ export async function serveSocket(
   // A caller that opens a request and falls silent must not keep the server.
   server.requestTimeout = 120_000
   server.headersTimeout = 10_000
+
+  server.on('upgrade', (request, connection, head) => {
+    const task = /^\/v1\/tasks\/([a-z-]{1,32})$/.exec(request.url ?? '')?.[1]
+    if (upgrade === undefined || task === undefined || request.headers.upgrade !== taskProtocol) {
+      connection.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+      return
+    }
+    connection.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${taskProtocol}\r\n\r\n`)
+    if (head.length > 0) connection.unshift(head)
+    void upgrade(task, connection).catch((error: unknown) => {
+      log.warn(`internal error: ${toSealwrightError(error).message}`)
+      connection.destroy()
+    })
+  })
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {

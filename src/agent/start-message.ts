@@ -29,7 +29,13 @@ export const startMessageSchema = z.strictObject({
   collateral: z.string().max(4096).default(''),
   /** Set by the machine's agent alone: which job of this boot this is, where its own socket lies, and where its program came from. */
   machine: z
-    .strictObject({ jobs: z.int().min(1), socket: z.string(), source: z.enum(['image', 'download']) })
+    .strictObject({
+      jobs: z.int().min(1),
+      socket: z.string(),
+      source: z.enum(['image', 'download']),
+      /** Socket of the listener that starts workers under a user of their own, or '' for children of the agent. */
+      workers: z.string().default(''),
+    })
     .nullable()
     .default(null),
 })

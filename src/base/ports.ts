@@ -1,3 +1,6 @@
+import type { JsonObject, JsonValue } from './json.ts'
+import type { ByteSource } from './streams.ts'
+
 /**
  * Everything that reaches outside comes in through one `Ports` value, made at the door (DESIGN §3). Tests pass their own.
  */
@@ -10,6 +13,16 @@ export interface Ports {
   readonly log: Log
   readonly env: Readonly<Record<string, string | undefined>>
   readonly roots: Roots
+  /** Set in a worker of the agent: layouts and credentials are the step's, which reads them with its own rights (TRUST §4). */
+  readonly remote?: Remote | undefined
+}
+
+/** What a worker asks of the step that handed in its task. */
+export interface Remote {
+  /** One operation on an OCI layout directory of the job. */
+  layout(args: JsonObject, body?: ByteSource): Promise<{ value: JsonValue; body: ByteSource }>
+  /** The credential for a registry, as its finder writes it; null where there is none. */
+  credential(host: string, repository: string): Promise<JsonValue>
 }
 
 export interface Clock {
@@ -54,6 +67,8 @@ export interface Http {
   request(url: string, options?: HttpRequest): Promise<Response>
   /** `host:port` of everything contacted so far, sorted; shown in every summary (DESIGN §1.8). */
   hosts(): readonly string[]
+  /** Adds hosts that a worker contacted for this step. */
+  also?(hosts: readonly string[]): void
 }
 
 export interface ExecOptions {

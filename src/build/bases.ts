@@ -2,7 +2,7 @@ import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { formatPlatform, loadImage } from '../image/load.ts'
 import { openStore, resolveImage } from '../oci/open.ts'
-import { parseReference } from '../oci/reference.ts'
+import { formatReference, parseReference } from '../oci/reference.ts'
 import type { Platform } from '../oci/types.ts'
 import type { Plan } from './containerfile/plan.ts'
 import type { ResolvedBase } from './driver.ts'
@@ -11,23 +11,29 @@ import type { ResolvedBase } from './driver.ts'
  * Finds every image that the plan starts from or copies from. A registry's must be named by digest: a tag says another thing tomorrow.
  * A layout's tag is looked up now, and all passes use the digest that it had.
  *
+ * @param cwd folder that a relative `oci:DIR` is taken from
  * @throws InputError `input-invalid`, `reference-invalid`, `not-found`
  */
-export async function resolveBases(plan: Plan, platform: Platform, ports: Ports): Promise<Map<string, ResolvedBase>> {
+export async function resolveBases(
+  plan: Plan,
+  platform: Platform,
+  ports: Ports,
+  cwd: string,
+): Promise<Map<string, ResolvedBase>> {
   const wanted = new Map<string, number>()
   for (const { stage, base } of plan.stages) if (base.kind === 'image') wanted.set(base.name, stage.line)
   for (const { name, line } of plan.copiedImages) if (!wanted.has(name)) wanted.set(name, line)
   const bases = new Map<string, ResolvedBase>()
   for (const [text, line] of wanted) {
     const where = `line ${line} of ${plan.file.name}`
-    const reference = parseReference(text, ports.roots.cwd)
+    const reference = parseReference(text, cwd)
     if (reference.kind === 'registry' && reference.digest === undefined) {
       throw new InputError('input-invalid', `${where}: the image ${text} is not named by digest`, {
         subject: text,
         remedy: `Write ${text}@sha256:… (crane digest ${text} prints it), or name an OCI layout: oci:DIR:TAG.`,
       })
     }
-    const { store, descriptor } = await resolveImage(text, ports)
+    const { store, descriptor } = await resolveImage(formatReference(reference), ports)
     const image = await loadImage(store, descriptor.digest, formatPlatform(platform))
     if (image.platform.os !== platform.os || image.platform.architecture !== platform.architecture) {
       throw new InputError('input-invalid', `${where}: ${text} is for ${formatPlatform(image.platform)}`, {

@@ -5,7 +5,8 @@ import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { formatPlatform } from '../image/load.ts'
-import { openStore } from '../oci/open.ts'
+import { layoutIdentity } from '../oci/identity.ts'
+import { openLayout } from '../oci/layout.ts'
 import { mediaTypes, type Digest, type Store } from '../oci/types.ts'
 import { resolveBases } from './bases.ts'
 import { parseContainerfile } from './containerfile/parse.ts'
@@ -15,13 +16,14 @@ import { describeDifference, type PassDifference } from './difference.ts'
 import type { Driver, ImageDraft, Pass } from './driver.ts'
 import { chooseDriver } from './drivers/choose.ts'
 import { readIgnoreRules } from './ignore.ts'
-import { findContainerfile, findContext, publicPath } from './inputs.ts'
+import { publicPath } from './inputs.ts'
+import { localMaterial } from './material.ts'
 import { makeContext, requireSameContext, surroundingsOf, type ContextOptions, type PassContext } from './pass.ts'
 import { parsePlatform } from './platform.ts'
 import { makeRecord } from './record.ts'
 import { recordedArgs } from './secrets.ts'
 import { findUnclean, uncleanFile } from './source/clean.ts'
-import { readGitSource, resolveEpoch } from './source/git.ts'
+import { resolveEpoch } from './source/git.ts'
 import type { BuildOptions, BuildResult } from './types.ts'
 
 /**
@@ -40,9 +42,7 @@ export async function buildImage(options: BuildOptions, ports: Ports): Promise<B
 }
 
 async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promise<BuildResult> {
-  const context = await findContext(options.context)
-  const file = await findContainerfile(context, options.file)
-  const source = await readGitSource(context, ports)
+  const { context, file, source } = options.material ?? (await localMaterial(options.context, options.file, ports))
   const epoch = resolveEpoch(options.sourceDateEpoch, source, context)
   const platform = parsePlatform(options.platforms)
   const text = file.bytes.toString('utf8')
@@ -53,7 +53,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     if (!plan.consumed.has(name)) ports.log.warn(`no ARG of ${parsed.name} takes the build argument ${name}`)
   }
   const shownArgs = recordedArgs(buildArgs, ports.log)
-  const bases = await resolveBases(plan, platform, ports)
+  const bases = await resolveBases(plan, platform, ports, options.cwd ?? ports.roots.cwd)
   const env = await cleanEnvironment(ports, join(temp, 'driver'), epoch, surroundingsOf(1))
   const driver = await chooseDriver(options.builder, plan, temp, env, ports)
   ports.log.info(`building ${parsed.name} with ${driver.name} ${driver.version} (isolation: ${driver.isolation})`)
@@ -78,7 +78,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     ports.log.info(`building again (${number - 1} of ${options.rebuilds}) to compare`)
     const folder = join(temp, `layout-${number}`)
     await mkdir(folder)
-    const store = openStore({ kind: 'layout', directory: folder }, ports)
+    const store = openLayout(folder, layoutIdentity(folder), ports)
     const again = await run(number, store)
     requireSameContext(first.context.copy, again.context.copy)
     if (again.draft.image.descriptor.digest !== first.draft.image.descriptor.digest) {

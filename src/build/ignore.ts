@@ -14,15 +14,19 @@ export interface IgnoreRules {
 
 export const noRules: IgnoreRules = { source: null, hasExceptions: false, ignores: () => false }
 
-/** Finds the rules as buildah and BuildKit do: beside the Containerfile under its own name first, then in the context. */
-export async function readIgnoreRules(context: string, file: string): Promise<IgnoreRules> {
-  const candidates = [
+/** Where rules may stand, as buildah and BuildKit look for them: beside the Containerfile under its own name first, then in the context. */
+export function ignoreFiles(context: string, file: string): string[] {
+  return [
     `${file}.containerignore`,
     `${file}.dockerignore`,
     join(context, '.containerignore'),
     join(context, '.dockerignore'),
   ]
-  for (const path of candidates) {
+}
+
+/** The rules of the first of {@link ignoreFiles} that is there. */
+export async function readIgnoreRules(context: string, file: string): Promise<IgnoreRules> {
+  for (const path of ignoreFiles(context, file)) {
     const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
       throw new InputError('file-invalid', `${path} cannot be read: ${cause.message}`, { subject: path, cause })

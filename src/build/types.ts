@@ -1,5 +1,6 @@
 import type { BuildRecord } from '../statement/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
+import type { BuildMaterial } from './material.ts'
 import type { PassDifference } from './difference.ts'
 
 export const driverNames = ['buildah', 'docker', 'embedded'] as const
@@ -8,6 +9,10 @@ export type DriverName = (typeof driverNames)[number]
 /** Everything a build depends on, as the door read it. Paths are absolute. */
 export interface BuildOptions {
   context: string
+  /** What is built, where it was handed in and does not lie at `context`. */
+  material?: BuildMaterial | undefined
+  /** Folder that a relative `oci:DIR` of the Containerfile is taken from; the working directory by default. */
+  cwd?: string | undefined
   /** Containerfile; null means `Containerfile`, then `Dockerfile`, in the context. */
   file: string | null
   /** Shell command that is run in the copy of the context before each pass. */

@@ -1,14 +1,11 @@
 import type { JobState } from '../agent/job-state.ts'
-import type { Ports } from '../base/ports.ts'
+import type { StepContext } from '../tasks/context.ts'
 import type { ActionReport } from '../report/types.ts'
 
 export type { ActionReport, JobState }
 
 /** What every action gets from its door, whether that is a workflow step, the root action, the command line or a test. */
-export interface ActionContext {
-  readonly ports: Ports
-  readonly state: JobState
-}
+export type ActionContext = StepContext
 
 /** What an action gives back. Refusal is data; errors are thrown. */
 export interface ActionResult {

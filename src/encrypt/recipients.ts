@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import { toBase64 } from '../encoding/base64.ts'
 import { readJweKey, wrapJwe, type JweKey } from './jwe.ts'
@@ -17,13 +15,16 @@ export type Recipient =
 /**
  * Reads `jwe:PATH` and `kbs:///repo/type/tag`.
  *
- * @param cwd folder that a relative PATH is taken from
+ * @param read gives the text behind a PATH
  * @throws InputError `input-invalid`, `input-missing`, `file-missing`, `file-invalid`
  */
-export async function readRecipients(texts: readonly string[], cwd: string): Promise<Recipient[]> {
+export async function readRecipients(
+  texts: readonly string[],
+  read: (path: string) => Promise<string>,
+): Promise<Recipient[]> {
   const found: Recipient[] = []
   for (const text of texts) {
-    const recipient = text.startsWith('jwe:') ? await jweRecipient(text.slice(4), cwd) : kbsRecipient(text)
+    const recipient = text.startsWith('jwe:') ? await jweRecipient(text.slice(4), read) : kbsRecipient(text)
     if (found.some((other) => other.keyId === recipient.keyId)) {
       throw new InputError('input-invalid', `recipients: ${text} is named twice`, {
         subject: 'recipients',
@@ -58,19 +59,8 @@ export async function wrapFor(
   return result
 }
 
-async function jweRecipient(path: string, cwd: string): Promise<Recipient> {
-  const full = resolve(cwd, path)
-  let text: string
-  try {
-    text = await readFile(full, 'utf8')
-  } catch (cause) {
-    throw new InputError('file-missing', `recipients: ${path} cannot be read`, {
-      subject: 'recipients',
-      cause,
-      remedy: 'Give the path of a public key (PEM or JWK).',
-    })
-  }
-  const key = readJweKey(text, path)
+async function jweRecipient(path: string, read: (path: string) => Promise<string>): Promise<Recipient> {
+  const key = readJweKey(await read(path), path)
   return { scheme: 'jwe', keyId: key.id, key }
 }
 

@@ -52,3 +52,13 @@ export async function withKbs<T>(
     await kbs.close()
   }
 }
+
+/**
+ * What keys are bound to: the KBS as its users name it, in one form. Two steps of a job name the same KBS by it.
+ *
+ * @throws InputError `input-invalid`
+ */
+export function kbsIdentity(kbsUrl: string, cwd: string): string {
+  if (kbsUrl.startsWith('embedded:')) return `embedded:${resolve(cwd, kbsUrl.slice('embedded:'.length))}`
+  return checkKbsUrl(kbsUrl, 'kbs-url')
+}

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
 import type { KbsAdmin } from './client.ts'
@@ -6,14 +7,15 @@ import type { Desired } from './plan.ts'
 import { parseKbsUri } from './uri.ts'
 
 /** What was written to one KBS, so that the next run knows what changed. Values of secrets stand here only under a salted MAC. */
-export interface Written {
-  v: 1
-  salt: string
-  resources: Record<string, string>
-  referenceValues: Record<string, string>
-  attestationPolicy: string | null
-  resourcePolicy: string | null
-}
+export const writtenSchema = z.strictObject({
+  v: z.literal(1),
+  salt: z.string(),
+  resources: z.record(z.string(), z.string()),
+  referenceValues: z.record(z.string(), z.string()),
+  attestationPolicy: z.string().nullable(),
+  resourcePolicy: z.string().nullable(),
+})
+export type Written = z.infer<typeof writtenSchema>
 
 export interface ApplyOptions {
   kbs: KbsAdmin

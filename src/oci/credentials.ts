@@ -20,6 +20,7 @@ const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'regist
  * @throws InputError `file-missing`, `file-invalid`, `tool-missing` · TransportError `unauthorized` when a helper fails
  */
 export async function findCredential(host: string, repository: string, ports: Ports): Promise<Credential | null> {
+  if (ports.remote !== undefined) return credentialOf(await ports.remote.credential(host, repository))
   const config = await readConfig(ports)
   if (config === null) return null
   const { document, path } = config
@@ -124,4 +125,14 @@ async function askHelper(helper: string, server: string, ports: Ports): Promise<
 
 function text(value: JsonValue | undefined): string | null {
   return typeof value === 'string' && value !== '' ? value : null
+}
+
+/** What the step of a worker found. */
+function credentialOf(value: JsonValue): Credential | null {
+  if (!isObject(value)) return null
+  const { kind, username, password, token } = value
+  if (kind === 'identity' && typeof token === 'string') return { kind, token }
+  if (kind === 'basic' && typeof username === 'string' && typeof password === 'string')
+    return { kind, username, password }
+  return null
 }

@@ -1,16 +1,21 @@
-import { basename } from 'node:path'
 import { InputError, InternalError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { isAttachedTag } from './digest.ts'
 import { openLayout } from './layout.ts'
 import { formatReference, parseReference } from './reference.ts'
 import { openRegistry } from './registry.ts'
+import { layoutIdentity } from './identity.ts'
+import { openRemoteLayout } from './remote-layout.ts'
 import type { Descriptor, Reference, Store } from './types.ts'
 
 /** The store that a reference lies in. Nothing is read, written or contacted yet. */
 export function openStore(ref: Reference, ports: Ports): Store {
-  if (ref.kind === 'layout' && ref.directory !== undefined)
-    return openLayout(ref.directory, layoutIdentity(ref.directory), ports)
+  if (ref.kind === 'layout' && ref.directory !== undefined) {
+    const identity = layoutIdentity(ref.directory)
+    return ports.remote === undefined
+      ? openLayout(ref.directory, identity, ports)
+      : openRemoteLayout(ref.directory, identity, ports.remote)
+  }
   if (ref.kind === 'registry' && ref.host !== undefined && ref.repository !== undefined) {
     return openRegistry(ref.host, ref.repository, ports)
   }
@@ -68,13 +73,4 @@ async function onlyTag(store: Store, text: string): Promise<string> {
     )
   }
   return first
-}
-
-/** `localhost/<folder>`, made fit for a `docker-reference`: other tools parse it as an image name. */
-function layoutIdentity(directory: string): string {
-  const folder = basename(directory)
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-  return `localhost/${folder === '' ? 'layout' : folder}`
 }

@@ -10,6 +10,7 @@ export function makeHttp(): Http {
   const hosts = new Set<string>()
   return {
     hosts: () => [...hosts].sort(),
+    also: (more) => more.forEach((host) => hosts.add(host)),
     request: (url, options = {}) => {
       if (options.socketPath !== undefined) return overSocket(url, options, options.socketPath)
       hosts.add(new URL(url).host)

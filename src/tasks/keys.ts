@@ -1,47 +1,50 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import type { AgentClient } from '../agent/protocol.ts'
+import { z } from 'zod'
+import type { TaskAgent } from '../agent/protocol.ts'
 import { InputError } from '../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { layerOpener, readPrivateKey, type DecryptionKeys } from '../encrypt/decrypt.ts'
 import type { Image } from '../image/types.ts'
 import type { Attester } from '../kbs/rcar.ts'
-import type { KbsConnection } from '../kbs-server/connect.ts'
 import type { Store } from '../oci/types.ts'
 import type { Opener } from '../verify/candidate.ts'
-import type { ActionContext } from '../doors/context.ts'
+import type { TaskContext } from './context.ts'
 
-/** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */
-export interface KeyInputs {
-  decryptionKey: string | null
-  /** '' for none. */
-  kbsUrl: string
-  /** Attestation Service whose token is the passport to a KBS that is not embedded; '' for none. */
-  trusteeUrl: string
-}
+/** How a task comes to the keys of an encrypted image. */
+export const keyRequestSchema = z.strictObject({
+  /** The step serves the secret `decryption-key`. */
+  decryptionKey: z.boolean(),
+  /** A KBS that gives keys to attested machines; an embedded one is served by the step meanwhile. */
+  kbs: z
+    .strictObject({
+      url: z.string(),
+      /** Attestation Service whose token is the passport; null for a session of the KBS. */
+      asUrl: z.string().nullable(),
+      embedded: z.boolean(),
+    })
+    .nullable(),
+})
+export type KeyRequest = z.infer<typeof keyRequestSchema>
 
 export type ImageOpener = (store: Store, image: Image) => Promise<Opener>
 
-/** Runs the gate with what opens the layers: a key at hand, a KBS (served meanwhile where it is embedded), or nothing. */
-export async function withKeys<T>(
-  inputs: KeyInputs,
-  context: ActionContext,
-  use: (opener: ImageOpener | undefined) => Promise<T>,
-): Promise<T> {
-  const { ports } = context
+/** What opens the layers of encrypted images: a key at hand, a KBS, or nothing. @throws InputError `input-missing`, `no-agent` */
+export async function imageOpener(keys: KeyRequest, context: TaskContext): Promise<ImageOpener | undefined> {
+  const { ports, caller } = context
   const opener =
-    (keys: DecryptionKeys): ImageOpener =>
+    (found: DecryptionKeys): ImageOpener =>
     async (store) =>
-      layerOpener(store, keys, ports)
-  if (inputs.decryptionKey !== null) return use(opener(readKey(inputs.decryptionKey)))
-  if (inputs.kbsUrl === '') return use(undefined)
-  const { withKbs } = await import('../kbs-server/connect.ts')
-  const open = async (kbs: KbsConnection): Promise<T> => {
-    const { parseKbsUri } = await import('../kbs/uri.ts')
-    const fetch = await fetcher(kbs, context)
-    return use(opener({ kek: async (uri) => fetch(parseKbsUri(uri)) }))
+      layerOpener(store, found, ports)
+  if (keys.decryptionKey) {
+    const secret = await caller.secret('decryption-key')
+    if (secret !== null) return opener(readKey(secret.toString('utf8')))
+    throw new InputError('input-missing', 'the step gave no decryption-key', { subject: 'decryption-key' })
   }
-  return withKbs(inputs.kbsUrl, ports, open, inputs.trusteeUrl === '' ? null : inputs.trusteeUrl)
+  if (keys.kbs === null) return undefined
+  const { parseKbsUri } = await import('../kbs/uri.ts')
+  const fetch = await fetcher(keys.kbs, context)
+  return opener({ kek: async (uri) => fetch(parseKbsUri(uri)) })
 }
 
 /** A PEM or JWK private key, or 32 bytes in base64: the KEK that a `kbs:` recipient stands for. */
@@ -53,10 +56,9 @@ function readKey(text: string): DecryptionKeys {
 
 /** TRUST §7: this job's own agent gets the key, by passport where an Attestation Service is at hand, else by a session of its own. */
 async function fetcher(
-  kbs: KbsConnection,
-  { state, ports }: ActionContext,
+  kbs: NonNullable<KeyRequest['kbs']>,
+  { agent, ports }: TaskContext,
 ): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
-  const agent = await state.agent()
   const { rcarSession } = await import('../kbs/rcar.ts')
   const technology = agent === null ? null : (await agent.status()).technology
   // The REST door of an Attestation Service takes no TPM (coco.md §1.7).
@@ -70,7 +72,7 @@ async function fetcher(
     return fetchByPassport({ holder, asUrl: kbs.asUrl, kbsUrl: kbs.url, ports })
   }
   if (agent !== null) return rcarSession(kbs.url, await agentAttester(agent), ports).resource
-  if (kbs.embedded === null) {
+  if (!kbs.embedded) {
     throw new InputError('no-agent', 'no agent runs in this job: the KBS gives keys only to an attested one', {
       subject: 'kbs-url',
       remedy: 'Run setup-cvm-runner first, or give decryption-key.',
@@ -80,7 +82,7 @@ async function fetcher(
   return rcarSession(kbs.url, await sampleAttester(), ports).resource
 }
 
-async function agentAttester(agent: AgentClient): Promise<Attester> {
+async function agentAttester(agent: TaskAgent): Promise<Attester> {
   const { technology } = await agent.status()
   return {
     technology,

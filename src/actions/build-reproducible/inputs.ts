@@ -1,14 +1,15 @@
 import { InputError } from '../../base/errors.ts'
-import { parseReference } from '../../oci/reference.ts'
-import { openStore } from '../../oci/open.ts'
+import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Reference } from '../../oci/types.ts'
-import type { BuildOptions } from '../../build/types.ts'
+import type { BuildRequest } from '../../tasks/build/task.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 
 export interface BuildInputs {
-  options: BuildOptions
-  /** Where the image goes, with its tag. */
-  output: Reference & { tag: string }
+  request: Omit<BuildRequest, 'local'>
+  /** What is built, by path. */
+  source: NonNullable<BuildRequest['local']>
+  /** Layout folder that the image goes into; null for a registry. */
+  directory: string | null
 }
 
 /** Reads the inputs of `build-reproducible` (INTERFACE §3). @throws InputError */
@@ -32,23 +33,28 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
       remedy: 'Write commit, or a whole number of seconds such as 1700000000.',
     })
   }
-  const options: BuildOptions = {
-    context: inputs.path('context'),
-    file: text('file') === null ? null : inputs.path('file'),
-    prepare: text('prepare'),
-    builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
-    target: text('target'),
-    platforms: inputs.list('platforms'),
-    buildArgs: assignments(inputs, 'build-args', /^[A-Za-z_][A-Za-z0-9_]*$/),
-    labels: assignments(inputs, 'labels', /^[^\s=]+$/),
-    sourceDateEpoch: epoch === 'commit' ? 'commit' : Number(epoch),
-    rebuilds: inputs.integer('rebuilds', 0, 9),
-    compression: inputs.choice('compression', ['gzip', 'zstd']),
-    output: { store: openStore({ ...output, tag: undefined }, ports), tag: output.tag },
-    allowDifference: !inputs.boolean('require-reproducible'),
-    exclude: [state.directory, ...(output.directory === undefined ? [] : [output.directory])],
+  return {
+    request: {
+      output: formatReference(output),
+      cwd: ports.roots.cwd,
+      prepare: text('prepare'),
+      builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
+      target: text('target'),
+      platforms: inputs.list('platforms'),
+      buildArgs: assignments(inputs, 'build-args', /^[A-Za-z_][A-Za-z0-9_]*$/),
+      labels: assignments(inputs, 'labels', /^[^\s=]+$/),
+      sourceDateEpoch: epoch === 'commit' ? 'commit' : Number(epoch),
+      rebuilds: inputs.integer('rebuilds', 0, 9),
+      compression: inputs.choice('compression', ['gzip', 'zstd']),
+      allowDifference: !inputs.boolean('require-reproducible'),
+    },
+    source: {
+      context: inputs.path('context'),
+      file: text('file') === null ? null : inputs.path('file'),
+      exclude: [state.directory, ...(output.directory === undefined ? [] : [output.directory])],
+    },
+    directory: output.directory ?? null,
   }
-  return { options, output }
 }
 
 /** Lines `NAME=VALUE`. */

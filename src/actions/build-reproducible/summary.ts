@@ -2,10 +2,13 @@ import type { JsonValue } from '../../base/json.ts'
 import type { BuildResult } from '../../build/types.ts'
 import type { ActionReport } from '../../doors/context.ts'
 
+/** What of a build's result a summary needs. */
+type BuildSummary = Omit<BuildResult, 'recordBytes'>
+
 /** Files of a difference that a summary shows; the report file has all. */
 const shownFiles = 50
 
-export function buildReport(name: string, result: BuildResult): ActionReport {
+export function buildReport(name: string, result: BuildSummary): ActionReport {
   const { record } = result
   const { builder, source, rebuilds } = record
   return {
@@ -78,14 +81,14 @@ export function buildReport(name: string, result: BuildResult): ActionReport {
   }
 }
 
-function headline(result: BuildResult): string {
+function headline(result: BuildSummary): string {
   const { count } = result.record.rebuilds
   if (!result.reproducible)
     return `${result.published ? 'Built, but not' : 'Refused (not-reproducible): not'} reproducible: a rebuild gave another digest`
   return count === 0 ? 'Built (no rebuild to compare with)' : `Built reproducibly: ${count + 1} builds, one digest`
 }
 
-function notes(result: BuildResult): string[] {
+function notes(result: BuildSummary): string[] {
   const list: string[] = []
   if (result.unclean.length > 0) list.push(`The source is not clean: ${result.unclean.join('; ')}.`)
   if (result.record.rebuilds.count > 0) {

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import { kekBytes } from '../../encrypt/packet.ts'
+import type { Ports } from '../../base/ports.ts'
+import { kbsIdentity } from '../../kbs-server/connect.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
 export interface EncryptInputs {
@@ -11,17 +13,20 @@ export interface EncryptInputs {
   layers: number[] | null
   /** A KEK for all `kbs:` recipients, where no agent keeps them. */
   kek: Buffer | null
+  /** The KBS that `kbs:` keys are for: a URL, or `embedded:` and an absolute folder. */
+  kbs: string | null
   output: string | null
 }
 
 /** @throws InputError `input-invalid`, `input-missing`, `file-missing`, `file-invalid` */
-export async function readInputs(raw: RawInputs): Promise<EncryptInputs> {
+export async function readInputs(raw: RawInputs, ports: Ports): Promise<EncryptInputs> {
   const layers = raw.list('layers')
   return {
     image: raw.text('image') === '' ? null : raw.text('image'),
     recipients: raw.list('recipients'),
     layers: layers.length === 0 || (layers.length === 1 && layers[0] === 'all') ? null : layers.map(position),
     kek: raw.text('key-file') === '' ? null : await keyFile(raw.path('key-file')),
+    kbs: raw.text('kbs-url') === '' ? null : kbsIdentity(raw.text('kbs-url'), ports.roots.cwd),
     output: raw.text('output') === '' ? null : raw.text('output'),
   }
 }

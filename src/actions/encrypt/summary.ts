@@ -1,21 +1,16 @@
-import type { Recipient } from '../../encrypt/recipients.ts'
-import type { Image } from '../../image/types.ts'
 import type { ActionReport } from '../../doors/context.ts'
-import type { EncryptionRecord } from '../../tasks/encrypt/record.ts'
-
-export interface EncryptSummary {
-  image: Image
-  digest: string
-  reference: string
-  layers: EncryptionRecord['layers']
-  recipients: readonly Recipient[]
-  /** The image of an earlier run was found. */
-  again: boolean
-  agent: boolean
-}
+import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
 
 /** What a reviewer sees of an encryption. */
-export function summary({ image, digest, reference, layers, recipients, again, agent }: EncryptSummary): ActionReport {
+export function summary({
+  digest,
+  plainDigest,
+  reference,
+  layers,
+  recipients,
+  again,
+  agent,
+}: EncryptResult): ActionReport {
   const encrypted = layers.filter((layer) => layer.plain !== layer.encrypted)
   const all = encrypted.length === layers.length
   return {
@@ -23,7 +18,7 @@ export function summary({ image, digest, reference, layers, recipients, again, a
     status: all ? 'passed' : 'warning',
     subject: { name: reference.replace(/@.*$/, ''), digest },
     facts: [
-      ['Plain image', image.descriptor.digest],
+      ['Plain image', plainDigest],
       ['Cipher', 'AES-256-CTR with HMAC-SHA256 (ocicrypt), a fresh key for each layer'],
       [
         'Keys',
@@ -52,7 +47,7 @@ export function summary({ image, digest, reference, layers, recipients, again, a
         ]
       : [],
     notes: ['The configuration of the image (environment, commands, labels) stays readable: keep secrets out of it.'],
-    details: { digest, plain: image.descriptor.digest, layers },
+    details: { digest, plain: plainDigest, layers },
   }
 }
 

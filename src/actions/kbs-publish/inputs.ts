@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+import { kbsIdentity } from '../../kbs-server/connect.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
 export interface PublishInputs {
@@ -13,8 +15,8 @@ export interface PublishInputs {
 }
 
 /** @throws InputError `input-missing`, `input-invalid`, `file-missing` */
-export async function readInputs(raw: RawInputs): Promise<PublishInputs> {
-  const kbsUrl = raw.required('kbs-url')
+export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishInputs> {
+  const kbsUrl = kbsIdentity(raw.required('kbs-url'), ports.roots.cwd)
   const mode = raw.choice('mode', ['plan', 'apply'])
   const adminKey = await raw.secret('admin-key')
   const embedded = kbsUrl.startsWith('embedded:')

@@ -1,135 +1,86 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import type { AgentClient } from '../../agent/protocol.ts'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
+import { parseJson } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { roles } from '../../journal/event.ts'
-import { adminToken } from '../../kbs/admin-token.ts'
-import { apply, nothingWritten, type Change, type Written } from '../../kbs/apply.ts'
-import { kbsAdmin } from '../../kbs/client.ts'
-import { checkReplacement, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
-import type { Plan } from '../../kbs/plan-schema.ts'
-import { withKbs, type KbsConnection } from '../../kbs-server/connect.ts'
-import type { Digest } from '../../oci/types.ts'
+import { writeDelivered } from '../../doors/delivered.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
+import { writtenSchema, type Written } from '../../kbs/apply.ts'
+import { withKbs, type KbsConnection } from '../../kbs-server/connect.ts'
+import type { Caller } from '../../tasks/context.ts'
+import { performTask } from '../../tasks/tasks.ts'
 import { readInputs, type PublishInputs } from './inputs.ts'
-import { measurementOf } from '../../tasks/publish/measurement.ts'
-import { secretsOf } from '../../tasks/publish/secrets.ts'
 import { summary } from './summary.ts'
 
 /** Plans and applies keys, policies and reference values on a KBS. */
 export const door: ActionDoor = {
   name: 'kbs-publish',
   run: async (raw, context) => {
-    const inputs = await readInputs(raw)
+    const inputs = await readInputs(raw, context.ports)
     return withKbs(inputs.kbsUrl, context.ports, (kbs) => publish(inputs, kbs, context))
   },
 }
 
 async function publish(inputs: PublishInputs, kbs: KbsConnection, context: ActionContext): Promise<ActionResult> {
-  const { ports, state } = context
-  const agent = await state.agent()
-  const embedded = kbs.embedded !== null
-  const place = await state.path('kbs', `${sha256(inputs.kbsUrl).slice(7, 39)}.json`)
-  const current = (await kbs.embedded?.resourcePolicy()) ?? null
-  const written = await readWritten(place, embedded, current, ports)
-  const plan =
-    inputs.plan === null ? await ownPlan(agent, embedded) : await parsePlan(inputs.plan.text, inputs.plan.path)
-  const planPath = await keepPlan(plan, context)
-
-  if (plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0) {
-    return result({ inputs, planPath, desired: null, changes: [], uris: Object.keys(written.resources), agent })
-  }
-  const desired = desiredState(plan, { embedded, current })
-  if (inputs.mode === 'apply') checkReplacement(plan, embedded, lastWritten(written), desired.policyDigest)
-  const admin = kbsAdmin(
-    kbs.url,
-    adminToken(kbs.embedded?.adminKeyPem ?? inputs.adminKey ?? 'none.none.none', ports.clock),
-    ports,
+  const { kbsUrl, mode, plan } = inputs
+  const place = await context.state.path('kbs', `${sha256(kbsUrl).slice(7, 39)}.json`)
+  const planPath = await context.state.path('kbs', 'plan.json')
+  const paths = { 'plan.json': planPath, 'written.json': place }
+  const embedded = kbs.embedded === null ? null : { resourcePolicy: await kbs.embedded.resourcePolicy() }
+  const { desired, changes, uris } = await performTask(
+    'publish',
+    { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, written: await readWritten(place) },
+    callerOf(inputs, kbs, paths, context.ports),
+    context,
   )
-  if (inputs.mode === 'apply' && !embedded) {
-    await admin.probeVersion()
-    await admin.probeOpenAdmin()
-  }
-  const changes = await apply({
-    kbs: admin,
-    desired,
-    secret: secretsOf(plan, agent, ports),
-    written,
-    save: (next) => replace(place, JSON.stringify(next)),
-    log: ports.log,
-    dryRun: inputs.mode === 'plan',
-  })
-  if (inputs.mode === 'apply' && agent !== null) await appendEvent(agent, desired.uris)
-  return result({ inputs, planPath, desired, changes, uris: desired.uris, agent })
-}
-
-/** Without a plan: every KEK that the agent holds, for guests measured as this machine. */
-async function ownPlan(agent: AgentClient | null, embedded: boolean): Promise<Plan> {
-  if (agent === null) {
-    throw new InputError('input-missing', 'no plan was given, and no agent runs whose keys could be published', {
-      subject: 'plan',
-      remedy: 'Give a plan file, or run setup-cvm-runner and encrypt first.',
-    })
-  }
-  const { keys, technology } = await agent.status()
-  const measurement = keys.length === 0 ? 'none' : measurementOf(technology, (await agent.openReport()).evidence)
-  return defaultPlan(keys, technology, measurement, embedded)
-}
-
-async function appendEvent(agent: AgentClient, uris: readonly string[]): Promise<void> {
-  const artifact = (role: string, uri: string): { role: string; name: string; digest: Digest; mediaType: string } => ({
-    role,
-    name: uri,
-    // Of the name, never of the key.
-    digest: sha256(uri) as Digest,
-    mediaType: 'application/octet-stream',
-  })
-  await agent.append({
-    kind: 'publish',
-    inputs: uris.map((uri) => artifact('key', uri)),
-    outputs: uris.map((uri) => artifact(roles.resource, uri)),
-    result: { uris: [...uris] },
-  })
-}
-
-interface Done {
-  inputs: PublishInputs
-  planPath: string
-  desired: Desired | null
-  changes: Change[]
-  uris: string[]
-  agent: AgentClient | null
-}
-
-function result({ inputs, planPath, desired, changes, uris }: Done): ActionResult {
   const changed = changes.some(({ action }) => action === 'write')
   return {
     outputs: { 'plan-path': planPath, changed: String(changed), 'resource-uris': uris.join('\n'), initdata: '' },
-    report: summary({ mode: inputs.mode, kbsUrl: inputs.kbsUrl, desired, changes, uris, planPath }),
+    report: summary({ mode, kbsUrl, desired, changes, uris, planPath }),
   }
 }
 
-function lastWritten(written: Written): string | null {
-  return written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
-}
-
-/** What we wrote there before. On an embedded KBS its own files are asked: somebody else may have written, or emptied it. */
-async function readWritten(path: string, embedded: boolean, current: string | null, ports: Ports): Promise<Written> {
+/** What an earlier run wrote there; null for none. @throws InputError `state-conflict` for a file that is damaged */
+async function readWritten(path: string): Promise<Written | null> {
   const text = await readFile(path, 'utf8').catch(() => null)
-  const fresh = nothingWritten(ports.random(32))
-  const known = text === null ? fresh : (JSON.parse(text) as Written)
-  if (!embedded) return known
-  return current === null ? fresh : { ...known, resourcePolicy: current }
+  if (text === null) return null
+  const found = writtenSchema.safeParse(parseJson(text, path, 'input'))
+  if (found.success) return found.data
+  throw new InputError('state-conflict', `"${path}" does not say what was written to this KBS`, {
+    subject: path,
+    cause: found.error,
+    remedy: 'Remove the file: everything is then written again.',
+  })
 }
 
-async function keepPlan(plan: Plan, { state }: ActionContext): Promise<string> {
-  const path = await state.path('kbs', 'plan.json')
-  await replace(path, `${JSON.stringify(plan, null, 2)}\n`)
-  return path
+function callerOf(
+  { adminKey }: PublishInputs,
+  kbs: KbsConnection,
+  paths: Readonly<Record<string, string>>,
+  ports: Ports,
+): Caller {
+  return {
+    fetch: (name) => Promise.reject(new InputError('not-found', `nothing is served as "${name}"`)),
+    secret: async (name) => {
+      const credential = kbs.embedded?.adminKeyPem ?? adminKey
+      if (name === 'admin-key') return credential === null ? null : Buffer.from(credential)
+      return name.startsWith('source:') ? readSource(name.slice('source:'.length), ports) : null
+    },
+    deliver: async (name, bytes) => {
+      const path = paths[name]
+      if (path === undefined) throw new InputError('not-found', `no file is kept as "${name}"`)
+      await writeDelivered(path, bytes, 0o600)
+    },
+  }
 }
 
-async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true })
-  await rename(`${path}.new`, path)
+/** `env:NAME` or `file:PATH` of a plan; null where there is none. */
+async function readSource(source: string, ports: Ports): Promise<Buffer | null> {
+  const rest = source.slice(source.indexOf(':') + 1)
+  if (source.startsWith('env:')) {
+    const value = ports.env[rest]
+    return value === undefined ? null : Buffer.from(value)
+  }
+  return readFile(resolve(ports.roots.cwd, rest)).catch(() => null)
 }

@@ -3,7 +3,7 @@ import { doors } from '../../doors/registry.ts'
 import { InputError, InternalError } from '../../base/errors.ts'
 import { readInputs as readKbsInputs } from '../kbs-publish/inputs.ts'
 import { readInputs as readSignInputs } from '../sign-attest/inputs.ts'
-import { readTogether, type Joint } from './joint.ts'
+import { describeAndEncrypt } from './joint.ts'
 
 /** Inputs of the whole that mean something else to one part: `output` is the published image, not the built one. */
 const hidden: Readonly<Record<string, readonly string[]>> = {
@@ -20,20 +20,21 @@ export const door: ActionDoor = {
   name: 'publish',
   run: async (inputs, context) => {
     const parts = await chain(inputs, context)
-    await readAhead(inputs, parts)
+    await readAhead(inputs, parts, context)
     // Without an agent there is no journal that a step could read the image from.
     const agent = inputs.text('technology') !== 'none'
     let image = inputs.text('image')
-    let joint: Joint | null = null
+    let joint: Awaited<ReturnType<typeof describeAndEncrypt>> | null = null
     const done: { name: string; result: ActionResult }[] = []
     for (const name of parts) {
       context.ports.log.progress(`${name} …`)
       const raw = part(inputs, hidden[name] ?? [], agent ? '' : image)
-      if (name === 'sbom' && parts.includes('encrypt'))
-        joint = await readTogether(raw, inputs.required('output'), context)
-      const result = await runPart(name, raw, context, joint)
-      // What the pass found is large, and nobody asks for it again.
-      if (name === 'encrypt') joint = null
+      if (name === 'sbom' && parts.includes('encrypt')) {
+        const encrypt = part(inputs, hidden['encrypt'] ?? [], agent ? '' : image)
+        joint = await describeAndEncrypt({ sbom: raw, encrypt }, inputs.required('output'), context)
+      }
+      const result =
+        (name === 'sbom' || name === 'encrypt' ? joint?.[name] : undefined) ?? (await runPart(name, raw, context))
       image = result.outputs['image'] ?? image
       context.ports.log.info(`${name}: ${result.report.headline}`)
       done.push({ name, result })
@@ -43,24 +44,17 @@ export const door: ActionDoor = {
   },
 }
 
-async function runPart(
-  name: string,
-  raw: RawInputs,
-  context: ActionContext,
-  joint: Joint | null,
-): Promise<ActionResult> {
-  if (joint !== null && name === 'sbom') return joint.describe(raw)
-  if (joint !== null && name === 'encrypt') return joint.encrypt()
+async function runPart(name: string, raw: RawInputs, context: ActionContext): Promise<ActionResult> {
   const load = doors[name]
   if (load === undefined) throw new InternalError(`there is no action ${name}`)
   return (await load()).run(raw, context)
 }
 
 /** What the last parts need is looked at before the first one starts: nothing is built, and no key made, for a step that cannot end. */
-async function readAhead(inputs: RawInputs, parts: readonly string[]): Promise<void> {
+async function readAhead(inputs: RawInputs, parts: readonly string[], context: ActionContext): Promise<void> {
   inputs.required('output')
   await readSignInputs(part(inputs, hidden['sign-attest'] ?? [], ''))
-  if (parts.includes('kbs-publish')) await readKbsInputs(inputs)
+  if (parts.includes('kbs-publish')) await readKbsInputs(inputs, context.ports)
 }
 
 async function chain(inputs: RawInputs, context: ActionContext): Promise<string[]> {

@@ -1,23 +1,23 @@
 import { InputError } from '../../base/errors.ts'
+import type { JobState } from '../../agent/job-state.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import type { KeyInputs } from '../../tasks/keys.ts'
+import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
+import { formatReference, parseReference } from '../../oci/reference.ts'
+import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
+import { sbomFormats } from '../../tasks/sbom/documents.ts'
 
-export const formats = ['spdx-json', 'cyclonedx-json'] as const
-export type SbomFormat = (typeof formats)[number]
-
-export interface SbomInputs extends KeyInputs {
-  /** Reference as given, or the job's own image. */
+export interface SbomInputs {
+  /** Reference as given, or the job's own image; a layout's folder is absolute. */
   image: string
-  formats: SbomFormat[]
+  describe: DescribeRequest
+  keys: KeyInputs
   /** Absolute folder for the documents; null: the state directory. */
   directory: string | null
-  /** SOURCE_DATE_EPOCH, in seconds. */
-  epoch: number | undefined
 }
 
 /** Reads the inputs of `sbom` (INTERFACE §3). @throws InputError */
 export async function readInputs(inputs: RawInputs, { state, ports }: ActionContext): Promise<SbomInputs> {
-  const image = inputs.text('image') || (await state.lastImage(['plain', 'published', 'encrypted']))
+  const image = inputs.text('image') || (await ownImage(state))
   if (image === null) {
     throw new InputError('input-missing', 'no image was given, and this job has built none', {
       subject: 'image',
@@ -25,34 +25,31 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
     })
   }
   const wanted = inputs.list('formats').map((name) => {
-    const found = formats.find((format) => format === name)
+    const found = sbomFormats.find((format) => format === name)
     if (found !== undefined) return found
     throw new InputError('input-invalid', `formats: ${name} is not a format that we write`, {
       subject: 'formats',
-      remedy: `Use ${formats.join(', ')}.`,
+      remedy: `Use ${sbomFormats.join(', ')}.`,
     })
   })
-  const decryptionKey = await inputs.secret('decryption-key')
-  const kbsUrl = inputs.text('kbs-url')
-  if (decryptionKey !== null && kbsUrl !== '') {
-    throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', {
-      subject: 'kbs-url',
-      remedy: 'Give one of them.',
-    })
-  }
   return {
-    image,
-    formats: wanted.length === 0 ? [...formats] : [...new Set(wanted)],
+    image: formatReference(parseReference(image, ports.roots.cwd)),
+    describe: {
+      formats: wanted.length === 0 ? [...sbomFormats] : [...new Set(wanted)],
+      epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
+    },
     directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
-    decryptionKey,
-    kbsUrl,
-    trusteeUrl: inputs.text('trustee-url'),
-    epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
+    keys: await readKeyInputs(inputs),
   }
 }
 
-function readEpoch(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined
+/** The plain form, where the job has one: statements about the encrypted image are made of it, in whatever order the steps run (TRUST §4). */
+async function ownImage(state: JobState): Promise<string | null> {
+  return (await state.lastImage(['plain'])) ?? state.lastImage(['published', 'encrypted'])
+}
+
+function readEpoch(text: string | undefined): number | null {
+  if (text === undefined || text === '') return null
   if (/^\d{1,11}$/.test(text)) return Number(text)
   throw new InputError('input-invalid', `SOURCE_DATE_EPOCH is ${text}, which is no number of seconds`, {
     subject: 'SOURCE_DATE_EPOCH',

@@ -1,28 +1,23 @@
-import type { ActionReport } from '../../report/types.ts'
-import { engine } from '../../sbom/formats/spdx.ts'
-import type { Described } from '../../sbom/scan.ts'
+import type { ActionReport } from '../../doors/context.ts'
+import type { SbomResult } from '../../tasks/sbom/describe.ts'
 
 /** What a reviewer sees of a description. */
-export function sbomReport(name: string, described: Described, documents: string[][]): ActionReport {
-  const { description, quality, pass } = described
-  const count = (type: string): number => description.packages.filter((found) => found.type === type).length
-  const incomplete = description.unreadable.length > 0
+export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
+  const { unreadable, byType } = result
+  const incomplete = unreadable.length > 0
   return {
-    headline: `${incomplete ? 'Described with gaps' : 'Described'}: ${described.packages} packages, ${described.files} files`,
+    headline: `${incomplete ? 'Described with gaps' : 'Described'}: ${result.packages} packages, ${result.files} files`,
     status: incomplete ? 'warning' : 'passed',
-    subject: { name, digest: pass.image.descriptor.digest },
+    subject: { name: result.identity, digest: result.digest },
     facts: [
-      ['Configuration', description.configDigest],
-      ['Layers', String(pass.layers.length)],
-      ['Operating system', description.os?.prettyName ?? 'none found'],
-      ['Debian packages', String(count('deb'))],
-      [
-        'npm packages',
-        `${count('npm')}, of which ${description.packages.filter((found) => found.ownedBy !== null).length} belong to Debian packages`,
-      ],
-      ['Files outside all packages', String(description.unattributed)],
-      ['Quality', quality.text],
-      ['Engine', engine],
+      ['Configuration', result.configDigest],
+      ['Layers', String(result.diffIds.length)],
+      ['Operating system', result.os ?? 'none found'],
+      ['Debian packages', String(byType['deb'] ?? 0)],
+      ['npm packages', `${byType['npm'] ?? 0}, of which ${result.owned} belong to Debian packages`],
+      ['Files outside all packages', String(result.unattributed)],
+      ['Quality', result.quality.text],
+      ['Engine', result.engine],
     ],
     tables: [
       { title: 'Documents', header: ['Document', 'Digest', 'File'], rows: documents },
@@ -31,7 +26,7 @@ export function sbomReport(name: string, described: Described, documents: string
             {
               title: 'Could not be read',
               header: ['File', 'Why'],
-              rows: description.unreadable.slice(0, 50).map(({ path, why }) => [path, why]),
+              rows: unreadable.slice(0, 50).map(({ path, why }) => [path, why]),
             },
           ]
         : []),
@@ -43,12 +38,12 @@ export function sbomReport(name: string, described: Described, documents: string
       'The file inventory lists every path of the image with its SHA-256, so that a changed file shows even where no package knows it.',
     ],
     details: {
-      config: description.configDigest,
-      diffIds: pass.layers.map(({ diffId }) => diffId),
-      packages: described.packages,
-      files: described.files,
-      unattributed: description.unattributed,
-      quality: quality.elements.map(({ element, state }) => ({ element, state })),
+      config: result.configDigest,
+      diffIds: result.diffIds,
+      packages: result.packages,
+      files: result.files,
+      unattributed: result.unattributed,
+      quality: result.quality.elements.map(({ element, state }) => ({ element, state })),
     },
   }
 }

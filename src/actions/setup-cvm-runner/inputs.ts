@@ -2,6 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import { checkKbsUrl } from '../../kbs/uri.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies, type Technology } from '../../base/technology.ts'
+import { noTpmByRest } from '../../tasks/attest/no-tpm.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
 export interface SetupInputs {
@@ -82,14 +83,6 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     lifetime: inputs.integer('lifetime', 60, 86_400),
     tools: parseTools(inputs.list('tools', true)),
   }
-}
-
-/** The REST door of an Attestation Service has no `tpm` in its list; its gRPC door and a KBS have (coco.md §1.7). */
-export function noTpmByRest(): InputError {
-  return new InputError('unsupported', "an Attestation Service's REST door takes no evidence of a TPM", {
-    subject: 'trustee-url',
-    remedy: 'Give kbs-url of a KBS whose Attestation Service has the tpm verifier, or verifier: local.',
-  })
 }
 
 function url(inputs: RawInputs, name: string): string | null {

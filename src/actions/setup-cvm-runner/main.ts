@@ -12,6 +12,8 @@ import { installTool } from '../../runner/tools.ts'
 import type { ActionContext, ActionDoor } from '../../doors/context.ts'
 import { readInputs, type SetupInputs } from './inputs.ts'
 import { setupReport } from './summary.ts'
+import { performTask } from '../../tasks/tasks.ts'
+import { trusteeCaller, trusteeOf } from './trustee.ts'
 import { verifyEvidence } from '../../tasks/attest/verify-evidence.ts'
 
 /** Starts the agent of the job, collects and verifies its evidence, installs pinned tools. */
@@ -25,7 +27,7 @@ export const door: ActionDoor = {
     const tools = await installTools(inputs, context)
     const nonce = await nonceOf(inputs, ports)
     const machineSocket = await findMachineSocket(inputs.agentSocket, ports)
-    const { client, status, reused } = await spawnAgent(
+    const { status, reused } = await spawnAgent(
       {
         entry,
         directory: state.directory,
@@ -44,13 +46,13 @@ export const door: ActionDoor = {
     )
     await exportVariable('SEALWRIGHT_STATE', state.directory, ports)
 
-    const findings = await verifyEvidence(client, status.technology, inputs, ports)
+    const report = await performTask('attest', { trustee: trusteeOf(inputs) }, trusteeCaller(inputs), context)
+    const findings = await verifyEvidence(report, status.technology, inputs, ports)
     if (nonce.note !== null)
       findings.notes.push(reused ? `${nonce.note} The agent ran before and did not use it.` : nonce.note)
-    const { binding, evidence } = await client.openReport()
     const document = jcs({
-      binding: parseJson(binding.toString('utf8'), 'binding'),
-      evidence: parseJson(evidence.toString('utf8'), 'evidence'),
+      binding: parseJson(Buffer.from(report.binding, 'base64').toString('utf8'), 'binding'),
+      evidence: parseJson(Buffer.from(report.evidence, 'base64').toString('utf8'), 'evidence'),
     })
     const evidencePath = await state.path('evidence.json')
     await writeFile(evidencePath, document)

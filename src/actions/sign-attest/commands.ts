@@ -1,7 +1,7 @@
 import { formatReference } from '../../oci/reference.ts'
 import { legacyTag } from '../../sign/legacy.ts'
 import { predicateTypes } from '../../statement/types.ts'
-import type { Consumer } from './inputs.ts'
+import type { Consumer } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/task.ts'
 
 export interface CommandGroup {

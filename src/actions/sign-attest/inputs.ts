@@ -1,32 +1,9 @@
 import { InputError } from '../../base/errors.ts'
+import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
-/** Statements that this action can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
-export const signableKinds = ['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption'] as const
-export type SignableKind = (typeof signableKinds)[number]
-
-export const consumers = ['cosign2', 'cosign3', 'coco'] as const
-export type Consumer = (typeof consumers)[number]
-
-export interface SignAttestInputs {
-  /** Reference, or null for the job's image. */
-  image: string | null
-  /** Reference to publish to, or null to sign where the image lies. */
-  output: string | null
-  signer: 'agent' | 'key'
-  /** PEM of the private key and its password, with `signer: key`. */
-  key: { pem: string; password: string | null } | null
-  /** Null: all that there is material for. */
-  statements: SignableKind[] | null
-  consumers: Consumer[]
-  /** Path of an SBOM, or null. */
-  sbom: string | null
-  /** `docker-reference` of simple signing, or null for the one of the store. */
-  identity: string | null
-}
-
 /** @throws InputError `input-invalid`, `input-missing` */
-export async function readInputs(raw: RawInputs): Promise<SignAttestInputs> {
+export async function readInputs(raw: RawInputs): Promise<SignRequest> {
   const signer = raw.choice('signer', ['agent', 'key'])
   const pem = await raw.secret('key')
   if (signer === 'key' && pem === null) {

@@ -1,7 +1,7 @@
 import { formatReference } from '../../oci/reference.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import { commandsFor } from './commands.ts'
-import type { SignAttestInputs } from './inputs.ts'
+import type { SignRequest } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/task.ts'
 import type { Receipt } from '../../tasks/sign/writer.ts'
 
@@ -21,7 +21,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
 }
 
 /** What a reviewer sees of a signing run. */
-export function report(result: SignAttestResult, inputs: SignAttestInputs, paths: { key: string }): ActionReport {
+export function report(result: SignAttestResult, inputs: SignRequest, paths: { key: string }): ActionReport {
   const { published, receipts, agent } = result
   const digest = published.descriptor.digest
   const added = receipts.filter(({ state }) => state === 'added').length
@@ -67,7 +67,7 @@ export function report(result: SignAttestResult, inputs: SignAttestInputs, paths
   }
 }
 
-function signers({ agent }: SignAttestResult, inputs: SignAttestInputs): string {
+function signers({ agent }: SignAttestResult, inputs: SignRequest): string {
   const names = [
     ...(agent === null ? [] : [`the agent (key ${agent.keyId})`]),
     ...(inputs.signer === 'key' ? ['the given key'] : []),

@@ -1,9 +1,10 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
-import type { KeyInputs } from '../../tasks/keys.ts'
+import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
 
-export interface VerifyDeployInputs extends KeyInputs {
+export interface VerifyDeployInputs {
+  keys: KeyInputs
   /** '' means the last published image of this job. */
   image: string
   /** Absolute path. */
@@ -36,21 +37,11 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
       remedy: 'Set key to env:NAME or a file.',
     })
   }
-  const decryptionKey = await inputs.secret('decryption-key')
-  const kbsUrl = inputs.text('kbs-url')
-  if (decryptionKey !== null && kbsUrl !== '') {
-    throw new InputError('input-invalid', 'decryption-key and kbs-url were both given', {
-      subject: 'kbs-url',
-      remedy: 'Give one of them.',
-    })
-  }
   return {
     image: inputs.text('image'),
     policy: inputs.path('policy'),
     collateral: inputs.text('collateral') === '' ? null : inputs.path('collateral'),
-    decryptionKey,
-    kbsUrl,
-    trusteeUrl: inputs.text('trustee-url'),
+    keys: await readKeyInputs(inputs),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
     launch: inputs.choice('launch', launchKinds),
     output: inputs.text('output') === '' ? null : inputs.path('output'),

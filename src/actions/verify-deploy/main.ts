@@ -1,104 +1,81 @@
 import { writeFile } from 'node:fs/promises'
-import { InputError } from '../../base/errors.ts'
 import { jcs } from '../../encoding/jcs.ts'
-import { launch } from '../../deploy/launch.ts'
-import { loadImage } from '../../image/load.ts'
-import { resolveImage } from '../../oci/open.ts'
-import { isEncrypted } from '../../verify/encrypted.ts'
-import { loadPolicy } from '../../verify/policy/load.ts'
-import type { Verdict } from '../../verify/types.ts'
-import { verifyImage } from '../../verify/verify-image.ts'
-import { recordVerdict, signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
+import { withKeyRequest } from '../../doors/keys.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
+import { resolveImage } from '../../oci/open.ts'
+import { formatReference, parseReference } from '../../oci/reference.ts'
+import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
+import { launchVerified } from '../../tasks/verify/launch.ts'
+import { performTask } from '../../tasks/tasks.ts'
+import { InputError } from '../../base/errors.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { withKeys, type ImageOpener } from '../../tasks/keys.ts'
+import { gateCaller, loadGatePolicy } from './policy.ts'
 import { summary } from './summary.ts'
 
-/** The gate: verdict, launch, verification summary. */
+/** The gate: verdict, launch, verification summary. The verdict is kept first, a summary is signed only for what passed, the launch comes last. */
 export const door: ActionDoor = {
   name: 'verify-deploy',
   run: async (raw, context) => {
+    const { ports, state } = context
     const inputs = await readInputs(raw)
-    const policy = await loadPolicy(inputs.policy)
+    const policy = await loadGatePolicy(inputs.policy)
     const text = await imageText(inputs, context)
-    return withKeys(inputs, context, async (opener) => {
-      const { nonce, collateral } = inputs
-      const options = { opener, nonce: nonce ?? undefined, collateral: collateral ?? undefined }
-      const verdict = await verifyImage(text, policy, options, context.ports)
-      return conclude(inputs, verdict, text, opener, context)
+    const agent = inputs.signer === 'agent' ? await state.agent() : null
+    if (inputs.signer === 'agent' && agent === null) {
+      throw new InputError('no-agent', 'no agent runs in this job', {
+        subject: 'signer',
+        remedy: 'Run setup-cvm-runner first, or set signer: none.',
+      })
+    }
+    const folder = await state.path('plain-layers')
+    const caller = gateCaller(policy, inputs, folder)
+    const { verdict } = await withKeyRequest(inputs.keys, ports, (keys) =>
+      performTask(
+        'verify',
+        {
+          image: text,
+          policy: { text: policy.text, path: policy.path },
+          collateral: caller.collateral !== null,
+          nonce: inputs.nonce,
+          keys,
+          plainLayers: inputs.launch !== 'none',
+        },
+        caller,
+        context,
+      ),
+    )
+    const path = await state.path('verdict.json')
+    await writeFile(path, jcs(verdict))
+    const { store } = await resolveImage(text, ports)
+    const vsa = await attachVsa({ verdict, store, agent, key: inputs.signer === 'key' ? inputs.key : null }, ports)
+    const publicKeyPath = vsa === null ? '' : await state.path('verifier.pub')
+    if (vsa !== null) await writeFile(publicKeyPath, vsa.publicKeyPem)
+    const directory = inputs.output ?? (await state.path('rootfs'))
+    const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
+    const outputs = {
+      verified: String(verdict.verified),
+      'verdict-path': path,
+      'vsa-digest': vsa?.digest ?? '',
+      'public-key-path': publicKeyPath,
+    }
+    const report = summary({
+      verdict,
+      inputs,
+      reference: text,
+      vsa: vsa?.digest ?? '',
+      notes,
+      verdictPath: path,
+      publicKeyPath,
     })
+    return { outputs, report, refused: !verdict.verified && inputs.enforce } satisfies ActionResult
   },
 }
 
-async function imageText({ image }: VerifyDeployInputs, { state }: ActionContext): Promise<string> {
+async function imageText({ image }: VerifyDeployInputs, { state, ports }: ActionContext): Promise<string> {
   const text = image === '' ? await state.lastImage(['published']) : image
-  if (text !== null) return text
+  if (text !== null) return formatReference(parseReference(text, ports.roots.cwd))
   throw new InputError('input-missing', 'no image was given and none was published in this job', {
     subject: 'image',
     remedy: 'Set image.',
   })
-}
-
-/** The order matters: the verdict is kept first, a summary is signed only for what passed, the launch comes last. */
-async function conclude(
-  inputs: VerifyDeployInputs,
-  verdict: Verdict,
-  text: string,
-  opener: ImageOpener | undefined,
-  context: ActionContext,
-): Promise<ActionResult> {
-  const { ports, state } = context
-  const path = await state.path('verdict.json')
-  await writeFile(path, jcs(verdict))
-  const { store } = await resolveImage(text, ports)
-  const notes: string[] = []
-  let vsa = ''
-  const agent = inputs.signer === 'agent' ? await state.agent() : null
-  if (inputs.signer === 'agent' && agent === null) {
-    throw new InputError('no-agent', 'no agent runs in this job', {
-      subject: 'signer',
-      remedy: 'Run setup-cvm-runner first, or set signer: none.',
-    })
-  }
-  const subject = await store.resolve({ digest: verdict.image.digest })
-  let gateKey = ''
-  if (subject !== null && agent !== null) {
-    await recordVerdict(agent, verdict, { store, subject })
-    if (verdict.verified) {
-      vsa = await signVsaByAgent(agent, verdict, { store, subject })
-      gateKey = (await agent.status()).publicKeyPem
-    }
-  }
-  if (subject !== null && inputs.signer === 'key' && inputs.key !== null && verdict.verified) {
-    const { loadSigner } = await import('../../sign/keys.ts')
-    const signer = await loadSigner(inputs.key.pem, inputs.key.password)
-    vsa = await signVsaByKey(signer, verdict, { store, subject }, ports.clock.now())
-    gateKey = signer.publicKeyPem
-  }
-  const publicKeyPath = vsa === '' ? '' : await state.path('verifier.pub')
-  if (publicKeyPath !== '') await writeFile(publicKeyPath, gateKey)
-  if (verdict.verified && inputs.launch !== 'none') {
-    const image = await loadImage(store, verdict.image.digest)
-    const encrypted = isEncrypted(image)
-    const directory = inputs.output ?? (await state.path('rootfs'))
-    const open = encrypted ? await opener?.(store, image) : undefined
-    notes.push(
-      ...(await launch(
-        { kind: inputs.launch, store, image, digest: verdict.image.digest, directory, encrypted, open },
-        ports,
-      )),
-    )
-  } else if (!verdict.verified && inputs.launch !== 'none') {
-    notes.push('Nothing was launched: the image was refused.')
-  }
-  return {
-    outputs: {
-      verified: String(verdict.verified),
-      'verdict-path': path,
-      'vsa-digest': vsa,
-      'public-key-path': publicKeyPath,
-    },
-    report: summary({ verdict, inputs, reference: text, vsa, notes, verdictPath: path, publicKeyPath }),
-    refused: !verdict.verified && inputs.enforce,
-  }
 }

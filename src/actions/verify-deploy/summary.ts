@@ -135,9 +135,9 @@ function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): Action
   const { reference } = verdict.image
   const again = ['sealwright verify-deploy', `--image ${quote(reference)}`, `--policy ${quote(inputs.policy)}`]
   if (inputs.collateral !== null) again.push(`--collateral ${quote(inputs.collateral)}`)
-  if (inputs.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.kbsUrl)}`)
+  if (inputs.keys.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.keys.kbsUrl)}`)
   // The key itself is no part of any summary; without the option the content would not be looked into.
-  if (inputs.decryptionKey !== null) again.push('--decryption-key FILE')
+  if (inputs.keys.decryptionKey !== null) again.push('--decryption-key FILE')
   if (inputs.nonce !== null) again.push(`--nonce ${quote(inputs.nonce)}`)
   const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
   if (!verdict.verified || vsa === '' || reference.startsWith('oci:')) return list

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InternalError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { fromRecord } from '../client.ts'
+import { errorFromRecord, errorRecordSchema } from '../error-record.ts'
 import {
   machineStatusSchema,
   startAnswerSchema,
@@ -11,12 +11,7 @@ import {
 } from './protocol.ts'
 
 const errorSchema = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string(),
-    subject: z.string().nullable(),
-    remedy: z.string().nullable(),
-  }),
+  error: errorRecordSchema,
 })
 
 /** Says what keeps a job from the socket: most often its group. */
@@ -54,7 +49,7 @@ export function machineClient(
     if (response.status !== 200) {
       const failed = errorSchema.safeParse(answer)
       throw failed.success
-        ? fromRecord(failed.data.error)
+        ? errorFromRecord(failed.data.error)
         : new InternalError(`the machine's agent refused ${operation}`)
     }
     const parsed = schema.safeParse(answer)

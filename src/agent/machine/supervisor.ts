@@ -41,6 +41,8 @@ export interface MachineOptions {
   collateral: string
   /** `image` where the program lies in the measured image; the gate believes it only with reference values that say so. */
   source: 'image' | 'download'
+  /** Socket of the listener of workers, or '' for children of the job's agent. */
+  workers: string
   /** Longest life of a job's agent, in seconds. */
   lifetime: number
 }
@@ -114,7 +116,7 @@ export class Supervisor {
       })
     }
     await this.#checkWatch(request.watch)
-    const { directory, sockets, entry, technology, tpmDevice, register, source, lifetime } = this.#options
+    const { directory, sockets, entry, technology, tpmDevice, register, source, lifetime, workers } = this.#options
     const { akActivation, tpmKey, collateral } = this.#options
     const jobs = await countJob(directory, await bootId(this.#ports), this.#counted)
     this.#counted = jobs
@@ -136,7 +138,7 @@ export class Supervisor {
       run: request.run,
       watch: request.watch,
       environment: request.environment,
-      machine: { jobs, socket: join(sockets, `job-${jobs}.sock`), source },
+      machine: { jobs, socket: join(sockets, `job-${jobs}.sock`), source, workers },
     })
     const job: Job = { run: request.run, ...started }
     this.#job = job

@@ -1,12 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, readlink, symlink, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, readlink, symlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError } from '../../base/errors.ts'
 import type { Log } from '../../base/ports.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import type { Digest } from '../../oci/types.ts'
-import type { IgnoreRules } from '../ignore.ts'
+import { listContext, unfit, type ListOptions } from './list.ts'
 
 /** Modes as git knows them; `040000` stands for a folder without files. */
 export type GitMode = '100644' | '100755' | '120000' | '040000'
@@ -29,12 +28,8 @@ export interface ContextCopy {
   bytes: number
 }
 
-export interface CopyOptions {
-  from: string
+export interface CopyOptions extends ListOptions {
   to: string
-  rules: IgnoreRules
-  /** Absolute paths left out whatever the rules say. */
-  exclude: readonly string[]
   /** Hash of the repository's object ids, when contents are to be compared with a tree. */
   blobHash: 'sha1' | 'sha256' | null
   /** Files read at the same time. */
@@ -50,14 +45,17 @@ export interface CopyOptions {
  */
 export async function copyContext(options: CopyOptions): Promise<ContextCopy> {
   const files: ContextFile[] = []
-  const jobs: { path: string }[] = []
   await mkdir(options.to, { recursive: true })
-  await walk(options, '', jobs, files)
+  const listing = await listContext(options)
+  for (const { path, empty } of listing.folders) {
+    await mkdir(join(options.to, path), { recursive: true })
+    if (empty) files.push({ path, mode: '040000', size: 0, sha256: null, blob: null })
+  }
   let next = 0
   const worker = async (): Promise<void> => {
-    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
-      files.push(await copyOne(options, job.path))
-      if (files.length % 2000 === 0) options.log.progress(`context: ${files.length} of ${jobs.length} files`)
+    for (let path = listing.files[next++]; path !== undefined; path = listing.files[next++]) {
+      files.push(await copyOne(options, path))
+      if (files.length % 2000 === 0) options.log.progress(`context: ${files.length} of ${listing.files.length} files`)
     }
   }
   await Promise.all(Array.from({ length: options.concurrency }, worker))
@@ -66,43 +64,6 @@ export async function copyContext(options: CopyOptions): Promise<ContextCopy> {
   for (const { path, mode, sha256 } of files) hash.update(jcs({ path, mode, sha256 })).update('\n')
   const bytes = files.reduce((sum, file) => sum + file.size, 0)
   return { files, digest: `sha256:${hash.digest('hex')}`, bytes }
-}
-
-/** @returns true when something of the folder was taken */
-async function walk(
-  options: CopyOptions,
-  folder: string,
-  jobs: { path: string }[],
-  files: ContextFile[],
-): Promise<boolean> {
-  const source = join(options.from, folder)
-  // A name that is no UTF-8 would come back changed and name another file.
-  const names = (await readdir(source, { encoding: 'buffer' })).map((name) => {
-    const text = name.toString('utf8')
-    if (!Buffer.from(text).equals(name)) throw unfit(join(folder, text), 'has a name that is not UTF-8')
-    return text
-  })
-  let taken = false
-  for (const name of names.sort()) {
-    const path = folder === '' ? name : `${folder}/${name}`
-    if (name === '.git' || options.exclude.includes(join(options.from, path))) continue
-    const ignored = options.rules.ignores(path)
-    const stat = await lstat(join(options.from, path))
-    if (stat.isDirectory()) {
-      if (ignored && !options.rules.hasExceptions) continue
-      const start = files.length + jobs.length
-      const any = await walk(options, path, jobs, files)
-      if (ignored && !any) continue
-      taken = true
-      await mkdir(join(options.to, path), { recursive: true })
-      if (files.length + jobs.length === start) files.push({ path, mode: '040000', size: 0, sha256: null, blob: null })
-    } else if (!ignored) {
-      if (!stat.isFile() && !stat.isSymbolicLink()) throw unfit(path, 'is neither file, folder nor symlink')
-      taken = true
-      jobs.push({ path })
-    }
-  }
-  return taken
 }
 
 async function copyOne(options: CopyOptions, path: string): Promise<ContextFile> {
@@ -160,11 +121,4 @@ function startHashes(blobHash: CopyOptions['blobHash'], size: number): Hash[] {
 
 function digests([plain, blob]: Hash[]): { sha256: Digest | null; blob: string | null } {
   return { sha256: plain === undefined ? null : `sha256:${plain.digest('hex')}`, blob: blob?.digest('hex') ?? null }
-}
-
-function unfit(path: string, why: string): InputError {
-  return new InputError('file-invalid', `${path} in the context ${why}`, {
-    subject: path,
-    remedy: 'Remove it, or name it in .containerignore.',
-  })
 }

@@ -4,7 +4,8 @@ import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { formatPlatform, loadImage } from '../../image/load.ts'
 import { copyImage } from '../../oci/copy.ts'
-import { openStore } from '../../oci/open.ts'
+import { layoutIdentity } from '../../oci/identity.ts'
+import { openLayout } from '../../oci/layout.ts'
 import type { Plan } from '../containerfile/plan.ts'
 import { hasInstruction } from '../containerfile/plan.ts'
 import type { Driver, ImageDraft, Pass } from '../driver.ts'
@@ -74,7 +75,7 @@ async function build(
   const id = (await readFile(identifier, 'utf8')).trim()
   const push = ['push', '--quiet', '--disable-compression', id, `oci:${layout}:built`]
   await ports.exec.run('buildah', [...flags, ...push], { env })
-  const store = openStore({ kind: 'layout', directory: layout }, ports)
+  const store = openLayout(layout, layoutIdentity(layout), ports)
   const found = await store.resolve({ tag: 'built' })
   if (found === null) throw new TransportError('tool-failed', 'buildah wrote no image', { subject: 'buildah' })
   const draft = await normaliseForeign(pass, { store, image: await loadImage(store, found.digest) }, targetBase(pass))
@@ -90,7 +91,7 @@ async function privateBases(pass: Pass): Promise<Map<string, string>> {
     const folder = `base-${names.size}`
     const directory = join(pass.workdir, folder)
     await mkdir(directory)
-    const store = openStore({ kind: 'layout', directory }, pass.ports)
+    const store = openLayout(directory, layoutIdentity(directory), pass.ports)
     await copyImage(base.store, store, base.image.descriptor.digest, { tag: 'base', log: pass.ports.log })
     // Relative to the working directory: buildah makes an image name of the path, and those know no capitals.
     names.set(base.text, `oci:${folder}:base`)

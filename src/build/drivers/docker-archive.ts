@@ -9,7 +9,8 @@ import { readTar } from '../../image/tar-read.ts'
 import { unpackTarFiles } from './unpack-files.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { manifestBytes } from '../../oci/manifest.ts'
-import { openStore } from '../../oci/open.ts'
+import { layoutIdentity } from '../../oci/identity.ts'
+import { openLayout } from '../../oci/layout.ts'
 import { mediaTypes, type Descriptor, type Digest } from '../../oci/types.ts'
 
 /**
@@ -24,8 +25,8 @@ export async function unpackArchive(archive: string, layout: string, ports: Port
   await mkdir(files)
   await unpackTarFiles(readTar(createReadStream(archive), 'the builder’s archive'), files)
   const index = await readDocument(join(files, 'index.json'))
-  const from = openStore({ kind: 'layout', directory: files }, ports)
-  const to = openStore({ kind: 'layout', directory: layout }, ports)
+  const from = openLayout(files, layoutIdentity(files), ports)
+  const to = openLayout(layout, layoutIdentity(layout), ports)
   if (index !== null) {
     const [first] = isObject(index) && Array.isArray(index['manifests']) ? index['manifests'] : []
     if (!isObject(first) || typeof first['digest'] !== 'string') throw broken('its index names no image')

@@ -5,7 +5,8 @@ import type { Ports } from '../../base/ports.ts'
 import { formatPlatform, loadImage } from '../../image/load.ts'
 import { unpackArchive } from './docker-archive.ts'
 import { copyImage } from '../../oci/copy.ts'
-import { openStore } from '../../oci/open.ts'
+import { layoutIdentity } from '../../oci/identity.ts'
+import { openLayout } from '../../oci/layout.ts'
 import type { Driver, ImageDraft, Pass } from '../driver.ts'
 import { normaliseForeign, targetBase } from '../foreign.ts'
 import { rewriteBases } from './rewrite.ts'
@@ -82,7 +83,7 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
     const directory = join(workdir, `base-${names.size}`)
     await mkdir(directory)
     const { digest } = base.image.descriptor
-    await copyImage(base.store, openStore({ kind: 'layout', directory }, ports), digest, {
+    await copyImage(base.store, openLayout(directory, layoutIdentity(directory), ports), digest, {
       tag: 'base',
       log: ports.log,
     })
@@ -119,7 +120,7 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
   const layout = join(workdir, 'built')
   const digest = await unpackArchive(archive, layout, ports)
   await rm(archive)
-  const store = openStore({ kind: 'layout', directory: layout }, ports)
+  const store = openLayout(layout, layoutIdentity(layout), ports)
   const image = await loadImage(store, digest, formatPlatform(pass.platform))
   const draft = await normaliseForeign(pass, { store, image }, targetBase(pass))
   await rm(layout, { recursive: true, force: true })

@@ -51,12 +51,45 @@ function environment(ports: Ports): Record<string, string> {
   }
 }
 
+/** A commit as git gave it: nothing of it is checked. */
+export interface GitObjects {
+  /** Absolute, without symlinks. */
+  top: string
+  commit: string
+  /** The commit object. */
+  body: Buffer
+  /** `git ls-tree -r -z` of the commit. */
+  listing: Buffer
+  /** URL of `origin`. */
+  remote: string | null
+  /** Of git. */
+  version: string
+}
+
 /**
  * Reads HEAD's commit and whole tree around `folder`; null where git is missing, the folder is in no work tree, or there is no commit.
  *
  * @throws VerificationError `source-mismatch` when an object's bytes do not hash to its id
  */
 export async function readGitSource(folder: string, ports: Ports): Promise<GitSource | null> {
+  const objects = await readGitObjects(folder, ports)
+  return objects === null ? null : gitSource(objects)
+}
+
+/** Checks that a commit and its tree are what the commit's id says. @throws VerificationError `source-mismatch` */
+export function gitSource({ top, commit, body, listing, remote, version }: GitObjects): GitSource {
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)) throw forged(`commit ${commit}`)
+  const hash = commit.length === 40 ? 'sha1' : 'sha256'
+  if (objectId(hash, 'commit', body) !== commit) throw forged(`commit ${commit}`)
+  const { tree, committed } = readCommit(body)
+  const files = parseTree(listing)
+  if (treeId(hash, files) !== tree) throw forged(`the tree of commit ${commit}`)
+  const repository = remote === null ? null : publicUrl(remote)
+  return { top, repository, commit, tree, committed, hash, files, version }
+}
+
+/** As {@link readGitSource}, without a look at what git gave. */
+export async function readGitObjects(folder: string, ports: Ports): Promise<GitObjects | null> {
   if ((await ports.exec.find('git')) === null) return null
   const env = environment(ports)
   const git = async (args: readonly string[]): Promise<Buffer | null> => {
@@ -76,20 +109,14 @@ export async function readGitSource(folder: string, ports: Ports): Promise<GitSo
   if (!inside(top, await realpath(folder))) return null
   const commit = (await git(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']))?.toString('latin1').trim()
   if (commit === undefined || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)) return null
-  const hash = commit.length === 40 ? 'sha1' : 'sha256'
-
   const body = await must(['cat-file', 'commit', commit])
-  if (objectId(hash, 'commit', body) !== commit) throw forged(`commit ${commit}`)
-  const { tree, committed } = readCommit(body)
-  const files = parseTree(await must(['ls-tree', '-r', '-z', '--full-tree', commit]))
-  if (treeId(hash, files) !== tree) throw forged(`the tree of commit ${commit}`)
+  const listing = await must(['ls-tree', '-r', '-z', '--full-tree', commit])
   const remote = await git(['config', '--local', '--no-includes', '--get', 'remote.origin.url'])
   const version = (await must(['--version']))
     .toString('utf8')
     .trim()
     .replace(/^git version /, '')
-  const repository = remote === null ? null : publicUrl(remote.toString('utf8').trim())
-  return { top, repository, commit, tree, committed, hash, files, version }
+  return { top, commit, body, listing, remote: remote?.toString('utf8').trim() ?? null, version }
 }
 
 function inside(top: string, path: string): boolean {

@@ -46,11 +46,27 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
         'collateral',
         'Folder of what the makers of the hardware say, which then travels with the evidence (tee collateral fetch fills it).',
       ),
+      option(
+        'workers',
+        'Socket of the listener that starts workers under a user of their own (sealwright-worker.socket, or agent launcher). Without it workers run as this agent does.',
+      ),
       option('source', 'image where this program lies in the measured image, else download.', 'download'),
       option('lifetime', 'Seconds after which any agent of a job ends.', '21600'),
     ],
     examples: ['sealwright agent serve --technology snp --source image'],
     run: async (inputs, context) => (await import('./agent-serve.ts')).agentServe(inputs, context),
+  },
+  'agent launcher': {
+    description:
+      'Root only: starts a fresh worker for each connection, under a user of its own, for machines without systemd. It reads nothing of what is sent.',
+    inputs: [
+      option('listen', 'Path of the socket, mode 0600.', '/run/sealwright/worker.sock'),
+      option('agent-user', "User of the machine's agent, who alone may connect.", 'sealwright-agent'),
+      option('worker-user', 'User that workers run as.', 'sealwright-build'),
+      option('directory', 'Folder of the workers alone.', '/var/lib/sealwright-build'),
+    ],
+    examples: ['sealwright agent launcher --worker-user sealwright-build'],
+    run: async (inputs, context) => (await import('./launcher.ts')).launcher(inputs, context),
   },
   'kbs get': {
     description:

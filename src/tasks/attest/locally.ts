@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { compareMachine } from '../../agent/build-environment/compare.ts'
-import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -12,9 +11,10 @@ import type { TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
 import { contextFor } from '../../verify/context.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
-import type { SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
+import type { AttestResult } from './task.ts'
+import type { EvidenceInputs } from './verify-evidence.ts'
 
-type LocalInputs = Pick<SetupInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
+type LocalInputs = Pick<EvidenceInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
 
 export interface LocalResult {
   verdict: TeeVerdict
@@ -28,12 +28,13 @@ export interface LocalResult {
  * @throws VerificationError `evidence-invalid`, `signature-invalid`, `expired`; InputError `file-missing`, `file-invalid`
  */
 export async function verifyLocally(
-  client: AgentClient,
+  report: Pick<AttestResult, 'binding' | 'evidence'>,
   technology: Technology,
   inputs: LocalInputs,
   ports: Ports,
 ): Promise<LocalResult> {
-  const { binding, evidence } = await client.openReport()
+  const binding = Buffer.from(report.binding, 'base64')
+  const evidence = Buffer.from(report.evidence, 'base64')
   const at = ports.clock.now()
   const policy = inputs.policy === null ? null : await loadPolicy(inputs.policy)
   const verdict = verifiers[technology].verify(

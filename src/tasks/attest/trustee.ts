@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import type { AgentClient } from '../../agent/protocol.ts'
+import type { TaskAgent } from '../../agent/protocol.ts'
 import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -14,9 +13,16 @@ import { checkEar, type EarTrust } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
 import type { EarFinding } from './findings.ts'
-import { noTpmByRest, type SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
+import { noTpmByRest } from './no-tpm.ts'
 
-type TrusteeInputs = Pick<SetupInputs, 'trusteeUrl' | 'trusteeKeys' | 'trusteePolicy' | 'kbsUrl'>
+/** Where to ask, and whom to believe. */
+export interface TrusteeRequest {
+  trusteeUrl: string | null
+  trusteePolicy: string
+  kbsUrl: string | null
+  /** Keys or certificates that a token must be signed by; null where none are pinned. */
+  keys: Buffer | null
+}
 
 /**
  * Asks the Attestation Service over our binding, and the KBS by handshake; each token is checked against the pinned keys and tied to this job's
@@ -25,12 +31,12 @@ type TrusteeInputs = Pick<SetupInputs, 'trusteeUrl' | 'trusteeKeys' | 'trusteePo
  * @throws VerificationError `token-invalid`, `token-expired`, `binding-mismatch`, `evidence-invalid`; TransportError `kbs-error`; InputError `file-missing`, `file-invalid`, `unsupported`
  */
 export async function askTrustee(
-  client: AgentClient,
+  client: TaskAgent,
   technology: Technology,
-  inputs: TrusteeInputs,
+  inputs: TrusteeRequest,
   ports: Ports,
 ): Promise<EarFinding[]> {
-  const pinned = inputs.trusteeKeys === null ? null : await pinnedKeys(inputs.trusteeKeys)
+  const pinned = inputs.keys === null ? null : readEarTrust(inputs.keys, 'trustee-keys')
   const findings: EarFinding[] = []
   if (inputs.trusteeUrl !== null) {
     findings.push(await byService(client, technology, inputs.trusteeUrl, inputs.trusteePolicy, pinned, ports))
@@ -40,7 +46,7 @@ export async function askTrustee(
 }
 
 async function byService(
-  client: AgentClient,
+  client: TaskAgent,
   technology: Technology,
   asUrl: string,
   policy: string,
@@ -64,7 +70,7 @@ async function byService(
 }
 
 async function byKbs(
-  client: AgentClient,
+  client: TaskAgent,
   technology: Technology,
   kbsUrl: string,
   pinned: EarTrust | null,
@@ -110,17 +116,6 @@ function checkTpmKey(evidence: JsonValue): void {
     subject: 'tpm-key',
     remedy: 'Set tpm-key: rsa.',
   })
-}
-
-async function pinnedKeys(path: string): Promise<EarTrust> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, {
-      subject: 'trustee-keys',
-      cause,
-      remedy: "Give a file with the Attestation Service's key or certificate (PEM), or its JWKS.",
-    })
-  })
-  return readEarTrust(bytes, path)
 }
 
 /** Keys that an Attestation Service says are its own. @throws TransportError `kbs-error` where it publishes none */

@@ -1,15 +1,27 @@
-import type { AgentClient } from '../../agent/protocol.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { EvidenceFindings } from './findings.ts'
-import type { SetupInputs } from '../../actions/setup-cvm-runner/inputs.ts'
+import type { AttestResult } from './task.ts'
+
+/** What a step was given to judge its runner's evidence by. */
+export interface EvidenceInputs {
+  verifier: 'local' | 'trustee' | 'both' | 'none'
+  /** Folder of what the makers of the hardware say. */
+  collateral: string | null
+  /** The gate's policy file, for its rules of TEEs. */
+  policy: string | null
+  /** File of values that the verified evidence must have. */
+  referenceValues: string | null
+  /** PEM files of keys, one of which must have signed the reference values. */
+  referenceKeys: string[]
+}
 
 /** @throws VerificationError `evidence-invalid` when a verifier refuses, `token-invalid` for an EAR of another; TransportError `kbs-error`; InputError `file-invalid` for unreadable reference values */
 export async function verifyEvidence(
-  client: AgentClient,
+  report: AttestResult,
   technology: Technology,
-  inputs: SetupInputs,
+  inputs: EvidenceInputs,
   ports: Ports,
 ): Promise<EvidenceFindings> {
   const findings: EvidenceFindings = {
@@ -24,7 +36,7 @@ export async function verifyEvidence(
   if (inputs.verifier === 'local' || inputs.verifier === 'both') {
     // Verifiers, policy and collateral: a step that only asks Trustee, or nobody, loads none of them.
     const { verifyLocally } = await import('./locally.ts')
-    const { verdict, referenceValues } = await verifyLocally(client, technology, inputs, ports)
+    const { verdict, referenceValues } = await verifyLocally(report, technology, inputs, ports)
     findings.verdict = verdict
     if (referenceValues !== null) findings.referenceValues.push(referenceValues)
     findings.measurement = measurementOf(verdict)
@@ -32,8 +44,7 @@ export async function verifyEvidence(
     votes.push(vouches(verdict))
   }
   if (inputs.verifier === 'trustee' || inputs.verifier === 'both') {
-    const { askTrustee } = await import('./trustee.ts')
-    findings.ears = await askTrustee(client, technology, inputs, ports)
+    findings.ears = report.ears
     for (const { from, status, pinned } of findings.ears) {
       findings.notes.push(
         pinned

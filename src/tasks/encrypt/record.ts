@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
-import type { JobState } from '../../agent/job-state.ts'
+import type { WorkFolder } from '../context.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { digestSchema } from '../../journal/event.ts'
@@ -19,8 +19,8 @@ export interface EncryptionRecord {
 }
 
 /** What makes two runs the same: plain image, recipients, layers, target, and the agent that holds the keys. */
-export async function recordPath(state: JobState, identity: Record<string, unknown>): Promise<string> {
-  return state.path('encrypted', `${sha256(jcs(identity)).slice(7)}.json`)
+export async function recordPath(work: WorkFolder, identity: Record<string, unknown>): Promise<string> {
+  return work.path('encrypted', `${sha256(jcs(identity)).slice(7)}.json`)
 }
 
 /** The record of an earlier run whose blobs are all still there, else null. */

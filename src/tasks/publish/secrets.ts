@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
+import type { TaskContext } from '../context.ts'
 
 /** Largest resource that a KBS takes. */
 const limit = 2 << 20
@@ -11,15 +8,13 @@ const limit = 2 << 20
 /**
  * Gives the bytes of a resource from the source that the plan names, masked in every form that a log could show; null for a key that the
  * agent does not hold (any more).
+ *
+ * @param kbs the KBS as the step was given it: the agent gives a key for no other
  */
-export function secretsOf(
-  plan: Plan,
-  agent: AgentClient | null,
-  ports: Ports,
-): (uri: string) => Promise<Buffer | null> {
+export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: string) => Promise<Buffer | null> {
   return async (uri) => {
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
-    const value = await read(uri, source, agent, ports)
+    const value = await read(uri, source, kbs, context)
     if (value === null) return null
     if (value.length === 0 || value.length > limit) {
       throw new InputError('file-invalid', `${uri}: its source holds ${value.length} bytes`, {
@@ -27,35 +22,23 @@ export function secretsOf(
         remedy: 'A resource has 1 byte to 2 MiB.',
       })
     }
-    for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) ports.log.mask(value.toString(form))
+    for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(value.toString(form))
     return value
   }
 }
 
-async function read(uri: string, source: string, agent: AgentClient | null, ports: Ports): Promise<Buffer | null> {
+async function read(uri: string, source: string, kbs: string, { agent, caller }: TaskContext): Promise<Buffer | null> {
   if (source === 'agent') {
-    if (agent !== null) return (await agent.status()).keys.includes(uri) ? agent.takeKey(uri) : null
+    if (agent !== null) return (await agent.status()).keys.includes(uri) ? agent.takeKey(uri, kbs) : null
     throw new InputError('no-agent', `${uri} is to come from the agent, and none runs`, {
       subject: uri,
       remedy: 'Run setup-cvm-runner and encrypt in this job.',
     })
   }
-  const rest = source.slice(source.indexOf(':') + 1)
-  if (source.startsWith('env:')) {
-    const value = ports.env[rest]
-    if (value !== undefined) return Buffer.from(value)
-    throw new InputError('input-missing', `${uri}: the environment variable ${rest} is not set`, {
-      subject: uri,
-      remedy: `Set ${rest} for this step.`,
-    })
-  }
-  try {
-    return await readFile(resolve(ports.roots.cwd, rest))
-  } catch (cause) {
-    throw new InputError('file-missing', `${uri}: ${rest} cannot be read`, {
-      subject: uri,
-      cause,
-      remedy: 'Name a file that is there.',
-    })
-  }
+  const value = await caller.secret(`source:${source}`)
+  if (value !== null) return value
+  throw new InputError('file-missing', `${uri}: its source "${source}" cannot be read`, {
+    subject: uri,
+    remedy: 'Name an environment variable that is set for this step (env:NAME), or a file that exists (file:PATH).',
+  })
 }

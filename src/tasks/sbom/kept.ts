@@ -1,5 +1,5 @@
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
-import type { JobState } from '../../agent/job-state.ts'
+import type { WorkFolder } from '../context.ts'
 import { parseInventory } from '../../image/inventory.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Image, LayerFacts, PassResult } from '../../image/types.ts'
@@ -16,13 +16,13 @@ interface Kept {
   catalogue: Catalogue
 }
 
-/** Keeps a pass in the job's state, under the configuration's digest: it is the same for the plain and the encrypted image. */
+/** Keeps a pass in the work folder, under the configuration's digest: it is the same for the plain and the encrypted image. */
 export async function keepPass(
-  state: JobState,
+  work: WorkFolder,
   { pass, inventory, inventoryDigest }: Pick<Described, 'pass' | 'inventory' | 'inventoryDigest'>,
   catalogue: Catalogue,
 ): Promise<void> {
-  const path = await place(state, pass.image)
+  const path = await place(work, pass.image)
   const layers = pass.layers.map(({ diffId, size }) => ({ diffId, size }))
   const kept: Kept = { version, layers, inventory: inventoryDigest, catalogue }
   await put(`${path}.inventory`, inventory)
@@ -32,10 +32,10 @@ export async function keepPass(
 
 /** A pass of this job over the same layers, or null where there is none that can be used. */
 export async function keptPass(
-  state: JobState,
+  work: WorkFolder,
   image: Image,
 ): Promise<{ pass: PassResult; catalogue: Catalogue } | null> {
-  const path = await place(state, image)
+  const path = await place(work, image)
   try {
     const kept = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Kept
     const bytes = await readFile(`${path}.inventory`)
@@ -55,8 +55,8 @@ export async function keptPass(
   }
 }
 
-async function place(state: JobState, image: Image): Promise<string> {
-  return state.path('pass', image.configDigest.slice(7))
+async function place(work: WorkFolder, image: Image): Promise<string> {
+  return work.path('pass', image.configDigest.slice(7))
 }
 
 async function put(path: string, bytes: string | Buffer): Promise<void> {

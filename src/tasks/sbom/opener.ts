@@ -2,8 +2,8 @@ import { InputError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import type { Image } from '../../image/types.ts'
 import type { Descriptor, Store } from '../../oci/types.ts'
-import type { ActionContext } from '../../doors/context.ts'
-import type { KeyInputs } from '../keys.ts'
+import type { TaskContext } from '../context.ts'
+import { imageOpener, type KeyRequest } from '../keys.ts'
 
 export type LayerOpener = (layer: Descriptor) => Promise<ByteSource>
 
@@ -16,17 +16,15 @@ export type LayerOpener = (layer: Descriptor) => Promise<ByteSource>
 export async function withOpener<T>(
   store: Store,
   image: Image,
-  inputs: KeyInputs,
-  context: ActionContext,
+  keys: KeyRequest,
+  context: TaskContext,
   use: (open: LayerOpener | undefined) => Promise<T>,
 ): Promise<T> {
   const { isEncrypted, layerOpener } = await import('../../encrypt/decrypt.ts')
   if (!image.manifest.layers.some(isEncrypted)) return use(undefined)
-  if (inputs.decryptionKey !== null || inputs.kbsUrl !== '') {
-    const { withKeys } = await import('../keys.ts')
-    return withKeys(inputs, context, async (opener) => use(await opener?.(store, image)))
-  }
-  const agent = await context.state.agent()
+  const opener = await imageOpener(keys, context)
+  if (opener !== undefined) return use(await opener(store, image))
+  const { agent } = context
   const held = new Set(agent === null ? [] : (await agent.status()).keys)
   if (agent === null || held.size === 0) {
     throw new InputError('input-missing', 'the image is encrypted, and no key was given', {

@@ -4,8 +4,8 @@ import { collect, sha256 } from '../../base/streams.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { Digest } from '../../oci/types.ts'
-import type { ActionContext } from '../../doors/context.ts'
-import type { SignableKind, SignAttestInputs } from '../../actions/sign-attest/inputs.ts'
+import type { StepContext } from '../context.ts'
+import type { SignableKind, SignRequest } from './request.ts'
 import type { Published } from './source.ts'
 
 /** A statement that can be made, with the bytes that it is made of. */
@@ -33,10 +33,10 @@ const configLimit = 8 << 20
  * @throws InputError `input-invalid` when a statement was asked for that has no material
  */
 export async function gatherMaterial(
-  inputs: SignAttestInputs,
+  inputs: SignRequest,
   published: Published,
   journal: readonly JournalEvent[] | null,
-  context: ActionContext,
+  context: StepContext,
 ): Promise<Material[]> {
   const given = inputs.sbom === null ? null : await givenSbom(inputs.sbom, published, journal)
   const document = async (name: DocumentName): Promise<Buffer | null> =>
@@ -92,7 +92,7 @@ async function readDocument(
   name: DocumentName,
   published: Published,
   journal: readonly JournalEvent[] | null,
-  { state }: ActionContext,
+  { state }: StepContext,
 ): Promise<Buffer | null> {
   const source = sources[name]
   const expected =

@@ -4,8 +4,8 @@ import { copyImage } from '../../oci/copy.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
-import type { ActionContext } from '../../doors/context.ts'
-import type { SignAttestInputs } from '../../actions/sign-attest/inputs.ts'
+import type { StepContext } from '../context.ts'
+import type { SignRequest } from './request.ts'
 
 /** The image as it was published, still without its tag. */
 export interface Published {
@@ -26,9 +26,9 @@ export interface Published {
  *   image that the job did not make
  */
 export async function publishImage(
-  inputs: SignAttestInputs,
+  inputs: SignRequest,
   journal: readonly JournalEvent[] | null,
-  context: ActionContext,
+  context: StepContext,
 ): Promise<Published> {
   const { ports } = context
   const from = await resolveImage(await sourceOf(inputs, context), ports)
@@ -75,7 +75,7 @@ export async function publishImage(
   return { store, descriptor: await copyImage(from.store, store, digest, { log: ports.log }), reference, tag, plain }
 }
 
-async function sourceOf(inputs: SignAttestInputs, { state }: ActionContext): Promise<string> {
+async function sourceOf(inputs: SignRequest, { state }: StepContext): Promise<string> {
   if (inputs.image !== null) return inputs.image
   const last = (await state.agent()) === null ? null : await state.lastImage(['plain', 'encrypted'])
   if (last !== null) return last

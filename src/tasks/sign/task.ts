@@ -10,8 +10,8 @@ import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
-import type { ActionContext } from '../../doors/context.ts'
-import type { SignAttestInputs } from '../../actions/sign-attest/inputs.ts'
+import type { StepContext } from '../context.ts'
+import type { SignRequest } from './request.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
@@ -33,7 +33,7 @@ export interface SignAttestResult {
  *
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
-export async function signAttest(inputs: SignAttestInputs, context: ActionContext): Promise<SignAttestResult> {
+export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {

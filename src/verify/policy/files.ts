@@ -14,17 +14,33 @@ export interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys' | 
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
 }
 
+/** Reads a file as text, by absolute path. */
+export type ReadText = (file: string) => Promise<string>
+
+const readText: ReadText = (file) => readFile(file, 'utf8')
+
+interface Files {
+  /** Of the policy: names are taken from its folder. */
+  path: string
+  read: ReadText
+}
+
 /** @throws InputError `file-missing`, `file-invalid` */
-export async function inlineFiles(document: PolicyDocument, path: string): Promise<Resolved> {
+export async function inlineFiles(
+  document: PolicyDocument,
+  path: string,
+  read: ReadText = readText,
+): Promise<Resolved> {
+  const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
   const { 'reference-values': references, tee, ear, ...rest } = document
   return {
     ...rest,
-    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, path) }))),
+    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
     'release-keys': await Promise.all(
       (document['release-keys'] ?? []).map(async (item) => {
         const entry = typeof item === 'string' ? { key: item } : item
-        return { ...entry, key: await pemText(entry.key, path) }
+        return { ...entry, key: await pemText(entry.key, files) }
       }),
     ),
     ...(references === undefined
@@ -33,53 +49,53 @@ export async function inlineFiles(document: PolicyDocument, path: string): Promi
           'reference-values': await Promise.all(
             references.map(async ({ file, keys }) => ({
               file,
-              content: await beside(path, file),
-              keys: await pemTexts(keys, path),
+              content: await beside(files, file),
+              keys: await pemTexts(keys, files),
             })),
           ),
         }),
-    ...(tee === undefined ? {} : { tee: await inlineTee(tee, path) }),
-    ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, path) } }),
+    ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
+    ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
   }
 }
 
-async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, path: string): Promise<PolicyDocument['tee']> {
+async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files): Promise<PolicyDocument['tee']> {
   if (tee.tpm === undefined) return tee
   const { 'ek-roots': roots, registrars, ...rest } = tee.tpm
   return {
     ...tee,
     tpm: {
       ...rest,
-      ...(roots === undefined ? {} : { 'ek-roots': await pemTexts(roots, path) }),
-      ...(registrars === undefined ? {} : { registrars: await pemTexts(registrars, path) }),
+      ...(roots === undefined ? {} : { 'ek-roots': await pemTexts(roots, files) }),
+      ...(registrars === undefined ? {} : { registrars: await pemTexts(registrars, files) }),
     },
   }
 }
 
-function pemTexts(items: readonly string[], path: string): Promise<string[]> {
-  return Promise.all(items.map((item) => pemText(item, path)))
+function pemTexts(items: readonly string[], files: Files): Promise<string[]> {
+  return Promise.all(items.map((item) => pemText(item, files)))
 }
 
-async function pemText(item: string, path: string): Promise<string> {
-  return item.includes('-----BEGIN') ? item : beside(path, item)
+async function pemText(item: string, files: Files): Promise<string> {
+  return item.includes('-----BEGIN') ? item : beside(files, item)
 }
 
-async function readJwks(value: PolicyJob['jwks'], path: string): Promise<{ keys: JsonObject[] } | null> {
+async function readJwks(value: PolicyJob['jwks'], files: Files): Promise<{ keys: JsonObject[] } | null> {
   if (value === undefined) return null
-  const found: unknown = typeof value === 'string' ? parseJson(await beside(path, value), value, 'input') : value
+  const found: unknown = typeof value === 'string' ? parseJson(await beside(files, value), value, 'input') : value
   if (!isObject(found) || !Array.isArray(found['keys']) || !found['keys'].every(isObject)) {
     throw new InputError(
       'file-invalid',
-      `the policy ${path} is not valid:\n  ${typeof value === 'string' ? value : 'jwks'} is not a JSON Web Key Set`,
-      { subject: path, remedy: 'Give the JSON document that the issuer serves at its jwks_uri: {"keys":[…]}.' },
+      `the policy ${files.path} is not valid:\n  ${typeof value === 'string' ? value : 'jwks'} is not a JSON Web Key Set`,
+      { subject: files.path, remedy: 'Give the JSON document that the issuer serves at its jwks_uri: {"keys":[…]}.' },
     )
   }
   return { keys: found['keys'] }
 }
 
-async function beside(path: string, name: string): Promise<string> {
+async function beside({ path, read }: Files, name: string): Promise<string> {
   const file = resolve(dirname(path), name)
-  return readFile(file, 'utf8').catch((cause: unknown) => {
+  return read(file).catch((cause: unknown) => {
     throw new InputError('file-missing', `${file}, named by the policy, cannot be read`, {
       subject: file,
       cause,

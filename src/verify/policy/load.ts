@@ -12,7 +12,7 @@ import type { Digest } from '../../oci/types.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
-import { inlineFiles, type Resolved } from './files.ts'
+import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { teeRules } from './tee-rules.ts'
@@ -55,21 +55,25 @@ export interface Policy {
  * @throws InputError `file-missing`, `file-invalid` with path, line and what is wrong there
  */
 export async function loadPolicy(path: string): Promise<Policy> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  return parsePolicy(await readPolicyText(path), path)
+}
+
+/** The text of a policy file. @throws InputError `file-missing` */
+export async function readPolicyText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new InputError('file-missing', `the policy ${path} cannot be read`, {
       subject: path,
       cause,
       remedy: 'Give the path of a policy file; `sealwright policy init --image REF` writes a first one.',
     })
   })
-  return parsePolicy(text, path)
 }
 
 /** As {@link loadPolicy}, for text at hand; files that it names lie beside `path`. */
-export async function parsePolicy(text: string, path: string): Promise<Policy> {
+export async function parsePolicy(text: string, path: string, read?: ReadText): Promise<Policy> {
   if (text.length > limit) throw invalid(path, [`it is larger than ${limit} bytes`])
   const document = await readDocument(text, path)
-  const resolved = await inlineFiles(document, path)
+  const resolved = await inlineFiles(document, path, read)
   const accepts = new Set(acceptanceNames.filter((name) => document[name] === true))
   const { references, broken } = readReferences(resolved)
   return {

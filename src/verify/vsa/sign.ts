@@ -1,13 +1,11 @@
 import type { AgentClient } from '../../agent/protocol.ts'
 import { VerificationError } from '../../base/errors.ts'
-import { sha256 } from '../../base/streams.ts'
 import { version } from '../../base/version.ts'
 import { jcs } from '../../encoding/jcs.ts'
-import { roles } from '../../journal/event.ts'
 import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import type { Descriptor, Digest, Store } from '../../oci/types.ts'
+import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { makeBundle } from '../../sign/bundle.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
@@ -17,31 +15,10 @@ import { predicateTypes, type Envelope, type Signer } from '../../statement/type
 import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
 import { readClaims, signedBy, type Claim } from '../statements.ts'
 import type { Verdict } from '../types.ts'
+import type { VsaPlace } from './event.ts'
 
-/** Media type of a stored verdict. */
-export const verdictMediaType = 'application/vnd.sealwright.verdict.v1+json'
-const policyMediaType = 'application/vnd.sealwright.policy.v1+json'
 /** How long who admits by a VSA of a plain key may rely on it, as for an agent's. */
 const lifetimeMs = 7 * 24 * 3600 * 1000
-
-export interface VsaPlace {
-  store: Store
-  subject: Descriptor
-}
-
-/** Tells the agent's journal of the verdict, a refused one included. */
-export async function recordVerdict(agent: AgentClient, verdict: Verdict, { store, subject }: VsaPlace): Promise<void> {
-  const digest = sha256(jcs(verdict)) as Digest
-  await agent.append({
-    kind: 'verify',
-    inputs: [
-      { role: roles.image, name: store.identity, digest: subject.digest, mediaType: subject.mediaType },
-      { role: roles.policy, name: 'policy', digest: verdict.policy.digest, mediaType: policyMediaType },
-    ],
-    outputs: [{ role: roles.verdict, name: 'verdict', digest, mediaType: verdictMediaType }],
-    result: { verified: verdict.verified, exceptions: verdict.exceptions },
-  })
-}
 
 /**
  * Has the gate's own agent sign a VSA, seals, and attaches both in the order of TRUST §3.

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises'
+import { InputError } from '../../base/errors.ts'
+import type { AttestRequest } from '../../tasks/attest/task.ts'
+import type { Caller } from '../../tasks/context.ts'
+import type { SetupInputs } from './inputs.ts'
+
+/** What the `attest` task is to ask an Attestation Service or KBS; null where the verifier is none of them. */
+export function trusteeOf(inputs: SetupInputs): AttestRequest['trustee'] {
+  const { verifier, trusteeUrl, trusteePolicy, kbsUrl, trusteeKeys } = inputs
+  if (verifier !== 'trustee' && verifier !== 'both') return null
+  return { trusteeUrl, trusteePolicy, kbsUrl, pinned: trusteeKeys !== null }
+}
+
+/** Serves the keys that a token must be signed by. */
+export function trusteeCaller({ trusteeKeys }: SetupInputs): Caller {
+  return {
+    fetch: async (name) => {
+      if (name !== 'trustee-keys' || trusteeKeys === null)
+        throw new InputError('not-found', `nothing is served as "${name}"`)
+      const bytes = await readFile(trusteeKeys).catch((cause: unknown) => {
+        throw new InputError('file-missing', `\`trustee-keys\`: "${trusteeKeys}" cannot be read`, {
+          subject: 'trustee-keys',
+          cause,
+          remedy: "Give a file with the Attestation Service's key or certificate (PEM), or its JWKS.",
+        })
+      })
+      return one(bytes)
+    },
+    secret: () => Promise.resolve(null),
+    deliver: () => Promise.resolve(),
+  }
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

@@ -1,0 +1,64 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import { writeDelivered } from '../../doors/delivered.ts'
+import { keySecret } from '../../doors/keys.ts'
+import type { Caller } from '../../tasks/context.ts'
+import { packFiles } from '../../tasks/verify/folder.ts'
+import { parsePolicy, readPolicyText } from '../../verify/policy/load.ts'
+import type { VerifyDeployInputs } from './inputs.ts'
+
+/** A policy as its step read it, for the task to read once more. */
+export interface GatePolicy {
+  text: string
+  path: string
+  /** Files that it names, by absolute path, as they were read. */
+  files: ReadonlyMap<string, string>
+  /** Its own folder of collateral, or null. */
+  collateral: string | null
+}
+
+/** Reads the policy and all that it names: what is wrong there is told before anything else is done. @throws InputError `file-missing`, `file-invalid` */
+export async function loadGatePolicy(path: string): Promise<GatePolicy> {
+  const text = await readPolicyText(path)
+  const files = new Map<string, string>()
+  const policy = await parsePolicy(text, path, async (file) => {
+    const content = await readFile(file, 'utf8')
+    files.set(file, content)
+    return content
+  })
+  return { text, path, files, collateral: policy.collateral }
+}
+
+/** Serves what the gate's worker needs of the step, and takes the plain layers of an encrypted image for a launch. */
+export function gateCaller(
+  policy: GatePolicy,
+  inputs: VerifyDeployInputs,
+  folder: string,
+): Caller & { collateral: string | null; layers: ReadonlyMap<string, string> } {
+  const collateral = inputs.collateral ?? policy.collateral
+  const layers = new Map<string, string>()
+  return {
+    collateral,
+    layers,
+    secret: keySecret(inputs.keys),
+    fetch: async (name) => {
+      if (name === 'collateral' && collateral !== null) return packFiles(collateral)
+      const content = policy.files.get(name.replace(/^file:/, ''))
+      if (content === undefined) throw new InputError('not-found', `nothing is served as "${name}"`)
+      return one(Buffer.from(content))
+    },
+    deliver: async (name, bytes) => {
+      const digest = /^layer:(sha256:[0-9a-f]{64})$/.exec(name)?.[1]
+      if (digest === undefined) throw new InputError('not-found', `no file is kept as "${name}"`)
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const path = join(folder, digest.slice(7))
+      await writeDelivered(path, bytes, 0o600)
+      layers.set(digest, path)
+    },
+  }
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

@@ -1,0 +1,106 @@
+import type { Duplex } from 'node:stream'
+import { errorRecord, TransportError, VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
+import { errorFromRecord } from '../error-record.ts'
+import { frameBytes, frameKinds, readFrames, type Frame } from '../channel/frames.ts'
+import { rightsOf, type AgentCall, type TaskName } from './table.ts'
+
+/** Stream of the task itself, on both connections. */
+export const taskStream = 1
+const callPrefix = 'agent/'
+
+export interface RelayOptions {
+  task: TaskName
+  caller: Duplex
+  /** What the caller sends, from after the request on. */
+  frames: AsyncIterable<Frame>
+  worker: Duplex
+  /** Answers a call of the worker to its agent. */
+  call: (name: AgentCall, args: JsonValue) => Promise<unknown>
+}
+
+/**
+ * Stands between the step and the worker while a task runs. Calls to the agent are answered here, by the task's rights; all else that the
+ * worker asks goes to the step, byte for byte, with its own flow control. The step can ask nothing: it only answers.
+ *
+ * @returns what the worker gave as its result
+ * @throws what the worker failed with; TransportError `agent-error` when step or worker goes away before
+ */
+export function relay(options: RelayOptions): Promise<JsonValue> {
+  return new Promise((resolve, reject) => {
+    const lost = (who: string): TransportError =>
+      new TransportError('agent-error', `the ${who} of the task went away before it ended`, { subject: options.task })
+    void fromWorker(options, resolve, reject).then(
+      () => reject(lost('worker')),
+      (error: unknown) => reject(error instanceof Error ? error : lost('worker')),
+    )
+    void fromCaller(options).then(
+      () => reject(lost('caller')),
+      () => reject(lost('caller')),
+    )
+  })
+}
+
+async function fromWorker(
+  { task, caller, worker, call }: RelayOptions,
+  resolve: (result: JsonValue) => void,
+  reject: (error: Error) => void,
+): Promise<void> {
+  const mine = new Set<number>()
+  const { calls } = rightsOf(task)
+  for await (const frame of readFrames(worker)) {
+    const { kind, stream } = frame
+    if (stream === taskStream) {
+      if (kind === frameKinds.reply) resolve(parseJson(text(frame), 'result'))
+      if (kind === frameKinds.fail) reject(errorFromRecord(parseJson(text(frame), 'result')))
+      continue
+    }
+    if (mine.has(stream)) continue
+    const request = kind === frameKinds.open ? parseJson(text(frame), 'call') : null
+    const op = isObject(request) && typeof request['op'] === 'string' ? request['op'] : ''
+    if (!op.startsWith(callPrefix)) {
+      await write(caller, frame)
+      continue
+    }
+    mine.add(stream)
+    const name = calls.find((item) => item === op.slice(callPrefix.length))
+    const args = isObject(request) ? (request['value'] ?? null) : null
+    void answer(worker, stream, async () => {
+      if (name !== undefined) return call(name, args)
+      throw new VerificationError('role-mismatch', `a worker of ${task} may not ask for ${op}`, { subject: op })
+    })
+  }
+}
+
+async function answer(worker: Duplex, stream: number, run: () => Promise<unknown>): Promise<void> {
+  try {
+    const value = Buffer.from(JSON.stringify(await run()))
+    worker.write(frameBytes(frameKinds.reply, stream, value))
+    worker.write(frameBytes(frameKinds.end, stream, Buffer.alloc(0)))
+  } catch (error) {
+    worker.write(frameBytes(frameKinds.fail, stream, Buffer.from(JSON.stringify(errorRecord(error)))))
+  }
+}
+
+/** A step that opens a stream of its own would hand the worker a second task. */
+async function fromCaller({ frames, worker }: RelayOptions): Promise<void> {
+  for await (const frame of frames) {
+    if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || frame.stream === taskStream) continue
+    await write(worker, frame)
+  }
+}
+
+function write(to: Duplex, { kind, stream, payload }: Frame): Promise<void> | undefined {
+  if (to.write(frameBytes(kind, stream, payload))) return undefined
+  return new Promise((resolve) => {
+    const done = (): void => {
+      to.off('drain', done).off('close', done)
+      resolve()
+    }
+    to.on('drain', done).on('close', done)
+  })
+}
+
+function text({ payload }: Frame): string {
+  return payload.toString('utf8')
+}

@@ -1,0 +1,162 @@
+import { createReadStream } from 'node:fs'
+import { InputError, VerificationError } from '../base/errors.ts'
+import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import type { Ports, Remote } from '../base/ports.ts'
+import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
+import { checkDescriptor } from './descriptor.ts'
+import { isDigest } from './digest.ts'
+import { layoutIdentity } from './identity.ts'
+import { openLayout } from './layout.ts'
+import { manifestLimit, parseManifest } from './manifest.ts'
+import type { BlobSource, Descriptor, Digest, Store } from './types.ts'
+
+/**
+ * An OCI layout directory of the job, as a worker sees it: the step reads and writes it with its own rights, and nothing that it says of a
+ * digest is believed (TRUST §4).
+ *
+ * @param directory absolute path, in the step's words
+ */
+export function openRemoteLayout(directory: string, identity: string, remote: Remote): Store {
+  const ask = (operation: string, args: JsonObject = {}, body?: ByteSource): ReturnType<Remote['layout']> =>
+    remote.layout({ ...args, directory, operation }, body)
+  const descriptorOf = (value: JsonValue): Descriptor => checkDescriptor(value, `oci:${directory}`)
+
+  const getManifest: Store['getManifest'] = async (digest) => {
+    const { value, body } = await ask('getManifest', { digest })
+    const bytes = await collect(body, manifestLimit, digest)
+    if (sha256(bytes) !== digest) {
+      throw new VerificationError('digest-mismatch', `the bytes of ${digest} hash to ${sha256(bytes)}`, {
+        subject: digest,
+      })
+    }
+    const mediaType = isObject(value) ? textOf(value['mediaType']) : ''
+    return {
+      descriptor: { mediaType, digest, size: bytes.length },
+      bytes,
+      content: parseManifest(bytes, mediaType, digest),
+    }
+  }
+
+  return {
+    kind: 'layout',
+    name: `oci:${directory}`,
+    identity,
+    getManifest,
+    resolve: async (reference) => {
+      const { value } = await ask('resolve', { ...reference })
+      return value === null ? null : descriptorOf(value)
+    },
+    tags: async () => {
+      const { value } = await ask('tags')
+      return Array.isArray(value) ? value.filter((tag) => typeof tag === 'string') : []
+    },
+    putManifest: async (bytes, mediaType, options = {}) => {
+      const tag = options.tag === undefined ? {} : { tag: options.tag }
+      return descriptorOf((await ask('putManifest', { mediaType, ...tag }, one(bytes))).value)
+    },
+    tag: async (tag, digest) => {
+      await ask('tag', { tag, digest })
+    },
+    hasBlob: async (digest) => (await ask('hasBlob', { digest })).value === true,
+    openBlob: async ({ digest, size }) => verified((await ask('openBlob', { digest, size })).body, { digest, size }),
+    putBlob: async (source) => {
+      const expect = expectedOf(source)
+      const { value } = await ask('putBlob', expect === undefined ? {} : { expect: { ...expect } }, bodyOf(source))
+      if (isObject(value) && isDigest(value['digest']) && typeof value['size'] === 'number')
+        return { digest: value['digest'], size: value['size'] }
+      throw new VerificationError('format-invalid', `oci:${directory} did not say what was put`, { subject: directory })
+    },
+    referrers: async (digest, artifactType) => {
+      const { value } = await ask('referrers', { digest, ...(artifactType === undefined ? {} : { artifactType }) })
+      return Array.isArray(value) ? value.map(descriptorOf) : []
+    },
+  }
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+function expectedOf(source: BlobSource): { digest: Digest; size: number } | undefined {
+  if ('bytes' in source) return { digest: sha256(source.bytes) as Digest, size: source.bytes.length }
+  if ('path' in source) return { digest: source.digest, size: source.size }
+  return source.expect
+}
+
+function bodyOf(source: BlobSource): ByteSource {
+  if ('bytes' in source) return one(source.bytes)
+  return 'path' in source ? createReadStream(source.path) : source.stream
+}
+
+/** The step's side of {@link openRemoteLayout}: one operation on a layout directory. @throws InputError `input-invalid`, and as the layout */
+export async function layoutOperation(
+  args: JsonObject,
+  body: ByteSource,
+  ports: Ports,
+): Promise<{ value: JsonValue; body?: ByteSource }> {
+  const { directory, operation } = args
+  if (typeof directory !== 'string' || !directory.startsWith('/')) throw invalid('directory')
+  const store = openLayout(directory, layoutIdentity(directory), ports)
+  switch (operation) {
+    case 'resolve': {
+      const found = await store.resolve('tag' in args ? { tag: text(args, 'tag') } : { digest: digestOf(args) })
+      return { value: found === null ? null : json(found) }
+    }
+    case 'tags':
+      return { value: await store.tags() }
+    case 'getManifest': {
+      const { descriptor, bytes } = await store.getManifest(digestOf(args))
+      return { value: json(descriptor), body: one(bytes) }
+    }
+    case 'putManifest': {
+      const bytes = await collect(body, manifestLimit, 'manifest')
+      const tag = 'tag' in args ? { tag: text(args, 'tag') } : {}
+      return { value: json(await store.putManifest(bytes, text(args, 'mediaType'), tag)) }
+    }
+    case 'tag':
+      await store.tag(text(args, 'tag'), digestOf(args))
+      return { value: null }
+    case 'hasBlob':
+      return { value: await store.hasBlob(digestOf(args)) }
+    case 'openBlob':
+      return { value: null, body: await store.openBlob({ digest: digestOf(args), size: sizeOf(args) }) }
+    case 'putBlob': {
+      const { expect } = args
+      const wanted = isObject(expect) ? { expect: { digest: digestOf(expect), size: sizeOf(expect) } } : {}
+      return { value: { ...(await store.putBlob({ stream: body, ...wanted })) } }
+    }
+    case 'referrers': {
+      const type = 'artifactType' in args ? text(args, 'artifactType') : undefined
+      return { value: (await store.referrers(digestOf(args), type)).map(json) }
+    }
+    default:
+      throw invalid('operation')
+  }
+}
+
+function json(descriptor: Descriptor): JsonObject {
+  // Members that are not set have no place in JSON.
+  return JSON.parse(JSON.stringify(descriptor)) as JsonObject
+}
+
+function digestOf(args: JsonObject): Digest {
+  const { digest } = args
+  if (isDigest(digest)) return digest
+  throw invalid('digest')
+}
+
+function sizeOf(args: JsonObject): number {
+  const { size } = args
+  if (typeof size === 'number' && Number.isSafeInteger(size) && size >= 0) return size
+  throw invalid('size')
+}
+
+function text(args: JsonObject, name: string): string {
+  const value = args[name]
+  if (typeof value === 'string') return value
+  throw invalid(name)
+}
+
+function invalid(member: string): InputError {
+  return new InputError('input-invalid', `an operation on a layout has no valid ${member}`, { subject: member })
+}

@@ -1,0 +1,54 @@
+import type { BuildResult } from '../../build/types.ts'
+import { roles } from '../../journal/event.ts'
+import { mediaTypes } from '../../oci/types.ts'
+import type { TaskEvent } from '../context.ts'
+
+/** The event of a build, made of its record. Names say nothing of the host. */
+export function buildEvent(result: Omit<BuildResult, 'recordBytes'>, identity: string): TaskEvent {
+  const { record } = result
+  const octets = 'application/octet-stream'
+  return {
+    facts: {
+      kind: 'build',
+      inputs: [
+        {
+          role: roles.context,
+          name: record.context.path,
+          digest: record.context.digest,
+          mediaType: 'application/vnd.sealwright.context.v1+jsonl',
+        },
+        { role: roles.file, name: record.containerfile.path, digest: record.containerfile.digest, mediaType: octets },
+        ...record.baseImages.map(({ name, digest }) => ({
+          role: roles.base,
+          name,
+          digest,
+          mediaType: mediaTypes.manifest,
+        })),
+      ],
+      outputs: [
+        { role: roles.image, name: identity, digest: result.digest, mediaType: mediaTypes.manifest },
+        { role: roles.config, name: identity, digest: result.configDigest, mediaType: mediaTypes.config },
+        {
+          role: roles.buildRecord,
+          name: 'build-record.json',
+          digest: result.recordDigest,
+          mediaType: 'application/vnd.sealwright.build-record.v1+json',
+        },
+      ],
+      result: {
+        reproducible: result.reproducible,
+        rebuilds: record.rebuilds.count,
+        independence: record.rebuilds.independence,
+      },
+    },
+    isolation: isolationOf(result),
+  }
+}
+
+/** How `prepare` and `RUN` were kept apart, as the driver says. */
+function isolationOf({ record }: Pick<BuildResult, 'record'>): TaskEvent['isolation'] {
+  const { name, isolation } = record.builder
+  if (record.prepare !== null) return { steps: 'none', network: 'host' }
+  if (name === 'embedded' || isolation === 'none') return { steps: 'no-steps', network: 'none' }
+  return { steps: name === 'docker' ? 'engine' : 'chroot', network: 'host' }
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { sha256 } from '../../base/streams.ts'
+import { roles } from '../../journal/event.ts'
+import type { Digest, Store } from '../../oci/types.ts'
+import { engine } from '../../sbom/formats/spdx.ts'
+import type { Catalogue } from '../../sbom/model.ts'
+import { describePass, type Described } from '../../sbom/scan.ts'
+import type { PassResult } from '../../image/types.ts'
+import { noSteps, type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
+import { documents, sbomFormats, type DocumentFile, type DocumentKind } from './documents.ts'
+import { keepPass } from './kept.ts'
+
+/** What of a description its step asks for. */
+export const describeRequestSchema = z.strictObject({
+  formats: z.array(z.enum(sbomFormats)).min(1),
+  /** SOURCE_DATE_EPOCH, in seconds. */
+  epoch: z.int().min(0).nullable(),
+})
+export type DescribeRequest = z.infer<typeof describeRequestSchema>
+
+/** What a pass over the layers found. */
+export interface Found {
+  pass: PassResult
+  catalogue: Catalogue
+}
+
+/** What a reviewer is told of a description. The documents are delivered by their file names. */
+export interface SbomResult {
+  identity: string
+  digest: Digest
+  configDigest: Digest
+  diffIds: Digest[]
+  os: string | null
+  packages: number
+  /** Packages by type: `deb`, `npm`. */
+  byType: Record<string, number>
+  /** Packages that lie inside another one. */
+  owned: number
+  files: number
+  unattributed: number
+  unreadable: { path: string; why: string }[]
+  quality: { text: string; elements: { element: string; state: string }[] }
+  engine: string
+  documents: { file: DocumentFile; digest: Digest }[]
+}
+
+/** Writes the documents of what was found, keeps it for later tasks of the job, and delivers them. */
+export async function describe(
+  store: Store,
+  found: Found,
+  request: DescribeRequest,
+  context: TaskContext,
+  keep = true,
+): Promise<Outcome<SbomResult>> {
+  const { caller, ports, work } = context
+  for (const { path, why } of found.catalogue.unreadable) ports.log.warn(`${path} could not be read: ${why}`)
+  const described = describePass(found.pass, found.catalogue, { epoch: request.epoch ?? undefined })
+  if (keep) await keepPass(work, described, found.catalogue)
+  const written: { kind: DocumentKind; digest: Digest }[] = []
+  for (const kind of documents) {
+    if (kind.format !== null && !request.formats.includes(kind.format)) continue
+    const bytes = kind.bytes(described)
+    await caller.deliver(kind.file, once(bytes))
+    written.push({ kind, digest: sha256(bytes) as Digest })
+  }
+  return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+function resultOf(
+  store: Store,
+  { description, pass, packages, files, quality }: Described,
+  written: readonly { kind: DocumentKind; digest: Digest }[],
+): SbomResult {
+  const byType: Record<string, number> = {}
+  for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
+  return {
+    identity: store.identity,
+    digest: pass.image.descriptor.digest,
+    configDigest: description.configDigest,
+    diffIds: pass.layers.map(({ diffId }) => diffId),
+    os: description.os?.prettyName ?? null,
+    packages,
+    byType,
+    owned: description.packages.filter(({ ownedBy }) => ownedBy !== null).length,
+    files,
+    unattributed: description.unattributed,
+    unreadable: description.unreadable.map(({ path, why }) => ({ path, why })),
+    quality: { text: quality.text, elements: quality.elements },
+    engine,
+    documents: written.map(({ kind, digest }) => ({ file: kind.file, digest })),
+  }
+}
+
+/** Names in the event are those of the documents, never paths: the journal says nothing of the host. */
+function eventOf(
+  store: Store,
+  described: Described,
+  written: readonly { kind: DocumentKind; digest: Digest }[],
+): TaskEvent {
+  const { descriptor, manifest } = described.pass.image
+  const name = store.identity
+  return {
+    facts: {
+      kind: 'sbom',
+      inputs: [
+        { role: roles.image, name, digest: descriptor.digest, mediaType: descriptor.mediaType },
+        { role: roles.config, name, digest: manifest.config.digest, mediaType: manifest.config.mediaType },
+      ],
+      outputs: written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType })),
+      result: { packages: described.packages, engine },
+    },
+    isolation: noSteps,
+  }
+}

@@ -1,0 +1,31 @@
+import type { AgentClient } from '../../agent/protocol.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { Digest, Store } from '../../oci/types.ts'
+import type { Verdict } from '../../verify/types.ts'
+import { signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
+
+export interface VsaRequest {
+  verdict: Verdict
+  store: Store
+  /** Signs where it is given: only over the verdict of its own worker. */
+  agent: AgentClient | null
+  key: { pem: string; password: string | null } | null
+}
+
+/** Has a passed verdict signed as a verification summary and attaches it; null where nothing is signed. */
+export async function attachVsa(
+  { verdict, store, agent, key }: VsaRequest,
+  ports: Ports,
+): Promise<{ digest: Digest; publicKeyPem: string } | null> {
+  const subject = await store.resolve({ digest: verdict.image.digest })
+  if (subject === null || !verdict.verified) return null
+  if (agent !== null) {
+    const digest = await signVsaByAgent(agent, verdict, { store, subject })
+    return { digest, publicKeyPem: (await agent.status()).publicKeyPem }
+  }
+  if (key === null) return null
+  const { loadSigner } = await import('../../sign/keys.ts')
+  const signer = await loadSigner(key.pem, key.password)
+  const digest = await signVsaByKey(signer, verdict, { store, subject }, ports.clock.now())
+  return { digest, publicKeyPem: signer.publicKeyPem }
+}

@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { collect } from '../../base/streams.ts'
+import { loadImage } from '../../image/load.ts'
+import { resolveImage } from '../../oci/open.ts'
+import { isEncrypted } from '../../verify/encrypted.ts'
+import { parsePolicy } from '../../verify/policy/load.ts'
+import type { Verdict } from '../../verify/types.ts'
+import { verifyImage } from '../../verify/verify-image.ts'
+import { verifyEvent } from '../../verify/vsa/event.ts'
+import { defineTask, noSteps, type TaskContext } from '../context.ts'
+import { imageOpener, keyRequestSchema } from '../keys.ts'
+import { unpackFiles } from './folder.ts'
+
+export const verifyRequestSchema = z.strictObject({
+  /** Reference; a layout's folder is absolute. */
+  image: z.string(),
+  /** Text of the policy and the path that it was read from; files beside it are fetched as `file:PATH`. */
+  policy: z.strictObject({ text: z.string(), path: z.string() }),
+  /** The step serves `collateral`, in place of the policy's own. */
+  collateral: z.boolean(),
+  nonce: z.string().nullable(),
+  keys: keyRequestSchema,
+  /** Deliver the layers of an encrypted image in plain form, once the image passed: for a launch. */
+  plainLayers: z.boolean(),
+})
+export type VerifyRequest = z.infer<typeof verifyRequestSchema>
+
+export interface VerifyResult {
+  verdict: Verdict
+}
+
+const fileLimit = 16 << 20
+
+/** The gate: replays the chain of one image against a policy. The verdict is data, also a refusal. */
+export const verify = defineTask(verifyRequestSchema, async (request, context) => {
+  const { ports, caller } = context
+  const folder = await mkdtemp(join(ports.roots.temp, 'sealwright-verify-'))
+  try {
+    const { text, path } = request.policy
+    const read = async (file: string): Promise<string> =>
+      (await collect(await caller.fetch(`file:${file}`), fileLimit, file)).toString('utf8')
+    const policy = await parsePolicy(text, path, read)
+    // The policy's own folder is the step's to read.
+    const collateral =
+      request.collateral || policy.collateral !== null
+        ? await unpackFiles(await caller.fetch('collateral'), folder)
+        : undefined
+    const opener = await imageOpener(request.keys, context)
+    const options = { opener, nonce: request.nonce ?? undefined, collateral }
+    const verdict = await verifyImage(request.image, policy, options, ports)
+    if (verdict.verified && request.plainLayers) await deliverLayers(request.image, verdict, opener, context)
+    const result: VerifyResult = { verdict }
+    const { store } = await resolveImage(request.image, ports)
+    const subject = await store.resolve({ digest: verdict.image.digest })
+    const events = subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }), isolation: noSteps }]
+    return { result, events }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+async function deliverLayers(
+  text: string,
+  verdict: Verdict,
+  opener: Awaited<ReturnType<typeof imageOpener>>,
+  { ports, caller }: TaskContext,
+): Promise<void> {
+  const { store } = await resolveImage(text, ports)
+  const image = await loadImage(store, verdict.image.digest)
+  if (!isEncrypted(image)) return
+  const open = await opener?.(store, image)
+  if (open === undefined) return
+  for (const layer of image.manifest.layers) await caller.deliver(`layer:${layer.digest}`, await open(layer))
+}

@@ -1,0 +1,124 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { Duplex } from 'node:stream'
+import { z } from 'zod'
+import { InputError, InternalError, VerificationError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { Log, Ports } from '../base/ports.ts'
+import { asJson, type Caller, type TaskContext, type WorkFolder } from './context.ts'
+import { tasks } from './tasks.ts'
+import { Peer } from '../agent/channel/peer.ts'
+import { taskAgent } from '../agent/worker/calls.ts'
+import { taskTable, type TaskName } from '../agent/worker/table.ts'
+
+const names = Object.keys(taskTable) as [TaskName, ...TaskName[]]
+const taskSchema = z.strictObject({
+  task: z.enum(names),
+  /** Names the job: its tasks share a folder. */
+  instance: z.string().regex(/^[0-9a-f]{32}$/),
+  request: z.json(),
+})
+
+/**
+ * A worker's process: does one task for the agent that it is connected to, and ends. Standard input and output are the connection, whether a
+ * pipe of the agent or the socket that a listener took; its log goes to standard error.
+ */
+export async function main(made: Ports): Promise<void> {
+  const duplex = Duplex.from({ readable: process.stdin, writable: process.stdout })
+  let started = false
+  let failed = false
+  const peer: Peer = new Peer(duplex, {
+    first: 2,
+    handle: async (op, { value }) => {
+      if (op !== 'task' || started)
+        throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
+      started = true
+      try {
+        const outcome = await work(value, made, peer)
+        peer.note({ hosts: [...made.http.hosts()] })
+        return { value: outcome }
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    },
+    answered: () => {
+      void peer.end().then(() => process.exit(failed ? 1 : 0))
+    },
+  })
+  // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
+  await peer.closed
+  process.exit(failed ? 1 : 3)
+}
+
+async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValue> {
+  const { task: name, instance, request } = taskSchema.parse(value)
+  const work = await workFolder(made, instance)
+  const temp = await work.path('temp', 'x').then(dirname)
+  const ports: Ports = {
+    ...made,
+    log: remoteLog(peer),
+    roots: { ...made.roots, cwd: work.directory, temp },
+    remote: {
+      layout: async (args, body) => {
+        const answer = await peer.call('layout', args, body)
+        return { value: answer.value, body: answer.body }
+      },
+      credential: async (host, repository) => (await peer.call('credential', { host, repository })).value,
+    },
+  }
+  const context: TaskContext = {
+    ports,
+    work,
+    agent: taskAgent(async (call, args) => (await peer.call(`agent/${call}`, args)).value),
+    caller: remoteCaller(peer),
+  }
+  const task = await tasks[name]()
+  return asJson(await task.perform(request, context))
+}
+
+function remoteCaller(peer: Peer): Caller {
+  return {
+    fetch: async (name) => (await peer.call('fetch', { name })).body,
+    secret: async (name) => {
+      const { value } = await peer.call('secret', { name })
+      return typeof value === 'string' ? Buffer.from(value, 'base64') : null
+    },
+    deliver: async (name, bytes) => {
+      await peer.call('deliver', { name }, bytes)
+    },
+  }
+}
+
+function remoteLog(peer: Peer): Log {
+  const say = (level: string) => (text: string) => peer.note({ level, text })
+  return {
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    progress: say('progress'),
+    mask: say('mask'),
+    group: (title, fn) => {
+      peer.note({ level: 'info', text: title })
+      return fn()
+    },
+  }
+}
+
+/** The folder that the tasks of one job share: below the one that the agent or the unit named. */
+async function workFolder(ports: Ports, instance: string): Promise<WorkFolder & { directory: string }> {
+  const root = ports.env['SEALWRIGHT_WORKER_DIRECTORY'] ?? ports.env['STATE_DIRECTORY']
+  if (root === undefined || !isAbsolute(root)) throw new InternalError('no folder was named for the worker')
+  const directory = join(root, instance)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  return {
+    directory,
+    path: async (...parts) => {
+      const full = resolve(directory, ...parts)
+      if (relative(directory, full).startsWith('..'))
+        throw new InputError('input-invalid', `${parts.join('/')} leaves the folder`)
+      await mkdir(dirname(full), { recursive: true, mode: 0o700 })
+      return full
+    },
+  }
+}
