@@ -7,8 +7,8 @@ import { CompactEncrypt, FlattenedEncrypt, importJWK } from 'jose'
 import { openState, stateDirectory } from '../../src/agent/state.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { journalBytes } from '../../src/journal/event.ts'
-import { buildEvent, digestOf, publishEvent, sbomEvent, startAgent } from '../support/agent.ts'
-import { testPorts } from '../support/ports.ts'
+import { buildEvent, digestOf, publishEvent, sbomEvent, startAgent } from '../../testkit/agent.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 type Started = Awaited<ReturnType<typeof startAgent>>
 const gone = async (pid: number): Promise<void> => {
@@ -248,7 +248,7 @@ describe('life', () => {
     await once(worker, 'spawn')
     const { startMessageSchema, startTime } = await import('../../src/agent/start-message.ts')
     const { runAgent } = await import('../../src/agent/process.ts')
-    const { agentEntry } = await import('../support/agent.ts')
+    const { agentEntry } = await import('../../testkit/agent.ts')
     const ports = testPorts()
     const directory = join(ports.roots.temp, 'state')
     mkdirSync(directory)

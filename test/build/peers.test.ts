@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path'
 import { compareInventories } from '../../src/image/inventory.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { startRegistry } from '../support/registry.ts'
-import { peer, withPeers } from '../support/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { startRegistry } from '../../testkit/registry.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
 import { build, tree, type Built } from './support.ts'
 
 const run = (name: string, ...args: string[]): string => execFileSync(peer(name), args, { encoding: 'utf8' })

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
-import { testPorts, scratch } from '../support/ports.ts'
-import { withPeers } from '../support/peers.ts'
+import { testPorts, scratch } from '../../testkit/ports.ts'
+import { withPeers } from '../../testkit/peers.ts'
 import { build, commitAll, git, tree } from './support.ts'
 
 const child = join(import.meta.dirname, 'child.ts')

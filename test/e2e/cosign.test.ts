@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync 
 import { join } from 'node:path'
 import type { ActionReport } from '../../src/report/types.ts'
 import type { Check } from '../../src/verify/types.ts'
-import { cleanEnv, cli, program, succeed } from '../support/cli.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
-import { registryPeers, startRegistry } from '../support/registry.ts'
+import { cleanEnv, cli, program, succeed } from '../../testkit/cli.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
+import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { startJob } from './job.ts'
 
 const kinds = ['referrers', 'docker'] as const

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { cli } from '../support/cli.ts'
-import { danglingIn, shapeOf } from './layout.ts'
+import { cli } from '../../testkit/cli.ts'
+import { danglingIn, shapeOf } from '../../testkit/layout.ts'
 import { startJob, type Job } from './job.ts'
 
 const jobs = 4

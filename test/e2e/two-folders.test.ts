@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { succeed, type CliOptions } from '../support/cli.ts'
-import { npmUnreachable } from '../support/npm.ts'
-import { root } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { succeed, type CliOptions } from '../../testkit/cli.ts'
+import { npmUnreachable } from '../../testkit/npm.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const prepare = 'npm ci --omit=dev --ignore-scripts --no-audit --no-fund'
 

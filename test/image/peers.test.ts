@@ -6,8 +6,8 @@ import { passImage } from '../../src/image/pass.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import type { InventoryEntry } from '../../src/image/types.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const run = (program: string, ...args: string[]): Buffer => execFileSync(peer(program), args, { stdio: 'pipe' })
 

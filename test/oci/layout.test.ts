@@ -18,8 +18,8 @@ import { copyImage } from '../../src/oci/copy.ts'
 import { resolveImage } from '../../src/oci/open.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest } from '../../src/oci/types.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
 const absent = `sha256:${'0'.repeat(64)}` as Digest

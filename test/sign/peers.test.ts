@@ -12,9 +12,9 @@ import { loadSigner } from '../../src/sign/keys.ts'
 import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
 import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes, type Signer } from '../../src/statement/types.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { registryPeers, startRegistry } from '../support/registry.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { newSigner, privatePem, putImage, storeOf, type KeyKind } from './fixtures.ts'
 
 const kinds = ['referrers', 'docker'] as const

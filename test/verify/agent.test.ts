@@ -21,11 +21,11 @@ import { makeBundle } from '../../src/sign/bundle.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { predicateTypes, type StatementKind } from '../../src/statement/types.ts'
 import type { Verdict } from '../../src/verify/types.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { startAgent } from '../support/agent.ts'
-import { startIssuer, type Issuer } from '../support/oidc.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { event, putSmallImage, smallClaims, smallFiles, smallRecord } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import { startAgent } from '../../testkit/agent.ts'
+import { startIssuer, type Issuer } from '../../testkit/oidc.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { event, putSmallImage, smallClaims, smallFiles, smallRecord } from '../../testkit/small-image.ts'
 
 /** The chain with two real agent processes, as two jobs would run it. */
 let issuer: Issuer

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../../src/actions/context.ts'
 import type { Definition } from '../../../src/actions/definitions.ts'
 import { rawInputs } from '../../../src/actions/raw-inputs.ts'
-import { testPorts } from '../../support/ports.ts'
+import { testPorts } from '../../../testkit/ports.ts'
 
 export type Given = Record<string, string>
 
