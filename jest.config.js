@@ -1,8 +1,10 @@
+import { groupVariable, matchOf } from './scripts/test/groups.ts'
+
 export default {
   testEnvironment: 'node',
   rootDir: import.meta.dirname,
   roots: ['<rootDir>/test', '<rootDir>/tools'],
-  testMatch: ['**/*.test.ts'],
+  testMatch: matchOf(process.env[groupVariable] === 'slow' ? 'slow' : 'rules'),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
