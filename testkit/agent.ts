@@ -1,8 +1,14 @@
 import { join } from 'node:path'
+import { fromRecord } from '../src/agent/client.ts'
+import { launch } from '../src/agent/launch.ts'
+import { runAgent, type RunningProcess } from '../src/agent/process.ts'
+import { startMessageSchema } from '../src/agent/start-message.ts'
+import { errorRecord } from '../src/base/errors.ts'
 import type { Ports } from '../src/base/ports.ts'
 import { sha256 } from '../src/base/streams.ts'
 import { jcs } from '../src/encoding/jcs.ts'
 import { spawnAgent, type RunningAgent, type SpawnOptions } from '../src/agent/spawn.ts'
+import { makePorts } from '../src/runner/make-ports.ts'
 import { roles, type EventDraft } from '../src/journal/event.ts'
 import type { Digest } from '../src/oci/types.ts'
 import type { BuildRecord } from '../src/statement/types.ts'
@@ -13,19 +19,66 @@ import { performed } from './performed.ts'
 /** Program of the agent when run from sources, for `SEALWRIGHT_AGENT_ENTRY` and {@link startAgent}. */
 export const agentEntry = join(root, 'testkit/agent-entry.ts')
 
-/** A real agent process of its own with `sample` evidence, in a fresh state directory unless one is given. Stop it: `await agent.client.stop()`. */
+type Started = RunningAgent & { ports: Ports; directory: string }
+
+/** A real agent process of its own, otherwise as {@link startAgent}: for what is told by a process, and lives or ends with it. */
+export async function startAgentProcess(
+  env: Record<string, string> = {},
+  options: Partial<SpawnOptions> = {},
+  base: Ports = testPorts(),
+): Promise<Started> {
+  return start(env, options, base, launch)
+}
+
+/**
+ * An agent with `sample` evidence, in a fresh state directory unless one is given, that serves its socket from the test's own
+ * process: for tests of its rules. Stop it: `await agent.client.stop()`.
+ */
 export async function startAgent(
   env: Record<string, string> = {},
   options: Partial<SpawnOptions> = {},
   base: Ports = testPorts(),
-): Promise<RunningAgent & { ports: Ports; directory: string }> {
+): Promise<Started> {
+  return start(env, options, base, launchHere)
+}
+
+async function start(
+  env: Record<string, string>,
+  options: Partial<SpawnOptions>,
+  base: Ports,
+  how: typeof launch,
+): Promise<Started> {
   const ports = { ...base, env: { ...base.env, ...env, SEALWRIGHT_AGENT_ENTRY: agentEntry } }
   const directory = options.directory ?? join(ports.roots.temp, 'state')
   const running = await spawnAgent(
     { entry: agentEntry, technology: 'sample', nonce: '', lifetime: 600, ...options, directory },
     ports,
+    how,
   )
   return { ...running, ports, directory }
+}
+
+const here: RunningProcess[] = []
+
+/** As `launch`, and as src/agent/main.ts makes its ports: what the process would not see, the agent does not see here. */
+const launchHere: typeof launch = async (ports, given) => {
+  const message = startMessageSchema.parse(given)
+  const env = { PATH: ports.env['PATH'], HOME: ports.env['HOME'], ...message.environment }
+  const running = await runAgent(message, makePorts({ env, cwd: message.directory })).catch((error: unknown) => {
+    throw fromRecord(errorRecord(error))
+  })
+  here.push(running)
+  return { file: running.file, exited: running.ended.then(() => {}), end: () => running.stop('SIGTERM') }
+}
+
+// What a test that failed did not stop would keep jest's process alive.
+if (typeof afterAll === 'function') {
+  afterAll(async () => {
+    for (const running of here.splice(0)) {
+      running.stop('the tests are over')
+      await running.ended
+    }
+  })
 }
 
 export const digestOf = (text: string): Digest => sha256(text) as Digest
