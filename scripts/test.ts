@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { compileCacheEnv } from '../testkit/compile-cache.ts'
 import { groupOf, groupVariable } from './test/groups.ts'
 import { closingLine } from './test/totals.ts'
 
@@ -23,7 +24,7 @@ const done = spawnSync(process.execPath, [...flags, jest, ...rest], {
     SEALWRIGHT_TEST_TOTALS: totalsPath,
     [groupVariable]: group,
     // Jest and what tests start from sources are compiled once.
-    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(root, 'node_modules/.cache/sealwright-test'),
+    ...compileCacheEnv,
   },
 })
 let totals: string | null = null

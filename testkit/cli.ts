@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import { compileCacheEnv } from './compile-cache.ts'
 import { root } from './peers.ts'
 
 /** The command line as users run it, from `dist/`. */
@@ -29,7 +30,7 @@ const network = /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(file|dir)
 
 export function cleanEnv(more: Record<string, string> = {}): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => name === 'PATH' || name === 'HOME' || network.test(name))
-  return { ...(Object.fromEntries(kept) as Record<string, string>), ...more }
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...compileCacheEnv, ...more }
 }
 
 /**

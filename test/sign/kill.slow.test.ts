@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { collect } from '../../src/base/streams.ts'
 import type { Store } from '../../src/oci/types.ts'
 import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
+import { compileCacheEnv } from '../../testkit/compile-cache.ts'
 import { withPeers } from '../../testkit/peers.ts'
 import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { storeOf } from './fixtures.ts'
@@ -22,7 +23,7 @@ async function interrupted(
   const order = { given: { output }, cwd: ports.roots.cwd, directory, at: kill.at ?? 0, when: kill.when ?? 'before' }
   const child = spawn(process.execPath, [join(import.meta.dirname, 'kill-child.ts'), JSON.stringify(order)], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...ports.env } as NodeJS.ProcessEnv,
+    env: { ...ports.env, ...compileCacheEnv } as NodeJS.ProcessEnv,
   })
   const exit = once(child, 'exit')
   const folder = join(ports.roots.cwd, output.slice('oci:'.length), 'blobs/sha256')
