@@ -1,8 +1,10 @@
+import { groupVariable, matchOf } from './scripts/test/groups.ts'
+
 export default {
   testEnvironment: 'node',
   rootDir: import.meta.dirname,
-  roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
+  roots: ['<rootDir>/test', '<rootDir>/tools'],
+  testMatch: matchOf(process.env[groupVariable] === 'slow' ? 'slow' : 'rules'),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -12,5 +14,5 @@ export default {
   },
   testTimeout: 60_000,
   maxWorkers: 2,
-  reporters: ['default', '<rootDir>/test/support/reporter.js'],
+  reporters: ['default', '<rootDir>/testkit/reporter.js'],
 }

@@ -2,4 +2,4 @@ import { join } from 'node:path'
 import { main } from '../src/cli/main.ts'
 
 /** The command line without `dist/`, to measure a change before it is bundled. */
-await main(process.argv.slice(2), { agent: join(import.meta.dirname, '../test/support/agent-entry.ts') })
+await main(process.argv.slice(2), { agent: join(import.meta.dirname, '../testkit/agent-entry.ts') })

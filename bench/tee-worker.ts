@@ -9,9 +9,9 @@ import { snpLaunchDigest, type SnpFirmware } from '../src/tee/measure/snp.ts'
 import { LaunchContext } from '../src/tee/measure/launch-context.ts'
 import { vcpuSignature } from '../src/tee/measure/vcpu.ts'
 import type { TeeVerdict } from '../src/tee/types.ts'
-import { vector } from '../test/support/peers.ts'
-import { collateralVector, quoteVector } from '../test/tee/tdx/vectors.ts'
-import { makeWorld } from '../test/tee/tdx/synthetic.ts'
+import { vector } from '../testkit/peers.ts'
+import { collateralVector, quoteVector } from '../testkit/tee/tdx/vectors.ts'
+import { makeWorld } from '../testkit/tee/tdx/synthetic.ts'
 
 /** Milliseconds of processor time each. */
 export interface TeeFigures {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkCircles } from './lint/circles.ts'
 import { checkFloors } from './lint/floors.ts'
+import { checkSides } from './lint/sides.ts'
 import { projectFiles } from './lint/sources.ts'
 import { checkLength, checkTraces } from './lint/text.ts'
 
@@ -28,6 +29,7 @@ program('prettier', bin('prettier'), ['--log-level', 'warn', fix ? '--write' : '
 
 const files = projectFiles(root)
 own('floors', checkFloors(files))
+own('sides', checkSides(files))
 own('circles', checkCircles(files))
 own('length', checkLength(files))
 own('traces', checkTraces(files))

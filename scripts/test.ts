@@ -1,11 +1,13 @@
 /**
- * Runs jest with the arguments given (`npm test -- test/oci`). The last line is `N passed, N failed`; with
+ * Runs jest with the arguments given (`npm test -- test/oci`); with `--slow` the slow group, else all others. The last line is `N passed, N failed`; with
  * `SEALWRIGHT_REQUIRE_PEERS=1` a skipped test counts as failed.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { compileCacheEnv } from '../testkit/compile-cache.ts'
+import { groupOf, groupVariable } from './test/groups.ts'
 import { closingLine } from './test/totals.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -13,11 +15,17 @@ const scratch = mkdtempSync(join(tmpdir(), 'sealwright-jest-'))
 const totalsPath = join(scratch, 'totals.json')
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
 const jest = join(root, 'node_modules/jest/bin/jest.js')
-const args = process.argv.slice(2)
-const done = spawnSync(process.execPath, [...flags, jest, ...args], {
+const { group, rest } = groupOf(process.argv.slice(2))
+const done = spawnSync(process.execPath, [...flags, jest, ...rest], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, SEALWRIGHT_TEST_TOTALS: totalsPath },
+  env: {
+    ...process.env,
+    SEALWRIGHT_TEST_TOTALS: totalsPath,
+    [groupVariable]: group,
+    // Jest and what tests start from sources are compiled once.
+    ...compileCacheEnv,
+  },
 })
 let totals: string | null = null
 try {

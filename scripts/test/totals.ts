@@ -1,4 +1,4 @@
-/** What test/support/reporter.js writes down at the end of a run. */
+/** What testkit/reporter.js writes down at the end of a run. */
 interface Totals {
   readonly passed: number
   readonly failed: number

@@ -23,7 +23,11 @@ export interface RunningProcess {
  * Runs the agent until it is told to stop, its lifetime is over, or the job's worker is gone. Nothing of it outlives it but the journal's
  * file: the keys were in its memory alone.
  */
-export async function runAgent(message: StartMessage, ports: Ports): Promise<RunningProcess> {
+export async function runAgent(
+  message: StartMessage,
+  ports: Ports,
+  workers: StartWorker = workersOf(message, ports),
+): Promise<RunningProcess> {
   const collector = await chooseCollector(message.technology, ports, message)
   const { directory } = message
   const agent = await Agent.start(
@@ -65,7 +69,7 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     socket,
     ports.log,
     { forget, end: () => stop('asked to') },
-    workersOf(message, ports),
+    workers,
     machine === null ? 0o600 : 0o660,
   )
   await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)

@@ -46,9 +46,10 @@ export interface RunningAgent {
 /**
  * Starts the agent of this job, as a process of its own or by the machine's agent, or finds the one that runs.
  *
+ * @param start how an agent is started that is not the machine's: as a process, unless a test has it run in its own
  * @throws InputError `state-conflict` when another job's agent lives in this state; whatever kept the agent from starting
  */
-export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<RunningAgent> {
+export async function spawnAgent(options: SpawnOptions, ports: Ports, start = launch): Promise<RunningAgent> {
   const { directory } = options
   await ensureState(directory)
   const run = runFingerprint(ports.env)
@@ -71,7 +72,7 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     await rm(file.socket, { force: true }).catch(() => {})
   }
   if (typeof options.machineSocket === 'string') return byMachine(options, options.machineSocket, run, ports)
-  const { file: started } = await launch(ports, {
+  const { file: started } = await start(ports, {
     directory,
     entry: options.entry,
     technology: options.technology,

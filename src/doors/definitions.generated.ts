@@ -384,6 +384,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "kbs-url",
+    "description": "The KBS that the keys of kbs recipients are for, as kbs-publish will be given it. Required where an agent runs; its keys leave it for this KBS only.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "key-file",
     "description": "File of 32 raw bytes, the key of kbs recipients where no agent runs. With an agent it is refused.",
     "default": "",

@@ -105,11 +105,23 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
   }
 }
 
+/** Largest piece that is read at once. */
+const piece = 1 << 20
+
+/**
+ * Size in bytes of the pieces in which a file is read: one that holds a small file and one byte more, which shows a file
+ * that is longer than was said. Pieces are allocated before anything is read, so that a full one for each of a thousand
+ * small blobs is what costs most.
+ */
+export function pieceFor(size: number): number {
+  return Math.min(piece, Math.max(0, size) + 1)
+}
+
 /** Reads a blob's file, checked against digest and size. The file is opened when the first byte is asked for. */
 export async function* readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
   // A link in a foreign layout could lead anywhere, a pipe would never end.
   const handle = await open(blobPath(directory, want.digest), constants.O_RDONLY | constants.O_NOFOLLOW)
-  const stream = createReadStream('', { fd: handle, highWaterMark: 1 << 20 })
+  const stream = createReadStream('', { fd: handle, highWaterMark: pieceFor(want.size) })
   yield* verified(stream as ByteSource, want)
 }
 

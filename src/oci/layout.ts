@@ -1,7 +1,7 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
-import { blobSize, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
+import { blobSize, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
 import { changeEntries, entryOf, readEntries, tagOf, withEntry, withTag } from './layout-index.ts'
 import { isManifestType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
@@ -151,7 +151,7 @@ async function opened(source: BlobSource): Promise<{
     const { path, digest, size } = source
     return {
       expect: { digest, size },
-      open: () => createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>,
+      open: () => createReadStream(path, { highWaterMark: pieceFor(size) }) as AsyncIterable<Uint8Array>,
     }
   }
   return { expect: source.expect, open: () => source.stream }

@@ -24,31 +24,35 @@ const taskSchema = z.strictObject({
  * pipe of the agent or the socket that a listener took; its log goes to standard error.
  */
 export async function main(made: Ports): Promise<void> {
-  const duplex = Duplex.from({ readable: process.stdin, writable: process.stdout })
+  const well = await serveWorker(Duplex.from({ readable: process.stdin, writable: process.stdout }), made)
+  process.exit(well ? 0 : 1)
+}
+
+/**
+ * Does one task over a connection.
+ *
+ * @returns whether it ended well: the result is written, and nothing was left undone
+ */
+export async function serveWorker(duplex: Duplex, made: Ports): Promise<boolean> {
   let started = false
-  let failed = false
-  const peer: Peer = new Peer(duplex, {
-    first: 2,
-    handle: async (op, { value }) => {
-      if (op !== 'task' || started)
-        throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
-      started = true
-      try {
+  let well = false
+  return new Promise((resolve) => {
+    const peer: Peer = new Peer(duplex, {
+      first: 2,
+      handle: async (op, { value }) => {
+        if (op !== 'task' || started)
+          throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
+        started = true
         const outcome = await work(value, made, peer)
         peer.note({ hosts: [...made.http.hosts()] })
+        well = true
         return { value: outcome }
-      } catch (error) {
-        failed = true
-        throw error
-      }
-    },
-    answered: () => {
-      void peer.end().then(() => process.exit(failed ? 1 : 0))
-    },
+      },
+      answered: () => void peer.end().then(() => resolve(well)),
+    })
+    // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
+    void peer.closed.then(() => resolve(false))
   })
-  // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
-  await peer.closed
-  process.exit(failed ? 1 : 3)
 }
 
 async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValue> {

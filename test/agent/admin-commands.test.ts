@@ -16,10 +16,10 @@ import { resourcePolicy } from '../../src/kbs/rego/resource-policy.ts'
 import { sampleReferenceValues } from '../../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
-import { agentEntry } from '../support/agent.ts'
-import { startIssuer, type Issuer } from '../support/oidc.ts'
-import { root } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { agentEntry } from '../../testkit/agent.ts'
+import { startIssuer, type Issuer } from '../../testkit/oidc.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 function command(
   name: string,

@@ -17,10 +17,10 @@ import { sealReferenceValues } from '../../src/tee/reference-envelope.ts'
 import { writeReferenceValues, type ReferenceValues } from '../../src/tee/reference-values.ts'
 import type { TeeEvidence } from '../../src/tee/types.ts'
 import { noCollateral, type VerifyContext } from '../../src/tee/verify/verifier.ts'
-import { makeCertificate, makeKey } from '../tee/pki/pki.ts'
-import { digestOf } from '../support/agent.ts'
-import { forgedTpm, type ForgedTpmOptions } from '../support/forged-tpm.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
+import { digestOf } from '../../testkit/agent.ts'
+import { forgedTpm, type ForgedTpmOptions } from '../../testkit/tee/tpm/forged-tpm.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** A SYNTHETIC TPM whose maker the rules pin, and an image that was measured on it. */
 const at = new Date('2026-06-15T12:00:00Z')

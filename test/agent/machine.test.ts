@@ -12,9 +12,9 @@ import { parseBinding } from '../../src/journal/binding.ts'
 import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
-import { agentEntry } from '../support/agent.ts'
-import { peer, root, withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { agentEntry } from '../../testkit/agent.ts'
+import { peer, root, withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 

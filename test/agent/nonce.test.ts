@@ -4,7 +4,7 @@ import type { Ports } from '../../src/base/ports.ts'
 import { readCheckpoint } from '../../src/log/checkpoint.ts'
 import { parseNoteKey, parseSignedNote } from '../../src/log/signed-note.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const origin = 'log.example/test'
 const text = `${origin}\n42\n${Buffer.alloc(32, 7).toString('base64')}\n`

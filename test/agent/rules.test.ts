@@ -7,7 +7,7 @@ import type { Digest } from '../../src/oci/types.ts'
 import { verifyEnvelope } from '../../src/sign/dsse.ts'
 import { parseStatement } from '../../src/statement/statement.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
-import * as job from '../support/agent.ts'
+import * as job from '../../testkit/agent.ts'
 
 let client: AgentClient
 let pem: string

@@ -1,4 +1,4 @@
-import { contextAt } from '../support/verify-context.ts'
+import { contextAt } from '../../testkit/verify-context.ts'
 import { bindingDigest, bindingHash, jobDigest, parseBinding, thumbprint } from '../../src/journal/binding.ts'
 import type { EvidenceBundle } from '../../src/journal/evidence-bundle.ts'
 import { eventDigest, parseJournal } from '../../src/journal/event.ts'
@@ -6,8 +6,8 @@ import { verifyToken } from '../../src/journal/token.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { parseTeeEvidence } from '../../src/tee/evidence.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
-import { buildEvent, buildRecord, plainImage, startAgent } from '../support/agent.ts'
-import { startIssuer } from '../support/oidc.ts'
+import { buildEvent, buildRecord, plainImage, startAgent } from '../../testkit/agent.ts'
+import { startIssuer } from '../../testkit/oidc.ts'
 
 function document(bundle: EvidenceBundle, digest: string): Buffer {
   const found = bundle.documents.find((item) => item.digest === digest)

@@ -4,7 +4,7 @@ import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { selfTest, type SelfTest } from '../../src/agent/self-test/run.ts'
 import { fileTree, type Entry, type Tree } from '../../src/agent/self-test/tree.ts'
 import { runnerSelfTest } from '../../src/cli/runner/self-test.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** A file's text, or an entry of another kind. */
 type Item = string | (Partial<Entry> & { text?: string; link?: string })

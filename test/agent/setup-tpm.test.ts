@@ -9,10 +9,10 @@ import { openState } from '../../src/agent/state.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
 import { sealReferenceValues } from '../../src/tee/reference-envelope.ts'
 import { writeReferenceValues, type ReferenceValues } from '../../src/tee/reference-values.ts'
-import { startSwtpm, type SoftwareTpm } from '../../tools/swtpm.ts'
-import { agentEntry } from '../support/agent.ts'
-import { withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { startSwtpm, type SoftwareTpm } from '../../testkit/tee/tpm/swtpm.ts'
+import { agentEntry } from '../../testkit/agent.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** setup-cvm-runner on a software TPM: rules of a policy, signed reference values, what the summary says. */
 const job = {

@@ -14,9 +14,9 @@ import { checkEar } from '../../src/kbs/ear.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { installTool, parseTools } from '../../src/runner/tools.ts'
 import { exportVariable } from '../../src/runner/commands.ts'
-import { agentEntry, buildEvent, plainImage } from '../support/agent.ts'
-import { startIssuer } from '../support/oidc.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { agentEntry, buildEvent, plainImage } from '../../testkit/agent.ts'
+import { startIssuer } from '../../testkit/oidc.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const defaults = {
   technology: 'auto',

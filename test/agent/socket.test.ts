@@ -7,8 +7,8 @@ import { CompactEncrypt, FlattenedEncrypt, importJWK } from 'jose'
 import { openState, stateDirectory } from '../../src/agent/state.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { journalBytes } from '../../src/journal/event.ts'
-import { buildEvent, digestOf, publishEvent, sbomEvent, startAgent } from '../support/agent.ts'
-import { testPorts } from '../support/ports.ts'
+import { buildEvent, digestOf, publishEvent, sbomEvent, startAgent, startAgentProcess } from '../../testkit/agent.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 type Started = Awaited<ReturnType<typeof startAgent>>
 const gone = async (pid: number): Promise<void> => {
@@ -21,7 +21,7 @@ const post = async ({ ports, directory }: Started, path: string, body: string, m
 
 describe('files', () => {
   test('state, socket and files are the user’s own, and invisible to git', async () => {
-    const agent = await startAgent()
+    const agent = await startAgentProcess()
     const mode = (name: string): number => statSync(join(agent.directory, name)).mode & 0o777
     expect(mode('.')).toBe(0o700)
     expect(mode('agent.sock')).toBe(0o600)
@@ -37,7 +37,7 @@ describe('files', () => {
 
   test('a path too long for a socket gets one in a private folder, which goes with the agent', async () => {
     const ports = testPorts()
-    const agent = await startAgent({}, { directory: join(ports.roots.temp, 'x'.repeat(120)) }, ports)
+    const agent = await startAgentProcess({}, { directory: join(ports.roots.temp, 'x'.repeat(120)) }, ports)
     const { socket } = JSON.parse(readFileSync(join(agent.directory, 'agent.json'), 'utf8')) as { socket: string }
     expect(Buffer.byteLength(socket)).toBeLessThanOrEqual(100)
     expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700)
@@ -46,7 +46,7 @@ describe('files', () => {
   })
 
   test('a journal file that was changed or removed is written anew from memory, and told', async () => {
-    const agent = await startAgent()
+    const agent = await startAgentProcess()
     const path = join(agent.directory, 'journal.jsonl')
     await agent.client.append(buildEvent())
     expect((await agent.client.status()).warnings).toEqual([])
@@ -62,7 +62,7 @@ describe('files', () => {
   })
 
   test('the agent’s process shows no token in its environment or arguments', async () => {
-    const agent = await startAgent({
+    const agent = await startAgentProcess({
       GITHUB_TOKEN: 'hunter2',
       ACTIONS_RUNTIME_TOKEN: 'hunter3',
       RUNNER_TRACKING_ID: 'github_1',
@@ -187,18 +187,18 @@ describe('life', () => {
   const job1 = { GITHUB_REPOSITORY: 'example/app', GITHUB_RUN_ID: '1', GITHUB_JOB: 'build' }
 
   test('the same job finds its agent; another job is an error', async () => {
-    const first = await startAgent(job1)
+    const first = await startAgentProcess(job1)
     const { directory, ports } = first
-    const again = await startAgent(job1, { directory }, ports)
+    const again = await startAgentProcess(job1, { directory }, ports)
     expect(again).toMatchObject({ reused: true, status: { keyId: first.status.keyId } })
     for (const other of [{ GITHUB_RUN_ID: '2' }, { GITHUB_JOB: 'deploy' }]) {
-      await expect(startAgent({ ...job1, ...other }, { directory }, ports)).rejects.toMatchObject({
+      await expect(startAgentProcess({ ...job1, ...other }, { directory }, ports)).rejects.toMatchObject({
         code: 'state-conflict',
       })
       const foreign = openState(directory, { ...ports, env: { ...ports.env, ...job1, ...other } })
       await expect(foreign.agent()).rejects.toMatchObject({ code: 'state-conflict' })
     }
-    await expect(startAgent(job1, { directory, technology: 'snp' }, ports)).rejects.toMatchObject({
+    await expect(startAgentProcess(job1, { directory, technology: 'snp' }, ports)).rejects.toMatchObject({
       code: 'state-conflict',
     })
     const own = await openState(directory, { ...ports, env: { ...ports.env, ...job1 } }).agent()
@@ -207,12 +207,12 @@ describe('life', () => {
   })
 
   test('a dead agent is an error for a step and replaced by a new one', async () => {
-    const first = await startAgent()
+    const first = await startAgentProcess()
     const { directory, ports } = first
     process.kill(first.status.pid, 'SIGKILL')
     await gone(first.status.pid)
     await expect(openState(directory, ports).agent()).rejects.toMatchObject({ code: 'state-conflict' })
-    const second = await startAgent({}, { directory }, ports)
+    const second = await startAgentProcess({}, { directory }, ports)
     expect(second.reused).toBe(false)
     expect(second.status.keyId).not.toBe(first.status.keyId)
     await second.client.stop()
@@ -220,7 +220,7 @@ describe('life', () => {
   })
 
   test('an agent file that names another agent’s socket is not believed', async () => {
-    const first = await startAgent()
+    const first = await startAgentProcess()
     const path = join(first.directory, 'agent.json')
     const file = JSON.parse(readFileSync(path, 'utf8')) as object
     writeFileSync(path, JSON.stringify({ ...file, keyId: 'another' }))
@@ -231,10 +231,10 @@ describe('life', () => {
   })
 
   test('SIGTERM and the end of the lifetime end it and leave nothing but the journal', async () => {
-    const first = await startAgent()
+    const first = await startAgentProcess()
     process.kill(first.status.pid, 'SIGTERM')
     await gone(first.status.pid)
-    const second = await startAgent({}, { lifetime: 1 })
+    const second = await startAgentProcess({}, { lifetime: 1 })
     await gone(second.status.pid)
     for (const { directory } of [first, second]) {
       expect(existsSync(join(directory, 'agent.json'))).toBe(false)
@@ -248,7 +248,7 @@ describe('life', () => {
     await once(worker, 'spawn')
     const { startMessageSchema, startTime } = await import('../../src/agent/start-message.ts')
     const { runAgent } = await import('../../src/agent/process.ts')
-    const { agentEntry } = await import('../support/agent.ts')
+    const { agentEntry } = await import('../../testkit/agent.ts')
     const ports = testPorts()
     const directory = join(ports.roots.temp, 'state')
     mkdirSync(directory)
@@ -272,7 +272,7 @@ describe('life', () => {
   })
 
   test('a machine without TEE says so through the agent’s start', async () => {
-    await expect(startAgent({}, { technology: 'auto' })).rejects.toMatchObject({
+    await expect(startAgentProcess({}, { technology: 'auto' })).rejects.toMatchObject({
       code: 'technology-refused',
       exitCode: 1,
     })

@@ -6,9 +6,9 @@ import { showKeys } from '../../src/cli/tee/ak-machine.ts'
 import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { fromBase64 } from '../../src/encoding/base64.ts'
-import { startSwtpm } from '../../tools/swtpm.ts'
-import { withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { startSwtpm } from '../../testkit/tee/tpm/swtpm.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 withPeers(
   ['swtpm'],

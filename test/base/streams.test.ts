@@ -3,7 +3,7 @@ import { errorRecord, InputError, toSealwrightError } from '../../src/base/error
 import { version } from '../../src/base/version.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '../support/peers.ts'
+import { root } from '../../testkit/peers.ts'
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part)

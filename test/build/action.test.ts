@@ -10,8 +10,8 @@ import { parseJcs } from '../../src/encoding/jcs.ts'
 import { eventFactsSchema } from '../../src/agent/protocol.ts'
 import type { EventFacts } from '../../src/journal/event.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
-import { root } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 import { tree } from './support.ts'
 
 const definition = parse(readFileSync(join(root, 'actions/build-reproducible/action.yml'), 'utf8')) as {

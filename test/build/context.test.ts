@@ -5,7 +5,7 @@ import { copyContext } from '../../src/build/context/copy.ts'
 import { cleanEnvironment, runPrepare } from '../../src/build/context/prepare.ts'
 import { settleContext } from '../../src/build/context/settle.ts'
 import { noRules, parseIgnore, type IgnoreRules } from '../../src/build/ignore.ts'
-import { recordingLog, scratch, testPorts } from '../support/ports.ts'
+import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
 import { tree } from './support.ts'
 
 const around = { umask: '077', timezone: 'Asia/Tokyo', jobs: 1 }

@@ -5,8 +5,8 @@ import { readInspection } from '../../src/build/drivers/docker.ts'
 import { unpackArchive } from '../../src/build/drivers/docker-archive.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { openStore } from '../../src/oci/open.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { peer, withPeers } from '../support/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
 import { build } from './support.ts'
 
 /** Ports whose `docker` is a script; no engine is needed to see what is asked of it. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { checkEmbedded } from '../../src/build/embedded/driver.ts'
 import { parseContainerfile } from '../../src/build/containerfile/parse.ts'
 import { planBuild } from '../../src/build/containerfile/plan.ts'
-import { root } from '../support/peers.ts'
+import { root } from '../../testkit/peers.ts'
 
 const read = (name: string): string => readFileSync(join(root, 'examples/app', name), 'utf8')
 const options = { target: null, platform: { os: 'linux', architecture: 'amd64' }, epoch: 0 }

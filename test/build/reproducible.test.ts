@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
-import { testPorts, scratch } from '../support/ports.ts'
-import { withPeers } from '../support/peers.ts'
+import { compileCacheEnv } from '../../testkit/compile-cache.ts'
+import { testPorts, scratch } from '../../testkit/ports.ts'
+import { withPeers } from '../../testkit/peers.ts'
 import { build, commitAll, git, tree } from './support.ts'
 
 const child = join(import.meta.dirname, 'child.ts')
@@ -22,7 +23,7 @@ function twice(builder: string): { digest: string; record: string; clean: string
     const argv = ['-c', script, 'sh', folder, clone, process.execPath, child, builder]
     return execFileSync('sh', argv, {
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'] ?? '', HOME: scratch(), ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: scratch(), ...compileCacheEnv, ...env },
     })
   }
   const first = run('022', { TZ: 'UTC', LANG: 'C' }, 'a')

@@ -2,7 +2,7 @@ import { parseContainerfile } from '../../src/build/containerfile/parse.ts'
 import { planBuild } from '../../src/build/containerfile/plan.ts'
 import type { Pass } from '../../src/build/driver.ts'
 import { rewriteBases } from '../../src/build/drivers/rewrite.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 function rewrite(source: string, names: Record<string, string>, target: string | null = null): string {
   const file = parseContainerfile(source, 'Containerfile')

@@ -5,8 +5,8 @@ import { copyContext, type ContextCopy } from '../../src/build/context/copy.ts'
 import { findUnclean, uncleanFile } from '../../src/build/source/clean.ts'
 import { publicUrl, readGitSource, resolveEpoch, type GitSource } from '../../src/build/source/git.ts'
 import { parseIgnore, type IgnoreRules } from '../../src/build/ignore.ts'
-import { recordingLog, scratch, testPorts } from '../support/ports.ts'
-import { withPeers } from '../support/peers.ts'
+import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
+import { withPeers } from '../../testkit/peers.ts'
 import { commitAll, git, tree } from './support.ts'
 
 const copy = (from: string, rules: IgnoreRules = noRules): Promise<ContextCopy> =>

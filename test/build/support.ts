@@ -9,7 +9,7 @@ import { passImage } from '../../src/image/pass.ts'
 import type { InventoryEntry } from '../../src/image/types.ts'
 import { openStore } from '../../src/oci/open.ts'
 import type { Store } from '../../src/oci/types.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** Writes files below a fresh folder: text, or `{ link }`. */
 export function tree(files: Record<string, string | { link: string }>, folder = scratch('context')): string {

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { definitions } from '../../src/doors/definitions.generated.ts'
 import { doors } from '../../src/doors/registry.ts'
-import { root } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const program = join(root, 'dist/cli/index.js')
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RawInputs } from '../../src/doors/context.ts'
 import { writeNewFile } from '../../src/cli/new-file.ts'
 import { namedFile, optionFile } from '../../src/cli/option-file.ts'
-import { scratch } from '../support/ports.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const named = (path: string) => ({ path: () => path }) as unknown as RawInputs
 

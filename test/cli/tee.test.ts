@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { root, vector, withPeers } from '../support/peers.ts'
+import { root, vector, withPeers } from '../../testkit/peers.ts'
 
 const program = join(root, 'dist/cli/index.js')
 const fixtures = 'tee/measure/sev-snp-measure/fixtures/ovmf_OvmfX64_suffix.bin'

@@ -2,7 +2,7 @@ import { InputError } from '../../src/base/errors.ts'
 import type { ExecResult } from '../../src/base/ports.ts'
 import { launch, type LaunchRequest } from '../../src/deploy/launch.ts'
 import type { Store } from '../../src/oci/types.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 const digest = `sha256:${'a'.repeat(64)}` as const
 const request = {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import type { RawInputs } from '../../src/doors/context.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 function inputs(given: Record<string, string>, confined = false): RawInputs {
   const ports = testPorts({ env: { TOKEN: 'from-environment' } })

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { succeed } from '../support/cli.ts'
-import { scratch } from '../support/ports.ts'
+import { succeed } from '../../testkit/cli.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 /** A job with a real agent (sample evidence), run through `dist/cli` in a git work tree of its own. */
 export interface Job {

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cli } from '../support/cli.ts'
+import { cli } from '../../testkit/cli.ts'
 import { startJob, type Job } from './job.ts'
-import { shapeOf } from './layout.ts'
+import { shapeOf } from '../../testkit/layout.ts'
 
 interface Verdict {
   reasons: string[]

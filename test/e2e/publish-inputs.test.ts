@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { cli } from '../support/cli.ts'
-import { scratch } from '../support/ports.ts'
+import { cli } from '../../testkit/cli.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const published = ['--output', 'oci:app']
 

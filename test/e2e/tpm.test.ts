@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cli, succeed } from '../support/cli.ts'
-import { withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
-import { withSwtpm, type TestTpm } from '../support/swtpm.ts'
+import { cli, succeed } from '../../testkit/cli.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
+import { withSwtpm, type TestTpm } from '../../testkit/tee/tpm/with-swtpm.ts'
 
 interface Verdict {
   verified: boolean

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { jcs, parseJcs } from '../../src/encoding/jcs.ts'
 import { fromBase64, fromHex, toBase64url } from '../../src/encoding/base64.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 
 describe('JCS (RFC 8785)', () => {
   test('sorts members by UTF-16 code units and writes no blanks', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { findNode } from '../../scripts/bootstrap/node.mjs'
 import { withLock } from '../../scripts/bootstrap/lock.mjs'
 import { fits, preparePackages } from '../../scripts/bootstrap/packages.mjs'
-import { scratch } from '../support/ports.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const lock = JSON.stringify({
   packages: {

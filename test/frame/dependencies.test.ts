@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '../support/peers.ts'
+import { root } from '../../testkit/peers.ts'
 
 interface Package {
   version: string

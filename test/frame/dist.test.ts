@@ -7,7 +7,7 @@ import { minify } from '../../scripts/dist/minify.ts'
 import { assertSize } from '../../scripts/dist/sizes.ts'
 import { stubs } from '../../scripts/dist/stubs.ts'
 import { bundledPackages } from '../../scripts/dist/workspace.ts'
-import { scratch } from '../support/ports.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 

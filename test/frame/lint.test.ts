@@ -1,5 +1,6 @@
 import { checkCircles, circles } from '../../scripts/lint/circles.ts'
 import { checkFloors } from '../../scripts/lint/floors.ts'
+import { checkSides } from '../../scripts/lint/sides.ts'
 import { importsOf, type Source } from '../../scripts/lint/sources.ts'
 import { checkLength, checkTraces } from '../../scripts/lint/text.ts'
 
@@ -71,6 +72,37 @@ describe('floors', () => {
     const [finding, ...more] = checkFloors([source(path, line)])
     expect(finding).toMatch(message)
     expect(finding).toContain(path)
+    expect(more).toEqual([])
+  })
+})
+
+describe('sides', () => {
+  test.each([
+    ['test to testkit', 'test/oci/x.ts', "import { a } from '../../testkit/a.ts'"],
+    ['test to scripts', 'test/frame/x.ts', "import { a } from '../../scripts/a.ts'"],
+    ['tools to testkit', 'tools/demo/x.ts', "import { a } from '../../testkit/a.ts'"],
+    ['a test beside its tool', 'tools/demo/x.test.ts', "import { a } from './x.ts'"],
+    ['testkit to src', 'testkit/tee/x.ts', "import { a } from '../../src/a.ts'"],
+    ['the manifest', 'testkit/x.ts', "import json from '../package.json'"],
+  ])('%s is allowed', (_, path, line) => {
+    expect(checkSides([source(path, line)])).toEqual([])
+  })
+
+  test.each([
+    ['test to tools', 'test/oci/x.ts', "import { a } from '../../tools/a.ts'"],
+    ['tools to test', 'tools/demo/x.ts', "import { a } from '../../test/oci/a.ts'"],
+    ['a test beside its tool, to test', 'tools/demo/x.test.ts', "import { a } from '../../test/oci/a.ts'"],
+    ['tools to test, a type', 'tools/demo/x.ts', "import type { A } from '../../test/oci/a.ts'"],
+    ['tools to test, lazily', 'tools/demo/x.ts', "await import('../../test/oci/a.ts')"],
+    ['testkit to test', 'testkit/x.ts', "export * from '../test/a.ts'"],
+    ['testkit to tools', 'testkit/x.ts', "import '../tools/a.ts'"],
+    ['testkit to scripts', 'testkit/x.ts', "import '../scripts/a.ts'"],
+    ['bench to test', 'bench/x.ts', "import '../test/a.ts'"],
+    ['scripts to test', 'scripts/x.mjs', "import '../test/a.mjs'"],
+  ])('%s is refused', (_, path, line) => {
+    const [finding, ...more] = checkSides([source(path, line)])
+    expect(finding).toMatch(/must not import .*testkit/)
+    expect(finding).toContain(`${path}:1: `)
     expect(more).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { root } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 /** Runs one line of bash after the functions of scripts/peers were read. */
 function bash(line: string, before = ''): { status: number | null; stdout: string } {

@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { peer, withPeers } from '../support/peers.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
 
 const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'

@@ -6,7 +6,7 @@ import { collect, sha256, type ByteSource } from '../../src/base/streams.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/oci/types.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** One entry of a test layer, in short. */
 export interface Short {

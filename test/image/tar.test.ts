@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { readTar } from '../../src/image/tar-read.ts'
 import { headerBytes, writeTar } from '../../src/image/tar-write.ts'
 import type { TarHeader } from '../../src/image/types.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 import { bytesOf, entry, once, tar } from './make-image.ts'
 
 async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {

@@ -4,8 +4,8 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFil
 import { join } from 'node:path'
 import { unpackImage } from '../../src/image/unpack.ts'
 import { sha256 } from '../../src/base/streams.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 import { makeImage, type Short } from './make-image.ts'
 
 /** What lies in a folder, in one line a path. */

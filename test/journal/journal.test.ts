@@ -7,8 +7,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Journal } from '../../src/agent/journal.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
-import { buildEvent, digestOf, sbomEvent } from '../support/agent.ts'
-import { scratch } from '../support/ports.ts'
+import { buildEvent, digestOf, sbomEvent } from '../../testkit/agent.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 function sampleJournal(): Journal {
   const journal = new Journal()

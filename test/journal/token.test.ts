@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { verifyToken } from '../../src/journal/token.ts'
-import { pushClaims, startIssuer, type Issuer } from '../support/oidc.ts'
+import { pushClaims, startIssuer, type Issuer } from '../../testkit/oidc.ts'
 
 const audience = 'https://sealwright.dev/key/abc'
 const at = new Date()

@@ -12,7 +12,7 @@ import { unwrapWithKek, wrapWithKek } from '../../src/encrypt/packet.ts'
 import type { EventFacts, JournalEvent } from '../../src/journal/event.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { codeOf, makeImage } from '../encrypt/support.ts'
-import { recordingLog, scratch, testPorts } from '../support/ports.ts'
+import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
 
 const uri = 'kbs:///default/image-key/app'
 

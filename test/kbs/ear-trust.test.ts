@@ -6,7 +6,7 @@ import { checkEarBinding } from '../../src/kbs/ear-binding.ts'
 import { readEarTrust } from '../../src/kbs/ear-trust.ts'
 import { tierOf, trustVector } from '../../src/kbs/ear-vector.ts'
 import { checkEar, type Ear } from '../../src/kbs/ear.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 
 const pem = (curve: string): string =>
   generateKeyPairSync('ec', { namedCurve: curve }).publicKey.export({ type: 'spki', format: 'pem' }).toString()

@@ -4,8 +4,8 @@ import { SignJWT } from 'jose'
 import { VerificationError } from '../../src/base/errors.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { checkEar, signersOf } from '../../src/kbs/ear.ts'
-import { makeCertificate, makeKey } from '../tee/pki/pki.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const at = new Date('2026-11-24T12:00:00Z')

@@ -9,8 +9,8 @@ import { embeddedAttestationPolicy } from '../../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 import { desiredState, parsePlan, checkReplacement } from '../../src/kbs/plan.ts'
 import { planSchema } from '../../src/kbs/plan-schema.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 const rules: ResourceRule[] = [
   {

@@ -8,8 +8,8 @@ import { openResourceJwe } from '../../src/kbs/jwe.ts'
 import { fetchByPassport } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
-import { vector, withPeers } from '../support/peers.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 interface Exchange {
   step: string

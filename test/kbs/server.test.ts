@@ -12,7 +12,7 @@ import { sampleReferenceValues } from '../../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 import { startKbs, type RunningKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const ports = testPorts()
 const path = ['default', 'image-key', 'app'] as const

@@ -9,8 +9,8 @@ import { rcarSession, type Attester } from '../../src/kbs/rcar.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { measurementOf } from '../../src/tasks/publish/measurement.ts'
 import { codeOf } from '../encrypt/support.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { makeTpm, pcrs, tpmKeys, type TpmOptions } from '../tee/pki/tpm.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { makeTpm, pcrs, tpmKeys, type TpmOptions } from '../../testkit/tee/pki/tpm.ts'
 
 // A SYNTHETIC software TPM before the embedded KBS.
 const ports = testPorts()

@@ -13,7 +13,7 @@ import { kbsAdmin } from '../../src/kbs/client.ts'
 import { askForEar } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 // What a run against a live Trustee showed (docs/trustee.md), replayed.
 

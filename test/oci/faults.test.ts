@@ -6,7 +6,7 @@ import { putArtifact } from '../../src/oci/artifact.ts'
 import { parseChallenge } from '../../src/oci/auth.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Digest } from '../../src/oci/types.ts'
-import { scratch } from '../support/ports.ts'
+import { scratch } from '../../testkit/ports.ts'
 import { codeOf, fakeServer, hastyPorts, readAll, storeOf, type Handler } from './helpers.ts'
 
 const blob = { digest: sha256('layer') as Digest, size: 5 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { collect } from '../../src/base/streams.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import type { Digest, Store } from '../../src/oci/types.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 
 export { putImage, storeOf } from './store.ts'
 

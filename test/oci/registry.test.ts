@@ -7,9 +7,9 @@ import { putArtifact } from '../../src/oci/artifact.ts'
 import { copyImage } from '../../src/oci/copy.ts'
 import { resolveImage } from '../../src/oci/open.ts'
 import type { Digest } from '../../src/oci/types.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { testPorts } from '../support/ports.ts'
-import { registryLogin, registryPeers, startRegistry } from '../support/registry.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { testPorts } from '../../testkit/ports.ts'
+import { registryLogin, registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
 const absent = `sha256:${'0'.repeat(64)}` as Digest

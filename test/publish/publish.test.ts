@@ -12,7 +12,7 @@ import { findStatements } from '../../src/sign/find.ts'
 import { makeImage } from '../image/make-image.ts'
 import { application, debian } from '../sbom/fixture.ts'
 import { privatePem } from '../sign/fixtures.ts'
-import { recordingLog, scratch, testPorts } from '../support/ports.ts'
+import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
 
 interface Machine {
   folder: string

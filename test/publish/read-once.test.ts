@@ -10,7 +10,7 @@ import { describeImage, describePass } from '../../src/sbom/scan.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { bytesOf, makeImage, type Short } from '../image/make-image.ts'
 import { application, debian } from '../sbom/fixture.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const ports = testPorts()
 const key = randomBytes(32)

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { root } from '../support/peers.ts'
+import { root } from '../../testkit/peers.ts'
 
 interface Step {
   uses?: string

@@ -10,8 +10,8 @@ import { sha256 } from '../../src/base/streams.ts'
 import { readJweKey } from '../../src/encrypt/jwe.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
 import { makeImage, type MadeImage } from '../image/make-image.ts'
-import { startAgent } from '../support/agent.ts'
-import { scratch, testPorts } from '../support/ports.ts'
+import { startAgent } from '../../testkit/agent.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 import { application, debian } from './fixture.ts'
 
 async function run(

@@ -5,7 +5,7 @@ import addFormats from 'ajv-formats'
 import addFormats2019 from 'ajv-formats-draft2019'
 import { describeImage, type Described } from '../../src/sbom/scan.ts'
 import { makeImage, type Short } from '../image/make-image.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 import { application, debian } from './fixture.ts'
 
 const schemas = 'sbom/schemas'

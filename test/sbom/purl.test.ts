@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { formatPurl, parsePurl, type Purl } from '../../src/sbom/purl.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 
 interface Case {
   description: string

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describeImage } from '../../src/sbom/scan.ts'
 import { parsePurl } from '../../src/sbom/purl.ts'
 import { makeImage } from '../image/make-image.ts'
-import { peer, root, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { peer, root, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 interface SyftArtifact {
   name: string

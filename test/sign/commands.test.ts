@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionResult } from '../../src/doors/context.ts'
-import { peer, withPeers } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
-import { registryPeers, startRegistry } from '../support/registry.ts'
+import { peer, withPeers } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
+import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { job, stopAgents } from './job.ts'
 
 afterEach(stopAgents)

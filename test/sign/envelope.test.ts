@@ -4,7 +4,7 @@ import type { JsonObject } from '../../src/base/json.ts'
 import { isBundleMediaType, makeBundle, parseBundle } from '../../src/sign/bundle.ts'
 import { pae, parseEnvelope, signEnvelope, verifyEnvelope } from '../../src/sign/dsse.ts'
 import { parseSimpleSigning, simpleSigningPayload } from '../../src/sign/simple-signing.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 import { newSigner, type KeyKind } from './fixtures.ts'
 
 const payload = Buffer.from('{"a":1}')

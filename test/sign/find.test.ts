@@ -10,7 +10,7 @@ import { loadPublicKey, verifySignature } from '../../src/sign/public-key.ts'
 import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
 import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes, type Signer, type StatementKind } from '../../src/statement/types.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 import { newSigner, putImage, storeOf } from './fixtures.ts'
 
 let store: Store

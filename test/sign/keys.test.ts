@@ -4,7 +4,7 @@ import { InputError, VerificationError } from '../../src/base/errors.ts'
 import { openCosignKey } from '../../src/sign/cosign-key.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
 import { loadPublicKey, verifySignature } from '../../src/sign/public-key.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 import { newSigner, privatePem, type KeyKind } from './fixtures.ts'
 
 const bytes = Buffer.from('hello')

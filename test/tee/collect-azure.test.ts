@@ -12,12 +12,12 @@ import { parseSnpReport } from '../../src/tee/verify/snp/report.ts'
 import { verifySnp } from '../../src/tee/verify/snp/verify-snp.ts'
 import { parseTdxQuote } from '../../src/tee/verify/tdx/quote.ts'
 import { verifyTdx } from '../../src/tee/verify/tdx/verify.ts'
-import { withPeers } from '../support/peers.ts'
-import { testPorts } from '../support/ports.ts'
-import { Paravisor, startImds, type Imds } from './azure/paravisor.ts'
-import { hclReport } from './pki/azure.ts'
-import { syntheticSnp, syntheticTrust } from './pki/snp.ts'
-import { at as tdxTime, makeWorld } from './tdx/synthetic.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { testPorts } from '../../testkit/ports.ts'
+import { Paravisor, startImds, type Imds } from '../../testkit/tee/azure/paravisor.ts'
+import { hclReport } from '../../testkit/tee/pki/azure.ts'
+import { syntheticSnp, syntheticTrust } from '../../testkit/tee/pki/snp.ts'
+import { at as tdxTime, makeWorld } from '../../testkit/tee/tdx/synthetic.ts'
 
 // The paravisor and the hardware behind it are SIMULATED; the vTPM is a real software TPM.
 const data = Buffer.alloc(48, 0x5c)

@@ -17,11 +17,11 @@ import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
 import type { TeeEvidence, TeeVerdict } from '../../src/tee/types.ts'
 import { makeExec } from '../../src/runner/exec.ts'
-import { makeCertificate, makeKey } from './pki/pki.ts'
-import { recordingLog, scratch, testPorts } from '../support/ports.ts'
-import { vector, withPeers } from '../support/peers.ts'
-import { withSwtpm, type TestTpm } from '../support/swtpm.ts'
-import { contextAt } from '../support/verify-context.ts'
+import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
+import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
+import { withSwtpm, type TestTpm } from '../../testkit/tee/tpm/with-swtpm.ts'
+import { contextAt } from '../../testkit/verify-context.ts'
 
 const data = Buffer.alloc(48, 7)
 const log = vector('tee/tpm/qemu-ovmf-uki')

@@ -8,10 +8,10 @@ import { tdxCollector } from '../../src/tee/collect/tdx.ts'
 import { parseSnpReport } from '../../src/tee/verify/snp/report.ts'
 import { verifySnp } from '../../src/tee/verify/snp/verify-snp.ts'
 import { snpInput } from '../../src/tee/verify/snp/index.ts'
-import { recordingLog, testPorts } from '../support/ports.ts'
-import { simulatedTsm, type SimulatedTsmOptions } from '../support/simulated-tsm.ts'
-import { vector, withPeers } from '../support/peers.ts'
-import { syntheticSnp, syntheticTrust } from './pki/snp.ts'
+import { recordingLog, testPorts } from '../../testkit/ports.ts'
+import { simulatedTsm, type SimulatedTsmOptions } from '../../testkit/tee/tsm/simulated-tsm.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
+import { syntheticSnp, syntheticTrust } from '../../testkit/tee/pki/snp.ts'
 
 // configfs-tsm, SIMULATED; reports are synthetic.
 const data = Buffer.alloc(48, 7)

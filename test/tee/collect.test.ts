@@ -1,4 +1,4 @@
-import { contextAt } from '../support/verify-context.ts'
+import { contextAt } from '../../testkit/verify-context.ts'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkReportData, chooseCollector } from '../../src/tee/collect/index.ts'
@@ -9,11 +9,11 @@ import { parseTeeEvidence } from '../../src/tee/evidence.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import type { Ports } from '../../src/base/ports.ts'
-import { testPorts } from '../support/ports.ts'
+import { testPorts } from '../../testkit/ports.ts'
 import { snpCollector } from '../../src/tee/collect/snp.ts'
 import { tdxCollector } from '../../src/tee/collect/tdx.ts'
-import { simulatedTsm } from '../support/simulated-tsm.ts'
-import { vector, withPeers } from '../support/peers.ts'
+import { simulatedTsm } from '../../testkit/tee/tsm/simulated-tsm.ts'
+import { vector, withPeers } from '../../testkit/peers.ts'
 
 const data = Buffer.alloc(48, 7)
 

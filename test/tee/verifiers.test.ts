@@ -14,14 +14,20 @@ import { activationPayloadType, activationType } from '../../src/tee/verify/tpm/
 import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import { parsePublic } from '../../src/tee/verify/tpm/public.ts'
 import { noCollateral, type Collateral, type TeeRules, type VerifyContext } from '../../src/tee/verify/verifier.ts'
-import { withPeers } from '../support/peers.ts'
-import { der, oid, sequence } from './pki/der-write.ts'
-import { makeCertificate, makeKey } from './pki/pki.ts'
-import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from './pki/snp.ts'
-import { at as tdxTime, makeWorld, reportData as tdxData, signText, type WorldOptions } from './tdx/synthetic.ts'
-import { collateralVector, quoteVector } from './tdx/vectors.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { der, oid, sequence } from '../../testkit/tee/pki/der-write.ts'
+import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
+import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from '../../testkit/tee/pki/snp.ts'
+import {
+  at as tdxTime,
+  makeWorld,
+  reportData as tdxData,
+  signText,
+  type WorldOptions,
+} from '../../testkit/tee/tdx/synthetic.ts'
+import { collateralVector, quoteVector } from '../../testkit/tee/tdx/vectors.ts'
 import { parseTdxQuote } from '../../src/tee/verify/tdx/quote.ts'
-import { bytesOf, flipped, jsonOf, syntheticQuote } from './tpm/vectors.ts'
+import { bytesOf, flipped, jsonOf, syntheticQuote } from '../../testkit/tee/tpm/vectors.ts'
 
 /** The verifiers as the gate has them: what they choose from collateral, what they measure, the runtime register. */
 const failed = ({ checks }: TeeVerdict) => checks.filter(({ ok }) => !ok).map(({ name }) => name)

@@ -21,16 +21,16 @@ import { makeBundle } from '../../src/sign/bundle.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { predicateTypes, type StatementKind } from '../../src/statement/types.ts'
 import type { Verdict } from '../../src/verify/types.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { startAgent } from '../support/agent.ts'
-import { startIssuer, type Issuer } from '../support/oidc.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { event, putSmallImage, smallClaims, smallFiles, smallRecord } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import { startAgentProcess } from '../../testkit/agent.ts'
+import { startIssuer, type Issuer } from '../../testkit/oidc.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { event, putSmallImage, smallClaims, smallFiles, smallRecord } from '../../testkit/small-image.ts'
 
 /** The chain with two real agent processes, as two jobs would run it. */
 let issuer: Issuer
-let builder: Awaited<ReturnType<typeof startAgent>>
-let gate: Awaited<ReturnType<typeof startAgent>>
+let builder: Awaited<ReturnType<typeof startAgentProcess>>
+let gate: Awaited<ReturnType<typeof startAgentProcess>>
 let store: Store
 let subject: Descriptor
 const layout = join(scratch('verify-agent'), 'layout')
@@ -39,8 +39,8 @@ const reference = `oci:${layout}:latest`
 beforeAll(async () => {
   issuer = await startIssuer()
   issuer.claims = { ...smallClaims }
-  builder = await startAgent({ ...issuer.env(), GITHUB_RUN_ID: '1' })
-  gate = await startAgent({ ...issuer.env(), GITHUB_RUN_ID: '2' })
+  builder = await startAgentProcess({ ...issuer.env(), GITHUB_RUN_ID: '1' })
+  gate = await startAgentProcess({ ...issuer.env(), GITHUB_RUN_ID: '2' })
   store = openStore(parseReference(`oci:${layout}`, '/'), testPorts())
   subject = await putSmallImage(store, smallFiles)
   await publish(builder.client)

@@ -4,12 +4,12 @@ import { initPolicy } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { changed, at as member, forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
-import { forgedTpm } from '../support/forged-tpm.ts'
-import { testPorts } from '../support/ports.ts'
-import { preparedImages } from '../support/prepared-image.ts'
-import { smallClaims } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import { changed, at as member, forgeChain, makeIssuer, type ChainBase } from '../../testkit/chain.ts'
+import { forgedTpm } from '../../testkit/tee/tpm/forged-tpm.ts'
+import { testPorts } from '../../testkit/ports.ts'
+import { preparedImages } from '../../testkit/prepared-image.ts'
+import { smallClaims } from '../../testkit/small-image.ts'
 
 /** The gate over a SYNTHETIC measured boot with a log: events that the policy wants, and what shim put into the agent's register. */
 const ports = testPorts()

@@ -9,13 +9,20 @@ import { initPolicy, type InitOptions } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage, type VerifyOptions } from '../../src/verify/verify-image.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { changed, at as member, forgeChain, makeIssuer, type ChainBase, type ForgedMachine } from '../support/chain.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { preparedImages } from '../support/prepared-image.ts'
-import { smallClaims } from '../support/small-image.ts'
-import { syntheticCrl, syntheticSnp, syntheticTrust } from '../tee/pki/snp.ts'
-import { makeWorld, type WorldOptions } from '../tee/tdx/synthetic.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import {
+  changed,
+  at as member,
+  forgeChain,
+  makeIssuer,
+  type ChainBase,
+  type ForgedMachine,
+} from '../../testkit/chain.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { preparedImages } from '../../testkit/prepared-image.ts'
+import { smallClaims } from '../../testkit/small-image.ts'
+import { syntheticCrl, syntheticSnp, syntheticTrust } from '../../testkit/tee/pki/snp.ts'
+import { makeWorld, type WorldOptions } from '../../testkit/tee/tdx/synthetic.ts'
 
 /** The whole gate over reports of SYNTHETIC processors, with collateral out of a folder. */
 const ports = testPorts()

@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../src/base/json.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { at as member, changed, forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
-import { testPorts } from '../support/ports.ts'
-import { preparedImages } from '../support/prepared-image.ts'
-import { smallClaims } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import { at as member, changed, forgeChain, makeIssuer, type ChainBase } from '../../testkit/chain.ts'
+import { testPorts } from '../../testkit/ports.ts'
+import { preparedImages } from '../../testkit/prepared-image.ts'
+import { smallClaims } from '../../testkit/small-image.ts'
 
 /** What anybody who may push to the registry can write: it is refused, and never ends the gate. */
 const issuer = makeIssuer()

@@ -9,9 +9,9 @@ import { predicateTypes } from '../../src/statement/types.ts'
 import { initPolicy } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { at, changed, forgeChain, makeIssuer, makeKey, type ChainBase, type ForgeOptions } from '../support/chain.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { putSmallImage, smallBase, smallFiles } from '../support/small-image.ts'
+import { at, changed, forgeChain, makeIssuer, makeKey, type ChainBase, type ForgeOptions } from '../../testkit/chain.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
 const issuer = makeIssuer()

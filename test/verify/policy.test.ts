@@ -5,8 +5,8 @@ import { InputError } from '../../src/base/errors.ts'
 import { writePem } from '../../src/encoding/pem.ts'
 import { policyJsonSchema } from '../../src/verify/policy/json-schema.ts'
 import { loadPolicy, parsePolicy } from '../../src/verify/policy/load.ts'
-import { scratch } from '../support/ports.ts'
-import { makeCertificate, makeKey } from '../tee/pki/pki.ts'
+import { scratch } from '../../testkit/ports.ts'
+import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
 
 const job = `job:
   issuer: https://issuer.example

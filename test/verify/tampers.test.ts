@@ -6,12 +6,12 @@ import { parseReference } from '../../src/oci/reference.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import type { Verdict } from '../../src/verify/types.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import type { Finished, Kit, Question } from '../../tools/demo/tampers/kit.ts'
-import { tampers } from '../../tools/demo/tampers/list.ts'
-import { forgeChain, makeIssuer, type ChainBase } from '../support/chain.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { encryptedBase, putSmallImage, smallBase, smallFiles } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import type { Finished, Kit, Question } from '../../testkit/tampers/kit.ts'
+import { tampers } from '../../testkit/tampers/list.ts'
+import { forgeChain, makeIssuer, type ChainBase } from '../../testkit/chain.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { encryptedBase, putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
 const issuer = makeIssuer()

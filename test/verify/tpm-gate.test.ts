@@ -12,7 +12,7 @@ import { initPolicy } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
+import { policyText } from '../../testkit/policy-text.ts'
 import {
   changed,
   at as member,
@@ -21,11 +21,11 @@ import {
   makeKey,
   type ChainBase,
   type ForgeOptions,
-} from '../support/chain.ts'
-import { forgedTpm, type ForgedTpmOptions } from '../support/forged-tpm.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { preparedImages } from '../support/prepared-image.ts'
-import { smallClaims } from '../support/small-image.ts'
+} from '../../testkit/chain.ts'
+import { forgedTpm, type ForgedTpmOptions } from '../../testkit/tee/tpm/forged-tpm.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { preparedImages } from '../../testkit/prepared-image.ts'
+import { smallClaims } from '../../testkit/small-image.ts'
 
 /** The whole gate over evidence of a SYNTHETIC TPM machine: reference values, register, one machine, exceptions. */
 const ports = testPorts()

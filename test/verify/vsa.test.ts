@@ -8,10 +8,10 @@ import { signVsaByKey } from '../../src/verify/vsa/sign.ts'
 import { verifyVsa, type VsaPins } from '../../src/verify/vsa/verify.ts'
 import { vsaExtensions } from '../../src/statement/vsa.ts'
 import type { Verdict } from '../../src/verify/types.ts'
-import { policyText } from '../../tools/demo/tampers/policy-text.ts'
-import { forgeChain, makeIssuer, makeKey } from '../support/chain.ts'
-import { scratch, testPorts } from '../support/ports.ts'
-import { putSmallImage, smallBase, smallFiles } from '../support/small-image.ts'
+import { policyText } from '../../testkit/policy-text.ts'
+import { forgeChain, makeIssuer, makeKey } from '../../testkit/chain.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
+import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
 const issuer = makeIssuer()

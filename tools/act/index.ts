@@ -7,10 +7,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { startRegistry } from '../../test/support/registry.ts'
+import { startRegistry } from '../../testkit/registry.ts'
 import { checkout } from '../localrun/checkout.ts'
 import { startIssuer, type Issuer } from '../localrun/oidc.ts'
-import { demoPolicy } from '../demo/policy.ts'
+import { demoPolicy } from '../../testkit/policy.ts'
 import { readNodes, shortcomings } from './check.ts'
 import { readLine, type Output } from './events.ts'
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { hasSwtpm } from '../swtpm.ts'
+import { hasSwtpm } from '../../testkit/tee/tpm/swtpm.ts'
 
 export interface DemoOptions {
   /** `host[:port]` of a registry to publish to; null for an OCI layout. */

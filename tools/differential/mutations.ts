@@ -1,5 +1,5 @@
-import { flip } from '../fuzz/mutate.ts'
-import type { Random } from '../fuzz/random.ts'
+import { flip } from '../../testkit/mutate.ts'
+import type { Random } from '../../testkit/random.ts'
 
 /** Fields as offset and length, so that changes hit each of them and not only the long ones. */
 export type Field = readonly [name: string, offset: number, length: number]

@@ -1,5 +1,5 @@
-import { flip, mutate } from './mutate.ts'
-import { Random } from './random.ts'
+import { flip, mutate } from '../../testkit/mutate.ts'
+import { Random } from '../../testkit/random.ts'
 import type { Target } from './target.ts'
 
 /** Part of the work: all flips, all cuts, or some random changes of one target. */

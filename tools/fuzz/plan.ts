@@ -1,6 +1,6 @@
 import type { Work } from './worker.ts'
 import type { TargetInfo } from './run.ts'
-import { Random } from './random.ts'
+import { Random } from '../../testkit/random.ts'
 
 /** Every flip, every cut, and the random ones. */
 export function fullPlan(targets: readonly TargetInfo[], seed: number, randoms: number): Work[] {

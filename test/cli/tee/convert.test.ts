@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { syntheticSnp } from '../../tee/pki/snp.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { scratch } from '../../support/ports.ts'
-import { withSwtpm } from '../../support/swtpm.ts'
+import { syntheticSnp } from '../../../testkit/tee/pki/snp.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { scratch } from '../../../testkit/ports.ts'
+import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
 import { door } from './door.ts'
 
 const file = (name: string): string => join(scratch('convert'), name)

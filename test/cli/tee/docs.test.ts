@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root, vector, withPeers } from '../../support/peers.ts'
-import { scratch } from '../../support/ports.ts'
+import { root, vector, withPeers } from '../../../testkit/peers.ts'
+import { scratch } from '../../../testkit/ports.ts'
 import { door } from './door.ts'
 
 /** Files that the page speaks of, and the vectors that they are. */

@@ -4,7 +4,7 @@ import { rawInputs } from '../../../src/doors/raw-inputs.ts'
 import { openState } from '../../../src/agent/state.ts'
 import { commands } from '../../../src/cli/commands.ts'
 import { parseOptions } from '../../../src/cli/options.ts'
-import { testPorts } from '../../support/ports.ts'
+import { testPorts } from '../../../testkit/ports.ts'
 
 export interface Answer<T> {
   code: number

@@ -1,8 +1,8 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commands } from '../../../src/cli/commands.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { scratch } from '../../support/ports.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { scratch } from '../../../testkit/ports.ts'
 import { door } from './door.ts'
 import { json, run } from './source.ts'
 

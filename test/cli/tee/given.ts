@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../../src/doors/context.ts'
 import type { Definition } from '../../../src/doors/definitions.generated.ts'
 import { rawInputs } from '../../../src/doors/raw-inputs.ts'
-import { testPorts } from '../../support/ports.ts'
+import { testPorts } from '../../../testkit/ports.ts'
 
 export type Given = Record<string, string>
 

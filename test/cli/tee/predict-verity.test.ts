@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { predictVerityOptions } from '../../../src/cli/tee/predict-options.ts'
 import { predictVerity } from '../../../src/cli/tee/predict-verity.ts'
-import { peer, withPeers } from '../../support/peers.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
 import { commandLine, type Given } from './given.ts'
 
 const { here, put, run } = commandLine()

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { JsonObject } from '../../../src/base/json.ts'
-import { root } from '../../support/peers.ts'
-import { cleanEnv } from '../../support/cli.ts'
-import { scratch } from '../../support/ports.ts'
+import { root } from '../../../testkit/peers.ts'
+import { cleanEnv } from '../../../testkit/cli.ts'
+import { scratch } from '../../../testkit/ports.ts'
 
 export interface Ran {
   code: number | null

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { vector, withPeers } from '../../support/peers.ts'
-import { scratch } from '../../support/ports.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { scratch } from '../../../testkit/ports.ts'
 import { door, type Answer } from './door.ts'
 import { run } from './source.ts'
 

@@ -4,8 +4,8 @@ import type { TeeEvidence } from '../../../src/tee/types.ts'
 import { parseAzureEvidence, type AzureTechnology } from '../../../src/tee/verify/azure/evidence.ts'
 import { parseHcl } from '../../../src/tee/verify/azure/hcl.ts'
 import { verifyAzure, type InnerVerifier } from '../../../src/tee/verify/azure/verifier.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, flipped, jsonOf } from '../tpm/vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, flipped, jsonOf } from '../../../testkit/tee/tpm/vectors.ts'
 
 const at = new Date('2026-01-01T00:00:00Z')
 const challenge = Buffer.from('challenge')

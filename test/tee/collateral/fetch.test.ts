@@ -14,10 +14,15 @@ import type { LineTrust } from '../../../src/tee/verify/snp/trust.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
 import { tdx } from '../../../src/tee/verify/tdx/index.ts'
 import { snp } from '../../../src/tee/verify/snp/index.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { recordingLog, scratch, testPorts } from '../../support/ports.ts'
-import { strangerKey as stranger, syntheticAuthorities, syntheticCrl, syntheticSnp } from '../pki/snp.ts'
-import { at, makeWorld, reportData } from '../tdx/synthetic.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { recordingLog, scratch, testPorts } from '../../../testkit/ports.ts'
+import {
+  strangerKey as stranger,
+  syntheticAuthorities,
+  syntheticCrl,
+  syntheticSnp,
+} from '../../../testkit/tee/pki/snp.ts'
+import { at, makeWorld, reportData } from '../../../testkit/tee/tdx/synthetic.ts'
 
 /** SYNTHETIC services: they answer as AMD's and Intel's do, with the faults that a test asks for. */
 interface Answered {

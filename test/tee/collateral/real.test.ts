@@ -7,8 +7,8 @@ import { amdPlans } from '../../../src/tee/collateral/amd.ts'
 import { fetchCollateral } from '../../../src/tee/collateral/fetch.ts'
 import { readVek } from '../../../src/tee/verify/snp/vek.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
-import { peer, vector, withPeers } from '../../support/peers.ts'
-import { recordingLog, scratch, testPorts } from '../../support/ports.ts'
+import { peer, vector, withPeers } from '../../../testkit/peers.ts'
+import { recordingLog, scratch, testPorts } from '../../../testkit/ports.ts'
 
 /** Serves Intel's real answers of a vector in the paths and headers of the service. */
 async function serve(bundle: Record<string, string>): Promise<{ server: Server; base: string }> {

@@ -11,10 +11,10 @@ import { claimedReportData } from '../../../src/tee/formats/claimed.ts'
 import { verifiers } from '../../../src/tee/verify/index.ts'
 import { tdx } from '../../../src/tee/verify/tdx/index.ts'
 import { noCollateral } from '../../../src/tee/verify/verifier.ts'
-import { scratch, testPorts } from '../../support/ports.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from '../pki/snp.ts'
-import { at, makeWorld, reportData } from '../tdx/synthetic.ts'
+import { scratch, testPorts } from '../../../testkit/ports.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from '../../../testkit/tee/pki/snp.ts'
+import { at, makeWorld, reportData } from '../../../testkit/tee/tdx/synthetic.ts'
 
 const world = makeWorld()
 const tdxEvidence = (): TeeEvidence => ({

@@ -14,10 +14,10 @@ import type { TeeVerdict } from '../../../src/tee/types.ts'
 import { verifiers } from '../../../src/tee/verify/index.ts'
 import { noCollateral } from '../../../src/tee/verify/verifier.ts'
 import { commandLine } from '../../cli/tee/given.ts'
-import { withPeers } from '../../support/peers.ts'
-import { withSwtpm, type TestTpm } from '../../support/swtpm.ts'
-import { makeCertificate, makeKey, type KeyPair } from '../pki/pki.ts'
-import { ekPurpose, purpose, tpmNames } from '../pki/tpm.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { withSwtpm, type TestTpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
+import { makeCertificate, makeKey, type KeyPair } from '../../../testkit/tee/pki/pki.ts'
+import { ekPurpose, purpose, tpmNames } from '../../../testkit/tee/pki/tpm.ts'
 
 const live = (title: string, use: Parameters<typeof withSwtpm>[0]): void =>
   withPeers(['swtpm', 'tpm2'], title, () => withSwtpm(use))

@@ -8,7 +8,7 @@ import { openTpm, tpmAddress, tpmMissing } from '../../../src/tee/tpm/open.ts'
 import { readPcrs } from '../../../src/tee/tpm/pcr.ts'
 import { responseName } from '../../../src/tee/tpm/response-code.ts'
 import { Tpm } from '../../../src/tee/tpm/tpm.ts'
-import { scratch, testPorts } from '../../support/ports.ts'
+import { scratch, testPorts } from '../../../testkit/ports.ts'
 
 /** A TPM that gives prepared answers, in order, and keeps what it was asked. */
 function scripted(...answers: string[]): { tpm: Tpm; asked: string[]; slept: number[] } {

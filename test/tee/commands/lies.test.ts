@@ -9,8 +9,8 @@ import { nvDefine, nvRead, nvWrite } from '../../../src/tee/tpm/nv.ts'
 import { quoteWithValues } from '../../../src/tee/tpm/quote.ts'
 import { endorsementTemplate } from '../../../src/tee/tpm/templates.ts'
 import { Tpm } from '../../../src/tee/tpm/tpm.ts'
-import { withPeers } from '../../support/peers.ts'
-import { withSwtpm } from '../../support/swtpm.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
 
 const quiet = { warn: () => {} }
 const index = 0x01400002

@@ -17,9 +17,9 @@ import { parseSizedPublic } from '../../../src/tee/verify/tpm/public.ts'
 import { parseSignature } from '../../../src/tee/verify/tpm/signature.ts'
 import { verifyQuote } from '../../../src/tee/verify/tpm/verify-quote.ts'
 import { tpmAddress, withTpm } from '../../../src/tee/tpm/open.ts'
-import { peer, withPeers } from '../../support/peers.ts'
-import { scratch, testPorts } from '../../support/ports.ts'
-import { withSwtpm } from '../../support/swtpm.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
+import { scratch, testPorts } from '../../../testkit/ports.ts'
+import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
 
 const kinds = ['ecc', 'rsa'] as const
 const live = (title: string, use: Parameters<typeof withSwtpm>[0]): void =>

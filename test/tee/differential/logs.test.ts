@@ -3,9 +3,9 @@ import { checkCcel } from '../../../src/tee/verify/tdx/logs.ts'
 import { Steps } from '../../../src/tee/verify/steps.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 import { replayIma, parseIma } from '../../../src/tee/eventlog/ima.ts'
-import { contextAt } from '../../support/verify-context.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, syntheticQuote } from '../tpm/vectors.ts'
+import { contextAt } from '../../../testkit/verify-context.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, syntheticQuote } from '../../../testkit/tee/tpm/vectors.ts'
 
 test('a CCEL without SHA-384 is refused', () => {
   const data = Buffer.concat([

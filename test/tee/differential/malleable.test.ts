@@ -1,6 +1,6 @@
 import { verifySnp } from '../../../src/tee/verify/snp/verify-snp.ts'
-import { syntheticSnp, syntheticTrust } from '../pki/snp.ts'
-import { failedChecks } from '../synthetic/case.ts'
+import { syntheticSnp, syntheticTrust } from '../../../testkit/tee/pki/snp.ts'
+import { failedChecks } from '../../../testkit/tee/synthetic/case.ts'
 
 /** Order of P-384 (SEC 2, §2.5.1). */
 const order = BigInt(

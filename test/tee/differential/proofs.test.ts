@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { technologies } from '../../../src/base/technology.ts'
 import { clauseTables } from '../../../src/tee/verify/clauses.ts'
-import { root } from '../../support/peers.ts'
-import { failedChecks } from '../synthetic/case.ts'
-import { gapCases } from './gap-cases.ts'
-import { elsewhere, proofsOf } from './proofs.ts'
+import { root } from '../../../testkit/peers.ts'
+import { failedChecks } from '../../../testkit/tee/synthetic/case.ts'
+import { gapCases } from '../../../testkit/tee/synthetic/gap-cases.ts'
+import { elsewhere, proofsOf } from '../../../testkit/tee/synthetic/proofs.ts'
 
 test.each(gapCases.map((one) => [`${one.technology}: ${one.name}`, one] as const))(
   '%s',

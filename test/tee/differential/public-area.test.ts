@@ -1,7 +1,7 @@
-import { makeTpm, tpmData } from '../pki/tpm.ts'
+import { makeTpm, tpmData } from '../../../testkit/tee/pki/tpm.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
-import { flip } from '../../../tools/fuzz/mutate.ts'
-import { failedChecks } from '../synthetic/case.ts'
+import { flip } from '../../../testkit/mutate.ts'
+import { failedChecks } from '../../../testkit/tee/synthetic/case.ts'
 
 const verdictOf = (options: Parameters<typeof makeTpm>[0], change: (area: Buffer) => Buffer) => {
   const { taken, context } = makeTpm(options)

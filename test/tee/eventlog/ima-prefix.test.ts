@@ -1,8 +1,8 @@
 import { cutImaLog } from '../../../src/tee/collect/ima-cut.ts'
 import { imaPrefix } from '../../../src/tee/eventlog/ima-prefix.ts'
-import { withPeers } from '../../support/peers.ts'
-import { recordingLog } from '../../support/ports.ts'
-import { bytesOf, jsonOf } from '../tpm/vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { recordingLog } from '../../../testkit/ports.ts'
+import { bytesOf, jsonOf } from '../../../testkit/tee/tpm/vectors.ts'
 
 const dir = 'tee/tpm/qemu-ovmf-uki'
 const needs = [`vectors:${dir}`]

@@ -1,6 +1,6 @@
 import { bootAggregate, imaRule, parseIma } from '../../../src/tee/eventlog/ima.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, flipped, jsonOf } from '../tpm/vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, flipped, jsonOf } from '../../../testkit/tee/tpm/vectors.ts'
 
 type Banks = Record<'sha1' | 'sha256' | 'sha384', Record<string, string>>
 

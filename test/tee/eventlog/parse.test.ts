@@ -4,8 +4,8 @@ import { eventFacts, logFindings } from '../../../src/tee/eventlog/facts.ts'
 import { digestOf } from '../../../src/tee/eventlog/hashes.ts'
 import { parseEventLog } from '../../../src/tee/eventlog/parse.ts'
 import { replay } from '../../../src/tee/eventlog/replay.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, flipped } from '../tpm/vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, flipped } from '../../../testkit/tee/tpm/vectors.ts'
 
 const u32 = (value: number) => {
   const bytes = Buffer.alloc(4)

@@ -3,10 +3,10 @@ import { replay } from '../../../src/tee/eventlog/replay.ts'
 import { compareRegisters } from '../../../src/tee/eventlog/compare.ts'
 import { parseQuote } from '../../../src/tee/verify/tpm/attest.ts'
 import { pcrDigest } from '../../../src/tee/verify/tpm/selection.ts'
-import { peer, vector, withPeers } from '../../support/peers.ts'
+import { peer, vector, withPeers } from '../../../testkit/peers.ts'
 import { readdirSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
-import { bytesOf, jsonOf } from '../tpm/vectors.ts'
+import { bytesOf, jsonOf } from '../../../testkit/tee/tpm/vectors.ts'
 
 const coco = 'coco/eventlog'
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Technology } from '../../../src/base/technology.ts'
 import { clauseOf, clauseTables } from '../../../src/tee/verify/clauses.ts'
-import { root } from '../../support/peers.ts'
+import { root } from '../../../testkit/peers.ts'
 
 const folders: Readonly<Record<string, readonly Technology[]>> = {
   snp: ['snp'],

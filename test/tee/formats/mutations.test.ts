@@ -8,7 +8,7 @@ import { classify } from '../../../src/tee/collateral/classify.ts'
 import { showEvidence } from '../../../src/tee/show/evidence.ts'
 import { showLog } from '../../../src/tee/show/log.ts'
 import { noCollateral } from '../../../src/tee/verify/verifier.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 
 /** xorshift32 with a fixed seed: the same mutations in every run. */
 function random(seed: number): (below: number) => number {

@@ -5,9 +5,9 @@ import { SealwrightError } from '../../../src/base/errors.ts'
 import { jcs } from '../../../src/encoding/jcs.ts'
 import { readEvidence } from '../../../src/tee/formats/read.ts'
 import type { Companions, EvidenceFormat, ReadEvidence } from '../../../src/tee/formats/types.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { syntheticSnp } from '../pki/snp.ts'
-import { makeWorld } from '../tdx/synthetic.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { syntheticSnp } from '../../../testkit/tee/pki/snp.ts'
+import { makeWorld } from '../../../testkit/tee/tdx/synthetic.ts'
 
 const read = (
   bytes: Buffer | string,

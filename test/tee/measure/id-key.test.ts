@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { idKeyDigest } from '../../../src/tee/measure/id-key.ts'
-import { root, withPeers } from '../../support/peers.ts'
+import { root, withPeers } from '../../../testkit/peers.ts'
 
 const pems = (namedCurve: string): { secret: string; open: string } => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve })

@@ -6,7 +6,7 @@ import { LaunchContext } from '../../../src/tee/measure/launch-context.ts'
 import { parseOvmf } from '../../../src/tee/measure/ovmf.ts'
 import { snpFirmware, snpLaunchDigest } from '../../../src/tee/measure/snp.ts'
 import { bootEip, vmsaPage } from '../../../src/tee/measure/vmsa.ts'
-import { peer, withPeers } from '../../support/peers.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
 import { IgvmFile } from './igvm-file.ts'
 
 const page = (fill: number): Buffer => Buffer.alloc(4096, fill)

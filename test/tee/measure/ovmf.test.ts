@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { guidBytes, guidText } from '../../../src/tee/measure/guid.ts'
 import { parseOvmf } from '../../../src/tee/measure/ovmf.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 
 const path = 'tee/measure/sev-snp-measure/fixtures/ovmf_AmdSev_suffix.bin'
 const sevMetadata = 'dc886566-984a-4798-a75e-5585a7bf67cc'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { directOptions, directPcr4, kernelPcr9, replayPcr, ukiPcr4 } from '../../../src/tee/measure/pcr.ts'
 import { banks, type Bank } from '../../../src/tee/measure/pe.ts'
 import { ukiPcr11 } from '../../../src/tee/measure/uki.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 
 const hex = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'hex')
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { replayPcr } from '../../../src/tee/measure/pcr.ts'
 import { securePcr7 } from '../../../src/tee/measure/secure-boot.ts'
 import { parseVariableStore } from '../../../src/tee/measure/variable-store.ts'
-import { peer, withPeers } from '../../support/peers.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
 import { makeStore } from './store-file.ts'
 import { stubBoots } from './stub-boots.ts'
 

@@ -9,7 +9,7 @@ import { parseOvmf } from '../../../src/tee/measure/ovmf.ts'
 import { snpFirmware, snpLaunchDigest } from '../../../src/tee/measure/snp.ts'
 import { vcpuSignature, vcpuTypes } from '../../../src/tee/measure/vcpu.ts'
 import type { VmmType } from '../../../src/tee/measure/vmsa.ts'
-import { peer, withPeers } from '../../support/peers.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
 
 interface Case {
   vcpus: number

@@ -8,7 +8,7 @@ import { parseOvmf, sectionTypes, type SectionType } from '../../../src/tee/meas
 import { snpFirmware, snpLaunchDigest, svsmLaunchDigest, type SnpFirmware } from '../../../src/tee/measure/snp.ts'
 import { cpuSignature, vcpuSignature } from '../../../src/tee/measure/vcpu.ts'
 import type { VmmType } from '../../../src/tee/measure/vmsa.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 
 const fixtures = 'tee/measure/sev-snp-measure/fixtures'
 const amdSev = (): Buffer => readFileSync(vector(`${fixtures}/ovmf_AmdSev_suffix.bin`))

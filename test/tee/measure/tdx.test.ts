@@ -7,7 +7,7 @@ import { tdxRtmr0, tdxRtmr1, tdxRtmr2, type RtmrLayout } from '../../../src/tee/
 import { tdHob } from '../../../src/tee/measure/td-hob.ts'
 import { parseTdvf, type TdvfSection } from '../../../src/tee/measure/tdvf.ts'
 import { acpiFrom, compareWithLog, rtmrLogs, type RtmrLogs } from '../../../src/tee/measure/tdx-log.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 import { makeTdvf } from './tdvf-file.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex')

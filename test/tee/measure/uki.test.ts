@@ -17,7 +17,7 @@ import {
   ukiSections,
 } from '../../../src/tee/measure/uki.ts'
 import { ukiInitrdDigest, ukiPcr9 } from '../../../src/tee/measure/uki-initrd.ts'
-import { peer, withPeers } from '../../support/peers.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
 import { makePe } from './pe-file.ts'
 import { stubBoots } from './stub-boots.ts'
 

@@ -6,10 +6,10 @@ import { recordDigests } from '../../../src/tee/register/record.ts'
 import { extendPcr } from '../../../src/tee/tpm/pcr.ts'
 import type { RegisterVerdict, TeeVerdict } from '../../../src/tee/types.ts'
 import { verifiers } from '../../../src/tee/verify/index.ts'
-import { buildEvent, buildRecord, plainImage, startAgent } from '../../support/agent.ts'
-import { withPeers } from '../../support/peers.ts'
-import { withSwtpm } from '../../support/swtpm.ts'
-import { contextAt } from '../../support/verify-context.ts'
+import { buildEvent, buildRecord, plainImage, startAgent } from '../../../testkit/agent.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
+import { contextAt } from '../../../testkit/verify-context.ts'
 
 const context = () => ({ ...contextAt(new Date()), rules: { tpm: { acceptSoftwareTpm: true } } })
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { digestOf } from '../../../src/tee/eventlog/hashes.ts'
 import { agentStart, journalHead, openRtmr3, parseRuntimeLog, replayRegister } from '../../../src/tee/register/index.ts'
 import { rtmrPath } from '../../../src/tee/register/extend-rtmr.ts'
-import { testPorts } from '../../support/ports.ts'
+import { testPorts } from '../../../testkit/ports.ts'
 
 const start = agentStart({ key: 'K'.repeat(43), job: `sha256:${'1'.repeat(64)}` })
 const head = journalHead({ count: 1, head: `sha256:${'2'.repeat(64)}` })

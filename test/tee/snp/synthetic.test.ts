@@ -11,8 +11,15 @@ import {
   snpFormFaults,
   verdictOf,
   type More,
-} from '../synthetic/faults-snp.ts'
-import { milanChip, syntheticCrl, syntheticSnp, syntheticTrust, turinChip, type SyntheticOptions } from '../pki/snp.ts'
+} from '../../../testkit/tee/synthetic/faults-snp.ts'
+import {
+  milanChip,
+  syntheticCrl,
+  syntheticSnp,
+  syntheticTrust,
+  turinChip,
+  type SyntheticOptions,
+} from '../../../testkit/tee/pki/snp.ts'
 
 // Synthetic: no report, key or list here was ever made by AMD.
 

@@ -1,11 +1,11 @@
-import { contextAt } from '../../support/verify-context.ts'
+import { contextAt } from '../../../testkit/verify-context.ts'
 import { readFileSync } from 'node:fs'
 import { certificatesOf, snp, snpInput } from '../../../src/tee/verify/snp/index.ts'
 import type { SnpPolicy } from '../../../src/tee/verify/snp/policy.ts'
 import { verifySnp } from '../../../src/tee/verify/snp/verify-snp.ts'
 import type { TeeVerdict } from '../../../src/tee/types.ts'
 import type { JsonObject } from '../../../src/base/json.ts'
-import { vector, withPeers } from '../../support/peers.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 
 const at = new Date('2025-06-01T00:00:00Z')
 const read = (path: string): Buffer => readFileSync(vector(`tee/${path}`))

@@ -1,9 +1,9 @@
-import { failedChecks, type SyntheticCase } from './case.ts'
-import { azureCases, azureVerdict } from './cases-azure.ts'
-import { snpCases } from './cases-snp.ts'
-import { tdxCases } from './cases-tdx.ts'
-import { tpmCases } from './cases-tpm.ts'
-import { makeTpm, tpmData } from '../pki/tpm.ts'
+import { failedChecks, type SyntheticCase } from '../../../testkit/tee/synthetic/case.ts'
+import { azureCases, azureVerdict } from '../../../testkit/tee/synthetic/cases-azure.ts'
+import { snpCases } from '../../../testkit/tee/synthetic/cases-snp.ts'
+import { tdxCases } from '../../../testkit/tee/synthetic/cases-tdx.ts'
+import { tpmCases } from '../../../testkit/tee/synthetic/cases-tpm.ts'
+import { makeTpm, tpmData } from '../../../testkit/tee/pki/tpm.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 
 // Synthetic: nothing here was ever made by AMD, Intel, Microsoft or a maker of TPMs.

@@ -3,8 +3,8 @@ import { collateralFromFiles, parseBundle } from '../../../src/tee/verify/tdx/co
 import { cutSigned } from '../../../src/tee/verify/tdx/signed-json.ts'
 import { readTdAttributes } from '../../../src/tee/verify/tdx/attributes.ts'
 import { writePem } from '../../../src/encoding/pem.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { goFiles, readGoFiles } from './vectors.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { goFiles, readGoFiles } from '../../../testkit/tee/tdx/vectors.ts'
 
 const refused = expect.objectContaining({ code: 'format-invalid' }) as Error
 const signature = 'ab'.repeat(64)

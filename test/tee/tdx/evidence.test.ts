@@ -2,7 +2,7 @@ import { readTdxEvidence } from '../../../src/tee/verify/tdx/evidence.ts'
 import { tdxCollector } from '../../../src/tee/collect/tdx.ts'
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
 import type { TeeEvidence } from '../../../src/tee/types.ts'
-import { makeWorld, reportData } from './synthetic.ts'
+import { makeWorld, reportData } from '../../../testkit/tee/tdx/synthetic.ts'
 
 const world = makeWorld()
 const quote = Buffer.from(world.quote).toString('base64')

@@ -1,8 +1,8 @@
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
 import type { TdxPolicy } from '../../../src/tee/verify/tdx/policy.ts'
-import { makeCertificate } from '../pki/pki.ts'
-import { other, past, tdxFaults } from '../synthetic/faults-tdx.ts'
-import { at, level, makeWorld, part, signText, type WorldOptions } from './synthetic.ts'
+import { makeCertificate } from '../../../testkit/tee/pki/pki.ts'
+import { other, past, tdxFaults } from '../../../testkit/tee/synthetic/faults-tdx.ts'
+import { at, level, makeWorld, part, signText, type WorldOptions } from '../../../testkit/tee/tdx/synthetic.ts'
 
 /** Names of the failed steps of a synthetic world. */
 function failed(options: WorldOptions, policy?: Partial<TdxPolicy>): string[] {

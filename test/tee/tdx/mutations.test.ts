@@ -1,7 +1,7 @@
 import { parseTdxQuote } from '../../../src/tee/verify/tdx/quote.ts'
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
 import { SealwrightError } from '../../../src/base/errors.ts'
-import { makeWorld } from './synthetic.ts'
+import { makeWorld } from '../../../testkit/tee/tdx/synthetic.ts'
 
 const world = makeWorld()
 const { collateral } = world

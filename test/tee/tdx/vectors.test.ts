@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parseBundle } from '../../../src/tee/verify/tdx/collateral.ts'
 import { parseTdxQuote } from '../../../src/tee/verify/tdx/quote.ts'
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { collateralVector, quoteVector } from './vectors.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { collateralVector, quoteVector } from '../../../testkit/tee/tdx/vectors.ts'
 
 interface Expected {
   file: string

@@ -6,8 +6,8 @@ import { checkSignature, parseSignature } from '../../../src/tee/verify/tpm/sign
 import { parseToolPcrs } from '../../../src/tee/tpm/tool-pcrs.ts'
 import { bootIdentity } from '../../../src/tee/verify/tpm/verifier.ts'
 import { verifyQuote, type QuoteInput } from '../../../src/tee/verify/tpm/verify-quote.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, flipped, jsonOf, nonce } from './vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, flipped, jsonOf, nonce } from '../../../testkit/tee/tpm/vectors.ts'
 
 const dir = 'tee/tpm/swtpm'
 const failed = (input: QuoteInput) =>

@@ -1,4 +1,4 @@
-import { contextAt } from '../../support/verify-context.ts'
+import { contextAt } from '../../../testkit/verify-context.ts'
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +9,8 @@ import { parseSignature } from '../../../src/tee/verify/tpm/signature.ts'
 import { parseToolPcrs } from '../../../src/tee/tpm/tool-pcrs.ts'
 import { verifyQuote, type QuoteInput, type QuoteResult } from '../../../src/tee/verify/tpm/verify-quote.ts'
 import { bootIdentity, tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
-import { peer, withPeers } from '../../support/peers.ts'
-import { scratch } from '../../support/ports.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
+import { scratch } from '../../../testkit/ports.ts'
 
 /** A software TPM in a folder of its own, and tpm2-tools that speak to it. */
 class SoftwareTpm {

@@ -1,11 +1,11 @@
-import { contextAt } from '../../support/verify-context.ts'
+import { contextAt } from '../../../testkit/verify-context.ts'
 import { generateKeyPairSync } from 'node:crypto'
 import type { JsonObject } from '../../../src/base/json.ts'
 import type { TeeEvidence } from '../../../src/tee/types.ts'
 import { keyFingerprint } from '../../../src/tee/verify/tpm/attestation-key.ts'
 import { tpmVerifier, verifyTpm } from '../../../src/tee/verify/tpm/verifier.ts'
-import { withPeers } from '../../support/peers.ts'
-import { bytesOf, jsonOf, syntheticQuote, type SyntheticFields } from './vectors.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { bytesOf, jsonOf, syntheticQuote, type SyntheticFields } from '../../../testkit/tee/tpm/vectors.ts'
 
 const data = Buffer.alloc(48, 7)
 const expected = data.subarray(0, 32)

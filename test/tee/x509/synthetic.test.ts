@@ -1,7 +1,13 @@
 import { parseCertificate, type Certificate } from '../../../src/tee/verify/x509/certificate.ts'
 import { checkChain } from '../../../src/tee/verify/x509/chain.ts'
 import { checkCrl, checkRevocation, parseCrl } from '../../../src/tee/verify/x509/crl.ts'
-import { makeCertificate, makeCrl, makeKey, type CertificateOptions, type CrlOptions } from '../pki/pki.ts'
+import {
+  makeCertificate,
+  makeCrl,
+  makeKey,
+  type CertificateOptions,
+  type CrlOptions,
+} from '../../../testkit/tee/pki/pki.ts'
 
 // Synthetic: all keys and certificates are made here.
 const [rootKey, middleKey, leafKey, strangerKey] = [makeKey('rsa'), makeKey('P-256'), makeKey('P-384'), makeKey('rsa')]

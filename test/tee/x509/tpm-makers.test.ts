@@ -6,9 +6,9 @@ import { judgeMakerCertificate } from '../../../src/tee/verify/tpm/maker-chain.t
 import { Steps } from '../../../src/tee/verify/steps.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
 import { checkChain } from '../../../src/tee/verify/x509/chain.ts'
-import { vector, withPeers } from '../../support/peers.ts'
-import { bits, oid, sequence } from '../pki/der-write.ts'
-import { makeCertificate, makeKey, type CertificateOptions } from '../pki/pki.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
+import { bits, oid, sequence } from '../../../testkit/tee/pki/der-write.ts'
+import { makeCertificate, makeKey, type CertificateOptions } from '../../../testkit/tee/pki/pki.ts'
 
 const folder = 'tee/tpm/go-tpm-tools/certificates'
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cli, type CliAnswer } from '../cli.ts'
-import { startMachine } from '../machine.ts'
+import { startMachine } from '../../../testkit/machine.ts'
 
 /** A job that builds an image and then has its own agent vouch for it: the whole chain in one state, with a real agent. */
 export async function ownSummary(directory: string, technology: string): Promise<CliAnswer> {

@@ -5,7 +5,7 @@ import type { Descriptor, Store } from '../../../src/oci/types.ts'
 import { readClaims, signedBy } from '../../../src/verify/statements.ts'
 import { readEvidence } from '../../../src/verify/evidence.ts'
 import { plainForms } from '../../../src/verify/journal-roles.ts'
-import type { ChainBase } from '../../../test/support/chain.ts'
+import type { ChainBase } from '../../../testkit/chain.ts'
 
 /** What a published image was forged of, so to say: its events, statements and claims, to be signed anew by another key. */
 export async function readBase(store: Store, subject: Descriptor): Promise<ChainBase> {

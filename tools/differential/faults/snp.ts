@@ -1,9 +1,9 @@
 import { writePem } from '../../../src/encoding/pem.ts'
 import type { SnpTrust } from '../../../src/tee/verify/snp/trust.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
-import { der, integer, sequence } from '../../../test/tee/pki/der-write.ts'
-import type { CertificateOptions } from '../../../test/tee/pki/pki.ts'
-import { strangerKey, syntheticAuthorities, syntheticSnp, type SyntheticOptions } from '../../../test/tee/pki/snp.ts'
+import { der, integer, sequence } from '../../../testkit/tee/pki/der-write.ts'
+import type { CertificateOptions } from '../../../testkit/tee/pki/pki.ts'
+import { strangerKey, syntheticAuthorities, syntheticSnp, type SyntheticOptions } from '../../../testkit/tee/pki/snp.ts'
 
 /** A synthetic report with one thing wrong, signed anew, and the one check of ours that fails. */
 export interface SnpFault {

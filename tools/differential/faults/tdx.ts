@@ -1,6 +1,6 @@
 import type { TdxCollateral } from '../../../src/tee/verify/tdx/collateral.ts'
-import { makeKey } from '../../../test/tee/pki/pki.ts'
-import { keys, level, part, sgxExtension, type WorldOptions } from '../../../test/tee/tdx/synthetic.ts'
+import { makeKey } from '../../../testkit/tee/pki/pki.ts'
+import { keys, level, part, sgxExtension, type WorldOptions } from '../../../testkit/tee/tdx/synthetic.ts'
 
 /** A synthetic world with one thing wrong, signed anew where signatures cover it, and the one check of ours that fails. */
 export interface TdxFault {

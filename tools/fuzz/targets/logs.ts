@@ -14,7 +14,7 @@ import {
   parseRuntimeLog,
   replayRegister,
 } from '../../../src/tee/register/index.ts'
-import { vector } from '../../../test/support/peers.ts'
+import { vector } from '../../../testkit/peers.ts'
 import type { Target } from '../target.ts'
 
 /** Event logs against the registers that they lead to: firmware's (TPM and CCEL), the kernel's (IMA) and the agent's own. */

@@ -5,8 +5,8 @@ import type { SnpPolicy } from '../../../src/tee/verify/snp/policy.ts'
 import { amdTrust, type SnpTrust } from '../../../src/tee/verify/snp/trust.ts'
 import { verifySnp, type SnpInput } from '../../../src/tee/verify/snp/verify-snp.ts'
 import type { TeeVerdict } from '../../../src/tee/types.ts'
-import { vector } from '../../../test/support/peers.ts'
-import { syntheticCrl, syntheticSnp, syntheticTrust } from '../../../test/tee/pki/snp.ts'
+import { vector } from '../../../testkit/peers.ts'
+import { syntheticCrl, syntheticSnp, syntheticTrust } from '../../../testkit/tee/pki/snp.ts'
 import type { Target } from '../target.ts'
 
 interface World {

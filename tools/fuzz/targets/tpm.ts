@@ -7,8 +7,8 @@ import { parseSignature } from '../../../src/tee/verify/tpm/signature.ts'
 import { parseToolPcrs } from '../../../src/tee/tpm/tool-pcrs.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 import { verifyQuote } from '../../../src/tee/verify/tpm/verify-quote.ts'
-import { vector } from '../../../test/support/peers.ts'
-import { makeTpm, tpmData } from '../../../test/tee/pki/tpm.ts'
+import { vector } from '../../../testkit/peers.ts'
+import { makeTpm, tpmData } from '../../../testkit/tee/pki/tpm.ts'
 import type { Target } from '../target.ts'
 
 const nonce = Buffer.from('00112233445566778899aabbccddeeff'.repeat(2), 'hex')

@@ -6,10 +6,10 @@ import { intelRoot, pckNames } from '../../../src/tee/verify/tdx/trust.ts'
 import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
 import { checkChain } from '../../../src/tee/verify/x509/chain.ts'
 import { checkCrl, checkRevocation, parseCrl } from '../../../src/tee/verify/x509/crl.ts'
-import { vector } from '../../../test/support/peers.ts'
-import { makeCertificate, makeCrl, makeKey } from '../../../test/tee/pki/pki.ts'
+import { vector } from '../../../testkit/peers.ts'
+import { makeCertificate, makeCrl, makeKey } from '../../../testkit/tee/pki/pki.ts'
 import { parseTdxQuote } from '../../../src/tee/verify/tdx/quote.ts'
-import { quoteVector } from '../../../test/tee/tdx/vectors.ts'
+import { quoteVector } from '../../../testkit/tee/tdx/vectors.ts'
 import type { Target } from '../target.ts'
 
 /** Certificates of AMD's and Intel's and of the synthetic PKI in chains by themselves, each changed in its place. */

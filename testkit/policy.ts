@@ -1,0 +1,54 @@
+import { acceptances, type Acceptance } from '../src/verify/policy/accept.ts'
+import { bootValues } from './machine.ts'
+
+/** The gate's policy for the demo: everything required, and each relaxation that a laptop needs named. */
+export interface DemoPolicyFacts {
+  technology: string
+  issuer: string
+  jwks: unknown
+  repository: string
+  repositoryId: string
+  workflow: string
+  ref: string
+  event: string
+}
+
+/** Members of a policy about the machines of the demo, with what is given up on each of them. */
+export function machinePolicy(technology: string): Record<string, unknown> {
+  if (technology !== 'tpm') return technology === 'sample' ? { technology, 'accept-sample': true } : { technology }
+  return {
+    technology,
+    'accept-sample': undefined,
+    measurements: [{ name: 'runner image of the demo', values: bootValues }],
+    ...Object.fromEntries(softwareTpm.map((name) => [name, true])),
+  }
+}
+
+/** A software TPM of a demo is a program, nobody measured what its values cover, and its storage is this laptop's. */
+const softwareTpm: readonly Acceptance[] = [
+  'accept-software-tpm',
+  'accept-coverage-short',
+  'accept-machine-only',
+  'accept-storage-exposed',
+]
+
+export function demoPolicy(facts: DemoPolicyFacts): string {
+  const members = Object.entries(machinePolicy(facts.technology)).filter(([, value]) => value !== undefined)
+  const relaxed = (name: string): name is Acceptance => name in acceptances
+  return `# The policy of the demo. On real runners the accept lines are not there.
+version: 1
+job:
+  issuer: ${facts.issuer}
+  jwks: ${JSON.stringify(facts.jwks)}
+  repository: ${facts.repository}
+  repository-id: "${facts.repositoryId}"
+  workflow: ${facts.workflow}
+  refs: [${facts.ref}]
+  events: [${facts.event}]
+${members
+  .map(
+    ([name, value]) => `${name}: ${JSON.stringify(value)}${relaxed(name) ? ` # UNSAFE: ${acceptances[name]}` : ''}\n`,
+  )
+  .join('')}accept-unproven-time: true # UNSAFE: ${acceptances['accept-unproven-time']}
+`
+}
