@@ -37,7 +37,10 @@ export function artifact(event: JournalEvent, side: 'inputs' | 'outputs', role: 
   return event[side].find((item) => item.role === role)?.digest ?? null
 }
 
-/** The last event of a kind that has this digest in a role. */
+/**
+ * The last event of a kind that has this digest in a role. What a worker of this agent did comes before what a caller said, so that nobody on
+ * the socket can put a story of his own in its place (TRUST §3).
+ */
 export function eventWith(
   events: readonly JournalEvent[],
   kind: EventKind,
@@ -45,11 +48,10 @@ export function eventWith(
   role: string,
   digest: Digest,
 ): JournalEvent | null {
-  return (
-    events.findLast(
-      (event) => event.kind === kind && event[side].some((a) => a.role === role && a.digest === digest),
-    ) ?? null
+  const fitting = events.filter(
+    (event) => event.kind === kind && event[side].some((a) => a.role === role && a.digest === digest),
   )
+  return fitting.findLast(({ performer }) => performer === 'agent') ?? fitting.at(-1) ?? null
 }
 
 /** The plain form of a manifest: what an `encrypt` event of this job made it of, else the manifest itself. */

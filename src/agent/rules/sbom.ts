@@ -21,7 +21,9 @@ export function sbomDocument(
     (event) => event.kind === 'sbom' && event.inputs.some((a) => a.role === roles.image && a.digest === plain),
   )
   let refusal = mismatch(context.subject, 'was not described in this job')
-  for (const event of candidates.toReversed()) {
+  // The agent's own work first, newest first.
+  const byAgent = candidates.filter(({ performer }) => performer === 'agent')
+  for (const event of [...byAgent.toReversed(), ...candidates.toReversed()]) {
     try {
       return { ...documentOf(context, name, event, 'outputs', role), event }
     } catch (error) {

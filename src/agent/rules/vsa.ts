@@ -29,6 +29,13 @@ export const vsa: Rule = (context) => {
   if (own !== undefined) throw selfVerified(subject, `this job has a ${own.kind} event`)
   const event = eventWith(events, 'verify', 'inputs', roles.image, subject)
   if (event === null) throw mismatch(subject, 'was not verified in this job')
+  if (event.performer !== 'agent') {
+    throw mismatch(
+      subject,
+      'was verified by no worker of this agent: a caller only said so',
+      'Run verify-deploy of this version in this job.',
+    )
+  }
   const { bytes } = documentOf(context, 'verdict', event, 'outputs', roles.verdict)
   const verdict = parseVerdict(bytes)
   if (verdict.image.digest !== subject) throw mismatch('verdict', 'speaks of another image than its verify event')
