@@ -595,6 +595,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "policy-digest",
+    "description": "Digest that the policy must have (sha256:…), as `verify-deploy` prints it; pins what the gate reads.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "collateral",
     "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
     "default": "",

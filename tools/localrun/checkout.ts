@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, lstatSync, mkdirSync } from 'node:fs'
+import { cpSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -15,5 +15,21 @@ export async function checkout(repository: string, workspace: string): Promise<v
     mkdirSync(dirname(join(workspace, path)), { recursive: true })
     cpSync(join(repository, path), join(workspace, path), { verbatimSymlinks: true, preserveTimestamps: true })
   }
-  cpSync(join(repository, '.git'), join(workspace, '.git'), { recursive: true, verbatimSymlinks: true })
+  await copyGit(repository, workspace)
+}
+
+/** In a linked work tree `.git` is a file that points to the shared folder: a copy of it would change the original. */
+async function copyGit(repository: string, workspace: string): Promise<void> {
+  const target = join(workspace, '.git')
+  if (lstatSync(join(repository, '.git')).isDirectory()) {
+    cpSync(join(repository, '.git'), target, { recursive: true, verbatimSymlinks: true })
+    return
+  }
+  const git = promisify(execFile)
+  const { stdout } = await git('git', ['-C', repository, 'rev-parse', 'HEAD'], { encoding: 'utf8' })
+  const clone = join(workspace, '.git-clone')
+  await git('git', ['clone', '--quiet', '--no-checkout', '--no-tags', repository, clone])
+  renameSync(join(clone, '.git'), target)
+  rmdirSync(clone)
+  await git('git', ['-C', workspace, 'reset', '--quiet', stdout.trim()])
 }

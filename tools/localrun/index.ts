@@ -16,6 +16,8 @@ Runs a workflow of this repository on this machine, through dist/ as GitHub's ru
   --input K=V       workflow input; may be repeated
   --env K=V         variable for every step; may be repeated
   --secret K=V      secret; may be repeated, is masked
+  --repository OWNER/REPO=DIR
+                    folder of another repository that "uses:" names at a commit; may be repeated
   --directory DIR   scratch folder (default: a new one in the system's temp)
   --summary FILE    write the job summaries (Markdown) there
 `
@@ -27,6 +29,7 @@ const { values, positionals } = parseArgs({
     input: { type: 'string', multiple: true, default: [] },
     env: { type: 'string', multiple: true, default: [] },
     secret: { type: 'string', multiple: true, default: [] },
+    repository: { type: 'string', multiple: true, default: [] },
     directory: { type: 'string' },
     summary: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
@@ -50,6 +53,7 @@ if (values.help === true || workflow === undefined) {
 const result = await runWorkflow({
   workflow,
   repository: resolve(import.meta.dirname, '../..'),
+  repositories: pairs(values.repository),
   directory: values.directory === undefined ? mkdtempSync(join(tmpdir(), 'localrun-')) : resolve(values.directory),
   event: values.event,
   inputs: pairs(values.input),

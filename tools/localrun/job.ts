@@ -3,14 +3,18 @@ import { join, resolve } from 'node:path'
 import { checkout } from './checkout.ts'
 import type { Masks } from './commands.ts'
 import { condition, interpolate, type Contexts, type Status } from './expressions.ts'
+import { inside, parseUses, type Source, type Sources } from './sources.ts'
 import { runProcess, scriptLaunch, withPaths, type StepEffects } from './step.ts'
 import { readAction, type ActionFile, type Step } from './workflow.ts'
 
 export interface JobSetup {
   id: string
   steps: Step[]
-  /** Folder of the repository that `actions/checkout` copies. */
+  /** Folder of the caller's repository, which `actions/checkout` copies. */
   repository: string
+  /** Repository and commit of the workflow file that defines the job. */
+  source: Source
+  sources: Sources
   workspace: string
   temp: string
   /** `node` that runs JavaScript actions. */
@@ -39,6 +43,8 @@ interface Scope {
   status: Status
   /** GITHUB_ACTION_PATH of a composite action. */
   actionPath: string | null
+  /** What `$/` means here; null inside an action of the workspace, which belongs to no commit. */
+  source: Source | null
 }
 
 interface Post {
@@ -67,7 +73,13 @@ class JobRun {
 
   async run(): Promise<JobResult> {
     const inputs = (this.setup.contexts['inputs'] ?? {}) as Record<string, unknown>
-    const scope: Scope = { inputs, steps: {}, status: { failed: false, cancelled: false }, actionPath: null }
+    const scope: Scope = {
+      inputs,
+      steps: {},
+      status: { failed: false, cancelled: false },
+      actionPath: null,
+      source: this.setup.source,
+    }
     await this.runSteps(this.setup.steps, scope, '')
     for (const post of this.posts.toReversed()) {
       if (!condition(post.if ?? 'always()', this.contexts(scope), scope.status)) continue
@@ -129,12 +141,29 @@ class JobRun {
       await checkout(this.setup.repository, resolve(this.setup.workspace, given['path'] ?? '.'))
       return { outputs: {}, ok: true }
     }
-    if (!uses.startsWith('./')) throw new Error(`this runner knows ./actions and actions/checkout, not ${uses}`)
-    const directory = resolve(this.setup.workspace, uses)
+    const { directory, source } = await this.locate(uses, scope)
     const action = readAction(directory)
     const inputs = this.actionInputs(action, given, contexts, scope.status)
-    if (action.runs.using === 'composite') return this.composite(action, directory, inputs, scope, prefix)
+    if (action.runs.using === 'composite') {
+      const inner: Scope = {
+        inputs,
+        steps: {},
+        status: { failed: false, cancelled: scope.status.cancelled },
+        actionPath: directory,
+        source,
+      }
+      return this.composite(action, inner, prefix)
+    }
     return this.javascript(action, directory, title, { ...stepEnv, ...inputEnv(inputs) })
+  }
+
+  /** Folder of an action: `./` is the workspace, `$/` the repository and commit of the file in which the step stands. */
+  private async locate(uses: string, scope: Scope): Promise<{ directory: string; source: Source | null }> {
+    const parsed = parseUses(uses)
+    if (parsed.kind === 'local') return { directory: resolve(this.setup.workspace, parsed.path), source: null }
+    const source = parsed.kind === 'self' ? scope.source : this.setup.sources.remote(parsed.repository, parsed.ref)
+    if (source === null) throw new Error(`"${uses}" in an action of the workspace: it belongs to no commit`)
+    return { directory: await inside(source, parsed.path), source }
   }
 
   private async javascript(
@@ -158,13 +187,9 @@ class JobRun {
 
   private async composite(
     action: ActionFile,
-    directory: string,
-    inputs: Record<string, string>,
-    outer: Scope,
+    scope: Scope,
     prefix: string,
   ): Promise<{ outputs: Record<string, string>; ok: boolean }> {
-    const status: Status = { failed: false, cancelled: outer.status.cancelled }
-    const scope: Scope = { inputs, steps: {}, status, actionPath: directory }
     for (const step of action.runs.steps ?? []) {
       if (step.run !== undefined && step.shell === undefined) throw new Error('a composite step with run needs a shell')
     }
@@ -174,7 +199,7 @@ class JobRun {
       name,
       interpolate(output.value, contexts, { failed: false, cancelled: false }),
     ])
-    return { outputs: Object.fromEntries(outputs) as Record<string, string>, ok: !status.failed }
+    return { outputs: Object.fromEntries(outputs) as Record<string, string>, ok: !scope.status.failed }
   }
 
   private async launch(

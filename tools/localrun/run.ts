@@ -1,16 +1,19 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join, relative, resolve } from 'node:path'
 import { Masks } from './commands.ts'
-import { condition, interpolate, type Status } from './expressions.ts'
+import { condition, interpolate, type Contexts, type Status } from './expressions.ts'
+import { baseEnvironment, runFacts } from './facts.ts'
 import { runJob } from './job.ts'
 import { startIssuer, type Issuer } from './oidc.ts'
+import { inside, parseUses, Sources, type Source } from './sources.ts'
 import { readWorkflow, type Job, type Workflow } from './workflow.ts'
 
 export interface RunOptions {
   /** Workflow file, inside the repository. */
   workflow: string
   repository: string
+  /** Folder of each other OWNER/REPO that `uses:` may name, at a commit. */
+  repositories?: Record<string, string>
   /** Scratch folder: one workspace and one temp for each job. */
   directory: string
   event: string
@@ -46,26 +49,43 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   try {
     const facts = { ...runFacts(options, workflow), ...options.claims }
     const inputs = workflowInputs(workflow, options.event, options.inputs)
-    return await new WorkflowRun(options, issuer, facts).run(workflow, inputs, options.workflow, '')
+    const run = new WorkflowRun(options, issuer, facts)
+    return await run.run({ workflow, inputs, file: options.workflow, source: run.own, secrets: options.secrets }, '')
   } finally {
     if (options.issuer === undefined) await issuer.close()
   }
 }
 
+/** A workflow file, where it came from, and what it was given. */
+interface Given {
+  workflow: Workflow
+  inputs: Record<string, unknown>
+  /** Path in its repository. */
+  file: string
+  source: Source
+  secrets: Record<string, string>
+}
+
 class WorkflowRun {
+  readonly own: Source
   private readonly options: RunOptions
   private readonly issuer: Issuer
   private readonly facts: Record<string, string>
   private readonly masks = new Masks()
+  private readonly sources: Sources
 
   constructor(options: RunOptions, issuer: Issuer, facts: Record<string, string>) {
     this.options = options
     this.issuer = issuer
     this.facts = facts
     for (const value of Object.values(options.secrets)) this.masks.add(value)
+    this.sources = new Sources(options.repositories ?? {}, join(options.directory, 'sources'))
+    const { repository = '', ref = '', sha = '' } = facts
+    this.own = this.sources.own(repository, ref, sha, options.repository)
   }
 
-  async run(workflow: Workflow, inputs: Record<string, unknown>, file: string, prefix: string): Promise<RunResult> {
+  async run(given: Given, prefix: string): Promise<RunResult> {
+    const { workflow, inputs } = given
     const jobs: RunResult['jobs'] = {}
     for (const id of ordered(workflow.jobs)) {
       const job = workflow.jobs[id] as Job
@@ -75,7 +95,7 @@ class WorkflowRun {
         github: this.facts,
         inputs,
         needs,
-        secrets: this.options.secrets,
+        secrets: given.secrets,
         vars: {},
         env: {},
         runner: {},
@@ -87,8 +107,8 @@ class WorkflowRun {
       this.options.show(`job ${prefix}${id}`)
       jobs[id] =
         job.uses === undefined
-          ? await this.job(id, job, workflow, contexts, file, prefix)
-          : await this.called(id, job, contexts, prefix)
+          ? await this.job(id, job, given, contexts, prefix)
+          : await this.called(id, job, given, contexts, prefix)
     }
     const result = Object.values(jobs).some((job) => job.result === 'failure') ? 'failure' : 'success'
     const declared = workflow.on['workflow_call']?.outputs ?? {}
@@ -99,19 +119,23 @@ class WorkflowRun {
     return { result, jobs, outputs: Object.fromEntries(outputs) as Record<string, string> }
   }
 
-  /** A job that calls a reusable workflow of the same repository. */
+  /** A job that calls a reusable workflow, of the same repository and commit or of another one. */
   private async called(
     id: string,
     job: Job,
+    from: Given,
     contexts: Record<string, unknown>,
     prefix: string,
   ): Promise<RunResult['jobs'][string]> {
-    const uses = job.uses ?? ''
-    if (!uses.startsWith('./')) throw new Error(`this runner calls workflows of its own repository, not ${uses}`)
-    const workflow = readWorkflow(resolve(this.options.repository, uses))
-    const given = Object.entries(job.with ?? {}).map(([key, v]) => [key, interpolate(v, contexts, ok)])
-    const inputs = workflowInputs(workflow, 'workflow_call', Object.fromEntries(given) as Record<string, string>)
-    const done = await this.run(workflow, inputs, uses.slice(2), `${prefix}${id} / `)
+    const uses = parseUses(job.uses ?? '')
+    const source = uses.kind === 'remote' ? this.sources.remote(uses.repository, uses.ref) : from.source
+    const file = relative('.', uses.path)
+    const workflow = readWorkflow(await inside(source, file))
+    if (!('workflow_call' in workflow.on)) throw new Error(`"${file}" cannot be called: it has no workflow_call`)
+    const values = Object.entries(job.with ?? {}).map(([key, v]) => [key, interpolate(v, contexts, ok)])
+    const inputs = workflowInputs(workflow, 'workflow_call', Object.fromEntries(values) as Record<string, string>)
+    const secrets = secretsFor(job, contexts, from.secrets)
+    const done = await this.run({ workflow, inputs, file, source, secrets }, `${prefix}${id} / `)
     const summary = Object.values(done.jobs)
       .map((j) => j.summary)
       .join('\n')
@@ -121,20 +145,18 @@ class WorkflowRun {
   private async job(
     id: string,
     job: Job,
-    workflow: Workflow,
+    { workflow, file, source }: Given,
     contexts: Record<string, unknown>,
-    file: string,
     prefix: string,
   ): Promise<RunResult['jobs'][string]> {
     const { options, facts } = this
     const folder = join(options.directory, `${prefix}${id}`.replaceAll(' / ', '-'))
     const workspace = join(folder, 'work')
     const temp = join(folder, 'temp')
-    const reference = `${facts['repository'] ?? ''}/${file}@${facts['ref'] ?? ''}`
     const claims = {
       ...facts,
-      job_workflow_ref: reference,
-      job_workflow_sha: facts['sha'] ?? '',
+      job_workflow_ref: `${source.repository}/${file}@${source.ref}`,
+      job_workflow_sha: source.sha,
       check_run_id: String(parseInt(randomBytes(4).toString('hex'), 16)),
     }
     const runner = {
@@ -153,6 +175,8 @@ class WorkflowRun {
       id,
       steps: job.steps ?? [],
       repository: options.repository,
+      source,
+      sources: this.sources,
       workspace,
       temp,
       node: options.node,
@@ -186,6 +210,14 @@ class WorkflowRun {
 
 const ok: Status = { failed: false, cancelled: false }
 
+/** A called workflow sees the secrets that the calling job hands over by name, or all with `inherit`, else none. */
+function secretsFor(job: Job, contexts: Contexts, own: Record<string, string>): Record<string, string> {
+  const { secrets } = job
+  if (secrets === undefined) return {}
+  if (secrets === 'inherit') return own
+  return Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, interpolate(value, contexts, ok)]))
+}
+
 function needsOf(job: Job): string[] {
   return job.needs === undefined ? [] : [job.needs].flat()
 }
@@ -212,65 +244,4 @@ function workflowInputs(workflow: Workflow, event: string, given: Record<string,
       return [name, input.type === 'boolean' ? String(value ?? false) === 'true' : (value ?? '')]
     }),
   )
-}
-
-/** Claims of the run's tokens and members of `github.*`, under the names that GitHub has for them. */
-function runFacts(options: RunOptions, workflow: Workflow): Record<string, string> {
-  const sha = execFileSync('git', ['-C', options.repository, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
-  const file = relative(options.repository, resolve(options.repository, options.workflow))
-  const repository = 'example/app'
-  const ref = 'refs/heads/main'
-  return {
-    repository,
-    repository_id: '100001',
-    repository_owner: 'example',
-    repository_owner_id: '100000',
-    repository_visibility: 'private',
-    sha,
-    ref,
-    ref_name: 'main',
-    ref_type: 'branch',
-    event_name: options.event,
-    actor: 'localrun',
-    actor_id: '1',
-    run_id: String(Date.now()),
-    run_number: '1',
-    run_attempt: '1',
-    workflow: workflow.name ?? file,
-    workflow_ref: `${repository}/${file}@${ref}`,
-    workflow_sha: sha,
-    runner_environment: 'self-hosted',
-    server_url: 'https://github.com',
-  }
-}
-
-function baseEnvironment(
-  facts: Record<string, string>,
-  job: string,
-  workspace: string,
-  temp: string,
-): Record<string, string> {
-  const github = Object.entries(facts)
-    .filter(([name]) => name !== 'runner_environment')
-    .map(([name, value]) => [`GITHUB_${name.toUpperCase()}`, value])
-  return {
-    ...machineEnvironment(),
-    CI: 'true',
-    GITHUB_ACTIONS: 'true',
-    ...(Object.fromEntries(github) as Record<string, string>),
-    GITHUB_JOB: job,
-    GITHUB_WORKSPACE: workspace,
-    RUNNER_TEMP: temp,
-    RUNNER_TOOL_CACHE: join(temp, '..', 'tools'),
-    RUNNER_NAME: 'localrun',
-    RUNNER_ENVIRONMENT: 'self-hosted',
-    RUNNER_TRACKING_ID: `localrun_${randomBytes(8).toString('hex')}`,
-  }
-}
-
-/** What a runner's service has of its machine (PATH, proxies, certificates), without anything of another run. */
-function machineEnvironment(): Record<string, string> {
-  const foreign = /^(GITHUB_|ACTIONS_|RUNNER_|INPUT_|STATE_|SEALWRIGHT_|npm_)/
-  const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !foreign.test(name))
-  return Object.fromEntries(kept) as Record<string, string>
 }

@@ -22,7 +22,7 @@ export interface Job {
   steps?: Step[]
   uses?: string
   with?: Record<string, unknown>
-  secrets?: unknown
+  secrets?: 'inherit' | Record<string, unknown>
   outputs?: Record<string, unknown>
   env?: Record<string, unknown>
 }

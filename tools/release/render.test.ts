@@ -29,7 +29,7 @@ test.each([
 ])('the released form of %s names %s', (path, name) => {
   const released = renderReleased(readFileSync(join(root, path), 'utf8'), 'example/sealwright', sha)
   expect(released).toContain(`uses: ${name}\n`)
-  expect(released).not.toMatch(/uses: \.\//)
+  expect(released).not.toMatch(/uses: [.$]\//)
 })
 
 test.each([
@@ -39,6 +39,14 @@ test.each([
 ])('refuses %s', (_name, repository, commit) => {
   expect(() => renderReleased('    - uses: ./actions/sbom', repository, commit)).toThrow()
 })
+
+test.each(['./actions/Other', '$/tools/x', '$/actions/sbom@v1', './.github/workflows/deep/x.yml'])(
+  'refuses a workflow in which %s would stay',
+  (left) => {
+    const text = `    - uses: $/actions/sbom\n    - uses: ${left}\n`
+    expect(() => renderReleased(text, 'o/r', sha)).toThrow(left)
+  },
+)
 
 test('refuses a workflow without our actions', () => {
   expect(() => renderReleased('jobs: {}', 'o/r', sha)).toThrow('uses no action')
@@ -58,8 +66,9 @@ describe.each(['.github/workflows/publish.yml', 'examples/confidential-supply-ch
     })
     test('gives each action only inputs that it has', () => {
       for (const step of Object.values(workflow.jobs).flatMap((job) => job.steps)) {
-        if (step.uses?.startsWith('./') !== true) continue
-        const file = join(root, step.uses, 'action.yml')
+        const own = /^[.$](\/.*)$/.exec(step.uses ?? '')?.[1]
+        if (own === undefined) continue
+        const file = join(root, own, 'action.yml')
         expect(existsSync(file)).toBe(true)
         const { inputs } = parse(readFileSync(file, 'utf8')) as { inputs: object }
         for (const name of Object.keys(step.with ?? {})) expect(Object.keys(inputs)).toContain(name)
