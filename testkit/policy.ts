@@ -9,6 +9,10 @@ export interface DemoPolicyFacts {
   repository: string
   repositoryId: string
   workflow: string
+  /** Where the workflow file is not of the job's own repository. */
+  workflowRepository?: string
+  /** Where the workflow file is not taken from one of the job's own refs: a commit, as `uses: …@SHA` names it. */
+  workflowRef?: string
   ref: string
   event: string
 }
@@ -43,7 +47,7 @@ job:
   repository: ${facts.repository}
   repository-id: "${facts.repositoryId}"
   workflow: ${facts.workflow}
-  refs: [${facts.ref}]
+${facts.workflowRepository === undefined ? '' : `  workflow-repository: ${facts.workflowRepository}\n`}${facts.workflowRef === undefined ? '' : `  workflow-refs: [${facts.workflowRef}]\n`}  refs: [${facts.ref}]
   events: [${facts.event}]
 ${members
   .map(

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkout } from './checkout.ts'
 import type { Masks } from './commands.ts'
@@ -138,7 +138,7 @@ class JobRun {
     const given = this.interpolated(step.with, contexts, scope.status)
     const uses = step.uses ?? ''
     if (/^actions\/checkout@/.test(uses)) {
-      await checkout(this.setup.repository, resolve(this.setup.workspace, given['path'] ?? '.'))
+      await this.checkout(given)
       return { outputs: {}, ok: true }
     }
     const { directory, source } = await this.locate(uses, scope)
@@ -155,6 +155,15 @@ class JobRun {
       return this.composite(action, inner, prefix)
     }
     return this.javascript(action, directory, title, { ...stepEnv, ...inputEnv(inputs) })
+  }
+
+  /** The caller's repository with its files as they are, or another one at a commit, without its `.git`. */
+  private async checkout(given: Record<string, string>): Promise<void> {
+    const target = resolve(this.setup.workspace, given['path'] ?? '.')
+    const { repository = '', ref = '' } = given
+    if (repository === '') return checkout(this.setup.repository, target)
+    const source = this.setup.sources.remote(repository, ref === '' ? 'HEAD' : ref)
+    cpSync(await source.folder(), target, { recursive: true, verbatimSymlinks: true })
   }
 
   /** Folder of an action: `./` is the workspace, `$/` the repository and commit of the file in which the step stands. */
