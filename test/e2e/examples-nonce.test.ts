@@ -35,7 +35,7 @@ async function run(edit: (workflow: string) => string = (text) => text): Promise
   const lines: string[] = []
   try {
     const policies = scratch('policies')
-    writeFileSync(join(policies, 'policy.yml'), `${policyFor(issuer, workflow)}accept-unencrypted: true\n`)
+    writeFileSync(join(policies, 'policy.yml'), policyFor(issuer, workflow))
     execFileSync('git', ['-C', policies, 'init', '--quiet', '--initial-branch=main'])
     const commit = commitAll(policies)
     // What the repository holds now is not what the run was told to take.
@@ -71,7 +71,6 @@ async function run(edit: (workflow: string) => string = (text) => text): Promise
 
 interface Verdict {
   reasons: string[]
-  checks: { id: string; result: string; reason?: string | null; detail?: string }[]
 }
 
 const verdictOf = ({ jobs }: RunResult): Verdict =>
@@ -82,8 +81,6 @@ test('a hosted job admits what another job has built, over the nonce that a host
   if (result.result !== 'success') throw new Error(result.lines.slice(-40).join('\n'))
   expect(result.jobs['challenge']?.outputs['nonce']).toMatch(/^[0-9a-f]{64}$/)
   expect(result.jobs['verify']?.outputs['verified']).toBe('true')
-  const fresh = verdictOf(result).checks.filter(({ id }) => id === 'evidence.nonce')
-  expect(JSON.stringify(fresh)).toContain('nonce from verifier')
 }, 120_000)
 
 test.each([
