@@ -7,22 +7,31 @@ import { importsOf, type Source } from './sources.ts'
 export function checkCircles(sources: readonly Source[]): string[] {
   const files = new Map<string, Set<string>>()
   const rooms = new Map<string, Set<string>>()
+  const parts = new Map<string, Set<string>>()
   for (const source of sources.filter(({ path }) => path.endsWith('.ts'))) {
     for (const { target, typeOnly, lazy } of importsOf(source)) {
       if (target === null || typeOnly) continue
       if (!lazy) add(files, source.path, target)
       const [from, to] = [roomOf(source.path), roomOf(target)]
       if (from !== null && to !== null && from !== to) add(rooms, from, to)
+      const [part, other] = [partOf(source.path), partOf(target)]
+      if (part !== null && other !== null && part !== other) add(parts, part, other)
     }
   }
   return [
     ...circles(files).map((circle) => `circle of imports: ${circle.join(' → ')}`),
     ...circles(rooms).map((circle) => `circle of rooms: ${circle.join(' → ')}`),
+    ...circles(parts).map((circle) => `circle inside rooms: ${circle.join(' → ')}`),
   ]
 }
 
 function roomOf(path: string): string | null {
   return /^(src\/[^/]+)\//.exec(path)?.[1] ?? null
+}
+
+/** One action, one group of commands, one task, or a file beside them: parts of these rooms must not lean on each other in circles either. */
+function partOf(path: string): string | null {
+  return /^(src\/(?:actions|cli|doors|tasks)\/[^/]+?)(?:\.ts|\/.*)$/.exec(path)?.[1] ?? null
 }
 
 function add(graph: Map<string, Set<string>>, from: string, to: string): void {

@@ -12,20 +12,21 @@ export const floors: readonly Floor[] = [
   { name: 'ground', rooms: ['base', 'encoding'], open: true },
   { name: 'artifacts', rooms: ['oci', 'image'], open: true },
   { name: 'statements', rooms: ['statement', 'sign', 'log'], open: true },
-  { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs'], open: false },
+  { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'rebuild'], open: false },
   {
     name: 'chain',
-    rooms: ['journal', 'agent', 'verify', 'deploy', 'promote', 'publish', 'kbs-server'],
+    rooms: ['tasks', 'agent', 'journal', 'verify', 'deploy', 'admission', 'kbs-server'],
     open: true,
   },
   { name: 'runner and report', rooms: ['runner', 'report'], open: false },
-  { name: 'doors', rooms: ['actions', 'cli'], open: true },
+  { name: 'doors', rooms: ['actions', 'cli', 'doors'], open: true },
 ]
 
 /** Files directly in src (the entry of the bundle) stand above all floors. */
 const roof = floors.length
 
-function floorOf(path: string): { floor: number; room: string } | null {
+/** Floor and room of a file of src; null where its room is in no floor. */
+export function floorOf(path: string): { floor: number; room: string } | null {
   const [, room = '', ...rest] = path.split('/')
   if (rest.length === 0) return { floor: roof, room: '' }
   const floor = floors.findIndex((f) => f.rooms.includes(room))
