@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { root } from '../../testkit/peers.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 /** How the program of the test is made: it notes each time in `made`, and lies in all the folders that real ways use. */
 const recipe = (version: string): string => `

@@ -23,6 +23,7 @@ interface Called {
 const pages = [
   'README.md',
   'docs/root-action.md',
+  'docs/reusable-workflow.md',
   ...readdirSync(join(root, 'actions')).map((name) => `actions/${name}/README.md`),
 ]
 const blocks = pages.flatMap((page) =>

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startRegistry } from '../../testkit/registry.ts'
-import { demoPolicy } from '../../testkit/demo/policy.ts'
+import { demoPolicy } from '../../testkit/policy.ts'
 import { checkout } from '../localrun/checkout.ts'
 import { makeCaller } from '../localrun/foreign.ts'
 import { startIssuer } from '../localrun/oidc.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { demoPolicy } from '../../testkit/policy.ts'
+import { claims, policyFor } from './examples-policy.ts'
 import { startIssuer } from './oidc.ts'
 import { runWorkflow } from './run.ts'
 import { npmUnreachable } from '../../testkit/npm.ts'
@@ -36,20 +36,7 @@ async function run(workflow: string, defining: string, folder: string, output: s
   const lines: string[] = []
   try {
     const policy = join(folder, 'policy.yml')
-    const claims = { repository: 'example/app', repository_id: '100001', ref: 'refs/heads/main' }
-    writeFileSync(
-      policy,
-      demoPolicy({
-        technology: 'sample',
-        issuer: issuer.url,
-        jwks: issuer.jwks,
-        repository: claims.repository,
-        repositoryId: claims.repository_id,
-        workflow: defining,
-        ref: claims.ref,
-        event: 'workflow_dispatch',
-      }),
-    )
+    writeFileSync(policy, policyFor(issuer, defining))
     const result = await runWorkflow({
       workflow,
       repository: root,

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { checkout } from '../../tools/localrun/checkout.ts'
-import { runWorkflow, type RunResult } from '../../tools/localrun/run.ts'
-import { parseUses } from '../../tools/localrun/sources.ts'
-import { renderReleased } from '../../tools/release/render.ts'
-import { scratch } from '../support/ports.ts'
+import { checkout } from './checkout.ts'
+import { runWorkflow, type RunResult } from './run.ts'
+import { parseUses } from './sources.ts'
+import { renderReleased } from '../release/render.ts'
+import { scratch } from '../../testkit/ports.ts'
 
 type Files = Record<string, string>
 

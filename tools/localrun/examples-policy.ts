@@ -1,5 +1,5 @@
-import { demoPolicy, type DemoPolicyFacts } from '../../tools/demo/policy.ts'
-import type { Issuer } from '../../tools/localrun/oidc.ts'
+import { demoPolicy, type DemoPolicyFacts } from '../../testkit/policy.ts'
+import type { Issuer } from './oidc.ts'
 
 /** Claims of the jobs of a run through localrun that a policy names. */
 export const claims = { repository: 'example/app', repository_id: '100001', ref: 'refs/heads/main' }
