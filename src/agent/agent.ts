@@ -64,7 +64,7 @@ export class Agent {
   /** Makes the keys, identifies the job, writes event 0 and takes the open report. */
   static async start(options: AgentOptions, ports: Ports): Promise<Agent> {
     const keys = makeKeys()
-    const job = await identifyJob(keys.keyId, ports)
+    const job = await identifyJob(keys.keyId, ports, options.machine === true)
     const facts = {
       keys,
       job,

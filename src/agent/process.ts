@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Ports } from '../base/ports.ts'
 import { codeOf } from '../journal/code.ts'
@@ -7,7 +7,7 @@ import { Agent } from './agent.ts'
 import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFile } from './files.ts'
 import { replace } from './journal-file.ts'
 import { serve } from './server.ts'
-import { startTime, type StartMessage } from './start-message.ts'
+import { hasEnded, type StartMessage } from './start-message.ts'
 
 const watchEveryMs = 2000
 
@@ -51,9 +51,12 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     keyId: agent.keys.keyId,
     jobDigest: agent.jobDigest,
     run: message.run,
+    watch: message.watch,
   }
+  let listening: bigint | null = null
   const forget = async (): Promise<void> => {
-    await rm(socket, { force: true })
+    // Of the next agent of this state directory is the socket that lies there after ours.
+    if (listening !== null && (await inode(socket)) === listening) await rm(socket, { force: true })
     if (machine === null && dirname(socket) !== directory) await rm(dirname(socket), { recursive: true, force: true })
     // Another agent may have taken over since.
     const current = await readAgentFile(directory).catch(() => null)
@@ -63,9 +66,10 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     agent,
     socket,
     ports.log,
-    { forget, end: () => stop('asked to') },
+    { forget, end: () => stop('asked to'), jobHasEnded: () => hasEnded(message.watch, ports) },
     machine === null ? 0o600 : 0o660,
   )
+  listening = await inode(socket)
   await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
 
   const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)
@@ -74,8 +78,8 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     watch === null
       ? undefined
       : setInterval(() => {
-          void startTime(watch.pid, ports).then((start) => {
-            if (start !== watch.start) stop("the job's worker is gone")
+          void hasEnded(watch, ports).then((ended) => {
+            if (ended) stop("the job's worker is gone")
           })
         }, watchEveryMs)
 
@@ -88,4 +92,9 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     return why
   })
   return { file, ended, stop }
+}
+
+async function inode(path: string): Promise<bigint | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found?.ino ?? null
 }

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { TransportError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
 import type { Agent } from './agent.ts'
 import { operations } from './operations.ts'
@@ -8,6 +9,8 @@ import { noSuchOperation, serveSocket } from './socket-server.ts'
 export interface StopSteps {
   forget(): Promise<void>
   end(): void
+  /** The agent has outlived its job and only has not noticed yet: it does nothing more for anybody. */
+  jobHasEnded(): Promise<boolean>
 }
 
 /**
@@ -18,6 +21,14 @@ export interface StopSteps {
 export async function serve(agent: Agent, socket: string, log: Log, stop: StopSteps, mode = 0o600): Promise<Server> {
   let queue: Promise<unknown> = Promise.resolve()
   return serveSocket({ path: socket, mode }, log, async ({ operation: name, body, afterwards }) => {
+    if (name !== 'stop' && (await stop.jobHasEnded())) {
+      await stop.forget()
+      afterwards(stop.end)
+      throw new TransportError('agent-error', 'the job of this agent has ended, and the agent with it', {
+        subject: 'agent',
+        remedy: 'Run setup-cvm-runner in this job.',
+      })
+    }
     if (name === 'stop') {
       // Who asked may start another agent as soon as it has its answer: nothing must point here any more.
       await stop.forget()
