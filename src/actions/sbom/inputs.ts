@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../context.ts'
 import type { KeyInputs } from '../verify-deploy/keys.ts'
+import { ownImage } from './plain-form.ts'
 
 export const formats = ['spdx-json', 'cyclonedx-json'] as const
 export type SbomFormat = (typeof formats)[number]
@@ -17,7 +18,7 @@ export interface SbomInputs extends KeyInputs {
 
 /** Reads the inputs of `sbom` (INTERFACE §3). @throws InputError */
 export async function readInputs(inputs: RawInputs, { state, ports }: ActionContext): Promise<SbomInputs> {
-  const image = inputs.text('image') || (await state.lastImage(['plain', 'published', 'encrypted']))
+  const image = inputs.text('image') || (await ownImage(state))
   if (image === null) {
     throw new InputError('input-missing', 'no image was given, and this job has built none', {
       subject: 'image',

@@ -15,6 +15,7 @@ import { inventoryMediaType } from '../../statement/types.ts'
 import type { ActionContext, ActionDoor, ActionResult, RawInputs } from '../context.ts'
 import { readInputs, type SbomInputs } from './inputs.ts'
 import { keepPass, keptPass } from './kept.ts'
+import { plainForm } from './plain-form.ts'
 import { withOpener } from './keys.ts'
 import { sbomReport } from './summary.ts'
 
@@ -77,7 +78,8 @@ export async function describeStep(raw: RawInputs, context: ActionContext, read?
   const described = describePass(pass, catalogue, { epoch: inputs.epoch })
   if (kept === null) await keepPass(context.state, described, catalogue)
   const written = await writeDocuments(described, inputs, context)
-  if (agent !== null) await agent.append(sbomEvent(store, described, written))
+  const plain = await plainForm(context.state, image.descriptor.digest)
+  if (agent !== null) await agent.append(sbomEvent(store, described, written, plain))
   return result(store, described, written)
 }
 
@@ -111,7 +113,12 @@ async function writeDocuments(described: Described, inputs: SbomInputs, { state 
 }
 
 /** Names in the event are those of the documents, never paths: the journal says nothing of the host. */
-function sbomEvent(store: Store, described: Described, written: readonly Written[]): EventFacts {
+function sbomEvent(
+  store: Store,
+  described: Described,
+  written: readonly Written[],
+  plain: Artifact | null,
+): EventFacts {
   const { image } = described.pass
   const { config } = image.manifest
   return {
@@ -120,8 +127,8 @@ function sbomEvent(store: Store, described: Described, written: readonly Written
       {
         role: roles.image,
         name: store.identity,
-        digest: image.descriptor.digest,
-        mediaType: image.descriptor.mediaType,
+        digest: plain?.digest ?? image.descriptor.digest,
+        mediaType: plain?.mediaType ?? image.descriptor.mediaType,
       },
       { role: roles.config, name: store.identity, digest: config.digest, mediaType: config.mediaType },
     ],
