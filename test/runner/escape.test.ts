@@ -1,11 +1,16 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { jsonLine, printable, printableLines, visible } from '../../src/base/printable.ts'
 import { html, md } from '../../src/report/escape.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
 import { stderrLog } from '../../src/runner/log.ts'
 import { root } from '../support/peers.ts'
+import { scratch } from '../support/ports.ts'
 import { commandsIn } from '../support/runner-commands.ts'
 
 /** Each is a command to the runner as it stands, or ends a line that then holds one. */
@@ -133,6 +138,62 @@ test('a step: the only commands in its output are the ones that we make, and a l
   const texts = printed.split('\n').map((line) => line.replace(/^::[a-z-]+(?: title=[^:]*)?::/, ''))
   for (const text of texts) expect(commandsIn(text.replaceAll('%0A', '\n').replaceAll('%0D', '\r'))).toEqual([])
   expect(printed).not.toMatch(acting)
+})
+
+/** A program of ours run from sources, and what it printed. */
+async function printedBy(program: readonly string[], env: Record<string, string> = {}): Promise<[string, string]> {
+  const child = spawn(process.execPath, [...program], { cwd: root, env: { PATH: process.env['PATH'], ...env } })
+  const told: [string, string] = ['', '']
+  child.stdout.on('data', (data: Buffer) => (told[0] += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (told[1] += data.toString()))
+  await once(child, 'close')
+  return told
+}
+
+describe('the command line', () => {
+  test.each([[[]], [['--json']]])('passes on what a server says as text: %j', async (options) => {
+    const server = createServer((_request, response) => {
+      const errors = [{ code: '##[error]x', message: hostile.join(' ') }]
+      response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify({ errors }))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const state = scratch('state')
+    const image = `127.0.0.1:${port}/a:1`
+    const cli = [join(root, 'bench/from-sources.ts'), 'sbom', '--image', image, '--state', state, ...options]
+    const [out, err] = await printedBy(cli, { HOME: state })
+    server.close()
+    expect(commandsIn(out + err)).toEqual([])
+    expect(out + err).not.toMatch(acting)
+    expect(out + err).toContain('unauthorized')
+    if (options.length > 0) expect(JSON.parse(out)).toMatchObject({ error: { code: 'unauthorized' } })
+  })
+
+  test('an archive of a tool says nothing on stdout, whatever its files are called', async () => {
+    const folder = scratch('archive')
+    mkdirSync(join(folder, 'in'))
+    for (const name of ['tool', '##[set-output name=a]b', '::stop-commands::x'])
+      writeFileSync(join(folder, 'in', name), '')
+    execFileSync('tar', ['-C', join(folder, 'in'), '-czf', join(folder, 't.tgz'), '.'])
+    const bytes = readFileSync(join(folder, 't.tgz'))
+    const server = createServer((_request, response) => response.end(bytes)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/t.tgz`
+    const program = `
+      import { installTool, parseTools } from ${JSON.stringify(join(root, 'src/runner/tools.ts'))}
+      import { makePorts } from ${JSON.stringify(join(root, 'src/runner/make-ports.ts'))}
+      const ports = makePorts({ env: process.env, cwd: '/' })
+      for (const tool of parseTools(['tool@1=sha256:${createHash('sha256').update(bytes).digest('hex')} ${url}']))
+        await installTool(tool, ${JSON.stringify(join(folder, 'out'))}, ports)`
+    const told = await printedBy(['--input-type=module-typescript', '-e', program], { RUNNER_DEBUG: '1' })
+    server.close()
+    expect(told).toEqual(['', ''])
+    expect(readdirSync(join(folder, 'out/tool-1')).sort()).toEqual([
+      '##[set-output name=a]b',
+      '::stop-commands::x',
+      'tool',
+    ])
+  })
 })
 
 describe('a reader that has gone', () => {
