@@ -1,16 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { connect, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { isLoopback, reachesItself } from '../../src/base/loopback.ts'
 import { makeHttp } from '../../src/runner/http.ts'
 import { proxyFor } from '../../src/runner/proxy.ts'
 import { root } from '../support/peers.ts'
-import { scratch } from '../support/ports.ts'
+import { certificateFor, startProxy } from '../support/tls.ts'
 
 const open: Server[] = []
 afterEach(() => {
@@ -31,27 +30,14 @@ async function listening(server: Server, host = '127.0.0.1'): Promise<string> {
 const origin = async (answer: RequestListener, host?: string): Promise<string> =>
   `http://${await listening(createServer(answer), host)}`
 
-/** A small proxy: forwards absolute URLs, tunnels `CONNECT`, and says what it was asked for. */
-async function proxy(host?: string): Promise<{ url: string; asked: string[] }> {
-  const asked: string[] = []
-  const note = (request: IncomingMessage): void => {
-    asked.push(`${request.method} ${request.url} ${request.headers['proxy-authorization'] ?? '-'}`)
-  }
-  const server = createServer((request, response) => {
-    note(request)
-    response.end('by the proxy')
-  })
-  server.on('connect', (request, socket) => {
-    note(request)
-    // Every name leads to this machine: only the proxy knows of it.
-    const upstream = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n')
-      socket.pipe(upstream).pipe(socket)
-    })
-    upstream.on('error', () => socket.destroy())
-    socket.on('error', () => upstream.destroy())
-  })
-  return { url: `http://${await listening(server, host)}`, asked }
+const proxies: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const running of proxies.splice(0)) await running.close()
+})
+async function proxy(...answer: Parameters<typeof startProxy>): ReturnType<typeof startProxy> {
+  const running = await startProxy(...answer)
+  proxies.push(running)
+  return running
 }
 
 test('which proxy, and which not', () => {
@@ -115,12 +101,8 @@ describe('a real proxy', () => {
   })
 
   test('https goes through it by CONNECT, whole both ways, also as a stream', async () => {
-    const folder = scratch('tls')
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const subject = ['-subj', '/CN=far', '-addext', 'subjectAltName=DNS:far.example']
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-    execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
-    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+    const { key, cert, path } = certificateFor('far.example')
+    const server = createTlsServer({ key, cert }, (request, response) => {
       let got = 0
       request.on('data', (data: Buffer) => (got += data.length))
       request.on('end', () => response.end(`${request.method} ${request.headers.host} ${got}`))
@@ -140,7 +122,7 @@ describe('a real proxy', () => {
       console.log(http.hosts().join())`
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
       cwd: root,
-      env: { PATH: process.env['PATH'], https_proxy: url, NODE_EXTRA_CA_CERTS: cert },
+      env: { PATH: process.env['PATH'], https_proxy: url, NODE_EXTRA_CA_CERTS: path },
     })
     let told = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (told += data.toString()))
@@ -158,15 +140,14 @@ describe('a real proxy', () => {
   })
 
   test('a compressed answer that nobody asked for is read, and the answer says where it came from', async () => {
-    const { url } = await proxy()
-    const server = open.at(-1)
-    server?.removeAllListeners('request')
-    server?.on('request', (request, response) => {
-      expect(request.headers['accept-encoding']).toBeUndefined()
-      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('unpacked'))
+    const encodings: unknown[] = []
+    const { url } = await proxy((request) => {
+      encodings.push(request.headers['accept-encoding'])
+      return { headers: { 'content-encoding': 'gzip' }, body: gzipSync('unpacked') }
     })
     const response = await makeHttp({ http_proxy: url }).request('http://far.example/a')
     expect([response.url, await response.text()]).toEqual(['http://far.example/a', 'unpacked'])
+    expect(encodings).toEqual([undefined])
   })
 })
 
