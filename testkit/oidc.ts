@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT, type JWK, type JWTPayload } from 'jose'
 
@@ -58,8 +59,15 @@ export const pushClaims = {
   actor_id: '99',
 } as const
 
-/** Starts an issuer on a free loopback port. */
-export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promise<Issuer> {
+/**
+ * Starts an issuer on a free loopback port.
+ *
+ * @param tls makes it one by https, under a name that only a proxy of the test leads to: the machine's agent asks no other kind
+ */
+export async function startIssuer(
+  claims: JWTPayload = { ...pushClaims },
+  tls: { name: string; key: Buffer; cert: Buffer } | null = null,
+): Promise<Issuer> {
   const pair = await generateKeyPair('RS256', { extractable: true })
   const foreign = await generateKeyPair('RS256')
   const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'test-1', use: 'sig', alg: 'RS256' }] }
@@ -89,7 +97,7 @@ export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promi
     close: () => close(server),
   }
 
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const url = new URL(request.url ?? '/', issuer.url)
     const json = (status: number, value: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
@@ -112,9 +120,11 @@ export async function startIssuer(claims: JWTPayload = { ...pushClaims }): Promi
     } else {
       json(404, { message: 'not found' })
     }
-  })
+  }
+  const server: Server = tls === null ? createServer(answer) : createTlsServer({ key: tls.key, cert: tls.cert }, answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  issuer.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  issuer.url = tls === null ? `http://127.0.0.1:${port}` : `https://${tls.name}:${port}`
   issuer.requestUrl = `${issuer.url}/token?api-version=2.0`
   return issuer
 }

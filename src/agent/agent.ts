@@ -31,6 +31,8 @@ export interface AgentOptions {
   journalPath: string
   /** Jobs of this boot with this one, where the machine's agent counts them; else 1. */
   jobs?: number | undefined
+  /** The machine's agent started this one. */
+  machine?: boolean | undefined
   /** Its workers run under a user of their own (TRUST §4). */
   ownUser?: boolean | undefined
 }
@@ -64,7 +66,7 @@ export class Agent {
   /** Makes the keys, identifies the job, writes event 0 and takes the open report. */
   static async start(options: AgentOptions, ports: Ports): Promise<Agent> {
     const keys = makeKeys()
-    const job = await identifyJob(keys.keyId, ports)
+    const job = await identifyJob(keys.keyId, ports, options.machine === true)
     const facts = {
       keys,
       job,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import { digestSchema } from '../journal/event.ts'
+import { watchSchema } from './start-message.ts'
 
 /** `agent.json`: where the agent of a state directory is. A hint: what counts is what answers on the socket. */
 export const agentFileSchema = z.strictObject({
@@ -13,6 +14,8 @@ export const agentFileSchema = z.strictObject({
   jobDigest: digestSchema,
   /** Tells the steps of one job from another's. */
   run: digestSchema,
+  /** The job's worker process, where there is one. */
+  watch: watchSchema.nullable(),
 })
 export type AgentFile = z.infer<typeof agentFileSchema>
 

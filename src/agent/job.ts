@@ -7,6 +7,7 @@ import { jcs } from '../encoding/jcs.ts'
 import { audienceFor, type Binding, type JobRecord } from '../journal/binding.ts'
 import type { Digest } from '../oci/types.ts'
 import { requestToken } from './oidc.ts'
+import { parentWatch, type Watch } from './start-message.ts'
 
 export interface Job {
   record: JobRecord
@@ -37,10 +38,14 @@ const selfAsserted: Readonly<Record<string, string>> = {
   workflow_sha: 'GITHUB_WORKFLOW_SHA',
 }
 
-/** Who this job is: by token where the runner gives one, else by its own word. */
-export async function identifyJob(keyId: string, ports: Ports): Promise<Job> {
+/**
+ * Who this job is: by token where the runner gives one, else by its own word.
+ *
+ * @param machine this is an agent of the machine: it asks nothing of its own machine for a job
+ */
+export async function identifyJob(keyId: string, ports: Ports, machine: boolean): Promise<Job> {
   const instance = ports.random(16).toString('hex')
-  const token = await requestToken(audienceFor(keyId), ports)
+  const token = await requestToken(audienceFor(keyId), ports, machine)
   if (token !== null) {
     const record = { assurance: 'token' as const, token: sha256(token.jwt) as Digest, instance, claims: token.claims }
     return { record, jwt: token.jwt }
@@ -53,11 +58,42 @@ export async function identifyJob(keyId: string, ports: Ports): Promise<Job> {
   return { record: { assurance: 'self-asserted', token: null, instance, claims }, jwt: null }
 }
 
-const runVariables = ['GITHUB_SERVER_URL', 'GITHUB_REPOSITORY', 'GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_JOB']
+/**
+ * What tells one job from another. The first five are equal for all legs of a matrix; the runner's tracking id is a GUID that it draws for each
+ * job and gives to every step, and the token request's URL and secret are those of one job.
+ */
+const runVariables = [
+  'GITHUB_SERVER_URL',
+  'GITHUB_REPOSITORY',
+  'GITHUB_RUN_ID',
+  'GITHUB_RUN_ATTEMPT',
+  'GITHUB_JOB',
+  'RUNNER_NAME',
+  'RUNNER_TRACKING_ID',
+  'ACTIONS_ID_TOKEN_REQUEST_URL',
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+]
 
 /** Tells the steps of one job from those of another, for reuse of a living agent. No proof of anything: the token is that. */
 export function runFingerprint(env: Ports['env']): Digest {
   return sha256(jcs(runVariables.map((name) => env[name] ?? ''))) as Digest
+}
+
+/** What a step or hook knows of its own job: the fingerprint of its environment and, on GitHub's runner, the worker process above it. */
+export interface JobMark {
+  run: Digest
+  watch: Watch | null
+}
+
+export async function jobMark(ports: Ports): Promise<JobMark> {
+  return { run: runFingerprint(ports.env), watch: await parentWatch(ports) }
+}
+
+/** Whether two marks are of one job. Where one has seen no worker (a step in a container), the fingerprint has to do. */
+export function sameJob(one: JobMark, other: JobMark): boolean {
+  const { watch: a } = one
+  const { watch: b } = other
+  return one.run === other.run && (a === null || b === null || (a.pid === b.pid && a.start === b.start))
 }
 
 /**

@@ -1,6 +1,7 @@
 import { errorRecord, toSealwrightError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import type { Log, Ports } from '../base/ports.ts'
+import { printable } from '../base/printable.ts'
 import { collect } from '../base/streams.ts'
 import { runAgent } from './process.ts'
 import { startMessageSchema } from './start-message.ts'
@@ -32,7 +33,7 @@ export async function main(made: Ports): Promise<void> {
 
 function agentLog(ports: Ports): Log {
   const say = (message: string): void => {
-    process.stderr.write(`${ports.clock.now().toISOString()} ${message}\n`)
+    process.stderr.write(`${ports.clock.now().toISOString()} ${printable(message)}\n`)
   }
   return { debug: () => {}, info: say, warn: say, progress: () => {}, group: (_title, fn) => fn(), mask: () => {} }
 }

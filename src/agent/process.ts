@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Ports } from '../base/ports.ts'
 import { codeOf } from '../journal/code.ts'
@@ -7,7 +7,7 @@ import { Agent } from './agent.ts'
 import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFile } from './files.ts'
 import { replace } from './journal-file.ts'
 import { serve } from './server.ts'
-import { startTime, type StartMessage } from './start-message.ts'
+import { hasEnded, type StartMessage } from './start-message.ts'
 import { childWorkers, socketWorkers, workerEntry, type StartWorker } from './worker/start.ts'
 
 const watchEveryMs = 2000
@@ -39,6 +39,7 @@ export async function runAgent(
         ...(message.machine === null ? {} : { source: message.machine.source }),
       },
       jobs: message.machine?.jobs ?? 1,
+      machine: message.machine !== null,
       ownUser: (message.machine?.workers ?? '') !== '',
       journalPath: join(directory, journalFileName),
     },
@@ -56,9 +57,12 @@ export async function runAgent(
     keyId: agent.keys.keyId,
     jobDigest: agent.jobDigest,
     run: message.run,
+    watch: message.watch,
   }
+  let listening: bigint | null = null
   const forget = async (): Promise<void> => {
-    await rm(socket, { force: true })
+    // Of the next agent of this state directory is the socket that lies there after ours.
+    if (listening !== null && (await inode(socket)) === listening) await rm(socket, { force: true })
     if (machine === null && dirname(socket) !== directory) await rm(dirname(socket), { recursive: true, force: true })
     // Another agent may have taken over since.
     const current = await readAgentFile(directory).catch(() => null)
@@ -68,10 +72,11 @@ export async function runAgent(
     agent,
     socket,
     ports.log,
-    { forget, end: () => stop('asked to') },
+    { forget, end: () => stop('asked to'), jobHasEnded: () => hasEnded(message.watch, ports) },
     workers,
     machine === null ? 0o600 : 0o660,
   )
+  listening = await inode(socket)
   await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
 
   const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)
@@ -80,8 +85,8 @@ export async function runAgent(
     watch === null
       ? undefined
       : setInterval(() => {
-          void startTime(watch.pid, ports).then((start) => {
-            if (start !== watch.start) stop("the job's worker is gone")
+          void hasEnded(watch, ports).then((ended) => {
+            if (ended) stop("the job's worker is gone")
           })
         }, watchEveryMs)
 
@@ -100,4 +105,9 @@ export async function runAgent(
 function workersOf({ entry, directory, machine }: StartMessage, ports: Ports): StartWorker {
   const listener = machine?.workers ?? ''
   return listener === '' ? childWorkers(workerEntry(entry), directory, ports) : socketWorkers(listener)
+}
+
+async function inode(path: string): Promise<bigint | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found?.ino ?? null
 }

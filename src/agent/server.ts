@@ -6,12 +6,14 @@ import { operations } from './operations.ts'
 import { noSuchOperation, serveSocket, type SocketRequest } from './socket-server.ts'
 import { mostTasks, serveTask } from './worker/serve-task.ts'
 import type { StartWorker } from './worker/start.ts'
-import { InputError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
 
 /** What stopping is made of: first nothing leads here any more, then the process ends. */
 export interface StopSteps {
   forget(): Promise<void>
   end(): void
+  /** The agent has outlived its job and only has not noticed yet: it does nothing more for anybody. */
+  jobHasEnded(): Promise<boolean>
 }
 
 /**
@@ -36,6 +38,11 @@ export async function serve(
   let running = 0
   const task = async (name: string, connection: Duplex): Promise<void> => {
     running++
+    if (await stop.jobHasEnded()) {
+      connection.destroy()
+      await stop.forget()
+      return stop.end()
+    }
     const limited: StartWorker = () => {
       if (running <= mostTasks) return start()
       throw new InputError('state-conflict', `${mostTasks} tasks of this job run already`, {
@@ -46,6 +53,14 @@ export async function serve(
     await serveTask(name, connection, { agent, start: limited, queue }).finally(() => running--)
   }
   const operate = async ({ operation: name, body, afterwards }: SocketRequest): Promise<unknown> => {
+    if (name !== 'stop' && (await stop.jobHasEnded())) {
+      await stop.forget()
+      afterwards(stop.end)
+      throw new TransportError('agent-error', 'the job of this agent has ended, and the agent with it', {
+        subject: 'agent',
+        remedy: 'Run setup-cvm-runner in this job.',
+      })
+    }
     if (name === 'stop') {
       // Who asked may start another agent as soon as it has its answer: nothing must point here any more.
       await stop.forget()

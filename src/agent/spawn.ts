@@ -3,14 +3,13 @@ import { join } from 'node:path'
 import { InputError, TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Technology } from '../base/technology.ts'
-import type { Digest } from '../oci/types.ts'
+import { withLock } from '../oci/lock.ts'
 import { agentClient } from './client.ts'
 import { agentFileName, ensureState, readAgentFile, type AgentFile } from './files.ts'
-import { runFingerprint } from './job.ts'
+import { jobMark, sameJob, type JobMark } from './job.ts'
 import { replace } from './journal-file.ts'
 import { launch } from './launch.ts'
 import { machineClient } from './machine/client.ts'
-import { parentWatch } from './start-message.ts'
 import type { AgentClient, AgentStatus } from './protocol.ts'
 
 export interface SpawnOptions {
@@ -50,13 +49,18 @@ export interface RunningAgent {
  * @throws InputError `state-conflict` when another job's agent lives in this state; whatever kept the agent from starting
  */
 export async function spawnAgent(options: SpawnOptions, ports: Ports, start = launch): Promise<RunningAgent> {
+  await ensureState(options.directory)
+  // Of two at once the second finds the agent of the first.
+  return withLock(options.directory, ports, () => spawnLocked(options, ports, start))
+}
+
+async function spawnLocked(options: SpawnOptions, ports: Ports, start: typeof launch): Promise<RunningAgent> {
   const { directory } = options
-  await ensureState(directory)
-  const run = runFingerprint(ports.env)
+  const mark = await jobMark(ports)
   const file = await readAgentFile(directory)
   if (file !== null) {
     const living = await contact(file, ports)
-    if (living !== null && file.run !== run) throw foreign(directory)
+    if (living !== null && !sameJob(file, mark)) throw foreign(directory)
     if (living !== null) {
       if (options.technology !== 'auto' && options.technology !== living.status.technology) {
         throw new InputError('state-conflict', `this job's agent already runs with ${living.status.technology}`, {
@@ -71,15 +75,14 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports, start = la
     // The machine's sockets are not ours to remove.
     await rm(file.socket, { force: true }).catch(() => {})
   }
-  if (typeof options.machineSocket === 'string') return byMachine(options, options.machineSocket, run, ports)
+  if (typeof options.machineSocket === 'string') return byMachine(options, options.machineSocket, mark, ports)
   const { file: started } = await start(ports, {
     directory,
     entry: options.entry,
     technology: options.technology,
     nonce: options.nonce,
     lifetime: options.lifetime,
-    run,
-    watch: await parentWatch(ports),
+    ...mark,
     environment: jobEnvironment(ports.env),
     tpmDevice: options.tpmDevice ?? '',
     register: options.register ?? '',
@@ -110,12 +113,13 @@ export async function contact(
 export function foreign(directory: string): InputError {
   return new InputError('state-conflict', `the agent in ${directory} belongs to another job`, {
     subject: directory,
-    remedy: 'Give each job a state directory of its own, or end that agent with "sealwright agent stop".',
+    remedy:
+      'Give each job a state directory of its own, or end that agent with "sealwright agent stop". All steps of a job need the same RUNNER_TRACKING_ID.',
   })
 }
 
 /** Has the machine's agent start this job's. It runs as another user, so that this side only keeps a note of where it is. */
-async function byMachine(options: SpawnOptions, socket: string, run: Digest, ports: Ports): Promise<RunningAgent> {
+async function byMachine(options: SpawnOptions, socket: string, mark: JobMark, ports: Ports): Promise<RunningAgent> {
   if ((options.tpmDevice ?? '') !== '') {
     throw new InputError('input-invalid', "the machine's agent chooses the TPM by itself", {
       subject: 'tpm-device',
@@ -125,8 +129,7 @@ async function byMachine(options: SpawnOptions, socket: string, run: Digest, por
   const { file, reused } = await machineClient(socket, ports).start({
     nonce: options.nonce,
     lifetime: options.lifetime,
-    run,
-    watch: await parentWatch(ports),
+    ...mark,
     environment: jobEnvironment(ports.env),
   })
   const living = await contact(file, ports)

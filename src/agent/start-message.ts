@@ -5,6 +5,10 @@ import type { Ports } from '../base/ports.ts'
 import { digestSchema } from '../journal/event.ts'
 import { technologies } from '../base/technology.ts'
 
+/** A job's worker process. `start` is its start time (proc(5)), since process ids are used again. */
+export const watchSchema = z.strictObject({ pid: z.int(), start: z.string() })
+export type Watch = z.infer<typeof watchSchema>
+
 /** What the starting step writes to the agent's standard input. */
 export const startMessageSchema = z.strictObject({
   directory: z.string(),
@@ -14,8 +18,8 @@ export const startMessageSchema = z.strictObject({
   /** Seconds. */
   lifetime: z.int().min(1).max(86_400),
   run: digestSchema,
-  /** The job's worker process: the agent ends with it. `start` is its start time, since process ids are used again. */
-  watch: z.strictObject({ pid: z.int(), start: z.string() }).nullable(),
+  /** The job's worker process: the agent ends with it. */
+  watch: watchSchema.nullable(),
   environment: z.record(z.string(), z.string()),
   /** Path of a TPM, `swtpm:SOCKET`, or '' for the default. */
   tpmDevice: z.string().max(4096).default(''),
@@ -48,7 +52,7 @@ const mostAncestors = 8
  * The worker of a job on GitHub's runner: the next of our ancestors that is called so. A shell or another runner's process may end before the
  * job does, so nothing else is watched.
  */
-export async function parentWatch(ports: Ports, from: number = process.ppid): Promise<StartMessage['watch']> {
+export async function parentWatch(ports: Ports, from: number = process.ppid): Promise<Watch | null> {
   let pid = from
   for (let step = 0; step < mostAncestors && pid > 1; step++) {
     const name = await readFile(join(ports.roots.proc, String(pid), 'comm'), 'latin1').catch(() => '')
@@ -59,6 +63,11 @@ export async function parentWatch(ports: Ports, from: number = process.ppid): Pr
     pid = Number((await statFields(pid, ports))?.[1] ?? 0)
   }
   return null
+}
+
+/** Whether the worker that an agent serves has ended; never where none is known. */
+export async function hasEnded(watch: Watch | null, ports: Ports): Promise<boolean> {
+  return watch !== null && (await startTime(watch.pid, ports)) !== watch.start
 }
 
 /** Start time of a process in clock ticks since boot (proc(5), `stat` field 22), or null when it is gone. */

@@ -5,7 +5,7 @@ import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { sweep } from '../oci/lock.ts'
 import { ensureState, readAgentFile } from './files.ts'
-import { runFingerprint } from './job.ts'
+import { jobMark, sameJob } from './job.ts'
 import { replace } from './journal-file.ts'
 import type { JobState } from './job-state.ts'
 import type { AgentClient } from './protocol.ts'
@@ -102,6 +102,6 @@ async function connect(directory: string, ports: Ports): Promise<AgentClient | n
       remedy: 'Its keys are gone with it: run setup-cvm-runner again, and the steps after it.',
     })
   }
-  if (file.run !== runFingerprint(ports.env)) throw foreign(directory)
+  if (!sameJob(file, await jobMark(ports))) throw foreign(directory)
   return living.client
 }

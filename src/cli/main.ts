@@ -1,5 +1,5 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
-import { printableLines } from '../base/printable.ts'
+import { jsonLine, printable, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { perform } from '../doors/perform.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
@@ -15,6 +15,8 @@ import type { ActionContext } from '../doors/context.ts'
 /** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
 export async function main(argv: readonly string[], entries: { agent: string }): Promise<void> {
   const wantsJson = argv.includes('--json')
+  for (const stream of [process.stdout, process.stderr])
+    if (!stream.listeners('error').includes(readerGone)) stream.on('error', readerGone)
   try {
     process.exitCode = await run(argv, entries)
   } catch (thrown) {
@@ -68,8 +70,8 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   }
   const context = makeContext(options, entries)
   const result = await command.run(inputsFor(command, options, context), context)
-  if (options.json) process.stdout.write(`${JSON.stringify({ outputs: result.outputs })}\n`)
-  else if (result.text !== undefined) process.stdout.write(result.text)
+  if (options.json) process.stdout.write(jsonLine({ outputs: result.outputs }))
+  else if (result.text !== undefined) process.stdout.write(printableLines(result.text))
   return result.refused === true ? exitCodes.refused : exitCodes.ok
 }
 
@@ -95,10 +97,10 @@ async function runAction(
   if (done.error !== null) {
     showError(done.error, options.json)
   } else if (options.json) {
-    process.stdout.write(`${JSON.stringify({ outputs: done.outputs })}\n`)
+    process.stdout.write(jsonLine({ outputs: done.outputs }))
   } else {
     process.stderr.write(`${printableLines(done.report.headline)}\n`)
-    for (const [key, value] of Object.entries(done.outputs)) process.stdout.write(`${key}=${value}\n`)
+    for (const [key, value] of Object.entries(done.outputs)) process.stdout.write(`${printable(`${key}=${value}`)}\n`)
   }
   return done.exitCode
 }
@@ -124,6 +126,11 @@ function inputsFor(
   })
 }
 
+/** Whoever read our output may stop (`| head`): the work goes on, and its exit code stands. */
+function readerGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
+
 /** A parser knows the byte at which a file goes wrong, not what else the reader could have named. */
 function withRemedy(error: ReturnType<typeof errorRecord>): ReturnType<typeof errorRecord> {
   if (error.remedy !== null || error.code !== 'format-invalid') return error
@@ -133,7 +140,7 @@ function withRemedy(error: ReturnType<typeof errorRecord>): ReturnType<typeof er
 /** A message may quote foreign bytes. */
 function showError(error: ReturnType<typeof errorRecord>, json: boolean): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ error })}\n`)
+    process.stdout.write(jsonLine({ error }))
     return
   }
   process.stderr.write(`error (${error.code}): ${printableLines(error.message)}\n`)

@@ -1,9 +1,9 @@
 import { TransportError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
 import { collect, type ByteSource } from '../base/streams.ts'
 import type { Credential } from './credentials.ts'
-import { isLoopback } from './reference.ts'
 
 export type Challenge =
   | { readonly scheme: 'basic' }
@@ -17,19 +17,16 @@ export type Challenge =
 /** A token answer larger than this is no token (oras-go's limit). */
 const answerLimit = 128 << 10
 
-/** Reads `WWW-Authenticate` (RFC 9110 §11.6.1): the Bearer challenge is taken before Basic. Null when there is neither. */
+/**
+ * Reads `WWW-Authenticate` (RFC 9110 §11.6.1), one field or several joined by commas: each parameter belongs to the challenge before it. A Bearer
+ * challenge with a realm is taken before Basic. Null when there is neither.
+ */
 export function parseChallenge(header: string | null): Challenge | null {
-  if (header === null) return null
-  const bearer = /(?:^|,\s*)bearer\s+(.*)$/i.exec(header)
-  if (bearer !== null) {
-    const parameters = new Map<string, string>()
-    for (const [, key, quoted, plain] of (bearer[1] ?? '').matchAll(
-      /([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g,
-    )) {
-      if (key !== undefined) parameters.set(key.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '')
-    }
-    const realm = parameters.get('realm')
-    if (realm === undefined) return null
+  const challenges = challengesOf(header ?? '')
+  const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'))
+  const realm = bearer?.parameters.get('realm')
+  if (bearer !== undefined && realm !== undefined) {
+    const { parameters } = bearer
     return {
       scheme: 'bearer',
       realm,
@@ -37,7 +34,38 @@ export function parseChallenge(header: string | null): Challenge | null {
       scope: parameters.get('scope') ?? null,
     }
   }
-  return /(?:^|,\s*)basic\b/i.test(header) ? { scheme: 'basic' } : null
+  return challenges.some(({ scheme }) => scheme === 'basic') ? { scheme: 'basic' } : null
+}
+
+interface RawChallenge {
+  scheme: string
+  parameters: Map<string, string>
+}
+
+const name = "([!#$%&'*+.^_`|~0-9A-Za-z-]+)"
+const end = '(?=\\s*(?:,|$))'
+const parameter = `${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))${end}`
+/** A scheme, and a token68 that we have no use for. */
+const scheme = `${name}(?=\\s|,|$)(?:\\s+[A-Za-z0-9._~+/-]+=*${end})?`
+const item = new RegExp(`(?:${parameter}|${scheme})[\\s,]*`, 'y')
+
+/** What cannot be read ends the list: what stood before it counts. */
+function challengesOf(header: string): RawChallenge[] {
+  const found: RawChallenge[] = []
+  const text = header.replace(/^[\s,]+/, '')
+  item.lastIndex = 0
+  for (let match = item.exec(text); match !== null; match = item.exec(text)) {
+    const [, key, quoted, plain, word] = match
+    if (word !== undefined) found.push({ scheme: word.toLowerCase(), parameters: new Map() })
+    else {
+      const { parameters } = found.at(-1) ?? {}
+      const lower = key?.toLowerCase() ?? ''
+      // Of two with one name the first counts, as it would for a reader that stops there.
+      if (parameters?.has(lower) === false) parameters.set(lower, quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '')
+    }
+    if (item.lastIndex >= text.length) break
+  }
+  return found
 }
 
 /**

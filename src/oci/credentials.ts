@@ -12,8 +12,8 @@ export type Credential =
 const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io', 'docker.io']
 
 /**
- * The credential for a registry from `REGISTRY_AUTH_FILE`, else from docker's `config.json` (`DOCKER_CONFIG`, else `~/.docker`):
- * `credHelpers`, then `auths`, then `credsStore`. Only an entry for exactly this host counts, or for a path prefix of the
+ * The credential for a registry from `REGISTRY_AUTH_FILE`, else from `$XDG_RUNTIME_DIR/containers/auth.json` (where podman, buildah and skopeo log
+ * in), else from docker's `config.json` (`DOCKER_CONFIG`, else `~/.docker`). In each: `credHelpers`, then `auths`, then `credsStore`. Only an entry for exactly this host counts, or for a path prefix of the
  * repository (containers-auth.json).
  *
  * @returns null when there is none
@@ -21,9 +21,21 @@ const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'regist
  */
 export async function findCredential(host: string, repository: string, ports: Ports): Promise<Credential | null> {
   if (ports.remote !== undefined) return credentialOf(await ports.remote.credential(host, repository))
-  const config = await readConfig(ports)
-  if (config === null) return null
-  const { document, path } = config
+  for (const { path, named } of places(ports)) {
+    const document = await readConfig(path, named)
+    const found = document === null ? null : await lookUp(document, path, host, repository, ports)
+    if (found !== null) return found
+  }
+  return null
+}
+
+async function lookUp(
+  document: JsonObject,
+  path: string,
+  host: string,
+  repository: string,
+  ports: Ports,
+): Promise<Credential | null> {
   const keys = keysFor(host, repository)
   const helpers = document['credHelpers']
   for (const key of keys) {
@@ -41,17 +53,24 @@ export async function findCredential(host: string, repository: string, ports: Po
   return askHelper(store, host === 'docker.io' ? 'https://index.docker.io/v1/' : host, ports)
 }
 
-async function readConfig(ports: Ports): Promise<{ document: JsonObject; path: string } | null> {
-  const { env } = ports
+/** Where logins lie, first the one to look at first (containers-auth.json(5), docker's own). A named file is the only one. */
+function places({ env }: Ports): { path: string; named: boolean }[] {
   const named = env['REGISTRY_AUTH_FILE']
-  const folder = env['DOCKER_CONFIG'] ?? (env['HOME'] === undefined ? undefined : join(env['HOME'], '.docker'))
-  const path = named ?? (folder === undefined ? undefined : join(folder, 'config.json'))
-  if (path === undefined) return null
+  if (named !== undefined) return [{ path: named, named: true }]
+  const runtime = env['XDG_RUNTIME_DIR']
+  const docker = env['DOCKER_CONFIG'] ?? (env['HOME'] === undefined ? undefined : join(env['HOME'], '.docker'))
+  return [
+    ...(runtime === undefined || runtime === '' ? [] : [join(runtime, 'containers/auth.json')]),
+    ...(docker === undefined ? [] : [join(docker, 'config.json')]),
+  ].map((path) => ({ path, named: false }))
+}
+
+async function readConfig(path: string, named: boolean): Promise<JsonObject | null> {
   let text: string
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    if (named === undefined && (cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (!named && (cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw new InputError('file-missing', `the registry credentials in ${path} cannot be read`, {
       subject: path,
       cause,
@@ -59,8 +78,8 @@ async function readConfig(ports: Ports): Promise<{ document: JsonObject; path: s
     })
   }
   const document = parseJson(text, path, 'input')
-  if (!isObject(document)) throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: path })
-  return { document, path }
+  if (isObject(document)) return document
+  throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: path })
 }
 
 /** Most specific first. */

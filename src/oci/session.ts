@@ -1,9 +1,9 @@
 import { TransportError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
 import { basic, fetchToken, parseChallenge, unauthorized } from './auth.ts'
 import { findCredential, type Credential } from './credentials.ts'
-import { isLoopback } from './reference.ts'
 
 export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath'> {
   /** The body is a stream: it can be sent once only, so neither retried nor redirected. */
@@ -82,7 +82,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
   }
 
   const send = async (target: string | URL, request: SessionRequest = {}): Promise<Response> => {
-    const url = typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : target
+    const url = typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : onward(base, target, host)
     const action =
       request.method === undefined || request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push'
     let signedIn = false
@@ -151,6 +151,22 @@ async function explain(response: Response): Promise<string> {
     .join(' ')
     .replace(/[\u0000-\u001f\u007f]/g, ' ')
     .slice(0, 300)
+}
+
+/**
+ * An address that the registry named (an upload's `Location`), as the registry itself is reached: one behind a proxy that ends TLS may call
+ * itself http without knowing.
+ *
+ * @throws TransportError `registry-error` for plain http to anywhere else
+ */
+function onward(base: URL, named: URL, host: string): URL {
+  const url = new URL(named)
+  if (url.protocol === 'http:' && base.protocol === 'https:' && url.host === base.host) url.protocol = base.protocol
+  if (safeStep(base, url)) return url
+  throw new TransportError('registry-error', `${host} goes on at ${url.origin}, which is not https`, {
+    subject: host,
+    remedy: "Ask the registry's operator to have it name https addresses (X-Forwarded-Proto, or its own host setting).",
+  })
 }
 
 /** From https one goes on only by https. */

@@ -1,3 +1,6 @@
+import { invisible, visible } from '../base/printable.ts'
+
+const invisibles = new RegExp(`(?:${invisible.source})+`, 'gu')
 /** Longest value that a summary shows; the full one stands in the report file. */
 const shown = 400
 
@@ -6,7 +9,7 @@ export function md(text: string): string {
   return clip(text)
     .replace(/[&<>"]/g, (c) => htmlEntities[c] ?? c)
     .replace(/[\\`*_{}[\]()#+\-.!|~@:/]/g, (c) => `&#${c.charCodeAt(0)};`)
-    .replace(/[\u0000-\u001f\u007f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(invisibles, ' ')
 }
 
 /** A value in code form; same guarantees as {@link md}. */
@@ -14,8 +17,12 @@ export function code(text: string): string {
   return text === '' ? '' : `<code>${md(text)}</code>`
 }
 
+/** The same for HTML; lines stay lines. */
 export function html(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => htmlEntities[c] ?? c)
+  return text
+    .split('\n')
+    .map((line) => visible(line).replace(/[&<>"']/g, (c) => htmlEntities[c] ?? c))
+    .join('\n')
 }
 
 const htmlEntities: Readonly<Record<string, string>> = {

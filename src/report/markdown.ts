@@ -1,4 +1,5 @@
 import type { ActionReport } from './types.ts'
+import { printableLines } from '../base/printable.ts'
 import { code, md } from './escape.ts'
 
 /** A job summary stays under this many bytes (GitHub cuts at 1 MiB for all steps together). */
@@ -51,7 +52,7 @@ function details(title: string, body: string): string {
 
 /** A fence longer than any run of backticks inside, so that no line can close it. */
 function fenced(lines: readonly string[]): string {
-  const text = lines.join('\n')
+  const text = printableLines(lines.join('\n'))
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((m) => m[0].length))
   const fence = '`'.repeat(longest + 1)
   return `${fence}sh\n${text}\n${fence}\n`

@@ -1,5 +1,6 @@
 import { appendFile } from 'node:fs/promises'
 import type { Log } from '../base/ports.ts'
+import { plainLog } from './log.ts'
 
 /**
  * The only place that knows the workflow runner's toolkit (DESIGN §3). Loaded by steps alone: the command line starts without it.
@@ -16,6 +17,15 @@ export interface Runner {
 
 export async function openRunner(env: Readonly<Record<string, string | undefined>>): Promise<Runner> {
   const core = await import('@actions/core')
+  // The commands that we mean (masks, groups, annotations) are written by the toolkit alone; all text on the way to it is escaped here.
+  const log = plainLog({
+    debug: (m) => core.debug(m),
+    info: (m) => core.info(m),
+    warn: (m) => core.warning(m),
+    progress: throttled((m) => core.info(m), 5000),
+    group: (title, fn) => core.group(title, fn),
+    mask: (secret) => core.setSecret(secret),
+  })
   return {
     // A secret's input is dropped from the environment once read, so that no child can inherit it.
     input: (name) => {
@@ -27,7 +37,7 @@ export async function openRunner(env: Readonly<Record<string, string | undefined
     },
     output: (name, value) => core.setOutput(name, value),
     fail: (title, message) => {
-      core.error(message, { title })
+      core.error(log.lines(message), { title: log.lines(title) })
       process.exitCode = 1
     },
     summary: async (markdown) => {
@@ -35,17 +45,7 @@ export async function openRunner(env: Readonly<Record<string, string | undefined
       // `core.summary` does not escape and buffers; the text is ours and complete, so it is appended as it is.
       if (file !== undefined && file !== '') await appendFile(file, markdown)
     },
-    log: {
-      debug: (m) => core.debug(m),
-      info: (m) => core.info(m),
-      warn: (m) => core.warning(m),
-      progress: throttled((m) => core.info(m), 5000),
-      group: (title, fn) => core.group(title, fn),
-      mask: (secret) => {
-        if (secret.length >= 6)
-          for (const line of [secret, ...secret.split('\n')]) if (line.length >= 6) core.setSecret(line)
-      },
-    },
+    log,
     who: await whoRuns(env),
   }
 }

@@ -1,42 +1,97 @@
 import { request as httpRequest } from 'node:http'
 import { TransportError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest } from '../base/ports.ts'
-import { upload } from './upload.ts'
+import { exchange } from './exchange.ts'
+import { proxyFor } from './proxy.ts'
 
 const defaultTimeoutMs = 120_000
+const mostRedirects = 5
+const redirected = new Set([301, 302, 303, 307, 308])
+/** Of a request that a redirect takes to another origin, only these headers go along. */
+const harmless = new Set(['accept', 'accept-encoding', 'accept-language', 'range', 'user-agent'])
 
-/** HTTP over Node's `fetch`, and over a Unix socket where one is named (`fetch` has no way to it). */
-export function makeHttp(): Http {
+/**
+ * HTTP over Node's `fetch`; over its older client where the body is a stream or a proxy stands between, and over a Unix socket where one is named
+ * (`fetch` has no way to either).
+ *
+ * @param env whose proxy variables count: those of this process, never those of a task
+ */
+export function makeHttp(env: Readonly<Record<string, string | undefined>> = {}): Http {
   const hosts = new Set<string>()
   return {
     hosts: () => [...hosts].sort(),
     also: (more) => more.forEach((host) => hosts.add(host)),
-    request: (url, options = {}) => {
-      if (options.socketPath !== undefined) return overSocket(url, options, options.socketPath)
-      hosts.add(new URL(url).host)
-      return overNetwork(url, options)
-    },
+    request: (url, options = {}) =>
+      options.socketPath === undefined
+        ? overNetwork(url, options, env, hosts)
+        : overSocket(url, options, options.socketPath),
   }
 }
 
-async function overNetwork(url: string, options: HttpRequest): Promise<Response> {
+/** One request, and where redirects are to be followed those after it: all hosts are noted, credentials stay with the first origin. */
+async function overNetwork(
+  start: string,
+  options: HttpRequest,
+  env: Readonly<Record<string, string | undefined>>,
+  hosts: Set<string>,
+): Promise<Response> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const method = options.method ?? 'GET'
-  const headers = { ...options.headers }
   const signal = AbortSignal.timeout(timeoutMs)
-  const { body, redirect = 'follow' } = options
-  try {
-    if (body !== undefined && isAsync(body)) return await upload(url, method, headers, body, signal)
-    return await fetch(url, {
-      method,
-      headers,
-      redirect,
-      signal,
-      body: (body ?? null) as NonNullable<RequestInit['body']> | null,
+  const follows = options.redirect !== 'manual' && !isAsync(options.body)
+  let url = new URL(start)
+  let method = options.method ?? 'GET'
+  let headers = { ...options.headers }
+  let { body } = options
+  for (let hop = 0; hop <= mostRedirects; hop++) {
+    hosts.add(url.host)
+    const proxy = proxyFor(url, env)
+    if (proxy !== null) hosts.add(proxy.host)
+    const response = await once(url, { method, headers, body, signal, proxy }).catch((cause: unknown) => {
+      throw unreachable(url.href, cause, timeoutMs)
     })
-  } catch (cause) {
-    throw unreachable(url, cause, timeoutMs)
+    const location = response.headers.get('location')
+    if (!follows || !redirected.has(response.status) || location === null) return response
+    await response.body?.cancel()
+    const next = nextStep(url, location, body !== undefined && response.status > 303)
+    // RFC 9110 §15.4: as all clients do, a POST becomes a GET but for 307 and 308.
+    if (response.status <= 303 && method !== 'GET' && method !== 'HEAD') method = 'GET'
+    if (response.status <= 303) body = undefined
+    if (next.origin !== url.origin)
+      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => harmless.has(name.toLowerCase())))
+    else if (body === undefined)
+      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !/^content-/i.test(name)))
+    url = next
   }
+  throw new TransportError('unreachable', `${new URL(start).host} redirects more than ${mostRedirects} times`, {
+    subject: new URL(start).host,
+  })
+}
+
+function once(url: URL, request: Parameters<typeof exchange>[1]): Promise<Response> {
+  const { method, headers, body, signal, proxy } = request
+  if (proxy !== null || isAsync(body)) return exchange(url.href, request)
+  const given = (body ?? null) as NonNullable<RequestInit['body']> | null
+  return fetch(url, { method, headers, redirect: 'manual', signal, body: given })
+}
+
+/** From https one goes on only by https; by http only where one was, or on this machine. @param carries the body goes along */
+function nextStep(from: URL, location: string, carries: boolean): URL {
+  const next = URL.canParse(location, from.href) ? new URL(location, from.href) : null
+  const safe =
+    next?.protocol === 'https:' ||
+    (next?.protocol === 'http:' &&
+      from.protocol === 'http:' &&
+      (next.origin === from.origin || (isLoopback(next.host) && isLoopback(from.host))))
+  if (next !== null && safe && !(carries && next.origin !== from.origin)) return next
+  throw new TransportError(
+    'unreachable',
+    `${from.host} redirects to ${JSON.stringify(location)}, which is not followed`,
+    {
+      subject: from.host,
+      remedy: 'Name the address to which it leads, if that is trusted: https never goes on as http.',
+    },
+  )
 }
 
 function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<Response> {
@@ -68,8 +123,8 @@ function overSocket(url: string, options: HttpRequest, socketPath: string): Prom
   })
 }
 
-function isAsync(body: NonNullable<HttpRequest['body']>): body is AsyncIterable<Uint8Array> {
-  return typeof body === 'object' && Symbol.asyncIterator in body
+function isAsync(body: HttpRequest['body']): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && !(body instanceof Blob) && Symbol.asyncIterator in body
 }
 
 function unreachable(url: string, cause: unknown, timeoutMs: number): TransportError {

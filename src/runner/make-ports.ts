@@ -22,7 +22,7 @@ export function makePorts(options: PortOptions): Ports {
       sleep: (ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal }),
     },
     random: (n) => randomBytes(n),
-    http: makeHttp(),
+    http: makeHttp(options.env),
     exec: makeExec(options.env),
     log: options.log ?? silentLog,
     env: options.env,

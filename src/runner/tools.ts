@@ -18,9 +18,9 @@ export interface Tool {
 
 const line = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})@([A-Za-z0-9][A-Za-z0-9._+-]{0,63})=sha256:([0-9a-f]{64})\s+(\S+)$/
 const archives: readonly [ending: RegExp, tarFlags: string | null][] = [
-  [/\.(?:tar\.gz|tgz)$/, 'xz'],
-  [/\.(?:tar\.xz|txz)$/, 'xJ'],
-  [/\.tar$/, 'x'],
+  [/\.(?:tar\.gz|tgz)$/, '-xz'],
+  [/\.(?:tar\.xz|txz)$/, '-xJ'],
+  [/\.tar$/, '-x'],
   [/\.zip$/, null],
 ]
 
@@ -57,8 +57,10 @@ export async function installTool(tool: Tool, folder: string, ports: Ports): Pro
     await chmod(join(target, tool.name), 0o755)
     return target
   }
-  const { extractTar, extractZip } = await import('@actions/tool-cache')
-  await (archive[1] === null ? extractZip(file, target) : extractTar(file, target, archive[1]))
+  // Not by @actions/tool-cache: it passes on what tar and unzip say, to a stdout that is for `--json` and is read for workflow commands.
+  await (archive[1] === null
+    ? ports.exec.run('unzip', ['-o', '-q', file, '-d', target])
+    : ports.exec.run('tar', [archive[1], '-C', target, '-f', file]))
   const found = await programFolder(target, tool.name)
   if (found !== null) return found
   throw new InputError('not-found', `the archive holds no program ${tool.name}`, {

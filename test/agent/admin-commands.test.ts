@@ -18,6 +18,7 @@ import { writeRego } from '../../src/kbs/rego/write.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { agentEntry } from '../../testkit/agent.ts'
 import { startIssuer, type Issuer } from '../../testkit/oidc.ts'
+import { certificateFor, startProxy } from '../../testkit/tls.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 
@@ -81,15 +82,24 @@ describe('kbs get', () => {
 })
 
 describe('hooks of the runner', () => {
+  // The machine's agent asks by https, and no address of its own machine: its own environment leads it there, as its unit would.
   let issuer: Issuer
+  let proxy: Awaited<ReturnType<typeof startProxy>>
+  let certificate: ReturnType<typeof certificateFor>
   let supervisor: Supervisor
   let socket: string
   beforeAll(async () => {
-    issuer = await startIssuer()
+    certificate = certificateFor('issuer.example')
+    proxy = await startProxy()
+    issuer = await startIssuer(undefined, { name: 'issuer.example', ...certificate })
   })
-  afterAll(() => issuer.close())
+  afterAll(async () => {
+    await issuer.close()
+    await proxy.close()
+  })
   beforeEach(async () => {
     const folder = scratch('m')
+    const ports = testPorts()
     socket = join(folder, 'agent.sock')
     mkdirSync(join(folder, 'jobs'))
     supervisor = await Supervisor.start(
@@ -107,7 +117,7 @@ describe('hooks of the runner', () => {
         source: 'download',
         lifetime: 600,
       },
-      testPorts(),
+      { ...ports, env: { ...ports.env, https_proxy: proxy.url, NODE_EXTRA_CA_CERTS: certificate.path } },
     )
   })
   afterEach(() => supervisor.close())
@@ -129,6 +139,7 @@ describe('hooks of the runner', () => {
     const exported = readFileSync(env['GITHUB_ENV'] ?? '', 'utf8')
     for (const name of ['SEALWRIGHT_STATE', 'SEALWRIGHT_EVIDENCE', 'SEALWRIGHT_AGENT_SOCKET'])
       expect(exported).toContain(`${name}<<`)
+    expect(proxy.asked.length).toBeGreaterThan(0)
     const agent = await context.state.agent()
     const pid = (await agent?.status())?.pid ?? 0
     expect(existsSync(`/proc/${pid}`)).toBe(true)

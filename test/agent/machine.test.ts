@@ -219,6 +219,8 @@ test('what a job may hand in has a form', async () => {
     { ...good, directory: '/etc' },
     { ...good, environment: { NODE_OPTIONS: '--require /tmp/x' } },
     { ...good, environment: { LD_PRELOAD: '/tmp/x' } },
+    { ...good, environment: { HTTPS_PROXY: 'http://127.0.0.1:1' } },
+    { ...good, environment: { no_proxy: '*' } },
     { ...good, environment: { GITHUB_X: 'y'.repeat(9000) } },
     { ...good, lifetime: 0 },
     [],

@@ -1,5 +1,6 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Ports } from '../../src/base/ports.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { makeExec } from '../../src/runner/exec.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
@@ -134,15 +135,101 @@ test.each([
   })
 })
 
-test('challenges', () => {
-  expect(parseChallenge('Basic realm="x", Bearer realm="https://t",scope="a,b"')).toEqual({
-    scheme: 'bearer',
-    realm: 'https://t',
-    service: null,
-    scope: 'a,b',
+const bearer = (realm: string, service: string | null = null, scope: string | null = null) => ({
+  scheme: 'bearer',
+  realm,
+  service,
+  scope,
+})
+
+test.each([
+  ['Basic realm="x", Bearer realm="https://t",scope="a,b"', bearer('https://t', null, 'a,b')],
+  ['Bearer realm="https://t",service="s",Basic realm="Gitea Container Registry"', bearer('https://t', 's')],
+  ['bearer realm=https://t/a?b=c , service = s , basic realm="x", charset="UTF-8"', bearer('https://t/a?b=c', 's')],
+  ['Basic realm="x", Bearer realm="https://t"', bearer('https://t')],
+  ['Negotiate, Basic realm="Bearer realm=y", Bearer realm="https://t"', bearer('https://t')],
+  ['Negotiate YWJj==, Bearer realm="https://t"', bearer('https://t')],
+  ['Basic realm="a \\"quoted\\", Bearer realm=z", Bearer realm="https://t\\,"', bearer('https://t,')],
+  [', Bearer realm="https://t", realm="https://evil"', bearer('https://t')],
+  ['Bearer realm="https://t", error="x"\u0000, service="s"', bearer('https://t')],
+  ['Bearer service="s", Basic realm="x"', { scheme: 'basic' }],
+  ['Basic', { scheme: 'basic' }],
+  ['Digest realm="x"', null],
+  ['Bearer service="x"', null],
+  ['realm="https://t"', null],
+  ['', null],
+  [null, null],
+])('the challenge %s', (header, expected) => {
+  expect(parseChallenge(header)).toEqual(expected)
+})
+
+test('a registry that offers Bearer and Basic in two fields is signed in to by Bearer', async () => {
+  const asked: string[] = []
+  const handler: Handler = (request, response, url) => {
+    asked.push(`${url.split('?')[0]} ${request.headers.authorization ?? '-'}`)
+    if (url.startsWith('/token')) response.end('{"token":"good"}')
+    else if (request.headers.authorization === 'Bearer good') response.end('layer')
+    else {
+      const realm = `http://${request.headers.host}/token`
+      response.setHeader('www-authenticate', [`Bearer realm="${realm}",service="s"`, 'Basic realm="Gitea"'])
+      response.writeHead(401).end()
+    }
+  }
+  await withFake(handler, login, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
   })
-  expect(parseChallenge('Digest realm="x"')).toBeNull()
-  expect(parseChallenge('Bearer service="x"')).toBeNull()
+  expect(asked[1]).toBe(`/token Basic ${Buffer.from('u:p').toString('base64')}`)
+})
+
+test('a login of skopeo or podman is found, before that of docker', async () => {
+  const handler: Handler = (request, response) =>
+    request.headers.authorization === `Basic ${Buffer.from('sk:opeo').toString('base64')}`
+      ? response.end('layer')
+      : response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+  await withFake(handler, login, async (host, ports) => {
+    const runtime = scratch('run')
+    const withRuntime = { ...ports, env: { ...ports.env, XDG_RUNTIME_DIR: runtime } }
+    // Docker's own is what counts while the other file is not there.
+    expect(await codeOf(storeOf(`${host}/a`, withRuntime).openBlob(blob))).toBe('unauthorized')
+    mkdirSync(join(runtime, 'containers'))
+    const file = join(runtime, 'containers/auth.json')
+    writeFileSync(file, JSON.stringify({ auths: { [host]: { auth: Buffer.from('sk:opeo').toString('base64') } } }))
+    expect(await readAll(storeOf(`${host}/a`, withRuntime), blob)).toBe('layer')
+    const named = { ...withRuntime, env: { ...withRuntime.env, REGISTRY_AUTH_FILE: join(runtime, 'none.json') } }
+    expect(await codeOf(storeOf(`${host}/a`, named).openBlob(blob))).toBe('file-missing')
+    writeFileSync(file, '[]')
+    expect(await codeOf(storeOf(`${host}/a`, withRuntime).openBlob(blob))).toBe('file-invalid')
+  })
+})
+
+test.each([
+  ['http://r.example/v2/a/blobs/uploads/1?s=2', 'https://r.example/v2/a/blobs/uploads/1?s=2'],
+  ['https://storage.example/1', 'https://storage.example/1'],
+  ['http://r.example:5000/1', null],
+  ['http://storage.example/1', null],
+  ['http://127.0.0.1:5000/1', null],
+  ['ftp://r.example/1', null],
+])('an https registry that names %s for an upload', async (location, used) => {
+  const sent: string[] = []
+  const http: Ports['http'] = {
+    hosts: () => [],
+    request: async (url, { method } = {}) => {
+      sent.push(`${method} ${url.split('&')[0]}`)
+      if (method === 'POST') {
+        const answer = new Response(null, { status: 202, headers: { location } })
+        return Object.defineProperty(answer, 'url', { value: url })
+      }
+      return new Response(null, { status: method === 'HEAD' ? 404 : 201 })
+    },
+  }
+  const done = storeOf('r.example/a', hastyPorts({ http })).putBlob({ bytes: Buffer.from('layer') })
+  if (used === null) {
+    expect(await codeOf(done)).toBe('registry-error')
+    expect(sent.filter((line) => line.startsWith('PUT'))).toEqual([])
+  } else {
+    await done
+    expect(sent.at(-1)?.replace('?digest', '')).toContain(`PUT ${used}`)
+  }
 })
 
 test('credential helpers are asked, a broken config is told', async () => {

@@ -1,4 +1,5 @@
-import { formatReference, isLoopback, parseReference } from '../../src/oci/reference.ts'
+import { isLoopback } from '../../src/base/loopback.ts'
+import { formatReference, parseReference } from '../../src/oci/reference.ts'
 import { codeOfSync } from './helpers.ts'
 
 const hex = 'a'.repeat(64)

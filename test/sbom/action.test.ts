@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openState } from '../../src/agent/state.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { door } from '../../src/actions/sbom/main.ts'
+import { ownImage, plainForm } from '../../src/actions/sbom/plain-form.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import { sha256 } from '../../src/base/streams.ts'
@@ -108,6 +109,57 @@ test('an encrypted image gives the same documents with its key, and none without
       true,
     )
   }
+})
+
+describe('an image that this job has encrypted', () => {
+  test('is described in its plain form, and the event speaks of that, whichever of the two was given', async () => {
+    const agent = await startAgent()
+    try {
+      const ports = agent.ports
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const jwe = readJweKey(publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'test')
+      const target = await makeImage([])
+      const plan = {
+        target: target.store,
+        recipients: [{ scheme: 'jwe', keyId: jwe.id, key: jwe }],
+        kek: () => Promise.reject(new Error('no KEK here')),
+        random: ports.random,
+      } as const
+      const { descriptor } = await encryptImage(made.store, made.image, plan, { tag: 'encrypted' })
+      const encrypted = `oci:${target.directory}:encrypted@${descriptor.digest}`
+      const state = openState(agent.directory, ports)
+      await state.rememberImage(made.digest, `${image}@${made.digest}`, 'plain')
+      await state.rememberImage(descriptor.digest, encrypted, 'encrypted')
+      const lastSbom = async (): Promise<unknown> =>
+        (await agent.client.journal()).findLast(({ kind }) => kind === 'sbom')?.inputs[0]?.digest
+
+      // Another job's encrypted image is what it is, and so is one that merely was remembered last: nothing ties it to a plain form.
+      expect(await ownImage(state)).toBe(encrypted)
+      expect(await plainForm(state, descriptor.digest)).toBeNull()
+
+      await agent.client.append({
+        kind: 'encrypt',
+        inputs: [{ role: 'image', name: 'x', digest: made.digest, mediaType: made.image.descriptor.mediaType }],
+        outputs: [{ role: 'image', name: 'x', digest: descriptor.digest, mediaType: descriptor.mediaType }],
+        result: { layers: [], recipients: [] },
+      })
+      expect(await ownImage(state)).toBe(`${image}@${made.digest}`)
+      // No key is needed: the plain one is read.
+      await run({}, ports, agent.directory)
+      expect(await lastSbom()).toBe(made.digest)
+
+      const key = join(scratch('key'), 'key.pem')
+      writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      await run({ image: encrypted, 'decryption-key': key, formats: 'spdx-json' }, ports, agent.directory)
+      expect((await agent.client.journal()).filter(({ kind }) => kind === 'sbom')).toHaveLength(2)
+      expect(await lastSbom()).toBe(made.digest)
+      // Of an image that came in later, nothing is mixed up with the plain one from before.
+      await state.rememberImage(`sha256:${'1'.repeat(64)}`, `oci:/x@sha256:${'1'.repeat(64)}`, 'published')
+      expect(await ownImage(state)).toBe(`oci:/x@sha256:${'1'.repeat(64)}`)
+    } finally {
+      await agent.client.stop()
+    }
+  })
 })
 
 test('an sbom event stands in the journal, once', async () => {

@@ -1,10 +1,10 @@
 import { InputError } from '../../base/errors.ts'
-import type { JobState } from '../../agent/job-state.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../tasks/sbom/documents.ts'
+import { ownImage, preferPlain } from './plain-form.ts'
 
 export interface SbomInputs {
   /** Reference as given, or the job's own image; a layout's folder is absolute. */
@@ -33,7 +33,7 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
     })
   })
   return {
-    image: formatReference(parseReference(image, ports.roots.cwd)),
+    image: formatReference(parseReference(await preferPlain(state, image, ports), ports.roots.cwd)),
     describe: {
       formats: wanted.length === 0 ? [...sbomFormats] : [...new Set(wanted)],
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
@@ -41,11 +41,6 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
     directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
     keys: await readKeyInputs(inputs),
   }
-}
-
-/** The plain form, where the job has one: statements about the encrypted image are made of it, in whatever order the steps run (TRUST §4). */
-async function ownImage(state: JobState): Promise<string | null> {
-  return (await state.lastImage(['plain'])) ?? state.lastImage(['published', 'encrypted'])
 }
 
 function readEpoch(text: string | undefined): number | null {

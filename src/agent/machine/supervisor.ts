@@ -10,7 +10,8 @@ import { agentClient } from '../client.ts'
 import type { AgentFile } from '../files.ts'
 import { launch } from '../launch.ts'
 import { noSuchOperation, serveSocket, type Listen } from '../socket-server.ts'
-import { startTime } from '../start-message.ts'
+import { sameJob } from '../job.ts'
+import { hasEnded } from '../start-message.ts'
 import { countJob, jobsOfBoot } from './boot-count.ts'
 import {
   requestLimit,
@@ -108,7 +109,7 @@ export class Supervisor {
   /** @throws InputError `state-conflict` while another run's agent lives; whatever kept the agent from starting */
   async startJob(request: StartRequest): Promise<StartAnswer> {
     const living = await this.#living()
-    if (living?.run === request.run) return { file: living.file, reused: true }
+    if (living !== null && sameJob(living.file, request)) return { file: living.file, reused: true }
     if (living !== null) {
       throw new InputError('state-conflict', 'another job runs on this machine', {
         subject: 'agent',
@@ -162,11 +163,16 @@ export class Supervisor {
   async #living(): Promise<Job | null> {
     const job = this.#job
     if (job === null) return null
+    if (await hasEnded(job.file.watch, this.#ports)) return this.#end(job)
     const status = await agentClient(job.file.socket, this.#ports)
       .status()
       .catch(() => null)
     if (status?.keyId === job.file.keyId) return job
-    // It does not answer: it is given no chance to, beside the next one.
+    return this.#end(job)
+  }
+
+  /** It does not answer, or its job has ended: it is given no chance to, beside the next one. */
+  async #end(job: Job): Promise<null> {
     job.end()
     await job.exited
     return null
@@ -174,10 +180,14 @@ export class Supervisor {
 
   /** A worker that is not there could never be seen to end. Who asks is not seen: Node has no way to a socket's peer. */
   async #checkWatch(watch: StartRequest['watch']): Promise<void> {
-    if (watch === null || (await startTime(watch.pid, this.#ports)) === watch.start) return
-    throw new VerificationError('evidence-invalid', `process ${watch.pid} is not the worker that the job names`, {
-      subject: 'watch',
-    })
+    if (!(await hasEnded(watch, this.#ports))) return
+    throw new VerificationError(
+      'evidence-invalid',
+      `process ${watch?.pid ?? ''} is not the worker that the job names`,
+      {
+        subject: 'watch',
+      },
+    )
   }
 }
 
