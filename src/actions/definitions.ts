@@ -192,6 +192,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "network",
+    "description": "Network of prepare and RUN: none, or default (outgoing connections, but not to loopback or link-local addresses of the runner). With builder docker, default is whatever network the engine gives",
+    "default": "none",
+    "required": false
+   },
+   {
     "name": "builder",
     "description": "auto, buildah, docker or embedded. auto takes the first that works here; name one where several machines shall give the same digest",
     "default": "auto",
@@ -811,6 +817,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "name": "prepare",
     "description": "Command run in a copy of the context before each build, with a clean environment; it stands in the build record.",
     "default": "",
+    "required": false
+   },
+   {
+    "name": "network",
+    "description": "Network of the prepare command and of RUN: none, or default (outgoing connections only).",
+    "default": "none",
     "required": false
    },
    {

@@ -30,8 +30,8 @@ const context = { a: 'A', Containerfile: 'FROM scratch\nARG KEY\nCOPY a /\n' }
 
 describe('the docker driver', () => {
   test.each([
-    ['no engine', 'exit 1', /no engine answers/],
-    ['no buildx', 'case "$1" in version) echo 28.0.0;; *) exit 1;; esac', /without its buildx/],
+    ['no engine', 'case "$1" in context) echo unix:///run/docker.sock;; *) exit 1;; esac', /no engine answers/],
+    ['no buildx', 'case "$1" in context) echo unix:///run/docker.sock;; version) echo 28.0.0;; *) exit 1;; esac', /without its buildx/],
   ])('%s is told clearly', async (_title, script, message) => {
     const { ports } = await dockerPorts(script)
     await expect(build(context, { builder: 'docker' }, ports)).rejects.toMatchObject({
@@ -55,6 +55,7 @@ describe('the docker driver', () => {
     const script = [
       'echo "$@" >> "$(dirname "$0")/log"',
       'case "$1 $2" in',
+      '"context inspect") echo unix:///run/docker.sock;;',
       '"version "*) echo 28.0.0;;',
       '"buildx version") echo "github.com/docker/buildx v0.20.1 abc";;',
       '"buildx inspect") printf "Name: x\\nDriver: docker-container\\nBuildKit version: v0.20.0\\n";;',

@@ -36,6 +36,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     context: inputs.path('context'),
     file: text('file') === null ? null : inputs.path('file'),
     prepare: text('prepare'),
+    network: inputs.choice('network', ['none', 'default']),
     builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
     target: text('target'),
     platforms: inputs.list('platforms'),
