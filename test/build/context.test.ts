@@ -88,7 +88,14 @@ describe('prepare', () => {
   const prepare = async (command: string, context: string, network: 'none' | 'default' = 'none') => {
     const sandbox = await openSandbox(network, [], ports)
     const [home, temp] = [scratch(), scratch()]
-    await runPrepare(command, { name: 'first', context, home, temp }, stepEnvironment(5, around), around, sandbox, ports)
+    await runPrepare(
+      command,
+      { name: 'first', context, home, temp },
+      stepEnvironment(5, around),
+      around,
+      sandbox,
+      ports,
+    )
   }
 
   withPeers(sandboxPeers, 'sees nothing of the job’s environment', async () => {

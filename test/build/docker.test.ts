@@ -31,7 +31,11 @@ const context = { a: 'A', Containerfile: 'FROM scratch\nARG KEY\nCOPY a /\n' }
 describe('the docker driver', () => {
   test.each([
     ['no engine', 'case "$1" in context) echo unix:///run/docker.sock;; *) exit 1;; esac', /no engine answers/],
-    ['no buildx', 'case "$1" in context) echo unix:///run/docker.sock;; version) echo 28.0.0;; *) exit 1;; esac', /without its buildx/],
+    [
+      'no buildx',
+      'case "$1" in context) echo unix:///run/docker.sock;; version) echo 28.0.0;; *) exit 1;; esac',
+      /without its buildx/,
+    ],
   ])('%s is told clearly', async (_title, script, message) => {
     const { ports } = await dockerPorts(script)
     await expect(build(context, { builder: 'docker' }, ports)).rejects.toMatchObject({

@@ -131,7 +131,10 @@ describe('real programs agree', () => {
     expect(built.result.record).toMatchObject({ network: 'none', builder: { isolation: 'chroot' } })
 
     const differs = { builder: 'buildah', rebuilds: 1 } as const
-    execFileSync('sh', ['-c', `printf 'RUN read id < /proc/sys/kernel/random/uuid; echo $id > /id\n' >> ${join(folder, 'Containerfile')}`])
+    execFileSync('sh', [
+      '-c',
+      `printf 'RUN read id < /proc/sys/kernel/random/uuid; echo $id > /id\n' >> ${join(folder, 'Containerfile')}`,
+    ])
     const other = await build(folder, differs)
     expect(other.result.differences.flatMap(({ files }) => files.map(({ path }) => path))).toEqual(['id'])
   })

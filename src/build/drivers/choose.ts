@@ -13,11 +13,7 @@ import type { DriverNeeds } from './needs.ts'
  *
  * @throws InputError `tool-missing`, `unsupported`
  */
-export async function chooseDriver(
-  wanted: 'auto' | DriverName,
-  needs: DriverNeeds,
-  ports: Ports,
-): Promise<Driver> {
+export async function chooseDriver(wanted: 'auto' | DriverName, needs: DriverNeeds, ports: Ports): Promise<Driver> {
   if (wanted === 'embedded') return embedded(needs.plan)
   if (wanted === 'buildah') {
     const driver = await buildahDriver(needs, ports)

@@ -13,7 +13,9 @@ export async function requireLocal(env: Readonly<Record<string, string>>, ask: A
   const variable = env['DOCKER_HOST'] ?? ''
   const endpoint = variable === '' ? await hostOf(ask) : variable
   if (!endpoint.startsWith('unix:///'))
-    throw elsewhere(endpoint === '' ? 'docker does not say where its engine is' : `the docker engine is at "${endpoint}"`)
+    throw elsewhere(
+      endpoint === '' ? 'docker does not say where its engine is' : `the docker engine is at "${endpoint}"`,
+    )
 }
 
 /**
@@ -40,6 +42,7 @@ async function hostOf(ask: Ask, ...name: string[]): Promise<string> {
 function elsewhere(what: string): InputError {
   return new InputError('unsupported', `${what}, but a build must stay on this machine`, {
     subject: 'builder',
-    remedy: 'Use an engine on a local Unix socket (unset DOCKER_HOST, docker context use default, docker buildx use default), or builder: buildah.',
+    remedy:
+      'Use an engine on a local Unix socket (unset DOCKER_HOST, docker context use default, docker buildx use default), or builder: buildah.',
   })
 }

@@ -114,7 +114,16 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts, network: SandboxN
     last === undefined || last.index === plan.file.stages.length - 1
       ? []
       : ['--target', last.name ?? String(last.index)]
-  const args = ['buildx', 'build', '--no-cache', '--progress=plain', '--provenance=false', '--sbom=false', '--network', network]
+  const args = [
+    'buildx',
+    'build',
+    '--no-cache',
+    '--progress=plain',
+    '--provenance=false',
+    '--sbom=false',
+    '--network',
+    network,
+  ]
   args.push('--platform', formatPlatform(pass.platform), '--file', file, ...target, ...contexts, ...output)
   for (const name of plan.consumed) args.push('--build-arg', name)
   args.push('--build-arg', 'SOURCE_DATE_EPOCH', pass.context)

@@ -10,7 +10,12 @@ export const etcNames = [
   ...['ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'alternatives', 'services', 'protocols', 'mime.types', 'gai.conf'],
   ...['ssl/certs', 'ssl/openssl.cnf', 'ca-certificates', 'ca-certificates.conf', 'crypto-policies'],
   ...['pki/ca-trust', 'pki/tls/certs', 'pki/tls/cert.pem', 'pki/tls/openssl.cnf'],
-  ...['containers/policy.json', 'containers/registries.conf', 'containers/registries.conf.d', 'containers/storage.conf'],
+  ...[
+    'containers/policy.json',
+    'containers/registries.conf',
+    'containers/registries.conf.d',
+    'containers/storage.conf',
+  ],
   ...['containers/containers.conf', 'perl'],
 ]
 const etcPatterns = /^(?:java|python)[-\d.a-z]*$/
@@ -24,11 +29,7 @@ const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_p
  * @param secret folders of the job that are never shown, whatever PATH says: its state, its output
  * @throws InputError `unsupported` where the machine has no folder that mounts could be laid over
  */
-export async function viewHost(
-  network: SandboxNetwork,
-  secret: readonly string[],
-  ports: Ports,
-): Promise<HostView> {
+export async function viewHost(network: SandboxNetwork, secret: readonly string[], ports: Ports): Promise<HostView> {
   const { env, roots: places } = ports
   const closed = [env['HOME'], env['RUNNER_TEMP'], env['GITHUB_WORKSPACE'], places.temp, places.cwd]
   const choice = choosePath({

@@ -29,11 +29,7 @@ const outside = { PATH: programFolders.join(':'), LANG: 'C' }
  * @param secret folders of the job that PATH can never show: its state, its output
  * @throws InputError `tool-missing`, `unsupported`, each with what to install or set
  */
-export async function openSandbox(
-  network: SandboxNetwork,
-  secret: readonly string[],
-  ports: Ports,
-): Promise<Sandbox> {
+export async function openSandbox(network: SandboxNetwork, secret: readonly string[], ports: Ports): Promise<Sandbox> {
   const view = await viewHost(network, secret, ports)
   const sandbox: Sandbox = {
     network,
