@@ -6,7 +6,7 @@ import type { SandboxNetwork } from './types.ts'
 export const programFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 const needed = ['sh', 'bwrap', 'unshare', 'setpriv', 'newuidmap', 'newgidmap', 'mount', 'chown', 'mkfifo', 'readlink']
-const neededForNetwork = ['slirp4netns', 'ip', 'dd', 'sleep']
+const neededForNetwork = ['slirp4netns', 'nsenter', 'ip', 'dd', 'sleep']
 
 /**
  * Refuses before anything is tried where programs of the sandbox are missing.

@@ -68,13 +68,18 @@ setpriv --pdeathsig KILL unshare --user --mount --net --map-root-user --map-auto
 child=$!
 while [ ! -e "$dir/up" ] && readlink "/proc/$child/ns/net" >/dev/null 2>&1; do sleep 0.01; done
 if [ -e "$dir/up" ]; then
-  setpriv --pdeathsig KILL slirp4netns --configure --mtu=65520 --disable-host-loopback --enable-sandbox --enable-seccomp \
-    --ready-fd=3 --userns-path="/proc/$child/ns/user" --netns-type=path "/proc/$child/ns/net" tap0 3>"$dir/net" >"$dir/slirp.log" 2>&1 &
+  nsenter --user="/proc/$child/ns/user" setpriv --pdeathsig KILL \
+    slirp4netns --configure --mtu=65520 --disable-host-loopback --enable-sandbox --enable-seccomp --ready-fd=3 \
+    --netns-type=path "/proc/$child/ns/net" tap0 3>"$dir/net" >"$dir/slirp.log" 2>&1 &
   slirp=$!
 fi
 code=0
 wait "$child" || code=$?
-[ -z "\${slirp-}" ] || kill "$slirp" 2>/dev/null || :
+[ "$code" != 125 ] || cat "$dir/slirp.log" >&2 || :
+if [ -n "\${slirp-}" ]; then
+  kill "$slirp" 2>/dev/null || :
+  wait "$slirp" 2>/dev/null || :
+fi
 exit "$code"
 `.replaceAll('\\${', '${')
 

@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
+import { createServer } from 'node:net'
+import { networkInterfaces, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { StepsFacts } from '../../../src/statement/isolation.ts'
 import { sandboxPeers, withPeers } from '../../support/peers.ts'
 import { processesWith, programs, surround, type Builder, type Surroundings } from './attack.ts'
@@ -9,7 +11,7 @@ import { processesWith, programs, surround, type Builder, type Surroundings } fr
 const child = join(import.meta.dirname, 'child.ts')
 const plain = 'sealwright-test'
 const isRoot = process.getuid?.() === 0
-const needs = [...sandboxPeers, 'bash', 'setsid', 'grep', 'sleep', 'cat']
+const needs = [...sandboxPeers, 'bash', 'timeout', 'setsid', 'grep', 'sleep', 'cat']
 
 /** The user that runs the tests; root makes another one, with subordinate ids of its own, and is that as well. */
 function builders(): Builder[] {
@@ -36,10 +38,19 @@ interface Told {
   error?: string
 }
 
-function run(builder: Builder, around: Surroundings, options: object): Told {
+/** Not synchronous: the servers of this process must be able to answer meanwhile. */
+async function run(builder: Builder, around: Surroundings, options: object): Promise<Told> {
   const [program = '', ...args] = [...builder.prefix, process.execPath, child, JSON.stringify(options)]
-  return JSON.parse(execFileSync(program, args, { encoding: 'utf8', env: around.env, cwd: '/' })) as Told
+  const { stdout } = await promisify(execFile)(program, args, { encoding: 'utf8', env: around.env, cwd: '/' })
+  return JSON.parse(stdout) as Told
 }
+
+/** An address of this machine that is not loopback, where it has one. */
+const address = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(
+    ({ internal, family, address: text }) => !internal && family === 'IPv4' && !text.startsWith('169.254.'),
+  )?.address
 
 /** Writes files into a context that the builder owns. */
 function contextOf(builder: Builder, around: Surroundings, Containerfile: string, root: readonly string[]): string {
@@ -88,6 +99,39 @@ describe.each(builders())('a hostile step of a build by $title', (user) => {
     }
   })
 
+  withPeers([...needs, 'slirp4netns', 'ip'], 'a network can be had, and its routes cannot be changed', async () => {
+    const builder = resolved(user)
+    const around = await surround(builder, `routes-${user.title}`)
+    const server = createServer((socket) => socket.end('hello\n'))
+    await new Promise<void>((done) => server.listen(0, address ?? '127.0.0.1', done))
+    try {
+      const bound = server.address()
+      const port = bound !== null && typeof bound === 'object' ? bound.port : 0
+      const context = contextOf(builder, around, 'FROM scratch\nCOPY made /\n', [])
+      const commands = [
+        'ip route; ip route del blackhole 169.254.0.0/16 2>&1; touch made',
+        `timeout 5 bash -c 'exec 3<>/dev/tcp/${address ?? '10.0.2.2'}/${port}; cat <&3'; echo "code $?"`,
+        'timeout 5 bash -c "exec 3<>/dev/tcp/169.254.169.254/80" 2>&1',
+        'unshare --user true 2>&1; true',
+      ]
+      const told = await run(builder, around, {
+        ...{ context, prepare: commands.join('\n'), builder: 'embedded', network: 'default' },
+        ...{ layout: join(around.env['RUNNER_TEMP'] ?? '', 'layout'), exclude: [] },
+      })
+      expect(told.error).toBeUndefined()
+      const text = told.lines.join('\n')
+      expect(text).toContain('prepare: blackhole 169.254.0.0/16')
+      expect(text).toContain('Operation not permitted')
+      expect(text).toMatch(/169\.254\.169\.254.*(Invalid argument|Network is unreachable|No route to host)/)
+      expect(text).toMatch(/unshare failed: No space left on device/)
+      expect(told.lines.includes('prepare: hello')).toBe(address !== undefined)
+    } finally {
+      server.close()
+      await around.close()
+      rmSync(around.folder, { recursive: true, force: true })
+    }
+  })
+
   for (const network of ['none', 'default'] as const) {
     const also = network === 'none' ? [] : ['slirp4netns', 'ip']
 
@@ -98,7 +142,7 @@ describe.each(builders())('a hostile step of a build by $title', (user) => {
         const context = contextOf(builder, around, 'FROM scratch\nCOPY made /\n', [])
         const more =
           'id -u; grep ^CapBnd /proc/self/status; (echo x >/usr/x) 2>&1; (echo x >/x) 2>&1; cat /proc/net/route; echo m >made'
-        const told = run(builder, around, {
+        const told = await run(builder, around, {
           ...{ context, prepare: `bash attack.sh; ${more}`, builder: 'embedded', network },
           ...{ layout: join(around.env['RUNNER_TEMP'] ?? '', 'layout'), exclude: [around.env['SEALWRIGHT_STATE']] },
         })
@@ -130,8 +174,8 @@ describe.each(builders())('a hostile step of a build by $title', (user) => {
         try {
           const file =
             'FROM scratch\nCOPY root /\nCOPY attack.sh /\nRUN bash /attack.sh; cat /proc/net/route; grep ^CapEff /proc/self/status\n'
-          const context = contextOf(builder, around, file, ['bash', 'sh', 'grep', 'cat', 'sleep', 'setsid'])
-          const told = run(builder, around, {
+          const context = contextOf(builder, around, file, ['bash', 'sh', 'grep', 'cat', 'sleep', 'setsid', 'timeout'])
+          const told = await run(builder, around, {
             ...{ context, prepare: null, builder: 'buildah', network },
             ...{ layout: join(around.env['RUNNER_TEMP'] ?? '', 'layout'), exclude: [around.env['SEALWRIGHT_STATE']] },
           })

@@ -76,6 +76,8 @@ export async function surround(builder: Builder, name: string): Promise<Surround
     'see() { echo "SEEN $1"; }',
     `[ -e ${socket} ] && see agent-socket`,
     `(exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && see loopback`,
+    // What slirp4netns would pass on to the machine's loopback.
+    `timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.2.2/${port}' 2>/dev/null && see gateway`,
     `grep -q '@${hidden}' /proc/net/unix 2>/dev/null && see abstract-socket`,
     `for p in /proc/[0-9]*/cmdline; do grep -aq 'sleep.${mark}' "$p" 2>/dev/null && see process; done`,
     ...Object.entries(files).map(([kind, path]) => `[ -r ${path} ] && see ${kind}`),
