@@ -187,7 +187,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "prepare",
-    "description": "Shell command run in a copy of the context before each build, for example npm ci --ignore-scripts --omit=dev. It sees an empty HOME and none of the variables of the workflow, and stands in the build record",
+    "description": "Shell command run in a copy of the context before each build, for example npm ci --ignore-scripts --omit=dev. It runs in a sandbox, sees an empty HOME and none of the variables of the workflow, and stands in the build record",
     "default": "",
     "required": false
    },

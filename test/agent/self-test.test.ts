@@ -138,7 +138,9 @@ const replaced = (from: string, to: string): Record<string, string> => ({
   '/proc/self/mountinfo': mounts.replace(from, to),
 })
 
-test.each<[string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral' | 'buildSandbox', Record<string, Item | null>]>([
+test.each<
+  [string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral' | 'buildSandbox', Record<string, Item | null>]
+>([
   ['no bubblewrap', 'sandbox-programs', 'buildSandbox', { '/usr/bin/bwrap': null }],
   ['no subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subuid': 'other:100000:65536\n' }],
   ['too few subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subgid': 'runner:100000:1000\n' }],
@@ -335,7 +337,9 @@ test('the command reads a tree of files, names what fails, and is refused', asyn
   writeFileSync(join(root, 'dev/tpmrm0'), '')
   chmodSync(join(root, 'dev/tpmrm0'), 0o666)
   chmodSync(root, 0o755)
-  expect(await fileTree(root).list('/etc')).toEqual(['group', 'passwd', 'sudoers', 'sudoers.d'])
+  expect(await fileTree(root).list('/etc')).toEqual([
+    ...['group', 'passwd', 'subgid', 'subuid', 'sudoers', 'sudoers.d'],
+  ])
   const given: Record<string, string> = {
     'job-user': 'runner',
     'agent-user': 'sealwright-agent',

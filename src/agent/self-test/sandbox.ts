@@ -58,7 +58,8 @@ async function idFaults(tree: Tree, user: User, path: string): Promise<string[]>
 async function namespaceFaults(tree: Tree, user: User): Promise<string[]> {
   const value = async (name: string): Promise<string | undefined> => (await tree.text(`/proc/sys/${name}`))?.trim()
   const faults: string[] = []
-  if ((await value('user/max_user_namespaces')) === '0') faults.push('user.max_user_namespaces is 0')
+  const maximum = await value('user/max_user_namespaces')
+  if (maximum === undefined || maximum === '0') faults.push(`user.max_user_namespaces is ${maximum ?? 'not there'}`)
   if (user.uid !== 0 && (await value('kernel/unprivileged_userns_clone')) === '0')
     faults.push('kernel.unprivileged_userns_clone is 0')
   const restricted = (await value('kernel/apparmor_restrict_unprivileged_userns')) === '1'

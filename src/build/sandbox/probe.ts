@@ -52,6 +52,8 @@ export interface MachineFacts {
   apparmor: string | null
   maximum: string | null
   clone: string | null
+  /** The process can gain no rights (`NoNewPrivileges` of its unit): newuidmap does not work then. */
+  noNewPrivileges: boolean
   subuid: string
   subgid: string
 }
@@ -68,6 +70,7 @@ export async function machineFacts(uid: number, user: string): Promise<MachineFa
     apparmor: await text('/proc/sys/kernel/apparmor_restrict_unprivileged_userns'),
     maximum: await text('/proc/sys/user/max_user_namespaces'),
     clone: await text('/proc/sys/kernel/unprivileged_userns_clone'),
+    noNewPrivileges: /^NoNewPrivs:\s*1$/m.test((await text('/proc/self/status')) ?? ''),
     subuid: (await text('/etc/subuid')) ?? '',
     subgid: (await text('/etc/subgid')) ?? '',
   }
@@ -100,6 +103,12 @@ function reason(facts: MachineFacts, network: SandboxNetwork): { why: string; re
     return {
       why: `/etc/subuid and /etc/subgid give "${facts.user}" fewer than 65535 subordinate ids`,
       remedy: `Run usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${facts.user} on the runner (choose a range that nobody else has).`,
+    }
+  }
+  if (facts.noNewPrivileges && facts.uid !== 0) {
+    return {
+      why: 'this process can gain no rights (NoNewPrivileges), but newuidmap must',
+      remedy: 'Remove NoNewPrivileges=yes from the unit of the workflow runner (systemctl edit), and start it again.',
     }
   }
   if (facts.apparmor === '1' && facts.uid !== 0) {
