@@ -125,6 +125,8 @@ export function buildRecord(change: Partial<BuildRecord> = {}): Buffer {
     buildArgs: {},
     labels: {},
     prepare: null,
+    network: 'none',
+    path: [],
     sourceDateEpoch: 0,
     compression: 'gzip',
     builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },

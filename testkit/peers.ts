@@ -16,6 +16,9 @@ export function findPeer(name: string): string | null {
   return null
 }
 
+/** What a sandboxed `prepare` or RUN needs. */
+export const sandboxPeers = ['bwrap', 'newuidmap', 'unshare', 'setpriv'] as const
+
 /** Absolute path of a peer; use inside {@link withPeers} only. */
 export function peer(name: string): string {
   const path = findPeer(name)

@@ -179,6 +179,8 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
     buildArgs: {},
     labels: {},
     prepare: null,
+    network: 'none',
+    path: [],
     sourceDateEpoch: 0,
     compression: 'gzip',
     builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },

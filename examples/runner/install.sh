@@ -23,6 +23,11 @@ put 0644 "$here/etc/60-sealwright-tee.rules" /etc/udev/rules.d/60-sealwright-tee
 put 0644 "$here/etc/sysusers.conf" /usr/lib/sysusers.d/sealwright.conf
 put 0644 "$here/etc/tmpfiles.conf" /usr/lib/tmpfiles.d/sealwright.conf
 put 0644 "$here/etc/sysctl.conf" /etc/sysctl.d/60-sealwright.conf
+put 0644 "$here/etc/apparmor.d/sealwright-sandbox" /etc/apparmor.d/sealwright-sandbox
+# Ids that the steps of a build run under. They must exist before the user does.
+for ids in subuid subgid; do
+  grep -qs '^runner:' "$root/etc/$ids" || echo 'runner:100000:65536' >> "$root/etc/$ids"
+done
 put 0644 "$here/etc/runner.conf" /etc/sealwright/runner.conf
 grep -v '^#' "$here/units/runner-storage.conf" >> "$root/etc/fstab"
 mkdir -p "$root/etc/systemd/system/sockets.target.wants" "$root/etc/systemd/system/multi-user.target.wants"

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { InternalError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
+import { noSteps, weakestSteps } from '../statement/isolation.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { formatPlatform } from '../image/load.ts'
 import { layoutIdentity } from '../oci/identity.ts'
@@ -21,6 +22,7 @@ import { localMaterial } from './material.ts'
 import { makeContext, requireSameContext, surroundingsOf, type ContextOptions, type PassContext } from './pass.ts'
 import { parsePlatform } from './platform.ts'
 import { makeRecord } from './record.ts'
+import { inSandbox, openSandbox, type Sandbox } from './sandbox/open.ts'
 import { recordedArgs } from './secrets.ts'
 import { findUnclean, uncleanFile } from './source/clean.ts'
 import { resolveEpoch } from './source/git.ts'
@@ -55,8 +57,15 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
   const shownArgs = recordedArgs(buildArgs, ports.log)
   const bases = await resolveBases(plan, platform, ports, options.cwd ?? ports.roots.cwd)
   const env = await cleanEnvironment(ports, join(temp, 'driver'), epoch, surroundingsOf(1))
-  const driver = await chooseDriver(options.builder, plan, temp, env, ports)
-  ports.log.info(`building ${parsed.name} with ${driver.name} ${driver.version} (isolation: ${driver.isolation})`)
+  // Opened only where something foreign runs; `prepare` fails before any work where the machine allows no sandbox.
+  const sandbox = (): Promise<Sandbox> => openSandbox(options.network, options.exclude, ports)
+  const prepare = options.prepare === null ? null : { command: options.prepare, sandbox: await sandbox() }
+  const needs = { plan, bases, network: options.network, temp, env, sandbox }
+  const driver = await chooseDriver(options.builder, needs, ports)
+  const isolation = weakestSteps(driver.isolation, prepare === null ? noSteps : inSandbox(options.network))
+  ports.log.info(
+    `building ${parsed.name} with ${driver.name} ${driver.version} (steps: ${isolation.steps}, network: ${isolation.network})`,
+  )
 
   const rules = await readIgnoreRules(context, file.path)
   const contextOptions: ContextOptions = {
@@ -65,7 +74,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     // The context's own path has no symlinks any more.
     exclude: await Promise.all(options.exclude.map((path) => realpath(path).catch(() => path))),
     blobHash: source?.hash ?? null,
-    prepare: options.prepare,
+    prepare,
     epoch,
   }
   const common = { plan, source: text, bases, platform, epoch, buildArgs, labels: options.labels, ports }
@@ -108,6 +117,8 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     driver,
     image,
     matched: options.rebuilds - differences.length,
+    network: isolation.network,
+    path: isolation.steps === 'sandbox' || prepare !== null ? (await sandbox()).view.recordedPath : [],
   })
   const recordBytes = jcs(record)
   return {
@@ -120,6 +131,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     published,
     differences,
     preparedFiles: first.context.preparedFiles,
+    isolation,
     unclean,
     layers: image.manifest.layers.map((layer, index) => ({
       digest: layer.digest,

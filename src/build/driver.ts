@@ -4,6 +4,7 @@ import type { Digest, Platform, Store } from '../oci/types.ts'
 import type { Plan } from './containerfile/plan.ts'
 import type { Surroundings } from './context/prepare.ts'
 import type { BaseImage } from './embedded/stage-fs.ts'
+import type { StepsFacts } from '../statement/isolation.ts'
 import type { DriverName } from './types.ts'
 
 /** A base image, found once for all passes. */
@@ -50,7 +51,9 @@ export interface ImageDraft {
 export interface Driver {
   name: DriverName
   version: string
-  /** How RUN was kept apart from the job: `none`, `chroot`, `rootless`, `oci`, `container`. */
-  isolation: string
+  /** What RUN really gets; `no-steps` where nothing of the image is run. */
+  isolation: StepsFacts
+  /** The driver's own word for how RUN is kept apart: `none`, `chroot`, `container`. For reading. */
+  confinement: string
   build(pass: Pass): Promise<ImageDraft>
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { copyContext, type ContextCopy } from './context/copy.ts'
-import { cleanEnvironment, runPrepare, type Surroundings } from './context/prepare.ts'
+import { cleanEnvironment, runPrepare, stepEnvironment, type Surroundings } from './context/prepare.ts'
 import { settleContext } from './context/settle.ts'
 import type { IgnoreRules } from './ignore.ts'
+import type { Sandbox } from './sandbox/open.ts'
 
 /** Each pass differs in what must not matter: where it works, how much at once, under which umask and time zone. */
 export function surroundingsOf(pass: number): Surroundings & { folder: string } {
@@ -23,7 +24,8 @@ export interface ContextOptions {
   rules: IgnoreRules
   exclude: readonly string[]
   blobHash: 'sha1' | 'sha256' | null
-  prepare: string | null
+  /** The command, and the sandbox that it runs in. */
+  prepare: { command: string; sandbox: Sandbox } | null
   epoch: number
 }
 
@@ -40,7 +42,7 @@ export interface PassContext {
 export async function makeContext(
   workdir: string,
   options: ContextOptions,
-  around: Surroundings,
+  around: Surroundings & { folder: string },
   ports: Ports,
 ): Promise<PassContext> {
   const folder = join(workdir, 'context')
@@ -50,8 +52,10 @@ export async function makeContext(
   const copy = await copyContext({ from, to: folder, rules, exclude, blobHash, concurrency, log: ports.log })
   const env = await cleanEnvironment(ports, workdir, epoch, around)
   if (options.prepare !== null) {
-    ports.log.info(`preparing: ${options.prepare}`)
-    await runPrepare(options.prepare, folder, env, around, ports)
+    const { command, sandbox } = options.prepare
+    ports.log.info(`preparing: ${command}`)
+    const folders = { name: around.folder, context: folder, home: join(workdir, 'home'), temp: join(workdir, 'tmp') }
+    await runPrepare(command, folders, stepEnvironment(epoch, around), around, sandbox, ports)
   }
   const before = new Set(copy.files.map((file) => file.path))
   const after = await settleContext(folder, epoch)

@@ -2,6 +2,7 @@ import { version } from '../base/version.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
 import type { Digest } from '../oci/types.ts'
+import type { StepsNetwork } from '../statement/isolation.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { ContextCopy } from './context/copy.ts'
 import type { Driver, ResolvedBase } from './driver.ts'
@@ -21,6 +22,9 @@ export interface RecordParts {
   driver: Driver
   image: Image
   matched: number
+  /** Network that foreign steps really had, and the entries of PATH outside /usr that they saw. */
+  network: StepsNetwork
+  path: readonly string[]
 }
 
 /** The build record: what the image was made of and by what, and nothing of this machine. Equal builds give equal bytes. */
@@ -48,9 +52,11 @@ export function makeRecord(parts: RecordParts): BuildRecord {
     buildArgs: options.buildArgs,
     labels: options.labels,
     prepare: options.prepare,
+    network: parts.network,
+    path: [...parts.path],
     sourceDateEpoch: parts.epoch,
     compression: options.compression,
-    builder: { name: driver.name, version: driver.version, isolation: driver.isolation },
+    builder: { name: driver.name, version: driver.version, isolation: driver.confinement },
     tools: {
       sealwright: version,
       node: process.versions.node,

@@ -1,7 +1,9 @@
+import type { StepsFacts } from '../statement/isolation.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import type { BuildMaterial } from './material.ts'
 import type { PassDifference } from './difference.ts'
+import type { SandboxNetwork } from './sandbox/types.ts'
 
 export const driverNames = ['buildah', 'docker', 'embedded'] as const
 export type DriverName = (typeof driverNames)[number]
@@ -17,6 +19,8 @@ export interface BuildOptions {
   file: string | null
   /** Shell command that is run in the copy of the context before each pass. */
   prepare: string | null
+  /** Network of `prepare` and RUN: none, or one without the machine's loopback and without link-local addresses. */
+  network: SandboxNetwork
   builder: 'auto' | DriverName
   target: string | null
   /** `os/arch[/variant]`; empty means this machine's. */
@@ -48,6 +52,8 @@ export interface BuildResult {
   differences: PassDifference[]
   /** Files that `prepare` made, which are in no tree. */
   preparedFiles: number
+  /** What `prepare` and RUN together really had: the weaker of both. */
+  isolation: StepsFacts
   /** Why `clean` is false; empty where it is true. At most a few lines. */
   unclean: string[]
   /** Layers, with their size as stored. */

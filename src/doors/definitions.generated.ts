@@ -187,8 +187,14 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "prepare",
-    "description": "Shell command run in a copy of the context before each build, for example npm ci --ignore-scripts --omit=dev. It sees an empty HOME and none of the variables of the workflow, and stands in the build record",
+    "description": "Shell command run in a copy of the context before each build, for example npm ci --ignore-scripts --omit=dev. It runs in a sandbox, sees an empty HOME and none of the variables of the workflow, and stands in the build record",
     "default": "",
+    "required": false
+   },
+   {
+    "name": "network",
+    "description": "Network of prepare and RUN: none, or default (outgoing connections, but not to loopback or link-local addresses of the runner). With builder docker, default is whatever network the engine gives",
+    "default": "none",
     "required": false
    },
    {
@@ -823,6 +829,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "name": "prepare",
     "description": "Command run in a copy of the context before each build, with a clean environment; it stands in the build record.",
     "default": "",
+    "required": false
+   },
+   {
+    "name": "network",
+    "description": "Network of the prepare command and of RUN: none, or default (outgoing connections only).",
+    "default": "none",
     "required": false
    },
    {

@@ -3,6 +3,9 @@ import { jcs, parseJcs } from '../encoding/jcs.ts'
 import { sha256 } from '../base/streams.ts'
 import { VerificationError } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
+import { stepsIsolations, stepsNetworks } from '../statement/isolation.ts'
+
+export { stepsIsolations, type StepsIsolation } from '../statement/isolation.ts'
 
 export const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
 
@@ -29,17 +32,13 @@ export const eventKinds = [
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 
-/** How foreign steps (`prepare`, `RUN`) were kept apart, strongest first (TRUST §4). `no-steps`: there were none. */
-export const stepsIsolations = ['no-steps', 'vm', 'sandbox', 'engine', 'chroot', 'none'] as const
-export type StepsIsolation = (typeof stepsIsolations)[number]
-
 /** How the work of an event was kept apart from the job, as the agent knows it (TRUST §4). */
 export const isolationSchema = z.strictObject({
   /** User that the worker ran under: another than the job's, or the same. */
   worker: z.enum(['own-user', 'same-user']),
   steps: z.enum(stepsIsolations),
   /** Network of the foreign steps: none, filtered (`default`), or the machine's own (`host`). */
-  network: z.enum(['none', 'default', 'host']),
+  network: z.enum(stepsNetworks),
 })
 export type Isolation = z.infer<typeof isolationSchema>
 

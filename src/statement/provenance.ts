@@ -60,6 +60,8 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     buildArgs: { ...record.buildArgs },
     labels: { ...record.labels },
     prepare: record.prepare,
+    network: record.network,
+    path: [...record.path],
     sourceDateEpoch: record.sourceDateEpoch,
     compression: record.compression,
     rebuilds: record.rebuilds.count,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import type { Digest } from '../oci/types.ts'
+import type { StepsNetwork } from './isolation.ts'
 
 export const statementType = 'https://in-toto.io/Statement/v1'
 /** Both cosigns still write this type with `attest`; read, never written. */
@@ -55,6 +56,10 @@ export interface BuildRecord {
   buildArgs: Record<string, string>
   labels: Record<string, string>
   prepare: string | null
+  /** Network that `prepare` and RUN really had; `none` where neither ran. */
+  network: StepsNetwork
+  /** Entries of PATH outside /usr that they saw: `tool-cache/…`, else the folder. Empty where neither ran. */
+  path: string[]
   sourceDateEpoch: number
   compression: 'gzip' | 'zstd'
   builder: { name: 'buildah' | 'docker' | 'embedded'; version: string; isolation: string }

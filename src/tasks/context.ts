@@ -4,7 +4,8 @@ import type { TaskAgent } from '../agent/protocol.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
-import type { EventFacts, Isolation } from '../journal/event.ts'
+import type { EventFacts } from '../journal/event.ts'
+import type { StepsFacts } from '../statement/isolation.ts'
 
 /**
  * What the step that asked for a task gives and takes. A worker sees no path of the job (TRUST §4): the step reads and writes the job's files
@@ -37,7 +38,7 @@ export interface TaskContext {
 /** Facts of an event, and how foreign steps were kept apart in it. */
 export interface TaskEvent {
   facts: EventFacts
-  isolation: Pick<Isolation, 'steps' | 'network'>
+  isolation: StepsFacts
 }
 
 /** What a step has: its ports, and the state of its job. */
@@ -45,9 +46,6 @@ export interface StepContext {
   readonly ports: Ports
   readonly state: JobState
 }
-
-/** Nothing foreign ran. */
-export const noSteps: TaskEvent['isolation'] = { steps: 'no-steps', network: 'none' }
 
 /** What a task gives: a result for the step, and events for the journal. */
 export interface Outcome<Result> {

@@ -98,6 +98,17 @@ const good: Record<string, Item | null> = {
   '/opt/actions-runner/.runner': '\ufeff{"agentId":1,"ephemeral": true}',
   '/opt/sealwright/hooks/job-started.sh': { mode: 0o755 },
   '/opt/sealwright/hooks/job-completed.sh': { mode: 0o755 },
+  ...Object.fromEntries(
+    ['bwrap', 'unshare', 'setpriv', 'nsenter', 'newuidmap', 'newgidmap', 'slirp4netns'].map((name) => [
+      `/usr/bin/${name}`,
+      { mode: 0o755 },
+    ]),
+  ),
+  '/usr/sbin/ip': { mode: 0o755 },
+  '/etc/subuid': 'runner:100000:65536\n',
+  '/etc/subgid': '1001:100000:65536\n',
+  '/dev/net/tun': { type: 'device', mode: 0o666 },
+  '/proc/sys/user/max_user_namespaces': '28633\n',
 }
 
 const options = {
@@ -113,7 +124,7 @@ const run = (change: Record<string, Item | null> = {}): Promise<SelfTest> =>
 test('a good machine: every check passes and says why', async () => {
   const { checks, ...claims } = await run()
   expect(checks.filter(({ ok }) => !ok)).toEqual([])
-  expect(claims).toEqual({ agentExclusive: true, storageSealed: true, ephemeral: true })
+  expect(claims).toEqual({ agentExclusive: true, storageSealed: true, ephemeral: true, buildSandbox: true })
   expect(checks.find(({ name }) => name === 'storage')?.why).toContain(
     '/home/runner: overlay, upper folder on ext4 on dm-crypt with integrity, key of this boot',
   )
@@ -127,7 +138,20 @@ const replaced = (from: string, to: string): Record<string, string> => ({
   '/proc/self/mountinfo': mounts.replace(from, to),
 })
 
-test.each<[string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral', Record<string, Item | null>]>([
+test.each<
+  [string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral' | 'buildSandbox', Record<string, Item | null>]
+>([
+  ['no bubblewrap', 'sandbox-programs', 'buildSandbox', { '/usr/bin/bwrap': null }],
+  ['no subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subuid': 'other:100000:65536\n' }],
+  ['too few subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subgid': 'runner:100000:1000\n' }],
+  ['no user namespaces', 'user-namespaces', 'buildSandbox', { '/proc/sys/user/max_user_namespaces': '0\n' }],
+  [
+    'AppArmor without the profile',
+    'user-namespaces',
+    'buildSandbox',
+    { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1\n' },
+  ],
+  ['no tun device', 'tun', 'buildSandbox', { '/dev/net/tun': null }],
   ['a TPM for all', 'tee-devices', 'agentExclusive', { '/dev/tpmrm0': { type: 'device', mode: 0o666 } }],
   [
     'a TPM for a group of the job',
@@ -313,7 +337,9 @@ test('the command reads a tree of files, names what fails, and is refused', asyn
   writeFileSync(join(root, 'dev/tpmrm0'), '')
   chmodSync(join(root, 'dev/tpmrm0'), 0o666)
   chmodSync(root, 0o755)
-  expect(await fileTree(root).list('/etc')).toEqual(['group', 'passwd', 'sudoers', 'sudoers.d'])
+  expect(await fileTree(root).list('/etc')).toEqual([
+    ...['group', 'passwd', 'subgid', 'subuid', 'sudoers', 'sudoers.d'],
+  ])
   const given: Record<string, string> = {
     'job-user': 'runner',
     'agent-user': 'sealwright-agent',

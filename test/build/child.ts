@@ -12,6 +12,7 @@ const result = await buildImage(
     prepare:
       'umask; mkdir -p made/sub && date +%s > /dev/null && cp a made/sub/copy && chmod 600 made/sub/copy && touch made/x',
     builder: builder === 'buildah' ? 'buildah' : 'embedded',
+    network: 'none',
     target: null,
     platforms: [],
     buildArgs: {},

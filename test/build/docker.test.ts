@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readInspection } from '../../src/build/drivers/docker.ts'
+import { parseContainerfile } from '../../src/build/containerfile/parse.ts'
+import { planBuild } from '../../src/build/containerfile/plan.ts'
+import { dockerDriver, readInspection } from '../../src/build/drivers/docker.ts'
+import { parsePlatform } from '../../src/build/platform.ts'
 import { unpackArchive } from '../../src/build/drivers/docker-archive.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { openStore } from '../../src/oci/open.ts'
@@ -20,18 +23,22 @@ function portsWith(script: string) {
   return { log, bin, temp: ports.roots.temp, env }
 }
 
-async function dockerPorts(script: string) {
+async function dockerPorts(script: string, more: Record<string, string> = {}) {
   const { makePorts } = await import('../../src/runner/make-ports.ts')
   const { env, temp, log, bin } = portsWith(script)
-  return { ports: makePorts({ env, cwd: temp, temp }), log, bin }
+  return { ports: makePorts({ env: { ...env, ...more }, cwd: temp, temp }), log, bin }
 }
 
 const context = { a: 'A', Containerfile: 'FROM scratch\nARG KEY\nCOPY a /\n' }
 
 describe('the docker driver', () => {
   test.each([
-    ['no engine', 'exit 1', /no engine answers/],
-    ['no buildx', 'case "$1" in version) echo 28.0.0;; *) exit 1;; esac', /without its buildx/],
+    ['no engine', 'case "$1" in context) echo unix:///run/docker.sock;; *) exit 1;; esac', /no engine answers/],
+    [
+      'no buildx',
+      'case "$1" in context) echo unix:///run/docker.sock;; version) echo 28.0.0;; *) exit 1;; esac',
+      /without its buildx/,
+    ],
   ])('%s is told clearly', async (_title, script, message) => {
     const { ports } = await dockerPorts(script)
     await expect(build(context, { builder: 'docker' }, ports)).rejects.toMatchObject({
@@ -39,6 +46,45 @@ describe('the docker driver', () => {
       message: expect.stringMatching(message),
       remedy: expect.stringContaining('embedded'),
     })
+  })
+
+  const engine = (inspect: string): string =>
+    `case "$1 $2" in "context inspect") echo unix:///run/docker.sock;; "version "*) echo 28;; "buildx version") echo v0.20.1;; "buildx inspect") ${inspect};; *) exit 1;; esac`
+
+  test.each<[string, string, Record<string, string>]>([
+    ['DOCKER_HOST over TCP', engine('echo Driver: docker'), { DOCKER_HOST: 'tcp://10.0.0.1:2376' }],
+    ['DOCKER_HOST over SSH', engine('echo Driver: docker'), { DOCKER_HOST: 'ssh://builder' }],
+    ['a context elsewhere', 'echo ssh://builder', {}],
+    ['an engine that does not say where it is', 'exit 1', {}],
+    ['a remote builder', engine('echo Driver: remote'), {}],
+    ['a Kubernetes builder', engine('echo Driver: kubernetes'), {}],
+    ['a builder at another address', engine(String.raw`printf "Driver: docker-container\nEndpoint: tcp://b:1\n"`), {}],
+  ])('%s is another machine: refused', async (_title, script, env) => {
+    const { ports } = await dockerPorts(script, env)
+    await expect(build(context, { builder: 'docker' }, ports)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('must stay on this machine'),
+    })
+  })
+
+  test.each([
+    ['none', { steps: 'engine', network: 'none' }],
+    ['default', { steps: 'engine', network: 'host' }],
+  ] as const)('network %s is what BuildKit is asked for, and what is said of it', async (network, isolation) => {
+    const needs = {
+      temp: '',
+      env: {},
+      network,
+      bases: new Map(),
+      sandbox: () => Promise.reject(new Error('not asked for')),
+    }
+    const plan = (text: string) =>
+      planBuild(parseContainerfile(text, 'C'), { target: null, buildArgs: {}, platform: parsePlatform([]), epoch: 0 })
+    const { ports } = await dockerPorts(engine(String.raw`printf "Driver: docker\nEndpoint: default\n"`))
+    const driver = await dockerDriver({ ...needs, plan: plan('FROM scratch\nRUN true\n') }, ports)
+    expect(driver?.isolation).toEqual(isolation)
+    const nothing = await dockerDriver({ ...needs, plan: plan('FROM scratch\nCOPY . /\n') }, ports)
+    expect(nothing?.isolation).toEqual({ steps: 'no-steps', network: 'none' })
   })
 
   test('auto goes on to the embedded builder where docker cannot work', async () => {
@@ -55,6 +101,7 @@ describe('the docker driver', () => {
     const script = [
       'echo "$@" >> "$(dirname "$0")/log"',
       'case "$1 $2" in',
+      '"context inspect") echo unix:///run/docker.sock;;',
       '"version "*) echo 28.0.0;;',
       '"buildx version") echo "github.com/docker/buildx v0.20.1 abc";;',
       '"buildx inspect") printf "Name: x\\nDriver: docker-container\\nBuildKit version: v0.20.0\\n";;',
@@ -68,6 +115,7 @@ describe('the docker driver', () => {
     const asked = readFileSync(log, 'utf8')
     expect(asked).toContain('rewrite-timestamp=true')
     expect(asked).not.toContain('v4lue')
+    expect(asked).toContain('--network none')
     expect(readFileSync(join(bin, 'env'), 'utf8')).toBe('KEY=v4lue\n')
   })
 

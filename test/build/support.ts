@@ -49,6 +49,7 @@ export async function build(
       context: typeof context === 'string' ? context : tree(context),
       file: null,
       prepare: null,
+      network: 'none',
       builder: 'embedded',
       target: null,
       platforms: [],

@@ -16,6 +16,8 @@ export function buildRecord(change: Partial<BuildRecord> = {}): BuildRecord {
     buildArgs: { VERSION: '1' },
     labels: {},
     prepare: null,
+    network: 'none',
+    path: [],
     sourceDateEpoch: 1_700_000_000,
     compression: 'gzip',
     builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },

@@ -91,6 +91,8 @@ describe('provenance', () => {
       buildArgs: { VERSION: '1' },
       labels: {},
       prepare: null,
+      network: 'none',
+      path: [],
       sourceDateEpoch: 1_700_000_000,
       compression: 'gzip',
       rebuilds: 1,

@@ -38,6 +38,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
       output: formatReference(output),
       cwd: ports.roots.cwd,
       prepare: text('prepare'),
+      network: inputs.choice('network', ['none', 'default']),
       builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
       target: text('target'),
       platforms: inputs.list('platforms'),

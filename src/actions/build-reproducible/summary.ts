@@ -34,6 +34,7 @@ export function buildReport(name: string, result: BuildSummary): ActionReport {
       ],
       ['Context', `${record.context.files} files, ${record.context.bytes} bytes, ${record.context.digest}`],
       ['Prepare', record.prepare === null ? 'none' : `${record.prepare} (made ${result.preparedFiles} files)`],
+      ['Steps', steps(result)],
       ['Built by', `${builder.name} ${builder.version}, isolation ${builder.isolation}, for ${record.platform}`],
       [
         'Rebuilds',
@@ -88,6 +89,13 @@ function headline(result: BuildSummary): string {
   return count === 0 ? 'Built (no rebuild to compare with)' : `Built reproducibly: ${count + 1} builds, one digest`
 }
 
+/** How prepare and RUN were kept apart from the job. */
+function steps({ isolation, record }: BuildSummary): string {
+  if (isolation.steps === 'no-steps') return 'no prepare and no RUN'
+  const path = record.path.length === 0 ? '' : `, PATH adds ${record.path.join(', ')}`
+  return `isolation ${isolation.steps}, network ${isolation.network}${path}`
+}
+
 function notes(result: BuildSummary): string[] {
   const list: string[] = []
   if (result.unclean.length > 0) list.push(`The source is not clean: ${result.unclean.join('; ')}.`)
@@ -96,7 +104,7 @@ function notes(result: BuildSummary): string[] {
       'Rebuilds in the same job say only that the build is consistent; other machines and parties count in verify-deploy.',
     )
   }
-  if (result.record.prepare !== null || result.record.builder.isolation !== 'none') {
+  if (result.isolation.network !== 'none') {
     list.push('Programs that prepare or RUN started may have contacted hosts that are not in the list below.')
   }
   return list

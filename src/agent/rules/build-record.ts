@@ -3,6 +3,7 @@ import { VerificationError } from '../../base/errors.ts'
 import { roles } from '../../journal/event.ts'
 import { parseJcs } from '../../encoding/jcs.ts'
 import type { Digest } from '../../oci/types.ts'
+import { stepsNetworks } from '../../statement/isolation.ts'
 import type { BuildRecord } from '../../statement/types.ts'
 import { artifact, buildOf, documentOf, mismatch, type RuleContext } from './context.ts'
 
@@ -20,6 +21,8 @@ const schema = z.looseObject({
   buildArgs: z.record(text, text),
   labels: z.record(text, text),
   prepare: nullable,
+  network: z.enum(stepsNetworks),
+  path: z.array(text),
   sourceDateEpoch: z.int(),
   compression: text,
   builder: z.looseObject({ name: text, version: text, isolation: text }),

@@ -1,6 +1,7 @@
 import { agentChecks } from './agent.ts'
 import { runnerChecks } from './hooks.ts'
 import { rightsChecks } from './rights.ts'
+import { sandboxChecks } from './sandbox.ts'
 import { storageChecks } from './storage.ts'
 import type { Tree } from './tree.ts'
 import type { Machine, SelfCheck } from './types.ts'
@@ -22,6 +23,8 @@ export interface SelfTest {
   storageSealed: boolean
   /** Every job has a machine of its own. */
   ephemeral: boolean
+  /** `prepare` and RUN get their sandbox (TRUST §4). */
+  buildSandbox: boolean
   checks: SelfCheck[]
 }
 
@@ -51,12 +54,14 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
     ...(await agentChecks(machine)),
     ...(await storageChecks(machine)),
     ...(await runnerChecks(machine)),
+    ...(await sandboxChecks(machine)),
   ]
   const holds = (claim: SelfCheck['claim']): boolean => checks.every((item) => item.claim !== claim || item.ok)
   return {
     agentExclusive: holds('agent-exclusive'),
     storageSealed: holds('storage-sealed'),
     ephemeral: holds('ephemeral'),
+    buildSandbox: holds('build-sandbox'),
     checks,
   }
 }

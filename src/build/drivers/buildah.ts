@@ -1,124 +1,127 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError, TransportError } from '../../base/errors.ts'
+import { TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { formatPlatform, loadImage } from '../../image/load.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { layoutIdentity } from '../../oci/identity.ts'
 import { openLayout } from '../../oci/layout.ts'
-import type { Plan } from '../containerfile/plan.ts'
-import { hasInstruction } from '../containerfile/plan.ts'
+import type { Digest } from '../../oci/types.ts'
+import { noSteps } from '../../statement/isolation.ts'
 import type { Driver, ImageDraft, Pass } from '../driver.ts'
 import { normaliseForeign, targetBase } from '../foreign.ts'
-import { probeIsolation, storageFlags, type Isolation } from './probe.ts'
+import { inSandbox } from '../sandbox/open.ts'
+import { runsForeign, type DriverNeeds } from './needs.ts'
+import { probeSandboxed, probeStorage, storageFlags, type StorageDriver } from './probe.ts'
+import { refused } from './refused.ts'
 import { rewriteBases } from './rewrite.ts'
+import { buildSandboxed } from './sandboxed.ts'
+
+/** The machine does not change within a process. */
+let knownStorage: StorageDriver | null = null
 
 /**
- * The buildah driver, with the isolation that works here; null where buildah is not installed.
+ * The buildah driver; null where buildah is not installed. Where something of the image is run, all of buildah works in the sandbox.
  *
- * @throws InputError `unsupported` when buildah is there and cannot build
+ * @throws InputError `unsupported` when buildah is there and cannot build, `tool-missing` when the sandbox lacks a program
  */
-export async function buildahDriver(
-  plan: Plan,
-  temp: string,
-  env: Record<string, string>,
-  ports: Ports,
-): Promise<Driver | null> {
+export async function buildahDriver(needs: DriverNeeds, ports: Ports): Promise<Driver | null> {
+  const { temp, env } = needs
   if ((await ports.exec.find('buildah')) === null) return null
   const shown = await ports.exec.run('buildah', ['--version'], { env })
   const version = /version (\S+)/.exec(shown.stdout.toString('utf8'))?.[1] ?? 'unknown'
-  const probe = await probeIsolation(temp, env, hasInstruction(plan, 'RUN'), ports)
+  const common = { name: 'buildah', version } as const
+  if (!runsForeign(needs)) {
+    const storage = await probeStorage(temp, env, ports)
+    return { ...common, isolation: noSteps, confinement: 'none', build: (pass) => build(pass, storage) }
+  }
+  const sandbox = await needs.sandbox()
+  const storage = knownStorage ?? (await probeSandboxed(temp, sandbox))
+  knownStorage = storage
   return {
-    name: 'buildah',
-    version,
-    // Without RUN nothing of the image runs.
-    isolation: probe.isolation ?? 'none',
-    build: (pass) => build(pass, probe),
+    ...common,
+    isolation: inSandbox(sandbox.network),
+    confinement: 'chroot',
+    build: async (pass) => {
+      const names = await writeInputs(pass, join(pass.workdir, 'in'))
+      const layout = join(pass.workdir, 'built')
+      const digest = await buildSandboxed(pass, names, budArguments(pass), storage, sandbox, layout)
+      return draftOf(pass, layout, digest)
+    },
   }
 }
 
-async function build(
-  pass: Pass,
-  probe: { isolation: Isolation | null; storage: 'overlay' | 'vfs' },
-): Promise<ImageDraft> {
-  const { plan, ports, workdir, env, around } = pass
-  const flags = storageFlags(workdir, probe.storage)
-  const file = join(workdir, 'Containerfile')
-  const ignore = join(workdir, 'no-rules')
+async function build(pass: Pass, storage: StorageDriver): Promise<ImageDraft> {
+  const { ports, workdir, env } = pass
+  const flags = storageFlags(workdir, storage)
+  const inputs = join(workdir, 'in')
   const identifier = join(workdir, 'image-id')
-  await writeFile(file, rewriteBases(pass, await privateBases(pass)))
-  // The rules were applied when the context was copied; what `prepare` made belongs in, whatever they say.
-  await writeFile(ignore, '')
-  const args = ['bud', '--format', 'oci', '--layers=false', '--no-cache', '--timestamp', String(pass.epoch)]
-  args.push('--isolation', probe.isolation ?? 'chroot', '--jobs', String(around.jobs), '--pull-never')
-  args.push(
-    '--platform',
-    formatPlatform(pass.platform),
-    '--ignorefile',
-    ignore,
-    '--iidfile',
-    identifier,
-    '--file',
-    file,
-  )
-  const last = plan.stages.at(-1)?.stage
-  if (last !== undefined && last.index !== plan.file.stages.length - 1)
-    args.push('--target', last.name ?? String(last.index))
-  for (const name of plan.consumed) args.push('--build-arg', name)
+  await writeInputs(pass, inputs)
+  const args = ['bud', ...budArguments(pass), '--iidfile', identifier]
   // Values travel in the environment: arguments of a process can be read by everyone.
   const childEnv = { ...pass.buildArgs, ...env }
-  const line = (text: string): void => ports.log.progress(`buildah: ${text}`)
-  await shell(pass, ['buildah', ...flags, ...args, pass.context], childEnv, line)
-
+  const script = `umask ${pass.around.umask}; exec "$@"`
+  try {
+    await ports.exec.run('sh', ['-c', script, 'sh', 'buildah', ...flags, ...args, pass.context], {
+      env: childEnv,
+      cwd: inputs,
+      onLine: (text) => ports.log.progress(`buildah: ${text}`),
+    })
+  } catch (cause) {
+    throw cause instanceof TransportError ? refused(cause, '') : cause
+  }
   const layout = join(workdir, 'built')
   await mkdir(layout)
   const id = (await readFile(identifier, 'utf8')).trim()
   const push = ['push', '--quiet', '--disable-compression', id, `oci:${layout}:built`]
   await ports.exec.run('buildah', [...flags, ...push], { env })
-  const store = openLayout(layout, layoutIdentity(layout), ports)
-  const found = await store.resolve({ tag: 'built' })
+  const found = await openLayout(layout, layoutIdentity(layout), ports).resolve({ tag: 'built' })
   if (found === null) throw new TransportError('tool-failed', 'buildah wrote no image', { subject: 'buildah' })
-  const draft = await normaliseForeign(pass, { store, image: await loadImage(store, found.digest) }, targetBase(pass))
+  const draft = await draftOf(pass, layout, found.digest)
   await ports.exec.run('buildah', [...flags, 'rmi', '--all', '--force'], { env, allowFailure: true })
+  return draft
+}
+
+async function draftOf(pass: Pass, layout: string, digest: Digest): Promise<ImageDraft> {
+  const store = openLayout(layout, layoutIdentity(layout), pass.ports)
+  const draft = await normaliseForeign(pass, { store, image: await loadImage(store, digest) }, targetBase(pass))
   await rm(layout, { recursive: true, force: true })
   return draft
 }
 
-/** Copies each base out of its store into a layout of this pass, so that buildah can use no other one; the platform's manifest only. */
-async function privateBases(pass: Pass): Promise<Map<string, string>> {
+/** Arguments that do not depend on where things lie; paths are relative to the folder of {@link writeInputs}. */
+function budArguments(pass: Pass): string[] {
+  const { plan } = pass
+  const args = ['--format', 'oci', '--layers=false', '--no-cache', '--timestamp', String(pass.epoch)]
+  args.push('--isolation', 'chroot', '--jobs', String(pass.around.jobs), '--pull-never')
+  args.push('--platform', formatPlatform(pass.platform), '--ignorefile', 'no-rules', '--file', 'Containerfile')
+  const last = plan.stages.at(-1)?.stage
+  if (last !== undefined && last.index !== plan.file.stages.length - 1)
+    args.push('--target', last.name ?? String(last.index))
+  for (const name of plan.consumed) args.push('--build-arg', name)
+  return args
+}
+
+/**
+ * Writes the Containerfile, and copies each base out of its store into a layout of this pass, so that buildah can use no other one; the
+ * platform's manifest only.
+ *
+ * @returns the folder
+ */
+async function writeInputs(pass: Pass, folder: string): Promise<string> {
+  await mkdir(folder)
   const names = new Map<string, string>()
   for (const base of pass.bases.values()) {
-    const folder = `base-${names.size}`
-    const directory = join(pass.workdir, folder)
+    const directory = join(folder, `base-${names.size}`)
     await mkdir(directory)
     const store = openLayout(directory, layoutIdentity(directory), pass.ports)
     await copyImage(base.store, store, base.image.descriptor.digest, { tag: 'base', log: pass.ports.log })
     // Relative to the working directory: buildah makes an image name of the path, and those know no capitals.
-    names.set(base.text, `oci:${folder}:base`)
+    names.set(base.text, `oci:base-${names.size}:base`)
   }
-  return names
-}
-
-/** Runs a program under this pass's umask. */
-async function shell(
-  pass: Pass,
-  command: readonly string[],
-  env: Record<string, string>,
-  onLine: (line: string) => void,
-): Promise<void> {
-  const script = `umask ${pass.around.umask}; exec "$@"`
-  try {
-    await pass.ports.exec.run('sh', ['-c', script, 'sh', ...command], { env, cwd: pass.workdir, onLine })
-  } catch (cause) {
-    throw explain(cause)
-  }
-}
-
-function explain(cause: unknown): unknown {
-  if (!(cause instanceof TransportError)) return cause
-  return new InputError('file-invalid', `buildah could not build this: ${cause.message}`, {
-    subject: 'buildah',
-    cause,
-    remedy: 'The last lines above are of buildah itself; a RUN may need a network or another isolation.',
-  })
+  await writeFile(join(folder, 'Containerfile'), rewriteBases(pass, names))
+  // The rules were applied when the context was copied; what `prepare` made belongs in, whatever they say.
+  await writeFile(join(folder, 'no-rules'), '')
+  for (const name of ['Containerfile', 'no-rules']) await chmod(join(folder, name), 0o644)
+  return folder
 }

@@ -6,34 +6,29 @@ import { checkEmbedded, embeddedDriver } from '../embedded/driver.ts'
 import type { DriverName } from '../types.ts'
 import { buildahDriver } from './buildah.ts'
 import { dockerDriver } from './docker.ts'
+import type { DriverNeeds } from './needs.ts'
 
 /**
  * The driver that was asked for; `auto` takes buildah, then docker, then the embedded one.
  *
  * @throws InputError `tool-missing`, `unsupported`
  */
-export async function chooseDriver(
-  wanted: 'auto' | DriverName,
-  plan: Plan,
-  temp: string,
-  env: Record<string, string>,
-  ports: Ports,
-): Promise<Driver> {
-  if (wanted === 'embedded') return embedded(plan)
+export async function chooseDriver(wanted: 'auto' | DriverName, needs: DriverNeeds, ports: Ports): Promise<Driver> {
+  if (wanted === 'embedded') return embedded(needs.plan)
   if (wanted === 'buildah') {
-    const driver = await buildahDriver(plan, temp, env, ports)
+    const driver = await buildahDriver(needs, ports)
     if (driver !== null) return driver
     throw missing('buildah')
   }
   if (wanted === 'docker') {
-    const driver = await dockerDriver(env, ports)
+    const driver = await dockerDriver(needs, ports)
     if (driver !== null) return driver
     throw missing('docker')
   }
   return (
-    (await usable(() => buildahDriver(plan, temp, env, ports), ports)) ??
-    (await usable(() => dockerDriver(env, ports), ports)) ??
-    embedded(plan)
+    (await usable(() => buildahDriver(needs, ports), ports)) ??
+    (await usable(() => dockerDriver(needs, ports), ports)) ??
+    embedded(needs.plan)
   )
 }
 

@@ -7,8 +7,13 @@ import { unpackArchive } from './docker-archive.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { layoutIdentity } from '../../oci/identity.ts'
 import { openLayout } from '../../oci/layout.ts'
+import { noSteps, type StepsFacts } from '../../statement/isolation.ts'
+import { networkHint } from '../context/prepare.ts'
 import type { Driver, ImageDraft, Pass } from '../driver.ts'
+import type { SandboxNetwork } from '../sandbox/types.ts'
 import { normaliseForeign, targetBase } from '../foreign.ts'
+import { requireLocal, requireLocalBuilder } from './docker-local.ts'
+import { runsForeign, type DriverNeeds } from './needs.ts'
 import { rewriteBases } from './rewrite.ts'
 
 /** What the docker here can do. */
@@ -25,13 +30,14 @@ export interface DockerFacts {
  *
  * @throws InputError `unsupported` when there is no engine to talk to, or no buildx
  */
-export async function dockerDriver(env: Record<string, string>, ports: Ports): Promise<Driver | null> {
+export async function dockerDriver(needs: DriverNeeds, ports: Ports): Promise<Driver | null> {
   if ((await ports.exec.find('docker')) === null) return null
-  const childEnv = dockerEnvironment(env, ports)
+  const childEnv = dockerEnvironment(needs.env, ports)
   const ask = async (...args: string[]): Promise<string | null> => {
     const done = await ports.exec.run('docker', args, { env: childEnv, allowFailure: true, timeoutMs: 30_000 })
     return done.code === 0 ? done.stdout.toString('utf8') : null
   }
+  await requireLocal(childEnv, ask)
   const server = await ask('version', '--format', '{{.Server.Version}}')
   if (server === null || server.trim() === '') {
     throw new InputError('unsupported', 'docker is installed, but no engine answers', {
@@ -46,10 +52,16 @@ export async function dockerDriver(env: Record<string, string>, ports: Ports): P
       remedy: 'Install docker-buildx-plugin, or use builder: buildah or embedded.',
     })
   }
-  const facts = readInspection((await ask('buildx', 'inspect', '--bootstrap')) ?? '', buildx)
+  const inspection = (await ask('buildx', 'inspect', '--bootstrap')) ?? ''
+  await requireLocalBuilder(inspection, ask)
+  const facts = readInspection(inspection, buildx)
   const build = (pass: Pass): Promise<ImageDraft> =>
-    buildWithDocker({ ...pass, env: dockerEnvironment(pass.env, ports) }, facts)
-  return { name: 'docker', version: server.trim(), isolation: 'container', build }
+    buildWithDocker({ ...pass, env: dockerEnvironment(pass.env, ports) }, facts, needs.network)
+  const isolation: StepsFacts = runsForeign(needs)
+    ? // The engine's own network is not filtered: what the host reaches, link-local addresses too, RUN may reach.
+      { steps: 'engine', network: needs.network === 'none' ? 'none' : 'host' }
+    : noSteps
+  return { name: 'docker', version: server.trim(), isolation, confinement: 'container', build }
 }
 
 /** The engine is found by variables that a clean environment does not have. */
@@ -73,7 +85,7 @@ export function readInspection(text: string, buildx: string): DockerFacts {
   return { buildx, exportsOci: driver !== 'docker', rewritesTimestamps: recent }
 }
 
-async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDraft> {
+async function buildWithDocker(pass: Pass, facts: DockerFacts, network: SandboxNetwork): Promise<ImageDraft> {
   const { ports, workdir, env, plan } = pass
   const archive = join(workdir, 'image.tar')
   const file = join(workdir, 'Containerfile')
@@ -103,7 +115,16 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
     last === undefined || last.index === plan.file.stages.length - 1
       ? []
       : ['--target', last.name ?? String(last.index)]
-  const args = ['buildx', 'build', '--no-cache', '--progress=plain', '--provenance=false', '--sbom=false']
+  const args = [
+    'buildx',
+    'build',
+    '--no-cache',
+    '--progress=plain',
+    '--provenance=false',
+    '--sbom=false',
+    '--network',
+    network,
+  ]
   args.push('--platform', formatPlatform(pass.platform), '--file', file, ...target, ...contexts, ...output)
   for (const name of plan.consumed) args.push('--build-arg', name)
   args.push('--build-arg', 'SOURCE_DATE_EPOCH', pass.context)
@@ -113,7 +134,11 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts): Promise<ImageDra
     if (!facts.exportsOci) await ports.exec.run('docker', ['save', '--output', archive, tag], { env })
   } catch (cause) {
     if (!(cause instanceof TransportError)) throw cause
-    throw new InputError('file-invalid', `docker could not build this: ${cause.message}`, { subject: 'docker', cause })
+    throw new InputError('file-invalid', `docker could not build this: ${cause.message}`, {
+      subject: 'docker',
+      cause,
+      remedy: `${networkHint(network)}The lines above come from docker itself.`,
+    })
   } finally {
     if (!facts.exportsOci) await ports.exec.run('docker', ['rmi', '--force', tag], { env, allowFailure: true })
   }

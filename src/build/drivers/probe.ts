@@ -1,12 +1,15 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
+import type { Sandbox } from '../sandbox/open.ts'
 
-export type Isolation = 'oci' | 'rootless' | 'chroot'
+/** Storage drivers of buildah, in the order in which they are tried. */
+const storageDrivers = ['overlay', 'vfs'] as const
+export type StorageDriver = (typeof storageDrivers)[number]
 
 /** Storage of our own in a private folder: nothing of the host's images or caches can flow in. */
-export function storageFlags(folder: string, driver: 'overlay' | 'vfs'): string[] {
+export function storageFlags(folder: string, driver: StorageDriver): string[] {
   return ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run'), '--storage-driver', driver]
 }
 
@@ -43,18 +46,13 @@ function tinyProgram(): Buffer | null {
 }
 
 /**
- * Finds by trying which storage driver and (when something is to be run) which isolation buildah can use here, strongest first.
+ * Finds by trying which storage driver buildah can use here, where nothing is to be run.
  *
- * @throws InputError `unsupported` where nothing works
+ * @throws InputError `unsupported` where none works
  */
-export async function probeIsolation(
-  temp: string,
-  env: Record<string, string>,
-  runs: boolean,
-  ports: Ports,
-): Promise<{ isolation: Isolation | null; storage: 'overlay' | 'vfs' }> {
+export async function probeStorage(temp: string, env: Record<string, string>, ports: Ports): Promise<StorageDriver> {
   const failures: string[] = []
-  for (const storage of ['overlay', 'vfs'] as const) {
+  for (const storage of storageDrivers) {
     const folder = join(temp, `probe-${storage}`)
     await mkdir(folder, { recursive: true })
     const flags = storageFlags(folder, storage)
@@ -64,30 +62,69 @@ export async function probeIsolation(
     }
     try {
       const path = join(folder, 'probe')
-      const program = tinyProgram()
-      await writeFile(path, program ?? '')
-      await chmod(path, 0o755)
+      await writeFile(path, '')
       const container = await buildah('from', 'scratch')
       // Copying needs the container's file system to be mounted, which is what a storage driver may be unable to do.
       const copied =
         container.code === 0 ? await buildah('copy', '--quiet', container.stdout, path, '/probe') : container
-      if (copied.code !== 0) {
-        failures.push(`${storage}: ${reasonOf(copied.stderr)}`)
-        continue
-      }
-      if (!runs) return { isolation: null, storage }
-      if (program === null) return { isolation: 'chroot', storage }
-      for (const isolation of ['oci', 'rootless', 'chroot'] as const) {
-        const run = await buildah('run', '--isolation', isolation, container.stdout, '/probe')
-        if (run.code === 0) return { isolation, storage }
-        failures.push(`${storage}, ${isolation}: ${reasonOf(run.stderr)}`)
-      }
+      if (copied.code === 0) return storage
+      failures.push(`${storage}: ${reasonOf(copied.stderr)}`)
     } finally {
       await buildah('rm', '--all')
       await rm(folder, { recursive: true, force: true })
     }
   }
-  throw new InputError('unsupported', `buildah is installed, but cannot build here: ${failures.join('; ')}`, {
+  throw cannotBuild(failures.join('; '))
+}
+
+/** Tries each storage driver, prints the first with which a program runs, and says why the others do not. */
+const trial = `
+for storage in ${storageDrivers.join(' ')}; do
+  b() { buildah --root "/build/work/$storage" --runroot "/build/work/$storage-run" --storage-driver "$storage" "$@"; }
+  c=$(b from scratch) && b copy --quiet "$c" /build/probe /probe >/dev/null && b run --isolation chroot "$c" /probe && echo "$storage" && exit
+done
+exit 1
+`
+
+/**
+ * Finds by trying which storage driver buildah can use inside the sandbox, where RUN works.
+ *
+ * @throws InputError `unsupported` where none works
+ */
+export async function probeSandboxed(temp: string, sandbox: Sandbox): Promise<StorageDriver> {
+  const folder = await mkdtemp(join(temp, 'probe-'))
+  const path = join(folder, 'probe')
+  const work = join(folder, 'work')
+  await mkdir(work)
+  await writeFile(path, tinyProgram() ?? '#!/bin/sh\n')
+  await chmod(path, 0o755)
+  try {
+    const done = await sandbox.run({
+      command: ['/bin/sh', '-c', trial],
+      as: 'root',
+      cwd: '/',
+      env: {},
+      umask: '022',
+      shared: [
+        { from: path, at: '/build/probe', as: 'read' },
+        { from: work, at: '/build/work', as: 'keep' },
+        { from: work, at: '/var/tmp', as: 'keep' },
+        { from: work, at: '/tmp', as: 'keep' },
+        { from: work, at: '/build/home', as: 'keep' },
+      ],
+    })
+    const last = done.stdout.toString('utf8').trim().split('\n').at(-1)
+    const found = storageDrivers.find((name) => name === last)
+    if (done.code === 0 && found !== undefined) return found
+    throw cannotBuild(reasonOf(done.stderr))
+  } finally {
+    await sandbox.discard(work)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function cannotBuild(why: string): InputError {
+  return new InputError('unsupported', `buildah is installed, but cannot build here: ${why}`, {
     subject: 'builder',
     remedy: 'Allow user namespaces or run as root, or use builder: embedded where no RUN is needed.',
   })

@@ -1,4 +1,5 @@
 import { version } from '../../base/version.ts'
+import { noSteps } from '../../statement/isolation.ts'
 import { assembleImage } from '../assemble.ts'
 import type { Plan } from '../containerfile/plan.ts'
 import type { Driver, ImageDraft, Pass, ResolvedBase } from '../driver.ts'
@@ -14,7 +15,8 @@ export const embeddedDriver: Driver = {
   name: 'embedded',
   version,
   // Nothing of the image runs, so there is nothing to keep apart.
-  isolation: 'none',
+  isolation: noSteps,
+  confinement: 'none',
   build: buildEmbedded,
 }
 

@@ -16,7 +16,7 @@ export async function runnerSelfTest(
     runner: inputs.required('runner'),
     storage: inputs.list('storage'),
   })
-  const { agentExclusive, storageSealed, ephemeral, checks } = result
+  const { agentExclusive, storageSealed, ephemeral, buildSandbox, checks } = result
   const lines = checks.flatMap(({ name, ok, why, remedy }) => [
     `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(18)} ${why}`,
     ...(ok ? [] : [`     ${''.padEnd(18)} ${remedy}`]),
@@ -27,15 +27,16 @@ export async function runnerSelfTest(
       'agent-exclusive': agentExclusive,
       'storage-sealed': storageSealed,
       ephemeral,
+      'build-sandbox': buildSandbox,
       checks: checks.map((item) => ({ ...item })),
     },
     text: [
       ...lines,
       '',
-      `agent-exclusive: ${yes(agentExclusive)}   storage sealed: ${yes(storageSealed)}   one job a machine: ${yes(ephemeral)}`,
+      `agent-exclusive: ${yes(agentExclusive)}   storage sealed: ${yes(storageSealed)}   one job a machine: ${yes(ephemeral)}   build sandbox: ${yes(buildSandbox)}`,
       'This is a help for whoever makes the image. It proves nothing to others: the gate reads signed reference values.',
       '',
     ].join('\n'),
-    refused: !(agentExclusive && storageSealed && ephemeral),
+    refused: !(agentExclusive && storageSealed && ephemeral && buildSandbox),
   }
 }

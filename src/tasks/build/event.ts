@@ -41,14 +41,6 @@ export function buildEvent(result: Omit<BuildResult, 'recordBytes'>, identity: s
         independence: record.rebuilds.independence,
       },
     },
-    isolation: isolationOf(result),
+    isolation: result.isolation,
   }
-}
-
-/** How `prepare` and `RUN` were kept apart, as the driver says. */
-function isolationOf({ record }: Pick<BuildResult, 'record'>): TaskEvent['isolation'] {
-  const { name, isolation } = record.builder
-  if (record.prepare !== null) return { steps: 'none', network: 'host' }
-  if (name === 'embedded' || isolation === 'none') return { steps: 'no-steps', network: 'none' }
-  return { steps: name === 'docker' ? 'engine' : 'chroot', network: 'host' }
 }

@@ -22,6 +22,8 @@ export const buildRequestSchema = z.strictObject({
   /** Folder that a relative `oci:DIR` of the Containerfile is taken from. */
   cwd: z.string(),
   prepare: z.string().nullable(),
+  /** Network of `prepare` and RUN. */
+  network: z.enum(['none', 'default']),
   builder: z.enum(['auto', ...driverNames]),
   target: z.string().nullable(),
   platforms: z.array(z.string()),

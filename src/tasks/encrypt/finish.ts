@@ -3,9 +3,10 @@ import type { Recipient } from '../../encrypt/recipients.ts'
 import { roles } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest } from '../../oci/types.ts'
-import { noSteps, type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
+import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
 import { keyUris, makeKeys, type PreparedEncryption } from './prepare.ts'
 import { writeRecord, type EncryptionRecord } from './record.ts'
+import { noSteps } from '../../statement/isolation.ts'
 
 /** What an encryption gives to its step. */
 export interface EncryptResult {

@@ -8,9 +8,10 @@ import { kbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import type { Digest } from '../../oci/types.ts'
-import { defineTask, noSteps, type TaskContext, type TaskEvent } from '../context.ts'
+import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { secretsOf } from './secrets.ts'
+import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
   /** The KBS as the step was given it: what keys are bound to. */

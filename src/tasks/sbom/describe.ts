@@ -6,9 +6,10 @@ import { engine } from '../../sbom/formats/spdx.ts'
 import type { Catalogue } from '../../sbom/model.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
-import { noSteps, type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
+import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
 import { documents, sbomFormats, type DocumentFile, type DocumentKind } from './documents.ts'
 import { keepPass } from './kept.ts'
+import { noSteps } from '../../statement/isolation.ts'
 
 /** What of a description its step asks for. */
 export const describeRequestSchema = z.strictObject({

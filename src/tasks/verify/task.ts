@@ -9,9 +9,10 @@ import { parsePolicy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { verifyEvent } from '../../verify/vsa/event.ts'
-import { defineTask, noSteps, type TaskContext } from '../context.ts'
+import { defineTask, type TaskContext } from '../context.ts'
 import { imageOpener, keyRequestSchema } from '../keys.ts'
 import { unpackFiles } from './folder.ts'
+import { noSteps } from '../../statement/isolation.ts'
 
 export const verifyRequestSchema = z.strictObject({
   /** Reference; a layout's folder is absolute. */
