@@ -12,7 +12,10 @@ export function evidenceTime(evidence: Evidence, claims: Gate['found']['claims']
 }
 
 /** Whether a pinned value counted when the evidence was made; without evidence, whether it counts now. */
-export function inWindow(window: Window, gate: Pick<Gate, 'evidence' | 'found' | 'at'>): boolean {
+export function inWindow(
+  window: Window,
+  gate: Pick<Gate, 'evidence' | 'at'> & { found: Pick<Gate['found'], 'claims'> },
+): boolean {
   const time = gate.evidence === null ? gate.at : evidenceTime(gate.evidence, gate.found.claims)
   return (
     (window.notBefore === null || time >= window.notBefore) && (window.notAfter === null || time <= window.notAfter)

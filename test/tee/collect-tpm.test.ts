@@ -22,6 +22,7 @@ import { recordingLog, scratch, testPorts } from '../support/ports.ts'
 import { vector, withPeers } from '../support/peers.ts'
 import { withSwtpm, type TestTpm } from '../support/swtpm.ts'
 import { contextAt } from '../support/verify-context.ts'
+import { factsJson } from '../../src/tee/facts/json.ts'
 
 const data = Buffer.alloc(48, 7)
 const log = vector('tee/tpm/qemu-ovmf-uki')
@@ -38,8 +39,8 @@ live('evidence of a plain TPM is Trustee’s form over 32 bytes, verifies, and n
   expect(Object.keys(taken.documents)).toEqual(['ak-tpmt'])
   const verdict = verify(taken)
   expect(failed(verdict)).toEqual([])
-  expect(verdict).toMatchObject({ status: 'verified', register: null, facts: { softwareTpm: true } })
-  expect(verdict.facts['qualifyingData']).toBe(data.subarray(0, 32).toString('hex'))
+  expect(verdict).toMatchObject({ status: 'verified', register: null, facts: { trust: { softwareTpm: true } } })
+  expect(factsJson(verdict)['qualifyingData']).toBe(data.subarray(0, 32).toString('hex'))
   expect(failed(verify(taken, Buffer.alloc(48, 8)))).toEqual(['qualifying-data'])
   // A refusal without the name for it.
   expect(failed(verifiers.tpm.verify(taken, data, contextAt(new Date())))).toEqual(['ak-trust'])
@@ -96,7 +97,7 @@ live(
     const taken = await collectorOf(tpm).collect(data, tpm.ports)
     const verdict = verifiers.tpm.verify(taken, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } })
     expect(failed(verdict)).toEqual([])
-    expect(verdict.facts).toMatchObject({ softwareTpm: false, ak: `sha256:${keyFingerprint(key)}` })
+    expect(factsJson(verdict)).toMatchObject({ softwareTpm: false, ak: `sha256:${keyFingerprint(key)}` })
     expect(
       verifiers.tpm.verify(own, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } }).status,
     ).toBe('refused')

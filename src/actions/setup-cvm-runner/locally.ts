@@ -8,9 +8,11 @@ import type { Technology } from '../../base/technology.ts'
 import { bindingHash, parseBinding } from '../../journal/binding.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import { openReferenceValues, referenceValuesPayloadType } from '../../tee/reference-envelope.ts'
+import { factsJson } from '../../tee/facts/json.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
-import { contextFor } from '../../verify/context.ts'
+import { contextFor, leavingExceptions } from '../../verify/context.ts'
+import { demandMachine, machineChecks } from '../../verify/machine-checks.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
 import type { SetupInputs } from './inputs.ts'
 
@@ -36,10 +38,13 @@ export async function verifyLocally(
   const { binding, evidence } = await client.openReport()
   const at = ports.clock.now()
   const policy = inputs.policy === null ? null : await loadPolicy(inputs.policy)
+  const silent = await contextFor(policy, at, inputs.collateral)
+  // With a policy its own steps judge what only a line can accept, as in the gate; without one nothing is accepted.
+  const context = policy === null ? silent : leavingExceptions(silent)
   const verdict = verifiers[technology].verify(
     parseTeeEvidence(evidence, 'open report'),
     bindingHash(parseBinding(binding, 'open binding')),
-    await contextFor(policy, at, inputs.collateral),
+    context,
   )
   if (verdict.status !== 'verified') {
     const failed = verdict.checks.filter(({ ok }) => !ok)
@@ -49,6 +54,7 @@ export async function verifyLocally(
       { subject: technology, remedy: remedyFor(new Set(failed.map(({ name }) => name)), inputs.collateral) },
     )
   }
+  if (policy !== null) demandMachine(await machineChecks(policy, verdict, context, ports), technology)
   const { referenceValues: path } = inputs
   return { verdict, referenceValues: path === null ? null : await compare(path, inputs.referenceKeys, verdict, at) }
 }
@@ -87,7 +93,9 @@ async function compare(path: string, keys: readonly string[], verdict: TeeVerdic
 }
 
 /** A JSON object of fact or measured value → value or list of values. What is named must have one of them. */
-function compareMap(wanted: JsonObject, { facts, measured }: TeeVerdict): void {
+function compareMap(wanted: JsonObject, verdict: TeeVerdict): void {
+  const { measured } = verdict
+  const facts = factsJson(verdict)
   for (const [name, value] of Object.entries(wanted)) {
     const allowed = Array.isArray(value) ? value : [value]
     const found: JsonValue = (Object.hasOwn(measured, name) ? measured[name] : facts[name]) ?? null

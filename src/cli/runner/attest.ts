@@ -18,7 +18,8 @@ import { predicateTypes } from '../../statement/types.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import { openReferenceValues } from '../../tee/reference-envelope.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
-import { contextFor } from '../../verify/context.ts'
+import { contextFor, leavingExceptions } from '../../verify/context.ts'
+import { demandMachine, machineChecks } from '../../verify/machine-checks.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
 import { namedFile, optionFile } from '../option-file.ts'
 
@@ -43,6 +44,8 @@ export async function runnerAttest(
   const reference = await referenceOf(inputs)
   const policyBytes = inputs.text('policy') === '' ? null : await read('policy')
   const policy = policyBytes === null ? null : await loadPolicy(inputs.path('policy'))
+  const silent = await contextFor(policy, at, inputs.text('collateral') === '' ? null : inputs.path('collateral'))
+  const context = policy === null ? silent : leavingExceptions(silent)
   const judgement = judgeEnvironment(
     binding,
     parseTeeEvidence(jcs(document['evidence']), 'open report'),
@@ -50,8 +53,12 @@ export async function runnerAttest(
       provenance,
       reference: reference === null ? null : { document: reference.document, subject: inputs.path('reference-values') },
     },
-    await contextFor(policy, at, inputs.text('collateral') === '' ? null : inputs.path('collateral')),
+    context,
   )
+  if (policy !== null) {
+    const { verdict } = judgement
+    demandMachine(await machineChecks(policy, verdict, context, ports), verdict.technology)
+  }
   const payloads = environmentStatements({
     image: { digest, uri: inputs.required('image-uri') },
     binding,

@@ -10,6 +10,7 @@ import { buildEvent, buildRecord, plainImage, startAgent } from '../../support/a
 import { withPeers } from '../../support/peers.ts'
 import { withSwtpm } from '../../support/swtpm.ts'
 import { contextAt } from '../../support/verify-context.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 const context = () => ({ ...contextAt(new Date()), rules: { tpm: { acceptSoftwareTpm: true } } })
 
@@ -63,7 +64,7 @@ withPeers(
         ['agent-start', 'journal', 'journal', 'journal'],
       ])
       expect(new Set(verdicts.map(({ machine }) => machine)).size).toBe(1)
-      expect(verdicts[0]?.facts).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
+      expect(factsJson(verdicts[0]!)).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
       expect(verdicts[0]?.measured['pcr14']).not.toBe(verdicts[1]?.measured['pcr14'])
 
       // The rule, with another key or job than the agent's.
