@@ -1,4 +1,5 @@
 import { TransportError, VerificationError } from '../base/errors.ts'
+import { isPrivateUrl } from '../base/loopback.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { verifyToken, type Jwks } from '../journal/token.ts'
@@ -74,9 +75,7 @@ async function getJson(url: string, ports: Ports, headers: Record<string, string
 
 /** A token or key that came over plain http could be anybody's; loopback never leaves the machine. */
 function checkUrl(url: string): void {
-  const parsed = URL.canParse(url) ? new URL(url) : null
-  const loopback = parsed !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(parsed.hostname)
-  if (parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && loopback)) return
+  if (isPrivateUrl(url)) return
   throw new VerificationError('token-invalid', 'the issuer or token endpoint is not reached by https', {
     subject: 'oidc',
     remedy,

@@ -5,7 +5,7 @@ import { codeOf } from '../journal/code.ts'
 import { chooseCollector } from '../tee/collect/index.ts'
 import { Agent } from './agent.ts'
 import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFile } from './files.ts'
-import { replace } from './journal-file.ts'
+import { replaceFile } from '../base/files.ts'
 import { serve } from './server.ts'
 import { startTime, type StartMessage } from './start-message.ts'
 
@@ -66,7 +66,7 @@ export async function runAgent(message: StartMessage, ports: Ports): Promise<Run
     { forget, end: () => stop('asked to') },
     machine === null ? 0o600 : 0o660,
   )
-  await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
+  await replaceFile(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
 
   const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)
   const { watch } = message

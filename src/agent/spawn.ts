@@ -7,7 +7,7 @@ import type { Digest } from '../oci/types.ts'
 import { agentClient } from './client.ts'
 import { agentFileName, ensureState, readAgentFile, type AgentFile } from './files.ts'
 import { runFingerprint } from './job.ts'
-import { replace } from './journal-file.ts'
+import { replaceFile } from '../base/files.ts'
 import { launch } from './launch.ts'
 import { machineClient } from './machine/client.ts'
 import { parentWatch } from './start-message.ts'
@@ -140,7 +140,7 @@ async function byMachine(options: SpawnOptions, socket: string, run: Digest, por
       remedy: 'Leave technology out, or name that one.',
     })
   }
-  await replace(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)
+  await replaceFile(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)
   return { ...living, reused }
 }
 

@@ -3,7 +3,7 @@ import { isObject, parseJson } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
 import { collect, type ByteSource } from '../base/streams.ts'
 import type { Credential } from './credentials.ts'
-import { isLoopback } from './reference.ts'
+import { isLoopback } from '../base/loopback.ts'
 
 export type Challenge =
   | { readonly scheme: 'basic' }

@@ -38,12 +38,6 @@ export function isTag(text: string): boolean {
   return tagForm.test(text)
 }
 
-/** Whether a `host[:port]` is this machine itself: only there plain http is spoken. */
-export function isLoopback(host: string): boolean {
-  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:[0-9]+$/, '')
-  return name === 'localhost' || name === '[::1]' || /^127(?:\.[0-9]{1,3}){3}$/.test(name)
-}
-
 function parseLayout(text: string, cwd: string): Reference {
   const { head, digest } = cutDigest(text.slice('oci:'.length), text)
   const colon = head.indexOf(':')

@@ -3,7 +3,7 @@ import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
 import { basic, fetchToken, parseChallenge, unauthorized } from './auth.ts'
 import { findCredential, type Credential } from './credentials.ts'
-import { isLoopback } from './reference.ts'
+import { isLoopback } from '../base/loopback.ts'
 
 export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath'> {
   /** The body is a stream: it can be sent once only, so neither retried nor redirected. */

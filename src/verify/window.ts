@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts'
 import type { Gate } from './candidate.ts'
-import type { Window } from './policy/window.ts'
+import { isWithin, type Window } from '../base/window.ts'
 
 /**
  * When the evidence was made: the token's `iat`, which its issuer signed; for a self-asserted job the binding's own time.
@@ -17,7 +17,5 @@ export function inWindow(
   gate: Pick<Gate, 'evidence' | 'at'> & { found: Pick<Gate['found'], 'claims'> },
 ): boolean {
   const time = gate.evidence === null ? gate.at : evidenceTime(gate.evidence, gate.found.claims)
-  return (
-    (window.notBefore === null || time >= window.notBefore) && (window.notAfter === null || time <= window.notAfter)
-  )
+  return isWithin(window, time)
 }

@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError } from '../../base/errors.ts'
+import { replaceFile } from '../../base/files.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
@@ -56,7 +57,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
     desired,
     secret: secretsOf(plan, agent, ports),
     written,
-    save: (next) => replace(place, JSON.stringify(next)),
+    save: (next) => replaceFile(place, JSON.stringify(next)),
     log: ports.log,
     dryRun: inputs.mode === 'plan',
   })
@@ -125,11 +126,6 @@ async function readWritten(path: string, embedded: boolean, current: string | nu
 
 async function keepPlan(plan: Plan, { state }: ActionContext): Promise<string> {
   const path = await state.path('kbs', 'plan.json')
-  await replace(path, `${JSON.stringify(plan, null, 2)}\n`)
+  await replaceFile(path, `${JSON.stringify(plan, null, 2)}\n`)
   return path
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true })
-  await rename(`${path}.new`, path)
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { compareMachine } from '../../agent/build-environment/compare.ts'
 import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
@@ -72,7 +72,7 @@ function remedyFor(failed: ReadonlySet<string>, collateral: string | null): stri
 
 /** @returns the document's name, or null for a plain map of facts */
 async function compare(path: string, keys: readonly string[], verdict: TeeVerdict, at: Date): Promise<string | null> {
-  const bytes = await fileBytes(path, 'reference-values')
+  const bytes = await readNamedFile(path, 'reference-values')
   const value = parseJson(bytes.toString('utf8'), path, 'input')
   if (!isObject(value))
     throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: 'reference-values' })
@@ -86,7 +86,7 @@ async function compare(path: string, keys: readonly string[], verdict: TeeVerdic
       remedy: 'Give the public key of whoever measures your runner images.',
     })
   }
-  const pems = await Promise.all(keys.map(async (key) => (await fileBytes(key, 'reference-keys')).toString('utf8')))
+  const pems = await Promise.all(keys.map(async (key) => (await readNamedFile(key, 'reference-keys')).toString('utf8')))
   const { document } = openReferenceValues(bytes, pems, path)
   compareMachine(document, verdict, path, at)
   return document.name
@@ -105,14 +105,4 @@ function compareMap(wanted: JsonObject, verdict: TeeVerdict): void {
       remedy: 'Compare the reference values with the image that this runner booted.',
     })
   }
-}
-
-async function fileBytes(path: string, subject: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, {
-      subject,
-      cause,
-      remedy: `Name a file for ${subject}.`,
-    })
-  })
 }

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { AgentClient } from '../../agent/protocol.ts'
 import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
@@ -113,13 +113,11 @@ function checkTpmKey(evidence: JsonValue): void {
 }
 
 async function pinnedKeys(path: string): Promise<EarTrust> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, {
-      subject: 'trustee-keys',
-      cause,
-      remedy: "Give a file with the Attestation Service's key or certificate (PEM), or its JWKS.",
-    })
-  })
+  const bytes = await readNamedFile(
+    path,
+    'trustee-keys',
+    "Give a file with the Attestation Service's key or certificate (PEM), or its JWKS.",
+  )
   return readEarTrust(bytes, path)
 }
 

@@ -1,7 +1,7 @@
 import { tpmQuoteOf } from '../../tee/facts/processor.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { Gate } from '../candidate.ts'
-import { windowText } from '../policy/window.ts'
+import { windowText } from '../../base/window.ts'
 import { expiredReference, matchReference, nearestReference } from '../reference-match.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type MachineGate, type Step } from '../step.ts'
 
