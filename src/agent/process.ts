@@ -23,7 +23,7 @@ export interface RunningProcess {
  * file: the keys were in its memory alone.
  */
 export async function runAgent(message: StartMessage, ports: Ports): Promise<RunningProcess> {
-  const collector = await chooseCollector(message.technology, ports, message)
+  const collector = await chooseCollector(message.technology, ports, message.tee)
   const { directory } = message
   const agent = await Agent.start(
     {

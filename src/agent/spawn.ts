@@ -4,6 +4,7 @@ import { InputError, TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Technology } from '../base/technology.ts'
 import type { Digest } from '../oci/types.ts'
+import { defaultChoice, type TeeChoice } from '../tee/choice.ts'
 import { agentClient } from './client.ts'
 import { agentFileName, ensureState, readAgentFile, type AgentFile } from './files.ts'
 import { runFingerprint } from './job.ts'
@@ -22,16 +23,8 @@ export interface SpawnOptions {
   nonce: string
   /** Seconds after which the agent ends by itself. */
   lifetime: number
-  /** Path of a TPM, `swtpm:SOCKET`; without it the default. */
-  tpmDevice?: string | undefined
-  /** Runtime register of a TPM (`pcr8` to `pcr15`), or '' for the default. */
-  register?: string | undefined
-  /** File of the activation record of a TPM's attestation key, or ''. */
-  akActivation?: string | undefined
-  /** Kind of a TPM's attestation key, or '' for the default. */
-  tpmKey?: '' | 'ecc' | 'rsa' | undefined
-  /** Folder of collateral that travels with the evidence, or ''. */
-  collateral?: string | undefined
+  /** What the workflow chose of the TEE; without it every default. */
+  tee?: Partial<TeeChoice> | undefined
   /** Socket of the machine's agent, which then starts the job's; without it the agent is a child of this process. */
   machineSocket?: string | null | undefined
 }
@@ -80,11 +73,7 @@ export async function spawnAgent(options: SpawnOptions, ports: Ports): Promise<R
     run,
     watch: await parentWatch(ports),
     environment: jobEnvironment(ports.env),
-    tpmDevice: options.tpmDevice ?? '',
-    register: options.register ?? '',
-    akActivation: options.akActivation ?? '',
-    tpmKey: options.tpmKey ?? '',
-    collateral: options.collateral ?? '',
+    tee: { ...defaultChoice, ...options.tee },
     machine: null,
   })
   const living = await contact(started, ports)
@@ -115,7 +104,7 @@ export function foreign(directory: string): InputError {
 
 /** Has the machine's agent start this job's. It runs as another user, so that this side only keeps a note of where it is. */
 async function byMachine(options: SpawnOptions, socket: string, run: Digest, ports: Ports): Promise<RunningAgent> {
-  if ((options.tpmDevice ?? '') !== '') {
+  if ((options.tee?.tpmDevice ?? '') !== '') {
     throw new InputError('input-invalid', "the machine's agent chooses the TPM by itself", {
       subject: 'tpm-device',
       remedy: 'Leave tpm-device out, or set agent-socket: none.',

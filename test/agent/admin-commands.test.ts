@@ -20,6 +20,7 @@ import { agentEntry } from '../support/agent.ts'
 import { startIssuer, type Issuer } from '../support/oidc.ts'
 import { root } from '../support/peers.ts'
 import { scratch, testPorts } from '../support/ports.ts'
+import { defaultChoice } from '../../src/tee/choice.ts'
 
 function command(
   name: string,
@@ -99,11 +100,7 @@ describe('hooks of the runner', () => {
         sockets: join(folder, 'jobs'),
         directory: join(folder, 'state'),
         technology: 'sample',
-        tpmDevice: '',
-        register: '',
-        akActivation: '',
-        collateral: '',
-        tpmKey: '',
+        tee: defaultChoice,
         source: 'download',
         lifetime: 600,
       },

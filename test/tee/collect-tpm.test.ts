@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collectorsFor, chooseCollector, type CollectorOptions } from '../../src/tee/collect/index.ts'
+import type { TeeChoice } from '../../src/tee/choice.ts'
+import { collectorsFor, chooseCollector } from '../../src/tee/collect/index.ts'
 import { agentStart, parseRuntimeLog } from '../../src/tee/register/index.ts'
 import { openRemedy } from '../../src/tee/tpm/device-transport.ts'
 import { createPrimary, withPrimary } from '../../src/tee/tpm/keys.ts'
@@ -26,7 +27,8 @@ import { factsJson } from '../../src/tee/facts/json.ts'
 
 const data = Buffer.alloc(48, 7)
 const log = vector('tee/tpm/qemu-ovmf-uki')
-const collectorOf = (tpm: TestTpm, more: CollectorOptions = {}) => collectorsFor({ tpmDevice: tpm.device, ...more }).tpm
+const collectorOf = (tpm: TestTpm, more: Partial<TeeChoice> = {}) =>
+  collectorsFor({ tpmDevice: tpm.device, ...more }).tpm
 const verify = (taken: TeeEvidence, bound = data): TeeVerdict =>
   verifiers.tpm.verify(taken, bound, { ...contextAt(new Date()), rules: { tpm: { acceptSoftwareTpm: true } } })
 const failed = ({ checks }: TeeVerdict): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name)
@@ -238,7 +240,7 @@ describe('tpm2-tools in place of a device that may not be opened', () => {
 })
 
 describe('what is missing is said with the way out', () => {
-  const missing = async (options: CollectorOptions, ports = testPorts()) => collectorsFor(options).tpm.missing(ports)
+  const missing = async (options: Partial<TeeChoice>, ports = testPorts()) => collectorsFor(options).tpm.missing(ports)
 
   test('no device, no socket, no right', async () => {
     const ports = testPorts()

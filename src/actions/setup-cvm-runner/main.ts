@@ -34,11 +34,7 @@ export const door: ActionDoor = {
         nonce: nonce.given,
         lifetime: inputs.lifetime,
         // A runner whose TPM is elsewhere says so itself, so that workflows need not know.
-        tpmDevice: inputs.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? ''),
-        register: inputs.tpmRegister,
-        tpmKey: inputs.tpmKey,
-        akActivation: inputs.akActivation ?? '',
-        collateral: inputs.collateral ?? '',
+        tee: { ...inputs.tee, tpmDevice: inputs.tee.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? '') },
         machineSocket,
       },
       ports,

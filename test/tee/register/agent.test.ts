@@ -41,7 +41,7 @@ withPeers(
   'an agent on a TPM: each report verifies, and the register grows from open to the last seal',
   () =>
     withSwtpm(async (tpm) => {
-      const { client, status } = await startAgent({}, { technology: 'tpm', tpmDevice: tpm.device })
+      const { client, status } = await startAgent({}, { technology: 'tpm', tee: { tpmDevice: tpm.device } })
       expect(status).toMatchObject({ technology: 'tpm', warnings: [] })
       await client.append(buildEvent())
       await client.statement({ kind: 'sign', subject: plainImage, documents: {} })
@@ -79,7 +79,7 @@ withPeers(
   'a second agent in the same boot warns, and no gate takes its reports; after a reset all is well again',
   () =>
     withSwtpm(async (tpm) => {
-      const options = { technology: 'tpm', tpmDevice: tpm.device } as const
+      const options = { technology: 'tpm', tee: { tpmDevice: tpm.device } } as const
       const first = await startAgent({}, options)
       await first.client.stop()
       const sealed = async () => {
@@ -106,7 +106,7 @@ withPeers(
   'somebody who extends the register after the open report spoils the seal; an own agent-start of theirs too',
   () =>
     withSwtpm(async (tpm) => {
-      const { client, status } = await startAgent({}, { technology: 'tpm', tpmDevice: tpm.device })
+      const { client, status } = await startAgent({}, { technology: 'tpm', tee: { tpmDevice: tpm.device } })
       const record = agentStart({ key: 'B'.repeat(43), job: `sha256:${'b'.repeat(64)}` })
       await tpm.use((open) => extendPcr(open, 14, recordDigests(record, ['sha1', 'sha256', 'sha384', 'sha512'])))
       await client.append(buildEvent())
