@@ -1,6 +1,5 @@
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { ownedName } from '../oci/owner.ts'
+import { open, readFile } from 'node:fs/promises'
+import { replaceFile } from '../base/files.ts'
 
 /**
  * The journal as a file: for reading. What the agent holds in memory is the truth; a file that somebody changed or removed is written anew and
@@ -26,7 +25,7 @@ export class JournalFile {
     if (!first && untouched && whole.subarray(0, this.#written.length).equals(this.#written)) {
       await append(this.#path, whole.subarray(this.#written.length))
     } else {
-      await replace(this.#path, whole)
+      await replaceFile(this.#path, whole)
     }
     this.#written = whole
     return !first && !untouched
@@ -41,19 +40,4 @@ async function append(path: string, bytes: Buffer): Promise<void> {
   } finally {
     await file.close()
   }
-}
-
-/** Writes a file so that a reader sees the old or the new one, never half of it. */
-export async function replace(path: string, bytes: Buffer | string): Promise<void> {
-  const temporary = join(dirname(path), ownedName('tmp'))
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  const folder = await open(dirname(path), 'r')
-  await folder.sync().finally(() => folder.close())
 }

@@ -1,4 +1,5 @@
 import { InputError, TransportError } from '../base/errors.ts'
+import { isPrivateUrl } from '../base/loopback.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { call, kbsError } from '../kbs/call.ts'
@@ -69,8 +70,7 @@ async function challenge({ kbsUrl, technology }: NonceRequest, ports: Ports): Pr
 }
 
 async function logCheckpoint(url: string, logKey: string | null, ports: Ports): Promise<Nonce> {
-  const { hostname, protocol } = new URL(url)
-  if (protocol !== 'https:' && !['127.0.0.1', 'localhost', '[::1]'].includes(hostname)) {
+  if (!isPrivateUrl(url)) {
     throw new InputError('input-invalid', 'the log is neither reached by https nor on loopback', { subject: 'nonce' })
   }
   const key = logKey === null ? null : parseNoteKey(logKey, 'log-key')

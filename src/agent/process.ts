@@ -5,7 +5,7 @@ import { codeOf } from '../journal/code.ts'
 import { chooseCollector } from '../tee/collect/index.ts'
 import { Agent } from './agent.ts'
 import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFile } from './files.ts'
-import { replace } from './journal-file.ts'
+import { replaceFile } from '../base/files.ts'
 import { serve } from './server.ts'
 import { hasEnded, type StartMessage } from './start-message.ts'
 import { childWorkers, socketWorkers, workerEntry, type StartWorker } from './worker/start.ts'
@@ -28,7 +28,7 @@ export async function runAgent(
   ports: Ports,
   workers: StartWorker = workersOf(message, ports),
 ): Promise<RunningProcess> {
-  const collector = await chooseCollector(message.technology, ports, message)
+  const collector = await chooseCollector(message.technology, ports, message.tee)
   const { directory } = message
   const agent = await Agent.start(
     {
@@ -77,7 +77,7 @@ export async function runAgent(
     machine === null ? 0o600 : 0o660,
   )
   listening = await inode(socket)
-  await replace(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
+  await replaceFile(join(directory, agentFileName), `${JSON.stringify(file)}\n`)
 
   const timer = setTimeout(() => stop('its lifetime is over'), message.lifetime * 1000)
   const { watch } = message

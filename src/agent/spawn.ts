@@ -7,7 +7,8 @@ import { withLock } from '../oci/lock.ts'
 import { agentClient } from './client.ts'
 import { agentFileName, ensureState, readAgentFile, type AgentFile } from './files.ts'
 import { jobMark, sameJob, type JobMark } from './job.ts'
-import { replace } from './journal-file.ts'
+import { replaceFile } from '../base/files.ts'
+import { defaultChoice, type TeeChoice } from '../tee/choice.ts'
 import { launch } from './launch.ts'
 import { machineClient } from './machine/client.ts'
 import type { AgentClient, AgentStatus } from './protocol.ts'
@@ -21,16 +22,8 @@ export interface SpawnOptions {
   nonce: string
   /** Seconds after which the agent ends by itself. */
   lifetime: number
-  /** Path of a TPM, `swtpm:SOCKET`; without it the default. */
-  tpmDevice?: string | undefined
-  /** Runtime register of a TPM (`pcr8` to `pcr15`), or '' for the default. */
-  register?: string | undefined
-  /** File of the activation record of a TPM's attestation key, or ''. */
-  akActivation?: string | undefined
-  /** Kind of a TPM's attestation key, or '' for the default. */
-  tpmKey?: '' | 'ecc' | 'rsa' | undefined
-  /** Folder of collateral that travels with the evidence, or ''. */
-  collateral?: string | undefined
+  /** What the workflow chose of the TEE; without it every default. */
+  tee?: Partial<TeeChoice> | undefined
   /** Socket of the machine's agent, which then starts the job's; without it the agent is a child of this process. */
   machineSocket?: string | null | undefined
 }
@@ -84,11 +77,7 @@ async function spawnLocked(options: SpawnOptions, ports: Ports, start: typeof la
     lifetime: options.lifetime,
     ...mark,
     environment: jobEnvironment(ports.env),
-    tpmDevice: options.tpmDevice ?? '',
-    register: options.register ?? '',
-    akActivation: options.akActivation ?? '',
-    tpmKey: options.tpmKey ?? '',
-    collateral: options.collateral ?? '',
+    tee: { ...defaultChoice, ...options.tee },
     machine: null,
   })
   const living = await contact(started, ports)
@@ -120,7 +109,7 @@ export function foreign(directory: string): InputError {
 
 /** Has the machine's agent start this job's. It runs as another user, so that this side only keeps a note of where it is. */
 async function byMachine(options: SpawnOptions, socket: string, mark: JobMark, ports: Ports): Promise<RunningAgent> {
-  if ((options.tpmDevice ?? '') !== '') {
+  if ((options.tee?.tpmDevice ?? '') !== '') {
     throw new InputError('input-invalid', "the machine's agent chooses the TPM by itself", {
       subject: 'tpm-device',
       remedy: 'Leave tpm-device out, or set agent-socket: none.',
@@ -144,7 +133,7 @@ async function byMachine(options: SpawnOptions, socket: string, mark: JobMark, p
       remedy: 'Leave technology out, or name that one.',
     })
   }
-  await replace(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)
+  await replaceFile(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)
   return { ...living, reused }
 }
 

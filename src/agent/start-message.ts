@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Ports } from '../base/ports.ts'
 import { digestSchema } from '../journal/event.ts'
 import { technologies } from '../base/technology.ts'
+import { defaultChoice, teeChoiceSchema } from '../tee/choice.ts'
 
 /** A job's worker process. `start` is its start time (proc(5)), since process ids are used again. */
 export const watchSchema = z.strictObject({ pid: z.int(), start: z.string() })
@@ -21,16 +22,8 @@ export const startMessageSchema = z.strictObject({
   /** The job's worker process: the agent ends with it. */
   watch: watchSchema.nullable(),
   environment: z.record(z.string(), z.string()),
-  /** Path of a TPM, `swtpm:SOCKET`, or '' for the default. */
-  tpmDevice: z.string().max(4096).default(''),
-  /** Runtime register of a TPM, or '' for the default. */
-  register: z.string().max(16).default(''),
-  /** File of the record that a registrar signed for the TPM's attestation key, or ''. */
-  akActivation: z.string().max(4096).default(''),
-  /** Kind of the TPM's attestation key, or '' for the default. */
-  tpmKey: z.enum(['', 'ecc', 'rsa']).default(''),
-  /** Folder of collateral that travels with the evidence, or ''. */
-  collateral: z.string().max(4096).default(''),
+  /** What the machine's admin or the workflow chose of the TEE. */
+  tee: teeChoiceSchema.default(defaultChoice),
   /** Set by the machine's agent alone: which job of this boot this is, where its own socket lies, and where its program came from. */
   machine: z
     .strictObject({

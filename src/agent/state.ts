@@ -6,7 +6,7 @@ import type { Ports } from '../base/ports.ts'
 import { sweep } from '../oci/lock.ts'
 import { ensureState, readAgentFile } from './files.ts'
 import { jobMark, sameJob } from './job.ts'
-import { replace } from './journal-file.ts'
+import { replaceFile } from '../base/files.ts'
 import type { JobState } from './job-state.ts'
 import type { AgentClient } from './protocol.ts'
 import { contact, foreign } from './spawn.ts'
@@ -62,7 +62,7 @@ export function openState(directory: string, ports: Ports): JobState {
     const file = await path(name)
     // What a killed step left half-written.
     await sweep(directory, ports)
-    await replace(file, `${JSON.stringify(value, null, 1)}\n`)
+    await replaceFile(file, `${JSON.stringify(value, null, 1)}\n`)
   }
 
   return {

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { RawInputs } from '../doors/context.ts'
 import { InputError } from '../base/errors.ts'
+import { readNamedFile } from '../base/files.ts'
 
 /** Content of the file that an option names. @throws InputError `file-missing` */
 export async function optionFile(inputs: RawInputs, name: string): Promise<Buffer> {
@@ -9,9 +9,7 @@ export async function optionFile(inputs: RawInputs, name: string): Promise<Buffe
 
 /** The same for one of the files that a repeatable option names. @throws InputError `file-missing` */
 export async function namedFile(path: string, name: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
-    throw missingFile(path, name, cause)
-  })
+  return readNamedFile(path, name, `Name a readable file for --${name}.`)
 }
 
 export function missingFile(path: string, name: string, cause: unknown): InputError {

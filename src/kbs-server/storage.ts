@@ -1,9 +1,9 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../base/errors.ts'
+import { replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
 import { sweep } from '../oci/lock.ts'
-import { ownedName } from '../oci/owner.ts'
 
 /** Files of an embedded KBS: 0700 folders, 0600 files, each replaced in one step. Keys are path segments that were checked by the caller. */
 export interface Storage {
@@ -44,14 +44,7 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     write: async (value, ...key) => {
       const full = path(key)
       await mkdir(dirname(full), { recursive: true, mode: 0o700 })
-      const temporary = join(directory, ownedName('tmp'))
-      try {
-        await writeFile(temporary, value, { mode: 0o600, flush: true })
-        await rename(temporary, full)
-      } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
-      }
+      await replaceFile(full, value, { through: directory })
     },
     remove: async (...key) => {
       try {

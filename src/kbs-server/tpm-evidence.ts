@@ -19,5 +19,5 @@ export async function tpmClaims(evidence: JsonValue, data: Buffer, at: Date): Pr
   })
   if (status !== 'verified') return null
   const pcrs = Object.entries(measured).map(([name, value]) => [name.replace(/^pcr(\d)$/, 'pcr0$1'), value] as const)
-  return { ...Object.fromEntries(pcrs), kind: facts['softwareTpm'] === false ? 'hardware' : 'software' }
+  return { ...Object.fromEntries(pcrs), kind: facts?.trust.softwareTpm === false ? 'hardware' : 'software' }
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../base/errors.ts'
+import { isPrivateUrl } from '../base/loopback.ts'
 
 const segment = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/
 
@@ -20,16 +21,8 @@ export function parseKbsUri(uri: string): ResourcePath {
 /** Checks the base URL of a KBS: https, or http on loopback. @returns it without a slash at the end */
 export function checkKbsUrl(text: string, subject: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  const loopback =
-    url !== null && (/^127(?:\.\d{1,3}){3}$/.test(url.hostname) || ['localhost', '[::1]'].includes(url.hostname))
-  if (
-    url !== null &&
-    (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) &&
-    url.search === '' &&
-    url.username === ''
-  ) {
+  if (url !== null && isPrivateUrl(text) && url.search === '' && url.username === '')
     return url.href.replace(/\/+$/, '')
-  }
   throw new InputError('input-invalid', `${subject}: ${text} is no https URL of a KBS`, {
     subject,
     remedy: 'Write https://HOST[:PORT], http:// on loopback, or embedded:DIR.',

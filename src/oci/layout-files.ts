@@ -7,7 +7,7 @@ import type { Ports } from '../base/ports.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
 import { hexOf } from './digest.ts'
 import { sweep } from './lock.ts'
-import { ownedName } from './owner.ts'
+import { ownedName } from '../base/owned-name.ts'
 import type { Digest } from './types.ts'
 
 const marker = '{"imageLayoutVersion":"1.0.0"}'
@@ -50,18 +50,6 @@ export async function requireLayout(directory: string): Promise<void> {
       subject: directory,
       remedy: 'Give a directory that holds the file oci-layout.',
     })
-  }
-}
-
-/** Replaces a file so that a reader sees the old or the new content, whatever happens to this process. */
-export async function replaceFile(directory: string, name: string, content: string): Promise<void> {
-  const temp = join(directory, ownedName('tmp'))
-  try {
-    await writeSynced(temp, [Buffer.from(content)])
-    await rename(temp, join(directory, name))
-  } catch (error) {
-    await rm(temp, { force: true })
-    throw error
   }
 }
 

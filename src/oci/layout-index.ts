@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VerificationError } from '../base/errors.ts'
+import { replaceFile } from '../base/files.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { bad, checkDescriptor } from './descriptor.ts'
-import { replaceFile, requireLayout } from './layout-files.ts'
+import { requireLayout } from './layout-files.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
 import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
@@ -43,7 +44,11 @@ export async function changeEntries(
     const changed = change(entries)
     if (changed === entries) return
     const manifests = [...changed].sort(byTagThenDigest)
-    await replaceFile(directory, 'index.json', JSON.stringify({ ...document, mediaType: mediaTypes.index, manifests }))
+    await replaceFile(
+      join(directory, 'index.json'),
+      JSON.stringify({ ...document, mediaType: mediaTypes.index, manifests }),
+      { mode: 0o666 },
+    )
   })
 }
 

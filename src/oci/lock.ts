@@ -2,7 +2,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { isAbandoned, isOwned, ownedName } from './owner.ts'
+import { isAbandoned, isOwned, ownedName } from '../base/owned-name.ts'
 
 const waitLimitMs = 90_000
 

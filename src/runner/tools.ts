@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { InputError, TransportError, VerificationError } from '../base/errors.ts'
+import { isPrivateUrl } from '../base/loopback.ts'
 import type { Ports } from '../base/ports.ts'
 
 /** A pinned tool: one line `NAME@VERSION=sha256:HEX URL`. */
@@ -28,7 +29,13 @@ const archives: readonly [ending: RegExp, tarFlags: string | null][] = [
 export function parseTools(lines: readonly string[]): Tool[] {
   return lines.map((text) => {
     const [, name, version, sha256, url] = line.exec(text) ?? []
-    if (name === undefined || version === undefined || sha256 === undefined || url === undefined || !safeUrl(url)) {
+    if (
+      name === undefined ||
+      version === undefined ||
+      sha256 === undefined ||
+      url === undefined ||
+      !isPrivateUrl(url)
+    ) {
       throw new InputError('input-invalid', `tools: ${text} is not a pinned tool`, {
         subject: 'tools',
         remedy: 'Write NAME@VERSION=sha256:HEX URL, with an https URL.',
@@ -121,10 +128,4 @@ async function programFolder(root: string, name: string): Promise<string | null>
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile() && entry.name === name).map((entry) => entry.parentPath)
   return files.sort((a, b) => a.length - b.length)[0] ?? null
-}
-
-function safeUrl(url: string): boolean {
-  if (!URL.canParse(url)) return false
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname))
 }

@@ -1,6 +1,7 @@
-import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Technology } from '../base/technology.ts'
+import type { FactsOf } from './facts/types.ts'
 
 /** What a TEE gave for 48 bytes of report data. Stored in JCS form, so all numbers in it are integers. */
 export interface TeeEvidence {
@@ -63,11 +64,11 @@ export interface RegisterRecord {
   content: string
 }
 
-export interface TeeVerdict {
-  technology: Technology
+/** What a verification found, with the facts of one technology. */
+export interface Judged<Facts> {
   status: 'verified' | 'refused'
-  /** What the hardware said, each value with its own name; nothing here comes from the job. */
-  facts: Record<string, JsonValue>
+  /** What the evidence states; null where it could not be read. A rule that needs a fact fails without it. */
+  facts: Facts | null
   /**
    * What reference values are compared with, lower-case hex by a fixed name, only values that the hardware signed: `measurement`, `host-data`,
    * `id-key-digest`, `author-key-digest` (SNP), `mr-td`, `mr-config-id`, `mr-owner`, `mr-owner-config`, `rtmr0` … `rtmr3` (TDX), `pcr0` …
@@ -80,3 +81,9 @@ export interface TeeVerdict {
   /** Identifies the machine within one boot, for TRUST §5.4; null where the technology has none (`sample`). */
   machine: string | null
 }
+
+/** The verdict on evidence of one technology. */
+export type VerdictOf<T extends Technology> = { technology: T } & Judged<FactsOf[T]>
+
+/** A verdict on evidence: a union by `technology`, so that its facts are those of that technology. JSON only when written (src/tee/facts/json.ts). */
+export type TeeVerdict = { [T in Technology]: VerdictOf<T> }[Technology]

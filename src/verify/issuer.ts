@@ -1,4 +1,5 @@
 import { InputError, TransportError, VerificationError } from '../base/errors.ts'
+import { isPrivateUrl } from '../base/loopback.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
@@ -13,8 +14,7 @@ import type { ResolvedJob } from './policy/load.ts'
 export async function issuerKeys(job: ResolvedJob, ports: Ports): Promise<Jwks> {
   if (job.jwks !== null) return job.jwks
   const uri = job['jwks-uri'] ?? ''
-  const { protocol, hostname } = new URL(uri)
-  if (protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)) {
+  if (!isPrivateUrl(uri)) {
     throw new InputError('input-invalid', `${uri} is not https`, {
       subject: 'jwks-uri',
       remedy: 'Use https, or pin the keys with jwks.',

@@ -1,9 +1,9 @@
 import type { TeeVerdict } from '../tee/types.ts'
-import type { Gate } from './candidate.ts'
 import type { Reference } from './policy/references.ts'
+import type { MachineGate } from './step.ts'
 import { inWindow } from './window.ts'
 
-type Input = Pick<Gate, 'policy' | 'evidence' | 'found' | 'at'>
+type Input = Pick<MachineGate, 'policy' | 'evidence' | 'found' | 'at'>
 
 /** The first reference values, signed ones before those of the policy, that every report has and that count at the time. */
 export function matchReference(gate: Input): Reference | null {

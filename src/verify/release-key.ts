@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import { isWithin } from '../base/window.ts'
 import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature } from '../sign/public-key.ts'
 import { signedBy, type Claim } from './statements.ts'
@@ -17,10 +18,7 @@ export async function signedImage(
   policy: Policy,
   at: Date,
 ): Promise<Gate['releaseKey']> {
-  const keys = policy.releaseKeys.filter(
-    ({ window }) =>
-      (window.notBefore === null || at >= window.notBefore) && (window.notAfter === null || at <= window.notAfter),
-  )
+  const keys = policy.releaseKeys.filter(({ window }) => isWithin(window, at))
   if (keys.length === 0) return null
   const { digest } = subject.descriptor
   const mine = claims.filter(

@@ -1,4 +1,4 @@
-import { VerificationError, type ReasonCode } from '../base/errors.ts'
+import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
 import { builderSteps } from './checks/builder.ts'
@@ -18,9 +18,10 @@ import { signatureSteps } from './checks/signature.ts'
 import { subjectSteps } from './checks/subject.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
-import { chipOf, statusFacts } from './hardware.ts'
+import { chipOf } from '../tee/facts/machine.ts'
+import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
-import { failed, skipped, type Need, type Outcome, type Step } from './step.ts'
+import { guarded, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
 
 /** The steps in the order of TRUST §5; the first failure gives the first reason. */
@@ -91,12 +92,7 @@ export async function runSteps(gate: Gate): Promise<Judged> {
 async function runStep(step: Step, gate: Gate): Promise<Outcome> {
   const missing = step.needs.find((need) => !has(gate, need))
   if (missing !== undefined) return skipped(lack[missing])
-  try {
-    return await step.run(gate)
-  } catch (error) {
-    if (!(error instanceof VerificationError)) throw error
-    return failed(error.code, error.message, error.subject ?? null)
-  }
+  return guarded(() => step.run(gate))
 }
 
 const lack: Readonly<Record<Need, string>> = {

@@ -1,7 +1,7 @@
-import type { ReasonCode } from '../base/errors.ts'
+import { VerificationError, type ReasonCode } from '../base/errors.ts'
 import type { Acceptance } from './policy/accept.ts'
 import { acceptances } from './policy/accept.ts'
-import type { Gate } from './candidate.ts'
+import type { Found, Gate } from './candidate.ts'
 
 /** What one step found. */
 export interface Outcome {
@@ -16,13 +16,44 @@ export interface Outcome {
 /** What must have been read before a step can run; without it the step is skipped, since an earlier one already failed or accepted that. */
 export type Need = 'image' | 'key' | 'evidence' | 'journal' | 'tee'
 
-export interface Step {
+/** What steps about a machine read: the verdicts on its reports and the policy. There may be no job. */
+export interface MachineGate extends Pick<Gate, 'ports' | 'policy' | 'at' | 'context' | 'evidence'> {
+  found: Pick<Found, 'tee' | 'reference' | 'claims' | 'level'>
+}
+
+interface Common {
   /** Stable id: `evidence.binding`. */
   id: string
   clause: string
-  needs: readonly Need[]
+}
+
+/** Judges a machine by its verdicts alone, so every door that has one runs it: `tee verify`, setup, `runner attest`, the gate. */
+export interface MachineStep extends Common {
+  scope: 'machine'
+  needs: readonly 'tee'[]
   /** A thrown VerificationError is a failure with its code. */
+  run(gate: MachineGate): Outcome | Promise<Outcome>
+}
+
+/** Judges an image and the job that made it. The scope where a step names none. */
+export interface JobStep extends Common {
+  scope?: 'job'
+  needs: readonly Need[]
   run(gate: Gate): Outcome | Promise<Outcome>
+  /** The part of the step that a verdict alone can answer. */
+  machine?(gate: MachineGate): Outcome | Promise<Outcome>
+}
+
+export type Step = MachineStep | JobStep
+
+/** Runs a step, or the part of one. A thrown VerificationError is its failure. */
+export async function guarded(run: () => Outcome | Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return failed(error.code, error.message, error.subject ?? null)
+  }
 }
 
 export function passed(why: string, subject: string | null = null): Outcome {
@@ -39,7 +70,7 @@ export function skipped(why: string): Outcome {
 
 /** Accepted where the policy has the line, else failed: the only way that a relaxation takes effect, so a verdict names each one used. */
 export function unlessAccepted(
-  gate: Gate,
+  gate: Pick<MachineGate, 'policy' | 'found'>,
   acceptance: Acceptance,
   reason: ReasonCode,
   why: string,

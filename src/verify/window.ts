@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts'
 import type { Gate } from './candidate.ts'
-import type { Window } from './policy/window.ts'
+import { isWithin, type Window } from '../base/window.ts'
 
 /**
  * When the evidence was made: the token's `iat`, which its issuer signed; for a self-asserted job the binding's own time.
@@ -12,9 +12,10 @@ export function evidenceTime(evidence: Evidence, claims: Gate['found']['claims']
 }
 
 /** Whether a pinned value counted when the evidence was made; without evidence, whether it counts now. */
-export function inWindow(window: Window, gate: Pick<Gate, 'evidence' | 'found' | 'at'>): boolean {
+export function inWindow(
+  window: Window,
+  gate: Pick<Gate, 'evidence' | 'at'> & { found: Pick<Gate['found'], 'claims'> },
+): boolean {
   const time = gate.evidence === null ? gate.at : evidenceTime(gate.evidence, gate.found.claims)
-  return (
-    (window.notBefore === null || time >= window.notBefore) && (window.notAfter === null || time <= window.notAfter)
-  )
+  return isWithin(window, time)
 }

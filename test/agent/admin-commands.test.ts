@@ -21,6 +21,7 @@ import { startIssuer, type Issuer } from '../../testkit/oidc.ts'
 import { certificateFor, startProxy } from '../../testkit/tls.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
+import { defaultChoice } from '../../src/tee/choice.ts'
 
 function command(
   name: string,
@@ -109,11 +110,7 @@ describe('hooks of the runner', () => {
         sockets: join(folder, 'jobs'),
         directory: join(folder, 'state'),
         technology: 'sample',
-        tpmDevice: '',
-        register: '',
-        akActivation: '',
-        collateral: '',
-        tpmKey: '',
+        tee: defaultChoice,
         source: 'download',
         lifetime: 600,
       },

@@ -176,7 +176,7 @@ test('evidence of another job is refused', async () => {
 describe('runner attest', () => {
   const pem = (): string =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  async function files(subject = image): Promise<{ folder: string; given: Record<string, string> }> {
+  async function files(subject = image, more: object = {}): Promise<{ folder: string; given: Record<string, string> }> {
     const folder = scratch('attest')
     const write = (name: string, bytes: string | Buffer): string => {
       writeFileSync(join(folder, name), bytes)
@@ -201,6 +201,11 @@ describe('runner attest', () => {
         refs: ['r'],
         events: ['e'],
       },
+      measurements: [{ name: 'runner 1', values: { pcr4: '04'.repeat(32) } }],
+      'accept-machine-only': true,
+      'accept-coverage-short': true,
+      'accept-storage-exposed': true,
+      ...more,
       tee: { tpm: { 'ek-roots': [`-----BEGIN CERTIFICATE-----\n${root64}\n-----END CERTIFICATE-----\n`] } },
     }
     return {
@@ -292,6 +297,17 @@ describe('runner attest', () => {
   ])('%s is refused, and nothing is written', async (_, change, code) => {
     const { folder, given } = await files()
     await expect(run({ ...given, ...change })).rejects.toMatchObject({ code })
+    expect(existsSync(join(folder, 'out'))).toBe(false)
+  })
+
+  test.each<[string, object, string]>([
+    ['no measurement', { measurements: undefined }, 'evidence-invalid'],
+    ['no word on what the measurement leaves out', { 'accept-coverage-short': undefined }, 'coverage-short'],
+    ['a deny list', { deny: { measurements: ['04'.repeat(32)] } }, 'denied'],
+    ['a least version that a TPM does not state', { 'minimum-svn': { guestSvn: 1 } }, 'denied'],
+  ])('a policy with %s refuses the machine, as the gate would', async (_, change, code) => {
+    const { folder, given } = await files(image, change)
+    await expect(run(given)).rejects.toMatchObject({ code })
     expect(existsSync(join(folder, 'out'))).toBe(false)
   })
 

@@ -15,6 +15,7 @@ import { machineSteps } from '../../src/verify/checks/machine.ts'
 import { agentEntry } from '../../testkit/agent.ts'
 import { peer, root, withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
+import { defaultChoice } from '../../src/tee/choice.ts'
 
 const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 
@@ -36,11 +37,7 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       sockets,
       directory: join(folder, 'state'),
       technology: 'sample',
-      tpmDevice: '',
-      register: '',
-      akActivation: '',
-      collateral: '',
-      tpmKey: '',
+      tee: defaultChoice,
       source: 'image',
       lifetime: 600,
       ...change,
@@ -178,7 +175,9 @@ test('technology and TPM are the admin’s: a job that names another is refused'
   await expect(job(socket, '1', 'snp')).rejects.toMatchObject({ code: 'state-conflict' })
   const ports = testPorts()
   const options = { entry: '', directory: scratch('job'), technology: 'auto' as const, nonce: '', lifetime: 60 }
-  await expect(spawnAgent({ ...options, tpmDevice: '/dev/tpm9', machineSocket: socket }, ports)).rejects.toMatchObject({
+  await expect(
+    spawnAgent({ ...options, tee: { tpmDevice: '/dev/tpm9' }, machineSocket: socket }, ports),
+  ).rejects.toMatchObject({
     code: 'input-invalid',
   })
   await supervisor.close()

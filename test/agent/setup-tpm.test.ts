@@ -33,7 +33,23 @@ const defaults = {
 }
 const folder = scratch('tpm')
 const policy = join(folder, 'policy.json')
-writeFileSync(policy, JSON.stringify({ version: 1, technology: 'tpm', job, 'accept-software-tpm': true }))
+const lines = {
+  version: 1,
+  technology: 'tpm',
+  job,
+  // What a software TPM has before anything was measured.
+  measurements: [{ name: 'this machine', values: { pcr4: '00'.repeat(32) } }],
+  'accept-software-tpm': true,
+  'accept-machine-only': true,
+  'accept-coverage-short': true,
+  'accept-storage-exposed': true,
+}
+writeFileSync(policy, JSON.stringify(lines))
+const policyWith = (name: string, change: object): string => {
+  const path = join(folder, name)
+  writeFileSync(path, JSON.stringify({ ...lines, ...change }))
+  return path
+}
 const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString()
@@ -90,7 +106,7 @@ withPeers(
     expect(report.headline).toContain('tpm (software TPM)')
     expect(report.facts).toContainEqual(['Reference values', 'runner of this test'])
     expect(report.facts).toContainEqual(['Evidence', 'software TPM: no proof of a machine'])
-    expect(report.notes.join(' ')).toContain('No maker vouches for this TPM')
+    expect(report.notes.join(' ')).toContain('reported as a software TPM')
     const { verdict } = report.details as { verdict: { register: { name: string; records: object[] } } }
     expect(verdict.register).toMatchObject({ name: 'pcr14' })
 
@@ -117,6 +133,12 @@ withPeers(
         'expired',
       ],
       [{ policy, 'reference-values': file, 'reference-keys': join(folder, 'none.pub') }, 'file-missing'],
+      // The machine's part of the gate's own table of steps.
+      [{ policy: policyWith('unnamed.json', { 'accept-software-tpm': undefined }) }, 'technology-refused'],
+      [{ policy: policyWith('unpinned.json', { measurements: undefined }) }, 'evidence-invalid'],
+      [{ policy: policyWith('short.json', { 'accept-coverage-short': undefined }) }, 'coverage-short'],
+      [{ policy: policyWith('denied.json', { deny: { measurements: ['00'.repeat(32)] } }) }, 'denied'],
+      [{ policy: policyWith('svn.json', { 'minimum-svn': { 'tcb.reported.snp': 1 } }) }, 'denied'],
       [{ policy: join(folder, 'none.json') }, 'file-missing'],
       [{ policy, collateral: join(folder, 'none') }, 'file-missing'],
     ] as const) {
@@ -135,16 +157,7 @@ withPeers(['swtpm'], 'another register by choice, and a plain map of measured va
   const file = join(folder, 'map.json')
   writeFileSync(file, JSON.stringify({ pcr4: ['11'.repeat(32), '00'.repeat(32)], softwareTpm: true }))
   const other = join(folder, 'pcr9.json')
-  writeFileSync(
-    other,
-    JSON.stringify({
-      version: 1,
-      technology: 'tpm',
-      job,
-      tee: { register: { name: 'pcr9' } },
-      'accept-software-tpm': true,
-    }),
-  )
+  writeFileSync(other, JSON.stringify({ ...lines, tee: { register: { name: 'pcr9' } } }))
   const { report, outputs } = await setup({ policy: other, 'reference-values': file, 'tpm-register': 'pcr9' })
   const { verdict } = report.details as { verdict: { register: { name: string } } }
   expect(verdict.register.name).toBe('pcr9')

@@ -51,11 +51,11 @@ const inner: InnerVerifier = (found) => {
     const { reportData } = parseSnpReport(found.report)
     const input = { report: found.report, certificates: [found.vcek] }
     const verdict = verifySnp(input, { reportData, at, trust: syntheticTrust() })
-    return { facts: {}, checks: verdict.checks, measured: {}, machine: null, reportData }
+    return { facts: null, checks: verdict.checks, measured: {}, machine: null, reportData }
   }
   const { reportData } = parseTdxQuote(found.quote).body
   const verdict = verifyTdx({ ...world, quote: found.quote, reportData, at: tdxTime })
-  return { facts: {}, checks: verdict.checks, measured: {}, machine: null, reportData }
+  return { facts: null, checks: verdict.checks, measured: {}, machine: null, reportData }
 }
 
 const failures = (technology: AzureTechnology, taken: TeeEvidence, bound = data) =>

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collectorsFor, chooseCollector, type CollectorOptions } from '../../src/tee/collect/index.ts'
+import type { TeeChoice } from '../../src/tee/choice.ts'
+import { collectorsFor, chooseCollector } from '../../src/tee/collect/index.ts'
 import { agentStart, parseRuntimeLog } from '../../src/tee/register/index.ts'
 import { openRemedy } from '../../src/tee/tpm/device-transport.ts'
 import { createPrimary, withPrimary } from '../../src/tee/tpm/keys.ts'
@@ -22,10 +23,12 @@ import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
 import { vector, withPeers } from '../../testkit/peers.ts'
 import { withSwtpm, type TestTpm } from '../../testkit/tee/tpm/with-swtpm.ts'
 import { contextAt } from '../../testkit/verify-context.ts'
+import { factsJson } from '../../src/tee/facts/json.ts'
 
 const data = Buffer.alloc(48, 7)
 const log = vector('tee/tpm/qemu-ovmf-uki')
-const collectorOf = (tpm: TestTpm, more: CollectorOptions = {}) => collectorsFor({ tpmDevice: tpm.device, ...more }).tpm
+const collectorOf = (tpm: TestTpm, more: Partial<TeeChoice> = {}) =>
+  collectorsFor({ tpmDevice: tpm.device, ...more }).tpm
 const verify = (taken: TeeEvidence, bound = data): TeeVerdict =>
   verifiers.tpm.verify(taken, bound, { ...contextAt(new Date()), rules: { tpm: { acceptSoftwareTpm: true } } })
 const failed = ({ checks }: TeeVerdict): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name)
@@ -38,8 +41,8 @@ live('evidence of a plain TPM is Trustee’s form over 32 bytes, verifies, and n
   expect(Object.keys(taken.documents)).toEqual(['ak-tpmt'])
   const verdict = verify(taken)
   expect(failed(verdict)).toEqual([])
-  expect(verdict).toMatchObject({ status: 'verified', register: null, facts: { softwareTpm: true } })
-  expect(verdict.facts['qualifyingData']).toBe(data.subarray(0, 32).toString('hex'))
+  expect(verdict).toMatchObject({ status: 'verified', register: null, facts: { trust: { softwareTpm: true } } })
+  expect(factsJson(verdict)['qualifyingData']).toBe(data.subarray(0, 32).toString('hex'))
   expect(failed(verify(taken, Buffer.alloc(48, 8)))).toEqual(['qualifying-data'])
   // A refusal without the name for it.
   expect(failed(verifiers.tpm.verify(taken, data, contextAt(new Date())))).toEqual(['ak-trust'])
@@ -96,7 +99,7 @@ live(
     const taken = await collectorOf(tpm).collect(data, tpm.ports)
     const verdict = verifiers.tpm.verify(taken, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } })
     expect(failed(verdict)).toEqual([])
-    expect(verdict.facts).toMatchObject({ softwareTpm: false, ak: `sha256:${keyFingerprint(key)}` })
+    expect(factsJson(verdict)).toMatchObject({ softwareTpm: false, ak: `sha256:${keyFingerprint(key)}` })
     expect(
       verifiers.tpm.verify(own, data, { ...contextAt(new Date()), rules: { tpm: { ekRoots: [root] } } }).status,
     ).toBe('refused')
@@ -237,7 +240,7 @@ describe('tpm2-tools in place of a device that may not be opened', () => {
 })
 
 describe('what is missing is said with the way out', () => {
-  const missing = async (options: CollectorOptions, ports = testPorts()) => collectorsFor(options).tpm.missing(ports)
+  const missing = async (options: Partial<TeeChoice>, ports = testPorts()) => collectorsFor(options).tpm.missing(ports)
 
   test('no device, no socket, no right', async () => {
     const ports = testPorts()

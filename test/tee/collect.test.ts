@@ -28,7 +28,7 @@ describe('sample', () => {
     expect(verifiers.sample?.verify(taken, data, contextAt(new Date()))).toMatchObject({
       status: 'verified',
       machine: null,
-      facts: { hardware: false },
+      facts: { svn: '1' },
     })
     expect(parseTeeEvidence(jcs(taken), 'evidence')).toEqual(taken)
   })

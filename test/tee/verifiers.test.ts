@@ -28,10 +28,13 @@ import {
 import { collateralVector, quoteVector } from '../../testkit/tee/tdx/vectors.ts'
 import { parseTdxQuote } from '../../src/tee/verify/tdx/quote.ts'
 import { bytesOf, flipped, jsonOf, syntheticQuote } from '../../testkit/tee/tpm/vectors.ts'
+import { factsJson } from '../../src/tee/facts/json.ts'
 
 /** The verifiers as the gate has them: what they choose from collateral, what they measure, the runtime register. */
 const failed = ({ checks }: TeeVerdict) => checks.filter(({ ok }) => !ok).map(({ name }) => name)
 const time = new Date('2026-06-01T00:00:00Z')
+/** Rules that are silent want AMD's revocation list. */
+const withoutList: TeeRules = { snp: { requireCrl: false } }
 
 function context(collateral: Partial<Collateral> = {}, rules: TeeRules = {}, at = time): VerifyContext {
   return { at, collateral: { ...noCollateral, ...collateral }, rules }
@@ -53,11 +56,11 @@ describe('SNP', () => {
   const [key = Buffer.alloc(0)] = world.certificates
   const foreign = syntheticSnp({ line: 'Genoa' }).certificates
   const newer = syntheticSnp({ line: 'Milan', extensions: { 3.8: der(0x02, Buffer.from([10])) } }).certificates
-  const synthetic = (collateral: Partial<Collateral>, rules: TeeRules = {}) => ({
+  const synthetic = (collateral: Partial<Collateral>, rules: TeeRules = withoutList) => ({
     ...context(collateral, rules),
     trust: { snp: syntheticTrust() },
   })
-  const verify = (taken: TeeEvidence, collateral: Partial<Collateral> = {}, rules: TeeRules = {}) =>
+  const verify = (taken: TeeEvidence, collateral: Partial<Collateral> = {}, rules: TeeRules = withoutList) =>
     verifiers.snp.verify(taken, asked, synthetic(collateral, rules))
 
   test('takes the key of the chip and TCB out of many, and tells what is measured', () => {
@@ -68,7 +71,7 @@ describe('SNP', () => {
       'host-data': '00'.repeat(32),
       'id-key-digest': '00'.repeat(48),
     })
-    expect(verdict.facts).toMatchObject({ revocationChecked: false })
+    expect(factsJson(verdict)).toMatchObject({ revocationChecked: false })
     expect(failed(verify(evidence()))).toEqual(['key-certificate'])
     expect(failed(verify(evidence(), { amdCertificates: [...foreign, ...newer] }))).toEqual(['key-certificate'])
   })
@@ -102,7 +105,7 @@ describe('SNP', () => {
     ['a broken list', [good.subarray(0, 40)], null, ['evidence-form']],
   ])('with %s', (_what, amdLists, travelling, expected) => {
     const taken = evidence(world.report, travelling === null ? {} : { 'collateral-amd-crl': travelling })
-    const verdict = verify(taken, { amdCertificates: [key], amdLists }, { snp: { requireCrl: true } })
+    const verdict = verify(taken, { amdCertificates: [key], amdLists }, {})
     expect(failed(verdict)).toEqual(expected)
   })
 
@@ -137,7 +140,7 @@ describe('TDX', () => {
     })
     const verdict = verifiers.tdx.verify(taken(), reportData, context({ intel }, {}, july))
     expect(failed(verdict)).toEqual([])
-    expect(verdict.facts).toMatchObject({ 'tcb-status': 'UpToDate', collateral: 'current' })
+    expect(factsJson(verdict)).toMatchObject({ 'tcb-status': 'UpToDate', collateral: 'current' })
     expect(Object.keys(verdict.measured)).toHaveLength(8)
     const none = verifiers.tdx.verify(taken(), reportData, context({ intel: intel.slice(0, 2) }, {}, july))
     expect(failed(none)).toEqual(['collateral'])
@@ -207,7 +210,7 @@ describe('TDX', () => {
     const whole = judge(rtmr3(records), encoded(records), encoded(records))
     expect(failed(whole)).toEqual([])
     expect(whole.register).toEqual({ name: 'rtmr3', resettable: false, records, foreign: [] })
-    expect(whole.facts['eventLog']).toHaveLength(2)
+    expect(factsJson(whole)['eventLog']).toHaveLength(2)
     expect(failed(judge(rtmr3(records), null, encoded(records)))).toEqual([])
     expect(judge(rtmr3(records), encoded(records), null).register).toBeNull()
   })
@@ -290,18 +293,15 @@ describe('Azure', () => {
   withPeers([`vectors:${v2}`], 'real SNP evidence holds by AMD’s own verification, without any exception', async () => {
     const taken: TeeEvidence = { technology: 'az-snp-vtpm', evidence: jsonOf<JsonObject>(v2), documents: {} }
     const bound = parseHcl(parseAzureEvidence('az-snp-vtpm', taken.evidence).hclReport).userData!.subarray(0, 48)
-    const verdict = verifiers['az-snp-vtpm'].verify(taken, bound, context())
+    const verdict = verifiers['az-snp-vtpm'].verify(taken, bound, context({}, withoutList))
     expect(failed(verdict)).toEqual([])
     expect(Object.keys(verdict.measured).sort()).toEqual(
       ['host-data', 'id-key-digest', 'measurement', ...[...Array(24).keys()].map((n) => `pcr${n}`)].sort(),
     )
     expect(verdict.machine).toMatch(/^tpm:[0-9a-f]{64}:2:0 snp:[0-9a-f]{64}:[0-9a-f]{128}$/)
-    expect(verdict.facts).toMatchObject({ report: { vmpl: 0, product: expect.stringMatching(/^(Milan|Genoa)/) } })
-    expect(failed(verifiers['az-snp-vtpm'].verify(taken, bound, context({}, { snp: { requireCrl: true } })))).toEqual([
-      'hardware',
-      'snp: crl',
-    ])
-    const late = context({}, {}, new Date('2039-01-01T00:00:00Z'))
+    expect(factsJson(verdict)).toMatchObject({ report: { vmpl: 0, product: expect.stringMatching(/^(Milan|Genoa)/) } })
+    expect(failed(verifiers['az-snp-vtpm'].verify(taken, bound, context()))).toEqual(['hardware', 'snp: crl'])
+    const late = context({}, withoutList, new Date('2039-01-01T00:00:00Z'))
     expect(failed(verifiers['az-snp-vtpm'].verify(taken, bound, late))).toEqual(['hardware', 'snp: chain-validity'])
   })
 
@@ -393,7 +393,7 @@ describe('TPM', () => {
   test('is hardware by its maker’s chain and a registrar’s record, which are told', async () => {
     const verdict = judge(await honest())
     expect(failed(verdict)).toEqual([])
-    expect(verdict.facts).toMatchObject({
+    expect(factsJson(verdict)).toMatchObject({
       softwareTpm: false,
       ekCertificate: { manufacturer: 'INTC', model: 'fTPM', issuer: 'CA', key: ek },
       akActivation: { ek, time: '2026-05-01T00:00:00Z' },
@@ -411,7 +411,7 @@ describe('TPM', () => {
         extensions: [use('2.23.133.8.3')],
         ...change,
       })
-    expect(judge({ 'ak-certificate': own() }).facts).toMatchObject({ softwareTpm: false })
+    expect(factsJson(judge({ 'ak-certificate': own() }))).toMatchObject({ softwareTpm: false })
     expect(failed(judge({ 'ak-certificate': own() }))).toEqual([])
     expect(failed(judge({ 'ak-certificate': own({ key: endorsement }) }))).toEqual(['ak-certificate-key'])
     // As Google's say.
@@ -428,7 +428,7 @@ describe('TPM', () => {
       const rest = Object.fromEntries(Object.entries(all).filter(([name]) => name !== missing))
       const verdict = judge(rest)
       expect(failed(verdict)).toEqual(['ak-trust'])
-      expect(verdict.facts['softwareTpm']).toBe(true)
+      expect(factsJson(verdict)['softwareTpm']).toBe(true)
     }
     expect(failed(judge(all, {}))).toEqual(['ak-trust'])
     expect(failed(judge(all, { tpm: { ekRoots: [root] } }))).toEqual(['ak-trust'])
@@ -436,7 +436,7 @@ describe('TPM', () => {
     // Without pinned roots a certificate is only read.
     expect(judge(all, { tpm: { acceptSoftwareTpm: true } })).toMatchObject({
       status: 'verified',
-      facts: { softwareTpm: true, ekCertificate: { manufacturer: 'INTC' } },
+      facts: { trust: { softwareTpm: true, ekCertificate: { manufacturer: 'INTC' } } },
     })
   })
 
@@ -456,12 +456,15 @@ describe('TPM', () => {
       context({ tpmAuthorities: [twin, authority] }, { tpm: { ekRoots: [oldRoot, root], registrars: [registrarPem] } }),
     )
     expect(failed(verdict)).toEqual([])
-    expect(verdict.facts['softwareTpm']).toBe(false)
+    expect(factsJson(verdict)['softwareTpm']).toBe(false)
   })
 
   test('with a certificate that nobody can read is told so, where none was asked for', () => {
     const verdict = judge({ 'ek-certificate': Buffer.from('no') }, { tpm: { acceptSoftwareTpm: true } })
-    expect(verdict).toMatchObject({ status: 'verified', facts: { ekCertificate: { unreadable: expect.any(String) } } })
+    expect(verdict).toMatchObject({
+      status: 'verified',
+      facts: { trust: { ekCertificate: { unreadable: expect.any(String) } } },
+    })
   })
 
   const stranger = makeKey('P-256')

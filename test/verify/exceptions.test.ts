@@ -1,5 +1,5 @@
-import type { JsonValue } from '../../src/base/json.ts'
 import type { Technology } from '../../src/base/technology.ts'
+import type { EventFact } from '../../src/tee/facts/log.ts'
 import type { TeeVerdict } from '../../src/tee/types.ts'
 import { denySteps } from '../../src/verify/checks/deny.ts'
 import { eventLogSteps } from '../../src/verify/checks/event-log.ts'
@@ -9,6 +9,7 @@ import { registerSteps } from '../../src/verify/checks/register.ts'
 import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Outcome } from '../../src/verify/step.ts'
+import { goodChip, goodPpid, verdictWith, type FactsChange } from '../../testkit/facts.ts'
 
 /** What is amiss with authentic evidence of each technology, on hand-made verdicts of a verifier. */
 const job = {
@@ -19,46 +20,9 @@ const job = {
   refs: ['r'],
   events: ['e'],
 }
-const chipId = 'ab'.repeat(64)
-const ppid = 'cd'.repeat(16)
-
-const facts = {
-  snp: { vmpl: 0, revocationChecked: true, chipId, line: 'Milan', tcb: { reported: { snp: 20 } } },
-  tdx: { 'tcb-status': 'UpToDate', advisories: [], 'sept-ve-disable': true, ppid },
-  'az-snp-vtpm': {
-    platform: 'azure',
-    report: { vmpl: 0, revocationChecked: true, chipId, line: 'Milan' },
-    quote: { clock: '5' },
-  },
-  'az-tdx-vtpm': {
-    platform: 'azure',
-    report: { 'tcb-status': 'UpToDate', advisories: [], 'sept-ve-disable': true, ppid },
-    quote: { clock: '5' },
-  },
-  tpm: { softwareTpm: false, clock: '5', ak: 'sha256:00' },
-  sample: {},
-} satisfies Record<Technology, Record<string, JsonValue>>
-
-function verdict(
-  technology: Technology,
-  change: Record<string, JsonValue> = {},
-  more: Partial<TeeVerdict> = {},
-): TeeVerdict {
-  const base: Record<string, JsonValue> = facts[technology]
-  const inner = base['report']
-  const merged =
-    typeof inner === 'object' && inner !== null ? { ...base, report: { ...inner, ...change } } : { ...base, ...change }
-  return {
-    technology,
-    status: 'verified',
-    facts: merged,
-    measured: {},
-    register: null,
-    checks: [],
-    machine: 'm',
-    ...more,
-  }
-}
+const chipId = goodChip
+const ppid = goodPpid
+const verdict = verdictWith
 
 const steps = [...exceptionSteps, ...machineSteps, ...registerSteps, ...eventLogSteps, ...denySteps]
 
@@ -100,13 +64,13 @@ test.each<[string, Technology[]]>([
   }
 })
 
-test.each<[string, string, Technology, Record<string, JsonValue>, Record<string, unknown>, string]>([
-  ['another VMPL', 'hardware.vmpl', 'snp', { vmpl: 1 }, { tee: { snp: { vmpl: 1 } } }, 'accept-vmpl'],
+test.each<[string, string, Technology, FactsChange, Record<string, unknown>, string]>([
+  ['another VMPL', 'hardware.vmpl', 'snp', { snp: { vmpl: 1 } }, { tee: { snp: { vmpl: 1 } } }, 'accept-vmpl'],
   [
     'an outdated platform',
     'hardware.tcb',
     'tdx',
-    { 'tcb-status': 'OutOfDate', advisories: ['INTEL-SA-01'] },
+    { tcb: { 'tcb-status': 'OutOfDate', advisories: ['INTEL-SA-01'] } },
     { tee: { tdx: { statuses: ['UpToDate', 'OutOfDate'] } } },
     'accept-tcb-status',
   ],
@@ -114,7 +78,7 @@ test.each<[string, string, Technology, Record<string, JsonValue>, Record<string,
     'an outdated platform',
     'hardware.tcb',
     'az-tdx-vtpm',
-    { 'tcb-status': 'OutOfDate' },
+    { tcb: { 'tcb-status': 'OutOfDate' } },
     { tee: { tdx: { statuses: ['OutOfDate'] } } },
     'accept-tcb-status',
   ],
@@ -122,14 +86,20 @@ test.each<[string, string, Technology, Record<string, JsonValue>, Record<string,
     'memory that the host takes',
     'hardware.attributes',
     'az-tdx-vtpm',
-    { 'sept-ve-disable': false },
+    { tdx: { 'sept-ve-disable': false } },
     {},
     'accept-tdx-attributes',
   ],
-  ['no revocation list', 'hardware.revocation', 'snp', { revocationChecked: false }, {}, 'accept-no-crl'],
-  ['no revocation list', 'hardware.revocation', 'az-snp-vtpm', { revocationChecked: false }, {}, 'accept-no-crl'],
-  ['a software TPM', 'hardware.tpm', 'tpm', { softwareTpm: true }, {}, 'accept-software-tpm'],
-  ['a TPM of which nothing is said', 'hardware.tpm', 'tpm', { softwareTpm: null }, {}, 'accept-software-tpm'],
+  ['no revocation list', 'hardware.revocation', 'snp', { snp: { revocationChecked: false } }, {}, 'accept-no-crl'],
+  [
+    'no revocation list',
+    'hardware.revocation',
+    'az-snp-vtpm',
+    { snp: { revocationChecked: false } },
+    {},
+    'accept-no-crl',
+  ],
+  ['a software TPM', 'hardware.tpm', 'tpm', { trust: { softwareTpm: true } }, {}, 'accept-software-tpm'],
 ])('%s (%s, %s) is refused, or accepted by its line', async (_what, id, technology, change, policy, line) => {
   const tee = [verdict(technology), verdict(technology, change)]
   if (policy['tee'] === undefined)
@@ -141,8 +111,49 @@ test.each<[string, string, Technology, Record<string, JsonValue>, Record<string,
   })
 })
 
+test.each<[string, string, Technology, FactsChange, string]>([
+  ['the VMPL', 'hardware.vmpl', 'snp', { snp: null }, 'accept-vmpl'],
+  ['the VMPL under Azure', 'hardware.vmpl', 'az-snp-vtpm', { snp: null }, 'accept-vmpl'],
+  ['the TCB status', 'hardware.tcb', 'tdx', { tcb: null }, 'accept-tcb-status'],
+  ['the TCB status under Azure', 'hardware.tcb', 'az-tdx-vtpm', { tcb: null }, 'accept-tcb-status'],
+  ['the attributes', 'hardware.attributes', 'tdx', { tdx: null }, 'accept-tdx-attributes'],
+  ['Intel’s lists', 'hardware.revocation', 'tdx', { tcb: null }, 'accept-no-crl'],
+  ['AMD’s list', 'hardware.revocation', 'snp', { snp: { revocationChecked: null } }, 'accept-no-crl'],
+])(
+  '%s: a missing fact fails its rule, and no line accepts that (%s, %s)',
+  async (_what, id, technology, change, line) => {
+    const outcome = await run(id, [verdict(technology), verdict(technology, change)], {
+      ...(line === 'accept-vmpl' ? { tee: { snp: { vmpl: 1 } } } : {}),
+      ...(line === 'accept-tcb-status' ? { tee: { tdx: { statuses: ['UpToDate', 'OutOfDate'] } } } : {}),
+      [line]: true,
+    })
+    expect(outcome).toMatchObject({ status: 'failed', reason: 'evidence-invalid' })
+    expect(outcome.acceptance).toBeUndefined()
+  },
+)
+
+test('a missing TPM clock, security version or TPM verdict fails its rule', async () => {
+  expect(await run('machine.same', [verdict('tpm'), verdict('tpm', { quote: null })])).toMatchObject({
+    status: 'failed',
+    why: expect.stringContaining('clock'),
+  })
+  const svn = (one: TeeVerdict, name: string) => run('deny.svn', [one], { 'minimum-svn': { [name]: 0 } })
+  expect((await svn(verdict('snp'), 'tcb.reported.snp')).status).toBe('passed')
+  for (const [one, name] of [
+    [verdict('snp', { snp: { tcb: null } }), 'tcb.reported.snp'],
+    [verdict('snp'), 'tcb.reported.fmc'],
+    [verdict('tdx', { platform: null }), 'pce-svn'],
+    [verdict('tpm'), 'version'],
+    [verdict('snp'), 'no-such-name'],
+  ] as const) {
+    expect(await svn(one, name)).toMatchObject({ status: 'failed', reason: 'denied' })
+  }
+  const unread: TeeVerdict = { ...verdict('tpm'), technology: 'tpm', facts: null }
+  expect((await run('hardware.tpm', [unread])).status).toBe('failed')
+})
+
 test('advisories are told with the status', async () => {
-  const tee = [verdict('tdx', { 'tcb-status': 'SWHardeningNeeded', advisories: ['INTEL-SA-00615'] })]
+  const tee = [verdict('tdx', { tcb: { 'tcb-status': 'SWHardeningNeeded', advisories: ['INTEL-SA-00615'] } })]
   expect((await run('hardware.tcb', tee)).why).toContain('SWHardeningNeeded, advisories INTEL-SA-00615')
 })
 
@@ -157,15 +168,15 @@ test('plain SNP has no runtime register, and the verdict says so', async () => {
   })
 })
 
-test.each<[string, Technology, string, Record<string, JsonValue>, boolean]>([
+test.each<[string, Technology, string, FactsChange, boolean]>([
   ['the listed chip', 'snp', chipId, {}, true],
   ['another chip', 'snp', 'ee'.repeat(64), {}, false],
-  ['a masked chip', 'snp', '00'.repeat(64), { chipId: '00'.repeat(64) }, false],
+  ['a masked chip', 'snp', '00'.repeat(64), { snp: { chipId: '00'.repeat(64) } }, false],
   [
     'a chip of Turin by its eight bytes',
     'snp',
     'ab'.repeat(8),
-    { line: 'Turin', chipId: 'ab'.repeat(8) + '00'.repeat(56) },
+    { snp: { line: 'Turin', chipId: 'ab'.repeat(8) + '00'.repeat(56) } },
     true,
   ],
   ['a chip under Azure', 'az-snp-vtpm', chipId, {}, true],
@@ -176,15 +187,16 @@ test.each<[string, Technology, string, Record<string, JsonValue>, boolean]>([
   expect(outcome).toMatchObject(ok ? { status: 'passed' } : { status: 'failed', reason: 'machine-refused' })
   const denied = await run('deny.list', [verdict(technology, change)], { deny: { 'chip-ids': [listed] } })
   // A host that masks the id of a denied chip gains nothing by it.
-  const masked = change['chipId'] === '00'.repeat(64)
+  const masked = change.snp?.chipId === '00'.repeat(64)
   expect(denied.status).toBe(ok || masked ? 'failed' : 'passed')
 })
 
 test('a denied chip is found in either form, and no list of chips is passed by hiding', async () => {
-  const turin = { line: 'Turin', chipId: 'ab'.repeat(8) + '00'.repeat(56) }
-  const hidden = { chipId: '00'.repeat(64) }
+  const chip = 'ab'.repeat(8) + '00'.repeat(56)
+  const turin: FactsChange = { snp: { line: 'Turin', chipId: chip } }
+  const hidden: FactsChange = { snp: { chipId: '00'.repeat(64) } }
   const deny = async (of: TeeVerdict, listed: string) => run('deny.list', [of], { deny: { 'chip-ids': [listed] } })
-  for (const listed of ['ab'.repeat(8), turin.chipId])
+  for (const listed of ['ab'.repeat(8), chip])
     expect(await deny(verdict('snp', turin), listed)).toMatchObject({ status: 'failed', reason: 'denied' })
   for (const technology of ['snp', 'az-snp-vtpm'] as const)
     expect(await deny(verdict(technology, hidden), chipId)).toMatchObject({ status: 'failed', reason: 'denied' })
@@ -205,7 +217,7 @@ test.each([
 
 test('platform aws is told by the provider of the key', async () => {
   const judge = async (platform: string, csp: string) =>
-    (await run('hardware.platform', [verdict('snp', { csp })], { platform })).status
+    (await run('hardware.platform', [verdict('snp', { snp: { csp } })], { platform })).status
   expect(await judge('aws', 'CN=cc-us-east-2.amazonaws.com')).toBe('passed')
   expect(await judge('gcp', 'CN=cc-us-east-2.amazonaws.com')).toBe('failed')
   expect(await judge('aws', 'CN=cc-us-east-2.amazonaws.com.example')).toBe('failed')
@@ -239,86 +251,89 @@ describe('one TD through open and seal', () => {
 })
 
 describe('wanted events', () => {
-  const variable = (sha256: string, guid = '8be4df61-93ca-11d2-aa0d-00e098032b8c'): JsonValue => ({
+  const variable = (sha256: string, guid = '8be4df61-93ca-11d2-aa0d-00e098032b8c'): EventFact => ({
     index: 1,
     register: 7,
     type: 'EV_EFI_VARIABLE_DRIVER_CONFIG',
     digest: '01'.repeat(32),
     extended: true,
-    measured: { name: 'SecureBoot', guid, value: { size: 1, sha256 } },
+    covers: 'data',
+    measured: { kind: 'variable', name: 'SecureBoot', guid, value: { size: 1, sha256 } },
   })
-  const end: JsonValue = {
+  const end: EventFact = {
     index: 2,
     register: 7,
     type: 'EV_SEPARATOR',
     digest: '03'.repeat(32),
     extended: true,
-    measured: { separator: '00000000' },
+    covers: 'data',
+    measured: { kind: 'separator', separator: '00000000' },
   }
   const on = '4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a'
   const off = '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d'
-  const text: JsonValue = {
+  const text: EventFact = {
     index: 2,
     register: 5,
     type: 'EV_EFI_ACTION',
     digest: '02'.repeat(32),
     extended: true,
-    measured: { text: 'Exit Boot Services Invocation' },
+    covers: 'data',
+    measured: { kind: 'text', text: 'Exit Boot Services Invocation' },
   }
-  const judge = (events: JsonValue[], tee: object, more: Record<string, JsonValue> = {}) =>
-    run('machine.events', [verdict('tpm', { eventLog: events, ...more })], { tee })
+  const judge = (events: EventFact[], tee: object, findings: string[] = []) =>
+    run('machine.events', [verdict('tpm', { log: { events, findings } })], { tee })
   const secure = { 'secure-boot': 'require' }
 
-  test.each<[string, JsonValue[], object, Record<string, JsonValue>, boolean]>([
-    ['Secure Boot on', [variable(on), end], secure, {}, true],
-    ['Secure Boot off', [variable(off), end], secure, {}, false],
-    ['Secure Boot on and off', [variable(on), variable(off), end], secure, {}, false],
-    ['Secure Boot on, and off when the firmware was done', [variable(on), end, variable(off)], secure, {}, false],
-    ['Secure Boot on only when the firmware was done', [end, variable(on)], secure, {}, false],
-    ['Secure Boot on without the end of the firmware', [variable(on)], secure, {}, false],
+  test.each<[string, EventFact[], object, string[], boolean]>([
+    ['Secure Boot on', [variable(on), end], secure, [], true],
+    ['Secure Boot off', [variable(off), end], secure, [], false],
+    ['Secure Boot on and off', [variable(on), variable(off), end], secure, [], false],
+    ['Secure Boot on, and off when the firmware was done', [variable(on), end, variable(off)], secure, [], false],
+    ['Secure Boot on only when the firmware was done', [end, variable(on)], secure, [], false],
+    ['Secure Boot on without the end of the firmware', [variable(on)], secure, [], false],
     [
       'a variable of that name elsewhere',
       [variable(on, '00000000-0000-0000-0000-000000000000'), end],
       secure,
-      {},
+      [],
       false,
     ],
-    ['an event that was not extended', [{ ...(variable(on) as object), extended: false }, end], secure, {}, false],
-    ['a label that no digest covers', [{ ...(variable(on) as object), measured: null }, end], secure, {}, false],
-    ['an ambiguous log', [variable(on), end], secure, { eventLogFindings: ['a separator under another type'] }, false],
-    ['a text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit Boot Services Invocation' }] }, {}, true],
-    ['another text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit' }] }, {}, false],
+    ['an event that was not extended', [{ ...variable(on), extended: false }, end], secure, [], false],
+    ['a label that no digest covers', [{ ...variable(on), measured: null }, end], secure, [], false],
+    ['an ambiguous log', [variable(on), end], secure, ['a separator under another type'], false],
+    ['a text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit Boot Services Invocation' }] }, [], true],
+    ['another text', [text], { 'event-log': [{ register: 'pcr5', text: 'Exit' }] }, [], false],
     [
       'a text in another register',
       [text],
       { 'event-log': [{ register: 'pcr4', text: 'Exit Boot Services Invocation' }] },
-      {},
+      [],
       false,
     ],
-    ['a digest', [text], { 'event-log': [{ register: 'pcr5', digest: '02'.repeat(32) }] }, {}, true],
+    ['a digest', [text], { 'event-log': [{ register: 'pcr5', digest: '02'.repeat(32) }] }, [], true],
     [
       'a digest of another type',
       [text],
       { 'event-log': [{ register: 'pcr5', type: 'EV_IPL', digest: '02'.repeat(32) }] },
-      {},
+      [],
       false,
     ],
     [
       'a variable',
       [variable(off)],
       { 'event-log': [{ register: 'pcr7', variable: { name: 'SecureBoot', sha256: off } }] },
-      {},
+      [],
       true,
     ],
     [
       'a variable with another value',
       [variable(off)],
       { 'event-log': [{ register: 'pcr7', variable: { name: 'SecureBoot', sha256: on } }] },
-      {},
+      [],
       false,
     ],
-  ])('%s', async (_what, events, tee, more, ok) => {
-    expect(await judge(events, tee, more)).toMatchObject(
+  ])('%s', async (_what, events, tee, findings, ok) => {
+    expect(await judge(events, tee, findings)).toMatchObject(
       ok ? { status: 'passed' } : { status: 'failed', reason: 'evidence-invalid' },
     )
   })
@@ -328,9 +343,9 @@ describe('wanted events', () => {
   })
 
   test('of a TD stand in RTMRs, whose log counts from one', async () => {
-    const event: JsonValue = { ...(variable(on) as object), register: 1 }
+    const event: EventFact = { ...variable(on), register: 1 }
     const outcome = (register: string) =>
-      run('machine.events', [verdict('tdx', { eventLog: [event, { ...(end as object), register: 1 }] })], {
+      run('machine.events', [verdict('tdx', { log: { events: [event, { ...end, register: 1 }], findings: [] } })], {
         tee: { ...secure, 'event-log': [{ register, variable: { name: 'SecureBoot', sha256: on } }] },
       })
     expect((await outcome('rtmr0')).status).toBe('passed')

@@ -1,10 +1,10 @@
-import type { JsonValue } from '../../src/base/json.ts'
 import type { TeeVerdict } from '../../src/tee/types.ts'
 import { denySteps } from '../../src/verify/checks/deny.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
 import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Outcome } from '../../src/verify/step.ts'
+import { verdictWith } from '../../testkit/facts.ts'
 
 /** Steps that only hardware evidence reaches, on hand-made verdicts of a verifier. */
 const job = {
@@ -18,16 +18,8 @@ const job = {
 const covers = ['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent']
 const measurement = { values: { measurement: 'aabb' }, covers, storage: 'sealed', level: 'agent-exclusive' }
 
-function report(machine: string | null = 'machine-1', facts: Record<string, JsonValue> = {}): TeeVerdict {
-  return {
-    technology: 'snp',
-    status: 'verified',
-    facts: { bootloader_svn: 3, ...facts },
-    measured: { measurement: 'aabb' },
-    register: null,
-    checks: [],
-    machine,
-  }
+function report(machine: string | null = 'machine-1'): TeeVerdict {
+  return verdictWith('snp', {}, { measured: { measurement: 'aabb' }, machine })
 }
 
 async function run(
@@ -96,7 +88,7 @@ test.each([
     undefined,
     'storage-exposed',
   ],
-  ['an old firmware', 'deny.svn', { 'minimum-svn': { bootloader_svn: 4 } }, undefined, 'denied'],
+  ['an old firmware', 'deny.svn', { 'minimum-svn': { 'tcb.reported.bootloader': 5 } }, undefined, 'denied'],
   ['a denied measurement', 'deny.list', { deny: { measurements: ['aabb'] } }, undefined, 'denied'],
 ] as const)('%s is refused', async (_name, id, policy, tee, reason) => {
   expect(await run(id, policy, tee === undefined ? undefined : [...tee])).toMatchObject({ status: 'failed', reason })

@@ -4,6 +4,7 @@ import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies, type Technology } from '../../base/technology.ts'
 import { noTpmByRest } from '../../tasks/attest/no-tpm.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import type { TeeChoice } from '../../tee/choice.ts'
 
 export interface SetupInputs {
   technology: Technology | 'auto'
@@ -25,14 +26,8 @@ export interface SetupInputs {
   nonce: string
   /** File of the key that a log's checkpoint must be signed by. */
   logKey: string | null
-  /** Path of a TPM, `swtpm:SOCKET`, or '' for the default. */
-  tpmDevice: string
-  /** Runtime register of a TPM, `pcr8` to `pcr15`, or '' for the default. */
-  tpmRegister: string
-  /** Kind of the TPM's attestation key, or '' for the default. */
-  tpmKey: '' | 'ecc' | 'rsa'
-  /** File of the activation record of the TPM's attestation key. */
-  akActivation: string | null
+  /** What the collector is told of the TEE. */
+  tee: TeeChoice
   /** Socket of the machine's agent; 'none' for an agent of this job's own, '' for whichever there is. */
   agentSocket: string
   /** Seconds. */
@@ -75,10 +70,13 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     policy: path('policy'),
     nonce: checkedNonce(inputs.text('nonce')),
     logKey: path('log-key'),
-    tpmDevice: inputs.text('tpm-device'),
-    tpmRegister: checkedRegister(inputs.text('tpm-register')),
-    tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
-    akActivation: path('ak-activation'),
+    tee: {
+      tpmDevice: inputs.text('tpm-device'),
+      register: checkedRegister(inputs.text('tpm-register')),
+      tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
+      akActivation: path('ak-activation') ?? '',
+      collateral: path('collateral') ?? '',
+    },
     agentSocket: inputs.text('agent-socket'),
     lifetime: inputs.integer('lifetime', 60, 86_400),
     tools: parseTools(inputs.list('tools', true)),

@@ -1,8 +1,9 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
 import { fetchNonce, type Nonce } from '../../agent/nonce.ts'
 import { spawnAgent } from '../../agent/spawn.ts'
 import { InputError, InternalError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { parseJson } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
@@ -35,11 +36,7 @@ export const door: ActionDoor = {
         nonce: nonce.given,
         lifetime: inputs.lifetime,
         // A runner whose TPM is elsewhere says so itself, so that workflows need not know.
-        tpmDevice: inputs.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? ''),
-        register: inputs.tpmRegister,
-        tpmKey: inputs.tpmKey,
-        akActivation: inputs.akActivation ?? '',
-        collateral: inputs.collateral ?? '',
+        tee: { ...inputs.tee, tpmDevice: inputs.tee.tpmDevice || (ports.env['SEALWRIGHT_TPM_DEVICE'] ?? '') },
         machineSocket,
       },
       ports,
@@ -100,12 +97,7 @@ async function findMachineSocket(given: string, ports: Ports): Promise<string | 
 
 async function nonceOf(inputs: SetupInputs, ports: Ports): Promise<Nonce> {
   const { nonce, kbsUrl, technology, logKey } = inputs
-  const text =
-    logKey === null
-      ? null
-      : await readFile(logKey, 'utf8').catch((cause: unknown) => {
-          throw new InputError('file-missing', `${logKey} cannot be read`, { subject: 'log-key', cause })
-        })
+  const text = logKey === null ? null : (await readNamedFile(logKey, 'log-key')).toString('utf8')
   return fetchNonce({ nonce, kbsUrl, technology, logKey: text }, ports)
 }
 

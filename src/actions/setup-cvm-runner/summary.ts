@@ -1,7 +1,8 @@
 import type { AgentStatus } from '../../agent/protocol.ts'
-import type { JsonValue } from '../../base/json.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import type { EarFinding, EvidenceFindings } from '../../tasks/attest/findings.ts'
+import { verdictJson } from '../../tee/facts/json.ts'
+import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 
 const meaning: Readonly<Record<string, string>> = {
   sample: 'sample evidence: no proof, for trials only',
@@ -29,7 +30,7 @@ export function setupReport(status: AgentStatus, findings: EvidenceFindings, set
     const value = status.claims[name]
     return typeof value === 'string' || typeof value === 'number' ? String(value) : 'unknown'
   }
-  const software = findings.verdict?.facts['softwareTpm'] === true
+  const software = findings.verdict !== null && isSoftwareTpm(findings.verdict)
   const technology = software ? `${status.technology} (software TPM)` : status.technology
   const headline = findings.attested
     ? `Attested by ${technology}, job ${token ? 'proven by token' : 'self-asserted'}`
@@ -70,7 +71,7 @@ export function setupReport(status: AgentStatus, findings: EvidenceFindings, set
       attested: findings.attested,
       reused: setup.reused,
       machineAgent: setup.machine,
-      verdict: findings.verdict as unknown as JsonValue,
+      verdict: findings.verdict === null ? null : verdictJson(findings.verdict),
       ears: findings.ears.map(({ from, status: said, pinned, vector }) => ({
         from,
         status: said,

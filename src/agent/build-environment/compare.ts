@@ -1,4 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
+import { isWithin, windowOf, windowText } from '../../base/window.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 
@@ -9,9 +10,9 @@ import type { TeeVerdict } from '../../tee/types.ts'
  * @throws VerificationError `expired` outside of their time, `evidence-invalid` where no row of theirs fits
  */
 export function compareMachine(document: ReferenceValues, verdict: TeeVerdict, subject: string, at: Date): void {
-  const { 'not-before': from, 'not-after': until } = document
-  if ((from !== undefined && at < new Date(from)) || (until !== undefined && at > new Date(until))) {
-    throw new VerificationError('expired', `${subject} holds from ${from ?? 'ever'} until ${until ?? 'ever'}`, {
+  const window = windowOf(document)
+  if (!isWithin(window, at)) {
+    throw new VerificationError('expired', `${subject} is valid ${windowText(window)}, and it is ${at.toISOString()}`, {
       subject: 'reference-values',
       remedy: 'Take the reference values of the image that this runner booted.',
     })

@@ -2,6 +2,7 @@ import type { Binding } from '../../journal/binding.ts'
 import { bindingHash, jobDigest, thumbprint } from '../../journal/binding.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { Coverage, ReferenceValues } from '../../tee/reference-values.ts'
+import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 import { readAgentStart } from '../../tee/register/index.ts'
 import type { TeeEvidence, TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
@@ -69,8 +70,8 @@ function secondLevel(verdict: TeeVerdict, image: ImageFacts, extended: boolean, 
   const faults: string[] = []
   if (image.provenance !== null && image.provenance.level < 3)
     faults.push('the builder of the image is not trusted for SLSA Build L3')
-  if (verdict.facts['hardware'] === false) faults.push(`${verdict.technology} evidence is no root of trust`)
-  if (verdict.facts['softwareTpm'] === true) faults.push('no maker vouches for the TPM')
+  if (verdict.technology === 'sample') faults.push('sample evidence is not a root of trust')
+  if (isSoftwareTpm(verdict)) faults.push('no manufacturer’s certificate chain reaches the TPM (software TPM)')
   if (image.reference === null) faults.push('there are no signed reference values')
   else {
     const missing = demanded.filter((part) => !image.reference?.document.covers.includes(part))

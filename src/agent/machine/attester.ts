@@ -4,7 +4,8 @@ import type { JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { Attester } from '../../kbs/rcar.ts'
-import { chooseCollector, type CollectorOptions } from '../../tee/collect/index.ts'
+import type { TeeChoice } from '../../tee/choice.ts'
+import { chooseCollector } from '../../tee/collect/index.ts'
 import { makeKeys } from '../keys.ts'
 
 /**
@@ -15,10 +16,10 @@ import { makeKeys } from '../keys.ts'
  */
 export async function machineAttester(
   technology: Technology | 'auto',
-  options: CollectorOptions,
+  choice: Partial<TeeChoice>,
   ports: Ports,
 ): Promise<Attester> {
-  const collector = await chooseCollector(technology, ports, options)
+  const collector = await chooseCollector(technology, ports, choice)
   const keys = makeKeys()
   return {
     technology: collector.technology,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError, VerificationError } from '../../base/errors.ts'
-import { replace } from '../journal-file.ts'
+import { replaceFile } from '../../base/files.ts'
 
 const fileName = 'boot.json'
 const schema = z.strictObject({ boot: z.string().min(8).max(128), jobs: z.int().min(0) })
@@ -38,6 +38,6 @@ export async function countJob(directory: string, boot: string, atLeast = 0): Pr
     throw new VerificationError('evidence-invalid', `the kernel gives no boot id (${boot})`, { subject: 'boot_id' })
   }
   const jobs = Math.max(atLeast, await jobsOfBoot(directory, boot)) + 1
-  await replace(join(directory, fileName), `${JSON.stringify({ boot, jobs })}\n`)
+  await replaceFile(join(directory, fileName), `${JSON.stringify({ boot, jobs })}\n`)
   return jobs
 }

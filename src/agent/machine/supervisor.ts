@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
+import type { TeeChoice } from '../../tee/choice.ts'
 import { version } from '../../base/version.ts'
 import type { Digest } from '../../oci/types.ts'
 import { agentClient } from '../client.ts'
@@ -31,15 +32,7 @@ export interface MachineOptions {
   /** Folder of the machine's agent alone: the count of jobs, and a folder a job. */
   directory: string
   technology: Technology | 'auto'
-  tpmDevice: string
-  /** Runtime register of a TPM, or '' for the default. */
-  register: string
-  /** File of the activation record of the TPM's attestation key, or ''. */
-  akActivation: string
-  /** Kind of the TPM's attestation key, or '' for the default. */
-  tpmKey: '' | 'ecc' | 'rsa'
-  /** Folder of collateral that travels with the evidence, or ''. */
-  collateral: string
+  tee: TeeChoice
   /** `image` where the program lies in the measured image; the gate believes it only with reference values that say so. */
   source: 'image' | 'download'
   /** Socket of the listener of workers, or '' for children of the job's agent. */
@@ -117,8 +110,7 @@ export class Supervisor {
       })
     }
     await this.#checkWatch(request.watch)
-    const { directory, sockets, entry, technology, tpmDevice, register, source, lifetime, workers } = this.#options
-    const { akActivation, tpmKey, collateral } = this.#options
+    const { directory, sockets, entry, technology, tee, source, lifetime, workers } = this.#options
     const jobs = await countJob(directory, await bootId(this.#ports), this.#counted)
     this.#counted = jobs
     const folder = join(directory, 'jobs', String(jobs))
@@ -129,11 +121,7 @@ export class Supervisor {
       directory: folder,
       entry,
       technology,
-      tpmDevice,
-      register,
-      akActivation,
-      tpmKey,
-      collateral,
+      tee,
       nonce: request.nonce,
       lifetime: Math.min(request.lifetime, lifetime),
       run: request.run,

@@ -1,5 +1,6 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
+import { isPrivateUrl } from '../../base/loopback.ts'
 import { fetchCollateral } from '../../tee/collateral/fetch.ts'
 import { wishesOf, type Wish } from '../../tee/collateral/wishes.ts'
 import { readEvidence } from '../../tee/formats/read.ts'
@@ -83,9 +84,7 @@ function lineOption(inputs: RawInputs): SnpLine | null {
 
 function address(inputs: RawInputs, name: string): string {
   const text = inputs.required(name).replace(/\/+$/, '')
-  const url = URL.canParse(text) ? new URL(text) : null
-  const local = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '')
-  if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && local))) return text
+  if (isPrivateUrl(text)) return text
   throw wrong(
     name,
     `${text} is no https address (http is taken on loopback only)`,

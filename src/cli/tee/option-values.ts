@@ -1,5 +1,6 @@
 import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
+import { parseTime } from '../../base/time.ts'
 import type { BankHash } from '../../tee/eventlog/hashes.ts'
 import type { Companions } from '../../tee/formats/types.ts'
 import type { PcrSelection } from '../../tee/verify/tpm/selection.ts'
@@ -26,14 +27,7 @@ export function hexOption(inputs: RawInputs, name: string, most: number): Buffer
 /** RFC 3339 in UTC; `now` where it is not given. @throws InputError `input-invalid` */
 export function timeOption(inputs: RawInputs, name: string, now: Date): Date {
   const text = inputs.text(name)
-  if (text === '') return now
-  const form = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text)
-  const time = new Date(text)
-  if (form && !Number.isNaN(time.getTime())) return time
-  throw new InputError('input-invalid', `--${name}: ${text} is no time`, {
-    subject: name,
-    remedy: 'Write it in UTC, as 2026-11-25T12:00:00Z or 2026-11-25.',
-  })
+  return text === '' ? now : parseTime(text, `--${name}`)
 }
 
 const banks: readonly BankHash[] = ['sha1', 'sha256', 'sha384', 'sha512']

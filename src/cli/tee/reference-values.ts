@@ -1,5 +1,6 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
+import { isWithin, windowOf, windowText } from '../../base/window.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { envelopePayload } from '../../sign/dsse.ts'
 import { loadSigner } from '../../sign/keys.ts'
@@ -68,11 +69,10 @@ async function openNow(inputs: RawInputs, { ports }: ActionContext): Promise<Ref
   inputs.required('public-key')
   const key = (await optionFile(inputs, 'public-key')).toString('utf8')
   const { document } = openReferenceValues(await optionFile(inputs, 'file'), [key], name)
-  const now = ports.clock.now().getTime()
-  const [from, to] = [document['not-before'], document['not-after']]
-  const late = to !== undefined && now >= Date.parse(to)
-  if (!late && (from === undefined || now >= Date.parse(from))) return document
-  throw new VerificationError('expired', `${name} holds ${late ? `until ${to}` : `from ${from} on`}, not now`, {
+  const now = ports.clock.now()
+  const window = windowOf(document)
+  if (isWithin(window, now)) return document
+  throw new VerificationError('expired', `${name} is valid ${windowText(window)}, and it is ${now.toISOString()}`, {
     subject: name,
     remedy: 'Predict and sign the values again, or wait.',
   })

@@ -2,20 +2,19 @@ import type { JsonValue } from '../../base/json.ts'
 import { isObject } from '../../base/json.ts'
 import type { ReadEvidence } from '../../tee/formats/types.ts'
 import { printable } from '../../base/printable.ts'
+import { factsJson } from '../../tee/facts/json.ts'
+import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { PolicyCheck } from './policy-checks.ts'
+import { unanswered } from '../../verify/machine-checks.ts'
+import type { Check } from '../../verify/types.ts'
 import { clauseOf } from '../../tee/verify/clauses.ts'
 
 /** A verdict for the eye: the answer first, then what failed, all checks in order, what the hardware said. */
-export function verdictText(
-  verdict: TeeVerdict,
-  read: ReadEvidence,
-  at: Date,
-  policy: readonly PolicyCheck[] = [],
-): string {
+export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date, policy: readonly Check[] = []): string {
   const { status, technology, checks, measured, machine, register } = verdict
   const failed = checks.filter(({ ok }) => !ok)
-  const software = verdict.facts['softwareTpm'] === true ? ' (software TPM)' : ''
+  const jobs = unanswered(policy)
+  const software = isSoftwareTpm(verdict) ? ' (software TPM)' : ''
   return [
     `${status}: ${technology}${software} evidence (${read.text === null ? '' : `${read.text} text of `}${read.format}), judged at ${at.toISOString()}`,
     ...(failed.length === 0
@@ -36,10 +35,12 @@ export function verdictText(
       return [`  ${ok ? 'ok    ' : 'FAILED'} ${name}${source}`, `           ${why}`]
     }),
     ...(policy.length === 0 ? [] : ['', 'Policy:']),
-    ...policy.flatMap(({ id, clause, status, why }) => [
-      `  ${status.padEnd(8)} ${id}  [${clause}]`,
-      `           ${why}`,
-    ]),
+    ...policy
+      .filter(({ id }) => !jobs.includes(id))
+      .flatMap(({ id, clause, status, why }) => [`  ${status.padEnd(8)} ${id}  [${clause}]`, `           ${why}`]),
+    ...(jobs.length === 0
+      ? []
+      : [`  Not checked, because it needs the evidence of a job (verify-deploy): ${jobs.join(', ')}`]),
     ...section('Measured:', measured),
     ...(machine === null ? [] : ['', `Machine: ${machine}`]),
     ...(register === null
@@ -50,7 +51,7 @@ export function verdictText(
           ...register.records.map(({ operation, content }) => `  ${operation} ${content}`),
           ...register.foreign.map((event) => `  foreign: ${event}`),
         ]),
-    ...section('Facts:', verdict.facts),
+    ...section('Facts:', factsJson(verdict)),
     '',
   ]
     .map(printable)

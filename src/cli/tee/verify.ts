@@ -15,9 +15,10 @@ import { noCollateral, type VerifyContext } from '../../tee/verify/verifier.ts'
 import { leavingExceptions } from '../../verify/context.ts'
 import { loadPolicy, type Policy } from '../../verify/policy/load.ts'
 import type { Ports } from '../../base/ports.ts'
+import { verdictJson } from '../../tee/facts/json.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { CommandResult } from '../command.ts'
-import { policyChecks } from './policy-checks.ts'
+import { machineChecks } from '../../verify/machine-checks.ts'
 import { hexOption, readCompanions, selectionOption, timeOption } from './option-values.ts'
 import { optionFile } from '../option-file.ts'
 import { verdictText } from './verdict-text.ts'
@@ -47,7 +48,7 @@ export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Pr
     context: await contextOf(inputs, { policy, accept, at }, ports),
   }
   const verdict = judge(read, demands)
-  const policyVerdict = policy === null ? [] : await policyChecks(policy, verdict, demands.context, ports)
+  const policyVerdict = policy === null ? [] : await machineChecks(policy, verdict, demands.context, ports)
   const verified = verdict.status === 'verified' && policyVerdict.every(({ status }) => status !== 'failed')
   const shown: TeeVerdict = { ...verdict, status: verified ? 'verified' : 'refused' }
   return {
@@ -77,16 +78,11 @@ async function contextOf(inputs: RawInputs, { policy, accept, at }: Choice, { ro
 }
 
 function outputsOf(verdict: TeeVerdict, read: ReadEvidence, at: Date): JsonObject {
-  const { status, technology, facts, measured, register, checks, machine } = verdict
+  const { technology, checks } = verdict
   return {
-    status,
-    technology,
+    ...verdictJson(verdict),
     format: read.format,
     at: at.toISOString(),
-    facts,
-    measured,
-    machine,
-    register: register === null ? null : { ...register, records: register.records.map((record) => ({ ...record })) },
     checks: checks.map(({ name, ok, why }) => ({ name, ok, why, clause: clauseOf(technology, name)?.clause ?? null })),
     notes: read.notes,
   }

@@ -1,15 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import { compareMachine } from '../../agent/build-environment/compare.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import { bindingHash, parseBinding } from '../../journal/binding.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import { openReferenceValues, referenceValuesPayloadType } from '../../tee/reference-envelope.ts'
+import { factsJson } from '../../tee/facts/json.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import { verifiers } from '../../tee/verify/index.ts'
-import { contextFor } from '../../verify/context.ts'
+import { contextFor, leavingExceptions } from '../../verify/context.ts'
+import { demandMachine, machineChecks } from '../../verify/machine-checks.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
 import type { AttestResult } from './task.ts'
 import type { EvidenceInputs } from './verify-evidence.ts'
@@ -37,10 +39,13 @@ export async function verifyLocally(
   const evidence = Buffer.from(report.evidence, 'base64')
   const at = ports.clock.now()
   const policy = inputs.policy === null ? null : await loadPolicy(inputs.policy)
+  const silent = await contextFor(policy, at, inputs.collateral)
+  // With a policy its own steps judge what only a line can accept, as in the gate; without one nothing is accepted.
+  const context = policy === null ? silent : leavingExceptions(silent)
   const verdict = verifiers[technology].verify(
     parseTeeEvidence(evidence, 'open report'),
     bindingHash(parseBinding(binding, 'open binding')),
-    await contextFor(policy, at, inputs.collateral),
+    context,
   )
   if (verdict.status !== 'verified') {
     const failed = verdict.checks.filter(({ ok }) => !ok)
@@ -50,6 +55,7 @@ export async function verifyLocally(
       { subject: technology, remedy: remedyFor(new Set(failed.map(({ name }) => name)), inputs.collateral) },
     )
   }
+  if (policy !== null) demandMachine(await machineChecks(policy, verdict, context, ports), technology)
   const { referenceValues: path } = inputs
   return { verdict, referenceValues: path === null ? null : await compare(path, inputs.referenceKeys, verdict, at) }
 }
@@ -67,7 +73,7 @@ function remedyFor(failed: ReadonlySet<string>, collateral: string | null): stri
 
 /** @returns the document's name, or null for a plain map of facts */
 async function compare(path: string, keys: readonly string[], verdict: TeeVerdict, at: Date): Promise<string | null> {
-  const bytes = await fileBytes(path, 'reference-values')
+  const bytes = await readNamedFile(path, 'reference-values')
   const value = parseJson(bytes.toString('utf8'), path, 'input')
   if (!isObject(value))
     throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: 'reference-values' })
@@ -81,14 +87,16 @@ async function compare(path: string, keys: readonly string[], verdict: TeeVerdic
       remedy: 'Give the public key of whoever measures your runner images.',
     })
   }
-  const pems = await Promise.all(keys.map(async (key) => (await fileBytes(key, 'reference-keys')).toString('utf8')))
+  const pems = await Promise.all(keys.map(async (key) => (await readNamedFile(key, 'reference-keys')).toString('utf8')))
   const { document } = openReferenceValues(bytes, pems, path)
   compareMachine(document, verdict, path, at)
   return document.name
 }
 
 /** A JSON object of fact or measured value → value or list of values. What is named must have one of them. */
-function compareMap(wanted: JsonObject, { facts, measured }: TeeVerdict): void {
+function compareMap(wanted: JsonObject, verdict: TeeVerdict): void {
+  const { measured } = verdict
+  const facts = factsJson(verdict)
   for (const [name, value] of Object.entries(wanted)) {
     const allowed = Array.isArray(value) ? value : [value]
     const found: JsonValue = (Object.hasOwn(measured, name) ? measured[name] : facts[name]) ?? null
@@ -98,14 +106,4 @@ function compareMap(wanted: JsonObject, { facts, measured }: TeeVerdict): void {
       remedy: 'Compare the reference values with the image that this runner booted.',
     })
   }
-}
-
-async function fileBytes(path: string, subject: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${path} cannot be read`, {
-      subject,
-      cause,
-      remedy: `Name a file for ${subject}.`,
-    })
-  })
 }

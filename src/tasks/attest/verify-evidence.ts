@@ -1,5 +1,6 @@
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
+import { isHardware, isSoftwareTpm } from '../../tee/facts/machine.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { EvidenceFindings } from './findings.ts'
 import type { AttestResult } from './task.ts'
@@ -41,7 +42,7 @@ export async function verifyEvidence(
     if (referenceValues !== null) findings.referenceValues.push(referenceValues)
     findings.measurement = measurementOf(verdict)
     findings.notes.push(`Verified here: ${verdict.checks.map(({ name }) => name).join(', ')}.`)
-    votes.push(vouches(verdict))
+    votes.push(isHardware(verdict))
   }
   if (inputs.verifier === 'trustee' || inputs.verifier === 'both') {
     findings.ears = report.ears
@@ -62,15 +63,11 @@ export async function verifyEvidence(
       'Sample evidence proves nothing about this machine: every policy refuses it that does not name it.',
     )
   }
-  if (findings.verdict?.facts['softwareTpm'] === true) {
+  if (findings.verdict !== null && isSoftwareTpm(findings.verdict)) {
     findings.attested = false
-    findings.notes.push('No maker vouches for this TPM: it may be software that anybody runs ("software TPM").')
+    findings.notes.push('No manufacturer’s certificate chain reaches this TPM: it is reported as a software TPM.')
   }
   return findings
-}
-
-function vouches({ facts }: TeeVerdict): boolean {
-  return facts['hardware'] !== false && facts['softwareTpm'] !== true
 }
 
 /** The one value that names what was booted; a TPM has none. */

@@ -1,7 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { WorkFolder } from '../context.ts'
 import { sha256 } from '../../base/streams.ts'
+import { replaceFile } from '../../base/files.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { digestSchema } from '../../journal/event.ts'
 import type { Manifest, Store } from '../../oci/types.ts'
@@ -38,6 +39,5 @@ export async function readRecord(path: string, target: Store): Promise<Encryptio
 
 /** Written when all blobs are stored, before the manifest is: whatever happens then, the next run goes on from here. */
 export async function writeRecord(path: string, record: EncryptionRecord): Promise<void> {
-  await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600, flush: true })
-  await rename(`${path}.new`, path)
+  await replaceFile(path, JSON.stringify(record))
 }

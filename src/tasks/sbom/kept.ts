@@ -1,7 +1,8 @@
-import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { WorkFolder } from '../context.ts'
 import { parseInventory } from '../../image/inventory.ts'
 import { sha256 } from '../../base/streams.ts'
+import { replaceFile } from '../../base/files.ts'
 import type { Image, LayerFacts, PassResult } from '../../image/types.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { Catalogue } from '../../sbom/model.ts'
@@ -60,7 +61,5 @@ async function place(work: WorkFolder, image: Image): Promise<string> {
 }
 
 async function put(path: string, bytes: string | Buffer): Promise<void> {
-  await writeFile(`${path}.new`, bytes, { mode: 0o600 })
-  await chmod(`${path}.new`, 0o600)
-  await rename(`${path}.new`, path)
+  await replaceFile(path, bytes)
 }

@@ -42,7 +42,7 @@ async function bring(plan: DocumentPlan, { directory, refresh }: FetchOptions, p
   try {
     const bytes = await plan.fetch()
     const ends = plan.read(bytes)
-    await store(directory, path, bytes, ports)
+    await store(directory, path, bytes)
     return { path, what, state: 'fetched', ends }
   } catch (error) {
     if (!(error instanceof TransportError) || old === null) throw error

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
+import { replaceFile } from '../../base/files.ts'
 
 /** One document in a folder of collateral. */
 export interface Stored {
@@ -48,16 +48,12 @@ export async function stored(directory: string, { path, read }: DocumentPlan): P
 }
 
 /** Writes a file whole or not at all: who reads the folder meanwhile sees the old one or the new one. */
-export async function store(directory: string, path: string, bytes: Buffer, { random }: Ports): Promise<void> {
+export async function store(directory: string, path: string, bytes: Buffer): Promise<void> {
   const full = join(directory, path)
-  // The name begins with a dot, so that a reader of the folder passes over it.
-  const temporary = join(dirname(full), `.${random(8).toString('hex')}.new`)
   try {
     await mkdir(dirname(full), { recursive: true })
-    await writeFile(temporary, bytes, { flag: 'wx' })
-    await rename(temporary, full)
+    await replaceFile(full, bytes, { mode: 0o666 })
   } catch (cause) {
-    await rm(temporary, { force: true })
     throw new InputError('file-invalid', `${full} cannot be written`, {
       subject: directory,
       cause,

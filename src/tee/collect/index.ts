@@ -1,7 +1,7 @@
 import { InternalError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
-import type { KeyKind } from '../tpm/templates.ts'
+import type { TeeChoice } from '../choice.ts'
 import { carrying } from '../collateral/carry.ts'
 import type { Collector } from '../types.ts'
 import { azureCollector } from './azure.ts'
@@ -10,23 +10,9 @@ import { snpCollector } from './snp.ts'
 import { tdxCollector } from './tdx.ts'
 import { tpmCollector } from './tpm.ts'
 
-/** What a machine's admin or a workflow chooses of a TEE; each has a default that fits most machines. */
-export interface CollectorOptions {
-  /** `tpm-device`: empty for the machine's own TPM, a path, `swtpm:SOCKET`. */
-  tpmDevice?: string | undefined
-  /** Runtime register of a TPM: `pcr14` by default, another of `pcr8` to `pcr15`. */
-  register?: string | undefined
-  /** File of the activation record of a TPM's attestation key. */
-  akActivation?: string | undefined
-  /** Kind of a TPM's attestation key; empty for P-256 where the TPM has it. */
-  tpmKey?: '' | KeyKind | undefined
-  /** Folder or file of collateral that travels with the evidence; empty for none. */
-  collateral?: string | undefined
-}
-
 /** One collector a technology. Nothing is opened or asked here. */
-export function collectorsFor(options: CollectorOptions): Readonly<Record<Technology, Collector>> {
-  const { tpmDevice, register, akActivation: activation, tpmKey } = options
+export function collectorsFor(choice: Partial<TeeChoice>): Readonly<Record<Technology, Collector>> {
+  const { tpmDevice, register, akActivation: activation, tpmKey } = choice
   return {
     snp: snpCollector(),
     tdx: tdxCollector(),
@@ -48,13 +34,13 @@ const automatic: readonly Technology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-v
 export async function chooseCollector(
   wanted: Technology | 'auto',
   ports: Ports,
-  options: CollectorOptions = {},
+  choice: Partial<TeeChoice> = {},
 ): Promise<Collector> {
-  const collectors = collectorsFor(options)
+  const collectors = collectorsFor(choice)
   const missing: string[] = []
   for (const technology of wanted === 'auto' ? automatic : [wanted]) {
     const why = await collectors[technology].missing(ports)
-    if (why === null) return carrying(collectors[technology], options.collateral ? [options.collateral] : [])
+    if (why === null) return carrying(collectors[technology], choice.collateral ? [choice.collateral] : [])
     missing.push(why)
   }
   throw new VerificationError(

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import type { Ports } from '../../base/ports.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { endorsement } from '../tpm/endorsement.ts'
@@ -70,13 +70,11 @@ async function endorsementDocuments(access: TpmAccess, ports: Ports): Promise<Re
 
 async function activationDocument(path: string): Promise<Record<string, string>> {
   if (path === '') return {}
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `the activation record ${path} cannot be read`, {
-      subject: 'ak-activation',
-      cause,
-      remedy: 'Give the file that "sealwright tee ak record" wrote for this machine.',
-    })
-  })
+  const bytes = await readNamedFile(
+    path,
+    'ak-activation',
+    'Give the file that "sealwright tee ak record" wrote for this machine.',
+  )
   if (bytes.length > longestRecord) {
     throw new InputError('file-invalid', `${path} is no activation record: it has ${bytes.length} bytes`, {
       subject: 'ak-activation',

@@ -1,6 +1,6 @@
 import { VerificationError } from '../../base/errors.ts'
-import type { JsonObject } from '../../base/json.ts'
-import { parseAael } from './aael.ts'
+import type { EventFact, Measured } from '../facts/log.ts'
+import { parseAael, type AaelRecord } from './aael.ts'
 import { coverage } from './coverage.ts'
 import { eventTag, separator } from './event-types.ts'
 import { digestOf, type BankHash } from './hashes.ts'
@@ -16,7 +16,7 @@ const variables = new Set([0x80000001, 0x80000002, 0x8000000c, 0x800000e0])
  * What one event says, for policies and for reading. Members under `measured` come from bytes that the event's digest covers; nothing else
  * of the data is told. The type itself is a label.
  */
-export function eventFacts(event: LogEvent, hash: BankHash): JsonObject {
+export function eventFacts(event: LogEvent, hash: BankHash): EventFact {
   const covers = coverage(event, hash)
   return {
     index: event.index,
@@ -29,28 +29,27 @@ export function eventFacts(event: LogEvent, hash: BankHash): JsonObject {
   }
 }
 
-function measured(event: LogEvent, whole: boolean): JsonObject {
+function measured(event: LogEvent, whole: boolean): Measured {
   const { type, data } = event
   const variable = variables.has(type) ? parseVariable(data) : null
   if (variable !== null) {
     const value = { size: variable.value.length, sha256: digestOf('sha256', variable.value).toString('hex') }
-    return whole ? { guid: variable.guid, name: variable.name, value } : { value }
+    return whole ? { kind: 'variable', guid: variable.guid, name: variable.name, value } : { kind: 'value', value }
   }
-  if (type === separator) return { separator: data.toString('hex') }
+  if (type === separator) return { kind: 'separator', separator: data.toString('hex') }
   if (type === eventTag) {
     const record = readAael(data)
-    if (record !== null) return { aael: record }
+    if (record !== null) return { kind: 'aael', aael: record }
   }
-  if (texts.has(type)) return { text: data.toString('latin1').replace(/\0$/, '') }
-  if (versions.has(type)) return { version: data.toString('utf16le').replace(/\0$/, '') }
-  return { size: data.length }
+  if (texts.has(type)) return { kind: 'text', text: data.toString('latin1').replace(/\0$/, '') }
+  if (versions.has(type)) return { kind: 'version', version: data.toString('utf16le').replace(/\0$/, '') }
+  return { kind: 'bytes', size: data.length }
 }
 
 /** A measured record of a broken form is named, not thrown: the guest may extend what it likes, and the replay holds all the same. */
-function readAael(data: Buffer): JsonObject | 'malformed' | null {
+function readAael(data: Buffer): AaelRecord | 'malformed' | null {
   try {
-    const record = parseAael(data)
-    return record === null ? null : { ...record }
+    return parseAael(data)
   } catch (error) {
     if (error instanceof VerificationError) return 'malformed'
     throw error

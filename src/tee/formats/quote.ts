@@ -1,5 +1,5 @@
 import { toBase64 } from '../../encoding/base64.ts'
-import type { TeeEvidence, TeeVerdict } from '../types.ts'
+import type { TeeEvidence, VerdictOf } from '../types.ts'
 import { Steps } from '../verify/steps.ts'
 import { keyFingerprint, wantedAttributes } from '../verify/tpm/attestation-key.ts'
 import { allPcrs } from '../verify/tpm/coco-quote.ts'
@@ -28,7 +28,7 @@ export function evidenceOfQuote({ message, signature, key, area, selection, valu
 }
 
 /** Verdict on a quote of other PCRs than CoCo's form has, or with a longer nonce: the same steps but for logs and register. */
-export function judgeQuote(parts: QuoteParts, { expected, accept, context, selection }: Demands): TeeVerdict {
+export function judgeQuote(parts: QuoteParts, { expected, accept, context, selection }: Demands): VerdictOf<'tpm'> {
   const steps = new Steps()
   const { key, area: bytes, message } = parts
   const area = bytes === null ? null : steps.read('ak-public', 'a TPMT_PUBLIC', () => parsePublic(bytes))
@@ -54,7 +54,7 @@ export function judgeQuote(parts: QuoteParts, { expected, accept, context, selec
   return {
     technology: 'tpm',
     status: all.every(({ ok }) => ok) ? 'verified' : 'refused',
-    facts: { ...facts, ...trust.facts },
+    facts: { quote: facts, trust: trust.facts, area: null, log: null, ima: null },
     measured: quote === null ? {} : pcrMeasured(parts.values.get('sha256') ?? new Map()),
     register: null,
     checks: all,

@@ -3,6 +3,7 @@ import { SealwrightError } from '../../base/errors.ts'
 import { readVek } from '../verify/snp/vek.ts'
 import { parsePckExtension, sgxExtension } from '../verify/tdx/pck.ts'
 import { pckFacts } from '../verify/tdx/facts.ts'
+import { plain } from '../facts/json.ts'
 import { parseCertificate } from '../verify/x509/certificate.ts'
 import { group, item, type Field } from './field.ts'
 
@@ -30,7 +31,7 @@ function makerFields(der: Buffer): Field[] {
     const certificate = parseCertificate(der, 'certificate')
     const sgx = certificate.extensions.get(sgxExtension)
     if (sgx !== undefined)
-      return Object.entries(pckFacts(parsePckExtension(sgx.value))).map(([name, v]) => item(name, v))
+      return Object.entries(plain(pckFacts(parsePckExtension(sgx.value)))).map(([name, v]) => item(name, v))
     if (!['SEV-VCEK', 'SEV-VLEK'].includes(certificate.subjectName ?? '')) return []
     const { product, tcb, hwid, csp } = readVek(certificate)
     return [

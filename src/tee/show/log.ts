@@ -2,6 +2,7 @@ import { eventFacts } from '../eventlog/facts.ts'
 import { parseIma } from '../eventlog/ima.ts'
 import { parseEventLog, type LogForm } from '../eventlog/parse.ts'
 import { replay } from '../eventlog/replay.ts'
+import { measuredJson } from '../facts/json.ts'
 import { group, item, type Field } from './field.ts'
 
 /**
@@ -17,9 +18,9 @@ export function showLog(bytes: Buffer, form: LogForm): Field[] {
     const { digest, covers, measured } = eventFacts(event, bank)
     return {
       ...group(`${event.index}: ${name} ${event.register} ${event.typeName}`, [
-        item('digest', digest ?? null),
-        item('digest covers', covers ?? null),
-        ...(measured === null || measured === undefined ? [] : [item('measured', measured)]),
+        item('digest', digest),
+        item('digest covers', covers),
+        ...(measured === null ? [] : [item('measured', measuredJson(measured))]),
       ]),
       offset: event.offset,
       size: event.data.length,

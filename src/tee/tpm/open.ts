@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
+import { isLoopback } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
 import { deviceTransport, openRemedy } from './device-transport.ts'
 import { socketTransport, type SocketAddress } from './socket-transport.ts'
@@ -22,8 +23,8 @@ export function tpmAddress(text: string, ports: Ports): TpmAddress {
   }
   const rest = text.slice('swtpm:'.length)
   if (isAbsolute(rest) && !rest.includes('\0')) return { kind: 'swtpm', address: { path: rest } }
-  const [, host = '', port = ''] = /^(127\.0\.0\.1|\[::1\]|localhost):(\d{1,5})$/.exec(rest) ?? []
-  if (host === '' || Number(port) < 1 || Number(port) > 65_535) throw invalid(text)
+  const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(rest) ?? []
+  if (!isLoopback(host) || Number(port) < 1 || Number(port) > 65_535) throw invalid(text)
   return { kind: 'swtpm', address: { host: host.replace(/[[\]]/g, ''), port: Number(port) } }
 }
 

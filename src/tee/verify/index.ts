@@ -1,5 +1,5 @@
 import type { Technology } from '../../base/technology.ts'
-import { azureVerifier } from './azure/index.ts'
+import { azureSnp, azureTdx } from './azure/index.ts'
 import { sample } from './sample.ts'
 import { snp } from './snp/index.ts'
 import { tdx } from './tdx/index.ts'
@@ -7,11 +7,11 @@ import { tpmVerifier } from './tpm/verifier.ts'
 import type { TeeVerifier } from './verifier.ts'
 
 /** Verifiers by technology. */
-export const verifiers: Readonly<Record<Technology, TeeVerifier>> = {
+export const verifiers: { readonly [T in Technology]: TeeVerifier<T> } = {
   snp,
   tdx,
-  'az-snp-vtpm': azureVerifier('az-snp-vtpm'),
-  'az-tdx-vtpm': azureVerifier('az-tdx-vtpm'),
+  'az-snp-vtpm': azureSnp,
+  'az-tdx-vtpm': azureTdx,
   tpm: tpmVerifier,
   sample,
 }

@@ -3,7 +3,7 @@ import type { TeeCheck } from '../types.ts'
 import type { TeeVerifier } from './verifier.ts'
 
 /** As Trustee's sample verifier (coco.md §3): bytes are compared, and that is all. Who made the evidence, nobody knows. */
-export const sample: TeeVerifier = {
+export const sample: TeeVerifier<'sample'> = {
   technology: 'sample',
   verify: ({ technology, evidence, documents }, reportData) => {
     const { svn, report_data: bound } = evidence
@@ -23,7 +23,7 @@ export const sample: TeeVerifier = {
     return {
       technology: 'sample',
       status: checks.every(({ ok }) => ok) ? 'verified' : 'refused',
-      facts: { svn: typeof svn === 'string' ? svn : null, hardware: false },
+      facts: { svn: typeof svn === 'string' ? svn : null },
       measured: {},
       register: null,
       checks,

@@ -1,5 +1,5 @@
 import type { Technology } from '../../base/technology.ts'
-import type { TeeEvidence, TeeVerdict } from '../types.ts'
+import type { Judged, TeeCheck, TeeEvidence, TeeVerdict } from '../types.ts'
 import type { AzureOptions } from './azure/policy.ts'
 import type { SnpPolicy } from './snp/policy.ts'
 import type { SnpTrust } from './snp/trust.ts'
@@ -43,12 +43,12 @@ export interface VerifyContext {
 }
 
 /** Checks evidence of one technology against its 48 bytes of report data. Nothing in the evidence or the collateral makes it throw. */
-export interface TeeVerifier {
-  readonly technology: Technology
-  verify(evidence: TeeEvidence, reportData: Buffer, context: VerifyContext): TeeVerdict
+export interface TeeVerifier<T extends Technology = Technology> {
+  readonly technology: T
+  verify(evidence: TeeEvidence, reportData: Buffer, context: VerifyContext): Extract<TeeVerdict, { technology: T }>
 }
 
 /** A verdict that refuses what could not even be read. */
-export function refusal(technology: Technology, checks: TeeVerdict['checks']): TeeVerdict {
-  return { technology, status: 'refused', facts: {}, measured: {}, register: null, checks, machine: null }
+export function refusal<T extends Technology>(technology: T, checks: TeeCheck[]): { technology: T } & Judged<never> {
+  return { technology, status: 'refused', facts: null, measured: {}, register: null, checks, machine: null }
 }

@@ -4,7 +4,7 @@ import { builderId } from '../../statement/builder-id.ts'
 import type { Claim } from '../statements.ts'
 import type { Gate } from '../candidate.ts'
 import { buildOf } from '../journal-roles.ts'
-import { isSoftwareTpm } from '../hardware.ts'
+import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.8: builder id as verified; source: commit = token's `sha`, clean tree, context hash. */

@@ -1,22 +1,19 @@
 import type { Gate } from '../candidate.ts'
-import { chipOf, factAt, hardwareFacts } from '../hardware.ts'
 import { isObject, textOf } from '../../base/json.ts'
-import type { TeeVerdict } from '../../tee/types.ts'
-import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+import { chipNames, chipOf, hasChip } from '../../tee/facts/machine.ts'
+import { numberFact, numberNames } from '../../tee/facts/numbers.ts'
+import { failed, passed, skipped, type MachineGate, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.12: what the policy denies by name, and the least security version numbers. */
 export const denySteps: Step[] = [
-  { id: 'deny.list', clause: 'TRUST §5.12', needs: [], run: denied },
-  { id: 'deny.svn', clause: 'TRUST §5.12', needs: ['tee'], run: svn },
+  { id: 'deny.list', clause: 'TRUST §5.12', needs: [], run: denied, machine: deniedMachine },
+  { id: 'deny.svn', clause: 'TRUST §5.12', scope: 'machine', needs: ['tee'], run: svn },
 ]
 
 function denied(gate: Gate): Outcome {
   const { deny } = gate.policy.document
   if (deny === undefined) return skipped('the policy denies nothing by name')
   const { evidence, found, subject } = gate
-  const verdicts = found.tee ?? []
-  // Turin's chip id is denied in either form: eight bytes, or as the report has it.
-  const chips = verdicts.flatMap((verdict) => [chipOf(verdict), hardwareFacts(verdict)['chipId']])
   const provenance = gate.mine.find(({ kind }) => kind === 'provenance')?.statement.predicate['buildDefinition']
   const dependencies =
     isObject(provenance) && Array.isArray(provenance['resolvedDependencies']) ? provenance['resolvedDependencies'] : []
@@ -29,32 +26,49 @@ function denied(gate: Gate): Outcome {
     ['instance', deny.instances, [evidence?.open.binding.job.instance]],
     ['run', deny['run-ids'], [textOf(found.claims?.['run_id'] ?? '')]],
     ['commit', deny.commits, [found.claims?.['sha'], ...commits]],
-    ['measurement', deny.measurements, verdicts.flatMap((verdict) => Object.values(verdict.measured))],
-    ['chip', deny['chip-ids'], chips],
   ]
   for (const [what, list, values] of lists) {
     const hit = list?.find((item) => values.includes(item))
     if (hit !== undefined) return failed('denied', `the policy denies the ${what} ${hit}`, subject.descriptor.digest)
   }
-  // The host masks chip ids as it likes: one that hides is not one that is not on the list.
-  const hidden = verdicts.some((verdict) => hasChip(verdict) && chipOf(verdict) === null)
-  if (deny['chip-ids'] !== undefined && hidden)
-    return failed('denied', 'the policy denies chips, and the evidence does not say which one it is of')
-  return passed('nothing of it is on the policy’s deny list')
+  const machine = deniedMachine(gate)
+  return machine.status === 'failed'
+    ? { ...machine, subject: subject.descriptor.digest }
+    : passed('nothing of it is on the policy’s deny list')
 }
 
-function hasChip({ technology }: TeeVerdict): boolean {
-  return technology !== 'tpm' && technology !== 'sample'
+/** The part of the list that names machines: measurements and chips. */
+function deniedMachine({ policy, found }: MachineGate): Outcome {
+  const { deny } = policy.document
+  const verdicts = found.tee ?? []
+  const listed = deny?.measurements ?? []
+  const chips = deny?.['chip-ids']
+  if (listed.length === 0 && chips === undefined) return skipped('the policy denies no machine by name')
+  const measurement = verdicts
+    .flatMap(({ measured }) => Object.values(measured))
+    .find((value) => listed.includes(value))
+  if (measurement !== undefined) return failed('denied', `the policy denies the measurement ${measurement}`)
+  // Turin's chip id is denied in either form: eight bytes, or as the report has it.
+  const chip = verdicts.flatMap(chipNames).find((name) => chips?.includes(name) === true)
+  if (chip !== undefined) return failed('denied', `the policy denies the chip ${chip}`)
+  // The host masks chip ids as it likes: a hidden chip may be a denied one.
+  if (chips !== undefined && verdicts.some((verdict) => hasChip(verdict) && chipOf(verdict) === null))
+    return failed('denied', 'the policy denies chips by their id, and the evidence does not state the chip id')
+  return passed('neither measurement nor chip is on the policy’s deny list')
 }
 
-function svn({ policy, found }: Gate): Outcome {
+function svn({ policy, found }: MachineGate): Outcome {
   const wanted = Object.entries(policy.document['minimum-svn'] ?? {})
   if (wanted.length === 0) return skipped('the policy names no minimum-svn')
   for (const [name, least] of wanted) {
     for (const verdict of found.tee ?? []) {
-      const value = factAt(verdict, name)
-      if (typeof value !== 'number' || value < least)
-        return failed('denied', `${name} is ${String(value)}, the policy wants at least ${least}`)
+      const value = numberFact(verdict, name)
+      if (value === null) {
+        const known = numberNames.includes(name) ? '' : `; the names are ${numberNames.join(', ')}`
+        return failed('denied', `the policy requires ${name} ${least}, but the evidence does not state it${known}`)
+      }
+      if (value < least)
+        return failed('denied', `the policy requires ${name} ${least}, but the evidence states ${value}`)
     }
   }
   return passed(`${wanted.map(([name]) => name).join(', ')} are at least what the policy wants`)

@@ -1,25 +1,25 @@
+import { chipOf, isSoftwareTpm } from '../../tee/facts/machine.ts'
+import { processorOf, snpReports, tdxQuotes } from '../../tee/facts/processor.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { Gate } from '../candidate.ts'
-import { chipOf, hardwareFacts, isSoftwareTpm } from '../hardware.ts'
-import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type MachineGate, type MachineStep } from '../step.ts'
 
 /** TRUST §6: what is amiss with authentic evidence and only a line of the policy can accept; each in a check of its own. */
-export const exceptionSteps: Step[] = [
-  { id: 'hardware.platform', clause: 'TRUST §6', needs: ['tee'], run: platform },
-  { id: 'hardware.tpm', clause: 'TRUST §4', needs: ['tee'], run: tpm },
-  { id: 'hardware.vmpl', clause: 'TRUST §6', needs: ['tee'], run: vmpl },
-  { id: 'hardware.tcb', clause: 'TRUST §5.3', needs: ['tee'], run: tcb },
-  { id: 'hardware.attributes', clause: 'TRUST §6', needs: ['tee'], run: attributes },
-  { id: 'hardware.revocation', clause: 'TRUST §5.3', needs: ['tee'], run: revocation },
-  { id: 'hardware.chip', clause: 'TRUST §5.4', needs: ['tee'], run: chip },
+export const exceptionSteps: MachineStep[] = [
+  { id: 'hardware.platform', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: platform },
+  { id: 'hardware.tpm', clause: 'TRUST §4', scope: 'machine', needs: ['tee'], run: tpm },
+  { id: 'hardware.vmpl', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: vmpl },
+  { id: 'hardware.tcb', clause: 'TRUST §5.3', scope: 'machine', needs: ['tee'], run: tcb },
+  { id: 'hardware.attributes', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: attributes },
+  { id: 'hardware.revocation', clause: 'TRUST §5.3', scope: 'machine', needs: ['tee'], run: revocation },
+  { id: 'hardware.chip', clause: 'TRUST §5.4', scope: 'machine', needs: ['tee'], run: chip },
 ]
 
-function verdicts({ found }: Pick<Gate, 'found'>): TeeVerdict[] {
+function verdicts({ found }: Pick<MachineGate, 'found'>): TeeVerdict[] {
   return found.tee ?? []
 }
 
 /** Azure's evidence has a form of its own, and AWS has keys that name it; of other platforms nothing in the evidence tells. */
-function platform(gate: Gate): Outcome {
+function platform(gate: MachineGate): Outcome {
   const { platform: wanted } = gate.policy
   if (wanted === null) return skipped('the policy names no platform')
   const found = new Set(verdicts(gate).map(platformOf))
@@ -34,61 +34,74 @@ function platform(gate: Gate): Outcome {
 
 function platformOf(verdict: TeeVerdict): string | null {
   if (verdict.technology.startsWith('az-')) return 'azure'
-  const { csp } = hardwareFacts(verdict)
-  return typeof csp === 'string' && /^CN=cc-[a-z0-9-]+\.amazonaws\.com$/.test(csp) ? 'aws' : null
+  const processor = processorOf(verdict)
+  const csp = processor.kind === 'snp' ? (processor.facts?.csp ?? null) : null
+  return csp !== null && /^CN=cc-[a-z0-9-]+\.amazonaws\.com$/.test(csp) ? 'aws' : null
 }
 
-function tpm(gate: Gate): Outcome {
+function tpm(gate: MachineGate): Outcome {
   const software = verdicts(gate).filter((verdict) => verdict.technology === 'tpm')
   if (software.length === 0) return skipped('the evidence is not of a plain TPM')
-  if (!software.some(isSoftwareTpm)) return passed('a chain of the TPM’s maker reaches the attestation key')
+  if (!software.some(isSoftwareTpm))
+    return passed('a manufacturer’s certificate chain reaches the attestation key of the TPM')
   return unlessAccepted(
     gate,
     'accept-software-tpm',
     'technology-refused',
-    'no chain of a TPM maker reaches the attestation key: it counts as a software TPM',
+    'no manufacturer’s certificate chain reaches the attestation key: the TPM counts as a software TPM',
   )
 }
 
-function vmpl(gate: Gate): Outcome {
-  const levels = [...new Set(verdicts(gate).map((verdict) => hardwareFacts(verdict)['vmpl']))]
-  if (levels.every((level) => level === undefined)) return skipped('only SNP has VMPLs')
+function vmpl(gate: MachineGate): Outcome {
+  const reports = snpReports(verdicts(gate))
+  if (reports.length === 0) return skipped('only SNP has VMPLs')
+  if (!reports.every(isKnown)) return unread('an SNP report does not state its VMPL')
+  const levels = [...new Set(reports.map((report) => report.vmpl))]
   if (levels.every((level) => level === 0)) return passed('the reports are of VMPL 0')
   return unlessAccepted(gate, 'accept-vmpl', 'evidence-invalid', `the reports are of VMPL ${levels.join(', ')}`)
 }
 
-function tcb(gate: Gate): Outcome {
-  const facts = verdicts(gate).map(hardwareFacts)
+function tcb(gate: MachineGate): Outcome {
+  const quotes = tdxQuotes(verdicts(gate))
+  if (quotes.length === 0) return skipped('only TDX has a TCB status')
+  const facts = quotes.map((quote) => quote?.tcb ?? null)
+  if (!facts.every(isKnown))
+    return unread('the TCB status of the platform is unknown: no level of Intel’s collateral was reached')
   const statuses = [...new Set(facts.map((one) => one['tcb-status']))]
-  if (statuses.every((status) => status === undefined)) return skipped('only TDX has a status of its maker')
-  const advisories = [...new Set(facts.flatMap(({ advisories: list }) => (Array.isArray(list) ? list : [])))]
+  const advisories = [...new Set(facts.flatMap(({ advisories: list }) => list))]
   const told = `${statuses.join(', ')}${advisories.length === 0 ? '' : `, advisories ${advisories.join(', ')}`}`
   if (statuses.every((status) => status === 'UpToDate')) return passed(`the platform is ${told}`)
   return unlessAccepted(gate, 'accept-tcb-status', 'evidence-invalid', `the platform is ${told}`)
 }
 
-function attributes(gate: Gate): Outcome {
-  const bits = verdicts(gate).map((verdict) => hardwareFacts(verdict)['sept-ve-disable'])
-  if (bits.every((bit) => bit === undefined)) return skipped('only a TD has such attributes')
-  if (bits.every((bit) => bit === true)) return passed('SEPT_VE_DISABLE is on')
+function attributes(gate: MachineGate): Outcome {
+  const quotes = tdxQuotes(verdicts(gate))
+  if (quotes.length === 0) return skipped('only a TD has such attributes')
+  if (!quotes.every(isKnown)) return unread('a TDX quote does not state its attributes')
+  if (quotes.every(({ quote }) => quote['sept-ve-disable'])) return passed('SEPT_VE_DISABLE is on')
   return unlessAccepted(gate, 'accept-tdx-attributes', 'evidence-invalid', 'SEPT_VE_DISABLE is off')
 }
 
-function revocation(gate: Gate): Outcome {
-  const facts = verdicts(gate).map(hardwareFacts)
-  if (facts.some((one) => one['tcb-status'] !== undefined)) return passed('Intel’s revocation lists were checked')
-  const checked = facts.map((one) => one['revocationChecked'])
-  if (checked.every((one) => one === undefined)) return skipped('the evidence has no chain of a processor’s maker')
-  if (checked.every((one) => one === true)) return passed('AMD’s revocation list was checked')
+function revocation(gate: MachineGate): Outcome {
+  const quotes = tdxQuotes(verdicts(gate))
+  const reports = snpReports(verdicts(gate))
+  if (quotes.length + reports.length === 0) return skipped('the evidence has no certificate chain of a processor')
+  // Intel's lists are part of the collateral without which no status is reached.
+  if (quotes.some((quote) => quote === null || quote.tcb === null))
+    return unread('Intel’s revocation lists were not checked')
+  if (reports.length === 0) return passed('Intel’s revocation lists were checked')
+  if (reports.some((report) => report === null || report.revocationChecked === null))
+    return unread('the verification of an SNP report ended before AMD’s revocation list')
+  if (reports.every((report) => report?.revocationChecked === true)) return passed('AMD’s revocation list was checked')
   return unlessAccepted(
     gate,
     'accept-no-crl',
     'evidence-invalid',
-    'no revocation list of AMD’s was at hand: give collateral with it',
+    'no AMD revocation list (CRL) was available: add one to `collateral`',
   )
 }
 
-function chip(gate: Gate): Outcome {
+function chip(gate: MachineGate): Outcome {
   const { tee } = gate.policy.document
   const keys = tee?.tpm?.['attestation-keys']
   if (tee?.chips === undefined && keys === undefined) return skipped('the policy admits any machine')
@@ -99,8 +112,19 @@ function chip(gate: Gate): Outcome {
         'machine-refused',
         id === null ? 'the evidence names no chip' : `the policy does not list the chip ${id}`,
       )
-    if (keys !== undefined && verdict.technology === 'tpm' && verdict.facts['akPinned'] !== true)
-      return failed('machine-refused', `the policy does not list the attestation key ${String(verdict.facts['ak'])}`)
+    if (keys !== undefined && verdict.technology === 'tpm' && verdict.facts?.trust.akPinned !== true) {
+      const key = verdict.facts?.quote?.ak ?? 'that cannot be read'
+      return failed('machine-refused', `the policy does not list the attestation key ${key}`)
+    }
   }
   return passed('the machine is on the policy’s list')
+}
+
+function isKnown<T>(fact: T | null): fact is T {
+  return fact !== null
+}
+
+/** A fact that a rule needs and that is missing fails the rule: no line accepts what is unknown. */
+function unread(why: string): Outcome {
+  return failed('evidence-invalid', why)
 }

@@ -1,9 +1,9 @@
+import { tpmQuoteOf } from '../../tee/facts/processor.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { Gate } from '../candidate.ts'
-import { quoteFacts } from '../hardware.ts'
-import { windowText } from '../policy/window.ts'
+import { windowText } from '../../base/window.ts'
 import { expiredReference, matchReference, nearestReference } from '../reference-match.ts'
-import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type MachineGate, type Step } from '../step.ts'
 
 const wanted = ['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'] as const
 const sampleOnly = 'sample evidence names no machine'
@@ -13,15 +13,17 @@ export const machineSteps: Step[] = [
   {
     id: 'machine.same',
     clause: 'TRUST §5.4',
+    scope: 'machine',
     needs: ['tee'],
     run: same,
   },
-  { id: 'machine.references', clause: 'TRUST §6', needs: ['tee'], run: references },
-  { id: 'machine.measurement', clause: 'TRUST §6', needs: ['tee'], run: measured },
+  { id: 'machine.references', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: references },
+  { id: 'machine.measurement', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: measured },
   { id: 'machine.jobs', clause: 'TRUST §2', needs: ['tee'], run: jobs },
   {
     id: 'machine.coverage',
     clause: 'TRUST §1',
+    scope: 'machine',
     needs: ['tee'],
     run: (gate) => {
       if (isSample(gate)) return skipped(sampleOnly)
@@ -39,6 +41,7 @@ export const machineSteps: Step[] = [
   {
     id: 'machine.level',
     clause: 'TRUST §1',
+    scope: 'machine',
     needs: ['tee'],
     run: (gate) => {
       if (isSample(gate)) return skipped(sampleOnly)
@@ -56,6 +59,7 @@ export const machineSteps: Step[] = [
   {
     id: 'machine.storage',
     clause: 'TRUST §1',
+    scope: 'machine',
     needs: ['tee'],
     run: (gate) => {
       if (isSample(gate)) return skipped(sampleOnly)
@@ -71,19 +75,20 @@ export const machineSteps: Step[] = [
   },
 ]
 
-function same({ found }: Gate): Outcome {
+function same({ found, evidence }: MachineGate): Outcome {
   const verdicts = found.tee ?? []
   const machines = new Set(verdicts.map((verdict) => verdict.machine))
   if (machines.has(null))
     return isSample({ found })
       ? skipped(sampleOnly)
       : failed('evidence-invalid', 'a report does not say which machine it is from')
+  if (evidence === null && verdicts.length === 1) return skipped('there is one report: nothing to compare it with')
   if (machines.size > 1) return failed('evidence-invalid', 'the reports are from different machines or boots')
   const moved = changedRegister(verdicts)
   if (moved !== null) return failed('evidence-invalid', `${moved} differs between the reports: they are of two guests`)
-  const clocks = verdicts
-    .flatMap((verdict) => quoteFacts(verdict)?.['clock'] ?? [])
-    .map((clock) => BigInt(String(clock)))
+  const quotes = verdicts.map(tpmQuoteOf).filter((quote) => quote !== undefined)
+  if (quotes.includes(null)) return failed('evidence-invalid', 'a quote does not state the clock of its TPM')
+  const clocks = quotes.flatMap((quote) => (quote === null ? [] : [BigInt(quote.clock)]))
   if (clocks.some((clock, n) => clock < (clocks[n - 1] ?? 0n)))
     return failed('evidence-invalid', 'the clock of the TPM runs back between the reports')
   return passed('all reports are from one machine and boot')
@@ -102,7 +107,7 @@ function changedRegister(verdicts: readonly TeeVerdict[]): string | null {
 }
 
 /** Signed files of reference values that don't count are told, never passed over. */
-function references(gate: Gate): Outcome {
+function references(gate: MachineGate): Outcome {
   const { policy } = gate
   const [broken] = policy.brokenReferences
   if (broken !== undefined) return failed(broken.error.code, broken.error.message, broken.file)
@@ -118,7 +123,7 @@ function references(gate: Gate): Outcome {
   return passed(`${signed.length} signed reference values, each by a pinned key`)
 }
 
-function measured(gate: Gate): Outcome {
+function measured(gate: MachineGate): Outcome {
   if (isSample(gate)) return skipped(sampleOnly)
   if (gate.policy.references.length === 0) return failed('evidence-invalid', 'the policy pins no measurement')
   const found = matchReference(gate)
@@ -163,6 +168,6 @@ function jobs(gate: Gate): Outcome {
   return passed(`job ${boot.jobs} of its boot`, evidence.manifest)
 }
 
-function isSample({ found }: Pick<Gate, 'found'>): boolean {
+function isSample({ found }: Pick<MachineGate, 'found'>): boolean {
   return (found.tee ?? []).every((verdict) => verdict.technology === 'sample')
 }

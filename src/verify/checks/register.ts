@@ -2,12 +2,12 @@ import { jobDigest } from '../../journal/binding.ts'
 import { registerFindings, uncovered, type RegisterAtReport } from '../../tee/register/index.ts'
 import type { Gate } from '../candidate.ts'
 import type { Evidence } from '../evidence.ts'
-import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+import { failed, passed, skipped, unlessAccepted, type MachineGate, type Outcome, type Step } from '../step.ts'
 
 /** The runtime register that the agent extends first of all: one agent a boot, and its journal, by what nobody can set back. */
 export const registerSteps: Step[] = [
   { id: 'machine.register', clause: 'TRUST §5.4', needs: ['evidence', 'tee'], run: register },
-  { id: 'machine.foreign', clause: 'TRUST §5.4', needs: ['tee'], run: foreign },
+  { id: 'machine.foreign', clause: 'TRUST §5.4', scope: 'machine', needs: ['tee'], run: foreign },
 ]
 
 function register(gate: Gate): Outcome {
@@ -56,10 +56,10 @@ function register(gate: Gate): Outcome {
  * What others extended into the register. Where the digest covers the content it is seen to be no agent's; else it may be anything, another
  * agent of the same boot too, and counts only by its digest.
  */
-function foreign(gate: Gate): Outcome {
+function foreign(gate: MachineGate): Outcome {
   const registers = (gate.found.tee ?? []).flatMap(({ register: of }) => of ?? [])
   const [first] = registers
-  if (first === undefined) return skipped('no log of a runtime register is at hand')
+  if (first === undefined) return skipped('the evidence contains no log of a runtime register')
   const all = [...new Set(registers.flatMap((of) => of.foreign))]
   if (all.length === 0) return passed(`nobody else extended ${first.name}`)
   const rule = gate.policy.document.tee?.register?.foreign ?? 'refuse'

@@ -1,12 +1,13 @@
 import type { ReasonCode } from '../../base/errors.ts'
+import type { Technology } from '../../base/technology.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { bindingDigest, bindingHash } from '../../journal/binding.ts'
-import type { TeeCheck } from '../../tee/types.ts'
+import type { TeeCheck, TeeVerdict } from '../../tee/types.ts'
 import { leavingExceptions } from '../context.ts'
 import type { Gate } from '../candidate.ts'
 import type { Evidence, Report } from '../evidence.ts'
 import { matchReference } from '../reference-match.ts'
-import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
+import { failed, passed, skipped, unlessAccepted, type MachineGate, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.3: both reports by the policy of their technology; both bindings hash to their report data. */
 export const reportSteps: Step[] = [
@@ -15,12 +16,14 @@ export const reportSteps: Step[] = [
     clause: 'TRUST §5.3',
     needs: ['evidence'],
     run: (gate) => technology(gate, evidenceOf(gate)),
+    machine: machineTechnology,
   },
   {
     id: 'evidence.reports',
     clause: 'TRUST §5.3',
     needs: ['evidence'],
     run: (gate) => verifyReports(gate, evidenceOf(gate)),
+    machine: ({ found }) => reportVerdict(found.tee ?? [], null),
   },
   { id: 'evidence.job', clause: 'TRUST §5.3', needs: ['evidence'], run: (gate) => oneJob(evidenceOf(gate)) },
   { id: 'evidence.binding', clause: 'TRUST §5.3', needs: ['evidence'], run: (gate) => chained(evidenceOf(gate)) },
@@ -33,7 +36,6 @@ function evidenceOf(gate: Gate): Evidence {
 }
 
 function technology(gate: Gate, evidence: Evidence): Outcome {
-  const { policy } = gate
   const found = evidence.index.technology
   const mixed = [evidence.open, ...evidence.seals].find((report) => report.evidence.technology !== found)
   if (mixed !== undefined) {
@@ -43,21 +45,31 @@ function technology(gate: Gate, evidence: Evidence): Outcome {
       evidence.manifest,
     )
   }
+  return technologyOf(gate, found, evidence.manifest)
+}
+
+function machineTechnology(gate: MachineGate): Outcome {
+  const [verdict] = gate.found.tee ?? []
+  return verdict === undefined ? skipped('there is no report') : technologyOf(gate, verdict.technology, null)
+}
+
+function technologyOf(gate: MachineGate, found: Technology, subject: string | null): Outcome {
+  const { policy } = gate
   if (found === 'sample') {
     return unlessAccepted(
       gate,
       'accept-sample',
       'technology-refused',
       'the evidence is sample evidence, which proves nothing',
-      evidence.manifest,
+      subject,
     )
   }
   if (policy.technology !== null && found === policy.technology)
-    return passed(`${found} is what the policy is about`, evidence.manifest)
+    return passed(`${found} is what the policy is about`, subject)
   return failed(
     'technology-refused',
     `the evidence is ${found}; the policy is about ${policy.technology ?? 'no technology'}`,
-    evidence.manifest,
+    subject,
   )
 }
 
@@ -70,17 +82,25 @@ async function verifyReports(gate: Gate, evidence: Evidence): Promise<Outcome> {
   )
   gate.found.tee = verdicts
   gate.found.reference = matchReference(gate)?.name ?? null
+  return reportVerdict(verdicts, evidence.manifest)
+}
+
+/** Whether every report verifies; the first failed check of the first one that does not gives the reason. */
+function reportVerdict(verdicts: readonly TeeVerdict[], manifest: string | null): Outcome {
   const refused = verdicts.findIndex((verdict) => verdict.status !== 'verified')
   if (refused >= 0) {
     // Azure's sum of the processor's checks says less than the one that failed.
     const check = verdicts[refused]?.checks.find(({ ok, name }) => !ok && name !== 'hardware')
     return failed(
       reasonOf(check?.name ?? ''),
-      `the ${refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.name ?? ''}: ${check?.why ?? 'refused'}${hint(verdicts[refused]?.checks ?? [])}`,
-      evidence.manifest,
+      `the ${manifest === null ? 'report' : refused === 0 ? 'open report' : 'seal'} does not verify: ${check?.name ?? ''}: ${check?.why ?? 'refused'}${hint(verdicts[refused]?.checks ?? [])}`,
+      manifest,
     )
   }
-  return passed(`${verdicts.length} reports verify, each over its own binding`, evidence.manifest)
+  return passed(
+    manifest === null ? 'the report verifies' : `${verdicts.length} reports verify, each over its own binding`,
+    manifest,
+  )
 }
 
 /** The checks of all technologies that compare what was bound, and the one of the runtime register. */

@@ -1,12 +1,12 @@
 import type { Ports } from '../../base/ports.ts'
 import { bindingHash } from '../../journal/binding.ts'
+import { processorOf } from '../../tee/facts/processor.ts'
 import { uncovered } from '../../tee/register/index.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 import type { TdxStatus } from '../../tee/verify/tdx/status.ts'
 import type { TeeRules, VerifyContext } from '../../tee/verify/verifier.ts'
 import { contextFor, leavingExceptions } from '../context.ts'
 import type { Evidence } from '../evidence.ts'
-import { hardwareFacts } from '../hardware.ts'
 import type { Acceptance } from '../policy/accept.ts'
 
 export interface MachineOptions {
@@ -43,14 +43,13 @@ export async function machineLines(
 ): Promise<MachineLines | null> {
   if (evidence.index.technology === 'sample') return null
   const first = await verdictsOf(evidence, {}, options, ports)
-  const facts = hardwareFacts(first[0] ?? { facts: {} })
-  const vmpl = facts['vmpl']
-  const status = facts['tcb-status']
+  const [open] = first
+  const processor = open === undefined ? null : processorOf(open)
+  const vmpl = processor?.kind === 'snp' ? processor.facts?.vmpl : undefined
+  const status = processor?.kind === 'tdx' ? processor.facts?.tcb?.['tcb-status'] : undefined
   const level = vmpl === 1 || vmpl === 2 || vmpl === 3 ? vmpl : null
   const statuses: TdxStatus[] | null =
-    typeof status === 'string' && status !== 'UpToDate' && status !== 'Revoked'
-      ? ['UpToDate', status as TdxStatus]
-      : null
+    status !== undefined && status !== 'UpToDate' && status !== 'Revoked' ? ['UpToDate', status] : null
   // Again with what the first look showed: a later step may be refused for something else.
   const verdicts = await verdictsOf(
     evidence,

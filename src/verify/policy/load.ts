@@ -16,7 +16,7 @@ import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { teeRules } from './tee-rules.ts'
-import { windowOf, type Window } from './window.ts'
+import { windowOf, type Window } from '../../base/window.ts'
 
 const limit = 1 << 20
 

@@ -2,7 +2,7 @@ import { VerificationError } from '../../base/errors.ts'
 import { openReferenceValues } from '../../tee/reference-envelope.ts'
 import type { ReferenceValues } from '../../tee/reference-values.ts'
 import type { Resolved } from './files.ts'
-import { windowOf, type Window } from './window.ts'
+import { windowOf, type Window } from '../../base/window.ts'
 
 /** What one machine image measures to on one shape of machine, and what its maker says that this covers. */
 export interface Reference {

@@ -56,7 +56,7 @@ test('evidence of setup-cvm-runner is bound by the binding beside it', async () 
 
 withPeers(['swtpm', 'tpm2'], 'evidence of an agent with a TPM: its register is replayed, too', async () => {
   await withSwtpm(async (tpm) => {
-    const document = await evidenceOf({ technology: 'tpm', tpmDevice: tpm.device })
+    const document = await evidenceOf({ technology: 'tpm', tee: { tpmDevice: tpm.device } })
     const path = file(document)
     const answer = await verify(path, '--accept', 'software-tpm')
     expect(answer.error).toBeUndefined()

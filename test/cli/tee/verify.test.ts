@@ -300,6 +300,13 @@ ${more}`,
   expect(outcomes(other)).toContain('machine.measurement')
   expect(other).toMatchObject({ code: 1, outputs: { status: 'refused' } })
   expect(outcomes(await verify(report, ...policy(measurement)))).toEqual(['hardware.revocation'])
+  const denied = `accept-no-crl: true\ndeny: { chip-ids: ['${chip}'] }\n`
+  expect(outcomes(await verify(report, ...policy(measurement, denied)))).toEqual(['deny.list'])
+  const newer = 'accept-no-crl: true\nminimum-svn: { tcb.reported.snp: 250 }\n'
+  expect(outcomes(await verify(report, ...policy(measurement, newer)))).toEqual(['deny.svn'])
+  // What one machine cannot answer is listed, never left out.
+  for (const id of ['job.token', 'machine.jobs', 'machine.register', 'journal.chain'])
+    expect((good.outputs.policy ?? []).map((check) => check.id)).toContain(id)
   const elsewhere = `tee: { chips: ['${'11'.repeat(64)}'] }\naccept-no-crl: true\n`
   expect(outcomes(await verify(report, ...policy(measurement, elsewhere)))).toEqual(['hardware.chip'])
   const quote = await verify(tee('tdx/dcap-qvl/sample/tdx_quote'), '--policy', path, ...unbound, ...intel2025)

@@ -10,7 +10,7 @@ import { bytesOf, flipped, jsonOf } from '../../../testkit/tee/tpm/vectors.ts'
 const at = new Date('2026-01-01T00:00:00Z')
 const challenge = Buffer.from('challenge')
 
-const nothing = { facts: {}, measured: {}, machine: null }
+const nothing = { facts: null, measured: {}, machine: null }
 
 /** Only what these tests need of the hardware's part: for SNP the signature of the VCEK at hand, for TDX where report data lies. */
 const inner: InnerVerifier = (document) => {

@@ -18,6 +18,7 @@ import { withPeers } from '../../../testkit/peers.ts'
 import { withSwtpm, type TestTpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
 import { makeCertificate, makeKey, type KeyPair } from '../../../testkit/tee/pki/pki.ts'
 import { ekPurpose, purpose, tpmNames } from '../../../testkit/tee/pki/tpm.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 const live = (title: string, use: Parameters<typeof withSwtpm>[0]): void =>
   withPeers(['swtpm', 'tpm2'], title, () => withSwtpm(use))
@@ -84,7 +85,7 @@ live('a TPM with a maker is enrolled by four commands, and its evidence is then 
     })
   const verdict = verify()
   expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
-  expect(verdict.facts).toMatchObject({ softwareTpm: false, akActivation: { ek: shown.outputs['ek'] } })
+  expect(factsJson(verdict)).toMatchObject({ softwareTpm: false, akActivation: { ek: shown.outputs['ek'] } })
   const failed = (found: TeeVerdict) => found.checks.filter(({ ok }) => !ok).map(({ name }) => name)
   // Another registrar, no registrar, no root: nobody vouches.
   expect(failed(verify({ registrars: [pem(maker)] }))).toEqual(['ak-activation', 'ak-trust'])

@@ -6,6 +6,7 @@ import { replayIma, parseIma } from '../../../src/tee/eventlog/ima.ts'
 import { contextAt } from '../../../testkit/verify-context.ts'
 import { withPeers } from '../../../testkit/peers.ts'
 import { bytesOf, syntheticQuote } from '../../../testkit/tee/tpm/vectors.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 test('a CCEL without SHA-384 is refused', () => {
   const data = Buffer.concat([
@@ -34,7 +35,7 @@ withPeers([`vectors:${ima}`], 'a file under an unknown template name is counted,
       contextAt('2026-01-01T00:00:00Z', { tpm: { acceptSoftwareTpm: true } }),
     )
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
-    return [(verdict.facts['imaFiles'] as unknown[]).length, verdict.facts['imaUnread']]
+    return [(factsJson(verdict)['imaFiles'] as unknown[]).length, factsJson(verdict)['imaUnread']]
   }
   const renamed = Buffer.from(good)
   renamed.write('imx-', good.indexOf('ima-'))

@@ -2,6 +2,7 @@ import { makeTpm, tpmData } from '../../../testkit/tee/pki/tpm.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { failedChecks } from '../../../testkit/tee/synthetic/case.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 const verdictOf = (options: Parameters<typeof makeTpm>[0], change: (area: Buffer) => Buffer) => {
   const { taken, context } = makeTpm(options)
@@ -13,7 +14,7 @@ const verdictOf = (options: Parameters<typeof makeTpm>[0], change: (area: Buffer
 const noDa = (area: Buffer): Buffer => flip(area, 6 * 8 + 2)
 
 test('a public area whose Name a registrar vouches for is told, and no other is taken', () => {
-  const { facts } = verdictOf({}, (area) => area)
+  const facts = factsJson(verdictOf({}, (area) => area))
   expect(facts['akAttributes']).toContain('restricted')
   expect(facts['akName']).toMatch(/^000b[0-9a-f]{64}$/)
   expect(failedChecks(verdictOf({}, noDa))).toEqual(['ak-activation-keys', 'ak-trust'])
@@ -21,8 +22,9 @@ test('a public area whose Name a registrar vouches for is told, and no other is 
 
 test('a public area that nothing proves is not told: anybody may have written its attributes', () => {
   for (const change of [(area: Buffer) => area, noDa]) {
-    const { status, facts } = verdictOf({ ak: {} }, change)
-    expect(status).toBe('verified')
+    const verdict = verdictOf({ ak: {} }, change)
+    const facts = factsJson(verdict)
+    expect(verdict.status).toBe('verified')
     expect([facts['akAttributes'], facts['akName'], facts['akPrimaryUnder']]).toEqual([null, null, null])
   }
 })

@@ -173,7 +173,7 @@ describe('data', () => {
     expect(() => parseAael(broken)).toThrow(/domain operation content/)
     expect(() => parseAael(broken.subarray(0, 10))).toThrow(/at byte/)
     expect(parseAael(Buffer.from('something else'))).toBeNull()
-    expect(eventFacts(parsed(event(14, 6, broken)).events[0]!, 'sha256')['measured']).toEqual({ aael: 'malformed' })
+    expect(eventFacts(parsed(event(14, 6, broken)).events[0]!, 'sha256')['measured']).toEqual({ kind: 'aael', aael: 'malformed' })
   })
 })
 
@@ -184,8 +184,8 @@ withPeers(['vectors:tee/trustee/CCEL_data_ovmf'], 'a log of a real TD under OVMF
 withPeers(['vectors:coco/eventlog/CCEL_AAEL_alibabacloud'], 'AAEL records, content as measured', async () => {
   const { events } = parseEventLog(bytesOf('coco/eventlog/CCEL_AAEL_alibabacloud'), 'ccel')
   const records = events
-    .map((entry) => eventFacts(entry, 'sha384')['measured'])
-    .filter((said) => JSON.stringify(said).includes('aael'))
+    .map((entry) => eventFacts(entry, 'sha384').measured)
+    .flatMap((said) => (said?.kind === 'aael' ? [{ aael: said.aael }] : []))
   expect(records).toEqual([
     { aael: { domain: 'coco.com', operation: 'some-operation', content: 'some-content' } },
     {

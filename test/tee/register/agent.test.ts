@@ -10,6 +10,7 @@ import { buildEvent, buildRecord, plainImage, startAgent } from '../../../testki
 import { withPeers } from '../../../testkit/peers.ts'
 import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
 import { contextAt } from '../../../testkit/verify-context.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 const context = () => ({ ...contextAt(new Date()), rules: { tpm: { acceptSoftwareTpm: true } } })
 
@@ -40,7 +41,7 @@ withPeers(
   'an agent on a TPM: each report verifies, and the register grows from open to the last seal',
   () =>
     withSwtpm(async (tpm) => {
-      const { client, status } = await startAgent({}, { technology: 'tpm', tpmDevice: tpm.device })
+      const { client, status } = await startAgent({}, { technology: 'tpm', tee: { tpmDevice: tpm.device } })
       expect(status).toMatchObject({ technology: 'tpm', warnings: [] })
       await client.append(buildEvent())
       await client.statement({ kind: 'sign', subject: plainImage, documents: {} })
@@ -63,7 +64,7 @@ withPeers(
         ['agent-start', 'journal', 'journal', 'journal'],
       ])
       expect(new Set(verdicts.map(({ machine }) => machine)).size).toBe(1)
-      expect(verdicts[0]?.facts).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
+      expect(factsJson(verdicts[0]!)).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
       expect(verdicts[0]?.measured['pcr14']).not.toBe(verdicts[1]?.measured['pcr14'])
 
       // The rule, with another key or job than the agent's.
@@ -78,7 +79,7 @@ withPeers(
   'a second agent in the same boot warns, and no gate takes its reports; after a reset all is well again',
   () =>
     withSwtpm(async (tpm) => {
-      const options = { technology: 'tpm', tpmDevice: tpm.device } as const
+      const options = { technology: 'tpm', tee: { tpmDevice: tpm.device } } as const
       const first = await startAgent({}, options)
       await first.client.stop()
       const sealed = async () => {
@@ -105,7 +106,7 @@ withPeers(
   'somebody who extends the register after the open report spoils the seal; an own agent-start of theirs too',
   () =>
     withSwtpm(async (tpm) => {
-      const { client, status } = await startAgent({}, { technology: 'tpm', tpmDevice: tpm.device })
+      const { client, status } = await startAgent({}, { technology: 'tpm', tee: { tpmDevice: tpm.device } })
       const record = agentStart({ key: 'B'.repeat(43), job: `sha256:${'b'.repeat(64)}` })
       await tpm.use((open) => extendPcr(open, 14, recordDigests(record, ['sha1', 'sha256', 'sha384', 'sha512'])))
       await client.append(buildEvent())

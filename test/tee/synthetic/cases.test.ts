@@ -5,6 +5,7 @@ import { tdxCases } from '../../../testkit/tee/synthetic/cases-tdx.ts'
 import { tpmCases } from '../../../testkit/tee/synthetic/cases-tpm.ts'
 import { makeTpm, tpmData } from '../../../testkit/tee/pki/tpm.ts'
 import { tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 // Synthetic: nothing here was ever made by AMD, Intel, Microsoft or a maker of TPMs.
 const tables: Record<string, readonly SyntheticCase[]> = {
@@ -22,7 +23,7 @@ for (const [technology, cases] of Object.entries(tables)) {
         const verdict = run()
         expect(failedChecks(verdict).sort()).toEqual([expectedCheck, ...echoes].sort())
         expect(verdict.status).toBe('refused')
-        if (fact !== undefined) expect(verdict.facts[fact[0]]).toEqual(fact[1])
+        if (fact !== undefined) expect(factsJson(verdict)[fact[0]]).toEqual(fact[1])
       },
     )
 
@@ -40,7 +41,7 @@ test.each<[string, Parameters<typeof makeTpm>[0]]>([
   const { taken, context } = makeTpm(options)
   const verdict = tpmVerifier.verify(taken, tpmData, context)
   expect(failedChecks(verdict)).toEqual([])
-  expect(verdict.facts['softwareTpm']).toBe(false)
+  expect(factsJson(verdict)['softwareTpm']).toBe(false)
 })
 
 test('synthetic Azure evidence without a fault verifies', () => {

@@ -3,6 +3,7 @@ import type { TdxPolicy } from '../../../src/tee/verify/tdx/policy.ts'
 import { makeCertificate } from '../../../testkit/tee/pki/pki.ts'
 import { other, past, tdxFaults } from '../../../testkit/tee/synthetic/faults-tdx.ts'
 import { at, level, makeWorld, part, signText, type WorldOptions } from '../../../testkit/tee/tdx/synthetic.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 /** Names of the failed steps of a synthetic world. */
 function failed(options: WorldOptions, policy?: Partial<TdxPolicy>): string[] {
@@ -23,7 +24,12 @@ test.each<[string, WorldOptions]>([
     technology: 'tdx',
     status: 'verified',
     machine: `tdx:${'77'.repeat(16)}`,
-    facts: { 'tcb-status': 'UpToDate', collateral: 'current', 'mr-td': 'aa'.repeat(48), 'tdx-module': 'TDX_01' },
+  })
+  expect(factsJson(verdict)).toMatchObject({
+    'tcb-status': 'UpToDate',
+    collateral: 'current',
+    'mr-td': 'aa'.repeat(48),
+    'tdx-module': 'TDX_01',
   })
 })
 
@@ -55,7 +61,7 @@ test('a chain with another length or with foreign text is refused', () => {
 })
 
 test('stale collateral is a result of its own, edges of a window count as inside', () => {
-  const state = (options: WorldOptions) => verifyTdx(makeWorld(options)).facts['collateral']
+  const state = (options: WorldOptions) => factsJson(verifyTdx(makeWorld(options)))['collateral']
   expect(state({ info: (i) => (i.nextUpdate = '2026-06-10T00:00:00Z') })).toBe('stale')
   expect(state({ pckCrl: { nextUpdate: past } })).toBe('stale')
   expect(state({ pckCrl: { nextUpdate: past, by: other } })).toBe('refused')
@@ -137,7 +143,7 @@ describe('status of the whole machine', () => {
     ],
   ]
   test.each(rows)('%s', (_what, options, status, advisories) => {
-    const { facts } = verifyTdx(makeWorld(options))
+    const facts = factsJson(verifyTdx(makeWorld(options)))
     expect([facts['tcb-status'], facts['advisories']]).toEqual([status, advisories])
   })
 

@@ -4,6 +4,7 @@ import { parseTdxQuote } from '../../../src/tee/verify/tdx/quote.ts'
 import { verifyTdx } from '../../../src/tee/verify/tdx/verify.ts'
 import { vector, withPeers } from '../../../testkit/peers.ts'
 import { collateralVector, quoteVector } from '../../../testkit/tee/tdx/vectors.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 interface Expected {
   file: string
@@ -68,8 +69,8 @@ describe('documented verdicts', () => {
         const verdict = verifyTdx({ quote, collateral: collateralVector(name), reportData, at: new Date(at) })
         expect(verdict.checks.filter(({ ok }) => !ok).map((check) => check.name)).toEqual(failed)
         expect(verdict.status).toBe(failed.length === 0 ? 'verified' : 'refused')
-        expect(verdict.facts['tcb-status'] ?? null).toBe(status)
-        expectFacts(file, verdict.facts)
+        expect(factsJson(verdict)['tcb-status'] ?? null).toBe(status)
+        expectFacts(file, factsJson(verdict))
         await Promise.resolve()
       },
     )

@@ -11,6 +11,7 @@ import { verifyQuote, type QuoteInput, type QuoteResult } from '../../../src/tee
 import { bootIdentity, tpmVerifier } from '../../../src/tee/verify/tpm/verifier.ts'
 import { peer, withPeers } from '../../../testkit/peers.ts'
 import { scratch } from '../../../testkit/ports.ts'
+import { factsJson } from '../../../src/tee/facts/json.ts'
 
 /** A software TPM in a folder of its own, and tpm2-tools that speak to it. */
 class SoftwareTpm {
@@ -133,7 +134,7 @@ withPeers(['swtpm', 'tpm2'], 'quotes of swtpm made by tpm2-tools verify, in each
       )
       const result = verifyQuote(input)
       expect([scheme, failures(result)]).toEqual([scheme, []])
-      expect(result.facts['scheme']).toBe(`${scheme}-sha256`)
+      expect(result.facts?.scheme).toBe(`${scheme}-sha256`)
       const area = parseSizedPublic(tpm.file(`${scheme}.pub`))
       expect(area.scheme).toEqual({ name: scheme, hash: 'sha256' })
       expect(area.attributes).toEqual(expect.arrayContaining(['fixedTPM', 'restricted', 'sign']))
@@ -176,7 +177,7 @@ withPeers(['swtpm', 'tpm2'], 'evidence over all PCRs verifies; a reset of the TP
       contextAt(new Date(0), { tpm: { acceptSoftwareTpm: true } }),
     )
     expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([])
-    expect(verdict.facts).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
+    expect(factsJson(verdict)).toMatchObject({ softwareTpm: true, akPrimaryUnder: 'endorsement' })
     const [before, later] = [verifyQuote(first), verifyQuote(take())]
     await tpm.stop()
     await tpm.start()

@@ -39,7 +39,7 @@ const inner: InnerVerifier = (found) => {
   const { reportData } = parseSnpReport(found.report)
   const input = { report: found.report, certificates: [found.vcek] }
   const verdict = verifySnp(input, { reportData, at, trust: syntheticTrust() })
-  return { facts: {}, checks: verdict.checks, measured: {}, machine: verdict.machine, reportData }
+  return { facts: null, checks: verdict.checks, measured: {}, machine: verdict.machine, reportData }
 }
 
 export function azureVerdict(world: AzureWorld): ReturnType<SyntheticCase['run']> {

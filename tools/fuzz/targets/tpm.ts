@@ -138,8 +138,8 @@ function besideTargets(): Target[] {
           .checks.filter(({ ok }) => !ok)
           .map((check) => check.name),
       meaning: (changed) => {
-        const { akAttributes = null, akName = null } = verify(changed).facts
-        return [JSON.stringify([akAttributes, akName])]
+        const area = verify(changed).facts?.area ?? null
+        return [JSON.stringify([area?.akAttributes ?? null, area?.akName ?? null])]
       },
     }
   })

@@ -1,5 +1,5 @@
-import type { JsonValue } from '../../../base/json.ts'
-import type { TeeCheck, TeeEvidence, TeeVerdict } from '../../types.ts'
+import type { AzureFacts } from '../../facts/azure.ts'
+import type { Judged, TeeCheck, TeeEvidence } from '../../types.ts'
 import { defaultPcr } from '../../register/index.ts'
 import { checkRegister } from '../register.ts'
 import { refusal } from '../verifier.ts'
@@ -17,8 +17,9 @@ import type { AzureOptions } from './policy.ts'
 export type AzureInner =
   { kind: 'snp'; report: Buffer; vcek: Buffer } | { kind: 'tdx'; quote: Buffer; tdReport: Buffer }
 
-export interface InnerVerdict {
-  facts: Record<string, JsonValue>
+export interface InnerVerdict<Facts = never> {
+  /** Null when the report could not be read. */
+  facts: Facts | null
   /** At least one; each must hold. */
   checks: TeeCheck[]
   /** As `TeeVerdict.measured`. */
@@ -30,21 +31,21 @@ export interface InnerVerdict {
 }
 
 /** Verifies the SNP report or the TDX quote with all its certificates. What its report data must be is judged here. */
-export type InnerVerifier = (inner: AzureInner, at: Date) => InnerVerdict
+export type InnerVerifier<Facts = never> = (inner: AzureInner, at: Date) => InnerVerdict<Facts>
 
 /**
  * Azure's confidential VM: hardware report → variable data → vTPM key → quote → binding. The inner verifier is a parameter without which
  * nothing is ever `verified`.
  *
  * @param bound the whole qualifying data of the quote, and the beginning of user-data (TRUST §2) */
-export function verifyAzure(
-  technology: AzureTechnology,
+export function verifyAzure<T extends AzureTechnology, Facts>(
+  technology: T,
   taken: TeeEvidence,
   bound: Buffer,
   at: Date,
-  inner: InnerVerifier,
+  inner: InnerVerifier<Facts>,
   options: AzureOptions = {},
-): TeeVerdict {
+): { technology: T } & Judged<AzureFacts<Facts>> {
   const steps = new Steps()
   steps.note('technology', taken.technology === technology, `evidence of ${taken.technology}`)
   const evidence = steps.read('form', 'versions 0 to 2, nothing else', () =>
@@ -84,7 +85,6 @@ export function verifyAzure(
     technology,
     status: steps.passed ? 'verified' : 'refused',
     facts: {
-      platform: 'azure',
       evidenceVersion: evidence.version,
       hclVersion: hcl.version,
       akUses: hcl.keyUses,
@@ -93,6 +93,8 @@ export function verifyAzure(
       userDataBound,
       report: hardware?.facts ?? null,
       quote: facts,
+      log: null,
+      ima: null,
       ...logs?.facts,
     },
     measured,
@@ -104,14 +106,14 @@ export function verifyAzure(
 }
 
 /** The hardware's report must hold on its own and name the variable data by its hash. */
-function checkHardware(
+function checkHardware<Facts>(
   technology: AzureTechnology,
   { document }: AzureEvidence,
   hcl: HclReport,
   at: Date,
-  inner: InnerVerifier,
+  inner: InnerVerifier<Facts>,
   steps: Steps,
-): InnerVerdict | null {
+): InnerVerdict<Facts> | null {
   const kind = technology === 'az-snp-vtpm' ? 'snp' : 'tdx'
   if (!steps.note('report-type', hcl.kind === kind, `the HCL report is of ${hcl.kind}`)) return null
   const verdict = steps.read('hardware-evidence', `readable ${kind} evidence`, () =>
@@ -139,7 +141,7 @@ function checkHardware(
 }
 
 /** One life of the guest by its hardware, where that tells, and one boot of its vTPM. */
-function machineOf({ machine }: InnerVerdict, boot: string): string {
+function machineOf({ machine }: Pick<InnerVerdict<unknown>, 'machine'>, boot: string): string {
   return machine === null ? boot : `${boot} ${machine}`
 }
 

@@ -7,6 +7,7 @@ import { tcbBytes } from './tcb.ts'
 import { amdTrust, type SnpTrust } from './trust.ts'
 import { readVek, type VekFacts } from './vek.ts'
 import type { SnpInput } from './verify-snp.ts'
+import { isWithin } from '../../../base/window.ts'
 
 interface Vek {
   certificate: Certificate
@@ -71,6 +72,6 @@ function usefulLists(ders: readonly Uint8Array[], { subject }: Certificate, at: 
     .map((der) => ({ der, crl: parseCrl(der, 'revocation list') }))
     .filter(({ crl }) => crl.issuer.equals(subject))
     .sort((a, b) => b.crl.thisUpdate.getTime() - a.crl.thisUpdate.getTime())
-  const current = lists.filter(({ crl }) => at >= crl.thisUpdate && at <= crl.nextUpdate)
+  const current = lists.filter(({ crl }) => isWithin({ notBefore: crl.thisUpdate, notAfter: crl.nextUpdate }, at))
   return (current.length > 0 ? current : lists.slice(0, 1)).map(({ der }) => der)
 }

@@ -1,6 +1,5 @@
-import type { JsonObject, JsonValue } from '../../../base/json.ts'
+import type { SnpFacts, WithHexValue } from '../../facts/snp.ts'
 import type { SnpLine } from './amd-authorities.ts'
-import type { GuestPolicy, PlatformInfo } from './bits.ts'
 import type { SnpReport } from './report.ts'
 import type { SnpTcb } from './tcb.ts'
 import type { VekFacts } from './vek.ts'
@@ -11,7 +10,8 @@ export function snpFacts(
   vek: VekFacts | null,
   line: SnpLine | null,
   tcb: Record<'current' | 'reported' | 'committed' | 'launch', SnpTcb> | null,
-): JsonObject {
+  revocationChecked: boolean | null,
+): SnpFacts {
   const { policy, platform, cpuid, mitigations } = report
   const hex = (bytes: Buffer): string => bytes.toString('hex')
   return {
@@ -36,19 +36,12 @@ export function snpFacts(
     reportIdMa: hex(report.reportIdMa),
     chipId: hex(report.chipId),
     chipKeyMasked: report.chipKeyMasked,
-    cpuid: cpuid === null ? null : { ...cpuid },
-    firmware: { ...report.firmware },
-    tcb:
-      tcb === null
-        ? null
-        : {
-            current: { ...tcb.current },
-            reported: { ...tcb.reported },
-            committed: { ...tcb.committed },
-            launch: { ...tcb.launch },
-          },
+    cpuid,
+    firmware: report.firmware,
+    tcb,
     mitigations:
       mitigations === null ? null : { launch: hexValue(mitigations.launch), current: hexValue(mitigations.current) },
+    revocationChecked,
   }
 }
 
@@ -63,12 +56,8 @@ export function snpMeasured(report: SnpReport): Record<string, string> {
   }
 }
 
-function withHexValue(bits: GuestPolicy | PlatformInfo): JsonObject {
-  const entries = Object.entries(bits).map(([name, value]: [string, unknown]): [string, JsonValue] => [
-    name,
-    typeof value === 'bigint' ? hexValue(value) : (value as JsonValue),
-  ])
-  return Object.fromEntries(entries)
+function withHexValue<T extends { value: bigint }>({ value, ...bits }: T): WithHexValue<T> {
+  return { value: hexValue(value), ...bits }
 }
 
 function hexValue(value: bigint): string {

@@ -1,7 +1,7 @@
 import { SealwrightError, VerificationError } from '../../../base/errors.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
 import { readPem } from '../../../encoding/pem.ts'
-import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import type { TeeEvidence, VerdictOf } from '../../types.ts'
 import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
 import { snpCertificates } from './certificate-table.ts'
 import { withAmdCollateral } from './collateral.ts'
@@ -10,7 +10,7 @@ import { reportSize } from './report.ts'
 import { verifySnp, type SnpInput } from './verify-snp.ts'
 
 /** AMD SEV-SNP. */
-export const snp: TeeVerifier = {
+export const snp: TeeVerifier<'snp'> = {
   technology: 'snp',
   verify: (evidence, reportData, context) => {
     try {
@@ -23,10 +23,12 @@ export const snp: TeeVerifier = {
 }
 
 /** A report with all that the verifier brings along. @throws VerificationError `format-invalid` */
-export function verifySnpInput(input: SnpInput, reportData: Uint8Array, context: VerifyContext): TeeVerdict {
+export function verifySnpInput(input: SnpInput, reportData: Uint8Array, context: VerifyContext): VerdictOf<'snp'> {
   const { at, collateral, rules, trust } = context
   const complete = withAmdCollateral(input, collateral, at, trust?.snp)
-  return verifySnp(complete, { reportData, at, policy: rules.snp, trust: trust?.snp })
+  // Rules that are silent have their strictest meaning: nobody looked whether the key was revoked.
+  const policy = { requireCrl: true, ...rules.snp }
+  return verifySnp(complete, { reportData, at, policy, trust: trust?.snp })
 }
 
 /**

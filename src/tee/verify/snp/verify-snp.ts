@@ -1,5 +1,5 @@
 import { SealwrightError } from '../../../base/errors.ts'
-import type { TeeCheck, TeeVerdict } from '../../types.ts'
+import type { TeeCheck, VerdictOf } from '../../types.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import { checkChain } from '../x509/chain.ts'
 import { checkCrl, checkRevocation, parseCrl } from '../x509/crl.ts'
@@ -34,7 +34,7 @@ export interface SnpDemands {
  * Verifies an SNP report: form, key certificate, line, chain, revocation, chip, TCB, signature, binding, then the policy (tee.md §2, which names
  * the clauses of AMD's ABI). Steps stand in the verdict in this order; a step without which later ones mean nothing ends it.
  */
-export function verifySnp(input: SnpInput, demands: SnpDemands): TeeVerdict {
+export function verifySnp(input: SnpInput, demands: SnpDemands): VerdictOf<'snp'> {
   const checks: TeeCheck[] = []
   try {
     const found = runSteps(checks, input, demands)
@@ -52,7 +52,7 @@ function runSteps(
   checks: TeeCheck[],
   { report: bytes, certificates, crl }: SnpInput,
   { reportData, at, policy = {}, trust = amdTrust }: SnpDemands,
-): Pick<TeeVerdict, 'facts' | 'measured' | 'machine'> {
+): Pick<VerdictOf<'snp'>, 'facts' | 'measured' | 'machine'> {
   const note = (name: string, ok: boolean, why: string): void => void checks.push({ name, ok, why })
   const report = parseSnpReport(bytes)
   note('report-form', true, `version ${report.version}`)
@@ -65,7 +65,7 @@ function runSteps(
       false,
       `${given.length} certificates, of which ${key ? 1 + others.length : 0} for ${report.signer}`,
     )
-    return { facts: snpFacts(report, null, lineByCpuid(report), null), measured: {}, machine: null }
+    return { facts: snpFacts(report, null, lineByCpuid(report), null, null), measured: {}, machine: null }
   }
   const vek = readVek(key)
   note('key-certificate', vek.kind === report.signer, `the report is signed by a ${report.signer}, ${vek.product}`)
@@ -83,7 +83,7 @@ function runSteps(
     const list = parseCrl(der, 'revocation list')
     checks.push(...checkCrl(list, ark, at), checkRevocation(list, issuer))
   }
-  if (lists.length === 0) note('crl', policy.requireCrl !== true, 'no revocation list given')
+  if (lists.length === 0) note('crl', policy.requireCrl !== true, 'no AMD revocation list (CRL) was available')
 
   const tcb = {
     current: readTcb(report.tcb.current, line, 'current TCB'),
@@ -98,7 +98,7 @@ function runSteps(
   note('report-signature', isReportSigned(report, key.key), 'ECDSA P-384 over bytes 0 to 0x29f')
   note('report-data', isBound(report.reportData, reportData), 'the report data is what was asked for')
   checks.push(...judgeSnp(report, line, tcb, policy))
-  const facts = { ...snpFacts(report, vek, line, tcb), revocationChecked: lists.length > 0 }
+  const facts = snpFacts(report, vek, line, tcb, lists.length > 0)
   return { facts, measured: snpMeasured(report), machine: machineOf(report) }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
+import { isWithin } from '../../../base/window.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { parseCrl, type Crl } from '../x509/crl.ts'
 import { Memo } from '../x509/memo.ts'
@@ -75,7 +76,7 @@ function checkDocument<T extends Dated>(
   const { issueDate, nextUpdate, tcbEvaluationDataNumber: number } = value
   steps.note(
     `${name}-window`,
-    anchor.at >= issueDate && anchor.at <= nextUpdate,
+    isWithin({ notBefore: issueDate, notAfter: nextUpdate }, anchor.at),
     `of ${issueDate.toISOString()}, good to ${nextUpdate.toISOString()}; asked at ${anchor.at.toISOString()}`,
   )
   steps.note(`${name}-evaluation`, number >= minimumEvaluation, `evaluation ${number}, wanted ${minimumEvaluation}`)

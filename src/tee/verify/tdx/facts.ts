@@ -1,10 +1,10 @@
-import type { JsonObject } from '../../../base/json.ts'
+import type { TdxPlatformFacts, TdxQuoteFacts } from '../../facts/tdx.ts'
 import type { PckFacts } from './pck.ts'
 import { readTdAttributes } from './attributes.ts'
 import type { TdxQuote } from './quote.ts'
 
 /** What a quote says, by name; bytes in hex, 64-bit members too, since they do not fit a number. */
-export function quoteFacts({ version, body, auth, trailing, userData }: TdxQuote): JsonObject {
+export function quoteFacts({ version, body, auth, trailing, userData }: TdxQuote): TdxQuoteFacts {
   const attributes = readTdAttributes(body.tdAttributes)
   return {
     version,
@@ -46,7 +46,7 @@ export function quoteMeasured({ body }: TdxQuote): Record<string, string> {
   }
 }
 
-export function pckFacts(pck: PckFacts): JsonObject {
+export function pckFacts(pck: PckFacts): TdxPlatformFacts {
   return {
     ppid: hex(pck.ppid),
     fmspc: hex(pck.fmspc),

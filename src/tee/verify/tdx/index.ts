@@ -1,6 +1,6 @@
 import { SealwrightError } from '../../../base/errors.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
-import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import type { TeeEvidence, VerdictOf } from '../../types.ts'
 import { checkRegister } from '../register.ts'
 import { Steps } from '../steps.ts'
 import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
@@ -11,7 +11,7 @@ import { selectCollateral } from './select.ts'
 import { verifyTdx } from './verify.ts'
 
 /** Intel TDX, with the event log that CoCo's evidence has beside the quote. */
-export const tdx: TeeVerifier = {
+export const tdx: TeeVerifier<'tdx'> = {
   technology: 'tdx',
   verify: (evidence, reportData, context) => {
     try {
@@ -35,7 +35,7 @@ export function verifyTdxQuote(
   documents: TeeEvidence['documents'],
   reportData: Uint8Array,
   { at, collateral, rules, trust }: VerifyContext,
-): TeeVerdict {
+): VerdictOf<'tdx'> {
   const travelled = documents['collateral-intel']
   const given =
     selectCollateral(quote, collateral.intel, at) ??
@@ -43,7 +43,11 @@ export function verifyTdxQuote(
   return verifyTdx({ quote, collateral: given, reportData, at, policy: rules.tdx, roots: trust?.intelRoots })
 }
 
-function withLogs(verdict: TeeVerdict, bytes: Buffer | null, documents: TeeEvidence['documents']): TeeVerdict {
+function withLogs(
+  verdict: VerdictOf<'tdx'>,
+  bytes: Buffer | null,
+  documents: TeeEvidence['documents'],
+): VerdictOf<'tdx'> {
   const { measured, facts, checks } = verdict
   const steps = new Steps()
   const found = bytes === null ? null : checkCcel(bytes, measured, steps)
@@ -52,7 +56,7 @@ function withLogs(verdict: TeeVerdict, bytes: Buffer | null, documents: TeeEvide
   return {
     ...verdict,
     status: steps.checks.every(({ ok }) => ok) ? 'verified' : 'refused',
-    facts: { ...facts, ...found?.facts },
+    facts: facts === null ? null : { ...facts, log: found?.facts ?? null },
     register,
     checks: [...checks, ...steps.checks],
   }

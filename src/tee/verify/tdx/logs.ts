@@ -1,8 +1,8 @@
-import type { JsonValue } from '../../../base/json.ts'
 import { compareRegisters } from '../../eventlog/compare.ts'
 import { eventFacts, logFindings } from '../../eventlog/facts.ts'
 import { parseEventLog } from '../../eventlog/parse.ts'
 import type { EventLog } from '../../eventlog/types.ts'
+import type { LogFacts } from '../../facts/log.ts'
 import type { Steps } from '../steps.ts'
 
 /** Index of a runtime register in a CCEL: 0 is MRTD, n is RTMR n-1. */
@@ -18,7 +18,7 @@ export function checkCcel(
   bytes: Buffer,
   measured: Readonly<Record<string, string>>,
   steps: Steps,
-): { log: EventLog; facts: Record<string, JsonValue> } | null {
+): { log: EventLog; facts: LogFacts } | null {
   const log = steps.read('event-log', 'a CCEL with SHA-384 digests', () => parseEventLog(bytes, 'ccel', 'cc_eventlog'))
   if (log === null) return null
   const values = new Map(registers.map((index) => [index, Buffer.from(measured[`rtmr${index - 1}`] ?? '', 'hex')]))
@@ -32,8 +32,8 @@ export function checkCcel(
     log,
     facts: {
       // MRTD is no register of the log: what stands under its index was not compared.
-      eventLog: log.events.filter(({ register }) => register > 0).map((event) => eventFacts(event, 'sha384')),
-      eventLogFindings: logFindings(log, 'sha384', 'ccel'),
+      events: log.events.filter(({ register }) => register > 0).map((event) => eventFacts(event, 'sha384')),
+      findings: logFindings(log, 'sha384', 'ccel'),
     },
   }
 }

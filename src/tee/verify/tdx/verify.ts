@@ -1,8 +1,9 @@
 import { Steps } from '../steps.ts'
+import { refusal } from '../verifier.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import type { JsonObject } from '../../../base/json.ts'
 import { VerificationError } from '../../../base/errors.ts'
-import type { TeeVerdict } from '../../types.ts'
+import type { TdxFacts, TdxTcbFacts } from '../../facts/tdx.ts'
+import type { VerdictOf } from '../../types.ts'
 import { readTdAttributes } from './attributes.ts'
 import type { TdxCollateral } from './collateral.ts'
 import { checkCollateral, collateralState, missingCollateral, type Signed } from './collateral-checks.ts'
@@ -12,7 +13,7 @@ import { strictPolicy, type TdxPolicy } from './policy.ts'
 import type { QeIdentity } from './qe-identity.ts'
 import { parseTdxQuote, type TdxQuote } from './quote.ts'
 import { attestationKey, checkEcdsa, checkKeyBinding, checkQuotingEnclave } from './quoting-enclave.ts'
-import { checkModule, evaluateTcb } from './tcb.ts'
+import { checkModule, evaluateTcb, type TcbResult } from './tcb.ts'
 import { intelRoot, pckNames, trustedChain } from './trust.ts'
 
 export interface TdxInput {
@@ -40,34 +41,45 @@ export function verifyTdx({
   at,
   policy,
   roots = [intelRoot],
-}: TdxInput): TeeVerdict {
+}: TdxInput): VerdictOf<'tdx'> {
   const rules: TdxPolicy = { ...strictPolicy, ...policy }
   const steps = new Steps()
-  const facts: JsonObject = {}
   const quote = steps.read('quote-format', 'version 4 or 5 of a TD', () => parseTdxQuote(bytes))
-  if (quote === null) return verdict(steps, facts, null, null)
-  Object.assign(facts, quoteFacts(quote))
+  if (quote === null) return refusal('tdx', steps.checks)
 
   const anchor = { roots, at }
   const chain = trustedChain(steps, 'pck', quote.auth.pckChain, pckNames, anchor)
   const pck = chain === null ? null : readPck(steps, chain)
-  if (pck !== null) Object.assign(facts, pckFacts(pck))
   const given = steps.read(
     'collateral',
     'TCB info, QE identity and revocation lists are there',
     () => collateral ?? missingCollateral(),
   )
   const signed = given === null ? null : checkCollateral(steps, given, chain, anchor, rules)
-  facts['collateral'] = given === null ? null : collateralState(steps)
+  const state = given === null ? null : collateralState(steps)
 
   checkQuoteSignatures(steps, quote, chain, signed?.identity ?? null)
-  if (signed !== null) checkTcb(steps, facts, quote, pck, signed, rules)
+  const tcb = signed === null ? { module: null, tcb: null } : checkTcb(steps, quote, pck, signed, rules)
   checkPolicy(steps, quote, rules)
   const wanted = Buffer.concat([reportData, Buffer.alloc(Math.max(0, 64 - reportData.length))])
   // A shorter value would be met by zeros that nobody asked for.
   const sized = reportData.length === 48 || reportData.length === 64
   steps.note('report-data', sized && quote.body.reportData.equals(wanted), 'the TD asked for a report over this value')
-  return verdict(steps, facts, quote, pck)
+  return {
+    technology: 'tdx',
+    status: steps.passed ? 'verified' : 'refused',
+    facts: {
+      quote: quoteFacts(quote),
+      platform: pck === null ? null : pckFacts(pck),
+      collateral: state,
+      ...tcb,
+      log: null,
+    },
+    measured: quoteMeasured(quote),
+    register: null,
+    checks: steps.checks,
+    machine: pck === null ? null : `tdx:${pck.ppid.toString('hex')}`,
+  }
 }
 
 function readPck(steps: Steps, [leaf]: Certificate[]): PckFacts | null {
@@ -102,30 +114,34 @@ function checkQuoteSignatures(
 
 function checkTcb(
   steps: Steps,
-  facts: JsonObject,
   quote: TdxQuote,
   pck: PckFacts | null,
   { info, identity }: Signed,
   { statuses, componentRule: rule }: TdxPolicy,
-): void {
-  if (info === null || pck === null) return
+): Pick<TdxFacts, 'module' | 'tcb'> {
+  if (info === null || pck === null) return { module: null, tcb: null }
   const same = info.fmspc.equals(pck.fmspc) && info.pceId.equals(pck.pceId)
   steps.note('fmspc', same, `TCB info is of ${info.fmspc.toString('hex')}, the PCK of ${pck.fmspc.toString('hex')}`)
   const module = steps.read('tdx-module', 'a module that Intel lists and signed', () => checkModule(quote, info))
-  if (module === null || identity === null || !same) return
-  facts['tdx-module'] = module.id
+  if (module === null || identity === null || !same) return { module: null, tcb: null }
   const tcb = steps.read('tcb-level', 'a level that Intel lists is reached', () =>
     evaluateTcb({ quote, pck, info, identity, module, rule }),
   )
-  if (tcb === null) return
-  facts['tcb-status'] = tcb.status
-  facts['tcb-status-platform'] = tcb.platform
-  facts['tcb-status-module'] = tcb.module
-  facts['tcb-status-qe'] = tcb.qe
-  facts['tcb-date'] = tcb.date.toISOString()
-  facts['advisories'] = tcb.advisories
-  facts['tcb-evaluation'] = info.tcbEvaluationDataNumber
+  if (tcb === null) return { module: module.id, tcb: null }
   steps.note('tcb-status', statuses.includes(tcb.status), [tcb.status, ...tcb.advisories].join(' '))
+  return { module: module.id, tcb: tcbFacts(tcb, info.tcbEvaluationDataNumber) }
+}
+
+function tcbFacts({ status, platform, module, qe, date, advisories }: TcbResult, evaluation: number): TdxTcbFacts {
+  return {
+    'tcb-status': status,
+    'tcb-status-platform': platform,
+    'tcb-status-module': module,
+    'tcb-status-qe': qe,
+    'tcb-date': date.toISOString(),
+    advisories,
+    'tcb-evaluation': evaluation,
+  }
 }
 
 function checkPolicy(steps: Steps, { body, trailing }: TdxQuote, rules: TdxPolicy): void {
@@ -154,16 +170,4 @@ function checkPolicy(steps: Steps, { body, trailing }: TdxQuote, rules: TdxPolic
     trailing.allZero || rules.acceptTrailingBytes,
     `${trailing.bytes} unsigned bytes behind the quote, ${trailing.allZero ? 'all zero' : 'not all zero'}`,
   )
-}
-
-function verdict(steps: Steps, facts: JsonObject, quote: TdxQuote | null, pck: PckFacts | null): TeeVerdict {
-  return {
-    technology: 'tdx',
-    status: steps.passed ? 'verified' : 'refused',
-    facts,
-    measured: quote === null ? {} : quoteMeasured(quote),
-    register: null,
-    checks: steps.checks,
-    machine: pck === null ? null : `tdx:${pck.ppid.toString('hex')}`,
-  }
 }

@@ -1,5 +1,5 @@
 import { SealwrightError } from '../../../base/errors.ts'
-import type { JsonObject } from '../../../base/json.ts'
+import type { CertificateFacts } from '../../facts/tpm.ts'
 import { readDer, type DerElement } from '../../../encoding/der.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import { checkChain } from '../x509/chain.ts'
@@ -19,7 +19,7 @@ export interface MakerCertificate {
   /** A chain to a pinned root holds. */
   trusted: boolean
   keyFingerprint: string
-  facts: JsonObject
+  facts: CertificateFacts
 }
 
 const alternativeNameOid = '2.5.29.17'
@@ -32,11 +32,18 @@ const purposes = {
   'ak-certificate': ['2.23.133.8.3', '2.23.133.8.1'],
 } as const
 /** tcg-at-tpmManufacturer, -Model, -Version in the subject's alternative name (EK Credential Profile §3.2.9). */
-const attributes: Readonly<Record<string, string>> = {
+const attributes: Readonly<Record<string, 'manufacturer' | 'model' | 'version'>> = {
   '2.23.133.2.1': 'manufacturer',
   '2.23.133.2.2': 'model',
   '2.23.133.2.3': 'version',
 }
+interface TpmNames {
+  purposes: string[]
+  manufacturer: string | null
+  model: string | null
+  version: string | null
+}
+
 const longestPath = 3
 const mostChains = 64
 
@@ -79,7 +86,7 @@ export function judgeMakerCertificate(
   return { ...told(leaf, made), trusted: purpose && checks.every(({ ok }) => ok) }
 }
 
-function told(leaf: Certificate, made: JsonObject): Pick<MakerCertificate, 'keyFingerprint' | 'facts'> {
+function told(leaf: Certificate, made: TpmNames): Pick<MakerCertificate, 'keyFingerprint' | 'facts'> {
   const key = keyFingerprint(leaf.key)
   return { keyFingerprint: key, facts: { ...made, issuer: leaf.issuerName, fingerprint: leaf.fingerprint, key } }
 }
@@ -109,10 +116,10 @@ function chainsOf(
 }
 
 /** @throws VerificationError `format-invalid` */
-function tpmNames({ extensions, name }: Certificate): JsonObject & { purposes: string[] } {
+function tpmNames({ extensions, name }: Certificate): TpmNames {
   const usage = extensions.get(extendedUsageOid)
   const purposes = usage === undefined ? [] : readDer(usage.value, name).children.map((child) => readOid(child, name))
-  const facts: JsonObject & { purposes: string[] } = { purposes }
+  const facts: TpmNames = { purposes, manufacturer: null, model: null, version: null }
   const alternative = extensions.get(alternativeNameOid)
   if (alternative === undefined) return facts
   for (const general of readDer(alternative.value, name).children) {
@@ -122,8 +129,8 @@ function tpmNames({ extensions, name }: Certificate): JsonObject & { purposes: s
   return facts
 }
 
-function directoryNames(general: DerElement, name: string): JsonObject {
-  const facts: JsonObject = {}
+function directoryNames(general: DerElement, name: string): Partial<TpmNames> {
+  const facts: Partial<TpmNames> = {}
   for (const set of general.children.flatMap((sequence) => sequence.children)) {
     for (const pair of set.children) {
       const members = new DerMembers(pair, name)

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import type { JsonValue } from '../../../base/json.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
+import type { TrustFacts } from '../../facts/tpm.ts'
 import type { TeeEvidence } from '../../types.ts'
 import type { Steps } from '../steps.ts'
 import type { VerifyContext } from '../verifier.ts'
@@ -10,7 +10,7 @@ import { judgeMakerCertificate } from './maker-chain.ts'
 import type { TpmPublic } from './public.ts'
 
 export interface KeyTrust {
-  facts: Record<string, JsonValue>
+  facts: TrustFacts
   /** A maker's chain reaches the attestation key. Otherwise it counts as a key in a program. */
   hardware: boolean
   /** A registrar vouches for the Name, and so for all of the public area beside the quote. */

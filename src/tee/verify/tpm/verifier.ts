@@ -1,6 +1,6 @@
-import type { JsonValue } from '../../../base/json.ts'
 import { fromBase64 } from '../../../encoding/base64.ts'
-import type { TeeEvidence, TeeVerdict } from '../../types.ts'
+import type { AreaFacts } from '../../facts/tpm.ts'
+import type { TeeEvidence, VerdictOf } from '../../types.ts'
 import { defaultPcr } from '../../register/index.ts'
 import { checkRegister } from '../register.ts'
 import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
@@ -15,17 +15,17 @@ import { judgeKeyTrust } from './trust.ts'
 import { verifyQuote } from './verify-quote.ts'
 
 /**
- * Plain TPM 2.0. A TPM whose attestation key no chain of a maker reaches counts as a software TPM; a pinned key says only that it is the same
+ * Plain TPM 2.0. A TPM whose attestation key no manufacturer's certificate chain reaches counts as a software TPM; a pinned key says only that it is the same
  * one again.
  */
-export const tpmVerifier: TeeVerifier = {
+export const tpmVerifier: TeeVerifier<'tpm'> = {
   technology: 'tpm',
   // The binding's first 32 bytes are what Trustee's verifier compares (TRUST §2).
   verify: (evidence, reportData, context) => verifyTpm(evidence, reportData.subarray(0, 32), context),
 }
 
 /** Checks evidence of a plain TPM in the steps of tee.md §6.2. @param qualifyingData the whole extraData that is expected */
-export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, context: VerifyContext): TeeVerdict {
+export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, context: VerifyContext): VerdictOf<'tpm'> {
   const steps = new Steps()
   steps.note('technology', taken.technology === 'tpm', `evidence of ${taken.technology}`)
   const evidence = steps.read('form', 'ak_public and tpm_quote, nothing else', () => parseTpmEvidence(taken.evidence))
@@ -53,7 +53,7 @@ export function verifyTpm(taken: TeeEvidence, qualifyingData: Uint8Array, contex
   return {
     technology: 'tpm',
     status: steps.passed ? 'verified' : 'refused',
-    facts: { ...facts, ...trust.facts, ...attributes, ...logs?.facts },
+    facts: { quote: facts, trust: trust.facts, area: attributes, log: null, ima: null, ...logs?.facts },
     measured,
     register,
     checks: steps.checks,
@@ -75,9 +75,9 @@ export function bootIdentity(ak: string, quote: Quote): string {
  * What the public area says, where something proves its Name: a registrar's record, or the quote itself, whose qualified signer is a hash over
  * it for a primary key. Otherwise anybody may have written it beside the quote, and nothing of it is told.
  */
-function areaFacts(area: TpmPublic | null, quote: Quote | null, named: boolean): Record<string, JsonValue> {
+function areaFacts(area: TpmPublic | null, quote: Quote | null, named: boolean): AreaFacts | null {
   const under = area === null || quote === null ? null : primaryUnder(quote, area)
-  if (area === null || (under === null && !named)) return { akAttributes: null, akName: null, akPrimaryUnder: null }
+  if (area === null || (under === null && !named)) return null
   return { akAttributes: area.attributes, akName: area.name.toString('hex'), akPrimaryUnder: under }
 }
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import type { JsonValue } from '../../../base/json.ts'
 import { VerificationError } from '../../../base/errors.ts'
+import type { QuoteFacts } from '../../facts/tpm.ts'
 import type { TeeCheck } from '../../types.ts'
 import { isStrong, keyFingerprint } from './attestation-key.ts'
 import { parseQuote, type Quote } from './attest.ts'
@@ -25,7 +25,8 @@ export interface QuoteInput {
 
 export interface QuoteResult {
   quote: Quote | null
-  facts: Record<string, JsonValue>
+  /** Null where the quote cannot be read. */
+  facts: QuoteFacts | null
   checks: TeeCheck[]
 }
 
@@ -42,7 +43,7 @@ export function verifyQuote(input: QuoteInput): QuoteResult {
     signature !== null && checkSignature(input.message, signature, input.key),
     'the attestation key signed these very bytes',
   )
-  if (quote === null) return { quote, facts: {}, checks: steps.checks }
+  if (quote === null) return { quote, facts: null, checks: steps.checks }
   steps.note(
     'qualifying-data',
     quote.qualifyingData.equals(Buffer.from(input.qualifyingData)),
@@ -62,7 +63,7 @@ export function verifyQuote(input: QuoteInput): QuoteResult {
   return { quote, facts: quoteFacts(quote, signature, input), checks: steps.checks }
 }
 
-function quoteFacts(quote: Quote, signature: TpmSignature | null, input: QuoteInput): Record<string, JsonValue> {
+function quoteFacts(quote: Quote, signature: TpmSignature | null, input: QuoteInput): QuoteFacts {
   const bank = input.selection.find(({ hash }) => hash === 'sha256') ?? input.selection[0]
   const values = bank === undefined ? undefined : input.values.get(bank.hash)
   return {

@@ -3,6 +3,7 @@ import type { Certificate } from './certificate.ts'
 import { basicConstraintsOid, keyUsageOid } from './extensions.ts'
 import { Memo } from './memo.ts'
 import { isSigned } from './signature.ts'
+import { isWithin } from '../../../base/window.ts'
 
 export interface ChainRules {
   /** SHA-256 fingerprints (lower-case hex) of the roots that count. A root in evidence counts only if it is one of them. */
@@ -47,7 +48,7 @@ export function checkChain(chain: readonly Certificate[], { roots, at, understoo
         : null,
     ),
     every('chain-validity', chain, ({ name, notBefore, notAfter }) =>
-      at >= notBefore && at <= notAfter
+      isWithin({ notBefore, notAfter }, at)
         ? null
         : `${name} is valid from ${notBefore.toISOString()} to ${notAfter.toISOString()}, not at ${at.toISOString()}`,
     ),

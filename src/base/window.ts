@@ -16,3 +16,8 @@ export function windowText({ notBefore, notAfter }: Window): string {
   const to = notAfter === null ? '' : `to ${notAfter.toISOString()}`
   return [from, to].filter((part) => part !== '').join(' ') || 'always'
 }
+
+/** Whether a time lies in a window. Both ends belong to it; null has no end on that side. */
+export function isWithin({ notBefore, notAfter }: Window, at: Date): boolean {
+  return (notBefore === null || at >= notBefore) && (notAfter === null || at <= notAfter)
+}

@@ -1,0 +1,54 @@
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { InputError } from './errors.ts'
+import { ownedName } from './owned-name.ts'
+
+/**
+ * Writes a file so that a reader sees the old content or the new one, never half of it, whatever happens to this process. The file is flushed
+ * to disk.
+ *
+ * @param options.mode permissions before the umask; by default only the owner reads the file
+ * @param options.through folder of the temporary file, on the same file system: one that is swept after a crash (`sweep`)
+ */
+export async function replaceFile(
+  path: string,
+  bytes: Uint8Array | string,
+  options: { mode?: number; through?: string } = {},
+): Promise<void> {
+  const folder = dirname(path)
+  const { mode = 0o600, through = folder } = options
+  const temporary = join(through, ownedName('tmp'))
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  // Without this the new name may be lost at a power failure, though the content is on disk.
+  const parent = await open(folder, 'r')
+  await parent.sync().finally(() => parent.close())
+}
+
+/**
+ * Reads the file that an option or input names.
+ *
+ * @param subject name of the option or input
+ * @param remedy what to give instead
+ * @throws InputError `file-missing` that names the path
+ */
+export async function readNamedFile(path: string, subject: string, remedy?: string): Promise<Buffer> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new InputError('file-missing', `${subject}: "${path}" cannot be read`, {
+      subject,
+      cause,
+      remedy: remedy ?? `Name a readable file for ${subject}.`,
+    })
+  })
+}
