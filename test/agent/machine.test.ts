@@ -13,6 +13,7 @@ import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
 import { agentEntry } from '../../testkit/agent.ts'
+import { openReportOf } from '../../testkit/task-agent.ts'
 import { peer, root, withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { defaultChoice } from '../../src/tee/choice.ts'
@@ -60,7 +61,7 @@ function job(
 }
 
 async function bootOf(running: RunningAgent): Promise<ReturnType<typeof parseBinding>> {
-  return parseBinding((await running.client.openReport()).binding, 'binding')
+  return parseBinding((await openReportOf(running.client)).binding, 'binding')
 }
 
 const gone = async (pid: number): Promise<void> => {

@@ -8,6 +8,7 @@ import { parseTeeEvidence } from '../../src/tee/evidence.ts'
 import { verifiers } from '../../src/tee/verify/index.ts'
 import { buildEvent, buildRecord, plainImage, startAgent } from '../../testkit/agent.ts'
 import { startIssuer } from '../../testkit/oidc.ts'
+import { openReportOf } from '../../testkit/task-agent.ts'
 
 function document(bundle: EvidenceBundle, digest: string): Buffer {
   const found = bundle.documents.find((item) => item.digest === digest)
@@ -83,7 +84,7 @@ test('nothing signed is nothing to seal; nothing new gives the same bundle; a ne
 test('a job without token says of itself what its environment says, and is labelled so', async () => {
   const { client, status } = await startAgent({ GITHUB_REPOSITORY: 'example/app', GITHUB_RUN_ID: '5', SECRET: 'x' })
   expect(status).toMatchObject({ assurance: 'self-asserted', claims: { repository: 'example/app', run_id: '5' } })
-  const binding = parseBinding((await client.openReport()).binding, 'open')
+  const binding = parseBinding((await openReportOf(client)).binding, 'open')
   expect(binding.job.token).toBeNull()
   expect(binding.nonce).toEqual({ source: 'none', value: '' })
   await client.stop()
@@ -91,7 +92,7 @@ test('a job without token says of itself what its environment says, and is label
 
 test('a nonce that a verifier gave stands in the binding', async () => {
   const { client } = await startAgent({}, { nonce: 'verifier:abc' })
-  expect(parseBinding((await client.openReport()).binding, 'open').nonce).toEqual({ source: 'verifier', value: 'abc' })
+  expect(parseBinding((await openReportOf(client)).binding, 'open').nonce).toEqual({ source: 'verifier', value: 'abc' })
   await client.stop()
 })
 

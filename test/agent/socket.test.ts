@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process'
-import { createDecipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { CompactEncrypt, FlattenedEncrypt, importJWK } from 'jose'
 import { openState, stateDirectory } from '../../src/agent/state.ts'
-import { jcs } from '../../src/encoding/jcs.ts'
+import { agentCalls } from '../../src/agent/worker/table.ts'
 import { journalBytes } from '../../src/journal/event.ts'
 import { buildEvent, digestOf, publishEvent, sbomEvent, startAgent, startAgentProcess } from '../../testkit/agent.ts'
 import { testPorts } from '../../testkit/ports.ts'
@@ -97,8 +95,6 @@ describe('hostile callers', () => {
       '/v1/statement',
       JSON.stringify({ kind: 'sign', subject: digestOf('a'), documents: {}, payload: 'x' }),
     ],
-    ['a path out of the KBS', '/v1/create-key', JSON.stringify({ uri: 'kbs:///../../x' })],
-    ['report data of its own', '/v1/report', JSON.stringify({ reportData: 'AAAA' })],
     ['a member that status does not have', '/v1/status', '{"a":1}'],
   ])('with %s are refused', async (_what, path, body) => {
     expect([400, 403]).toContain((await post(agent, path, body)).status)
@@ -111,6 +107,18 @@ describe('hostile callers', () => {
     expect(await agent.client.journal()).toHaveLength(1)
   })
 
+  test.each([...agentCalls].filter((name) => name !== 'status'))(
+    '%s is a call of workers alone: the socket does not have it',
+    async (name) => {
+      const uri = 'kbs:///default/image/key'
+      for (const body of ['{}', JSON.stringify({ uri, kbs: 'https://kbs.example' }), JSON.stringify({ nonce: 'n' })]) {
+        const answer = await post(agent, `/v1/${name}`, body)
+        expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'not-found' } }])
+      }
+      expect(await agent.client.status()).toMatchObject({ keys: [], journalCount: 1 })
+    },
+  )
+
   test('bodies over the limit, other methods and unknown operations are refused', async () => {
     const large = await post(agent, '/v1/status', JSON.stringify({ a: 'x'.repeat(5000) }))
     expect(await large.json()).toMatchObject({ error: { code: 'format-invalid' } })
@@ -119,67 +127,6 @@ describe('hostile callers', () => {
       expect((await post(agent, path, '{}')).status).toBe(400)
     }
     await expect(agent.client.status()).resolves.toMatchObject({ technology: 'sample' })
-  })
-})
-
-describe('keys', () => {
-  let agent: Started
-  const uri = 'kbs:///default/image/one'
-  beforeAll(async () => {
-    agent = await startAgent()
-  })
-  afterAll(() => agent.client.stop())
-
-  test('a KEK wraps as ocicrypt does, unwraps, and is gone once published', async () => {
-    const { client } = agent
-    await client.createKey(uri)
-    const key = await client.takeKey(uri)
-    await client.createKey(uri)
-    expect(await client.takeKey(uri)).toEqual(key)
-    const { wrapped, iv } = await client.wrap(uri, Buffer.from('options'))
-    const cipher = createDecipheriv('aes-256-gcm', key, iv).setAuthTag(wrapped.subarray(-16))
-    expect(Buffer.concat([cipher.update(wrapped.subarray(0, -16)), cipher.final()]).toString()).toBe('options')
-    expect((await client.unwrap(uri, wrapped, iv)).toString()).toBe('options')
-    const flipped = Buffer.from(wrapped)
-    flipped.writeUInt8((flipped[0] ?? 0) ^ 1, 0)
-    await expect(client.unwrap(uri, flipped, iv)).rejects.toMatchObject({ code: 'decryption-failed' })
-    expect((await client.status()).keys).toEqual([uri])
-
-    await client.append(publishEvent('kbs:///default/image/other'))
-    expect((await client.status()).keys).toEqual([uri])
-    await client.append(publishEvent(uri))
-    expect((await client.status()).keys).toEqual([])
-    await expect(client.takeKey(uri)).rejects.toMatchObject({ code: 'not-found' })
-    await expect(client.unwrap(uri, wrapped, iv)).rejects.toMatchObject({ code: 'not-found' })
-    await expect(client.createKey(uri)).rejects.toMatchObject({ code: 'exists' })
-  })
-
-  test('a JWE for tee-pubkey opens; one for another key, or with another algorithm, does not', async () => {
-    const { teePubkey } = await agent.client.report('nonce')
-    const key = await importJWK(teePubkey as Record<string, string>, 'ECDH-ES+A256KW')
-    const make = (enc: string): Promise<unknown> =>
-      new FlattenedEncrypt(Buffer.from('secret')).setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc }).encrypt(key)
-    expect((await agent.client.decryptJwe(JSON.stringify(await make('A256GCM')))).toString()).toBe('secret')
-    await expect(agent.client.decryptJwe(JSON.stringify(await make('A128GCM')))).rejects.toMatchObject({
-      code: 'decryption-failed',
-    })
-    const compact = await new CompactEncrypt(Buffer.from('x'))
-      .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM' })
-      .encrypt(key)
-    await expect(agent.client.decryptJwe(compact)).rejects.toMatchObject({ code: 'format-invalid' })
-    const other = await startAgent()
-    await expect(other.client.decryptJwe(JSON.stringify(await make('A256GCM')))).rejects.toMatchObject({
-      code: 'decryption-failed',
-    })
-    await other.client.stop()
-  })
-
-  test('a report for RCAR is over nonce and tee-pubkey, hashed by the agent', async () => {
-    const { evidence, teePubkey } = await agent.client.report('n1')
-    const hash = createHash('sha384')
-      .update(jcs({ 'additional-evidence': '', nonce: 'n1', 'tee-pubkey': teePubkey }))
-      .digest('base64')
-    expect(evidence).toEqual({ svn: '1', report_data: hash })
   })
 })
 

@@ -26,6 +26,11 @@ function kek(key: Buffer): KekWrap {
   }
 }
 
+/** Gives the public keys of a folder, as the task has the step fetch them. */
+function keysIn(directory: string): (path: string) => Promise<string> {
+  return (path) => readFile(join(directory, path), 'utf8')
+}
+
 async function sealed(
   recipientTexts: string[],
   key: Buffer = randomBytes(32),
@@ -33,7 +38,7 @@ async function sealed(
 ) {
   const directory = scratch('encrypt')
   const made = await makeImage(directory, ports, contents)
-  const recipients = await readRecipients(recipientTexts, directory)
+  const recipients = await readRecipients(recipientTexts, keysIn(directory))
   const plan = { target: made.store, recipients, kek: kek(key), random: randomBytes }
   const encrypted = await encryptImage(made.store, made.image, plan, { tag: 'latest-encrypted' })
   return { ...made, directory, encrypted, key }
@@ -83,7 +88,7 @@ describe('encryption of layers', () => {
     const { store, image } = await makeImage(scratch('layers'), ports, [Buffer.from('a'), Buffer.from('b')])
     const plan = {
       target: store,
-      recipients: await readRecipients([uri], '/'),
+      recipients: await readRecipients([uri], keysIn('/')),
       kek: kek(randomBytes(32)),
       random: randomBytes,
     }
@@ -96,7 +101,7 @@ describe('encryption of layers', () => {
     const { store, image } = await makeImage(scratch('equal'), ports, [Buffer.from('a')])
     const fixed = {
       target: store,
-      recipients: await readRecipients([uri], '/'),
+      recipients: await readRecipients([uri], keysIn('/')),
       random: (n: number) => Buffer.alloc(n, 7),
       kek: async (_: string, p: Buffer) => ({
         wrapped: wrapWithKek(Buffer.alloc(32), p, Buffer.alloc(12)),
@@ -110,7 +115,12 @@ describe('encryption of layers', () => {
   test('on the way of another reader: bytes pass unchanged and are encrypted once', async () => {
     const { store, image } = await makeImage(scratch('way'), ports, [randomBytes(3 << 20), Buffer.from('x')])
     const key = randomBytes(32)
-    const plan = { target: store, recipients: await readRecipients([uri], '/'), kek: kek(key), random: randomBytes }
+    const plan = {
+      target: store,
+      recipients: await readRecipients([uri], keysIn('/')),
+      kek: kek(key),
+      random: randomBytes,
+    }
     let opened = 0
     const way = encryptOnTheWay(async (layer) => {
       opened++
@@ -135,7 +145,7 @@ describe('encryption of layers', () => {
     const { store, image } = await makeImage(scratch('early'), ports, [randomBytes(3 << 20)])
     const plan = {
       target: store,
-      recipients: await readRecipients([uri], '/'),
+      recipients: await readRecipients([uri], keysIn('/')),
       kek: kek(randomBytes(32)),
       random: randomBytes,
     }
@@ -150,7 +160,7 @@ describe('what cannot be encrypted or opened', () => {
     const { store, image } = await makeImage(scratch('zstd'), ports, [Buffer.from('a')], mediaTypes.layerZstd)
     const plan = {
       target: store,
-      recipients: await readRecipients([uri], '/'),
+      recipients: await readRecipients([uri], keysIn('/')),
       kek: kek(randomBytes(32)),
       random: randomBytes,
     }
@@ -163,7 +173,7 @@ describe('what cannot be encrypted or opened', () => {
   test.each(['kbs:///a/b', 'kbs://host/a/b/c', 'kbs:///a/b/../c', 'kbs:///a/b/.c', '/default/image-kek/x', 'a'])(
     'recipient %s',
     async (text) => {
-      expect(await codeOf(readRecipients([text], '/'))).toBe('input-invalid')
+      expect(await codeOf(readRecipients([text], keysIn('/')))).toBe('input-invalid')
     },
   )
   test('no recipient, a private key, a short RSA key, a missing file', async () => {
@@ -174,10 +184,10 @@ describe('what cannot be encrypted or opened', () => {
       join(directory, 'short.pem'),
       generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' }),
     )
-    expect(await codeOf(readRecipients([], directory))).toBe('input-missing')
-    expect(await codeOf(readRecipients(['jwe:private.pem'], directory))).toBe('file-invalid')
-    expect(await codeOf(readRecipients(['jwe:short.pem'], directory))).toBe('file-invalid')
-    expect(await codeOf(readRecipients(['jwe:none.pem'], directory))).toBe('file-missing')
+    expect(await codeOf(readRecipients([], keysIn(directory)))).toBe('input-missing')
+    expect(await codeOf(readRecipients(['jwe:private.pem'], keysIn(directory)))).toBe('file-invalid')
+    expect(await codeOf(readRecipients(['jwe:short.pem'], keysIn(directory)))).toBe('file-invalid')
+    expect(await codeOf(readRecipients(['jwe:none.pem'], keysIn(directory)))).toBe('ENOENT')
   })
 
   const change = (layer: Descriptor, name: string, edit: (value: Record<string, unknown>) => void): Descriptor => {
@@ -296,7 +306,7 @@ describe('other implementations', () => {
         })(),
         {
           target,
-          recipients: await readRecipients(['kbs:///default/image-kek/test-1'], '/'),
+          recipients: await readRecipients(['kbs:///default/image-kek/test-1'], keysIn('/')),
           random: () => random.shift() as Buffer,
           kek: async (_, p) => ({ wrapped: wrapWithKek(key, p, iv), iv }),
         },
@@ -320,7 +330,7 @@ describe('other implementations', () => {
       await writeFile(join(directory, `${name}.pub`), publicKey.export({ type: 'spki', format: 'pem' }))
       await writeFile(join(directory, `${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }))
     }
-    const recipients = await readRecipients(['jwe:ec.pub', 'jwe:rsa.pub'], directory)
+    const recipients = await readRecipients(['jwe:ec.pub', 'jwe:rsa.pub'], keysIn(directory))
     for (const chosen of [recipients, [recipients[0]], [recipients[1]]]) {
       const list = chosen.flatMap((one) => (one === undefined ? [] : [one]))
       await encryptImage(

@@ -1,19 +1,17 @@
-import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AgentClient } from '../../src/agent/protocol.ts'
 import { openState } from '../../src/agent/state.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
 import { door } from '../../src/actions/kbs-publish/main.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import type { HttpRequest, Ports } from '../../src/base/ports.ts'
-import type { EventDraft, JournalEvent } from '../../src/journal/event.ts'
 import { adminToken } from '../../src/kbs/admin-token.ts'
 import { kbsAdmin } from '../../src/kbs/client.ts'
 import { askForEar } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
+import { AgentDouble } from '../../testkit/task-agent.ts'
 
 // What a run against a live Trustee showed (docs/trustee.md), replayed.
 
@@ -26,36 +24,24 @@ function net(answer: (url: string, request: HttpRequest) => Response): Ports {
   return { ...testPorts(), http: { request, hosts: () => [] } }
 }
 
-/** An agent with one key, which is gone once it was published. */
-function agentWith(key: Buffer): AgentClient {
-  const keys = new Map([[uri, key]])
-  const client: Partial<AgentClient> = {
-    status: async () => ({ keys: [...keys.keys()], technology: 'sample' }) as never,
-    takeKey: async (wanted) => {
-      const found = keys.get(wanted)
-      if (found === undefined) throw Object.assign(new Error(`no key ${wanted}`), { code: 'not-found' })
-      return found
-    },
-    append: async (draft: EventDraft) => {
-      for (const { name } of draft.outputs) keys.delete(name)
-      return draft as JournalEvent
-    },
-  }
-  return client as AgentClient
-}
-
 async function publisher() {
   const ports = testPorts()
   const directory = scratch('kbs')
   const kbs = await startKbs({ directory, listen: '127.0.0.1:0', ports })
   // Only the open-admin probe and the protocol are the same here as on a KBS of others: reached by URL, it counts as one.
   const given = { 'kbs-url': kbs.url, 'admin-key': join(directory, 'admin-key.pem'), plan: join(directory, 'plan.yml') }
-  const run = (agent: AgentClient | null, state: string, more: Record<string, string> = {}): Promise<ActionResult> => {
+  /** An agent with the one key, made for this KBS; it is gone once it was published. */
+  const agentWith = (): AgentDouble => {
+    const agent = new AgentDouble(openState(join(directory, 'work'), ports), ports)
+    agent.keks.create(uri, kbs.url)
+    return agent
+  }
+  const run = (agent: AgentDouble, state: string, more: Record<string, string> = {}): Promise<ActionResult> => {
     const all: Record<string, string> = { ...given, ...more }
     const inputs = { given: (name: string) => all[name], defaults: { mode: 'apply' }, ports, confine: null }
     return door.run(rawInputs({ ...inputs, label: (name) => name }), {
       ports,
-      state: { ...openState(state, ports), agent: async () => agent },
+      state: { ...openState(state, ports), agent: async () => agent.client },
     })
   }
   const plan = (measurement: string, global = 'first'): Promise<void> =>
@@ -63,16 +49,16 @@ async function publisher() {
       given.plan,
       `version: 1\nreplace-global: ${global}\nresources: [{uri: "${uri}", source: agent, admit: [{technology: snp, measurements: [${measurement}]}]}]\nreference-values: {object: {b: 1, a: 2}}\n`,
     )
-  return { kbs, run, plan, state: join(directory, 'job') }
+  return { kbs, agentWith, run, plan, state: join(directory, 'job') }
 }
 
 describe('kbs-publish on a KBS of others, with the key from the agent', () => {
   test('the same plan again changes nothing, though the agent gave its key away and the plan says first', async () => {
-    const { kbs, run, plan, state } = await publisher()
-    const agent = agentWith(randomBytes(32))
+    const { kbs, agentWith, run, plan, state } = await publisher()
+    const agent = agentWith()
     await plan('aabb')
     expect((await run(agent, state)).outputs['changed']).toBe('true')
-    expect((await agent.status()).keys).toEqual([])
+    expect(agent.keks.uris()).toEqual([])
     expect((await run(agent, state)).outputs['changed']).toBe('false')
     await plan('ccdd')
     expect(await codeOf(run(agent, state))).toBe('state-conflict')
@@ -80,8 +66,8 @@ describe('kbs-publish on a KBS of others, with the key from the agent', () => {
   })
 
   test('a key that this job wrote nowhere and does not hold is said', async () => {
-    const { kbs, run, plan, state } = await publisher()
-    const agent = agentWith(randomBytes(32))
+    const { kbs, agentWith, run, plan, state } = await publisher()
+    const agent = agentWith()
     await plan('aabb')
     await run(agent, state)
     expect(await codeOf(run(agent, `${state}-other`))).toBe('not-found')
@@ -89,11 +75,11 @@ describe('kbs-publish on a KBS of others, with the key from the agent', () => {
   })
 
   test('an admin key that the KBS does not know: the remedy says what our tokens claim', async () => {
-    const { kbs, run, plan, state } = await publisher()
+    const { kbs, agentWith, run, plan, state } = await publisher()
     await plan('aabb')
     const other = await publisher()
     const key = join(other.state, '../admin-key.pem')
-    await expect(run(agentWith(randomBytes(32)), state, { 'admin-key': key })).rejects.toMatchObject({
+    await expect(run(agentWith(), state, { 'admin-key': key })).rejects.toMatchObject({
       code: 'unauthorized',
       remedy: expect.stringContaining('iss "sealwright"') as string,
     })

@@ -27,8 +27,7 @@ function report(
   const inputs = {
     policy: '/policy.yml',
     collateral: '/col lateral',
-    kbsUrl: '',
-    decryptionKey: 'S3CRET',
+    keys: { decryptionKey: 'S3CRET', kbsUrl: '', trusteeUrl: '' },
     nonce: '00ff',
     enforce: true,
   } as VerifyDeployInputs

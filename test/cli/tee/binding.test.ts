@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { jcs } from '../../../src/encoding/jcs.ts'
 import type { JsonObject } from '../../../src/base/json.ts'
 import { startAgent } from '../../../testkit/agent.ts'
+import { openReportOf } from '../../../testkit/task-agent.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { withPeers } from '../../../testkit/peers.ts'
 import { withSwtpm } from '../../../testkit/tee/tpm/with-swtpm.ts'
@@ -20,7 +21,7 @@ async function evidenceOf(
 ): Promise<{ binding: JsonObject; evidence: JsonObject }> {
   const { client } = await startAgent({}, options)
   try {
-    const { binding, evidence } = await client.openReport()
+    const { binding, evidence } = await openReportOf(client)
     return {
       binding: JSON.parse(binding.toString()) as JsonObject,
       evidence: JSON.parse(evidence.toString()) as JsonObject,
