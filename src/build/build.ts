@@ -58,7 +58,8 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
   const bases = await resolveBases(plan, platform, ports, options.cwd ?? ports.roots.cwd)
   const env = await cleanEnvironment(ports, join(temp, 'driver'), epoch, surroundingsOf(1))
   // Opened only where something foreign runs; `prepare` fails before any work where the machine allows no sandbox.
-  const sandbox = (): Promise<Sandbox> => openSandbox(options.network, options.exclude, ports)
+  const sandbox = (): Promise<Sandbox> =>
+    openSandbox(options.network, options.exclude, { ...ports, env: { ...ports.env, ...options.places } })
   const prepare = options.prepare === null ? null : { command: options.prepare, sandbox: await sandbox() }
   const needs = { plan, bases, network: options.network, temp, env, sandbox }
   const driver = await chooseDriver(options.builder, needs, ports)

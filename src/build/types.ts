@@ -8,6 +8,18 @@ import type { SandboxNetwork } from './sandbox/types.ts'
 export const driverNames = ['buildah', 'docker', 'embedded'] as const
 export type DriverName = (typeof driverNames)[number]
 
+/** Variables of a job that say where its tools and its own folders lie. */
+export const jobPlaces = [
+  'PATH',
+  'HOME',
+  'RUNNER_TEMP',
+  'RUNNER_TOOL_CACHE',
+  'AGENT_TOOLSDIRECTORY',
+  'GITHUB_WORKSPACE',
+  'SEALWRIGHT_STATE',
+] as const
+export type JobPlace = (typeof jobPlaces)[number]
+
 /** Everything a build depends on, as the door read it. Paths are absolute. */
 export interface BuildOptions {
   context: string
@@ -36,6 +48,10 @@ export interface BuildOptions {
   output: { store: Store; tag: string }
   /** Go on when a rebuild differs (`require-reproducible: false`). */
   allowDifference: boolean
+  /**
+   * PATH and folders of the job where they are not this process's own: they choose what of the machine the sandbox shows, and nothing else.
+   */
+  places?: Partial<Record<JobPlace, string>> | undefined
   /** Folders that never belong to the context: the state directory, the output layout. */
   exclude: string[]
 }

@@ -232,7 +232,16 @@ describe('scripts of examples/runner', () => {
     const good = checks.filter(({ ok }) => ok).map(({ name }) => name)
     // Files of who runs this test are root's only where that is root.
     const hooks = process.getuid?.() === 0 ? ['hooks'] : []
-    expect(good).toEqual(['job-user', 'tee-devices', 'groups', 'sudo', 'container-sockets', ...hooks, 'one-job', 'subordinate-ids'])
+    expect(good).toEqual([
+      'job-user',
+      'tee-devices',
+      'groups',
+      'sudo',
+      'container-sockets',
+      ...hooks,
+      'one-job',
+      'subordinate-ids',
+    ])
     // The rest needs a machine that runs: sockets, mounts, kernel settings. The files for them are there.
     const sysctl = readFileSync(join(tree, 'etc/sysctl.d/60-sealwright.conf'), 'utf8')
     for (const line of ['kernel.yama.ptrace_scope = 2', 'kernel.core_pattern = |/bin/false', 'fs.suid_dumpable = 0'])

@@ -12,7 +12,8 @@ import { startTime } from '../../src/agent/start-message.ts'
 import { openState } from '../../src/agent/state.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import { parseBinding } from '../../src/journal/binding.ts'
-import { agentEntry } from '../../testkit/agent.ts'
+import { defaultChoice } from '../../src/tee/choice.ts'
+import { agentEntry, openReportOf } from '../../testkit/agent.ts'
 import { startIssuer } from '../../testkit/oidc.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 
@@ -115,11 +116,7 @@ describe('legs of a matrix on one machine', () => {
             sockets,
             directory: join(folder, 'state'),
             technology: 'sample',
-            tpmDevice: '',
-            register: '',
-            akActivation: '',
-            collateral: '',
-            tpmKey: '',
+            tee: defaultChoice,
             source: 'image',
             lifetime: 600,
           },
@@ -155,7 +152,7 @@ describe('legs of a matrix on one machine', () => {
       await gone(one.status.pid)
       const two = await second.start()
       expect(two.status.keyId).not.toBe(one.status.keyId)
-      expect(parseBinding((await two.client.openReport()).binding, 'binding').boot.jobs).toBe(2)
+      expect(parseBinding((await openReportOf(two.client)).binding, 'binding').boot.jobs).toBe(2)
       await first.post()
       expect((await two.client.status()).keyId).toBe(two.status.keyId)
       await two.client.stop()

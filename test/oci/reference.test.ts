@@ -1,4 +1,3 @@
-import { isLoopback } from '../../src/base/loopback.ts'
 import { formatReference, parseReference } from '../../src/oci/reference.ts'
 import { codeOfSync } from './helpers.ts'
 

@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Reference } from '../../oci/types.ts'
+import { jobPlaces } from '../../build/types.ts'
 import type { BuildRequest } from '../../tasks/build/task.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 
@@ -37,6 +38,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     request: {
       output: formatReference(output),
       cwd: ports.roots.cwd,
+      places: placesOf(ports.env),
       prepare: text('prepare'),
       network: inputs.choice('network', ['none', 'default']),
       builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
@@ -80,4 +82,13 @@ function assignments(inputs: RawInputs, input: string, name: RegExp): Record<str
     result[key] = line.slice(equals + 1)
   }
   return result
+}
+
+function placesOf(env: ActionContext['ports']['env']): BuildRequest['places'] {
+  const found: BuildRequest['places'] = {}
+  for (const name of jobPlaces) {
+    const value = env[name]
+    if (value !== undefined && value !== '') found[name] = value
+  }
+  return found
 }

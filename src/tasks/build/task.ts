@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
 import { buildImage } from '../../build/build.ts'
-import { driverNames, type BuildOptions, type BuildResult } from '../../build/types.ts'
+import { driverNames, jobPlaces, type BuildOptions, type BuildResult } from '../../build/types.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { openStore } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
@@ -21,6 +21,8 @@ export const buildRequestSchema = z.strictObject({
   local: z.strictObject({ context: z.string(), file: z.string().nullable(), exclude: z.array(z.string()) }).nullable(),
   /** Folder that a relative `oci:DIR` of the Containerfile is taken from. */
   cwd: z.string(),
+  /** PATH and folders of the job: what of the machine its foreign steps may see (TRUST §4). */
+  places: z.partialRecord(z.enum(jobPlaces), z.string().max(65_536)),
   prepare: z.string().nullable(),
   /** Network of `prepare` and RUN. */
   network: z.enum(['none', 'default']),
