@@ -70,11 +70,8 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
 }
 
 /** The verdict on an index of which no manifest can be judged. */
-export function refusedIndex(
-  { reference, digest, siblings }: Named,
-  why: VerificationError,
-  policy: Policy,
-): Judgement {
+export function refusedIndex(named: Named, why: VerificationError, policy: Policy): Judgement {
+  const { reference, digest } = named
   const remedy = why.remedy === undefined ? '' : `. ${why.remedy}`
   const hard: Check = {
     id: 'subject.index',
@@ -84,7 +81,12 @@ export function refusedIndex(
     why: `${why.message}${remedy}`,
     subject: digest,
   }
-  const children = siblings.map((child) => ({ digest: child, platform: '', verified: false, reasons: [why.code] }))
+  const children = named.children.map((child) => ({
+    digest: child.descriptor.digest,
+    platform: platformInWords(child),
+    verified: false,
+    reasons: [why.code],
+  }))
   const verdict: Verdict = {
     v: 1,
     verified: false,

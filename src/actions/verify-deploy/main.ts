@@ -22,8 +22,13 @@ export const door: ActionDoor = {
     const policy = await loadPolicy(inputs.policy)
     const text = await imageText(inputs, context)
     return withKeys(inputs, context, async (opener) => {
-      const { nonce, collateral } = inputs
-      const options = { opener, nonce: nonce ?? undefined, collateral: collateral ?? undefined }
+      const { nonce, collateral, platform } = inputs
+      const options = {
+        opener,
+        nonce: nonce ?? undefined,
+        collateral: collateral ?? undefined,
+        platform: platform ?? undefined,
+      }
       const verdict = await verifyImage(text, policy, options, context.ports)
       return conclude(inputs, verdict, text, opener, context)
     })
