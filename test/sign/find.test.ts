@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { TransportError, VerificationError } from '../../src/base/errors.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { blobPath } from '../../src/oci/layout-files.ts'
-import type { Descriptor, Digest, Store } from '../../src/oci/types.ts'
+import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/oci/types.ts'
 import { attachBundle } from '../../src/sign/attach.ts'
 import { bundleMediaType, makeBundle } from '../../src/sign/bundle.ts'
 import { signEnvelope, verifyEnvelope } from '../../src/sign/dsse.ts'
@@ -14,6 +14,7 @@ import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
 import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes, type Signer, type StatementKind } from '../../src/statement/types.ts'
 import { testPorts } from '../support/ports.ts'
+import { stranger } from '../support/strangers.ts'
 import { newSigner, putImage, storeOf } from './fixtures.ts'
 
 let store: Store
@@ -156,13 +157,10 @@ describe('bundles', () => {
 
   test('more referrers than anybody reads by hand are all read', async () => {
     await attachBundle(store, image, await bundleOf('sign'), predicateTypes.sign)
-    const put = async (i: number): Promise<unknown> =>
-      putArtifact(store, {
-        artifactType: 'application/x',
-        subject: image,
-        layers: [{ mediaType: 'text/plain', bytes: Buffer.from(`n${i}`) }],
-      })
-    for (let i = 0; i < 1001; i++) await put(i)
+    const s = stranger(layout, image)
+    for (let i = 0; i < 1001; i++)
+      s.attach({ artifactType: 'application/x', layers: [{ mediaType: 'text/plain', bytes: `n${i}` }] })
+    s.save()
     expect(await findStatements(store, image)).toHaveLength(1)
   })
 
@@ -244,6 +242,19 @@ describe('legacy tags', () => {
     const broken: unknown[] = []
     expect(await findCosignSignatures(store, image, { onBroken: (item) => broken.push(item) })).toEqual([])
     expect(broken).toHaveLength(1)
+  })
+
+  test('an index under a legacy tag is told of, and the next signature takes its place', async () => {
+    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] }
+    await store.putManifest(Buffer.from(JSON.stringify(index)), mediaTypes.index, {
+      tag: legacyTag(image.digest, 'sig'),
+    })
+    await expect(findCosignSignatures(store, image)).rejects.toMatchObject({ code: 'format-invalid' })
+    const broken: unknown[] = []
+    expect(await findCosignSignatures(store, image, { onBroken: (item) => broken.push(item) })).toEqual([])
+    expect(broken).toHaveLength(1)
+    await attachCosignSignature(store, image, [{ payload: payload(), signature: await signer.sign(payload()) }])
+    expect(await findCosignSignatures(store, image)).toHaveLength(1)
   })
 
   test('a broken .att tag does not hide the referrers', async () => {
