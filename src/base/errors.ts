@@ -48,6 +48,7 @@ export const reasonCodes = [
   'policy-unsafe',
   'self-verified',
   'launch-refused',
+  'index-unattested',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

@@ -595,6 +595,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "platform",
+    "description": "Of an image with several platforms, the one to verify (os/architecture[/variant]); the verdict then names that manifest alone. Left out, every platform has to pass.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "policy",
     "description": "Policy file; docs/policy.md explains it, \"sealwright policy init\" writes a first one.",
     "default": "",

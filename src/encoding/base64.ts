@@ -13,6 +13,16 @@ export function fromBase64(text: string, subject: string, form: Base64Form = 'ba
   return bytes
 }
 
+/**
+ * Strict decoding where a format leaves the alphabet open (DSSE: "either standard or URL-safe"); padding may be left out of the URL-safe form.
+ *
+ * @throws VerificationError `format-invalid`, also for a mixture of the two alphabets
+ */
+export function fromEitherBase64(text: string, subject: string): Buffer {
+  if (!text.includes('-') && !text.includes('_')) return fromBase64(text, subject)
+  return fromBase64(text.replace(/={1,2}$/, ''), subject, 'base64url')
+}
+
 export function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
 }

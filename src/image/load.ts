@@ -1,16 +1,12 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import { collect } from '../base/streams.ts'
-import {
-  mediaTypes,
-  type Descriptor,
-  type Digest,
-  type Index,
-  type Manifest,
-  type Platform,
-  type Store,
-} from '../oci/types.ts'
+import { isIndex } from '../oci/manifest.ts'
+import { mediaTypes, type Digest, type Index, type Manifest, type Platform, type Store } from '../oci/types.ts'
+import { fits, formatPlatform, parsePlatform, platformInWords, runnableChildren, type Child } from './platforms.ts'
 import type { Image, ImageConfig } from './types.ts'
+
+export { formatPlatform } from './platforms.ts'
 
 /** Largest configuration that we read (registries take 4 MiB manifests). */
 const configLimit = 8 * 1024 * 1024
@@ -31,11 +27,12 @@ const architectures: Readonly<Record<string, string>> = {
  */
 export async function loadImage(store: Store, digest: Digest, platform?: string): Promise<Image> {
   let stored = await store.getManifest(digest)
-  if ('manifests' in stored.content) {
-    stored = await store.getManifest(pickPlatform(stored.content, platform, digest).digest)
-    if ('manifests' in stored.content) {
-      throw new VerificationError('format-invalid', `the index ${digest} holds another index`, { subject: digest })
-    }
+  if (isIndex(stored.content))
+    stored = await store.getManifest(await pickChild(store, stored.content, platform, digest))
+  if (isIndex(stored.content)) {
+    throw new VerificationError('format-invalid', `the index ${digest} holds an index that it calls a manifest`, {
+      subject: digest,
+    })
   }
   const manifest: Manifest = stored.content
   if (manifest.config.mediaType !== mediaTypes.config && manifest.config.mediaType !== mediaTypes.dockerConfig) {
@@ -59,40 +56,33 @@ export async function loadImage(store: Store, digest: Digest, platform?: string)
   return { descriptor: stored.descriptor, manifest, config, configDigest: manifest.config.digest, platform: found }
 }
 
-/** `os/architecture[/variant]`. */
-export function formatPlatform(platform: Platform): string {
-  return [platform.os, platform.architecture, platform.variant]
-    .filter((part) => part !== undefined && part !== '')
-    .join('/')
-}
-
-function pickPlatform(index: Index, wanted: string | undefined, digest: Digest): Descriptor {
-  // BuildKit keeps its attestations in the index as images of an unknown platform.
-  const images = index.manifests.filter(
-    (child) =>
-      (child.mediaType === mediaTypes.manifest || child.mediaType === mediaTypes.dockerManifest) &&
-      child.artifactType === undefined &&
-      child.platform?.os !== 'unknown',
-  )
-  const only = images[0]
-  if (wanted === undefined && images.length === 1 && only !== undefined) return only
+async function pickChild(store: Store, index: Index, wanted: string | undefined, digest: Digest): Promise<Digest> {
+  const children = await runnableChildren(store, digest, index)
+  const names = [...new Set(children.map(platformInWords))].join(', ')
+  const digests = new Set(children.map(({ descriptor }) => descriptor.digest))
+  const [only] = digests
+  if (wanted === undefined && digests.size === 1 && only !== undefined) return only
   const want = wanted ?? `linux/${architectures[process.arch] ?? process.arch}`
-  const matches = images.filter((child) => {
-    if (child.platform === undefined) return false
-    const name = formatPlatform(child.platform)
-    return name === want || `${child.platform.os}/${child.platform.architecture}` === want
-  })
-  const found = matches[0]
-  if (found !== undefined && matches.length === 1) return found
-  const names = images.map((child) => (child.platform === undefined ? '(none)' : formatPlatform(child.platform)))
+  const matches = new Set(narrowed(children, parsePlatform(want)).map(({ descriptor }) => descriptor.digest))
+  const [found] = matches
+  if (found !== undefined && matches.size === 1) return found
   throw new InputError(
     'not-found',
-    `the index ${digest} holds ${matches.length === 0 ? 'no' : 'more than one'} image for ${want}`,
+    `the index ${digest} holds ${matches.size === 0 ? 'no' : 'more than one'} image for ${want}`,
     {
       subject: digest,
-      remedy: `Name one manifest by its digest; platforms there: ${names.join(', ') || 'none'}.`,
+      remedy: `Name one manifest by its digest; platforms there: ${names || 'none'}.`,
     },
   )
+}
+
+/** Children that could be taken for a platform; where a variant is asked for and one child has just that, it alone. */
+function narrowed(children: readonly Child[], want: Platform): Child[] {
+  const fitting = children.filter((child) => fits(child, want))
+  const named = fitting.filter(({ platform }) => platform !== null)
+  const all = named.length > 0 ? named : fitting
+  const exact = all.filter(({ platform }) => platform !== null && formatPlatform(platform) === formatPlatform(want))
+  return want.variant !== undefined && exact.length > 0 ? exact : all
 }
 
 function parseConfig(bytes: Buffer, manifest: Manifest): ImageConfig {

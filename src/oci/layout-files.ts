@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
@@ -12,6 +12,9 @@ import type { Digest } from './types.ts'
 
 const marker = '{"imageLayoutVersion":"1.0.0"}'
 const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+
+/** Up to this size a blob is read in one piece: a stream takes a buffer of a megabyte however small the file is. */
+const smallBlob = 64 << 10
 
 /** Path of a blob inside a layout (image-spec 1.1 image-layout.md). */
 export function blobPath(directory: string, digest: Digest): string {
@@ -109,8 +112,28 @@ export function pieceFor(size: number): number {
 export async function* readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
   // A link in a foreign layout could lead anywhere, a pipe would never end.
   const handle = await open(blobPath(directory, want.digest), constants.O_RDONLY | constants.O_NOFOLLOW)
+  if (want.size <= smallBlob) {
+    try {
+      yield* verified(readSmall(handle, want.size), want)
+    } finally {
+      await handle.close()
+    }
+    return
+  }
   const stream = createReadStream('', { fd: handle, highWaterMark: pieceFor(want.size) })
   yield* verified(stream as ByteSource, want)
+}
+
+/** One byte more than is wanted shows that the file is longer. */
+async function* readSmall(handle: FileHandle, size: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(size + 1)
+  let length = 0
+  while (length < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, length)
+    if (bytesRead === 0) break
+    length += bytesRead
+  }
+  yield buffer.subarray(0, length)
 }
 
 async function writeSynced(

@@ -29,6 +29,25 @@ export async function readEntries(directory: string): Promise<Descriptor[]> {
 }
 
 /**
+ * As {@link readEntries} for one layout, parsed again only when another file took the place of the one that was read: a layout with many
+ * referrers has an index of some megabytes, and every manifest that is read looks into it.
+ */
+export function entriesReader(directory: string): () => Promise<Descriptor[]> {
+  let held: { file: string; entries: Descriptor[] } | null = null
+  return async () => {
+    const info = await stat(join(directory, 'index.json'), { bigint: true }).catch(() => null)
+    const file = info === null ? null : [info.dev, info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ')
+    if (held === null || held.file !== file) {
+      const entries = await readEntries(directory)
+      held = file === null ? null : { file, entries }
+      return entries
+    }
+    await requireLayout(directory)
+    return held.entries
+  }
+}
+
+/**
  * Changes the entries. `change` gives back the very array it got when there is nothing to do; then nothing is written.
  * The file is replaced in one step under a lock, with the entries in a fixed order: tags first, by name, then by digest.
  */

@@ -2,11 +2,22 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import { blobSize, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
-import { changeEntries, entryOf, readEntries, tagOf, withEntry, withTag } from './layout-index.ts'
-import { isManifestType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { changeEntries, entriesReader, entryOf, tagOf, withEntry, withTag } from './layout-index.ts'
+import { manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
-import { fallbackTag, fromFallback, missingBlob, pickReferrers, referencedBlobs } from './referrers.ts'
+import {
+  fallbackTag,
+  fromFallback,
+  missingBlob,
+  pickReferrers,
+  readListed,
+  referencedBlobs,
+  type OnBroken,
+} from './referrers.ts'
 import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './types.ts'
+
+/** Manifests that are read at a time. */
+const parallel = 4
 
 /**
  * An OCI layout directory as a store (image-spec 1.1 image-layout.md). Reading never writes. The directory is made on the first
@@ -18,6 +29,7 @@ import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './ty
  */
 export function openLayout(directory: string, identity: string, ports: Ports): Store {
   let prepared: Promise<void> | null = null
+  const readEntries = entriesReader(directory)
   // A failed attempt is not remembered: the reason may have been mended meanwhile.
   const prepare = (): Promise<void> =>
     (prepared ??= prepareLayout(directory, ports).catch((error: unknown) => {
@@ -37,7 +49,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
   }
 
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const entries = await readEntries(directory)
+    const entries = await readEntries()
     return read(
       digest,
       entries.find((e) => e.digest === digest),
@@ -52,6 +64,22 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
+  async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
+    const entries = await readEntries()
+    const byTag = entries.find((e) => tagOf(e) === fallbackTag(digest))
+    let fallback: Descriptor[] = []
+    try {
+      // A layout that another tool filled from a registry may hold the fallback index instead of listed referrers.
+      if (byTag !== undefined) fallback = fromFallback(await read(byTag.digest, byTag), `oci:${directory}`, ports.log)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      onBroken({ manifest: byTag?.digest ?? digest, error })
+    }
+    const listed = [...entries.filter((e) => e !== byTag), ...fallback]
+    // Media type and size are taken from the bytes: a second entry for the same digest may lie about them.
+    yield* readListed(listed, digest, (wanted) => read(wanted, undefined), parallel, onBroken)
+  }
+
   return {
     kind: 'layout',
     name: `oci:${directory}`,
@@ -60,7 +88,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     tag,
 
     resolve: async (reference) => {
-      const entries = await readEntries(directory)
+      const entries = await readEntries()
       if ('digest' in reference) {
         const { digest } = reference
         if ((await blobSize(directory, digest)) === null) return null
@@ -81,7 +109,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       return found[0] === undefined ? null : plain(found[0])
     },
 
-    tags: async () => [...new Set((await readEntries(directory)).map(tagOf).filter((name) => name !== null))].sort(),
+    tags: async () => [...new Set((await readEntries()).map(tagOf).filter((name) => name !== null))].sort(),
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const digest = sha256(bytes) as Digest
@@ -119,15 +147,14 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       return writeBlob(directory, open(), expect)
     },
 
-    referrers: async (digest, artifactType) => {
-      const entries = await readEntries(directory)
-      const byTag = entries.find((e) => tagOf(e) === fallbackTag(digest))
-      // A layout that another tool filled from a registry may hold the fallback index instead of listed referrers.
-      const fallback =
-        byTag === undefined ? [] : fromFallback(await read(byTag.digest, byTag), `oci:${directory}`, ports.log)
-      const listed = [...entries.filter((e) => e !== byTag && isManifestType(e.mediaType)), ...fallback]
-      return pickReferrers(listed, digest, artifactType, (e) => read(e.digest, e))
-    },
+    referrers: (digest, artifactType) =>
+      pickReferrers(
+        readReferrers(digest, ({ manifest }) =>
+          ports.log.debug(`oci:${directory} lists ${manifest}, but it cannot be read`),
+        ),
+        artifactType,
+      ),
+    readReferrers,
   }
 }
 

@@ -1,33 +1,54 @@
 import { VerificationError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
+import { inOrder } from '../base/in-order.ts'
 import { artifactTypeOf, isIndex, isManifestType } from './manifest.ts'
 import type { Descriptor, Digest, Index, Manifest, StoredManifest } from './types.ts'
 
 export { fallbackTag } from './digest.ts'
 
+/** Told of a listed manifest that is not there or cannot be read. */
+export type OnBroken = (broken: { manifest: Digest; error: VerificationError }) => void
+
 /**
- * The referrers of `digest` among listed descriptors. A listing is only a hint: each manifest is read, its own `subject` decides
- * whether it belongs there, and artifact type and annotations are taken from it (some registries' listings show the config's
- * type, or children of an index).
+ * The referrers of `digest` among listed descriptors, each read once, in the order of their digests. A listing is only a hint: it may
+ * name a manifest that a retention rule has deleted, and anybody who may push writes it. Each manifest's own `subject` decides.
  *
- * @returns one descriptor a manifest, in order of digests
- * @throws VerificationError `missing-blob` when a listed manifest is not there
+ * @param read reads one manifest; its TransportErrors pass through
+ * @param parallel how many are read at a time
  */
-export async function pickReferrers(
+export async function* readListed(
   listed: readonly Descriptor[],
   digest: Digest,
-  artifactType: string | undefined,
-  read: (descriptor: Descriptor) => Promise<StoredManifest>,
-): Promise<Descriptor[]> {
-  const found = new Map<Digest, Descriptor>()
-  for (const descriptor of listed) {
-    if (found.has(descriptor.digest) || !isManifestType(descriptor.mediaType)) continue
-    const { content, descriptor: stored } = await read(descriptor)
-    if (content.subject?.digest !== digest) continue
-    const referrer = referrerOf(stored, content)
-    if (artifactType === undefined || referrer.artifactType === artifactType) found.set(descriptor.digest, referrer)
+  read: (digest: Digest) => Promise<StoredManifest>,
+  parallel: number,
+  onBroken: OnBroken,
+): AsyncGenerator<StoredManifest> {
+  const digests = new Set(listed.filter((item) => isManifestType(item.mediaType)).map((item) => item.digest))
+  const attempt = async (manifest: Digest): Promise<StoredManifest | null> => {
+    try {
+      return await read(manifest)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      onBroken({ manifest, error })
+      return null
+    }
   }
-  return [...found.values()].sort(byDigest)
+  for await (const stored of inOrder([...digests].sort(), parallel, attempt)) {
+    if (stored?.content.subject?.digest === digest) yield stored
+  }
+}
+
+/** Descriptors as a listing shows them, of one artifact type where it is given. */
+export async function pickReferrers(
+  referrers: AsyncIterable<StoredManifest>,
+  artifactType: string | undefined,
+): Promise<Descriptor[]> {
+  const found: Descriptor[] = []
+  for await (const { content, descriptor } of referrers) {
+    const referrer = referrerOf(descriptor, content)
+    if (artifactType === undefined || referrer.artifactType === artifactType) found.push(referrer)
+  }
+  return found
 }
 
 /** The descriptor that a listing shows for a referrer (distribution-spec 1.1, "Listing Referrers"). */

@@ -1,15 +1,17 @@
-import { TransportError } from '../base/errors.ts'
+import { TransportError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
-import { isIndex, manifestBytes, manifestLimit, parseManifest } from './manifest.ts'
-import { byDigest, fromFallback, pickReferrers, referrerOf } from './referrers.ts'
+import { isIndex, manifestBytes, manifestLimit, parseListing } from './manifest.ts'
+import { byDigest, fromFallback, pickReferrers, readListed, referrerOf, type OnBroken } from './referrers.ts'
 import { bodyOf, nextPage } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import { mediaTypes, type Descriptor, type Digest, type Index, type Manifest, type StoredManifest } from './types.ts'
 
 const writes = 8
 const pages = 1000
+/** Manifests that are fetched at a time. */
+const parallel = 4
 
 interface Tools {
   session: Session
@@ -23,6 +25,7 @@ interface Tools {
 /** Referrers of one repository: the API where the registry has it, else the fallback tag (distribution-spec 1.1). */
 export function openReferrers(tools: Tools): {
   list(digest: Digest, artifactType?: string): Promise<Descriptor[]>
+  read(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest>
   /** After the PUT of a referrer. `processed` tells whether the registry answered with `OCI-Subject`. */
   announce(subject: Digest, descriptor: Descriptor, content: Manifest | Index, processed: boolean): Promise<void>
 } {
@@ -44,9 +47,8 @@ export function openReferrers(tools: Tools): {
         throw await failed(response, session.host, `GET of the referrers of ${digest}`)
       const subject = `the referrers of ${digest} in ${name}`
       const bytes = await collect(bodyOf(response, session.host), manifestLimit, subject)
-      const content = parseManifest(bytes, mediaTypes.index, subject)
       // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
-      if (isIndex(content)) found.push(...content.manifests)
+      found.push(...parseListing(bytes, subject))
       target = nextPage(response, target, session)
     }
     return found
@@ -54,15 +56,29 @@ export function openReferrers(tools: Tools): {
 
   const readFallback = (digest: Digest): Promise<StoredManifest | null> => tools.fetchManifest(fallbackTag(digest))
 
-  const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[]> => {
-    const api = await fromApi(digest, artifactType)
-    let listed = api ?? []
+  async function* read(digest: Digest, onBroken: OnBroken, artifactType?: string): AsyncGenerator<StoredManifest> {
+    let listed = (await fromApi(digest, artifactType)) ?? []
     // Some registries answer with an empty list without having the API: the fallback tag then knows better.
-    if (listed.length === 0) {
+    if (listed.length === 0) listed = await fallbackListing(digest, onBroken)
+    yield* readListed(listed, digest, (wanted) => tools.getManifest(wanted), parallel, onBroken)
+  }
+
+  /** Anybody who may push writes this tag: what it holds beside a listing lists nothing. */
+  const fallbackListing = async (digest: Digest, onBroken: OnBroken): Promise<Descriptor[]> => {
+    try {
       const stored = await readFallback(digest)
-      if (stored !== null) listed = fromFallback(stored, name, ports.log)
+      return stored === null ? [] : fromFallback(stored, name, ports.log)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      onBroken({ manifest: digest, error })
+      return []
     }
-    return pickReferrers(listed, digest, artifactType, (d) => tools.getManifest(d.digest))
+  }
+
+  const list = (digest: Digest, artifactType?: string): Promise<Descriptor[]> => {
+    const onBroken: OnBroken = ({ manifest }) =>
+      ports.log.debug(`${name} lists ${manifest} as a referrer of ${digest}, but it cannot be read`)
+    return pickReferrers(read(digest, onBroken, artifactType), artifactType)
   }
 
   /**
@@ -123,5 +139,5 @@ export function openReferrers(tools: Tools): {
     await mine
   }
 
-  return { list, announce }
+  return { list, read: (digest, onBroken) => read(digest, onBroken), announce }
 }

@@ -105,6 +105,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       return known !== undefined && (await hasBlob(session, known.digest)) ? known : uploadBlob(session, source)
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
+    readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
   }
 }
 

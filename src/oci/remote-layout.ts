@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { InputError, VerificationError } from '../base/errors.ts'
-import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports, Remote } from '../base/ports.ts'
 import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
 import { checkDescriptor } from './descriptor.ts'
@@ -8,7 +8,13 @@ import { isDigest } from './digest.ts'
 import { layoutIdentity } from './identity.ts'
 import { openLayout } from './layout.ts'
 import { manifestLimit, parseManifest } from './manifest.ts'
-import type { BlobSource, Descriptor, Digest, Store } from './types.ts'
+import { missingBlob, pickReferrers, readListed, type OnBroken } from './referrers.ts'
+import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './types.ts'
+
+/** Manifests that are read at a time. */
+const parallel = 4
+/** No listing of referrers is longer: a million lines. */
+const listingLimit = 256 << 20
 
 /**
  * An OCI layout directory of the job, as a worker sees it: the step reads and writes it with its own rights, and nothing that it says of a
@@ -35,6 +41,19 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
       bytes,
       content: parseManifest(bytes, mediaType, digest),
     }
+  }
+
+  async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
+    const { body } = await ask('readReferrers', { digest })
+    const lines = (await collect(body, listingLimit, digest)).toString('utf8').split('\n').slice(0, -1)
+    const listed: Descriptor[] = []
+    for (const line of lines) {
+      const entry = parseJson(line, `oci:${directory}`)
+      const broken = isObject(entry) ? entry['broken'] : undefined
+      if (isDigest(broken)) onBroken({ manifest: broken, error: missingBlob(broken, `oci:${directory}`) })
+      else listed.push(descriptorOf(entry))
+    }
+    yield* readListed(listed, digest, getManifest, parallel, onBroken)
   }
 
   return {
@@ -66,10 +85,12 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
         return { digest: value['digest'], size: value['size'] }
       throw new VerificationError('format-invalid', `oci:${directory} did not say what was put`, { subject: directory })
     },
-    referrers: async (digest, artifactType) => {
-      const { value } = await ask('referrers', { digest, ...(artifactType === undefined ? {} : { artifactType }) })
-      return Array.isArray(value) ? value.map(descriptorOf) : []
-    },
+    referrers: (digest, artifactType) =>
+      pickReferrers(
+        readReferrers(digest, () => {}),
+        artifactType,
+      ),
+    readReferrers,
   }
 }
 
@@ -125,13 +146,20 @@ export async function layoutOperation(
       const wanted = isObject(expect) ? { expect: { digest: digestOf(expect), size: sizeOf(expect) } } : {}
       return { value: { ...(await store.putBlob({ stream: body, ...wanted })) } }
     }
-    case 'referrers': {
-      const type = 'artifactType' in args ? text(args, 'artifactType') : undefined
-      return { value: (await store.referrers(digestOf(args), type)).map(json) }
-    }
+    case 'readReferrers':
+      return { value: null, body: listing(store, digestOf(args)) }
     default:
       throw invalid('operation')
   }
+}
+
+/** One JSON line a referrer, or a listed manifest that cannot be read; their number has no limit. */
+async function* listing(store: Store, digest: Digest): AsyncGenerator<Uint8Array> {
+  const broken: Digest[] = []
+  for await (const { descriptor } of store.readReferrers(digest, ({ manifest }) => broken.push(manifest))) {
+    yield Buffer.from(`${JSON.stringify(json(descriptor))}\n`)
+  }
+  for (const manifest of broken) yield Buffer.from(`${JSON.stringify({ broken: manifest })}\n`)
 }
 
 function json(descriptor: Descriptor): JsonObject {

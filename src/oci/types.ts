@@ -1,3 +1,4 @@
+import type { VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 
 /** `sha256:` and 64 lower-case hex digits. */
@@ -80,8 +81,16 @@ export interface Store {
   /** Puts a blob (no request when it is there already) and returns its digest and size. */
   putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
 
-  /** Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given. */
+  /**
+   * Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given.
+   * What is listed but is not there or cannot be read is passed over: anybody who may push, and any retention rule, leaves such entries.
+   */
   referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]>
+  /** The same with their manifests, each read once and none kept; `onBroken` is told what was passed over. */
+  readReferrers(
+    digest: Digest,
+    onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
+  ): AsyncIterable<StoredManifest>
 }
 
 /** A parsed store reference (INTERFACE §1). */

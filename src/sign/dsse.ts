@@ -1,8 +1,11 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
-import { fromBase64, toBase64 } from '../encoding/base64.ts'
+import { fromEitherBase64, toBase64 } from '../encoding/base64.ts'
 import { payloadType, type Envelope, type Signer } from '../statement/types.ts'
-import { loadPublicKey, verifySignature } from './public-key.ts'
+import { loadPublicKey, verifySignature, type PublicKey } from './public-key.ts'
+
+/** What one reader checks at most: each costs a verification. */
+const mostSignatures = 16
 
 /** DSSE v1 pre-authentication encoding: what a signature covers. */
 export function pae(type: string, payload: Uint8Array): Buffer {
@@ -25,17 +28,15 @@ export async function signEnvelope(payload: Uint8Array, signer: Signer): Promise
 }
 
 /**
- * Checks the one signature with a pinned key.
+ * Checks the signatures with a pinned key: one of them must be the key's, whatever others signed beside it.
  *
  * @returns the payload bytes, which alone may be believed
  * @throws VerificationError `signature-invalid`, `format-invalid`
  */
 export function verifyEnvelope(envelope: Envelope, publicKeyPem: string): Buffer {
   const key = loadPublicKey(publicKeyPem)
-  const signature = envelope.signatures[0]
-  if (signature === undefined || envelope.signatures.length !== 1) throw refuse('does not have exactly one signature')
   const payload = envelopePayload(envelope)
-  if (!verifySignature(key, pae(envelope.payloadType, payload), fromBase64(signature.sig, 'envelope signature'))) {
+  if (!isSignedBy(envelope, payload, key)) {
     throw new VerificationError('signature-invalid', 'the envelope was not signed by this key', {
       subject: key.hint,
       remedy: 'Check that the public key is the one of the signer.',
@@ -45,38 +46,45 @@ export function verifyEnvelope(envelope: Envelope, publicKeyPem: string): Buffer
 }
 
 /**
- * Reads an envelope of a statement.
+ * Whether a key made one of an envelope's signatures.
  *
- * @throws VerificationError `format-invalid`; also for none or several signatures: which of them was meant would be the reader's guess
+ * @param payload of {@link envelopePayload}
+ */
+export function isSignedBy(envelope: Envelope, payload: Uint8Array, key: PublicKey): boolean {
+  const bytes = pae(envelope.payloadType, payload)
+  return envelope.signatures.some(({ sig }) => verifySignature(key, bytes, fromEitherBase64(sig, 'envelope signature')))
+}
+
+/**
+ * Reads an envelope of a statement (DSSE v1: one or more signatures, either alphabet of base64).
+ *
+ * @throws VerificationError `format-invalid`
  */
 export function parseEnvelope(value: JsonValue | undefined): Envelope {
   if (!isObject(value)) throw refuse('is not an object')
   const { payload, signatures } = value
   if (value['payloadType'] !== payloadType) throw refuse(`does not hold ${payloadType}`)
   if (typeof payload !== 'string') throw refuse('has no payload')
-  if (!Array.isArray(signatures) || signatures.length !== 1) throw refuse('does not have exactly one signature')
-  const signature = signatures[0]
-  if (!isObject(signature) || typeof signature['sig'] !== 'string' || signature['sig'] === '')
+  if (!Array.isArray(signatures) || signatures.length === 0) throw refuse('has no signature')
+  if (signatures.length > mostSignatures) throw refuse(`has more than ${mostSignatures} signatures`)
+  return { payloadType, payload, signatures: signatures.map(parseSignature) }
+}
+
+function parseSignature(value: JsonValue): Envelope['signatures'][number] {
+  if (!isObject(value) || typeof value['sig'] !== 'string' || value['sig'] === '')
     throw refuse('has an empty signature')
-  fromBase64(signature['sig'], 'envelope signature')
-  const keyid = signature['keyid']
-  return {
-    payloadType,
-    payload,
-    signatures: [{ sig: signature['sig'], keyid: typeof keyid === 'string' ? keyid : '' }],
-  }
+  fromEitherBase64(value['sig'], 'envelope signature')
+  const { keyid } = value
+  return { sig: value['sig'], keyid: typeof keyid === 'string' ? keyid : '' }
 }
 
 /**
- * The payload bytes of an envelope, not yet believed. Strict by writing them again: an SBOM has tens of megabytes, over which a pattern
- * with groups exhausts the stack.
+ * The payload bytes of an envelope, not yet believed.
  *
  * @throws VerificationError `format-invalid`
  */
 export function envelopePayload({ payload }: Envelope): Buffer {
-  const bytes = Buffer.from(payload, 'base64')
-  if (bytes.toString('base64') !== payload) throw refuse('has a payload that is not base64')
-  return bytes
+  return fromEitherBase64(payload, 'the payload of the DSSE envelope')
 }
 
 function refuse(why: string): VerificationError {

@@ -80,7 +80,7 @@ export async function legacyManifest(
 }
 
 async function append(store: Store, tag: string, added: readonly NewLayer[]): Promise<Descriptor> {
-  const before = await legacyManifest(
+  const before = await readable(
     store,
     `sha256:${tag.slice('sha256-'.length, 'sha256-'.length + 64)}`,
     tag.endsWith('.sig') ? 'sig' : 'att',
@@ -104,6 +104,23 @@ async function append(store: Store, tag: string, added: readonly NewLayer[]): Pr
     })
   }
   return putLegacy(store, tag, layers)
+}
+
+/**
+ * The manifest under a tag, or null where the tag holds something that no reader of signatures takes (an index, a broken document): anybody
+ * who may push can put that there, and it must not keep others from signing. The new manifest then takes the tag.
+ */
+async function readable(
+  store: Store,
+  digest: Digest,
+  kind: 'sig' | 'att',
+): Promise<{ descriptor: Descriptor; manifest: Manifest } | null> {
+  try {
+    return await legacyManifest(store, digest, kind)
+  } catch (error) {
+    if (error instanceof VerificationError) return null
+    throw error
+  }
 }
 
 /** An image manifest whose config says nothing but the layers' digests, as cosign's does: readers take it for an image. */

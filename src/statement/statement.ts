@@ -2,7 +2,15 @@ import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } fro
 import { VerificationError } from '../base/errors.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
-import { legacyStatementType, predicateTypes, statementType, type Statement, type StatementKind } from './types.ts'
+import { isDigest } from '../oci/digest.ts'
+import {
+  legacyStatementType,
+  predicateTypes,
+  statementType,
+  type Statement,
+  type StatementKind,
+  type StatementTarget,
+} from './types.ts'
 
 /** What a statement speaks of: always one manifest, matched by digest. The name is a hint for readers. */
 export interface StatementSubject {
@@ -41,13 +49,28 @@ export function makeStatement(
  * what the journal's digest of an SBOM is compared with.
  */
 export function embeddedDocument(payload: Uint8Array, statement: Statement): Buffer | null {
-  const { name, digest } = statement.subject[0]
-  const { head, tail } = frame(statement.predicateType, { name, digest: `sha256:${digest.sha256}` })
+  const [{ name, digest }, second] = statement.subject
+  const found: unknown = `sha256:${digest['sha256'] ?? ''}`
+  if (second !== undefined || !isDigest(found)) return null
+  const { head, tail } = frame(statement.predicateType, { name, digest: found })
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   if (bytes.length < head.length + tail.length) return null
   if (!bytes.subarray(0, head.length).equals(head) || !bytes.subarray(bytes.length - tail.length).equals(tail))
     return null
   return bytes.subarray(head.length, bytes.length - tail.length)
+}
+
+/** Whether a statement speaks of a manifest: in-toto matches by digest, and one subject of several suffices. */
+export function speaksOf(statement: Statement, digest: Digest): boolean {
+  return statement.subject.some((item) => `sha256:${item.digest['sha256'] ?? ''}` === digest)
+}
+
+/** What a statement speaks of, in words for a message. */
+export function subjectInWords(statement: Statement): string {
+  const [first, ...rest] = statement.subject
+  const [algorithm = '', hex = ''] = Object.entries(first.digest)[0] ?? []
+  const shown = first.digest['sha256'] === undefined ? `${algorithm}:${hex}` : `sha256:${first.digest['sha256']}`
+  return rest.length === 0 ? shown : `${shown} and ${rest.length} more`
 }
 
 /** Everything before and after the predicate. Members in RFC 8785 order: `_type`, `predicate`, `predicateType`, `subject`. */
@@ -67,10 +90,12 @@ function frame(predicateType: string, subject: StatementSubject): { head: Buffer
 
 /** Of a statement, its embedded document included. */
 const mostLevels = 256
+/** SLSA provenance of a release names each of its files. */
+const mostSubjects = 4096
 
 /**
- * Reads a statement, ours or another tool's. Unknown members of a resource descriptor are ignored (in-toto's monotonic rule); a
- * statement without exactly one subject with a SHA-256 digest is refused, since all of ours have one.
+ * Reads a statement, ours or another tool's. Unknown members of a resource descriptor are ignored (in-toto's monotonic rule). A statement has
+ * one or more subjects, each with digests of any algorithm.
  *
  * @throws VerificationError `format-invalid`
  */
@@ -83,19 +108,32 @@ export function parseStatement(bytes: Uint8Array): Statement {
   const predicateType = value['predicateType']
   if (typeof predicateType !== 'string' || predicateType === '' || predicateType.length > 512)
     throw invalid('has no predicate type')
+  const subject = parseSubjects(value['subject'])
   const predicate = value['predicate'] ?? {}
-  if (!isObject(predicate)) throw invalid('has a predicate that is not an object')
-  return { _type: type, subject: [parseSubject(value['subject'])], predicateType, predicate }
+  if (typeof predicate === 'string')
+    return { _type: type, subject, predicateType, predicate: {}, predicateText: predicate }
+  if (!isObject(predicate)) throw invalid('has a predicate that is neither an object nor a text')
+  return { _type: type, subject, predicateType, predicate }
 }
 
-function parseSubject(value: JsonValue | undefined): Statement['subject'][0] {
-  if (!Array.isArray(value) || value.length !== 1) throw invalid('does not have exactly one subject')
-  const subject = value[0]
-  if (!isObject(subject) || !isObject(subject['digest'])) throw invalid('has a subject without digest')
-  const hex = subject['digest']['sha256']
-  if (typeof hex !== 'string' || !/^[0-9a-f]{64}$/.test(hex)) throw invalid('has a subject without SHA-256 digest')
-  const name = subject['name']
-  return { digest: { sha256: hex }, ...(typeof name === 'string' && name !== '' ? { name } : {}) }
+function parseSubjects(value: JsonValue | undefined): Statement['subject'] {
+  if (!Array.isArray(value)) throw invalid('has no list of subjects')
+  if (value.length > mostSubjects) throw invalid(`has more than ${mostSubjects} subjects`)
+  const [first, ...rest] = value.map(parseSubject)
+  if (first === undefined) throw invalid('has no subject')
+  return [first, ...rest]
+}
+
+function parseSubject(value: JsonValue): StatementTarget {
+  if (!isObject(value) || !isObject(value['digest'])) throw invalid('has a subject without digest')
+  const digest: Record<string, string> = {}
+  for (const [algorithm, hex] of Object.entries(value['digest'])) {
+    if (typeof hex !== 'string') throw invalid('has a subject whose digest is not a text')
+    if (algorithm !== '__proto__') digest[algorithm] = hex
+  }
+  if (Object.keys(digest).length === 0) throw invalid('has a subject without digest')
+  const { name } = value
+  return { digest, ...(typeof name === 'string' && name !== '' ? { name } : {}) }
 }
 
 function isDocument(predicate: JsonObject | DocumentPredicate): predicate is DocumentPredicate {

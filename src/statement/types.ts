@@ -23,12 +23,20 @@ export const predicateTypes = {
 } as const
 export type StatementKind = keyof typeof predicateTypes
 
-/** in-toto Statement v1 with exactly one subject: the published manifest (INTERFACE §1). */
+/** One thing that a statement speaks of (in-toto resource descriptor); other tools also write other algorithms. */
+export interface StatementTarget {
+  name?: string | undefined
+  digest: Readonly<Record<string, string>>
+}
+
+/** in-toto Statement v1. Ours have exactly one subject, the published manifest (INTERFACE §1); in-toto allows several. */
 export interface Statement {
   _type: typeof statementType | typeof legacyStatementType
-  subject: [{ name?: string | undefined; digest: { sha256: string } }]
+  subject: readonly [StatementTarget, ...StatementTarget[]]
   predicateType: string
   predicate: JsonObject
+  /** Set where the predicate is a text: `cosign attest --type spdx` writes the document as it is. Then `predicate` is empty. */
+  predicateText?: string | undefined
 }
 
 /** Our SLSA buildType: what its externalParameters and resolvedDependencies mean stands in docs/buildtype.md. */

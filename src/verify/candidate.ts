@@ -5,10 +5,12 @@ import type { ByteSource } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
 import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
-import type { Descriptor, Store } from '../oci/types.ts'
+import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
+import type { BrokenClaim, Sighting } from './attached.ts'
+import type { Notes } from './notes.ts'
 import type { Claim } from './statements.ts'
 import type { Policy } from './policy/load.ts'
 
@@ -20,11 +22,15 @@ export interface Subject {
   store: Store
   /** `…@DIGEST`, as the verdict shows it. */
   reference: string
-  /** The manifest that statements speak of: the platform's child where the reference names an index. */
+  /** The manifest that is judged: of an index, one child. */
   descriptor: Descriptor
   /** Null when it could not be read; `error` then says why. */
   image: Image | null
   error: VerificationError | null
+  /** Indexes on the way from what the caller named to this manifest, the named one first; empty where the manifest was named. */
+  via: readonly Digest[]
+  /** All manifests that a runtime could take from the named index; this one alone where a manifest was named. */
+  siblings: readonly Digest[]
 }
 
 /** The key whose signatures count, and where it comes from. */
@@ -69,17 +75,25 @@ export interface Gate {
   /** Nonce that this verifier had issued to the job, or null. */
   nonce: string | null
   subject: Subject
-  /** Statements attached to the subject, whoever signed them. */
+  /** Statements by any key that may count: of a job whose evidence is attached, or a release key. */
   claims: readonly Claim[]
-  /** What is attached but could not be read. */
-  broken: readonly { manifest: string; error: VerificationError }[]
+  /** Statements by such a key that cannot be read. */
+  broken: readonly BrokenClaim[]
+  /** What names this key or its evidence and was signed by somebody else. */
+  sightings: readonly Sighting[]
+  /** What is attached and was ignored. */
+  notes: Notes
   evidence: Evidence | null
   evidenceError: VerificationError | null
   /** Thumbprints of all keys that some evidence of this image is bound to. */
   evidenceKeys: readonly string[]
   key: GateKey | null
-  /** Statements that the key signed; nothing else counts. */
+  /** Whether token and signature made this a candidate; of others only the reason is of interest. */
+  counts: boolean
+  /** Statements that the key signed over this image, or over the index that was named; nothing else counts. */
   mine: readonly Claim[]
+  /** Statements that the key signed over something else. */
+  elsewhere: readonly Claim[]
   /** Null where no release key of the policy signed the image. */
   releaseKey: ReleaseKey | null
   /** Why this image cannot be looked into, or null. */

@@ -5,11 +5,11 @@ import { parseBinding, thumbprint, type Binding } from '../journal/binding.ts'
 import { evidenceMediaTypes, parseEvidenceIndex, type EvidenceIndex } from '../journal/evidence-bundle.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Descriptor, Digest, Manifest, Store } from '../oci/types.ts'
-import { loadPublicKey } from '../sign/public-key.ts'
+import { loadPublicKey, type PublicKey } from '../sign/public-key.ts'
 import { parseTeeEvidence } from '../tee/evidence.ts'
 import type { TeeEvidence } from '../tee/types.ts'
 
-const limits = { documentBytes: 16 << 20, totalBytes: 64 << 20 } as const
+const limits = { headBytes: 1 << 20, documentBytes: 16 << 20, totalBytes: 64 << 20 } as const
 
 export interface Report {
   role: 'open' | 'seal'
@@ -20,6 +20,8 @@ export interface Report {
 /** A raw evidence bundle whose documents have the digests that its index names; nothing in it is verified yet. */
 export interface Evidence {
   manifest: Digest
+  /** The image or index that its manifest names as subject. */
+  subject: Digest
   index: EvidenceIndex
   open: Report
   /** At least one; the last closes the journal. */
@@ -29,6 +31,46 @@ export interface Evidence {
   token: string | null
   /** K of the open report: thumbprint, SPKI PEM, and the hint that bundles name it by. */
   key: { thumbprint: string; pem: string; hint: string }
+}
+
+/** The part of an evidence bundle that says whose it is, before anything costly is read. */
+export interface EvidenceHead {
+  manifest: Digest
+  /** Digest that its manifest names as `subject`. */
+  subject: Digest
+  binding: Binding
+  token: string | null
+  key: Evidence['key'] & { object: PublicKey }
+}
+
+/** Whether a manifest claims to hold evidence, by its first layer: annotations and artifact types are hints. */
+export function isEvidence(content: Manifest): boolean {
+  return content.layers[0]?.mediaType === evidenceMediaTypes.index
+}
+
+/**
+ * Reads index, open binding and token of an evidence bundle: all that tells a job's own from what a stranger attached.
+ *
+ * @throws VerificationError `missing-evidence`, `missing-blob`, `digest-mismatch`, `evidence-invalid`, `binding-mismatch`
+ */
+export async function readEvidenceHead(store: Store, content: Manifest, digest: Digest): Promise<EvidenceHead> {
+  const read = reader(store, content, digest, limits.headBytes)
+  const [head] = content.layers
+  if (head?.mediaType !== evidenceMediaTypes.index) throw invalid(digest, 'does not begin with an evidence index')
+  if (content.subject === undefined) throw invalid(digest, 'names no subject')
+  const index = parseEvidenceIndex(await read(head.digest))
+  const [open] = index.reports
+  if (open?.role !== 'open') throw invalid(digest, 'does not begin with an open report')
+  const binding = parseBinding(await read(open.binding), `binding ${open.binding}`)
+  const pem = pemOf(binding.key, digest)
+  const object = loadPublicKey(pem)
+  return {
+    manifest: digest,
+    subject: content.subject.digest,
+    binding,
+    token: index.token === null ? null : (await read(index.token)).toString('latin1'),
+    key: { thumbprint: thumbprint(binding.key), pem, hint: object.hint, object },
+  }
 }
 
 /**
@@ -48,7 +90,7 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
       },
     )
   }
-  const read = reader(store, content, digest)
+  const read = reader(store, content, digest, limits.documentBytes)
   const head = content.layers[0]
   if (head?.mediaType !== evidenceMediaTypes.index) throw invalid(digest, 'does not begin with an evidence index')
   const index = parseEvidenceIndex(await read(head.digest))
@@ -68,6 +110,7 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   const pem = pemOf(open.binding.key, digest)
   return {
     manifest: digest,
+    subject,
     index,
     open,
     seals: [first, ...rest],
@@ -77,7 +120,7 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
   }
 }
 
-function reader(store: Store, manifest: Manifest, subject: Digest): (digest: string) => Promise<Buffer> {
+function reader(store: Store, manifest: Manifest, subject: Digest, most: number): (digest: string) => Promise<Buffer> {
   const layers = new Map<string, Descriptor>(manifest.layers.map((layer) => [layer.digest, layer]))
   let left: number = limits.totalBytes
   return async (digest) => {
@@ -88,7 +131,7 @@ function reader(store: Store, manifest: Manifest, subject: Digest): (digest: str
       })
     }
     left -= layer.size
-    if (layer.size > limits.documentBytes || left < 0) throw invalid(subject, 'is larger than the limit')
+    if (layer.size > most || left < 0) throw invalid(subject, 'is larger than the limit')
     return collect(await store.openBlob(layer), layer.size, layer.digest)
   }
 }
@@ -100,10 +143,14 @@ function pemOf(key: Binding['key'], digest: string): string {
       .export({ format: 'pem', type: 'spki' })
       .toString()
   } catch (cause) {
-    throw new VerificationError('evidence-invalid', `the evidence ${digest} names a key that is none`, {
-      subject: digest,
-      cause,
-    })
+    throw new VerificationError(
+      'evidence-invalid',
+      `the evidence ${digest} contains an invalid public key: the point is not on the curve`,
+      {
+        subject: digest,
+        cause,
+      },
+    )
   }
 }
 

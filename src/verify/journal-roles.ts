@@ -32,7 +32,7 @@ export function buildOf(events: readonly JournalEvent[], subject: string): Journ
  * @returns what is wrong in one sentence, or null
  */
 export function roleProblem(claim: Claim, events: readonly JournalEvent[]): string | null {
-  const subject = `sha256:${claim.statement.subject[0].digest.sha256}`
+  const subject = claim.subject ?? ''
   const encrypted = events.some((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
   switch (claim.kind) {
     case 'provenance':

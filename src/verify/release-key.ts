@@ -1,42 +1,49 @@
 import { VerificationError } from '../base/errors.ts'
 import { isWithin } from '../base/window.ts'
-import { findCosignSignatures } from '../sign/find.ts'
-import { loadPublicKey, verifySignature } from '../sign/public-key.ts'
-import { signedBy, type Claim } from './statements.ts'
-import type { Gate, Subject } from './candidate.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import { findCosignSignatures, type FoundSignature } from '../sign/find.ts'
+import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
+import type { Claim } from './statements.ts'
+import type { Gate } from './candidate.ts'
 import type { Policy } from './policy/load.ts'
 
 /**
- * The first release key of the policy that signed this very image: with a statement that speaks for the image (never a verdict on it), or
- * with cosign's legacy signature.
+ * The release keys of a policy that are good at a time.
  *
  * @throws VerificationError `policy-invalid` for a key that cannot be read
  */
+export function releaseKeysAt(policy: Policy, at: Date): PublicKey[] {
+  return policy.releaseKeys.filter(({ window }) => isWithin(window, at)).map(({ pem }) => readKey(pem))
+}
+
+/**
+ * The first release key that signed the image or the index that was named, whose digest covers it: with a statement that speaks for the image
+ * (never a verdict on it), or with cosign's legacy signature.
+ *
+ * @param targets digests whose signature counts
+ */
 export async function signedImage(
-  subject: Subject,
+  store: Store,
+  targets: readonly Digest[],
   claims: readonly Claim[],
-  policy: Policy,
-  at: Date,
+  keys: readonly PublicKey[],
 ): Promise<Gate['releaseKey']> {
-  const keys = policy.releaseKeys.filter(({ window }) => isWithin(window, at))
   if (keys.length === 0) return null
-  const { digest } = subject.descriptor
-  const mine = claims.filter(
-    (claim) => claim.kind !== 'vsa' && `sha256:${claim.statement.subject[0].digest.sha256}` === digest,
-  )
-  const legacy = (await findCosignSignatures(subject.store, subject.descriptor, { onBroken: () => {} })).filter(
-    (item) => item.claims.digest === digest,
-  )
-  for (const { pem } of keys) {
-    const key = readKey(pem)
+  const mine = claims.filter((claim) => claim.kind !== 'vsa' && claim.subject !== null)
+  const legacy: FoundSignature[] = []
+  for (const digest of targets) {
+    const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })
+    legacy.push(...found.filter((item) => item.claims.digest === digest))
+  }
+  for (const key of keys) {
     const byLegacy = legacy.some((item) => verifySignature(key, item.payload, item.signature))
-    if (byLegacy || mine.some((claim) => signedBy(claim, key.pem)))
+    if (byLegacy || mine.some(({ signers }) => signers.includes(key.pem)))
       return { pem: key.pem, hint: key.hint, legacy: byLegacy }
   }
   return null
 }
 
-function readKey(pem: string): ReturnType<typeof loadPublicKey> {
+function readKey(pem: string): PublicKey {
   try {
     return loadPublicKey(pem.trim() + '\n', 'release key')
   } catch (cause) {

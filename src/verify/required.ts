@@ -10,3 +10,9 @@ export function requiredKinds({ policy, subject }: Pick<Gate, 'policy' | 'subjec
   const encrypted = subject.image !== null && isEncrypted(subject.image)
   return encrypted && !named?.includes('encryption') ? [...required, ['encryption']] : required
 }
+
+/** Kinds that a check reads, so that a statement of one is missed when it is not there. */
+export function neededKinds(gate: Pick<Gate, 'policy' | 'subject'>): StatementKind[] {
+  const kinds = requiredKinds(gate).flat()
+  return gate.policy.accepts.has('accept-not-rebuilt') ? kinds : [...kinds, 'rebuild']
+}

@@ -1,43 +1,58 @@
-import { VerificationError, type SealwrightError } from '../base/errors.ts'
-import { isIndex } from '../oci/manifest.ts'
-import type { Descriptor, Store } from '../oci/types.ts'
-import { bundleAnnotations } from '../sign/attach.ts'
-import { findStatements, type FoundStatement } from '../sign/find.ts'
+import { VerificationError } from '../base/errors.ts'
+import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { verifyEnvelope } from '../sign/dsse.ts'
+import { findStatements, type FoundStatement } from '../sign/find.ts'
+import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
 
-/** A statement as it was found: believed only once {@link signedBy} says by whom. */
-export interface Claim extends FoundStatement {
+/** A statement that a key signed which may count; the envelope is not kept. */
+export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer'> {
   kind: StatementKind | null
-  /** Predicate type that the bundle's manifest promises; null where it promises none. */
-  declaredType: string | null
+  /** The digest that it speaks of: the image's, or that of the index that was named; null for another subject. */
+  subject: Digest | null
+  /** SPKI PEM of each key that made a signature of it. */
+  signers: readonly string[]
 }
 
-/** Reads all statements of a subject, the same payload under one signature once. */
-export async function readClaims(
-  store: Store,
-  subject: Descriptor,
-): Promise<{ claims: Claim[]; broken: { manifest: string; error: VerificationError }[] }> {
-  const broken: { manifest: string; error: VerificationError }[] = []
-  const onBroken = (item: { manifest: string; error: SealwrightError }): void => {
-    const { error } = item
-    if (!(error instanceof VerificationError)) throw error
-    broken.push({ manifest: item.manifest, error })
-  }
-  const found = await findStatements(store, subject, { onBroken })
+/** A statement as it was found: believed only once {@link signedBy} says by whom. */
+export interface ReadClaim extends Claim {
+  envelope: FoundStatement['envelope']
+}
+
+/** Reads all statements of a subject that can be read, the same payload under one signature once. */
+export async function readClaims(store: Store, subject: Descriptor): Promise<{ claims: ReadClaim[] }> {
   const seen = new Set<string>()
-  const claims: Claim[] = []
-  for (const item of found) {
-    const id = `${item.payloadDigest} ${item.envelope.signatures[0]?.sig ?? ''}`
+  const claims: ReadClaim[] = []
+  for (const item of await findStatements(store, subject, { onBroken: () => {} })) {
+    const id = [item.payloadDigest, ...item.envelope.signatures.map(({ sig }) => sig)].join(' ')
     if (seen.has(id)) continue
     seen.add(id)
-    claims.push({ ...item, kind: kindOf(item.predicateType), declaredType: await declaredType(store, item) })
+    claims.push({ ...claimOf(item, [subject.digest], []), envelope: item.envelope })
   }
-  return { claims, broken }
+  return { claims }
+}
+
+/** A statement as a claim on one of some digests. */
+export function claimOf(found: FoundStatement, targets: readonly Digest[], signers: readonly string[]): Claim {
+  const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
+  return {
+    origin,
+    manifest,
+    declaredType,
+    payload,
+    payloadDigest,
+    statement,
+    predicateType,
+    signer,
+    // A predicate that is a text is nobody's document that we read: it can stand for no kind.
+    kind: statement.predicateText === undefined ? kindOf(predicateType) : null,
+    subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
+    signers,
+  }
 }
 
 /** Whether a claim's envelope was signed with a key. */
-export function signedBy(claim: Claim, pem: string): boolean {
+export function signedBy(claim: ReadClaim, pem: string): boolean {
   try {
     return verifyEnvelope(claim.envelope, pem).equals(claim.payload)
   } catch (error) {
@@ -46,17 +61,7 @@ export function signedBy(claim: Claim, pem: string): boolean {
   }
 }
 
-/** Whether a bundle says that a key signed it; whether it did is another question. */
-export function names(claim: Claim, hint: string): boolean {
-  return claim.signer?.kind === 'key' && claim.signer.hint === hint
-}
-
 export function kindOf(predicateType: string): StatementKind | null {
-  return (Object.keys(predicateTypes) as StatementKind[]).find((kind) => predicateTypes[kind] === predicateType) ?? null
-}
-
-async function declaredType(store: Store, item: FoundStatement): Promise<string | null> {
-  if (item.origin !== 'referrer') return null
-  const { content } = await store.getManifest(item.manifest)
-  return isIndex(content) ? null : (content.annotations?.[bundleAnnotations.predicateType] ?? null)
+  const kinds = Object.keys(predicateTypes) as StatementKind[]
+  return kinds.find((kind) => predicateTypes[kind] === predicateType) ?? null
 }

@@ -22,7 +22,15 @@ export interface Verdict {
   verified: boolean
   /** Reasons of all failed checks, first failure first, without repeats. */
   reasons: ReasonCode[]
-  image: { reference: string; digest: Digest; plainDigest: Digest | null; configDigest: Digest | null }
+  image: {
+    /** What was verified, by digest: the index that was named where all its children passed, else one manifest. */
+    reference: string
+    digest: Digest
+    plainDigest: Digest | null
+    configDigest: Digest | null
+    /** The manifests that a runtime could take from an index, each with its own verdict; absent for a single manifest. */
+    children?: { digest: Digest; platform: string; verified: boolean; reasons: ReasonCode[] }[]
+  }
   policy: { digest: Digest }
   builder: { id: string; technology: string | null; level: string | null }
   /** What the hardware's reports say of the machine; null where none was verified, and for sample evidence. */
@@ -47,6 +55,8 @@ export interface Verdict {
   /** Relaxations of the policy that this verdict needed, by name (`accept-…`). */
   exceptions: string[]
   checks: Check[]
+  /** What is attached and was ignored, one line a kind: it neither helps nor hurts. */
+  notes: string[]
   /** Digests of the statements and evidence that were used, for the VSA. */
   inputs: { kind: string; digest: Digest }[]
   /** Key thumbprints (RFC 7638) or hints of the signers of what was used. */

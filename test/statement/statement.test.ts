@@ -1,6 +1,6 @@
 import { VerificationError } from '../../src/base/errors.ts'
 import { parseJcs } from '../../src/encoding/jcs.ts'
-import { embeddedDocument, makeStatement, parseStatement } from '../../src/statement/statement.ts'
+import { embeddedDocument, makeStatement, parseStatement, speaksOf } from '../../src/statement/statement.ts'
 import { legacyStatementType, predicateTypes, statementType } from '../../src/statement/types.ts'
 import { digestOf } from './fixtures.ts'
 
@@ -77,18 +77,37 @@ describe('parseStatement', () => {
     ['no subject', { ...good, subject: [] }],
     ['a null subject', { ...good, subject: [null] }],
     ['a null beside a subject', { ...good, subject: [good.subject[0], null] }],
-    ['two subjects', { ...good, subject: [good.subject[0], good.subject[0]] }],
     ['subject of another shape', { ...good, subject: good.subject[0] }],
     ['a subject without digest', { ...good, subject: [{ name: 'x' }] }],
-    ['a subject with only SHA-1', { ...good, subject: [{ digest: { sha1: 'a'.repeat(40) } }] }],
-    ['a digest in upper case', { ...good, subject: [{ digest: { sha256: 'A'.repeat(64) } }] }],
+    ['a subject of an empty digest set', { ...good, subject: [{ digest: {} }] }],
+    ['more subjects than anybody needs', { ...good, subject: Array.from({ length: 4097 }, () => good.subject[0]) }],
     ['a digest that is no text', { ...good, subject: [{ digest: { sha256: 5 } }] }],
     ['no predicate type', { ...good, predicateType: '' }],
     ['a predicate type that is no text', { ...good, predicateType: 7 }],
+    ['a predicate that is a number', { ...good, predicate: 5 }],
     ['a predicate that is an array', { ...good, predicate: [] }],
     ['null', null],
   ])('refuses %s', (_title, value) => {
     expect(() => parseStatement(text(value))).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+  })
+
+  const hex = 'a'.repeat(64)
+  test.each<[string, object[], boolean]>([
+    ['one of two subjects', [{ digest: { sha256: 'b'.repeat(64) } }, { digest: { sha256: hex } }], true],
+    ['a subject with further algorithms', [{ digest: { sha512: 'c'.repeat(128), sha256: hex } }], true],
+    ['a subject with only SHA-1', [{ digest: { sha1: hex.slice(0, 40) } }], false],
+    ['a subject whose SHA-512 has that value', [{ digest: { sha512: hex } }], false],
+    ['a digest in upper case', [{ digest: { sha256: hex.toUpperCase() } }], false],
+    ['a name that is the digest', [{ name: `sha256:${hex}`, digest: { sha256: 'b'.repeat(64) } }], false],
+  ])('%s is matched by SHA-256 alone', (_title, subject, speaks) => {
+    expect(speaksOf(parseStatement(text({ ...good, subject })), `sha256:${hex}`)).toBe(speaks)
+  })
+
+  test('a predicate that is a text is kept as text, as cosign attest --type spdx writes it', () => {
+    expect(parseStatement(text({ ...good, predicate: 'SPDXVersion: SPDX-2.3' }))).toMatchObject({
+      predicate: {},
+      predicateText: 'SPDXVersion: SPDX-2.3',
+    })
   })
 
   test('refuses what is not UTF-8', () => {

@@ -12,7 +12,7 @@ const issuer = makeIssuer()
 const prepared = preparedImages('hostile')
 const now = new Date()
 
-test('a binding whose key is a point beside the curve is refused as evidence', async () => {
+test('a binding whose key is a point beside the curve is no evidence, and its statements are nobody’s', async () => {
   const { reference, store, base } = await prepared()
   const open = (binding: Parameters<NonNullable<Parameters<typeof forgeChain>[2]['open']>>[0]) => ({
     ...binding,
@@ -25,7 +25,8 @@ test('a binding whose key is a point beside the curve is refused as evidence', a
   )
   const verdict = await verifyImage(reference, policy, { at: now }, testPorts())
   expect(verdict.verified).toBe(false)
-  expect(verdict.reasons).toContain('evidence-invalid')
+  expect(verdict.reasons).toEqual(['missing-statement'])
+  expect(verdict.notes.join()).toContain('cannot be read as evidence')
 })
 
 /** Text of such an object is asked for by `String` and template literals in vain: both throw. */

@@ -20,6 +20,7 @@ function report(
     job: { assurance: 'token', claims: {}, instance: null, digest: null },
     exceptions: ['accept-tcb-status'],
     checks: [],
+    notes: [],
     inputs: [],
     keys: [],
     ...changed,

@@ -7,6 +7,8 @@ export interface VerifyDeployInputs {
   keys: KeyInputs
   /** '' means the last published image of this job. */
   image: string
+  /** Of an index, the one child that is verified and named; null for all. */
+  platform: string | null
   /** Absolute path. */
   policy: string
   /** Absolute; null for the policy's own. */
@@ -39,6 +41,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
   }
   return {
     image: inputs.text('image'),
+    platform: inputs.text('platform') === '' ? null : inputs.text('platform'),
     policy: inputs.path('policy'),
     collateral: inputs.text('collateral') === '' ? null : inputs.path('collateral'),
     keys: await readKeyInputs(inputs),

@@ -37,6 +37,7 @@ export const door: ActionDoor = {
           policy: { text: policy.text, path: policy.path },
           collateral: caller.collateral !== null,
           nonce: inputs.nonce,
+          platform: inputs.platform,
           keys,
           plainLayers: inputs.launch !== 'none',
         },

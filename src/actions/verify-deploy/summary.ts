@@ -43,6 +43,10 @@ export function summary(facts: SummaryFacts): ActionReport {
     ['Commit', claim('sha')],
     ['Run', claim('run_id')],
     ['Plain image', image.plainDigest ?? ''],
+    ...(image.children ?? []).map(({ digest, platform, verified }): [string, string] => [
+      `Manifest for ${platform}`,
+      `${digest}${verified ? '' : ' (refused)'}`,
+    ]),
     ['Policy', verdict.policy.digest],
     ['Verification summary', facts.vsa],
     ['Verdict file', facts.verdictPath],
@@ -78,6 +82,7 @@ export function summary(facts: SummaryFacts): ActionReport {
       // The headline has the first; nobody should have to unfold all checks for the rest.
       ...others.map(({ id, why }) => `Refused for ${id}, too: ${why}`),
       ...(verdict.verified || inputs.enforce ? [] : ['The image was refused; enforce is warn, so the step goes on.']),
+      ...verdict.notes,
       ...notes,
     ],
     details: { verdict: verdict as unknown as JsonValue } as JsonObject,

@@ -13,7 +13,7 @@ import type { Digest } from '../../oci/types.ts'
 import { makeBundle, parseBundle } from '../../sign/bundle.ts'
 import { parseEnvelope, signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
 import { loadSigner } from '../../sign/keys.ts'
-import { parseStatement } from '../../statement/statement.ts'
+import { parseStatement, speaksOf, subjectInWords } from '../../statement/statement.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { parseTeeEvidence } from '../../tee/evidence.ts'
 import { openReferenceValues } from '../../tee/reference-envelope.ts'
@@ -106,8 +106,8 @@ async function provenanceOf(
   const statement = parseStatement(payload)
   if (statement.predicateType !== predicateTypes.provenance)
     throw refuse('predicate-mismatch', `it is a statement of ${statement.predicateType}, no provenance`)
-  if (`sha256:${statement.subject[0].digest.sha256}` !== image)
-    throw refuse('subject-mismatch', `it is of sha256:${statement.subject[0].digest.sha256}, not of the image`)
+  if (!speaksOf(statement, image))
+    throw refuse('subject-mismatch', `it speaks of ${subjectInWords(statement)}, not of the image`)
   const run = isObject(statement.predicate) ? statement.predicate['runDetails'] : undefined
   const builder = isObject(run) ? run['builder'] : undefined
   const builderId = isObject(builder) ? String(builder['id'] ?? '') : ''

@@ -22,6 +22,8 @@ export const verifyRequestSchema = z.strictObject({
   /** The step serves `collateral`, in place of the policy's own. */
   collateral: z.boolean(),
   nonce: z.string().nullable(),
+  /** `os/architecture[/variant]` of an index; null for the whole of what is named. */
+  platform: z.string().nullable(),
   keys: keyRequestSchema,
   /** Deliver the layers of an encrypted image in plain form, once the image passed: for a launch. */
   plainLayers: z.boolean(),
@@ -49,7 +51,12 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
         ? await unpackFiles(await caller.fetch('collateral'), folder)
         : undefined
     const opener = await imageOpener(request.keys, context)
-    const options = { opener, nonce: request.nonce ?? undefined, collateral }
+    const options = {
+      opener,
+      nonce: request.nonce ?? undefined,
+      platform: request.platform ?? undefined,
+      collateral,
+    }
     const verdict = await verifyImage(request.image, policy, options, ports)
     if (verdict.verified && request.plainLayers) await deliverLayers(request.image, verdict, opener, context)
     const result: VerifyResult = { verdict }

@@ -94,7 +94,7 @@ function predicates(gate: Gate): Outcome {
       )
     }
     const subject = event.inputs.find(({ role }) => role === roles.subject)?.digest
-    if (subject !== `sha256:${claim.statement.subject[0].digest.sha256}`) {
+    if (subject !== claim.subject) {
       return failed(
         'subject-mismatch',
         `the journal has the ${claim.kind ?? type} statement for ${subject ?? 'no subject'}`,

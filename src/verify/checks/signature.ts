@@ -1,5 +1,5 @@
-import { names } from '../statements.ts'
 import type { Gate } from '../candidate.ts'
+import { neededKinds } from '../required.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.2: K = open.key = seal.key, or a pinned signer, which gives `signature-only`. */
@@ -34,45 +34,67 @@ export const signatureSteps: Step[] = [
   },
 ]
 
+/** TRUST §5.2: last, so that the reason for which something does not count comes first. */
+export const countedSteps: Step[] = [
+  {
+    id: 'signature.counted',
+    clause: 'TRUST §5.2',
+    needs: ['evidence'],
+    run: ({ counts, evidence }) =>
+      counts
+        ? passed('token and signature make the evidence count')
+        : failed('missing-statement', 'no required statement is signed by a key that counts', evidence?.manifest),
+  },
+]
+
 function evidenceThere(gate: Gate): Outcome {
-  const { evidence, evidenceError, claims, releaseKey, subject } = gate
+  const { evidence, evidenceError, releaseKey, subject, notes } = gate
   if (evidenceError !== null) return failed(evidenceError.code, evidenceError.message, evidenceError.subject ?? null)
   if (evidence !== null)
     return passed(`the evidence bundle of ${evidence.index.technology} is complete`, evidence.manifest)
+  const { digest } = subject.descriptor
   if (releaseKey !== null) {
     return unlessAccepted(
       gate,
       'accept-signature-only',
       'signature-only',
       'a pinned key signed the image, but no evidence is attached',
-      subject.descriptor.digest,
+      digest,
     )
   }
-  if (claims.length > 0) {
+  const kinds = notes.kinds()
+  if (kinds.length === 0) return failed('missing-evidence', 'nothing that vouches for this image is attached', digest)
+  if (kinds.every((kind) => kind === 'foreign')) {
     return failed(
       'signature-only',
       'the image is signed, but no evidence says which machine and job the key belongs to',
-      subject.descriptor.digest,
+      digest,
     )
   }
-  return failed('missing-evidence', 'nothing that vouches for this image is attached', subject.descriptor.digest)
+  return failed(
+    'missing-statement',
+    'no required statement is signed by a key that counts; what else is attached is in the notes',
+    digest,
+  )
 }
 
 function statementsSigned(gate: Gate): Outcome {
-  const { evidence, claims, mine, key, releaseKey } = gate
+  const { evidence, mine, key, releaseKey, sightings } = gate
   if (evidence === null) {
     if (key !== null) return passed(`${mine.length} statement(s) are signed by the pinned key`, key.id)
     return skipped('no evidence names a key')
   }
   const { hint, thumbprint } = evidence.key
-  // A bad copy beside a good one is noise that anybody can add.
-  const forged = claims.find(
-    (claim) => names(claim, hint) && !mine.includes(claim) && !mine.some(({ kind }) => kind === claim.kind),
+  const needed = neededKinds(gate)
+  // A bad copy beside a good one, or of a kind that nobody asks for, is noise that anybody can add.
+  const forged = sightings.find(
+    ({ hint: named, kind }) =>
+      named === hint && kind !== null && needed.includes(kind) && !mine.some((claim) => claim.kind === kind),
   )
   if (forged !== undefined) {
     return failed(
       'signature-invalid',
-      `the ${forged.kind ?? forged.predicateType} statement names the key ${thumbprint}, which did not sign it`,
+      `the ${forged.kind} statement names the key ${thumbprint}, which did not sign it`,
       forged.manifest,
     )
   }
@@ -80,9 +102,7 @@ function statementsSigned(gate: Gate): Outcome {
   if (mine.some(({ kind }) => kind !== 'evidence'))
     return passed(`${mine.length} statement(s) are signed by the key that the evidence is bound to`, thumbprint)
   // Evidence can be copied; that a foreign statement points to it means that somebody took it for his own.
-  const pointer = claims.find(
-    (claim) => claim.kind === 'evidence' && !mine.includes(claim) && claim.payload.includes(evidence.manifest.slice(7)),
-  )
+  const pointer = sightings.find(({ pointers }) => pointers.includes(evidence.manifest.slice('sha256:'.length)))
   if (pointer !== undefined) {
     return failed(
       'key-mismatch',

@@ -1,3 +1,5 @@
+import { subjectInWords } from '../../statement/statement.ts'
+import { neededKinds } from '../required.ts'
 import { failed, passed, skipped, type Step } from '../step.ts'
 
 /** TRUST §5.1: the digest, the platform's child, each statement's own subject and type. */
@@ -17,36 +19,36 @@ export const subjectSteps: Step[] = [
     id: 'subject.readable',
     clause: 'TRUST §5.1',
     needs: [],
-    run: ({ broken }) => {
-      const [first] = broken
+    run: ({ broken, key }) => {
+      // What a stranger attached is a note. Of the job's own key nothing may be passed over: it signs by rule.
+      const first = broken.find(({ signers }) => key?.source === 'evidence' && signers.includes(key.pem))
       if (first !== undefined) {
-        return failed(
-          first.error.code,
-          `${broken.length} attached statement(s) cannot be read: ${first.error.message}`,
-          first.manifest,
-        )
+        const why = `a statement that the job's key signed cannot be read: ${first.error.message}`
+        return failed(first.error.code, why, first.manifest)
       }
       // How many there are is not told: a summary of this verdict that is attached later must not change it.
-      return passed('all attached statements could be read')
+      return passed('every statement of the key that counts could be read')
     },
   },
   {
     id: 'subject.statements',
     clause: 'TRUST §5.1',
     needs: ['key'],
-    run: ({ mine, subject }) => {
-      if (mine.length === 0) return skipped('no statement of the image’s key is attached')
-      const other = mine.find(
-        (claim) => `sha256:${claim.statement.subject[0].digest.sha256}` !== subject.descriptor.digest,
+    run: (gate) => {
+      const { mine, elsewhere, subject } = gate
+      // Such a copy is a pusher's doing, and hurts only where the right one is missing.
+      const other = elsewhere.find(
+        ({ kind }) => kind !== null && neededKinds(gate).includes(kind) && !mine.some((claim) => claim.kind === kind),
       )
       if (other !== undefined) {
-        const found = `sha256:${other.statement.subject[0].digest.sha256}`
+        const found = subjectInWords(other.statement)
         return failed(
           'subject-mismatch',
           `the ${other.kind ?? other.predicateType} statement speaks of ${found}, not of ${subject.descriptor.digest}`,
           other.manifest,
         )
       }
+      if (mine.length === 0) return skipped('no statement of the image’s key is attached')
       return passed(`all ${mine.length} statements speak of this image`)
     },
   },
@@ -56,7 +58,7 @@ export const subjectSteps: Step[] = [
     needs: ['key'],
     run: ({ mine }) => {
       if (mine.length === 0) return skipped('no statement of the image’s key is attached')
-      const confused = mine.find((claim) => claim.declaredType !== null && claim.declaredType !== claim.predicateType)
+      const confused = mine.find(({ declaredType, predicateType }) => (declaredType ?? predicateType) !== predicateType)
       if (confused !== undefined) {
         return failed(
           'predicate-mismatch',

@@ -13,7 +13,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { parseStatement, makeStatement } from '../../statement/statement.ts'
 import { predicateTypes, type Envelope, type Signer } from '../../statement/types.ts'
 import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
-import { readClaims, signedBy, type Claim } from '../statements.ts'
+import { readClaims, signedBy, type ReadClaim } from '../statements.ts'
 import type { Verdict } from '../types.ts'
 import type { VsaPlace } from './event.ts'
 
@@ -92,7 +92,7 @@ async function presentVsa(verdict: Verdict, { store, subject }: VsaPlace, pem: s
 }
 
 /** A VSA of the same signer that says the same in all but its times (INTERFACE §7). */
-function find(verdict: Verdict, claims: readonly Claim[], pem: string): Digest | null {
+function find(verdict: Verdict, claims: readonly ReadClaim[], pem: string): Digest | null {
   const same = claims.find((claim) => {
     if (claim.kind !== 'vsa' || !signedBy(claim, pem)) return false
     const found = parseStatement(claim.payload)

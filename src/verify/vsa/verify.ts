@@ -1,8 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, textOf } from '../../base/json.ts'
 import type { Digest } from '../../oci/types.ts'
+import { speaksOf } from '../../statement/statement.ts'
 import { vsaExtensions } from '../../statement/vsa.ts'
-import { signedBy, type Claim } from '../statements.ts'
+import { signedBy, type ReadClaim } from '../statements.ts'
 
 /** What who admits by a VSA pins (TRUST §6). */
 export interface VsaPins {
@@ -29,7 +30,7 @@ export interface AdmittedVsa {
  * @param claims statements attached to the image
  * @throws VerificationError `missing-statement`, `self-verified`, `signature-invalid`, `subject-mismatch`, `denied`, `policy-invalid`, `expired`
  */
-export function verifyVsa(claims: readonly Claim[], subject: Digest, pins: VsaPins): AdmittedVsa {
+export function verifyVsa(claims: readonly ReadClaim[], subject: Digest, pins: VsaPins): AdmittedVsa {
   const summaries = claims.filter(({ kind }) => kind === 'vsa')
   if (summaries.length === 0) throw refuse('missing-statement', 'no verification summary is attached', subject)
   if (pins.builderKeys.some((pem) => pem.trim() === pins.publicKeyPem.trim())) {
@@ -54,11 +55,10 @@ export function verifyVsa(claims: readonly Claim[], subject: Digest, pins: VsaPi
   throw refusal ?? refuse('missing-statement', 'no verification summary is attached', subject)
 }
 
-function admit(claim: Claim, subject: Digest, pins: VsaPins): AdmittedVsa {
+function admit(claim: ReadClaim, subject: Digest, pins: VsaPins): AdmittedVsa {
   const { predicate } = claim.statement
   const at = claim.manifest
-  if (`sha256:${claim.statement.subject[0].digest.sha256}` !== subject)
-    throw refuse('subject-mismatch', 'the summary is of another image', at)
+  if (!speaksOf(claim.statement, subject)) throw refuse('subject-mismatch', 'the summary is of another image', at)
   if (!isObject(predicate['verifier']) || predicate['verifier']['id'] !== pins.verifierId) {
     throw refuse('builder-mismatch', `the verifier is not ${pins.verifierId}`, at)
   }

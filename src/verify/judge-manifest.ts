@@ -1,0 +1,148 @@
+import { VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import type { Digest } from '../oci/types.ts'
+import type { PublicKey } from '../sign/public-key.ts'
+import type { VerifyContext } from '../tee/verify/verifier.ts'
+import type { Admission } from './admitted.ts'
+import { readAttached, type Attached, type JobKey } from './attached.ts'
+import type { Gate, Subject } from './candidate.ts'
+import { headsOf, sorted } from './candidates.ts'
+import { readEvidence, type Evidence } from './evidence.ts'
+import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
+import { Notes } from './notes.ts'
+import type { Policy } from './policy/load.ts'
+import { signedImage } from './release-key.ts'
+import { neededKinds } from './required.ts'
+import { runSteps, type Judged } from './run-steps.ts'
+import type { Claim } from './statements.ts'
+
+/** What is the same for every manifest of one question. */
+export interface Question {
+  ports: Ports
+  policy: Policy
+  at: Date
+  context: VerifyContext
+  nonce: string | null
+  opener: ImageOpener | undefined
+  admit: Admission
+  releaseKeys: readonly PublicKey[]
+}
+
+/** Runs that do not count and are judged all the same, for the reason of a refusal. */
+const refused = 4
+
+/**
+ * Judges one manifest (TRUST §5.2). Candidates are keys with a token that the policy admits and a statement of theirs over this image; the
+ * newest is judged first, and the first that passes every check decides. Without any, what comes closest is judged for its reason.
+ *
+ * @throws TransportError when the store does not answer
+ */
+export async function judgeManifest(subject: Subject, question: Question): Promise<Judged> {
+  const { policy } = question
+  const notes = new Notes()
+  const [named] = subject.via
+  const { digest } = subject.descriptor
+  const targets = named === undefined ? [digest] : [digest, named]
+  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes)
+  const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
+  noteClaims(attached, notes)
+  const content = lazyContent(subject, question.opener)
+  const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
+    const { key } = one
+    const signed = key === null ? [] : attached.claims.filter(({ signers }) => signers.includes(key.pem))
+    return runSteps({
+      ...question,
+      ...one,
+      subject,
+      claims: attached.claims,
+      broken: attached.broken,
+      sightings: attached.sightings,
+      notes,
+      evidenceKeys: attached.keys.map(({ key: { thumbprint } }) => thumbprint),
+      mine: signed.filter((claim) => claim.subject !== null && (key?.source !== 'release' || isNeeded(claim))),
+      elsewhere: signed.filter((claim) => claim.subject === null),
+      releaseKey,
+      sealedContent: sealedContent(subject, question.opener),
+      content,
+      found: {
+        journal: null,
+        sealed: 0,
+        tee: null,
+        reference: null,
+        claims: null,
+        level: null,
+        builderId: null,
+        plainDigest: null,
+      },
+    })
+  }
+  // A pinned key of people may sign what it likes beside: a kind that nobody asks for is not judged.
+  const needed = neededKinds({ policy, subject })
+  const isNeeded = ({ kind }: Claim): boolean => kind !== null && (kind === 'sign' || needed.includes(kind))
+
+  const judged: Judged[] = []
+  const judgeKey = async (job: JobKey, counts: boolean): Promise<boolean> => {
+    for (const { manifest, subject: target } of headsOf(job, attached)) {
+      const { evidence, error } = await read(subject, manifest, target)
+      const { thumbprint, pem } = job.key
+      const found = await judge({
+        evidence,
+        evidenceError: error,
+        key: { source: 'evidence', pem, id: thumbprint },
+        counts,
+      })
+      judged.push(found)
+      if (found.verified) return true
+    }
+    return false
+  }
+  const { candidates, others } = sorted(attached)
+  for (const [i, job] of candidates.entries()) {
+    if (!(await judgeKey(job, true))) continue
+    for (const rest of candidates.slice(i + 1)) for (const { manifest } of rest.heads) notes.add('older', manifest)
+    break
+  }
+  if (candidates.length === 0) for (const job of others.slice(0, refused)) await judgeKey(job, false)
+  // A pinned key alone counts only where nothing with evidence does; without any candidate this says what is missing.
+  const pinned = releaseKey !== null && policy.accepts.has('accept-signature-only')
+  for (const { heads } of others) for (const { manifest } of heads) notes.add('evidence', manifest)
+  if (judged.length === 0 || (pinned && !judged.some(({ verified }) => verified))) {
+    judged.push(
+      await judge({
+        evidence: null,
+        evidenceError: null,
+        key: pinned ? { source: 'release', pem: releaseKey.pem, id: releaseKey.hint } : null,
+        counts: pinned,
+      }),
+    )
+  }
+  return best(judged)
+}
+
+async function read(
+  { store }: Subject,
+  manifest: Digest,
+  target: Digest,
+): Promise<{ evidence: Evidence | null; error: VerificationError | null }> {
+  try {
+    return { evidence: await readEvidence(store, manifest, target), error: null }
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return { evidence: null, error }
+  }
+}
+
+function noteClaims({ claims }: Attached, notes: Notes): void {
+  for (const { subject, manifest, statement } of claims) {
+    if (subject === null) notes.add('elsewhere', manifest)
+    else if (statement.predicateText !== undefined) notes.add('text', manifest)
+  }
+}
+
+/** The first that passed everything, else the one with the most passed checks: the most telling refusal. */
+function best(judged: readonly Judged[]): Judged {
+  const [first, ...rest] = judged
+  if (first === undefined) throw new Error('nothing was judged')
+  const score = (item: Judged): number => (item.verified ? Number.POSITIVE_INFINITY : item.passed)
+  return rest.reduce((a, b) => (score(b) > score(a) ? b : a), first)
+}
