@@ -4,8 +4,8 @@ import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { call, kbsError } from '../kbs/call.ts'
 import { protocolVersion } from '../kbs/client.ts'
-import { readCheckpoint } from '../log/checkpoint.ts'
-import { parseNoteKey } from '../log/signed-note.ts'
+import { readCheckpoint } from '../sign/checkpoint.ts'
+import { parseNoteKey } from '../sign/signed-note.ts'
 
 /** Where the freshness of the reports comes from, before the agent starts. */
 export interface NonceRequest {

@@ -66,7 +66,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "policy",
-    "description": "The gate's policy file. The step applies every check of the gate that needs only this machine: TEE rules, accept lines, measurements, deny list, minimum-svn.",
+    "description": "The gate's policy file. The step applies every check of the gate that needs only this machine (TEE rules, accept lines, measurements, deny list, minimum-svn).",
     "default": "",
     "required": false
    },

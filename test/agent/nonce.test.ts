@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { fetchNonce } from '../../src/agent/nonce.ts'
 import type { Ports } from '../../src/base/ports.ts'
-import { readCheckpoint } from '../../src/log/checkpoint.ts'
-import { parseNoteKey, parseSignedNote } from '../../src/log/signed-note.ts'
+import { readCheckpoint } from '../../src/sign/checkpoint.ts'
+import { parseNoteKey, parseSignedNote } from '../../src/sign/signed-note.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 

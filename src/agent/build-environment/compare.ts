@@ -1,6 +1,6 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isWithin, windowOf, windowText } from '../../base/window.ts'
-import type { ReferenceValues } from '../../tee/reference-values.ts'
+import type { ReferenceValues } from '../../tee/reference/values.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 
 /**

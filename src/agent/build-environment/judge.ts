@@ -1,7 +1,7 @@
 import type { Binding } from '../../journal/binding.ts'
 import { bindingHash, jobDigest, thumbprint } from '../../journal/binding.ts'
 import { VerificationError } from '../../base/errors.ts'
-import type { Coverage, ReferenceValues } from '../../tee/reference-values.ts'
+import type { Coverage, ReferenceValues } from '../../tee/reference/values.ts'
 import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 import { readAgentStart } from '../../tee/register/index.ts'
 import type { TeeEvidence, TeeVerdict } from '../../tee/types.ts'

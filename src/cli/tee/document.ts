@@ -9,7 +9,7 @@ import {
   type Coverage,
   type ReferenceRow,
   type ReferenceValues,
-} from '../../tee/reference-values.ts'
+} from '../../tee/reference/values.ts'
 import { writeNewFile } from '../new-file.ts'
 
 /** What a prediction found out, before the reader's own statements about the image are added. */

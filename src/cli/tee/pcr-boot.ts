@@ -17,7 +17,7 @@ import {
 } from '../../tee/measure/uki.ts'
 import { ukiPcr9 } from '../../tee/measure/uki-initrd.ts'
 import { parseVariableStore } from '../../tee/measure/variable-store.ts'
-import type { ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
+import type { ReferenceRow, ReferenceValues } from '../../tee/reference/values.ts'
 import { baseName, named } from './document.ts'
 import { optionFile } from '../option-file.ts'
 import { optionDigest } from './option-digest.ts'

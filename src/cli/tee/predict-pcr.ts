@@ -2,7 +2,7 @@ import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
 import { replayPcr } from '../../tee/measure/pcr.ts'
 import { banks } from '../../tee/measure/pe.ts'
-import type { Coverage } from '../../tee/reference-values.ts'
+import type { Coverage } from '../../tee/reference/values.ts'
 import { writeDocument } from './document.ts'
 import { predictDirect, predictUki, readSecureBoot, type PcrBoot } from './pcr-boot.ts'
 

@@ -9,7 +9,7 @@ import { tdxRtmr0, tdxRtmr1, tdxRtmr2, type AcpiDigests, type RtmrLayout } from 
 import type { TdvfSection } from '../../tee/measure/tdvf.ts'
 import { acpiFrom, rtmrLogs, type RtmrLogs } from '../../tee/measure/tdx-log.ts'
 import { parseVariableStore } from '../../tee/measure/variable-store.ts'
-import type { ReferenceRow, ReferenceValues } from '../../tee/reference-values.ts'
+import type { ReferenceRow, ReferenceValues } from '../../tee/reference/values.ts'
 import { baseName, named } from './document.ts'
 import { optionFile } from '../option-file.ts'
 import { optionDigest } from './option-digest.ts'

@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors.ts'
-import type { ReferenceRow } from '../reference-values.ts'
+import type { ReferenceRow } from '../reference/values.ts'
 import type { KernelHashes } from './kernel-hashes.ts'
 import { snpLaunchDigest, type SnpFirmware } from './snp.ts'
 import { vcpuSignature } from './vcpu.ts'

@@ -1,6 +1,6 @@
 import { VerificationError } from '../../base/errors.ts'
-import { openReferenceValues } from '../../tee/reference-envelope.ts'
-import type { ReferenceValues } from '../../tee/reference-values.ts'
+import { openReferenceValues } from '../../tee/reference/envelope.ts'
+import type { ReferenceValues } from '../../tee/reference/values.ts'
 import type { Resolved } from './files.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../../base/technology.ts'
-import { measuredValueNames } from '../../tee/reference-values.ts'
+import { measuredValueNames } from '../../tee/reference/values.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
 import { durationForm } from './duration.ts'

@@ -10,7 +10,7 @@ import {
   signReferenceValues,
   verifyReferenceValues,
 } from '../../../src/cli/tee/reference-values.ts'
-import { parseReferenceValues } from '../../../src/tee/reference-values.ts'
+import { parseReferenceValues } from '../../../src/tee/reference/values.ts'
 import { makePe } from '../../tee/measure/pe-file.ts'
 import { commandLine, type Given } from './given.ts'
 
@@ -152,7 +152,7 @@ describe('tee reference-values', () => {
     })
     await expect(verify(await signed({ 'not-after': '2001-01-01T00:00:00Z' }))).rejects.toMatchObject({
       code: 'expired',
-      message: expect.stringContaining('until 2001') as string,
+      message: expect.stringContaining('to 2001') as string,
     })
     await expect(verify(put('empty.json', '{}'))).rejects.toMatchObject({ code: 'format-invalid' })
     await expect(run(showReferenceValues, showValuesOptions, { file: uki })).rejects.toThrow('not valid JSON')

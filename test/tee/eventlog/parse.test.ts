@@ -173,7 +173,10 @@ describe('data', () => {
     expect(() => parseAael(broken)).toThrow(/domain operation content/)
     expect(() => parseAael(broken.subarray(0, 10))).toThrow(/at byte/)
     expect(parseAael(Buffer.from('something else'))).toBeNull()
-    expect(eventFacts(parsed(event(14, 6, broken)).events[0]!, 'sha256')['measured']).toEqual({ kind: 'aael', aael: 'malformed' })
+    expect(eventFacts(parsed(event(14, 6, broken)).events[0]!, 'sha256')['measured']).toEqual({
+      kind: 'aael',
+      aael: 'malformed',
+    })
   })
 })
 

@@ -1,13 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { jcs } from '../../../src/encoding/jcs.ts'
 import { loadSigner } from '../../../src/sign/keys.ts'
-import { openReferenceValues, sealReferenceValues } from '../../../src/tee/reference-envelope.ts'
+import { openReferenceValues, sealReferenceValues } from '../../../src/tee/reference/envelope.ts'
 import {
   parseReferenceValues,
   referenceValuesType,
   writeReferenceValues,
   type ReferenceValues,
-} from '../../../src/tee/reference-values.ts'
+} from '../../../src/tee/reference/values.ts'
 
 const digest = (digit: string, size: number): string => digit.repeat(size)
 const document: ReferenceValues = {

@@ -1,5 +1,5 @@
-import { referenceValuesType, type ReferenceValues } from '../../../src/tee/reference-values.ts'
-import { trusteeValues } from '../../../src/tee/trustee-values.ts'
+import { referenceValuesType, type ReferenceValues } from '../../../src/tee/reference/values.ts'
+import { trusteeValues } from '../../../src/tee/reference/trustee-values.ts'
 
 const digest = (digit: string, size = 96): string => digit.repeat(size)
 const document = (technology: ReferenceValues['technology'], ...rows: Record<string, string>[]): ReferenceValues => ({

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { fromBase64 } from '../encoding/base64.ts'
-import { loadPublicKey } from '../sign/public-key.ts'
+import { loadPublicKey } from './public-key.ts'
 
 const limits = { bytes: 1 << 16, signatures: 100 } as const
 

@@ -1,6 +1,6 @@
-import type { Technology } from '../base/technology.ts'
-import { toBase64 } from '../encoding/base64.ts'
-import type { ReferenceValues } from './reference-values.ts'
+import type { Technology } from '../../base/technology.ts'
+import { toBase64 } from '../../encoding/base64.ts'
+import type { ReferenceValues } from './values.ts'
 
 type Form = 'hex' | 'base64'
 const hex = (name: string): [string, Form] => [name, 'hex']

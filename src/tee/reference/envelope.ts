@@ -1,10 +1,10 @@
-import { VerificationError } from '../base/errors.ts'
-import { isObject, parseJson } from '../base/json.ts'
-import { fromBase64, toBase64 } from '../encoding/base64.ts'
-import { jcs } from '../encoding/jcs.ts'
-import { pae, verifyEnvelope } from '../sign/dsse.ts'
-import type { Envelope, Signer } from '../statement/types.ts'
-import { parseReferenceValues, type ReferenceValues } from './reference-values.ts'
+import { VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson } from '../../base/json.ts'
+import { fromBase64, toBase64 } from '../../encoding/base64.ts'
+import { jcs } from '../../encoding/jcs.ts'
+import { pae, verifyEnvelope } from '../../sign/dsse.ts'
+import type { Envelope, Signer } from '../../statement/types.ts'
+import { parseReferenceValues, type ReferenceValues } from './values.ts'
 
 /** DSSE payload type of signed reference values. */
 export const referenceValuesPayloadType = 'application/vnd.sealwright.reference-values.v1+json'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { technologies, type Technology } from '../base/technology.ts'
-import { VerificationError } from '../base/errors.ts'
-import { jcs, jcsText, parseJcs } from '../encoding/jcs.ts'
+import { technologies, type Technology } from '../../base/technology.ts'
+import { VerificationError } from '../../base/errors.ts'
+import { jcs, jcsText, parseJcs } from '../../encoding/jcs.ts'
 
 export const referenceValuesType = 'https://sealwright.dev/reference-values/v1' as const
 /** What a measurement can cover (TRUST §1), in the order in which it is written. */
