@@ -48,6 +48,11 @@ export const reasonCodes = [
   'policy-unsafe',
   'self-verified',
   'launch-refused',
+  'claimed-steps',
+  'isolation-short',
+  'key-exposed',
+  'parameters-refused',
+  'rolled-back',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

@@ -9,7 +9,7 @@ import { openStore } from '../oci/open.ts'
 import { mediaTypes, type Digest, type Store } from '../oci/types.ts'
 import { resolveBases } from './bases.ts'
 import { parseContainerfile } from './containerfile/parse.ts'
-import { planBuild } from './containerfile/plan.ts'
+import { hasInstruction, planBuild } from './containerfile/plan.ts'
 import { cleanEnvironment } from './context/prepare.ts'
 import { describeDifference, type PassDifference } from './difference.ts'
 import type { Driver, ImageDraft, Pass } from './driver.ts'
@@ -20,7 +20,7 @@ import { makeContext, requireSameContext, surroundingsOf, type ContextOptions, t
 import { parsePlatform } from './platform.ts'
 import { makeRecord } from './record.ts'
 import { recordedArgs } from './secrets.ts'
-import { findUnclean, uncleanFile } from './source/clean.ts'
+import { findUnclean, uncleanFile, uncleanIgnoreFile } from './source/clean.ts'
 import { readGitSource, resolveEpoch } from './source/git.ts'
 import type { BuildOptions, BuildResult } from './types.ts'
 
@@ -95,12 +95,21 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
   const unclean =
     source === null
       ? ['not in a git work tree']
-      : [...findUnclean(source, context, first.context.copy.files, rules), ...uncleanFile(source, file)]
+      : [
+          ...findUnclean(source, context, first.context.copy.files, rules),
+          ...uncleanFile(source, file),
+          ...uncleanIgnoreFile(source, context, file.path, rules),
+        ]
   const record = makeRecord({
     source,
     unclean,
     context: { path: source === null ? '.' : publicPath(source.top, context), copy: first.context.copy },
     containerfile: { path: source === null ? parsed.name : publicPath(source.top, file.path), bytes: file.bytes },
+    ignoreFile:
+      rules.file === null
+        ? null
+        : { path: publicPath(source === null ? context : source.top, rules.file.path), bytes: rules.file.bytes },
+    foreignSteps: options.prepare !== null || hasInstruction(plan, 'RUN'),
     bases: [...bases.values()],
     options: { ...options, buildArgs: shownArgs },
     platform: formatPlatform(platform),

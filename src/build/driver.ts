@@ -1,6 +1,7 @@
 import type { Ports } from '../base/ports.ts'
 import type { Image } from '../image/types.ts'
 import type { Digest, Platform, Store } from '../oci/types.ts'
+import type { BuildRecord } from '../statement/types.ts'
 import type { Plan } from './containerfile/plan.ts'
 import type { Surroundings } from './context/prepare.ts'
 import type { BaseImage } from './embedded/stage-fs.ts'
@@ -52,5 +53,7 @@ export interface Driver {
   version: string
   /** How RUN was kept apart from the job: `none`, `chroot`, `rootless`, `oci`, `container`. */
   isolation: string
+  /** Network of RUN; the machine's own (`host`) where the driver does not say. */
+  network?: BuildRecord['network']
   build(pass: Pass): Promise<ImageDraft>
 }

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/types.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { ContextCopy } from './context/copy.ts'
 import type { Driver, ResolvedBase } from './driver.ts'
+import type { IgnoreFile } from './ignore.ts'
 import type { GitSource } from './source/git.ts'
 import type { BuildOptions } from './types.ts'
 
@@ -13,6 +14,10 @@ export interface RecordParts {
   unclean: readonly string[]
   context: { path: string; copy: ContextCopy }
   containerfile: { path: string; bytes: Buffer }
+  /** Its path as the record shows it; null for none. */
+  ignoreFile: IgnoreFile | null
+  /** Anything foreign ran: `prepare` or RUN. */
+  foreignSteps: boolean
   bases: readonly ResolvedBase[]
   /** With build arguments as they may be shown. */
   options: Pick<BuildOptions, 'target' | 'buildArgs' | 'labels' | 'prepare' | 'compression' | 'rebuilds'>
@@ -26,7 +31,10 @@ export interface RecordParts {
 /** The build record: what the image was made of and by what, and nothing of this machine. Equal builds give equal bytes. */
 export function makeRecord(parts: RecordParts): BuildRecord {
   const { source, context, containerfile, options, driver, image } = parts
-  const bases = parts.bases.map(({ name, digest }) => ({ name, digest }))
+  const bases = parts.bases.map(({ name, digest, image: own }) => {
+    const manifest = own.descriptor.digest
+    return { name, digest, ...(manifest === digest ? {} : { manifest }) }
+  })
   return {
     v: 1,
     source: {
@@ -34,6 +42,7 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       commit: source?.commit ?? null,
       tree: source?.tree ?? null,
       clean: parts.unclean.length === 0,
+      committed: source?.committed ?? null,
     },
     context: {
       path: context.path,
@@ -42,12 +51,19 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       bytes: context.copy.bytes,
     },
     containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) as Digest },
+    ignoreFile:
+      parts.ignoreFile === null
+        ? null
+        : { path: parts.ignoreFile.path, digest: sha256(parts.ignoreFile.bytes) as Digest },
     target: options.target,
     platform: parts.platform,
     baseImages: bases.sort((a, b) => (`${a.name} ${a.digest}` < `${b.name} ${b.digest}` ? -1 : 1)),
     buildArgs: options.buildArgs,
     labels: options.labels,
     prepare: options.prepare,
+    network: parts.foreignSteps ? (driver.network ?? 'host') : 'none',
+    secrets: [],
+    cache: null,
     sourceDateEpoch: parts.epoch,
     compression: options.compression,
     builder: { name: driver.name, version: driver.version, isolation: driver.isolation },

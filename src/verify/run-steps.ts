@@ -160,6 +160,7 @@ function makeVerdict(
     checks,
     inputs: [
       ...(evidence === null ? [] : [{ kind: 'evidence-bundle', digest: evidence.manifest }]),
+      ...(found.inputs ?? []),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
     keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],

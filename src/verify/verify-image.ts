@@ -27,6 +27,10 @@ export interface VerifyOptions {
   platform?: string | undefined
   /** Nonce that this verifier had issued to the job: the evidence must be over it. */
   nonce?: string | undefined
+  /** Commit that the image must be of. */
+  expectCommit?: string | undefined
+  /** Digest that the reference must lead to: of what it names, or of the image that is judged. */
+  expectDigest?: string | undefined
   /** Folder or file with certificates and lists of the hardware makers, in place of the policy's. */
   collateral?: string | undefined
   /** Roots of synthetic hardware, for tests; no door sets it. */
@@ -64,7 +68,7 @@ export async function judgeImage(
 ): Promise<{ verdict: Verdict; lacking: Acceptance[]; hard: Check | null }> {
   const at = options.at ?? ports.clock.now()
   const context = { ...(await contextFor(policy, at, options.collateral ?? null)), trust: options.trust }
-  const { store, reference, subject } = await openSubject(text, options, ports)
+  const { store, reference, subject, tag } = await openSubject(text, options, ports)
   const { claims, broken } = await readClaims(store, subject.descriptor)
   const candidates = await readCandidates(store, subject.descriptor.digest, claims)
   const releaseKey = await signedImage(subject, claims, policy, at)
@@ -85,6 +89,8 @@ export async function judgeImage(
       context,
       nonce: options.nonce ?? null,
       subject,
+      expect: { commit: options.expectCommit, digest: options.expectDigest },
+      tag,
       claims,
       broken,
       evidence,
@@ -136,8 +142,8 @@ async function openSubject(
   text: string,
   options: VerifyOptions,
   ports: Ports,
-): Promise<{ store: Store; reference: string; subject: Subject }> {
-  const { store, descriptor, reference } = await resolveImage(text, ports)
+): Promise<{ store: Store; reference: string; subject: Subject; tag: string | null }> {
+  const { store, descriptor, reference, tag } = await resolveImage(text, ports)
   let image: Image | null = null
   let error: VerificationError | null = null
   try {
@@ -146,7 +152,12 @@ async function openSubject(
     if (!(thrown instanceof VerificationError)) throw thrown
     error = thrown
   }
-  return { store, reference, subject: { store, reference, descriptor: image?.descriptor ?? descriptor, image, error } }
+  return {
+    store,
+    reference,
+    tag,
+    subject: { store, reference, descriptor: image?.descriptor ?? descriptor, image, error },
+  }
 }
 
 interface Candidate {

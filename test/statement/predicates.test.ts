@@ -118,7 +118,7 @@ describe('provenance', () => {
   })
 
   test('outside a git work tree there is no source dependency', () => {
-    const record = buildRecord({ source: { repository: null, commit: null, tree: null, clean: false } })
+    const record = buildRecord({ source: { repository: null, commit: null, tree: null, clean: false, committed: null } })
     const { buildDefinition } = provenancePredicate({ ...facts, record }) as unknown as typeof predicate
     expect(buildDefinition.resolvedDependencies[0]).toMatchObject({ name: 'context' })
   })

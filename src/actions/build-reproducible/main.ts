@@ -4,6 +4,7 @@ import type { BuildResult } from '../../build/types.ts'
 import { roles, type EventFacts } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { mediaTypes, type Reference } from '../../oci/types.ts'
+import { buildParameters } from '../../statement/parameters.ts'
 import type { ActionContext, ActionDoor } from '../context.ts'
 import { readInputs } from './inputs.ts'
 import { buildReport } from './summary.ts'
@@ -84,6 +85,7 @@ function buildEvent(result: BuildResult, identity: string): EventFacts {
       reproducible: result.reproducible,
       rebuilds: record.rebuilds.count,
       independence: record.rebuilds.independence,
+      parameters: buildParameters(record),
     },
   }
 }

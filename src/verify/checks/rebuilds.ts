@@ -1,5 +1,7 @@
 import { isObject, textOf } from '../../base/json.ts'
-import { plainForms } from '../journal-roles.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { buildsOf, plainForms } from '../journal-roles.ts'
+import { roles } from '../../journal/event.ts'
 import { failed, passed, skipped, unlessAccepted, type Step } from '../step.ts'
 
 /** TRUST §5.9: `same-job` says only "consistent". */
@@ -18,7 +20,7 @@ export const rebuildSteps: Step[] = [
           'no statement says that the image was rebuilt',
         )
       }
-      const { rebuilds, image, independence } = claim.statement.predicate
+      const { rebuilds, image, independence, buildRecord } = claim.statement.predicate
       const { count, matched } = isObject(rebuilds) ? rebuilds : {}
       if (typeof count !== 'number' || typeof matched !== 'number' || matched !== count) {
         return failed(
@@ -29,8 +31,25 @@ export const rebuildSteps: Step[] = [
       }
       const of = isObject(image) ? image['manifest'] : undefined
       const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-      if (gate.found.journal !== null && !plainForms(events, gate.subject.descriptor.digest).includes(textOf(of))) {
+      if (
+        gate.found.journal !== null &&
+        !plainForms(events, gate.subject.descriptor.digest, encryptedSubject(gate)).includes(textOf(of))
+      ) {
         return failed('role-mismatch', `the rebuilt image is ${textOf(of)}, not this one`, claim.manifest)
+      }
+      const builds = buildsOf(events, gate.subject.descriptor.digest, encryptedSubject(gate))
+      const named = isObject(buildRecord) ? buildRecord['digest'] : undefined
+      const made = builds.find((event) =>
+        event.outputs.some(({ role, digest }) => role === roles.buildRecord && digest === named),
+      )
+      if (gate.found.journal !== null && made?.result['rebuilds'] !== count) {
+        return failed(
+          'role-mismatch',
+          made === undefined
+            ? `the rebuilds are of the build record ${textOf(named)}, which no build of this image has`
+            : `the statement says ${count} rebuild(s), the journal ${textOf(made.result['rebuilds'])}`,
+          claim.manifest,
+        )
       }
       if (matched < gate.policy.rebuilds) {
         return unlessAccepted(

@@ -70,7 +70,7 @@ export async function parsePolicy(text: string, path: string): Promise<Policy> {
   if (text.length > limit) throw invalid(path, [`it is larger than ${limit} bytes`])
   const document = await readDocument(text, path)
   const resolved = await inlineFiles(document, path)
-  const accepts = new Set(acceptanceNames.filter((name) => document[name] === true))
+  const accepts = new Set(acceptanceNames.filter((name) => document[name] !== undefined))
   const { references, broken } = readReferences(resolved)
   return {
     document,
