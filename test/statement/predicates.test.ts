@@ -91,6 +91,10 @@ describe('provenance', () => {
       buildArgs: { VERSION: '1' },
       labels: {},
       prepare: null,
+      network: 'none',
+      secrets: [],
+      cache: null,
+      ignoreFile: null,
       sourceDateEpoch: 1_700_000_000,
       compression: 'gzip',
       rebuilds: 1,
@@ -118,7 +122,9 @@ describe('provenance', () => {
   })
 
   test('outside a git work tree there is no source dependency', () => {
-    const record = buildRecord({ source: { repository: null, commit: null, tree: null, clean: false, committed: null } })
+    const record = buildRecord({
+      source: { repository: null, commit: null, tree: null, clean: false, committed: null },
+    })
     const { buildDefinition } = provenancePredicate({ ...facts, record }) as unknown as typeof predicate
     expect(buildDefinition.resolvedDependencies[0]).toMatchObject({ name: 'context' })
   })

@@ -1,5 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
+import { isDigest } from '../../oci/digest.ts'
+import type { Digest } from '../../oci/types.ts'
 import type { RawInputs } from '../context.ts'
 import type { KeyInputs } from './keys.ts'
 
@@ -11,6 +13,10 @@ export interface VerifyDeployInputs extends KeyInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Digest that the policy must have; null for any. */
+  policyDigest: Digest | null
+  expectCommit: string | null
+  expectDigest: Digest | null
   launch: LaunchKind
   /** Absolute folder of `unpack`; null for one in the state directory. */
   output: string | null
@@ -51,6 +57,9 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     decryptionKey,
     kbsUrl,
     trusteeUrl: inputs.text('trustee-url'),
+    policyDigest: digestOf(inputs, 'policy-digest'),
+    expectCommit: commitOf(inputs),
+    expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
     launch: inputs.choice('launch', launchKinds),
     output: inputs.text('output') === '' ? null : inputs.path('output'),
@@ -58,4 +67,24 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     signer,
     key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
   }
+}
+
+function digestOf(inputs: RawInputs, name: string): Digest | null {
+  const text = inputs.text(name)
+  if (text === '') return null
+  if (isDigest(text)) return text
+  throw new InputError('input-invalid', `${name} is ${text}, which is no digest`, {
+    subject: name,
+    remedy: 'Write sha256: and 64 lower-case hex digits.',
+  })
+}
+
+function commitOf(inputs: RawInputs): string | null {
+  const text = inputs.text('expect-commit')
+  if (text === '') return null
+  if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(text)) return text
+  throw new InputError('input-invalid', `expect-commit is ${text}, which is no whole commit id`, {
+    subject: 'expect-commit',
+    remedy: 'Write all 40 (or 64) lower-case hex digits: git rev-parse HEAD prints them.',
+  })
 }

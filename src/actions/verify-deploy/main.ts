@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { launch } from '../../deploy/launch.ts'
 import { loadImage } from '../../image/load.ts'
 import { resolveImage } from '../../oci/open.ts'
+import type { Digest } from '../../oci/types.ts'
 import { isEncrypted } from '../../verify/encrypted.ts'
-import { loadPolicy } from '../../verify/policy/load.ts'
+import { loadPolicy, type Policy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordVerdict, signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
@@ -20,14 +21,30 @@ export const door: ActionDoor = {
   run: async (raw, context) => {
     const inputs = await readInputs(raw)
     const policy = await loadPolicy(inputs.policy)
+    requirePolicy(policy, inputs.policyDigest)
     const text = await imageText(inputs, context)
     return withKeys(inputs, context, async (opener) => {
       const { nonce, collateral } = inputs
-      const options = { opener, nonce: nonce ?? undefined, collateral: collateral ?? undefined }
+      const options = {
+        opener,
+        nonce: nonce ?? undefined,
+        collateral: collateral ?? undefined,
+        expectCommit: inputs.expectCommit ?? undefined,
+        expectDigest: inputs.expectDigest ?? undefined,
+      }
       const verdict = await verifyImage(text, policy, options, context.ports)
       return conclude(inputs, verdict, text, opener, context)
     })
   },
+}
+
+/** A policy that lies where the judged can write is no policy, unless its digest is pinned elsewhere (TRUST §6). */
+function requirePolicy({ digest }: Policy, wanted: Digest | null): void {
+  if (wanted === null || digest === wanted) return
+  throw new VerificationError('policy-invalid', `the policy has the digest ${digest}, expected is ${wanted}`, {
+    subject: 'policy-digest',
+    remedy: 'Read what changed in the policy or in a file that it names; then give the new digest.',
+  })
 }
 
 async function imageText({ image }: VerifyDeployInputs, { state }: ActionContext): Promise<string> {

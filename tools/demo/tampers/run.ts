@@ -9,7 +9,7 @@ import { forgeChain, makeIssuer, type ChainBase } from '../../../test/support/ch
 import { putSmallImage, smallBase, smallFiles } from '../../../test/support/small-image.ts'
 import { cli, type CliAnswer } from '../cli.ts'
 import { startMachine, type DemoMachine } from '../machine.ts'
-import { machinePolicy } from '../policy.ts'
+import { buildPolicy, machinePolicy } from '../policy.ts'
 import { question, type Finished, type Kit, type Question } from './kit.ts'
 import { tampers } from './list.ts'
 import { claimedByTpm, liveTpm } from './live-tpm.ts'
@@ -138,7 +138,7 @@ async function withKit<T>(
         ...options,
         ...(technology === 'tpm' ? { machine: liveTpm(start, faults), payload: claimedByTpm(options.payload) } : {}),
       }),
-    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...changes }),
+    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...buildPolicy, ...changes }),
     file: async (name, text) => {
       const path = join(directory, name)
       await writeFile(path, text)
