@@ -1,5 +1,5 @@
 import { sha256 } from '../base/streams.ts'
-import { isObject } from '../base/json.ts'
+import { isObject, textOf } from '../base/json.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import { embeddedDocument } from '../statement/statement.ts'
 import type { Claim } from './statements.ts'
@@ -26,6 +26,16 @@ export function buildsOf(events: readonly JournalEvent[], subject: string, encry
   const forms = plainForms(events, subject, encrypted)
   return events.filter(
     (event) => event.kind === 'build' && forms.some((form) => has(event, 'outputs', roles.image, form)),
+  )
+}
+
+/** Build records that provenance or a rebuild statement is over, by digest. */
+export function recordsOf({ kind, statement }: Pick<Claim, 'kind' | 'statement'>): string[] {
+  const { runDetails, buildRecord } = statement.predicate
+  if (kind === 'rebuild') return isObject(buildRecord) ? [textOf(buildRecord['digest'])] : []
+  const byproducts = isObject(runDetails) ? runDetails['byproducts'] : undefined
+  return (Array.isArray(byproducts) ? byproducts : []).flatMap((item) =>
+    isObject(item) && isObject(item['digest']) ? [`sha256:${textOf(item['digest']['sha256'])}`] : [],
   )
 }
 

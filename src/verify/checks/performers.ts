@@ -2,8 +2,9 @@ import { isObject } from '../../base/json.ts'
 import { roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '../../journal/event.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
-import { buildsOf, encryptsOf, sbomsOf } from '../journal-roles.ts'
+import { buildsOf, encryptsOf, recordsOf, sbomsOf } from '../journal-roles.ts'
 import type { Acceptance } from '../policy/accept.ts'
+import type { Claim } from '../statements.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §3, §4: whose word the events are that the statements rest on, how the work was kept apart from the job, and where the image key went. */
@@ -18,24 +19,20 @@ export function restsOn(gate: Gate): JournalEvent[] {
   const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
   const encrypted = encryptedSubject(gate)
   const subject = gate.subject.descriptor.digest
+  const builds = buildsOf(events, subject, encrypted)
+  const recorded = gate.mine.filter(({ kind }) => kind === 'provenance' || kind === 'rebuild')
   const groups = [
-    recordedBuilds(gate, buildsOf(events, subject, encrypted)),
+    // A statement over a record rests on the build that gave this very record, whatever else the job built.
+    ...(recorded.length === 0 ? [builds] : recorded.map((claim) => builds.filter((event) => gave(event, claim)))),
     encrypted ? encryptsOf(events, subject) : [],
     ...gate.mine.map((claim) => sbomsOf(events, claim, encrypted)),
   ]
   return [...new Set(groups.flatMap((group) => best(group) ?? []))]
 }
 
-/** Where the provenance names a record, only builds with that record stand behind it. */
-function recordedBuilds(gate: Gate, builds: readonly JournalEvent[]): readonly JournalEvent[] {
-  const text = gate.mine
-    .filter(({ kind }) => kind === 'provenance' || kind === 'rebuild')
-    .map(({ payload }) => payload.toString('latin1'))
-  if (text.length === 0) return builds
-  const named = builds.filter(({ outputs }) =>
-    outputs.some(({ role, digest }) => role === roles.buildRecord && text.some((one) => one.includes(digest.slice(7)))),
-  )
-  return named.length === 0 ? builds : named
+function gave({ outputs }: JournalEvent, claim: Claim): boolean {
+  const records = recordsOf(claim)
+  return outputs.some(({ role, digest }) => role === roles.buildRecord && records.includes(digest))
 }
 
 /** By the agent before by a caller, then the strongest isolation. */

@@ -1,6 +1,6 @@
 import { isObject, textOf } from '../../base/json.ts'
 import { encryptedSubject } from '../encrypted.ts'
-import { buildsOf, plainForms } from '../journal-roles.ts'
+import { buildsOf, plainForms, recordsOf } from '../journal-roles.ts'
 import { roles } from '../../journal/event.ts'
 import { failed, passed, skipped, unlessAccepted, type Step } from '../step.ts'
 
@@ -20,7 +20,7 @@ export const rebuildSteps: Step[] = [
           'no statement says that the image was rebuilt',
         )
       }
-      const { rebuilds, image, independence, buildRecord } = claim.statement.predicate
+      const { rebuilds, image, independence } = claim.statement.predicate
       const { count, matched } = isObject(rebuilds) ? rebuilds : {}
       if (typeof count !== 'number' || typeof matched !== 'number' || matched !== count) {
         return failed(
@@ -38,16 +38,17 @@ export const rebuildSteps: Step[] = [
         return failed('role-mismatch', `the rebuilt image is ${textOf(of)}, not this one`, claim.manifest)
       }
       const builds = buildsOf(events, gate.subject.descriptor.digest, encryptedSubject(gate))
-      const named = isObject(buildRecord) ? buildRecord['digest'] : undefined
-      const made = builds.find((event) =>
-        event.outputs.some(({ role, digest }) => role === roles.buildRecord && digest === named),
+      const records = recordsOf(claim)
+      const made = builds.filter((event) =>
+        event.outputs.some(({ role, digest }) => role === roles.buildRecord && records.includes(digest)),
       )
-      if (gate.found.journal !== null && made?.result['rebuilds'] !== count) {
+      if (gate.found.journal !== null && !made.some(({ result }) => result['rebuilds'] === count)) {
+        const [other] = made
         return failed(
           'role-mismatch',
-          made === undefined
-            ? `the rebuilds are of the build record ${textOf(named)}, which no build of this image has`
-            : `the statement says ${count} rebuild(s), the journal ${textOf(made.result['rebuilds'])}`,
+          other === undefined
+            ? `the rebuilds are of the build record ${records.join(', ')}, which no build of this image has`
+            : `the statement says ${count} rebuild(s), the journal ${textOf(other.result['rebuilds'])}`,
           claim.manifest,
         )
       }
