@@ -143,7 +143,7 @@ export function verdict(change: Record<string, unknown> = {}): Buffer {
     },
     policy: { digest: digestOf('policy') },
     builder: { id: 'https://sealwright.dev/builder/v1/sample', technology: 'sample', level: null },
-    job: { assurance: 'token', claims: {}, instance: 'f'.repeat(32), digest: null },
+    job: { assurance: 'self-asserted', claims: {}, instance: 'f'.repeat(32), digest: null },
     exceptions: ['accept-sample'],
     checks: [],
     inputs: [{ kind: 'provenance', digest: digestOf('provenance') }],
