@@ -20,6 +20,7 @@ import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { chipOf, statusFacts } from './hardware.ts'
 import type { Acceptance } from './policy/accept.ts'
+import { restingOn } from './resting-on.ts'
 import { failed, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
 
@@ -160,7 +161,7 @@ function makeVerdict(
     checks,
     inputs: [
       ...(evidence === null ? [] : [{ kind: 'evidence-bundle', digest: evidence.manifest }]),
-      ...(found.inputs ?? []),
+      ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
     keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],

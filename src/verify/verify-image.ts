@@ -1,6 +1,6 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import type { ByteSource } from '../base/streams.ts'
+import { sha256, type ByteSource } from '../base/streams.ts'
 import { loadImage } from '../image/load.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Image } from '../image/types.ts'
@@ -35,6 +35,8 @@ export interface VerifyOptions {
   collateral?: string | undefined
   /** Roots of synthetic hardware, for tests; no door sets it. */
   trust?: VerifyContext['trust']
+  /** Where the key of encrypted layers comes from, as the verdict's inputs name it: the URL of a KBS, or that it was at hand. */
+  keySource?: string | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ((store: Store, image: Image) => Promise<Opener>) | undefined
 }
@@ -110,6 +112,7 @@ export async function judgeImage(
         level: null,
         builderId: null,
         plainDigest: null,
+        inputs: keyInput(subject, options),
       },
     })
   }
@@ -199,6 +202,11 @@ async function readCandidates(store: Store, subject: Digest, claims: readonly Cl
     }
   }
   return found
+}
+
+function keyInput({ image }: Subject, { opener, keySource }: VerifyOptions): NonNullable<Gate['found']['inputs']> {
+  if (image === null || !isEncrypted(image) || opener === undefined || keySource === undefined) return []
+  return [{ kind: 'key-source', digest: sha256(keySource) as Digest }]
 }
 
 function sealedContent({ image }: Subject, options: VerifyOptions): string | null {

@@ -1,6 +1,10 @@
 import { makeIssuer, type MintChange } from '../support/chain.ts'
 import { checkOf, issuer, judge, make, now, ports } from '../support/judged.ts'
 import { smallClaims } from '../support/small-image.ts'
+import type { Gate } from '../../src/verify/candidate.ts'
+import { jobSteps } from '../../src/verify/checks/job.ts'
+import { restingOn } from '../../src/verify/resting-on.ts'
+import { noCollateral } from '../../src/tee/verify/verifier.ts'
 import { initPolicy } from '../../src/verify/init/init.ts'
 
 /** TRUST §5.5: `job` entries one by one, and the whole identity of a workflow. */
@@ -76,6 +80,28 @@ test('policy init pins the repository of the workflow, and its commit as a comme
   expect(text).toContain('  workflow-refs: ["refs/tags/v1"]\n')
 })
 
+test.each([
+  ['snp', 'github-hosted', 'failed'],
+  ['az-snp-vtpm', 'github-hosted', 'failed'],
+  ['snp', 'self-hosted', 'passed'],
+  ['snp', undefined, 'passed'],
+  ['sample', 'github-hosted', 'passed'],
+] as const)('%s evidence of a job that ran on a runner %s: %s', async (technology, environment, status) => {
+  const { claims: base } = (await make()).base
+  const run = jobSteps.find(({ id }) => id === 'job.claims')
+  const gate = {
+    evidence: null,
+    policy: {},
+    found: {
+      claims: { ...base, ...(environment === undefined ? {} : { runner_environment: environment }) },
+      jobs: [{ ...entry, jwks: null, window: { notBefore: null, notAfter: null } }],
+      tee: [{ technology, facts: {} }],
+    },
+    at: now,
+  } as unknown as Gate
+  expect(await run?.run(gate)).toMatchObject({ status, reason: status === 'failed' ? 'job-refused' : null })
+})
+
 test('run ids of a job without token cannot be told, so they are denied', async () => {
   const selfAsserted = { 'accept-self-asserted-job': true, job: undefined }
   const made = await make({ selfAsserted: true, claims: { run_id: '900' } })
@@ -135,4 +161,16 @@ test('who asked for a tag is told how old its image is; an older one is refused 
   expect(
     (await judge(made, {}, { expectCommit: smallClaims.sha, expectDigest: made.base.subject.digest })).reasons,
   ).toEqual([])
+})
+
+test('what a verdict rests on beside its evidence is among its inputs', () => {
+  const inputs = (bytes: string | null) =>
+    restingOn({
+      context: { collateral: bytes === null ? noCollateral : { ...noCollateral, amdLists: [Buffer.from(bytes)] } },
+      found: { inputs: [{ kind: 'jwks', digest: `sha256:${'1'.repeat(64)}` }] },
+    } as unknown as Gate).map(({ kind, digest }) => `${kind} ${digest}`)
+  expect(inputs(null)).toEqual([`jwks sha256:${'1'.repeat(64)}`])
+  expect(inputs('a')[1]).toMatch(/^collateral sha256:[0-9a-f]{64}$/)
+  expect(inputs('a')).toEqual(inputs('a'))
+  expect(inputs('b')).not.toEqual(inputs('a'))
 })

@@ -55,7 +55,6 @@ accept-coverage-short: true     # UNSAFE: the firmware (PCR 0) is not predicted
 accept-self-asserted-job: true  # UNSAFE: the guest has no network, so no OIDC token says which job this was
 accept-unproven-time: true      # UNSAFE: no trusted time stamps the statements
 accept-claimed-steps: true      # UNSAFE: the steps told the agent what they did
-accept-embedded-kbs: true       # UNSAFE: the image key lies in a folder of the guest
 build:
   context: [app, small]
   prepare: install-locked /inputs/packages

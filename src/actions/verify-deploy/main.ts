@@ -27,6 +27,7 @@ export const door: ActionDoor = {
       const { nonce, collateral } = inputs
       const options = {
         opener,
+        keySource: inputs.kbsUrl === '' ? 'decryption-key' : inputs.kbsUrl,
         nonce: nonce ?? undefined,
         collateral: collateral ?? undefined,
         expectCommit: inputs.expectCommit ?? undefined,
