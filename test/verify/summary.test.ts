@@ -29,6 +29,9 @@ function report(
     collateral: '/col lateral',
     kbsUrl: '',
     decryptionKey: 'S3CRET',
+    policyDigest: null,
+    expectCommit: null,
+    expectDigest: null,
     nonce: '00ff',
     enforce: true,
   } as VerifyDeployInputs
