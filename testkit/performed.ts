@@ -6,5 +6,5 @@ import type { Digest } from '../src/oci/types.ts'
 export const performed: Pick<EventDraft, 'performer' | 'code' | 'isolation'> = {
   performer: 'agent',
   code: { digest: sha256('test') as Digest, source: 'download' },
-  isolation: { worker: 'same-user', steps: 'no-steps', network: 'none' },
+  isolation: { worker: 'own-user', steps: 'no-steps', network: 'none' },
 }

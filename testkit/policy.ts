@@ -28,16 +28,31 @@ export function machinePolicy(technology: string): Record<string, unknown> {
   }
 }
 
-/** A software TPM of a demo is a program, nobody measured what its values cover, and its storage is this laptop's. */
+/** What the example's build may be asked for, and that its steps tell the agent what they did. */
+export const buildPolicy: Record<string, unknown> = {
+  build: {
+    context: 'examples/app',
+    file: ['examples/app/Containerfile', 'examples/app/Containerfile.run'],
+    prepare: 'npm ci --omit=dev --ignore-scripts --no-audit --no-fund',
+    'build-args': { BASE: '*' },
+    network: 'host',
+    bases: ['localhost/debian'],
+  },
+  'accept-claimed-steps': true,
+}
+
+/** A software TPM of a demo is a program, nobody measured what its values cover, its storage is this laptop's, and so is the KBS. */
 const softwareTpm: readonly Acceptance[] = [
   'accept-software-tpm',
   'accept-coverage-short',
   'accept-machine-only',
   'accept-storage-exposed',
+  'accept-embedded-kbs',
 ]
 
 export function demoPolicy(facts: DemoPolicyFacts): string {
-  const members = Object.entries(machinePolicy(facts.technology)).filter(([, value]) => value !== undefined)
+  const all = { ...machinePolicy(facts.technology), ...buildPolicy }
+  const members = Object.entries(all).filter(([, value]) => value !== undefined)
   const relaxed = (name: string): name is Acceptance => name in acceptances
   return `# The policy of the demo. On real runners the accept lines are not there.
 version: 1

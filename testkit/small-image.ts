@@ -170,9 +170,16 @@ export function event(
 export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
   return {
     v: 1,
-    source: { repository: 'https://example.org/example/app', commit: smallCommit, tree: 'b'.repeat(40), clean: true },
+    source: {
+      repository: 'https://example.org/example/app',
+      commit: smallCommit,
+      tree: 'b'.repeat(40),
+      clean: true,
+      committed: 1_700_000_000,
+    },
     context: { path: '.', digest: sha256('context') as Digest, files: 3, bytes: 100 },
     containerfile: { path: 'Containerfile', digest: sha256('containerfile') as Digest },
+    ignoreFile: null,
     target: null,
     platform: 'linux/amd64',
     baseImages: [],
@@ -181,6 +188,8 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
     prepare: null,
     network: 'none',
     path: [],
+    secrets: [],
+    cache: null,
     sourceDateEpoch: 0,
     compression: 'gzip',
     builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },

@@ -49,6 +49,11 @@ export const reasonCodes = [
   'self-verified',
   'launch-refused',
   'index-unattested',
+  'claimed-steps',
+  'isolation-short',
+  'key-exposed',
+  'parameters-refused',
+  'rolled-back',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

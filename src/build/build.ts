@@ -24,7 +24,7 @@ import { parsePlatform } from './platform.ts'
 import { makeRecord } from './record.ts'
 import { inSandbox, openSandbox, type Sandbox } from './sandbox/open.ts'
 import { recordedArgs } from './secrets.ts'
-import { findUnclean, uncleanFile } from './source/clean.ts'
+import { findUnclean, uncleanFile, uncleanIgnoreFile } from './source/clean.ts'
 import { resolveEpoch } from './source/git.ts'
 import type { BuildOptions, BuildResult } from './types.ts'
 
@@ -105,12 +105,20 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
   const unclean =
     source === null
       ? ['not in a git work tree']
-      : [...findUnclean(source, context, first.context.copy.files, rules), ...uncleanFile(source, file)]
+      : [
+          ...findUnclean(source, context, first.context.copy.files, rules),
+          ...uncleanFile(source, file),
+          ...uncleanIgnoreFile(source, context, file.path, rules),
+        ]
   const record = makeRecord({
     source,
     unclean,
     context: { path: source === null ? '.' : publicPath(source.top, context), copy: first.context.copy },
     containerfile: { path: source === null ? parsed.name : publicPath(source.top, file.path), bytes: file.bytes },
+    ignoreFile:
+      rules.file === null
+        ? null
+        : { path: publicPath(source === null ? context : source.top, rules.file.path), bytes: rules.file.bytes },
     bases: [...bases.values()],
     options: { ...options, buildArgs: shownArgs },
     platform: formatPlatform(platform),

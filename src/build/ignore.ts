@@ -2,17 +2,25 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../base/errors.ts'
 
+/** An ignore file: an input of the build, since it decides what the image lacks. */
+export interface IgnoreFile {
+  path: string
+  bytes: Buffer
+}
+
 /** Decides which paths of a context a build does not see. */
 export interface IgnoreRules {
   /** The file that the rules came from (its base name), or null. */
   readonly source: string | null
+  /** That file as it was read; null without one. */
+  readonly file: IgnoreFile | null
   /** True when a `!` rule exists: then an ignored folder may hold wanted files. */
   readonly hasExceptions: boolean
   /** @param path relative, with `/` */
   ignores(path: string): boolean
 }
 
-export const noRules: IgnoreRules = { source: null, hasExceptions: false, ignores: () => false }
+export const noRules: IgnoreRules = { source: null, file: null, hasExceptions: false, ignores: () => false }
 
 /** Where rules may stand, as buildah and BuildKit look for them: beside the Containerfile under its own name first, then in the context. */
 export function ignoreFiles(context: string, file: string): string[] {
@@ -27,11 +35,12 @@ export function ignoreFiles(context: string, file: string): string[] {
 /** The rules of the first of {@link ignoreFiles} that is there. */
 export async function readIgnoreRules(context: string, file: string): Promise<IgnoreRules> {
   for (const path of ignoreFiles(context, file)) {
-    const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
       throw new InputError('file-invalid', `${path} cannot be read: ${cause.message}`, { subject: path, cause })
     })
-    if (text !== null) return parseIgnore(text, path.slice(dirname(path).length + 1))
+    if (bytes !== null)
+      return { ...parseIgnore(bytes.toString('utf8'), path.slice(dirname(path).length + 1)), file: { path, bytes } }
   }
   return noRules
 }
@@ -65,6 +74,7 @@ export function parseIgnore(text: string, source: string): IgnoreRules {
   }
   return {
     source,
+    file: null,
     hasExceptions: rules.some((rule) => rule.negated),
     ignores: (path) => {
       const parents = path.split('/').map((_part, i, parts) => parts.slice(0, i + 1).join('/'))

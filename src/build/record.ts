@@ -6,6 +6,7 @@ import type { StepsNetwork } from '../statement/isolation.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { ContextCopy } from './context/copy.ts'
 import type { Driver, ResolvedBase } from './driver.ts'
+import type { IgnoreFile } from './ignore.ts'
 import type { GitSource } from './source/git.ts'
 import type { BuildOptions } from './types.ts'
 
@@ -14,6 +15,8 @@ export interface RecordParts {
   unclean: readonly string[]
   context: { path: string; copy: ContextCopy }
   containerfile: { path: string; bytes: Buffer }
+  /** Its path as the record shows it; null for none. */
+  ignoreFile: IgnoreFile | null
   bases: readonly ResolvedBase[]
   /** With build arguments as they may be shown. */
   options: Pick<BuildOptions, 'target' | 'buildArgs' | 'labels' | 'prepare' | 'compression' | 'rebuilds'>
@@ -30,7 +33,10 @@ export interface RecordParts {
 /** The build record: what the image was made of and by what, and nothing of this machine. Equal builds give equal bytes. */
 export function makeRecord(parts: RecordParts): BuildRecord {
   const { source, context, containerfile, options, driver, image } = parts
-  const bases = parts.bases.map(({ name, digest }) => ({ name, digest }))
+  const bases = parts.bases.map(({ name, digest, image: own }) => {
+    const manifest = own.descriptor.digest
+    return { name, digest, ...(manifest === digest ? {} : { manifest }) }
+  })
   return {
     v: 1,
     source: {
@@ -38,6 +44,7 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       commit: source?.commit ?? null,
       tree: source?.tree ?? null,
       clean: parts.unclean.length === 0,
+      committed: source?.committed ?? null,
     },
     context: {
       path: context.path,
@@ -46,6 +53,10 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       bytes: context.copy.bytes,
     },
     containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) as Digest },
+    ignoreFile:
+      parts.ignoreFile === null
+        ? null
+        : { path: parts.ignoreFile.path, digest: sha256(parts.ignoreFile.bytes) as Digest },
     target: options.target,
     platform: parts.platform,
     baseImages: bases.sort((a, b) => (`${a.name} ${a.digest}` < `${b.name} ${b.digest}` ? -1 : 1)),
@@ -54,6 +65,8 @@ export function makeRecord(parts: RecordParts): BuildRecord {
     prepare: options.prepare,
     network: parts.network,
     path: [...parts.path],
+    secrets: [],
+    cache: null,
     sourceDateEpoch: parts.epoch,
     compression: options.compression,
     builder: { name: driver.name, version: driver.version, isolation: driver.confinement },

@@ -608,7 +608,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "policy-digest",
-    "description": "Digest that the policy must have (sha256:…), as `verify-deploy` prints it; pins what the gate reads.",
+    "description": "Digest (sha256 and 64 hex digits) that the policy must have, for a policy that lies where the job that it judges can write. Each verdict shows it.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "expect-commit",
+    "description": "Commit that the image must be of; an image of another one is refused, whatever the tag says.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "expect-digest",
+    "description": "Digest that the reference must lead to, of what it names or of the image that is judged.",
     "default": "",
     "required": false
    },

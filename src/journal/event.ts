@@ -73,9 +73,9 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | kind | inputs | outputs | result |
  * |---|---|---|---|
  * | job | – | – | keyThumbprint, job (digest of the job record), instance |
- * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence |
+ * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence, parameters |
  * | sbom | image (plain manifest), config | sbom-spdx, sbom-cyclonedx, inventory | packages, engine |
- * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…] |
+ * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
  * | verify | image, policy | verdict | verified, exceptions |

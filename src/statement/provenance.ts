@@ -62,6 +62,9 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     prepare: record.prepare,
     network: record.network,
     path: [...record.path],
+    secrets: [...record.secrets],
+    cache: record.cache,
+    ignoreFile: record.ignoreFile?.path ?? null,
     sourceDateEpoch: record.sourceDateEpoch,
     compression: record.compression,
     rebuilds: record.rebuilds.count,
@@ -81,12 +84,16 @@ function resolvedDependencies(record: BuildRecord): JsonValue[] {
   }
   found.push({ name: 'context', digest: { sha256: hex(context.digest) } })
   found.push({ name: 'containerfile', digest: { sha256: hex(containerfile.digest) } })
+  if (record.ignoreFile !== null) found.push({ name: 'ignore-file', digest: { sha256: hex(record.ignoreFile.digest) } })
+  if (record.cache !== null) found.push({ name: 'cache', digest: { sha256: hex(record.cache) } })
   for (const base of record.baseImages) {
     found.push({
       name: 'base',
       uri: `${base.name.replace(/@sha256:[0-9a-f]{64}$/, '')}@${base.digest}`,
       digest: { sha256: hex(base.digest) },
     })
+    // A runtime runs the platform's own manifest: who denies that by digest must find it here.
+    if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: { sha256: hex(base.manifest) } })
   }
   return found
 }

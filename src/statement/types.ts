@@ -55,12 +55,17 @@ export interface BuildRecord {
     tree: string | null
     /** Every tracked file of the context has the content that the tree says, and nothing untracked was read. */
     clean: boolean
+    /** Committer time of the commit, seconds since 1970; null without one. */
+    committed: number | null
   }
   context: { path: string; digest: Digest; files: number; bytes: number }
   containerfile: { path: string; digest: Digest }
+  /** Ignore file that decided what of the context was read; null where there was none. */
+  ignoreFile: { path: string; digest: Digest } | null
   target: string | null
   platform: string
-  baseImages: { name: string; digest: Digest }[]
+  /** `manifest` is the platform's own where `digest` is an index. */
+  baseImages: { name: string; digest: Digest; manifest?: Digest | undefined }[]
   buildArgs: Record<string, string>
   labels: Record<string, string>
   prepare: string | null
@@ -68,6 +73,10 @@ export interface BuildRecord {
   network: StepsNetwork
   /** Entries of PATH outside /usr that they saw: `tool-cache/…`, else the folder. Empty where neither ran. */
   path: string[]
+  /** Ids of build secrets that were given, sorted. */
+  secrets: string[]
+  /** What was read in place of building it anew; null for nothing. */
+  cache: Digest | null
   sourceDateEpoch: number
   compression: 'gzip' | 'zstd'
   builder: { name: 'buildah' | 'docker' | 'embedded'; version: string; isolation: string }

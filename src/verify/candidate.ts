@@ -12,7 +12,7 @@ import type { Evidence } from './evidence.ts'
 import type { BrokenClaim, Sighting } from './attached.ts'
 import type { Notes } from './notes.ts'
 import type { Claim } from './statements.ts'
-import type { Policy } from './policy/load.ts'
+import type { Policy, ResolvedJob } from './policy/load.ts'
 
 /** Opens one blob of an image as plain bytes; null where it stays encrypted. */
 export type Opener = (descriptor: Descriptor) => Promise<ByteSource>
@@ -60,6 +60,10 @@ export interface Found {
   reference: string | null
   /** Claims of the verified token, or null for a self-asserted job. */
   claims: Record<string, JsonValue> | null
+  /** Entries of the policy's `job` whose keys verify the token: claims are compared with these alone. */
+  jobs?: readonly ResolvedJob[] | undefined
+  /** What was fetched and counted, beside what the policy and the evidence hold; among the inputs of a verdict. */
+  inputs?: { kind: string; digest: Digest }[] | undefined
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
@@ -75,6 +79,10 @@ export interface Gate {
   /** Nonce that this verifier had issued to the job, or null. */
   nonce: string | null
   subject: Subject
+  /** What the caller wants to find, so that a tag moved back is seen (TRUST §5.13). */
+  expect?: { commit?: string | undefined; digest?: string | undefined } | undefined
+  /** Tag that was asked for; null where a digest was. */
+  tag?: string | null | undefined
   /** Statements by any key that may count: of a job whose evidence is attached, or a release key. */
   claims: readonly Claim[]
   /** Statements by such a key that cannot be read. */

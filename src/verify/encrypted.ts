@@ -5,3 +5,8 @@ import { mediaTypes } from '../oci/types.ts'
 export function isEncrypted(image: Image): boolean {
   return image.manifest.layers.some((layer) => layer.mediaType.endsWith(mediaTypes.encryptedSuffix))
 }
+
+/** The same of what is judged; an image that could not be read is refused for that. */
+export function encryptedSubject({ subject }: { subject: { image: Image | null } }): boolean {
+  return subject.image !== null && isEncrypted(subject.image)
+}

@@ -1,5 +1,5 @@
 import { sha256 } from '../base/streams.ts'
-import { isObject } from '../base/json.ts'
+import { isObject, textOf } from '../base/json.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import { embeddedDocument } from '../statement/statement.ts'
 import type { Claim } from './statements.ts'
@@ -9,19 +9,52 @@ function has(event: JournalEvent, side: 'inputs' | 'outputs', role: string, dige
   return event[side].some((item) => item.role === role && item.digest === digest)
 }
 
-/** Digests of the plain image that a published manifest was made of: itself, and the input of the `encrypt` event that gave it. */
-export function plainForms(events: readonly JournalEvent[], subject: string): string[] {
+/**
+ * Digests of the plain image that a published manifest was made of: itself, and the input of the `encrypt` event that gave it. An image without
+ * encrypted layers has no other form: an event that says so would lend it the statements of another image (TRUST §5.6).
+ */
+export function plainForms(events: readonly JournalEvent[], subject: string, encrypted: boolean): string[] {
+  if (!encrypted) return [subject]
   const inputs = events
     .filter((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
     .flatMap((event) => event.inputs.filter(({ role }) => role === roles.image).map(({ digest }) => digest as string))
   return [subject, ...inputs]
 }
 
-export function buildOf(events: readonly JournalEvent[], subject: string): JournalEvent | null {
-  const forms = plainForms(events, subject)
-  return (
-    events.find((event) => event.kind === 'build' && forms.some((form) => has(event, 'outputs', roles.image, form))) ??
-    null
+/** All builds that gave an image or its plain form. */
+export function buildsOf(events: readonly JournalEvent[], subject: string, encrypted: boolean): JournalEvent[] {
+  const forms = plainForms(events, subject, encrypted)
+  return events.filter(
+    (event) => event.kind === 'build' && forms.some((form) => has(event, 'outputs', roles.image, form)),
+  )
+}
+
+/** Build records that provenance or a rebuild statement is over, by digest. */
+export function recordsOf({ kind, statement }: Pick<Claim, 'kind' | 'statement'>): string[] {
+  const { runDetails, buildRecord } = statement.predicate
+  if (kind === 'rebuild') return isObject(buildRecord) ? [textOf(buildRecord['digest'])] : []
+  const byproducts = isObject(runDetails) ? runDetails['byproducts'] : undefined
+  return (Array.isArray(byproducts) ? byproducts : []).flatMap((item) =>
+    isObject(item) && isObject(item['digest']) ? [`sha256:${textOf(item['digest']['sha256'])}`] : [],
+  )
+}
+
+/** The `encrypt` events that gave an image. */
+export function encryptsOf(events: readonly JournalEvent[], subject: string): JournalEvent[] {
+  return events.filter((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
+}
+
+/** The `sbom` events of an image or its plain form that gave a document. */
+export function sbomsOf(events: readonly JournalEvent[], claim: Claim, encrypted: boolean): JournalEvent[] {
+  const role = documentRole(claim)
+  const digest = documentOf(claim)
+  if (role === null || digest === null) return []
+  const forms = plainForms(events, subjectOf(claim), encrypted)
+  return events.filter(
+    (event) =>
+      event.kind === 'sbom' &&
+      forms.some((form) => has(event, 'inputs', roles.image, form)) &&
+      has(event, 'outputs', role, digest),
   )
 }
 
@@ -31,25 +64,27 @@ export function buildOf(events: readonly JournalEvent[], subject: string): Journ
  * @param events the sealed events
  * @returns what is wrong in one sentence, or null
  */
-export function roleProblem(claim: Claim, events: readonly JournalEvent[]): string | null {
-  const subject = claim.subject ?? ''
-  const encrypted = events.some((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
+export function roleProblem(claim: Claim, events: readonly JournalEvent[], isEncrypted: boolean): string | null {
+  const subject = subjectOf(claim)
+  const encrypted = isEncrypted && encryptsOf(events, subject).length > 0
+  const builds = buildsOf(events, subject, isEncrypted)
   switch (claim.kind) {
     case 'provenance':
+      return builds.length === 0 ? `${subject} is not the output of a build of this job` : null
     case 'rebuild':
-      return buildOf(events, subject) === null ? `${subject} is not the output of a build of this job` : null
+      return builds.some(({ result }) => result['reproducible'] === true && Number(result['rebuilds']) >= 1)
+        ? null
+        : `${subject} is not the output of a build with rebuilds of this job`
     case 'sign':
-      return buildOf(events, subject) === null && !encrypted
-        ? `${subject} was neither built nor encrypted by this job`
-        : null
+      return builds.length === 0 && !encrypted ? `${subject} was neither built nor encrypted by this job` : null
     case 'encryption':
       return encrypted ? null : `${subject} is not the output of an encryption of this job`
     case 'spdx':
-      return documentProblem(events, subject, roles.spdx, documentDigest(claim))
     case 'cyclonedx':
-      return documentProblem(events, subject, roles.cyclonedx, documentDigest(claim))
     case 'inventory':
-      return documentProblem(events, subject, roles.inventory, inventoryDigest(claim))
+      return sbomsOf(events, claim, isEncrypted).length === 0
+        ? `the document ${documentOf(claim) ?? '(not embedded as it was)'} was not made in this job for this image`
+        : null
     case 'vsa':
       return events.some((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject))
         ? null
@@ -61,21 +96,18 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[]): stri
   }
 }
 
-function documentProblem(
-  events: readonly JournalEvent[],
-  subject: string,
-  role: string,
-  digest: string | null,
-): string | null {
-  const forms = plainForms(events, subject)
-  const made = events.some(
-    (event) =>
-      event.kind === 'sbom' &&
-      forms.some((form) => has(event, 'inputs', roles.image, form)) &&
-      digest !== null &&
-      has(event, 'outputs', role, digest),
-  )
-  return made ? null : `the document ${digest ?? '(not embedded as it was)'} was not made in this job for this image`
+function subjectOf(claim: Claim): string {
+  return `sha256:${claim.statement.subject[0].digest.sha256}`
+}
+
+function documentRole({ kind }: Claim): string | null {
+  if (kind === 'spdx') return roles.spdx
+  if (kind === 'cyclonedx') return roles.cyclonedx
+  return kind === 'inventory' ? roles.inventory : null
+}
+
+function documentOf(claim: Claim): string | null {
+  return claim.kind === 'inventory' ? inventoryDigest(claim) : documentDigest(claim)
 }
 
 function documentDigest(claim: Claim): string | null {

@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
@@ -7,6 +8,7 @@ import type { Admission } from './admitted.ts'
 import { readAttached, type Attached, type JobKey } from './attached.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { headsOf, sorted } from './candidates.ts'
+import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
@@ -24,6 +26,12 @@ export interface Question {
   context: VerifyContext
   nonce: string | null
   opener: ImageOpener | undefined
+  /** Where the key of encrypted layers comes from, as the verdict's inputs name it. */
+  keySource?: string | undefined
+  /** What the caller wants to find, so that a tag moved back is seen (TRUST §5.13). */
+  expect?: Gate['expect']
+  /** Tag that was asked for; null where a digest was. */
+  tag?: string | null | undefined
   admit: Admission
   releaseKeys: readonly PublicKey[]
 }
@@ -73,6 +81,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
         level: null,
         builderId: null,
         plainDigest: null,
+        inputs: keyInput(subject, question),
       },
     })
   }
@@ -117,6 +126,12 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
     )
   }
   return best(judged)
+}
+
+/** Where the key came from is among what the verdict rests on (TRUST §4). */
+function keyInput({ image }: Subject, { opener, keySource }: Question): NonNullable<Gate['found']['inputs']> {
+  if (image === null || !isEncrypted(image) || opener === undefined || keySource === undefined) return []
+  return [{ kind: 'key-source', digest: sha256(keySource) as Digest }]
 }
 
 async function read(

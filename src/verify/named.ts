@@ -13,6 +13,8 @@ export interface Named {
   /** `…@DIGEST` of what was named. */
   reference: string
   digest: Digest
+  /** Tag that was asked for; null where a digest was. */
+  tag: string | null
   children: readonly Child[]
   /** An index was named as a whole: every child has to pass. */
   whole: boolean
@@ -29,8 +31,8 @@ export interface Named {
  */
 export async function resolveNamed(text: string, platform: string | undefined, ports: Ports): Promise<Named> {
   const wanted = platform === undefined ? null : parsePlatform(platform)
-  const { store, descriptor, reference } = await resolveImage(text, ports)
-  const named = { store, reference, digest: descriptor.digest, whole: false, siblings: [], refusal: null }
+  const { store, descriptor, reference, tag } = await resolveImage(text, ports)
+  const named = { store, reference, digest: descriptor.digest, tag, whole: false, siblings: [], refusal: null }
   const single = (one: Descriptor): Named => ({ ...named, children: [{ descriptor: one, platform: null, via: [] }] })
   const content = await contentOf(store, descriptor.digest)
   if (content === null || !isIndex(content)) return single(descriptor)

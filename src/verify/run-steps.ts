@@ -22,6 +22,7 @@ import type { Gate, Subject } from './candidate.ts'
 import { chipOf } from '../tee/facts/machine.ts'
 import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
+import { restingOn } from './resting-on.ts'
 import { guarded, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
 
@@ -166,6 +167,7 @@ function makeVerdict(
     notes: gate.notes.lines(),
     inputs: [
       ...(evidence === null ? [] : [{ kind: 'evidence-bundle', digest: evidence.manifest }]),
+      ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
     keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],

@@ -21,10 +21,16 @@ export interface VerifyOptions {
   platform?: string | undefined
   /** Nonce that this verifier had issued to the job: the evidence must be over it. */
   nonce?: string | undefined
+  /** Commit that the image must be of. */
+  expectCommit?: string | undefined
+  /** Digest that the reference must lead to: of what it names, or of the image that is judged. */
+  expectDigest?: string | undefined
   /** Folder or file with certificates and lists of the hardware makers, in place of the policy's. */
   collateral?: string | undefined
   /** Roots of synthetic hardware, for tests; no door sets it. */
   trust?: VerifyContext['trust']
+  /** Where the key of encrypted layers comes from, as the verdict's inputs name it: the URL of a KBS, or that it was at hand. */
+  keySource?: string | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ImageOpener | undefined
 }
@@ -62,6 +68,8 @@ export async function judgeImage(
     context: { ...(await contextFor(policy, at, options.collateral ?? null)), trust: options.trust },
     nonce: options.nonce ?? null,
     opener: options.opener,
+    keySource: options.keySource,
+    expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),
   }
@@ -70,7 +78,7 @@ export async function judgeImage(
   const judged: { child: Child; judgement: Judgement }[] = []
   for (const child of named.children) {
     const subject = await openSubject(named, child)
-    const { verdict, lacking, hard } = await judgeManifest(subject, question)
+    const { verdict, lacking, hard } = await judgeManifest(subject, { ...question, tag: named.tag })
     judged.push({ child, judgement: { verdict: verdict(subject.reference, subject), lacking, hard } })
     if (hard !== null && judged.length >= judgedAnyway) break
   }

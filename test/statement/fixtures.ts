@@ -7,9 +7,16 @@ export const digestOf = (character: string): Digest => `sha256:${character.repea
 export function buildRecord(change: Partial<BuildRecord> = {}): BuildRecord {
   return {
     v: 1,
-    source: { repository: 'https://example.com/o/r', commit: 'c'.repeat(40), tree: 'd'.repeat(40), clean: true },
+    source: {
+      repository: 'https://example.com/o/r',
+      commit: 'c'.repeat(40),
+      tree: 'd'.repeat(40),
+      clean: true,
+      committed: 1_700_000_000,
+    },
     context: { path: '.', digest: digestOf('1'), files: 3, bytes: 30 },
     containerfile: { path: 'Containerfile', digest: digestOf('2') },
+    ignoreFile: null,
     target: null,
     platform: 'linux/amd64',
     baseImages: [{ name: 'example.com/base:1', digest: digestOf('3') }],
@@ -18,6 +25,8 @@ export function buildRecord(change: Partial<BuildRecord> = {}): BuildRecord {
     prepare: null,
     network: 'none',
     path: [],
+    secrets: [],
+    cache: null,
     sourceDateEpoch: 1_700_000_000,
     compression: 'gzip',
     builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },

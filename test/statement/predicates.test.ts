@@ -93,6 +93,9 @@ describe('provenance', () => {
       prepare: null,
       network: 'none',
       path: [],
+      secrets: [],
+      cache: null,
+      ignoreFile: null,
       sourceDateEpoch: 1_700_000_000,
       compression: 'gzip',
       rebuilds: 1,
@@ -120,7 +123,9 @@ describe('provenance', () => {
   })
 
   test('outside a git work tree there is no source dependency', () => {
-    const record = buildRecord({ source: { repository: null, commit: null, tree: null, clean: false } })
+    const record = buildRecord({
+      source: { repository: null, commit: null, tree: null, clean: false, committed: null },
+    })
     const { buildDefinition } = provenancePredicate({ ...facts, record }) as unknown as typeof predicate
     expect(buildDefinition.resolvedDependencies[0]).toMatchObject({ name: 'context' })
   })

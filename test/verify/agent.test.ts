@@ -38,8 +38,9 @@ const reference = `oci:${layout}:latest`
 
 beforeAll(async () => {
   issuer = await startIssuer()
-  issuer.claims = { ...smallClaims }
+  issuer.claims = { ...smallClaims, run_attempt: '1', check_run_id: '100' }
   builder = await startAgentProcess({ ...issuer.env(), GITHUB_RUN_ID: '1' })
+  issuer.claims = { ...issuer.claims, check_run_id: '200' }
   gate = await startAgentProcess({ ...issuer.env(), GITHUB_RUN_ID: '2' })
   store = openStore(parseReference(`oci:${layout}`, '/'), testPorts())
   subject = await putSmallImage(store, smallFiles)
@@ -116,7 +117,7 @@ async function verify(
   const policy = join(folder, 'policy.yml')
   const base = { subject, plain: subject.digest, drafts: [], payloads: [], claims: smallClaims }
   const trusted = { url: issuer.url, jwks: issuer.jwks as never, mint: () => Promise.reject(new Error('not used')) }
-  await writeFile(policy, policyText(base, trusted, changes))
+  await writeFile(policy, policyText(base, trusted, { 'accept-claimed-steps': true, ...changes }))
   const inputs = rawInputs({
     given: (name) => ({ image: reference, policy, ...given })[name],
     defaults: { launch: 'none', enforce: 'true', signer: 'none' },
@@ -140,13 +141,60 @@ test('what one agent made, another admits, with a summary that is made once', as
 
 test('the report says the verdict first and names every exception', async () => {
   const { report } = await verify(gate)
-  expect(report.headline).toBe('Accepted with 2 exception(s)')
+  expect(report.headline).toBe('Accepted with 3 exception(s)')
   expect(report.exceptions.join('\n')).toMatch(/accept-sample: no TEE[^]*accept-unproven-time/)
   expect(report.commands[0]?.lines[0]).toContain('sealwright verify-deploy --image')
 })
 
 test('the job that built the image signs no summary of it', async () => {
   await expect(verify(builder, { signer: 'agent' })).rejects.toMatchObject({ code: 'self-verified' })
+})
+
+test.each([
+  ['of the same job, with a token', { run_attempt: '1', check_run_id: '100' }, {}],
+  ['of the same run, where no token says which job', { run_attempt: '1' }, {}],
+  ['of the same job, without its token', {}, { ACTIONS_ID_TOKEN_REQUEST_URL: '', ACTIONS_ID_TOKEN_REQUEST_TOKEN: '' }],
+])('a second agent %s signs no summary', async (_name, claims, env) => {
+  const before = issuer.claims
+  issuer.claims = { ...smallClaims, ...claims }
+  const second = await startAgentProcess({ ...issuer.env(), ...env })
+  issuer.claims = before
+  try {
+    await expect(verify(second, { signer: 'agent' })).rejects.toMatchObject({ code: 'self-verified' })
+  } finally {
+    await second.client.stop()
+  }
+})
+
+test.each([
+  ['another run', { run_id: '43', run_attempt: '1' }],
+  ['another attempt', { run_attempt: '2', check_run_id: '100' }],
+])('an agent of %s may sign one', async (_name, claims) => {
+  const before = issuer.claims
+  issuer.claims = { ...smallClaims, ...claims }
+  const other = await startAgentProcess({ ...issuer.env() })
+  issuer.claims = before
+  try {
+    expect((await verify(other, { signer: 'agent' })).outputs['vsa-digest']).toMatch(/^sha256:/)
+  } finally {
+    await other.client.stop()
+  }
+})
+
+test('a policy of another digest is none', async () => {
+  const { verdict } = await verify(gate)
+  expect((await verify(gate, { 'policy-digest': verdict.policy.digest })).outputs['verified']).toBe('true')
+  await expect(verify(gate, { 'policy-digest': `sha256:${'0'.repeat(64)}` })).rejects.toMatchObject({
+    code: 'policy-invalid',
+  })
+})
+
+test('another commit or digest than the expected one is rolled-back', async () => {
+  const other = `sha256:${'0'.repeat(64)}`
+  const right = { 'expect-commit': smallClaims.sha, 'expect-digest': subject.digest }
+  expect((await verify(gate, right)).outputs['verified']).toBe('true')
+  expect((await verify(gate, { ...right, 'expect-digest': other })).verdict.reasons).toEqual(['rolled-back'])
+  expect((await verify(gate, { ...right, 'expect-commit': 'd'.repeat(40) })).verdict.reasons).toEqual(['rolled-back'])
 })
 
 test('a refused image is an output with exit 1, never launched, never summarised', async () => {
@@ -202,6 +250,8 @@ test('without a policy the error names policy init', async () => {
 
 test.each([
   ['a signer without key', { signer: 'key' }, 'input-missing'],
+  ['a digest that is none', { 'expect-digest': 'latest' }, 'input-invalid'],
+  ['a short commit', { 'expect-commit': 'abc' }, 'input-invalid'],
   ['an unknown launch', { launch: 'kubernetes' }, 'input-invalid'],
   ['collateral that is not there', { collateral: '/nowhere' }, 'file-missing'],
 ] as const)('%s is refused', async (_name, given, code) => {

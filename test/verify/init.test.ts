@@ -55,7 +55,6 @@ test('a self-asserted job gives a policy that says so', async () => {
 test.each([
   ['a broken journal', { journal: (events) => events.slice(1) } satisfies Partial<ForgeOptions>, 'journal-broken'],
   ['an unsealed statement', { unsealed: () => true } satisfies Partial<ForgeOptions>, 'unsealed'],
-  ['a missing SBOM', { kinds: (kind) => kind !== 'spdx' } satisfies Partial<ForgeOptions>, 'missing-statement'],
 ] as const)('%s gives no policy', async (_name, options, code) => {
   const { reference } = await image(options)
   await expect(initPolicy(reference, { publicKeys: [], jwks }, ports)).rejects.toMatchObject({ code })

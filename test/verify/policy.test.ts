@@ -74,6 +74,10 @@ test.each([
   ],
   ['an alias', `version: 1\n${job}statements: &a [sign]\nbuilders: *a\naccept-sample: true\n`, 'aliases'],
   ['no YAML', 'version: [', 'line 1'],
+  ['a build parameter that is none', `${good}build: { labels: x }\n`, 'build.labels: there is no such member'],
+  ['an isolation that is none', `${good}accept-steps-isolation: true\n`, 'accept-steps-isolation: write no-steps, vm'],
+  ['an age of nothing', `${good}not-before: {}\n`, 'not-before: name a run-number or a commit-time'],
+  ['a short commit', good.replace('  refs', '  workflow-shas: [abc]\n  refs'), 'job.workflow-shas'],
   ['another version', good.replace('version: 1', 'version: 2'), 'line 1: version'],
   ['a duration without unit', `${good}max-age: 30\n`, 'line 10: max-age'],
 ])('%s is refused with its place', async (_name, text, want) => {
@@ -230,6 +234,7 @@ describe('docs/policy.md', () => {
       properties: Record<string, { properties?: Record<string, { properties?: object }> }>
     }
     for (const name of Object.keys(properties)) expect(page).toContain(`\`${name}`)
+    for (const name of Object.keys(properties['build']?.properties ?? {})) expect(page).toContain(`\`build.${name}\``)
     for (const [name, { properties: inner }] of Object.entries(properties['tee']?.properties ?? {}))
       for (const member of inner === undefined ? [name] : Object.keys(inner).map((one) => `${name}.${one}`))
         expect(page).toContain(`\`${member}`)

@@ -29,6 +29,9 @@ function report(
     policy: '/policy.yml',
     collateral: '/col lateral',
     keys: { decryptionKey: 'S3CRET', kbsUrl: '', trusteeUrl: '' },
+    policyDigest: null,
+    expectCommit: null,
+    expectDigest: null,
     nonce: '00ff',
     enforce: true,
   } as VerifyDeployInputs

@@ -2,6 +2,8 @@ import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
+import { isDigest } from '../../oci/digest.ts'
+import type { Digest } from '../../oci/types.ts'
 
 export interface VerifyDeployInputs {
   keys: KeyInputs
@@ -14,6 +16,10 @@ export interface VerifyDeployInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Digest that the policy must have; null for any. */
+  policyDigest: Digest | null
+  expectCommit: string | null
+  expectDigest: Digest | null
   launch: LaunchKind
   /** Absolute folder of `unpack`; null for one in the state directory. */
   output: string | null
@@ -45,6 +51,9 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     policy: inputs.path('policy'),
     collateral: inputs.text('collateral') === '' ? null : inputs.path('collateral'),
     keys: await readKeyInputs(inputs),
+    policyDigest: digestOf(inputs, 'policy-digest'),
+    expectCommit: commitOf(inputs),
+    expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
     launch: inputs.choice('launch', launchKinds),
     output: inputs.text('output') === '' ? null : inputs.path('output'),
@@ -52,4 +61,24 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     signer,
     key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
   }
+}
+
+function digestOf(inputs: RawInputs, name: string): Digest | null {
+  const text = inputs.text(name)
+  if (text === '') return null
+  if (isDigest(text)) return text
+  throw new InputError('input-invalid', `${name} is ${text}, which is no digest`, {
+    subject: name,
+    remedy: 'Write sha256: and 64 lower-case hex digits.',
+  })
+}
+
+function commitOf(inputs: RawInputs): string | null {
+  const text = inputs.text('expect-commit')
+  if (text === '') return null
+  if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(text)) return text
+  throw new InputError('input-invalid', `expect-commit is ${text}, which is no whole commit id`, {
+    subject: 'expect-commit',
+    remedy: 'Write all 40 (or 64) lower-case hex digits: git rev-parse HEAD prints them.',
+  })
 }

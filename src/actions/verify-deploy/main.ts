@@ -18,7 +18,7 @@ export const door: ActionDoor = {
   run: async (raw, context) => {
     const { ports, state } = context
     const inputs = await readInputs(raw)
-    const policy = await loadGatePolicy(inputs.policy)
+    const policy = await loadGatePolicy(inputs.policy, inputs.policyDigest)
     const text = await imageText(inputs, context)
     const agent = inputs.signer === 'agent' ? await state.agent() : null
     if (inputs.signer === 'agent' && agent === null) {
@@ -38,6 +38,8 @@ export const door: ActionDoor = {
           collateral: caller.collateral !== null,
           nonce: inputs.nonce,
           platform: inputs.platform,
+          expect: { commit: inputs.expectCommit, digest: inputs.expectDigest },
+          keySource: inputs.keys.kbsUrl === '' ? 'decryption-key' : inputs.keys.kbsUrl,
           keys,
           plainLayers: inputs.launch !== 'none',
         },

@@ -1,11 +1,12 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { writeDelivered } from '../../doors/delivered.ts'
 import { keySecret } from '../../doors/keys.ts'
 import type { Caller } from '../../tasks/context.ts'
 import { packFiles } from '../../tasks/verify/folder.ts'
-import { parsePolicy, readPolicyText } from '../../verify/policy/load.ts'
+import type { Digest } from '../../oci/types.ts'
+import { parsePolicy, readPolicyText, type Policy } from '../../verify/policy/load.ts'
 import type { VerifyDeployInputs } from './inputs.ts'
 
 /** A policy as its step read it, for the task to read once more. */
@@ -18,8 +19,13 @@ export interface GatePolicy {
   collateral: string | null
 }
 
-/** Reads the policy and all that it names: what is wrong there is told before anything else is done. @throws InputError `file-missing`, `file-invalid` */
-export async function loadGatePolicy(path: string): Promise<GatePolicy> {
+/**
+ * Reads the policy and all that it names: what is wrong there is wrong there is reported before anything else is done.
+ *
+ * @param digest that the policy must have; null for any
+ * @throws InputError `file-missing`, `file-invalid`; VerificationError `policy-invalid`
+ */
+export async function loadGatePolicy(path: string, digest: Digest | null): Promise<GatePolicy> {
   const text = await readPolicyText(path)
   const files = new Map<string, string>()
   const policy = await parsePolicy(text, path, async (file) => {
@@ -27,7 +33,17 @@ export async function loadGatePolicy(path: string): Promise<GatePolicy> {
     files.set(file, content)
     return content
   })
+  requirePolicy(policy, digest)
   return { text, path, files, collateral: policy.collateral }
+}
+
+/** A policy that lies where the judged can write is no policy, unless its digest is pinned elsewhere (TRUST §6). */
+function requirePolicy({ digest }: Policy, wanted: Digest | null): void {
+  if (wanted === null || digest === wanted) return
+  throw new VerificationError('policy-invalid', `the policy has the digest ${digest}, expected is ${wanted}`, {
+    subject: 'policy-digest',
+    remedy: 'Read what changed in the policy or in a file that it names; then give the new digest.',
+  })
 }
 
 /** Serves what the gate's worker needs of the step, and takes the plain layers of an encrypted image for a launch. */

@@ -143,6 +143,9 @@ function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): Action
   if (inputs.keys.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.keys.kbsUrl)}`)
   // The key itself is no part of any summary; without the option the content would not be looked into.
   if (inputs.keys.decryptionKey !== null) again.push('--decryption-key FILE')
+  if (inputs.policyDigest !== null) again.push(`--policy-digest ${inputs.policyDigest}`)
+  if (inputs.expectCommit !== null) again.push(`--expect-commit ${inputs.expectCommit}`)
+  if (inputs.expectDigest !== null) again.push(`--expect-digest ${inputs.expectDigest}`)
   if (inputs.nonce !== null) again.push(`--nonce ${quote(inputs.nonce)}`)
   const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
   if (!verdict.verified || vsa === '' || reference.startsWith('oci:')) return list

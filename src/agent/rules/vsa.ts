@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { VerificationError } from '../../base/errors.ts'
+import { textOf } from '../../base/json.ts'
 import { parseJcs } from '../../encoding/jcs.ts'
+import type { JobRecord } from '../../journal/binding.ts'
 import { digestSchema, roles } from '../../journal/event.ts'
 import { builderId } from '../../statement/builder-id.ts'
 import { makeStatement } from '../../statement/statement.ts'
@@ -16,7 +18,11 @@ const schema = z.looseObject({
   image: z.looseObject({ reference: z.string(), digest: digestSchema }),
   policy: z.looseObject({ digest: digestSchema }),
   builder: z.looseObject({ id: z.string() }),
-  job: z.looseObject({ instance: z.string().nullable() }),
+  job: z.looseObject({
+    assurance: z.string().nullable(),
+    claims: z.record(z.string(), z.json()),
+    instance: z.string().nullable(),
+  }),
   exceptions: z.array(z.string()),
   inputs: z.array(z.looseObject({ kind: z.string(), digest: digestSchema })),
   keys: z.array(z.string()),
@@ -45,6 +51,8 @@ export const vsa: Rule = (context) => {
   if (verdict.job.instance === job.instance || verdict.keys.includes(keyId)) {
     throw selfVerified(subject, 'its statements were signed by this very agent')
   }
+  const same = sameJob(job, verdict.job)
+  if (same !== null) throw selfVerified(subject, same)
   return makeStatement(
     'vsa',
     { digest: subject },
@@ -56,6 +64,23 @@ export const vsa: Rule = (context) => {
       expires: new Date(context.now.getTime() + lifetimeMs),
     }),
   )
+}
+
+/**
+ * Whether the image may be of this very job, which can start as many agents as it likes: each has a key of its own, and none may vouch for what
+ * another one of the job signed (TRUST §4).
+ *
+ * @returns why, or null
+ */
+function sameJob(own: JobRecord, other: z.infer<typeof schema>['job']): string | null {
+  if (other.assurance !== 'token') return null
+  // An agent that was started without the token of its job would pass for another job.
+  if (own.assurance !== 'token') return 'its job had a token, this agent has none that says it is of another job'
+  const equal = (name: string): boolean => textOf(own.claims[name] ?? '') === textOf(other.claims[name] ?? '')
+  if (!['iss', 'run_id', 'run_attempt'].every(equal)) return null
+  const told = [own, other].every(({ claims }) => textOf(claims['check_run_id'] ?? '') !== '')
+  if (told && !equal('check_run_id')) return null
+  return told ? 'it is of this very job' : 'it is of the same run, and no check_run_id says that it is of another job'
 }
 
 function parseVerdict(bytes: Buffer): z.infer<typeof schema> {

@@ -1,6 +1,6 @@
-import { relative } from 'node:path'
+import { basename, relative } from 'node:path'
 import type { ContextFile } from '../context/copy.ts'
-import type { IgnoreRules } from '../ignore.ts'
+import { ignoreFiles, type IgnoreRules } from '../ignore.ts'
 import type { GitSource } from './git.ts'
 import { objectId } from './objects.ts'
 
@@ -34,7 +34,8 @@ export function findUnclean(
     } else if (tracked === undefined) problems.push(`${file.path}: not in the commit`)
     else if (tracked.mode !== file.mode)
       problems.push(`${file.path}: mode ${file.mode}, the commit says ${tracked.mode}`)
-    else if (tracked.id !== file.blob) problems.push(`${file.path}: content differs from the commit`)
+    else if (tracked.id !== file.blob && tracked.id !== pointerId(source.hash, file))
+      problems.push(`${file.path}: content differs from the commit`)
   }
   for (const path of source.files.keys()) {
     if (read.has(path) || (prefix !== '' && !path.startsWith(`${prefix}/`))) continue
@@ -42,6 +43,16 @@ export function findUnclean(
     if (!rules.ignores(inner)) problems.push(`${inner}: in the commit, but not here`)
   }
   return problems.length <= shown ? problems : [...problems.slice(0, shown), `and ${problems.length - shown} more`]
+}
+
+/**
+ * What git-lfs puts into the commit in place of a large file: it names the content by SHA-256 and size, so a file that it names is the
+ * commit's. @returns the blob id of the plain pointer to this very content
+ */
+function pointerId(hash: GitSource['hash'], { sha256, size }: ContextFile): string | null {
+  if (sha256 === null) return null
+  const text = `version https://git-lfs.github.com/spec/v1\noid ${sha256}\nsize ${size}\n`
+  return objectId(hash, 'blob', Buffer.from(text))
 }
 
 /** The Containerfile is an input as well, wherever it lies. @returns why it is not clean, as {@link findUnclean} */
@@ -52,4 +63,21 @@ export function uncleanFile(source: GitSource, file: { path: string; bytes: Buff
   return tracked.id === objectId(source.hash, 'blob', file.bytes)
     ? []
     : ['the Containerfile: content differs from the commit']
+}
+
+/**
+ * The ignore file decides what the image lacks: the one that was used must be the commit's, and the commit must have none that would have been
+ * used in its place (TRUST §5.8). @returns why it is not clean, as {@link findUnclean}
+ */
+export function uncleanIgnoreFile(source: GitSource, context: string, file: string, rules: IgnoreRules): string[] {
+  const inTree = (path: string): string => relative(source.top, path)
+  const wanted = ignoreFiles(context, file).find((path) => source.files.has(inTree(path))) ?? null
+  const used = rules.file
+  if (used === null) return wanted === null ? [] : [`${inTree(wanted)}: in the commit, but not here`]
+  const tracked = source.files.get(inTree(used.path))
+  if (used.path !== wanted || tracked === undefined)
+    return [`the ignore file ${basename(used.path)}: not the one of the commit`]
+  return tracked.id === objectId(source.hash, 'blob', used.bytes)
+    ? []
+    : [`the ignore file ${basename(used.path)}: content differs from the commit`]
 }

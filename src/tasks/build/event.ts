@@ -1,6 +1,7 @@
 import type { BuildResult } from '../../build/types.ts'
 import { roles } from '../../journal/event.ts'
 import { mediaTypes } from '../../oci/types.ts'
+import { buildParameters } from '../../statement/parameters.ts'
 import type { TaskEvent } from '../context.ts'
 
 /** The event of a build, made of its record. Names say nothing of the host. */
@@ -39,6 +40,7 @@ export function buildEvent(result: Omit<BuildResult, 'recordBytes'>, identity: s
         reproducible: result.reproducible,
         rebuilds: record.rebuilds.count,
         independence: record.rebuilds.independence,
+        parameters: buildParameters(record),
       },
     },
     isolation: result.isolation,

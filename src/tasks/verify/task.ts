@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { collect } from '../../base/streams.ts'
+import { digestSchema } from '../../journal/event.ts'
 import { loadImage } from '../../image/load.ts'
 import { resolveImage } from '../../oci/open.ts'
 import { isEncrypted } from '../../verify/encrypted.ts'
@@ -24,6 +25,10 @@ export const verifyRequestSchema = z.strictObject({
   nonce: z.string().nullable(),
   /** `os/architecture[/variant]` of an index; null for the whole of what is named. */
   platform: z.string().nullable(),
+  /** What the caller wants to find, so that a tag moved back is seen (TRUST §5.13). */
+  expect: z.strictObject({ commit: z.string().nullable(), digest: digestSchema.nullable() }),
+  /** Where the key of encrypted layers comes from, for the verdict's inputs. */
+  keySource: z.string(),
   keys: keyRequestSchema,
   /** Deliver the layers of an encrypted image in plain form, once the image passed: for a launch. */
   plainLayers: z.boolean(),
@@ -55,6 +60,9 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
       opener,
       nonce: request.nonce ?? undefined,
       platform: request.platform ?? undefined,
+      expectCommit: request.expect.commit ?? undefined,
+      expectDigest: request.expect.digest ?? undefined,
+      keySource: request.keySource,
       collateral,
     }
     const verdict = await verifyImage(request.image, policy, options, ports)

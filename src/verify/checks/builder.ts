@@ -1,10 +1,13 @@
 import { isObject, textOf, type JsonObject, type JsonValue } from '../../base/json.ts'
-import { roles } from '../../journal/event.ts'
+import { roles, type JournalEvent } from '../../journal/event.ts'
 import { builderId } from '../../statement/builder-id.ts'
 import type { Claim } from '../statements.ts'
 import type { Gate } from '../candidate.ts'
-import { buildOf } from '../journal-roles.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { buildsOf } from '../journal-roles.ts'
+import { countedClaims, notCompared } from '../own-form.ts'
 import { isSoftwareTpm } from '../../tee/facts/machine.ts'
+import { parameterSteps } from './parameters.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.8: builder id as verified; source: commit = token's `sha`, clean tree, context hash. */
@@ -12,6 +15,7 @@ export const builderSteps: Step[] = [
   { id: 'builder.id', clause: 'TRUST §5.8', needs: ['key'], run: identity },
   { id: 'builder.record', clause: 'TRUST §5.8', needs: ['evidence', 'journal'], run: record },
   { id: 'builder.source', clause: 'TRUST §5.8', needs: ['key'], run: source },
+  ...parameterSteps,
 ]
 
 function identity(gate: Gate): Outcome {
@@ -21,7 +25,8 @@ function identity(gate: Gate): Outcome {
   const software = (found.tee ?? []).length === 0 || (found.tee ?? []).some(isSoftwareTpm)
   const verified = builderId(technology, exclusive ? 'agent-exclusive' : 'machine-only', software)
   found.builderId = verified
-  for (const claim of gate.mine.filter(({ kind }) => kind === 'provenance')) {
+  const { claims, foreign } = countedClaims(gate, ['provenance'])
+  for (const claim of claims) {
     const claimed = object(object(claim.statement.predicate['runDetails'])['builder'])['id']
     // An agent cannot know that nobody else reaches its TEE, or who made its TPM: it may claim less than was verified, never more.
     const less = claimed === builderId(technology, 'machine-only')
@@ -36,19 +41,25 @@ function identity(gate: Gate): Outcome {
   const allowed = policy.document.builders
   if (allowed !== undefined && !allowed.includes(verified))
     return failed('builder-mismatch', `${verified} is not among the builders of the policy`)
-  return passed(`the builder is ${verified}, as claimed`)
+  return passed(`the builder is ${verified}, as claimed${notCompared(foreign)}`)
 }
 
 /** The provenance must speak of the very build that the journal has: its record, image and context. */
 function record(gate: Gate): Outcome {
   const claim = provenance(gate)
   if (claim === undefined) return skipped('there is no provenance')
-  const build = buildOf((gate.found.journal ?? []).slice(0, gate.found.sealed), gate.subject.descriptor.digest)
-  if (build === null) return skipped('the journal has no build of this image')
+  const builds = buildsOf(sealedEvents(gate), gate.subject.descriptor.digest, encryptedSubject(gate))
+  if (builds.length === 0) return skipped('the journal has no build of this image')
   const { byproducts } = object(claim.statement.predicate['runDetails'])
   const named = list(byproducts).map((item) => `sha256:${textOf(object(object(item)['digest'])['sha256'])}`)
-  const made = build.outputs.filter(({ role }) => role === roles.buildRecord).map(({ digest }) => digest as string)
-  if (!made.some((digest) => named.includes(digest))) {
+  const made = builds.flatMap(({ outputs }) =>
+    outputs.filter(({ role }) => role === roles.buildRecord).map(({ digest }) => digest as string),
+  )
+  // An image that was built twice has two records: the one that the provenance names is meant.
+  const build = builds.find(({ outputs }) =>
+    outputs.some(({ role, digest }) => role === roles.buildRecord && named.includes(digest)),
+  )
+  if (build === undefined) {
     return failed(
       'role-mismatch',
       `the provenance is of the build record ${named.join(', ')}, the journal has ${made.join(', ')}`,
@@ -97,14 +108,13 @@ function source(gate: Gate): Outcome {
       )
     return passed(`the source is the clean commit ${commit}; no token confirms it`, claim.manifest)
   }
-  const contexts =
-    buildOf(gate.found.journal ?? [], gate.subject.descriptor.digest)?.inputs.filter(
-      ({ role }) => role === roles.context,
-    ) ?? []
+  const contexts = buildsOf(sealedEvents(gate), gate.subject.descriptor.digest, encryptedSubject(gate)).map((build) =>
+    build.inputs.filter(({ role }) => role === roles.context),
+  )
   const hashed = list(definition(claim)['resolvedDependencies'])
     .filter((item) => object(item)['name'] === 'context')
     .map((item) => `sha256:${textOf(object(object(item)['digest'])['sha256'])}`)
-  if (contexts.some(({ digest }) => !hashed.includes(digest))) {
+  if (contexts.length > 0 && !contexts.some((inputs) => inputs.every(({ digest }) => hashed.includes(digest)))) {
     return failed(
       'source-mismatch',
       'the context that was read is not the one that the provenance names',
@@ -115,7 +125,11 @@ function source(gate: Gate): Outcome {
 }
 
 function provenance(gate: Gate): Claim | undefined {
-  return gate.mine.find(({ kind }) => kind === 'provenance')
+  return countedClaims(gate, ['provenance']).claims[0]
+}
+
+function sealedEvents({ found }: Gate): JournalEvent[] {
+  return (found.journal ?? []).slice(0, found.sealed)
 }
 
 function definition(claim: Claim): JsonObject {

@@ -7,6 +7,7 @@ import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
 import type { Gate } from '../candidate.ts'
+import { countedClaims, isForeign, notCompared } from '../own-form.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** Largest inventory document that is read to say what differs. */
@@ -106,9 +107,9 @@ function tell({ added, removed, changed }: InventoryDifference): string {
 /** The document is compared as it was signed: engine and version are named, the word is "consistent", never "complete". */
 async function packages(gate: Gate): Promise<Outcome> {
   if (gate.sealedContent !== null) return skipped('the content was not read')
-  const claims = gate.mine.filter(({ kind }) => kind === 'spdx' || kind === 'cyclonedx')
+  const { claims, foreign } = countedClaims(gate, ['spdx', 'cyclonedx'])
   const [first] = claims
-  if (first === undefined) return skipped('there is no SBOM statement')
+  if (first === undefined) return skipped(`there is no SBOM statement of our form${notCompared(foreign)}`)
   const { compareSbom } = await import('../../sbom/compare.ts')
   const found = await gate.content()
   const notes: string[] = []
@@ -123,7 +124,9 @@ async function packages(gate: Gate): Promise<Outcome> {
     if (!consistent)
       return failed(
         'sbom-differs',
-        `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`,
+        isForeign(claim)
+          ? `the ${claim.kind ?? ''} document is another tool's and does not say which image configuration it describes: it cannot be compared`
+          : `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`,
         claim.manifest,
       )
     notes.push(...told)
@@ -131,7 +134,7 @@ async function packages(gate: Gate): Promise<Outcome> {
   const { engine } = await import('../../sbom/formats/spdx.ts')
   const told = notes.length === 0 ? '' : ` (${notes.join('; ')})`
   return passed(
-    `consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}`,
+    `consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}${notCompared(foreign)}`,
     first.manifest,
   )
 }

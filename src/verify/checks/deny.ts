@@ -1,36 +1,52 @@
 import type { Gate } from '../candidate.ts'
 import { isObject, textOf } from '../../base/json.ts'
+import { roles, type JournalEvent } from '../../journal/event.ts'
 import { chipNames, chipOf, hasChip } from '../../tee/facts/machine.ts'
 import { numberFact, numberNames } from '../../tee/facts/numbers.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { buildsOf, plainForms } from '../journal-roles.ts'
 import { failed, passed, skipped, type MachineGate, type Outcome, type Step } from '../step.ts'
+import { rollbackSteps } from './rollback.ts'
 
 /** TRUST §5.12: what the policy denies by name, and the least security version numbers. */
 export const denySteps: Step[] = [
   { id: 'deny.list', clause: 'TRUST §5.12', needs: [], run: denied, machine: deniedMachine },
   { id: 'deny.svn', clause: 'TRUST §5.12', scope: 'machine', needs: ['tee'], run: svn },
+  ...rollbackSteps,
 ]
 
 function denied(gate: Gate): Outcome {
   const { deny } = gate.policy.document
   if (deny === undefined) return skipped('the policy denies nothing by name')
   const { evidence, found, subject } = gate
-  const provenance = gate.mine.find(({ kind }) => kind === 'provenance')?.statement.predicate['buildDefinition']
-  const dependencies =
-    isObject(provenance) && Array.isArray(provenance['resolvedDependencies']) ? provenance['resolvedDependencies'] : []
-  const commits = dependencies.flatMap((item) =>
-    isObject(item) && isObject(item['digest']) ? [item['digest']['gitCommit']] : [],
-  )
-  const lists: [string, readonly string[] | undefined, readonly unknown[]][] = [
-    ['image', deny.images, [subject.descriptor.digest, subject.image?.configDigest, found.plainDigest]],
-    ['key', deny.keys, [evidence?.key.thumbprint, gate.key?.id]],
-    ['instance', deny.instances, [evidence?.open.binding.job.instance]],
-    ['run', deny['run-ids'], [textOf(found.claims?.['run_id'] ?? '')]],
-    ['commit', deny.commits, [found.claims?.['sha'], ...commits]],
+  // A job's own word is enough to deny it, and not enough to tell that it is another one.
+  const claims = { ...evidence?.open.binding.job.claims, ...found.claims }
+  const { commits, digests } = dependenciesOf(gate)
+  const sha = found.claims?.['sha']
+  const lists: Listed[] = [
+    { what: 'image', list: deny.images, values: [...imagesOf(gate), ...digests], told: plainTold(gate) },
+    { what: 'key', list: deny.keys, values: [evidence?.key.thumbprint, gate.key?.id], told: gate.key !== null },
+    { what: 'instance', list: deny.instances, values: [evidence?.open.binding.job.instance], told: evidence !== null },
+    {
+      what: 'run',
+      list: deny['run-ids'],
+      values: [textOf(claims['run_id'] ?? '')],
+      told: found.claims?.['run_id'] !== undefined,
+    },
+    {
+      what: 'commit',
+      list: deny.commits,
+      values: [claims['sha'], ...commits],
+      told: sha !== undefined || commits.length > 0,
+    },
   ]
-  for (const [what, list, values] of lists) {
+  for (const { what, list, values } of lists) {
     const hit = list?.find((item) => values.includes(item))
     if (hit !== undefined) return failed('denied', `the policy denies the ${what} ${hit}`, subject.descriptor.digest)
   }
+  const untold = lists.find(({ list, told }) => list !== undefined && !told)
+  if (untold !== undefined)
+    return failed('denied', `the policy denies some by ${untold.what}, and nothing proven says which one this is of`)
   const machine = deniedMachine(gate)
   return machine.status === 'failed'
     ? { ...machine, subject: subject.descriptor.digest }
@@ -41,6 +57,8 @@ function denied(gate: Gate): Outcome {
 function deniedMachine({ policy, found }: MachineGate): Outcome {
   const { deny } = policy.document
   const verdicts = found.tee ?? []
+  if (verdicts.length === 0 && (deny?.measurements !== undefined || deny?.['chip-ids'] !== undefined))
+    return failed('denied', 'the policy denies machines by name, and no evidence says which one this is of')
   const listed = deny?.measurements ?? []
   const chips = deny?.['chip-ids']
   if (listed.length === 0 && chips === undefined) return skipped('the policy denies no machine by name')
@@ -55,6 +73,64 @@ function deniedMachine({ policy, found }: MachineGate): Outcome {
   if (chips !== undefined && verdicts.some((verdict) => hasChip(verdict) && chipOf(verdict) === null))
     return failed('denied', 'the policy denies chips by their id, and the evidence does not state the chip id')
   return passed('neither measurement nor chip is on the policy’s deny list')
+}
+
+interface Listed {
+  what: string
+  list: readonly string[] | undefined
+  values: readonly unknown[]
+  /** Whether something verified says what it is: what cannot be told is denied. */
+  told: boolean
+}
+
+/** Every digest from what was named to what runs: index, manifest, configuration, layers, and the plain form. */
+function imagesOf({ subject, found, mine }: Gate): unknown[] {
+  const named = /@(sha256:[0-9a-f]{64})$/.exec(subject.reference)?.[1]
+  const plain = mine.flatMap(({ kind, statement }) =>
+    kind === 'encryption' && isObject(statement.predicate['plain']) ? [statement.predicate['plain']['manifest']] : [],
+  )
+  return [
+    named,
+    ...subject.via,
+    subject.descriptor.digest,
+    subject.image?.configDigest,
+    found.plainDigest,
+    ...plain,
+    ...(subject.image?.manifest.layers.map(({ digest }) => digest) ?? []),
+  ]
+}
+
+function plainTold(gate: Gate): boolean {
+  const { found, subject } = gate
+  if (!encryptedSubject(gate)) return true
+  const events = (found.journal ?? []).slice(0, found.sealed)
+  return found.plainDigest !== null || plainForms(events, subject.descriptor.digest, true).length > 1
+}
+
+/** What the image was made of, by its provenance and by the journal; a base that the job built itself brings its own. */
+function dependenciesOf(gate: Gate): { commits: unknown[]; digests: unknown[] } {
+  const dependencies = gate.mine
+    .filter(({ kind }) => kind === 'provenance')
+    .flatMap(({ statement }) => {
+      const definition = statement.predicate['buildDefinition']
+      const found = isObject(definition) ? definition['resolvedDependencies'] : undefined
+      return Array.isArray(found) ? found : []
+    })
+    .flatMap((item) => (isObject(item) && isObject(item['digest']) ? [item['digest']] : []))
+  const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
+  const seen = new Set<string>()
+  const follow = (builds: readonly JournalEvent[]): void => {
+    for (const { digest, role } of builds.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])) {
+      if (seen.has(digest)) continue
+      seen.add(digest)
+      if (role === roles.base) follow(buildsOf(events, digest, false))
+    }
+  }
+  follow(buildsOf(events, gate.subject.descriptor.digest, encryptedSubject(gate)))
+  return {
+    commits: dependencies.map((digest) => digest['gitCommit']).filter((commit) => commit !== undefined),
+    digests: [...dependencies.map((digest) => `sha256:${textOf(digest['sha256'])}`), ...seen],
+  }
 }
 
 function svn({ policy, found }: MachineGate): Outcome {

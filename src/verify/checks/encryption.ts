@@ -31,9 +31,9 @@ function link(gate: Gate): Outcome {
       return broken(`layer ${i} has another diff id than the configuration`)
   }
   const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-  if (gate.found.journal !== null && !plainForms(events, descriptor.digest).slice(1).includes(plainDigest)) {
+  if (gate.found.journal !== null && !plainForms(events, descriptor.digest, true).slice(1).includes(plainDigest)) {
     return broken(
-      `the statement says that ${plainDigest} was encrypted; the journal has ${plainForms(events, descriptor.digest).slice(1).join(', ') || 'nothing'}`,
+      `the statement says that ${plainDigest} was encrypted; the journal has ${plainForms(events, descriptor.digest, true).slice(1).join(', ') || 'nothing'}`,
     )
   }
   if (gate.found.plainDigest !== null && gate.found.plainDigest !== plainDigest) {

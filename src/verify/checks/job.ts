@@ -1,9 +1,12 @@
 import { VerificationError } from '../../base/errors.ts'
-import { isObject, parseJson, textOf, type JsonValue } from '../../base/json.ts'
+import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { audienceFor } from '../../journal/binding.ts'
+import type { Jwks } from '../../journal/token.ts'
+import type { Digest } from '../../oci/types.ts'
 import type { Gate } from '../candidate.ts'
+import { isSoftwareTpm } from '../../tee/facts/machine.ts'
 import { issuerKeys } from '../issuer.ts'
 import type { ResolvedJob } from '../policy/load.ts'
 import { requiredKinds } from '../required.ts'
@@ -19,9 +22,9 @@ export const jobSteps: Step[] = [
 ]
 
 async function token(gate: Gate): Promise<Outcome> {
-  const { evidence, policy, ports, found } = gate
+  const { evidence, found } = gate
   if (evidence === null) return skipped('no evidence')
-  const { job, time } = evidence.open.binding
+  const { job } = evidence.open.binding
   if (job.assurance === 'self-asserted') {
     if (evidence.token !== null || job.token !== null)
       return failed('token-invalid', 'a self-asserted job carries a token', evidence.manifest)
@@ -41,44 +44,96 @@ async function token(gate: Gate): Promise<Outcome> {
     )
   if (sha256(evidence.token) !== job.token)
     return failed('token-invalid', 'the token in the evidence is not the one that the binding names', evidence.manifest)
-  const issuer = issuerOf(evidence.token)
-  const trusted = policy.jobs.find((item) => item.issuer === issuer)
-  if (trusted === undefined)
-    return failed('token-invalid', `the policy names no issuer ${textOf(issuer)}`, evidence.manifest)
-  const { verifyToken } = await import('../../journal/token.ts')
-  const verified = await verifyToken(evidence.token, await issuerKeys(trusted, ports), {
-    issuer: trusted.issuer,
-    audience: audienceFor(evidence.key.thumbprint),
-    // The job's own clock can only have said a time at which its token was good: later ages are judged from `iat` (§5.7).
-    at: new Date(time),
-  })
-  if (!jcs(job.claims).equals(jcs(verified))) {
+  const outcome = await judgeToken(gate, evidence.token)
+  if (outcome.status !== 'passed') return outcome
+  if (found.claims === null || !jcs(job.claims).equals(jcs(found.claims))) {
+    found.claims = null
     return failed('binding-mismatch', 'the claims in the binding are not those of the token', evidence.manifest)
   }
-  found.claims = verified
-  return passed(`${trusted.issuer} issued the token for this very key`, evidence.manifest)
+  return outcome
 }
 
-/** `iss` as the token says it: only picks the keys that it is then verified with. */
-function issuerOf(jwt: string): JsonValue | undefined {
+/**
+ * Entry by entry: keys and claims of one entry must fit together, so that no entry's keys vouch for another entry's repository, and new keys of
+ * an issuer can stand beside the old ones.
+ */
+async function judgeToken(gate: Gate, jwt: string): Promise<Outcome> {
+  const { policy, ports, found, evidence } = gate
+  if (evidence === null) return skipped('no evidence')
+  const claimed = unverifiedClaims(jwt)
+  const issuer = claimed['iss']
+  const entries = policy.jobs.filter((item) => item.issuer === issuer)
+  if (entries.length === 0)
+    return failed('token-invalid', `the policy names no issuer ${textOf(issuer)}`, evidence.manifest)
+  const { verifyToken } = await import('../../journal/token.ts')
+  const fits = (entry: ResolvedJob): boolean => claimProblem(entry, claimed, gate) === null
+  // Those that could admit the job come first: no key is fetched for another one where that is not needed.
+  const ordered = [...entries.filter(fits), ...entries.filter((entry) => !fits(entry))]
+  let refusal: VerificationError | null = null
+  const verifying: ResolvedJob[] = []
+  for (const entry of ordered) {
+    try {
+      const keys = await issuerKeys(entry, ports)
+      const verified = await verifyToken(jwt, keys, {
+        issuer: entry.issuer,
+        audience: audienceFor(evidence.key.thumbprint),
+        // The job's own clock can only have said a time at which its token was good: later ages are judged from `iat` (§5.7).
+        at: new Date(evidence.open.binding.time),
+      })
+      found.claims = verified
+      verifying.push(entry)
+      if (entry.jwks === null) found.inputs = [...(found.inputs ?? []), { kind: 'jwks', digest: jwksDigest(keys) }]
+      if (fits(entry)) break
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      refusal ??= error
+    }
+  }
+  found.jobs = verifying
+  const [first] = ordered
+  if (refusal !== null && (verifying.length === 0 || (first !== undefined && fits(first) && !verifying.some(fits)))) {
+    found.claims = null
+    if (verifying.length === 0) throw refusal
+    return failed(
+      'token-invalid',
+      `the keys of the entry that names this job did not sign the token: ${refusal.message}`,
+      evidence.manifest,
+    )
+  }
+  return passed(`${textOf(issuer)} issued the token for this very key`, evidence.manifest)
+}
+
+function jwksDigest({ keys }: Jwks): Digest {
+  return sha256(JSON.stringify(keys)) as Digest
+}
+
+/** What the token says before anybody looked at its signature: only picks the entries that it is then verified with. */
+function unverifiedClaims(jwt: string): JsonObject {
   const [, body = ''] = jwt.split('.')
   const value = parseJson(Buffer.from(body, 'base64url').toString('utf8'), 'the token')
   if (!isObject(value)) throw new VerificationError('token-invalid', 'the token holds no claims', { subject: 'token' })
-  return value['iss']
+  return value
 }
 
 function claims(gate: Gate): Outcome {
-  const { found, policy, evidence } = gate
+  const { found, evidence } = gate
   if (found.claims === null) return skipped('there is no verified token whose claims could be compared')
-  const issuer = found.claims['iss']
-  const problems = policy.jobs
-    .filter((job) => job.issuer === issuer)
-    .map((job) => claimProblem(job, found.claims ?? {}, gate))
+  const problems = (found.jobs ?? []).map((job) => claimProblem(job, found.claims ?? {}, gate))
+  const hosted = hostedProblem(gate, found.claims)
+  if (hosted !== null) return failed('job-refused', hosted, evidence?.manifest ?? null)
   if (problems.includes(null)) {
     const { repository, ref, event_name: event } = found.claims
     return passed(`the policy admits this job: ${textOf(repository)}, ${textOf(ref)}, ${textOf(event)}`)
   }
   return failed('job-refused', problems[0] ?? 'the policy names no such job', evidence?.manifest ?? null)
+}
+
+/** A hosted runner is a machine that nobody measured: evidence of other hardware was not made where the job ran (TRUST §2). */
+function hostedProblem({ found: { tee } }: Gate, claims: Record<string, JsonValue>): string | null {
+  const environment = claims['runner_environment']
+  const hardware = (tee ?? []).some((verdict) => verdict.technology !== 'sample' && !isSoftwareTpm(verdict))
+  if (environment === undefined || environment === 'self-hosted' || !hardware) return null
+  return `runner_environment is ${textOf(environment)}: hardware levels need self-hosted`
 }
 
 function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: Gate): string | null {
@@ -91,15 +146,26 @@ function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: 
     return `the event ${text('event_name')} is not among ${job.events.join(', ')}`
   if (!job.refs.includes(text('ref'))) return `the ref ${text('ref')} is not among ${job.refs.join(', ')}`
   // The file that defines the job: of the reusable workflow where the token names one.
-  const from = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(text('job_workflow_ref') || text('workflow_ref'))
-  if (from?.[1] !== job.workflow) return `the workflow is ${from?.[1] ?? 'not named'}, not ${job.workflow}`
+  const reusable = text('job_workflow_ref') !== ''
+  const from = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(reusable ? text('job_workflow_ref') : text('workflow_ref'))
+  const home = job['workflow-repository'] ?? text('repository')
+  // GitHub knows no two names that differ in case alone.
+  if (from?.[1] === undefined || from[1].toLowerCase() !== home.toLowerCase())
+    return `the workflow is of the repository ${from?.[1] ?? '(none named)'}, not of ${home}`
+  if (from[2] !== job.workflow) return `the workflow is ${from[2] ?? 'not named'}, not ${job.workflow}`
   const refs = job['workflow-refs'] ?? job.refs
-  if (!refs.includes(from[2] ?? ''))
-    return `the workflow comes from ${from[2] ?? ''}, which is not among ${refs.join(', ')}`
+  if (!refs.includes(from[3] ?? ''))
+    return `the workflow comes from ${from[3] ?? ''}, which is not among ${refs.join(', ')}`
+  const sha = text(reusable ? 'job_workflow_sha' : 'workflow_sha')
+  const shas = job['workflow-shas']
+  if (shas !== undefined && !shas.includes(sha))
+    return `the workflow is of commit ${sha === '' ? '(none named)' : sha}, which is not among ${shas.join(', ')}`
   if (job.environments !== undefined && !job.environments.includes(text('environment'))) {
     return `the environment ${text('environment')} is not among ${job.environments.join(', ')}`
   }
-  return inWindow(job.window, gate) ? null : 'the job ran outside of the time that the policy gives for it'
+  return inWindow(job.window, { ...gate, found: { ...gate.found, claims: found } })
+    ? null
+    : 'the job ran outside of the time that the policy gives for it'
 }
 
 function statements(gate: Gate): Outcome {

@@ -3,7 +3,9 @@ import { eventDigest, parseJournal, roles, type JournalEvent } from '../../journ
 import { jobDigest } from '../../journal/binding.ts'
 import type { Claim } from '../statements.ts'
 import type { Gate } from '../candidate.ts'
-import { roleProblem } from '../journal-roles.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { buildsOf, encryptsOf, roleProblem } from '../journal-roles.ts'
+import { performerSteps } from './performers.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.6: the journal replays to both heads; event 0 names K and job; statements stand in it before the seal, with their role. */
@@ -13,6 +15,9 @@ export const journalSteps: Step[] = [
   { id: 'journal.sealed', clause: 'TRUST §5.6', needs: ['evidence', 'journal'], run: sealed },
   { id: 'journal.predicates', clause: 'TRUST §5.6', needs: ['evidence', 'journal'], run: predicates },
   { id: 'journal.roles', clause: 'TRUST §5.6', needs: ['evidence', 'journal'], run: rolesHeld },
+  { id: 'journal.config', clause: 'TRUST §5.6', needs: ['evidence', 'journal', 'image'], run: configHeld },
+  ...performerSteps,
+  { id: 'journal.builds', clause: 'TRUST §4', needs: ['evidence', 'journal'], run: builds },
   { id: 'journal.shown', clause: 'TRUST §3', needs: ['evidence', 'journal'], run: shown },
 ]
 
@@ -108,11 +113,43 @@ function predicates(gate: Gate): Outcome {
 function rolesHeld(gate: Gate): Outcome {
   const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
   for (const claim of judged(gate)) {
-    const problem = roleProblem(claim, events)
+    const problem = roleProblem(claim, events, encryptedSubject(gate))
     if (problem !== null)
       return failed('role-mismatch', `${claim.kind ?? claim.predicateType}: ${problem}`, claim.manifest)
   }
   return passed('the subject of each statement has the role that its predicate needs')
+}
+
+/** The image runs with its configuration: the one that the build gave, in plain and in encrypted form. */
+function configHeld(gate: Gate): Outcome {
+  const { image, descriptor } = gate.subject
+  const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
+  const made = buildsOf(events, descriptor.digest, encryptedSubject(gate))
+  const wanted = image?.configDigest ?? ''
+  const has = (items: JournalEvent['outputs']): boolean =>
+    items.some(({ role, digest }) => role === roles.config && digest === wanted)
+  const told = (items: JournalEvent['outputs']): string =>
+    items.flatMap(({ role, digest }) => (role === roles.config ? [digest] : [])).join(', ') || 'none'
+  const [first] = made
+  if (first !== undefined && !made.some(({ outputs }) => has(outputs)))
+    return failed('role-mismatch', `the image has the configuration ${wanted}, its build gave ${told(first.outputs)}`)
+  const encrypts = encryptedSubject(gate) ? encryptsOf(events, descriptor.digest) : []
+  const [other] = encrypts
+  if (other !== undefined && !encrypts.some(({ inputs }) => has(inputs)))
+    return failed(
+      'role-mismatch',
+      `the image has the configuration ${wanted}, what was encrypted ${told(other.inputs)}`,
+    )
+  if (first === undefined) return skipped('the journal has no build of this image')
+  return passed(`the configuration ${wanted} is the one that the build gave`)
+}
+
+/** Rare, and a way to let one build stand for another: told, refused for nothing. */
+function builds({ found }: Gate): Outcome {
+  const all = (found.journal ?? []).slice(0, found.sealed).filter(({ kind }) => kind === 'build')
+  if (all.length < 2) return passed('the job built one image, once')
+  const images = all.map(({ outputs }) => outputs.find(({ role }) => role === roles.image)?.digest ?? 'no image')
+  return passed(`the journal has ${all.length} build events: ${images.slice(0, 8).join(', ')}`)
 }
 
 function shown({ found, claims, subject }: Gate): Outcome {

@@ -1,5 +1,7 @@
 import { isObject, textOf } from '../../base/json.ts'
-import { plainForms } from '../journal-roles.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { buildsOf, plainForms, recordsOf } from '../journal-roles.ts'
+import { roles } from '../../journal/event.ts'
 import { failed, passed, skipped, unlessAccepted, type Step } from '../step.ts'
 
 /** TRUST §5.9: `same-job` says only "consistent". */
@@ -29,8 +31,26 @@ export const rebuildSteps: Step[] = [
       }
       const of = isObject(image) ? image['manifest'] : undefined
       const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-      if (gate.found.journal !== null && !plainForms(events, gate.subject.descriptor.digest).includes(textOf(of))) {
+      if (
+        gate.found.journal !== null &&
+        !plainForms(events, gate.subject.descriptor.digest, encryptedSubject(gate)).includes(textOf(of))
+      ) {
         return failed('role-mismatch', `the rebuilt image is ${textOf(of)}, not this one`, claim.manifest)
+      }
+      const builds = buildsOf(events, gate.subject.descriptor.digest, encryptedSubject(gate))
+      const records = recordsOf(claim)
+      const made = builds.filter((event) =>
+        event.outputs.some(({ role, digest }) => role === roles.buildRecord && records.includes(digest)),
+      )
+      if (gate.found.journal !== null && !made.some(({ result }) => result['rebuilds'] === count)) {
+        const [other] = made
+        return failed(
+          'role-mismatch',
+          other === undefined
+            ? `the rebuilds are of the build record ${records.join(', ')}, which no build of this image has`
+            : `the statement says ${count} rebuild(s), the journal ${textOf(other.result['rebuilds'])}`,
+          claim.manifest,
+        )
       }
       if (matched < gate.policy.rebuilds) {
         return unlessAccepted(

@@ -1,6 +1,13 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
+import type { StepsIsolation } from '../../journal/event.ts'
+import { loadImage } from '../../image/load.ts'
+import { resolveImage } from '../../oci/open.ts'
+import type { StatementKind } from '../../statement/types.ts'
+import { isForeign } from '../own-form.ts'
+import { readClaims, signedBy, type Claim } from '../statements.ts'
+import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
@@ -26,7 +33,7 @@ export interface InitResult {
 }
 
 /**
- * Writes a first policy for an image whose own statements verify (TRUST §6): pins issuer with its keys, repository id, workflow path and
+ * Writes a first policy for an image whose own statements verify (TRUST §6): pins issuer with its keys, repository id, workflow (repository, path, its commit as a comment) and
  * release keys, and what the machine measured to; never an image digest, run id, chip or agent key. What the image lacks becomes an `accept-…` line, and the result was seen to
  * verify this very image.
  *
@@ -36,6 +43,7 @@ export interface InitResult {
 export async function initPolicy(reference: string, options: InitOptions, ports: Ports): Promise<InitResult> {
   const warnings: string[] = []
   const evidence = await readImageEvidence(reference, ports)
+  const events = journalOf(evidence)
   const releaseKeys = usableKeys(options.publicKeys, evidence, warnings)
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
@@ -49,6 +57,12 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     })
   else if (job === null) accepts.add('accept-self-asserted-job')
 
+  const mine = await claimsOf(reference, evidence?.key.pem ?? null, releaseKeys, ports)
+  const statements = statementsOf(mine, evidence !== null)
+  if (statements !== null)
+    warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
+  const provenance = mine.filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
+
   // Each round asks the gate what is missing, and adds just that.
   for (let round = 0; round <= acceptanceNames.length; round += 1) {
     const text = render({
@@ -57,6 +71,9 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       releaseKeys,
       accepts,
+      statements,
+      build: buildLines(provenance, events),
+      steps: weakestSteps(events),
     })
     const policy = await parsePolicy(text, 'the new policy')
     const { verdict, lacking, hard } = await judgeImage(
@@ -127,13 +144,60 @@ interface PolicyFacts {
   machine: readonly string[]
   releaseKeys: readonly string[]
   accepts: ReadonlySet<Acceptance>
+  statements: Shortened | null
+  /** Section `build`. */
+  build: readonly string[]
+  steps: StepsIsolation
+}
+
+/** What has to be named in place of the default list, and what of that is missing. */
+interface Shortened {
+  kinds: StatementKind[]
+  lacking: string[]
+}
+
+/** Statements that somebody who vouches for the image signed: its agent, else one of the given keys. */
+async function claimsOf(
+  reference: string,
+  agentKey: string | null,
+  keys: readonly string[],
+  ports: Ports,
+): Promise<Claim[]> {
+  const { store, descriptor } = await resolveImage(reference, ports)
+  // As the gate does: of an index the statements of its child count.
+  const child = await loadImage(store, descriptor.digest).then(
+    (image) => image.descriptor,
+    (error: unknown) => {
+      // What cannot be read is refused by the gate, with its reason.
+      if (error instanceof VerificationError) return descriptor
+      throw error
+    },
+  )
+  const { claims } = await readClaims(store, child)
+  return claims.filter((claim) => (agentKey === null ? keys : [agentKey]).some((pem) => signedBy(claim, pem)))
+}
+
+/** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
+function statementsOf(mine: readonly Claim[], evidence: boolean): Shortened | null {
+  const there = new Set(mine.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
+  const wanted: [string, StatementKind[]][] = [
+    ['provenance', ['provenance']],
+    ['inventory', ['inventory']],
+    ['SBOM', ['spdx', 'cyclonedx']],
+  ]
+  const lacking = wanted.filter(([, kinds]) => !kinds.some((kind) => there.has(kind))).map(([name]) => name)
+  if (lacking.length === 0) return null
+  const kinds = (['sign', 'provenance', 'inventory', 'spdx', 'cyclonedx'] as const).filter((kind) => there.has(kind))
+  // What an agent signed nothing of is no image of its own; a key's older signature stands for a `sign` statement.
+  if (kinds.length === 0 && evidence) return null
+  return { kinds: kinds.length === 0 ? ['sign'] : kinds, lacking }
 }
 
 function collateralLines({ collateral }: InitOptions): string[] {
   return collateral === undefined ? [] : [`collateral: ${JSON.stringify(collateral.name)}`]
 }
 
-function render({ technology, job, machine, releaseKeys, accepts }: PolicyFacts): string {
+function render({ technology, job, machine, releaseKeys, accepts, statements, build, steps }: PolicyFacts): string {
   const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
   if (technology !== null) lines.push(`technology: ${technology}`)
   if (job !== null) lines.push(...jobLines(job))
@@ -149,24 +213,38 @@ function render({ technology, job, machine, releaseKeys, accepts }: PolicyFacts)
           .map((line) => `    ${line}`),
       )
   }
-  for (const name of acceptanceNames) if (accepts.has(name)) lines.push(`${name}: true  # UNSAFE: ${acceptances[name]}`)
+  if (statements !== null)
+    lines.push(
+      `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
+    )
+  lines.push(...build)
+  for (const name of acceptanceNames) {
+    if (!accepts.has(name)) continue
+    const value = name === 'accept-steps-isolation' ? steps : 'true'
+    lines.push(`${name}: ${value}  # UNSAFE: ${acceptances[name]}`)
+  }
   return `${lines.join('\n')}\n`
 }
 
 function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
   // JSON strings are YAML strings: no claim can add a line.
   const text = (name: string): string => JSON.stringify(textOf(claims[name] ?? ''))
-  const workflow = /^[^/]+\/[^/]+\/(.+)@(.+)$/.exec(textOf(claims['job_workflow_ref'] ?? claims['workflow_ref'] ?? ''))
+  const reusable = textOf(claims['job_workflow_ref'] ?? '') !== ''
+  const [ref, sha] = reusable ? ['job_workflow_ref', 'job_workflow_sha'] : ['workflow_ref', 'workflow_sha']
+  const workflow = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(textOf(claims[ref] ?? ''))
+  const commit = /^[0-9a-f]{40,64}$/.exec(textOf(claims[sha] ?? ''))?.[0]
   return [
     'job:',
     `  issuer: ${JSON.stringify(issuer)}`,
     `  jwks: ${JSON.stringify({ keys: jwks.keys })}`,
     `  repository: ${text('repository')}`,
     `  repository-id: ${text('repository_id')}`,
-    `  workflow: ${JSON.stringify(workflow?.[1] ?? '')}`,
-    ...(workflow?.[2] === undefined || workflow[2] === claims['ref']
+    `  workflow-repository: ${JSON.stringify(workflow?.[1] ?? '')}`,
+    `  workflow: ${JSON.stringify(workflow?.[2] ?? '')}`,
+    ...(workflow?.[3] === undefined || workflow[3] === claims['ref']
       ? []
-      : [`  workflow-refs: [${JSON.stringify(workflow[2])}]`]),
+      : [`  workflow-refs: [${JSON.stringify(workflow[3])}]`]),
+    ...(commit === undefined ? [] : [`  # workflow-shas: [${commit}]`]),
     `  refs: [${text('ref')}]`,
     `  events: [${text('event_name')}]`,
   ]

@@ -3,10 +3,13 @@
  * report shows. Each is bound to the policy's one technology and platform: evidence of another one is refused before it can count.
  */
 export const acceptances = {
-  'accept-sample': 'no TEE stands behind this run: sample evidence proves nothing',
-  'accept-software-tpm': 'the TPM is a program: whoever runs the host can forge its quotes',
+  'accept-sample':
+    'no TEE stands behind this run: sample evidence proves nothing, and the journal was written by an agent of the job’s own user',
+  'accept-software-tpm':
+    'the TPM is a program: whoever runs the host can forge its quotes; the journal was written by an agent of the job’s own user',
   'accept-self-asserted-job': 'no token says which job this was: the job is believed on its own word',
-  'accept-machine-only': 'any root process of the machine could have asked for the report, not only the agent',
+  'accept-machine-only':
+    'any root process of the machine could have asked for the report, not only the agent; the journal was written by an agent of the job’s own user',
   'accept-coverage-short':
     'the measurement does not cover all of firmware, kernel, initrd, cmdline, rootfs, runner and agent',
   'accept-storage-exposed': 'workspace, temp, container storage or swap can be read or changed by the host',
@@ -25,6 +28,13 @@ export const acceptances = {
   'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',
   'accept-not-rebuilt': 'nobody rebuilt the image: that its source gives this digest is the builder’s word',
   'accept-unbound-source': 'the source is not a clean commit that the token names',
+  'accept-claimed-steps':
+    'what was built, described or encrypted is the word of whoever reached the agent’s socket: any step of the job could have said it',
+  'accept-steps-isolation': 'foreign steps of the build (prepare, RUN) were kept apart by less than a sandbox',
+  'accept-embedded-kbs': 'the image key went to a folder of the job: whoever reads that folder opens the image',
 } as const
 export type Acceptance = keyof typeof acceptances
 export const acceptanceNames = Object.keys(acceptances) as Acceptance[]
+
+/** Lines that are written as `true`; the one other names the weakest isolation of foreign steps that is accepted. */
+export const plainAcceptances = acceptanceNames.filter((name) => name !== 'accept-steps-isolation')

@@ -74,7 +74,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
   if (text.length > limit) throw invalid(path, [`it is larger than ${limit} bytes`])
   const document = await readDocument(text, path)
   const resolved = await inlineFiles(document, path, read)
-  const accepts = new Set(acceptanceNames.filter((name) => document[name] === true))
+  const accepts = new Set(acceptanceNames.filter((name) => document[name] !== undefined))
   const { references, broken } = readReferences(resolved)
   return {
     document,

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { technologies } from '../../base/technology.ts'
 import { measuredValueNames } from '../../tee/reference/values.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
-import { acceptanceNames, acceptances, type Acceptance } from './accept.ts'
+import { stepsIsolations } from '../../journal/event.ts'
+import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
+import { buildSchema } from './build-schema.ts'
 import { durationForm } from './duration.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 
@@ -27,6 +29,11 @@ const jobSchema = z
       .string()
       .regex(/^[0-9]{1,20}$/, 'write the numeric id in quotes')
       .describe('`repository_id`: survives a rename, unlike the name'),
+    'workflow-repository': z
+      .string()
+      .regex(/^[^/\s]+\/[^/\s]+$/, 'write OWNER/NAME')
+      .optional()
+      .describe('OWNER/NAME that the workflow file lies in; the job’s own repository by default'),
     workflow: text.describe(
       'Path of the workflow file in its repository (of the reusable workflow where there is one)',
     ),
@@ -35,6 +42,11 @@ const jobSchema = z
       .min(1)
       .optional()
       .describe('Refs that the workflow file may come from; `refs` by default'),
+    'workflow-shas': z
+      .array(z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'write a whole commit id'))
+      .min(1)
+      .optional()
+      .describe('Commits that the workflow file may come from; any by default'),
     refs: z.array(text).min(1).describe('Refs that may be built'),
     events: z.array(text).min(1).describe('Events that may have started the job'),
     environments: z.array(text).min(1).optional().describe('Deployment environments that the job may have run in'),
@@ -90,14 +102,14 @@ const denySchema = z.strictObject({
 })
 
 const acceptShape = Object.fromEntries(
-  acceptanceNames.map((name) => [
+  plainAcceptances.map((name) => [
     name,
     z
       .literal(true, { error: 'a relaxation is written as true, or left out' })
       .optional()
       .describe(`UNSAFE: ${acceptances[name]}`),
   ]),
-) as Record<Acceptance, z.ZodOptional<z.ZodLiteral<true>>>
+) as Record<Exclude<Acceptance, 'accept-steps-isolation'>, z.ZodOptional<z.ZodLiteral<true>>>
 
 /** The policy file, version 1 (TRUST §6). Strict: an unknown member is an error. A missing section means required. */
 export const policySchema = z
@@ -147,13 +159,26 @@ export const policySchema = z
       .min(1)
       .optional()
       .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     rebuilds: z
       .strictObject({ minimum: z.int().min(1).max(100) })
       .optional()
       .describe('Rebuilds that gave the same image; 1 by default'),
     'max-age': duration.optional().describe('Oldest evidence; 30d by default'),
     'max-job': duration.optional().describe('How long a job key is good; 6h by default'),
+    'not-before': z
+      .strictObject({
+        'run-number': z.int().min(1).optional().describe('Least run number of the workflow, by the verified token'),
+        'commit-time': time.optional().describe('Earliest commit time of the source, by the build record'),
+      })
+      .refine((least) => Object.keys(least).length > 0, 'name a run-number or a commit-time')
+      .optional()
+      .describe('Images of before this are refused, whatever a tag says'),
     deny: denySchema.optional(),
+    'accept-steps-isolation': z
+      .enum(stepsIsolations)
+      .optional()
+      .describe(`UNSAFE: the weakest isolation that is accepted; ${acceptances['accept-steps-isolation']}`),
     ...acceptShape,
   })
   .superRefine((policy, context) => {

@@ -20,7 +20,7 @@ export async function readBase(store: Store, subject: Descriptor): Promise<Chain
       .map(({ v: _v, seq: _seq, prev: _prev, ...draft }) => draft)
     return {
       subject,
-      plain: (plainForms(events, subject.digest).at(-1) ?? subject.digest) as ChainBase['plain'],
+      plain: (plainForms(events, subject.digest, true).at(-1) ?? subject.digest) as ChainBase['plain'],
       drafts,
       payloads: mine.flatMap(({ kind, payload }) =>
         kind === null || kind === 'evidence' || kind === 'vsa' ? [] : [{ kind, payload }],

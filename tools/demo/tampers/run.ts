@@ -9,7 +9,7 @@ import { forgeChain, makeIssuer, type ChainBase } from '../../../testkit/chain.t
 import { putSmallImage, smallBase, smallFiles } from '../../../testkit/small-image.ts'
 import { cli, type CliAnswer } from '../cli.ts'
 import { startMachine, type DemoMachine } from '../../../testkit/machine.ts'
-import { machinePolicy } from '../../../testkit/policy.ts'
+import { buildPolicy, machinePolicy } from '../../../testkit/policy.ts'
 import { question, type Finished, type Kit, type Question } from '../../../testkit/tampers/kit.ts'
 import { tampers } from '../../../testkit/tampers/list.ts'
 import { claimedByTpm, liveTpm } from '../../../testkit/tampers/live-tpm.ts'
@@ -138,7 +138,7 @@ async function withKit<T>(
         ...options,
         ...(technology === 'tpm' ? { machine: liveTpm(start, faults), payload: claimedByTpm(options.payload) } : {}),
       }),
-    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...changes }),
+    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...buildPolicy, ...changes }),
     file: async (name, text) => {
       const path = join(directory, name)
       await writeFile(path, text)
