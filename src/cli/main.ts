@@ -1,5 +1,5 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
-import { jsonLine, printable, printableLines } from '../base/printable.ts'
+import { jsonLine, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { perform } from '../doors/perform.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
@@ -8,6 +8,7 @@ import { stderrLog } from '../runner/log.ts'
 import { makePorts } from '../runner/make-ports.ts'
 import { commands } from './commands.ts'
 import { commandHelp, family, overview } from './help.ts'
+import { outputLines } from './output-lines.ts'
 import { actionDefinition, parseOptions, type ParsedOptions } from './options.ts'
 import type { Definition } from '../doors/definitions.generated.ts'
 import type { ActionContext } from '../doors/context.ts'
@@ -100,7 +101,7 @@ async function runAction(
     process.stdout.write(jsonLine({ outputs: done.outputs }))
   } else {
     process.stderr.write(`${printableLines(done.report.headline)}\n`)
-    for (const [key, value] of Object.entries(done.outputs)) process.stdout.write(`${printable(`${key}=${value}`)}\n`)
+    process.stdout.write(outputLines(done.outputs))
   }
   return done.exitCode
 }

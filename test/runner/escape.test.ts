@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { jsonLine, printable, printableLines, visible } from '../../src/base/printable.ts'
+import { outputLines } from '../../src/cli/output-lines.ts'
 import { html, md } from '../../src/report/escape.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
 import { stderrLog } from '../../src/runner/log.ts'
@@ -151,6 +152,20 @@ async function printedBy(program: readonly string[], env: Record<string, string>
 }
 
 describe('the command line', () => {
+  test('no line of an output passes for another output, or for a command', () => {
+    const text = outputLines({
+      verified: 'false',
+      'key-uri': 'kbs:///a/b/c\nkbs:///a/b/d',
+      note: hostile.join('\nverified=true\n'),
+    })
+    const lines = text.trimEnd().split('\n')
+    expect(lines.slice(0, 3)).toEqual(['verified=false', 'key-uri=kbs:///a/b/c', 'key-uri=kbs:///a/b/d'])
+    expect(lines.slice(3).filter((line) => !line.startsWith('note='))).toEqual([])
+    expect(commandsIn(text)).toEqual([])
+    expect(text).not.toMatch(acting)
+    expect(outputLines({ empty: '' })).toBe('empty=\n')
+  })
+
   test.each([[[]], [['--json']]])('passes on what a server says as text: %j', async (options) => {
     const server = createServer((_request, response) => {
       const errors = [{ code: '##[error]x', message: hostile.join(' ') }]
