@@ -29,7 +29,7 @@ export function importers(sources: readonly Source[], known: readonly string[]):
   }
   for (const source of sources) {
     const { path, text } = source
-    if (!/^(?:(?:src|test|tools|scripts|bench)\/.*|[^/]+)\.m?[tj]s$/.test(path)) continue
+    if (!/^(?:(?:src|test|testkit|tools|scripts|bench)\/.*|[^/]+)\.m?[tj]s$/.test(path)) continue
     for (const { specifier, target } of importsOf(source)) if (target === null) add(specifier, path)
     if (!path.endsWith('.ts')) for (const name of known) if (quoted(name).test(text)) add(name, path)
   }
