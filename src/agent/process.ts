@@ -8,6 +8,7 @@ import { agentFileName, journalFileName, readAgentFile, socketPath, type AgentFi
 import { replaceFile } from '../base/files.ts'
 import { serve } from './server.ts'
 import { hasEnded, type StartMessage } from './start-message.ts'
+import { forgetJob } from './worker/forget.ts'
 import { childWorkers, socketWorkers, workerEntry, type StartWorker } from './worker/start.ts'
 
 const watchEveryMs = 2000
@@ -96,6 +97,8 @@ export async function runAgent(
     server.close()
     server.closeAllConnections()
     await forget()
+    // Children left theirs in the agent's own folder.
+    if ((machine?.workers ?? '') !== '') await forgetJob(workers, agent.instance)
     return why
   })
   return { file, ended, stop }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { Duplex } from 'node:stream'
 import { z } from 'zod'
@@ -11,11 +11,14 @@ import { Peer } from '../agent/channel/peer.ts'
 import { taskAgent } from '../agent/worker/calls.ts'
 import { taskTable, type TaskName } from '../agent/worker/table.ts'
 
+/** Milliseconds that an agent may take to close its end after a result. */
+const lingerMs = 10_000
+const instanceForm = /^[0-9a-f]{32}$/
 const names = Object.keys(taskTable) as [TaskName, ...TaskName[]]
 const taskSchema = z.strictObject({
   task: z.enum(names),
   /** Names the job: its tasks share a folder. */
-  instance: z.string().regex(/^[0-9a-f]{32}$/),
+  instance: z.string().regex(instanceForm),
   request: z.json(),
 })
 
@@ -36,23 +39,47 @@ export async function main(made: Ports): Promise<void> {
 export async function serveWorker(duplex: Duplex, made: Ports): Promise<boolean> {
   let started = false
   let well = false
+  let over = false
   return new Promise((resolve) => {
     const peer: Peer = new Peer(duplex, {
       first: 2,
       handle: async (op, { value }) => {
-        if (op !== 'task' || started)
+        if ((op !== 'task' && op !== 'forget') || started)
           throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
         started = true
-        const outcome = await work(value, made, peer)
-        peer.note({ hosts: [...made.http.hosts()] })
-        well = true
-        return { value: outcome }
+        try {
+          const outcome = op === 'task' ? await work(value, made, peer) : await forget(value, made)
+          peer.note({ hosts: [...made.http.hosts()] })
+          well = true
+          return { value: outcome }
+        } finally {
+          over = true
+        }
       },
-      answered: () => void peer.end().then(() => resolve(well)),
+      answered: () => {
+        if (over) void finish()
+      },
     })
+    const finish = async (): Promise<void> => {
+      // The last word: who sees no exit code believes no result without it.
+      if (well) peer.note({ done: true })
+      await peer.end()
+      // A socket that is closed over unread bytes is an error for the other side, so the agent closes first.
+      await Promise.race([peer.closed, new Promise<void>((late) => setTimeout(late, lingerMs).unref())])
+      resolve(well)
+    }
     // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
-    void peer.closed.then(() => resolve(false))
+    void peer.closed.then(() => {
+      if (!over) resolve(false)
+    })
   })
+}
+
+/** Removes what the tasks of a job that has ended left: only their own user can. */
+async function forget(value: JsonValue, made: Ports): Promise<JsonValue> {
+  const { instance } = taskSchema.pick({ instance: true }).parse(value)
+  await rm(join(workRoot(made), instance), { recursive: true, force: true })
+  return null
 }
 
 async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValue> {
@@ -109,12 +136,20 @@ function remoteLog(peer: Peer): Log {
   }
 }
 
+function workRoot({ env }: Ports): string {
+  const root = env['SEALWRIGHT_WORKER_DIRECTORY'] ?? env['STATE_DIRECTORY']
+  if (root !== undefined && isAbsolute(root)) return root
+  throw new InternalError('no folder was named for the worker')
+}
+
 /** The folder that the tasks of one job share: below the one that the agent or the unit named. */
 async function workFolder(ports: Ports, instance: string): Promise<WorkFolder & { directory: string }> {
-  const root = ports.env['SEALWRIGHT_WORKER_DIRECTORY'] ?? ports.env['STATE_DIRECTORY']
-  if (root === undefined || !isAbsolute(root)) throw new InternalError('no folder was named for the worker')
+  const root = workRoot(ports)
   const directory = join(root, instance)
   await mkdir(directory, { recursive: true, mode: 0o700 })
+  // A machine runs one job at a time: what another left is of no use to anyone.
+  for (const name of await readdir(root))
+    if (name !== instance && instanceForm.test(name)) await rm(join(root, name), { recursive: true, force: true })
   return {
     directory,
     path: async (...parts) => {

@@ -39,7 +39,7 @@ async function run(id: string, tee: TeeVerdict[], policy: Record<string, unknown
       key: { thumbprint: 'k' },
     },
     found: { tee, reference: null, claims: null, level: null },
-    subject: { descriptor: { digest: 'sha256:00' }, image: null },
+    subject: { descriptor: { digest: 'sha256:00' }, image: null, via: [] },
     mine: [],
     key: null,
   } as unknown as Gate

@@ -33,7 +33,7 @@ async function run(
     at: new Date('2026-06-01T00:00:00Z'),
     evidence: null,
     found: { tee, reference: 'the measurement', claims: null, level: null },
-    subject: { descriptor: { digest: 'sha256:00' }, image: null },
+    subject: { descriptor: { digest: 'sha256:00' }, image: null, via: [] },
     mine: [],
     key: null,
   } as unknown as Gate

@@ -23,36 +23,52 @@ export interface RelayOptions {
  * Stands between the step and the worker while a task runs. Calls to the agent are answered here, by the task's rights; all else that the
  * worker asks goes to the step, byte for byte, with its own flow control. The step can ask nothing: it only answers.
  *
- * @returns what the worker gave as its result
- * @throws what the worker failed with; TransportError `agent-error` when step or worker goes away before
+ * @returns `result`: what the worker gave, or TransportError `agent-error` when step or worker goes away before; `done`: whether the worker
+ * said after its result that it has done everything, known when its side of the connection has ended
  */
-export function relay(options: RelayOptions): Promise<JsonValue> {
-  return new Promise((resolve, reject) => {
+export function relay(options: RelayOptions): { result: Promise<JsonValue>; done: Promise<boolean> } {
+  let done: Promise<boolean> = Promise.resolve(false)
+  const result = new Promise<JsonValue>((resolve, reject) => {
     const lost = (who: string): TransportError =>
       new TransportError('agent-error', `the ${who} of the task went away before it ended`, { subject: options.task })
-    void fromWorker(options, resolve, reject).then(
-      () => reject(lost('worker')),
-      (error: unknown) => reject(error instanceof Error ? error : lost('worker')),
+    done = fromWorker(options, resolve, reject).then(
+      (said) => {
+        reject(lost('worker'))
+        return said
+      },
+      (error: unknown) => {
+        reject(error instanceof Error ? error : lost('worker'))
+        return false
+      },
     )
     void fromCaller(options).then(
       () => reject(lost('caller')),
       () => reject(lost('caller')),
     )
   })
+  return { result, done }
 }
 
 async function fromWorker(
   { task, caller, worker, call }: RelayOptions,
   resolve: (result: JsonValue) => void,
   reject: (error: Error) => void,
-): Promise<void> {
+): Promise<boolean> {
   const mine = new Set<number>()
+  let [given, done] = [false, false]
   const { calls } = rightsOf(task)
   for await (const frame of readFrames(worker)) {
     const { kind, stream } = frame
     if (stream === taskStream) {
-      if (kind === frameKinds.reply) resolve(parseJson(text(frame), 'result'))
+      if (kind === frameKinds.reply) {
+        resolve(parseJson(text(frame), 'result'))
+        given = true
+      }
       if (kind === frameKinds.fail) reject(errorFromRecord(parseJson(text(frame), 'result')))
+      continue
+    }
+    if (kind === frameKinds.note && isDone(frame)) {
+      done = given
       continue
     }
     if (mine.has(stream)) continue
@@ -70,6 +86,13 @@ async function fromWorker(
       throw new VerificationError('role-mismatch', `a worker of ${task} may not ask for ${op}`, { subject: op })
     })
   }
+  return done
+}
+
+/** The last word of a worker (src/tasks/worker.ts). A listener's connection shows no exit code. */
+function isDone(frame: Frame): boolean {
+  const note = parseJson(text(frame), 'note')
+  return isObject(note) && note['done'] === true
 }
 
 async function answer(worker: Duplex, stream: number, run: () => Promise<unknown>): Promise<void> {
@@ -86,6 +109,8 @@ async function answer(worker: Duplex, stream: number, run: () => Promise<unknown
 async function fromCaller({ frames, worker }: RelayOptions): Promise<void> {
   for await (const frame of frames) {
     if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || frame.stream === taskStream) continue
+    // The worker has given its result, and wants nothing more of the step.
+    if (worker.writableEnded) continue
     await write(worker, frame)
   }
 }

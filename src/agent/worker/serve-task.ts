@@ -47,15 +47,15 @@ export async function serveTask(name: string, caller: Duplex, server: TaskServer
     const task = { task: name, instance: server.agent.instance, request }
     send(worker.duplex, frameKinds.open, { op: 'task', value: task })
     send(worker.duplex, frameKinds.end, null)
-    const given = await relay({
+    const { result, done } = relay({
       task: name,
       caller,
       frames: { [Symbol.asyncIterator]: () => frames },
       worker: worker.duplex,
       call: (call, args) => callHandlers[call](args, server.agent),
     })
-    const outcome = outcomeSchema.parse(given)
-    await endedWell(worker, name)
+    const outcome = outcomeSchema.parse(await result)
+    await endedWell(worker, done, name)
     await server.queue(() => record(name, outcome, server.agent))
     send(caller, frameKinds.reply, outcome.result)
     send(caller, frameKinds.end, null)
@@ -77,13 +77,14 @@ function requestOf(frame: Frame | void): JsonValue {
 }
 
 /** A worker that gave a result and then failed, or hangs, may have done less than it said. */
-async function endedWell({ ended, duplex }: RunningWorker, task: TaskName): Promise<void> {
+async function endedWell({ ended, duplex }: RunningWorker, done: Promise<boolean>, task: TaskName): Promise<void> {
   duplex.end()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), endMs)
   })
-  const well = await Promise.race([ended, late])
+  const both = Promise.all([ended, done]).then((said) => said.every(Boolean))
+  const well = await Promise.race([both, late])
   clearTimeout(timer)
   if (!well) throw new TransportError('agent-error', `the worker of ${task} did not end well`, { subject: task })
 }

@@ -18,11 +18,19 @@ export async function launcher(
     })
   }
   const listen = inputs.path('listen')
-  const server = await serveWorkers(
+  const agent = await user(inputs.text('agent-user'), 'agent-user')
+  const worker = await user(inputs.text('worker-user'), 'worker-user')
+  if (agent.uid === worker.uid) {
+    throw new InputError('input-invalid', '`--worker-user`: workers would run as the agent does', {
+      subject: 'worker-user',
+      remedy: 'Name a user that nothing else runs as.',
+    })
+  }
+  const close = await serveWorkers(
     {
       listen,
-      agent: await user(inputs.text('agent-user'), 'agent-user'),
-      worker: await user(inputs.text('worker-user'), 'worker-user'),
+      agent,
+      worker,
       directory: inputs.path('directory'),
       entry: workerEntry(entry),
     },
@@ -32,7 +40,7 @@ export async function launcher(
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
-  server.close()
+  close()
   return { outputs: { socket: listen } }
 }
 

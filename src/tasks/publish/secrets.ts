@@ -22,6 +22,8 @@ export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: 
         remedy: 'A resource has 1 byte to 2 MiB.',
       })
     }
+    // What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
+    if (source === 'agent') return value
     for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(value.toString(form))
     return value
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
@@ -39,6 +39,7 @@ export interface PublishResult {
 export const publish = defineTask(publishRequestSchema, async (request, context) => {
   const { ports, caller } = context
   const { mode, embedded } = request
+  checkKbs(request)
   const current = embedded?.resourcePolicy ?? null
   const fresh = nothingWritten(ports.random(32))
   const known = request.written ?? fresh
@@ -74,6 +75,19 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const result: PublishResult = { desired, changes, uris: desired.uris }
   return { result, events: mode === 'apply' ? [eventOf(desired.uris)] : [] }
 })
+
+/**
+ * Keys go where they are bound to, and nowhere else: a request is the wish of whoever sent it.
+ *
+ * @throws VerificationError `role-mismatch`
+ */
+function checkKbs({ kbs, url, embedded }: PublishRequest): void {
+  const served = kbs.startsWith('embedded:')
+  if (served === (embedded !== null) && (served || kbs === url)) return
+  throw new VerificationError('role-mismatch', `the keys are for ${kbs}, and the request would send them to ${url}`, {
+    subject: 'kbs',
+  })
+}
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
