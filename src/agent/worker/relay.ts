@@ -27,14 +27,15 @@ export interface RelayOptions {
  * @throws what the worker failed with; TransportError `agent-error` when step or worker goes away before
  */
 export function relay(options: RelayOptions): Promise<JsonValue> {
+  const theirs = new Set<number>()
   return new Promise((resolve, reject) => {
     const lost = (who: string): TransportError =>
       new TransportError('agent-error', `the ${who} of the task went away before it ended`, { subject: options.task })
-    void fromWorker(options, resolve, reject).then(
+    void fromWorker(options, theirs, resolve, reject).then(
       () => reject(lost('worker')),
       (error: unknown) => reject(error instanceof Error ? error : lost('worker')),
     )
-    void fromCaller(options).then(
+    void fromCaller(options, theirs).then(
       () => reject(lost('caller')),
       () => reject(lost('caller')),
     )
@@ -43,15 +44,19 @@ export function relay(options: RelayOptions): Promise<JsonValue> {
 
 async function fromWorker(
   { task, caller, worker, call }: RelayOptions,
+  theirs: Set<number>,
   resolve: (result: JsonValue) => void,
   reject: (error: Error) => void,
 ): Promise<void> {
   const mine = new Set<number>()
+  let result: JsonValue | undefined
   const { calls } = rightsOf(task)
   for await (const frame of readFrames(worker)) {
     const { kind, stream } = frame
     if (stream === taskStream) {
-      if (kind === frameKinds.reply) resolve(parseJson(text(frame), 'result'))
+      if (kind === frameKinds.reply) result = parseJson(text(frame), 'result')
+      // Whole only with its end.
+      if (kind === frameKinds.end && result !== undefined) resolve(result)
       if (kind === frameKinds.fail) reject(errorFromRecord(parseJson(text(frame), 'result')))
       continue
     }
@@ -59,6 +64,7 @@ async function fromWorker(
     const request = kind === frameKinds.open ? parseJson(text(frame), 'call') : null
     const op = isObject(request) && typeof request['op'] === 'string' ? request['op'] : ''
     if (!op.startsWith(callPrefix)) {
+      if (kind === frameKinds.open) theirs.add(stream)
       await write(caller, frame)
       continue
     }
@@ -82,10 +88,13 @@ async function answer(worker: Duplex, stream: number, run: () => Promise<unknown
   }
 }
 
-/** A step that opens a stream of its own would hand the worker a second task. */
-async function fromCaller({ frames, worker }: RelayOptions): Promise<void> {
+/**
+ * A step that opens a stream of its own would hand the worker a second task; one that answers a stream which was not opened to it would
+ * answer in the agent's place.
+ */
+async function fromCaller({ frames, worker }: RelayOptions, theirs: ReadonlySet<number>): Promise<void> {
   for await (const frame of frames) {
-    if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || frame.stream === taskStream) continue
+    if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || !theirs.has(frame.stream)) continue
     await write(worker, frame)
   }
 }
