@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports, Remote } from '../base/ports.ts'
-import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
+import { collect, digesting, sha256, verified, type ByteSource } from '../base/streams.ts'
 import { checkDescriptor } from './descriptor.ts'
 import { isDigest } from './digest.ts'
 import { layoutIdentity } from './identity.ts'
@@ -63,7 +63,10 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     getManifest,
     resolve: async (reference) => {
       const { value } = await ask('resolve', { ...reference })
-      return value === null ? null : descriptorOf(value)
+      if (value === null) return null
+      const found = descriptorOf(value)
+      if ('digest' in reference) agreed(found.digest, reference.digest)
+      return found
     },
     tags: async () => {
       const { value } = await ask('tags')
@@ -71,7 +74,9 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     },
     putManifest: async (bytes, mediaType, options = {}) => {
       const tag = options.tag === undefined ? {} : { tag: options.tag }
-      return descriptorOf((await ask('putManifest', { mediaType, ...tag }, one(bytes))).value)
+      const put = descriptorOf((await ask('putManifest', { mediaType, ...tag }, one(bytes))).value)
+      agreed(put.digest, sha256(bytes))
+      return { ...put, size: bytes.length }
     },
     tag: async (tag, digest) => {
       await ask('tag', { tag, digest })
@@ -80,9 +85,14 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     openBlob: async ({ digest, size }) => verified((await ask('openBlob', { digest, size })).body, { digest, size }),
     putBlob: async (source) => {
       const expect = expectedOf(source)
-      const { value } = await ask('putBlob', expect === undefined ? {} : { expect: { ...expect } }, bodyOf(source))
-      if (isObject(value) && isDigest(value['digest']) && typeof value['size'] === 'number')
-        return { digest: value['digest'], size: value['size'] }
+      const own = digesting(bodyOf(source))
+      const { value } = await ask('putBlob', expect === undefined ? {} : { expect: { ...expect } }, own.stream)
+      if (isObject(value) && isDigest(value['digest'])) {
+        // One that is there already need not be read to its end.
+        const made = expect ?? own.result()
+        agreed(value['digest'], made.digest)
+        return { digest: value['digest'], size: made.size }
+      }
       throw new VerificationError('format-invalid', `oci:${directory} did not say what was put`, { subject: directory })
     },
     referrers: (digest, artifactType) =>
@@ -92,6 +102,12 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
       ),
     readReferrers,
   }
+}
+
+/** @throws VerificationError `digest-mismatch` when the step says another digest than the bytes have */
+function agreed(said: string, own: string): void {
+  if (said === own) return
+  throw new VerificationError('digest-mismatch', `the step names ${said} where ${own} was meant`, { subject: own })
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

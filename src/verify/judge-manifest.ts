@@ -58,6 +58,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
     const signed = key === null ? [] : attached.claims.filter(({ signers }) => signers.includes(key.pem))
+    if (key?.source === 'release')
+      for (const claim of signed) if (claim.subject !== null && !isNeeded(claim)) notes.add('unneeded', claim.manifest)
     return runSteps({
       ...question,
       ...one,

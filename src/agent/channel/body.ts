@@ -1,3 +1,7 @@
+import { VerificationError } from '../../base/errors.ts'
+import { windowBytes } from './credit.ts'
+import { pieceBytes } from './frames.ts'
+
 /** A body that arrives in frames: pieces wait here until they are taken, and each one taken is credited back to the sender. */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   readonly #pieces: Buffer[] = []
@@ -6,13 +10,26 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   #error: Error | null = null
   #wake: (() => void) | null = null
   #dropped = false
+  /** Bytes that came and were not credited back. */
+  #held = 0
 
   /** @param taken told how many bytes the reader has taken, or dropped */
   constructor(taken: (bytes: number) => void) {
-    this.#taken = taken
+    this.#taken = (bytes) => {
+      this.#held -= bytes
+      taken(bytes)
+    }
   }
 
+  /** @throws VerificationError `format-invalid` when more came than the sender had credit for */
   push(piece: Buffer): void {
+    this.#held += piece.length
+    // A sender may begin a piece as long as it has any credit.
+    if (this.#held >= windowBytes + pieceBytes) {
+      throw new VerificationError('format-invalid', 'the task channel is broken: a body ignores its flow control', {
+        subject: 'channel',
+      })
+    }
     // Nobody reads it any more: the sender must not wait for ever.
     if (this.#dropped) return this.#taken(piece.length)
     this.#pieces.push(piece)

@@ -27,11 +27,12 @@ export interface RelayOptions {
  * said after its result that it has done everything, known when its side of the connection has ended
  */
 export function relay(options: RelayOptions): { result: Promise<JsonValue>; done: Promise<boolean> } {
+  const theirs = new Set<number>()
   let done: Promise<boolean> = Promise.resolve(false)
   const result = new Promise<JsonValue>((resolve, reject) => {
     const lost = (who: string): TransportError =>
       new TransportError('agent-error', `the ${who} of the task went away before it ended`, { subject: options.task })
-    done = fromWorker(options, resolve, reject).then(
+    done = fromWorker(options, theirs, resolve, reject).then(
       (said) => {
         reject(lost('worker'))
         return said
@@ -41,7 +42,7 @@ export function relay(options: RelayOptions): { result: Promise<JsonValue>; done
         return false
       },
     )
-    void fromCaller(options).then(
+    void fromCaller(options, theirs).then(
       () => reject(lost('caller')),
       () => reject(lost('caller')),
     )
@@ -51,17 +52,21 @@ export function relay(options: RelayOptions): { result: Promise<JsonValue>; done
 
 async function fromWorker(
   { task, caller, worker, call }: RelayOptions,
+  theirs: Set<number>,
   resolve: (result: JsonValue) => void,
   reject: (error: Error) => void,
 ): Promise<boolean> {
   const mine = new Set<number>()
   let [given, done] = [false, false]
+  let result: JsonValue | undefined
   const { calls } = rightsOf(task)
   for await (const frame of readFrames(worker)) {
     const { kind, stream } = frame
     if (stream === taskStream) {
-      if (kind === frameKinds.reply) {
-        resolve(parseJson(text(frame), 'result'))
+      if (kind === frameKinds.reply) result = parseJson(text(frame), 'result')
+      // Whole only with its end.
+      if (kind === frameKinds.end && result !== undefined) {
+        resolve(result)
         given = true
       }
       if (kind === frameKinds.fail) reject(errorFromRecord(parseJson(text(frame), 'result')))
@@ -75,6 +80,7 @@ async function fromWorker(
     const request = kind === frameKinds.open ? parseJson(text(frame), 'call') : null
     const op = isObject(request) && typeof request['op'] === 'string' ? request['op'] : ''
     if (!op.startsWith(callPrefix)) {
+      if (kind === frameKinds.open) theirs.add(stream)
       await write(caller, frame)
       continue
     }
@@ -105,10 +111,13 @@ async function answer(worker: Duplex, stream: number, run: () => Promise<unknown
   }
 }
 
-/** A step that opens a stream of its own would hand the worker a second task. */
-async function fromCaller({ frames, worker }: RelayOptions): Promise<void> {
+/**
+ * A step that opens a stream of its own would hand the worker a second task; one that answers a stream which was not opened to it would
+ * answer in the agent's place.
+ */
+async function fromCaller({ frames, worker }: RelayOptions, theirs: ReadonlySet<number>): Promise<void> {
   for await (const frame of frames) {
-    if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || frame.stream === taskStream) continue
+    if (frame.kind === frameKinds.open || frame.kind === frameKinds.note || !theirs.has(frame.stream)) continue
     // The worker has given its result, and wants nothing more of the step.
     if (worker.writableEnded) continue
     await write(worker, frame)

@@ -77,8 +77,7 @@ function requestOf(frame: Frame | void): JsonValue {
 }
 
 /** A worker that gave a result and then failed, or hangs, may have done less than it said. */
-async function endedWell({ ended, duplex }: RunningWorker, done: Promise<boolean>, task: TaskName): Promise<void> {
-  duplex.end()
+async function endedWell({ ended }: RunningWorker, done: Promise<boolean>, task: TaskName): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), endMs)

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { chmod, mkdir, readFile, realpath, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { VerificationError } from '../../base/errors.ts'
@@ -38,45 +38,54 @@ export async function unpackSource(stream: ByteSource, folder: string): Promise<
     const full = join(root, path)
     await enter(dirname(path))
     if (type === 'dir') await enter(path)
-    else if (type === 'symlink') await symlink(header.link, full)
+    else if (type === 'symlink') await symlink(header.link, full).catch(twice(path))
     else if (type === 'file') {
-      await pipeline(Readable.from(body), createWriteStream(full, { flags: 'wx', mode: 0o600 }))
+      await pipeline(Readable.from(body), createWriteStream(full, { flags: 'wx', mode: 0o600 })).catch(twice(path))
       await chmod(full, header.mode & 0o777)
     } else throw invalid(`${path} is neither file, folder nor symlink`)
   }
-  return materialOf(root)
+  return materialOf(root, enter)
 }
 
-async function materialOf(root: string): Promise<BuildMaterial> {
-  const meta = packedSourceSchema.parse(parseJson(await text(root, 'source.json'), 'source.json'))
+async function materialOf(root: string, enter: (path: string) => Promise<void>): Promise<BuildMaterial> {
+  const parsed = packedSourceSchema.safeParse(parseJson((await own(root, 'source.json')).toString('utf8'), 'source.json'))
+  if (!parsed.success) throw invalid('its source.json has another form')
+  const { git, file, context: folder } = parsed.data
   const top = join(root, 'top')
-  await mkdir(top, { recursive: true })
-  const context = join(top, meta.context)
-  const path = join(root, meta.file)
-  if (!isInside(top, context) || !isInside(root, path)) throw invalid('it names a place outside of itself')
-  await mkdir(context, { recursive: true })
-  // Neither may be a link of the stream: it would lead to the worker's own files.
-  if ((await realpath(context)) !== context || (await realpath(path)) !== path) throw invalid('it names a link')
-  const { git } = meta
+  const context = join(top, folder)
+  if (!isInside(top, context) || !isInside(root, join(root, file))) throw invalid('it names a place outside of itself')
+  await enter('top')
+  await enter(relative(root, context))
   return {
     context,
-    file: { path, bytes: await readFile(path) },
+    file: { path: join(root, file), bytes: await own(root, file) },
     source:
       git === null
         ? null
         : gitSource({
             top,
             ...git,
-            body: await readFile(join(root, 'git/commit')),
-            listing: await readFile(join(root, 'git/listing')),
+            body: await own(root, 'git/commit'),
+            listing: await own(root, 'git/listing'),
           }),
   }
 }
 
-async function text(root: string, name: string): Promise<string> {
-  return readFile(join(root, name), 'utf8').catch((cause: unknown) => {
+/** A file of the stream. A link of it would lead to the worker's own files. */
+async function own(root: string, name: string): Promise<Buffer> {
+  const path = join(root, name)
+  const real = await realpath(path).catch(() => null)
+  if (real !== null && real !== path) throw invalid(`${name} is a link, or behind one`)
+  return readFile(path).catch((cause: unknown) => {
     throw new VerificationError('format-invalid', `the packed source has no ${name}`, { subject: name, cause })
   })
+}
+
+/** What is there already is not written over: it may be a link. */
+function twice(path: string): (cause: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    throw cause.code === 'EEXIST' ? invalid(`${path} is in it twice`) : cause
+  }
 }
 
 function invalid(why: string): VerificationError {
