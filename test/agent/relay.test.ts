@@ -280,7 +280,8 @@ describe('a hostile step', () => {
         await new Promise<void>((resolve) => release.push(resolve))
         return { value: { result: null, events: [] } }
       }
-      new Peer(raw, { first: 2, handle, answered: () => over(true) })
+      const peer = new Peer(raw, { first: 2, handle, answered: () => over(true) })
+      peer.closed.catch(() => {})
       return { duplex, ended, kill: () => void duplex.destroy() }
     }
     const ports = testPorts()
