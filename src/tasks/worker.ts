@@ -29,30 +29,37 @@ export async function main(made: Ports): Promise<void> {
 }
 
 /**
- * Does one task over a connection.
+ * Does one task over a connection, until the agent ends it.
  *
  * @returns whether it ended well: the result is written, and nothing was left undone
  */
 export async function serveWorker(duplex: Duplex, made: Ports): Promise<boolean> {
   let started = false
   let well = false
-  return new Promise((resolve) => {
-    const peer: Peer = new Peer(duplex, {
-      first: 2,
-      handle: async (op, { value }) => {
-        if (op !== 'task' || started)
-          throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
-        started = true
-        const outcome = await work(value, made, peer)
-        peer.note({ hosts: [...made.http.hosts()] })
-        well = true
-        return { value: outcome }
-      },
-      answered: () => void peer.end().then(() => resolve(well)),
-    })
-    // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
-    void peer.closed.then(() => resolve(false))
+  let answered: () => void = () => {}
+  const written = new Promise<void>((resolve) => {
+    answered = resolve
   })
+  const peer: Peer = new Peer(duplex, {
+    first: 2,
+    handle: async (op, { value }) => {
+      if (op !== 'task' || started)
+        throw new VerificationError('role-mismatch', 'a worker does one task', { subject: op })
+      started = true
+      const outcome = await work(value, made, peer)
+      peer.note({ hosts: [...made.http.hosts()] })
+      well = true
+      return { value: outcome }
+    },
+    answered: () => answered(),
+  })
+  // Whoever ends first could break what is still under way to it: the agent says when. One that goes away takes its worker with it; what the
+  // task started dies with this process or its namespace.
+  await peer.closed
+  if (!well) return false
+  await written
+  await peer.end()
+  return true
 }
 
 async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValue> {

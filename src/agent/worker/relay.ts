@@ -33,7 +33,8 @@ export function relay(options: RelayOptions): Promise<JsonValue> {
       new TransportError('agent-error', `the ${who} of the task went away before it ended`, { subject: options.task })
     void fromWorker(options, theirs, resolve, reject).then(
       () => reject(lost('worker')),
-      (error: unknown) => reject(error instanceof Error ? error : lost('worker')),
+      // A pipe or socket that broke says less than that the worker is gone.
+      (error: unknown) => reject(error instanceof VerificationError ? error : lost('worker')),
     )
     void fromCaller(options, theirs).then(
       () => reject(lost('caller')),
@@ -81,10 +82,10 @@ async function fromWorker(
 async function answer(worker: Duplex, stream: number, run: () => Promise<unknown>): Promise<void> {
   try {
     const value = Buffer.from(JSON.stringify(await run()))
-    worker.write(frameBytes(frameKinds.reply, stream, value))
-    worker.write(frameBytes(frameKinds.end, stream, Buffer.alloc(0)))
+    await write(worker, { kind: frameKinds.reply, stream, payload: value })
+    await write(worker, { kind: frameKinds.end, stream, payload: Buffer.alloc(0) })
   } catch (error) {
-    worker.write(frameBytes(frameKinds.fail, stream, Buffer.from(JSON.stringify(errorRecord(error)))))
+    await write(worker, { kind: frameKinds.fail, stream, payload: Buffer.from(JSON.stringify(errorRecord(error))) })
   }
 }
 
@@ -100,6 +101,8 @@ async function fromCaller({ frames, worker }: RelayOptions, theirs: ReadonlySet<
 }
 
 function write(to: Duplex, { kind, stream, payload }: Frame): Promise<void> | undefined {
+  // A worker whose result is there reads no more: a late credit would only break its connection.
+  if (to.writableEnded || to.destroyed) return undefined
   if (to.write(frameBytes(kind, stream, payload))) return undefined
   return new Promise((resolve) => {
     const done = (): void => {

@@ -76,8 +76,12 @@ function requestOf(frame: Frame | void): JsonValue {
   throw new VerificationError('format-invalid', 'the connection does not begin with a task', { subject: 'task' })
 }
 
-/** A worker that gave a result and then failed, or hangs, may have done less than it said. */
-async function endedWell({ ended }: RunningWorker, task: TaskName): Promise<void> {
+/**
+ * A worker that gave a result and then failed, or hangs, may have done less than it said. It ends when its input does: nothing that is under
+ * way to it can then break the connection.
+ */
+async function endedWell({ ended, duplex }: RunningWorker, task: TaskName): Promise<void> {
+  duplex.end()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), endMs)
