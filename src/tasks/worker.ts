@@ -32,7 +32,7 @@ export async function main(made: Ports): Promise<void> {
 }
 
 /**
- * Does one task over a connection.
+ * Does one task over a connection, until the agent ends it.
  *
  * @returns whether it ended well: the result is written, and nothing was left undone
  */
@@ -63,9 +63,9 @@ export async function serveWorker(duplex: Duplex, made: Ports): Promise<boolean>
     const finish = async (): Promise<void> => {
       // The last word: who sees no exit code believes no result without it.
       if (well) peer.note({ done: true })
-      await peer.end()
-      // A socket that is closed over unread bytes is an error for the other side, so the agent closes first.
+      // Whoever ends first could break what is still under way to it, so the agent closes first.
       await Promise.race([peer.closed, new Promise<void>((late) => setTimeout(late, lingerMs).unref())])
+      await peer.end()
       resolve(well)
     }
     // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.

@@ -31,14 +31,15 @@ interface Scene {
   caller: Duplex
   served: Promise<void>
   /** The worker's own end, and whether it was killed. */
-  worker: { raw: Duplex; killed: boolean; started: number }
+  worker: { raw: Duplex; killed: boolean; started: number; errors: Error[] }
 }
 
 /** One task between a step and a worker of the test. @param well how the worker's process ends */
 function scene(name: string, work: Work, well: boolean | Promise<boolean> = true): Scene {
   const [caller, callerSide] = duplexPair()
   const [agentSide, raw] = duplexPair()
-  const worker = { raw, killed: false, started: 0 }
+  const worker: Scene['worker'] = { raw, killed: false, started: 0, errors: [] }
+  agentSide.on('error', (error: Error) => worker.errors.push(error))
   const start: StartWorker = async () => {
     worker.started++
     let over: (value: boolean | Promise<boolean>) => void = () => {}
@@ -88,6 +89,34 @@ test.each([false, Promise.resolve(false)])('a result, then an exit code that is 
   await expect(step(caller)).rejects.toMatchObject({ code: 'agent-error' })
   await served
   expect(events()).toEqual([])
+})
+
+test('what the step sends after the result breaks nothing: the worker has ended well all the same', async () => {
+  let late: () => void = () => {}
+  const sent = new Promise<boolean>((resolve) => {
+    late = () => resolve(true)
+  })
+  const { caller, served, worker } = scene(
+    'build',
+    async (ask) => {
+      const { body } = await ask('fetch', { name: 'context' })
+      for await (const chunk of body) expect(chunk).toBeDefined()
+      return outcome
+    },
+    sent,
+  )
+  const answer = step(caller)
+  while (!worker.raw.readableEnded) await new Promise((resolve) => setImmediate(resolve))
+  // Credits and ends of a stream that the worker had opened.
+  const credit = Buffer.from([0, 0, 1, 0])
+  for (let i = 0; i < 100; i++) caller.write(frameBytes(frameKinds.credit, 2, credit))
+  caller.write(frameBytes(frameKinds.end, 2, Buffer.alloc(0)))
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))
+  late()
+  expect(await answer).toBe('done')
+  await served
+  expect(worker.errors).toEqual([])
+  expect(events()).toHaveLength(1)
 })
 
 test('a worker that fails: its error reaches the step with its class, and there is no event', async () => {
@@ -280,7 +309,8 @@ describe('a hostile step', () => {
         await new Promise<void>((resolve) => release.push(resolve))
         return { value: { result: null, events: [] } }
       }
-      new Peer(raw, { first: 2, handle, answered: () => over(true) })
+      const peer = new Peer(raw, { first: 2, handle, answered: () => over(true) })
+      peer.closed.catch(() => {})
       return { duplex, ended, kill: () => void duplex.destroy() }
     }
     const ports = testPorts()

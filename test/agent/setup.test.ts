@@ -10,7 +10,6 @@ import { door } from '../../src/actions/setup-cvm-runner/main.ts'
 import { door as post } from '../../src/actions/setup-cvm-runner/post.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import type { ActionContext, RawInputs } from '../../src/doors/context.ts'
-import type { HttpRequest } from '../../src/base/ports.ts'
 import { checkEar } from '../../src/kbs/ear.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { installTool, parseTools } from '../../src/runner/tools.ts'
@@ -180,81 +179,6 @@ describe('verifier trustee', () => {
       await expect(door.run(bad.inputs, bad.context)).rejects.toMatchObject({ code })
       await post.run(bad.inputs, bad.context)
     }
-    await kbs.close()
-  })
-
-  test.each([
-    ['another job’s token', 'token of before', 'binding-mismatch'],
-    ['an expired token', 'late', 'token-expired'],
-    ['another policy’s token', 'policy', 'token-invalid'],
-  ])('%s is refused', async (_, how, code) => {
-    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
-    const first = step({ technology: 'sample', verifier: 'trustee', 'trustee-url': kbs.asUrl })
-    await door.run(first.inputs, first.context)
-    const old = readFileSync(join(first.context.state.directory, 'ear.jwt'), 'utf8')
-    await post.run(first.inputs, first.context)
-
-    const given = { technology: 'sample', verifier: 'trustee', 'trustee-url': kbs.asUrl }
-    const { inputs, context } = step(how === 'policy' ? { ...given, 'trustee-policy': 'strict' } : given)
-    const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
-      if (!url.endsWith('/attestation') || how === 'late') return context.ports.http.request(url, options)
-      if (how === 'policy') {
-        const body = String(options.body).replace('"strict"', '"default"')
-        return context.ports.http.request(url, { ...options, body })
-      }
-      return new Response(old)
-    }
-    const clock = { ...context.ports.clock, now: () => new Date(Date.now() + (how === 'late' ? 3_600_000 : 0)) }
-    const ports = { ...context.ports, clock, http: { request, hosts: () => [] } }
-    await expect(door.run(inputs, { ...context, ports })).rejects.toMatchObject({ code })
-    await post.run(inputs, context)
-    await kbs.close()
-  })
-
-  test('a KBS that gives the token of another session is refused', async () => {
-    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
-    let old: string | null = null
-    for (const expected of [null, 'binding-mismatch']) {
-      const { inputs, context } = step({ technology: 'sample', verifier: 'trustee', 'kbs-url': kbs.url })
-      const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
-        const answer = await context.ports.http.request(url, options)
-        if (!url.endsWith('/attest')) return answer
-        const body = await answer.text()
-        old ??= body
-        return new Response(old, { status: answer.status, headers: answer.headers })
-      }
-      const running = door.run(inputs, { ...context, ports: { ...context.ports, http: { request, hosts: () => [] } } })
-      if (expected === null) expect((await running).report.notes.join()).toContain('for reading only')
-      else await expect(running).rejects.toMatchObject({ code: expected })
-      await post.run(inputs, context)
-    }
-    await kbs.close()
-  })
-
-  test.each([
-    [
-      'refuses the evidence',
-      500,
-      'An internal error occured: \n1: Verifier evaluate failed: x',
-      '',
-      'evidence-invalid',
-    ],
-    ['has no verifier', 500, 'feature `sample-verifier` is not enabled', '', 'kbs-error'],
-    ['has no keys', 200, 'a.b.c', '<html>not here</html>', 'kbs-error'],
-    ['shows other keys', 200, 'ear', '{"keys":[{"kty":"new"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', 'token-invalid'],
-  ])('one that %s ends the step', async (_, status, text, jwks, code) => {
-    const kbs = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports: testPorts() })
-    const { inputs, context } = step({ technology: 'sample', verifier: 'trustee', 'trustee-url': 'http://127.0.0.1:1' })
-    const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
-      if (!url.startsWith('http://127.0.0.1:1/')) return context.ports.http.request(url, options)
-      if (url.endsWith('/jwks.json')) return new Response(jwks, { status: jwks.startsWith('{') ? 200 : 404 })
-      return text === 'ear'
-        ? context.ports.http.request(`${kbs.asUrl}/attestation`, options)
-        : new Response(text, { status })
-    }
-    const ports = { ...context.ports, http: { request, hosts: () => [] } }
-    await expect(door.run(inputs, { ...context, ports })).rejects.toMatchObject({ code })
-    await post.run(inputs, context)
     await kbs.close()
   })
 })

@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { door } from '../../src/actions/build-reproducible/main.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
-import type { AgentClient } from '../../src/agent/protocol.ts'
 import { openState } from '../../src/agent/state.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { parseJcs } from '../../src/encoding/jcs.ts'
-import { eventFactsSchema } from '../../src/agent/protocol.ts'
-import type { EventFacts } from '../../src/journal/event.ts'
+import type { JournalEvent } from '../../src/journal/event.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
+import { startAgent } from '../../testkit/agent.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { tree } from './support.ts'
@@ -20,16 +19,14 @@ const definition = parse(readFileSync(join(root, 'actions/build-reproducible/act
 }
 const defaults = Object.fromEntries(Object.entries(definition.inputs).map(([name, input]) => [name, input.default]))
 
-function setup(given: Record<string, string>, env: Record<string, string> = {}) {
+async function setup(given: Record<string, string>, env: Record<string, string> = {}) {
   const plain = testPorts()
   const ports = { ...plain, env: { ...plain.env, ...env } }
-  const events: EventFacts[] = []
-  const state = openState(join(scratch(), 'state'), ports)
-  const agent = {
-    append: async (draft: EventFacts) => events.push(eventFactsSchema.parse(draft)),
-  } as unknown as AgentClient
+  const { client, directory } = await startAgent({}, {}, ports)
+  const state = { ...openState(directory, ports), agent: () => Promise.resolve(client) }
+  const events = async (): Promise<JournalEvent[]> => (await client.journal()).slice(1)
   const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
-  const context = { ports, state: { ...state, agent: () => Promise.resolve(agent) } }
+  const context = { ports, state }
   return { events, state, run: () => door.run(inputs, context) }
 }
 
@@ -39,7 +36,7 @@ const files = { a: 'A', Containerfile: 'FROM scratch\nCOPY . /\n' }
 describe('build-reproducible', () => {
   test('gives its outputs, remembers, journals and reports', async () => {
     const artifacts = join(scratch(), 'artifacts')
-    const { events, state, run } = setup(
+    const { events, state, run } = await setup(
       { ...plain, context: tree(files), labels: 'a=b=c\nd=' },
       { GITHUB_ARTIFACTS: artifacts },
     )
@@ -58,9 +55,11 @@ describe('build-reproducible', () => {
     // Nothing of this machine: no folder, no name.
     expect(bytes.toString()).not.toContain(state.directory)
     expect(bytes.toString()).not.toContain('/tmp')
-    expect(events).toHaveLength(1)
-    expect(events[0]).toMatchObject({
+    const journal = await events()
+    expect(journal).toHaveLength(1)
+    expect(journal[0]).toMatchObject({
       kind: 'build',
+      performer: 'agent',
       inputs: [{ role: 'context' }, { role: 'file', name: 'Containerfile' }],
       outputs: [
         { role: 'image', digest: outputs['digest'] },
@@ -74,13 +73,13 @@ describe('build-reproducible', () => {
   })
 
   test('a rebuild that differs is refused: nothing tagged, remembered or journalled', async () => {
-    const { events, state, run } = setup({ ...plain, context: tree(files), prepare: 'pwd > x' })
+    const { events, state, run } = await setup({ ...plain, context: tree(files), prepare: 'pwd > x' })
     const { outputs, report, refused } = await run()
     expect(refused).toBe(true)
     expect(outputs).toEqual({ reproducible: 'false' })
     expect(report).toMatchObject({ status: 'refused', headline: expect.stringContaining('not-reproducible') })
     expect(report.tables.at(-1)?.rows).toEqual([['/x', 'sha256, size']])
-    expect(events).toEqual([])
+    expect(await events()).toEqual([])
     expect(await state.lastImage(['plain'])).toBeNull()
     const index = join(state.directory, 'layout/index.json')
     expect(
@@ -89,7 +88,7 @@ describe('build-reproducible', () => {
   })
 
   test('require-reproducible: false keeps it and names the relaxation', async () => {
-    const { events, run } = setup({
+    const { events, run } = await setup({
       ...plain,
       context: tree(files),
       prepare: 'pwd > x',
@@ -98,12 +97,12 @@ describe('build-reproducible', () => {
     const { outputs, report } = await run()
     expect(outputs['reproducible']).toBe('false')
     expect(report.exceptions).toHaveLength(1)
-    expect(events[0]?.result).toMatchObject({ reproducible: false })
+    expect((await events())[0]?.result).toMatchObject({ reproducible: false })
   })
 
   test('the state directory and the output never belong to the context', async () => {
     const folder = tree(files)
-    const { run } = setup({ ...plain, context: folder, output: `oci:${folder}/out:v1` })
+    const { run } = await setup({ ...plain, context: folder, output: `oci:${folder}/out:v1` })
     const first = await run()
     expect((await run()).outputs['digest']).toBe(first.outputs['digest'])
     expect(first.outputs['image']).toMatch(/out:v1@sha256:/)
@@ -120,7 +119,7 @@ describe('build-reproducible', () => {
     [{ compression: 'none' }, 'compression'],
     [{ output: `oci:/x:y@sha256:${'0'.repeat(64)}` }, 'output'],
   ])('%j is a wrong input', async (given, subject) => {
-    const { run } = setup({ ...plain, context: tree(files), ...given })
+    const { run } = await setup({ ...plain, context: tree(files), ...given })
     await expect(run()).rejects.toMatchObject({ code: 'input-invalid', subject })
   })
 })

@@ -22,7 +22,7 @@ const kbs = (job: Job): string => join(job.folder, 'kbs')
 const trades: Trade[] = [
   {
     name: 'encrypt',
-    args: () => ['--recipients', 'kbs:///example/image-key/app'],
+    args: (job) => ['--recipients', 'kbs:///example/image-key/app', '--kbs-url', `embedded:${kbs(job)}`],
     folder: ({ state }) => join(state, 'layout'),
   },
   { name: 'sign-attest', args: (job) => ['--output', `oci:${published(job)}`], folder: published },

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fromBase64, toBase64 } from '../../src/encoding/base64.ts'
 import { layerOpener, openKey, readPrivateKey, type DecryptionKeys } from '../../src/encrypt/decrypt.ts'
 import { encryptImage, type EncryptedImage } from '../../src/encrypt/encrypt-image.ts'
@@ -28,7 +28,7 @@ function kek(key: Buffer): KekWrap {
 
 /** Gives the public keys of a folder, as the task has the step fetch them. */
 function keysIn(directory: string): (path: string) => Promise<string> {
-  return (path) => readFile(join(directory, path), 'utf8')
+  return (path) => readFile(resolve(directory, path), 'utf8')
 }
 
 async function sealed(

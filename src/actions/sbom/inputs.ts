@@ -32,6 +32,7 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
       remedy: `Use ${sbomFormats.join(', ')}.`,
     })
   })
+  const keys = await readKeyInputs(inputs)
   return {
     image: formatReference(parseReference(await preferPlain(state, image, ports), ports.roots.cwd)),
     describe: {
@@ -39,7 +40,7 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
     },
     directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
-    keys: await readKeyInputs(inputs),
+    keys,
   }
 }
 

@@ -38,7 +38,8 @@ export function relay(options: RelayOptions): { result: Promise<JsonValue>; done
         return said
       },
       (error: unknown) => {
-        reject(error instanceof Error ? error : lost('worker'))
+        // A pipe or socket that broke says less than that the worker is gone.
+        reject(error instanceof VerificationError ? error : lost('worker'))
         return false
       },
     )
@@ -74,6 +75,8 @@ async function fromWorker(
     }
     if (kind === frameKinds.note && isDone(frame)) {
       done = given
+      // It ends when its input does: nothing that is under way to it can then break the connection.
+      worker.end()
       continue
     }
     if (mine.has(stream)) continue
@@ -104,10 +107,10 @@ function isDone(frame: Frame): boolean {
 async function answer(worker: Duplex, stream: number, run: () => Promise<unknown>): Promise<void> {
   try {
     const value = Buffer.from(JSON.stringify(await run()))
-    worker.write(frameBytes(frameKinds.reply, stream, value))
-    worker.write(frameBytes(frameKinds.end, stream, Buffer.alloc(0)))
+    await write(worker, { kind: frameKinds.reply, stream, payload: value })
+    await write(worker, { kind: frameKinds.end, stream, payload: Buffer.alloc(0) })
   } catch (error) {
-    worker.write(frameBytes(frameKinds.fail, stream, Buffer.from(JSON.stringify(errorRecord(error)))))
+    await write(worker, { kind: frameKinds.fail, stream, payload: Buffer.from(JSON.stringify(errorRecord(error))) })
   }
 }
 
@@ -125,6 +128,8 @@ async function fromCaller({ frames, worker }: RelayOptions, theirs: ReadonlySet<
 }
 
 function write(to: Duplex, { kind, stream, payload }: Frame): Promise<void> | undefined {
+  // A worker whose result is there reads no more: a late credit would only break its connection.
+  if (to.writableEnded || to.destroyed) return undefined
   if (to.write(frameBytes(kind, stream, payload))) return undefined
   return new Promise((resolve) => {
     const done = (): void => {

@@ -48,7 +48,9 @@ export async function unpackSource(stream: ByteSource, folder: string): Promise<
 }
 
 async function materialOf(root: string, enter: (path: string) => Promise<void>): Promise<BuildMaterial> {
-  const parsed = packedSourceSchema.safeParse(parseJson((await own(root, 'source.json')).toString('utf8'), 'source.json'))
+  const parsed = packedSourceSchema.safeParse(
+    parseJson((await own(root, 'source.json')).toString('utf8'), 'source.json'),
+  )
   if (!parsed.success) throw invalid('its source.json has another form')
   const { git, file, context: folder } = parsed.data
   const top = join(root, 'top')

@@ -1,50 +1,64 @@
-import { createReadStream } from 'node:fs'
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
+import { VerificationError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import { collect } from '../../base/streams.ts'
 import { readTar } from '../../image/tar-read.ts'
 import { writeTar } from '../../image/tar-write.ts'
 import type { TarEntry } from '../../image/types.ts'
+import { bytesOf, collateralFiles, limits } from '../../tee/collateral/directory.ts'
 
-/** No file of a collateral folder is larger. */
-const fileLimit = 32 << 20
-
-/** A file, or the files of a folder, as one stream for a worker. */
+/**
+ * Collateral, one file or a folder with those below it, as one stream for a worker.
+ *
+ * @throws InputError `file-missing`, `file-invalid`
+ */
 export async function packFiles(path: string): Promise<ByteSource> {
-  const info = await stat(path)
-  const names = info.isDirectory() ? (await readdir(path)).sort() : [basename(path)]
+  const files = await collateralFiles([path])
   async function* entries(): AsyncGenerator<TarEntry> {
-    for (const name of names) {
-      const full = info.isDirectory() ? join(path, name) : path
-      const found = await stat(full)
-      if (!found.isFile()) continue
+    for (const file of files) {
+      const bytes = await bytesOf(file)
       const owner = { uid: 0, gid: 0, uname: '', gname: '', mtime: 0, link: '', devMajor: 0, devMinor: 0, xattrs: {} }
-      yield {
-        header: {
-          path: `${info.isDirectory() ? 'folder' : 'file'}/${name}`,
-          type: 'file',
-          mode: 0o600,
-          size: found.size,
-          ...owner,
-        },
-        body: createReadStream(full),
-      }
+      const place = file === path ? `file/${basename(file)}` : `folder/${relative(path, file)}`
+      yield { header: { path: place, type: 'file', mode: 0o600, size: bytes.length, ...owner }, body: one(bytes) }
     }
   }
   return writeTar(entries())
 }
 
-/** @returns path of the folder, or of the one file, below `to` */
+/**
+ * @returns path of the folder, or of the one file, below `to`
+ * @throws VerificationError `path-escape`, `format-invalid`
+ */
 export async function unpackFiles(stream: ByteSource, to: string): Promise<string> {
   const folder = join(to, 'folder')
   await mkdir(folder, { recursive: true })
   let only: string | null = null
+  let [count, size] = [0, 0]
   for await (const { header, body } of readTar(stream, 'the packed files')) {
-    const bytes = await collect(body, fileLimit, header.path)
-    const path = join(folder, basename(header.path))
-    await writeFile(path, bytes)
+    if (header.type !== 'file') throw invalid(`${header.path} is no file`)
+    const bytes = await collect(body, limits.fileBytes, header.path)
+    count++
+    size += bytes.length
+    if (count > limits.files || size > limits.bytes) throw invalid('they are too many or too large')
+    // Nothing but files and folders is made here: no name leads out by a link.
+    const path = join(folder, header.path.replace(/^(?:file|folder)\//, ''))
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, bytes, { flag: 'wx' }).catch((cause: unknown) => {
+      throw invalid(`${header.path} stands where another one is`, cause)
+    })
     if (header.path.startsWith('file/')) only = path
   }
   return only ?? folder
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+function invalid(why: string, cause?: unknown): VerificationError {
+  return new VerificationError('format-invalid', `the packed files are refused: ${why}`, {
+    subject: 'collateral',
+    cause,
+  })
 }

@@ -5,7 +5,8 @@ import type { Collateral } from '../verify/verifier.ts'
 import { classify } from './classify.ts'
 import { intelSets, type Placed } from './intel-sets.ts'
 
-const limits = { depth: 8, files: 4096, fileBytes: 4 << 20, bytes: 128 << 20, named: 10 } as const
+/** How large a folder of collateral may be. */
+export const limits = { depth: 8, files: 4096, fileBytes: 4 << 20, bytes: 128 << 20, named: 10 } as const
 
 /**
  * Reads collateral from a folder and those below it, or from one file. Kinds are told by content: dcap-qvl's one-file bundles, answers of
@@ -43,6 +44,24 @@ export async function readCollateral(paths: readonly string[]): Promise<Collater
  * @throws InputError `file-missing`, or `file-invalid` for a folder that is too large
  */
 export async function readPieces(paths: readonly string[]): Promise<{ placed: Placed[]; wrong: string[] }> {
+  const placed: Placed[] = []
+  const wrong: string[] = []
+  for (const file of await collateralFiles(paths)) {
+    try {
+      for (const piece of classify(await bytesOf(file), file)) placed.push({ folder: dirname(file), file, piece })
+    } catch (error) {
+      wrong.push(reason(file, error))
+    }
+  }
+  return { placed, wrong }
+}
+
+/**
+ * Paths of the files that collateral is read from: those named, and those in named folders and below.
+ *
+ * @throws InputError `file-missing`, or `file-invalid` for a folder that is too large
+ */
+export async function collateralFiles(paths: readonly string[]): Promise<string[]> {
   const walk: Walk = { files: [], bytes: 0 }
   for (const path of paths) {
     const found = await stat(path).catch((cause: unknown) => {
@@ -55,16 +74,7 @@ export async function readPieces(paths: readonly string[]): Promise<{ placed: Pl
     if (found.isDirectory()) await list(path, 0, walk)
     else add(path, found.size, walk)
   }
-  const placed: Placed[] = []
-  const wrong: string[] = []
-  for (const file of walk.files) {
-    try {
-      for (const piece of classify(await bytesOf(file), file)) placed.push({ folder: dirname(file), file, piece })
-    } catch (error) {
-      wrong.push(reason(file, error))
-    }
-  }
-  return { placed, wrong }
+  return walk.files
 }
 
 interface Walk {
@@ -93,7 +103,8 @@ function add(path: string, size: number, walk: Walk): void {
   if (walk.bytes > limits.bytes) throw tooMuch(path, `makes it more than ${limits.bytes} bytes`)
 }
 
-async function bytesOf(file: string): Promise<Buffer> {
+/** @throws InputError `file-invalid` */
+export async function bytesOf(file: string): Promise<Buffer> {
   return readFile(file).catch((cause: unknown) => {
     const why = cause instanceof Object && 'code' in cause ? String(cause.code) : 'unknown'
     throw new InputError('file-invalid', `${file} cannot be read (${why})`, { subject: file, cause })
