@@ -4,7 +4,8 @@
  * fails ends the run.
  *
  * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts),
- * `npm run bench -- predict` launch digests (bench/predict.ts), `npm run bench -- junk` what strangers' referrers cost the gate (bench/junk.ts).
+ * `npm run bench -- predict` launch digests (bench/predict.ts), `npm run bench -- junk` what strangers' referrers cost the gate (bench/junk.ts),
+ * `npm run bench -- worker` what a worker costs (bench/worker.ts).
  *
  * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`.
  */
@@ -17,7 +18,13 @@ import { makeKeys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
 import { startRegistry } from './registry.ts'
 
-const others = { tee: './tee.ts', setup: './setup.ts', predict: './predict.ts', junk: './junk.ts' } as const
+const others = {
+  tee: './tee.ts',
+  setup: './setup.ts',
+  worker: './worker.ts',
+  predict: './predict.ts',
+  junk: './junk.ts',
+} as const
 const wanted = process.argv[2]
 if (wanted !== undefined) {
   const file = Object.hasOwn(others, wanted) ? others[wanted as keyof typeof others] : undefined

@@ -75,7 +75,7 @@ const launchHere: typeof launch = async (ports, given) => {
 }
 
 /** Workers of an agent of the test's own process, in it too: what they may ask, and what becomes an event, is the same. */
-function workersHere(directory: string): StartWorker {
+export function workersHere(directory: string): StartWorker {
   return async () => {
     const [agentSide, workerSide] = duplexPair()
     const env = { PATH: process.env['PATH'], SEALWRIGHT_WORKER_DIRECTORY: join(directory, 'work') }

@@ -18,18 +18,19 @@ WRAPPER
 chmod 0755 "$root/opt/sealwright/bin/sealwright"
 for script in fetch-jitconfig.sh tee-access.sh sealed-storage.sh; do put 0755 "$here/$script" "/opt/sealwright/runner/$script"; done
 for hook in job-started.sh job-completed.sh; do put 0755 "$here/hooks/$hook" "/opt/sealwright/hooks/$hook"; done
-for unit in sealwright-agent.socket sealwright-agent.service actions-runner.service; do put 0644 "$here/units/$unit" "/etc/systemd/system/$unit"; done
+for unit in sealwright-agent.socket sealwright-agent.service sealwright-worker.socket sealwright-worker@.service actions-runner.service; do put 0644 "$here/units/$unit" "/etc/systemd/system/$unit"; done
 put 0644 "$here/etc/60-sealwright-tee.rules" /etc/udev/rules.d/60-sealwright-tee.rules
 put 0644 "$here/etc/sysusers.conf" /usr/lib/sysusers.d/sealwright.conf
 put 0644 "$here/etc/tmpfiles.conf" /usr/lib/tmpfiles.d/sealwright.conf
 put 0644 "$here/etc/sysctl.conf" /etc/sysctl.d/60-sealwright.conf
 put 0644 "$here/etc/apparmor.d/sealwright-sandbox" /etc/apparmor.d/sealwright-sandbox
-# Ids that the steps of a build run under. They must exist before the user does.
+# Ids that the foreign steps of a worker's build run under; the runner's own are for jobs without the machine's agent. They must exist before the users do.
 for ids in subuid subgid; do
+  grep -qs '^sealwright-build:' "$root/etc/$ids" || echo 'sealwright-build:200000:65536' >> "$root/etc/$ids"
   grep -qs '^runner:' "$root/etc/$ids" || echo 'runner:100000:65536' >> "$root/etc/$ids"
 done
 put 0644 "$here/etc/runner.conf" /etc/sealwright/runner.conf
 grep -v '^#' "$here/units/runner-storage.conf" >> "$root/etc/fstab"
 mkdir -p "$root/etc/systemd/system/sockets.target.wants" "$root/etc/systemd/system/multi-user.target.wants"
-ln -sf ../sealwright-agent.socket "$root/etc/systemd/system/sockets.target.wants/sealwright-agent.socket"
+for socket in sealwright-agent.socket sealwright-worker.socket; do ln -sf "../$socket" "$root/etc/systemd/system/sockets.target.wants/$socket"; done
 ln -sf ../actions-runner.service "$root/etc/systemd/system/multi-user.target.wants/actions-runner.service"

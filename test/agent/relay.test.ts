@@ -314,7 +314,7 @@ describe('a hostile step', () => {
       return { duplex, ended, kill: () => void duplex.destroy() }
     }
     const ports = testPorts()
-    const stop = { forget: () => Promise.resolve(), end: () => {} }
+    const stop = { forget: () => Promise.resolve(), end: () => {}, jobHasEnded: () => Promise.resolve(false) }
     const server = await serve(agent, socket, ports.log, stop, start)
     const task = (): Promise<JsonValue> => runTask(socket, 'build', {}, noCaller, ports)
     const running = Array.from({ length: mostTasks }, task)

@@ -62,13 +62,14 @@ const mounts = [
   mount(26, '253:1', '/opt/actions-runner/_work', 'ext4', '/dev/mapper/jobs'),
   mount(27, '252:0', '/var/lib/containers', 'ext4', '/dev/zram0'),
   mount(28, '0:24', '/var/lib/docker', 'tmpfs', 'tmpfs'),
+  mount(29, '0:25', '/var/lib/sealwright-build', 'tmpfs', 'tmpfs'),
 ].join('\n')
 
 const good: Record<string, Item | null> = {
   '/etc/passwd':
-    'root:x:0:0::/root:/bin/sh\nrunner:x:1001:1001::/home/runner:/bin/bash\nsealwright-agent:x:990:990::/:/usr/sbin/nologin\n',
+    'root:x:0:0::/root:/bin/sh\nrunner:x:1001:1001::/home/runner:/bin/bash\nsealwright-agent:x:990:990::/:/usr/sbin/nologin\nsealwright-build:x:992:992::/var/lib/sealwright-build:/usr/sbin/nologin\n',
   '/etc/group':
-    'root:x:0:\nrunner:x:1001:\nsealwright-agent:x:990:\nsealwright-job:x:991:runner\nsudo:x:27:\ntss:x:110:\n',
+    'root:x:0:\nrunner:x:1001:\nsealwright-agent:x:990:\nsealwright-job:x:991:runner\nsudo:x:27:\ntss:x:110:\nsealwright-build:x:992:\n',
   '/etc/sudoers':
     '# comment\nDefaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n',
   '/etc/sudoers.d/README': '# nothing\n',
@@ -78,6 +79,8 @@ const good: Record<string, Item | null> = {
   '/dev/mem': { type: 'device', gid: 9, mode: 0o640 },
   '/sys/kernel/config/tsm/report': { type: 'directory', uid: 990, mode: 0o755 },
   '/run/sealwright/agent.sock': { type: 'socket', uid: 990, gid: 991, mode: 0o660 },
+  '/run/sealwright/worker.sock': { type: 'socket', uid: 990, gid: 990, mode: 0o600 },
+  '/var/lib/sealwright-build': { type: 'directory', uid: 992, gid: 992, mode: 0o700 },
   '/run/docker.sock': { type: 'socket', gid: 120, mode: 0o660 },
   '/run/sealwright/sealed-devices': 'CRYPT-LUKS2-aaaa-jobs\n',
   '/proc/self/mountinfo': mounts,
@@ -115,6 +118,9 @@ const options = {
   jobUser: 'runner',
   agentUser: 'sealwright-agent',
   socket: '/run/sealwright/agent.sock',
+  workerUser: 'sealwright-build',
+  workerSocket: '/run/sealwright/worker.sock',
+  workerDirectory: '/var/lib/sealwright-build',
   runner: '/opt/actions-runner',
   storage: [],
 }
@@ -133,6 +139,13 @@ test('a good machine: every check passes and says why', async () => {
 
 const group = (name: string, gid: number): Record<string, string> => ({
   '/etc/group': `${String(good['/etc/group'])}${name}:x:${gid}:runner\n`,
+})
+const workerSocket = '/run/sealwright/worker.sock'
+const listenerOf = (change: Partial<Entry>): Record<string, Item> => ({
+  [workerSocket]: { type: 'socket', uid: 990, gid: 990, mode: 0o600, ...change },
+})
+const passwd = (from: string, to: string): Record<string, string> => ({
+  '/etc/passwd': String(good['/etc/passwd']).replace(from, to),
 })
 const replaced = (from: string, to: string): Record<string, string> => ({
   '/proc/self/mountinfo': mounts.replace(from, to),
@@ -184,6 +197,46 @@ test.each<
     { '/dev/tpm0': { type: 'link', mode: 0o777, link: '../dev/tpm9' }, '/dev/tpm9': { type: 'device', mode: 0o666 } },
   ],
   ['the group tss', 'groups', 'agentExclusive', { ...group('tss', 110) }],
+  ['no user for workers', 'worker-user', 'agentExclusive', passwd('sealwright-build:x:992', 'other:x:992')],
+  ['workers as root', 'worker-user', 'agentExclusive', passwd('992:992', '0:992')],
+  ['workers as the agent', 'worker-user', 'agentExclusive', passwd('992:992', '990:992')],
+  ['workers as the jobs', 'worker-user', 'agentExclusive', passwd('992:992', '1001:992')],
+  ['workers in the group of jobs', 'worker-user', 'agentExclusive', passwd('992:992', '992:991')],
+  ['no listener of workers', 'worker-socket', 'agentExclusive', { [workerSocket]: null }],
+  ['a listener of workers for the group', 'worker-socket', 'agentExclusive', listenerOf({ gid: 991, mode: 0o660 })],
+  ['a listener of workers that is theirs', 'worker-socket', 'agentExclusive', listenerOf({ uid: 992 })],
+  ['a listener of workers for all', 'worker-socket', 'agentExclusive', listenerOf({ mode: 0o666 })],
+  [
+    'a listener of workers in a folder of jobs',
+    'worker-socket',
+    'agentExclusive',
+    { '/run/sealwright': { type: 'directory', uid: 1001, mode: 0o755 } },
+  ],
+  [
+    'a folder of workers that all read',
+    'worker-folder',
+    'agentExclusive',
+    { '/var/lib/sealwright-build': { type: 'directory', uid: 992, mode: 0o755 } },
+  ],
+  [
+    'a folder of workers of the agent',
+    'worker-folder',
+    'agentExclusive',
+    { '/var/lib/sealwright-build': { type: 'directory', uid: 990, mode: 0o700 } },
+  ],
+  [
+    'an engine of root for workers',
+    'worker-engines',
+    'agentExclusive',
+    { '/run/docker.sock': { type: 'socket', gid: 992, mode: 0o660 } },
+  ],
+  [
+    'workers in the group docker',
+    'worker-engines',
+    'agentExclusive',
+    { '/etc/group': `${String(good['/etc/group'])}docker:x:120:sealwright-build\n` },
+  ],
+  ['workers that write to a disk', 'storage', 'storageSealed', replaced('/var/lib/sealwright-build', '/elsewhere')],
   ['the group docker', 'groups', 'agentExclusive', group('docker', 120)],
   [
     'the agent’s group',
@@ -343,6 +396,9 @@ test('the command reads a tree of files, names what fails, and is refused', asyn
   const given: Record<string, string> = {
     'job-user': 'runner',
     'agent-user': 'sealwright-agent',
+    'worker-user': 'sealwright-build',
+    'worker-socket': workerSocket,
+    'worker-directory': '/var/lib/sealwright-build',
     runner: '/opt/actions-runner',
     root,
   }

@@ -17,6 +17,7 @@ import { threeMachines, type Machine } from './machines.ts'
 import { readOptions, usage, type RehearsalOptions } from './options.ts'
 import { putIntoPage } from './page.ts'
 import { makeOwner, writePolicy } from './references.ts'
+import { journalOf } from './performed.ts'
 import { reproduce } from './reproduce.ts'
 import { failures, writePage, type Round, type SelfTest } from './report.ts'
 
@@ -57,7 +58,8 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
     say(
       `${one.machine.title}: ${byFirst.verdict.verified ? 'accepted' : `refused (${byFirst.verdict.reasons.join(', ')})`}`,
     )
-    rounds.push({ machine: one.machine, predicted: first.predicted, byFirst, byOwn, seconds: result.seconds })
+    const events = journalOf(join(result.outputs, 'store/app'))
+    rounds.push({ machine: one.machine, predicted: first.predicted, byFirst, byOwn, events, seconds: result.seconds })
   }
   const { outputs: selfTest } = JSON.parse(
     readFileSync(join(directory, 'outputs', first.machine.name, 'self-test.json'), 'utf8'),

@@ -28,7 +28,7 @@ cp "$SEALWRIGHT_STATE/evidence.json" /outputs/evidence.json
 context=$(cat /inputs/context)
 if [ "$context" = app ]; then
   # It ends with 1 here: the claim "ephemeral" is about a workflow runner's hooks, which a guest that runs one job and goes out has not.
-  sealwright runner self-test --agent-user agent --json >/outputs/self-test.json 2>/outputs/self-test.log || true
+  sealwright runner self-test --agent-user agent --worker-user sealwright-build --json >/outputs/self-test.json 2>/outputs/self-test.log || true
 fi
 set --
 [ "$context" = small ] || set -- --prepare 'install-locked /inputs/packages'

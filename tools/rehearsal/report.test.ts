@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Verdict } from '../../src/verify/types.ts'
 import type { Judged } from './judge.ts'
+import { buildEvent, encryptEvent, sbomEvent } from '../../testkit/agent.ts'
+import type { JournalEvent } from '../../src/journal/event.ts'
 import { putIntoPage } from './page.ts'
 import { failures, writePage, type Findings } from './report.ts'
 
@@ -32,6 +34,13 @@ const machine = (name: string) => ({
   commandLine: '',
   application: 'small' as const,
 })
+/** As a guest's journal has them, as far as the page reads them. */
+const events = [buildEvent(), sbomEvent(), encryptEvent()].map((draft): JournalEvent => ({
+  ...{ v: 1, seq: 1, prev: null, ...draft },
+  isolation: { worker: 'own-user', steps: 'no-steps', network: 'none' },
+}))
+const changed = (change: Partial<JournalEvent>): JournalEvent[] =>
+  events.map((event) => (event.kind === 'sbom' ? { ...event, ...change } : event))
 const seconds = { boot: 1, all: 2, processor: 3 }
 const digest = `sha256:${'cc'.repeat(32)}`
 
@@ -40,12 +49,13 @@ function findings(change: (good: Findings) => void = () => {}): Findings {
   const good: Findings = {
     about: 'n = 1',
     rounds: [
-      { machine: machine('predicted'), predicted, byFirst: judged([]), byOwn: judged([]), seconds },
+      { machine: machine('predicted'), predicted, byFirst: judged([]), byOwn: judged([]), events, seconds },
       {
         machine: machine('initrd'),
         predicted,
         byFirst: judged(['machine.measurement'], { ...predicted, pcr4: 'dd'.repeat(32) }),
         byOwn: judged([]),
+        events,
         seconds,
       },
     ],
@@ -59,14 +69,31 @@ function findings(change: (good: Findings) => void = () => {}): Findings {
 /** The second round's members may be written in a test. */
 const second = (found: Findings): { byFirst: Judged; byOwn: Judged } =>
   found.rounds[1] as { byFirst: Judged; byOwn: Judged }
-const first = (found: Findings): { byFirst: Judged; byOwn: Judged } =>
-  found.rounds[0] as { byFirst: Judged; byOwn: Judged }
+const first = (found: Findings): { byFirst: Judged; byOwn: Judged; events: readonly JournalEvent[] } =>
+  found.rounds[0] as { byFirst: Judged; byOwn: Judged; events: readonly JournalEvent[] }
 
 test('a rehearsal as it must be has no failure', () => {
   expect(failures(findings())).toEqual([])
 })
 
 test.each<[string, (found: Findings) => void, RegExp]>([
+  [
+    'a step wrote an event itself',
+    (f) => (first(f).events = changed({ performer: 'caller' })),
+    /sbom is of the caller/,
+  ],
+  [
+    'a worker ran as the agent does',
+    (f) => {
+      first(f).events = changed({ isolation: { worker: 'same-user', steps: 'no-steps', network: 'none' } })
+    },
+    /sbom is of the agent, its worker same-user/,
+  ],
+  [
+    'nothing was encrypted',
+    (f) => (first(f).events = events.filter(({ kind }) => kind !== 'encrypt')),
+    /no encrypt event/,
+  ],
   ['the changed machine is accepted', (f) => (second(f).byFirst = judged([])), /initrd: accepted/],
   [
     'it is refused for something else',

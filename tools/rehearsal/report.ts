@@ -2,6 +2,8 @@ import type { MachineResult } from '../measured-boot/machine.ts'
 import { compareRegisters, type Registers } from '../measured-boot/predict.ts'
 import { differing, type Judged } from './judge.ts'
 import type { Machine } from './machines.ts'
+import { notPerformed } from './performed.ts'
+import type { JournalEvent } from '../../src/journal/event.ts'
 
 /** One machine with the gate's answers. */
 export interface Round {
@@ -12,6 +14,8 @@ export interface Round {
   byFirst: Judged
   /** The control: by a policy that differs only in pinning this machine's own image. */
   byOwn: Judged
+  /** What the job's agent says was done, and by whom. */
+  events: readonly JournalEvent[]
   seconds: MachineResult['seconds']
 }
 
@@ -42,8 +46,8 @@ export function failures({ rounds, selfTest, digests }: Findings): string[] {
   return [...claims, ...rebuilt, ...rounds.flatMap((round, i) => roundFailures(round, i))]
 }
 
-function roundFailures({ machine, predicted, byFirst, byOwn }: Round, i: number): string[] {
-  const wrong: string[] = []
+function roundFailures({ machine, predicted, byFirst, byOwn, events }: Round, i: number): string[] {
+  const wrong = notPerformed(events).map((what) => `${machine.title}: ${what}`)
   const registers = differing(predicted, byFirst)
   if (!byOwn.verdict.verified) wrong.push(`${machine.title}: refused by its own prediction: ${byOwn.failed.join(', ')}`)
   if (i === 0 && registers.length > 0) wrong.push(`${machine.title}: other values in ${registers.join(', ')}`)

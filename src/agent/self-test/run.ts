@@ -6,11 +6,17 @@ import { storageChecks } from './storage.ts'
 import type { Tree } from './tree.ts'
 import type { Machine, SelfCheck } from './types.ts'
 import { findUser } from './user.ts'
+import { workerChecks } from './workers.ts'
 
 export interface SelfTestOptions {
   jobUser: string
   agentUser: string
   socket: string
+  workerUser: string
+  /** Socket of the listener of workers. */
+  workerSocket: string
+  /** Folder of the workers alone. */
+  workerDirectory: string
   runner: string
   /** Further folders that must be sealed. */
   storage: readonly string[]
@@ -37,7 +43,9 @@ export interface SelfTest {
 export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<SelfTest> {
   const jobs = await findUser(tree, options.jobUser)
   const agent = await findUser(tree, options.agentUser).catch(() => null)
-  const { socket, runner } = options
+  const { socket, runner, workerUser: name, workerSocket, workerDirectory } = options
+  const user = await findUser(tree, name).catch(() => null)
+  const workers = { name, user, socket: workerSocket, directory: workerDirectory }
   const places = [
     '/tmp',
     '/var/tmp',
@@ -46,12 +54,14 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
     '/var/lib/containers',
     '/var/lib/docker',
     '/var/log',
+    workerDirectory,
   ]
   const storage = [...new Set([...places, ...options.storage])]
-  const machine: Machine = { tree, jobs, agent, socket, runner, storage }
+  const machine: Machine = { tree, jobs, agent, socket, workers, runner, storage }
   const checks = [
     ...(await rightsChecks(machine)),
     ...(await agentChecks(machine)),
+    ...(await workerChecks(machine)),
     ...(await storageChecks(machine)),
     ...(await runnerChecks(machine)),
     ...(await sandboxChecks(machine)),

@@ -21,6 +21,8 @@ export interface Machine {
   agent: User | null
   /** Socket of the machine's agent. */
   socket: string
+  /** Who the agent's workers run as, where they are asked for, and their folder. */
+  workers: { name: string; user: User | null; socket: string; directory: string }
   /** Folder of the workflow runner. */
   runner: string
   /** Folders that a job, its containers and their secrets may lie in. */

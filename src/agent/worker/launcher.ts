@@ -89,6 +89,8 @@ function startWorker(socket: Socket, { worker, directory, entry }: LauncherOptio
       // Its first process is the worker: with it the namespace ends, whoever was forked into it.
       ...['--pid', '--fork', '--mount-proc', '--'],
       ...['setpriv', `--reuid=${worker.uid}`, `--regid=${worker.gid}`, '--clear-groups', '--inh-caps=-all'],
+      // What newuidmap(1) may take for the sandbox of a build, as in examples/runner/units/sealwright-worker@.service.
+      '--bounding-set=-all,+setuid,+setgid,+dac_override,+sys_admin',
       // Changing the user clears what `unshare --kill-child` asks of the kernel, so it is asked for behind that.
       ...['--pdeathsig=KILL', '--'],
       ...['/bin/sh', '-c', 'ulimit -c 0; umask 077; exec "$@"', 'sh', process.execPath, '--disable-sigusr1', entry],

@@ -13,6 +13,9 @@ export async function runnerSelfTest(
     jobUser: inputs.required('job-user'),
     agentUser: inputs.required('agent-user'),
     socket: inputs.text('agent-socket') || defaultMachineSocket,
+    workerUser: inputs.required('worker-user'),
+    workerSocket: inputs.required('worker-socket'),
+    workerDirectory: inputs.required('worker-directory'),
     runner: inputs.required('runner'),
     storage: inputs.list('storage'),
   })

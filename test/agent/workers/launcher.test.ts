@@ -37,6 +37,7 @@ const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 spawn('sh', ['-c', '(setsid sleep 4711 >/dev/null 2>&1 &) ; exit 0'], { detached: true, stdio: 'ignore' }).unref()
 const about = { uid: process.getuid(), gid: process.getgid(), groups: process.getgroups(), pid: process.pid, env: process.env, umask: process.umask(),
+  caps: fs.readFileSync('/proc/self/status', 'latin1').match(/Cap(?:Prm|Eff|Inh|Bnd|Amb):\\t\\w+/g).map((line) => line.slice(3).replace(/\\t0*/, ' ')),
   core: fs.readFileSync('/proc/self/limits', 'latin1').match(/Max core file size +(\\S+)/)[1] }
 process.stdin.on('data', (bytes) => process.stdout.write(bytes))
 process.stdin.on('end', () => process.exit(0))
@@ -63,6 +64,8 @@ asUsers(
     const { env, ...rest } = about
     expect(rest).toEqual({
       ...{ uid: users.worker, gid: users.worker, groups: [users.worker], pid: 1, umask: 0o077, core: '0' },
+      // Setting ids, overriding permissions, and the administrator's: for a set-user-ID program, not for the worker.
+      caps: ['Inh: ', 'Prm: ', 'Eff: ', 'Bnd: 2000c2', 'Amb: '],
     })
     expect(Object.keys(env as object).sort()).toEqual(
       ['HOME', 'PATH', 'PWD', 'SEALWRIGHT_WORKER_DIRECTORY', 'TMPDIR'].sort(),

@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { serveWorkers } from '../../../src/agent/worker/launcher.ts'
@@ -98,6 +99,23 @@ export function runAs(uid: number, command: string[], env: Record<string, string
   const given = { PATH: process.env['PATH'] ?? '', ...env }
   const { status, stdout, stderr } = spawnSync(first, rest, { cwd: '/', env: given, timeout: 120_000 })
   return { status, stdout: stdout.toString(), stderr: stderr.toString() }
+}
+
+/** As {@link runAs}, while this process goes on: it may be the launcher that the program waits for. */
+export async function runBeside(
+  uid: number,
+  command: string[],
+  env: Record<string, string>,
+  groups: string,
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const [first = '', ...rest] = [...user(uid, groups), ...command]
+  const child = spawn(first, rest, { cwd: '/', env: { PATH: process.env['PATH'] ?? '', ...env }, timeout: 60_000 })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  child.stdin.end()
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, stdout, stderr }
 }
 
 /** What a connection to a socket gives a user: `open`, or an error's code. */
