@@ -61,7 +61,9 @@ export const definitions: Readonly<Record<string, Definition>> = ${JSON.stringif
 `
 if (process.argv.includes('--check')) {
   if (!existsSync(target) || readFileSync(target, 'utf8') !== source) {
-    console.error('src/doors/definitions.generated.ts is not what the action.yml files say: run node scripts/definitions.ts')
+    console.error(
+      'src/doors/definitions.generated.ts is not what the action.yml files say: run node scripts/definitions.ts',
+    )
     process.exitCode = 1
   }
 } else {

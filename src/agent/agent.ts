@@ -167,7 +167,7 @@ export class Agent {
           })
     if (request.kind === 'vsa' && verdict !== undefined)
       this.#vsas.set(`${request.subject} ${sha256(verdict)}`, payload)
-    const payloadDigest = sha256(payload) as Digest
+    const payloadDigest = sha256(payload)
     const before = this.#journal.events.length
     await this.#record(
       this.#draft(

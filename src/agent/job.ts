@@ -47,7 +47,7 @@ export async function identifyJob(keyId: string, ports: Ports, machine: boolean)
   const instance = ports.random(16).toString('hex')
   const token = await requestToken(audienceFor(keyId), ports, machine)
   if (token !== null) {
-    const record = { assurance: 'token' as const, token: sha256(token.jwt) as Digest, instance, claims: token.claims }
+    const record = { assurance: 'token' as const, token: sha256(token.jwt), instance, claims: token.claims }
     return { record, jwt: token.jwt }
   }
   const claims: JsonObject = {}

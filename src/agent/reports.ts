@@ -146,7 +146,7 @@ export class Reports {
   #bundle(journal: Journal): EvidenceBundle {
     const documents: EvidenceDocument[] = []
     const add = (mediaType: string, bytes: Buffer): Digest => {
-      const digest = sha256(bytes) as Digest
+      const digest = sha256(bytes)
       if (!documents.some((document) => document.digest === digest)) documents.push({ mediaType, digest, bytes })
       return digest
     }

@@ -67,6 +67,6 @@ export async function* verified(
 }
 
 /** SHA-256 of bytes as `sha256:<hex>`. */
-export function sha256(bytes: Uint8Array | string): string {
+export function sha256(bytes: Uint8Array | string): `sha256:${string}` {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }

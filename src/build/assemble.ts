@@ -2,7 +2,7 @@ import { jcs } from '../encoding/jcs.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Image, ImageConfig } from '../image/types.ts'
 import { manifestBytes } from '../oci/manifest.ts'
-import { mediaTypes, type Descriptor, type Digest, type Manifest, type Platform, type Store } from '../oci/types.ts'
+import { mediaTypes, type Descriptor, type Manifest, type Platform, type Store } from '../oci/types.ts'
 import type { ImageDraft } from './driver.ts'
 import type { NewLayer } from './layer.ts'
 import type { BaseImage } from './embedded/stage-fs.ts'
@@ -57,7 +57,7 @@ export async function assembleImage(parts: ImageParts): Promise<ImageDraft> {
     layers: [...baseLayers, ...layers.map((layer) => layer.descriptor)],
   }
   const bytes = manifestBytes(manifest)
-  const descriptor = { mediaType: mediaTypes.manifest, digest: sha256(bytes) as Digest, size: bytes.length }
+  const descriptor = { mediaType: mediaTypes.manifest, digest: sha256(bytes), size: bytes.length }
   const image: Image = { descriptor, manifest, config, configDigest: blob.digest, platform }
   return { image, manifestBytes: bytes, baseLayers: baseLayers.length }
 }

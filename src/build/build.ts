@@ -135,7 +135,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     configDigest: image.configDigest,
     record,
     recordBytes,
-    recordDigest: sha256(recordBytes) as Digest,
+    recordDigest: sha256(recordBytes),
     reproducible,
     published,
     differences,

@@ -1,7 +1,6 @@
 import { version } from '../base/version.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
-import type { Digest } from '../oci/types.ts'
 import type { StepsNetwork } from '../statement/isolation.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { ContextCopy } from './context/copy.ts'
@@ -52,11 +51,9 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       files: context.copy.files.filter(({ mode }) => mode !== '040000').length,
       bytes: context.copy.bytes,
     },
-    containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) as Digest },
+    containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) },
     ignoreFile:
-      parts.ignoreFile === null
-        ? null
-        : { path: parts.ignoreFile.path, digest: sha256(parts.ignoreFile.bytes) as Digest },
+      parts.ignoreFile === null ? null : { path: parts.ignoreFile.path, digest: sha256(parts.ignoreFile.bytes) },
     target: options.target,
     platform: parts.platform,
     baseImages: bases.sort((a, b) => (`${a.name} ${a.digest}` < `${b.name} ${b.digest}` ? -1 : 1)),

@@ -102,7 +102,7 @@ export function eventBytes(event: JournalEvent): Buffer {
 }
 
 export function eventDigest(event: JournalEvent): Digest {
-  return sha256(eventBytes(event)) as Digest
+  return sha256(eventBytes(event))
 }
 
 /** The stored form: one JCS event a line, each ended by LF. */

@@ -2,7 +2,7 @@ import { sha256 } from '../base/streams.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { emptyConfig } from '../oci/artifact.ts'
 import { manifestBytes } from '../oci/manifest.ts'
-import { mediaTypes, type Descriptor, type Digest } from '../oci/types.ts'
+import { mediaTypes, type Descriptor } from '../oci/types.ts'
 import { evidenceMediaTypes, type EvidenceBundle } from './evidence-bundle.ts'
 
 /** Layers of the evidence manifest in their order: the index, then the documents as the bundle lists them. Give them to `putArtifact` as they are. */
@@ -28,7 +28,7 @@ export function evidenceManifest(
     config: emptyConfig,
     layers: evidenceLayers(bundle).map((layer) => ({
       mediaType: layer.mediaType,
-      digest: sha256(layer.bytes) as Digest,
+      digest: sha256(layer.bytes),
       size: layer.bytes.length,
     })),
     subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
@@ -37,7 +37,7 @@ export function evidenceManifest(
     bytes,
     descriptor: {
       mediaType: mediaTypes.manifest,
-      digest: sha256(bytes) as Digest,
+      digest: sha256(bytes),
       size: bytes.length,
       artifactType: evidenceMediaTypes.index,
     },

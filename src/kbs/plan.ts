@@ -84,7 +84,7 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   return {
     uris: rules.map((one) => one.uri),
     resourcePolicy: text,
-    policyDigest: sha256(text) as Digest,
+    policyDigest: sha256(text),
     attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
     referenceValues: {
       ...(samples.length > 0 ? sampleReferenceValues : {}),

@@ -1,13 +1,13 @@
 import { sha256 } from '../base/streams.ts'
 import { manifestBytes } from './manifest.ts'
-import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from './types.ts'
+import { mediaTypes, type Descriptor, type Manifest, type Store } from './types.ts'
 
 const emptyBytes = Buffer.from('{}')
 
 /** Descriptor of the two bytes `{}` (image-spec 1.1, "Guidance for an Empty Descriptor"). */
 export const emptyConfig: Descriptor = {
   mediaType: mediaTypes.empty,
-  digest: sha256(emptyBytes) as Digest,
+  digest: sha256(emptyBytes),
   size: emptyBytes.length,
 }
 

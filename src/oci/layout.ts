@@ -112,7 +112,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     tags: async () => [...new Set((await readEntries()).map(tagOf).filter((name) => name !== null))].sort(),
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const digest = sha256(bytes) as Digest
+      const digest = sha256(bytes)
       const content = parseManifest(bytes, mediaType, digest)
       await prepare()
       for (const needed of referencedBlobs(content)) {
@@ -171,7 +171,7 @@ async function opened(source: BlobSource): Promise<{
   open: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }> {
   if ('bytes' in source) {
-    return { expect: { digest: sha256(source.bytes) as Digest, size: source.bytes.length }, open: () => [source.bytes] }
+    return { expect: { digest: sha256(source.bytes), size: source.bytes.length }, open: () => [source.bytes] }
   }
   if ('path' in source) {
     const { createReadStream } = await import('node:fs')

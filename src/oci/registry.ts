@@ -84,7 +84,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags: () => listTags(session),
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const digest = sha256(bytes) as Digest
+      const digest = sha256(bytes)
       const content = parseManifest(bytes, mediaType, digest)
       const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
       const there = (await digestOf(digest)) === digest
@@ -118,7 +118,7 @@ async function getManifestOf(session: Session, reference: string, name: string):
   }
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
-  const digest = sha256(bytes) as Digest
+  const digest = sha256(bytes)
   if (isDigest(reference) && reference !== digest) {
     throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
       subject: reference,

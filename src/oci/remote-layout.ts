@@ -115,7 +115,7 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 function expectedOf(source: BlobSource): { digest: Digest; size: number } | undefined {
-  if ('bytes' in source) return { digest: sha256(source.bytes) as Digest, size: source.bytes.length }
+  if ('bytes' in source) return { digest: sha256(source.bytes), size: source.bytes.length }
   if ('path' in source) return { digest: source.digest, size: source.size }
   return source.expect
 }

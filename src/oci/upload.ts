@@ -13,7 +13,7 @@ export function bodyTimeoutMs(size: number): number {
 
 /** Digest and size of a source, where they are known before it is read. */
 export function knownOf(source: BlobSource): Known | undefined {
-  if ('bytes' in source) return { digest: sha256(source.bytes) as Digest, size: source.bytes.length }
+  if ('bytes' in source) return { digest: sha256(source.bytes), size: source.bytes.length }
   return 'path' in source ? { digest: source.digest, size: source.size } : source.expect
 }
 

@@ -46,7 +46,7 @@ export function describePass(
 ): Described {
   const { image, layers } = pass
   const inventory = inventoryBytes(pass.inventory)
-  const inventoryDigest = sha256(inventory) as Digest
+  const inventoryDigest = sha256(inventory)
   const files = pass.inventory.filter(({ type }) => type === 'file' || type === 'hardlink').length
   const description: Description = {
     ...catalogue,

@@ -115,7 +115,7 @@ export function openStatement(found: FoundEnvelope): FoundStatement {
   const statement = parseStatement(found.payload)
   return {
     ...found,
-    payloadDigest: sha256(found.payload) as Digest,
+    payloadDigest: sha256(found.payload),
     statement,
     predicateType: statement.predicateType,
   }

@@ -133,7 +133,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
 /** Where the key came from is among what the verdict rests on (TRUST §4). */
 function keyInput({ image }: Subject, { opener, keySource }: Question): NonNullable<Gate['found']['inputs']> {
   if (image === null || !isEncrypted(image) || opener === undefined || keySource === undefined) return []
-  return [{ kind: 'key-source', digest: sha256(keySource) as Digest }]
+  return [{ kind: 'key-source', digest: sha256(keySource) }]
 }
 
 async function read(

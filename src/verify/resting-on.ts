@@ -16,5 +16,5 @@ function collateralDigest(collateral: Collateral): Digest | null {
     return stored?.type === 'Buffer' && Array.isArray(stored.data) ? sha256(Uint8Array.from(stored.data)) : value
   })
   const empty = Object.values(collateral).every((list: readonly unknown[]) => list.length === 0)
-  return empty ? null : (sha256(texts) as Digest)
+  return empty ? null : sha256(texts)
 }

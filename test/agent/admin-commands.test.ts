@@ -226,6 +226,9 @@ describe('scripts of examples/runner', () => {
       jobUser: 'runner',
       agentUser: 'sealwright-agent',
       socket: '/run/sealwright/agent.sock',
+      workerUser: 'sealwright-build',
+      workerSocket: '/run/sealwright/worker.sock',
+      workerDirectory: '/var/lib/sealwright-build',
       runner: '/opt/actions-runner',
       storage: [],
     })

@@ -9,7 +9,7 @@ async function files(...layers: (readonly Short[])[]): Promise<Record<string, st
   const { inventory } = await passImage(store, image, [])
   return Object.fromEntries(inventory.map((entry) => [entry.path, short(entry)]))
 }
-const known = new Map(['one', 'two', 'three', ''].map((text) => [sha256(text), text]))
+const known = new Map<string, string>(['one', 'two', 'three', ''].map((text) => [sha256(text), text] as const))
 function short({ type, sha256: digest, link }: InventoryEntry): string {
   if (type === 'file') return `file ${known.get(digest ?? '') ?? '?'}`
   if (type === 'hardlink') return `hardlink ${link} ${known.get(digest ?? '') ?? '?'}`

@@ -1,5 +1,5 @@
 import { appendFile, rename } from 'node:fs/promises'
-import { writeDelivered } from '../../doors/delivered.ts'
+import { writeDelivered } from '../shared/delivered.ts'
 import { packSource } from '../../tasks/build/pack.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { Caller } from '../../tasks/context.ts'

@@ -1,5 +1,5 @@
 import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from '../../doors/context.ts'
-import { doors } from '../../doors/registry.ts'
+import { parts as doors } from './parts.ts'
 import { InputError, InternalError } from '../../base/errors.ts'
 import { readInputs as readKbsInputs } from '../kbs-publish/inputs.ts'
 import { readInputs as readSignInputs } from '../sign-attest/inputs.ts'

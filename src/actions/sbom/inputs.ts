@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
+import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../tasks/sbom/documents.ts'

@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
-import { readKeyInputs, type KeyInputs } from '../../doors/keys.ts'
+import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { jcs } from '../../encoding/jcs.ts'
-import { withKeyRequest } from '../../doors/keys.ts'
+import { withKeyRequest } from '../shared/keys.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'

@@ -90,7 +90,7 @@ export function documentOf(
 ): { bytes: Buffer; digest: Digest } {
   const bytes = context.documents.get(name)
   if (bytes === undefined) throw mismatch(name, 'is needed for this statement and was not handed in')
-  const digest = sha256(bytes) as Digest
+  const digest = sha256(bytes)
   if (!event[side].some((item) => item.role === role && item.digest === digest)) {
     throw mismatch(name, `(${digest}) was not made in this job for this image`)
   }

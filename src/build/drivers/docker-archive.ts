@@ -50,7 +50,7 @@ export async function unpackArchive(archive: string, layout: string, ports: Port
   const manifest = { schemaVersion: 2 as const, mediaType: mediaTypes.manifest, layers }
   const bytes = manifestBytes({ ...manifest, config: { mediaType: mediaTypes.config, ...config } })
   await to.putManifest(bytes, mediaTypes.manifest, { tag: 'built' })
-  return sha256(bytes) as Digest
+  return sha256(bytes)
 }
 
 function inside(root: string, path: string): string {

@@ -64,10 +64,10 @@ export async function runnerAttest(
     image: { digest, uri: inputs.required('image-uri') },
     binding,
     judgement,
-    evidence: sha256(evidenceBytes) as Digest,
+    evidence: sha256(evidenceBytes),
     provenance,
     reference: reference === null ? null : { digest: reference.digest, name: reference.document.name },
-    policy: policy?.digest ?? (sha256('no policy') as Digest),
+    policy: policy?.digest ?? sha256('no policy'),
     verifierId: inputs.required('verifier-id'),
     at,
   })
@@ -113,7 +113,7 @@ async function provenanceOf(
   const builderId = isObject(builder) ? String(builder['id'] ?? '') : ''
   const wanted = inputs.required('builder-id')
   if (builderId !== wanted) throw refuse('builder-mismatch', `its builder is ${builderId}, not ${wanted}`)
-  return { digest: sha256(bytes) as Digest, builderId, level: inputs.integer('builder-level', 0, 3) }
+  return { digest: sha256(bytes), builderId, level: inputs.integer('builder-level', 0, 3) }
 }
 
 async function referenceOf(inputs: RawInputs): Promise<{ digest: Digest; document: ReferenceValues } | null> {
@@ -129,7 +129,7 @@ async function referenceOf(inputs: RawInputs): Promise<{ digest: Digest; documen
   const files = await Promise.all(keys.map((key) => namedFile(key, 'reference-keys')))
   const pems = files.map((file) => file.toString('utf8'))
   const { document } = openReferenceValues(bytes, pems, inputs.path('reference-values'))
-  return { digest: sha256(bytes) as Digest, document }
+  return { digest: sha256(bytes), document }
 }
 
 async function fileOf(inputs: RawInputs, name: string): Promise<Buffer> {

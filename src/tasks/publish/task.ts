@@ -7,7 +7,6 @@ import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/app
 import { kbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
-import type { Digest } from '../../oci/types.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { secretsOf } from './secrets.ts'
@@ -111,7 +110,7 @@ function eventOf(uris: readonly string[]): TaskEvent {
   const artifact = (role: string, uri: string): TaskEvent['facts']['inputs'][number] => ({
     role,
     name: uri,
-    digest: sha256(uri) as Digest,
+    digest: sha256(uri),
     mediaType: 'application/octet-stream',
   })
   return {

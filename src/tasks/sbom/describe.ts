@@ -62,7 +62,7 @@ export async function describe(
     if (kind.format !== null && !request.formats.includes(kind.format)) continue
     const bytes = kind.bytes(described)
     await caller.deliver(kind.file, once(bytes))
-    written.push({ kind, digest: sha256(bytes) as Digest })
+    written.push({ kind, digest: sha256(bytes) })
   }
   return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
 }

@@ -35,7 +35,7 @@ export function keyedPayload({ kind, documents }: Material, published: Published
     case 'rebuild': {
       const bytes = document('build-record')
       const record = buildRecord(bytes, published)
-      const recordDigest = sha256(bytes) as Digest
+      const recordDigest = sha256(bytes)
       if (kind === 'rebuild') return makeStatement(kind, subject, rebuildPredicate(record, recordDigest))
       const job = { assurance: 'none', instance: null, claims: {} } as const
       return makeStatement(
@@ -54,8 +54,8 @@ export function keyedPayload({ kind, documents }: Material, published: Published
         kind,
         subject,
         inventoryPredicate({
-          document: { digest: sha256(bytes) as Digest, mediaType: inventoryMediaType, size: bytes.length },
-          config: sha256(config) as Digest,
+          document: { digest: sha256(bytes), mediaType: inventoryMediaType, size: bytes.length },
+          config: sha256(config),
           diffIds: (JSON.parse(config.toString('utf8')) as { rootfs: { diff_ids: Digest[] } }).rootfs.diff_ids,
           files: countLines(bytes),
         }),

@@ -5,7 +5,7 @@ import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import type { Descriptor, Digest } from '../../oci/types.ts'
+import type { Descriptor } from '../../oci/types.ts'
 import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
@@ -125,7 +125,7 @@ async function putInventory(bytes: Buffer, { store, descriptor }: Published, wri
     subject: descriptor,
     layers: [{ mediaType: inventoryMediaType, bytes }],
   })
-  const payload = sha256(bytes) as Digest
+  const payload = sha256(bytes)
   writer.receipts.push({
     kind: 'inventory-document',
     signer: null,
@@ -151,7 +151,7 @@ async function attachEvidence(
   writer.receipts.push({
     kind: 'evidence-bundle',
     signer: null,
-    payload: sha256(jcs(sealed.index)) as Digest,
+    payload: sha256(jcs(sealed.index)),
     manifest: put.digest,
     state: stateOf(put, before),
   })

@@ -57,7 +57,7 @@ export async function openWriter(
     receipts,
     bundles,
     async statement(kind, payload, by, sign) {
-      const digest = sha256(payload) as Digest
+      const digest = sha256(payload)
       const predicateType = predicateTypes[kind]
       const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
       const referrer = same.find(({ origin }) => origin === 'referrer')
@@ -78,7 +78,7 @@ export async function openWriter(
     },
     async imageSignature(payload, by, sign) {
       if (!legacy.sig) return
-      const receipt = { kind: 'image-signature', signer: by.name, payload: sha256(payload) as Digest } as const
+      const receipt = { kind: 'image-signature', signer: by.name, payload: sha256(payload) } as const
       const found = signatures.find((signature) => isSignatureBy(signature, payload, by))
       if (found !== undefined) receipts.push({ ...receipt, manifest: found.manifest, state: 'present' })
       else

@@ -104,7 +104,7 @@ async function judgeToken(gate: Gate, jwt: string): Promise<Outcome> {
 }
 
 function jwksDigest({ keys }: Jwks): Digest {
-  return sha256(JSON.stringify(keys)) as Digest
+  return sha256(JSON.stringify(keys))
 }
 
 /** What the token says before anybody looked at its signature: only picks the entries that it is then verified with. */

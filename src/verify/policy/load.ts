@@ -78,7 +78,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
   const { references, broken } = readReferences(resolved)
   return {
     document,
-    digest: sha256(jcs(resolved)) as Digest,
+    digest: sha256(jcs(resolved)),
     technology:
       document.technology ?? (document['accept-sample'] ? 'sample' : document['accept-software-tpm'] ? 'tpm' : null),
     platform: document.platform ?? null,

@@ -1,7 +1,7 @@
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { roles, type EventFacts } from '../../journal/event.ts'
-import type { Descriptor, Digest, Store } from '../../oci/types.ts'
+import type { Descriptor, Store } from '../../oci/types.ts'
 import type { Verdict } from '../types.ts'
 
 /** Media type of a stored verdict. */
@@ -15,7 +15,7 @@ export interface VsaPlace {
 
 /** Facts of a verification for the journal, a refused one included. */
 export function verifyEvent(verdict: Verdict, { store, subject }: VsaPlace): EventFacts {
-  const digest = sha256(jcs(verdict)) as Digest
+  const digest = sha256(jcs(verdict))
   return {
     kind: 'verify',
     inputs: [

@@ -40,7 +40,7 @@ interface Told {
 
 /** Not synchronous: the servers of this process must be able to answer meanwhile. */
 async function run(builder: Builder, around: Surroundings, options: object): Promise<Told> {
-  const [program = '', ...args] = [...builder.prefix, process.execPath, child, JSON.stringify(options)]
+  const [program, ...args] = [...builder.prefix, process.execPath, child, JSON.stringify(options)]
   const { stdout } = await promisify(execFile)(program, args, { encoding: 'utf8', env: around.env, cwd: '/' })
   return JSON.parse(stdout) as Told
 }
@@ -82,7 +82,7 @@ describe.each(builders())('a hostile step of a build by $title', (user) => {
     try {
       const script = join(around.folder, 'attack.sh')
       writeFileSync(script, around.script)
-      const [program = '', ...args] = [...builder.prefix, 'bash', script]
+      const [program, ...args] = [...builder.prefix, 'bash', script]
       const lines = execFileSync(program, args, { encoding: 'utf8', env: around.env, cwd: '/' }).split('\n')
       expect(lines).toContain('DONE')
       expect(seen(lines)).toEqual(

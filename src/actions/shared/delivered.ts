@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ByteSource } from '../base/streams.ts'
+import type { ByteSource } from '../../base/streams.ts'
 
 /** Writes what a task delivered: whole or not at all. */
 export async function writeDelivered(path: string, bytes: ByteSource, mode = 0o644): Promise<void> {

@@ -1,8 +1,8 @@
-import { InputError } from '../base/errors.ts'
-import type { Ports } from '../base/ports.ts'
-import type { RawInputs } from './context.ts'
-import type { Caller } from '../tasks/context.ts'
-import type { KeyRequest } from '../tasks/keys.ts'
+import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { RawInputs } from '../../doors/context.ts'
+import type { Caller } from '../../tasks/context.ts'
+import type { KeyRequest } from '../../tasks/keys.ts'
 
 /** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */
 export interface KeyInputs {
@@ -34,7 +34,7 @@ export async function withKeyRequest<T>(
 ): Promise<T> {
   if (decryptionKey !== null) return use({ decryptionKey: true, kbs: null })
   if (kbsUrl === '') return use({ decryptionKey: false, kbs: null })
-  const { withKbs } = await import('../kbs-server/connect.ts')
+  const { withKbs } = await import('../../kbs-server/connect.ts')
   return withKbs(
     kbsUrl,
     ports,
