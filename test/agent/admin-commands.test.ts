@@ -242,6 +242,8 @@ describe('scripts of examples/runner', () => {
       'groups',
       'sudo',
       'container-sockets',
+      'worker-folder',
+      'worker-engines',
       ...hooks,
       'one-job',
       'subordinate-ids',
