@@ -40,7 +40,7 @@ export async function attackFromInside(
       const response = await ports.http.request(`http://agent/v1/${operation}`, options)
       return errorSchema.parse(await response.json()).error?.code ?? 'done'
     }
-    await job.run('build-reproducible', '--context', job.context, ...job.build)
+    await job.run('build-reproducible', '--context', job.context, ...job.build, '--rebuilds', '1')
     await job.run('encrypt', '--recipients', key, '--kbs-url', `embedded:${join(job.folder, 'kbs')}`)
 
     for (const operation of ['create-key', 'take-key']) {
@@ -80,7 +80,7 @@ async function builtElsewhere({
   const evil = join(folder, 'elsewhere')
   await cp(context, evil, { recursive: true })
   await writeFile(join(evil, 'hello.txt'), 'evil\n')
-  const args = ['--context', evil, ...build, '--state', join(folder, 'state-elsewhere')]
+  const args = ['--context', evil, ...build, '--rebuilds', '1', '--state', join(folder, 'state-elsewhere')]
   const { outputs } = await succeeded(cli(['build-reproducible', ...args]))
   const path = outputs['build-record-path'] ?? ''
   const bytes = await readFile(path)
@@ -120,7 +120,7 @@ async function signedAndJudged({ folder, run, ask }: SmallJob, image: string): P
 
 /** A dependency that `prepare` runs looks for the socket of the agent, which is there. */
 async function hostilePrepare({ ask, build, context }: SmallJob, socket: string): Promise<Attack> {
-  const name = "a program that prepare runs looks for the agent's socket"
+  const name = "a program in prepare looks for the agent's socket"
   if (!existsSync(socket)) return { name, expected: 'finds nothing', found: 'there is no socket' }
   const seen = join(context, 'seen')
   const look = `if [ -e '${socket}' ] || [ -e '${seen}' ]; then exit 9; fi`

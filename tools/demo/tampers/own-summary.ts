@@ -7,7 +7,7 @@ export async function ownSummary(directory: string, technology: string): Promise
   return withSmallJob(join(directory, 'own-summary'), technology, async ({ folder, context, build, run, ask }) => {
     const image = `oci:${join(folder, 'published')}:latest`
     const policy = join(folder, 'policy.yml')
-    await run('build-reproducible', '--context', context, ...build)
+    await run('build-reproducible', '--context', context, ...build, '--rebuilds', '1')
     await run('sbom')
     await run('sign-attest', '--output', image)
     await run('policy', 'init', '--image', image, '--output', policy)

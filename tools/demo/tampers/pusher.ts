@@ -4,7 +4,7 @@ import { mediaTypes } from '../../../src/oci/types.ts'
 import { makeIssuer } from '../../../testkit/chain.ts'
 import { putSmallImage, smallFiles } from '../../../testkit/small-image.ts'
 import { stranger, strangersKinds } from '../../../testkit/strangers.ts'
-import { question, type Kit, type Question } from '../../../testkit/tampers/kit.ts'
+import { question, type Finished, type Kit, type Question } from '../../../testkit/tampers/kit.ts'
 
 /** An attack of somebody who may push to the registry, or who wrote the policy. */
 export interface Push {
@@ -17,7 +17,7 @@ const policySchema = z.looseObject({ job: z.looseObject({}) })
 
 export const pushes: readonly Push[] = [
   {
-    name: 'index with an attested and another image for one platform',
+    name: 'index with a second image for the same platform',
     expected: 'index-unattested',
     prepare: async (kit) => {
       const found = await kit.small()
@@ -33,21 +33,21 @@ export const pushes: readonly Push[] = [
     },
   },
   {
-    name: '1,008 junk referrers of twelve kinds beside a good image',
+    name: '1,008 junk referrers beside a good image',
     expected: 'accepted',
     prepare: async (kit) => {
       const found = await kit.small()
       await kit.forge(found)
-      junk(found)
+      junk(found, 84)
       return question(kit, found)
     },
   },
   {
-    name: 'the same junk, and nothing else',
-    expected: 'missing-evidence',
+    name: 'junk of the same twelve kinds, and no evidence',
+    expected: 'missing-statement',
     prepare: async (kit) => {
       const found = await kit.small()
-      junk(found)
+      junk(found, 1)
       return question(kit, found)
     },
   },
@@ -72,8 +72,8 @@ export const pushes: readonly Push[] = [
   },
 ]
 
-function junk({ layout, base }: { layout: string; base: { subject: Parameters<typeof stranger>[1] } }): void {
+function junk({ layout, base }: Finished, each: number): void {
   const pusher = stranger(layout, base.subject)
-  for (const make of Object.values(strangersKinds)) for (let i = 0; i < 84; i++) make(pusher, base.subject, i)
+  for (const make of Object.values(strangersKinds)) for (let i = 0; i < each; i++) make(pusher, base.subject, i)
   pusher.save()
 }

@@ -13,7 +13,7 @@ export interface SmallJob {
   run(...args: string[]): Promise<CliAnswer>
   /** Its source. */
   context: string
-  /** Options of a build, except the context. */
+  /** Options of a build, except context and rebuilds. */
   build: string[]
 }
 
@@ -36,7 +36,7 @@ export async function withSmallJob<T>(
     const where =
       machine === null ? [] : ['--tpm-device', machine.device, '--verifier', 'none', '--nonce', 'verifier:demo']
     await run('setup-cvm-runner', '--technology', technology, ...where)
-    const build = ['--builder', 'embedded', '--source-date-epoch', '0', '--rebuilds', '1']
+    const build = ['--builder', 'embedded', '--source-date-epoch', '0']
     return await use({ folder, state, context, ask, run, build })
   } finally {
     await ask('agent', 'stop')
