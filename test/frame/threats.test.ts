@@ -89,3 +89,7 @@ test('a row without a test is found', () => {
     ),
   ).toEqual([expect.stringMatching(/^no test: attach junk/)])
 })
+
+test.each(['README.md', 'SECURITY.md', 'docs/policy.md'])('%s leads to the page', (path) => {
+  expect(read(path)).toMatch(/\]\((?:docs\/)?threats\.md\)/)
+})
