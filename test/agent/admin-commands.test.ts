@@ -111,6 +111,7 @@ describe('hooks of the runner', () => {
         directory: join(folder, 'state'),
         technology: 'sample',
         tee: defaultChoice,
+        workers: '',
         source: 'download',
         lifetime: 600,
       },
