@@ -191,6 +191,25 @@ describe('VSA', () => {
       await expect(ask('vsa', { verdict: own })).rejects.toEqual(refused('self-verified'))
     }
   })
+  test('over an index of which this job made one manifest is refused', async () => {
+    await withEvents()
+    const { instance, claims } = await client.status()
+    const unknown = { assurance: null, claims: {}, instance: null, digest: null }
+    const other = { assurance: 'token', claims: { ...claims, run_id: '77' }, instance: 'e'.repeat(32), digest: null }
+    const index = (own: Record<string, unknown>): Buffer =>
+      job.verdict({
+        image: { reference: 'registry.example/app', digest: job.plainImage, children: [{ job: other }, { job: own }] },
+        job: unknown,
+      })
+    for (const own of [
+      { ...other, instance },
+      // A second agent of the job: this one here has no token.
+      { ...other, claims },
+    ]) {
+      await client.append(job.verifyEvent(index(own)))
+      await expect(ask('vsa', { verdict: index(own) })).rejects.toEqual(refused('self-verified'))
+    }
+  })
   test('of a refused verdict, another image, another policy or a foreign verdict is refused', async () => {
     await withEvents()
     const bad: [Buffer, string][] = [
