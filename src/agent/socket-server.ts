@@ -43,6 +43,8 @@ export async function serveSocket(
   server.headersTimeout = 10_000
 
   server.on('upgrade', (request, connection, head) => {
+    // Node listens no more once a connection is taken over: a client that goes away would end this process.
+    connection.on('error', () => connection.destroy())
     const task = /^\/v1\/tasks\/([a-z-]{1,32})$/.exec(request.url ?? '')?.[1]
     if (upgrade === undefined || task === undefined || request.headers.upgrade !== taskProtocol) {
       connection.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')

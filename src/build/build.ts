@@ -127,7 +127,8 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     image,
     matched: options.rebuilds - differences.length,
     network: isolation.network,
-    path: isolation.steps === 'sandbox' || prepare !== null ? (await sandbox()).view.recordedPath : [],
+    // RUN sees the image's own programs, and buildah the machine's.
+    path: prepare === null ? [] : prepare.sandbox.view.recordedPath,
   })
   const recordBytes = jcs(record)
   return {

@@ -50,6 +50,8 @@ export class LayerRecords {
   /** Everything used as a folder, with or without an entry of its own. */
   readonly folders = new Set<string>()
   private readonly openLinks: LayerRecord[] = []
+  /** What lies directly in a folder, so that taking one away costs no more than what was in it. */
+  private readonly inside = new Map<string, Set<string>>()
 
   /** Takes a whiteout; false when the entry is none. @throws VerificationError `path-escape`, `format-invalid` */
   addWhiteout(path: string): boolean {
@@ -75,6 +77,7 @@ export class LayerRecords {
       if (found !== undefined && found.entry.type !== 'dir')
         throw broken(path, `lies below ${parent}, which is not a folder`)
       this.folders.add(parent)
+      this.place(parent)
     }
     const obsolete: LayerRecord[] = []
     const old = this.records.get(path)
@@ -88,6 +91,7 @@ export class LayerRecords {
       obsolete.push(...this.removeBelow(path))
     }
     this.records.set(path, record)
+    this.place(path)
     return obsolete
   }
 
@@ -118,16 +122,27 @@ export class LayerRecords {
     else this.openLinks.push(record)
   }
 
+  private place(path: string): void {
+    const parent = parentOf(path)
+    const siblings = this.inside.get(parent)
+    if (siblings === undefined) this.inside.set(parent, new Set([path]))
+    else siblings.add(path)
+  }
+
   private removeBelow(path: string): LayerRecord[] {
     const removed: LayerRecord[] = []
-    const prefix = `${path}/`
-    for (const [key, record] of this.records) {
-      if (!key.startsWith(prefix)) continue
-      this.records.delete(key)
-      removed.push(record)
+    const folders = [path]
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      this.folders.delete(folder)
+      const found = this.inside.get(folder) ?? []
+      this.inside.delete(folder)
+      for (const item of found) {
+        const record = this.records.get(item)
+        if (record !== undefined) removed.push(record)
+        this.records.delete(item)
+        if (this.folders.has(item)) folders.push(item)
+      }
     }
-    this.folders.delete(path)
-    for (const folder of this.folders) if (folder.startsWith(prefix)) this.folders.delete(folder)
     return removed
   }
 }

@@ -32,7 +32,9 @@ export class MergedView {
     this.bindAwaited(layer)
     for (const link of layer.finish()) {
       const path = link.entry.link as string
-      this.awaited.set(path, [...(this.awaited.get(path) ?? []), link])
+      const others = this.awaited.get(path)
+      if (others === undefined) this.awaited.set(path, [link])
+      else others.push(link)
     }
     for (const [path, record] of layer.records) {
       if (!this.below(parentOf(path))) this.place(path, record)

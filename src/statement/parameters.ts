@@ -14,6 +14,7 @@ export function buildParameters(record: BuildRecord): JsonObject {
     buildArgs: { ...record.buildArgs },
     prepare: record.prepare,
     network: record.network,
+    path: [...record.path],
     secrets: [...record.secrets],
     cache: record.cache,
   }

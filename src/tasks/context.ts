@@ -72,15 +72,11 @@ export function defineTask<Request, Result>(
       const parsed = schema.safeParse(request)
       if (!parsed.success) {
         const [issue] = parsed.error.issues
-        const place = issue?.path.join('.') ?? ''
-        throw new InputError(
-          'input-invalid',
-          `the request of the task has another form: ${place} ${issue?.message ?? ''}`,
-          {
-            subject: place === '' ? 'task' : place,
-            remedy: 'Use steps and agent of one version.',
-          },
-        )
+        const where = issue === undefined || issue.path.length === 0 ? 'the request' : issue.path.join('.')
+        throw new InputError('input-invalid', `${where}: ${issue?.message ?? 'is refused'}`, {
+          subject: where,
+          remedy: 'Use steps and agent of one version.',
+        })
       }
       const { result, events } = await run(parsed.data, context)
       return { result: asJson(result), events }

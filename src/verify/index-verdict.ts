@@ -10,6 +10,8 @@ import type { Named } from './named.ts'
 const clause = 'TRUST §5.1'
 const indexReason: ReasonCode = 'index-unattested'
 
+const unknownJob: Verdict['job'] = { assurance: null, claims: {}, instance: null, digest: null }
+
 /** A verdict, with what `policy init` asks for beside it. */
 export interface Judgement {
   verdict: Verdict
@@ -55,11 +57,12 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
         platform: platformInWords(child),
         verified: found.verified,
         reasons: found.reasons,
+        job: found.job,
       })),
     },
     builder: same(({ builder }) => builder, { id: builderId(null), technology: null, level: null }),
     machine: same(({ machine }) => machine, null),
-    job: same(({ job }) => job, { assurance: null, claims: {}, instance: null, digest: null }),
+    job: same(({ job }) => job, unknownJob),
     exceptions: unique(verdicts.flatMap(({ exceptions }) => exceptions)),
     checks,
     notes: unique(verdicts.flatMap(({ notes }) => notes)),
@@ -86,6 +89,7 @@ export function refusedIndex(named: Named, why: VerificationError, policy: Polic
     platform: platformInWords(child),
     verified: false,
     reasons: [why.code],
+    job: unknownJob,
   }))
   const verdict: Verdict = {
     v: 1,
@@ -95,7 +99,7 @@ export function refusedIndex(named: Named, why: VerificationError, policy: Polic
     policy: { digest: policy.digest },
     builder: { id: builderId(null), technology: null, level: null },
     machine: null,
-    job: { assurance: null, claims: {}, instance: null, digest: null },
+    job: unknownJob,
     exceptions: [],
     checks: [hard],
     notes: [],

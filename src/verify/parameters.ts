@@ -34,6 +34,7 @@ function problems(
   const files = rules.file === undefined ? [textOf(read)].flatMap(ownFiles) : listOf(rules.file)
   return [
     ...unlisted('prepare', parameters['prepare'], rules.prepare),
+    ...(parameters['prepare'] === null ? [] : pathProblems(parameters['path'], rules.path ?? [])),
     ...argProblems(parameters['buildArgs'], rules['build-args'] ?? {}),
     ...unlisted('target', parameters['target'], rules.target),
     ...(context.includes(textOf(read)) ? [] : [`context is ${shown(read)}, not ${context.join(' or ')}`]),
@@ -98,6 +99,14 @@ function secretProblems(value: JsonValue | undefined, allowed: readonly string[]
   return value
     .filter((id) => !allowed.includes(textOf(id)))
     .map((id) => `the secret ${shown(id)} was given, which the policy does not name`)
+}
+
+/** Programs of these folders were `prepare`'s: whoever chose or could write them wrote the image. */
+function pathProblems(value: JsonValue | undefined, allowed: readonly string[]): string[] {
+  if (!Array.isArray(value)) return ['the path of prepare is not told']
+  return value
+    .filter((entry) => !allowed.includes(textOf(entry)))
+    .map((entry) => `prepare took programs from ${shown(entry)}, a folder that the policy does not name`)
 }
 
 /** A layout lies in a folder of the job, where anybody could put one; its name is `localhost/FOLDER`. */

@@ -29,7 +29,14 @@ export interface Verdict {
     plainDigest: Digest | null
     configDigest: Digest | null
     /** The manifests that a runtime could take from an index, each with its own verdict; absent for a single manifest. */
-    children?: { digest: Digest; platform: string; verified: boolean; reasons: ReasonCode[] }[]
+    children?: {
+      digest: Digest
+      platform: string
+      verified: boolean
+      reasons: ReasonCode[]
+      /** Job of each, which need not be the same. */
+      job: Verdict['job']
+    }[]
   }
   policy: { digest: Digest }
   builder: { id: string; technology: string | null; level: string | null }

@@ -1,3 +1,4 @@
+import type { Agent } from '../../src/agent/agent.ts'
 import type { AgentClient, StatementRequest } from '../../src/agent/protocol.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
@@ -8,18 +9,25 @@ import { verifyEnvelope } from '../../src/sign/dsse.ts'
 import { parseStatement } from '../../src/statement/statement.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
 import * as job from '../../testkit/agent.ts'
+import { agentAlone } from '../../testkit/task-agent.ts'
 
 let client: AgentClient
+/** Agents to stop: the tests of summaries start none that listens. */
+let listening: AgentClient[] = []
 let pem: string
 
 /** A fresh agent with these events in its journal. */
 async function withEvents(...drafts: EventDraft[]): Promise<void> {
   const agent = await job.startAgent()
   client = agent.client
+  listening.push(client)
   pem = agent.status.publicKeyPem
   for (const draft of drafts) await client.append(draft)
 }
-afterEach(() => client.stop())
+afterEach(async () => {
+  await Promise.all(listening.map((one) => one.stop()))
+  listening = []
+})
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const ask = (
@@ -163,47 +171,80 @@ test('simple signing gives cosign’s payload, and takes no reference that could
 
 describe('VSA', () => {
   const verdict = job.verdict()
+  let agent: Agent
+  /** A fresh agent whose workers did these things: a summary counts no word of a caller. */
+  const withWork = async (...drafts: EventDraft[]): Promise<void> => {
+    agent = (await agentAlone()).agent
+    for (const draft of drafts) await did(draft)
+  }
+  const did = ({ isolation, ...facts }: EventDraft) => agent.perform(facts, isolation)
+  const summary = (document: Buffer, subject: Digest = job.plainImage) =>
+    agent.statement({ kind: 'vsa', subject, documents: { verdict: document.toString('base64') } })
   test('is signed for a verified image, once for the same verdict', async () => {
-    await withEvents(job.verifyEvent())
-    const first = await ask('vsa', { verdict })
+    await withWork(job.verifyEvent())
+    const first = await summary(verdict)
     expect(parseStatement(first.payload).predicate).toMatchObject({
       verificationResult: 'PASSED',
       verifier: { id: 'https://sealwright.dev/builder/v1/sample' },
     })
-    expect((await ask('vsa', { verdict })).payload.equals(first.payload)).toBe(true)
+    expect((await summary(verdict)).payload.equals(first.payload)).toBe(true)
   })
   test.each([
     ['built', job.buildEvent()],
     ['built something else', job.buildEvent(job.buildRecord(), job.digestOf('else'))],
     ['encrypted', job.encryptEvent()],
   ])('by the job that %s is refused', async (_what, event) => {
-    await withEvents(event, job.verifyEvent())
-    await expect(ask('vsa', { verdict })).rejects.toEqual(refused('self-verified'))
+    await withWork(event, job.verifyEvent())
+    await expect(summary(verdict)).rejects.toEqual(refused('self-verified'))
   })
   test('over statements of this very key or instance is refused', async () => {
-    await withEvents()
-    const { keyId, instance } = await client.status()
+    await withWork()
+    const { keyId, instance } = agent.status()
     for (const own of [
       job.verdict({ keys: [keyId] }),
       job.verdict({ job: { assurance: 'token', claims: {}, instance, digest: null } }),
     ]) {
-      await client.append(job.verifyEvent(own))
-      await expect(ask('vsa', { verdict: own })).rejects.toEqual(refused('self-verified'))
+      await did(job.verifyEvent(own))
+      await expect(summary(own)).rejects.toEqual(refused('self-verified'))
+    }
+  })
+  test('over a verdict that only a caller told of is refused', async () => {
+    await withWork(job.sbomEvent())
+    await agent.append(job.verifyEvent())
+    await expect(summary(verdict)).rejects.toEqual(refused('role-mismatch'))
+  })
+  test('over an index of which this job made one manifest is refused', async () => {
+    await withWork()
+    const { instance, claims } = agent.status()
+    const unknown = { assurance: null, claims: {}, instance: null, digest: null }
+    const other = { assurance: 'token', claims: { ...claims, run_id: '77' }, instance: 'e'.repeat(32), digest: null }
+    const index = (own: Record<string, unknown>): Buffer =>
+      job.verdict({
+        image: { reference: 'registry.example/app', digest: job.plainImage, children: [{ job: other }, { job: own }] },
+        job: unknown,
+      })
+    for (const own of [
+      { ...other, instance },
+      // A second agent of the job: this one here has no token.
+      { ...other, claims },
+    ]) {
+      await did(job.verifyEvent(index(own)))
+      await expect(summary(index(own))).rejects.toEqual(refused('self-verified'))
     }
   })
   test('of a refused verdict, another image, another policy or a foreign verdict is refused', async () => {
-    await withEvents()
+    await withWork()
     const bad: [Buffer, string][] = [
       [job.verdict({ verified: false }), 'denied'],
       [job.verdict({ image: { reference: 'r', digest: job.digestOf('other') } }), 'role-mismatch'],
       [job.verdict({ policy: { digest: job.digestOf('other policy') } }), 'role-mismatch'],
     ]
     for (const [document, code] of bad) {
-      await client.append(job.verifyEvent(document))
-      await expect(ask('vsa', { verdict: document })).rejects.toEqual(refused(code))
+      await did(job.verifyEvent(document))
+      await expect(summary(document)).rejects.toEqual(refused(code))
     }
-    await expect(ask('vsa', { verdict: job.verdict({ exceptions: [] }) })).rejects.toEqual(refused('role-mismatch'))
-    await expect(ask('vsa', { verdict }, job.digestOf('never seen'))).rejects.toEqual(refused('role-mismatch'))
+    await expect(summary(job.verdict({ exceptions: [] }))).rejects.toEqual(refused('role-mismatch'))
+    await expect(summary(verdict, job.digestOf('never seen'))).rejects.toEqual(refused('role-mismatch'))
   })
 })
 

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { connect } from 'node:net'
+import { serveSocket } from '../../src/agent/socket-server.ts'
+import { silentLog } from '../../src/runner/log.ts'
 import { openState, stateDirectory } from '../../src/agent/state.ts'
 import { agentCalls } from '../../src/agent/worker/table.ts'
 import { journalBytes } from '../../src/journal/event.ts'
@@ -256,4 +259,36 @@ describe('state', () => {
     writeFileSync(await state.path('facts.json'), '{"a":1}')
     await expect(state.recall('a')).rejects.toMatchObject({ code: 'state-conflict' })
   })
+})
+
+test.each([
+  ['a socket that takes tasks', true],
+  ['one that takes none, as the machine’s agent', false],
+])('clients that go away in the middle of a request end nothing: %s', async (_name, takesTasks) => {
+  const ports = testPorts()
+  const path = join(ports.roots.temp, 'rude.sock')
+  mkdirSync(ports.roots.temp, { recursive: true })
+  const task = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const listen = { path, mode: 0o600 }
+  const server = await serveSocket(listen, silentLog, async () => ({ here: true }), takesTasks ? task : undefined)
+  const upgrade = 'HTTP/1.1\r\nhost: agent\r\nconnection: Upgrade\r\nupgrade: sealwright-task\r\n\r\n'
+  const requests = [
+    `POST /v1/tasks/build ${upgrade}`,
+    `POST /v1/tasks/UPPER ${upgrade}`,
+    'POST /v1/status HTTP/1.1\r\nhost: agent\r\ncontent-length: 9\r\n\r\n{',
+    'NONSENSE\r\n\r\n',
+  ]
+  for (const text of [...requests, ...requests]) {
+    const client = connect(path)
+    await once(client, 'connect')
+    client.write(text)
+    client.destroy()
+    await once(client, 'close')
+  }
+  const answer = await ports.http.request('http://agent/v1/status', { method: 'POST', body: '{}', socketPath: path })
+  expect(answer.status).toBe(200)
+  server.closeAllConnections()
+  server.close()
 })

@@ -138,6 +138,11 @@ test('an index is verified where every child passes on its own, and lists them',
       { digest: found.other.subject.digest, platform: 'linux/arm64', verified: true },
     ],
   })
+  // Two agents: the verdict as a whole is of no one job, and names that of each.
+  expect(verdict.job.instance).toBeNull()
+  const instances = verdict.image.children?.map((child) => child.job.instance)
+  expect(new Set(instances).size).toBe(2)
+  expect(instances).not.toContain(null)
 })
 
 test('one unattested child of another platform refuses the index; platform names the attested one alone', async () => {

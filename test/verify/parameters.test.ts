@@ -26,6 +26,11 @@ test.each<[string, Record<string, JsonValue>, Record<string, unknown>]>([
   ['the network of the machine', { network: 'host' }, { network: 'host' }],
   ['a filtered network', { network: 'default' }, { network: 'host' }],
   ['a secret', { secrets: ['npm'] }, { secrets: ['npm'] }],
+  [
+    'a command with programs of a folder of the job',
+    { prepare: 'npm ci', path: ['/home/runner/bin', 'tool-cache/node/24/bin'] },
+    { prepare: 'npm ci', path: ['tool-cache/node/24/bin', '/home/runner/bin'] },
+  ],
   ['a cache', { cache: `sha256:${'1'.repeat(64)}` }, { cache: ['*'] }],
 ])('a build that was asked for %s is refused unless the policy names it', async (_name, change, build) => {
   const made = await make(asked(change))
@@ -40,6 +45,9 @@ test.each<[string, Record<string, JsonValue>, Record<string, unknown>]>([
   ['an argument of a built-in name', { buildArgs: { constructor: '1' } }, { 'build-args': { DEBUG: '*' } }],
   ['more network', { network: 'host' }, { network: 'default' }],
   ['an unknown network', { network: 'bridge' }, { network: 'host' }],
+  ['other programs of the command', { prepare: 'make', path: ['/tmp/evil'] }, { prepare: 'make', path: ['/opt/bin'] }],
+  ['programs of the command that nobody named', { prepare: 'make', path: ['/tmp/evil'] }, { prepare: 'make' }],
+  ['a path that is not told', { prepare: 'make', path: null }, { prepare: 'make', path: ['/opt/bin'] }],
   ['another secret', { secrets: ['npm', 'ssh'] }, { secrets: ['npm'] }],
 ])('%s than the policy names is refused', async (_name, change, build) => {
   expect((await judge(await make(asked(change)), { build })).reasons).toEqual(['parameters-refused'])

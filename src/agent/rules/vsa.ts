@@ -12,17 +12,24 @@ import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.
 /** How long who admits by a VSA may rely on it: verify again after a week. */
 const lifetimeMs = 7 * 24 * 3600 * 1000
 
+const jobSchema = z.looseObject({
+  assurance: z.string().nullable(),
+  claims: z.record(z.string(), z.json()),
+  instance: z.string().nullable(),
+})
+type VerdictJob = z.infer<typeof jobSchema>
+
 /** The members of a verdict that a VSA is made of. */
 const schema = z.looseObject({
   verified: z.boolean(),
-  image: z.looseObject({ reference: z.string(), digest: digestSchema }),
+  image: z.looseObject({
+    reference: z.string(),
+    digest: digestSchema,
+    children: z.array(z.looseObject({ job: jobSchema })).optional(),
+  }),
   policy: z.looseObject({ digest: digestSchema }),
   builder: z.looseObject({ id: z.string() }),
-  job: z.looseObject({
-    assurance: z.string().nullable(),
-    claims: z.record(z.string(), z.json()),
-    instance: z.string().nullable(),
-  }),
+  job: jobSchema,
   exceptions: z.array(z.string()),
   inputs: z.array(z.looseObject({ kind: z.string(), digest: digestSchema })),
   keys: z.array(z.string()),
@@ -48,11 +55,13 @@ export const vsa: Rule = (context) => {
   if (verdict.policy.digest !== artifact(event, 'inputs', roles.policy)) {
     throw mismatch('verdict', 'names another policy than its verify event')
   }
-  if (verdict.job.instance === job.instance || verdict.keys.includes(keyId)) {
+  // An index is of every job that made one of its manifests, and its verdict names none where they differ.
+  const jobs = [verdict.job, ...(verdict.image.children ?? []).map((child) => child.job)]
+  if (jobs.some(({ instance }) => instance === job.instance) || verdict.keys.includes(keyId)) {
     throw selfVerified(subject, 'its statements were signed by this very agent')
   }
-  const same = sameJob(job, verdict.job)
-  if (same !== null) throw selfVerified(subject, same)
+  const same = jobs.map((other) => sameJob(job, other)).find((why) => why !== null)
+  if (same !== undefined) throw selfVerified(subject, same)
   return makeStatement(
     'vsa',
     { digest: subject },
@@ -72,7 +81,7 @@ export const vsa: Rule = (context) => {
  *
  * @returns why, or null
  */
-function sameJob(own: JobRecord, other: z.infer<typeof schema>['job']): string | null {
+function sameJob(own: JobRecord, other: VerdictJob): string | null {
   if (other.assurance !== 'token') return null
   // An agent that was started without the token of its job would pass for another job.
   if (own.assurance !== 'token') return 'its job had a token, this agent has none that says it is of another job'

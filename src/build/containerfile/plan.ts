@@ -41,8 +41,9 @@ export function planBuild(
   const consumed = new Set<string>()
   for (const arg of file.globalArgs) {
     for (const { name, fallback } of argNames(arg, file)) {
-      if (name in options.buildArgs) consumed.add(name)
-      const value = options.buildArgs[name] ?? (fallback === null ? automatic[name] : at(file, arg, fallback, lookup))
+      if (Object.hasOwn(options.buildArgs, name)) consumed.add(name)
+      const given = consumed.has(name) ? options.buildArgs[name] : undefined
+      const value = given ?? (fallback === null ? automatic[name] : at(file, arg, fallback, lookup))
       if (value !== undefined) globals.set(name, value)
     }
   }
@@ -57,7 +58,8 @@ export function planBuild(
     if (item.base.kind === 'stage') visit(item.base.index)
     for (const instruction of item.stage.instructions) {
       if (instruction.name === 'ARG') {
-        for (const { name } of argNames(instruction, file)) if (name in options.buildArgs) consumed.add(name)
+        for (const { name } of argNames(instruction, file))
+          if (Object.hasOwn(options.buildArgs, name)) consumed.add(name)
       }
       for (const name of mountSources(instruction)) {
         const stage = findStage(file, name, index)

@@ -78,6 +78,7 @@ export async function runPrepare(
     cwd: context,
     env,
     umask: around.umask,
+    programs: 'job',
     shared: [
       { from: folders.context, at: context, as: 'own' },
       { from: folders.home, at: inside.home, as: 'own' },

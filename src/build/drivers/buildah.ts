@@ -21,7 +21,8 @@ import { buildSandboxed } from './sandboxed.ts'
 let knownStorage: StorageDriver | null = null
 
 /**
- * The buildah driver; null where buildah is not installed. Where something of the image is run, all of buildah works in the sandbox.
+ * The buildah driver; null where buildah is not installed. Where something of the image is run, or a caller's build argument is at work, all of
+ * buildah works in the sandbox.
  *
  * @throws InputError `unsupported` when buildah is there and cannot build, `tool-missing` when the sandbox lacks a program
  */
@@ -31,7 +32,9 @@ export async function buildahDriver(needs: DriverNeeds, ports: Ports): Promise<D
   const shown = await ports.exec.run('buildah', ['--version'], { env })
   const version = /version (\S+)/.exec(shown.stdout.toString('utf8'))?.[1] ?? 'unknown'
   const common = { name: 'buildah', version } as const
-  if (!runsForeign(needs)) {
+  const foreign = runsForeign(needs)
+  // Build arguments are buildah's environment, where a caller may name what its loader reads (LD_PRELOAD).
+  if (!foreign && needs.plan.consumed.size === 0) {
     const storage = await probeStorage(temp, env, ports)
     return { ...common, isolation: noSteps, confinement: 'none', build: (pass) => build(pass, storage) }
   }
@@ -40,7 +43,7 @@ export async function buildahDriver(needs: DriverNeeds, ports: Ports): Promise<D
   knownStorage = storage
   return {
     ...common,
-    isolation: inSandbox(sandbox.network),
+    isolation: foreign ? inSandbox(sandbox.network) : noSteps,
     confinement: 'chroot',
     build: async (pass) => {
       const names = await writeInputs(pass, join(pass.workdir, 'in'))
@@ -58,12 +61,10 @@ async function build(pass: Pass, storage: StorageDriver): Promise<ImageDraft> {
   const identifier = join(workdir, 'image-id')
   await writeInputs(pass, inputs)
   const args = ['bud', ...budArguments(pass), '--iidfile', identifier]
-  // Values travel in the environment: arguments of a process can be read by everyone.
-  const childEnv = { ...pass.buildArgs, ...env }
   const script = `umask ${pass.around.umask}; exec "$@"`
   try {
     await ports.exec.run('sh', ['-c', script, 'sh', 'buildah', ...flags, ...args, pass.context], {
-      env: childEnv,
+      env,
       cwd: inputs,
       onLine: (text) => ports.log.progress(`buildah: ${text}`),
     })
@@ -98,6 +99,7 @@ function budArguments(pass: Pass): string[] {
   const last = plan.stages.at(-1)?.stage
   if (last !== undefined && last.index !== plan.file.stages.length - 1)
     args.push('--target', last.name ?? String(last.index))
+  // Values travel in the environment: arguments of a process can be read by everyone.
   for (const name of plan.consumed) args.push('--build-arg', name)
   return args
 }

@@ -13,7 +13,7 @@ import type { Driver, ImageDraft, Pass } from '../driver.ts'
 import type { SandboxNetwork } from '../sandbox/types.ts'
 import { normaliseForeign, targetBase } from '../foreign.ts'
 import { requireLocal, requireLocalBuilder } from './docker-local.ts'
-import { runsForeign, type DriverNeeds } from './needs.ts'
+import { consumedArgs, runsForeign, type DriverNeeds } from './needs.ts'
 import { rewriteBases } from './rewrite.ts'
 
 /** What the docker here can do. */
@@ -32,6 +32,7 @@ export interface DockerFacts {
  */
 export async function dockerDriver(needs: DriverNeeds, ports: Ports): Promise<Driver | null> {
   if ((await ports.exec.find('docker')) === null) return null
+  requireOwnNames(needs.plan.consumed)
   const childEnv = dockerEnvironment(needs.env, ports)
   const ask = async (...args: string[]): Promise<string | null> => {
     const done = await ports.exec.run('docker', args, { env: childEnv, allowFailure: true, timeoutMs: 30_000 })
@@ -62,6 +63,21 @@ export async function dockerDriver(needs: DriverNeeds, ports: Ports): Promise<Dr
       { steps: 'engine', network: needs.network === 'none' ? 'none' : 'host' }
     : noSteps
   return { name: 'docker', version: server.trim(), isolation, confinement: 'container', build }
+}
+
+/**
+ * Build arguments are docker's environment: one that docker or its loader reads would choose another engine, or what runs here.
+ *
+ * @throws InputError `input-invalid`
+ */
+function requireOwnNames(names: ReadonlySet<string>): void {
+  for (const name of names) {
+    if (!/^(?:DOCKER_|BUILDX_|BUILDKIT_|LD_|GODEBUG$|HOME$|PATH$)/i.test(name)) continue
+    throw new InputError('input-invalid', `docker would read the build argument ${name} as a setting of its own`, {
+      subject: 'build-args',
+      remedy: 'Give the ARG another name, or use builder: buildah.',
+    })
+  }
 }
 
 /** The engine is found by variables that a clean environment does not have. */
@@ -130,7 +146,7 @@ async function buildWithDocker(pass: Pass, facts: DockerFacts, network: SandboxN
   args.push('--build-arg', 'SOURCE_DATE_EPOCH', pass.context)
   const onLine = (line: string): void => ports.log.progress(`docker: ${line}`)
   try {
-    await ports.exec.run('docker', args, { env: { ...pass.buildArgs, ...env }, cwd: workdir, onLine })
+    await ports.exec.run('docker', args, { env: { ...consumedArgs(pass), ...env }, cwd: workdir, onLine })
     if (!facts.exportsOci) await ports.exec.run('docker', ['save', '--output', archive, tag], { env })
   } catch (cause) {
     if (!(cause instanceof TransportError)) throw cause

@@ -1,6 +1,6 @@
 import type { Plan } from '../containerfile/plan.ts'
 import { hasInstruction } from '../containerfile/plan.ts'
-import type { ResolvedBase } from '../driver.ts'
+import type { Pass, ResolvedBase } from '../driver.ts'
 import type { Sandbox } from '../sandbox/open.ts'
 import type { SandboxNetwork } from '../sandbox/types.ts'
 
@@ -26,4 +26,9 @@ function hasTriggers(base: ResolvedBase): boolean {
   const config: object = base.image.config.config ?? {}
   const triggers: unknown = 'OnBuild' in config ? config.OnBuild : null
   return Array.isArray(triggers) ? triggers.length > 0 : triggers !== null && triggers !== undefined
+}
+
+/** Build arguments that an ARG takes. What none takes reaches no program. */
+export function consumedArgs({ plan, buildArgs }: Pick<Pass, 'plan' | 'buildArgs'>): Record<string, string> {
+  return Object.fromEntries(Object.entries(buildArgs).filter(([name]) => plan.consumed.has(name)))
 }

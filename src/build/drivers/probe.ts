@@ -105,6 +105,7 @@ export async function probeSandboxed(temp: string, sandbox: Sandbox): Promise<St
       cwd: '/',
       env: {},
       umask: '022',
+      programs: 'machine',
       shared: [
         { from: path, at: '/build/probe', as: 'read' },
         { from: work, at: '/build/work', as: 'keep' },

@@ -6,6 +6,7 @@ import type { Pass } from '../driver.ts'
 import { failureOf, type Sandbox } from '../sandbox/open.ts'
 import { inside, type Order } from '../sandbox/types.ts'
 import { unpackArchive } from './docker-archive.ts'
+import { consumedArgs } from './needs.ts'
 import { refused } from './refused.ts'
 import { storageFlags, type StorageDriver } from './probe.ts'
 
@@ -35,10 +36,12 @@ export async function buildSandboxed(
   // The bases were written under our umask, and the process inside is another user.
   await ports.exec.run('chmod', ['-R', 'a+rX', '--', inputs])
   const flags = ['buildah', ...storageFlags('/build/work', storage)]
-  const common: Pick<Order, 'as' | 'cwd' | 'umask' | 'shared'> = {
+  const common: Pick<Order, 'as' | 'cwd' | 'umask' | 'programs' | 'shared'> = {
     as: 'root',
     cwd: '/build/in',
     umask: around.umask,
+    // A buildah of the job's PATH would make whatever image it likes, and the record would not show it.
+    programs: 'machine',
     shared: [
       { from: inputs, at: '/build/in', as: 'read' },
       { from: pass.context, at: '/build/context', as: 'read' },
@@ -55,7 +58,7 @@ export async function buildSandboxed(
     const built = await sandbox.run({
       ...common,
       command: [...flags, 'bud', ...args, '--iidfile', identifier, '/build/context'],
-      env: { ...pass.buildArgs, ...env },
+      env: { ...consumedArgs(pass), ...env },
       onLine: (line) => ports.log.progress(`buildah: ${line}`),
     })
     if (built.code !== 0) throw refused(failureOf('buildah', built), networkHint(sandbox.network))

@@ -46,7 +46,7 @@ const probes = new Map<SandboxNetwork, Promise<void>>()
 /** The machine does not change within a process. A failure is not kept: somebody may have mended it. */
 async function tried(sandbox: Sandbox, ports: Ports): Promise<void> {
   const known = probes.get(sandbox.network)
-  const probe = known ?? tryOut({ ...sandbox, view: { ...sandbox.view, tools: [] } }, ports)
+  const probe = known ?? tryOut(sandbox, ports)
   probes.set(sandbox.network, probe)
   await probe.catch((error: unknown) => {
     probes.delete(sandbox.network)
@@ -56,7 +56,15 @@ async function tried(sandbox: Sandbox, ports: Ports): Promise<void> {
 
 async function tryOut({ network, view }: Sandbox, ports: Ports): Promise<void> {
   await requirePrograms(network)
-  const order: Order = { command: ['true'], as: 'user', cwd: '/', env: {}, shared: [], umask: '022' }
+  const order: Order = {
+    command: ['true'],
+    as: 'user',
+    cwd: '/',
+    env: {},
+    shared: [],
+    umask: '022',
+    programs: 'machine',
+  }
   const done = await runOrder(order, network, view, ports, 30_000)
   if (done.code === 0) return
   const { uid, username } = userInfo()
@@ -66,10 +74,11 @@ async function tryOut({ network, view }: Sandbox, ports: Ports): Promise<void> {
 async function runOrder(
   order: Order,
   network: SandboxNetwork,
-  view: HostView,
+  shown: HostView,
   ports: Ports,
   timeoutMs?: number,
 ): Promise<ExecResult> {
+  const view = order.programs === 'job' ? shown : { ...shown, tools: [], path: outside.PATH }
   await mkdir(ports.roots.temp, { recursive: true })
   // Private: nobody else reaches what lies in it, whatever its mode.
   const folder = await mkdtemp(join(ports.roots.temp, 'sealwright-sandbox-'))

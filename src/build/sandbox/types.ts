@@ -26,6 +26,11 @@ export interface Order {
   shared: readonly Shared[]
   /** Bits that new files do not get, such as `022`. */
   umask: string
+  /**
+   * `job`: PATH and tools as setup actions left them, for what the author wrote. `machine`: /usr alone, for programs that make the image and
+   * that nobody of the job may choose.
+   */
+  programs: 'job' | 'machine'
   onLine?: ((line: string) => void) | undefined
 }
 

@@ -1,3 +1,4 @@
+import { reachesItself } from '../../base/loopback.ts'
 import { encryptImage, putEncrypted } from '../../encrypt/encrypt-image.ts'
 import type { Recipient } from '../../encrypt/recipients.ts'
 import { roles } from '../../journal/event.ts'
@@ -82,10 +83,20 @@ function eventOf(
       result: {
         layers: record.layers.map(({ plain, encrypted }) => [plain, encrypted]),
         recipients: recipients.map(({ scheme, keyId }) => ({ scheme, keyId })),
-        // An embedded KBS hands its keys to whoever reads its folder (TRUST §4).
-        kbs: kbs === null ? null : kbs.startsWith('embedded:') ? 'embedded' : 'external',
+        kbs: placeOf(kbs),
+        kbsUrl: kbs !== null && URL.canParse(kbs) && placeOf(kbs) !== 'embedded' ? new URL(kbs).origin : null,
       },
     },
     isolation: noSteps,
   }
+}
+
+/**
+ * What takes the keys (TRUST §4): an embedded KBS hands them to whoever reads its folder; what answers on loopback is a process of this machine,
+ * and any of the job's own can listen there.
+ */
+export function placeOf(kbs: string | null): 'embedded' | 'loopback' | 'external' | null {
+  if (kbs === null) return null
+  if (kbs.startsWith('embedded:')) return 'embedded'
+  return URL.canParse(kbs) && !reachesItself(new URL(kbs).hostname) ? 'external' : 'loopback'
 }

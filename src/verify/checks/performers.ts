@@ -1,4 +1,4 @@
-import { isObject } from '../../base/json.ts'
+import { isObject, textOf } from '../../base/json.ts'
 import { roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '../../journal/event.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
@@ -110,6 +110,12 @@ function rank(steps: StepsIsolation): number {
   return stepsIsolations.indexOf(steps)
 }
 
+const placeUntold = 'the journal does not say which KBS the image key went to'
+const placesTold: Readonly<Record<string, string>> = {
+  embedded: 'the image key was given to an embedded KBS',
+  loopback: 'the image key was given to whatever answered on loopback of the job’s own machine',
+}
+
 /** A key in a folder of the job opens the image for whoever reads that folder. What does not say where the key went counts as that. */
 function imageKey(gate: Gate): Outcome {
   if (!encryptedSubject(gate)) return skipped('no layer is encrypted')
@@ -121,13 +127,14 @@ function imageKey(gate: Gate): Outcome {
     const recipients = result['recipients']
     const wrapped = Array.isArray(recipients) && recipients.length > 0
     const jwe = wrapped && recipients.every((item) => isObject(item) && item['scheme'] === 'jwe')
-    return result['kbs'] === 'embedded' || !jwe
+    return result['kbs'] === 'embedded' || result['kbs'] === 'loopback' || !jwe
   })
-  if (exposed.length === 0) return passed('the image key left the agent only for those that it was made for')
-  const why =
-    exposed[0]?.result['kbs'] === 'embedded'
-      ? 'the image key was given to an embedded KBS'
-      : 'the journal does not say which KBS the image key went to'
+  if (exposed.length === 0) {
+    const urls = [...new Set(encrypts.map(({ result }) => result['kbsUrl']).filter((url) => typeof url === 'string'))]
+    const told = urls.length === 0 ? '' : `: ${urls.join(', ')}`
+    return passed(`the image key left the agent only for those that it was made for${told}`)
+  }
+  const why = placesTold[textOf(exposed[0]?.result['kbs'] ?? '')] ?? placeUntold
   if (gate.policy.accepts.has('accept-sample')) return passed(`${why}, which accept-sample covers`)
   return unlessAccepted(gate, 'accept-embedded-kbs', 'key-exposed', why)
 }

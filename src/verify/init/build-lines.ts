@@ -19,6 +19,7 @@ export function buildLines(provenance: readonly Claim[], events: readonly Journa
   const contexts = texts('context')
   const named: [string, string[]][] = [
     ['prepare', texts('prepare')],
+    ['path', unique(all.flatMap(({ parameters }) => listOf(parameters['path'])).map(textOf))],
     ['target', texts('target')],
     ['context', contexts.some((path) => path !== '.') ? contexts : []],
     ['file', all.every(hasOwnFile) ? [] : texts('file')],

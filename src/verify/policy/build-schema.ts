@@ -11,6 +11,12 @@ const path = z.union([text, z.array(text).min(1).max(64)])
  */
 export const buildSchema = z.strictObject({
   prepare: value.optional().describe('Commands that may have been run in the context before the build, word for word'),
+  path: z
+    .array(text)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Folders outside /usr that prepare may have taken programs from, as the record names them'),
   'build-args': z
     .record(text, value)
     .optional()

@@ -7,19 +7,19 @@ import { silentLog } from '../../../src/runner/log.ts'
 
 const given = JSON.parse(process.argv[2] ?? '') as Pick<
   BuildOptions,
-  'context' | 'prepare' | 'builder' | 'network' | 'exclude'
-> & { layout: string }
+  'context' | 'prepare' | 'builder' | 'network' | 'exclude' | 'places'
+> & { layout: string; buildArgs?: Record<string, string> }
 const lines: string[] = []
 const log = { ...silentLog, progress: (line: string) => void lines.push(line) }
 const ports = makePorts({ env: process.env, cwd: process.cwd(), log })
-const { layout, ...options } = given
+const { layout, buildArgs = {}, ...options } = given
 const result = await buildImage(
   {
     ...options,
     file: null,
     target: null,
     platforms: [],
-    buildArgs: {},
+    buildArgs,
     labels: {},
     sourceDateEpoch: 1_700_000_000,
     rebuilds: 0,

@@ -75,7 +75,7 @@ const view: HostView = {
   env: {},
   stage: '/mnt',
 }
-const order: Order = { command: ['true'], as: 'user', cwd: '/', env: {}, shared: [], umask: '022' }
+const order: Order = { command: ['true'], as: 'user', cwd: '/', env: {}, shared: [], umask: '022', programs: 'job' }
 
 test('only what is named is shown, and read-only unless it is the step’s own', () => {
   const shared: Order['shared'] = [

@@ -1,0 +1,65 @@
+import { LayerRecords, makeRecord } from '../../src/image/layer-records.ts'
+import type { TarHeader } from '../../src/image/types.ts'
+
+const header = (path: string, type: TarHeader['type']): TarHeader => ({
+  ...{ path, type, mode: 0o755, uid: 0, gid: 0, uname: '', gname: '', size: 0, mtime: 0, link: '' },
+  ...{ devMajor: 0, devMinor: 0, xattrs: {} },
+})
+
+/** What is left when each file takes away all below it: by a walk over everything, however slow. */
+class Model {
+  readonly paths = new Map<string, TarHeader['type']>()
+
+  /** Null where the entry lies below something that is no folder. */
+  add(path: string, type: TarHeader['type']): string[] | null {
+    const above = path.split('/').map((_part, i, parts) => parts.slice(0, i).join('/'))
+    if (above.some((folder) => this.paths.get(folder) === 'file')) return null
+    const old = this.paths.get(path)
+    const gone = old !== undefined && !(old === 'dir' && type === 'dir') ? [path] : []
+    if (type !== 'dir') gone.push(...[...this.paths.keys()].filter((key) => key.startsWith(`${path}/`)))
+    for (const key of gone) this.paths.delete(key)
+    this.paths.set(path, type)
+    return gone
+  }
+}
+
+test('a file takes away all that its layer put below it, whatever came before', () => {
+  let seed = 7
+  const next = (n: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor((seed / 2_147_483_648) * n)
+  }
+  let refused = 0
+  let removed = 0
+  for (let round = 0; round < 300; round++) {
+    const records = new LayerRecords()
+    const model = new Model()
+    let broken = false
+    for (let i = 0; i < 120; i++) {
+      const path = Array.from({ length: 1 + next(4) }, () => 'abc'[next(3)]).join('/')
+      const type: 'file' | 'dir' = next(round % 2 === 0 ? 12 : 4) === 0 ? 'file' : 'dir'
+      const expected = model.add(path, type)
+      if (expected === null) {
+        expect(() => records.add(makeRecord(header(path, type), 0, i))).toThrow('which is not a folder')
+        refused++
+        broken = true
+        // A layer ends with its first refusal.
+        break
+      }
+      const gone = records.add(makeRecord(header(path, type), 0, i)).map(({ entry }) => entry.path)
+      expect(gone.sort()).toEqual(expected.sort())
+      removed += gone.length
+    }
+    if (broken) continue
+    expect([...records.records].map(([path, { entry }]) => [path, entry.type]).sort()).toEqual([...model.paths].sort())
+    // What is used as a folder is a folder, or lies above something that is there.
+    for (const folder of records.folders)
+      expect(
+        [...model.paths].some(
+          ([path, type]) => (path === folder && type === 'dir') || path.startsWith(folder === '.' ? '' : `${folder}/`),
+        ),
+      ).toBe(true)
+  }
+  expect(Math.min(refused, removed)).toBeGreaterThan(50)
+  expect(refused).toBeLessThan(300)
+})
