@@ -9,6 +9,7 @@ import { replaceFile } from '../base/files.ts'
 import { serve } from './server.ts'
 import { hasEnded, type StartMessage } from './start-message.ts'
 import { forgetJob } from './worker/forget.ts'
+import { keepSpare } from './worker/spare.ts'
 import { childWorkers, socketWorkers, workerEntry, type StartWorker } from './worker/start.ts'
 
 const watchEveryMs = 2000
@@ -69,12 +70,13 @@ export async function runAgent(
     const current = await readAgentFile(directory).catch(() => null)
     if (current?.keyId === file.keyId) await rm(join(directory, agentFileName), { force: true })
   }
+  const spare = keepSpare(workers)
   const server = await serve(
     agent,
     socket,
     ports.log,
     { forget, end: () => stop('asked to'), jobHasEnded: () => hasEnded(message.watch, ports) },
-    workers,
+    spare.start,
     machine === null ? 0o600 : 0o660,
   )
   listening = await inode(socket)
@@ -96,6 +98,7 @@ export async function runAgent(
     clearInterval(watcher)
     server.close()
     server.closeAllConnections()
+    spare.close()
     await forget()
     // Children left theirs in the agent's own folder.
     if ((machine?.workers ?? '') !== '') await forgetJob(workers, agent.instance)

@@ -68,9 +68,10 @@ export async function serveWorker(duplex: Duplex, made: Ports): Promise<boolean>
       await peer.end()
       resolve(well)
     }
-    // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace.
+    // An agent that goes away takes its worker with it; what the task started dies with this process or its namespace. One that had no task
+    // for a worker started ahead ends it so.
     void peer.closed.then(() => {
-      if (!over) resolve(false)
+      if (!over) resolve(!started)
     })
   })
 }

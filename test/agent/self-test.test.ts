@@ -108,8 +108,8 @@ const good: Record<string, Item | null> = {
     ]),
   ),
   '/usr/sbin/ip': { mode: 0o755 },
-  '/etc/subuid': 'runner:100000:65536\n',
-  '/etc/subgid': '1001:100000:65536\n',
+  '/etc/subuid': 'sealwright-build:200000:65536\n',
+  '/etc/subgid': '992:200000:65536\n',
   '/dev/net/tun': { type: 'device', mode: 0o666 },
   '/proc/sys/user/max_user_namespaces': '28633\n',
 }
@@ -156,7 +156,18 @@ test.each<
 >([
   ['no bubblewrap', 'sandbox-programs', 'buildSandbox', { '/usr/bin/bwrap': null }],
   ['no subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subuid': 'other:100000:65536\n' }],
-  ['too few subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subgid': 'runner:100000:1000\n' }],
+  [
+    'subordinate ids of the job, not of the workers',
+    'subordinate-ids',
+    'buildSandbox',
+    { '/etc/subuid': 'runner:100000:65536\n' },
+  ],
+  [
+    'too few subordinate ids',
+    'subordinate-ids',
+    'buildSandbox',
+    { '/etc/subgid': 'sealwright-build:200000:1000\n' },
+  ],
   ['no user namespaces', 'user-namespaces', 'buildSandbox', { '/proc/sys/user/max_user_namespaces': '0\n' }],
   [
     'AppArmor without the profile',

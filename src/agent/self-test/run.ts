@@ -64,7 +64,8 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
     ...(await workerChecks(machine)),
     ...(await storageChecks(machine)),
     ...(await runnerChecks(machine)),
-    ...(await sandboxChecks(machine)),
+    // Builds run in the workers where there are any.
+    ...(await sandboxChecks({ ...machine, jobs: user ?? jobs })),
   ]
   const holds = (claim: SelfCheck['claim']): boolean => checks.every((item) => item.claim !== claim || item.ok)
   return {
