@@ -112,6 +112,7 @@ describe('hooks of the runner', () => {
         technology: 'sample',
         tee: defaultChoice,
         source: 'download',
+        workers: '',
         lifetime: 600,
       },
       { ...ports, env: { ...ports.env, https_proxy: proxy.url, NODE_EXTRA_CA_CERTS: certificate.path } },

@@ -40,6 +40,7 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       technology: 'sample',
       tee: defaultChoice,
       source: 'image',
+      workers: '',
       lifetime: 600,
       ...change,
     },

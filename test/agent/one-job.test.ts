@@ -119,6 +119,7 @@ describe('legs of a matrix on one machine', () => {
             technology: 'sample',
             tee: defaultChoice,
             source: 'image',
+            workers: '',
             lifetime: 600,
           },
           testPorts(),

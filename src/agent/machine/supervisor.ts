@@ -36,7 +36,7 @@ export interface MachineOptions {
   /** `image` where the program lies in the measured image; the gate believes it only with reference values that say so. */
   source: 'image' | 'download'
   /** Socket of the listener of workers, or '' for children of the job's agent. */
-  workers?: string | undefined
+  workers: string
   /** Longest life of a job's agent, in seconds. */
   lifetime: number
 }
@@ -127,7 +127,7 @@ export class Supervisor {
       run: request.run,
       watch: request.watch,
       environment: request.environment,
-      machine: { jobs, socket: join(sockets, `job-${jobs}.sock`), source, workers: workers ?? '' },
+      machine: { jobs, socket: join(sockets, `job-${jobs}.sock`), source, workers },
     })
     const job: Job = { run: request.run, ...started }
     this.#job = job

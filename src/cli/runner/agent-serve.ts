@@ -31,6 +31,7 @@ export async function agentServe(
         collateral: inputs.text('collateral') === '' ? '' : inputs.path('collateral'),
       },
       source: inputs.choice('source', ['download', 'image']),
+      workers: inputs.text('workers') === '' ? '' : inputs.path('workers'),
       lifetime: inputs.integer('lifetime', 60, 86_400),
     },
     ports,
