@@ -15,6 +15,8 @@ export interface DemoPolicyFacts {
   workflowRef?: string
   ref: string
   event: string
+  /** What a build may be asked for, where it is not that of the demo's examples. */
+  build?: Record<string, unknown>
 }
 
 /** Members of a policy about the machines of the demo, with what is given up on each of them. */
@@ -51,7 +53,11 @@ const softwareTpm: readonly Acceptance[] = [
 ]
 
 export function demoPolicy(facts: DemoPolicyFacts): string {
-  const all = { ...machinePolicy(facts.technology), ...buildPolicy }
+  const all = {
+    ...machinePolicy(facts.technology),
+    ...buildPolicy,
+    ...(facts.build === undefined ? {} : { build: facts.build }),
+  }
   const members = Object.entries(all).filter(([, value]) => value !== undefined)
   const relaxed = (name: string): name is Acceptance => name in acceptances
   return `# The policy of the demo. On real runners the accept lines are not there.

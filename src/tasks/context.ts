@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { JobState } from '../agent/job-state.ts'
 import type { TaskAgent } from '../agent/protocol.ts'
+import { InputError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
@@ -56,7 +57,7 @@ export interface Outcome<Result> {
 /** One task: a typed request, a typed result, pure over its context (DESIGN §3). */
 export interface Task<Request, Result> {
   run(request: Request, context: TaskContext): Promise<Outcome<Result>>
-  /** The same for a request that comes from a step, which counts as hostile. @throws ZodError for a request of another form */
+  /** The same for a request that comes from a step, which counts as hostile. @throws InputError `input-invalid` for a request of another form */
   perform(request: JsonValue, context: TaskContext): Promise<Outcome<JsonValue>>
 }
 
@@ -68,7 +69,20 @@ export function defineTask<Request, Result>(
   return {
     run,
     perform: async (request, context) => {
-      const { result, events } = await run(schema.parse(request), context)
+      const parsed = schema.safeParse(request)
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues
+        const place = issue?.path.join('.') ?? ''
+        throw new InputError(
+          'input-invalid',
+          `the request of the task has another form: ${place} ${issue?.message ?? ''}`,
+          {
+            subject: place === '' ? 'task' : place,
+            remedy: 'Use steps and agent of one version.',
+          },
+        )
+      }
+      const { result, events } = await run(parsed.data, context)
       return { result: asJson(result), events }
     },
   }

@@ -39,6 +39,7 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       directory: join(folder, 'state'),
       technology: 'sample',
       tee: defaultChoice,
+      workers: '',
       source: 'image',
       workers: '',
       lifetime: 600,

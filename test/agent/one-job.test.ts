@@ -118,6 +118,7 @@ describe('legs of a matrix on one machine', () => {
             directory: join(folder, 'state'),
             technology: 'sample',
             tee: defaultChoice,
+            workers: '',
             source: 'image',
             workers: '',
             lifetime: 600,

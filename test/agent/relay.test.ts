@@ -52,7 +52,12 @@ function scene(name: string, work: Work, well: boolean | Promise<boolean> = true
         if (op !== 'task') throw new Error('a second task')
         return { value: await work((...args) => peer.call(...args), peer) }
       },
-      answered: () => over(well),
+      answered: () => {
+        peer.note({ done: true })
+        // As a worker does: the agent closes first.
+        void peer.closed.then(() => peer.end())
+        over(well)
+      },
     })
     const kill = (): void => {
       worker.killed = true
@@ -309,7 +314,12 @@ describe('a hostile step', () => {
         await new Promise<void>((resolve) => release.push(resolve))
         return { value: { result: null, events: [] } }
       }
-      const peer = new Peer(raw, { first: 2, handle, answered: () => over(true) })
+      const answered = (): void => {
+        peer.note({ done: true })
+        void peer.closed.then(() => peer.end())
+        over(true)
+      }
+      const peer: Peer = new Peer(raw, { first: 2, handle, answered })
       peer.closed.catch(() => {})
       return { duplex, ended, kill: () => void duplex.destroy() }
     }

@@ -162,12 +162,7 @@ test.each<
     'buildSandbox',
     { '/etc/subuid': 'runner:100000:65536\n' },
   ],
-  [
-    'too few subordinate ids',
-    'subordinate-ids',
-    'buildSandbox',
-    { '/etc/subgid': 'sealwright-build:200000:1000\n' },
-  ],
+  ['too few subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subgid': 'sealwright-build:200000:1000\n' }],
   ['no user namespaces', 'user-namespaces', 'buildSandbox', { '/proc/sys/user/max_user_namespaces': '0\n' }],
   [
     'AppArmor without the profile',

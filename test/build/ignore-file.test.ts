@@ -109,7 +109,7 @@ withPeers(['git'], 'the committed file is clean and stands in the record, as doe
 withPeers(['git'], 'prepare is a foreign step, and the record says which network it had', async () => {
   const folder = tree(files)
   commitAll(folder)
-  expect((await build(folder, { prepare: 'true' })).result.record.network).toBe('host')
+  expect((await build(folder, { prepare: 'true' })).result.record.network).toBe('none')
 })
 
 const pointer = (content: string, size = content.length): string =>

@@ -26,7 +26,18 @@ async function make(clone: string, settings: CliOptions): Promise<Made> {
   const built = await succeed(
     [
       'build-reproducible',
-      ...['--context', 'examples/app', '--builder', 'embedded', '--prepare', prepare, '--rebuilds', '0'],
+      ...[
+        '--context',
+        'examples/app',
+        '--builder',
+        'embedded',
+        '--prepare',
+        prepare,
+        '--network',
+        'default',
+        '--rebuilds',
+        '0',
+      ],
       ...['--output', `oci:${clone}.layout:v1`, '--state', `${clone}.state`],
     ],
     options,

@@ -102,7 +102,9 @@ async function judge(scenario: Scenario): Promise<boolean> {
       repository: facts.repository,
       repositoryId: facts.repository_id,
       workflow: called?.workflow ?? workflow,
-      ...(called === undefined ? {} : { workflowRef: called.ref }),
+      ...(called === undefined
+        ? {}
+        : { workflowRepository: called.repository, workflowRef: called.ref, build: { file: 'Containerfile' } }),
       ref: facts.ref,
       event: facts.event_name,
     }),

@@ -36,7 +36,8 @@ test.each([
     const lines: string[] = []
     try {
       const policy = join(folder, 'policy.yml')
-      writeFileSync(policy, policyFor(issuer, workflow, { workflowRef: sha }))
+      const called = { workflowRepository: 'example/sealwright', workflowRef: sha, build: { file: 'Containerfile' } }
+      writeFileSync(policy, policyFor(issuer, workflow, called))
       const result = await runWorkflow({
         workflow: '.github/workflows/release.yml',
         repository: caller,

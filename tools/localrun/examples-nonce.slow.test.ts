@@ -35,7 +35,12 @@ async function run(edit: (workflow: string) => string = (text) => text): Promise
   const lines: string[] = []
   try {
     const policies = scratch('policies')
-    writeFileSync(join(policies, 'policy.yml'), policyFor(issuer, workflow))
+    writeFileSync(
+      join(policies, 'policy.yml'),
+      policyFor(issuer, workflow, {
+        build: { context: 'examples/app', file: 'examples/app/Small' },
+      }),
+    )
     execFileSync('git', ['-C', policies, 'init', '--quiet', '--initial-branch=main'])
     const commit = commitAll(policies)
     // What the repository holds now is not what the run was told to take.

@@ -74,7 +74,7 @@ function expectAdmitted({ image, vsa, verdict }: Ran): void {
   expect(verdict).toMatchObject({
     verified: true,
     reasons: [],
-    exceptions: ['accept-sample', 'accept-claimed-steps', 'accept-unproven-time'],
+    exceptions: ['accept-sample', 'accept-unproven-time'],
   })
   expect(verdict.image.plainDigest).toMatch(/^sha256:[0-9a-f]{64}$/)
   expect(image).toContain(verdict.image.digest)

@@ -30,6 +30,7 @@ export async function agentServe(
         akActivation: inputs.text('ak-activation') === '' ? '' : inputs.path('ak-activation'),
         collateral: inputs.text('collateral') === '' ? '' : inputs.path('collateral'),
       },
+      workers: inputs.text('workers') === '' ? '' : inputs.path('workers'),
       source: inputs.choice('source', ['download', 'image']),
       workers: inputs.text('workers') === '' ? '' : inputs.path('workers'),
       lifetime: inputs.integer('lifetime', 60, 86_400),
