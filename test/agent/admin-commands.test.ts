@@ -113,7 +113,6 @@ describe('hooks of the runner', () => {
         tee: defaultChoice,
         workers: '',
         source: 'download',
-        workers: '',
         lifetime: 600,
       },
       { ...ports, env: { ...ports.env, https_proxy: proxy.url, NODE_EXTRA_CA_CERTS: certificate.path } },

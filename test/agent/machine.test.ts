@@ -41,7 +41,6 @@ async function machine(change: Partial<MachineOptions> = {}, ports: Ports = test
       tee: defaultChoice,
       workers: '',
       source: 'image',
-      workers: '',
       lifetime: 600,
       ...change,
     },

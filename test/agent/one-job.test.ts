@@ -120,7 +120,6 @@ describe('legs of a matrix on one machine', () => {
             tee: defaultChoice,
             workers: '',
             source: 'image',
-            workers: '',
             lifetime: 600,
           },
           testPorts(),

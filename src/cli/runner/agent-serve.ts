@@ -32,7 +32,6 @@ export async function agentServe(
       },
       workers: inputs.text('workers') === '' ? '' : inputs.path('workers'),
       source: inputs.choice('source', ['download', 'image']),
-      workers: inputs.text('workers') === '' ? '' : inputs.path('workers'),
       lifetime: inputs.integer('lifetime', 60, 86_400),
     },
     ports,
