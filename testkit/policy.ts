@@ -30,17 +30,21 @@ export function machinePolicy(technology: string): Record<string, unknown> {
   }
 }
 
-/** What the example's build may be asked for, and that its steps tell the agent what they did. */
-export const buildPolicy: Record<string, unknown> = {
-  build: {
-    context: 'examples/app',
-    file: ['examples/app/Containerfile', 'examples/app/Containerfile.run'],
-    prepare: 'npm ci --omit=dev --ignore-scripts --no-audit --no-fund',
-    'build-args': { BASE: '*' },
-    network: 'host',
-    bases: ['localhost/debian'],
-  },
-  'accept-claimed-steps': true,
+const exampleBuild = {
+  context: ['examples/app'],
+  file: ['examples/app/Containerfile', 'examples/app/Containerfile.run'],
+  prepare: 'npm ci --omit=dev --ignore-scripts --no-audit --no-fund',
+  'build-args': { BASE: '*' },
+  network: 'host',
+  bases: ['localhost/debian'],
+}
+
+/** What the example's build may be asked for. */
+export const buildPolicy: Record<string, unknown> = { build: exampleBuild }
+
+/** The same for tampered copies. Some are copies of the small image, whose context is the repository itself. */
+export const copyPolicy: Record<string, unknown> = {
+  build: { ...exampleBuild, context: ['.', ...exampleBuild.context], file: ['Containerfile', ...exampleBuild.file] },
 }
 
 /** A software TPM of a demo is a program, nobody measured what its values cover, its storage is this laptop's, and so is the KBS. */

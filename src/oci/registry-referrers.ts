@@ -1,5 +1,6 @@
 import { TransportError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import { inOrder } from '../base/in-order.ts'
 import { collect } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { isIndex, manifestBytes, manifestLimit, parseListing } from './manifest.ts'
@@ -18,6 +19,7 @@ interface Tools {
   name: string
   getManifest(digest: Digest): Promise<StoredManifest>
   fetchManifest(reference: string): Promise<StoredManifest | null>
+  hasManifest(digest: Digest): Promise<boolean>
   putAs(reference: string, bytes: Uint8Array, mediaType: string): Promise<Response>
   ports: Ports
 }
@@ -81,6 +83,15 @@ export function openReferrers(tools: Tools): {
     return pickReferrers(read(digest, onBroken, artifactType), artifactType)
   }
 
+  /** Entries whose manifests are there, readable or not. */
+  const present = async (entries: readonly Descriptor[]): Promise<Descriptor[]> => {
+    const found: Descriptor[] = []
+    const look = async (item: Descriptor): Promise<Descriptor | null> =>
+      (await tools.hasManifest(item.digest)) ? item : null
+    for await (const item of inOrder(entries, parallel, look)) if (item !== null) found.push(item)
+    return found
+  }
+
   /**
    * Adds to the fallback index: read, union, write, read back. Registries know no conditional write, so another writer may have
    * replaced ours between; then it is done again.
@@ -101,13 +112,22 @@ export function openReferrers(tools: Tools): {
       }
       const manifests = stored !== null && isIndex(stored.content) ? stored.content.manifests : []
       if (manifests.some((d) => d.digest === entry.digest)) return
-      const index: Index = {
-        ...(stored?.content as Index | undefined),
-        schemaVersion: 2,
-        mediaType: mediaTypes.index,
-        manifests: [...manifests, entry].sort(byDigest),
+      const put = (others: readonly Descriptor[]): Promise<Response> => {
+        const index: Index = {
+          ...(stored !== null && isIndex(stored.content) ? stored.content : undefined),
+          schemaVersion: 2,
+          mediaType: mediaTypes.index,
+          manifests: [...others, entry].sort(byDigest),
+        }
+        return tools.putAs(tag, manifestBytes(index), mediaTypes.index)
       }
-      await tools.putAs(tag, manifestBytes(index), mediaTypes.index)
+      try {
+        await put(manifests)
+      } catch (error) {
+        if (!(error instanceof VerificationError) || error.code !== 'missing-blob') throw error
+        // Registries refuse an index that lists what a retention rule deleted: such an entry leads nowhere, so nothing is lost with it.
+        await put(await present(manifests))
+      }
       // Writers that collide wait for unequal times, so that one of them comes last and sees all.
       if (attempt > 0) await ports.clock.sleep((ports.random(1)[0] ?? 0) * attempt)
       const after = await readFallback(subject)

@@ -43,7 +43,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     })
     if (response.status !== 201) {
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      throw /MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN/.test(error.message)
+      throw /MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)
         ? new VerificationError('missing-blob', error.message, {
             subject: reference,
             remedy: 'Push what the manifest names first.',
@@ -71,7 +71,14 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
-  const referrers = openReferrers({ session, name, getManifest, fetchManifest, putAs, ports })
+  const hasManifest = async (digest: Digest): Promise<boolean> => {
+    const accept = acceptManifests
+    const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
+    if (response.status === 200) return true
+    if (response.status === 404) return false
+    throw await failed(response, host, `HEAD of the manifest ${digest}`)
+  }
+  const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
 
   return {
     kind: 'registry',

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { InputError, TransportError, VerificationError } from '../base/errors.ts'
 import { isPrivateUrl } from '../base/loopback.ts'
 import type { Ports } from '../base/ports.ts'
+import { findDownload, keepDownload } from './tool-cache.ts'
 
 /** A pinned tool: one line `NAME@VERSION=sha256:HEX URL`. */
 export interface Tool {
@@ -47,7 +48,7 @@ export function parseTools(lines: readonly string[]): Tool[] {
 
 /**
  * Installs a tool into `folder`: the download is kept in the runner's tool cache and its SHA-256 is checked at every use, before anything is
- * unpacked, so that what an earlier job left there is not trusted.
+ * unpacked, because an earlier job could have changed what lies there.
  *
  * @returns the folder to put on `PATH`
  * @throws VerificationError `digest-mismatch`, TransportError `unreachable`, InputError `not-found` when the archive holds no such program
@@ -64,7 +65,7 @@ export async function installTool(tool: Tool, folder: string, ports: Ports): Pro
     await chmod(join(target, tool.name), 0o755)
     return target
   }
-  // Not by @actions/tool-cache: it passes on what tar and unzip say, to a stdout that is for `--json` and is read for workflow commands.
+  // extractTar and extractZip of @actions/tool-cache are not used: they write what tar and unzip print to stdout, where the runner reads commands.
   await (archive[1] === null
     ? ports.exec.run('unzip', ['-o', '-q', file, '-d', target])
     : ports.exec.run('tar', [archive[1], '-C', target, '-f', file]))
@@ -76,16 +77,28 @@ export async function installTool(tool: Tool, folder: string, ports: Ports): Pro
   })
 }
 
+/**
+ * The verified download in a folder of the job's own: what lies in the tool cache is copied there before it is hashed, since another job
+ * could change it between the check and its use.
+ */
 async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<string> {
-  const cache = ports.env['RUNNER_TOOL_CACHE']
-  const directory =
-    cache === undefined || cache === '' ? join(folder, 'downloads') : join(cache, 'sealwright-downloads')
+  const directory = join(folder, 'downloads')
   const file = join(directory, tool.sha256)
   await mkdir(directory, { recursive: true })
-  if ((await stat(file).catch(() => null)) !== null) {
+  const cache = ports.env['RUNNER_TOOL_CACHE'] ?? ''
+  const isThere = (await stat(file).catch(() => null)) !== null
+  const cached = isThere || cache === '' ? null : await findDownload(cache, tool.sha256)
+  if (cached !== null) await copyFile(cached, file)
+  if (isThere || cached !== null) {
     if ((await hashOf(file)) === tool.sha256) return file
     ports.log.warn(`the cached download of ${tool.name} was changed; it is fetched anew`)
   }
+  await download(tool, file, ports)
+  if (cache !== '') await keepDownload(cache, tool.sha256, file)
+  return file
+}
+
+async function download(tool: Tool, file: string, ports: Ports): Promise<void> {
   ports.log.progress(`downloading ${tool.name} ${tool.version}`)
   const response = await ports.http.request(tool.url)
   if (!response.ok || response.body === null) {
@@ -115,7 +128,6 @@ async function downloaded(tool: Tool, folder: string, ports: Ports): Promise<str
   } finally {
     await rm(temporary, { force: true })
   }
-  return file
 }
 
 async function hashOf(file: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { openState } from '../../src/agent/state.ts'
@@ -254,6 +254,33 @@ describe('tools', () => {
     expect(unpacked).toMatch(/hello-1\.0\.0\/bin$/)
     const other = { ...only(lineFor('/hello.tar.gz', archive)), name: 'bye' }
     await expect(installTool(other, folder, ports)).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  test('the tool cache of the runner serves the next job, and is not trusted', async () => {
+    const cache = scratch('tool-cache')
+    const ports = { ...testPorts(), env: { RUNNER_TOOL_CACHE: cache } }
+    const script = Buffer.from('#!/bin/sh\necho cached\n')
+    const tool = only(lineFor('/cached', script))
+    const install = async (): Promise<string> => {
+      const folder = await installTool(tool, scratch('tools-of-a-job'), ports)
+      return execFileSync(join(folder, 'hello')).toString()
+    }
+    expect(await install()).toBe('cached\n')
+    const before = requests
+    expect(await install()).toBe('cached\n')
+    expect(requests).toBe(before)
+    const kept = readdirSync(cache, { recursive: true, withFileTypes: true }).find(({ name }) => name === tool.sha256)
+    const path = join(kept?.parentPath ?? '', tool.sha256)
+    const spoils = [
+      () => writeFileSync(path, '#!/bin/sh\necho evil\n'),
+      () => rmSync(path),
+      () => (rmSync(path), symlinkSync('/etc/passwd', path)),
+    ]
+    for (const [i, spoil] of spoils.entries()) {
+      spoil()
+      expect(await install()).toBe('cached\n')
+      expect(requests).toBe(before + i + 1)
+    }
   })
 
   test('a download that is not the pinned one is refused and not kept', async () => {

@@ -1,17 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionReport } from '../../src/report/types.ts'
 import type { Check } from '../../src/verify/types.ts'
-import { cleanEnv, cli, program, succeed } from '../../testkit/cli.ts'
+import { cleanEnv, cli, succeed } from '../../testkit/cli.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { startJob } from './job.ts'
+import { cosigns, shell } from './shell.ts'
 
 const kinds = ['referrers', 'docker'] as const
-const cosigns = ['cosign2', 'cosign3'] as const
 
 /** What keeps cosign 3 from every public service. */
 const signingConfig =
@@ -105,64 +105,45 @@ for (const kind of kinds) {
     }),
   )
 
-  withPeers([registryPeers[kind], ...cosigns], `the commands of sign-attest's report run as they stand (${kind})`, () =>
-    withRegistry(kind, async (host, folder) => {
-      const job = await startJob()
-      try {
-        const signed = await job.run('sign-attest', '--output', `${host}/team/app:v1`)
-        const report = JSON.parse(readFileSync(signed['report-path'] ?? '', 'utf8')) as ActionReport
-        const key = signed['public-key-path'] ?? ''
-        const other = join(folder, 'other.pub')
-        const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        writeFileSync(other, pair.publicKey.export({ type: 'spki', format: 'pem' }))
-        const runs = shell(folder)
-        for (const [title, cosign] of [
-          ['Verify with cosign 2.5', 'cosign2'],
-          ['Verify with cosign 3', 'cosign3'],
-        ] as const) {
-          const lines = report.commands.find((group) => group.title === title)?.lines ?? []
-          expect([title, lines.length]).toEqual([title, 4])
-          for (const line of lines) {
-            expect({ line, ends: runs(cosign, line) }).toEqual({ line, ends: 0 })
-            expect(line).toContain(key)
-            const wrong = line.replace(key, other)
-            expect({ wrong, ends: runs(cosign, wrong) }).not.toEqual({ wrong, ends: 0 })
+  withPeers(
+    [registryPeers[kind], ...cosigns, 'oras'],
+    `the commands of sign-attest's report run as they stand (${kind})`,
+    () =>
+      withRegistry(kind, async (host, folder) => {
+        const job = await startJob()
+        try {
+          const signed = await job.run('sign-attest', '--output', `${host}/team/app:v1`)
+          const report = JSON.parse(readFileSync(signed['report-path'] ?? '', 'utf8')) as ActionReport
+          const key = signed['public-key-path'] ?? ''
+          const other = join(folder, 'other.pub')
+          const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+          writeFileSync(other, pair.publicKey.export({ type: 'spki', format: 'pem' }))
+          const runs = shell(folder)
+          for (const [title, cosign] of [
+            ['Verify with cosign 2.5', 'cosign2'],
+            ['Verify with cosign 3', 'cosign3'],
+          ] as const) {
+            const lines = report.commands.find((group) => group.title === title)?.lines ?? []
+            expect([title, lines.length]).toEqual([title, 4])
+            for (const line of lines) {
+              expect({ line, ends: runs(cosign, line) }).toEqual({ line, ends: 0 })
+              expect(line).toContain(key)
+              const wrong = line.replace(key, other)
+              expect({ wrong, ends: runs(cosign, wrong) }).not.toEqual({ wrong, ends: 0 })
+            }
           }
+          const ours = report.commands.find((group) => group.title === 'Verify with Sealwright')?.lines ?? []
+          expect(ours).toHaveLength(2)
+          // The agent's key is good for one job, so no policy pins it. One that signed nothing is refused: then there is no policy file
+          // either, and the gate does not run without.
+          expect(ours[0]).not.toContain(key)
+          expect(runs('cosign3', `${ours[0] ?? ''} --public-key ${other}`)).not.toBe(0)
+          expect(runs('cosign3', ours[1] ?? '')).not.toBe(0)
+          for (const line of ours) expect({ line, ends: runs('cosign3', line) }).toEqual({ line, ends: 0 })
+        } finally {
+          await job.stop()
+          rmSync(job.folder, { recursive: true, force: true, maxRetries: 3 })
         }
-        const ours = report.commands.find((group) => group.title === 'Verify with Sealwright')?.lines ?? []
-        expect(ours).toHaveLength(2)
-        // The agent's key is good for one job, so no policy pins it. One that signed nothing is refused: then there is no policy file
-        // either, and the gate does not run without.
-        expect(ours[0]).not.toContain(key)
-        expect(runs('cosign3', `${ours[0] ?? ''} --public-key ${other}`)).not.toBe(0)
-        expect(runs('cosign3', ours[1] ?? '')).not.toBe(0)
-        for (const line of ours) expect({ line, ends: runs('cosign3', line) }).toEqual({ line, ends: 0 })
-      } finally {
-        await job.stop()
-        rmSync(job.folder, { recursive: true, force: true, maxRetries: 3 })
-      }
-    }),
+      }),
   )
-}
-
-/** A shell as the reader of a report has it, where `cosign` is one of the two and `sealwright` is the program of `dist/`. */
-function shell(folder: string): (cosign: (typeof cosigns)[number], line: string) => number {
-  const [node, state] = [process.execPath, join(folder, 'state')]
-  for (const cosign of cosigns) {
-    const bin = join(folder, `bin-${cosign}`)
-    mkdirSync(bin)
-    symlinkSync(peer(cosign), join(bin, 'cosign'))
-    writeFileSync(join(bin, 'sealwright'), `#!/bin/sh\nexec '${node}' '${program}' "$@"\n`)
-    chmodSync(join(bin, 'sealwright'), 0o755)
-  }
-  return (cosign, line) => {
-    const path = [join(folder, `bin-${cosign}`), process.env['PATH'] ?? ''].join(':')
-    const env = { ...cleanEnv(), PATH: path, HOME: folder, SEALWRIGHT_STATE: state }
-    try {
-      execFileSync('sh', ['-c', line], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
-      return 0
-    } catch (error) {
-      return (error as { status: number | null }).status ?? -1
-    }
-  }
 }

@@ -1,4 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import type { Ports } from '../../src/base/ports.ts'
 import { sha256 } from '../../src/base/streams.ts'
@@ -281,5 +283,74 @@ test('a manifest is checked against digest and type; an image under the fallback
     const subject = { mediaType: mediaTypes.manifest, digest, size: bytes.length }
     expect(await codeOf(putArtifact(store, { artifactType: 'a/b', subject, layers: [] }))).toBe('registry-error')
     expect(puts).toHaveLength(1)
+  })
+})
+
+describe('the fallback index of referrers names what a retention rule deleted', () => {
+  const config = { mediaType: mediaTypes.empty, digest: sha256('{}') as Digest, size: 2 }
+  const bytes = manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [] })
+  const subject = { mediaType: mediaTypes.manifest, digest: sha256(bytes) as Digest, size: bytes.length }
+  const gone = { ...subject, digest: sha256('gone') as Digest }
+  const broken = { ...subject, digest: sha256('unreadable') as Digest }
+
+  /** Refuses an index that lists what is not there, with this answer. */
+  async function attach(status: number, code: string, entries: readonly object[]): Promise<[unknown, string[]]> {
+    let index: Buffer = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: entries, annotations: { a: 'b' } }),
+    )
+    const there = new Map<string, Buffer>([[broken.digest, Buffer.from('{')]])
+    const server = createServer((request, response) => {
+      const url = request.url ?? ''
+      const name = url.slice(url.lastIndexOf('/') + 1)
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        const body = Buffer.concat(chunks)
+        if (url.includes('/blobs/')) return void response.writeHead(200).end()
+        if (url.includes('/referrers/')) return void response.writeHead(404).end()
+        if (request.method !== 'PUT') {
+          const found = name.startsWith('sha256-') ? index : there.get(name)
+          const type = name.startsWith('sha256-') ? mediaTypes.index : mediaTypes.manifest
+          return void response.writeHead(found === undefined ? 404 : 200, { 'content-type': type }).end(found)
+        }
+        if (!name.startsWith('sha256-')) there.set(name, body)
+        else if (digestsOf(body).every((digest) => there.has(digest))) index = body
+        else return void response.writeHead(status).end(JSON.stringify({ errors: [{ code, message: 'no' }] }))
+        response.writeHead(201).end()
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    try {
+      const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+      const store = storeOf(`127.0.0.1:${port}/a`, hastyPorts())
+      const code = await codeOf(putArtifact(store, { artifactType: 'a/b', subject, layers: [] }))
+      expect(JSON.parse(index.toString('utf8'))).toMatchObject({ annotations: { a: 'b' } })
+      return [code, digestsOf(index)]
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  function digestsOf(index: Buffer): string[] {
+    const { manifests } = JSON.parse(index.toString('utf8')) as { manifests: { digest: string }[] }
+    return manifests.map(({ digest }) => digest)
+  }
+
+  test.each([
+    [400, 'MANIFEST_BLOB_UNKNOWN'],
+    [404, 'MANIFEST_UNKNOWN'],
+    [404, 'BLOB_UNKNOWN'],
+  ])('answer %d %s: the entry is left out, and what is there stays, readable or not', async (status, code) => {
+    const [ends, digests] = await attach(status, code, [gone, broken])
+    expect(ends).toBe('none')
+    expect(digests).toHaveLength(2)
+    expect(digests).toContain(broken.digest)
+    expect(digests).not.toContain(gone.digest)
+  })
+
+  test('an index that the registry refuses for another reason stays as it is', async () => {
+    expect(await attach(400, 'TAG_INVALID', [gone, broken])).toEqual(['registry-error', [gone.digest, broken.digest]])
   })
 })

@@ -184,31 +184,35 @@ describe('the command line', () => {
     if (options.length > 0) expect(JSON.parse(out)).toMatchObject({ error: { code: 'unauthorized' } })
   })
 
-  test('an archive of a tool says nothing on stdout, whatever its files are called', async () => {
-    const folder = scratch('archive')
-    mkdirSync(join(folder, 'in'))
-    for (const name of ['tool', '##[set-output name=a]b', '::stop-commands::x'])
-      writeFileSync(join(folder, 'in', name), '')
-    execFileSync('tar', ['-C', join(folder, 'in'), '-czf', join(folder, 't.tgz'), '.'])
-    const bytes = readFileSync(join(folder, 't.tgz'))
-    const server = createServer((_request, response) => response.end(bytes)).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/t.tgz`
-    const program = `
+  test.each([[false], [true]])(
+    'an archive of a tool says nothing on stdout, whatever its files are called: tool cache %s',
+    async (cached) => {
+      const folder = scratch('archive')
+      const cache = cached ? { RUNNER_TOOL_CACHE: scratch('cache') } : {}
+      mkdirSync(join(folder, 'in'))
+      for (const name of ['tool', '##[set-output name=a]b', '::stop-commands::x'])
+        writeFileSync(join(folder, 'in', name), '')
+      execFileSync('tar', ['-C', join(folder, 'in'), '-czf', join(folder, 't.tgz'), '.'])
+      const bytes = readFileSync(join(folder, 't.tgz'))
+      const server = createServer((_request, response) => response.end(bytes)).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/t.tgz`
+      const program = `
       import { installTool, parseTools } from ${JSON.stringify(join(root, 'src/runner/tools.ts'))}
       import { makePorts } from ${JSON.stringify(join(root, 'src/runner/make-ports.ts'))}
       const ports = makePorts({ env: process.env, cwd: '/' })
       for (const tool of parseTools(['tool@1=sha256:${createHash('sha256').update(bytes).digest('hex')} ${url}']))
         await installTool(tool, ${JSON.stringify(join(folder, 'out'))}, ports)`
-    const told = await printedBy(['--input-type=module-typescript', '-e', program], { RUNNER_DEBUG: '1' })
-    server.close()
-    expect(told).toEqual(['', ''])
-    expect(readdirSync(join(folder, 'out/tool-1')).sort()).toEqual([
-      '##[set-output name=a]b',
-      '::stop-commands::x',
-      'tool',
-    ])
-  })
+      const told = await printedBy(['--input-type=module-typescript', '-e', program], { RUNNER_DEBUG: '1', ...cache })
+      server.close()
+      expect(told).toEqual(['', ''])
+      expect(readdirSync(join(folder, 'out/tool-1')).sort()).toEqual([
+        '##[set-output name=a]b',
+        '::stop-commands::x',
+        'tool',
+      ])
+    },
+  )
 })
 
 describe('a reader that has gone', () => {

@@ -27,6 +27,7 @@ function report(
   }
   const inputs = {
     policy: '/policy.yml',
+    platform: null,
     collateral: '/col lateral',
     keys: { decryptionKey: 'S3CRET', kbsUrl: '', trusteeUrl: '' },
     policyDigest: null,

@@ -1,4 +1,6 @@
+import { cosignReads, registryName } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
+import { quote } from '../../report/shell.ts'
 import { legacyTag } from '../../sign/legacy.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import type { Consumer } from '../../tasks/sign/request.ts'
@@ -19,7 +21,8 @@ const attested = ['provenance', 'spdx', 'cyclonedx'] as const
 
 /**
  * The commands that check what was written, each as it can be typed (INTERFACE §6). `--private-infrastructure` says that there is no public log;
- * with it neither cosign asks the network for a trust root. cosign reads registries only, so a layout is copied into one first.
+ * with it neither cosign asks the network for a trust root. cosign reads registries only, so a layout is copied into one first, under a name that
+ * cosign accepts.
  */
 export function commandsFor(
   result: SignAttestResult,
@@ -34,7 +37,7 @@ export function commandsFor(
   let image = formatReference({ ...reference, tag: undefined })
   if (reference.kind === 'layout') {
     const directory = reference.directory ?? ''
-    const target = `localhost:5000/${result.identity.slice(result.identity.indexOf('/') + 1)}`
+    const target = `localhost:5000/${registryName(result.identity.slice(result.identity.indexOf('/') + 1))}`
     image = `${target}@${digest}`
     groups.push({
       title: 'Copy the layout to a registry',
@@ -46,7 +49,7 @@ export function commandsFor(
     ['cosign 2.5', 'cosign2'],
     ['cosign 3', 'cosign3'],
   ] as const) {
-    if (!consumers.includes(consumer)) continue
+    if (!consumers.includes(consumer) || !cosignReads(image)) continue
     const flags = `--key ${quote(keyPath)} --private-infrastructure=true`
     const verify = receipts.some(({ kind }) => kind === (consumer === 'cosign2' ? 'image-signature' : 'sign'))
     groups.push({
@@ -86,9 +89,4 @@ function copyLines(
     ...(consumers.some((name) => name !== 'cosign3') ? ['sig'] : []),
   ] as ('att' | 'sig')[]
   return [copy('--recursive ', tag), ...legacy.map((kind) => copy('', legacyTag(digest, kind)))]
-}
-
-/** Quoted for a POSIX shell where needed. */
-function quote(text: string): string {
-  return /^[A-Za-z0-9_./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

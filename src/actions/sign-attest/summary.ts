@@ -1,3 +1,4 @@
+import { cosignReads } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import { commandsFor } from './commands.ts'
@@ -87,5 +88,7 @@ function notes({ published, agent }: SignAttestResult): string[] {
     found.push('No agent ran: the builder is "plain", nothing ties these signatures to a machine or a job.')
   if (published.store.kind === 'layout')
     found.push('cosign reads registries only: copy the layout into one before verifying with it.')
+  else if (!cosignReads(formatReference(published.reference)))
+    found.push('cosign refuses a repository name of one character: no command of cosign can verify this image.')
   return found
 }

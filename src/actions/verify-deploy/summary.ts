@@ -1,3 +1,6 @@
+import { cosignReads } from '../../oci/identity.ts'
+import { quote } from '../../report/shell.ts'
+import { predicateTypes } from '../../statement/types.ts'
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
 import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
@@ -136,9 +139,12 @@ function registerInWords({
   return `${own}${others}${resettable ? '; can be set back' : ''}`
 }
 
-function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): ActionReport['commands'] {
+function commands({ verdict, inputs, reference: asked, vsa, publicKeyPath }: SummaryFacts): ActionReport['commands'] {
   const { reference } = verdict.image
-  const again = ['sealwright verify-deploy', `--image ${quote(reference)}`, `--policy ${quote(inputs.policy)}`]
+  // The verdict names the child alone, but what signs its index can vouch for it.
+  const again = ['sealwright verify-deploy', `--image ${quote(inputs.platform === null ? reference : asked)}`]
+  if (inputs.platform !== null) again.push(`--platform ${quote(inputs.platform)}`)
+  again.push(`--policy ${quote(inputs.policy)}`)
   if (inputs.collateral !== null) again.push(`--collateral ${quote(inputs.collateral)}`)
   if (inputs.keys.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.keys.kbsUrl)}`)
   // The key itself is no part of any summary; without the option the content would not be looked into.
@@ -148,20 +154,16 @@ function commands({ verdict, inputs, vsa, publicKeyPath }: SummaryFacts): Action
   if (inputs.expectDigest !== null) again.push(`--expect-digest ${inputs.expectDigest}`)
   if (inputs.nonce !== null) again.push(`--nonce ${quote(inputs.nonce)}`)
   const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
-  if (!verdict.verified || vsa === '' || reference.startsWith('oci:')) return list
-  const type = 'https://slsa.dev/verification_summary/v1'
-  return [
-    ...list,
-    {
-      title: 'Check the verification summary with cosign',
-      lines: [
-        `cosign verify-attestation --key ${quote(publicKeyPath)} --private-infrastructure=true --type ${type} ${quote(reference)}`,
-      ],
-    },
-  ]
+  if (!verdict.verified || vsa === '' || reference.startsWith('oci:') || !cosignReads(reference)) return list
+  return [...list, { title: 'Check the verification summary with cosign', lines: [vsaLine(reference, publicKeyPath)] }]
 }
 
-/** Quoted for a POSIX shell where needed. */
-function quote(text: string): string {
-  return /^[A-Za-z0-9_./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+/**
+ * The same line for cosign 2.5 and 3: a verification summary exists as a bundle only, which 2.5 reads when asked, and then it asks the network for
+ * a trust root unless it is given one. A key needs none, so an empty one is enough.
+ */
+function vsaLine(reference: string, publicKeyPath: string): string {
+  const root = `'{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'`
+  const flags = `--key ${quote(publicKeyPath)} --private-infrastructure=true --new-bundle-format --trusted-root /dev/stdin`
+  return `echo ${root} | cosign verify-attestation ${flags} --type ${predicateTypes.vsa} ${quote(reference)}`
 }

@@ -30,17 +30,40 @@ const chosen = {
   tpm: [0, 2, 4, 7, 8, 9, 11, 12].map((pcr) => `pcr${pcr}`),
 } as const
 
+/** Machines of all manifests of an index; each may have measured to other values. Null for sample evidence. */
+export async function machinesLines(
+  evidences: readonly Evidence[],
+  options: MachineOptions,
+  ports: Ports,
+): Promise<MachineLines | null> {
+  const found: MachineFacts[] = []
+  for (const evidence of evidences) {
+    const facts = await machineFacts(evidence, options, ports)
+    if (facts !== null) found.push(facts)
+  }
+  const [first] = found
+  if (first === undefined) return null
+  const measured = [...new Set(found.map(({ measurements }) => measurements.join('\n')).filter((text) => text !== ''))]
+  return {
+    lines: [...(measured.length === 0 ? [] : ['measurements:', ...measured]), ...first.tee],
+    accepts: [...new Set(found.flatMap(({ accepts }) => accepts))],
+  }
+}
+
+interface MachineFacts {
+  /** One entry of the list. */
+  measurements: string[]
+  tee: string[]
+  accepts: Acceptance[]
+}
+
 /**
  * Reads from the image's own evidence what its machine measured to, so that the next image must come from a machine with the same values. What
  * they cover nobody said yet: `covers` stays empty. Chips are not pinned.
  *
  * @returns null for sample evidence
  */
-export async function machineLines(
-  evidence: Evidence,
-  options: MachineOptions,
-  ports: Ports,
-): Promise<MachineLines | null> {
+async function machineFacts(evidence: Evidence, options: MachineOptions, ports: Ports): Promise<MachineFacts | null> {
   if (evidence.index.technology === 'sample') return null
   const first = await verdictsOf(evidence, {}, options, ports)
   const [open] = first
@@ -67,7 +90,8 @@ export async function machineLines(
     ...foreignLines(foreign),
   ]
   return {
-    lines: [...measurementLines(verdicts), ...(tee.length === 0 ? [] : ['tee:', ...tee])],
+    measurements: measurementLines(verdicts),
+    tee: tee.length === 0 ? [] : ['tee:', ...tee],
     accepts: [
       ...(level === null ? [] : (['accept-vmpl'] as const)),
       ...(statuses === null ? [] : (['accept-tcb-status'] as const)),
@@ -122,7 +146,6 @@ function measurementLines(verdicts: readonly TeeVerdict[]): string[] {
   const values = filled.length > 0 ? filled : shared
   if (values.length === 0) return []
   return [
-    'measurements:',
     '  - name: the machine of the first image',
     '    values:',
     ...values.map(({ name, value }) => `      ${name}: "${value}"`),

@@ -2,8 +2,6 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
-import { loadImage } from '../../image/load.ts'
-import { resolveImage } from '../../oci/open.ts'
 import type { StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
 import { readClaims, signedBy, type Claim } from '../statements.ts'
@@ -11,10 +9,10 @@ import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
-import { readImageEvidence } from '../image-evidence.ts'
+import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
-import { machineLines, type MachineOptions } from './init-machine.ts'
+import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
 
 export interface InitOptions extends MachineOptions {
@@ -42,12 +40,14 @@ export interface InitResult {
  */
 export async function initPolicy(reference: string, options: InitOptions, ports: Ports): Promise<InitResult> {
   const warnings: string[] = []
-  const evidence = await readImageEvidence(reference, ports)
-  const events = journalOf(evidence)
-  const releaseKeys = usableKeys(options.publicKeys, evidence, warnings)
+  const children = await readImageEvidence(reference, ports)
+  const evidences = children.flatMap(({ evidence: found }) => found ?? [])
+  const evidence = evidences[0] ?? null
+  const events = evidences.flatMap(journalOf)
+  const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
-  const machine = evidence === null ? null : await machineLines(evidence, options, ports)
+  const machine = await machinesLines(evidences, options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
   else if (evidence === null)
@@ -57,11 +57,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     })
   else if (job === null) accepts.add('accept-self-asserted-job')
 
-  const mine = await claimsOf(reference, evidence?.key.pem ?? null, releaseKeys, ports)
-  const statements = statementsOf(mine, evidence !== null)
+  const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys)))
+  const statements = statementsOf(claims, evidence !== null)
   if (statements !== null)
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
-  const provenance = mine.filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
+  const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
   // Each round asks the gate what is missing, and adds just that.
   for (let round = 0; round <= acceptanceNames.length; round += 1) {
@@ -102,7 +102,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
 }
 
 /** An agent's key lives for one job: as a release key it would refuse the next image, and accept nothing but this one. */
-function usableKeys(texts: readonly string[], evidence: Evidence | null, warnings: string[]): string[] {
+function usableKeys(texts: readonly string[], evidences: readonly Evidence[], warnings: string[]): string[] {
   return texts.flatMap((text) => {
     let pem: string
     try {
@@ -114,7 +114,7 @@ function usableKeys(texts: readonly string[], evidence: Evidence | null, warning
         remedy: 'Give a PEM file "PUBLIC KEY".',
       })
     }
-    if (pem !== evidence?.key.pem) return [pem]
+    if (!evidences.some(({ key }) => key.pem === pem)) return [pem]
     warnings.push("a public key was not pinned: it is the key of the job's agent, which no other job will have")
     return []
   })
@@ -156,30 +156,19 @@ interface Shortened {
   lacking: string[]
 }
 
-/** Statements that somebody who vouches for the image signed: its agent, else one of the given keys. */
-async function claimsOf(
-  reference: string,
-  agentKey: string | null,
-  keys: readonly string[],
-  ports: Ports,
-): Promise<Claim[]> {
-  const { store, descriptor } = await resolveImage(reference, ports)
-  // As the gate does: of an index the statements of its child count.
-  const child = await loadImage(store, descriptor.digest).then(
-    (image) => image.descriptor,
-    (error: unknown) => {
-      // What cannot be read is refused by the gate, with its reason.
-      if (error instanceof VerificationError) return descriptor
-      throw error
-    },
-  )
-  const { claims } = await readClaims(store, child)
-  return claims.filter((claim) => (agentKey === null ? keys : [agentKey]).some((pem) => signedBy(claim, pem)))
+/** Statements that somebody who vouches for a manifest signed: its agent, else one of the given keys. */
+async function claimsOf({ subject, evidence }: ChildEvidence, keys: readonly string[]): Promise<Claim[]> {
+  const { claims } = await readClaims(subject.store, subject.descriptor)
+  return claims.filter((claim) => (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem)))
 }
 
 /** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
-function statementsOf(mine: readonly Claim[], evidence: boolean): Shortened | null {
-  const there = new Set(mine.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
+function statementsOf(children: readonly (readonly Claim[])[], evidence: boolean): Shortened | null {
+  const kindsOf = (claims: readonly Claim[]): Set<Claim['kind']> =>
+    new Set(claims.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
+  const [first = new Set<Claim['kind']>(), ...others] = children.map(kindsOf)
+  // Of an index every manifest has to pass, so what one lacks cannot be asked for.
+  const there = new Set([...first].filter((kind) => others.every((kinds) => kinds.has(kind))))
   const wanted: [string, StatementKind[]][] = [
     ['provenance', ['provenance']],
     ['inventory', ['inventory']],

@@ -9,13 +9,15 @@ import { forgeChain, makeIssuer, type ChainBase } from '../../../testkit/chain.t
 import { putSmallImage, smallBase, smallFiles } from '../../../testkit/small-image.ts'
 import { cli, type CliAnswer } from '../cli.ts'
 import { startMachine, type DemoMachine } from '../../../testkit/machine.ts'
-import { buildPolicy, machinePolicy } from '../../../testkit/policy.ts'
+import { copyPolicy, machinePolicy } from '../../../testkit/policy.ts'
 import { question, type Finished, type Kit, type Question } from '../../../testkit/tampers/kit.ts'
 import { tampers } from '../../../testkit/tampers/list.ts'
 import { claimedByTpm, liveTpm } from '../../../testkit/tampers/live-tpm.ts'
 import { tpmTampers } from '../../../testkit/tampers/tpm.ts'
+import { attackFromInside } from './inside-job.ts'
 import { ownSummary } from './own-summary.ts'
 import { policyText } from '../../../testkit/policy-text.ts'
+import { pushes } from './pusher.ts'
 import { readBase } from './read-base.ts'
 import { unsafePolicy } from './unsafe-policy.ts'
 import { readFile } from 'node:fs/promises'
@@ -69,7 +71,31 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
     rows.push({ name, expected, found: await reasonOf(await run(directory, facts.technology)) })
     show(rows.at(-1), say)
   }
-  return rows.every((row) => row.found === row.expected)
+  say('')
+  say('Attacks by somebody who may push')
+  for (const [i, { name, expected, prepare: push }] of pushes.entries()) {
+    const found = await withKit(originals, join(directory, `push-${i}`), facts.technology, async (kit) =>
+      reasonOf(await ask(kit, await push(kit))),
+    )
+    rows.push({ name, expected, found })
+    show(rows.at(-1), say)
+  }
+  say('')
+  say('Attacks from inside the job, on its live agent')
+  await attackFromInside(
+    directory,
+    facts.technology,
+    (attack) => {
+      if (attack.skipped !== undefined) return say(`  skip ${attack.name}: ${attack.skipped}`)
+      rows.push(attack)
+      show(attack, say)
+    },
+    reasonOf,
+  )
+  const good = rows.filter((row) => row.found === row.expected).length
+  say('')
+  say(`${good} of ${rows.length} came out as expected`)
+  return good === rows.length
 }
 
 function show(row: Row | undefined, say: (line: string) => void): void {
@@ -138,7 +164,7 @@ async function withKit<T>(
         ...options,
         ...(technology === 'tpm' ? { machine: liveTpm(start, faults), payload: claimedByTpm(options.payload) } : {}),
       }),
-    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...buildPolicy, ...changes }),
+    policy: (base, changes) => policyText(base, issuer, { ...machinePolicy(technology), ...copyPolicy, ...changes }),
     file: async (name, text) => {
       const path = join(directory, name)
       await writeFile(path, text)
