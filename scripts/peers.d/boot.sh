@@ -3,7 +3,7 @@
 # The image is built from these files alone, so that it does not depend on the machine that builds it.
 
 boot_suite=bookworm # its systemd-stub, 252, is the release whose measurements are known
-boot_packages=(ovmf systemd-boot-efi busybox-static git libpcre2-8-0 zlib1g libc6 libstdc++6 libgcc-s1 util-linux libcap-ng0)
+boot_packages=(ovmf systemd-boot-efi busybox-static git libpcre2-8-0 zlib1g libc6 libstdc++6 libgcc-s1 util-linux libcap-ng0 bubblewrap libcap2 libselinux1 uidmap libaudit1 dash)
 
 # boot_unpack NAME: .peers/boot/tree holds the packages, .peers/boot/packages their names, versions and hashes; NAME prints it.
 boot_unpack() {

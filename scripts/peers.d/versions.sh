@@ -15,7 +15,7 @@ version_of() {
     bwrap | slirp4netns) text=$("$path" --version 2>/dev/null | head -n 1) || return 1 ;;
     umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
     qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;
-    runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^util-linux " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured
+    runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
     sev-snp-measure | veritysetup | systemd-socket-activate | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
     OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl) text='' ;;

@@ -49,7 +49,7 @@ export function makeExec(env: Readonly<Record<string, string | undefined>>): Exe
     const [file, argv] =
       timed === null
         ? [path, [...args]]
-        : [timed, ['--kill-after=5', String(Math.ceil((options.timeoutMs ?? 0) / 1000)), path, ...args]]
+        : [timed, ['-k', '5', String(Math.ceil((options.timeoutMs ?? 0) / 1000)), path, ...args]]
     const code = await exec(`"${file}"`, argv, {
       silent: true,
       ignoreReturnCode: true,

@@ -1,9 +1,21 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { hasIds, requirePrograms } from '../../src/build/sandbox/probe.ts'
 import { parsePe } from '../../src/tee/measure/pe.ts'
 import { stubVersion, ukiLoadOptions, ukiSection } from '../../src/tee/measure/uki.ts'
 import { writeCpio, type CpioEntry } from '../runner-image/cpio.ts'
@@ -61,6 +73,50 @@ describe('initrd archive', () => {
 
   test('refuses a path that comes twice', () => {
     expect(() => writeCpio([...some, file('odd', 'y')])).toThrow(/stands twice/)
+  })
+})
+
+describe('sandbox in the guest', () => {
+  const recipe = readRecipe()
+  const programs = Object.keys(recipe.packaged).filter((to) => to.startsWith('usr/bin/'))
+  const place = (to: string): string => {
+    const path = join(folder, to)
+    mkdirSync(dirname(path), { recursive: true })
+    if (!existsSync(path)) copyFileSync(partPath(recipe.packaged[to] ?? ''), path)
+    return path
+  }
+
+  withPeers(['runner-parts'], 'has its programs, and they find their libraries in the image', async () => {
+    for (const to of Object.keys(recipe.packaged)) place(to)
+    const applets = execFileSync(partPath('bin/busybox'), ['--list'], { encoding: 'utf8' }).trim().split('\n')
+    for (const name of applets)
+      if (!existsSync(join(folder, 'bin', name))) symlinkSync('busybox', join(folder, 'bin', name))
+    await expect(requirePrograms('none', [join(folder, 'usr/bin'), join(folder, 'bin')])).resolves.toBeUndefined()
+    const linker = join(folder, 'lib64/ld-linux-x86-64.so.2')
+    for (const to of programs) {
+      const listed = execFileSync(
+        linker,
+        ['--library-path', join(folder, 'lib/x86_64-linux-gnu'), '--list', place(to)],
+        {
+          encoding: 'utf8',
+        },
+      )
+      const libraries = listed.split('\n').flatMap((line) => / => (\S+)/.exec(line)?.[1] ?? [])
+      expect(libraries.filter((path) => !path.startsWith(folder))).toEqual([])
+    }
+  })
+
+  withPeers(['runner-parts'], "its shell takes programs by PATH, not the shell's own", async () => {
+    writeFileSync(join(folder, 'unshare'), '#!/bin/sh\necho by path\n', { mode: 0o755 })
+    const said = execFileSync(place('bin/sh'), ['-c', 'unshare'], { encoding: 'utf8', env: { PATH: folder } })
+    expect(said).toBe('by path\n')
+  })
+
+  test('subordinate ids are of workers alone, and enough', () => {
+    const text = ownFile('etc/subid').toString()
+    const worker = { uid: 991, user: 'sealwright-build' }
+    expect(hasIds(text, worker)).toBe(true)
+    expect(text.trim().split('\n')).toHaveLength(1)
   })
 })
 

@@ -30,8 +30,8 @@ if [ "$context" = app ]; then
   # It ends with 1 here: the claim "ephemeral" is about a workflow runner's hooks, which a guest that runs one job and goes out has not.
   sealwright runner self-test --agent-user agent --worker-user sealwright-build --json >/outputs/self-test.json 2>/outputs/self-test.log || true
 fi
-set --
-[ "$context" = small ] || set -- --prepare 'install-locked /inputs/packages'
-step publish sealwright publish --technology tpm --context "$context" --builder embedded "$@" \
-  --build-args BASE=oci:/inputs/base:1 --recipients jwe:/inputs/recipient.pem --rebuilds 1 \
+# The sandbox shows prepare the tool cache and what is installed, not this disk: the packages stand where a runner has its tools.
+export RUNNER_TOOL_CACHE=/inputs/packages
+step publish sealwright publish --technology tpm --context "$context" --builder embedded \
+  --prepare 'install-locked /inputs/packages' --build-args BASE=oci:/inputs/base:1 --recipients jwe:/inputs/recipient.pem --rebuilds 1 \
   --output oci:/outputs/store/app:latest --json

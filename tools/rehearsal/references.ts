@@ -54,12 +54,11 @@ accept-software-tpm: true       # UNSAFE: the TPM is a program, swtpm: whoever r
 accept-coverage-short: true     # UNSAFE: the firmware (PCR 0) is not predicted
 accept-self-asserted-job: true  # UNSAFE: the guest has no network, so no OIDC token says which job this was
 accept-unproven-time: true      # UNSAFE: no trusted time stamps the statements
-accept-claimed-steps: true      # UNSAFE: the steps told the agent what they did
 build:
   context: [app, small]
   prepare: install-locked /inputs/packages
   build-args: { BASE: "*" }
-  network: host
+  network: none
   bases: [localhost/base]
 `
 }

@@ -12,14 +12,11 @@ const predicted = { pcr4: 'aa'.repeat(32), pcr11: 'bb'.repeat(32) }
 
 function judged(failed: string[], measured: Record<string, string> = predicted): Judged {
   const verified = failed.length === 0
-  const checks = failed.map((id) => ({
-    id,
-    clause: '',
-    status: 'failed',
-    reason: 'evidence-invalid',
-    why: '',
-    subject: null,
-  }))
+  const check = (id: string, status: string) => {
+    return { id, clause: '', status, reason: status === 'failed' ? 'evidence-invalid' : null, why: '', subject: null }
+  }
+  const good = ['journal.performers', 'journal.isolation'].filter((id) => !failed.includes(id))
+  const checks = [...failed.map((id) => check(id, 'failed')), ...good.map((id) => check(id, 'passed'))]
   const machine = { id: null, chip: null, status: {}, measured, reference: null, register: null }
   const builder = { id: 'builder', technology: 'tpm', level: 'agent-exclusive' }
   const verdict = { verified, reasons: verified ? [] : ['evidence-invalid'], checks, machine, builder, exceptions: [] }
@@ -37,10 +34,10 @@ const machine = (name: string) => ({
 /** As a guest's journal has them, as far as the page reads them. */
 const events = [buildEvent(), sbomEvent(), encryptEvent()].map((draft): JournalEvent => ({
   ...{ v: 1, seq: 1, prev: null, ...draft },
-  isolation: { worker: 'own-user', steps: 'no-steps', network: 'none' },
+  isolation: { worker: 'own-user', steps: draft.kind === 'build' ? 'sandbox' : 'no-steps', network: 'none' },
 }))
-const changed = (change: Partial<JournalEvent>): JournalEvent[] =>
-  events.map((event) => (event.kind === 'sbom' ? { ...event, ...change } : event))
+const changed = (change: Partial<JournalEvent>, kind = 'sbom'): JournalEvent[] =>
+  events.map((event) => (event.kind === kind ? { ...event, ...change } : event))
 const seconds = { boot: 1, all: 2, processor: 3 }
 const digest = `sha256:${'cc'.repeat(32)}`
 
@@ -66,6 +63,14 @@ function findings(change: (good: Findings) => void = () => {}): Findings {
   return good
 }
 
+/** The first round, judged by its own prediction, with a verdict that differs. */
+function firstVerdict(found: Findings, change: (verdict: Verdict) => Verdict): void {
+  const { byOwn } = first(found)
+  first(found).byOwn = { ...byOwn, verdict: change(byOwn.verdict) }
+}
+const withException = (name: string) => (found: Findings) =>
+  firstVerdict(found, (verdict) => ({ ...verdict, exceptions: [name] }))
+
 /** The second round's members may be written in a test. */
 const second = (found: Findings): { byFirst: Judged; byOwn: Judged } =>
   found.rounds[1] as { byFirst: Judged; byOwn: Judged }
@@ -88,6 +93,46 @@ test.each<[string, (found: Findings) => void, RegExp]>([
       first(f).events = changed({ isolation: { worker: 'same-user', steps: 'no-steps', network: 'none' } })
     },
     /sbom is of the agent, its worker same-user/,
+  ],
+  [
+    'prepare ran in no sandbox',
+    (f) => {
+      first(f).events = changed({ isolation: { worker: 'own-user', steps: 'none', network: 'none' } }, 'build')
+    },
+    /build is of the agent, its worker own-user, its steps none/,
+  ],
+  [
+    'no prepare ran',
+    (f) => {
+      first(f).events = changed({ isolation: { worker: 'own-user', steps: 'no-steps', network: 'none' } }, 'build')
+    },
+    /build is of the agent, its worker own-user, its steps no-steps/,
+  ],
+  [
+    'prepare had a network',
+    (f) => {
+      first(f).events = changed({ isolation: { worker: 'own-user', steps: 'sandbox', network: 'default' } }, 'build')
+    },
+    /their network default/,
+  ],
+  [
+    'a foreign step ran beside the SBOM',
+    (f) => {
+      first(f).events = changed({ isolation: { worker: 'own-user', steps: 'sandbox', network: 'none' } })
+    },
+    /sbom is of the agent, its worker own-user, its steps sandbox/,
+  ],
+  ['the verdict takes the word of steps', withException('accept-claimed-steps'), /needed accept-claimed-steps/],
+  ['the verdict accepts less than a sandbox', withException('accept-steps-isolation'), /needed accept-steps-isolation/],
+  [
+    'the verdict does not judge who did the work',
+    (f) => firstVerdict(f, (verdict) => ({ ...verdict, checks: [] })),
+    /journal.performers is missing\n.*journal.isolation is missing/,
+  ],
+  [
+    'the level is a lower one',
+    (f) => firstVerdict(f, (verdict) => ({ ...verdict, builder: { ...verdict.builder, level: 'job-shared' } })),
+    /the level is job-shared/,
   ],
   [
     'nothing was encrypted',
@@ -127,6 +172,12 @@ test.each<[string, (found: Findings) => void, RegExp]>([
 ])('is a failure: %s', (_name, change, message) => {
   const found = findings(change)
   expect(failures(found).join('\n')).toMatch(message)
+})
+
+test('the page shows who did the work', () => {
+  const page = writePage(findings(), 'version: 1\n', JSON.stringify({ uki: digest, parts: {}, packages: [] }))
+  expect(page).toContain('| predicted | build | agent | own-user | sandbox | none |')
+  expect(page).toContain('| initrd | encrypt | agent | own-user | no-steps | none |')
 })
 
 test('the page shows both verdicts', () => {

@@ -2,7 +2,7 @@ import type { MachineResult } from '../measured-boot/machine.ts'
 import { compareRegisters, type Registers } from '../measured-boot/predict.ts'
 import { differing, type Judged } from './judge.ts'
 import type { Machine } from './machines.ts'
-import { notPerformed } from './performed.ts'
+import { notPerformed, notVouched, requiredEvents } from './performed.ts'
 import type { JournalEvent } from '../../src/journal/event.ts'
 
 /** One machine with the gate's answers. */
@@ -47,7 +47,7 @@ export function failures({ rounds, selfTest, digests }: Findings): string[] {
 }
 
 function roundFailures({ machine, predicted, byFirst, byOwn, events }: Round, i: number): string[] {
-  const wrong = notPerformed(events).map((what) => `${machine.title}: ${what}`)
+  const wrong = [...notPerformed(events), ...notVouched(byOwn.verdict)].map((what) => `${machine.title}: ${what}`)
   const registers = differing(predicted, byFirst)
   if (!byOwn.verdict.verified) wrong.push(`${machine.title}: refused by its own prediction: ${byOwn.failed.join(', ')}`)
   if (i === 0 && registers.length > 0) wrong.push(`${machine.title}: other values in ${registers.join(', ')}`)
@@ -87,12 +87,14 @@ export function writePage({ about, rounds, selfTest, digests }: Findings, policy
     registerTable(rounds),
     '### What the verdict on it says\n',
     verdictTable(rounds),
+    '### Who did the work, as the journal says\n',
+    eventTable(rounds),
     `The same source, built once more outside of the guest: \`${digests.outside}\`, ${digests.inside === digests.outside ? 'the digest that the guest signed' : `**not** ${digests.inside}`}.\n`,
     '### Self-test of the image, from inside\n',
     table(
       ['check', 'for the claim', 'holds', 'why'],
       selfTest.checks
-        .filter(({ claim }) => claim !== 'ephemeral')
+        .filter(({ claim }) => claim === 'agent-exclusive' || claim === 'storage-sealed')
         .map(({ name, claim, ok, why }) => [name, claim, ok ? 'yes' : '**no**', why]),
     ),
     '### Policy\n',
@@ -159,10 +161,21 @@ function verdictTable(rounds: readonly Round[]): string {
         'machine.register',
         'machine.same',
         'journal.chain',
+        'journal.performers',
+        'journal.isolation',
         'content.inventory',
       ].map((id) => [id, why(id)]),
     ],
   )
+}
+
+function eventTable(rounds: readonly Round[]): string {
+  const rows = rounds.flatMap(({ machine, events }) =>
+    requiredEvents(events).map(({ kind, performer, isolation: { worker, steps, network } }) => {
+      return [machine.title, kind, performer, worker, steps, network]
+    }),
+  )
+  return table(['machine', 'event', 'performer', 'worker', 'steps', 'network of the steps'], rows)
 }
 
 function imageTable(manifest: string): string {
