@@ -124,7 +124,7 @@ export function buildRecord(change: Partial<BuildRecord> = {}): Buffer {
       committed: 1_700_000_000,
     },
     context: { path: '.', digest: digestOf('context'), files: 3, bytes: 100 },
-    containerfile: { path: 'Containerfile', digest: digestOf('containerfile') },
+    containerfile: { path: 'Containerfile', digest: digestOf('containerfile'), byDefault: true },
     ignoreFile: null,
     target: null,
     platform: 'linux/amd64',

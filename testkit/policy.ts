@@ -1,3 +1,5 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, isAbsolute } from 'node:path'
 import { acceptances, type Acceptance } from '../src/verify/policy/accept.ts'
 import { bootValues } from './machine.ts'
 
@@ -30,7 +32,16 @@ export function machinePolicy(technology: string): Record<string, unknown> {
   }
 }
 
+/** Folders outside /usr that programs of a job of this machine may come from. */
+function jobPath(): string[] {
+  const given = [dirname(process.execPath), ...(process.env['PATH'] ?? '').split(delimiter)].filter(isAbsolute)
+  const real = given.filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder))
+  return [...new Set([...given, ...real])].filter((folder) => !folder.startsWith('/usr/'))
+}
+
 const exampleBuild = {
+  // On this machine programs may come from wherever its PATH says; a runner's policy names its tool cache.
+  path: jobPath(),
   context: ['examples/app'],
   file: ['examples/app/Containerfile', 'examples/app/Containerfile.run'],
   prepare: 'npm ci --omit=dev --ignore-scripts --no-audit --no-fund',

@@ -178,7 +178,7 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
       committed: 1_700_000_000,
     },
     context: { path: '.', digest: sha256('context') as Digest, files: 3, bytes: 100 },
-    containerfile: { path: 'Containerfile', digest: sha256('containerfile') as Digest },
+    containerfile: { path: 'Containerfile', digest: sha256('containerfile') as Digest, byDefault: true },
     ignoreFile: null,
     target: null,
     platform: 'linux/amd64',

@@ -17,7 +17,7 @@ import { describeDifference, type PassDifference } from './difference.ts'
 import type { Driver, ImageDraft, Pass } from './driver.ts'
 import { chooseDriver } from './drivers/choose.ts'
 import { readIgnoreRules } from './ignore.ts'
-import { publicPath } from './inputs.ts'
+import { isByDefault, publicPath } from './inputs.ts'
 import { localMaterial } from './material.ts'
 import { makeContext, requireSameContext, surroundingsOf, type ContextOptions, type PassContext } from './pass.ts'
 import { parsePlatform } from './platform.ts'
@@ -114,7 +114,11 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     source,
     unclean,
     context: { path: source === null ? '.' : publicPath(source.top, context), copy: first.context.copy },
-    containerfile: { path: source === null ? parsed.name : publicPath(source.top, file.path), bytes: file.bytes },
+    containerfile: {
+      path: source === null ? parsed.name : publicPath(source.top, file.path),
+      bytes: file.bytes,
+      byDefault: isByDefault(source, context, file.path),
+    },
     ignoreFile:
       rules.file === null
         ? null

@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import { InputError } from '../base/errors.ts'
+import type { GitSource } from './source/git.ts'
 
 const maxContainerfile = 1024 * 1024
 
@@ -32,6 +33,16 @@ export async function findContainerfile(
     subject: 'file',
     remedy: 'Write a Containerfile into the context, or name one with file.',
   })
+}
+
+/**
+ * Whether `path` is the Containerfile that a build of this context takes where none is named. The commit decides, since a step could leave a file
+ * out of what it hands on (TRUST §5.8); without a commit there is nothing to go by but the name.
+ */
+export function isByDefault(source: GitSource | null, context: string, path: string): boolean {
+  const first = join(context, 'Containerfile')
+  if (path === first) return true
+  return path === join(context, 'Dockerfile') && source?.files.has(relative(source.top, first)) !== true
 }
 
 /** A path for the record: relative to `root` where it lies inside, else only its name, which says nothing of this machine. */

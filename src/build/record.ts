@@ -13,7 +13,7 @@ export interface RecordParts {
   source: GitSource | null
   unclean: readonly string[]
   context: { path: string; copy: ContextCopy }
-  containerfile: { path: string; bytes: Buffer }
+  containerfile: { path: string; bytes: Buffer; byDefault: boolean }
   /** Its path as the record shows it; null for none. */
   ignoreFile: IgnoreFile | null
   bases: readonly ResolvedBase[]
@@ -51,7 +51,11 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       files: context.copy.files.filter(({ mode }) => mode !== '040000').length,
       bytes: context.copy.bytes,
     },
-    containerfile: { path: containerfile.path, digest: sha256(containerfile.bytes) },
+    containerfile: {
+      path: containerfile.path,
+      digest: sha256(containerfile.bytes),
+      byDefault: containerfile.byDefault,
+    },
     ignoreFile:
       parts.ignoreFile === null ? null : { path: parts.ignoreFile.path, digest: sha256(parts.ignoreFile.bytes) },
     target: options.target,

@@ -10,6 +10,7 @@ export function buildParameters(record: BuildRecord): JsonObject {
     source: { commit: record.source.commit, clean: record.source.clean },
     context: record.context.path,
     file: record.containerfile.path,
+    fileByDefault: record.containerfile.byDefault,
     target: record.target,
     buildArgs: { ...record.buildArgs },
     prepare: record.prepare,

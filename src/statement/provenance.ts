@@ -54,6 +54,7 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     source: { repository: record.source.repository, commit: record.source.commit },
     context: record.context.path,
     file: record.containerfile.path,
+    fileByDefault: record.containerfile.byDefault,
     builder: record.builder.name,
     target: record.target,
     platform: record.platform,

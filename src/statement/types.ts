@@ -59,7 +59,8 @@ export interface BuildRecord {
     committed: number | null
   }
   context: { path: string; digest: Digest; files: number; bytes: number }
-  containerfile: { path: string; digest: Digest }
+  /** `byDefault`: it is the one that a build of this context takes where none is named. */
+  containerfile: { path: string; digest: Digest; byDefault: boolean }
   /** Ignore file that decided what of the context was read; null where there was none. */
   ignoreFile: { path: string; digest: Digest } | null
   target: string | null

@@ -31,16 +31,13 @@ function problems(
 ): string[] {
   const context = rules.context === undefined ? ['.'] : listOf(rules.context)
   const read = parameters['context']
-  const files = rules.file === undefined ? [textOf(read)].flatMap(ownFiles) : listOf(rules.file)
   return [
     ...unlisted('prepare', parameters['prepare'], rules.prepare),
     ...(parameters['prepare'] === null ? [] : pathProblems(parameters['path'], rules.path ?? [])),
     ...argProblems(parameters['buildArgs'], rules['build-args'] ?? {}),
     ...unlisted('target', parameters['target'], rules.target),
     ...(context.includes(textOf(read)) ? [] : [`context is ${shown(read)}, not ${context.join(' or ')}`]),
-    ...(files.includes(textOf(parameters['file']))
-      ? []
-      : [`file is ${shown(parameters['file'])}, not ${files.join(' or ')}`]),
+    ...fileProblems(parameters, rules.file),
     ...networkProblem(parameters['network'], rules.network ?? 'none'),
     ...secretProblems(parameters['secrets'], rules.secrets ?? []),
     ...(rules.cache?.includes(any) === true ? [] : unlisted('cache', parameters['cache'], rules.cache)),
@@ -52,8 +49,17 @@ function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value
 }
 
+/** A context may hold both names: without a word of the policy the job does not choose between them. */
+function fileProblems(parameters: JsonObject, allowed: string | readonly string[] | undefined): string[] {
+  const file = parameters['file']
+  const files = allowed === undefined ? ownFiles(textOf(parameters['context'])) : listOf(allowed)
+  if (!files.includes(textOf(file))) return [`file is ${shown(file)}, not ${files.join(' or ')}`]
+  if (allowed !== undefined || parameters['fileByDefault'] === true) return []
+  return [`file is ${shown(file)}, and a build takes another where none is named`]
+}
+
 /** The files that a build takes from its context where none is named. */
-function ownFiles(context: string): string[] {
+export function ownFiles(context: string): string[] {
   return ['Containerfile', 'Dockerfile'].map((name) => (context === '.' ? name : `${context}/${name}`))
 }
 

@@ -112,6 +112,29 @@ withPeers(['git'], 'prepare is a foreign step, and the record says which network
   expect((await build(folder, { prepare: 'true' })).result.record.network).toBe('none')
 })
 
+withPeers(
+  ['git'],
+  'the record says whether the Containerfile is the one that is taken where none is named',
+  async () => {
+    const text = files.Containerfile
+    const both = tree({ ...files, Dockerfile: text })
+    commitAll(both)
+    const byDefault = async (folder: string, file: string | null): Promise<boolean> =>
+      (await build(folder, { file: file === null ? null : join(folder, file) })).result.record.containerfile.byDefault
+    expect(await byDefault(both, null)).toBe(true)
+    expect(await byDefault(both, 'Containerfile')).toBe(true)
+    expect(await byDefault(both, 'Dockerfile')).toBe(false)
+    // A step that leaves the other out of its work tree changes nothing: the commit has it.
+    rmSync(join(both, 'Containerfile'))
+    expect(await byDefault(both, null)).toBe(false)
+    const { Containerfile: _, ...rest } = files
+    const only = tree({ ...rest, Dockerfile: text, 'other/Dockerfile': text })
+    commitAll(only)
+    expect(await byDefault(only, null)).toBe(true)
+    expect(await byDefault(only, 'other/Dockerfile')).toBe(false)
+  },
+)
+
 const pointer = (content: string, size = content.length): string =>
   `version https://git-lfs.github.com/spec/v1\noid sha256:${createHash('sha256').update(content).digest('hex')}\nsize ${size}\n`
 

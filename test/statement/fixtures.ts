@@ -15,7 +15,7 @@ export function buildRecord(change: Partial<BuildRecord> = {}): BuildRecord {
       committed: 1_700_000_000,
     },
     context: { path: '.', digest: digestOf('1'), files: 3, bytes: 30 },
-    containerfile: { path: 'Containerfile', digest: digestOf('2') },
+    containerfile: { path: 'Containerfile', digest: digestOf('2'), byDefault: true },
     ignoreFile: null,
     target: null,
     platform: 'linux/amd64',

@@ -85,6 +85,7 @@ describe('provenance', () => {
       source: { repository: 'https://example.com/o/r', commit: 'c'.repeat(40) },
       context: '.',
       file: 'Containerfile',
+      fileByDefault: true,
       builder: 'embedded',
       target: null,
       platform: 'linux/amd64',

@@ -19,6 +19,11 @@ test.each<[string, Record<string, JsonValue>, Record<string, unknown>]>([
     { file: 'test/Containerfile.debug' },
     { file: ['Containerfile', 'test/Containerfile.debug'] },
   ],
+  [
+    'the Dockerfile beside the Containerfile',
+    { file: 'Dockerfile', fileByDefault: false },
+    { file: ['Dockerfile', 'Containerfile'] },
+  ],
   ['another folder', { context: 'fixtures', file: 'fixtures/Dockerfile' }, { context: 'fixtures' }],
   ['a build argument', { buildArgs: { DEBUG: '1' } }, { 'build-args': { DEBUG: ['0', '1'] } }],
   ['any value of a build argument', { buildArgs: { VERSION: '1.2' } }, { 'build-args': { VERSION: '*' } }],
@@ -53,7 +58,7 @@ test.each<[string, Record<string, JsonValue>, Record<string, unknown>]>([
   expect((await judge(await make(asked(change)), { build })).reasons).toEqual(['parameters-refused'])
 })
 
-test.each(['prepare', 'buildArgs', 'target', 'network', 'secrets', 'cache', 'file', 'context'])(
+test.each(['prepare', 'buildArgs', 'target', 'network', 'secrets', 'cache', 'file', 'fileByDefault', 'context'])(
   'provenance that does not tell %s is refused',
   async (name) => {
     const made = await make(
@@ -63,11 +68,17 @@ test.each(['prepare', 'buildArgs', 'target', 'network', 'secrets', 'cache', 'fil
   },
 )
 
+test('a Dockerfile that is the only one needs no word of the policy', async () => {
+  const made = await make(asked({ file: 'Dockerfile', fileByDefault: true }))
+  expect((await judge(made)).reasons).toEqual([])
+})
+
 describe('a base', () => {
   const digest: `sha256:${string}` = `sha256:${'5'.repeat(64)}`
   const plain = {
     context: '.',
     file: 'Containerfile',
+    fileByDefault: true,
     target: null,
     buildArgs: {},
     prepare: null,

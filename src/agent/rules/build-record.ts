@@ -20,7 +20,7 @@ const schema = z.looseObject({
     committed: z.int().nullable(),
   }),
   context: z.looseObject({ path: text, digest: text, files: z.int(), bytes: z.int() }),
-  containerfile: z.looseObject({ path: text, digest: text }),
+  containerfile: z.looseObject({ path: text, digest: text, byDefault: z.boolean() }),
   ignoreFile: z.looseObject({ path: text, digest: text }).nullable(),
   target: nullable,
   platform: text,

@@ -1,7 +1,7 @@
 import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import { parseJournal, roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '../../journal/event.ts'
 import type { Evidence } from '../evidence.ts'
-import { askedByProvenance, askedOf, isLayoutName, type Asked } from '../parameters.ts'
+import { askedByProvenance, askedOf, isLayoutName, ownFiles, type Asked } from '../parameters.ts'
 import type { Claim } from '../statements.ts'
 
 /**
@@ -70,9 +70,9 @@ function isStray({ name, digest }: Asked['bases'][number], events: readonly Jour
 }
 
 function hasOwnFile({ parameters }: Asked): boolean {
-  const context = textOf(parameters['context'])
-  const folder = context === '.' ? '' : `${context}/`
-  return [`${folder}Containerfile`, `${folder}Dockerfile`].includes(textOf(parameters['file']))
+  return (
+    parameters['fileByDefault'] === true && ownFiles(textOf(parameters['context'])).includes(textOf(parameters['file']))
+  )
 }
 
 function argLines(all: readonly Asked[]): string[] {
