@@ -123,7 +123,7 @@ async function judge(scenario: Scenario): Promise<boolean> {
       policy,
     },
     env: {
-      ...issuer.forJob(facts),
+      ...issuer.forRun(facts),
       // act leaves these out.
       GITHUB_WORKFLOW_REF: facts.workflow_ref,
       GITHUB_REPOSITORY_ID: facts.repository_id,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
 
 /** An OIDC issuer on loopback that speaks the runner's token protocol, with a key and claims of its own. */
@@ -12,6 +12,11 @@ export interface Issuer {
     ACTIONS_ID_TOKEN_REQUEST_URL: string
     ACTIONS_ID_TOKEN_REQUEST_TOKEN: string
   }
+  /**
+   * The same for a runner that gives all jobs of a run one environment (act): `check_run_id` then follows from the audience, which names the
+   * job's agent.
+   */
+  forRun(claims: Record<string, string>): ReturnType<Issuer['forJob']>
   close(): Promise<void>
 }
 
@@ -21,7 +26,7 @@ export async function startIssuer(): Promise<Issuer> {
   const { privateKey, publicKey } = await generateKeyPair('RS256')
   const kid = randomUUID()
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' }] }
-  const jobs = new Map<string, Record<string, string>>()
+  const jobs = new Map<string, { claims: Record<string, string>; ofRun: boolean }>()
   let url = ''
 
   const answer = async (path: URL, bearer: string | undefined): Promise<{ status: number; body: unknown }> => {
@@ -30,12 +35,13 @@ export async function startIssuer(): Promise<Issuer> {
       return { status: 200, body }
     }
     if (path.pathname === '/jwks') return { status: 200, body: jwks }
-    const claims = jobs.get((bearer ?? '').replace(/^bearer /i, ''))
+    const found = jobs.get((bearer ?? '').replace(/^bearer /i, ''))
     if (path.pathname !== '/token') return { status: 404, body: { message: 'not found' } }
-    if (claims === undefined) return { status: 401, body: { message: 'unknown request token' } }
+    if (found === undefined) return { status: 401, body: { message: 'unknown request token' } }
+    const { claims, ofRun } = found
     const audience = path.searchParams.get('audience') ?? `https://localrun.invalid/${claims['repository_owner'] ?? ''}`
     const now = Math.floor(Date.now() / 1000)
-    const value = await new SignJWT({ ...claims })
+    const value = await new SignJWT({ ...claims, ...(ofRun ? { check_run_id: numberOf(audience) } : {}) })
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
       .setIssuer(url)
       .setAudience(audience)
@@ -57,20 +63,26 @@ export async function startIssuer(): Promise<Issuer> {
       }, console.error)
   })
   url = await listen(server)
+  const open = (claims: Record<string, string>, ofRun: boolean): ReturnType<Issuer['forJob']> => {
+    const token = randomBytes(24).toString('base64url')
+    jobs.set(token, { claims, ofRun })
+    return { ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/token?api-version=2`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token }
+  }
   return {
     url,
     jwks,
-    forJob: (claims) => {
-      const token = randomBytes(24).toString('base64url')
-      jobs.set(token, claims)
-      return { ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/token?api-version=2`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token }
-    },
+    forJob: (claims) => open(claims, false),
+    forRun: (claims) => open(claims, true),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       }),
   }
+}
+
+function numberOf(audience: string): string {
+  return String(createHash('sha256').update(audience).digest().readUInt32BE())
 }
 
 function listen(server: Server): Promise<string> {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path/posix'
+import { within } from './path.ts'
 import { first, front, layout } from './script.ts'
 import type { HostView, Order, SandboxNetwork } from './types.ts'
 import { inside } from './types.ts'
@@ -41,7 +42,7 @@ export function sandboxArgv(order: Order, network: SandboxNetwork, view: HostVie
   const mounts: string[] = []
   const parents = new Set<string>()
   const mount = (kind: '--ro-bind' | '--bind', from: string, at: string): void => {
-    for (let above = dirname(at); above !== '/'; above = dirname(above)) parents.add(above)
+    for (const folder of above(at)) parents.add(folder)
     mounts.push(kind, from, at)
   }
   for (const { name, link } of view.roots) {
@@ -56,9 +57,12 @@ export function sandboxArgv(order: Order, network: SandboxNetwork, view: HostVie
     const own = as === 'own' ? owner : as === 'keep' ? `${owner}+keep` : '-'
     mount(as === 'read' ? '--ro-bind' : '--bind', stage(from, own), at)
   }
+  // Parents first: bubblewrap gives folders that it makes on its own a mode that id 1000 cannot pass. What lies in a mount comes after it.
+  mounts.push(
+    ...made(view.tools.flatMap(above).filter((path) => order.shared.some(({ at }) => within(path, at) && path !== at))),
+  )
   for (const path of view.tools) mount('--ro-bind', stage(path), path)
-  // Parents first: bubblewrap gives folders that it makes on its own a mode that id 1000 cannot pass.
-  const folders = [...parents].sort().flatMap((path) => ['--perms', '0755', '--dir', path])
+  const folders = made([...parents])
   const bubblewrap = [
     ...['bwrap', '--die-with-parent', '--as-pid-1', '--new-session', '--hostname', 'sandbox'],
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
@@ -73,6 +77,16 @@ export function sandboxArgv(order: Order, network: SandboxNetwork, view: HostVie
     ...['/bin/sh', '-c', first, 'sh', order.umask, order.as, order.cwd, ...order.command],
   ]
   return ['-c', front, 'sh', layout, folder, network, view.stage, ...staged, '--', ...bubblewrap]
+}
+
+/** Folders that a path lies in, without the root. */
+function above(path: string): string[] {
+  const folder = dirname(path)
+  return folder === '/' ? [] : [...above(folder), folder]
+}
+
+function made(folders: readonly string[]): string[] {
+  return [...new Set(folders)].sort().flatMap((path) => ['--perms', '0755', '--dir', path])
 }
 
 function caps(...names: string[]): string[] {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildahDriver } from '../../../src/build/drivers/buildah.ts'
 import { dockerDriver } from '../../../src/build/drivers/docker.ts'
@@ -73,6 +73,24 @@ describe('a caller that chooses PATH', () => {
     expect(told.error).toBeUndefined()
     expect(told.lines.join()).toContain(`prepare: ${bin}:`)
     expect(told.record?.path).toEqual([bin])
+  })
+})
+
+describe('a folder of PATH that lies deep in a folder which the sandbox has as its own', () => {
+  withPeers(sandboxPeers, 'can be entered: /tmp is the sandbox’s', async () => {
+    const bin = join(mkdtempSync('/tmp/sealwright-deep-'), 'a/b/c/bin')
+    mkdirSync(bin, { recursive: true })
+    for (let folder = bin; folder !== '/tmp'; folder = dirname(folder)) chmodSync(folder, 0o755)
+    writeFileSync(join(bin, 'deep'), '#!/bin/sh\necho from the deep\n')
+    chmodSync(join(bin, 'deep'), 0o755)
+    try {
+      const options = { builder: 'embedded', prepare: 'deep >made; cat made', places: { PATH: bin } }
+      const told = await build({ Containerfile: 'FROM scratch\nCOPY made /\n' }, options)
+      expect(told.error).toBeUndefined()
+      expect(told.lines.join()).toContain('prepare: from the deep')
+    } finally {
+      rmSync(join(bin, '../../../..'), { recursive: true })
+    }
   })
 })
 
