@@ -3,7 +3,7 @@ import { digestSchema, eventSchema, type JournalEvent, type EventFacts } from '.
 import { technologies } from '../base/technology.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
 import type { JsonValue } from '../base/json.ts'
-import type { Caller } from '../tasks/context.ts'
+import type { Caller } from './caller.ts'
 import type { Envelope } from '../statement/types.ts'
 import type { Digest } from '../oci/types.ts'
 import type { TaskName } from './worker/table.ts'

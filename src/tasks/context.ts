@@ -1,25 +1,12 @@
 import type { z } from 'zod'
+import type { Caller } from '../agent/caller.ts'
 import type { JobState } from '../agent/job-state.ts'
 import type { TaskAgent } from '../agent/protocol.ts'
 import { InputError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import type { ByteSource } from '../base/streams.ts'
 import type { EventFacts } from '../journal/event.ts'
 import type { StepsFacts } from '../statement/isolation.ts'
-
-/**
- * What the step that asked for a task gives and takes. A worker sees no path of the job (TRUST §4): the step reads and writes the job's files
- * with its own rights, by the names that the request has for them.
- */
-export interface Caller {
-  /** Bytes behind a name of the request: a build context, a policy's file, a plain layer. @throws InputError for a name that is not served */
-  fetch(name: string): Promise<ByteSource>
-  /** A secret of the request, read and masked by the step; null where there is none. */
-  secret(name: string): Promise<Buffer | null>
-  /** Takes a document or other output, for the step to write. */
-  deliver(name: string, bytes: ByteSource): Promise<void>
-}
 
 /** A folder that later tasks of the same job find again, and no step can write where a worker has a user of its own. */
 export interface WorkFolder {

@@ -1,7 +1,8 @@
 import type { TaskName } from '../agent/worker/table.ts'
 import type { JobState } from '../agent/job-state.ts'
 import type { Ports } from '../base/ports.ts'
-import { asJson, type Caller, type Outcome, type Task } from './context.ts'
+import type { Caller } from '../agent/caller.ts'
+import { asJson, type Outcome, type Task } from './context.ts'
 
 /** Every task, each a chunk of its own: a worker loads only what it does. */
 export const tasks = {

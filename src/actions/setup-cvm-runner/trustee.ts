@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import type { AttestRequest } from '../../tasks/attest/task.ts'
-import type { Caller } from '../../tasks/context.ts'
+import type { Caller } from '../../agent/caller.ts'
 import type { SetupInputs } from './inputs.ts'
 
 /** What the `attest` task is to ask an Attestation Service or KBS; null where the verifier is none of them. */

@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { RawInputs } from '../../doors/context.ts'
-import type { Caller } from '../../tasks/context.ts'
+import type { Caller } from '../../agent/caller.ts'
 import type { KeyRequest } from '../../tasks/keys.ts'
 
 /** What the way to a key is chosen by; the same inputs in every action that reads an encrypted image. */

@@ -1,6 +1,19 @@
 import type { TrustClaim } from '../../kbs/ear-vector.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
 
+/** What a step was given to judge its runner's evidence by. */
+export interface EvidenceInputs {
+  verifier: 'local' | 'trustee' | 'both' | 'none'
+  /** Folder of what the makers of the hardware say. */
+  collateral: string | null
+  /** The gate's policy file, for its rules of TEEs. */
+  policy: string | null
+  /** File of values that the verified evidence must have. */
+  referenceValues: string | null
+  /** PEM files of keys, one of which must have signed the reference values. */
+  referenceKeys: string[]
+}
+
 /** One token of an Attestation Service, as it was checked here. */
 export interface EarFinding {
   /** Who made it: `Attestation Service` or `KBS`, with its address. */

@@ -14,7 +14,7 @@ import { contextFor, leavingExceptions } from '../../verify/context.ts'
 import { demandMachine, machineChecks } from '../../verify/machine-checks.ts'
 import { loadPolicy } from '../../verify/policy/load.ts'
 import type { AttestResult } from './task.ts'
-import type { EvidenceInputs } from './verify-evidence.ts'
+import type { EvidenceInputs } from './findings.ts'
 
 type LocalInputs = Pick<EvidenceInputs, 'collateral' | 'policy' | 'referenceValues' | 'referenceKeys'>
 

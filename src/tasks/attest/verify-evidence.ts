@@ -2,21 +2,8 @@ import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import { isHardware, isSoftwareTpm } from '../../tee/facts/machine.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
-import type { EvidenceFindings } from './findings.ts'
+import type { EvidenceFindings, EvidenceInputs } from './findings.ts'
 import type { AttestResult } from './task.ts'
-
-/** What a step was given to judge its runner's evidence by. */
-export interface EvidenceInputs {
-  verifier: 'local' | 'trustee' | 'both' | 'none'
-  /** Folder of what the makers of the hardware say. */
-  collateral: string | null
-  /** The gate's policy file, for its rules of TEEs. */
-  policy: string | null
-  /** File of values that the verified evidence must have. */
-  referenceValues: string | null
-  /** PEM files of keys, one of which must have signed the reference values. */
-  referenceKeys: string[]
-}
 
 /** @throws VerificationError `evidence-invalid` when a verifier refuses, `token-invalid` for an EAR of another; TransportError `kbs-error`; InputError `file-invalid` for unreadable reference values */
 export async function verifyEvidence(
