@@ -19,7 +19,6 @@ technology: sample
 accept-sample: true
 accept-self-asserted-job: true
 accept-unproven-time: true
-accept-claimed-steps: true
 `
 
 /** Starts the agent, builds and describes a small image with as many layers of 64 KiB as asked. */
