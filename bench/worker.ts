@@ -43,7 +43,15 @@ async function series(name: string, start: (directory: string) => StartWorker): 
   })
   const running = await runAgent(message, ports, start(directory))
   const request = {
-    ...{ output: `oci:${directory}/out:latest`, local: null, cwd: directory, prepare: null, builder: 'embedded' },
+    ...{
+      output: `oci:${directory}/out:latest`,
+      local: null,
+      cwd: directory,
+      places: {},
+      prepare: null,
+      network: 'none',
+      builder: 'embedded',
+    },
     ...{ target: null, platforms: [], buildArgs: {}, labels: {}, sourceDateEpoch: 1, rebuilds: 0 },
     ...{ compression: 'gzip', allowDifference: false },
   }
