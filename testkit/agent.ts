@@ -1,3 +1,4 @@
+import { plainRequest } from './build-record.ts'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
 import { errorFromRecord } from '../src/agent/error-record.ts'
@@ -125,21 +126,7 @@ export function buildRecord(change: Partial<BuildRecord> = {}): Buffer {
     },
     context: { path: '.', digest: digestOf('context'), files: 3, bytes: 100 },
     containerfile: { path: 'Containerfile', digest: digestOf('containerfile'), byDefault: true },
-    ignoreFile: null,
-    target: null,
-    platform: 'linux/amd64',
-    baseImages: [],
-    buildArgs: {},
-    labels: {},
-    prepare: null,
-    network: 'none',
-    path: [],
-    secrets: [],
-    cache: null,
-    sourceDateEpoch: 0,
-    compression: 'gzip',
-    builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },
-    tools: {},
+    ...plainRequest(),
     image: { manifest: plainImage, config: sha256(config) as Digest },
     rebuilds: { count: 1, matched: 1, independence: 'same-job' },
     ...change,

@@ -1,3 +1,4 @@
+import { plainRequest } from './build-record.ts'
 import { sha256 } from '../src/base/streams.ts'
 import { compress } from '../src/image/compress.ts'
 import { loadImage } from '../src/image/load.ts'
@@ -179,21 +180,7 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
     },
     context: { path: '.', digest: sha256('context') as Digest, files: 3, bytes: 100 },
     containerfile: { path: 'Containerfile', digest: sha256('containerfile') as Digest, byDefault: true },
-    ignoreFile: null,
-    target: null,
-    platform: 'linux/amd64',
-    baseImages: [],
-    buildArgs: {},
-    labels: {},
-    prepare: null,
-    network: 'none',
-    path: [],
-    secrets: [],
-    cache: null,
-    sourceDateEpoch: 0,
-    compression: 'gzip',
-    builder: { name: 'embedded', version: '0.1.0', isolation: 'none' },
-    tools: {},
+    ...plainRequest(),
     image: { manifest, config },
     rebuilds: { count: 1, matched: 1, independence: 'same-job' },
   }
