@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Log, Ports } from '../src/base/ports.ts'
+import type { Http, Log, Ports } from '../src/base/ports.ts'
 import { makePorts } from '../src/runner/make-ports.ts'
 
 /** A log that keeps its lines. */
@@ -23,6 +23,11 @@ export function recordingLog(): Log & { lines: string[] } {
     },
     mask: () => {},
   }
+}
+
+/** HTTP with answers of the test's own; there is no server whose key could be asked. */
+export function fakeHttp(request: Http['request']): Http {
+  return { request, hosts: () => [], serverKey: (url) => Promise.reject(new Error(`${url} has no TLS here`)) }
 }
 
 /** A fresh private folder for one test. */

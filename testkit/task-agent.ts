@@ -89,10 +89,13 @@ export class AgentDouble {
         ({ keys: keks.uris(), technology: this.#technology, instance: 'ab'.repeat(16) }) as unknown as Awaited<
           ReturnType<TaskAgent['status']>
         >,
-      createKey: async (uri, kbs) => keks.create(uri, kbs),
+      createKey: async (uri, { name, serverKey }) => keks.create(uri, name, serverKey),
       wrap: async (uri, plaintext) => keks.wrap(uri, plaintext),
       unwrap: async (uri, wrapped, iv) => keks.unwrap(uri, wrapped, iv),
-      takeKey: async (uri, kbs) => Buffer.from(keks.takeFor(uri, kbs)),
+      takeKey: async (uri, kbs) => {
+        const { key, serverKey } = keks.takeFor(uri, kbs)
+        return { bytes: Buffer.from(key), serverKey }
+      },
       openReport: async () => ({ binding: Buffer.from('{}'), evidence: Buffer.from('{}') }),
     }
     return calls as TaskAgent

@@ -8,9 +8,18 @@ export const kbsUri =
 const ivLength = 12
 const tagLength = 16
 
+/** A key, and whom it may be given to. */
+interface Kek {
+  key: Buffer
+  /** URL of the KBS, or `embedded:` and a folder. */
+  kbs: string
+  /** `sha256:` of the SubjectPublicKeyInfo that its server must show; null where no TLS stands between. */
+  serverKey: string | null
+}
+
 /** Key-encryption keys of the images that this job encrypts: made here, kept until a KBS has them. */
 export class Keks {
-  readonly #keys = new Map<string, { key: Buffer; kbs: string }>()
+  readonly #keys = new Map<string, Kek>()
   readonly #published = new Set<string>()
   readonly #random: (n: number) => Buffer
 
@@ -26,9 +35,10 @@ export class Keks {
    * Makes the key of a URI, once, for one KBS: it leaves the agent for that one only (TRUST §4).
    *
    * @param kbs URL of the KBS, or `embedded:` and a folder
+   * @param serverKey `sha256:` of the SubjectPublicKeyInfo that its server shows; null where no TLS stands between
    * @throws InputError `exists` when a KBS already has one from this job; VerificationError `role-mismatch` when the key was made for another KBS
    */
-  create(uri: string, kbs: string): void {
+  create(uri: string, kbs: string, serverKey: string | null): void {
     if (this.#published.has(uri)) {
       throw new InputError('exists', `the key of ${uri} was published and is no longer here`, {
         subject: uri,
@@ -36,25 +46,25 @@ export class Keks {
       })
     }
     const found = this.#keys.get(uri)
-    if (found === undefined) this.#keys.set(uri, { key: this.#random(32), kbs })
+    if (found === undefined) this.#keys.set(uri, { key: this.#random(32), kbs, serverKey })
     else if (found.kbs !== kbs) throw otherKbs(uri, found.kbs, kbs)
+    else if (found.serverKey !== serverKey) throw otherServer(uri, kbs, found.serverKey, serverKey)
   }
 
   /**
-   * The 32 bytes, for the KBS that the key was made for.
+   * The 32 bytes, for the KBS that the key was made for, and the key that its server must show to get them.
    *
    * @throws VerificationError `role-mismatch` for another KBS; InputError `not-found`
    */
-  takeFor(uri: string, kbs: string): Buffer {
-    const key = this.#take(uri)
-    const found = this.#keys.get(uri)
-    if (found?.kbs === kbs) return key
-    throw otherKbs(uri, found?.kbs ?? '', kbs)
+  takeFor(uri: string, kbs: string): Readonly<Kek> {
+    const found = this.#find(uri)
+    if (found.kbs === kbs) return found
+    throw otherKbs(uri, found.kbs, kbs)
   }
 
-  #take(uri: string): Buffer {
+  #find(uri: string): Kek {
     const found = this.#keys.get(uri)
-    if (found !== undefined) return found.key
+    if (found !== undefined) return found
     throw new InputError('not-found', `the agent holds no key for ${uri}`, {
       subject: uri,
       remedy: this.#published.has(uri)
@@ -66,13 +76,13 @@ export class Keks {
   /** AES-256-GCM without additional data: ciphertext ‖ tag (coco.md §4.2). */
   wrap(uri: string, plaintext: Buffer): { wrapped: Buffer; iv: Buffer } {
     const iv = this.#random(ivLength)
-    const cipher = createCipheriv('aes-256-gcm', this.#take(uri), iv)
+    const cipher = createCipheriv('aes-256-gcm', this.#find(uri).key, iv)
     return { wrapped: Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]), iv }
   }
 
   /** @throws VerificationError `decryption-failed` */
   unwrap(uri: string, wrapped: Buffer, iv: Buffer): Buffer {
-    const key = this.#take(uri)
+    const { key } = this.#find(uri)
     try {
       const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: tagLength })
       decipher.setAuthTag(wrapped.subarray(-tagLength))
@@ -100,5 +110,17 @@ function otherKbs(uri: string, own: string, asked: string): VerificationError {
     'role-mismatch',
     `the key of ${uri} was made for the KBS ${own}, and leaves this agent for no other: ${asked} was named`,
     { subject: uri, remedy: 'Give encrypt and kbs-publish the same kbs-url.' },
+  )
+}
+
+function otherServer(uri: string, kbs: string, own: string | null, shown: string | null): VerificationError {
+  return new VerificationError(
+    'role-mismatch',
+    `the key of ${uri} was made for the KBS ${kbs} with the server key ${own ?? '(none)'}, which now shows ${shown ?? '(none)'}`,
+    {
+      subject: uri,
+      remedy:
+        'Find out whether the KBS renewed its TLS key or another server answers; then encrypt for a fresh kbs:/// path.',
+    },
   )
 }

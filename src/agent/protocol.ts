@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { digestSchema, eventSchema, type JournalEvent, type EventFacts } from '../journal/event.ts'
 import { technologies } from '../base/technology.ts'
+import type { Secret } from '../kbs/apply.ts'
+import type { KbsBinding } from '../kbs/binding.ts'
 import type { EvidenceBundle } from '../journal/evidence-bundle.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Caller } from './caller.ts'
@@ -99,13 +101,13 @@ export interface AgentClient {
 export interface TaskAgent {
   status(): Promise<AgentStatus>
   /** Makes the KEK for a `kbs:///repo/type/tag` URI, once, for one KBS. It stays in the agent. */
-  createKey(uri: string, kbs: string): Promise<void>
+  createKey(uri: string, kbs: KbsBinding): Promise<void>
   /** Wraps ocicrypt's private options with a KEK: AES-256-GCM, no AAD; ciphertext ‖ tag, and the 12-byte IV (coco.md §4.2). */
   wrap(uri: string, plaintext: Buffer): Promise<{ wrapped: Buffer; iv: Buffer }>
   /** Undoes {@link wrap}, so that the same job can read what it encrypted. */
   unwrap(uri: string, wrapped: Buffer, iv: Buffer): Promise<Buffer>
-  /** The 32-byte KEK, for the KBS that it was made for. @throws VerificationError `role-mismatch` */
-  takeKey(uri: string, kbs: string): Promise<Buffer>
+  /** The 32-byte KEK, for the KBS that it was made for, and the key that its server must show. @throws VerificationError `role-mismatch` */
+  takeKey(uri: string, kbs: string): Promise<Secret>
   /** Decrypts a flattened JWE made for `tee-pubkey` (a KBS resource by passport). */
   decryptJwe(jwe: string): Promise<Buffer>
   /**

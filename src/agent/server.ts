@@ -37,20 +37,27 @@ export async function serve(
   }
   let running = 0
   const task = async (name: string, connection: Duplex): Promise<void> => {
-    running++
     if (await stop.jobHasEnded()) {
       connection.destroy()
       await stop.forget()
       return stop.end()
     }
+    // Connections that have sent no task yet hold no place.
+    let counted = false
     const limited: StartWorker = () => {
-      if (running <= mostTasks) return start()
+      if (running < mostTasks) {
+        counted = true
+        running += 1
+        return start()
+      }
       throw new InputError('state-conflict', `${mostTasks} tasks of this job run already`, {
         subject: name,
         remedy: 'Wait until one has ended.',
       })
     }
-    await serveTask(name, connection, { agent, start: limited, queue }).finally(() => running--)
+    await serveTask(name, connection, { agent, start: limited, queue }).finally(() => {
+      if (counted) running -= 1
+    })
   }
   const operate = async ({ operation: name, body, afterwards }: SocketRequest): Promise<unknown> => {
     if (name !== 'stop' && (await stop.jobHasEnded())) {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { ZodError } from 'zod'
 import { errorRecord, InputError, toSealwrightError, VerificationError } from '../base/errors.ts'
+import { firstIssue } from '../base/first-issue.ts'
 import { parseJson } from '../base/json.ts'
 import type { Log } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
@@ -112,12 +113,8 @@ async function readBody(request: IncomingMessage, limit: number): Promise<unknow
 
 function readable(thrown: unknown): unknown {
   if (thrown instanceof ZodError) {
-    const issue = thrown.issues[0]
-    const where = issue === undefined || issue.path.length === 0 ? 'the body' : issue.path.join('.')
-    return new InputError('input-invalid', `${where}: ${issue?.message ?? 'is refused'}`, {
-      subject: where,
-      cause: thrown,
-    })
+    const { where, what } = firstIssue(thrown, 'the body')
+    return new InputError('input-invalid', `${where}: ${what}`, { subject: where, cause: thrown })
   }
   if (thrown instanceof TypeError && 'code' in thrown && thrown.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
     return new VerificationError('format-invalid', 'the body is not UTF-8', { subject: 'body', cause: thrown })

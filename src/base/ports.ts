@@ -60,6 +60,8 @@ export interface HttpRequest {
   readonly timeoutMs?: number | undefined
   /** Path of a Unix socket to talk over instead of TCP (the agent's). */
   readonly socketPath?: string | undefined
+  /** The key that an https server must show, in the form of {@link Http.serverKey}: nothing is sent to a server that shows another one. */
+  readonly serverKey?: string | undefined
 }
 
 export interface Http {
@@ -67,6 +69,8 @@ export interface Http {
   request(url: string, options?: HttpRequest): Promise<Response>
   /** `host:port` of everything contacted so far, sorted; shown in every summary (DESIGN §1.8). */
   hosts(): readonly string[]
+  /** `sha256:` and the hex SHA-256 of the SubjectPublicKeyInfo (DER) in the certificate of an https server, whose chain and name were checked. */
+  serverKey(url: string): Promise<string>
   /** Adds hosts that a worker contacted for this step. */
   also?(hosts: readonly string[]): void
 }

@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import { InputError } from '../base/errors.ts'
+import { containerfileNames } from './file-names.ts'
 import type { GitSource } from './source/git.ts'
 
 const maxContainerfile = 1024 * 1024
@@ -20,7 +21,7 @@ export async function findContainerfile(
   context: string,
   file: string | null,
 ): Promise<{ path: string; bytes: Buffer }> {
-  const candidates = file === null ? [join(context, 'Containerfile'), join(context, 'Dockerfile')] : [file]
+  const candidates = file === null ? containerfileNames.map((name) => join(context, name)) : [file]
   for (const path of candidates) {
     const info = await stat(path).catch(() => null)
     if (info?.isFile() !== true) continue
@@ -40,9 +41,9 @@ export async function findContainerfile(
  * out of what it hands on (TRUST §5.8); without a commit there is nothing to go by but the name.
  */
 export function isByDefault(source: GitSource | null, context: string, path: string): boolean {
-  const first = join(context, 'Containerfile')
-  if (path === first) return true
-  return path === join(context, 'Dockerfile') && source?.files.has(relative(source.top, first)) !== true
+  const own = containerfileNames.map((name) => join(context, name))
+  const place = own.indexOf(path)
+  return place >= 0 && !own.slice(0, place).some((before) => source?.files.has(relative(source.top, before)) === true)
 }
 
 /** A path for the record: relative to `root` where it lies inside, else only its name, which says nothing of this machine. */

@@ -17,11 +17,18 @@ export const writtenSchema = z.strictObject({
 })
 export type Written = z.infer<typeof writtenSchema>
 
+/** The bytes of a resource, and which server may get them. */
+export interface Secret {
+  bytes: Buffer
+  /** The key that the server must show; null for any that its certificate vouches for. */
+  serverKey: string | null
+}
+
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
-  /** Bytes of a resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
-  secret: (uri: string) => Promise<Buffer | null>
+  /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
+  secret: (uri: string) => Promise<Secret | null>
   written: Written
   /** Keeps what was written so far; called after each step. */
   save: (written: Written) => Promise<void>
@@ -73,9 +80,9 @@ export async function apply({ kbs, desired, secret, written, save, log, dryRun }
       changes.push({ what: uri, action: 'unchanged' })
       continue
     }
-    const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value).digest('hex')
+    const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value.bytes).digest('hex')
     await step(uri, known === mark, async () => {
-      await kbs.setResource(parseKbsUri(uri), value)
+      await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
       state.resources[uri] = mark
     })
   }

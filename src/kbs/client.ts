@@ -17,8 +17,11 @@ export interface KbsAdmin {
   probeVersion(): Promise<void>
   /** @throws VerificationError `policy-unsafe` when the KBS lets everybody be its admin */
   probeOpenAdmin(): Promise<void>
-  /** @param value raw bytes, at most 2 MiB */
-  setResource(path: ResourcePath, value: Uint8Array): Promise<void>
+  /**
+   * @param value raw bytes, at most 2 MiB
+   * @param serverKey the key that the server must show before it gets them; null for any that its certificate vouches for
+   */
+  setResource(path: ResourcePath, value: Uint8Array, serverKey: string | null): Promise<void>
   deleteResource(path: ResourcePath): Promise<void>
   setResourcePolicy(rego: string): Promise<void>
   /** Ids of resource policies; their texts cannot be read. */
@@ -86,12 +89,13 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
           'Configure [admin] with AuthenticatedAuthorization: anybody can replace its policies and read every key.',
       })
     },
-    setResource: async (path, value) => {
+    setResource: async (path, value, serverKey) => {
       const headers = { 'content-type': 'application/octet-stream' }
       await done(`writing kbs:///${path.join('/')}`, `resource/${path.join('/')}`, {
         method: 'POST',
         headers,
         body: value,
+        serverKey: serverKey ?? undefined,
       })
     },
     deleteResource: async (path) => {

@@ -1,4 +1,5 @@
 import { InputError, VerificationError } from '../base/errors.ts'
+import { firstIssue } from '../base/first-issue.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Technology } from '../base/technology.ts'
@@ -23,8 +24,8 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
   if (document.errors[0] !== undefined) throw refuse(document.errors[0].message, document.errors[0])
   const parsed = planSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
   if (parsed.success) return parsed.data
-  const { path = [], message = 'unknown form' } = parsed.error.issues[0] ?? {}
-  throw refuse(`${path.join('.') || 'the file'}: ${message}`, parsed.error)
+  const { where, what } = firstIssue(parsed.error, 'the file')
+  throw refuse(`${where}: ${what}`, parsed.error)
 }
 
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */

@@ -1,9 +1,9 @@
-import { request as httpRequest, Agent as HttpAgent, type IncomingMessage } from 'node:http'
-import { request as httpsRequest, Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { HttpRequest } from '../base/ports.ts'
+import { byProxy } from './proxy.ts'
 
 /** Statuses whose response has no body at all (Fetch standard, "null body status"). */
 const bodiless = new Set([204, 205, 304])
@@ -16,19 +16,25 @@ export interface Exchange {
   readonly signal: AbortSignal
   /** Goes by this proxy; null: direct. */
   readonly proxy: URL | null
+  /** The key that the server must show. */
+  readonly serverKey?: string | undefined
 }
 
-const agents = new Map<string, { http: HttpAgent; https: HttpsAgent }>()
+const agents = new Map<string, HttpAgent>()
 
-/** Connections by one proxy; which requests go by it is not Node's to judge, so it is told of no exceptions. */
-function agentFor(url: URL, proxy: URL): HttpAgent {
-  let found = agents.get(proxy.href)
+/**
+ * Connections by one proxy. Node gets no list of exceptions, because `proxyFor` has applied them already. Clients of Node are loaded when they
+ * are used: `node:https` alone costs each process of ours a quarter of its start.
+ */
+async function agentFor(secure: boolean, proxy: URL): Promise<HttpAgent> {
+  const name = `${secure} ${proxy.href}`
+  let found = agents.get(name)
   if (found === undefined) {
-    const options = { keepAlive: true, proxyEnv: { http_proxy: proxy.href, https_proxy: proxy.href, no_proxy: '' } }
-    found = { http: new HttpAgent(options), https: new HttpsAgent(options) }
-    agents.set(proxy.href, found)
+    const { Agent } = secure ? await import('node:https') : await import('node:http')
+    found = new Agent({ keepAlive: true, ...byProxy(proxy) })
+    agents.set(name, found)
   }
-  return url.protocol === 'https:' ? found.https : found.http
+  return found
 }
 
 /**
@@ -37,12 +43,15 @@ function agentFor(url: URL, proxy: URL): HttpAgent {
  *
  * @throws what the body throws, or the socket's error
  */
-export function exchange(target: string, { method, headers, body, signal, proxy }: Exchange): Promise<Response> {
+export async function exchange(target: string, options: Exchange): Promise<Response> {
+  const { method, headers, body, signal, proxy, serverKey } = options
   const url = new URL(target)
+  const secure = url.protocol === 'https:'
+  const { request: open } = secure ? await import('node:https') : await import('node:http')
+  const agent = proxy === null ? {} : { agent: await agentFor(secure, proxy) }
+  const connection = serverKey === undefined ? agent : (await import('./server-key.ts')).pinned(url, proxy, serverKey)
   return new Promise((resolve, reject) => {
-    const open = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const agent = proxy === null ? {} : { agent: agentFor(url, proxy) }
-    const request = open(url, { method, headers: { ...lengthOf(body), ...headers }, signal, ...agent })
+    const request = open(url, { method, headers: { ...lengthOf(body), ...headers }, signal, ...connection })
     request.once('response', (answer) => resolve(responseOf(answer, url)))
     // The first error is the reason; what follows from it, such as a broken pipe after an early answer, is not heard any more.
     const fail = (error: unknown): void => reject((signal.aborted ? signal.reason : error) as Error)

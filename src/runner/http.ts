@@ -1,5 +1,4 @@
-import { request as httpRequest } from 'node:http'
-import { TransportError } from '../base/errors.ts'
+import { TransportError, VerificationError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest } from '../base/ports.ts'
 import { exchange } from './exchange.ts'
@@ -22,6 +21,7 @@ export function makeHttp(env: Readonly<Record<string, string | undefined>> = {})
   return {
     hosts: () => [...hosts].sort(),
     also: (more) => more.forEach((host) => hosts.add(host)),
+    serverKey: (url) => serverKey(new URL(url), env, hosts),
     request: (url, options = {}) =>
       options.socketPath === undefined
         ? overNetwork(url, options, env, hosts)
@@ -47,9 +47,12 @@ async function overNetwork(
     hosts.add(url.host)
     const proxy = proxyFor(url, env)
     if (proxy !== null) hosts.add(proxy.host)
-    const response = await once(url, { method, headers, body, signal, proxy }).catch((cause: unknown) => {
-      throw unreachable(url.href, cause, timeoutMs)
-    })
+    const { serverKey: key } = options
+    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key }).catch(
+      (cause: unknown) => {
+        throw failure(url.href, cause, timeoutMs)
+      },
+    )
     const location = response.headers.get('location')
     if (!follows || !redirected.has(response.status) || location === null) return response
     await response.body?.cancel()
@@ -68,9 +71,23 @@ async function overNetwork(
   })
 }
 
+async function serverKey(
+  url: URL,
+  env: Readonly<Record<string, string | undefined>>,
+  hosts: Set<string>,
+): Promise<string> {
+  const proxy = proxyFor(url, env)
+  hosts.add(url.host)
+  if (proxy !== null) hosts.add(proxy.host)
+  const { readServerKey } = await import('./server-key.ts')
+  return readServerKey(url, proxy, AbortSignal.timeout(defaultTimeoutMs)).catch((cause: unknown) => {
+    throw failure(url.href, cause, defaultTimeoutMs)
+  })
+}
+
 function once(url: URL, request: Parameters<typeof exchange>[1]): Promise<Response> {
-  const { method, headers, body, signal, proxy } = request
-  if (proxy !== null || isAsync(body)) return exchange(url.href, request)
+  const { method, headers, body, signal, proxy, serverKey: key } = request
+  if (proxy !== null || key !== undefined || isAsync(body)) return exchange(url.href, request)
   const given = (body ?? null) as NonNullable<RequestInit['body']> | null
   return fetch(url, { method, headers, redirect: 'manual', signal, body: given })
 }
@@ -94,7 +111,8 @@ function nextStep(from: URL, location: string, carries: boolean): URL {
   )
 }
 
-function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<Response> {
+async function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<Response> {
+  const { request: httpRequest } = await import('node:http')
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   return new Promise((resolve, reject) => {
     const { pathname, search } = new URL(url)
@@ -118,7 +136,7 @@ function overSocket(url: string, options: HttpRequest, socketPath: string): Prom
       },
     )
     request.on('timeout', () => request.destroy(new Error('timeout')))
-    request.on('error', (cause) => reject(unreachable(url, cause, timeoutMs)))
+    request.on('error', (cause) => reject(failure(url, cause, timeoutMs)))
     request.end(options.body as string | Uint8Array | undefined)
   })
 }
@@ -127,7 +145,8 @@ function isAsync(body: HttpRequest['body']): body is AsyncIterable<Uint8Array> {
   return typeof body === 'object' && !(body instanceof Blob) && Symbol.asyncIterator in body
 }
 
-function unreachable(url: string, cause: unknown, timeoutMs: number): TransportError {
+function failure(url: string, cause: unknown, timeoutMs: number): TransportError | VerificationError {
+  if (cause instanceof VerificationError) return cause
   const { host } = new URL(url)
   if ((cause as Error | null)?.name === 'TimeoutError') {
     return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, {

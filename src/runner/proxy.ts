@@ -25,6 +25,11 @@ export function proxyFor(url: URL, env: Environment): URL | null {
   })
 }
 
+/** Options by which Node's agents go through a proxy, without a list of exceptions. */
+export function byProxy(proxy: URL): { proxyEnv: Record<string, string> } {
+  return { proxyEnv: { http_proxy: proxy.href, https_proxy: proxy.href, no_proxy: '' } }
+}
+
 function variable(name: string, env: Environment): string {
   return (env[name] || env[name.toUpperCase()] || '').trim()
 }

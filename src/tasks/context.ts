@@ -3,6 +3,7 @@ import type { Caller } from '../agent/caller.ts'
 import type { JobState } from '../agent/job-state.ts'
 import type { TaskAgent } from '../agent/protocol.ts'
 import { InputError } from '../base/errors.ts'
+import { firstIssue } from '../base/first-issue.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { EventFacts } from '../journal/event.ts'
@@ -58,9 +59,8 @@ export function defineTask<Request, Result>(
     perform: async (request, context) => {
       const parsed = schema.safeParse(request)
       if (!parsed.success) {
-        const [issue] = parsed.error.issues
-        const where = issue === undefined || issue.path.length === 0 ? 'the request' : issue.path.join('.')
-        throw new InputError('input-invalid', `${where}: ${issue?.message ?? 'is refused'}`, {
+        const { where, what } = firstIssue(parsed.error, 'the request')
+        throw new InputError('input-invalid', `${where}: ${what}`, {
           subject: where,
           remedy: 'Use steps and agent of one version.',
         })

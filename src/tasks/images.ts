@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Image } from '../image/types.ts'
+import { roles, type EventFacts } from '../journal/event.ts'
 import { openLayout } from '../oci/layout.ts'
 import { openStore, resolveImage, type ResolvedImage } from '../oci/open.ts'
 import { formatReference, parseReference } from '../oci/reference.ts'
@@ -32,4 +34,12 @@ export async function findImage(text: string, context: TaskContext): Promise<Res
     reference: formatReference({ ...reference, tag: undefined }),
     tag: reference.tag ?? null,
   }
+}
+
+/** An image and its configuration, as the inputs of an event name them. @param name of the store that it lies in */
+export function imageInputs({ descriptor, manifest }: Image, name: string): EventFacts['inputs'] {
+  return [
+    { role: roles.image, name, digest: descriptor.digest, mediaType: descriptor.mediaType },
+    { role: roles.config, name, digest: manifest.config.digest, mediaType: manifest.config.mediaType },
+  ]
 }

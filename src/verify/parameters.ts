@@ -1,4 +1,5 @@
 import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import { containerfileNames } from '../build/file-names.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import type { BuildRules } from './policy/build-schema.ts'
 
@@ -60,7 +61,7 @@ function fileProblems(parameters: JsonObject, allowed: string | readonly string[
 
 /** The files that a build takes from its context where none is named. */
 export function ownFiles(context: string): string[] {
-  return ['Containerfile', 'Dockerfile'].map((name) => (context === '.' ? name : `${context}/${name}`))
+  return containerfileNames.map((name) => (context === '.' ? name : `${context}/${name}`))
 }
 
 /** Something that may be null, which is always right; a member that is not there is not null. */

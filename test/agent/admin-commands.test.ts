@@ -51,8 +51,8 @@ describe('kbs get', () => {
       adminToken(readFileSync(join(directory, 'admin-key.pem'), 'utf8'), ports.clock),
       ports,
     )
-    await admin.setResource(['runners', 'jit', 'one'], Buffer.from('eyJ9'))
-    await admin.setResource(['runners', 'jit', 'two'], Buffer.from('other'))
+    await admin.setResource(['runners', 'jit', 'one'], Buffer.from('eyJ9'), null)
+    await admin.setResource(['runners', 'jit', 'two'], Buffer.from('other'), null)
     const rule = {
       uri: 'kbs:///runners/jit/one',
       admit: [{ technology: 'sample' as const, measurements: ['abcde'], initdata: [] }],

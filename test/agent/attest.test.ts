@@ -2,7 +2,7 @@ import type { HttpRequest, Ports } from '../../src/base/ports.ts'
 import { startKbs, type RunningKbs } from '../../src/kbs-server/server.ts'
 import { noCaller } from '../../src/agent/task-client.ts'
 import { attest, type AttestRequest, type AttestResult } from '../../src/tasks/attest/task.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 import { agentAlone } from '../../testkit/task-agent.ts'
 
 // What an Attestation Service or KBS says, and what the task believes of it.
@@ -29,7 +29,7 @@ async function ask(
   const ports: Ports = {
     ...made,
     clock: { ...made.clock, now: () => new Date(Date.now() + later * 1000) },
-    http: { request, hosts: () => [] },
+    http: fakeHttp(request),
   }
   const trustee = { trusteeUrl: null, trusteePolicy: 'default', kbsUrl: null, pinned: false, ...change }
   const work = { path: () => Promise.reject(new Error('no file is made')) }

@@ -15,6 +15,8 @@ import { agentAlone } from '../../testkit/task-agent.ts'
 
 const uri = 'kbs:///default/image/one'
 const kbs = 'https://kbs.example'
+const serverKey = `sha256:${'ab'.repeat(32)}` as const
+const binding = { name: kbs, serverKey }
 let agent: Agent
 let calls: TaskAgent
 beforeAll(async () => {
@@ -25,10 +27,10 @@ test('a KEK wraps as ocicrypt does, unwraps, and is gone once published', async 
   const publish = async (name: string): Promise<void> => {
     await agent.perform(publishEvent(name), { steps: 'no-steps', network: 'none' })
   }
-  await calls.createKey(uri, kbs)
-  const key = Buffer.from(await calls.takeKey(uri, kbs))
-  await calls.createKey(uri, kbs)
-  expect(await calls.takeKey(uri, kbs)).toEqual(key)
+  await calls.createKey(uri, binding)
+  const { bytes: key } = await calls.takeKey(uri, kbs)
+  await calls.createKey(uri, binding)
+  expect(await calls.takeKey(uri, kbs)).toEqual({ bytes: key, serverKey })
   const { wrapped, iv } = await calls.wrap(uri, Buffer.from('options'))
   const cipher = createDecipheriv('aes-256-gcm', key, iv).setAuthTag(wrapped.subarray(-16))
   expect(Buffer.concat([cipher.update(wrapped.subarray(0, -16)), cipher.final()]).toString()).toBe('options')
@@ -47,17 +49,25 @@ test('a KEK wraps as ocicrypt does, unwraps, and is gone once published', async 
   expect((await calls.status()).keys).toEqual([])
   await expect(calls.takeKey(uri, kbs)).rejects.toMatchObject({ code: 'not-found' })
   await expect(calls.unwrap(uri, wrapped, iv)).rejects.toMatchObject({ code: 'not-found' })
-  await expect(calls.createKey(uri, kbs)).rejects.toMatchObject({ code: 'exists' })
+  await expect(calls.createKey(uri, binding)).rejects.toMatchObject({ code: 'exists' })
 })
 
 test('a key is of one KBS: another one neither gets it nor has it made anew', async () => {
   const own = 'kbs:///default/image/bound'
-  await calls.createKey(own, kbs)
+  await calls.createKey(own, binding)
   const key = await calls.takeKey(own, kbs)
   for (const other of ['https://kbs.example.org', `${kbs}/`, 'http://kbs.example', 'embedded:/kbs']) {
     await expect(calls.takeKey(own, other)).rejects.toMatchObject({ code: 'role-mismatch', subject: own })
-    await expect(calls.createKey(own, other)).rejects.toMatchObject({ code: 'role-mismatch', subject: own })
+    await expect(calls.createKey(own, { name: other, serverKey })).rejects.toMatchObject({
+      code: 'role-mismatch',
+      subject: own,
+    })
   }
+  for (const shown of [null, `sha256:${'ac'.repeat(32)}`])
+    await expect(calls.createKey(own, { name: kbs, serverKey: shown })).rejects.toMatchObject({
+      code: 'role-mismatch',
+      message: expect.stringContaining('which now shows') as string,
+    })
   expect(await calls.takeKey(own, kbs)).toEqual(key)
   await expect(calls.takeKey('kbs:///default/image/none', kbs)).rejects.toMatchObject({ code: 'not-found' })
 })
@@ -106,8 +116,10 @@ test('an EAR over the binding is kept with the open report; the one that a KBS g
 })
 
 test.each([
-  ['create-key', { uri: 'kbs:///../../x', kbs }],
-  ['create-key', { uri, kbs: '' }],
+  ['create-key', { uri: 'kbs:///../../x', kbs, serverKey }],
+  ['create-key', { uri, kbs: '', serverKey }],
+  ['create-key', { uri, kbs, serverKey: 'sha256:00' }],
+  ['create-key', { uri, kbs }],
   ['create-key', { uri }],
   ['take-key', { uri }],
   ['take-key', { uri, kbs, more: 1 }],

@@ -4,7 +4,7 @@ import type { Ports } from '../../src/base/ports.ts'
 import { readCheckpoint } from '../../src/sign/checkpoint.ts'
 import { parseNoteKey, parseSignedNote } from '../../src/sign/signed-note.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 
 const origin = 'log.example/test'
 const text = `${origin}\n42\n${Buffer.alloc(32, 7).toString('base64')}\n`
@@ -29,7 +29,7 @@ const ecLine = line('rekor.example', ecId, sign('sha256', Buffer.from(text), ec.
 const note = `${text}\n${ecLine}${edLine()}`
 
 function serving(body: string | Buffer, status = 200): Ports {
-  return { ...testPorts(), http: { request: async () => new Response(body, { status }), hosts: () => [] } }
+  return { ...testPorts(), http: fakeHttp(async () => new Response(body, { status })) }
 }
 const fetchFrom = (
   body: string | Buffer,

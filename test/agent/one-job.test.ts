@@ -16,7 +16,7 @@ import { defaultChoice } from '../../src/tee/choice.ts'
 import { agentEntry } from '../../testkit/agent.ts'
 import { openReportOf } from '../../testkit/task-agent.ts'
 import { startIssuer } from '../../testkit/oidc.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 
 /** What every leg of a matrix has in common. */
 const legs = {
@@ -255,13 +255,10 @@ describe('the token request', () => {
     const answers = (answer: Response): Ports => ({
       ...base,
       env: { ACTIONS_ID_TOKEN_REQUEST_TOKEN: 't', ACTIONS_ID_TOKEN_REQUEST_URL: 'https://issuer.example/token' },
-      http: {
-        hosts: () => [],
-        request: async (url, options) => {
-          asked.push(`${options?.redirect} ${url}`)
-          return answer
-        },
-      },
+      http: fakeHttp(async (url, options) => {
+        asked.push(`${options?.redirect} ${url}`)
+        return answer
+      }),
     })
     const redirect = new Response(null, { status: 302, headers: { location: 'https://127.0.0.1/' } })
     await expect(requestToken('a', answers(redirect), true)).rejects.toMatchObject({ code: 'oidc-error' })

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { duplexPair, type Duplex } from 'node:stream'
 import type { Agent } from '../../src/agent/agent.ts'
@@ -7,6 +9,7 @@ import { mostTasks, serveTask } from '../../src/agent/worker/serve-task.ts'
 import type { StartWorker } from '../../src/agent/worker/start.ts'
 import { agentCalls, taskTable, type TaskName } from '../../src/agent/worker/table.ts'
 import { serve } from '../../src/agent/server.ts'
+import { taskProtocol } from '../../src/agent/socket-server.ts'
 import { runTask, noCaller } from '../../src/agent/task-client.ts'
 import type { JsonValue } from '../../src/base/json.ts'
 import { parseJournal, type JournalEvent } from '../../src/journal/event.ts'
@@ -165,7 +168,10 @@ test('a step that goes away: its worker is killed, and there is no event', async
 describe('what a worker may ask of its agent', () => {
   const uri = 'kbs:///default/image/key'
   const kbs = 'https://kbs.example'
-  const args: Partial<Record<string, JsonValue>> = { 'create-key': { uri, kbs }, 'take-key': { uri, kbs } }
+  const args: Partial<Record<string, JsonValue>> = {
+    'create-key': { uri, kbs, serverKey: null },
+    'take-key': { uri, kbs },
+  }
 
   test.each(
     Object.entries(taskTable).flatMap(([task, { calls }]) => {
@@ -173,7 +179,7 @@ describe('what a worker may ask of its agent', () => {
       return agentCalls.map((name) => [task, name, allowed.includes(name)] as const)
     }),
   )('%s asks for %s: %s', async (task, name, allowed) => {
-    agent.keks.create(uri, kbs)
+    agent.keks.create(uri, kbs, null)
     let answer: unknown = null
     const { caller, served } = scene(task, async (ask) => {
       answer = await ask(`agent/${name}`, args[name] ?? {}).then(
@@ -195,7 +201,7 @@ describe('what a worker may ask of its agent', () => {
   })
 
   test('the key leaves for publish alone, and there for its KBS alone', async () => {
-    agent.keks.create(uri, kbs)
+    agent.keks.create(uri, kbs, null)
     const take = async (task: TaskName, where: string): Promise<JsonValue> => {
       const { caller, served } = scene(task, async (ask) => {
         const key = await ask('agent/take-key', { uri, kbs: where }).then(
@@ -208,7 +214,10 @@ describe('what a worker may ask of its agent', () => {
       await served
       return given
     }
-    expect(await take('publish', kbs)).toEqual({ key: agent.keks.takeFor(uri, kbs).toString('base64') })
+    expect(await take('publish', kbs)).toEqual({
+      key: agent.keks.takeFor(uri, kbs).key.toString('base64'),
+      serverKey: null,
+    })
     expect(await take('publish', 'https://other.example')).toBe('role-mismatch')
     expect(await take('sbom', kbs)).toBe('role-mismatch')
     expect(await take('build', kbs)).toBe('role-mismatch')
@@ -327,6 +336,8 @@ describe('a hostile step', () => {
     const stop = { forget: () => Promise.resolve(), end: () => {}, jobHasEnded: () => Promise.resolve(false) }
     const server = await serve(agent, socket, ports.log, stop, start)
     const task = (): Promise<JsonValue> => runTask(socket, 'build', {}, noCaller, ports)
+    // Connections that send nothing hold no place.
+    const idle = await Promise.all(Array.from({ length: mostTasks }, () => upgraded(socket)))
     const running = Array.from({ length: mostTasks }, task)
     while (release.length < mostTasks) await new Promise((resolve) => setImmediate(resolve))
     await expect(task()).rejects.toMatchObject({ code: 'state-conflict' })
@@ -336,7 +347,32 @@ describe('a hostile step', () => {
     while (release.length < mostTasks) await new Promise((resolve) => setImmediate(resolve))
     for (const one of release) one()
     expect(await Promise.all([...running, next])).toEqual(Array.from({ length: mostTasks + 1 }, () => null))
+    for (const connection of idle) connection.destroy()
     server.close()
     server.closeAllConnections()
   })
+
+  test.each([
+    ['an unknown kind of frame', Buffer.from([99, 0, 0, 0, 1, 0, 0, 0, 0])],
+    ['a frame over the limit', Buffer.from([1, 0, 0, 0, 1, 255, 255, 255, 255])],
+    ['a task that is not JSON', frameBytes(frameKinds.open, 1, Buffer.from('{'))],
+    ['a frame that belongs to no task', frameBytes(frameKinds.credit, 1, Buffer.alloc(4))],
+  ])('%s as first word: the caller gets a reason, and no worker starts', async (_name, bytes) => {
+    const { caller, served, worker } = scene('build', async () => outcome)
+    caller.write(bytes)
+    const frames: Frame[] = []
+    for await (const frame of readFrames(caller)) frames.push(frame)
+    await served
+    expect(frames.map(({ kind }) => kind)).toEqual([frameKinds.fail])
+    expect(JSON.parse(frames[0]?.payload.toString() ?? '')).toMatchObject({ code: 'format-invalid' })
+    expect(worker.started).toBe(0)
+  })
 })
+
+/** A connection that the agent has handed over to tasks, and that sends none. */
+async function upgraded(socketPath: string): Promise<Duplex> {
+  const headers = { connection: 'Upgrade', upgrade: taskProtocol }
+  const request = httpRequest({ socketPath, path: '/v1/tasks/build', method: 'POST', headers }).end()
+  const [, connection] = (await once(request, 'upgrade')) as [unknown, Duplex]
+  return connection
+}

@@ -130,7 +130,13 @@ const run = (change: Record<string, Item | null> = {}): Promise<SelfTest> =>
 test('a good machine: every check passes and says why', async () => {
   const { checks, ...claims } = await run()
   expect(checks.filter(({ ok }) => !ok)).toEqual([])
-  expect(claims).toEqual({ agentExclusive: true, storageSealed: true, ephemeral: true, buildSandbox: true })
+  expect(claims).toEqual({
+    agentExclusive: true,
+    storageSealed: true,
+    ephemeral: true,
+    buildSandbox: true,
+    buildNetwork: true,
+  })
   expect(checks.find(({ name }) => name === 'storage')?.why).toContain(
     '/home/runner: overlay, upper folder on ext4 on dm-crypt with integrity, key of this boot',
   )
@@ -152,7 +158,12 @@ const replaced = (from: string, to: string): Record<string, string> => ({
 })
 
 test.each<
-  [string, string, 'agentExclusive' | 'storageSealed' | 'ephemeral' | 'buildSandbox', Record<string, Item | null>]
+  [
+    string,
+    string,
+    'agentExclusive' | 'storageSealed' | 'ephemeral' | 'buildSandbox' | 'buildNetwork',
+    Record<string, Item | null>,
+  ]
 >([
   ['no bubblewrap', 'sandbox-programs', 'buildSandbox', { '/usr/bin/bwrap': null }],
   ['no subordinate ids', 'subordinate-ids', 'buildSandbox', { '/etc/subuid': 'other:100000:65536\n' }],
@@ -170,7 +181,8 @@ test.each<
     'buildSandbox',
     { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1\n' },
   ],
-  ['no tun device', 'tun', 'buildSandbox', { '/dev/net/tun': null }],
+  ['no slirp4netns', 'network-programs', 'buildNetwork', { '/usr/bin/slirp4netns': null }],
+  ['no tun device', 'tun', 'buildNetwork', { '/dev/net/tun': null }],
   ['a TPM for all', 'tee-devices', 'agentExclusive', { '/dev/tpmrm0': { type: 'device', mode: 0o666 } }],
   [
     'a TPM for a group of the job',

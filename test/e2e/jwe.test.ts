@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readJweKey } from '../../src/encrypt/jwe.ts'
 import { cli } from '../../testkit/cli.ts'
 import { startJob, type Job } from './job.ts'
 import { shapeOf } from '../../testkit/layout.ts'
@@ -58,6 +59,10 @@ test('an image for two public keys is admitted with either private key, and refu
   expect(shape.some((line) => line.includes('cyclonedx'))).toBe(false)
   expect(shape.some((line) => line.includes('spdx'))).toBe(true)
 
+  const unnamed = await gate(image, ec.private)
+  expect([unnamed.exitCode, unnamed.verdict.reasons]).toEqual([1, ['key-exposed']])
+  const ids = [ec, rsa].map(({ pub }) => readJweKey(readFileSync(pub, 'utf8'), pub).id)
+  appendFileSync(job.policy, `encryption: ${JSON.stringify({ recipients: ids })}\n`)
   for (const key of [ec.private, rsa.private]) {
     const { exitCode, verdict } = await gate(image, key)
     expect([exitCode, verdict.reasons]).toEqual([0, []])

@@ -1,11 +1,13 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Http } from '../../src/base/ports.ts'
 import { openState } from '../../src/agent/state.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../src/doors/context.ts'
 import { door as encryptDoor } from '../../src/actions/encrypt/main.ts'
 import { door as publishDoor } from '../../src/actions/kbs-publish/main.ts'
+import { startKbs } from '../../src/kbs-server/server.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { codeOf, makeImage } from '../encrypt/support.ts'
 import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
@@ -14,9 +16,9 @@ import { AgentDouble } from '../../testkit/task-agent.ts'
 const uri = 'kbs:///default/image-key/app'
 
 /** @param alone no agent runs */
-async function setting(alone = false) {
+async function setting(alone = false, http?: Http) {
   const log = recordingLog()
-  const ports = testPorts({ log })
+  const ports = testPorts({ log, ...(http === undefined ? {} : { http }) })
   const directory = scratch('job')
   const state = openState(join(directory, 'state'), ports)
   const agent = new AgentDouble(state, ports)
@@ -113,7 +115,7 @@ describe('encrypt', () => {
   test('a key that was made for one KBS is not used for another', async () => {
     const { agent, encrypt } = await setting()
     await encrypt()
-    await expect(encrypt(uri, { 'kbs-url': 'https://kbs.example.org' })).rejects.toMatchObject({
+    await expect(encrypt(uri, { 'kbs-url': 'http://127.0.0.1:1' })).rejects.toMatchObject({
       code: 'role-mismatch',
       subject: uri,
     })
@@ -125,7 +127,7 @@ describe('kbs-publish', () => {
   test('plan writes nothing, apply writes, again changes nothing; no secret is shown', async () => {
     const { agent, encrypt, run, directory, log, kbs: url } = await setting()
     await encrypt()
-    const secret = Buffer.from(agent.keks.takeFor(uri, url))
+    const secret = Buffer.from(agent.keks.takeFor(uri, url).key)
     const kbs = { 'kbs-url': url }
     const planned = await run(publishDoor, { ...kbs, mode: 'plan' })
     expect(planned.outputs).toMatchObject({ changed: 'true', 'resource-uris': uri })
@@ -205,5 +207,41 @@ describe('kbs-publish', () => {
     expect(agent.keks.uris()).toEqual([uri])
     expect(agent.events.map(({ kind }) => kind)).toEqual(['encrypt'])
     await expect(readFile(join(directory, 'other/resources/default%2Fimage-key%2Fapp'))).rejects.toThrow('ENOENT')
+  })
+
+  test('over https the key goes only to a server with the TLS key that encrypt saw', async () => {
+    const base = testPorts()
+    const folder = scratch('kbs')
+    const server = await startKbs({ directory: folder, listen: '127.0.0.1:0', ports: base })
+    const name = 'https://kbs.example'
+    const shown = `sha256:${'ab'.repeat(32)}`
+    const wanted: [string, string | undefined][] = []
+    const http: Http = {
+      hosts: () => [],
+      serverKey: async () => shown,
+      request: (url, options = {}) => {
+        wanted.push([`${options.method} ${new URL(url).pathname}`, options.serverKey])
+        return base.http.request(url.replace(name, server.url), { ...options, serverKey: undefined })
+      },
+    }
+    const { agent, encrypt, run, directory } = await setting(false, http)
+    await encrypt(uri, { 'kbs-url': name })
+    expect(agent.events[0]?.result).toMatchObject({ kbs: 'external', kbsUrl: name, kbsKey: shown })
+    const plan = join(directory, 'plan.yml')
+    const admit = 'admit: [{technology: snp, measurements: [aa]}]'
+    const digest = `sha256:${'00'.repeat(32)}`
+    await writeFile(join(directory, 'other'), 'other')
+    await writeFile(
+      plan,
+      `version: 1\nreplace-global: ${digest}\nresources:\n  - {uri: "${uri}", source: agent, ${admit}}\n  - {uri: "kbs:///a/b/c", source: "file:${directory}/other", ${admit}}\n`,
+    )
+    await run(publishDoor, { 'kbs-url': name, 'admin-key': join(folder, 'admin-key.pem'), plan })
+    const posts = wanted.filter(([what]) => what.startsWith('POST /kbs/v0/resource/'))
+    expect(posts).toEqual([
+      ['POST /kbs/v0/resource/default/image-key/app', shown],
+      // What the step sends of its own is its own to protect.
+      ['POST /kbs/v0/resource/a/b/c', undefined],
+    ])
+    await server.close()
   })
 })

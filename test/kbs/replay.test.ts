@@ -9,7 +9,7 @@ import { fetchByPassport } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
 import { vector, withPeers } from '../../testkit/peers.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 
 interface Exchange {
   step: string
@@ -41,7 +41,7 @@ function recorded(
     const found = answers[`${options.method ?? 'GET'} ${new URL(url).pathname}`]
     return found === undefined ? new Response('', { status: 500 }) : new Response(found.body, { status: found.status })
   }
-  return { ...ports, http: { request, hosts: () => [] }, asked }
+  return { ...ports, http: fakeHttp(request), asked }
 }
 
 describe('a live Trustee answers our client', () => {

@@ -81,7 +81,7 @@ describe('embedded KBS with our client', () => {
   })
 
   test('nothing is given before a policy, contraindicated without reference values, then given', async () => {
-    await admin.setResource(path, secret)
+    await admin.setResource(path, secret, null)
     expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(path))).toBe('denied')
     await admin.setResourcePolicy(policy)
     expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(path))).toBe('denied')
@@ -114,7 +114,7 @@ describe('embedded KBS with our client', () => {
     )
     await admin.deleteResource(path)
     expect(await codeOf(rcarSession(kbs.url, attester(), ports).resource(path))).toBe('kbs-error')
-    await admin.setResource(path, secret)
+    await admin.setResource(path, secret, null)
   })
 
   test('an old session is replaced once', async () => {
@@ -129,7 +129,7 @@ describe('embedded KBS with our client', () => {
       adminToken(own.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string, ports.clock),
       ports,
     )
-    await keys.setResource(path, secret)
+    await keys.setResource(path, secret, null)
     await keys.setResourcePolicy(policy)
     for (const [id, value] of Object.entries(sampleReferenceValues)) await keys.setReferenceValue(id, value)
     const session = rcarSession(own.url, attester(), ports)
@@ -163,7 +163,7 @@ describe('embedded KBS with our client', () => {
       job: { assurance: 'token', claims },
     }
     expect(await passport(binding, key, kbs)(path)).toEqual(secret)
-    await admin.setResource(['ci', 'signing', 'key'], Buffer.from('pipeline'))
+    await admin.setResource(['ci', 'signing', 'key'], Buffer.from('pipeline'), null)
     const job = {
       repositoryId: '4711',
       workflowRef: 'o/r/w@main',
@@ -240,7 +240,7 @@ describe('embedded KBS with our client', () => {
     ],
   ])('admin token with %s', async (_name, make) => {
     const bad = kbsAdmin(kbs.url, adminToken(await make(), ports.clock), ports)
-    expect(await codeOf(bad.setResource(path, Buffer.from('x')))).toBe('unauthorized')
+    expect(await codeOf(bad.setResource(path, Buffer.from('x'), null))).toBe('unauthorized')
     expect(await codeOf(bad.setResourcePolicy(policy))).toBe('unauthorized')
   })
 

@@ -48,7 +48,7 @@ async function withKbs(
     const admin = kbsAdmin(kbs.url, adminToken(pem, ports.clock), ports)
     const desired = desiredState(defaultPlan([uri], 'tpm', measurement, true), { embedded: true, current: null })
     const secret = randomBytes(32)
-    await admin.setResource(path, secret)
+    await admin.setResource(path, secret, null)
     for (const [id, value] of Object.entries(desired.referenceValues)) await admin.setReferenceValue(id, value)
     await admin.setAttestationPolicy('default_cpu', desired.attestationPolicy ?? '')
     await admin.setResourcePolicy(desired.resourcePolicy)

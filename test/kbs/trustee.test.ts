@@ -10,7 +10,7 @@ import { kbsAdmin } from '../../src/kbs/client.ts'
 import { askForEar } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
 
 // What a run against a live Trustee showed (docs/trustee.md), replayed.
@@ -21,7 +21,7 @@ const json = { 'content-type': 'application/json' }
 /** Ports whose network is one function. */
 function net(answer: (url: string, request: HttpRequest) => Response): Ports {
   const request = async (url: string, options: HttpRequest = {}): Promise<Response> => answer(url, options)
-  return { ...testPorts(), http: { request, hosts: () => [] } }
+  return { ...testPorts(), http: fakeHttp(request) }
 }
 
 async function publisher() {
@@ -33,7 +33,7 @@ async function publisher() {
   /** An agent with the one key, made for this KBS; it is gone once it was published. */
   const agentWith = (): AgentDouble => {
     const agent = new AgentDouble(openState(join(directory, 'work'), ports), ports)
-    agent.keks.create(uri, kbs.url)
+    agent.keks.create(uri, kbs.url, null)
     return agent
   }
   const run = (agent: AgentDouble, state: string, more: Record<string, string> = {}): Promise<ActionResult> => {

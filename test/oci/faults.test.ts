@@ -2,14 +2,13 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import type { Ports } from '../../src/base/ports.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { makeExec } from '../../src/runner/exec.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { parseChallenge } from '../../src/oci/auth.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Digest } from '../../src/oci/types.ts'
-import { scratch } from '../../testkit/ports.ts'
+import { fakeHttp, scratch } from '../../testkit/ports.ts'
 import { codeOf, fakeServer, hastyPorts, readAll, storeOf, type Handler } from './helpers.ts'
 
 const blob = { digest: sha256('layer') as Digest, size: 5 }
@@ -213,17 +212,14 @@ test.each([
   ['ftp://r.example/1', null],
 ])('an https registry that names %s for an upload', async (location, used) => {
   const sent: string[] = []
-  const http: Ports['http'] = {
-    hosts: () => [],
-    request: async (url, { method } = {}) => {
-      sent.push(`${method} ${url.split('&')[0]}`)
-      if (method === 'POST') {
-        const answer = new Response(null, { status: 202, headers: { location } })
-        return Object.defineProperty(answer, 'url', { value: url })
-      }
-      return new Response(null, { status: method === 'HEAD' ? 404 : 201 })
-    },
-  }
+  const http = fakeHttp(async (url, { method } = {}) => {
+    sent.push(`${method} ${url.split('&')[0]}`)
+    if (method === 'POST') {
+      const answer = new Response(null, { status: 202, headers: { location } })
+      return Object.defineProperty(answer, 'url', { value: url })
+    }
+    return new Response(null, { status: method === 'HEAD' ? 404 : 201 })
+  })
   const done = storeOf('r.example/a', hastyPorts({ http })).putBlob({ bytes: Buffer.from('layer') })
   if (used === null) {
     expect(await codeOf(done)).toBe('registry-error')

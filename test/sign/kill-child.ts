@@ -26,6 +26,7 @@ const base = makePorts({ env: process.env, cwd: order.cwd, temp: order.cwd, log 
 let writes = 0
 const http: Ports['http'] = {
   hosts: () => base.http.hosts(),
+  serverKey: (url) => base.http.serverKey(url),
   request: async (url, options) => {
     const mine =
       ['PUT', 'POST', 'PATCH'].includes(options?.method ?? '') &&

@@ -130,44 +130,6 @@ describe('isolation at agent-exclusive', () => {
   })
 })
 
-describe('the image key', () => {
-  async function run(result: EventDraft['result'], lines = ''): Promise<Outcome> {
-    const step = performerSteps.find(({ id }) => id === 'journal.key')
-    if (step === undefined) throw new Error('there is no such step')
-    const encrypt = { kind: 'encrypt', inputs: [], outputs: [{ role: 'image', digest: 'sha256:00' }], result }
-    const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip+encrypted' }]
-    return step.run({
-      policy: await parsePolicy(
-        `version: 1\naccept-self-asserted-job: true\n${lines || 'technology: snp\n'}`,
-        '/policy.yml',
-      ),
-      found: { journal: [encrypt], sealed: 1, reference: null },
-      subject: { descriptor: { digest: 'sha256:00' }, image: { manifest: { layers } } },
-    } as unknown as Gate)
-  }
-  const kbs = { recipients: [{ scheme: 'kbs', keyId: 'kbs:///a/b/c' }] }
-  const jwe = { recipients: [{ scheme: 'jwe', keyId: 'k' }] }
-  const both = { recipients: [...jwe.recipients, ...kbs.recipients] }
-  test.each([
-    ['an external KBS', { ...kbs, kbs: 'external' }, 'passed'],
-    ['recipients with keys of their own', jwe, 'passed'],
-    ['recipients with keys of their own, by null', { ...jwe, kbs: null }, 'passed'],
-    ['an external KBS that is named', { ...kbs, kbs: 'external', kbsUrl: 'https://kbs.example' }, 'passed'],
-    ['what answers on loopback', { ...kbs, kbs: 'loopback', kbsUrl: 'http://127.0.0.1:8080' }, 'failed'],
-    ['what answers on loopback, beside a key', { ...jwe, kbs: 'loopback' }, 'failed'],
-    ['an embedded KBS', { ...kbs, kbs: 'embedded' }, 'failed'],
-    ['a KBS that is not told', kbs, 'failed'],
-    ['a KBS that is not told, beside a key', both, 'failed'],
-    ['no recipient', { recipients: [] }, 'failed'],
-  ])('of %s', async (_name, result, status) => {
-    expect((await run(result)).status).toBe(status)
-    if (status === 'passed') return
-    expect(await run(result)).toMatchObject({ reason: 'key-exposed', acceptance: 'accept-embedded-kbs' })
-    expect((await run(result, 'technology: snp\naccept-embedded-kbs: true\n')).status).toBe('accepted')
-    expect((await run(result, 'accept-sample: true\n')).status).toBe('passed')
-  })
-})
-
 test.each([
   ['another configuration', 'build', 'outputs'],
   ['another configuration before its encryption', 'encrypt', 'inputs'],

@@ -1,7 +1,8 @@
 /** `npm run demo`: the whole chain of examples/confidential-supply-chain.yml on this machine, then tampered copies of it. */
 import { createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runWorkflow, type JobMachine } from '../localrun/run.ts'
+import { runWorkflow } from '../localrun/run.ts'
+import type { JobMachine } from '../localrun/types.ts'
 import { startIssuer } from '../localrun/oidc.ts'
 import { debianBase } from './base-image.ts'
 import { program, root } from './cli.ts'

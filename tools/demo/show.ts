@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { renderHtml, type ReportPage } from '../../src/report/html.ts'
 import type { ActionReport } from '../../src/report/types.ts'
 import type { Verdict } from '../../src/verify/types.ts'
-import type { RunResult } from '../localrun/run.ts'
+import type { RunResult } from '../localrun/types.ts'
 
 const chain = [
   'verify-deploy',

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join, relative, resolve } from 'node:path'
-import type { RunOptions } from './run.ts'
+import type { RunOptions } from './types.ts'
 import type { Workflow } from './workflow.ts'
 
 /** Claims of the run's tokens and members of `github.*`, under the names that GitHub has for them. */

@@ -5,7 +5,8 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { parseCommand, parseFileCommands } from './commands.ts'
 import { condition, evaluate, interpolate } from './expressions.ts'
 import { startIssuer } from './oidc.ts'
-import { runWorkflow, type RunResult } from './run.ts'
+import { runWorkflow } from './run.ts'
+import type { RunResult } from './types.ts'
 import { scratch } from '../../testkit/ports.ts'
 
 const fine = { failed: false, cancelled: false }

@@ -38,7 +38,7 @@ async function rehearsal(options: RehearsalOptions): Promise<boolean> {
   mkdirSync(directory, { recursive: true })
   const inputs = await gatherInputs(directory)
   say(`inputs of the job: source ${inputs.commit.slice(0, 12)}, locked packages, base image`)
-  const prepared = await prepare(say)
+  const prepared = await prepare(inputs.recipientId, say)
   say(
     `predicted and signed; only now the machines start, two at a time (software TPM, ${options.kvm ? 'KVM' : 'emulated processor'}, no network)`,
   )
@@ -89,7 +89,7 @@ function aboutRun({ kvm }: RehearsalOptions): string {
   )
 }
 
-async function prepare(say: (line: string) => void): Promise<Prepared[]> {
+async function prepare(recipient: string, say: (line: string) => void): Promise<Prepared[]> {
   const recipe = readRecipe()
   const { own, others } = buildInitrd(recipe)
   const owner = makeOwner(join(directory, 'policy'))
@@ -97,7 +97,7 @@ async function prepare(say: (line: string) => void): Promise<Prepared[]> {
   for (const machine of threeMachines(own, others, recipe.commandLine)) {
     const image = writeImage(join(directory, 'image', machine.name), recipe, machine.initrd, machine.commandLine)
     const predicted = await predictRegisters(image.uki)
-    const policy = await writePolicy(join(directory, 'policy'), machine.name, image.uki, owner)
+    const policy = await writePolicy(join(directory, 'policy'), machine.name, image.uki, owner, recipient)
     say(`image ${machine.title}: PCR 4 will be ${predicted['pcr4']?.slice(0, 16) ?? '?'}…`)
     prepared.push({ machine, image, predicted, policy })
   }

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, TransportError } from '../../src/base/errors.ts'
+import { readJweKey } from '../../src/encrypt/jwe.ts'
 import { cli } from '../demo/cli.ts'
 import { packTar } from '../measured-boot/archive.ts'
 import { run } from '../measured-boot/run.ts'
@@ -29,6 +30,8 @@ export interface JobInputs {
   smallArchive: string
   /** Private key of the image's recipient: it stays outside. */
   recipient: string
+  /** Id of its public key, as a policy names it. */
+  recipientId: string
   commit: string
   /** What the reports must be over, so that they cannot be older than this run. */
   nonce: string
@@ -46,7 +49,8 @@ export async function gatherInputs(directory: string): Promise<JobInputs> {
   writePackages(join(folder, 'packages'), join(root, 'build/rehearsal-packages'))
   await writeBase(join(folder, 'base'), directory)
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  writeFileSync(join(folder, 'recipient.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
+  const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString()
+  writeFileSync(join(folder, 'recipient.pem'), pem)
   const recipient = join(directory, 'recipient.key')
   writeFileSync(recipient, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
   const nonce = randomBytes(16).toString('hex')
@@ -58,7 +62,8 @@ export async function gatherInputs(directory: string): Promise<JobInputs> {
   renameSync(join(folder, 'packages'), join(directory, 'packages'))
   const smallArchive = join(directory, 'inputs-small.tar')
   packTar(folder, smallArchive)
-  return { archive, smallArchive, recipient, commit, nonce }
+  const recipientId = readJweKey(pem, 'recipient').id
+  return { archive, smallArchive, recipient, recipientId, commit, nonce }
 }
 
 /** The example, and a small application beside it, as a repository of its own with one commit. */

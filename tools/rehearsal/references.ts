@@ -27,9 +27,16 @@ export function makeOwner(directory: string): Owner {
 /**
  * Predicts an image's registers, and writes the signed reference values and a policy of the gate that pins their signer.
  *
+ * @param recipient id of the public key that may open the image
  * @returns path of the policy
  */
-export async function writePolicy(directory: string, name: string, uki: string, owner: Owner): Promise<string> {
+export async function writePolicy(
+  directory: string,
+  name: string,
+  uki: string,
+  owner: Owner,
+  recipient: string,
+): Promise<string> {
   const file = (suffix: string): string => join(directory, `${name}.${suffix}`)
   await must([
     ...['tee', 'predict', 'pcr', '--uki', uki, '--secure-boot', 'off', '--name', `runner image ${name}`],
@@ -39,12 +46,12 @@ export async function writePolicy(directory: string, name: string, uki: string, 
     ...['tee', 'reference-values', 'sign', '--document', file('values.json'), '--key', owner.privateKey],
     ...['--output', file('values.dsse.json')],
   ])
-  writeFileSync(file('policy.yml'), policyText(`${name}.values.dsse.json`))
+  writeFileSync(file('policy.yml'), policyText(`${name}.values.dsse.json`, recipient))
   return file('policy.yml')
 }
 
 /** Everything is required but what a laptop cannot have; each of these lines is named in every verdict that used it. */
-function policyText(values: string): string {
+function policyText(values: string, recipient: string): string {
   return `version: 1
 technology: tpm
 reference-values:
@@ -60,5 +67,7 @@ build:
   build-args: { BASE: "*" }
   network: none
   bases: [localhost/base]
+encryption:
+  recipients: [${recipient}]
 `
 }

@@ -56,7 +56,7 @@ function findings(change: (good: Findings) => void = () => {}): Findings {
         seconds,
       },
     ],
-    selfTest: { 'agent-exclusive': true, 'storage-sealed': true, checks: [] },
+    selfTest: { 'agent-exclusive': true, 'storage-sealed': true, 'build-sandbox': true, checks: [] },
     digests: { inside: digest, outside: digest },
   }
   change(good)
@@ -166,6 +166,7 @@ test.each<[string, (found: Findings) => void, RegExp]>([
     /other values in pcr11/,
   ],
   ['a register is missing', (f) => (first(f).byFirst = judged([], { pcr4: predicted.pcr4 })), /other values in pcr11/],
+  ['the self-test has no sandbox', (f) => (f.selfTest['build-sandbox'] = false), /build-sandbox does not hold/],
   ['the self-test says no', (f) => (f.selfTest['agent-exclusive'] = false), /agent-exclusive does not hold/],
   ['the rebuild differs', (f) => (f.digests.outside = 'sha256:00'), /another digest/],
   ['there is no digest', (f) => (f.digests = { inside: '', outside: '' }), /another digest/],

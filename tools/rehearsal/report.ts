@@ -23,6 +23,7 @@ export interface Round {
 export interface SelfTest {
   'agent-exclusive': boolean
   'storage-sealed': boolean
+  'build-sandbox': boolean
   checks: { name: string; claim: string; ok: boolean; why: string }[]
 }
 
@@ -36,9 +37,12 @@ export interface Findings {
   digests: { inside: string; outside: string }
 }
 
+/** What the rehearsal's image must hold. */
+const claimsOfImage = ['agent-exclusive', 'storage-sealed', 'build-sandbox'] as const
+
 /** What is not as it must be; empty when the rehearsal is a success. */
 export function failures({ rounds, selfTest, digests }: Findings): string[] {
-  const claims = (['agent-exclusive', 'storage-sealed'] as const)
+  const claims = claimsOfImage
     .filter((claim) => selfTest[claim] !== true)
     .map((claim) => `the image's own self-test says that ${claim} does not hold`)
   const rebuilt =
@@ -94,7 +98,7 @@ export function writePage({ about, rounds, selfTest, digests }: Findings, policy
     table(
       ['check', 'for the claim', 'holds', 'why'],
       selfTest.checks
-        .filter(({ claim }) => claim === 'agent-exclusive' || claim === 'storage-sealed')
+        .filter(({ claim }) => claimsOfImage.some((own) => own === claim))
         .map(({ name, claim, ok, why }) => [name, claim, ok ? 'yes' : '**no**', why]),
     ),
     '### Policy\n',

@@ -31,6 +31,8 @@ export interface SelfTest {
   ephemeral: boolean
   /** `prepare` and RUN get their sandbox (TRUST §4). */
   buildSandbox: boolean
+  /** That sandbox can have `network: default`. */
+  buildNetwork: boolean
   checks: SelfCheck[]
 }
 
@@ -73,6 +75,7 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
     storageSealed: holds('storage-sealed'),
     ephemeral: holds('ephemeral'),
     buildSandbox: holds('build-sandbox'),
+    buildNetwork: holds('build-network'),
     checks,
   }
 }

@@ -3,19 +3,19 @@ import type { Tree } from './tree.ts'
 import { check, type Machine, type SelfCheck } from './types.ts'
 
 const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
-const programs = ['bwrap', 'unshare', 'setpriv', 'nsenter', 'newuidmap', 'newgidmap', 'slirp4netns', 'ip']
+const programs = ['bwrap', 'unshare', 'setpriv', 'newuidmap', 'newgidmap']
+/** What `network: default` needs beside them. */
+const networkPrograms = ['slirp4netns', 'nsenter', 'ip']
 
 /** `prepare` and RUN get a sandbox here (TRUST §4): programs, subordinate ids and user namespaces. */
 export async function sandboxChecks({ tree, jobs }: Machine): Promise<SelfCheck[]> {
-  const missing: string[] = []
-  for (const name of programs) if (!(await isThere(tree, name))) missing.push(name)
   return [
     check(
       'build-sandbox',
       'sandbox-programs',
-      missing.map((name) => `${name} is not installed`),
+      await missing(tree, programs),
       `installed: ${programs.join(', ')}`,
-      'Run apt-get install bubblewrap uidmap slirp4netns util-linux iproute2.',
+      'Run apt-get install bubblewrap uidmap util-linux.',
     ),
     check(
       'build-sandbox',
@@ -32,13 +32,26 @@ export async function sandboxChecks({ tree, jobs }: Machine): Promise<SelfCheck[
       'Set user.max_user_namespaces above 0, kernel.unprivileged_userns_clone to 1 where it exists, and on Ubuntu install examples/runner/etc/apparmor.d/sealwright-sandbox or set kernel.apparmor_restrict_unprivileged_userns to 0.',
     ),
     check(
-      'build-sandbox',
+      'build-network',
+      'network-programs',
+      await missing(tree, networkPrograms),
+      `installed: ${networkPrograms.join(', ')}`,
+      'Run apt-get install slirp4netns util-linux iproute2, if builds use network: default.',
+    ),
+    check(
+      'build-network',
       'tun',
       (await can(tree, '/dev/net/tun', jobs, 'write')) === true ? [] : [`${jobs.name} cannot open /dev/net/tun`],
       `${jobs.name} can open /dev/net/tun`,
-      'Load the module tun (modules-load.d) and keep the mode 0666 of /dev/net/tun; only network: default needs it.',
+      'Load the module tun (modules-load.d) and keep the mode 0666 of /dev/net/tun, if builds use network: default.',
     ),
   ]
+}
+
+async function missing(tree: Tree, names: readonly string[]): Promise<string[]> {
+  const faults: string[] = []
+  for (const name of names) if (!(await isThere(tree, name))) faults.push(`${name} is not installed`)
+  return faults
 }
 
 async function isThere(tree: Tree, name: string): Promise<boolean> {

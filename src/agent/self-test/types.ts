@@ -2,7 +2,7 @@ import type { Tree } from './tree.ts'
 import type { User } from './user.ts'
 
 /** What a failed check takes away. */
-export type Claim = 'agent-exclusive' | 'storage-sealed' | 'ephemeral' | 'build-sandbox'
+export type Claim = 'agent-exclusive' | 'storage-sealed' | 'ephemeral' | 'build-sandbox' | 'build-network'
 
 export interface SelfCheck {
   name: string

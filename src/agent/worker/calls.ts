@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { fromBase64, toBase64 } from '../../encoding/base64.ts'
+import { digestSchema } from '../../journal/event.ts'
 import type { Agent } from '../agent.ts'
 import { kbsUri } from '../keks.ts'
 import { statusSchema, type TaskAgent } from '../protocol.ts'
 import type { AgentCall } from './table.ts'
 
 const uri = z.string().max(512).regex(kbsUri)
+const serverKey = digestSchema.nullable()
 /** The KBS that a key is for, as `encrypt` and `kbs-publish` were given it: a URL, or `embedded:` and a folder. */
 const kbs = z.string().min(1).max(2048)
 const bytes = z.string()
@@ -20,8 +22,8 @@ function call<T>(schema: z.ZodType<T>, run: (args: T, agent: Agent) => unknown):
 /** What a worker may ask, the agent's side. */
 export const callHandlers: Readonly<Record<AgentCall, Call>> = {
   status: call(nothing, (_args, agent) => agent.status()),
-  'create-key': call(z.strictObject({ uri, kbs }), (args, agent) => {
-    agent.keks.create(args.uri, args.kbs)
+  'create-key': call(z.strictObject({ uri, kbs, serverKey }), (args, agent) => {
+    agent.keks.create(args.uri, args.kbs, args.serverKey)
     return {}
   }),
   wrap: call(z.strictObject({ uri, plaintext: bytes }), (args, agent) => {
@@ -31,9 +33,10 @@ export const callHandlers: Readonly<Record<AgentCall, Call>> = {
   unwrap: call(z.strictObject({ uri, wrapped: bytes, iv: bytes }), (args, agent) => ({
     plaintext: toBase64(agent.keks.unwrap(args.uri, fromBase64(args.wrapped, 'wrapped'), fromBase64(args.iv, 'iv'))),
   })),
-  'take-key': call(z.strictObject({ uri, kbs }), (args, agent) => ({
-    key: toBase64(agent.keks.takeFor(args.uri, args.kbs)),
-  })),
+  'take-key': call(z.strictObject({ uri, kbs }), (args, agent) => {
+    const found = agent.keks.takeFor(args.uri, args.kbs)
+    return { key: toBase64(found.key), serverKey: found.serverKey }
+  }),
   decrypt: call(z.strictObject({ jwe: z.string() }), async (args, agent) => ({
     plaintext: toBase64(await agent.keys.decrypt(args.jwe)),
   })),
@@ -51,11 +54,11 @@ export const callHandlers: Readonly<Record<AgentCall, Call>> = {
 const b64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
 
 /** The same calls, the worker's side. */
-export function taskAgent(ask: (name: AgentCall, args: Record<string, string>) => Promise<unknown>): TaskAgent {
+export function taskAgent(ask: (name: AgentCall, args: Record<string, string | null>) => Promise<unknown>): TaskAgent {
   return {
     status: async () => statusSchema.parse(await ask('status', {})),
-    createKey: async (keyUri, forKbs) => {
-      await ask('create-key', { uri: keyUri, kbs: forKbs })
+    createKey: async (keyUri, { name, serverKey: shown }) => {
+      await ask('create-key', { uri: keyUri, kbs: name, serverKey: shown })
     },
     wrap: async (keyUri, plaintext) =>
       z
@@ -65,8 +68,11 @@ export function taskAgent(ask: (name: AgentCall, args: Record<string, string>) =
       const answer = await ask('unwrap', { uri: keyUri, wrapped: toBase64(wrapped), iv: toBase64(iv) })
       return z.strictObject({ plaintext: b64 }).parse(answer).plaintext
     },
-    takeKey: async (keyUri, forKbs) =>
-      z.strictObject({ key: b64 }).parse(await ask('take-key', { uri: keyUri, kbs: forKbs })).key,
+    takeKey: async (keyUri, forKbs) => {
+      const answer = await ask('take-key', { uri: keyUri, kbs: forKbs })
+      const { key, serverKey: wanted } = z.strictObject({ key: b64, serverKey }).parse(answer)
+      return { bytes: key, serverKey: wanted }
+    },
     decryptJwe: async (jwe) => z.strictObject({ plaintext: b64 }).parse(await ask('decrypt', { jwe })).plaintext,
     report: async (nonce) =>
       z.strictObject({ evidence: z.unknown(), teePubkey: z.unknown() }).parse(await ask('report', { nonce })),

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { errorRecord, InputError, TransportError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
@@ -19,8 +20,10 @@ export const outcomeSchema = z.strictObject({
   ),
 })
 
-/** Seconds that a worker may take to end after it gave its result. */
+/** Milliseconds that a worker may take to end after it gave its result. */
 const endMs = 20_000
+/** Milliseconds until the task must have arrived, and until a caller that has its answer must be gone. */
+const callerMs = 30_000
 /** Tasks of one job at a time: a caller must not fill the machine with processes. */
 export const mostTasks = 8
 
@@ -37,11 +40,12 @@ export interface TaskServer {
  */
 export async function serveTask(name: string, caller: Duplex, server: TaskServer): Promise<void> {
   let worker: RunningWorker | null = null
-  const frames = readFrames(caller)
+  // Not destroyed by a frame that cannot be read: its caller gets a reason.
+  const frames = readFrames(caller.iterator({ destroyOnReturn: false }))
   caller.on('error', () => {})
   try {
     if (!isTaskName(name)) throw new InputError('not-found', 'there is no such task', { subject: name })
-    const request = requestOf((await frames.next()).value)
+    const request = requestOf(await firstFrame(frames))
     worker = await server.start()
     worker.duplex.on('error', () => {})
     const task = { task: name, instance: server.agent.instance, request }
@@ -64,6 +68,21 @@ export async function serveTask(name: string, caller: Duplex, server: TaskServer
   } finally {
     worker?.kill()
     caller.end()
+    setTimeout(() => caller.destroy(), callerMs).unref()
+  }
+}
+
+/** @throws TransportError `timeout` for a caller that says nothing */
+async function firstFrame(frames: AsyncGenerator<Frame>): Promise<Frame | void> {
+  const late = new AbortController()
+  const silent = sleep(callerMs, null, { signal: late.signal, ref: false }).then(() => {
+    throw new TransportError('timeout', `no task arrived within ${callerMs / 1000} s`, { subject: 'task' })
+  })
+  silent.catch(() => {})
+  try {
+    return (await Promise.race([frames.next(), silent])).value
+  } finally {
+    late.abort()
   }
 }
 

@@ -19,6 +19,15 @@ const option = (name: string, description: string, fallback = '', required = fal
   required,
 })
 
+/** Places and users of a runner image, as examples/runner sets them up. */
+const usual = {
+  agentSocket: '/run/sealwright/agent.sock',
+  agentUser: 'sealwright-agent',
+  workerSocket: '/run/sealwright/worker.sock',
+  workerUser: 'sealwright-build',
+  workerDirectory: '/var/lib/sealwright-build',
+}
+
 const technology = option('technology', 'auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample.', 'auto')
 const tpmDevice = option('tpm-device', "Path of a TPM, or swtpm:SOCKET. By default the machine's own.")
 const tpmKey = option(
@@ -34,7 +43,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
     description:
       'Serves the agent of the whole machine: it starts one agent for each job and counts the jobs of a boot. For a systemd unit (examples/runner).',
     inputs: [
-      option('socket', 'Path to listen on, unless systemd hands over a socket.', '/run/sealwright/agent.sock'),
+      option('socket', 'Path to listen on, unless systemd hands over a socket.', usual.agentSocket),
       option('sockets', "Folder for the jobs' sockets; its group may connect. By default jobs beside the socket."),
       option('directory', 'Folder of this agent alone, for the count and the jobs.', '/var/lib/sealwright'),
       technology,
@@ -60,10 +69,10 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
     description:
       'Root only: starts a fresh worker for each connection, under a user of its own, for machines without systemd. It reads nothing of what is sent.',
     inputs: [
-      option('listen', 'Path of the socket, mode 0600.', '/run/sealwright/worker.sock'),
-      option('agent-user', "User of the machine's agent, who alone may connect.", 'sealwright-agent'),
-      option('worker-user', 'User that workers run as.', 'sealwright-build'),
-      option('directory', 'Folder of the workers alone.', '/var/lib/sealwright-build'),
+      option('listen', 'Path of the socket, mode 0600.', usual.workerSocket),
+      option('agent-user', "User of the machine's agent, who alone may connect.", usual.agentUser),
+      option('worker-user', 'User that workers run as.', usual.workerUser),
+      option('directory', 'Folder of the workers alone.', usual.workerDirectory),
     ],
     examples: ['sealwright agent launcher --worker-user sealwright-build'],
     run: async (inputs, context) => (await import('./launcher.ts')).launcher(inputs, context),
@@ -90,11 +99,11 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       "Says what of a runner image's claims is true here: agent-exclusive, storage sealed, one job a machine. Exit code 1 where one is not.",
     inputs: [
       option('job-user', 'User that the runner and its jobs run as.', 'runner'),
-      option('agent-user', 'User of the agent of the machine.', 'sealwright-agent'),
-      option('agent-socket', 'Its socket.', '/run/sealwright/agent.sock'),
-      option('worker-user', "User of the agent's workers.", 'sealwright-build'),
-      option('worker-socket', 'Socket of the listener of workers.', '/run/sealwright/worker.sock'),
-      option('worker-directory', 'Folder of the workers alone.', '/var/lib/sealwright-build'),
+      option('agent-user', 'User of the agent of the machine.', usual.agentUser),
+      option('agent-socket', 'Its socket.', usual.agentSocket),
+      option('worker-user', "User of the agent's workers.", usual.workerUser),
+      option('worker-socket', 'Socket of the listener of workers.', usual.workerSocket),
+      option('worker-directory', 'Folder of the workers alone.', usual.workerDirectory),
       option('runner', 'Folder of the workflow runner.', '/opt/actions-runner'),
       option('storage', 'Further folders that must be sealed, one a line.'),
       option('root', 'Folder with the files of a machine, in place of this one.'),

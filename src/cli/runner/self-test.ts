@@ -19,7 +19,7 @@ export async function runnerSelfTest(
     runner: inputs.required('runner'),
     storage: inputs.list('storage'),
   })
-  const { agentExclusive, storageSealed, ephemeral, buildSandbox, checks } = result
+  const { agentExclusive, storageSealed, ephemeral, buildSandbox, buildNetwork, checks } = result
   const lines = checks.flatMap(({ name, ok, why, remedy }) => [
     `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(18)} ${why}`,
     ...(ok ? [] : [`     ${''.padEnd(18)} ${remedy}`]),
@@ -31,15 +31,17 @@ export async function runnerSelfTest(
       'storage-sealed': storageSealed,
       ephemeral,
       'build-sandbox': buildSandbox,
+      'build-network': buildNetwork,
       checks: checks.map((item) => ({ ...item })),
     },
     text: [
       ...lines,
       '',
-      `agent-exclusive: ${yes(agentExclusive)}   storage sealed: ${yes(storageSealed)}   one job a machine: ${yes(ephemeral)}   build sandbox: ${yes(buildSandbox)}`,
+      `agent-exclusive: ${yes(agentExclusive)}   storage sealed: ${yes(storageSealed)}   one job a machine: ${yes(ephemeral)}   build sandbox: ${yes(buildSandbox)}   network: default: ${yes(buildNetwork)}`,
       'This is a help for whoever makes the image. It proves nothing to others: the gate reads signed reference values.',
       '',
     ].join('\n'),
+    // A runner without `network: default` breaks no claim: builds have no network unless they ask for it.
     refused: !(agentExclusive && storageSealed && ephemeral && buildSandbox),
   }
 }

@@ -5,6 +5,7 @@ import { roles } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest } from '../../oci/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
+import { imageInputs } from '../images.ts'
 import { keyUris, makeKeys, type PreparedEncryption } from './prepare.ts'
 import { writeRecord, type EncryptionRecord } from './record.ts'
 import { noSteps } from '../../statement/isolation.ts'
@@ -70,21 +71,17 @@ function eventOf(
   record: EncryptionRecord,
   recipients: readonly Recipient[],
 ): TaskEvent {
-  const { descriptor, manifest } = image
-  const name = source.identity
   return {
     facts: {
       kind: 'encrypt',
-      inputs: [
-        { role: roles.image, name, digest: descriptor.digest, mediaType: descriptor.mediaType },
-        { role: roles.config, name, digest: manifest.config.digest, mediaType: manifest.config.mediaType },
-      ],
-      outputs: [{ role: roles.image, name, digest: made.digest, mediaType: made.mediaType }],
+      inputs: imageInputs(image, source.identity),
+      outputs: [{ role: roles.image, name: source.identity, digest: made.digest, mediaType: made.mediaType }],
       result: {
         layers: record.layers.map(({ plain, encrypted }) => [plain, encrypted]),
         recipients: recipients.map(({ scheme, keyId }) => ({ scheme, keyId })),
-        kbs: placeOf(kbs),
-        kbsUrl: kbs !== null && URL.canParse(kbs) && placeOf(kbs) !== 'embedded' ? new URL(kbs).origin : null,
+        kbs: placeOf(kbs?.name ?? null),
+        kbsUrl: kbs === null || placeOf(kbs.name) === 'embedded' ? null : kbs.name,
+        kbsKey: kbs?.serverKey ?? null,
       },
     },
     isolation: noSteps,

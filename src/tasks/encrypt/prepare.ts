@@ -7,6 +7,7 @@ import { wrapWithKek } from '../../encrypt/packet.ts'
 import { readRecipients, type KekWrap, type Recipient } from '../../encrypt/recipients.ts'
 import { loadImage } from '../../image/load.ts'
 import type { Image } from '../../image/types.ts'
+import { bindKbs, type KbsBinding } from '../../kbs/binding.ts'
 import { openStore } from '../../oci/open.ts'
 import type { Reference, Store } from '../../oci/types.ts'
 import type { TaskContext } from '../context.ts'
@@ -35,7 +36,8 @@ export interface PreparedEncryption {
   plan: EncryptionPlan
   /** Layers to encrypt, counted from 0; undefined for all. */
   layers: number[] | undefined
-  kbs: string | null
+  /** What the agent's keys are bound to; null where it makes none. */
+  kbs: KbsBinding | null
   /** Where the record of this encryption is kept, and what an earlier run kept there. */
   path: string
   found: EncryptionRecord | null
@@ -51,15 +53,18 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
   const image = await loadImage(source, descriptor.digest)
   const target = { ...parseReference(request.output, '/'), digest: undefined }
   const store = openStore({ ...target, tag: undefined }, ports)
+  const count = image.manifest.layers.length
+  const uris = keyUris(recipients)
+  const kek = await kekWrap(uris, request, context)
+  const kbs = agent !== null && request.kbs !== null && uris.length > 0 ? await bindKbs(request.kbs, ports) : null
   const path = await recordPath(work, {
     plain: image.descriptor.digest,
     recipients: recipients.map(({ keyId }) => keyId).sort(),
     layers: request.layers,
     target: formatReference(target),
     instance: agent === null ? null : (await agent.status()).instance,
-    kbs: request.kbs,
+    kbs: kbs === null ? null : [kbs.name, kbs.serverKey],
   })
-  const count = image.manifest.layers.length
   return {
     image,
     source,
@@ -67,11 +72,11 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
     plan: {
       target: store,
       recipients,
-      kek: await kekWrap(keyUris(recipients), request, context),
+      kek,
       random: ports.random,
     },
     layers: request.layers?.map((index) => (index < 0 ? count + index : index)),
-    kbs: request.kbs,
+    kbs,
     path,
     found: await readRecord(path, store),
   }
@@ -82,8 +87,8 @@ const keyLimit = 1 << 20
 
 /** Makes the keys that the agent keeps; a second time it changes nothing. */
 export async function makeKeys({ plan, kbs }: PreparedEncryption, { agent }: TaskContext): Promise<void> {
-  if (agent === null) return
-  for (const uri of keyUris(plan.recipients)) await agent.createKey(uri, kbs ?? '')
+  if (agent === null || kbs === null) return
+  for (const uri of keyUris(plan.recipients)) await agent.createKey(uri, kbs)
 }
 
 export function keyUris(recipients: readonly Recipient[]): string[] {

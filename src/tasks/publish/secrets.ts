@@ -1,5 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
+import type { Secret } from '../../kbs/apply.ts'
 import type { TaskContext } from '../context.ts'
 
 /** Largest resource that a KBS takes. */
@@ -11,25 +12,26 @@ const limit = 2 << 20
  *
  * @param kbs the KBS as the step was given it: the agent gives a key for no other
  */
-export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: string) => Promise<Buffer | null> {
+export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: string) => Promise<Secret | null> {
   return async (uri) => {
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     const value = await read(uri, source, kbs, context)
     if (value === null) return null
-    if (value.length === 0 || value.length > limit) {
-      throw new InputError('file-invalid', `${uri}: its source holds ${value.length} bytes`, {
+    const { bytes } = value
+    if (bytes.length === 0 || bytes.length > limit) {
+      throw new InputError('file-invalid', `${uri}: its source holds ${bytes.length} bytes`, {
         subject: uri,
         remedy: 'A resource has 1 byte to 2 MiB.',
       })
     }
     // What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
     if (source === 'agent') return value
-    for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(value.toString(form))
+    for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(bytes.toString(form))
     return value
   }
 }
 
-async function read(uri: string, source: string, kbs: string, { agent, caller }: TaskContext): Promise<Buffer | null> {
+async function read(uri: string, source: string, kbs: string, { agent, caller }: TaskContext): Promise<Secret | null> {
   if (source === 'agent') {
     if (agent !== null) return (await agent.status()).keys.includes(uri) ? agent.takeKey(uri, kbs) : null
     throw new InputError('no-agent', `${uri} is to come from the agent, and none runs`, {
@@ -38,7 +40,7 @@ async function read(uri: string, source: string, kbs: string, { agent, caller }:
     })
   }
   const value = await caller.secret(`source:${source}`)
-  if (value !== null) return value
+  if (value !== null) return { bytes: value, serverKey: null }
   throw new InputError('file-missing', `${uri}: its source "${source}" cannot be read`, {
     subject: uri,
     remedy: 'Name an environment variable that is set for this step (env:NAME), or a file that exists (file:PATH).',

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { sha256 } from '../../base/streams.ts'
-import { roles } from '../../journal/event.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
 import type { Catalogue } from '../../sbom/model.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
+import { imageInputs } from '../images.ts'
 import { documents, sbomFormats, type DocumentFile, type DocumentKind } from './documents.ts'
 import { keepPass } from './kept.ts'
 import { noSteps } from '../../statement/isolation.ts'
@@ -102,15 +102,10 @@ function eventOf(
   described: Described,
   written: readonly { kind: DocumentKind; digest: Digest }[],
 ): TaskEvent {
-  const { descriptor, manifest } = described.pass.image
-  const name = store.identity
   return {
     facts: {
       kind: 'sbom',
-      inputs: [
-        { role: roles.image, name, digest: descriptor.digest, mediaType: descriptor.mediaType },
-        { role: roles.config, name, digest: manifest.config.digest, mediaType: manifest.config.mediaType },
-      ],
+      inputs: imageInputs(described.pass.image, store.identity),
       outputs: written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType })),
       result: { packages: described.packages, engine },
     },

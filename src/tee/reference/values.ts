@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { technologies, type Technology } from '../../base/technology.ts'
 import { VerificationError } from '../../base/errors.ts'
+import { firstIssue } from '../../base/first-issue.ts'
 import { jcs, jcsText, parseJcs } from '../../encoding/jcs.ts'
 
 export const referenceValuesType = 'https://sealwright.dev/reference-values/v1' as const
@@ -108,12 +109,13 @@ export function parseReferenceValues(bytes: Uint8Array, subject: string): Refere
 function check(value: unknown, subject: string): ReferenceValues {
   const parsed = referenceValuesSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `
+  const { where, what } = firstIssue(parsed.error, 'the document')
   throw new VerificationError(
     'format-invalid',
-    `${subject} holds no reference values of version 1: ${where}${issue?.message ?? 'it breaks the schema'}`,
-    { subject },
+    `${subject} holds no reference values of version 1: ${where}: ${what}`,
+    {
+      subject,
+    },
   )
 }
 

@@ -5,6 +5,7 @@ import type { Claim } from '../statements.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
 import { buildsOf, encryptsOf, roleProblem } from '../journal-roles.ts'
+import { imageKeySteps } from './image-key.ts'
 import { performerSteps } from './performers.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
@@ -17,6 +18,7 @@ export const journalSteps: Step[] = [
   { id: 'journal.roles', clause: 'TRUST §5.6', needs: ['evidence', 'journal'], run: rolesHeld },
   { id: 'journal.config', clause: 'TRUST §5.6', needs: ['evidence', 'journal', 'image'], run: configHeld },
   ...performerSteps,
+  ...imageKeySteps,
   { id: 'journal.builds', clause: 'TRUST §4', needs: ['evidence', 'journal'], run: builds },
   { id: 'journal.shown', clause: 'TRUST §3', needs: ['evidence', 'journal'], run: shown },
 ]

@@ -1,4 +1,3 @@
-import { isObject, textOf } from '../../base/json.ts'
 import { roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '../../journal/event.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
@@ -7,11 +6,10 @@ import type { Acceptance } from '../policy/accept.ts'
 import type { Claim } from '../statements.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
-/** TRUST §3, §4: whose word the events are that the statements rest on, how the work was kept apart from the job, and where the image key went. */
+/** TRUST §3, §4: whose word the events are that the statements rest on, and how the work was kept apart from the job. */
 export const performerSteps: Step[] = [
   { id: 'journal.performers', clause: 'TRUST §3', needs: ['evidence', 'journal'], run: performers },
   { id: 'journal.isolation', clause: 'TRUST §4', needs: ['evidence', 'journal'], run: isolation },
-  { id: 'journal.key', clause: 'TRUST §4', needs: ['evidence', 'journal', 'image'], run: imageKey },
 ]
 
 /** What the image and its statements rest on: for each the best event, since a caller may always add a worse one. */
@@ -108,33 +106,4 @@ function isolation(gate: Gate): Outcome {
 
 function rank(steps: StepsIsolation): number {
   return stepsIsolations.indexOf(steps)
-}
-
-const placeUntold = 'the journal does not say which KBS the image key went to'
-const placesTold: Readonly<Record<string, string>> = {
-  embedded: 'the image key was given to an embedded KBS',
-  loopback: 'the image key was given to whatever answered on loopback of the job’s own machine',
-}
-
-/** A key in a folder of the job opens the image for whoever reads that folder. What does not say where the key went counts as that. */
-function imageKey(gate: Gate): Outcome {
-  if (!encryptedSubject(gate)) return skipped('no layer is encrypted')
-  const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-  const encrypts = encryptsOf(events, gate.subject.descriptor.digest)
-  if (encrypts.length === 0) return skipped('the journal has no encryption of this image')
-  const exposed = encrypts.filter(({ result }) => {
-    if (result['kbs'] === 'external') return false
-    const recipients = result['recipients']
-    const wrapped = Array.isArray(recipients) && recipients.length > 0
-    const jwe = wrapped && recipients.every((item) => isObject(item) && item['scheme'] === 'jwe')
-    return result['kbs'] === 'embedded' || result['kbs'] === 'loopback' || !jwe
-  })
-  if (exposed.length === 0) {
-    const urls = [...new Set(encrypts.map(({ result }) => result['kbsUrl']).filter((url) => typeof url === 'string'))]
-    const told = urls.length === 0 ? '' : `: ${urls.join(', ')}`
-    return passed(`the image key left the agent only for those that it was made for${told}`)
-  }
-  const why = placesTold[textOf(exposed[0]?.result['kbs'] ?? '')] ?? placeUntold
-  if (gate.policy.accepts.has('accept-sample')) return passed(`${why}, which accept-sample covers`)
-  return unlessAccepted(gate, 'accept-embedded-kbs', 'key-exposed', why)
 }

@@ -6,6 +6,8 @@ import type { StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
 import { readClaims, signedBy, type Claim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
+import { encryptionLines } from './encryption-lines.ts'
+import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
@@ -63,6 +65,8 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
   const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
+  const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
+
   // Each round asks the gate what is missing, and adds just that.
   for (let round = 0; round <= acceptanceNames.length; round += 1) {
     const text = render({
@@ -73,6 +77,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       accepts,
       statements,
       build: buildLines(provenance, events),
+      encryption: encryptionLines(encrypts),
       steps: weakestSteps(events),
     })
     const policy = await parsePolicy(text, 'the new policy')
@@ -147,6 +152,8 @@ interface PolicyFacts {
   statements: Shortened | null
   /** Section `build`. */
   build: readonly string[]
+  /** Section `encryption`. */
+  encryption: readonly string[]
   steps: StepsIsolation
 }
 
@@ -186,7 +193,8 @@ function collateralLines({ collateral }: InitOptions): string[] {
   return collateral === undefined ? [] : [`collateral: ${JSON.stringify(collateral.name)}`]
 }
 
-function render({ technology, job, machine, releaseKeys, accepts, statements, build, steps }: PolicyFacts): string {
+function render(facts: PolicyFacts): string {
+  const { technology, job, machine, releaseKeys, accepts, statements, steps } = facts
   const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
   if (technology !== null) lines.push(`technology: ${technology}`)
   if (job !== null) lines.push(...jobLines(job))
@@ -206,7 +214,7 @@ function render({ technology, job, machine, releaseKeys, accepts, statements, bu
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
     )
-  lines.push(...build)
+  lines.push(...facts.build, ...facts.encryption)
   for (const name of acceptanceNames) {
     if (!accepts.has(name)) continue
     const value = name === 'accept-steps-isolation' ? steps : 'true'

@@ -5,6 +5,7 @@ import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
+import { encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 
@@ -160,6 +161,7 @@ export const policySchema = z
       .optional()
       .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
+    encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
       .strictObject({ minimum: z.int().min(1).max(100) })
       .optional()

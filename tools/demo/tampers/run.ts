@@ -1,5 +1,7 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { inOrder } from '../../../src/base/in-order.ts'
 import { makePorts } from '../../../src/runner/make-ports.ts'
 import { copyImage } from '../../../src/oci/copy.ts'
 import { openStore, resolveImage } from '../../../src/oci/open.ts'
@@ -38,6 +40,8 @@ interface Row {
 }
 
 const issuer = makeIssuer()
+/** Copies that are judged at a time: each has a folder, a state and machines of its own. */
+const atATime = Math.min(availableParallelism(), 4)
 
 /** Tamperings that are runs of their own. */
 const whole: [string, string, (directory: string, technology: string) => Promise<CliAnswer>][] = [
@@ -60,12 +64,15 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   const rows: Row[] = [await control(originals, directory, facts.technology)]
   show(rows[0], say)
   const list = facts.technology === 'tpm' ? [...tampers, ...tpmTampers] : tampers
-  for (const [i, tamper] of list.entries()) {
-    const found = await withKit(originals, join(directory, String(i)), facts.technology, async (kit) =>
-      reasonOf(await ask(kit, await tamper.prepare(kit))),
+  const tampered = inOrder(list.entries(), atATime, async ([i, { name, reason, prepare: tamper }]) => {
+    const kit = withKit(originals, join(directory, String(i)), facts.technology, async (one) =>
+      reasonOf(await ask(one, await tamper(one))),
     )
-    rows.push({ name: tamper.name, expected: tamper.reason, found })
-    show(rows.at(-1), say)
+    return { name, expected: reason, found: await kit }
+  })
+  for await (const row of tampered) {
+    rows.push(row)
+    show(row, say)
   }
   for (const [name, expected, run] of whole) {
     rows.push({ name, expected, found: await reasonOf(await run(directory, facts.technology)) })
@@ -73,12 +80,15 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   }
   say('')
   say('Attacks by somebody who may push')
-  for (const [i, { name, expected, prepare: push }] of pushes.entries()) {
-    const found = await withKit(originals, join(directory, `push-${i}`), facts.technology, async (kit) =>
-      reasonOf(await ask(kit, await push(kit))),
+  const pushed = inOrder(pushes.entries(), atATime, async ([i, { name, expected, prepare: push }]) => {
+    const kit = withKit(originals, join(directory, `push-${i}`), facts.technology, async (one) =>
+      reasonOf(await ask(one, await push(one))),
     )
-    rows.push({ name, expected, found })
-    show(rows.at(-1), say)
+    return { name, expected, found: await kit }
+  })
+  for await (const row of pushed) {
+    rows.push(row)
+    show(row, say)
   }
   say('')
   say('Attacks from inside the job, on its live agent')

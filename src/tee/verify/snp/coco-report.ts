@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { VerificationError } from '../../../base/errors.ts'
+import { firstIssue } from '../../../base/first-issue.ts'
 import { reportSize } from './report.ts'
 import { tcbBytes } from './tcb.ts'
 
@@ -68,15 +69,10 @@ export interface CocoSnp {
 export function readCocoSnp(evidence: unknown): CocoSnp {
   const result = evidenceSchema.safeParse(evidence)
   if (!result.success) {
-    const [issue] = result.error.issues
-    const where = issue?.path.join('.') ?? ''
-    throw new VerificationError(
-      'format-invalid',
-      `SNP evidence is not as expected at ${where}: ${issue?.message ?? ''}`,
-      {
-        subject: 'SNP evidence',
-      },
-    )
+    const { where, what } = firstIssue(result.error, 'its top')
+    throw new VerificationError('format-invalid', `SNP evidence is not as expected at ${where}: ${what}`, {
+      subject: 'SNP evidence',
+    })
   }
   const { attestation_report: report, cert_chain: chain } = result.data
   const of = (...kinds: unknown[]): Buffer[] =>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { VerificationError } from '../../../base/errors.ts'
+import { firstIssue } from '../../../base/first-issue.ts'
 import { parseJson } from '../../../base/json.ts'
 
 /** A JSON document of Intel's with its signature. `bytes` are the very text that was signed, cut out of what was read. */
@@ -52,9 +53,8 @@ export function readSignature(text: string, subject: string): Buffer {
 export function parseSigned<T>(bytes: Uint8Array, schema: z.ZodType<T>, subject: string): T {
   const result = schema.safeParse(parseJson(asText(bytes, subject), subject))
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  const where = issue?.path.join('.') ?? ''
-  throw new VerificationError('format-invalid', `${subject} is not as expected at ${where}: ${issue?.message ?? ''}`, {
+  const { where, what } = firstIssue(result.error, 'its top')
+  throw new VerificationError('format-invalid', `${subject} is not as expected at ${where}: ${what}`, {
     subject,
   })
 }
