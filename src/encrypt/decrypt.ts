@@ -63,8 +63,8 @@ export function plainForm(layer: Descriptor): Descriptor {
 
 /**
  * Opens layers for reading: encrypted ones come out decrypted, plain ones pass. Order: unwrap the key, check the MAC over the whole
- * ciphertext, decrypt, check the plain digest at the end. No byte is given out before the MAC held: a layout is read twice for that, from a
- * registry the ciphertext is kept in a private temporary file meanwhile.
+ * ciphertext, decrypt, check the plain digest at the end. No byte is given out before the MAC held: a layout is read twice for that; from a
+ * registry, and by a worker from a layout of its step, the ciphertext is kept in a private temporary file meanwhile.
  *
  * @throws VerificationError `decryption-failed` (no key fits, MAC, digest), `digest-mismatch`, `format-invalid` (encryption annotations on a
  *   layer that does not say that it is encrypted)
@@ -135,7 +135,7 @@ async function authenticate(
   ports: Ports,
 ): Promise<ByteSource> {
   const checked = authenticated(await store.openBlob(layer), key, hmac, layer.digest)
-  if (store.kind === 'layout') {
+  if (store.kind === 'layout' && ports.remote === undefined) {
     for await (const _ of checked);
     return verified(await store.openBlob(layer), layer)
   }

@@ -109,19 +109,27 @@ export function pieceFor(size: number): number {
 }
 
 /** Reads a blob's file, checked against digest and size. The file is opened when the first byte is asked for. */
-export async function* readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
+export function readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
+  return verified(readBlobFile(directory, want), want)
+}
+
+/** Reads a blob's file for somebody who checks it: what the file holds, whatever it is. */
+export async function* readBlobFile(
+  directory: string,
+  want: { digest: Digest; size: number },
+): AsyncGenerator<Uint8Array> {
   // A link in a foreign layout could lead anywhere, a pipe would never end.
   const handle = await open(blobPath(directory, want.digest), constants.O_RDONLY | constants.O_NOFOLLOW)
   if (want.size <= smallBlob) {
     try {
-      yield* verified(readSmall(handle, want.size), want)
+      yield* readSmall(handle, want.size)
     } finally {
       await handle.close()
     }
     return
   }
   const stream = createReadStream('', { fd: handle, highWaterMark: pieceFor(want.size) })
-  yield* verified(stream as ByteSource, want)
+  yield* stream as ByteSource
 }
 
 /** One byte more than is wanted shows that the file is longer. */

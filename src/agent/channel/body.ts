@@ -12,6 +12,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   #dropped = false
   /** Bytes that came and were not credited back. */
   #held = 0
+  /** Of these, bytes that the reader has taken: credited together, since each credit is a frame. */
+  #due = 0
 
   /** @param taken told how many bytes the reader has taken, or dropped */
   constructor(taken: (bytes: number) => void) {
@@ -50,7 +52,14 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** Drops what comes: for a body that nobody wants. */
   drop(): void {
     this.#dropped = true
-    for (const piece of this.#pieces.splice(0)) this.#taken(piece.length)
+    for (const piece of this.#pieces.splice(0)) this.#due += piece.length
+    this.#credit()
+  }
+
+  #credit(): void {
+    const due = this.#due
+    this.#due = 0
+    this.#taken(due)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -59,7 +68,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
         const piece = this.#pieces.shift()
         if (piece !== undefined) {
           yield piece
-          this.#taken(piece.length)
+          this.#due += piece.length
+          if (this.#due >= windowBytes / 4) this.#credit()
         } else if (this.#error !== null) throw this.#error
         else if (this.#ended) return
         else

@@ -5,7 +5,7 @@ import type { ByteSource } from '../../base/streams.ts'
 import { errorFromRecord } from '../error-record.ts'
 import { IncomingBody } from './body.ts'
 import { Credit } from './credit.ts'
-import { frameBytes, frameKinds, pieceBytes, readFrames, type Frame, type FrameKind } from './frames.ts'
+import { frameKinds, pieceBytes, readFrames, writeFrame, type Frame, type FrameKind } from './frames.ts'
 
 /** An answer, or what is asked with: a JSON value and bytes behind it. */
 export interface Message {
@@ -125,7 +125,7 @@ export class Peer {
         void this.#answer(id, stream, payload)
         return
       case frameKinds.data:
-        return stream.incoming.push(Buffer.from(payload))
+        return stream.incoming.push(payload)
       case frameKinds.end:
         stream.incoming.end()
         return this.#received(id, stream)
@@ -174,8 +174,9 @@ export class Peer {
     for await (const chunk of body ?? []) {
       for (let at = 0; at < chunk.length; at += pieceBytes) {
         const piece = chunk.subarray(at, at + pieceBytes)
+        // Credit bounds what is under way, so one piece does not wait for the one before.
         await stream.credit.take(piece.length)
-        await this.#write(frameKinds.data, id, piece)
+        this.#write(frameKinds.data, id, piece).catch(() => {})
       }
     }
     await this.#write(frameKinds.end, id, Buffer.alloc(0))
@@ -190,7 +191,7 @@ export class Peer {
   #write(kind: FrameKind, id: number, payload: Uint8Array): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
-      this.#duplex.write(frameBytes(kind, id, payload), (error) => (error ? reject(error) : resolve()))
+      writeFrame(this.#duplex, { kind, stream: id, payload }, (error) => (error ? reject(error) : resolve()))
     })
   }
 

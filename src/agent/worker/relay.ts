@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { errorRecord, TransportError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
 import { errorFromRecord } from '../error-record.ts'
-import { frameBytes, frameKinds, readFrames, type Frame } from '../channel/frames.ts'
+import { frameKinds, readFrames, writeFrame, type Frame } from '../channel/frames.ts'
 import { rightsOf, type AgentCall, type TaskName } from './table.ts'
 
 /** Stream of the task itself, on both connections. */
@@ -127,10 +127,10 @@ async function fromCaller({ frames, worker }: RelayOptions, theirs: ReadonlySet<
   }
 }
 
-function write(to: Duplex, { kind, stream, payload }: Frame): Promise<void> | undefined {
+function write(to: Duplex, frame: Frame): Promise<void> | undefined {
   // A worker whose result is there reads no more: a late credit would only break its connection.
   if (to.writableEnded || to.destroyed) return undefined
-  if (to.write(frameBytes(kind, stream, payload))) return undefined
+  if (writeFrame(to, frame)) return undefined
   return new Promise((resolve) => {
     const done = (): void => {
       to.off('drain', done).off('close', done)

@@ -20,8 +20,7 @@ export const outcomeSchema = z.strictObject({
   ),
 })
 
-/** Milliseconds that a worker may take to end after it gave its result. */
-const endMs = 20_000
+const usualEndMs = 20_000
 /** Milliseconds until the task must have arrived, and until a caller that has its answer must be gone. */
 const callerMs = 30_000
 /** Tasks of one job at a time: a caller must not fill the machine with processes. */
@@ -32,6 +31,8 @@ export interface TaskServer {
   start: StartWorker
   /** Runs something on the journal in its turn. */
   queue<T>(run: () => Promise<T>): Promise<T>
+  /** Milliseconds that a worker may take to end after it gave its result; 20 s by default. */
+  endMs?: number
 }
 
 /**
@@ -59,7 +60,7 @@ export async function serveTask(name: string, caller: Duplex, server: TaskServer
       call: (call, args) => callHandlers[call](args, server.agent),
     })
     const outcome = outcomeSchema.parse(await result)
-    await endedWell(worker, done, name)
+    await endedWell(worker, done, name, server.endMs ?? usualEndMs)
     await server.queue(() => record(name, outcome, server.agent))
     send(caller, frameKinds.reply, outcome.result)
     send(caller, frameKinds.end, null)
@@ -96,7 +97,12 @@ function requestOf(frame: Frame | void): JsonValue {
 }
 
 /** A worker that gave a result and then failed, or hangs, may have done less than it said. */
-async function endedWell({ ended }: RunningWorker, done: Promise<boolean>, task: TaskName): Promise<void> {
+async function endedWell(
+  { ended }: RunningWorker,
+  done: Promise<boolean>,
+  task: TaskName,
+  endMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), endMs)

@@ -56,6 +56,7 @@ async function one(
     agent: agent as never,
     start: async () => worker,
     queue: (run) => run(),
+    endMs: 300,
   })
   await read
   return { events, answers, frames }
