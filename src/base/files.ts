@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from './errors.ts'
 import { ownedName } from './owned-name.ts'
@@ -50,5 +50,25 @@ export async function readNamedFile(path: string, subject: string, remedy?: stri
       cause,
       remedy: remedy ?? `Name a readable file for ${subject}.`,
     })
+  })
+}
+
+/**
+ * Refuses a folder that holds something already, before work begins whose result goes there. It may also be missing.
+ *
+ * @throws InputError `exists`
+ */
+export async function requireEmpty(directory: string): Promise<void> {
+  const remedy = 'Give an empty or new folder.'
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    if (error.code === 'ENOTDIR')
+      throw new InputError('exists', `"${directory}" is a file`, { subject: directory, remedy })
+    throw error
+  })
+  if (names.length === 0) return
+  throw new InputError('exists', `"${directory}" is not empty: it holds "${names[0] ?? ''}"`, {
+    subject: directory,
+    remedy,
   })
 }

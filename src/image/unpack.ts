@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, chown, lchown, link, mkdir, open, readdir, rm, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError } from '../base/errors.ts'
+import { requireEmpty } from '../base/files.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
 import { parentOf } from './paths.ts'
@@ -27,13 +27,8 @@ export async function unpackImage(
   directory: string,
   options: PassOptions & { readers?: readonly PassReader[] | undefined } = {},
 ): Promise<UnpackResult> {
+  await requireEmpty(directory)
   await mkdir(directory, { recursive: true })
-  if ((await readdir(directory)).length > 0) {
-    throw new InputError('exists', `${directory} is not empty`, {
-      subject: directory,
-      remedy: 'Give an empty or new folder.',
-    })
-  }
   try {
     return await new Unpacker(store, image, directory, options).run(options.readers ?? [])
   } catch (error) {

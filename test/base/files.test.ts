@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readNamedFile, replaceFile } from '../../src/base/files.ts'
+import { readNamedFile, replaceFile, requireEmpty } from '../../src/base/files.ts'
 import { scratch } from '../../testkit/ports.ts'
 
 test('a file is replaced whole, with its permissions, and nothing is left beside it', async () => {
@@ -49,4 +49,17 @@ test('a file that an option names', async () => {
   await expect(readNamedFile(path, 'x', 'Run it again.')).rejects.toMatchObject({ remedy: 'Run it again.' })
   writeFileSync(path, 'text')
   expect((await readNamedFile(path, 'collateral')).toString()).toBe('text')
+})
+
+test('a folder that must be empty is empty or missing', async () => {
+  const folder = scratch('empty')
+  await requireEmpty(folder)
+  await requireEmpty(join(folder, 'new'))
+  writeFileSync(join(folder, 'mine'), '')
+  await expect(requireEmpty(folder)).rejects.toMatchObject({
+    code: 'exists',
+    subject: folder,
+    message: `"${folder}" is not empty: it holds "mine"`,
+  })
+  await expect(requireEmpty(join(folder, 'mine'))).rejects.toMatchObject({ code: 'exists' })
 })

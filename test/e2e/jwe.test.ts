@@ -82,3 +82,11 @@ test.each([
   expect(answer).toMatchObject({ exitCode: 2, error: { code: 'input-invalid', subject: name } })
   expect(answer.error?.remedy).toMatch(/^Use some of: /)
 })
+
+test('a folder for the launch that is not empty is refused before the image is even looked for', async () => {
+  const answer = await cli([
+    ...['verify-deploy', '--image', 'oci:/nowhere:1', '--policy', job.policy, '--state', job.state],
+    ...['--launch', 'unpack', '--output', job.folder],
+  ])
+  expect(answer).toMatchObject({ exitCode: 2, error: { code: 'exists', subject: job.folder } })
+})

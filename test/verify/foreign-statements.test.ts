@@ -150,3 +150,16 @@ test('policy init of an agent’s image without SBOM names what is missing', asy
   const { text } = await initPolicy(reference, { publicKeys: [], jwks: issuer.jwks }, ports)
   expect(text).toContain('statements: [sign, provenance, inventory]  # UNSAFE: the image has no SBOM')
 })
+
+test('policy init says what is missing where the key attested the image and did not sign it', async () => {
+  const reference = await signed(['spdx', 'spdx'], ['provenance', 'provenance'])
+  const asked = initPolicy(reference, { publicKeys: [key.signer.publicKeyPem] }, ports)
+  await expect(asked).rejects.toMatchObject({
+    code: 'missing-statement',
+    remedy: expect.stringContaining('attested the image, but did not sign it') as string,
+  })
+  const stranger = initPolicy(reference, { publicKeys: [makeKey().signer.publicKeyPem] }, ports)
+  await expect(stranger).rejects.toMatchObject({
+    remedy: expect.not.stringContaining('attested the image') as string,
+  })
+})

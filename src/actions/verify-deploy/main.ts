@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { requireEmpty } from '../../base/files.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { withKeyRequest } from '../shared/keys.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
@@ -27,6 +28,8 @@ export const door: ActionDoor = {
         remedy: 'Run setup-cvm-runner first, or set signer: none.',
       })
     }
+    const directory = inputs.output ?? (await state.path('rootfs'))
+    if (inputs.launch === 'unpack') await requireEmpty(directory)
     const folder = await state.path('plain-layers')
     const caller = gateCaller(policy, inputs, folder)
     const { verdict } = await withKeyRequest(inputs.keys, ports, (keys) =>
@@ -53,7 +56,6 @@ export const door: ActionDoor = {
     const vsa = await attachVsa({ verdict, store, agent, key: inputs.signer === 'key' ? inputs.key : null }, ports)
     const publicKeyPath = vsa === null ? '' : await state.path('verifier.pub')
     if (vsa !== null) await writeFile(publicKeyPath, vsa.publicKeyPem)
-    const directory = inputs.output ?? (await state.path('rootfs'))
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
     const outputs = {
       verified: String(verdict.verified),

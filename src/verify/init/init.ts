@@ -95,7 +95,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
         `the image’s own statements do not verify: ${hard.why}`,
         {
           subject: verdict.image.digest,
-          remedy: 'A policy is made only from an image that is in order: publish it again.',
+          remedy: remedyFor(hard.reason, evidence !== null, claims.flat()),
         },
       )
     }
@@ -104,6 +104,14 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   throw new VerificationError('policy-invalid', 'no policy could be found that accepts the image', {
     subject: reference,
   })
+}
+
+/** @param claims statements that a given key signed */
+function remedyFor(reason: string | null, evidence: boolean, claims: readonly Claim[]): string {
+  // An attestation can say anything of an image, also that it must not run.
+  if (reason === 'missing-statement' && !evidence && claims.length > 0)
+    return 'The key attested the image, but did not sign it. Sign it also (cosign sign --key KEY IMAGE@DIGEST).'
+  return 'A policy is made only from an image that is in order: publish it again.'
 }
 
 /** An agent's key lives for one job: as a release key it would refuse the next image, and accept nothing but this one. */
