@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fill, parseAction } from '../../scripts/docs/tables.ts'
+import { root } from '../../testkit/peers.ts'
 
 const action = parseAction(`
 inputs:
@@ -54,3 +58,36 @@ test('a missing marker is told, but not for an empty table', () => {
   expect(fill('# x\n', action).missing).toEqual(['inputs', 'outputs'])
   expect(fill('# x\n', {}).missing).toEqual([])
 })
+
+describe('what the pages point to is there', () => {
+  const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
+  const text = (page: string): string => readFileSync(join(root, page), 'utf8')
+
+  test('there are pages', () => expect(pages.length).toBeGreaterThan(20))
+
+  test.each(pages)('files of this repository in %s', (page) => {
+    const named = [...text(page).matchAll(/`((?:src|test|testkit|tools|bench|scripts|examples)\/[A-Za-z0-9_./-]+)`/g)]
+    expect(named.map(([, path = '']) => path).filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+
+  test.each(pages)('links and headings in %s', (page) => {
+    const links = [...text(page).matchAll(/\]\((?![a-z]+:)([^)\s]+)\)/g)].map(([, target = '']) => target)
+    const broken = links.filter((target) => {
+      const [path = '', heading] = target.split('#')
+      const file = path === '' ? join(root, page) : join(root, dirname(page), path)
+      if (!existsSync(file)) return true
+      return heading !== undefined && file.endsWith('.md') && !anchors(readFileSync(file, 'utf8')).includes(heading)
+    })
+    expect(broken).toEqual([])
+  })
+})
+
+/** Anchors of a page's headings, as GitHub makes them. */
+function anchors(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
