@@ -14,7 +14,16 @@ import { predicateTypes, type StatementKind } from '../../src/statement/types.ts
 import { initPolicy } from '../../src/verify/init/init.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { at, changed, forgeChain, makeIssuer, makeKey, type ChainBase, type ForgeOptions } from '../../testkit/chain.ts'
+import {
+  at,
+  changed,
+  forgeChain,
+  makeIssuer,
+  makeKey,
+  type ChainBase,
+  type ForgedMachine,
+  type ForgeOptions,
+} from '../../testkit/chain.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
@@ -150,4 +159,17 @@ test('an index of which only cosign 2 signed the manifests gives the same', asyn
   const text = await init(`${layout}:v1`, [signer.publicKeyPem])
   expect(text).toMatch(/^statements: \[sign\]/m)
   expect(await reasons(`${layout}:v1`, text)).toEqual([])
+})
+
+test('legs of different technologies need a policy each', async () => {
+  const machine: ForgedMachine = {
+    technology: 'snp',
+    report: () => ({ technology: 'snp', evidence: {}, documents: {} }),
+  }
+  const { layout, legs } = await matrix({}, { machine })
+  await expect(init(`${layout}:v1`)).rejects.toMatchObject({
+    code: 'unsupported',
+    message: 'the manifests of the index were made on sample and snp',
+  })
+  expect(await init(`${layout}@${legs[0]?.subject.digest ?? ''}`)).toContain('technology: sample')
 })

@@ -1,3 +1,4 @@
+import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { bindingHash } from '../../journal/binding.ts'
 import { processorOf } from '../../tee/facts/processor.ts'
@@ -30,31 +31,61 @@ const chosen = {
   tpm: [0, 2, 4, 7, 8, 9, 11, 12].map((pcr) => `pcr${pcr}`),
 } as const
 
-/** Machines of all manifests of an index; each may have measured to other values. Null for sample evidence. */
+/**
+ * Machines of all manifests of an index; each may have measured to other values. Null for sample evidence.
+ *
+ * @throws InputError `unsupported` where they have different technologies: a policy is about one
+ */
 export async function machinesLines(
   evidences: readonly Evidence[],
   options: MachineOptions,
   ports: Ports,
 ): Promise<MachineLines | null> {
+  const technologies = [...new Set(evidences.map(({ index }) => index.technology))]
+  if (technologies.length > 1) {
+    throw new InputError('unsupported', `the manifests of the index were made on ${technologies.join(' and ')}`, {
+      subject: 'image',
+      remedy:
+        'A policy is about one technology. Write one for each of them: policy init --image NAME@DIGEST of one manifest.',
+    })
+  }
   const found: MachineFacts[] = []
   for (const evidence of evidences) {
     const facts = await machineFacts(evidence, options, ports)
     if (facts !== null) found.push(facts)
   }
-  const [first] = found
-  if (first === undefined) return null
+  if (found.length === 0) return null
   const measured = [...new Set(found.map(({ measurements }) => measurements.join('\n')).filter((text) => text !== ''))]
   return {
-    lines: [...(measured.length === 0 ? [] : ['measurements:', ...measured]), ...first.tee],
-    accepts: [...new Set(found.flatMap(({ accepts }) => accepts))],
+    lines: [...(measured.length === 0 ? [] : ['measurements:', ...measured]), ...teeLines(found)],
+    accepts: [
+      ...(found.some(({ level }) => level !== null) ? (['accept-vmpl'] as const) : []),
+      ...(found.some(({ statuses }) => statuses.length > 0) ? (['accept-tcb-status'] as const) : []),
+    ],
   }
+}
+
+/** Section `tee` with what any of the machines needs. A policy names one VMPL. */
+function teeLines(found: readonly MachineFacts[]): string[] {
+  const level = found.find((one) => one.level !== null)?.level
+  const statuses = [...new Set(found.flatMap((one) => one.statuses))]
+  const lines = [
+    ...(level === undefined ? [] : [`  snp: { vmpl: ${level} }`]),
+    ...(statuses.length === 0 ? [] : [`  tdx: { statuses: [${statuses.join(', ')}] }`]),
+    ...foreignLines([...new Set(found.flatMap(({ foreign }) => foreign))]),
+  ]
+  return lines.length === 0 ? [] : ['tee:', ...lines]
 }
 
 interface MachineFacts {
   /** One entry of the list. */
   measurements: string[]
-  tee: string[]
-  accepts: Acceptance[]
+  /** VMPL where it is not 0. */
+  level: 1 | 2 | 3 | null
+  /** TCB statuses that must be accepted, where one is not `UpToDate`. */
+  statuses: readonly TdxStatus[]
+  /** What others extended the register with. */
+  foreign: readonly string[]
 }
 
 /**
@@ -71,32 +102,20 @@ async function machineFacts(evidence: Evidence, options: MachineOptions, ports: 
   const vmpl = processor?.kind === 'snp' ? processor.facts?.vmpl : undefined
   const status = processor?.kind === 'tdx' ? processor.facts?.tcb?.['tcb-status'] : undefined
   const level = vmpl === 1 || vmpl === 2 || vmpl === 3 ? vmpl : null
-  const statuses: TdxStatus[] | null =
-    status !== undefined && status !== 'UpToDate' && status !== 'Revoked' ? ['UpToDate', status] : null
+  const statuses: TdxStatus[] =
+    status !== undefined && status !== 'UpToDate' && status !== 'Revoked' ? ['UpToDate', status] : []
   // Again with what the first look showed: a later step may be refused for something else.
   const verdicts = await verdictsOf(
     evidence,
     {
       ...(level === null ? {} : { snp: { vmpl: level } }),
-      ...(statuses === null ? {} : { tdx: { statuses } }),
+      ...(statuses.length === 0 ? {} : { tdx: { statuses } }),
     },
     options,
     ports,
   )
   const foreign = [...new Set(verdicts.flatMap(({ register }) => register?.foreign ?? []))]
-  const tee = [
-    ...(level === null ? [] : [`  snp: { vmpl: ${level} }`]),
-    ...(statuses === null ? [] : [`  tdx: { statuses: [${statuses.join(', ')}] }`]),
-    ...foreignLines(foreign),
-  ]
-  return {
-    measurements: measurementLines(verdicts),
-    tee: tee.length === 0 ? [] : ['tee:', ...tee],
-    accepts: [
-      ...(level === null ? [] : (['accept-vmpl'] as const)),
-      ...(statuses === null ? [] : (['accept-tcb-status'] as const)),
-    ],
-  }
+  return { measurements: measurementLines(verdicts), level, statuses, foreign }
 }
 
 /** What others extended is named where it can be read, else pinned by its digest. */
