@@ -21,8 +21,12 @@ accept-self-asserted-job: true
 accept-unproven-time: true
 `
 
-/** Starts the agent, builds and describes a small image with as many layers of 64 KiB as asked. */
-export async function startJob(layers = 2): Promise<Job> {
+/**
+ * Starts the agent, builds and describes a small image with as many layers of 64 KiB as asked.
+ *
+ * @param env variables of every step
+ */
+export async function startJob(layers = 2, env: Record<string, string> = {}): Promise<Job> {
   const folder = scratch('e2e')
   const source = join(folder, 'source')
   mkdirSync(source)
@@ -39,7 +43,7 @@ export async function startJob(layers = 2): Promise<Job> {
   writeFileSync(join(folder, 'policy.yml'), policy)
   const state = join(folder, 'state')
   const run = (...args: string[]): Promise<Record<string, string>> =>
-    succeed([...args, '--state', state], { cwd: source })
+    succeed([...args, '--state', state], { cwd: source, env })
   await run('setup-cvm-runner', '--technology', 'sample')
   const job: Job = {
     folder,
