@@ -4,6 +4,7 @@ import type { Log } from '../base/ports.ts'
 import type { Image } from '../image/types.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
+import { speaksOfEncryption } from './options.ts'
 import { encryptedMediaType, encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
 
 export interface EncryptImageOptions {
@@ -88,6 +89,15 @@ export function chooseLayers(image: Image, wanted: readonly number[] | undefined
   const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
   if (chosen.size > 0 && outside === undefined) {
     for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
+    // What another encryption left could be opened by whoever that was for, whatever this one says of its recipients.
+    for (const { mediaType, annotations } of image.manifest.layers) {
+      if (mediaType.endsWith(mediaTypes.encryptedSuffix)) encryptedMediaType(mediaType)
+      if (!speaksOfEncryption(annotations)) continue
+      throw new InputError('unsupported', 'a layer that is not encrypted carries keys of an encryption', {
+        subject: 'layers',
+        remedy: 'The manifest was changed or badly written: build the image again.',
+      })
+    }
     return chosen
   }
   throw new InputError(

@@ -1,6 +1,8 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import { collect } from '../base/streams.ts'
+import { duplicateMember } from '../base/json-members.ts'
+import { checkSpelling } from '../oci/descriptor.ts'
 import { isIndex } from '../oci/manifest.ts'
 import { mediaTypes, type Digest, type Index, type Manifest, type Platform, type Store } from '../oci/types.ts'
 import { fits, formatPlatform, parsePlatform, platformInWords, runnableChildren, type Child } from './platforms.ts'
@@ -10,6 +12,28 @@ export { formatPlatform } from './platforms.ts'
 
 /** Largest configuration that we read (registries take 4 MiB manifests). */
 const configLimit = 8 * 1024 * 1024
+/** Members of a configuration that runtimes read (image-spec 1.1 config.md, and Docker's). */
+const configMembers = [
+  ...['created', 'author', 'architecture', 'os', 'os.version', 'os.features', 'variant', 'config', 'rootfs', 'history'],
+  ...['container', 'container_config', 'docker_version', 'id', 'parent', 'comment', 'throwaway', 'Size'],
+]
+const runMembers = [
+  ...[
+    'User',
+    'ExposedPorts',
+    'Env',
+    'Entrypoint',
+    'Cmd',
+    'Volumes',
+    'WorkingDir',
+    'Labels',
+    'StopSignal',
+    'ArgsEscaped',
+  ],
+  ...['Memory', 'MemorySwap', 'CpuShares', 'Healthcheck', 'OnBuild', 'Shell', 'StopTimeout', 'NetworkDisabled'],
+  ...['MacAddress', 'Hostname', 'Domainname', 'AttachStdin', 'AttachStdout', 'AttachStderr', 'Tty', 'OpenStdin'],
+  ...['StdinOnce', 'Image'],
+]
 const architectures: Readonly<Record<string, string>> = {
   x64: 'amd64',
   arm64: 'arm64',
@@ -89,9 +113,15 @@ function parseConfig(bytes: Buffer, manifest: Manifest): ImageConfig {
   const subject = `configuration ${manifest.config.digest}`
   const bad = (why: string): VerificationError =>
     new VerificationError('format-invalid', `${subject} ${why}`, { subject })
-  const value = parseJson(bytes.toString('utf8'), subject)
+  const text = bytes.toString('utf8')
+  const value = parseJson(text, subject)
   if (!isObject(value)) throw bad('is not an object')
-  const rootfs = value['rootfs']
+  const twice = duplicateMember(text)
+  if (twice !== null) throw bad(`has the member ${JSON.stringify(twice)} twice`)
+  const { rootfs, config } = value
+  checkSpelling(value, configMembers, subject)
+  if (isObject(rootfs)) checkSpelling(rootfs, ['type', 'diff_ids'], `${subject}: rootfs`)
+  if (isObject(config)) checkSpelling(config, runMembers, `${subject}: config`)
   if (typeof value['os'] !== 'string' || typeof value['architecture'] !== 'string')
     throw bad('names no os or architecture')
   if (!isObject(rootfs) || rootfs['type'] !== 'layers' || !Array.isArray(rootfs['diff_ids']))

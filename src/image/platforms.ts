@@ -36,7 +36,9 @@ export async function runnableChildren(store: Store, digest: Digest, index: Inde
       seen.add(key)
       if (descriptor.mediaType === mediaTypes.index || descriptor.mediaType === mediaTypes.dockerManifestList) {
         const nested = await store.getManifest(descriptor.digest)
-        if (isIndex(nested.content)) await walk(nested.content, [...via, descriptor.digest])
+        // A runtime that goes by what it gets would run it.
+        if (!isIndex(nested.content)) throw notWhatItSays(digest, descriptor)
+        await walk(nested.content, [...via, descriptor.digest])
       } else if (platform?.os !== 'unknown' || platform.architecture !== 'unknown') {
         // Not every runtime looks at the media type before it takes a child.
         found.push({ descriptor, platform, via })
@@ -111,6 +113,17 @@ function normalised(platform: Platform | undefined): Platform | null {
     return Object.hasOwn(aliases, lower) ? (aliases[lower] ?? lower) : lower
   }
   return { ...platform, os: name(platform.os), architecture: name(platform.architecture) }
+}
+
+function notWhatItSays(digest: Digest, { digest: child, mediaType }: Descriptor): VerificationError {
+  return new VerificationError(
+    'index-unattested',
+    `the index ${digest} calls ${child} ${mediaType}, but it is a manifest`,
+    {
+      subject: digest,
+      remedy: 'Name one manifest by its digest, or publish the index again.',
+    },
+  )
 }
 
 function tooLarge(digest: Digest, why: string): VerificationError {

@@ -1,11 +1,15 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, type JsonValue } from '../base/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { otherSpelling } from '../base/json-members.ts'
 import { sha256 } from '../base/streams.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 import { asDigest } from './digest.ts'
 import type { Descriptor } from './types.ts'
 
 const limits = { annotations: 1024, dataBytes: 1 << 20 } as const
+
+const descriptorMembers = ['mediaType', 'digest', 'size', 'urls', 'annotations', 'data', 'platform', 'artifactType']
+const platformMembers = ['architecture', 'os', 'os.version', 'os.features', 'variant', 'features']
 
 /** RFC 6838 §4.2 names, as image-spec's descriptor.md asks. */
 const mediaTypeForm = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
@@ -22,6 +26,7 @@ export function isMediaType(value: unknown): value is string {
  */
 export function checkDescriptor(value: JsonValue | undefined, path: string): Descriptor {
   if (!isObject(value)) throw bad(path, 'is not an object')
+  checkSpelling(value, descriptorMembers, path)
   const { mediaType, digest, size, data, artifactType, platform } = value
   if (!isMediaType(mediaType)) throw bad(path, `has no valid mediaType (${JSON.stringify(mediaType)})`)
   asDigest(digest, path)
@@ -35,8 +40,21 @@ export function checkDescriptor(value: JsonValue | undefined, path: string): Des
   ) {
     throw bad(path, 'has a platform without os and architecture')
   }
+  if (isObject(platform)) checkSpelling(platform, platformMembers, `${path}: platform`)
   if (data !== undefined) checkData(data, value as unknown as Descriptor, path)
   return value as unknown as Descriptor
+}
+
+/**
+ * Runtimes are written in Go, whose JSON reader takes `Digest` for `digest`: a document could mean one image to us and another one to them.
+ *
+ * @param members of the object, as the specification spells them
+ * @throws VerificationError `format-invalid`
+ */
+export function checkSpelling(value: JsonObject, members: readonly string[], path: string): void {
+  const found = otherSpelling(value, members)
+  if (found !== null)
+    throw bad(path, `has the member ${JSON.stringify(found)}, which some readers take for another one`)
 }
 
 /** Annotations are a map of strings; keys may not be empty. */

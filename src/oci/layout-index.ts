@@ -4,7 +4,8 @@ import { VerificationError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { bad, checkDescriptor } from './descriptor.ts'
+import { duplicateMember } from '../base/json-members.ts'
+import { bad, checkDescriptor, checkSpelling } from './descriptor.ts'
 import { requireLayout } from './layout-files.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
@@ -120,8 +121,12 @@ async function readIndex(directory: string): Promise<{ document: JsonObject; ent
     })
   }
   if (info.size > sizeLimit) throw bad(path, `is larger than ${sizeLimit} bytes`)
-  const document = parseJson(await readFile(path, 'utf8'), path)
+  const text = await readFile(path, 'utf8')
+  const document = parseJson(text, path)
   if (!isObject(document)) throw bad(path, 'is not a JSON object')
+  const twice = duplicateMember(text)
+  if (twice !== null) throw bad(path, `has the member ${JSON.stringify(twice)} twice`)
+  checkSpelling(document, ['schemaVersion', 'mediaType', 'artifactType', 'manifests', 'subject', 'annotations'], path)
   if (document['schemaVersion'] !== 2) throw bad(path, 'does not have schemaVersion 2')
   if ((document['mediaType'] ?? mediaTypes.index) !== mediaTypes.index)
     throw bad(path, 'has a mediaType that is not that of an index')

@@ -1,13 +1,20 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
-import { bad, checkAnnotations, checkDescriptor, isMediaType } from './descriptor.ts'
+import { duplicateMember } from '../base/json-members.ts'
+import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType } from './descriptor.ts'
 import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
 
 /** Registries must take 4 MiB (distribution-spec 1.1); nothing larger travels. */
 export const manifestLimit = 4 << 20
 
 const limits = { layers: 4096, manifests: 16_384 } as const
+
+/** Of manifests and indexes, and of Docker's schema 1, which its readers still know. */
+const members = [
+  ...['schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations'],
+  ...['name', 'tag', 'architecture', 'fsLayers', 'history', 'signatures'],
+]
 
 const manifestTypes: readonly string[] = [mediaTypes.manifest, mediaTypes.dockerManifest]
 const indexTypes: readonly string[] = [mediaTypes.index, mediaTypes.dockerManifestList]
@@ -121,5 +128,8 @@ function readDocument(bytes: Uint8Array, subject: string): JsonObject {
   }
   const document = parseJson(text, subject)
   if (!isObject(document)) throw bad(subject, 'is not a JSON object')
+  const twice = duplicateMember(text)
+  if (twice !== null) throw bad(subject, `has the member ${JSON.stringify(twice)} twice`)
+  checkSpelling(document, members, subject)
   return document
 }

@@ -43,7 +43,8 @@ export function readServerKey(url: URL, proxy: URL | null, signal: AbortSignal):
 }
 
 function freshConnection(proxy: URL | null): RequestOptions {
-  const options = { keepAlive: false, maxCachedSessions: 0 }
+  // Also where a variable of Node switches the check of certificates off.
+  const options = { keepAlive: false, maxCachedSessions: 0, rejectUnauthorized: true }
   return { agent: new HttpsAgent(proxy === null ? options : { ...options, ...byProxy(proxy) }) }
 }
 

@@ -3,7 +3,11 @@ import { mediaTypes } from '../oci/types.ts'
 
 /** Whether any layer is encrypted. */
 export function isEncrypted(image: Image): boolean {
-  return image.manifest.layers.some((layer) => layer.mediaType.endsWith(mediaTypes.encryptedSuffix))
+  return image.manifest.layers.some(({ mediaType }) => isEncryptedType(mediaType))
+}
+
+export function isEncryptedType(mediaType: string): boolean {
+  return mediaType.endsWith(mediaTypes.encryptedSuffix)
 }
 
 /** The same of what is judged; an image that could not be read is refused for that. */

@@ -14,11 +14,11 @@ function has(event: JournalEvent, side: 'inputs' | 'outputs', role: string, dige
  * encrypted layers has no other form: an event that says so would lend it the statements of another image (TRUST §5.6).
  */
 export function plainForms(events: readonly JournalEvent[], subject: string, encrypted: boolean): string[] {
-  if (!encrypted) return [subject]
-  const inputs = events
-    .filter((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
-    .flatMap((event) => event.inputs.filter(({ role }) => role === roles.image).map(({ digest }) => digest as string))
-  return [subject, ...inputs]
+  return encrypted ? [subject, ...encryptsOf(events, subject).flatMap(inputImages)] : [subject]
+}
+
+function inputImages({ inputs }: JournalEvent): string[] {
+  return inputs.flatMap(({ role, digest }) => (role === roles.image ? [digest] : []))
 }
 
 /** All builds that gave an image or its plain form. */
@@ -39,9 +39,19 @@ export function recordsOf({ kind, statement }: Pick<Claim, 'kind' | 'statement'>
   )
 }
 
-/** The `encrypt` events that gave an image. */
+/**
+ * The `encrypt` events that gave an image: those of the agent, and what callers said only where it did none. A caller learns the digest before the
+ * agent's event is written, so it could lend an image the plain form of another one, in the agent's name.
+ */
 export function encryptsOf(events: readonly JournalEvent[], subject: string): JournalEvent[] {
-  return events.filter((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
+  const all = events.filter((event) => event.kind === 'encrypt' && has(event, 'outputs', roles.image, subject))
+  const own = all.filter(({ performer }) => performer === 'agent')
+  return own.length > 0 ? own : all
+}
+
+/** Whether events that gave one image name different plain images for it. One of them is then wrong. */
+export function disagree(encrypts: readonly JournalEvent[]): boolean {
+  return new Set(encrypts.map((event) => inputImages(event).join(' '))).size > 1
 }
 
 /** The `sbom` events of an image or its plain form that gave a document. */

@@ -106,6 +106,7 @@ test('the section that policy init writes admits its events and no others', asyn
   const events = [external, jwe, { ...external, ...both }]
   const lines = encryptionLines(events.map(encrypt) as unknown as Parameters<typeof encryptionLines>[0])
   expect(lines.slice(1)).toEqual([
+    '  layers: all',
     '  kbs:',
     `    - url: "${url}"`,
     `      # server-key: ${digest('0b')}`,
@@ -114,9 +115,20 @@ test('the section that policy init writes admits its events and no others', asyn
   const policy = `technology: snp\n${lines.join('\n')}\n`
   expect((await run(events, policy)).status).toBe('passed')
   expect((await run({ ...external, kbsUrl: 'https://evil.example' }, policy)).reason).toBe('key-exposed')
-  expect(
-    encryptionLines([encrypt({ ...wrapped, kbs: 'embedded' })] as unknown as Parameters<typeof encryptionLines>[0]),
-  ).toEqual([])
+  const embedded = [
+    encrypt({
+      ...wrapped,
+      kbs: 'embedded',
+      layers: [
+        ['a', 'b'],
+        ['c', 'c'],
+      ],
+    }),
+  ]
+  expect(encryptionLines(embedded as unknown as Parameters<typeof encryptionLines>[0]).slice(1)).toEqual([
+    '  layers: some',
+  ])
+  expect(encryptionLines([])).toEqual([])
 })
 
 test.each([

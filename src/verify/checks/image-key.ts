@@ -21,11 +21,13 @@ export interface Openers {
   keys: string[]
   /** A `kbs:` recipient is among them, or the event names none. */
   kbs: boolean
+  /** A layer was left in clear. */
+  partly: boolean
 }
 
 export function openersOf({ result }: JournalEvent): Openers {
   const text = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null)
-  const listed = result['recipients']
+  const { recipients: listed, layers } = result
   const recipients = Array.isArray(listed) ? listed.filter(isObject) : []
   const jwe = recipients.filter(({ scheme }) => scheme === 'jwe')
   return {
@@ -35,6 +37,7 @@ export function openersOf({ result }: JournalEvent): Openers {
     keys: jwe.map(({ keyId }) => textOf(keyId ?? '')),
     // An event that names no recipient is no word that nobody else can open the image.
     kbs: recipients.length === 0 || jwe.length < recipients.length,
+    partly: Array.isArray(layers) && layers.some((pair) => Array.isArray(pair) && pair[0] === pair[1]),
   }
 }
 
@@ -56,7 +59,7 @@ function imageKey(gate: Gate): Outcome {
   const exposed = openers.find(({ place, kbs }) => (kbs || place !== null) && place !== 'external')
   if (exposed === undefined) {
     const named = [...new Set(openers.flatMap(({ url, keys }) => [...(url === null ? [] : [url]), ...keys]))]
-    return passed(`only recipients that the policy names can open the image: ${named.join(', ')}`)
+    return passed(`only recipients that the policy names can open the encrypted layers: ${named.join(', ')}`)
   }
   const why = placesTold[exposed.place ?? ''] ?? placeUntold
   if (gate.policy.accepts.has('accept-sample')) return passed(`${why}, which accept-sample covers`)

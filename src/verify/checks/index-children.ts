@@ -1,6 +1,6 @@
 import { roles, type JournalEvent } from '../../journal/event.ts'
 import type { Gate } from '../candidate.ts'
-import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.1: what is attached to an index counts only if one build put out the index and all its children. */
 export const indexSteps: Step[] = [
@@ -15,8 +15,17 @@ function index(gate: Gate): Outcome {
   if (!used) return passed(`every statement speaks of the manifest itself, none of the index ${named}`)
   const wanted = [named, ...subject.siblings]
   const events = (found.journal ?? []).slice(0, found.sealed)
-  if (events.some((event) => puts(event, wanted)))
-    return passed(`one build put out the index and its ${subject.siblings.length} children`, named)
+  const made = events.filter((event) => puts(event, wanted))
+  const good = `one build put out the index and its ${subject.siblings.length} children`
+  if (made.some(({ performer }) => performer === 'agent')) return passed(good, named)
+  if (made.length > 0)
+    return unlessAccepted(
+      gate,
+      'accept-claimed-steps',
+      'claimed-steps',
+      `whoever reached the agent's socket said that ${good}`,
+      named,
+    )
   return failed(
     'index-unattested',
     `statements of the index ${named} count only if one build put out the index and all its ${subject.siblings.length} children; the journal has no such build`,

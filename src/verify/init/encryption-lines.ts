@@ -18,9 +18,10 @@ export function encryptionLines(events: readonly JournalEvent[]): string[] {
     ]),
   )
   const keys = [...new Set(openers.flatMap((one) => one.keys))]
-  if (lines.size === 0 && keys.length === 0) return []
+  if (openers.length === 0) return []
   return [
-    'encryption:  # who can open the first image; a KBS or key that is not named is refused',
+    'encryption:  # what of the first image was encrypted, and for whom; a KBS or key that is not named is refused',
+    `  layers: ${openers.some(({ partly }) => partly) ? 'some' : 'all'}`,
     ...(lines.size === 0 ? [] : ['  kbs:', ...lines]),
     ...(keys.length === 0 ? [] : [`  recipients: ${JSON.stringify(keys)}`]),
   ]

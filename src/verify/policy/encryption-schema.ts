@@ -11,10 +11,14 @@ const kbsUrl = z
 
 /**
  * Who may open the image (TRUST §4). `kbs-url` and `recipients` of `encrypt` are wishes of whoever reached the agent, so a KBS or public key
- * that this section does not name is refused.
+ * that this section does not name is refused. So is a layer in clear, since `layers` is a wish also.
  */
 export const encryptionSchema = z
   .strictObject({
+    layers: z
+      .enum(['all', 'some'])
+      .optional()
+      .describe('Layers that must be encrypted: all, or some where a base is published in clear; all by default'),
     kbs: z
       .array(
         z.strictObject({
@@ -35,5 +39,5 @@ export const encryptionSchema = z
       .optional()
       .describe('Public keys that may open the image: SHA-256 of the SubjectPublicKeyInfo (DER)'),
   })
-  .refine((section) => Object.keys(section).length > 0, 'name kbs or recipients')
+  .refine((section) => Object.keys(section).length > 0, 'name layers, kbs or recipients')
 export type EncryptionRules = z.infer<typeof encryptionSchema>
