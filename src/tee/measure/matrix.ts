@@ -3,7 +3,7 @@ import type { ReferenceRow } from '../reference/values.ts'
 import type { KernelHashes } from './kernel-hashes.ts'
 import { snpLaunchDigest, type SnpFirmware } from './snp.ts'
 import { vcpuSignature } from './vcpu.ts'
-import type { VmmType } from './vmsa.ts'
+import { namesModel, type VmmType } from './vmsa.ts'
 
 /** Machine shapes to predict: each combination is one row. */
 export interface ShapeMatrix {
@@ -13,7 +13,9 @@ export interface ShapeMatrix {
   features: readonly bigint[]
 }
 
-const limits = { rows: 10_000, vcpus: 512 } as const
+/** Largest number of virtual processors in a prediction. */
+export const vcpuLimit = 512
+const rowLimit = 10_000
 
 /**
  * Launch digests for many machine shapes, one row each.
@@ -21,14 +23,13 @@ const limits = { rows: 10_000, vcpus: 512 } as const
  * @throws InputError `input-invalid` for more rows than anybody needs
  */
 export function snpRows(firmware: SnpFirmware, hashes: KernelHashes | null, matrix: ShapeMatrix): ReferenceRow[] {
-  // Only QEMU tells the guest a model of its own: the others start all processors with a constant in its place.
-  const typesOf = (vmm: VmmType): readonly (string | null)[] => (vmm === 'QEMU' ? matrix.vcpuTypes : [null])
+  const typesOf = (vmm: VmmType): readonly (string | null)[] => (namesModel(vmm) ? matrix.vcpuTypes : [null])
   const types = matrix.vmms.reduce((sum, vmm) => sum + typesOf(vmm).length, 0)
   const rows = types * matrix.vcpus.length * matrix.features.length
-  if (rows === 0 || rows > limits.rows || matrix.vcpus.some((n) => !Number.isInteger(n) || n < 1 || n > limits.vcpus)) {
-    throw new InputError('input-invalid', `a matrix of ${rows} machine shapes with up to ${limits.vcpus} vCPUs each`, {
+  if (rows === 0 || rows > rowLimit || matrix.vcpus.some((n) => !Number.isInteger(n) || n < 1 || n > vcpuLimit)) {
+    throw new InputError('input-invalid', `a matrix of ${rows} machine shapes with up to ${vcpuLimit} vCPUs each`, {
       subject: 'vcpus',
-      remedy: `Name 1 to ${limits.rows} shapes.`,
+      remedy: `Name 1 to ${rowLimit} shapes.`,
     })
   }
   const row = (vmm: VmmType, vcpus: number, type: string | null, features: bigint): ReferenceRow => {

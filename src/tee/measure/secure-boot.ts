@@ -35,7 +35,7 @@ export function secureBootVariables(store: VariableStore | null, value: Buffer, 
  * @param value data of SecureBoot: zero where it is off, none in firmware that is built without it
  * @throws VerificationError `format-invalid` for databases that measure more than is known here
  */
-export function securePcr7(store: VariableStore | null, bank: Bank, value = Buffer.alloc(1)): PcrEvent[] {
+export function securePcr7(store: VariableStore | null, bank: Bank, value: Buffer = Buffer.alloc(1)): PcrEvent[] {
   for (const name of ['dbt', 'dbr']) {
     if (store?.get(imageSecurityGuid, name) !== null && store !== null) {
       throw new VerificationError(

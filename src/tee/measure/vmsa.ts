@@ -3,6 +3,11 @@ import { pageSize } from './ovmf.ts'
 export const vmmTypes = ['QEMU', 'ec2', 'gce'] as const
 export type VmmType = (typeof vmmTypes)[number]
 
+/** True where the hypervisor tells the guest a processor model of its own. The others start all processors with a constant in its place. */
+export function namesModel(vmm: VmmType): boolean {
+  return vmm === 'QEMU'
+}
+
 /** What the hypervisor puts into the registers of a processor before the guest starts. */
 interface Registers {
   es: Segment

@@ -8,6 +8,12 @@ export const referenceValuesType = 'https://sealwright.dev/reference-values/v1' 
 /** What a measurement can cover (TRUST §1), in the order in which it is written. */
 export const coverages = ['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'] as const
 export type Coverage = (typeof coverages)[number]
+/** Whether workspace, temp, container storage and swap of an image are sealed. */
+export const storages = ['sealed', 'exposed'] as const
+export type Storage = (typeof storages)[number]
+/** Whether only the agent of an image can reach its TEE. */
+export const levels = ['agent-exclusive', 'machine-only'] as const
+export type Level = (typeof levels)[number]
 
 const limits = { values: 10_000, inputs: 64, members: 64 } as const
 
@@ -50,8 +56,8 @@ const referenceValuesSchema = z
     name,
     technology: z.enum(technologies),
     covers: z.array(z.enum(coverages)),
-    storage: z.enum(['sealed', 'exposed']),
-    level: z.enum(['agent-exclusive', 'machine-only']),
+    storage: z.enum(storages),
+    level: z.enum(levels),
     /** Jobs that one boot of this image may run; 1 where it is left out. */
     'boot-jobs': z.int().min(1).max(1_000_000).optional(),
     /** What was predicted from; `digest` is null where only a name or a value of it was known. */

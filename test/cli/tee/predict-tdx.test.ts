@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { predictTdxOptions } from '../../../src/cli/tee/predict-options.ts'
 import { predictTdx } from '../../../src/cli/tee/predict-tdx.ts'
+import { readTdxRequest } from '../../../src/cli/tee/tdx-request.ts'
 import { replayPcr } from '../../../src/tee/measure/pcr.ts'
 import { tdxRtmr2 } from '../../../src/tee/measure/rtmr.ts'
+import { parseTdvf } from '../../../src/tee/measure/tdvf.ts'
+import { tdxBootEvents } from '../../../src/tee/predict/tdx-boot.ts'
 import { parseReferenceValues } from '../../../src/tee/reference/values.ts'
 import { makePe } from '../../tee/measure/pe-file.ts'
 import { makeTdvf } from '../../tee/measure/tdvf-file.ts'
@@ -93,14 +96,9 @@ describe('tee predict tdx', () => {
 
   test('a log of a real boot is compared event by event', async () => {
     const { outputs } = await tdx(full)
-    const { tdxBoot } = await import('../../../src/cli/tee/tdx-boot.ts')
-    const { parseTdvf } = await import('../../../src/tee/measure/tdvf.ts')
-    const found = await run(
-      (inputs) => tdxBoot(inputs, parseTdvf(readFileSync(firmware), 'x')),
-      predictTdxOptions,
-      full,
-    )
-    const events = (found.shapes[0]?.rtmrs ?? []).flatMap((list, i) =>
+    const { boot: request } = await run(readTdxRequest, predictTdxOptions, full)
+    const found = request === null ? null : tdxBootEvents(request, parseTdvf(readFileSync(firmware), 'x'), 'x')
+    const events = (found?.shapes[0]?.rtmrs ?? []).flatMap((list, i) =>
       (list ?? []).map(({ digest }) => [i + 1, digest] as const),
     )
     const given = { ...boot, 'secure-boot': 'absent', ccel: put('ccel', ccel(events)) }

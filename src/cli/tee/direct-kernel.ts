@@ -1,7 +1,19 @@
 import type { RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
+import type { Bank } from '../../tee/measure/pe.ts'
+import type { DirectKernel } from '../../tee/predict/direct-kernel.ts'
+import { hashedFile, namedFile } from './predict-files.ts'
 
-/** Sizes of `--memory` in bytes. @throws InputError `input-missing`, `input-invalid` */
+/** Reads `--kernel`, `--initrd` and `--append`. @param bank bank of the registers @throws InputError `file-missing` */
+export async function readDirectKernel(inputs: RawInputs, bank: Bank): Promise<DirectKernel> {
+  return {
+    kernel: await namedFile(inputs, 'kernel'),
+    initrd: await hashedFile(inputs, 'initrd', [bank, 'sha256']),
+    append: inputs.text('append'),
+  }
+}
+
+/** Reads the sizes of `--memory` in bytes. @throws InputError `input-missing`, `input-invalid` */
 export function memorySizes(inputs: RawInputs): number[] {
   inputs.required('memory')
   return inputs.list('memory').map(readMemory)
@@ -14,14 +26,5 @@ function readMemory(text: string): number {
   throw new InputError('input-invalid', `--memory: ${text} is no amount of memory`, {
     subject: 'memory',
     remedy: 'Write bytes, or a number with M or G behind it, 16M at least.',
-  })
-}
-
-/** QEMU writes vga= into the kernel's header. @throws InputError `unsupported` */
-export function refuseVga(append: string): void {
-  if (!/(^|\s)vga=/.test(append)) return
-  throw new InputError('unsupported', 'QEMU writes vga= into the kernel header: this is not predicted', {
-    subject: 'append',
-    remedy: 'Leave vga= out of the command line.',
   })
 }
