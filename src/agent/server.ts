@@ -8,6 +8,9 @@ import { mostTasks, serveTask } from './worker/serve-task.ts'
 import type { StartWorker } from './worker/start.ts'
 import { InputError, TransportError } from '../base/errors.ts'
 
+/** Connections for tasks that have not sent one yet. */
+const mostWaiting = 64
+
 /** What stopping is made of: first nothing leads here any more, then the process ends. */
 export interface StopSteps {
   forget(): Promise<void>
@@ -35,16 +38,26 @@ export async function serve(
     last = done.catch(() => {})
     return done
   }
-  let running = 0
+  let [running, waiting] = [0, 0]
   const task = async (name: string, connection: Duplex): Promise<void> => {
     if (await stop.jobHasEnded()) {
       connection.destroy()
       await stop.forget()
       return stop.end()
     }
-    // Connections that have sent no task yet hold no place.
-    let counted = false
+    // Connections that have sent no task yet hold no place of a worker, but each may hold a frame in memory.
+    if (waiting >= mostWaiting) {
+      connection.destroy()
+      return
+    }
+    waiting += 1
+    let [waits, counted] = [true, false]
+    const arrived = (): void => {
+      if (waits) waiting -= 1
+      waits = false
+    }
     const limited: StartWorker = () => {
+      arrived()
       if (running < mostTasks) {
         counted = true
         running += 1
@@ -56,6 +69,7 @@ export async function serve(
       })
     }
     await serveTask(name, connection, { agent, start: limited, queue }).finally(() => {
+      arrived()
       if (counted) running -= 1
     })
   }

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from './errors.ts'
@@ -71,4 +72,32 @@ export async function requireEmpty(directory: string): Promise<void> {
     subject: directory,
     remedy,
   })
+}
+
+/**
+ * Reads a regular file and nothing else: no link is followed to it, no pipe or device is opened. For names that somebody else may have put there.
+ *
+ * @param limit most bytes
+ * @param name how a message calls it
+ * @returns null where there is none
+ * @throws InputError `file-invalid`
+ */
+export async function readPlainFile(path: string, limit: number, name = path): Promise<Buffer | null> {
+  const refuse = (why: string, cause?: unknown): InputError =>
+    new InputError('file-invalid', `"${name}" ${why}`, { subject: name, cause, remedy: 'Give a regular file.' })
+  // A pipe would block without a writer.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const handle = await open(path, flags).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
+    throw refuse(cause.code === 'ELOOP' ? 'is a link' : `cannot be read: ${cause.message}`, cause)
+  })
+  if (handle === null) return null
+  try {
+    const info = await handle.stat()
+    if (!info.isFile()) throw refuse('is not a regular file')
+    if (info.size > limit) throw refuse(`is larger than ${limit} bytes`)
+    return await handle.readFile()
+  } finally {
+    await handle.close()
+  }
 }

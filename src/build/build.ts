@@ -68,7 +68,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     `building ${parsed.name} with ${driver.name} ${driver.version} (steps: ${isolation.steps}, network: ${isolation.network})`,
   )
 
-  const rules = await readIgnoreRules(context, file.path)
+  const rules = await readIgnoreRules(context, file.path, options.material !== undefined)
   const contextOptions: ContextOptions = {
     context,
     rules,

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { InputError } from '../base/errors.ts'
+import { readPlainFile } from '../base/files.ts'
 
 /** An ignore file: an input of the build, since it decides what the image lacks. */
 export interface IgnoreFile {
@@ -32,13 +33,19 @@ export function ignoreFiles(context: string, file: string): string[] {
   ]
 }
 
-/** The rules of the first of {@link ignoreFiles} that is there. */
-export async function readIgnoreRules(context: string, file: string): Promise<IgnoreRules> {
+/** Real ones have some hundred lines. */
+const ignoreLimit = 1 << 20
+
+/**
+ * The rules of the first of {@link ignoreFiles} that is there.
+ *
+ * @param streamed the context came from somebody else, as a worker's does: a link would lead to files that only this process can read
+ * @throws InputError `file-invalid`
+ */
+export async function readIgnoreRules(context: string, file: string, streamed = false): Promise<IgnoreRules> {
   for (const path of ignoreFiles(context, file)) {
-    const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
-      throw new InputError('file-invalid', `${path} cannot be read: ${cause.message}`, { subject: path, cause })
-    })
+    const target = streamed ? path : await realpath(path).catch(() => path)
+    const bytes = await readPlainFile(target, ignoreLimit, streamed ? basename(path) : path)
     if (bytes !== null)
       return { ...parseIgnore(bytes.toString('utf8'), path.slice(dirname(path).length + 1)), file: { path, bytes } }
   }

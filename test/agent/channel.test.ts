@@ -1,5 +1,5 @@
 import { duplexPair, type Duplex } from 'node:stream'
-import { windowBytes } from '../../src/agent/channel/credit.ts'
+import { Credit, windowBytes } from '../../src/agent/channel/credit.ts'
 import {
   frameBytes,
   frameKinds,
@@ -211,6 +211,39 @@ describe('flow control', () => {
     await peer.closed
     await expect(collect(body, 1 << 30, 'body')).rejects.toMatchObject({ code: 'format-invalid', subject: 'channel' })
     await expect(peer.call('y', null)).rejects.toMatchObject({ code: 'format-invalid' })
+  })
+})
+
+describe('what a sender could do with many small pieces', () => {
+  test('an empty piece is no piece, and too many are cut off', async () => {
+    for (const [length, count] of [
+      [0, 1],
+      [1, 65_538],
+    ] as const) {
+      const { peer, raw, read } = byHand(idle)
+      const answer = peer.call('x', null)
+      const { stream } = (await read.next()).value as Frame
+      raw.write(frameBytes(frameKinds.reply, stream, Buffer.from('"here"')))
+      const { body } = await answer
+      const piece = frameBytes(frameKinds.data, stream, Buffer.alloc(length))
+      raw.write(Buffer.concat(Array.from({ length: count }, () => piece)))
+      await peer.closed
+      await expect(collect(body, 1 << 30, 'body')).rejects.toMatchObject({ code: 'format-invalid' })
+    }
+  })
+
+  test('credit for more than was sent opens no larger window', () => {
+    const credit = new Credit()
+    credit.add(1 << 30)
+    let sent = 0
+    const send = async (): Promise<void> => {
+      for (;;) {
+        await credit.take(pieceBytes)
+        sent += pieceBytes
+      }
+    }
+    void send()
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => expect(sent).toBe(windowBytes))
   })
 })
 

@@ -1,3 +1,5 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseIgnore, readIgnoreRules } from '../../src/build/ignore.ts'
 import { tree } from './support.ts'
 
@@ -44,5 +46,28 @@ describe('ignore rules', () => {
     expect((await readIgnoreRules(folder, `${folder}/G`)).source).toBe('.containerignore')
     expect((await readIgnoreRules(tree({ '.dockerignore': 'a' }), '/nowhere/G')).source).toBe('.dockerignore')
     expect((await readIgnoreRules(tree({}), '/nowhere/G')).source).toBeNull()
+  })
+
+  test('in a streamed context a link, a folder and a huge file are refused, and nothing of a link’s target is told', async () => {
+    const secret = join(tree({ secret: '[token-of-the-worker' }), 'secret')
+    const linked = (target: string): string => {
+      const folder = tree({})
+      symlinkSync(target, join(folder, '.dockerignore'))
+      return folder
+    }
+    for (const target of [secret, '/proc/self/environ', '/dev/zero', 'nowhere'])
+      await expect(readIgnoreRules(linked(target), '/nowhere/F', true)).rejects.toMatchObject({
+        code: 'file-invalid',
+        message: '".dockerignore" is a link',
+      })
+    // Without a worker the step reads with its own rights, and a device is no file for it either.
+    await expect(readIgnoreRules(linked('/dev/zero'), '/nowhere/F')).rejects.toMatchObject({ code: 'file-invalid' })
+    for (const streamed of [true, false]) {
+      const folder = tree({})
+      mkdirSync(join(folder, '.containerignore'))
+      await expect(readIgnoreRules(folder, '/nowhere/F', streamed)).rejects.toMatchObject({ code: 'file-invalid' })
+      const large = tree({ '.dockerignore': 'a\n'.repeat(600_000) })
+      await expect(readIgnoreRules(large, '/nowhere/F', streamed)).rejects.toMatchObject({ code: 'file-invalid' })
+    }
   })
 })

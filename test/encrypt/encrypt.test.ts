@@ -95,6 +95,15 @@ describe('encryption of layers', () => {
     const { layers } = await encryptImage(store, image, plan, { layers: [1] })
     expect(layers.map((layer) => layer.plain === layer.encrypted)).toEqual([true, false])
     expect(await codeOf(encryptImage(store, image, plan, { layers: [2] }))).toBe('input-invalid')
+    // What is encrypted for somebody already would stay open to them, whatever the next encryption says.
+    const partly = await encryptImage(store, image, plan, { layers: [1], tag: 'partly' })
+    const again = await loadImage(store, partly.descriptor.digest)
+    for (const layers of [[0], [1], undefined])
+      expect(await codeOf(encryptImage(store, again, plan, { layers }))).toBe('unsupported')
+    const [first, ...rest] = image.manifest.layers
+    const foreign = { ...first, annotations: { 'org.opencontainers.image.enc.keys.jwe': 'x' } } as Descriptor
+    const carrying = { ...image, manifest: { ...image.manifest, layers: [foreign, ...rest] } }
+    expect(await codeOf(encryptImage(store, carrying, plan, { layers: [1] }))).toBe('unsupported')
   })
 
   test('equal keys give an equal manifest', async () => {

@@ -32,6 +32,23 @@ test.each<[string, unknown, string?]>([
   ['huge size', { ...manifest, layers: [{ ...descriptor, size: 2 ** 60 }] }],
   ['empty media type', { ...manifest, layers: [{ ...descriptor, mediaType: '' }] }],
   ['annotation is a number', { ...manifest, annotations: { a: 1 } }],
+  ['another spelling of layers', { ...manifest, Layers: [descriptor] }],
+  ['another spelling alone', { ...manifest, layers: undefined, LAYERS: [descriptor] }],
+  ['another spelling of a digest', { ...manifest, layers: [{ ...descriptor, Digest: sha256('y') }] }],
+  ['another spelling of the config', { ...manifest, conFig: descriptor }],
+  ['another spelling of manifests', { ...index, Manifests: [] }, mediaTypes.index],
+  ['a long s', { ...index, manifeſts: [] }, mediaTypes.index],
+  [
+    'another spelling of a platform',
+    { ...index, manifests: [{ ...descriptor, platform: { os: 'a', architecture: 'b' }, Platform: {} }] },
+    mediaTypes.index,
+  ],
+  [
+    'another spelling in a platform',
+    { ...index, manifests: [{ ...descriptor, platform: { os: 'a', architecture: 'b', OS: 'c' } }] },
+    mediaTypes.index,
+  ],
+  ['another spelling in the subject', { ...manifest, subject: { ...descriptor, MediaType: 'c/d' } }],
   ['subject without digest', { ...manifest, subject: { mediaType: 'a/b', size: 1 } }],
   ['artifact type with a space', { ...manifest, artifactType: 'a b' }],
   [
@@ -61,4 +78,18 @@ test('our own bytes do not depend on the order of members; the shape tells the t
   expect(manifestBytes(parse(Object.fromEntries(Object.entries(manifest).reverse())))).toEqual(bytes)
   expect(mediaTypeOf(Buffer.from('{"manifests":[]}'), 't')).toBe(mediaTypes.index)
   expect(codeOfSync(() => mediaTypeOf(Buffer.from('{}'), 't'))).toBe('format-invalid')
+})
+
+test('a member that stands twice is refused, wherever it is; annotations may differ in case', () => {
+  const text = JSON.stringify({ ...index, annotations: { 'org.Example': '1', 'org.example': '2' } })
+  const read = (changed: string) => parseManifest(Buffer.from(changed), mediaTypes.index, 'test')
+  expect(read(text)).toBeDefined()
+  for (const [from, to] of [
+    ['"manifests":', '"manifests":[],"manifests":'],
+    ['"size":1', '"size":2,"size":1'],
+    ['"schemaVersion":2', '"schema\\u0056ersion":2,"schemaVersion":2'],
+  ] as const) {
+    expect(text).toContain(from)
+    expect(codeOfSync(() => read(text.replace(from, to)))).toBe('format-invalid')
+  }
 })

@@ -101,6 +101,14 @@ test.each<[string, (place: Place) => Entry[] | Promise<Entry[]>]>([
     ({ good, evil }) => [of({ ...evil, mediaType: 'application/x' }, amd64), of(good.subject, amd64)],
   ],
   [
+    'that the index calls an index',
+    ({ good, evil }) => [of({ ...evil, mediaType: mediaTypes.index }, amd64), of(good.subject, amd64)],
+  ],
+  [
+    'that the index calls a list of Docker’s',
+    ({ good, evil }) => [of({ ...evil, mediaType: mediaTypes.dockerManifestList }, amd64), of(good.subject, amd64)],
+  ],
+  [
     'in a nested index',
     async ({ store, good, evil }) => [of(await putIndex(store, [of(evil, amd64)])), of(good.subject, amd64)],
   ],

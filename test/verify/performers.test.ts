@@ -66,6 +66,81 @@ test('a record that only a caller’s build gave stands for itself, whatever dig
   expect(verdict.reasons).toEqual(['claimed-steps'])
 })
 
+describe('an encryption that a caller put beside the agent’s own', () => {
+  const more = { 'accept-unchecked-content': true }
+  const elsewhere = `sha256:${'e'.repeat(64)}` as const
+  /** What the agent says it encrypted, and what a caller says of the same image. */
+  const beside = (agentSays: 'the build' | 'something else') => ({
+    encrypted: true,
+    events: (events: EventDraft[]) =>
+      events.flatMap((event): EventDraft[] => {
+        if (event.kind !== 'encrypt') return [event]
+        const other = event.inputs.map((item) => (item.role === 'image' ? { ...item, digest: elsewhere } : item))
+        const [own, said] = agentSays === 'the build' ? [event.inputs, other] : [other, event.inputs]
+        return [
+          { ...event, performer: 'caller', inputs: said },
+          { ...event, inputs: own },
+        ]
+      }),
+  })
+
+  test('does not count where the agent’s fits', async () => {
+    expect((await judge(await make(beside('the build')), more)).reasons).toEqual([])
+  })
+
+  test('lends the image no build where the agent encrypted something else', async () => {
+    const verdict = await judge(await make(beside('something else')), more)
+    expect(verdict.reasons[0]).toBe('role-mismatch')
+    expect(verdict.reasons).toContain('encryption-link')
+  })
+
+  test('refuses where the agent itself names two images', async () => {
+    const made = await make({
+      encrypted: true,
+      events: (events) =>
+        events.flatMap((event): EventDraft[] => {
+          if (event.kind !== 'encrypt') return [event]
+          const other = event.inputs.map((item) => (item.role === 'image' ? { ...item, digest: elsewhere } : item))
+          return [event, { ...event, inputs: other }]
+        }),
+    })
+    const verdict = await judge(made, more)
+    expect(verdict.reasons).toEqual(['encryption-link'])
+    expect(checkOf(verdict, 'encryption.link').why).toContain('more than one plain image')
+  })
+
+  test('refuses where the statement has other layers than the event', async () => {
+    const made = await make({
+      encrypted: true,
+      events: (events) =>
+        events.map((event) =>
+          event.kind === 'encrypt'
+            ? { ...event, result: { ...event.result, layers: [[elsewhere, elsewhere]] } }
+            : event,
+        ),
+    })
+    expect(checkOf(await judge(made, more), 'encryption.link').why).toContain('other layers than the encryption')
+  })
+})
+
+describe('layers in clear', () => {
+  const more = { 'accept-unchecked-content': true }
+  test.each([
+    ['none', true, { layers: 'all' }, null],
+    ['none, by silence', true, { recipients: [`sha256:${'a'.repeat(64)}`] }, null],
+    ['all, and the policy does not speak of encryption', false, undefined, null],
+    ['all', false, { layers: 'all' }, 'parameters-refused'],
+    ['all, where some may be', false, { layers: 'some' }, 'parameters-refused'],
+  ] as const)('%s', async (_name, encrypted, encryption, reason) => {
+    const verdict = await judge(await make({ encrypted }), {
+      ...more,
+      ...(encryption === undefined ? {} : { encryption }),
+    })
+    expect(checkOf(verdict, 'encryption.layers').reason).toBe(reason)
+    expect(verdict.reasons).toEqual(reason === null ? [] : [reason])
+  })
+})
+
 test('below agent-exclusive the line of the level covers performer and isolation, and says so', async () => {
   const check = checkOf(await judge(await make()), 'journal.performers')
   expect(check.why).toMatch(/performed by an agent of the job's own user, which accept-sample covers/)

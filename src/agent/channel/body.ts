@@ -2,6 +2,9 @@ import { VerificationError } from '../../base/errors.ts'
 import { windowBytes } from './credit.ts'
 import { pieceBytes } from './frames.ts'
 
+/** Pieces that wait to be read. */
+const mostPieces = 65_536
+
 /** A body that arrives in frames: pieces wait here until they are taken, and each one taken is credited back to the sender. */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   readonly #pieces: Buffer[] = []
@@ -26,15 +29,17 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** @throws VerificationError `format-invalid` when more came than the sender had credit for */
   push(piece: Buffer): void {
     this.#held += piece.length
-    // A sender may begin a piece as long as it has any credit.
-    if (this.#held >= windowBytes + pieceBytes) {
+    // A sender may begin a piece as long as it has any credit. Credit does not count how many pieces there are, and each of them costs more than
+    // its bytes.
+    if (this.#held >= windowBytes + pieceBytes || this.#pieces.length > mostPieces || piece.length === 0) {
       throw new VerificationError('format-invalid', 'the task channel is broken: a body ignores its flow control', {
         subject: 'channel',
       })
     }
     // Nobody reads it any more: the sender must not wait for ever.
     if (this.#dropped) return this.#taken(piece.length)
-    this.#pieces.push(piece)
+    // A short piece of its own, so that it does not keep the whole chunk that it came in.
+    this.#pieces.push(piece.length < 4096 ? Buffer.from(piece) : piece)
     this.#wake?.()
   }
 

@@ -8,7 +8,8 @@ export class Credit {
   #error: Error | null = null
 
   add(bytes: number): void {
-    this.#left += bytes
+    // Nobody gives back more than was under way.
+    this.#left = Math.min(windowBytes, this.#left + bytes)
     this.#wake?.()
   }
 
