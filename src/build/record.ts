@@ -34,7 +34,14 @@ export function makeRecord(parts: RecordParts): BuildRecord {
   const { source, context, containerfile, options, driver, image } = parts
   const bases = parts.bases.map(({ name, digest, image: own }) => {
     const manifest = own.descriptor.digest
-    return { name, digest, ...(manifest === digest ? {} : { manifest }) }
+    const { config, layers } = own.manifest
+    return {
+      name,
+      digest,
+      ...(manifest === digest ? {} : { manifest }),
+      config: config.digest,
+      layers: layers.map((layer) => layer.digest),
+    }
   })
   return {
     v: 1,

@@ -95,6 +95,8 @@ function resolvedDependencies(record: BuildRecord): JsonValue[] {
     })
     // A runtime runs the platform's own manifest: who denies that by digest must find it here.
     if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: { sha256: hex(base.manifest) } })
+    if (base.config !== undefined) found.push({ name: 'base-config', digest: { sha256: hex(base.config) } })
+    for (const layer of base.layers ?? []) found.push({ name: 'base-layer', digest: { sha256: hex(layer) } })
   }
   return found
 }

@@ -66,7 +66,14 @@ export interface BuildRecord {
   target: string | null
   platform: string
   /** `manifest` is the platform's own where `digest` is an index. */
-  baseImages: { name: string; digest: Digest; manifest?: Digest | undefined }[]
+  baseImages: {
+    name: string
+    digest: Digest
+    manifest?: Digest | undefined
+    /** Its configuration and layers, so that an image can be denied by what of them it was made of. */
+    config?: Digest | undefined
+    layers?: Digest[] | undefined
+  }[]
   buildArgs: Record<string, string>
   labels: Record<string, string>
   prepare: string | null

@@ -139,10 +139,19 @@ describe('COPY', () => {
     expect(onto.result.layers.map(({ from }) => from)).toEqual(['base', 'build'])
     expect(onto.config.config).toEqual({ Cmd: ['c'], Env: [expect.stringMatching(/^PATH=/), 'X=1', 'Y=12'] })
     expect(onto.result.record).toMatchObject({
-      baseImages: [{ digest: base.result.digest, name: expect.stringMatching(/^localhost\//) }],
+      baseImages: [
+        {
+          digest: base.result.digest,
+          name: expect.stringMatching(/^localhost\//),
+          config: base.result.configDigest,
+          layers: base.result.layers.map(({ digest }) => digest),
+        },
+      ],
       buildArgs: { B: expect.stringMatching(/^oci:[^/]+:latest$/) },
     })
     const from = await build({ Containerfile: `FROM scratch\nCOPY --from=${name} /d /copied\n` })
+    // Also of an image that is only copied from, so that either can be denied.
+    expect(from.result.record.baseImages).toMatchObject([{ config: base.result.configDigest }])
     expect(names(from)).toEqual(['copied', 'copied/e', 'copied/e/y', 'copied/up', 'copied/x'])
     expect(from.files.get('copied/x')?.sha256).toBe(base.files.get('d/x')?.sha256)
   })

@@ -1,4 +1,13 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { collect, type ByteSource } from '../../src/base/streams.ts'
 import { readTar } from '../../src/image/tar-read.ts'
@@ -62,6 +71,29 @@ describe('what is packed comes back', () => {
     expect(lstatSync(join(material.context, 'app/a.txt')).mode & 0o777).toBe(0o644)
     expect(material.file.bytes.toString()).toBe(files.Containerfile)
     expect(material.source).toBeNull()
+  })
+
+  test.each([
+    ['is gone', (path: string) => rmSync(path)],
+    [
+      'is a folder now',
+      (path: string) => {
+        rmSync(path)
+        mkdirSync(path)
+      },
+    ],
+  ])('a file that was listed and %s is named', async (_name, change) => {
+    const folder = tree({ ...files, 'zz/last.txt': 'x' })
+    const packed = await packSource({ context: folder, file: null, exclude: [] }, ports)
+    const read = async (): Promise<void> => {
+      let waiting = true
+      for await (const chunk of packed) {
+        if (!waiting || !Buffer.from(chunk).includes('top/app/a.txt')) continue
+        waiting = false
+        change(join(folder, 'zz/last.txt'))
+      }
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'file-invalid', subject: 'zz/last.txt' })
   })
 
   test('a Containerfile beside the context keeps its place', async () => {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionResult } from '../../src/doors/context.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
@@ -80,4 +81,20 @@ test('the policy that is printed pins no key of an agent', async () => {
   const [init] = linesOf(await sign(), 'Verify with Sealwright')
   expect(init).toMatch(/^sealwright policy init --image /)
   expect(init).not.toContain('--public-key')
+})
+
+test('for a layout that a key alone signed, a tag is copied only where it was written', async () => {
+  const { sign } = await job({ agent: false })
+  const path = join(scratch('key'), 'key.pem')
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(path, privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const copied = async (statements: string): Promise<string[]> => {
+    const lines = linesOf(
+      await sign({ signer: 'key', key: path, image: 'oci:built:v1', statements }),
+      'Copy the layout to a registry',
+    )
+    return lines.flatMap((line) => /:sha256-[0-9a-f]{64}\.(att|sig) /.exec(line)?.[1] ?? [])
+  }
+  expect(await copied('sign')).toEqual(['sig'])
+  expect(await copied('sign\nprovenance')).toEqual(['att', 'sig'])
 })

@@ -19,7 +19,14 @@ export function buildRecord(change: Partial<BuildRecord> = {}): BuildRecord {
     ignoreFile: null,
     target: null,
     platform: 'linux/amd64',
-    baseImages: [{ name: 'example.com/base:1', digest: digestOf('3') }],
+    baseImages: [
+      {
+        name: 'example.com/base:1',
+        digest: digestOf('3'),
+        config: digestOf('4'),
+        layers: [digestOf('5'), digestOf('6')],
+      },
+    ],
     buildArgs: { VERSION: '1' },
     labels: {},
     prepare: null,

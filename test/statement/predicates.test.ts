@@ -110,6 +110,9 @@ describe('provenance', () => {
       { name: 'context', digest: { sha256: '1'.repeat(64) } },
       { name: 'containerfile', digest: { sha256: '2'.repeat(64) } },
       { name: 'base', uri: `example.com/base:1@${digestOf('3')}`, digest: { sha256: '3'.repeat(64) } },
+      { name: 'base-config', digest: { sha256: '4'.repeat(64) } },
+      { name: 'base-layer', digest: { sha256: '5'.repeat(64) } },
+      { name: 'base-layer', digest: { sha256: '6'.repeat(64) } },
     ])
     expect(predicate.runDetails).toMatchObject({
       builder: { id: 'https://sealwright.dev/builder/v1/sample' },

@@ -288,3 +288,12 @@ describe('a release key that signed the index', () => {
     expect((await judge(found, ':1.0', {}, lines)).reasons).toEqual(['index-unattested'])
   })
 })
+
+test('the expected digest may be the index that was named, or the image that is judged', async () => {
+  const found = await place()
+  const index = await putIndex(found.store, [of(found.good.subject, amd64)], '1.0')
+  for (const expectDigest of [index.digest, found.good.subject.digest])
+    expect((await judge(found, ':1.0', { expectDigest })).reasons).toEqual([])
+  const other = await judge(found, ':1.0', { expectDigest: found.evil.digest })
+  expect(other.reasons).toContain('rolled-back')
+})

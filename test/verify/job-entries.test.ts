@@ -75,9 +75,14 @@ test('policy init pins the repository of the workflow, and its commit as a comme
   const claims = { job_workflow_ref: 'org/flows/.github/workflows/p.yml@refs/tags/v1', job_workflow_sha: sha }
   const made = await make({ claims })
   const { text } = await initPolicy(made.reference, { publicKeys: [], jwks: issuer.jwks }, ports)
-  expect(text).toContain('  workflow-repository: "org/flows"\n')
+  expect(text).toContain('  workflow-repository: "org/flows"  # another repository: ')
   expect(text).toContain(`  # workflow-shas: [${sha}]\n`)
   expect(text).toContain('  workflow-refs: ["refs/tags/v1"]\n')
+  expect(text).not.toContain('strangers')
+  const target = await make({ claims: { event_name: 'pull_request_target' } })
+  const risky = (await initPolicy(target.reference, { publicKeys: [], jwks: issuer.jwks }, ports)).text
+  expect(risky).toContain('  events: ["pull_request_target"]  # UNSAFE: strangers can start such a job')
+  expect(risky).not.toContain('another repository')
 })
 
 test.each([

@@ -62,7 +62,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
 
 /** Lines `NAME=VALUE`. */
 function assignments(inputs: RawInputs, input: string, name: RegExp): Record<string, string> {
-  const result: Record<string, string> = {}
+  const result = new Map<string, string>()
   for (const line of inputs.list(input, true)) {
     const equals = line.indexOf('=')
     const key = equals < 0 ? '' : line.slice(0, equals).trim()
@@ -73,15 +73,15 @@ function assignments(inputs: RawInputs, input: string, name: RegExp): Record<str
         remedy: 'Write one NAME=VALUE a line.',
       })
     }
-    if (key in result) {
+    if (result.has(key)) {
       throw new InputError('input-invalid', `${input}: ${key} is given twice`, {
         subject: input,
         remedy: 'Keep one of them.',
       })
     }
-    result[key] = line.slice(equals + 1)
+    result.set(key, line.slice(equals + 1))
   }
-  return result
+  return Object.fromEntries(result)
 }
 
 function placesOf(env: ActionContext['ports']['env']): BuildRequest['places'] {

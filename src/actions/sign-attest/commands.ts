@@ -41,7 +41,7 @@ export function commandsFor(
     image = `${target}@${digest}`
     groups.push({
       title: 'Copy the layout to a registry',
-      lines: copyLines(directory, target, published.tag, digest, consumers),
+      lines: copyLines(directory, target, published.tag, digest, legacyKinds(receipts, consumers)),
     })
   }
   const kinds = attested.filter((kind) => receipts.some((receipt) => receipt.kind === kind))
@@ -75,18 +75,25 @@ export function commandsFor(
   return groups.filter(({ lines }) => lines.length > 0)
 }
 
+/** Legacy tags that were written: cosign 2 reads attestations from one, and all that is older than cosign 3 signatures from the other. */
+function legacyKinds(receipts: SignAttestResult['receipts'], consumers: readonly Consumer[]): ('att' | 'sig')[] {
+  const others = ['sign', 'image-signature', 'inventory-document', 'evidence-bundle']
+  const attestations = receipts.some(({ kind }) => !others.includes(kind))
+  const signature = receipts.some(({ kind }) => kind === 'image-signature')
+  return [
+    ...(attestations && consumers.includes('cosign2') ? (['att'] as const) : []),
+    ...(signature && consumers.some((name) => name !== 'cosign3') ? (['sig'] as const) : []),
+  ]
+}
+
 function copyLines(
   directory: string,
   target: string,
   tag: string,
   digest: `sha256:${string}`,
-  consumers: readonly Consumer[],
+  legacy: readonly ('att' | 'sig')[],
 ): string[] {
   const copy = (options: string, name: string): string =>
     `oras cp ${options}--from-oci-layout ${quote(`${directory}:${name}`)} --to-plain-http ${target}:${name}`
-  const legacy = [
-    ...(consumers.includes('cosign2') ? ['att'] : []),
-    ...(consumers.some((name) => name !== 'cosign3') ? ['sig'] : []),
-  ] as ('att' | 'sig')[]
   return [copy('--recursive ', tag), ...legacy.map((kind) => copy('', legacyTag(digest, kind)))]
 }

@@ -24,7 +24,15 @@ const schema = z.looseObject({
   ignoreFile: z.looseObject({ path: text, digest: text }).nullable(),
   target: nullable,
   platform: text,
-  baseImages: z.array(z.looseObject({ name: text, digest: text, manifest: text.optional() })),
+  baseImages: z.array(
+    z.looseObject({
+      name: text,
+      digest: text,
+      manifest: text.optional(),
+      config: text.optional(),
+      layers: z.array(text).optional(),
+    }),
+  ),
   buildArgs: z.record(text, text),
   labels: z.record(text, text),
   prepare: nullable,

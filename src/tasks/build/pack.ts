@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { lstat, readFile, readlink } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
+import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import { listContext } from '../../build/context/list.ts'
@@ -45,7 +46,7 @@ export async function packSource(
     const sent = new Set<string>()
     for (const path of files) {
       sent.add(`${prefix}/${path}`)
-      yield await fileEntry(join(context, path), `${prefix}/${path}`)
+      yield await fileEntry(join(context, path), `${prefix}/${path}`).catch(changedMeanwhile(path))
     }
     for (const path of extras) {
       // One beside the Containerfile may lie elsewhere, or not at all; most lie in the context.
@@ -63,7 +64,28 @@ async function fileEntry(from: string, path: string): Promise<TarEntry> {
     return { header: { ...header(path, 'symlink', 0o777), link: await readlink(from) }, body: nothing() }
   }
   const mode = (stat.mode & 0o100) === 0 ? 0o644 : 0o755
-  return { header: { ...header(path, 'file', mode), size: stat.size }, body: createReadStream(from) }
+  return { header: { ...header(path, 'file', mode), size: stat.size }, body: fileBody(from, path) }
+}
+
+async function* fileBody(from: string, path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(from) as ByteSource
+  } catch (error) {
+    changedMeanwhile(path)(error)
+  }
+}
+
+/** A step that runs at the same time may take away or replace what was listed a moment ago. */
+function changedMeanwhile(path: string): (error: unknown) => never {
+  return (error) => {
+    const code = error instanceof Error && 'code' in error ? error.code : ''
+    if (code !== 'ENOENT' && code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
+    throw new InputError('file-invalid', `"${path}" of the context changed while it was read`, {
+      subject: path,
+      cause: error,
+      remedy: 'Let no other program write to the context during the build.',
+    })
+  }
 }
 
 function bytesEntry(path: string, bytes: Buffer): TarEntry {

@@ -44,7 +44,9 @@ export async function gatherMaterial(
 
   const found: Material[] = []
   const add = (kind: SignableKind, documents: Record<string, Buffer> | null): void => {
-    if (documents !== null && (inputs.statements?.includes(kind) ?? true)) found.push({ kind, documents })
+    // No gate admits an encrypted image without the statement that says what it was made of.
+    const wanted = kind === 'encryption' || (inputs.statements?.includes(kind) ?? true)
+    if (documents !== null && wanted) found.push({ kind, documents })
   }
   const record = await document('build-record')
   const inventory = await document('inventory')

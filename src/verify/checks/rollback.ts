@@ -14,8 +14,9 @@ export const rollbackSteps: Step[] = [
 function expected(gate: Gate): Outcome {
   const { commit, digest } = gate.expect ?? {}
   if (commit === undefined && digest === undefined) return skipped('no commit and no digest was expected')
-  const { descriptor, reference } = gate.subject
-  if (digest !== undefined && descriptor.digest !== digest && !reference.endsWith(`@${digest}`))
+  const { descriptor, reference, via } = gate.subject
+  // What was named, an index perhaps, or the image that is judged.
+  if (digest !== undefined && descriptor.digest !== digest && via[0] !== digest && !reference.endsWith(`@${digest}`))
     return failed('rolled-back', `the image is ${descriptor.digest}, expected is ${digest}`, descriptor.digest)
   if (commit !== undefined) {
     const found = commitOf(gate)

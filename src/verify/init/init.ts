@@ -238,19 +238,21 @@ function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
   const [ref, sha] = reusable ? ['job_workflow_ref', 'job_workflow_sha'] : ['workflow_ref', 'workflow_sha']
   const workflow = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(textOf(claims[ref] ?? ''))
   const commit = /^[0-9a-f]{40,64}$/.exec(textOf(claims[sha] ?? ''))?.[0]
+  const foreign = workflow?.[1] !== undefined && workflow[1] !== claims['repository']
+  const byStrangers = ['pull_request_target', 'workflow_run'].includes(textOf(claims['event_name'] ?? ''))
   return [
     'job:',
     `  issuer: ${JSON.stringify(issuer)}`,
     `  jwks: ${JSON.stringify({ keys: jwks.keys })}`,
     `  repository: ${text('repository')}`,
     `  repository-id: ${text('repository_id')}`,
-    `  workflow-repository: ${JSON.stringify(workflow?.[1] ?? '')}`,
+    `  workflow-repository: ${JSON.stringify(workflow?.[1] ?? '')}${foreign ? '  # another repository: who writes there decides what the job does' : ''}`,
     `  workflow: ${JSON.stringify(workflow?.[2] ?? '')}`,
     ...(workflow?.[3] === undefined || workflow[3] === claims['ref']
       ? []
       : [`  workflow-refs: [${JSON.stringify(workflow[3])}]`]),
     ...(commit === undefined ? [] : [`  # workflow-shas: [${commit}]`]),
     `  refs: [${text('ref')}]`,
-    `  events: [${text('event_name')}]`,
+    `  events: [${text('event_name')}]${byStrangers ? '  # UNSAFE: strangers can start such a job, with rights of the repository' : ''}`,
   ]
 }
