@@ -39,6 +39,11 @@ export function checkDescriptor(value: JsonValue | undefined, path: string): Des
   return value as unknown as Descriptor
 }
 
+/** A descriptor alone: annotations and embedded data, which may be megabytes by a stranger, are not kept. */
+export function slim({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size }
+}
+
 /** Annotations are a map of strings; keys may not be empty. */
 export function checkAnnotations(value: JsonValue | undefined, path: string): void {
   if (value === undefined) return
