@@ -51,10 +51,12 @@ export function duplicateMember(text: string): string | null {
  * @param known names of the fields, in ASCII
  */
 export function otherSpelling(object: JsonObject, known: readonly string[]): string | null {
-  return (
-    Object.keys(object).find((name) => !known.includes(name) && known.some((own) => folded(own) === folded(name))) ??
-    null
-  )
+  return Object.keys(object).find((name) => spelledOtherwise(name, known)) ?? null
+}
+
+/** {@link otherSpelling} for one name. */
+export function spelledOtherwise(name: string, known: readonly string[]): boolean {
+  return !known.includes(name) && known.some((own) => folded(own) === folded(name))
 }
 
 /** As `encoding/json` folds names: letters of ASCII, and the two letters beyond it that fold into ASCII (long s, Kelvin sign). */

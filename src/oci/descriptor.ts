@@ -8,7 +8,16 @@ import type { Descriptor } from './types.ts'
 
 const limits = { annotations: 1024, dataBytes: 1 << 20 } as const
 
-const descriptorMembers = ['mediaType', 'digest', 'size', 'urls', 'annotations', 'data', 'platform', 'artifactType']
+export const descriptorMembers = [
+  'mediaType',
+  'digest',
+  'size',
+  'urls',
+  'annotations',
+  'data',
+  'platform',
+  'artifactType',
+]
 const platformMembers = ['architecture', 'os', 'os.version', 'os.features', 'variant', 'features']
 
 /** RFC 6838 §4.2 names, as image-spec's descriptor.md asks. */
@@ -55,6 +64,11 @@ export function checkSpelling(value: JsonObject, members: readonly string[], pat
   const found = otherSpelling(value, members)
   if (found !== null)
     throw bad(path, `has the member ${JSON.stringify(found)}, which some readers take for another one`)
+}
+
+/** A descriptor alone: annotations and embedded data, which may be megabytes by a stranger, are not kept. */
+export function slim({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size }
 }
 
 /** Annotations are a map of strings; keys may not be empty. */

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VerificationError } from '../base/errors.ts'
@@ -5,47 +6,71 @@ import { replaceFile } from '../base/files.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { duplicateMember } from '../base/json-members.ts'
-import { bad, checkDescriptor, checkSpelling } from './descriptor.ts'
+import { bad, checkDescriptor } from './descriptor.ts'
 import { requireLayout } from './layout-files.ts'
+import { readListing, referrerMembers } from './listing.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
 import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
 
 /** The annotation that makes an entry of `index.json` a tag (image-spec 1.1 annotations.md). */
 const refName = 'org.opencontainers.image.ref.name'
-const sizeLimit = 16 << 20
+/** A writer holds the whole document. */
+const writtenBytes = 64 << 20
 
 /** The tag of an entry, or null. */
 export function tagOf(entry: Descriptor): string | null {
   return entry.annotations?.[refName] ?? null
 }
 
-/**
- * The entries of a layout's `index.json`.
- *
- * @throws InputError `not-found` (no layout) · VerificationError `format-invalid` (a damaged index is never an empty one)
- */
-export async function readEntries(directory: string): Promise<Descriptor[]> {
-  return (await readIndex(directory)).entries
+/** What a reader needs of `index.json`. Anybody who may write to the layout lists what he likes, so one bad entry hides no good one. */
+export interface Listed {
+  /** Media type, digest, size, artifact type, platform and tag of each entry. */
+  entries: Descriptor[]
+  /** The first entry that is not a descriptor, or null. */
+  bad: VerificationError | null
 }
 
 /**
- * As {@link readEntries} for one layout, parsed again only when another file took the place of the one that was read: a layout with many
- * referrers has an index of some megabytes, and every manifest that is read looks into it.
+ * The entries of a layout's `index.json`, parsed again only when another file took the place of the one that was read: a layout with many
+ * referrers has an index of some megabytes, and every manifest that is read looks into it. The file is read piece by piece, so its annotations
+ * take no memory.
+ *
+ * @throws InputError `not-found` (no layout) · VerificationError `format-invalid` (a damaged index is never an empty one) · TransportError for
+ * one over the bounds of a listing
  */
-export function entriesReader(directory: string): () => Promise<Descriptor[]> {
-  let held: { file: string; entries: Descriptor[] } | null = null
+export function indexReader(directory: string): () => Promise<Listed> {
+  let held: { file: string; listed: Listed } | null = null
   return async () => {
     const info = await stat(join(directory, 'index.json'), { bigint: true }).catch(() => null)
     const file = info === null ? null : [info.dev, info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ')
     if (held === null || held.file !== file) {
-      const entries = await readEntries(directory)
-      held = file === null ? null : { file, entries }
-      return entries
+      const listed = await readListed(directory)
+      held = file === null ? null : { file, listed }
+      return listed
     }
     await requireLayout(directory)
-    return held.entries
+    return held.listed
   }
+}
+
+async function readListed(directory: string): Promise<Listed> {
+  const path = await indexPath(directory)
+  const listed: Listed = { entries: [], bad: null }
+  const options = {
+    keep: [...referrerMembers, 'annotations', 'platform'],
+    onBad: (error: VerificationError) => void (listed.bad ??= error),
+    top: (members: JsonObject) => checkDocument(members, path),
+  }
+  for await (const entry of readListing(createReadStream(path), path, options)) listed.entries.push(slim(entry))
+  return listed
+}
+
+/** Of annotations the tag alone is kept. */
+function slim(entry: Descriptor): Descriptor {
+  const { annotations, ...rest } = entry
+  const tag = tagOf({ ...rest, annotations })
+  return tag === null ? rest : { ...rest, annotations: { [refName]: tag } }
 }
 
 /**
@@ -57,7 +82,7 @@ export async function changeEntries(
   ports: Ports,
   change: (entries: Descriptor[]) => Descriptor[],
 ): Promise<void> {
-  const seen = await readEntries(directory)
+  const { entries: seen } = await readIndex(directory)
   if (change(seen) === seen) return
   await withLock(directory, ports, async () => {
     const { document, entries } = await readIndex(directory)
@@ -110,31 +135,38 @@ function untagged(entry: Descriptor): Descriptor {
   return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) }
 }
 
+/** The whole document, for a writer. */
 async function readIndex(directory: string): Promise<{ document: JsonObject; entries: Descriptor[] }> {
-  await requireLayout(directory)
-  const path = join(directory, 'index.json')
-  const info = await stat(path).catch(() => null)
-  if (info === null || !info.isFile()) {
-    throw new VerificationError('format-invalid', `${directory} has no index.json`, {
-      subject: directory,
-      remedy: 'The layout is damaged: make it again.',
-    })
-  }
-  if (info.size > sizeLimit) throw bad(path, `is larger than ${sizeLimit} bytes`)
+  const path = await indexPath(directory)
+  if ((await stat(path)).size > writtenBytes) throw bad(path, `is larger than ${writtenBytes} bytes`)
   const text = await readFile(path, 'utf8')
   const document = parseJson(text, path)
   if (!isObject(document)) throw bad(path, 'is not a JSON object')
   const twice = duplicateMember(text)
   if (twice !== null) throw bad(path, `has the member ${JSON.stringify(twice)} twice`)
-  checkSpelling(document, ['schemaVersion', 'mediaType', 'artifactType', 'manifests', 'subject', 'annotations'], path)
-  if (document['schemaVersion'] !== 2) throw bad(path, 'does not have schemaVersion 2')
-  if ((document['mediaType'] ?? mediaTypes.index) !== mediaTypes.index)
-    throw bad(path, 'has a mediaType that is not that of an index')
+  checkDocument(document, path)
   if (!Array.isArray(document['manifests'])) throw bad(path, 'lists no manifests')
   return {
     document,
     entries: document['manifests'].map((entry, i) => checkDescriptor(entry, `${path}: manifests[${i}]`)),
   }
+}
+
+async function indexPath(directory: string): Promise<string> {
+  await requireLayout(directory)
+  const path = join(directory, 'index.json')
+  const info = await stat(path).catch(() => null)
+  if (info?.isFile() === true) return path
+  throw new VerificationError('format-invalid', `${directory} has no index.json`, {
+    subject: directory,
+    remedy: 'The layout is damaged: make it again.',
+  })
+}
+
+function checkDocument(document: JsonObject, path: string): void {
+  if (document['schemaVersion'] !== 2) throw bad(path, 'does not have schemaVersion 2')
+  if ((document['mediaType'] ?? mediaTypes.index) !== mediaTypes.index)
+    throw bad(path, 'has a mediaType that is not that of an index')
 }
 
 function byTagThenDigest(a: Descriptor, b: Descriptor): number {

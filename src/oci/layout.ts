@@ -2,12 +2,13 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import { blobSize, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
-import { changeEntries, entriesReader, entryOf, tagOf, withEntry, withTag } from './layout-index.ts'
-import { manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { changeEntries, entryOf, indexReader, tagOf, withEntry, withTag } from './layout-index.ts'
+import { readListing } from './listing.ts'
+import { isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
 import {
   fallbackTag,
-  fromFallback,
+  imageUnderFallback,
   missingBlob,
   pickReferrers,
   readListed,
@@ -29,7 +30,7 @@ const parallel = 4
  */
 export function openLayout(directory: string, identity: string, ports: Ports): Store {
   let prepared: Promise<void> | null = null
-  const readEntries = entriesReader(directory)
+  const readIndex = indexReader(directory)
   // A failed attempt is not remembered: the reason may have been mended meanwhile.
   const prepare = (): Promise<void> =>
     (prepared ??= prepareLayout(directory, ports).catch((error: unknown) => {
@@ -49,7 +50,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
   }
 
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const entries = await readEntries()
+    const { entries } = await readIndex()
     return read(
       digest,
       entries.find((e) => e.digest === digest),
@@ -64,13 +65,25 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
+  /** Read as a listing, not as a manifest: entries of strangers make it neither too large nor unreadable. */
+  const fallbackListing = async ({ digest, mediaType }: Descriptor): Promise<Descriptor[]> => {
+    const found: Descriptor[] = []
+    const size = await blobSize(directory, digest)
+    if (size === null) throw missingBlob(digest, `oci:${directory}`)
+    if (isIndexType(mediaType)) {
+      const bytes = readBlob(directory, { digest, size })
+      for await (const entry of readListing(bytes, `oci:${directory}: ${digest}`)) found.push(entry)
+    } else imageUnderFallback(digest, `oci:${directory}`, ports.log)
+    return found
+  }
+
   async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
-    const entries = await readEntries()
+    const { entries } = await readIndex()
     const byTag = entries.find((e) => tagOf(e) === fallbackTag(digest))
     let fallback: Descriptor[] = []
     try {
       // A layout that another tool filled from a registry may hold the fallback index instead of listed referrers.
-      if (byTag !== undefined) fallback = fromFallback(await read(byTag.digest, byTag), `oci:${directory}`, ports.log)
+      if (byTag !== undefined) fallback = await fallbackListing(byTag)
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: byTag?.digest ?? digest, error })
@@ -88,7 +101,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     tag,
 
     resolve: async (reference) => {
-      const entries = await readEntries()
+      const { entries, bad } = await readIndex()
       if ('digest' in reference) {
         const { digest } = reference
         if ((await blobSize(directory, digest)) === null) return null
@@ -106,10 +119,17 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
           remedy: 'Name the image by its digest.',
         })
       }
-      return found[0] === undefined ? null : plain(found[0])
+      if (found[0] !== undefined) return plain(found[0])
+      // It may be the bad one that has the tag.
+      if (bad !== null) throw bad
+      return null
     },
 
-    tags: async () => [...new Set((await readEntries()).map(tagOf).filter((name) => name !== null))].sort(),
+    tags: async () => {
+      const { entries, bad } = await readIndex()
+      if (bad !== null) throw bad
+      return [...new Set(entries.map(tagOf).filter((name) => name !== null))].sort()
+    },
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const digest = sha256(bytes)

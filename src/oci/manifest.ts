@@ -3,7 +3,7 @@ import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { duplicateMember } from '../base/json-members.ts'
 import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType } from './descriptor.ts'
-import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
+import { mediaTypes, type Index, type Manifest } from './types.ts'
 
 /** Registries must take 4 MiB (distribution-spec 1.1); nothing larger travels. */
 export const manifestLimit = 4 << 20
@@ -25,6 +25,10 @@ export const acceptManifests = [...manifestTypes, ...indexTypes].join(', ')
 /** Whether a media type is one of the manifests and indexes that we read. */
 export function isManifestType(mediaType: string): boolean {
   return manifestTypes.includes(mediaType) || indexTypes.includes(mediaType)
+}
+
+export function isIndexType(mediaType: string): boolean {
+  return indexTypes.includes(mediaType)
 }
 
 export function isIndex(content: Manifest | Index): content is Index {
@@ -55,25 +59,6 @@ export function parseManifest(bytes: Uint8Array, mediaType: string, subject: str
   if (document['subject'] !== undefined) checkDescriptor(document['subject'], `${subject}: subject`)
   document['mediaType'] = mediaType
   return indexTypes.includes(mediaType) ? asIndex(document, subject) : asManifest(document, subject)
-}
-
-/**
- * The descriptors of a listing that anybody who may push can add to: an entry that is not a descriptor as we read them (a digest of another
- * algorithm, say) is passed over.
- *
- * @throws VerificationError `format-invalid` for a document that is not a listing at all
- */
-export function parseListing(bytes: Uint8Array, subject: string): Descriptor[] {
-  const { manifests } = readDocument(bytes, subject)
-  if (!Array.isArray(manifests)) throw bad(subject, 'lists no manifests')
-  return manifests.flatMap((entry, i) => {
-    try {
-      return [checkDescriptor(entry, `${subject}: manifests[${i}]`)]
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-      return []
-    }
-  })
 }
 
 /**

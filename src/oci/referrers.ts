@@ -38,7 +38,10 @@ export async function* readListed(
   }
 }
 
-/** Descriptors as a listing shows them, of one artifact type where it is given. */
+/** Annotations of one referrer that a list of them keeps, in bytes: a stranger's are megabytes, and thousands of them are listed at once. */
+const listedAnnotations = 4 << 10
+
+/** Descriptors as a listing shows them, of one artifact type where it is given. Long annotations are left out. */
 export async function pickReferrers(
   referrers: AsyncIterable<StoredManifest>,
   artifactType: string | undefined,
@@ -46,7 +49,9 @@ export async function pickReferrers(
   const found: Descriptor[] = []
   for await (const { content, descriptor } of referrers) {
     const referrer = referrerOf(descriptor, content)
-    if (artifactType === undefined || referrer.artifactType === artifactType) found.push(referrer)
+    if (artifactType !== undefined && referrer.artifactType !== artifactType) continue
+    const { annotations, ...rest } = referrer
+    found.push(JSON.stringify(annotations ?? null).length <= listedAnnotations ? referrer : rest)
   }
   return found
 }
@@ -60,17 +65,11 @@ export function referrerOf({ mediaType, digest, size }: Descriptor, content: Man
   return referrer
 }
 
-/**
- * What stands under a fallback tag. `cosign copy` writes images under the same name: such a manifest lists no referrers.
- *
- * @param store name of the store, for the log
- */
-export function fromFallback(stored: StoredManifest, store: string, log: Log): Descriptor[] {
-  if (isIndex(stored.content)) return stored.content.manifests
+/** `cosign copy` writes images under the name of a fallback tag: such a manifest lists no referrers. */
+export function imageUnderFallback(manifest: string, store: string, log: Log): void {
   log.warn(
-    `${store}: the fallback tag of referrers names an image (${stored.descriptor.digest}), as cosign copy leaves it; it lists nothing`,
+    `${store}: the fallback tag of referrers names an image (${manifest}), as cosign copy leaves it; it lists nothing`,
   )
-  return []
 }
 
 /** All that a manifest needs in its store: config and layers, or children. Layers that lie elsewhere (`urls`) are not among them. */

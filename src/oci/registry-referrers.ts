@@ -1,18 +1,23 @@
 import { TransportError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { inOrder } from '../base/in-order.ts'
-import { collect } from '../base/streams.ts'
+import type { ByteSource } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
-import { isIndex, manifestBytes, manifestLimit, parseListing } from './manifest.ts'
-import { byDigest, fromFallback, pickReferrers, readListed, referrerOf, type OnBroken } from './referrers.ts'
-import { bodyOf, nextPage } from './responses.ts'
+import { readListing } from './listing.ts'
+import { acceptManifests, isIndex, isIndexType, manifestBytes } from './manifest.ts'
+import { byDigest, imageUnderFallback, pickReferrers, readListed, referrerOf, type OnBroken } from './referrers.ts'
+import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import { mediaTypes, type Descriptor, type Digest, type Index, type Manifest, type StoredManifest } from './types.ts'
+import { bodyTimeoutMs } from './upload.ts'
 
 const writes = 8
-const pages = 1000
+/** Some registries list 50 at a time: pages for as many entries as a listing may have. */
+const pages = 20_000
 /** Manifests that are fetched at a time. */
 const parallel = 4
+/** A long listing may take as long as a large blob: that much of it a slow line brings in this time. */
+const listingTimeoutMs = bodyTimeoutMs(256 << 20)
 
 interface Tools {
   session: Session
@@ -37,23 +42,48 @@ export function openReferrers(tools: Tools): {
   /** The listing of the API, or null where the registry lacks it. */
   const fromApi = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
     const found: Descriptor[] = []
+    const counted = { bytes: 0, entries: 0 }
+    const subject = `the referrers of ${digest} in ${name}`
     const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
     let target: string | URL | null = `referrers/${digest}${filter}`
     for (let page = 0; target !== null; page++) {
-      const response: Response = await session.send(target, { headers: { accept: mediaTypes.index } })
+      const response: Response = await session.send(target, {
+        headers: { accept: mediaTypes.index },
+        timeoutMs: listingTimeoutMs,
+      })
       if (page === 0 && [400, 404, 405, 501].includes(response.status)) {
         await response.body?.cancel()
         return null
       }
-      if (response.status !== 200 || page > pages)
-        throw await failed(response, session.host, `GET of the referrers of ${digest}`)
-      const subject = `the referrers of ${digest} in ${name}`
-      const bytes = await collect(bodyOf(response, session.host), manifestLimit, subject)
+      if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
+      if (page >= pages) {
+        await response.body?.cancel()
+        throw new TransportError('registry-error', `${subject}: the listing has more than ${pages} pages`, { subject })
+      }
       // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
-      found.push(...parseListing(bytes, subject))
+      await readPage(bodyOf(response, session.host), subject, counted, found)
       target = nextPage(response, target, session)
     }
     return found
+  }
+
+  /** The registry itself writes this document: one that is none says nothing about the image, and is not refused as if it did. */
+  const readPage = async (
+    body: ByteSource,
+    subject: string,
+    counted: { bytes: number; entries: number },
+    found: Descriptor[],
+  ): Promise<void> => {
+    try {
+      for await (const entry of readListing(body, subject, { counted })) found.push(entry)
+    } catch (cause) {
+      if (!(cause instanceof VerificationError)) throw cause
+      throw new TransportError('registry-error', cause.message, {
+        subject: session.host,
+        cause,
+        remedy: "Try again; if it stays, ask the registry's operator.",
+      })
+    }
   }
 
   const readFallback = (digest: Digest): Promise<StoredManifest | null> => tools.fetchManifest(fallbackTag(digest))
@@ -65,11 +95,30 @@ export function openReferrers(tools: Tools): {
     yield* readListed(listed, digest, (wanted) => tools.getManifest(wanted), parallel, onBroken)
   }
 
-  /** Anybody who may push writes this tag: what it holds beside a listing lists nothing. */
+  /**
+   * Anybody who may push writes this tag: what it holds beside a listing lists nothing. It is read as a listing, not as a manifest, so that
+   * entries of strangers neither make it too large nor unreadable.
+   */
   const fallbackListing = async (digest: Digest, onBroken: OnBroken): Promise<Descriptor[]> => {
+    const tag = fallbackTag(digest)
+    const response = await session.send(`manifests/${tag}`, {
+      headers: { accept: acceptManifests },
+      timeoutMs: listingTimeoutMs,
+    })
+    if (response.status === 404) {
+      await response.body?.cancel()
+      return []
+    }
+    if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${tag}`)
+    if (!isIndexType(mediaTypeIn(response))) {
+      await response.body?.cancel()
+      imageUnderFallback(response.headers.get('docker-content-digest') ?? tag, name, ports.log)
+      return []
+    }
     try {
-      const stored = await readFallback(digest)
-      return stored === null ? [] : fromFallback(stored, name, ports.log)
+      const found: Descriptor[] = []
+      for await (const entry of readListing(bodyOf(response, session.host), `${name}:${tag}`)) found.push(entry)
+      return found
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: digest, error })

@@ -7,7 +7,7 @@ import { acceptManifests, isManifestType, manifestLimit, parseManifest } from '.
 import { isTag } from './reference.ts'
 import { missingBlob } from './referrers.ts'
 import { openReferrers } from './registry-referrers.ts'
-import { bodyOf, nextPage } from './responses.ts'
+import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
 import { bodyTimeoutMs, knownOf, uploadBlob } from './upload.ts'
@@ -132,7 +132,7 @@ async function getManifestOf(session: Session, reference: string, name: string):
       remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
     })
   }
-  const mediaType = (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
+  const mediaType = mediaTypeIn(response)
   return {
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { InputError, VerificationError } from '../base/errors.ts'
+import { InputError, TransportError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports, Remote } from '../base/ports.ts'
 import { collect, digesting, sha256, verified, type ByteSource } from '../base/streams.ts'
-import { checkDescriptor } from './descriptor.ts'
+import { checkDescriptor, slim } from './descriptor.ts'
 import { isDigest } from './digest.ts'
 import { layoutIdentity } from './identity.ts'
 import { readBlobFile } from './layout-files.ts'
@@ -15,7 +15,9 @@ import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './ty
 /** Manifests that are read at a time. */
 const parallel = 4
 /** No listing of referrers is longer: a million lines. */
-const listingLimit = 256 << 20
+const listingBytes = 256 << 20
+/** A line holds a media type, a digest and a size. */
+const lineBytes = 4 << 10
 
 /**
  * An OCI layout directory of the job, as a worker sees it: the step reads and writes it with its own rights, and nothing that it says of a
@@ -46,13 +48,12 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
 
   async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
     const { body } = await ask('readReferrers', { digest })
-    const lines = (await collect(body, listingLimit, digest)).toString('utf8').split('\n').slice(0, -1)
     const listed: Descriptor[] = []
-    for (const line of lines) {
+    for await (const line of linesOf(body, `the referrers of ${digest} in oci:${directory}`)) {
       const entry = parseJson(line, `oci:${directory}`)
       const broken = isObject(entry) ? entry['broken'] : undefined
       if (isDigest(broken)) onBroken({ manifest: broken, error: missingBlob(broken, `oci:${directory}`) })
-      else listed.push(descriptorOf(entry))
+      else listed.push(slim(descriptorOf(entry)))
     }
     yield* readListed(listed, digest, getManifest, parallel, onBroken)
   }
@@ -124,6 +125,30 @@ function expectedOf(source: BlobSource): { digest: Digest; size: number } | unde
 function bodyOf(source: BlobSource): ByteSource {
   if ('bytes' in source) return one(source.bytes)
   return 'path' in source ? createReadStream(source.path) : source.stream
+}
+
+/** Lines as they come: no more than one of them is held. @throws TransportError for a listing over the bounds, which is never "none" */
+async function* linesOf(source: ByteSource, subject: string): AsyncGenerator<string> {
+  const over = (what: string): TransportError =>
+    new TransportError('agent-error', `${subject}: the step's listing has ${what}`, {
+      subject,
+      remedy: 'Remove what is foreign from the layout.',
+    })
+  let rest = Buffer.alloc(0)
+  let bytes = 0
+  for await (const piece of source) {
+    bytes += piece.length
+    if (bytes > listingBytes) throw over(`more than ${listingBytes} bytes`)
+    rest = Buffer.concat([rest, piece])
+    let from = 0
+    for (let end = rest.indexOf(0x0a); end !== -1; end = rest.indexOf(0x0a, from)) {
+      yield rest.toString('utf8', from, end)
+      from = end + 1
+    }
+    rest = rest.subarray(from)
+    if (rest.length > lineBytes) throw over(`a line of more than ${lineBytes} bytes`)
+  }
+  if (rest.length > 0) throw over('no end')
 }
 
 /** The step's side of {@link openRemoteLayout}: one operation on a layout directory. @throws InputError `input-invalid`, and as the layout */

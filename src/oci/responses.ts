@@ -30,3 +30,8 @@ export async function* bodyOf(response: Response, host: string): AsyncGenerator<
     })
   }
 }
+
+/** The media type of a response's body, without parameters. */
+export function mediaTypeIn(response: Response): string {
+  return (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
+}

@@ -1,45 +1,36 @@
 import { VerificationError } from '../base/errors.ts'
-import { inOrder } from '../base/in-order.ts'
-import { parseJson } from '../base/json.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import { fromBase64 } from '../encoding/base64.ts'
+import { slim } from '../oci/descriptor.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Descriptor, Digest, Store, StoredManifest } from '../oci/types.ts'
 import { parseStatement } from '../statement/statement.ts'
-import type { Envelope, Statement } from '../statement/types.ts'
+import type { Statement } from '../statement/types.ts'
 import { bundleAnnotations } from './attach.ts'
-import { isBundleMediaType, parseBundle, type BundleSigner } from './bundle.ts'
-import { envelopePayload, parseEnvelope } from './dsse.ts'
+import { isBundleMediaType } from './bundle.ts'
+import {
+  findLimits,
+  readDocuments,
+  type OnBroken,
+  type Place,
+  type ReadPlan,
+  type SignedDocument,
+} from './documents.ts'
 import { dsseMediaType, legacyManifest, signatureAnnotation } from './legacy.ts'
 import { parseSimpleSigning, simpleSigningMediaType, type SimpleSigning } from './simple-signing.ts'
 
-/** What we read of one document or tag at most: attached things are written by anybody who may push (CVE-2023-46737). */
-export const findLimits = { layers: 1000, documentBytes: 128 << 20 } as const
+export { findLimits } from './documents.ts'
+export type { OnBroken, Place } from './documents.ts'
 
-/** Documents that are read at a time. */
-const parallel = 4
+/** What a simple-signing payload holds at most: cosign's are some hundred bytes. */
+const payloadBytes = 1 << 20
+/** Longest text of an annotation that is kept. */
+const textLength = 16 << 10
+/** Longest name of a predicate type that is kept as a hint. */
+const typeLength = 256
 
-/** Told of what is attached as a statement and cannot be read. */
-export type OnBroken = (broken: { manifest: Digest; error: VerificationError }) => void
-
-/** Where a bundle or an envelope lies; nothing of it was read. */
-export interface Place {
-  origin: 'referrer' | 'att'
-  /** Manifest that holds it. */
-  manifest: Digest
-  layer: Descriptor
-  /** Predicate type that an annotation names: a hint for readers, which neither selects nor excludes. */
-  declaredType: string | null
-}
-
-/** An envelope of somebody; its payload is not parsed. */
-export interface FoundEnvelope extends Place {
-  envelope: Envelope
-  /** Decoded bytes of the envelope's payload. */
-  payload: Buffer
-  /** What a bundle says of its signer; null in the legacy form. */
-  signer: BundleSigner | null
-}
+/** An envelope of somebody at one place; its payload is not parsed. */
+export interface FoundEnvelope extends Place, SignedDocument {}
 
 /** A statement as it was found: nothing in it is believed before its envelope was verified with a pinned key. */
 export interface FoundStatement extends FoundEnvelope {
@@ -67,7 +58,8 @@ export interface FindOptions {
 
 /**
  * Statements attached to a manifest: bundle referrers, known by the media type of their layer (fallback indexes may lie about the artifact
- * type), and envelopes under the legacy `.att` tag. The order is the store's, referrers first.
+ * type), and envelopes under the legacy `.att` tag. The order is the store's, referrers first. Of large documents as many are read as
+ * `findLimits.budget` holds, the smallest first; the rest is broken to this reader.
  *
  * @throws TransportError when the store does not answer; an empty list always means that it said "none"
  * @throws VerificationError `format-invalid`, `missing-blob`, `digest-mismatch` for a broken one, unless `onBroken` takes it
@@ -84,30 +76,21 @@ export async function findStatements(
     if (place !== null) places.push(place)
   }
   places.push(...(await attestationPlaces(store, subject.digest, onBroken)))
-  const found: FoundStatement[] = []
-  for await (const item of readEnvelopes(store, places, onBroken)) {
-    const statement = attempt(item.manifest, () => openStatement(item), onBroken)
-    if (statement !== null && (options.predicateTypes?.includes(statement.predicateType) ?? true)) found.push(statement)
+  const plan: ReadPlan = {
+    missing: () => Promise.resolve(null),
+    onUnread: (unread) => {
+      const why = `an attached document was not read: over the budget of ${findLimits.budget} bytes for large documents`
+      for (const { manifest, layer } of unread)
+        onBroken({ manifest, error: new VerificationError('format-invalid', why, { subject: layer.digest }) })
+    },
   }
-  return found
-}
-
-/** Reads the envelopes at some places, a few at a time and none kept, in the order of the places. */
-export async function* readEnvelopes(
-  store: Store,
-  places: readonly Place[],
-  onBroken: OnBroken,
-): AsyncGenerator<FoundEnvelope> {
-  const read = async (place: Place): Promise<FoundEnvelope | null> => {
-    try {
-      return await readPlace(store, place)
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-      onBroken({ manifest: place.manifest, error })
-      return null
-    }
+  const found = new Map<Place, FoundStatement>()
+  for await (const { places: named, ...document } of readDocuments(store, places, onBroken, plan)) {
+    const statement = attempt(named[0].manifest, () => openStatement({ ...document, ...named[0] }), onBroken)
+    if (statement === null || !(options.predicateTypes?.includes(statement.predicateType) ?? true)) continue
+    for (const place of named) found.set(place, { ...statement, ...place })
   }
-  for await (const item of inOrder(places, parallel, read)) if (item !== null) yield item
+  return places.flatMap((place) => found.get(place) ?? [])
 }
 
 /** Parses the payload of an envelope. @throws VerificationError `format-invalid` */
@@ -133,19 +116,28 @@ export async function findCosignSignatures(
 ): Promise<FoundSignature[]> {
   const onBroken = options.onBroken ?? throwing
   const found: FoundSignature[] = []
-  for (const place of await legacyPlaces(store, subject.digest, 'sig', simpleSigningMediaType, onBroken)) {
+  const payloads = new Map<string, Promise<Buffer>>()
+  for (const { manifest, layer } of await legacyLayers(
+    store,
+    subject.digest,
+    'sig',
+    simpleSigningMediaType,
+    onBroken,
+  )) {
     try {
-      const payload = await readBlob(store, place.layer)
-      const signature = fromBase64(
-        (place.layer.annotations?.[signatureAnnotation] ?? '').replace(/\s/g, ''),
-        'signature annotation',
-      )
+      const text = layer.annotations?.[signatureAnnotation] ?? ''
+      const signature = fromBase64(text.length > textLength ? '' : text.replace(/\s/g, ''), 'signature annotation')
       if (signature.length === 0)
-        throw new VerificationError('format-invalid', 'the signature is empty', { subject: place.layer.digest })
-      found.push({ manifest: place.manifest, payload, claims: parseSimpleSigning(payload), signature })
+        throw new VerificationError('format-invalid', 'the signature is empty', { subject: layer.digest })
+      // Many signatures are over one payload, which is read once.
+      const id = `${layer.digest} ${layer.size}`
+      const reading = payloads.get(id) ?? readPayload(store, layer)
+      payloads.set(id, reading)
+      const payload = await reading
+      found.push({ manifest, payload, claims: parseSimpleSigning(payload), signature })
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
-      onBroken({ manifest: place.manifest, error })
+      onBroken({ manifest, error })
     }
   }
   return found
@@ -161,23 +153,29 @@ export function bundlePlace({ content, descriptor }: StoredManifest): Place | nu
       subject: descriptor.digest,
     })
   }
-  const declaredType = content.annotations?.[bundleAnnotations.predicateType] ?? null
-  return { origin: 'referrer', manifest: descriptor.digest, layer, declaredType }
+  const declared = content.annotations?.[bundleAnnotations.predicateType] ?? null
+  const declaredType = declared !== null && declared.length <= typeLength ? declared : null
+  return { origin: 'referrer', manifest: descriptor.digest, layer: slim(layer), declaredType }
 }
 
 /** Where the envelopes of the legacy `.att` tag lie. */
 export async function attestationPlaces(store: Store, digest: Digest, onBroken: OnBroken): Promise<Place[]> {
   // The annotation of these layers is cosign's own short name as often as a type.
-  return legacyPlaces(store, digest, 'att', dsseMediaType, onBroken)
+  return (await legacyLayers(store, digest, 'att', dsseMediaType, onBroken)).map(({ manifest, layer }) => ({
+    origin: 'att',
+    manifest,
+    layer: slim(layer),
+    declaredType: null,
+  }))
 }
 
-async function legacyPlaces(
+async function legacyLayers(
   store: Store,
   digest: Digest,
   kind: 'sig' | 'att',
   mediaType: string,
   onBroken: OnBroken,
-): Promise<Place[]> {
+): Promise<{ manifest: Digest; layer: Descriptor }[]> {
   try {
     const legacy = await legacyManifest(store, digest, kind)
     if (legacy === null) return []
@@ -189,7 +187,7 @@ async function legacyPlaces(
     }
     return layers
       .filter((layer) => layer.mediaType === mediaType)
-      .map((layer) => ({ origin: 'att', manifest: legacy.descriptor.digest, layer, declaredType: null }))
+      .map((layer) => ({ manifest: legacy.descriptor.digest, layer }))
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
     onBroken({ manifest: digest, error })
@@ -197,18 +195,9 @@ async function legacyPlaces(
   }
 }
 
-async function readPlace(store: Store, place: Place): Promise<FoundEnvelope> {
-  const bytes = await readBlob(store, place.layer)
-  const { envelope, signer } =
-    place.origin === 'referrer'
-      ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null }
-  return { ...place, envelope, signer, payload: envelopePayload(envelope) }
-}
-
-async function readBlob(store: Store, layer: Descriptor): Promise<Buffer> {
-  if (layer.size > findLimits.documentBytes) {
-    throw new VerificationError('format-invalid', `an attached document of ${layer.size} bytes is over the limit`, {
+async function readPayload(store: Store, layer: Descriptor): Promise<Buffer> {
+  if (layer.size > payloadBytes) {
+    throw new VerificationError('format-invalid', `a signature's payload of ${layer.size} bytes is over the limit`, {
       subject: layer.digest,
     })
   }

@@ -1,22 +1,14 @@
 import { VerificationError } from '../base/errors.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
-import { isSignedBy } from '../sign/dsse.ts'
-import {
-  attestationPlaces,
-  bundlePlace,
-  openStatement,
-  readEnvelopes,
-  type FoundEnvelope,
-  type OnBroken,
-  type Place,
-} from '../sign/find.ts'
+import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
-import { inventoryArtifactType, predicateTypes, type StatementKind } from '../statement/types.ts'
+import { inventoryArtifactType, type StatementKind } from '../statement/types.ts'
 import type { Admission } from './admitted.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
-import { claimOf, kindOf, type Claim } from './statements.ts'
+import { readEnvelopesOf } from './read-claims.ts'
+import type { Claim } from './statements.ts'
 
 /** A job key with all evidence bundles that are bound to it. */
 export interface JobKey {
@@ -56,10 +48,9 @@ export interface Attached {
 
 /** What is kept of strangers, to give a reason for a refusal. */
 const keptStrangers = 16
-/** Keys that an envelope without any hint is checked with, newest job first. */
-const triedKeys = 16
-/** Larger payloads are not searched for pointers. */
-const pointerBytes = 64 << 10
+
+/** What a reader of an image knows to be missing still, beside what sealed journals name: for pinned keys, which have no journal. */
+export type Lacks = (claims: readonly Claim[]) => Promise<boolean>
 
 /**
  * Reads what is attached to an image (TRUST §5.2): first the heads of evidence bundles, each with the cheap check of its token, then the
@@ -67,6 +58,7 @@ const pointerBytes = 64 << 10
  * and one check, and nothing of it is kept.
  *
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
+ * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
  */
 export async function readAttached(
@@ -75,6 +67,7 @@ export async function readAttached(
   releaseKeys: readonly PublicKey[],
   admit: Admission,
   notes: Notes,
+  lacks: Lacks = () => Promise.resolve(false),
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
@@ -88,7 +81,7 @@ export async function readAttached(
     places.push(...(await attestationPlaces(store, target, onBroken)))
   }
   const keys = heads.byKey()
-  return { keys, ...(await readEnvelopesOf(store, places, targets, keys, releaseKeys, notes, onBroken)) }
+  return { keys, ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, notes, onBroken, lacks })) }
 }
 
 /** Heads of evidence: all that the policy admits, and a few others for the reason of a refusal. */
@@ -145,78 +138,5 @@ function readPlace(stored: StoredManifest, places: Place[], onBroken: OnBroken, 
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
     onBroken({ manifest: descriptor.digest, error })
-  }
-}
-
-async function readEnvelopesOf(
-  store: Store,
-  places: readonly Place[],
-  targets: readonly Digest[],
-  keys: readonly JobKey[],
-  releaseKeys: readonly PublicKey[],
-  notes: Notes,
-  onBroken: OnBroken,
-): Promise<Omit<Attached, 'keys'>> {
-  const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
-  const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
-  const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
-  const claims = new Map<Digest, Claim>()
-  const broken: BrokenClaim[] = []
-  const sightings: Sighting[] = []
-
-  /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
-  const tried = ({ signer }: FoundEnvelope): PublicKey[] => {
-    if (signer?.kind !== 'key' || signer.hint === '') return [...releaseKeys, ...newest]
-    const named = byHint.get(signer.hint)
-    return named === undefined ? [...releaseKeys] : [...releaseKeys, named]
-  }
-
-  for await (const found of readEnvelopes(store, places, onBroken)) {
-    const signers = tried(found)
-      .filter((key) => isSignedBy(found.envelope, found.payload, key))
-      .map(({ pem }) => pem)
-    if (signers.length === 0) {
-      const sighting = sightingOf(found, manifests)
-      const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
-      if (known && sightings.length < keptStrangers) sightings.push(sighting)
-      // Verdicts of other gates come and go, and what this verdict says must not change with them.
-      if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
-      continue
-    }
-    try {
-      addClaim(claims, claimOf(openStatement(found), targets, signers))
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-      broken.push({ manifest: found.manifest, error, signers })
-      notes.add('unreadable', found.manifest)
-    }
-  }
-  return { claims: [...claims.values()], broken, sightings }
-}
-
-/** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */
-function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
-  const known = claims.get(claim.payloadDigest)
-  if (known === undefined) {
-    claims.set(claim.payloadDigest, claim)
-    return
-  }
-  const better = isRight(known) ? known : claim
-  const signers = [...new Set([...known.signers, ...claim.signers])]
-  claims.set(claim.payloadDigest, { ...known, manifest: better.manifest, declaredType: better.declaredType, signers })
-}
-
-function isRight({ declaredType, predicateType }: Claim): boolean {
-  return declaredType === null || declaredType === predicateType
-}
-
-function sightingOf({ manifest, signer, declaredType, payload }: FoundEnvelope, evidence: readonly string[]): Sighting {
-  const kind = declaredType === null ? null : kindOf(declaredType)
-  const searched = declaredType === predicateTypes.evidence && payload.length <= pointerBytes
-  return {
-    manifest,
-    kind,
-    hint: signer?.kind === 'key' ? signer.hint : null,
-    pointers: searched ? evidence.filter((hex) => payload.includes(hex)) : [],
   }
 }

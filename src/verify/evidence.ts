@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
 import { collect } from '../base/streams.ts'
 import { parseBinding, thumbprint, type Binding } from '../journal/binding.ts'
+import { parseJournal, type JournalEvent } from '../journal/event.ts'
 import { evidenceMediaTypes, parseEvidenceIndex, type EvidenceIndex } from '../journal/evidence-bundle.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Descriptor, Digest, Manifest, Store } from '../oci/types.ts'
@@ -118,6 +119,20 @@ export async function readEvidence(store: Store, digest: Digest, subject: Digest
     token: index.token === null ? null : (await read(index.token)).toString('latin1'),
     key: { thumbprint: thumbprint(open.binding.key), pem, hint: loadPublicKey(pem).hint },
   }
+}
+
+/**
+ * The journal of an evidence bundle, with nothing else of it looked at: what it names may be there, and is not believed.
+ *
+ * @throws VerificationError `missing-evidence`, `missing-blob`, `digest-mismatch`, `evidence-invalid`, `journal-broken`
+ */
+export async function readEvidenceJournal(store: Store, digest: Digest): Promise<JournalEvent[]> {
+  const { content } = await store.getManifest(digest)
+  if (isIndex(content)) throw invalid(digest, 'is an index, not a manifest')
+  const [head] = content.layers
+  if (head?.mediaType !== evidenceMediaTypes.index) throw invalid(digest, 'does not begin with an evidence index')
+  const read = reader(store, content, digest, limits.documentBytes)
+  return parseJournal(await read(parseEvidenceIndex(await read(head.digest)).journal))
 }
 
 function reader(store: Store, manifest: Manifest, subject: Digest, most: number): (digest: string) => Promise<Buffer> {

@@ -3,9 +3,10 @@ import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import type { StatementKind } from '../statement/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Admission } from './admitted.ts'
-import { readAttached, type Attached, type JobKey } from './attached.ts'
+import { readAttached, type Attached, type JobKey, type Lacks } from './attached.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { headsOf, sorted } from './candidates.ts'
 import { isEncrypted } from './encrypted.ts'
@@ -14,7 +15,7 @@ import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts
 import { Notes } from './notes.ts'
 import type { Policy } from './policy/load.ts'
 import { signedImage } from './release-key.ts'
-import { neededKinds } from './required.ts'
+import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import type { Claim } from './statements.ts'
 
@@ -51,7 +52,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const [named] = subject.via
   const { digest } = subject.descriptor
   const targets = named === undefined ? [digest] : [digest, named]
-  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes)
+  const lacks = lacksOf(subject, targets, question)
+  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes, lacks)
   const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener)
@@ -128,6 +130,29 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
     )
   }
   return best(judged)
+}
+
+/**
+ * Whether a pinned key's word on the image is missing still: its signature, and what the policy requires where such a key may count alone. No journal
+ * names what it signed, so large documents are read until this is found.
+ */
+function lacksOf(subject: Subject, targets: readonly Digest[], { policy, releaseKeys }: Question): Lacks {
+  let legacy: Promise<Gate['releaseKey']> | null = null
+  const pems = new Set(releaseKeys.map(({ pem }) => pem))
+  return async (claims) => {
+    if (releaseKeys.length === 0) return false
+    const mine = claims.filter(
+      ({ kind, subject: target, signers }) => kind !== 'vsa' && target !== null && signers.some((pem) => pems.has(pem)),
+    )
+    if (mine.length === 0 && (await (legacy ??= signedImage(subject.store, targets, [], releaseKeys))) === null)
+      return true
+    const counts = policy.accepts.has('accept-signature-only')
+    return counts && requiredKinds({ policy, subject }).some((kinds) => !mine.some(({ kind }) => isAmong(kind, kinds)))
+  }
+}
+
+function isAmong(kind: Claim['kind'], kinds: readonly StatementKind[]): boolean {
+  return kind !== null && kinds.includes(kind)
 }
 
 /** Where the key came from is among what the verdict rests on (TRUST §4). */

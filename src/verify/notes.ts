@@ -1,3 +1,5 @@
+import { findLimits } from '../sign/find.ts'
+
 /** Why something that is attached to an image did not count. */
 export const noteKinds = {
   missing: 'is listed as a referrer, but is not there',
@@ -9,6 +11,7 @@ export const noteKinds = {
   evidence: 'is evidence that does not count: its job or its key does not vouch for this image',
   older: 'is evidence of another run, which was not needed',
   unneeded: 'is a statement that the policy does not ask for',
+  unread: `was not read: over the budget of ${findLimits.budget} bytes for large documents that nothing asks for`,
   artifact: 'is neither a statement nor evidence',
 } as const
 export type NoteKind = keyof typeof noteKinds
@@ -21,6 +24,7 @@ const shown = 3
  * The lines do not depend on the order in which a store lists.
  */
 export class Notes {
+  #unreadBytes = 0
   readonly #seen = new Map<NoteKind, { first: string[]; count: number }>()
 
   add(kind: NoteKind, manifest: string): void {
@@ -29,6 +33,19 @@ export class Notes {
     found.count += 1
     found.first.push(manifest)
     if (found.first.length > shown) found.first = found.first.toSorted().slice(0, shown)
+  }
+
+  /** Large documents that were not read, and their bytes. */
+  addUnread(manifests: readonly string[], bytes: number): void {
+    for (const manifest of manifests) this.add('unread', manifest)
+    this.#unreadBytes += bytes
+  }
+
+  /** For the end of a sentence that says what is missing: it may be in what was not read. */
+  unread(): string {
+    const count = this.count('unread')
+    if (count === 0) return ''
+    return `; ${count} referrer(s) of ${this.#unreadBytes} bytes were not read: over the budget of ${findLimits.budget} bytes`
   }
 
   count(kind: NoteKind): number {
@@ -48,7 +65,8 @@ export class Notes {
       if (found === undefined) return []
       const more = found.count - found.first.length
       const named = found.first.toSorted().join(', ')
-      return [`ignored, ${found.count} × ${noteKinds[kind]}: ${named}${more > 0 ? ` and ${more} more` : ''}`]
+      const size = kind === 'unread' ? ` (${this.#unreadBytes} bytes)` : ''
+      return [`ignored, ${found.count} × ${noteKinds[kind]}${size}: ${named}${more > 0 ? ` and ${more} more` : ''}`]
     })
   }
 }

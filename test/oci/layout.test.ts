@@ -128,6 +128,43 @@ test.each([
   expect(await codeOf(putImage(store, 'more', 'v2'))).toBe('format-invalid')
 })
 
+test('what strangers write into the index hides nothing: megabytes of annotations, entries that are none', async () => {
+  const { dir, store } = fresh()
+  const image = await putImage(store, 'layer', 'v1')
+  const put = await putArtifact(store, { artifactType: 'a/b', subject: image, layers: [] })
+  const path = join(dir, 'index.json')
+  const index = JSON.parse(readFileSync(path, 'utf8')) as { manifests: object[] }
+  const long = Array.from({ length: 5 }, (_, i) => ({
+    mediaType: mediaTypes.manifest,
+    digest: sha256(`${i}`),
+    size: 1,
+    annotations: { a: 'x'.repeat(4 << 20), 'org.opencontainers.image.ref.name': `t${i}` },
+  }))
+  writeFileSync(path, JSON.stringify({ ...index, manifests: [{ digest: 'sha512:x' }, ...long, ...index.manifests, 7] }))
+  expect(statSync(path).size).toBeGreaterThan(16 << 20)
+  expect((await store.referrers(image.digest)).map(({ digest }) => digest)).toEqual([put.digest])
+  expect(await store.resolve({ tag: 'v1' })).toEqual(image)
+  // What cannot be told is not "none": a tag that is not there may be one of the bad entries.
+  expect(await codeOf(store.resolve({ tag: 'v2' }))).toBe('format-invalid')
+})
+
+test('a fallback index of strangers in a layout may be larger than a manifest and hold bad entries', async () => {
+  const { dir, store } = fresh()
+  const image = await putImage(store, 'layer', 'v1')
+  const put = await putArtifact(store, { artifactType: 'a/b', subject: image, layers: [] })
+  const junk = { ...image, annotations: { a: 'x'.repeat(5 << 20) } }
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [junk, { digest: 1 }, put] })
+  const { digest, size } = await store.putBlob({ bytes: Buffer.from(text) })
+  const path = join(dir, 'index.json')
+  const annotations = { 'org.opencontainers.image.ref.name': image.digest.replace(':', '-') }
+  const fallback = { mediaType: mediaTypes.index, digest, size, annotations }
+  const tagged = { ...image, annotations: { 'org.opencontainers.image.ref.name': 'v1' } }
+  writeFileSync(path, JSON.stringify({ schemaVersion: 2, manifests: [tagged, fallback] }))
+  expect((await store.referrers(image.digest)).map((found) => found.digest)).toEqual([put.digest])
+  writeFileSync(pathOf(dir, fallback), text.slice(1))
+  expect(await store.referrers(image.digest)).toEqual([])
+})
+
 test('a directory that is no layout is not read, one with other files not written', async () => {
   const { dir, store } = fresh()
   expect(await codeOf(store.tags())).toBe('not-found')

@@ -86,6 +86,10 @@ const longer = (bytes: ByteSource): ByteSource =>
     yield* bytes
     yield Buffer.from(' ')
   })()
+const cut = (bytes: ByteSource): ByteSource =>
+  (async function* () {
+    for await (const chunk of bytes) yield chunk.subarray(0, -1)
+  })()
 const nothing = (): ByteSource => one(Buffer.alloc(0))
 
 describe('a step that lies is found out', () => {
@@ -117,6 +121,25 @@ describe('a step that lies is found out', () => {
     })
     await expect(remote(image.directory, { getManifest: flood }).getManifest(image.manifest)).rejects.toMatchObject({
       exitCode: 1,
+    })
+  })
+
+  test.each<[string, (body: ByteSource) => ByteSource, string]>([
+    ['without an end of its last line', (body) => cut(body), 'agent-error'],
+    ['with a line without end', () => one(Buffer.alloc(5000, 0x20)), 'agent-error'],
+    ['with a line that is not JSON', () => one(Buffer.from('\n')), 'format-invalid'],
+  ])('a listing of referrers %s is never "none"', async (_what, change, code) => {
+    const image = await made()
+    const near = await image.store.getManifest(image.manifest)
+    const content = {
+      schemaVersion: 2 as const,
+      mediaType: mediaTypes.manifest,
+      ...subjectOf(near.descriptor, image.layer),
+    }
+    await image.store.putManifest(manifestBytes(content), mediaTypes.manifest)
+    const lie: Lie = ({ value, body }) => ({ value, body: change(body) })
+    await expect(remote(image.directory, { readReferrers: lie }).referrers(image.manifest)).rejects.toMatchObject({
+      code,
     })
   })
 

@@ -61,6 +61,11 @@ describe('envelope', () => {
     )
     const many = { ...ours, signatures: Array.from({ length: 17 }, () => ours.signatures[0] ?? null) }
     expect(() => parseEnvelope(many)).toThrow(/more than 16 signatures/)
+    // Each signature over a large payload costs a hash of it.
+    const large = { ...(await signEnvelope(Buffer.alloc(2 << 20), signer)), signatures: both.signatures }
+    expect(parseEnvelope(large).signatures).toHaveLength(2)
+    const three = { ...large, signatures: [...both.signatures, ...ours.signatures] }
+    expect(() => parseEnvelope(three)).toThrow(/more than 2 signatures/)
   })
 
   test.each([

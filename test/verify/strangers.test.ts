@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../../src/base/streams.ts'
 import { blobPath } from '../../src/oci/layout-files.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../../src/oci/types.ts'
 import { bundleMediaType } from '../../src/sign/bundle.ts'
@@ -164,6 +166,18 @@ async function forgeRelease({ store, base }: Target, release: ChainKey): Promise
   await attachBundle(store, base.subject, bundle, predicateTypes.sign)
 }
 
+test('entries of index.json that are not descriptors, and megabytes of annotations there, refuse nothing', async () => {
+  const target = await good()
+  const before = await judge(target)
+  const path = join(target.layout, 'index.json')
+  const index = JSON.parse(readFileSync(path, 'utf8')) as { manifests: object[] }
+  const { mediaType } = target.base.subject
+  const bad = ['sha512:0', 'sha256:0', 7].map((digest) => ({ mediaType, digest, size: 1 }))
+  const long = { mediaType, digest: `sha256:${'0'.repeat(64)}`, size: 1, annotations: { a: 'x'.repeat(17 << 20) } }
+  writeFileSync(path, JSON.stringify({ ...index, manifests: [...bad, null, long, ...index.manifests] }))
+  expect({ ...(await judge(target)), notes: [] }).toEqual({ ...before, notes: [] })
+})
+
 test('a good statement that is attached again under another annotation loses nothing', async () => {
   const target = await good()
   for await (const { content } of target.store.readReferrers(target.base.subject.digest, () => {})) {
@@ -188,6 +202,96 @@ test('a statement of the job’s key over another image is nobody’s business h
   const verdict = await judge(target)
   expect(verdict.reasons).toEqual([])
   expect(verdict.notes.join()).toContain('ignored, 3 × speaks of another image')
+})
+
+describe('large documents', () => {
+  /** Larger than what is read however many there are (src/sign/documents.ts). */
+  const padded = (payload: Buffer): Buffer => Buffer.concat([payload, Buffer.alloc(2 << 20, 0x20)])
+
+  /** Says that `count` blobs of a size are bundles; to say so costs a stranger nothing, and a reader's budget as if they were there. */
+  function claim(s: Stranger, subject: Descriptor, count: number, size: number, declared: string): void {
+    const annotations = { 'dev.sigstore.bundle.predicateType': declared }
+    for (let i = 0; i < count; i++) {
+      const layer = { mediaType: bundleMediaType, digest: sha256(`${size} ${i}`), size }
+      const config = { mediaType: mediaTypes.empty, ...s.blob('{}') }
+      const value = { schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType: bundleMediaType, config }
+      const { mediaType, digest } = subject
+      s.list(s.manifest({ ...value, layers: [layer], subject: { mediaType, digest, size: subject.size }, annotations }))
+    }
+  }
+  // More than the budget, and smaller than the good one, so that all come before it.
+  const flood = (s: Stranger, subject: Descriptor): void => claim(s, subject, 150, 2 << 20, predicateTypes.provenance)
+
+  test('of strangers, more of them than are read, do not hide a large one of the job', async () => {
+    const { reference, store, base } = await prepared()
+    const payload = (kind: string, own: Buffer): Buffer => (kind === 'provenance' ? padded(own) : own)
+    const { key } = await forgeChain(store, base, { issuer, at: now, payload })
+    const target = { layout: reference.slice('oci:'.length), reference: `${reference}:latest`, store, base, key }
+    expect((await judge(target)).reasons).toEqual([])
+    push(target, flood)
+    push(target, (s, subject) => claim(s, subject, 3, 120 << 20, predicateTypes.provenance))
+    const verdict = await judge(target)
+    expect(verdict.reasons).toEqual([])
+    // Nothing that the journal names is missing after the good one: what is larger is left out.
+    expect(verdict.notes.join()).toMatch(
+      /3 × was not read: over the budget of 268435456 bytes .* \(377487360 bytes\): sha256/,
+    )
+  })
+
+  test('of strangers are left out where nothing is missing, and told where a statement is', async () => {
+    const target = await good()
+    push(target, flood)
+    const verdict = await judge(target)
+    expect(verdict.reasons).toEqual([])
+    expect(verdict.notes.join()).toMatch(/22 × was not read/)
+    await removeGood(target)
+    push(target, flood)
+    const refused = await judge(target)
+    expect(refused.reasons[0]).toBe('missing-statement')
+    const why = refused.checks.find(({ id }) => id === 'signature.evidence')?.why
+    expect(why).toContain('22 referrer(s) of 46137344 bytes were not read: over the budget of 268435456 bytes')
+  })
+
+  test('of strangers do not hide a large one of a pinned key', async () => {
+    const { reference, store, base } = await prepared()
+    const release = makeKey()
+    const changes = {
+      'release-keys': [release.signer.publicKeyPem],
+      'accept-signature-only': true,
+      statements: ['sign'],
+    }
+    const target = {
+      layout: reference.slice('oci:'.length),
+      reference: `${reference}:latest`,
+      store,
+      base,
+      key: release,
+    }
+    const payload = padded(makeStatement('sign', { digest: base.subject.digest }, {}))
+    const bundle = makeBundle(await signEnvelope(payload, release.signer), release.signer.hint)
+    await attachBundle(store, base.subject, bundle, predicateTypes.sign)
+    const before = await judge(target, changes)
+    expect(before.checks.find(({ id }) => id === 'signature.release')?.status).toBe('passed')
+    push(target, flood)
+    const after = await judge(target, changes)
+    expect({ ...after, notes: [] }).toEqual({ ...before, notes: [] })
+  })
+
+  test('one blob that many referrers name costs one reading', async () => {
+    const target = await good()
+    push(target, (s, { digest }) => {
+      const bytes = strangersBundle(scan(digest, { predicate: { text: 'x'.repeat(2 << 20) } }))
+      for (let i = 0; i < 50; i++)
+        s.attach({
+          artifactType: bundleMediaType,
+          layers: [{ mediaType: bundleMediaType, bytes }],
+          annotations: { i: String(i) },
+        })
+    })
+    const verdict = await judge(target)
+    expect(verdict.reasons).toEqual([])
+    expect(verdict.notes.join()).toContain('50 × is signed by no key that counts')
+  })
 })
 
 describe('many runs of one image', () => {

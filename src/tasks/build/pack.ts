@@ -78,7 +78,7 @@ async function* fileBody(from: string, path: string): AsyncGenerator<Uint8Array>
 /** A step that runs at the same time may take away or replace what was listed a moment ago. */
 function changedMeanwhile(path: string): (error: unknown) => never {
   return (error) => {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : ''
     if (code !== 'ENOENT' && code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error
     throw new InputError('file-invalid', `"${path}" of the context changed while it was read`, {
       subject: path,

@@ -184,7 +184,7 @@ function statements(gate: Gate): Outcome {
     gate.evidenceKeys.length > 1 &&
     all.some((claim) => !mine.includes(claim) && claim.kind !== null && first.includes(claim.kind))
   if (elsewhere) return failed('instance-mixed', `the ${name} statement was made by another instance than the rest`)
-  return failed('missing-statement', `a required statement is missing: ${name}`)
+  return failed('missing-statement', `a required statement is missing: ${name}${gate.notes.unread()}`)
 }
 
 function instance({ evidence, mine }: Gate): Outcome {

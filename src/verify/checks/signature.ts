@@ -40,10 +40,14 @@ export const countedSteps: Step[] = [
     id: 'signature.counted',
     clause: 'TRUST §5.2',
     needs: ['evidence'],
-    run: ({ counts, evidence }) =>
+    run: ({ counts, evidence, notes }) =>
       counts
         ? passed('token and signature make the evidence count')
-        : failed('missing-statement', 'no required statement is signed by a key that counts', evidence?.manifest),
+        : failed(
+            'missing-statement',
+            `no required statement is signed by a key that counts${notes.unread()}`,
+            evidence?.manifest,
+          ),
   },
 ]
 
@@ -73,7 +77,7 @@ function evidenceThere(gate: Gate): Outcome {
   }
   return failed(
     'missing-statement',
-    'no required statement is signed by a key that counts; what else is attached is in the notes',
+    `no required statement is signed by a key that counts; what else is attached is in the notes${notes.unread()}`,
     digest,
   )
 }

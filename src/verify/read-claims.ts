@@ -1,0 +1,108 @@
+import { VerificationError } from '../base/errors.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
+import { signersOf } from '../sign/dsse.ts'
+import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
+import type { PublicKey } from '../sign/public-key.ts'
+import { predicateTypes } from '../statement/types.ts'
+import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached.ts'
+import { missingPayloads } from './missing-payloads.ts'
+import type { Notes } from './notes.ts'
+import { claimOf, kindOf, type Claim } from './statements.ts'
+
+/** What is kept of strangers, to give a reason for a refusal. */
+const keptStrangers = 16
+/** Keys that an envelope without any hint is checked with, newest job first. */
+const triedKeys = 16
+/** Larger payloads are not searched for pointers, and a job's key is tried with them only where the bundle names it, as ours always do. */
+const smallPayload = 64 << 10
+
+/** Reads the envelopes that may count (TRUST §5.2): one is parsed further only if a key of a job or a release key signed it. */
+export async function readEnvelopesOf(from: {
+  store: Store
+  places: readonly Place[]
+  targets: readonly Digest[]
+  keys: readonly JobKey[]
+  releaseKeys: readonly PublicKey[]
+  notes: Notes
+  onBroken: OnBroken
+  lacks: Lacks
+}): Promise<Omit<Attached, 'keys'>> {
+  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks } = from
+  const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
+  const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
+  const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
+  const claims = new Map<Digest, Claim>()
+  const broken: BrokenClaim[] = []
+  const sightings: Sighting[] = []
+
+  /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
+  const tried = ({ signer, payload }: FoundDocument): PublicKey[] => {
+    if (signer?.kind !== 'key' || signer.hint === '')
+      return payload.length > smallPayload ? [...releaseKeys] : [...releaseKeys, ...newest]
+    const named = byHint.get(signer.hint)
+    return named === undefined ? [...releaseKeys] : [...releaseKeys, named]
+  }
+  const addForeign = (found: FoundEnvelope): void => {
+    const sighting = sightingOf(found, manifests)
+    const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
+    if (known && sightings.length < keptStrangers) sightings.push(sighting)
+    // Verdicts of other gates come and go, and what this verdict says must not change with them.
+    if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
+  }
+  const missing = missingPayloads(store, targets, keys, claims)
+  const plan: ReadPlan = {
+    missing: async () => (await missing()) ?? ((await lacks([...claims.values()])) ? [] : null),
+    onUnread: (unread, bytes) => {
+      const manifests = unread.map(({ manifest }) => manifest)
+      notes.addUnread(manifests, bytes)
+    },
+  }
+
+  for await (const document of readDocuments(store, places, onBroken, plan)) {
+    const signers = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
+    const { places: named, ...signed } = document
+    if (signers.length === 0) {
+      for (const place of named) addForeign({ ...signed, ...place })
+      continue
+    }
+    try {
+      const statement = openStatement({ ...signed, ...named[0] })
+      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers))
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      for (const { manifest } of named) {
+        broken.push({ manifest, error, signers })
+        notes.add('unreadable', manifest)
+      }
+    }
+  }
+  return { claims: [...claims.values()], broken, sightings }
+}
+
+/** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */
+function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
+  const known = claims.get(claim.payloadDigest)
+  if (known === undefined) {
+    claims.set(claim.payloadDigest, claim)
+    return
+  }
+  const better = isRight(known) ? known : claim
+  const signers = [...new Set([...known.signers, ...claim.signers])]
+  claims.set(claim.payloadDigest, { ...known, manifest: better.manifest, declaredType: better.declaredType, signers })
+}
+
+function isRight({ declaredType, predicateType }: Claim): boolean {
+  return declaredType === null || declaredType === predicateType
+}
+
+function sightingOf({ manifest, signer, declaredType, payload }: FoundEnvelope, evidence: readonly string[]): Sighting {
+  const kind = declaredType === null ? null : kindOf(declaredType)
+  const searched = declaredType === predicateTypes.evidence && payload.length <= smallPayload
+  return {
+    manifest,
+    kind,
+    hint: signer?.kind === 'key' ? signer.hint : null,
+    pointers: searched ? evidence.filter((hex) => payload.includes(hex)) : [],
+  }
+}
