@@ -1,5 +1,5 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
-import { jsonLine, printableLines } from '../base/printable.ts'
+import { jsonLine, printable, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { perform } from '../doors/perform.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
@@ -97,11 +97,10 @@ async function runAction(
   const done = await perform(name, load, inputsFor(definition, options, context), context)
   if (done.error !== null) {
     showError(done.error, options.json)
-  } else if (options.json) {
-    process.stdout.write(jsonLine({ outputs: done.outputs }))
   } else {
     process.stderr.write(`${printableLines(done.report.headline)}\n`)
-    process.stdout.write(outputLines(done.outputs))
+    for (const line of done.lines) process.stderr.write(`  ${printable(line)}\n`)
+    process.stdout.write(options.json ? jsonLine({ outputs: done.outputs }) : outputLines(done.outputs))
   }
   return done.exitCode
 }
