@@ -14,7 +14,9 @@ export async function runnerChecks(machine: Machine): Promise<SelfCheck[]> {
       texts.push((await tree.text(`${units}/${name}/${part}`)) ?? '')
   }
   const whole = texts.join('\n')
-  const absent = (await tree.entry(runner)) === null ? [`there is no runner in ${runner}`] : []
+  // The folder of jobs may be a mount point that is made before the runner is installed.
+  const files = (await tree.list(runner)).filter((name) => name !== '_work')
+  const absent = files.length === 0 ? [`there is no runner in ${runner}`] : []
   const faults = [...absent]
   for (const name of hookNames) {
     const path = new RegExp(`${name}=["']?([^\\s"']+)`).exec(whole)?.[1]
