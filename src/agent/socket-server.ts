@@ -1,5 +1,6 @@
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { ZodError } from 'zod'
 import { errorRecord, InputError, toSealwrightError, VerificationError } from '../base/errors.ts'
@@ -84,14 +85,18 @@ export async function serveSocket(
     })
     if ('path' in listen) await chmod(listen.path, listen.mode)
   } catch (cause) {
-    throw noSocket(listen, cause as NodeJS.ErrnoException)
+    throw await noSocket(listen, cause as NodeJS.ErrnoException)
   }
   return server
 }
 
-function noSocket(listen: Listen, cause: NodeJS.ErrnoException): InputError {
+async function noSocket(listen: Listen, cause: NodeJS.ErrnoException): Promise<InputError> {
   const subject = 'path' in listen ? listen.path : `descriptor ${listen.fd}`
-  return new InputError('file-invalid', `no socket can be made at ${subject} (${cause.code ?? cause.message})`, {
+  const folder = dirname(subject)
+  // Node reports a missing folder as EACCES.
+  const missing = 'path' in listen && (await stat(folder).catch(() => null)) === null
+  const why = missing ? `there is no folder ${folder}` : (cause.code ?? cause.message)
+  return new InputError('file-invalid', `no socket can be made at ${subject} (${why})`, {
     subject,
     cause,
     remedy: 'Name a path in a folder that exists and that this user may write to, and that is no folder itself.',

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from './errors.ts'
 import { ownedName } from './owned-name.ts'
@@ -100,4 +100,22 @@ export async function readPlainFile(path: string, limit: number, name = path): P
   } finally {
     await handle.close()
   }
+}
+
+/**
+ * Removes a folder with all that it holds. Folders without write permission, as images have them, are opened first; no link is followed.
+ */
+export async function removeTree(directory: string): Promise<void> {
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  await remove().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EACCES' && error.code !== 'EPERM' && error.code !== 'ENOTEMPTY') throw error
+    await openFolders(directory)
+    await remove()
+  })
+}
+
+async function openFolders(directory: string): Promise<void> {
+  await chmod(directory, 0o700)
+  for (const entry of await readdir(directory, { withFileTypes: true }))
+    if (entry.isDirectory()) await openFolders(join(directory, entry.name))
 }

@@ -3,7 +3,7 @@ import type { Ports } from '../base/ports.ts'
 import { formatPlatform, loadImage } from '../image/load.ts'
 import { openStore, resolveImage } from '../oci/open.ts'
 import { formatReference, parseReference } from '../oci/reference.ts'
-import type { Platform } from '../oci/types.ts'
+import type { Platform, Reference } from '../oci/types.ts'
 import type { Plan } from './containerfile/plan.ts'
 import type { ResolvedBase } from './driver.ts'
 
@@ -26,7 +26,7 @@ export async function resolveBases(
   const bases = new Map<string, ResolvedBase>()
   for (const [text, line] of wanted) {
     const where = `line ${line} of ${plan.file.name}`
-    const reference = parseReference(text, cwd)
+    const reference = named(text, cwd, where)
     if (reference.kind === 'registry' && reference.digest === undefined) {
       throw new InputError('input-invalid', `${where}: the image ${text} is not named by digest`, {
         subject: text,
@@ -44,4 +44,15 @@ export async function resolveBases(
     bases.set(text, { text, name: openStore(reference, ports).identity, digest: descriptor.digest, store, image })
   }
   return bases
+}
+
+/** @throws InputError of the reference, with the place where it stands */
+function named(text: string, cwd: string, where: string): Reference {
+  try {
+    return parseReference(text, cwd)
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause
+    const { code, message, subject, remedy } = cause
+    throw new InputError(code, `${where}: ${message}`, { subject, remedy, cause })
+  }
 }

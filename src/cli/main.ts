@@ -1,5 +1,6 @@
 import { errorRecord, exitCodes, InputError, toSealwrightError } from '../base/errors.ts'
-import { jsonLine, printableLines } from '../base/printable.ts'
+import { nearest } from '../base/nearest.ts'
+import { jsonLine, printable, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { perform } from '../doors/perform.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
@@ -10,7 +11,7 @@ import { commands } from './commands.ts'
 import { commandHelp, family, overview } from './help.ts'
 import { outputLines } from './output-lines.ts'
 import { actionDefinition, parseOptions, type ParsedOptions } from './options.ts'
-import type { Definition } from '../doors/definitions.generated.ts'
+import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import type { ActionContext } from '../doors/context.ts'
 
 /** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
@@ -54,9 +55,10 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
           .slice(0, 3)
           .join(' ')
       : first
+    const near = nearestCommand(argv)
     throw new InputError('input-invalid', `there is no command "${words}"`, {
       subject: words,
-      remedy: `Run "sealwright ${like ? `${first} ` : ''}--help" for all commands.`,
+      remedy: `${near === null ? '' : `Did you mean ${near}? `}Run "sealwright ${like ? `${first} ` : ''}--help" for all commands.`,
     })
   }
   const options = parseOptions(
@@ -74,6 +76,19 @@ async function run(argv: readonly string[], entries: { agent: string }): Promise
   if (options.json) process.stdout.write(jsonLine({ outputs: result.outputs }))
   else if (result.text !== undefined) process.stdout.write(printableLines(result.text))
   return result.refused === true ? exitCodes.refused : exitCodes.ok
+}
+
+/** A command has one to three words; what follows may be anything. */
+function nearestCommand(argv: readonly string[]): string | null {
+  const known = [...Object.keys(definitions), ...Object.keys(commands)]
+  for (const count of [3, 2, 1]) {
+    const found = nearest(
+      argv.slice(0, count).join(' '),
+      known.filter((name) => name.split(' ').length === count),
+    )
+    if (found !== null && argv.length >= count) return found
+  }
+  return null
 }
 
 async function runAction(
@@ -97,11 +112,10 @@ async function runAction(
   const done = await perform(name, load, inputsFor(definition, options, context), context)
   if (done.error !== null) {
     showError(done.error, options.json)
-  } else if (options.json) {
-    process.stdout.write(jsonLine({ outputs: done.outputs }))
   } else {
     process.stderr.write(`${printableLines(done.report.headline)}\n`)
-    process.stdout.write(outputLines(done.outputs))
+    for (const line of done.lines) process.stderr.write(`  ${printable(line)}\n`)
+    process.stdout.write(options.json ? jsonLine({ outputs: done.outputs }) : outputLines(done.outputs))
   }
   return done.exitCode
 }
@@ -114,7 +128,7 @@ function makeContext(options: ParsedOptions, entries: { agent: string }): Action
 }
 
 function inputsFor(
-  definition: Pick<Definition, 'inputs'>,
+  definition: Pick<Definition, 'inputs'> & { positional?: string },
   options: ParsedOptions,
   context: ActionContext,
 ): ReturnType<typeof rawInputs> {
@@ -123,7 +137,8 @@ function inputsFor(
     defaults: Object.fromEntries(definition.inputs.map((input) => [input.name, input.default])),
     ports: context.ports,
     confine: null,
-    label: (name) => `--${name}`,
+    // Such an input is typed without its name.
+    label: (name) => (name === definition.positional ? `the ${name}` : `--${name}`),
   })
 }
 

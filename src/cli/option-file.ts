@@ -9,13 +9,13 @@ export async function optionFile(inputs: RawInputs, name: string): Promise<Buffe
 
 /** The same for one of the files that a repeatable option names. @throws InputError `file-missing` */
 export async function namedFile(path: string, name: string): Promise<Buffer> {
-  return readNamedFile(path, name, `Name a readable file for --${name}.`)
+  return readNamedFile(path, name, 'Name a file that this user can read.')
 }
 
 export function missingFile(path: string, name: string, cause: unknown): InputError {
   return new InputError('file-missing', `${path} cannot be read`, {
     subject: name,
     cause,
-    remedy: `Name a file for --${name}.`,
+    remedy: 'Name a file that this user can read.',
   })
 }

@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import { InputError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 
 /** Options that every command takes. */
 export const common = {
@@ -42,7 +43,7 @@ export function parseOptions(
       {
         subject: command,
         cause,
-        remedy: `Run "sealwright ${command} --help" for the options.`,
+        remedy: `${meant(cause, Object.keys(options))}Run "sealwright ${command} --help" for the options.`,
       },
     )
   }
@@ -69,6 +70,13 @@ export function parseOptions(
     verbose: verbose === true,
     state: typeof state === 'string' ? state : undefined,
   }
+}
+
+/** `Did you mean --image? ` where an unknown option is near to a known one, else nothing. */
+function meant(cause: unknown, known: readonly string[]): string {
+  const typed = /^Unknown option '--([^']+)'/.exec(cause instanceof Error ? cause.message : '')?.[1]
+  const name = typed === undefined ? null : nearest(typed, known)
+  return name === null ? '' : `Did you mean --${name}? `
 }
 
 export function actionDefinition(name: string): Definition | undefined {

@@ -12,6 +12,8 @@ export interface ActionResult {
   /** Workflow outputs, by the names of action.yml. `report-path` is added by the door. */
   outputs: Record<string, string>
   report: ActionReport
+  /** Lines for the terminal and the step log after the headline: what failed, and which exceptions were used. May quote foreign text. */
+  lines?: string[] | undefined
   /** True makes the exit code 1 although nothing was thrown (a refused verdict). */
   refused?: boolean | undefined
 }

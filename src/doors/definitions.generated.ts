@@ -662,7 +662,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "output",
-    "description": "Folder of launch unpack; it must be empty or new. Left out, a folder in the state directory.",
+    "description": "Folder of launch unpack; it must be empty or new. Left out, the folder rootfs in the state directory, which each run empties first.",
     "default": "",
     "required": false
    },
@@ -703,6 +703,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "description": "true when every check passed or was accepted by the policy, else false."
    },
    {
+    "name": "reasons",
+    "description": "Reason codes of all failed checks, separated by commas, the first failure first; empty when the image was accepted."
+   },
+   {
     "name": "verdict-path",
     "description": "The verdict as JSON (RFC 8785 form), with every check and its reason."
    },
@@ -713,6 +717,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "public-key-path",
     "description": "PEM file of the key that signed the verification summary; empty when none was signed."
+   },
+   {
+    "name": "rootfs-path",
+    "description": "Folder that launch unpack filled; empty when nothing was unpacked."
    },
    {
     "name": "report-path",

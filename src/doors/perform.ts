@@ -12,8 +12,18 @@ export interface Performed {
   /** Set when there is no result; a refused verdict is a result (INTERFACE §4). */
   error: ErrorRecord | null
   report: ActionReport
+  /** What a terminal shows after the headline, bounded. May quote foreign text. */
+  lines: string[]
   /** Markdown of the report, for a job summary. */
   markdown: string
+}
+
+const shownLines = 20
+
+/** The report has them all. */
+function bounded(lines: readonly string[]): string[] {
+  const more = lines.length - shownLines
+  return more <= 0 ? [...lines] : [...lines.slice(0, shownLines), `… and ${more} more`]
 }
 
 /** Runs one action and writes its report files. Never throws: every failure becomes an error record and a report. */
@@ -50,7 +60,7 @@ export async function perform(
     // A report that cannot be written (read-only state) must not hide the result.
     context.ports.log.warn(`the report could not be written: ${errorRecord(thrown).message}`)
   }
-  return { exitCode, outputs, error, report: result.report, markdown }
+  return { exitCode, outputs, error, report: result.report, lines: bounded(result.lines ?? []), markdown }
 }
 
 async function writeReport(

@@ -67,7 +67,12 @@ export function rawInputs(options: RawInputOptions): RawInputs {
       const value = text(name)
       const number = Number(value)
       if (/^\d{1,12}$/.test(value) && number >= min && number <= max) return number
-      throw invalid(name, `${value} is not a whole number`, `Give a number from ${min} to ${max}.`)
+      const whole = /^-?\d+$/.test(value)
+      throw invalid(
+        name,
+        whole ? `${value} is not in ${min} to ${max}` : `${value === '' ? 'nothing' : value} is not a whole number`,
+        `Give a number from ${min} to ${max}.`,
+      )
     },
     secret: (name) => readSecret(name, text(name), path, options),
   }

@@ -4,8 +4,14 @@ import { rawInputs } from './raw-inputs.ts'
 import { doors, postDoors } from './registry.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import { InternalError } from '../base/errors.ts'
+import { printable } from '../base/printable.ts'
 import { openRunner } from '../runner/actions.ts'
 import { makePorts } from '../runner/make-ports.ts'
+
+/** Foreign text in a line must not begin another one. */
+function oneLine(line: string): string {
+  return `  ${printable(line)}`
+}
 
 /**
  * One step of a workflow: reads the step's inputs, runs the action, writes outputs and summary, sets the exit code.
@@ -37,9 +43,9 @@ export async function runStep(name: string, phase: 'main' | 'post', entries: { a
   if (done.error !== null) {
     runner.fail(`${name}: ${done.error.code}`, [done.error.message, done.error.remedy].filter(Boolean).join('\n'))
   } else if (done.exitCode !== 0) {
-    runner.fail(`${name}: refused`, done.report.headline)
+    runner.fail(`${name}: refused`, [done.report.headline, ...done.lines.map(oneLine)].join('\n'))
   } else {
-    runner.log.info(done.report.headline)
+    runner.log.info([done.report.headline, ...done.lines.map(oneLine)].join('\n'))
   }
   process.exitCode = done.exitCode
 }

@@ -98,7 +98,7 @@ export async function openKey(layer: Descriptor, keys: DecryptionKeys): Promise<
   const wanted: string[] = []
   for (const [name, value] of Object.entries(layer.annotations ?? {}).sort()) {
     if (name === annotations.jwe) {
-      wanted.push('a JWE private key')
+      wanted.push('a JWE public key')
       for (const packet of packets(value, layer.digest)) {
         const opened = await unwrapJwe(packet, keys.privateKeys ?? [])
         if (opened !== null) return parsePrivateOptions(opened, layer.digest)
@@ -113,10 +113,12 @@ export async function openKey(layer: Descriptor, keys: DecryptionKeys): Promise<
       }
     }
   }
-  throw new VerificationError('decryption-failed', `no key at hand opens layer ${layer.digest}`, {
+  throw new VerificationError('decryption-failed', `none of the given keys opens layer ${layer.digest}`, {
     subject: layer.digest,
     remedy:
-      wanted.length === 0 ? 'The layer carries no key that we can read.' : `It takes one of: ${wanted.join(', ')}.`,
+      wanted.length === 0
+        ? 'The layer names no recipient that Sealwright can read (JWE or KBS): encrypt the image again.'
+        : `The layer was encrypted for ${wanted.join(', ')}: give the private key as decryption-key, or the KBS that holds the key as kbs-url.`,
   })
 }
 

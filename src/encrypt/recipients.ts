@@ -71,7 +71,9 @@ function kbsRecipient(text: string): Recipient {
     `recipients: ${JSON.stringify(text)} is neither jwe:PATH nor kbs:///repo/type/tag`,
     {
       subject: 'recipients',
-      remedy: 'A KBS key has exactly three segments of letters, digits, dots, dashes and underscores, and no host.',
+      remedy: text.startsWith('kbs:')
+        ? 'A KBS key has exactly three segments of letters, digits, dots, dashes and underscores, and no host.'
+        : `For a public key write jwe:${text}, for a KBS key kbs:///repo/type/tag.`,
     },
   )
 }

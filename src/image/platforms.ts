@@ -54,6 +54,12 @@ export function fits(child: Child, wanted: Platform): boolean {
   return overlap(child.platform, normalised(wanted) ?? null)
 }
 
+/** Whether a configuration is for the platform that was asked for. Names of one architecture and its variants count as one; '' fits nothing. */
+export function samePlatform(found: Platform, wanted: Platform): boolean {
+  const [one, other] = [normalised(found), normalised(wanted)]
+  return one?.os === other?.os && one?.architecture === other?.architecture
+}
+
 /** Two different manifests of one platform: which of them a runtime takes depends on the runtime. Null where there are none. */
 export function ambiguous(children: readonly Child[]): [Child, Child] | null {
   for (const [i, one] of children.entries()) {

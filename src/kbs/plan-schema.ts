@@ -1,29 +1,43 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
+import { sampleLaunchDigest } from './rego/sample-policy.ts'
 
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
 
-const admission = z.strictObject({
+const admissionForm = z.strictObject({
   technology,
-  /** Launch measurements as Trustee's claims write them. */
-  measurements: z.array(text).min(1).max(64),
+  /** Launch measurements as Trustee's claims write them. Sample evidence always has the same one. */
+  measurements: z.array(text).min(1).max(64).optional(),
   /** Values of the `init_data` claim that a guest must have. */
   initdata: z.array(text).max(64).default([]),
 })
 
+/** Without measurements any guest of a technology would get the secret: only sample evidence, which proves nothing anyway, may leave them out. */
+const admission = admissionForm.transform(({ measurements, ...one }, context) => {
+  const known = measurements ?? (one.technology === 'sample' ? [sampleLaunchDigest] : null)
+  if (known !== null) return { ...one, measurements: known }
+  context.addIssue({ code: 'custom', path: ['measurements'], message: 'is missing' })
+  return z.NEVER
+})
+
 const resource = z.strictObject({
-  uri: z.string().regex(/^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/),
+  uri: z
+    .string()
+    .regex(
+      /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+      'write kbs:///repository/type/tag',
+    ),
   /** `agent` (a KEK of this job), `file:PATH` or `env:NAME`. */
-  source: z.string().regex(/^(agent|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/),
+  source: z.string().regex(/^(agent|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write agent, file:PATH or env:NAME'),
   kind: z.enum(['workload', 'pipeline']).default('workload'),
   admit: z.array(admission).min(1).max(16),
   job: z
     .strictObject({
-      'repository-id': z.string().regex(/^\d+$/),
+      'repository-id': z.string().regex(/^\d+$/, 'write the numeric id in quotes'),
       'workflow-ref': text,
       'workflow-sha': z
-        .array(z.string().regex(/^[0-9a-f]{40,64}$/))
+        .array(z.string().regex(/^[0-9a-f]{40,64}$/, 'write a whole commit id'))
         .min(1)
         .max(64),
       events: z.array(text).min(1).max(16),
@@ -39,7 +53,12 @@ export const planSchema = z
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
-    'replace-global': z.union([z.literal('first'), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+    'replace-global': z
+      .union([
+        z.literal('first'),
+        z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write first, or sha256: and 64 lower-case hex digits'),
+      ])
+      .optional(),
     /** Admits `sample` evidence, on an embedded KBS only. */
     'accept-sample': z.boolean().default(false),
     /** Lets an embedded KBS take a TPM that nobody vouches for; other KBSs judge TPMs by their own policy. */

@@ -1,9 +1,9 @@
 import { InputError, VerificationError } from '../base/errors.ts'
-import { firstIssue } from '../base/first-issue.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
+import { readYaml } from '../encoding/yaml.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
@@ -11,21 +11,15 @@ import { otherRules, resourcePolicy, type ResourceRule } from './rego/resource-p
 import { embeddedAttestationPolicy, sampleReferenceValues, softwareTpmReferenceValues } from './rego/sample-policy.ts'
 import { writeRego } from './rego/write.ts'
 
-/** Reads a plan file, YAML or JSON. @throws InputError `file-invalid` naming member and line */
+/** Reads a plan file, YAML or JSON. @throws InputError `file-invalid` with path, and line and words for each problem */
 export async function parsePlan(text: string, subject: string): Promise<Plan> {
-  const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, { strict: true, uniqueKeys: true })
-  const refuse = (why: string, cause?: unknown): InputError =>
-    new InputError('file-invalid', `plan: ${why}`, {
-      subject,
-      cause,
-      remedy: 'The form of a plan stands in docs/kbs-publish.md.',
-    })
-  if (document.errors[0] !== undefined) throw refuse(document.errors[0].message, document.errors[0])
-  const parsed = planSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
-  if (parsed.success) return parsed.data
-  const { where, what } = firstIssue(parsed.error, 'the file')
-  throw refuse(`${where}: ${what}`, parsed.error)
+  const { value, problems } = await readYaml(text, planSchema, 'the plan')
+  if (problems === null) return value
+  const told = problems.map((problem) => `  ${problem}`).join('\n')
+  throw new InputError('file-invalid', `the plan ${subject} is not valid:\n${told}`, {
+    subject,
+    remedy: 'Correct these lines; docs/kbs-publish.md explains every member.',
+  })
 }
 
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */

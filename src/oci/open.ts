@@ -45,11 +45,20 @@ export async function resolveImage(text: string, ports: Ports): Promise<Resolved
   if (descriptor === null) {
     throw new InputError('not-found', `${text} is not there`, {
       subject: text,
-      remedy: `Check the name and the tag; ${store.name} was read.`,
+      remedy: `Check the name and the tag; ${store.name} was read.${ref.digest === undefined ? await tagsThere(store) : ''}`,
     })
   }
   const reference = formatReference({ ...ref, tag: undefined, digest: descriptor.digest })
   return { store, descriptor, reference, tag }
+}
+
+const tagForm = /^\w[\w.-]{0,127}$/
+
+/** What could have been meant; '' where the store does not say. What a registry calls a tag and is none is left out. */
+async function tagsThere(store: Store): Promise<string> {
+  const tags = (await store.tags().catch(() => [])).filter((tag) => tagForm.test(tag) && !isAttachedTag(tag))
+  const more = tags.length > 10 ? ` and ${tags.length - 10} more` : ''
+  return tags.length === 0 ? '' : ` Tags there: ${tags.slice(0, 10).join(', ')}${more}.`
 }
 
 async function onlyTag(store: Store, text: string): Promise<string> {

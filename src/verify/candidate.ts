@@ -5,7 +5,7 @@ import type { ByteSource } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
 import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
-import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import type { Descriptor, Digest, Platform, Store } from '../oci/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
@@ -31,6 +31,8 @@ export interface Subject {
   via: readonly Digest[]
   /** All manifests that a runtime could take from the named index; this one alone where a manifest was named. */
   siblings: readonly Digest[]
+  /** Platform that the caller asked for: the configuration must be for it, whatever an index says. Null where none was asked for. */
+  wanted: Platform | null
 }
 
 /** The key whose signatures count, and where it comes from. */

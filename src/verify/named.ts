@@ -4,7 +4,7 @@ import { loadImage } from '../image/load.ts'
 import { ambiguous, fits, parsePlatform, platformInWords, runnableChildren, type Child } from '../image/platforms.ts'
 import { isIndex } from '../oci/manifest.ts'
 import { resolveImage } from '../oci/open.ts'
-import type { Descriptor, Digest, Index, Manifest, Store } from '../oci/types.ts'
+import type { Descriptor, Digest, Index, Manifest, Platform, Store } from '../oci/types.ts'
 import type { Subject } from './candidate.ts'
 
 /** What a reference names, and the manifests in it that are to be judged. */
@@ -16,6 +16,8 @@ export interface Named {
   /** Tag that was asked for; null where a digest was. */
   tag: string | null
   children: readonly Child[]
+  /** Platform that was asked for, or null. */
+  wanted: Platform | null
   /** An index was named as a whole: every child has to pass. */
   whole: boolean
   /** All manifests that a runtime could take from the index. */
@@ -32,7 +34,7 @@ export interface Named {
 export async function resolveNamed(text: string, platform: string | undefined, ports: Ports): Promise<Named> {
   const wanted = platform === undefined ? null : parsePlatform(platform)
   const { store, descriptor, reference, tag } = await resolveImage(text, ports)
-  const named = { store, reference, digest: descriptor.digest, tag, whole: false, siblings: [], refusal: null }
+  const named = { store, reference, digest: descriptor.digest, tag, wanted, whole: false, siblings: [], refusal: null }
   const single = (one: Descriptor): Named => ({ ...named, children: [{ descriptor: one, platform: null, via: [] }] })
   const content = await contentOf(store, descriptor.digest)
   if (content === null || !isIndex(content)) return single(descriptor)
@@ -77,7 +79,7 @@ export async function openSubject(named: Named, { descriptor, via }: Child): Pro
   const { store } = named
   const reference = named.reference.replace(/@sha256:[0-9a-f]{64}$/, `@${descriptor.digest}`)
   const siblings = via.length === 0 ? [descriptor.digest] : named.siblings
-  const base = { store, reference, via, siblings }
+  const base = { store, reference, via, siblings, wanted: named.wanted }
   try {
     const image = await loadImage(store, descriptor.digest)
     // An index that the listing calls a manifest is no manifest that could be judged.

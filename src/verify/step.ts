@@ -52,7 +52,8 @@ export async function guarded(run: () => Outcome | Promise<Outcome>): Promise<Ou
     return await run()
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    return failed(error.code, error.message, error.subject ?? null)
+    const remedy = error.remedy === undefined ? '' : `. ${error.remedy}`
+    return failed(error.code, `${error.message}${remedy}`, error.subject ?? null)
   }
 }
 

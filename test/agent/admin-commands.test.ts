@@ -223,7 +223,7 @@ describe('scripts of examples/runner', () => {
     writeFileSync(join(dist, 'package.json'), '{}')
     const done = spawnSync('/bin/sh', [join(folder, 'install.sh'), tree, process.execPath, dist])
     expect([done.status, done.stderr.toString()]).toEqual([0, ''])
-    const { checks } = await selfTest(fileTree(tree), {
+    const options = {
       jobUser: 'runner',
       agentUser: 'sealwright-agent',
       socket: '/run/sealwright/agent.sock',
@@ -232,22 +232,23 @@ describe('scripts of examples/runner', () => {
       workerDirectory: '/var/lib/sealwright-build',
       runner: '/opt/actions-runner',
       storage: [],
-    })
+      booted: false,
+    }
+    const before = await selfTest(fileTree(tree), options)
+    expect(before.checks.find(({ name }) => name === 'hooks')?.why).toContain('there is no runner in')
+    mkdirSync(join(tree, 'opt/actions-runner'), { recursive: true })
+    writeFileSync(join(tree, 'opt/actions-runner/run.sh'), '')
+    const { checks } = await selfTest(fileTree(tree), options)
     const good = checks.filter(({ ok }) => ok).map(({ name }) => name)
     // Files of who runs this test are root's only where that is root.
     const hooks = process.getuid?.() === 0 ? ['hooks'] : []
-    expect(good).toEqual([
-      'job-user',
-      'tee-devices',
-      'groups',
-      'sudo',
-      'container-sockets',
-      'worker-folder',
-      'worker-engines',
-      ...hooks,
-      'one-job',
-      'subordinate-ids',
-    ])
+    expect(good).toEqual(['job-user', 'groups', 'sudo', ...hooks, 'one-job', 'subordinate-ids'])
+    // This tree has no user for workers and no programs: that no boot mends.
+    expect(checks.filter(({ ok, later }) => !ok && !later).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['worker-user', 'sandbox-programs']) as string[],
+    )
+    for (const name of ['agent-socket', 'storage', 'swap', 'ptrace'])
+      expect(checks.find((item) => item.name === name)?.later).toBe(true)
     // The rest needs a machine that runs: sockets, mounts, kernel settings. The files for them are there.
     const sysctl = readFileSync(join(tree, 'etc/sysctl.d/60-sealwright.conf'), 'utf8')
     for (const line of ['kernel.yama.ptrace_scope = 2', 'kernel.core_pattern = |/bin/false', 'fs.suid_dumpable = 0'])

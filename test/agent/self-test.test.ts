@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { selfTest, type SelfTest } from '../../src/agent/self-test/run.ts'
 import { fileTree, type Entry, type Tree } from '../../src/agent/self-test/tree.ts'
 import { runnerSelfTest } from '../../src/cli/runner/self-test.ts'
+import { root } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 
 /** A file's text, or an entry of another kind. */
@@ -384,6 +385,7 @@ test('just-in-time configuration and hooks may stand in a unit or its drop-in', 
   const { ephemeral } = await run({
     '/opt/actions-runner/.env': null,
     '/opt/actions-runner/.runner': null,
+    '/opt/actions-runner/run.sh': '',
     '/etc/systemd/system/actions-runner.service': 'ExecStart=/opt/actions-runner/run.sh --jitconfig x\n',
     '/etc/systemd/system/actions-runner.service.d/hooks.conf':
       'Environment="ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/sealwright/hooks/job-started.sh" ACTIONS_RUNNER_HOOK_JOB_COMPLETED=/opt/sealwright/hooks/job-completed.sh\n',
@@ -398,17 +400,17 @@ test('a user that is not there is no machine to test', async () => {
 })
 
 test('the command reads a tree of files, names what fails, and is refused', async () => {
-  const root = scratch('tree')
+  const folder = scratch('tree')
   for (const [path, item] of Object.entries(good)) {
     if (typeof item !== 'string') continue
-    mkdirSync(join(root, path, '..'), { recursive: true })
-    writeFileSync(join(root, path), item)
+    mkdirSync(join(folder, path, '..'), { recursive: true })
+    writeFileSync(join(folder, path), item)
   }
-  mkdirSync(join(root, 'dev'), { recursive: true })
-  writeFileSync(join(root, 'dev/tpmrm0'), '')
-  chmodSync(join(root, 'dev/tpmrm0'), 0o666)
-  chmodSync(root, 0o755)
-  expect(await fileTree(root).list('/etc')).toEqual([
+  mkdirSync(join(folder, 'dev'), { recursive: true })
+  writeFileSync(join(folder, 'dev/tpmrm0'), '')
+  chmodSync(join(folder, 'dev/tpmrm0'), 0o666)
+  chmodSync(folder, 0o755)
+  expect(await fileTree(folder).list('/etc')).toEqual([
     ...['group', 'passwd', 'subgid', 'subuid', 'sudoers', 'sudoers.d'],
   ])
   const given: Record<string, string> = {
@@ -418,7 +420,7 @@ test('the command reads a tree of files, names what fails, and is refused', asyn
     'worker-socket': workerSocket,
     'worker-directory': '/var/lib/sealwright-build',
     runner: '/opt/actions-runner',
-    root,
+    root: folder,
   }
   const inputs = rawInputs({
     given: (name) => given[name],
@@ -431,6 +433,83 @@ test('the command reads a tree of files, names what fails, and is refused', asyn
   expect(refused).toBe(true)
   expect(outputs['agent-exclusive']).toBe(false)
   expect(outputs['storage-sealed']).toBe(true)
-  expect(text).toContain('FAIL tee-devices        runner can open /dev/tpmrm0')
+  expect(text).toContain('FAIL  tee-devices        runner can open /dev/tpmrm0')
   expect(text).toContain('storage sealed: true')
+})
+
+describe('a tree that is not booted', () => {
+  const boot = (path: string): boolean => /^\/(proc|sys|dev|run)\//.test(path) || path === '/var/lib/sealwright-build'
+  const files = Object.fromEntries(Object.entries(good).filter(([path]) => !boot(path)))
+  const runTree = (change: Record<string, Item | null> = {}): Promise<SelfTest> =>
+    selfTest(tree({ ...files, ...change }), { ...options, booted: false })
+
+  test('leaves to the booted machine what only a boot shows, and claims none of it', async () => {
+    const { checks, ...claims } = await runTree()
+    expect(checks.filter(({ ok, later }) => !ok && !later)).toEqual([])
+    expect(checks.filter(({ later }) => later).map(({ name }) => name)).toEqual([
+      ...['tee-devices', 'container-sockets', 'agent-socket', 'ptrace', 'worker-socket', 'worker-folder'],
+      ...['worker-engines', 'storage', 'swap', 'core-dumps', 'user-namespaces', 'tun'],
+    ])
+    expect(claims).toEqual({
+      ...{ agentExclusive: 'later', storageSealed: 'later', ephemeral: true },
+      ...{ buildSandbox: 'later', buildNetwork: 'later' },
+    })
+    // The same files as a machine that runs.
+    expect((await selfTest(tree(files), options)).agentExclusive).toBe(false)
+  })
+
+  test.each<[string, string, 'agentExclusive' | 'ephemeral' | 'buildSandbox', Record<string, Item | null>]>([
+    ['a device that all may open', 'tee-devices', 'agentExclusive', { '/dev/tpm0': { type: 'device', mode: 0o666 } }],
+    ['a rule of sudo', 'sudo', 'agentExclusive', { '/etc/sudoers.d/x': 'runner ALL=(ALL) ALL\n' }],
+    [
+      'workers in the group docker',
+      'worker-engines',
+      'agentExclusive',
+      { '/etc/group': `${String(good['/etc/group'])}docker:x:120:sealwright-build\n` },
+    ],
+    [
+      'no user for the agent',
+      'agent-socket',
+      'agentExclusive',
+      { '/etc/passwd': String(good['/etc/passwd']).replace('sealwright-agent:', 'other:') },
+    ],
+    ['no bubblewrap', 'sandbox-programs', 'buildSandbox', { '/usr/bin/bwrap': null }],
+    ['no hooks', 'hooks', 'ephemeral', { '/opt/actions-runner/.env': '' }],
+  ])('fails for what the tree shows: %s', async (_title, name, claim, change) => {
+    const { checks, ...claims } = await runTree(change)
+    expect(checks.find((item) => item.name === name)).toMatchObject({ ok: false, later: false })
+    expect(claims[claim]).toBe(false)
+  })
+
+  test('says that there is no runner, whatever the units say', async () => {
+    const none = Object.fromEntries(
+      Object.keys(files)
+        .filter((path) => path.startsWith('/opt/actions-runner/'))
+        .map((path) => [path, null]),
+    )
+    const { checks, ephemeral } = await runTree({
+      ...none,
+      '/etc/systemd/system/actions-runner.service':
+        'ExecStart=/opt/actions-runner/run.sh --jitconfig x\nEnvironment=ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/sealwright/hooks/job-started.sh\nEnvironment=ACTIONS_RUNNER_HOOK_JOB_COMPLETED=/opt/sealwright/hooks/job-completed.sh\n',
+    })
+    expect(ephemeral).toBe(false)
+    for (const name of ['hooks', 'one-job'])
+      expect(checks.find((item) => item.name === name)).toMatchObject({
+        ok: false,
+        why: 'there is no runner in /opt/actions-runner',
+        remedy: expect.stringContaining('--runner') as string,
+      })
+  })
+})
+
+test('every file of examples/ that a remedy names is there', () => {
+  const folder = join(root, 'src')
+  const named = new Set(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .flatMap((path) => [...readFileSync(join(folder, path), 'utf8').matchAll(/\bexamples\/[\w./@-]*[\w@]/g)])
+      .map(([path]) => path),
+  )
+  expect(named.size).toBeGreaterThan(5)
+  expect([...named].filter((path) => !existsSync(join(root, path)))).toEqual([])
 })

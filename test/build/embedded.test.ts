@@ -285,6 +285,10 @@ describe('what the embedded builder cannot do', () => {
       code: 'input-invalid',
       remedy: expect.stringContaining('example.com/a/b:1@sha256:'),
     })
+    await expect(build({ Containerfile: '# base\nFROM debian:bookworm' })).rejects.toMatchObject({
+      code: 'reference-invalid',
+      message: expect.stringContaining('line 2 of Containerfile: '),
+    })
     await expect(build({})).rejects.toMatchObject({ code: 'file-missing', subject: 'file' })
     await expect(build('/nonexistent')).rejects.toMatchObject({ code: 'file-missing', subject: 'context' })
     await expect(build({ Containerfile }, { sourceDateEpoch: 'commit' })).rejects.toMatchObject({

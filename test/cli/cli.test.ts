@@ -84,6 +84,49 @@ describe('exit codes and --json', () => {
     expect(plain.stderr).toContain(`error (${error})`)
     expect(plain.stdout).toBe('')
   })
+  test.each([
+    ['an option', ['verify-deploy', '--imge', 'x'], 'Did you mean --image?'],
+    ['an action', ['verify-deply'], 'Did you mean verify-deploy?'],
+    ['a command of two words', ['tee', 'verfy', 'x'], 'Did you mean tee verify?'],
+  ])('%s that was mistyped is answered with what was meant', (_name, args, remedy) => {
+    const ran = sealwright([...args, '--json'])
+    expect(ran.code).toBe(2)
+    expect(json(ran).error?.remedy).toContain(remedy)
+  })
+  test('what is near to nothing gets no guess', () => {
+    for (const args of [['frobnicate'], ['sbom', '--colour', 'blue']])
+      expect(json(sealwright([...args, '--json'])).error?.remedy).not.toContain('Did you mean')
+  })
+  test('a number outside of its range is not called no number', () => {
+    const build = (count: string): Ran => sealwright(['build-reproducible', '--rebuilds', count])
+    expect(build('20').stderr).toContain('--rebuilds: 20 is not in 0 to 9')
+    expect(build('two').stderr).toContain('--rebuilds: two is not a whole number')
+  })
+  test.each(['show', 'verify'])(
+    'tee %s takes its file without an option, and names none that was not typed',
+    (name) => {
+      const missing = sealwright(['tee', name, 'nowhere.json'])
+      expect(missing.stderr).toContain('nowhere.json')
+      expect(missing.stderr).not.toContain('for --')
+      expect(sealwright(['tee', name]).stderr).not.toContain('--file')
+      const file = join(scratch('evidence'), 'evidence.json')
+      writeFileSync(file, '{}')
+      expect(sealwright(['tee', name, file]).stderr).not.toContain('required')
+    },
+  )
+  test('an unknown tag lists those that are there', () => {
+    const layout = join(scratch('tags'), 'layout')
+    mkdirSync(join(layout, 'blobs/sha256'), { recursive: true })
+    writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+    const digest = `sha256:${'a'.repeat(64)}`
+    const manifests = Array.from({ length: 12 }, (_, i) => ({
+      ...{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 },
+      annotations: { 'org.opencontainers.image.ref.name': `v${i + 10}` },
+    }))
+    writeFileSync(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+    const remedy = json(sealwright(['sbom', '--image', `oci:${layout}:v1`, '--json'])).error?.remedy
+    expect(remedy).toMatch(/Tags there: v10, v11, .*v19 and 2 more\.$/)
+  })
   test('outputs are one object', () => {
     expect(json(sealwright(['version', '--json'])).outputs).toMatchObject({ node: process.version })
   })
@@ -98,6 +141,7 @@ describe('exit codes and --json', () => {
     const ran = sealwright(['agent', 'serve', '--json', ...args(scratch('serve'))])
     expect(json(ran).error).toMatchObject({ code: 'file-invalid', remedy: expect.stringContaining('folder') as string })
     expect(ran.code).toBe(2)
+    if (_title.endsWith('not there')) expect(ran.stdout).toMatch(/\(there is no folder [^)]*none\)/)
   })
   test('what a file holds cannot move the cursor of who reads the error', () => {
     const file = join(scratch('foreign'), 'evidence.json')

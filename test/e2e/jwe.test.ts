@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readJweKey } from '../../src/encrypt/jwe.ts'
-import { cli } from '../../testkit/cli.ts'
+import { cli, type Answer } from '../../testkit/cli.ts'
 import { startJob, type Job } from './job.ts'
 import { shapeOf } from '../../testkit/layout.ts'
 
@@ -33,14 +33,24 @@ function keyPair(name: string, kind: 'ec' | 'rsa'): { pub: string; private: stri
 }
 
 /** The gate without an agent, as whoever holds a private key runs it. */
-async function gate(image: string, key: string | null): Promise<{ exitCode: number | null; verdict: Verdict }> {
+async function gate(
+  image: string,
+  key: string | null,
+  more: string[] = [],
+): Promise<Pick<Answer, 'exitCode' | 'outputs' | 'stderr'> & { verdict: Verdict }> {
   const state = join(job.folder, `gate-${String(key).replaceAll('/', '_')}`)
-  const { exitCode, outputs } = await cli([
+  const { exitCode, outputs, stderr } = await cli([
     'verify-deploy',
     ...['--image', image, '--policy', job.policy, '--state', state],
     ...(key === null ? [] : ['--decryption-key', key]),
+    ...more,
   ])
-  return { exitCode, verdict: JSON.parse(readFileSync(outputs['verdict-path'] ?? '', 'utf8')) as Verdict }
+  return {
+    exitCode,
+    outputs,
+    stderr,
+    verdict: JSON.parse(readFileSync(outputs['verdict-path'] ?? '', 'utf8')) as Verdict,
+  }
 }
 
 test('an image for two public keys is admitted with either private key, and refused with another or none', async () => {
@@ -70,8 +80,25 @@ test('an image for two public keys is admitted with either private key, and refu
   }
   const without = await gate(image, null)
   expect([without.exitCode, without.verdict.reasons]).toEqual([1, ['not-checked']])
+  // The output alone does not say why: with --json the lines go to stderr.
+  expect(without.outputs).toMatchObject({ verified: 'false', reasons: 'not-checked', 'rootfs-path': '' })
+  expect(without.stderr).toMatch(
+    /^ {2}not-checked: .*The policy line "accept-unchecked-content: true" would accept this$/m,
+  )
+  expect(without.stderr).toMatch(/^ {2}exception used: accept-sample: no TEE stands behind this run/m)
   const wrong = await gate(image, other.private)
   expect([wrong.exitCode, wrong.verdict.reasons]).toEqual([1, ['decryption-failed']])
+  expect(wrong.stderr).toMatch(/^ {2}decryption-failed: .*encrypted for a JWE public key.*as decryption-key/m)
+
+  // A launch may be started again; what was unpacked is what passed.
+  for (let run = 0; run < 2; run++) {
+    const { exitCode, outputs } = await gate(image, ec.private, ['--launch', 'unpack'])
+    expect([exitCode, outputs['verified'], outputs['reasons']]).toEqual([0, 'true', ''])
+    expect(readdirSync(outputs['rootfs-path'] ?? '')).not.toEqual([])
+  }
+  const arm = await gate(image, ec.private, ['--platform', 'linux/s390x'])
+  expect([arm.exitCode, arm.outputs['reasons']]).toEqual([1, 'subject-mismatch'])
+  expect(arm.stderr).toContain('linux/s390x was asked for')
 }, 60_000)
 
 test.each([

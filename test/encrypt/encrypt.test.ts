@@ -185,6 +185,11 @@ describe('what cannot be encrypted or opened', () => {
       expect(await codeOf(readRecipients([text], keysIn('/')))).toBe('input-invalid')
     },
   )
+  test('a recipient without a scheme is answered with both ways to write it', async () => {
+    await expect(readRecipients(['k.pub'], keysIn('/'))).rejects.toMatchObject({
+      remedy: 'For a public key write jwe:k.pub, for a KBS key kbs:///repo/type/tag.',
+    })
+  })
   test('no recipient, a private key, a short RSA key, a missing file', async () => {
     const directory = scratch('bad')
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -192,4 +192,43 @@ describe('plans', () => {
   ])('%j is refused', async (text, why) => {
     await expect(parsePlan(text, 'plan.yml')).rejects.toThrow(why)
   })
+
+  test('a refused plan names each wrong line in words', async () => {
+    const text = [
+      'version: 1',
+      'resources:',
+      '  - uri: kbs:///a/b',
+      '    sorce: agent',
+      '    admit:',
+      '      - technology: snp',
+      '      - technology: sgx',
+      '        measurements: []',
+      'acept-sample: true',
+      'zzz: 1',
+      '',
+    ]
+    await expect(parsePlan(text.join('\n'), 'plan.yml')).rejects.toMatchObject({
+      code: 'file-invalid',
+      message: [
+        'the plan plan.yml is not valid:',
+        '  line 3: resources.0.uri: write kbs:///repository/type/tag',
+        '  line 3: resources.0.source: is missing',
+        '  line 6: resources.0.admit.0.measurements: is missing',
+        '  line 7: resources.0.admit.1.technology: write snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm or sample',
+        '  line 8: resources.0.admit.1.measurements: must not be empty',
+        '  line 4: resources.0.sorce: there is no such member',
+        '  line 9: acept-sample: there is no such member',
+        '  line 10: zzz: there is no such member',
+      ].join('\n'),
+    })
+  })
+
+  test('sample evidence needs no measurements, every other technology does', async () => {
+    const text = (technology: string): string =>
+      `version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, admit: [{technology: ${technology}}]}]\naccept-sample: true`
+    const { resources } = await parsePlan(text('sample'), 'plan.yml')
+    expect(resources[0]?.admit).toEqual([{ technology: 'sample', measurements: ['abcde'], initdata: [] }])
+    for (const technology of ['snp', 'tdx', 'tpm', 'az-snp-vtpm', 'az-tdx-vtpm'])
+      await expect(parsePlan(text(technology), 'plan.yml')).rejects.toThrow('measurements: is missing')
+  })
 })

@@ -146,7 +146,31 @@ describe('with an agent', () => {
       code: 'encryption-link',
       subject: image.digest,
     })
+    // Left out, the newest image is meant: here the same one, built again after it was encrypted.
+    await expect(sign()).rejects.toMatchObject({
+      code: 'encryption-link',
+      message: 'the newest image of this job is plain: it was built again after its encrypted form was made',
+    })
     expect(await storeOf('oci:out', ports).hasBlob(image.digest)).toBe(false)
+  })
+
+  test('after an older image was encrypted, the newest plain one is published only where it is named', async () => {
+    const { sign, store, image, agent, ports } = await job()
+    const [older, encrypted] = [await putImage(store, 'v0', 'older'), await putImage(store, 'v0-encrypted', 'hidden')]
+    await agent?.append({
+      kind: 'encrypt',
+      inputs: [artifact(roles.image, older.digest)],
+      outputs: [artifact(roles.image, encrypted.digest)],
+      result: {},
+    })
+    await expect(sign()).rejects.toMatchObject({
+      code: 'encryption-link',
+      message: 'the newest image of this job is plain, but an older image of this job was encrypted for recipients',
+      remedy: expect.stringContaining('Run encrypt again') as string,
+    })
+    expect(await storeOf('oci:out', ports).hasBlob(image.digest)).toBe(false)
+    await sign({ image: `oci:${ports.roots.cwd}/built:v1` })
+    expect(await storeOf('oci:out', ports).hasBlob(image.digest)).toBe(true)
   })
 
   test('an encrypted image carries the statements of its plain form, and the link between both', async () => {

@@ -165,9 +165,43 @@ test('one unattested child of another platform refuses the index; platform names
     digest: found.good.subject.digest,
   })
   expect(asked.image.children).toBeUndefined()
-  expect((await judge(found, ':1.0', { platform: 'linux/arm64' })).reasons).toEqual(['missing-evidence'])
+  // The index calls an amd64 image arm64: what was asked for is not what would run.
+  const mislabelled = await judge(found, ':1.0', { platform: 'linux/arm64' })
+  expect(mislabelled.reasons).toEqual(['subject-mismatch', 'missing-evidence'])
   await expect(judge(found, ':1.0', { platform: 'linux/s390x' })).rejects.toMatchObject({ code: 'not-found' })
   await expect(judge(found, ':1.0', { platform: 'amd64' })).rejects.toMatchObject({ code: 'input-invalid' })
+})
+
+describe('the platform that was asked for must be the one of the configuration', () => {
+  const why = async (reference: (found: Place) => string, platform: string): Promise<[string[], string]> => {
+    const found = await place()
+    const amd = of(found.good.subject, amd64)
+    await putIndex(found.store, [amd], 'right')
+    await putIndex(found.store, [amd, of(found.other.subject, arm64)], 'wrong')
+    await putIndex(found.store, [of(found.good.subject)], 'unnamed')
+    const verdict = await judge(found, reference(found), { platform })
+    return [verdict.reasons, verdict.checks.find(({ id }) => id === 'subject.image')?.why ?? '']
+  }
+  const single = (found: Place): string => `@${found.good.subject.digest}`
+  test.each<[string, (found: Place) => string, string]>([
+    ['of a single manifest', single, 'linux/amd64'],
+    ['of a single manifest, in any variant', single, 'linux/amd64/v3'],
+    ['of a single manifest, under another name', single, 'Linux/x86_64'],
+    ['of a child', () => ':right', 'linux/amd64'],
+    ['of a child without platform', () => ':unnamed', 'linux/amd64/v2'],
+  ])('%s', async (_name, reference, platform) => {
+    expect((await why(reference, platform))[0]).toEqual([])
+  })
+  test.each<[string, (found: Place) => string, string]>([
+    ['a single manifest', single, 'linux/arm64'],
+    ['a single manifest of another system', single, 'windows/amd64'],
+    ['a child that the index calls so', () => ':wrong', 'linux/arm64'],
+    ['a child without platform', () => ':unnamed', 'linux/arm64'],
+  ])('%s is refused', async (_name, reference, platform) => {
+    const [reasons, text] = await why(reference, platform)
+    expect(reasons).toEqual(['subject-mismatch'])
+    expect(text).toBe(`the image is linux/amd64, ${platform} was asked for`)
+  })
 })
 
 test.each<[string, (place: Place) => Promise<Entry[]>]>([

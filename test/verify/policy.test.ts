@@ -37,6 +37,9 @@ test('a policy gives its defaults', async () => {
 })
 
 test.each([
+  ['a missing member', good.replace(/ {2}events:.*\n/, ''), 'line 2: job.events: is missing'],
+  ['a missing version', good.replace('version: 1\n', ''), 'version: is missing: write 1'],
+  ['two unknown members', `${good}one: 1\ntwo: 2\n`, 'line 11: two: there is no such member'],
   ['an unknown member', `${good}acept-machine-only: true\n`, 'line 10: acept-machine-only: there is no such member'],
   ['an empty file', '', 'the file is empty'],
   ['a list', '- version: 1\n', 'the file holds no members'],

@@ -1,5 +1,6 @@
 import { summary } from '../../src/actions/verify-deploy/summary.ts'
 import type { VerifyDeployInputs } from '../../src/actions/verify-deploy/inputs.ts'
+import { verdictLines } from '../../src/verify/verdict-lines.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 
 const digest = `sha256:${'0'.repeat(64)}` as const
@@ -101,4 +102,30 @@ test('a reviewer reads every reason of a refusal without unfolding the checks', 
   const { headline, notes } = report(null, 'tpm', { verified: false, reasons: ['machine-only'], checks })
   expect(headline).toBe('Refused (machine-only): no such image')
   expect(notes).toEqual(['Refused for machine.level, too: not who asked'])
+})
+
+describe('lines for a terminal', () => {
+  const check = (id: string, change: Partial<Verdict['checks'][number]>): Verdict['checks'][number] => ({
+    ...{ id, clause: 'TRUST §5', status: 'failed', reason: 'expired', why: id, subject: null },
+    ...change,
+  })
+  test('each failed check with the policy line that would accept it, and each exception', () => {
+    const lines = verdictLines({
+      checks: [
+        check('one', { status: 'passed', reason: null }),
+        check('two', { reason: 'storage-exposed', why: 'not sealed (the policy has no accept-storage-exposed)' }),
+        check('three', { status: 'accepted' }),
+        check('four', { reason: 'isolation-short', why: 'weak (the policy has no accept-steps-isolation)' }),
+        // Foreign text cannot make up a line of the policy.
+        check('five', { why: 'x (the policy has no accept-everything)' }),
+      ],
+      exceptions: ['accept-sample'],
+    })
+    expect(lines).toEqual([
+      'storage-exposed: not sealed. The policy line "accept-storage-exposed: true" would accept this',
+      'isolation-short: weak. The policy line "accept-steps-isolation" would accept this',
+      'expired: x (the policy has no accept-everything)',
+      expect.stringMatching(/^exception used: accept-sample: no TEE stands behind this run/),
+    ])
+  })
 })

@@ -5,6 +5,7 @@ import { performTask } from '../../tasks/tasks.ts'
 import type { Caller } from '../../agent/caller.ts'
 import type { ActionContext, ActionDoor } from '../../doors/context.ts'
 import { readInputs, type BuildInputs } from './inputs.ts'
+import { differenceLines, uncleanWarnings } from './lines.ts'
 import { buildReport } from './summary.ts'
 
 /** Builds an image reproducibly. */
@@ -19,7 +20,9 @@ export const door: ActionDoor = {
     const caller = callerOf(source, delivered, context)
     const result = await performTask('build', { ...request, local: agent === null ? source : null }, caller, context)
     const report = buildReport(result.identity, result)
-    if (!result.published) return { outputs: { reproducible: 'false' }, report, refused: true }
+    const lines = differenceLines(result)
+    for (const warning of uncleanWarnings(result)) ports.log.warn(warning)
+    if (!result.published) return { outputs: { reproducible: 'false' }, report, lines, refused: true }
 
     const recordPath = await state.path('build', `${result.digest.slice(7, 19)}.build-record.json`)
     await rename(delivered, recordPath)
@@ -37,7 +40,7 @@ export const door: ActionDoor = {
       reproducible: String(result.reproducible),
       'build-record-path': recordPath,
     }
-    return { outputs, report }
+    return { outputs, report, lines }
   },
 }
 

@@ -1,13 +1,14 @@
 import { writeFile } from 'node:fs/promises'
-import { requireEmpty } from '../../base/files.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { withKeyRequest } from '../shared/keys.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
+import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
 import { performTask } from '../../tasks/tasks.ts'
+import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
 import { gateCaller, loadGatePolicy } from './policy.ts'
@@ -28,8 +29,7 @@ export const door: ActionDoor = {
         remedy: 'Run setup-cvm-runner first, or set signer: none.',
       })
     }
-    const directory = inputs.output ?? (await state.path('rootfs'))
-    if (inputs.launch === 'unpack') await requireEmpty(directory)
+    const directory = inputs.launch === 'unpack' ? await unpackFolder(inputs.output, state) : ''
     const folder = await state.path('plain-layers')
     const caller = gateCaller(policy, inputs, folder)
     const { verdict } = await withKeyRequest(inputs.keys, ports, (keys) =>
@@ -59,9 +59,11 @@ export const door: ActionDoor = {
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
     const outputs = {
       verified: String(verdict.verified),
+      reasons: verdict.reasons.join(','),
       'verdict-path': path,
       'vsa-digest': vsa?.digest ?? '',
       'public-key-path': publicKeyPath,
+      'rootfs-path': verdict.verified ? directory : '',
     }
     const report = summary({
       verdict,
@@ -72,7 +74,12 @@ export const door: ActionDoor = {
       verdictPath: path,
       publicKeyPath,
     })
-    return { outputs, report, refused: !verdict.verified && inputs.enforce } satisfies ActionResult
+    return {
+      outputs,
+      report,
+      lines: verdictLines(verdict),
+      refused: !verdict.verified && inputs.enforce,
+    } satisfies ActionResult
   },
 }
 

@@ -22,14 +22,14 @@ export async function agentChecks(machine: Machine): Promise<SelfCheck[]> {
       'agent-socket',
       faults,
       `${socket} belongs to root or ${agent?.name ?? 'the agent'}, and ${jobs.name} can connect`,
-      "Install examples/runner/sealwright-agent.socket and .service: the path is root's, its group the jobs'.",
+      "Install examples/runner/units/sealwright-agent.socket and examples/runner/units/sealwright-agent.service: the path is root's, its group the jobs'.",
     ),
     check(
       'agent-exclusive',
       'ptrace',
       Number(scope) >= 1 && scope !== '' ? [] : [`kernel.yama.ptrace_scope is ${scope === '' ? 'not there' : scope}`],
       `kernel.yama.ptrace_scope is ${scope}`,
-      'Set kernel.yama.ptrace_scope=2 (examples/runner/sysctl.d).',
+      'Set kernel.yama.ptrace_scope=2 (examples/runner/etc/sysctl.conf).',
     ),
   ]
 }

@@ -14,7 +14,10 @@ export async function runnerChecks(machine: Machine): Promise<SelfCheck[]> {
       texts.push((await tree.text(`${units}/${name}/${part}`)) ?? '')
   }
   const whole = texts.join('\n')
-  const faults: string[] = []
+  // The folder of jobs may be a mount point that is made before the runner is installed.
+  const files = (await tree.list(runner)).filter((name) => name !== '_work')
+  const absent = files.length === 0 ? [`there is no runner in ${runner}`] : []
+  const faults = [...absent]
   for (const name of hookNames) {
     const path = new RegExp(`${name}=["']?([^\\s"']+)`).exec(whole)?.[1]
     if (path === undefined) faults.push(`${name} is not set`)
@@ -32,16 +35,22 @@ export async function runnerChecks(machine: Machine): Promise<SelfCheck[]> {
       'hooks',
       faults,
       'both hooks are set, and only root can change them',
-      "Set them in the runner's .env or unit, to scripts of root (examples/runner/hooks).",
+      absent.length > 0
+        ? 'Install the runner there, or name its folder with --runner.'
+        : "Set them in the runner's .env or unit, to scripts of root (examples/runner/hooks).",
     ),
     check(
       'ephemeral',
       'one-job',
-      ephemeral ? [] : ['the runner is not ephemeral: a second job would find what the first left'],
+      ephemeral || absent.length > 0
+        ? absent
+        : ['the runner is not ephemeral: a second job would find what the first left'],
       jit
         ? 'the runner starts from a just-in-time configuration, which is good for one job'
         : 'the runner is registered as ephemeral',
-      'Start it with a just-in-time configuration (docs/runner-admin.md), and end the machine after the job.',
+      absent.length > 0
+        ? 'Install the runner there, or name its folder with --runner.'
+        : 'Start it with a just-in-time configuration (docs/runner-admin.md), and end the machine after the job.',
     ),
   ]
 }

@@ -3,7 +3,7 @@ import { sudoRules } from './sudo.ts'
 import { check, type Machine, type SelfCheck } from './types.ts'
 
 /** Where a report or quote can be had, or a register extended. */
-const devices = [
+export const devices = [
   '/dev/tpm0',
   '/dev/tpmrm0',
   '/dev/sev-guest',
@@ -35,7 +35,7 @@ const privileged = [
   'systemd-journal',
 ]
 
-const containerSockets = [
+export const containerSockets = [
   '/run/docker.sock',
   '/run/containerd/containerd.sock',
   '/run/podman/podman.sock',

@@ -1,3 +1,4 @@
+import { leavingBoot } from './later.ts'
 import { agentChecks } from './agent.ts'
 import { runnerChecks } from './hooks.ts'
 import { rightsChecks } from './rights.ts'
@@ -20,19 +21,24 @@ export interface SelfTestOptions {
   runner: string
   /** Further folders that must be sealed. */
   storage: readonly string[]
+  /** False for the files of a machine that does not run: what only a boot shows is then for later. True by default. */
+  booted?: boolean
 }
+
+/** Of a tree, `later` is what only the booted machine shows, where nothing in the tree contradicts it. */
+export type Claimed = boolean | 'later'
 
 export interface SelfTest {
   /** The image may say `level: agent-exclusive` in its reference values. */
-  agentExclusive: boolean
+  agentExclusive: Claimed
   /** It may say `storage: sealed`. */
-  storageSealed: boolean
+  storageSealed: Claimed
   /** Every job has a machine of its own. */
-  ephemeral: boolean
+  ephemeral: Claimed
   /** `prepare` and RUN get their sandbox (TRUST §4). */
-  buildSandbox: boolean
+  buildSandbox: Claimed
   /** That sandbox can have `network: default`. */
-  buildNetwork: boolean
+  buildNetwork: Claimed
   checks: SelfCheck[]
 }
 
@@ -60,7 +66,7 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
   ]
   const storage = [...new Set([...places, ...options.storage])]
   const machine: Machine = { tree, jobs, agent, socket, workers, runner, storage }
-  const checks = [
+  const judged = [
     ...(await rightsChecks(machine)),
     ...(await agentChecks(machine)),
     ...(await workerChecks(machine)),
@@ -69,7 +75,12 @@ export async function selfTest(tree: Tree, options: SelfTestOptions): Promise<Se
     // Builds run in the workers where there are any.
     ...(await sandboxChecks({ ...machine, jobs: user ?? jobs })),
   ]
-  const holds = (claim: SelfCheck['claim']): boolean => checks.every((item) => item.claim !== claim || item.ok)
+  const checks = options.booted === false ? await leavingBoot(machine, judged) : judged
+  const holds = (claim: SelfCheck['claim']): Claimed => {
+    const own = checks.filter((item) => item.claim === claim)
+    if (own.some(({ ok, later }) => !ok && !later)) return false
+    return own.some(({ later }) => later) ? 'later' : true
+  }
   return {
     agentExclusive: holds('agent-exclusive'),
     storageSealed: holds('storage-sealed'),

@@ -134,7 +134,7 @@ async function coreDumps(tree: Tree): Promise<SelfCheck> {
     'core-dumps',
     faults,
     'no memory of a crashed program is kept',
-    'Set kernel.core_pattern=|/bin/false and fs.suid_dumpable=0 (examples/runner/sysctl.d).',
+    'Set kernel.core_pattern=|/bin/false and fs.suid_dumpable=0 (examples/runner/etc/sysctl.conf).',
   )
 }
 

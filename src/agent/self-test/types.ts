@@ -8,6 +8,8 @@ export interface SelfCheck {
   name: string
   claim: Claim
   ok: boolean
+  /** Only the booted machine can show it: neither true nor false of a tree. */
+  later: boolean
   why: string
   /** What to do, where it failed. */
   remedy: string
@@ -32,5 +34,5 @@ export interface Machine {
 /** One finding: it holds where there are no faults, and what to do about them is told only where there are. */
 export function check(claim: Claim, name: string, faults: readonly string[], good: string, remedy: string): SelfCheck {
   const ok = faults.length === 0
-  return { name, claim, ok, why: ok ? good : faults.join('; '), remedy: ok ? '' : remedy }
+  return { name, claim, ok, later: false, why: ok ? good : faults.join('; '), remedy: ok ? '' : remedy }
 }

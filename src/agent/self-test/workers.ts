@@ -3,7 +3,7 @@ import { check, type Machine, type SelfCheck } from './types.ts'
 import { can, changeable, type User } from './user.ts'
 
 /** Sockets whose user is root, and folders of the engine that may hold one. */
-const engines = [
+export const engines = [
   '/run/docker.sock',
   '/run/podman/podman.sock',
   '/run/containerd/containerd.sock',

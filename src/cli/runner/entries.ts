@@ -106,7 +106,10 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       option('worker-directory', 'Folder of the workers alone.', usual.workerDirectory),
       option('runner', 'Folder of the workflow runner.', '/opt/actions-runner'),
       option('storage', 'Further folders that must be sealed, one a line.'),
-      option('root', 'Folder with the files of a machine, in place of this one.'),
+      option(
+        'root',
+        'Folder with the files of a machine, in place of this one. What only a boot shows is then reported as later.',
+      ),
     ],
     examples: ['sealwright runner self-test', 'sealwright runner self-test --job-user ci --json'],
     run: async (inputs) => (await import('./self-test.ts')).runnerSelfTest(inputs),

@@ -1,6 +1,6 @@
 import type { RawInputs } from '../../doors/context.ts'
 import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
-import { selfTest } from '../../agent/self-test/run.ts'
+import { selfTest, type Claimed } from '../../agent/self-test/run.ts'
 import { fileTree } from '../../agent/self-test/tree.ts'
 import type { JsonObject } from '../../base/json.ts'
 
@@ -18,13 +18,14 @@ export async function runnerSelfTest(
     workerDirectory: inputs.required('worker-directory'),
     runner: inputs.required('runner'),
     storage: inputs.list('storage'),
+    booted: root === '',
   })
   const { agentExclusive, storageSealed, ephemeral, buildSandbox, buildNetwork, checks } = result
-  const lines = checks.flatMap(({ name, ok, why, remedy }) => [
-    `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(18)} ${why}`,
-    ...(ok ? [] : [`     ${''.padEnd(18)} ${remedy}`]),
+  const lines = checks.flatMap(({ name, ok, later, why, remedy }) => [
+    `${ok ? 'ok   ' : later ? 'later' : 'FAIL '} ${name.padEnd(18)} ${why}`,
+    ...(remedy === '' ? [] : [`      ${''.padEnd(18)} ${remedy}`]),
   ])
-  const yes = (holds: boolean): string => (holds ? 'true' : 'FALSE')
+  const yes = (holds: Claimed): string => (holds === 'later' ? holds : holds ? 'true' : 'FALSE')
   return {
     outputs: {
       'agent-exclusive': agentExclusive,
@@ -42,6 +43,6 @@ export async function runnerSelfTest(
       '',
     ].join('\n'),
     // A runner without `network: default` breaks no claim: builds have no network unless they ask for it.
-    refused: !(agentExclusive && storageSealed && ephemeral && buildSandbox),
+    refused: [agentExclusive, storageSealed, ephemeral, buildSandbox].includes(false),
   }
 }

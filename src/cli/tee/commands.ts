@@ -22,8 +22,9 @@ export const evidenceCommands = {
     description:
       'Verifies evidence of a TEE, offline. Ends with 0 when it holds, with 1 and all checks when it is refused.',
     inputs: verifyOptions,
+    positional: 'evidence',
     examples: [
-      'sealwright tee verify --evidence quote.bin --collateral collateral/ --report-data 7465…',
+      'sealwright tee verify quote.bin --collateral collateral/ --report-data 7465…',
       'sealwright tee verify --evidence quote.msg --signature quote.sig --pcrs quote.pcrs --ak ak.pem --nonce 0011… --pcr-selection sha256:0,1,7 --accept software-tpm',
       'sealwright tee verify --evidence evidence.json --policy policy.yml --json',
     ],

@@ -1,8 +1,14 @@
 import type { JsonValue } from '../../base/json.ts'
 import { equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
 
+/** What every piece of sample evidence has in place of a launch measurement. */
+export const sampleLaunchDigest = 'abcde'
+
 /** Reference values that {@link embeddedAttestationPolicy} asks for, with what Trustee's sample verifier always claims. */
-export const sampleReferenceValues: Readonly<Record<string, JsonValue>> = { launch_digest: ['abcde'], svn: ['1'] }
+export const sampleReferenceValues: Readonly<Record<string, JsonValue>> = {
+  launch_digest: [sampleLaunchDigest],
+  svn: ['1'],
+}
 
 /** The same for a software TPM whose PCR 11 has one of these values, in Trustee's form: hex. */
 export function softwareTpmReferenceValues(pcr11: readonly string[]): Record<string, JsonValue> {

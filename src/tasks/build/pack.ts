@@ -71,7 +71,7 @@ async function* fileBody(from: string, path: string): AsyncGenerator<Uint8Array>
   try {
     yield* createReadStream(from) as ByteSource
   } catch (error) {
-    changedMeanwhile(path)(error)
+    changedMeanwhile(path.replace(/^top\//, ''))(error)
   }
 }
 

@@ -33,16 +33,7 @@ export async function publishImage(
   const { ports } = context
   const from = await resolveImage(await sourceOf(inputs, context), ports)
   const digest = from.descriptor.digest
-  if (journal?.some((event) => event.kind === 'encrypt' && holds(event.inputs, digest))) {
-    throw new VerificationError(
-      'encryption-link',
-      'this image was encrypted in the job: its plain form is neither signed nor published',
-      {
-        subject: digest,
-        remedy: 'Leave image out, or give the output of the encrypt step.',
-      },
-    )
-  }
+  requireNoPlain(inputs, journal ?? [], digest)
   const encrypt = journal?.findLast((event) => event.kind === 'encrypt' && holds(event.outputs, digest))
   if (
     journal !== null &&
@@ -73,6 +64,30 @@ export async function publishImage(
   if (store.name === from.store.name) return { store, descriptor: from.descriptor, reference, tag, plain }
   ports.log.info(`copying ${digest} to ${formatReference({ ...reference, digest: undefined })}`)
   return { store, descriptor: await copyImage(from.store, store, digest, { log: ports.log }), reference, tag, plain }
+}
+
+/** Where a job encrypts, no plain image leaves it unasked (INTERFACE §1). @throws VerificationError `encryption-link` */
+function requireNoPlain({ image }: SignRequest, journal: readonly JournalEvent[], digest: Digest): void {
+  const encrypts = journal.filter(({ kind }) => kind === 'encrypt')
+  if (encrypts.length === 0 || encrypts.some(({ outputs }) => holds(outputs, digest))) return
+  const own = encrypts.some(({ inputs }) => holds(inputs, digest))
+  if (image !== null && !own) return
+  const newest = 'the newest image of this job is plain'
+  const why =
+    image !== null
+      ? 'this image was encrypted in the job: its plain form is neither signed nor published'
+      : own
+        ? `${newest}: it was built again after its encrypted form was made`
+        : `${newest}, but an older image of this job was encrypted for recipients`
+  throw new VerificationError('encryption-link', why, {
+    subject: digest,
+    remedy:
+      image !== null
+        ? 'Give the output of the encrypt step as image.'
+        : own
+          ? 'Run encrypt again, or give the output of the encrypt step as image.'
+          : 'Run encrypt again, or name the plain image as image if it may be published unencrypted.',
+  })
 }
 
 async function sourceOf(inputs: SignRequest, { state }: StepContext): Promise<string> {

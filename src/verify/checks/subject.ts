@@ -1,3 +1,4 @@
+import { formatPlatform, samePlatform } from '../../image/platforms.ts'
 import { subjectInWords } from '../../statement/statement.ts'
 import { neededKinds } from '../required.ts'
 import { failed, passed, skipped, type Step } from '../step.ts'
@@ -10,7 +11,12 @@ export const subjectSteps: Step[] = [
     needs: [],
     run: ({ subject }) => {
       if (subject.error !== null) return failed(subject.error.code, subject.error.message, subject.descriptor.digest)
-      const { image } = subject
+      const { image, wanted } = subject
+      // The platform of an index is the pusher's word, and a single manifest has none: only the configuration says what runs.
+      if (image !== null && wanted !== null && !samePlatform(image.platform, wanted)) {
+        const why = `the image is ${formatPlatform(image.platform)}, ${formatPlatform(wanted)} was asked for`
+        return failed('subject-mismatch', why, subject.descriptor.digest)
+      }
       const platform = image === null ? '' : ` for ${image.platform.os}/${image.platform.architecture}`
       return passed(`manifest and configuration${platform} are what the digest says`, subject.descriptor.digest)
     },

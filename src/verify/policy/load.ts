@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Technology } from '../../base/technology.ts'
 import { jcs } from '../../encoding/jcs.ts'
+import { readYaml } from '../../encoding/yaml.ts'
 import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -108,79 +108,9 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
 }
 
 async function readDocument(text: string, path: string): Promise<PolicyDocument> {
-  const { LineCounter, parseDocument } = await import('yaml')
-  const lines = new LineCounter()
-  // Aliases would let two places of the text mean one value, and a short text mean a huge one.
-  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
-  const at = (offset: number): string => `line ${lines.linePos(offset).line}`
-  if (yaml.errors.length > 0)
-    throw invalid(
-      path,
-      yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`),
-    )
-  let value: unknown
-  try {
-    value = yaml.toJS({ maxAliasCount: 0 })
-  } catch {
-    throw invalid(path, ['anchors and aliases are not allowed'])
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(path, [value === null ? 'the file is empty' : 'the file holds no members, as version: 1'])
-  }
-  const result = policySchema.safeParse(value)
-  if (result.success) return result.data
-  throw invalid(
-    path,
-    flatten(result.error.issues)
-      .slice(0, 20)
-      .map((issue) => {
-        const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path
-        return `${at(offsetOf(yaml, keys))}: ${keys.join('.') || 'the policy'}: ${inWords(issue)}`
-      }),
-  )
-}
-
-type Issue = z.core.$ZodIssue
-
-/** What is wrong, for who wrote the policy and knows nothing of schemas. */
-function inWords(issue: Issue): string {
-  if (issue.code === 'unrecognized_keys') return 'there is no such member'
-  // Where the schema has words of its own these are better.
-  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid'))
-    return `write ${issue.values
-      .map(String)
-      .join(', ')
-      .replace(/, ([^,]*)$/, ' or $1')}`
-  return issue.message
-}
-
-/** Of a union's branches only the one that the writer meant is told: the one that went deepest into the value. */
-function flatten(issues: readonly Issue[]): Issue[] {
-  return issues.flatMap((issue) => {
-    if (issue.code !== 'invalid_union') return [issue]
-    const depth = (branch: readonly Issue[]): number =>
-      Math.max(0, ...branch.map((inner) => inner.path.length + (inner.code === 'unrecognized_keys' ? 1 : 0)))
-    const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
-    return flatten(meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })))
-  })
-}
-
-/** Start of the deepest node on the way to a path: the key of a pair where there is one, since a value may be missing. */
-function offsetOf(
-  yaml: { getIn(path: unknown[], keep: boolean): unknown; contents: unknown },
-  path: readonly PropertyKey[],
-): number {
-  for (let depth = path.length; depth > 0; depth -= 1) {
-    const parent = depth === 1 ? yaml.contents : yaml.getIn(path.slice(0, depth - 1), true)
-    const pairs = (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | undefined)
-      ?.items
-    const pair = pairs?.find((item) => item.key?.value === path[depth - 1])
-    if (pair?.key?.range !== undefined) return pair.key.range[0]
-    const node = yaml.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined
-    const start = node?.range?.[0]
-    if (start !== undefined) return start
-  }
-  return 0
+  const { value, problems } = await readYaml(text, policySchema, 'the policy')
+  if (problems !== null) throw invalid(path, problems)
+  return value
 }
 
 function invalid(path: string, problems: readonly string[]): InputError {

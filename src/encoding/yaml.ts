@@ -1,0 +1,101 @@
+import type { z } from 'zod'
+
+/** A document in the form of its schema, or all that is wrong with it, one line each: `line 3: job.refs: is missing`. */
+export type ReadYaml<T> = { value: T; problems: null } | { value: null; problems: string[] }
+
+type Issue = z.core.$ZodIssue
+
+/** Later problems often follow from earlier ones. */
+const shown = 20
+
+/**
+ * Reads a YAML (or JSON) document that a person wrote. Each problem names its line, in words for readers who do not know
+ * the schema.
+ *
+ * @param whole what the document is called where no member of it is to blame: `the policy`
+ */
+export async function readYaml<T>(text: string, schema: z.ZodType<T>, whole: string): Promise<ReadYaml<T>> {
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lines = new LineCounter()
+  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const at = (offset: number): string => `line ${lines.linePos(offset).line}`
+  const refused = (problems: string[]): ReadYaml<T> => ({ value: null, problems })
+  if (yaml.errors.length > 0) return refused(yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`))
+  let value: unknown
+  try {
+    // Aliases would let two places of the text mean one value, and a short text mean a huge one.
+    value = yaml.toJS({ maxAliasCount: 0 })
+  } catch {
+    return refused(['anchors and aliases are not allowed'])
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return refused([value === null ? 'the file is empty' : 'the file holds no members, as version: 1'])
+  const result = schema.safeParse(value)
+  if (result.success) return { value: result.data, problems: null }
+  const problems = flatten(result.error.issues).map(
+    (issue) =>
+      `${at(offsetOf(yaml, issue.path))}: ${issue.path.map(String).join('.') || whole}: ${inWords(issue, value)}`,
+  )
+  const more = problems.length - shown
+  return refused(more <= 0 ? problems : [...problems.slice(0, shown), `… and ${more} more`])
+}
+
+function inWords(issue: Issue, document: unknown): string {
+  if (issue.code === 'unrecognized_keys') return 'there is no such member'
+  const missing = valueAt(document, issue.path) === undefined
+  // Where the schema has words of its own these are better.
+  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid')) {
+    const values = issue.values
+      .map(String)
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1')
+    return `${missing ? 'is missing: ' : ''}write ${values}`
+  }
+  if (missing && issue.message.startsWith('Invalid')) return 'is missing'
+  if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid'))
+    return 'has another form than it must have'
+  if (issue.code === 'too_small' && issue.minimum === 1 && issue.message.startsWith('Too small'))
+    return 'must not be empty'
+  return issue.message.replace(/^Invalid input: /, '')
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (parent, name) =>
+      typeof parent === 'object' && parent !== null && Object.hasOwn(parent, name)
+        ? new Map<PropertyKey, unknown>(Object.entries(parent)).get(String(name))
+        : undefined,
+    value,
+  )
+}
+
+/** One issue for each unknown member. Of a union's branches only the one that the writer meant is told: the one that went deepest into the value. */
+function flatten(issues: readonly Issue[]): Issue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ ...issue, keys: [key], path: [...issue.path, key] }))
+    if (issue.code !== 'invalid_union') return [issue]
+    const depth = (branch: readonly Issue[]): number =>
+      Math.max(0, ...branch.map((inner) => inner.path.length + (inner.code === 'unrecognized_keys' ? 1 : 0)))
+    const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
+    return flatten(meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })))
+  })
+}
+
+/** Start of the deepest node on the way to a path: the key of a pair where there is one, since a value may be missing. */
+function offsetOf(
+  yaml: { getIn(path: unknown[], keep: boolean): unknown; contents: unknown },
+  path: readonly PropertyKey[],
+): number {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const parent = depth === 1 ? yaml.contents : yaml.getIn(path.slice(0, depth - 1), true)
+    const pairs = (parent as { items?: { key?: { value?: unknown; range?: [number, number, number] } }[] } | undefined)
+      ?.items
+    const pair = pairs?.find((item) => item.key?.value === path[depth - 1])
+    if (pair?.key?.range !== undefined) return pair.key.range[0]
+    const node = yaml.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined
+    const start = node?.range?.[0]
+    if (start !== undefined) return start
+  }
+  return 0
+}

@@ -1,0 +1,25 @@
+import { acceptanceNames, acceptances } from './policy/accept.ts'
+import type { Verdict } from './types.ts'
+
+/** How `unlessAccepted` ends the sentence of a failure that a line of the policy would accept. */
+const lacks = / \(the policy has no (accept-[a-z-]+)\)$/
+
+/**
+ * A verdict for a terminal: one line for each failed check, with the policy line that would accept it, and one for each exception that was
+ * used. The lines quote foreign text: whoever prints them escapes them.
+ */
+export function verdictLines({ checks, exceptions }: Pick<Verdict, 'checks' | 'exceptions'>): string[] {
+  const failures = checks
+    .filter(({ status }) => status === 'failed')
+    .map(({ id, reason, why }) => {
+      const wanted = lacks.exec(why)?.[1]
+      const known = acceptanceNames.find((name) => name === wanted)
+      if (known === undefined) return `${reason ?? id}: ${why}`
+      const line = known === 'accept-steps-isolation' ? known : `${known}: true`
+      return `${reason ?? id}: ${why.replace(lacks, '')}. The policy line "${line}" would accept this`
+    })
+  const used = acceptanceNames
+    .filter((name) => exceptions.includes(name))
+    .map((name) => `exception used: ${name}: ${acceptances[name]}`)
+  return [...new Set(failures), ...used]
+}
