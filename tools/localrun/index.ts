@@ -2,9 +2,9 @@
  * `npm run localrun -- WORKFLOW [options]` runs a workflow file of this repository through the real `dist/` entries, without GitHub. It is a
  * test bed, not GitHub's runner.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SealwrightError } from '../../src/base/errors.ts'
 import { startIssuer } from './oidc.ts'
@@ -70,7 +70,7 @@ async function start(workflow: string): Promise<number> {
   const made = values.directory === undefined
   const directory = made ? mkdtempSync(join(tmpdir(), 'localrun-')) : resolve(values.directory ?? '')
   try {
-    if (values.jwks !== undefined) writeFileSync(values.jwks, `${JSON.stringify(issuer.jwks)}\n`)
+    if (values.jwks !== undefined) write(values.jwks, `${JSON.stringify(issuer.jwks)}\n`)
     const result = await runWorkflow({
       workflow,
       repository: resolve(import.meta.dirname, '../..'),
@@ -89,7 +89,7 @@ async function start(workflow: string): Promise<number> {
       for (const [name, value] of Object.entries(job.outputs)) console.log(`  ${name}=${value}`)
     }
     if (values.summary !== undefined)
-      writeFileSync(
+      write(
         values.summary,
         Object.values(result.jobs)
           .map((job) => job.summary)
@@ -103,4 +103,9 @@ async function start(workflow: string): Promise<number> {
   } finally {
     await issuer.close()
   }
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(resolve(path)), { recursive: true })
+  writeFileSync(path, text)
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose'
 import { z } from 'zod'
 import { InputError } from '../../src/base/errors.ts'
@@ -77,8 +78,15 @@ export async function startIssuer(file?: string): Promise<Issuer> {
   })
   const port = await listen(server, kept?.port ?? 0)
   url = `http://127.0.0.1:${port}`
-  if (file !== undefined && kept === null)
-    writeFileSync(file, JSON.stringify({ port, key }), { mode: 0o600, flag: 'wx' })
+  try {
+    if (file !== undefined && kept === null) {
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, JSON.stringify({ port, key }), { mode: 0o600, flag: 'wx' })
+    }
+  } catch (error) {
+    server.close()
+    throw error
+  }
   const open = (claims: Record<string, string>, ofRun: boolean): ReturnType<Issuer['forJob']> => {
     const token = randomBytes(24).toString('base64url')
     jobs.set(token, { claims, ofRun })
