@@ -5,6 +5,19 @@ import { npmUnreachable } from '../../testkit/npm.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 
+test('the commands of README.md publish an image, write a policy and verify', () => {
+  const page = readFileSync(join(root, 'README.md'), 'utf8')
+  const blocks = [...page.matchAll(/```sh\n([^]*?)```/g)].map(([, text]) => text ?? '')
+  const alias = blocks.find((text) => text.startsWith('alias sealwright=')) ?? ''
+  const commands = blocks.find((text) => text.includes('setup-cvm-runner --technology sample')) ?? ''
+  const folder = scratch('readme')
+  const script = `set -e\nshopt -s expand_aliases\n${alias}${commands.replaceAll('/tmp/', `${folder}/`)}`
+  const out = execFileSync('bash', ['-c', `exec 2>&1\n${script}`], { cwd: root, encoding: 'utf8', timeout: 100_000 })
+  expect(out).toContain('Accepted with 3 exception(s)')
+  expect(out).toContain('verified=true')
+  expect(out).toContain('agent stopped')
+}, 120_000)
+
 const title = 'the commands of docs/localrun.md publish, write a policy, publish again and verify'
 const why = await npmUnreachable()
 if (why !== null && process.env['SEALWRIGHT_REQUIRE_PEERS'] !== '1')
