@@ -1,12 +1,12 @@
 /**
  * Writes what the documentation repeats from the sources: the tables of inputs and outputs in each README and in
- * docs/root-action.md (between `<!-- inputs -->` and `<!-- /inputs -->`, and the same for outputs), and the policy's
- * JSON Schema for editors. `--check` only compares.
+ * docs/root-action.md (between `<!-- inputs -->` and `<!-- /inputs -->`, and the same for outputs), those of
+ * publish.yml in docs/reusable-workflow.md, and the policy's JSON Schema for editors. `--check` only compares.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
-import { fill, parseAction } from './docs/tables.ts'
+import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { verifierPage } from './docs/verifier.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -31,11 +31,26 @@ for (const [action, page] of pages) {
   findings.push(...missing.map((marker) => `${page} has no <!-- ${marker} --> … <!-- /${marker} -->`))
   settle(page, text)
 }
+called('.github/workflows/publish.yml', 'docs/reusable-workflow.md')
 settle('docs/schema/policy.schema.json', policyJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1
+
+/** The page of a reusable workflow: its tables, and which inputs of the root action it lacks. */
+function called(workflow: string, page: string): void {
+  const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+  const file = parseCalled(read(workflow))
+  const { text, missing } = fill(read(page), file)
+  const filled = between(text, 'lacking', lacking(parseAction(read('action.yml')), file))
+  findings.push(
+    ...[...missing, ...(filled === null ? ['lacking'] : [])].map(
+      (marker) => `${page} has no <!-- ${marker} --> … <!-- /${marker} -->`,
+    ),
+  )
+  settle(page, filled ?? text)
+}
 
 function settle(path: string, text: string): void {
   const target = join(root, path)

@@ -41,8 +41,16 @@ export const bootValues: Readonly<Record<string, string>> = Object.fromEntries(
 /** @param data what is measured in place of the boot loader: another machine */
 export async function startMachine(data?: Buffer): Promise<DemoMachine> {
   const directory = mkdtempSync(join(tmpdir(), 'demo-tpm-'))
+  leaveNothing(directory)
   const ports = makePorts({ env: {}, cwd: directory, temp: directory })
-  let running: SoftwareTpm = await startSwtpm({ directory })
+  const remove = (): void => {
+    folders.delete(directory)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  let running: SoftwareTpm = await startSwtpm({ directory }).catch((error: unknown) => {
+    remove()
+    throw error
+  })
   const use: DemoMachine['use'] = (work) => withTpm(tpmAddress(running.device, ports), ports, work)
   const measure = (): Promise<void> =>
     use(async (tpm) => {
@@ -50,7 +58,13 @@ export async function startMachine(data?: Buffer): Promise<DemoMachine> {
       for (const event of boot)
         await extendAll(tpm, event.pcr, event.pcr === 4 ? (data ?? event.data) : event.data, banks)
     })
-  await measure()
+  try {
+    await measure()
+  } catch (error) {
+    await running.stop()
+    remove()
+    throw error
+  }
   return {
     device: running.device,
     use,
@@ -61,9 +75,21 @@ export async function startMachine(data?: Buffer): Promise<DemoMachine> {
     },
     end: async () => {
       await running.stop()
-      rmSync(directory, { recursive: true, force: true })
+      remove()
     },
   }
+}
+
+/** Folders of machines that run. A process that ends early removes them. */
+const folders = new Set<string>()
+
+function leaveNothing(directory: string): void {
+  if (folders.size === 0 && !process.listeners('exit').includes(removeFolders)) process.once('exit', removeFolders)
+  folders.add(directory)
+}
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 
 function extendAll(tpm: Tpm, pcr: number, data: Buffer, banks: readonly BankHash[]): Promise<void> {

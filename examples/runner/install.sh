@@ -3,8 +3,19 @@
 #   install.sh ROOT NODE DIST
 # ROOT is the image's tree, NODE a Node 24 program, DIST this repository's dist/. Users come by sysusers.d at first boot or
 # `systemd-sysusers --root=ROOT`. What the image says of itself must then be measured: docs/runner-admin.md.
+# It may be run again: it replaces its own files, and leaves /etc/sealwright and changed lines of fstab as they are.
 set -eu
-root="${1:?root}" node="${2:?node}" dist="${3:?dist}"
+if [ $# -ne 3 ]; then
+  echo "Usage: install.sh ROOT NODE DIST
+  ROOT  tree of the image that is being built, such as ./tree
+  NODE  a Node 24 program, such as node_modules/.bin/node
+  DIST  this repository's dist/" >&2
+  exit 2
+fi
+root="$1" node="$2" dist="$3"
+[ -d "$root" ] || { echo "install.sh: \"$root\" is not a folder. Make the image's tree first." >&2; exit 2; }
+[ -f "$dist/cli/index.js" ] || { echo "install.sh: \"$dist\" holds no cli/index.js. Give this repository's dist/." >&2; exit 2; }
+[ -x "$node" ] || { echo "install.sh: \"$node\" is not a program. Give node_modules/.bin/node." >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 put() { install -D -m "$1" "$2" "$root$3"; }
 put 0755 "$node" /opt/sealwright/bin/node
@@ -29,8 +40,16 @@ for ids in subuid subgid; do
   grep -qs '^sealwright-build:' "$root/etc/$ids" || echo 'sealwright-build:200000:65536' >> "$root/etc/$ids"
   grep -qs '^runner:' "$root/etc/$ids" || echo 'runner:100000:65536' >> "$root/etc/$ids"
 done
-put 0644 "$here/etc/runner.conf" /etc/sealwright/runner.conf
-grep -v '^#' "$here/units/runner-storage.conf" >> "$root/etc/fstab"
+[ -e "$root/etc/sealwright/runner.conf" ] || put 0644 "$here/etc/runner.conf" /etc/sealwright/runner.conf
+mkdir -p "$root/etc/sealwright/collateral"
+put 0644 "$here/../../docs/runner-admin.md" /opt/sealwright/docs/runner-admin.md
+# The runner's release goes here; its work folder is a mount.
+mkdir -p "$root/opt/actions-runner"
+# A mount point that fstab names already, perhaps with another size, keeps its line.
+grep -v '^#' "$here/units/runner-storage.conf" | while read -r line; do
+  place=$(echo "$line" | awk '{ print $2 }')
+  awk -v place="$place" '$1 !~ /^#/ && $2 == place { found = 1 } END { exit !found }' "$root/etc/fstab" 2> /dev/null || echo "$line" >> "$root/etc/fstab"
+done
 mkdir -p "$root/etc/systemd/system/sockets.target.wants" "$root/etc/systemd/system/multi-user.target.wants"
 for socket in sealwright-agent.socket sealwright-worker.socket; do ln -sf "../$socket" "$root/etc/systemd/system/sockets.target.wants/$socket"; done
 ln -sf ../actions-runner.service "$root/etc/systemd/system/multi-user.target.wants/actions-runner.service"

@@ -18,6 +18,8 @@ export function stubs(): Map<string, Buffer> {
 /** Any Node that knows ES modules can read it, so that the one sentence about the version is what an old one says. */
 function stub(entry: string): string {
   return `#!/usr/bin/env node
+import { existsSync } from 'fs'
+
 if (parseInt(process.versions.node, 10) >= 24) {
   import('../bundle/index.js')
     .then(function (bundle) {
@@ -28,7 +30,9 @@ if (parseInt(process.versions.node, 10) >= 24) {
       process.exitCode = 4
     })
 } else {
-  console.error('needs Node 24: this is Node ' + process.versions.node + '. Install Node 24 or newer and put it first on PATH.')
+  const own = decodeURIComponent(new URL('../../node_modules/.bin/node', import.meta.url).pathname)
+  const remedy = existsSync(own) ? 'This clone has one: ' + own : 'Install Node 24 or newer and put it first on PATH.'
+  console.error('needs Node 24: this is Node ' + process.versions.node + '. ' + remedy)
   process.exitCode = 2
 }
 `

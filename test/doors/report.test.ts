@@ -27,6 +27,40 @@ test('no value becomes markup in Markdown', () => {
   expect(code('')).toBe('')
 })
 
+test.each([
+  'verify-deploy: Accepted with 6 exception(s)',
+  `oci:/tmp/my_app:1.0 (sha256:${'0'.repeat(64)}), 2026-01-31T12:34:56Z`,
+  'accept-sample: no TEE; "x" is {1} + 2 = 3!',
+])('harmless text stays readable: %s', (text) => {
+  expect(md(text)).toBe(text)
+  expect(code(text)).toBe(`\`${text}\``)
+})
+
+test.each([
+  ['https://evil.example', 'https&#58;//evil.example'],
+  ['HTTP://evil.example www.evil.example', 'HTTP&#58;//evil.example www&#46;evil.example'],
+  ['mailto:a@b.example', 'mailto&#58;a&#64;b.example'],
+  ['@user #12 GH-12', '&#64;user &#35;12 GH&#45;12'],
+  [':tada: $x$ ~~a~~', '&#58;tada: &#36;x&#36; &#126;&#126;a&#126;&#126;'],
+  ['- item', '&#45; item'],
+  ['  1. item', '1&#46; item'],
+  ['===', '&#61;=='],
+  ['_a_ __b__ a_b', '&#95;a&#95; &#95;&#95;b&#95;&#95; a_b'],
+  ['![a](b) \\*', '!&#91;a&#93;(b) &#92;&#42;'],
+  ['&amp; <!-- </details>', '&amp;amp; &lt;!-- &lt;/details&gt;'],
+  ['::error::x', ':&#58;error::x'],
+])('%s becomes no markup, link or mention', (text, escaped) => {
+  expect(md(text)).toBe(escaped)
+})
+
+test('a value cannot leave its code', () => {
+  expect(code('a`b')).toBe('<code>a&#96;b</code>')
+  expect(code('a|b')).toBe('<code>a&#124;b</code>')
+  expect(code('a\\')).toBe('<code>a&#92;</code>')
+  expect(code('<b>')).toBe('<code>&lt;b&gt;</code>')
+  expect(code('**b** https://evil.example\n@user')).toBe('`**b** https://evil.example @user`')
+})
+
 test('no line of a command closes its block', () => {
   const text = renderMarkdown('sbom', report, [])
   expect(text).toContain('````sh\ncosign verify x\n```\necho\n````')
@@ -54,5 +88,5 @@ test('an error is reported with its code and remedy', () => {
     [],
   )
   expect(text).toContain('do r')
-  expect(text).toContain('not&#45;found')
+  expect(text).toContain('`not-found`')
 })

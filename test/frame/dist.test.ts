@@ -69,7 +69,9 @@ describe('stubs', () => {
     const done = run('cli/index.js', ['--import', old])
     expect(done.status).toBe(2)
     expect(done.stdout).toBe('')
-    expect(done.stderr).toMatch(/^needs Node 24: this is Node 20\.19\.0\./)
+    expect(done.stderr).toBe(
+      'needs Node 24: this is Node 20.19.0. Install Node 24 or newer and put it first on PATH.\n',
+    )
   })
 
   test('an error that nobody caught is an internal one', () => {

@@ -91,3 +91,14 @@ function anchors(markdown: string): string[] {
       .replaceAll(' ', '-'),
   )
 }
+
+test('docs/trust.md has a heading for each section that a verdict names', () => {
+  const headings: readonly string[] = readFileSync(join(root, 'docs/trust.md'), 'utf8').match(/(?<=^#+ )§\S+/gm) ?? []
+  const named = execFileSync('git', ['grep', '-hoE', "clause: 'TRUST §[0-9.]+", '--', 'src'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  const clauses = new Set(named.match(/§[0-9.]+/g))
+  expect(clauses.size).toBeGreaterThan(10)
+  expect([...clauses].filter((clause) => !headings.includes(clause))).toEqual([])
+})

@@ -54,6 +54,7 @@ test.each<[string, Result | Result[], string]>([
   ],
   ['a public key', jwe, recipients(digest('0c'), digest('0a'))],
   ['a public key, by null', { ...jwe, kbs: null }, recipients(digest('0a'))],
+  ['a public key, as one text', jwe, named(JSON.stringify({ recipients: digest('0a') }))],
   ['both', { ...external, ...both }, named(`{kbs: [{url: "${url}"}], recipients: ["${digest('0a')}"]}`)],
 ])('%s that the policy names', async (_name, result, lines) => {
   expect(await run(result, lines)).toMatchObject({ status: 'passed', reason: null })

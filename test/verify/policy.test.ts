@@ -218,7 +218,7 @@ describe('docs/policy.md', () => {
   const examples = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text]) => text ?? '')
 
   test('its examples are valid policies', async () => {
-    expect(examples).toHaveLength(4)
+    expect(examples).toHaveLength(5)
     const folder = scratch('policy-docs')
     const key = makeKey('P-256')
     const pem = key.publicKey.export({ type: 'spki', format: 'pem' })
@@ -229,7 +229,7 @@ describe('docs/policy.md', () => {
     await writeFile(join(folder, 'runner-2026.1.json'), '{}')
     const technologies = []
     for (const text of examples) technologies.push((await parsePolicy(text, join(folder, 'policy.yml'))).technology)
-    expect(technologies).toEqual(['snp', 'tdx', 'az-snp-vtpm', 'tpm'])
+    expect(technologies).toEqual(['sample', 'snp', 'tdx', 'az-snp-vtpm', 'tpm'])
   })
 
   test('it names every relaxation and every member of a policy', () => {

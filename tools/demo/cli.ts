@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
+import { quote } from '../../src/report/shell.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 export const program = resolve(root, 'dist/cli/index.js')
+
+/** For a shell: the command line of this clone under the Node of the demo, whatever Node the machine has. */
+export const alias = `alias sealwright=${quote(`${quote(process.execPath)} ${quote(program)}`)}`
 
 /** The one JSON object that `--json` prints. */
 export interface CliAnswer {

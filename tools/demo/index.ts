@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { runWorkflow } from '../localrun/run.ts'
 import type { JobMachine } from '../localrun/types.ts'
 import { startIssuer } from '../localrun/oidc.ts'
+import { errorRecord } from '../../src/base/errors.ts'
+import { printableLines } from '../../src/base/printable.ts'
 import { debianBase } from './base-image.ts'
-import { program, root } from './cli.ts'
+import { alias, root } from './cli.ts'
 import { startMachine } from '../../testkit/machine.ts'
 import { readOptions, usage, type DemoOptions } from './options.ts'
 import { demoPolicy } from '../../testkit/policy.ts'
@@ -83,17 +85,18 @@ async function demo(options: DemoOptions): Promise<boolean> {
     const refused = !options.tampers || (await runTampers(facts, say))
     say('')
     showVerdict(verdict, image, say)
-    writeSummaries(join(directory, 'run'), result, directory, say)
+    writeSummaries(join(directory, 'run'), result, { directory, jwks }, say)
     say('')
-    say('Try next:')
-    const verify = `  node ${relativeTo(program)} verify-deploy --image ${image} --policy ${relativeTo(policy)}`
+    say(`Try next, in ${root}:`)
+    say(`  ${alias}`)
+    const verify = `  sealwright verify-deploy --image ${image} --policy ${relativeTo(policy)}`
     // A shell has no agent: the embedded KBS takes it for sample evidence, which gets only what sample evidence published.
     if (options.technology === 'sample') say(`${verify} --kbs-url embedded:${relativeTo(kbs)}`)
-    else say(`${verify}   (without the key: refused as not-checked)`)
+    else say(`${verify}   # refused as not-checked: without the key nobody looks into the content`)
     const evidence = join(directory, 'run/publish/temp/sealwright/evidence.json')
-    if (existsSync(evidence)) say(`  node ${relativeTo(program)} tee show ${relativeTo(evidence)}`)
-    say(`  node ${relativeTo(program)} policy init --image ${image} --jwks ${relativeTo(jwks)} --output my-policy.yml`)
-    say(`  node ${relativeTo(program)} --help`)
+    if (existsSync(evidence)) say(`  sealwright tee show ${relativeTo(evidence)}`)
+    say(`  sealwright policy init --image ${image} --jwks ${relativeTo(jwks)} --output my-policy.yml`)
+    say('  sealwright --help')
     return refused
   } finally {
     await issuer.close()
@@ -152,6 +155,19 @@ function relativeTo(path: string): string {
   return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
 }
 
+// A signal ends the process by `exit`, so that the software TPMs and their folders go with it.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
 const options = readOptions(process.argv.slice(2))
 if (options === null) process.stdout.write(usage)
-else process.exitCode = (await demo(options)) ? 0 : 1
+else
+  try {
+    process.exitCode = (await demo(options)) ? 0 : 1
+  } catch (thrown) {
+    process.exitCode = 1
+    const { code, message, remedy } = errorRecord(thrown)
+    console.error(`error (${code}): ${printableLines(message)}`)
+    if (remedy !== null) console.error(`  ${printableLines(remedy)}`)
+    console.error(`  All output so far: ${relativeTo(join(directory, 'log.txt'))}`)
+  }

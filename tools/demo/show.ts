@@ -1,9 +1,25 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { renderHtml, type ReportPage } from '../../src/report/html.ts'
+import { renderMarkdown } from '../../src/report/markdown.ts'
+import { quote } from '../../src/report/shell.ts'
 import type { ActionReport } from '../../src/report/types.ts'
-import type { Verdict } from '../../src/verify/types.ts'
+import type { Check, Verdict } from '../../src/verify/types.ts'
 import type { RunResult } from '../localrun/types.ts'
+import { alias } from './cli.ts'
+
+/** Stands above the summaries of the steps, whose commands say `sealwright`. */
+const aboutThisMachine: ActionReport = {
+  headline: 'The chain on this machine: it shows how the chain works, and proves no machine',
+  status: 'warning',
+  subject: null,
+  facts: [],
+  tables: [],
+  exceptions: [],
+  commands: [{ title: 'Type this first: the commands below use it', lines: [alias] }],
+  notes: [],
+  details: {},
+}
 
 const chain = [
   'verify-deploy',
@@ -25,8 +41,10 @@ export function showVerdict(path: string, image: string, say: (line: string) => 
   say(
     `  job        ${verdict.job.assurance ?? 'unknown'}, ${String(verdict.job.claims['repository'] ?? '')} ${String(verdict.job.claims['ref'] ?? '')}`,
   )
-  const passed = verdict.checks.filter((check) => check.status === 'passed').length
-  say(`  checks     ${passed} passed, ${verdict.checks.length - passed} accepted by exception or not applicable`)
+  const count = (status: Check['status']): number => verdict.checks.filter((check) => check.status === status).length
+  say(
+    `  checks     ${count('passed')} passed, ${count('accepted')} by exception, ${count('skipped')} not applicable${verdict.verified ? '' : `, ${count('failed')} failed`}`,
+  )
   say(`  exceptions ${verdict.exceptions.length === 0 ? 'none' : verdict.exceptions.join(', ')}`)
 }
 
@@ -39,13 +57,27 @@ function machineText({ machine, builder }: Verdict): string {
 }
 
 /** Collects the summaries of all steps into one Markdown file and one self-contained page. */
-export function writeSummaries(runs: string, result: RunResult, directory: string, say: (line: string) => void): void {
+export function writeSummaries(
+  runs: string,
+  result: RunResult,
+  { directory, jwks }: { directory: string; jwks: string },
+  say: (line: string) => void,
+): void {
   const markdown = join(directory, 'summary.md')
   const page = join(directory, 'summary.html')
   // The verdict comes first, as in everything a reviewer reads.
   const jobs = Object.entries(result.jobs).toReversed()
-  writeFileSync(markdown, jobs.map(([, job]) => job.summary).join('\n'))
-  writeFileSync(page, renderHtml(jobs.flatMap(([job]) => reports(join(runs, job, 'temp/sealwright/reports')))))
+  // What the demo knows and a step does not: where the keys of its token issuer are.
+  const own = (line: string): string => line.replace('--jwks FILE', `--jwks ${quote(jwks)}`)
+  const summaries = [renderMarkdown('demo', aboutThisMachine, []), ...jobs.map(([, job]) => own(job.summary))]
+  writeFileSync(markdown, summaries.join('\n'))
+  const pages = jobs
+    .flatMap(([job]) => reports(join(runs, job, 'temp/sealwright/reports')))
+    .map(({ report, ...page }) => ({
+      ...page,
+      report: { ...report, commands: report.commands.map((one) => ({ ...one, lines: one.lines.map(own) })) },
+    }))
+  writeFileSync(page, renderHtml([{ name: 'demo', hosts: [], report: aboutThisMachine }, ...pages]))
   say('')
   say('Summary for a reviewer:')
   say(`  ${markdown}`)

@@ -1,6 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose'
+import { z } from 'zod'
+import { InputError } from '../../src/base/errors.ts'
 
 /** An OIDC issuer on loopback that speaks the runner's token protocol, with a key and claims of its own. */
 export interface Issuer {
@@ -22,10 +26,20 @@ export interface Issuer {
 
 const lifetimeSeconds = 600
 
-export async function startIssuer(): Promise<Issuer> {
-  const { privateKey, publicKey } = await generateKeyPair('RS256')
-  const kid = randomUUID()
-  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' }] }
+/** Port and private key of an issuer, so that a later run has the same one and a policy of an earlier run still names it. */
+const keptSchema = z.object({ port: z.int().min(1).max(65_535), key: z.looseObject({ kty: z.string() }) })
+
+/**
+ * @param file keeps port and key for later runs; it is written (0600) where there is none. Without it each issuer has its own.
+ * @throws InputError `file-invalid` where the file cannot be used, `state-conflict` where another program has the port
+ */
+export async function startIssuer(file?: string): Promise<Issuer> {
+  const kept = file !== undefined && existsSync(file) ? readKept(file) : null
+  const key = kept?.key ?? (await exportJWK((await generateKeyPair('RS256', { extractable: true })).privateKey))
+  const privateKey = await importJWK(key, 'RS256')
+  const { n, e } = key
+  const kid = createHash('sha256').update(String(n)).digest('base64url').slice(0, 16)
+  const jwks = { keys: [{ kty: 'RSA', n, e, kid, use: 'sig', alg: 'RS256' } as JWK] }
   const jobs = new Map<string, { claims: Record<string, string>; ofRun: boolean }>()
   let url = ''
 
@@ -62,7 +76,17 @@ export async function startIssuer(): Promise<Issuer> {
         response.end(JSON.stringify(body))
       }, console.error)
   })
-  url = await listen(server)
+  const port = await listen(server, kept?.port ?? 0)
+  url = `http://127.0.0.1:${port}`
+  try {
+    if (file !== undefined && kept === null) {
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, JSON.stringify({ port, key }), { mode: 0o600, flag: 'wx' })
+    }
+  } catch (error) {
+    server.close()
+    throw error
+  }
   const open = (claims: Record<string, string>, ofRun: boolean): ReturnType<Issuer['forJob']> => {
     const token = randomBytes(24).toString('base64url')
     jobs.set(token, { claims, ofRun })
@@ -85,13 +109,33 @@ function numberOf(audience: string): string {
   return String(createHash('sha256').update(audience).digest().readUInt32BE())
 }
 
-function listen(server: Server): Promise<string> {
+function readKept(file: string): z.infer<typeof keptSchema> {
+  try {
+    return keptSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    throw new InputError('file-invalid', `"${file}" does not hold the port and key of a local issuer`, {
+      subject: 'issuer',
+      cause,
+      remedy: 'Name a file that does not exist yet, or one that an earlier run wrote.',
+    })
+  }
+}
+
+function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.once('error', (cause) =>
+      reject(
+        new InputError('state-conflict', `the local issuer cannot listen on 127.0.0.1:${port}: ${cause.message}`, {
+          subject: 'issuer',
+          cause,
+          remedy: 'End the other run that has the same issuer file, or name another file.',
+        }),
+      ),
+    )
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address()
       if (address === null || typeof address === 'string') reject(new Error('the issuer has no port'))
-      else resolve(`http://127.0.0.1:${address.port}`)
+      else resolve(address.port)
     })
   })
 }

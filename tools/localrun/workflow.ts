@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { InputError } from '../../src/base/errors.ts'
 
 export interface Step {
   id?: string
@@ -81,6 +82,12 @@ const known = {
 } as const
 
 export function readWorkflow(path: string): Workflow {
+  if (!existsSync(path)) {
+    throw new InputError('file-missing', `there is no workflow file "${path}"`, {
+      subject: 'workflow',
+      remedy: 'Name a file of this repository by its path from the top, such as examples/one-step.yml.',
+    })
+  }
   const workflow = parse(readFileSync(path, 'utf8')) as Workflow & { on: unknown }
   checkKeys(path, workflow, known.workflow)
   const on = workflow.on

@@ -23,12 +23,15 @@ const attested = ['provenance', 'spdx', 'cyclonedx'] as const
  * The commands that check what was written, each as it can be typed (INTERFACE §6). `--private-infrastructure` says that there is no public log;
  * with it neither cosign asks the network for a trust root. cosign reads registries only, so a layout is copied into one first, under a name that
  * cosign accepts.
+ *
+ * @param localIssuer the job's token came from an issuer on this machine's loopback
  */
 export function commandsFor(
   result: SignAttestResult,
   keyPath: string,
   consumers: readonly Consumer[],
   signer: 'agent' | 'key',
+  localIssuer: boolean,
 ): CommandGroup[] {
   const { published, receipts } = result
   const { reference, descriptor } = published
@@ -65,10 +68,12 @@ export function commandsFor(
   const itself = quote(formatReference(reference))
   // An agent's key is another one in the next job: a policy pins only a key that stays.
   const release = signer === 'key' ? ` --public-key ${quote(keyPath)}` : ''
+  // An issuer on loopback may have ended before anybody reads this.
+  const issuer = localIssuer ? ' --jwks FILE' : ''
   groups.push({
-    title: 'Verify with Sealwright',
+    title: localIssuer ? 'Verify with Sealwright (FILE: keys of the local token issuer)' : 'Verify with Sealwright',
     lines: [
-      `sealwright policy init --image ${itself}${release} --output policy.yml`,
+      `sealwright policy init --image ${itself}${release}${issuer} --output policy.yml`,
       `sealwright verify-deploy --image ${itself} --policy policy.yml`,
     ],
   })

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { isLoopback } from '../../base/loopback.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
@@ -27,8 +28,14 @@ export const door: ActionDoor = {
       'receipts-path': paths.receipts,
       'public-key-path': paths.key,
     }
-    return { outputs, report: report(result, inputs, paths) } satisfies ActionResult
+    return { outputs, report: report(result, inputs, paths, hasLocalIssuer(context)) } satisfies ActionResult
   },
+}
+
+/** The token endpoint of a trial (localrun, act) is on loopback, and so is its issuer. */
+function hasLocalIssuer({ ports }: ActionContext): boolean {
+  const url = ports.env['ACTIONS_ID_TOKEN_REQUEST_URL'] ?? ''
+  return URL.canParse(url) && isLoopback(new URL(url).host)
 }
 
 async function write(context: ActionContext, name: string, content: string | Buffer): Promise<string> {

@@ -22,7 +22,12 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
 }
 
 /** What a reviewer sees of a signing run. */
-export function report(result: SignAttestResult, inputs: SignRequest, paths: { key: string }): ActionReport {
+export function report(
+  result: SignAttestResult,
+  inputs: SignRequest,
+  paths: { key: string },
+  localIssuer: boolean,
+): ActionReport {
   const { published, receipts, agent } = result
   const digest = published.descriptor.digest
   const added = receipts.filter(({ state }) => state === 'added').length
@@ -62,7 +67,7 @@ export function report(result: SignAttestResult, inputs: SignRequest, paths: { k
       },
     ],
     exceptions: [],
-    commands: commandsFor(result, paths.key, inputs.consumers, inputs.signer),
+    commands: commandsFor(result, paths.key, inputs.consumers, inputs.signer, localIssuer),
     notes: notes(result),
     details: { digest, plain: published.plain, receipts: receipts.map((receipt) => ({ ...receipt })) },
   }

@@ -146,14 +146,19 @@ function commands({ verdict, inputs, reference: asked, vsa, publicKeyPath }: Sum
   if (inputs.platform !== null) again.push(`--platform ${quote(inputs.platform)}`)
   again.push(`--policy ${quote(inputs.policy)}`)
   if (inputs.collateral !== null) again.push(`--collateral ${quote(inputs.collateral)}`)
-  if (inputs.keys.kbsUrl !== '') again.push(`--kbs-url ${quote(inputs.keys.kbsUrl)}`)
+  // A KBS gives the key to the evidence of an agent. The reader's shell has none, and sends sample evidence.
+  const { kbsUrl } = inputs.keys
+  const needsAgent = kbsUrl !== '' && verdict.builder.technology !== 'sample'
+  if (kbsUrl !== '' && !needsAgent) again.push(`--kbs-url ${quote(kbsUrl)}`)
   // The key itself is no part of any summary; without the option the content would not be looked into.
   if (inputs.keys.decryptionKey !== null) again.push('--decryption-key FILE')
   if (inputs.policyDigest !== null) again.push(`--policy-digest ${inputs.policyDigest}`)
   if (inputs.expectCommit !== null) again.push(`--expect-commit ${inputs.expectCommit}`)
   if (inputs.expectDigest !== null) again.push(`--expect-digest ${inputs.expectDigest}`)
   if (inputs.nonce !== null) again.push(`--nonce ${quote(inputs.nonce)}`)
-  const list = [{ title: 'Verify again with Sealwright', lines: [again.join(' ')] }]
+  const expected = `# Without the key this is refused as not-checked, all else is verified. In a job with an agent add: --kbs-url ${quote(kbsUrl)}`
+  const lines = [...(needsAgent ? [expected] : []), again.join(' ')]
+  const list = [{ title: 'Verify again with Sealwright', lines }]
   if (!verdict.verified || vsa === '' || reference.startsWith('oci:') || !cosignReads(reference)) return list
   return [...list, { title: 'Check the verification summary with cosign', lines: [vsaLine(reference, publicKeyPath)] }]
 }

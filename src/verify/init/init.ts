@@ -1,4 +1,4 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
@@ -146,8 +146,21 @@ async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Pr
   if (!isObject(claims) || typeof claims['iss'] !== 'string')
     throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
   if (options.jwks !== undefined) return { issuer: claims['iss'], jwks: options.jwks, claims }
+  return { issuer: claims['iss'], jwks: await publishedKeys(claims['iss'], ports), claims }
+}
+
+async function publishedKeys(issuer: string, ports: Ports): Promise<Jwks> {
   const { jwksOf } = await import('../../agent/oidc.ts')
-  return { issuer: claims['iss'], jwks: await jwksOf(claims['iss'], ports), claims }
+  try {
+    return await jwksOf(issuer, ports)
+  } catch (cause) {
+    if (!(cause instanceof TransportError)) throw cause
+    throw new TransportError(cause.code, `the keys of the token issuer "${issuer}" cannot be read: ${cause.message}`, {
+      subject: issuer,
+      cause,
+      remedy: 'Try again where the issuer can be reached, or give its keys by `--jwks FILE`.',
+    })
+  }
 }
 
 interface PolicyFacts {

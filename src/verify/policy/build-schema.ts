@@ -4,6 +4,9 @@ import { isolationSchema } from '../../journal/event.ts'
 const text = z.string().min(1).max(1024)
 const value = z.union([z.string().max(4096), z.array(z.string().max(4096)).min(1).max(64)])
 const path = z.union([text, z.array(text).min(1).max(64)])
+/** One value, or a list of them. */
+const list = (most: number): z.ZodType<string[]> =>
+  z.union([text.transform((one) => [one]), z.array(text).min(1).max(most)])
 
 /**
  * What a build may have been asked for (TRUST §5.8). A job can ask its agent for anything: a command, another file, another base. So what this
@@ -11,10 +14,7 @@ const path = z.union([text, z.array(text).min(1).max(64)])
  */
 export const buildSchema = z.strictObject({
   prepare: value.optional().describe('Commands that may have been run in the context before the build, word for word'),
-  path: z
-    .array(text)
-    .min(1)
-    .max(64)
+  path: list(64)
     .optional()
     .describe('Folders outside /usr that prepare may have taken programs from, as the record names them'),
   'build-args': z
@@ -31,12 +31,9 @@ export const buildSchema = z.strictObject({
   network: isolationSchema.shape.network
     .optional()
     .describe('Most network that foreign steps may have had: none, default (filtered) or host; none by default'),
-  secrets: z.array(text).min(1).max(64).optional().describe('Ids of build secrets that may have been given'),
-  cache: z.array(text).min(1).max(64).optional().describe('Digests of caches that may have been read; "*" is any'),
-  bases: z
-    .array(text)
-    .min(1)
-    .max(256)
+  secrets: list(64).optional().describe('Ids of build secrets that may have been given'),
+  cache: list(64).optional().describe('Digests of caches that may have been read; "*" is any'),
+  bases: list(256)
     .optional()
     .describe('Base images by name or digest that are neither of a registry nor built in the same job'),
 })

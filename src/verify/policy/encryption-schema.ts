@@ -33,9 +33,7 @@ export const encryptionSchema = z
       .optional()
       .describe('Key Broker Services that may have got the image key'),
     recipients: z
-      .array(digest)
-      .min(1)
-      .max(256)
+      .union([digest.transform((one) => [one]), z.array(digest).min(1).max(256)])
       .optional()
       .describe('Public keys that may open the image: SHA-256 of the SubjectPublicKeyInfo (DER)'),
   })

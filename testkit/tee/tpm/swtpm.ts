@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -57,7 +57,12 @@ export async function startSwtpm(options: SwtpmOptions = {}): Promise<SoftwareTp
     child.kill()
   }
   process.once('exit', end)
-  await answering(child, `${socket}.ctrl`)
+  try {
+    await answering(child, socket)
+  } catch (error) {
+    process.off('exit', end)
+    throw error
+  }
   return {
     device: `swtpm:${socket}`,
     tcti: `swtpm:path=${socket}`,
@@ -70,8 +75,12 @@ export async function startSwtpm(options: SwtpmOptions = {}): Promise<SoftwareTp
   }
 }
 
-/** The control channel may be asked for at any time; the other one serves one connection, which must not be ours. */
-async function answering(child: ChildProcess, control: string): Promise<void> {
+/**
+ * Waits for both sockets: swtpm opens the control socket first and the server socket a moment later. The server socket serves one connection,
+ * which must not be ours, so it is looked up in the kernel's list.
+ */
+async function answering(child: ChildProcess, server: string): Promise<void> {
+  const control = `${server}.ctrl`
   let said = ''
   let failed: Error | null = null
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
@@ -79,10 +88,17 @@ async function answering(child: ChildProcess, control: string): Promise<void> {
   for (const until = Date.now() + waitMs; Date.now() < until; await sleep(20)) {
     if (failed !== null) throw failed
     if (child.exitCode !== null) throw new Error(`swtpm ended with ${child.exitCode}: ${said.trim()}`)
-    if (existsSync(control) && (await reaches(control))) return
+    if (existsSync(control) && isListening(server) && (await reaches(control))) return
   }
   await ended(child)
-  throw new Error(`swtpm does not answer on ${control}: ${said.trim()}`)
+  throw new Error(`swtpm does not answer on ${server} within ${waitMs / 1000} s: ${said.trim()}`)
+}
+
+/** True where a socket of that path accepts connections: `/proc/net/unix` shows the flag __SO_ACCEPTCON (proc_net_unix(5)). */
+function isListening(path: string): boolean {
+  return readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .some((line) => line.endsWith(` ${path}`) && line.split(/\s+/)[3] === '00010000')
 }
 
 function reaches(path: string): Promise<boolean> {

@@ -1,7 +1,9 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { errorRecord } from '../../../src/base/errors.ts'
 import { inOrder } from '../../../src/base/in-order.ts'
+import { printable } from '../../../src/base/printable.ts'
 import { makePorts } from '../../../src/runner/make-ports.ts'
 import { copyImage } from '../../../src/oci/copy.ts'
 import { openStore, resolveImage } from '../../../src/oci/open.ts'
@@ -16,7 +18,7 @@ import { question, type Finished, type Kit, type Question } from '../../../testk
 import { tampers } from '../../../testkit/tampers/list.ts'
 import { claimedByTpm, liveTpm } from '../../../testkit/tampers/live-tpm.ts'
 import { tpmTampers } from '../../../testkit/tampers/tpm.ts'
-import { attackFromInside } from './inside-job.ts'
+import { attackFromInside, type Attack } from './inside-job.ts'
 import { ownSummary } from './own-summary.ts'
 import { policyText } from '../../../testkit/policy-text.ts'
 import { pushes } from './pusher.ts'
@@ -61,46 +63,42 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   const originals = await prepare(facts, directory)
   say('')
   say('Tampered copies of it (each must be refused for its own reason)')
-  const rows: Row[] = [await control(originals, directory, facts.technology)]
-  show(rows[0], say)
-  const list = facts.technology === 'tpm' ? [...tampers, ...tpmTampers] : tampers
-  const tampered = inOrder(list.entries(), atATime, async ([i, { name, reason, prepare: tamper }]) => {
-    const kit = withKit(originals, join(directory, String(i)), facts.technology, async (one) =>
-      reasonOf(await ask(one, await tamper(one))),
-    )
-    return { name, expected: reason, found: await kit }
-  })
-  for await (const row of tampered) {
+  const rows: Row[] = []
+  const add = (row: Row): void => {
     rows.push(row)
     show(row, say)
   }
-  for (const [name, expected, run] of whole) {
-    rows.push({ name, expected, found: await reasonOf(await run(directory, facts.technology)) })
-    show(rows.at(-1), say)
-  }
+  const { technology } = facts
+  add(await row('nothing changed (control)', 'accepted', () => control(originals, directory, technology)))
+  const list = facts.technology === 'tpm' ? [...tampers, ...tpmTampers] : tampers
+  const tampered = inOrder(list.entries(), atATime, ([i, { name, reason, prepare: tamper }]) =>
+    row(name, reason, () =>
+      withKit(originals, join(directory, String(i)), technology, async (kit) =>
+        reasonOf(await ask(kit, await tamper(kit))),
+      ),
+    ),
+  )
+  for await (const one of tampered) add(one)
+  for (const [name, expected, run] of whole)
+    add(await row(name, expected, async () => reasonOf(await run(directory, technology))))
   say('')
   say('Attacks by somebody who may push')
-  const pushed = inOrder(pushes.entries(), atATime, async ([i, { name, expected, prepare: push }]) => {
-    const kit = withKit(originals, join(directory, `push-${i}`), facts.technology, async (one) =>
-      reasonOf(await ask(one, await push(one))),
-    )
-    return { name, expected, found: await kit }
-  })
-  for await (const row of pushed) {
-    rows.push(row)
-    show(row, say)
-  }
+  const pushed = inOrder(pushes.entries(), atATime, ([i, { name, expected, prepare: push }]) =>
+    row(name, expected, () =>
+      withKit(originals, join(directory, `push-${i}`), technology, async (kit) =>
+        reasonOf(await ask(kit, await push(kit))),
+      ),
+    ),
+  )
+  for await (const one of pushed) add(one)
   say('')
   say('Attacks from inside the job, on its live agent')
-  await attackFromInside(
-    directory,
-    facts.technology,
-    (attack) => {
-      if (attack.skipped !== undefined) return say(`  skip ${attack.name}: ${attack.skipped}`)
-      rows.push(attack)
-      show(attack, say)
-    },
-    reasonOf,
+  const inside = (attack: Attack): void => {
+    if (attack.skipped === undefined) add(attack)
+    else say(`  skip ${attack.name}: ${attack.skipped}`)
+  }
+  await attackFromInside(directory, technology, inside, reasonOf).catch((error: unknown) =>
+    add({ name: 'attacks from inside the job', expected: 'all tried', found: failureOf(error) }),
   )
   const good = rows.filter((row) => row.found === row.expected).length
   say('')
@@ -108,8 +106,17 @@ export async function runTampers(facts: DemoFacts, say: (line: string) => void):
   return good === rows.length
 }
 
-function show(row: Row | undefined, say: (line: string) => void): void {
-  if (row === undefined) return
+/** One line of the table. An attempt that fails by itself is a line that did not come out as expected; the others still run. */
+async function row(name: string, expected: string, attempt: () => Promise<string>): Promise<Row> {
+  return { name, expected, found: await attempt().catch(failureOf) }
+}
+
+function failureOf(error: unknown): string {
+  const { code, message } = errorRecord(error)
+  return `error (${code}): ${printable(message)}`
+}
+
+function show(row: Row, say: (line: string) => void): void {
   say(
     `  ${row.found === row.expected ? 'ok  ' : 'FAIL'} ${row.name.padEnd(54)} expected ${row.expected.padEnd(22)} found ${row.found}`,
   )
@@ -190,13 +197,12 @@ async function withKit<T>(
 }
 
 /** The same forging without any tampering: only the missing key is told. Without it the table would prove nothing. */
-async function control(originals: Originals, directory: string, technology: string): Promise<Row> {
-  const found = await withKit(originals, join(directory, 'control'), technology, async (kit) => {
+async function control(originals: Originals, directory: string, technology: string): Promise<string> {
+  return withKit(originals, join(directory, 'control'), technology, async (kit) => {
     const copy = await kit.finished()
     await kit.forge(copy)
     return reasonOf(await ask(kit, question(kit, copy, { 'accept-unchecked-content': true })))
   })
-  return { name: 'nothing changed (control)', expected: 'accepted', found }
 }
 
 async function ask(kit: Kit, { image, policy, args = [] }: Question): Promise<CliAnswer> {
