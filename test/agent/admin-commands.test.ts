@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../src/doors/context.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
@@ -229,7 +229,7 @@ describe('scripts of examples/runner', () => {
     expect(install()).toEqual([2, expect.stringContaining('Usage: install.sh ROOT NODE DIST')])
     expect(install(tree, process.execPath, dist)).toEqual([0, ''])
     const mounts = readFileSync(join(tree, 'etc/fstab'), 'utf8')
-    writeFileSync(join(tree, 'etc/sealwright/runner.conf'), 'KBS_URL=https://kbs.own.example\n')
+    appendFileSync(join(tree, 'etc/sealwright/runner.conf'), 'KBS_URL=https://kbs.own.example\n')
     expect(install(tree, process.execPath, dist)).toEqual([0, ''])
     expect(readFileSync(join(tree, 'etc/fstab'), 'utf8')).toBe(mounts)
     expect(readFileSync(join(tree, 'etc/sealwright/runner.conf'), 'utf8')).toContain('kbs.own.example')
