@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActionContext, RawInputs } from '../../src/doors/context.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
@@ -220,9 +220,21 @@ describe('scripts of examples/runner', () => {
     )
     writeFileSync(join(tree, 'etc/group'), 'runner:x:1001:\nsealwright-job:x:991:runner\n')
     const dist = scratch('dist')
-    writeFileSync(join(dist, 'package.json'), '{}')
-    const done = spawnSync('/bin/sh', [join(folder, 'install.sh'), tree, process.execPath, dist])
-    expect([done.status, done.stderr.toString()]).toEqual([0, ''])
+    mkdirSync(join(dist, 'cli'))
+    writeFileSync(join(dist, 'cli/index.js'), '')
+    const install = (...args: string[]): [number | null, string] => {
+      const done = spawnSync('/bin/sh', [join(folder, 'install.sh'), ...args])
+      return [done.status, done.stderr.toString()]
+    }
+    expect(install()).toEqual([2, expect.stringContaining('Usage: install.sh ROOT NODE DIST')])
+    expect(install(tree, process.execPath, dist)).toEqual([0, ''])
+    const mounts = readFileSync(join(tree, 'etc/fstab'), 'utf8')
+    appendFileSync(join(tree, 'etc/sealwright/runner.conf'), 'KBS_URL=https://kbs.own.example\n')
+    expect(install(tree, process.execPath, dist)).toEqual([0, ''])
+    expect(readFileSync(join(tree, 'etc/fstab'), 'utf8')).toBe(mounts)
+    expect(readFileSync(join(tree, 'etc/sealwright/runner.conf'), 'utf8')).toContain('kbs.own.example')
+    // What the units name as their documentation is there.
+    expect(existsSync(join(tree, 'opt/sealwright/docs/runner-admin.md'))).toBe(true)
     const options = {
       jobUser: 'runner',
       agentUser: 'sealwright-agent',
