@@ -17,11 +17,14 @@ export function md(text: string): string {
   return oneLine(text).replace(active, (c) => htmlEntities[c] ?? `&#${c.charCodeAt(0)};`)
 }
 
-/** A value in code form; same guarantees as {@link md}. A code span takes all as it stands, but for its own end, table bars and escapes. */
+/**
+ * A value in code form; same guarantees as {@link md}. A code span takes all as it stands, but for its own end, table bars and escapes, and what the
+ * workflow runner would act on where a summary is printed.
+ */
 export function code(text: string): string {
   const line = oneLine(text)
   if (line === '') return ''
-  return /[`|\\<]/.test(line) ? `<code>${md(line)}</code>` : `\`${line}\``
+  return /[`|\\<]|#\[/.test(line) ? `<code>${md(line)}</code>` : `\`${line}\``
 }
 
 function oneLine(text: string): string {

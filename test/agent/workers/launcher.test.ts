@@ -43,8 +43,15 @@ process.stdin.on('data', (bytes) => process.stdout.write(bytes))
 process.stdin.on('end', () => process.exit(0))
 setTimeout(() => process.stdout.write(JSON.stringify(about) + '\\n'), 200)
 `
-const sleepers = (): number[] =>
-  processesOf(users.worker).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('sleep'))
+const sleepers = (): number[] => processesOf(users.worker).filter((pid) => commandLine(pid).includes('sleep'))
+/** Empty for a process that has ended since it was listed. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+  } catch {
+    return ''
+  }
+}
 
 asUsers(
   'the launcher starts each worker under its user, in a namespace of its own, over the very connection',

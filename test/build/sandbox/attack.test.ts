@@ -91,7 +91,12 @@ describe.each(builders())('a hostile step of a build by $title', (user) => {
           ...['runner-temp', 'sysfs', 'user-namespaces'],
         ]),
       )
-      const left = processesWith(around.stay)
+      // It was started in the background: it may not be there yet.
+      let left = processesWith(around.stay)
+      for (let n = 0; n < 100 && left.length === 0; n += 1) {
+        await new Promise((later) => setTimeout(later, 50))
+        left = processesWith(around.stay)
+      }
       expect(left).toHaveLength(1)
       for (const pid of left) process.kill(pid, 'SIGKILL')
     } finally {
