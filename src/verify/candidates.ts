@@ -1,7 +1,7 @@
 import { isObject } from '../base/json.ts'
 import { isDigest } from '../oci/digest.ts'
 import type { Digest } from '../oci/types.ts'
-import type { Attached, JobKey } from './attached.ts'
+import type { Attached, JobKey } from './attached-types.ts'
 import type { Claim } from './statements.ts'
 
 /** Evidence bundles of one key that no statement of that key points to: our own writer always points. */
