@@ -7,6 +7,7 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { parseJson } from '../base/json.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
+import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
 import { authenticated, decrypting } from './cipher.ts'
 import { unwrapJwe } from './jwe.ts'
@@ -48,7 +49,7 @@ export function readPrivateKey(text: string, subject: string): KeyObject {
 
 /** Whether a layer is encrypted by its media type. */
 export function isEncrypted(layer: Pick<Descriptor, 'mediaType'>): boolean {
-  return layer.mediaType.endsWith(mediaTypes.encryptedSuffix)
+  return isEncryptedType(layer.mediaType)
 }
 
 /** The same layer as it is after decryption: media type without suffix, no annotations of encryption. Digest and size stay the stored ones. */

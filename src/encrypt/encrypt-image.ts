@@ -2,6 +2,7 @@ import { InputError } from '../base/errors.ts'
 import { collect, type ByteSource } from '../base/streams.ts'
 import type { Log } from '../base/ports.ts'
 import type { Image } from '../image/types.ts'
+import { isEncryptedType } from '../oci/descriptor.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
 import { speaksOfEncryption } from './options.ts'
@@ -91,7 +92,7 @@ export function chooseLayers(image: Image, wanted: readonly number[] | undefined
     for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
     // What another encryption left could be opened by whoever that was for, whatever this one says of its recipients.
     for (const { mediaType, annotations } of image.manifest.layers) {
-      if (mediaType.endsWith(mediaTypes.encryptedSuffix)) encryptedMediaType(mediaType)
+      if (isEncryptedType(mediaType)) encryptedMediaType(mediaType)
       if (!speaksOfEncryption(annotations)) continue
       throw new InputError('unsupported', 'a layer that is not encrypted carries keys of an encryption', {
         subject: 'layers',

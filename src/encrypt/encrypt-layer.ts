@@ -1,6 +1,7 @@
 import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
+import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
 import { encrypting } from './cipher.ts'
 import { annotations, privateOptionsBytes, publicOptions } from './options.ts'
@@ -23,7 +24,7 @@ export function encryptedMediaType(mediaType: string): string {
   if (mediaType === mediaTypes.layerTar || mediaType === mediaTypes.layerGzip)
     return mediaType + mediaTypes.encryptedSuffix
   if (mediaType === mediaTypes.dockerLayer) return mediaTypes.layerGzip + mediaTypes.encryptedSuffix
-  const remedy = mediaType.endsWith(mediaTypes.encryptedSuffix)
+  const remedy = isEncryptedType(mediaType)
     ? 'The image is encrypted already: name the plain one.'
     : /zstd/.test(mediaType)
       ? 'Confidential guests do not open encrypted zstd layers: build with compression: gzip.'

@@ -1,8 +1,7 @@
 import { InputError, VerificationError } from '../base/errors.ts'
-import { isObject, parseJson } from '../base/json.ts'
+import { isObject } from '../base/json.ts'
 import { collect } from '../base/streams.ts'
-import { duplicateMember } from '../base/json-members.ts'
-import { checkSpelling } from '../oci/descriptor.ts'
+import { checkSpelling, parseDocument } from '../oci/descriptor.ts'
 import { isIndex } from '../oci/manifest.ts'
 import { mediaTypes, type Digest, type Index, type Manifest, type Platform, type Store } from '../oci/types.ts'
 import { fits, formatPlatform, parsePlatform, platformInWords, runnableChildren, type Child } from './platforms.ts'
@@ -113,11 +112,7 @@ function parseConfig(bytes: Buffer, manifest: Manifest): ImageConfig {
   const subject = `configuration ${manifest.config.digest}`
   const bad = (why: string): VerificationError =>
     new VerificationError('format-invalid', `${subject} ${why}`, { subject })
-  const text = bytes.toString('utf8')
-  const value = parseJson(text, subject)
-  if (!isObject(value)) throw bad('is not an object')
-  const twice = duplicateMember(text)
-  if (twice !== null) throw bad(`has the member ${JSON.stringify(twice)} twice`)
+  const value = parseDocument(bytes.toString('utf8'), subject)
   const { rootfs, config } = value
   checkSpelling(value, configMembers, subject)
   if (isObject(rootfs)) checkSpelling(rootfs, ['type', 'diff_ids'], `${subject}: rootfs`)

@@ -1,10 +1,10 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
-import { otherSpelling } from '../base/json-members.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { duplicateMember, otherSpelling } from '../base/json-members.ts'
 import { sha256 } from '../base/streams.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 import { asDigest } from './digest.ts'
-import type { Descriptor } from './types.ts'
+import { mediaTypes, type Descriptor } from './types.ts'
 
 const limits = { annotations: 1024, dataBytes: 1 << 20 } as const
 
@@ -69,6 +69,24 @@ export function checkSpelling(value: JsonObject, members: readonly string[], pat
 /** A descriptor alone: annotations and embedded data, which may be megabytes by a stranger, are not kept. */
 export function slim({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size }
+}
+
+/**
+ * A JSON document that all readers take alike as far as names go: an object in which no member stands twice.
+ *
+ * @throws VerificationError `format-invalid`
+ */
+export function parseDocument(text: string, subject: string): JsonObject {
+  const document = parseJson(text, subject)
+  if (!isObject(document)) throw bad(subject, 'is not a JSON object')
+  const twice = duplicateMember(text)
+  if (twice !== null) throw bad(subject, `has the member ${JSON.stringify(twice)} twice`)
+  return document
+}
+
+/** Whether a layer's media type says that it is encrypted. */
+export function isEncryptedType(mediaType: string): boolean {
+  return mediaType.endsWith(mediaTypes.encryptedSuffix)
 }
 
 /** Annotations are a map of strings; keys may not be empty. */

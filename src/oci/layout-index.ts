@@ -3,10 +3,9 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VerificationError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
-import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { duplicateMember } from '../base/json-members.ts'
-import { bad, checkDescriptor } from './descriptor.ts'
+import { bad, checkDescriptor, parseDocument } from './descriptor.ts'
 import { requireLayout } from './layout-files.ts'
 import { readListing, referrerMembers } from './listing.ts'
 import { withLock } from './lock.ts'
@@ -139,11 +138,7 @@ function untagged(entry: Descriptor): Descriptor {
 async function readIndex(directory: string): Promise<{ document: JsonObject; entries: Descriptor[] }> {
   const path = await indexPath(directory)
   if ((await stat(path)).size > writtenBytes) throw bad(path, `is larger than ${writtenBytes} bytes`)
-  const text = await readFile(path, 'utf8')
-  const document = parseJson(text, path)
-  if (!isObject(document)) throw bad(path, 'is not a JSON object')
-  const twice = duplicateMember(text)
-  if (twice !== null) throw bad(path, `has the member ${JSON.stringify(twice)} twice`)
+  const document = parseDocument(await readFile(path, 'utf8'), path)
   checkDocument(document, path)
   if (!Array.isArray(document['manifests'])) throw bad(path, 'lists no manifests')
   return {

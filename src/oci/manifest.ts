@@ -1,8 +1,7 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
-import { duplicateMember } from '../base/json-members.ts'
-import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType } from './descriptor.ts'
+import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType, parseDocument } from './descriptor.ts'
 import { mediaTypes, type Index, type Manifest } from './types.ts'
 
 /** Registries must take 4 MiB (distribution-spec 1.1); nothing larger travels. */
@@ -111,10 +110,7 @@ function readDocument(bytes: Uint8Array, subject: string): JsonObject {
   } catch (cause) {
     throw new VerificationError('format-invalid', `${subject} is not UTF-8`, { subject, cause })
   }
-  const document = parseJson(text, subject)
-  if (!isObject(document)) throw bad(subject, 'is not a JSON object')
-  const twice = duplicateMember(text)
-  if (twice !== null) throw bad(subject, `has the member ${JSON.stringify(twice)} twice`)
+  const document = parseDocument(text, subject)
   checkSpelling(document, members, subject)
   return document
 }

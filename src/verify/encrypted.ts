@@ -1,13 +1,9 @@
 import type { Image } from '../image/types.ts'
-import { mediaTypes } from '../oci/types.ts'
+import { isEncryptedType } from '../oci/descriptor.ts'
 
 /** Whether any layer is encrypted. */
 export function isEncrypted(image: Image): boolean {
   return image.manifest.layers.some(({ mediaType }) => isEncryptedType(mediaType))
-}
-
-export function isEncryptedType(mediaType: string): boolean {
-  return mediaType.endsWith(mediaTypes.encryptedSuffix)
 }
 
 /** The same of what is judged; an image that could not be read is refused for that. */

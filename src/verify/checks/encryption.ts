@@ -1,6 +1,7 @@
 import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import { disagree, encryptsOf, plainForms } from '../journal-roles.ts'
-import { isEncrypted, isEncryptedType } from '../encrypted.ts'
+import { isEncryptedType } from '../../oci/descriptor.ts'
+import { isEncrypted } from '../encrypted.ts'
 import type { Gate } from '../candidate.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write sha256: and 64 lower-case hex digits')
+/** A digest as a policy writes it. */
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write sha256: and 64 lower-case hex digits')
 
 /** Base URL of a KBS in the form that an `encrypt` event writes it. */
 const kbsUrl = z

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { technologies } from '../../base/technology.ts'
-import { measuredValueNames } from '../../tee/reference/values.ts'
+import { coverages, levels, measuredValueNames, storages } from '../../tee/reference/values.ts'
 import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
-import { encryptionSchema } from './encryption-schema.ts'
+import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 
@@ -14,7 +14,6 @@ const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6
 const time = z.iso.datetime({ error: 'write a time such as 2026-01-31T00:00:00Z' })
 const window = { 'not-before': time.optional(), 'not-after': time.optional() }
 const hexValue = z.string().regex(/^[0-9a-f]{2,256}$/, 'write lower-case hex')
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write sha256: and 64 lower-case hex digits')
 const url = z.string().regex(/^https?:\/\/[^\s]+$/, 'write an https URL')
 
 const jwks = z.strictObject({ keys: z.array(z.record(z.string(), z.json())).min(1).max(64) })
@@ -64,9 +63,9 @@ const measurementSchema = z.strictObject({
   values: z
     .record(text, hexValue)
     .describe('Measured values by name (measurement, mr-td, pcr4 …), all of them expected'),
-  covers: z.array(z.enum(['firmware', 'kernel', 'initrd', 'cmdline', 'rootfs', 'runner', 'agent'])).default([]),
-  storage: z.enum(['sealed', 'exposed']).default('exposed'),
-  level: z.enum(['agent-exclusive', 'machine-only']).default('machine-only'),
+  covers: z.array(z.enum(coverages)).default([]),
+  storage: z.enum(storages).default('exposed'),
+  level: z.enum(levels).default('machine-only'),
   'boot-jobs': z.int().min(1).optional().describe('Jobs that one boot may run; 1 by default'),
   ...window,
 })
