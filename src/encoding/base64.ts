@@ -15,12 +15,14 @@ export function fromBase64(text: string, subject: string, form: Base64Form = 'ba
 
 /**
  * Strict decoding where a format leaves the alphabet open (DSSE: "either standard or URL-safe"); padding may be left out of the URL-safe form.
+ * A text without any of the four characters that differ belongs to both alphabets, so it may come without padding.
  *
  * @throws VerificationError `format-invalid`, also for a mixture of the two alphabets
  */
 export function fromEitherBase64(text: string, subject: string): Buffer {
-  if (!text.includes('-') && !text.includes('_')) return fromBase64(text, subject)
-  return fromBase64(text.replace(/={1,2}$/, ''), subject, 'base64url')
+  const isPadded = text.endsWith('=')
+  if (/[+/]/.test(text) || (isPadded && text.length % 4 !== 0)) return fromBase64(text, subject)
+  return fromBase64(isPadded ? text.replace(/={1,2}$/, '') : text, subject, 'base64url')
 }
 
 export function toBase64(bytes: Uint8Array): string {
