@@ -160,11 +160,15 @@ export interface ErrorRecord {
   remedy: string | null
 }
 
+/** The message of any thrown value. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Any thrown value as one of ours; what we did not raise ourselves is an internal error that keeps its cause. */
 export function toSealwrightError(error: unknown): SealwrightError {
   if (error instanceof SealwrightError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new InternalError(message, { cause: error, remedy: 'This looks like a defect: please report it.' })
+  return new InternalError(messageOf(error), { cause: error, remedy: 'This looks like a defect: please report it.' })
 }
 
 export function errorRecord(error: unknown): ErrorRecord {

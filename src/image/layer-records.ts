@@ -9,6 +9,8 @@ export interface LayerRecord {
   /** Number of the entry in its archive, to find its content again. */
   serial: number
   mtime: number
+  /** The first four bytes of the content, big-endian; 0 where there are fewer. */
+  magic: number
   /** For a hard link: the record that it shares content with, once that is known. */
   target: LayerRecord | null
 }
@@ -24,7 +26,7 @@ export function makeRecord(header: TarHeader, layer: number, serial: number): La
   }
   if (header.type === 'symlink' || header.type === 'hardlink') entry.link = header.link
   if (header.type === 'char' || header.type === 'block') entry.device = `${header.devMajor}:${header.devMinor}`
-  return { entry, layer, serial, mtime: header.mtime, target: null }
+  return { entry, layer, serial, mtime: header.mtime, magic: 0, target: null }
 }
 
 /** The record whose content a record has: itself, or the end of its chain of hard links. */

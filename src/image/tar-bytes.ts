@@ -29,6 +29,21 @@ export class BytePuller {
     return part
   }
 
+  /** The next `n` bytes without taking them. @throws VerificationError `format-invalid` when the source has fewer */
+  async peek(n: number): Promise<Buffer> {
+    while (this.available < n) {
+      const held = this.chunk.subarray(this.at)
+      const next = await this.source.next()
+      if (next.done === true) {
+        this.ended = true
+        throw this.truncated()
+      }
+      this.chunk = Buffer.concat([held, next.value])
+      this.at = 0
+    }
+    return this.chunk.subarray(this.at, this.at + n)
+  }
+
   /** Makes at least one byte available; false at the end of the source. */
   async fill(): Promise<boolean> {
     while (this.available === 0) {

@@ -47,6 +47,12 @@ export class TarBody implements AsyncIterable<Uint8Array> {
     return part
   }
 
+  /** The first four bytes of what is left, big-endian, without taking them; 0 where fewer are left. */
+  async magic(): Promise<number> {
+    if (this.left < 4) return 0
+    return (await this.puller.peek(4)).readUInt32BE()
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     while (this.left > 0) {
       if (this.puller.available === 0 && !(await this.puller.fill())) throw this.puller.truncated()

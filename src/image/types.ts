@@ -80,17 +80,39 @@ export interface InventoryEntry {
   device?: string | undefined
 }
 
+/** Digests beside SHA-256 that package databases have of their files. */
+export type ExtraDigest = 'md5' | 'sha1'
+
 /**
  * A reader on the one pass (DESIGN §1.11). For each visible file of the merged view it may ask for the bytes; what several readers ask
  * for is read once. Layers are walked from the top, so what a lower layer holds under a whiteout never reaches a reader.
  */
 export interface PassReader {
-  /** Return the most bytes wanted of this file (it is buffered for this reader only), or 0 for none. */
-  wants?(header: TarHeader, layer: number): number
+  /**
+   * Return the most bytes wanted of this file (it is buffered for this reader only), or 0 for none.
+   *
+   * @param magic the first four bytes of the content as a big-endian number; 0 where the file is shorter
+   */
+  wants?(header: TarHeader, layer: number, magic: number): number
   /** Called when a wanted file was read, with its first bytes (as many as were wanted) and the SHA-256 of the whole. */
   file?(header: TarHeader, content: Buffer, sha256: Digest): void
+  /** A further digest wanted of this file, or null. */
+  digest?(header: TarHeader): ExtraDigest | null
+  /** The digest that `digest` asked for, in raw bytes. */
+  hashed?(header: TarHeader, digest: Buffer): void
   /** A file handed over earlier was replaced by a later entry of the same layer: it is not part of the image. */
   forget?(path: string): void
+  /** A visible hard link shares the content of a visible file that this pass has read. True: the reader needs no bytes for it. */
+  linked?(path: string, content: string): boolean
+  /** Files wanted under another name as well, once the whole view is known: they are read again and given to `file` under that name. */
+  aliases?(inventory: readonly InventoryEntry[]): readonly Alias[]
+}
+
+export interface Alias {
+  /** A regular file (or hard link) of the inventory. */
+  path: string
+  /** The name under which `file` gets it. */
+  as: string
 }
 
 export interface LayerFacts {

@@ -7,7 +7,7 @@ import { decompress } from './compress.ts'
 import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
 import { readTar, type TarBody } from './tar-read.ts'
-import type { Image, LayerFacts, PassReader, PassResult, TarHeader } from './types.ts'
+import type { ExtraDigest, Image, LayerFacts, PassReader, PassResult, TarHeader } from './types.ts'
 
 export interface PassOptions {
   /** Opens the plain (still compressed) blob of a layer; it checks the ciphertext. Default: the store, encrypted layers refused. */
@@ -67,7 +67,7 @@ export async function walkImage(
     view.apply(records)
   }
   const inventory = view.finish()
-  await readLinks(store, image, view.visible, readers, options)
+  await readOtherNames(store, image, { inventory, visible: view.visible }, readers, options)
   return { image, layers: facts, inventory, visible: view.visible }
 }
 
@@ -101,41 +101,60 @@ async function scan(
     if (header.type !== 'file') continue
     const writer = shown ? await sink?.open(header) : undefined
     // A hidden file is hashed too: a hard link that is still visible may share its content.
-    record.entry.sha256 = await readFile(header, body, layer, shown ? readers : [], writer)
+    record.magic = await body.magic()
+    const asking = shown ? readers : []
+    record.entry.sha256 = await readFile(header, body, askAll(asking, header, layer, record.magic), writer)
     if (shown) given.add(header.path)
   }
   return records
 }
 
+/** What readers want of one file. */
+interface Asked {
+  wanted: { reader: PassReader; bytes: number }[]
+  hashes: { reader: PassReader; algorithm: ExtraDigest }[]
+}
+
+function askAll(readers: readonly PassReader[], header: TarHeader, layer: number, magic: number): Asked {
+  const asked: Asked = { wanted: [], hashes: [] }
+  for (const reader of readers) {
+    const bytes = reader.wants?.(header, layer, magic) ?? 0
+    if (bytes > 0) asked.wanted.push({ reader, bytes })
+    const algorithm = reader.digest?.(header) ?? null
+    if (algorithm !== null) asked.hashes.push({ reader, algorithm })
+  }
+  return asked
+}
+
 async function readFile(
   header: TarHeader,
   body: TarBody,
-  layer: number,
-  readers: readonly PassReader[],
+  { wanted, hashes }: Asked,
   writer: FileWriter | undefined,
 ): Promise<Digest> {
-  const wanted = readers
-    .map((reader) => ({ reader, bytes: reader.wants?.(header, layer) ?? 0 }))
-    .filter(({ bytes }) => bytes > 0)
   const keep = Math.min(header.size, Math.max(0, ...wanted.map(({ bytes }) => bytes)))
   const whole = body.now()
   let digest: Digest
   let kept: Buffer
   if (whole !== null) {
     digest = `sha256:${hash('sha256', whole, 'hex')}`
+    for (const { reader, algorithm } of hashes) reader.hashed?.(header, hash(algorithm, whole, 'buffer'))
     // A copy: the chunk that it is a view of is large.
     kept = keep > 0 ? Buffer.from(whole.subarray(0, keep)) : whole.subarray(0, 0)
     await writer?.write(whole)
   } else {
     const running = createHash('sha256')
+    const others = hashes.map(({ reader, algorithm }) => ({ reader, running: createHash(algorithm) }))
     kept = Buffer.alloc(keep)
     let at = 0
     for await (const chunk of body) {
       running.update(chunk)
+      for (const other of others) other.running.update(chunk)
       if (at < keep) at += (chunk as Buffer).copy(kept, at, 0, Math.min(chunk.length, keep - at))
       await writer?.write(chunk)
     }
     digest = `sha256:${running.digest('hex')}`
+    for (const other of others) other.reader.hashed?.(header, other.running.digest())
   }
   await writer?.close()
   for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, Math.min(bytes, header.size)), digest)
@@ -143,37 +162,50 @@ async function readFile(
 }
 
 /**
- * Hard links whose content a reader wants: it went by under another name, before anyone knew. Such layers are read a second time, as far as needed.
+ * Files that readers want under a name other than the one under which their content went by: hard links, and names that lead over
+ * symbolic links. Their layers are read a second time, as far as needed.
  */
-async function readLinks(
+async function readOtherNames(
   store: Store,
   image: Image,
-  visible: ReadonlyMap<string, LayerRecord>,
+  { inventory, visible }: Pick<WalkResult, 'inventory' | 'visible'>,
   readers: readonly PassReader[],
   options: PassOptions,
 ): Promise<void> {
-  const needs = new Map<LayerRecord, { header: TarHeader; reader: PassReader }[]>()
+  const needs = new Map<LayerRecord, { header: TarHeader; reader: PassReader; bytes: number }[]>()
+  const need = (record: LayerRecord, name: string, reader: PassReader): void => {
+    const content = contentOf(record)
+    if (content.entry.type !== 'file') return
+    const header = otherHeader(name, record, content)
+    const bytes = reader.wants?.(header, content.layer, content.magic) ?? 0
+    if (bytes > 0) needs.set(content, [...(needs.get(content) ?? []), { header, reader, bytes }])
+  }
   for (const record of visible.values()) {
     if (record.entry.type !== 'hardlink') continue
     const content = contentOf(record)
-    if (content.entry.type !== 'file') continue
-    const header = linkHeader(record, content)
+    const isVisible = visible.get(content.entry.path) === content
     for (const reader of readers) {
-      if ((reader.wants?.(header, record.layer) ?? 0) > 0)
-        needs.set(content, [...(needs.get(content) ?? []), { header, reader }])
+      if (!isVisible || reader.linked?.(record.entry.path, content.entry.path) !== true)
+        need(record, record.entry.path, reader)
+    }
+  }
+  for (const reader of readers) {
+    for (const alias of reader.aliases?.(inventory) ?? []) {
+      const record = visible.get(alias.path)
+      if (record !== undefined) need(record, alias.as, reader)
     }
   }
   await readAgain(store, image, [...needs.keys()], options, async (record, body) => {
     const asked = needs.get(record) ?? []
-    const wants = ({ header, reader }: (typeof asked)[number]): number => reader.wants?.(header, record.layer) ?? 0
     // Read once for all names of the file.
     const all: PassReader = {
-      wants: () => Math.max(...asked.map(wants)),
       file: (_header, content, digest) => {
-        for (const one of asked) one.reader.file?.(one.header, content.subarray(0, wants(one)), digest)
+        for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes), digest)
       },
     }
-    return readFile(linkHeader(record, record), body, record.layer, [all], undefined)
+    const bytes = Math.max(...asked.map((one) => one.bytes))
+    const header = otherHeader(record.entry.path, record, record)
+    return readFile(header, body, { wanted: [{ reader: all, bytes }], hashes: [] }, undefined)
   })
 }
 
@@ -204,8 +236,8 @@ export async function readAgain(
   }
 }
 
-function linkHeader(record: LayerRecord, content: LayerRecord): TarHeader {
-  const { path, mode, uid, gid } = record.entry
+function otherHeader(path: string, record: LayerRecord, content: LayerRecord): TarHeader {
+  const { mode, uid, gid } = record.entry
   const rest = { uname: '', gname: '', link: '', devMajor: 0, devMinor: 0, xattrs: {} }
   return { path, type: 'file', mode, uid, gid, size: content.entry.size, mtime: record.mtime, ...rest }
 }

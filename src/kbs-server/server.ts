@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { InputError } from '../base/errors.ts'
+import { InputError, messageOf } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
@@ -180,9 +180,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, route:
     if (error instanceof Failure)
       reply = { status: error.status, body: error.body ?? '', contentType: error.contentType }
     else {
-      ports.log.warn(
-        `embedded KBS: ${request.method ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`,
-      )
+      ports.log.warn(`embedded KBS: ${request.method ?? ''} failed: ${messageOf(error)}`)
       reply = { status: 500, body: '', contentType: null }
     }
   }

@@ -1,8 +1,12 @@
 import type { PassReader } from '../image/types.ts'
-import { DpkgCataloger } from './catalogers/dpkg.ts'
-import { NpmCataloger } from './catalogers/npm.ts'
+import type { Cataloged, Cataloger } from './cataloger.ts'
+import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
-import type { Catalogue, FoundPackage, Inventory } from './model.ts'
+import { Collector } from './collect.ts'
+import { measureCoverage } from './coverage.ts'
+import type { Catalogue, FoundPackage, Gap, Inventory } from './model.ts'
+import { resolveOwners } from './ownership.ts'
+import { FileTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
@@ -11,45 +15,54 @@ export interface SbomReaders {
   finish(inventory: Inventory): Catalogue
 }
 
-/** The catalogers as readers on a pass: dpkg and npm. */
-export function sbomReaders(): SbomReaders {
-  const [dpkg, npm, release] = [new DpkgCataloger(), new NpmCataloger(), new OsReleaseReader()]
+/**
+ * The catalogers as readers on a pass.
+ *
+ * @param subject `image`: what is installed; `source`: also what lock files declare
+ */
+export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders {
+  const used = all.filter(({ finds }) => subject === 'source' || finds !== 'declared')
+  const collector = new Collector(used)
+  const release = new OsReleaseReader()
   return {
-    readers: [dpkg, npm, release],
-    finish: (inventory) => {
-      const os = release.finish()
-      const deb = dpkg.finish(os)
-      const node = npm.finish()
-      const owners = realPaths(deb.owners, inventory)
-      for (const found of node.packages) {
-        const owner = owners.get(found.locations[0] as string)
-        // Owned only where all its places are: a copy that something else brought is its own.
-        if (owner !== undefined && found.locations.every((path) => owners.has(path))) found.ownedBy = owner
-      }
-      return {
-        os,
-        packages: unique([...deb.packages, ...node.packages]),
-        unreadable: node.unreadable,
-        unattributed: countUnattributed(inventory, owners, node.packages),
-      }
-    },
+    readers: [collector, release],
+    finish: (inventory) => catalogue(collector, release, used, inventory),
   }
 }
 
-/** dpkg lists `/lib/x` where the file lies in `usr/lib/x`: folders of the root that are links are followed (usr-merge). */
-function realPaths(owners: ReadonlyMap<string, string>, inventory: Inventory): Map<string, string> {
-  const links = new Map<string, string>()
-  for (const { path, type, link } of inventory) {
-    if (type === 'symlink' && !path.includes('/') && link !== undefined)
-      links.set(path, link.replace(/^\/+/, '').replace(/\/+$/, ''))
+function catalogue(
+  collector: Collector,
+  release: OsReleaseReader,
+  used: readonly Cataloger[],
+  inventory: Inventory,
+): Catalogue {
+  const os = release.finish()
+  const tree = new FileTree(inventory)
+  const results = collector.finish({ os, tree })
+  const packages = unique(results.flatMap(({ result }) => result.packages))
+  const owners = resolveOwners(
+    results.flatMap(({ result }) => result.owned ?? []),
+    tree,
+  )
+  for (const found of packages) {
+    const owner = owners.get(found.locations[0] as string)?.purl
+    // Owned only where all its places are: a copy that something else brought is its own.
+    if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
+      found.ownedBy = owner
   }
-  const real = new Map<string, string>()
-  for (const [path, purl] of owners) {
-    const slash = path.indexOf('/')
-    const target = slash === -1 ? undefined : links.get(path.slice(0, slash))
-    real.set(target === undefined ? path : `${target}${path.slice(slash)}`, purl)
+  const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
+  return {
+    os,
+    packages,
+    catalogers: used.map(({ name }) => name).sort(),
+    gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
+    coverage: measureCoverage({ tree, owners, folders, ownFiles: ownFiles(results), collector }),
   }
-  return real
+}
+
+/** Files that packages were read from (databases, manifests) belong to what reads them. */
+function ownFiles(results: readonly { result: Cataloged }[]): ReadonlySet<string> {
+  return new Set(results.flatMap(({ result }) => result.packages.flatMap(({ locations }) => locations)))
 }
 
 /** The same package in two databases (a chroot within the image) is one package with two places. */
@@ -58,30 +71,19 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   for (const found of packages) {
     const known = byPurl.get(found.purl)
     if (known === undefined) byPurl.set(found.purl, found)
-    else known.locations = [...new Set([...known.locations, ...found.locations])]
+    else {
+      known.locations = [...new Set([...known.locations, ...found.locations])]
+      known.dependsOn = [...new Set([...known.dependsOn, ...found.dependsOn])].sort()
+    }
   }
   for (const found of byPurl.values()) found.locations.sort()
-  return [...byPurl.values()].sort((a, b) => (a.purl < b.purl ? -1 : a.purl > b.purl ? 1 : 0))
+  return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))
 }
 
-function countUnattributed(
-  inventory: Inventory,
-  owners: ReadonlyMap<string, string>,
-  npm: readonly FoundPackage[],
-): number {
-  const folders = new Set(
-    npm.flatMap(({ locations }) => locations.map((path) => path.replace(/\/?package\.json$/, ''))),
-  )
-  let count = 0
-  for (const { path, type } of inventory) {
-    if ((type !== 'file' && type !== 'hardlink') || owners.has(path)) continue
-    let at = path
-    let inside = folders.has('')
-    while (!inside && at.includes('/')) {
-      at = at.slice(0, at.lastIndexOf('/'))
-      inside = folders.has(at)
-    }
-    if (!inside) count++
-  }
-  return count
+function sortGaps(gaps: readonly Gap[]): Gap[] {
+  return [...gaps].sort((a, b) => compare(a.path, b.path) || compare(a.kind, b.kind))
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -1,5 +1,5 @@
 import { passImage } from '../../src/image/pass.ts'
-import { parseParty } from '../../src/sbom/catalogers/dpkg.ts'
+import { parseParty } from '../../src/sbom/found.ts'
 import { dep5Licence, spdxExpression } from '../../src/sbom/licence.ts'
 import { sbomReaders } from '../../src/sbom/readers.ts'
 import { describeImage, type Described } from '../../src/sbom/scan.ts'
@@ -46,8 +46,8 @@ test('Debian and npm packages with what their metadata says', async () => {
   expect(b2).toMatchObject({ licence: 'BSD-2-Clause' })
   expect(owned).toMatchObject({ ownedBy: left?.purl })
   expect(description.os).toEqual({ id: 'debian', versionId: '13', prettyName: 'Debian GNU/Linux 13 (trixie)' })
-  // bin/tool is found through the link bin -> usr/bin. Nobody lists os-release, dpkg's own four files, opt/stray.
-  expect(description.unattributed).toBe(6)
+  // bin/tool is found through the link bin -> usr/bin. Nobody lists os-release, three of dpkg's own four files, opt/stray.
+  expect(description.coverage.unattributed).toBe(5)
 })
 
 test('the distroless form, and the last word of an upper layer', async () => {
@@ -58,7 +58,7 @@ test('the distroless form, and the last word of an upper layer', async () => {
     [{ ...one, text: one.text?.toString().replace('1', '2') ?? '' }],
   )
   expect(description.packages.map(({ purl }) => purl)).toEqual(['pkg:deb/debian/base@2?arch=amd64'])
-  expect(description.unattributed).toBe(2)
+  expect(description.coverage.unattributed).toBe(1)
 })
 
 test('a deleted package is not listed', async () => {
@@ -86,7 +86,7 @@ test.each<[string, string]>([
 
 test('a package.json that cannot be read makes the description incomplete', async () => {
   const found = await described([{ path: 'node_modules/x/package.json', text: '{"name":' }])
-  expect(found.description.unreadable).toMatchObject([{ path: 'node_modules/x/package.json' }])
+  expect(found.description.gaps).toMatchObject([{ path: 'node_modules/x/package.json' }])
   expect(found.cyclonedx.toString()).toContain('"aggregate":"incomplete"')
   expect(found.spdx.toString()).toContain('Incomplete: node_modules/x/package.json')
 })

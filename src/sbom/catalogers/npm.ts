@@ -1,14 +1,15 @@
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
-import type { PassReader } from '../../image/types.ts'
+import type { Cataloger } from '../cataloger.ts'
+import { emptyPackage, homepageOf, parseParty } from '../found.ts'
 import { spdxExpression } from '../licence.ts'
-import type { FoundPackage, Party, Unreadable } from '../model.ts'
+import type { FoundPackage, Party } from '../model.ts'
 import { formatPurl } from '../purl.ts'
-import { parseParty } from './dpkg.ts'
 
 /** Most bytes of a package.json. */
 const limit = 4 << 20
 
 interface Manifest {
+  purl: string
   name: string
   version: string
   licence: string
@@ -17,44 +18,26 @@ interface Manifest {
   dependencies: string[]
 }
 
-/** Finds npm packages by the package.json files that lie in the image, not by lock files: what is listed is what is there. */
-export class NpmCataloger implements PassReader {
-  /** By folder. */
-  private readonly manifests = new Map<string, Manifest>()
-  private readonly broken = new Map<string, string>()
-
-  wants({ path, size }: { path: string; size: number }): number {
-    return path === 'package.json' || path.endsWith('/package.json') ? Math.min(Math.max(size, 1), limit) : 0
-  }
-
-  file({ path, size }: { path: string; size: number }, content: Buffer): void {
-    const folder = path.slice(0, Math.max(0, path.length - '/package.json'.length))
-    try {
-      if (content.length < size) throw new Error(`is larger than ${limit} bytes`)
-      const manifest = readManifest(content.toString('utf8'))
-      if (manifest !== null) this.manifests.set(folder, manifest)
-    } catch (error) {
-      this.broken.set(path, error instanceof Error ? error.message : String(error))
-    }
-  }
-
-  forget(path: string): void {
-    this.manifests.delete(path.slice(0, -'/package.json'.length))
-    this.broken.delete(path)
-  }
-
-  /** One package for each name and version, with all its places; what could not be read is told. */
-  finish(): { packages: FoundPackage[]; unreadable: Unreadable[] } {
-    const purls = new Map([...this.manifests].map(([folder, manifest]) => [folder, purlOf(manifest)]))
+/** npm packages by the package.json files that lie in the image, not by lock files: what is listed is what is there. */
+export const npm: Cataloger<Manifest> = {
+  name: 'npm',
+  kind: 'npm',
+  finds: 'installed',
+  match: { names: ['package.json'] },
+  wants: () => limit,
+  read: (_file, content) => readManifest(content.toString('utf8')),
+  finish: (facts) => {
+    const folders = new Map([...facts].map(([path, manifest]) => [path.replace(/\/?package\.json$/, ''), manifest]))
+    const purls = new Map([...folders].map(([folder, manifest]) => [folder, manifest.purl]))
     const byPurl = new Map<string, FoundPackage>()
-    for (const [folder, manifest] of [...this.manifests].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const purl = purls.get(folder) as string
+    for (const [folder, manifest] of [...folders].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { purl } = manifest
       const depends = manifest.dependencies
         .map((name) => resolveFrom(folder, name, purls))
         .filter((found) => found !== null)
       const location = folder === '' ? 'package.json' : `${folder}/package.json`
       const known = byPurl.get(purl)
-      if (known === undefined) byPurl.set(purl, makePackage(manifest, purl, location, depends))
+      if (known === undefined) byPurl.set(purl, makePackage(manifest, location, depends))
       else {
         known.locations.push(location)
         known.dependsOn.push(...depends)
@@ -63,9 +46,10 @@ export class NpmCataloger implements PassReader {
     for (const found of byPurl.values()) {
       found.dependsOn = [...new Set(found.dependsOn)].filter((purl) => purl !== found.purl).sort()
     }
-    const unreadable = [...this.broken].map(([path, why]) => ({ path, why }))
-    return { packages: [...byPurl.values()], unreadable: unreadable.sort((a, b) => (a.path < b.path ? -1 : 1)) }
-  }
+    // Only what was installed owns its folder: an application's own package.json says nothing of what lies beside it.
+    const installed = [...purls].filter(([folder]) => /(?:^|\/)node_modules\/[^/]+(?:\/[^/]+)?$/.test(folder))
+    return { packages: [...byPurl.values()], folders: new Map(installed) }
+  },
 }
 
 /** Null for a package.json that names no package (a mere `"type": "module"` marker). @throws when it is no JSON object */
@@ -76,6 +60,7 @@ function readManifest(text: string): Manifest | null {
   if (typeof name !== 'string' || typeof version !== 'string' || name === '' || version === '') return null
   const dependencies = json['dependencies']
   return {
+    purl: purlOf(name, version),
     name,
     version,
     licence: licenceOf(json),
@@ -99,24 +84,23 @@ function text(value: JsonValue | undefined): string {
   return typeof value === 'string' ? value : ''
 }
 
-function purlOf({ name, version }: Manifest): string {
+function purlOf(name: string, version: string): string {
   const scoped = /^(@[^/]+)\/(.+)$/.exec(name)
   return formatPurl({ type: 'npm', namespace: scoped?.[1], name: scoped?.[2] ?? name, version })
 }
 
-function makePackage(manifest: Manifest, purl: string, location: string, dependsOn: string[]): FoundPackage {
+function makePackage(manifest: Manifest, location: string, dependsOn: string[]): FoundPackage {
   const licence = spdxExpression(manifest.licence)
   return {
-    type: 'npm',
+    ...emptyPackage('npm', 'npm'),
     name: manifest.name,
     version: manifest.version,
-    purl,
+    purl: manifest.purl,
     supplier: authorOf(manifest.author),
     licence,
     licenceText: licence === null && manifest.licence !== '' ? manifest.licence : null,
-    homepage: /^https?:\/\/\S+$/.test(manifest.homepage) ? manifest.homepage : null,
+    homepage: homepageOf(manifest.homepage),
     locations: [location],
-    ownedBy: null,
     dependsOn,
   }
 }

@@ -25,6 +25,15 @@ export class OsReleaseReader implements PassReader {
       return match?.[1] ?? match?.[2] ?? match?.[3] ?? ''
     }
     const id = value('ID')
-    return id === '' ? null : { id, versionId: value('VERSION_ID'), prettyName: value('PRETTY_NAME') || id }
+    if (id === '') return null
+    const like = value('ID_LIKE')
+      .split(' ')
+      .filter((word) => word !== '')
+    return {
+      id,
+      versionId: value('VERSION_ID'),
+      prettyName: value('PRETTY_NAME') || id,
+      ...(like.length === 0 ? {} : { like }),
+    }
   }
 }

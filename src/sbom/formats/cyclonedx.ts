@@ -35,9 +35,9 @@ export function cyclonedxDocument(description: Description): Buffer {
         ),
         property('inventory', description.inventoryDigest),
         property('files', String(description.files)),
-        property('files:unattributed', String(description.unattributed)),
-        property('catalogers', 'dpkg,npm'),
-        ...description.unreadable.map(({ path, why }) => property('unreadable', `${path}: ${why}`)),
+        property('files:unattributed', String(description.coverage.unattributed)),
+        property('catalogers', description.catalogers.join(',')),
+        ...description.gaps.map(({ path, kind, why }) => property('unreadable', `${path} (${kind}): ${why}`)),
       ],
     },
     components: [...operatingSystem(description), ...description.packages.map((found) => component(found, refs))],
@@ -50,7 +50,7 @@ export function cyclonedxDocument(description: Description): Buffer {
         }))
         .sort((a, b) => (a.ref < b.ref ? -1 : 1)),
     ],
-    compositions: [{ aggregate: description.unreadable.length > 0 ? 'incomplete' : 'unknown', assemblies: [root] }],
+    compositions: [{ aggregate: description.gaps.length > 0 ? 'incomplete' : 'unknown', assemblies: [root] }],
   }
   document.serialNumber = `urn:uuid:${uuid5(sha256(JSON.stringify(document)))}`
   return Buffer.from(`${JSON.stringify(document)}\n`)
@@ -84,7 +84,7 @@ function component(found: FoundPackage, refs: ReadonlyMap<string, string>): obje
           },
         }),
     name: found.name,
-    version: found.version,
+    ...(found.version === null ? {} : { version: found.version }),
     ...licences(found),
     purl: found.purl,
     ...(found.homepage === null ? {} : { externalReferences: [{ type: 'website', url: found.homepage }] }),

@@ -80,7 +80,7 @@ function spdxPackage(found: FoundPackage): object {
   return {
     name: found.name,
     SPDXID: idOf(found),
-    versionInfo: found.version,
+    ...(found.version === null ? {} : { versionInfo: found.version }),
     supplier: party(found.supplier),
     originator: party(found.supplier),
     downloadLocation: 'NOASSERTION',
@@ -98,9 +98,9 @@ function spdxPackage(found: FoundPackage): object {
 function comment(description: Description): string {
   const lines = [
     `Platform: ${[description.platform.os, description.platform.architecture, description.platform.variant].filter(Boolean).join('/')}`,
-    `Catalogers: dpkg, npm; other kinds of packages are not looked for`,
-    `Files: ${description.files}, listed in the inventory ${description.inventoryDigest}; outside all packages: ${description.unattributed}`,
-    ...description.unreadable.map(({ path, why }) => `Incomplete: ${path} could not be read: ${why}`),
+    `Catalogers: ${description.catalogers.join(', ')}; other kinds of packages are not looked for`,
+    `Files: ${description.files}, listed in the inventory ${description.inventoryDigest}; outside all packages: ${description.coverage.unattributed}`,
+    ...description.gaps.map(({ path, kind, why }) => `Incomplete: ${path} (${kind}): ${why}`),
   ]
   return lines.join('\n')
 }

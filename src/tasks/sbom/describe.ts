@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
-import type { Catalogue } from '../../sbom/model.ts'
+import type { Catalogue, Gap } from '../../sbom/model.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
@@ -39,7 +39,7 @@ export interface SbomResult {
   owned: number
   files: number
   unattributed: number
-  unreadable: { path: string; why: string }[]
+  unreadable: Gap[]
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
   documents: { file: DocumentFile; digest: Digest }[]
@@ -54,7 +54,7 @@ export async function describe(
   keep = true,
 ): Promise<Outcome<SbomResult>> {
   const { caller, ports, work } = context
-  for (const { path, why } of found.catalogue.unreadable) ports.log.warn(`${path} could not be read: ${why}`)
+  for (const { path, kind, why } of found.catalogue.gaps) ports.log.warn(`${path} (${kind}) is not described: ${why}`)
   const described = describePass(found.pass, found.catalogue, { epoch: request.epoch ?? undefined })
   if (keep) await keepPass(work, described, found.catalogue)
   const written: { kind: DocumentKind; digest: Digest }[] = []
@@ -88,8 +88,8 @@ function resultOf(
     byType,
     owned: description.packages.filter(({ ownedBy }) => ownedBy !== null).length,
     files,
-    unattributed: description.unattributed,
-    unreadable: description.unreadable.map(({ path, why }) => ({ path, why })),
+    unattributed: description.coverage.unattributed,
+    unreadable: description.gaps,
     quality: { text: quality.text, elements: quality.elements },
     engine,
     documents: written.map(({ kind, digest }) => ({ file: kind.file, digest })),

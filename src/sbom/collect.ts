@@ -1,0 +1,226 @@
+import type { Alias, ExtraDigest, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import { baseOf, parentOf } from '../image/paths.ts'
+import { messageOf, VerificationError } from '../base/errors.ts'
+import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
+import type { Gap } from './model.ts'
+import { isBinary } from './magic.ts'
+import { FileTree } from './tree.ts'
+
+/** One pass of one cataloger. */
+interface Run {
+  cataloger: Cataloger
+  facts: Map<string, unknown>
+  gaps: Map<string, Gap>
+  /** Files that it has read, also those that gave nothing, with their first bytes. */
+  seen: Map<string, number>
+}
+
+/** Which runs want a file. */
+interface Asked {
+  path: string
+  head: FileHead
+  runs: { run: Run; bytes: number }[]
+}
+
+/** Puts any number of catalogers on one pass. Which of them are asked about a file is looked up by its name, folder and first bytes. */
+export class Collector implements PassReader {
+  private readonly runs: Run[]
+  private readonly names = new Map<string, Run[]>()
+  private readonly extensions = new Map<string, Run[]>()
+  private readonly parents = new Map<string, Run[]>()
+  private readonly magics = new Map<number, Run[]>()
+  private readonly anyFile: Run[]
+  private readonly digesting: Run[]
+  /** Visible files that a processor or loader runs (ELF, PE, Mach-O), whatever their mode. */
+  readonly binaries = new Set<string>()
+  /** Digests that catalogers asked for, in raw bytes as latin1 text. */
+  readonly digests = new Map<string, string>()
+  /** Which runs wanted the file that is read now. */
+  private asked: Asked | null = null
+
+  constructor(catalogers: readonly Cataloger[]) {
+    this.runs = catalogers.map((cataloger) => ({ cataloger, facts: new Map(), gaps: new Map(), seen: new Map() }))
+    for (const run of this.runs) {
+      const { match } = run.cataloger
+      for (const name of match.names ?? []) push(this.names, name, run)
+      for (const extension of match.extensions ?? []) push(this.extensions, extension, run)
+      for (const parent of match.parents ?? []) push(this.parents, parent, run)
+      for (const magic of match.magics ?? []) push(this.magics, magic, run)
+    }
+    this.anyFile = this.runs.filter(({ cataloger }) => cataloger.match.any !== undefined)
+    this.digesting = this.runs.filter(({ cataloger }) => cataloger.digest !== undefined)
+  }
+
+  wants(header: TarHeader, _layer: number, magic: number): number {
+    this.asked = this.ask(header, magic)
+    // An empty file is given as well: a database that was truncated to nothing is not "no database".
+    return this.asked.runs.reduce((most, { bytes }) => Math.max(most, bytes), 0)
+  }
+
+  private ask(header: TarHeader, magic: number): Asked {
+    const head = headOf(header, magic)
+    const runs: { run: Run; bytes: number }[] = []
+    for (const run of this.candidates(head)) {
+      const bytes = Math.min(run.cataloger.wants(head), Math.max(header.size, 1))
+      if (bytes > 0) runs.push({ run, bytes })
+    }
+    if (isBinary(magic)) this.binaries.add(header.path)
+    return { path: header.path, head, runs }
+  }
+
+  file(header: TarHeader, content: Buffer, sha256: string): void {
+    // Other names of a file are announced together and read later: what was asked last may be another file.
+    const asked =
+      this.asked?.path === header.path ? this.asked : this.ask(header, content.length < 4 ? 0 : content.readUInt32BE())
+    const { head, runs } = asked
+    for (const { run, bytes } of runs) this.read(run, head, content.subarray(0, bytes), sha256)
+  }
+
+  digest({ path }: TarHeader): ExtraDigest | null {
+    for (const { cataloger } of this.digesting) {
+      const algorithm = cataloger.digest?.(path) ?? null
+      if (algorithm !== null) return algorithm
+    }
+    return null
+  }
+
+  hashed({ path }: TarHeader, digest: Buffer): void {
+    this.digests.set(path, digest.toString('latin1'))
+  }
+
+  forget(path: string): void {
+    this.binaries.delete(path)
+    this.digests.delete(path)
+    for (const run of this.runs) {
+      run.facts.delete(path)
+      run.gaps.delete(path)
+      run.seen.delete(path)
+    }
+  }
+
+  /** What a file gave under one name it gives under the other, where the same catalogers are interested in both. */
+  linked(path: string, content: string): boolean {
+    if (this.binaries.has(content)) this.binaries.add(path)
+    const digest = this.digests.get(content)
+    if (digest !== undefined) this.digests.set(path, digest)
+    const magic = this.runs.find(({ seen }) => seen.has(content))?.seen.get(content)
+    if (magic === undefined) return false
+    const head = headOf({ path, size: 1, mode: 0 }, magic)
+    const wanting = this.candidates(head).filter((run) => run.cataloger.wants(head) > 0)
+    if (wanting.some(({ seen }) => !seen.has(content))) return false
+    for (const run of wanting) copyFact(run, content, path)
+    return true
+  }
+
+  aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
+    const links = inventory.filter(({ type }) => type === 'symlink')
+    if (links.length === 0) return []
+    const tree = new FileTree(inventory)
+    return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
+  }
+
+  /** Packages of all catalogers, each with its own result. */
+  finish(context: CatalogContext): { cataloger: Cataloger; result: Cataloged; gaps: Gap[] }[] {
+    return this.runs.map(({ cataloger, facts, gaps }) => {
+      const sorted = new Map([...facts].sort(([a], [b]) => (a < b ? -1 : 1)))
+      const result = cataloger.finish(sorted, context)
+      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? [])] }
+    })
+  }
+
+  private candidates(head: FileHead): Run[] {
+    const found = new Set<Run>()
+    const add = (runs: readonly Run[] | undefined): void => {
+      if (runs !== undefined) for (const run of runs) found.add(run)
+    }
+    add(this.names.get(head.name))
+    add(this.parents.get(head.parent))
+    const dot = head.name.lastIndexOf('.')
+    if (dot !== -1) add(this.extensions.get(head.name.slice(dot + 1).toLowerCase()))
+    if (head.magic !== 0) add(this.magics.get(head.magic))
+    for (const run of this.anyFile) if (run.cataloger.match.any?.(head) === true) found.add(run)
+    return found.size === 0 ? none : [...found]
+  }
+
+  private read(run: Run, head: FileHead, content: Buffer, sha256: string): void {
+    const { cataloger } = run
+    run.seen.set(head.path, head.magic)
+    run.facts.delete(head.path)
+    run.gaps.delete(head.path)
+    const gap = (reason: Gap['reason'], why: string): void => {
+      run.gaps.set(head.path, { path: head.path, kind: cataloger.kind, reason, why })
+    }
+    if (content.length < head.size && cataloger.takesHead !== true) {
+      if (cataloger.strict === true) throw tooLarge(head, content.length)
+      gap('too-large', `the file has ${head.size} bytes; at most ${content.length} bytes are read`)
+      return
+    }
+    try {
+      const fact = cataloger.read(head, content, sha256)
+      if (fact !== null) run.facts.set(head.path, fact)
+    } catch (error) {
+      if (cataloger.strict === true) throw error
+      gap('unreadable', messageOf(error))
+    }
+  }
+
+  /** A link whose own name a cataloger wants, to a file whose name it does not want. */
+  private linkedFiles(links: readonly InventoryEntry[], tree: FileTree): Alias[] {
+    const found: Alias[] = []
+    for (const { path } of links) {
+      if (!this.isNews(path, path)) continue
+      const real = tree.resolve(path)
+      if (real !== null && isFile(tree.get(real)) && this.isNews(path, real)) found.push({ path: real, as: path })
+    }
+    return found
+  }
+
+  /** Whether a cataloger wants a file for one name of it, which has not read it under the other. */
+  private isNews(name: string, readAs: string): boolean {
+    const head = headOf({ path: name, size: 1, mode: 0 }, 0)
+    return this.candidates(head).some((run) => !run.seen.has(readAs) && run.cataloger.wants(head) > 0)
+  }
+
+  private linkedFolders(inventory: readonly InventoryEntry[], tree: FileTree): Alias[] {
+    const found: Alias[] = []
+    for (const folder of new Set(this.runs.flatMap(({ cataloger }) => cataloger.folders ?? []))) {
+      const real = tree.resolve(folder)
+      if (real === null || real === folder || real === '') continue
+      for (const entry of inventory) {
+        if (!isFile(entry) || !entry.path.startsWith(`${real}/`)) continue
+        const as = `${folder}${entry.path.slice(real.length)}`
+        if (this.isNews(as, entry.path)) found.push({ path: entry.path, as })
+      }
+    }
+    return found
+  }
+}
+const none: Run[] = []
+
+function push<K>(table: Map<K, Run[]>, key: K, run: Run): void {
+  const held = table.get(key)
+  if (held === undefined) table.set(key, [run])
+  else held.push(run)
+}
+
+function copyFact(run: Run, from: string, to: string): void {
+  run.seen.set(to, run.seen.get(from) ?? 0)
+  if (run.facts.has(from)) run.facts.set(to, run.facts.get(from))
+  const gap = run.gaps.get(from)
+  if (gap !== undefined) run.gaps.set(to, { ...gap, path: to })
+}
+
+function headOf({ path, size, mode }: Pick<TarHeader, 'path' | 'size' | 'mode'>, magic: number): FileHead {
+  const parent = parentOf(path)
+  return { path, name: baseOf(path), parent: parent === '.' ? '' : baseOf(parent), size, mode, magic }
+}
+
+function tooLarge({ path, size }: FileHead, most: number): VerificationError {
+  return new VerificationError('format-invalid', `${path} has ${size} bytes; at most ${most} bytes of it are read`, {
+    subject: path,
+  })
+}
+
+function isFile(entry: InventoryEntry | undefined): boolean {
+  return entry?.type === 'file' || entry?.type === 'hardlink'
+}

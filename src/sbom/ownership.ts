@@ -1,0 +1,17 @@
+import type { OwnedFile } from './model.ts'
+import type { FileTree } from './tree.ts'
+
+/**
+ * Owners by real path: databases list `/lib/x` where the file lies in `usr/lib/x` (usr-merge), so folders that are links are followed. The
+ * last part stays as it is: a package owns its link, not what the link points to. Files that are not there keep their listed name.
+ */
+export function resolveOwners(owned: readonly OwnedFile[], tree: FileTree): Map<string, OwnedFile> {
+  const owners = new Map<string, OwnedFile>()
+  for (const file of owned) {
+    const path = tree.resolve(file.path, true) ?? file.path
+    const known = owners.get(path)
+    // A list names the file, a second document its checksum: what is known of both counts.
+    owners.set(path, known?.purl === file.purl ? { ...known, ...file, config: known.config || file.config } : file)
+  }
+  return owners
+}

@@ -1,0 +1,59 @@
+import type { InventoryEntry } from '../image/types.ts'
+
+/** Links followed for one path: Linux's own limit (MAXSYMLINKS). */
+const mostLinks = 40
+
+/** The merged root file system by path, with symbolic links followed inside the root. */
+export class FileTree {
+  private readonly entries = new Map<string, InventoryEntry>()
+  /** Real paths of folders that were asked for. */
+  private readonly folders = new Map<string, string | null>([['', '']])
+
+  constructor(inventory: readonly InventoryEntry[]) {
+    for (const entry of inventory) this.entries.set(entry.path, entry)
+  }
+
+  /** The entry of exactly this path. */
+  get(path: string): InventoryEntry | undefined {
+    return this.entries.get(path)
+  }
+
+  /** All entries, sorted by path. */
+  all(): IterableIterator<InventoryEntry> {
+    return this.entries.values()
+  }
+
+  /**
+   * The real path of a name, after every symbolic link on the way: of folders, and of the last part unless `keepLast`.
+   * Null where it leads nowhere or in a circle. `..` above the root stays at the root, as the kernel has it.
+   */
+  resolve(path: string, keepLast = false): string | null {
+    return this.walk(path, keepLast, { links: 0 })
+  }
+
+  private walk(path: string, keepLast: boolean, budget: { links: number }): string | null {
+    const clean = path.replace(/^\/+|\/+$/g, '')
+    if (clean === '' || clean === '.') return ''
+    const slash = clean.lastIndexOf('/')
+    const folder = slash === -1 ? '' : this.folder(clean.slice(0, slash), budget)
+    if (folder === null) return null
+    const name = clean.slice(slash + 1)
+    if (name === '' || name === '.') return folder
+    if (name === '..') return folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : ''
+    const here = folder === '' ? name : `${folder}/${name}`
+    const entry = this.entries.get(here)
+    if (entry === undefined) return null
+    if (entry.type !== 'symlink' || keepLast) return here
+    if (++budget.links > mostLinks) return null
+    const target = entry.link ?? ''
+    return this.walk(target.startsWith('/') || folder === '' ? target : `${folder}/${target}`, false, budget)
+  }
+
+  private folder(path: string, budget: { links: number }): string | null {
+    const known = this.folders.get(path)
+    if (known !== undefined) return known
+    const found = this.walk(path, false, budget)
+    this.folders.set(path, found)
+    return found
+  }
+}

@@ -1,0 +1,131 @@
+import { passImage } from '../../src/image/pass.ts'
+import type { Cataloger } from '../../src/sbom/cataloger.ts'
+import { Collector } from '../../src/sbom/collect.ts'
+import { FileTree } from '../../src/sbom/tree.ts'
+import { makeImage, type Short } from '../image/make-image.ts'
+
+const text: Cataloger<string> = {
+  name: 'text',
+  kind: 'text',
+  finds: 'installed',
+  match: { names: ['list'], extensions: ['txt'], magics: [0x7f454c46] },
+  folders: ['var/lib/text'],
+  wants: () => 10,
+  read: ({ path }, content) => {
+    if (content.toString() === 'bad') throw new Error('holds no text')
+    return content.length === 0 ? null : `${path}=${content.toString('latin1')}`
+  },
+  finish: (facts) => ({
+    packages: [],
+    owned: [...facts].map(([path, fact]) => ({ path, purl: fact })),
+  }),
+}
+
+async function run(
+  layers: Short[][],
+  ...catalogers: Cataloger<string>[]
+): Promise<{ facts: string[]; gaps: object[] }> {
+  const { store, image } = await makeImage(layers)
+  const collector = new Collector(catalogers.length === 0 ? [text] : catalogers)
+  const { inventory } = await passImage(store, image, [collector])
+  const [only] = collector.finish({ os: null, tree: new FileTree(inventory) })
+  return { facts: (only?.result.owned ?? []).map(({ purl }) => purl), gaps: only?.gaps ?? [] }
+}
+
+describe('Collector', () => {
+  test('files are found by name, by extension and by their first bytes; others are not read', async () => {
+    const { facts } = await run([
+      [
+        { path: 'list', text: 'a' },
+        { path: 'x/B.TXT', text: 'b' },
+        { path: 'bin/tool', text: '\x7fELF1' },
+        { path: 'bin/other', text: 'ELF\x7f' },
+        { path: 'empty.txt', text: '' },
+      ],
+    ])
+    expect(facts).toEqual(['bin/tool=\x7fELF1', 'list=a', 'x/B.TXT=b'])
+  })
+
+  test('a file that cannot be read, or is larger than what is read of it, is a gap and costs nothing else', async () => {
+    const { facts, gaps } = await run([
+      [
+        { path: 'a.txt', text: 'bad' },
+        { path: 'b.txt', text: 'fine' },
+        { path: 'c.txt', text: 'eleven bytes' },
+      ],
+    ])
+    expect(facts).toEqual(['b.txt=fine'])
+    expect(gaps).toEqual([
+      { path: 'a.txt', kind: 'text', reason: 'unreadable', why: 'holds no text' },
+      { path: 'c.txt', kind: 'text', reason: 'too-large', why: 'the file has 12 bytes; at most 10 bytes are read' },
+    ])
+  })
+
+  test('a damaged database of the system ends the description', async () => {
+    const strict = { ...text, strict: true }
+    await expect(run([[{ path: 'a.txt', text: 'bad' }]], strict)).rejects.toThrow('holds no text')
+    await expect(run([[{ path: 'a.txt', text: 'eleven bytes' }]], strict)).rejects.toThrow(/a.txt has 12 bytes/)
+  })
+
+  test('a later entry of the layer and a whiteout of an upper one take facts and gaps away', async () => {
+    const lower: Short[] = [
+      { path: 'a.txt', text: 'bad' },
+      { path: 'a.txt', text: 'new' },
+      { path: 'b.txt', text: 'gone' },
+    ]
+    expect(await run([lower, [{ path: '.wh.b.txt' }]])).toEqual({ facts: ['a.txt=new'], gaps: [] })
+  })
+
+  test('hard links: read once where both names fit, again where the first name did not', async () => {
+    const { facts } = await run([
+      [
+        { path: 'a.txt', text: 'one' },
+        { path: 'b.txt', type: 'hardlink', link: 'a.txt' },
+        { path: 'plain', text: 'two' },
+        { path: 'c.txt', type: 'hardlink', link: 'plain' },
+        { path: 'd', type: 'hardlink', link: 'a.txt' },
+        { path: 'tool', text: '\x7fELF' },
+        { path: 'tool2', type: 'hardlink', link: 'tool' },
+      ],
+    ])
+    expect(facts).toEqual(['a.txt=one', 'a.txt=one', 'c.txt=two', 'tool=\x7fELF', 'tool=\x7fELF'])
+  })
+
+  test('files behind links are found by the name of the link, in files and in known folders', async () => {
+    const { facts } = await run([
+      [
+        { path: 'data/one', text: 'one' },
+        { path: 'list', link: 'data/one' },
+        { path: 'store/db/list', text: 'x' },
+        { path: 'store/db/part.txt', text: 'y' },
+        { path: 'var/lib/text', link: '../../store/db' },
+        { path: 'loop.txt', link: 'loop.txt' },
+        { path: 'dead.txt', link: '/nowhere' },
+      ],
+    ])
+    // What was read under its real name is not read again under the other.
+    expect(facts).toEqual(['list=one', 'store/db/list=x', 'store/db/part.txt=y'])
+  })
+})
+
+describe('FileTree', () => {
+  test('follows links of folders and files inside the root', async () => {
+    const { store, image } = await makeImage([
+      [
+        { path: 'usr/bin/x', text: 'x' },
+        { path: 'bin', link: '/usr/bin' },
+        { path: 'usr/up', link: '../../../usr/./bin/' },
+        { path: 'a', link: 'b' },
+        { path: 'b', link: 'a' },
+      ],
+    ])
+    const tree = new FileTree((await passImage(store, image, [])).inventory)
+    expect(tree.resolve('bin/x')).toBe('usr/bin/x')
+    expect(tree.resolve('/usr/up/x')).toBe('usr/bin/x')
+    expect(tree.resolve('bin', true)).toBe('bin')
+    expect(tree.resolve('a')).toBeNull()
+    expect(tree.resolve('a/x')).toBeNull()
+    expect(tree.resolve('bin/none')).toBeNull()
+    expect(tree.resolve('/')).toBe('')
+  })
+})
