@@ -40,14 +40,14 @@ export interface SbomDocument {
   /** What the document names as not read. */
   gaps: Gap[]
   /** Persons and organizations that made the document. */
-  authors: DocumentParty[]
+  authors: Party[]
   /** Who supplies the subject. */
-  supplier: DocumentParty | null
+  supplier: Party | null
   /** Seconds since 1970. */
   created: number | null
   /** Without the root (subject) itself. */
   packages: DocumentPackage[]
-  /** All in one direction: `from` depends on, contains or describes `to`. Ids are those of the packages, of files, or `identity.id`. */
+  /** All in one direction: `from` depends on or contains `to`. Ids are those of the packages, of files, or `identity.id`. */
   relationships: DocumentRelationship[]
   /** Files that the document itself lists. */
   files: DocumentFile[] | null
@@ -68,11 +68,6 @@ export interface DocumentTool {
   version: string | null
 }
 
-/** A person or an organization. Programs are `tools`. */
-export interface DocumentParty extends Party {
-  url?: string | undefined
-}
-
 /** What the document is about. */
 export interface DocumentIdentity {
   /** Id of the root within the document; null where the document names none. */
@@ -90,6 +85,10 @@ export interface DocumentIdentity {
   platform: string | null
   checksums: Checksum[]
   licence: string | null
+  producer: Party | null
+  references: DocumentReference[]
+  /** What the document says of the list of things that the subject depends on; null where it says nothing. */
+  dependencies: Completeness | null
 }
 
 export interface DocumentPackage {
@@ -114,15 +113,17 @@ export interface DocumentPackage {
   licenceText: string | null
   /** Concluded licence. */
   concluded: string | null
-  supplier: DocumentParty | null
+  supplier: Party | null
   /** Who made it: SPDX originator, CycloneDX manufacturer or authors. */
-  producer: DocumentParty | null
+  producer: Party | null
   homepage: string | null
   checksums: Checksum[]
   /** Files that show it, sorted; relative to the root, without a leading slash. */
   locations: string[]
   /** As the document says; null means not said, which readers of CycloneDX take as `required`. */
   scope: 'required' | 'optional' | 'development' | 'build' | 'excluded' | null
+  /** What the document says of the list of things that this package depends on; null where it says nothing. */
+  dependencies: Completeness | null
   /** Which cataloger found it. */
   cataloger: string | null
   references: DocumentReference[]
@@ -140,12 +141,11 @@ export interface DocumentReference {
 
 export interface DocumentRelationship {
   from: string
-  type: 'describes' | 'contains' | 'depends-on' | 'owns' | 'generated-from' | 'other'
+  /** `contains` between two packages: the first one brought the second one. */
+  type: 'contains' | 'depends-on' | 'generated-from' | 'other'
   to: string
   /** For `other`, and for a finer word: the document's own. */
   detail?: string | undefined
-  /** What the document says of the list that this edge belongs to. */
-  completeness?: Completeness | undefined
 }
 
 export interface DocumentFile {
