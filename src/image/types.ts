@@ -78,6 +78,8 @@ export interface InventoryEntry {
   link?: string | undefined
   /** `major:minor` of a device. */
   device?: string | undefined
+  /** Extended attributes (file capabilities are `security.capability`): value in hexadecimal, or `sha256:` and digest past 64 bytes. */
+  xattrs?: Readonly<Record<string, string>> | undefined
 }
 
 /** Digests beside SHA-256 that package databases have of their files. */

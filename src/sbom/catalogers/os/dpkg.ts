@@ -69,7 +69,11 @@ export const dpkg: Cataloger<Fact> = {
     }
   },
   // Nothing that dpkg installs lies elsewhere; MD5 of everything would cost as much as all other work on the bytes.
-  digest: (path) => (/^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path) ? 'md5' : null),
+  digest: {
+    algorithm: 'md5',
+    of: (path) => /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path),
+    marks: (path) => /^(?:etc\/(?:apt\/|dpkg\/|debian_version$)|var\/lib\/dpkg\/)/.test(path),
+  },
 }
 
 /** What a file of `info` or `status.d` beside control files is; null for others. */
