@@ -1,6 +1,6 @@
 import type { Cataloger } from '../cataloger.ts'
 import { dpkg } from './dpkg.ts'
-import { npm } from './npm.ts'
+import { languageCatalogers } from './language/index.ts'
 
-/** All catalogers, in the order of their names. */
-export const catalogers: readonly Cataloger[] = [dpkg, npm]
+/** All catalogers. */
+export const catalogers: readonly Cataloger[] = [dpkg, ...languageCatalogers]
