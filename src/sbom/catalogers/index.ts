@@ -1,6 +1,7 @@
 import type { Cataloger } from '../cataloger.ts'
-import { npm } from './npm.ts'
+import { declaredCatalogers } from './declared/index.ts'
+import { languageCatalogers } from './language/index.ts'
 import { systemCatalogers } from './os/index.ts'
 
 /** All catalogers, in the order of their groups. */
-export const catalogers: readonly Cataloger[] = [...systemCatalogers, npm]
+export const catalogers: readonly Cataloger[] = [...systemCatalogers, ...languageCatalogers, ...declaredCatalogers]
