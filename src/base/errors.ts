@@ -40,6 +40,7 @@ export const reasonCodes = [
   'evidence-invalid',
   'technology-refused',
   'sbom-differs',
+  'sbom-incomplete',
   'encryption-link',
   'decryption-failed',
   'path-escape',
