@@ -10,14 +10,21 @@ export interface LockFile {
   /** Tells files of this kind from others of the same name; default: all are. */
   when?: (file: FileHead) => boolean
   /** Packages of one file, without its path; null where it is no file of this kind. @throws Error for a damaged one */
-  read(content: Buffer, file: FileHead): FoundPackage[] | null
+  read(content: Buffer, file: FileHead): FoundPackage[] | Partly | null
+}
+
+/** What could be read of a file that has parts which could not. */
+export interface Partly {
+  packages: FoundPackage[]
+  /** Names the first such part. */
+  why: string
 }
 
 /** Most bytes of a lock file. */
 export const lockLimit = 64 << 20
 
 /** A cataloger of files each of which names its packages by itself. */
-export function lockFile({ name, kind, match, when, read }: LockFile): Cataloger<FoundPackage[]> {
+export function lockFile({ name, kind, match, when, read }: LockFile): Cataloger<FoundPackage[] | Partly> {
   return {
     name,
     kind,
@@ -26,7 +33,12 @@ export function lockFile({ name, kind, match, when, read }: LockFile): Cataloger
     wants: (file) => (isOfDependency(file) || when?.(file) === false ? 0 : lockLimit),
     read: (file, content) => read(content, file),
     finish: (facts) => ({
-      packages: [...facts].flatMap(([path, packages]) => packages.map((found) => ({ ...found, locations: [path] }))),
+      packages: [...facts].flatMap(([path, fact]) =>
+        (Array.isArray(fact) ? fact : fact.packages).map((found) => ({ ...found, locations: [path] })),
+      ),
+      gaps: [...facts].flatMap(([path, fact]) =>
+        Array.isArray(fact) ? [] : [{ path, kind, reason: 'unreadable' as const, why: fact.why }],
+      ),
     }),
   }
 }
