@@ -5,6 +5,7 @@ export interface Party {
   kind: 'person' | 'organization'
   name: string
   email?: string | undefined
+  url?: string | undefined
 }
 
 /** A digest as a package's own metadata gives it: of its archive or of one file. */
@@ -67,6 +68,8 @@ export interface OwnedFile {
   checksum?: Checksum | undefined
   /** A configuration file, which administrators may change. */
   config?: boolean | undefined
+  /** The package says that it may be absent: made at run time (a ghost file), or documentation that was left out. */
+  optional?: boolean | undefined
 }
 
 /** A packaged file that is not as its package says. */
@@ -107,6 +110,14 @@ export interface Description extends Catalogue {
   created: number
   inventoryDigest: Digest
   files: number
+  /** Who makes the documents; null: unknown, and the documents say so. */
+  author?: Party | null | undefined
+  /** Who supplies the subject; null: unknown. */
+  supplier?: Party | null | undefined
+  /** `build` where the documents are made by what built the subject. Default: `analyzed`, from the finished subject. */
+  lifecycle?: 'source' | 'build' | 'analyzed' | undefined
+  /** What the subject is, in CycloneDX' words. Default: `container`. */
+  subjectType?: string | undefined
 }
 
 /** What the catalogers make of a pass. */

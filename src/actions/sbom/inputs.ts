@@ -3,7 +3,8 @@ import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
-import { sbomFormats } from '../../tasks/sbom/documents.ts'
+import { sbomFormats } from '../../sbom/formats/names.ts'
+import { parseStatedParty } from '../../sbom/party.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
 
 export interface SbomInputs {
@@ -27,7 +28,7 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
   const wanted = inputs.list('formats').map((name) => {
     const found = sbomFormats.find((format) => format === name)
     if (found !== undefined) return found
-    throw new InputError('input-invalid', `formats: ${name} is not a format that we write`, {
+    throw new InputError('input-invalid', `formats: "${name}" is not a known format`, {
       subject: 'formats',
       remedy: `Use ${sbomFormats.join(', ')}.`,
     })
@@ -36,8 +37,11 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
   return {
     image: formatReference(parseReference(await preferPlain(state, image, ports), ports.roots.cwd)),
     describe: {
-      formats: wanted.length === 0 ? [...sbomFormats] : [...new Set(wanted)],
+      formats: wanted.length === 0 ? ['spdx-json', 'cyclonedx-json'] : [...new Set(wanted)],
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
+      author: parseStatedParty(inputs.text('author'), 'author'),
+      supplier: parseStatedParty(inputs.text('supplier'), 'supplier'),
+      incomplete: readIncomplete(inputs),
     },
     directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
     keys,
@@ -47,8 +51,13 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
 function readEpoch(text: string | undefined): number | null {
   if (text === undefined || text === '') return null
   if (/^\d{1,11}$/.test(text)) return Number(text)
-  throw new InputError('input-invalid', `SOURCE_DATE_EPOCH is ${text}, which is no number of seconds`, {
+  throw new InputError('input-invalid', `SOURCE_DATE_EPOCH: "${text}" is not a number of seconds`, {
     subject: 'SOURCE_DATE_EPOCH',
     remedy: 'Set it to whole seconds since 1970, or leave it out.',
   })
+}
+
+function readIncomplete(inputs: RawInputs): DescribeRequest['incomplete'] {
+  if (inputs.text('incomplete') === '') return 'warn'
+  return inputs.choice('incomplete', ['warn', 'refuse']) === 'refuse' ? 'refuse' : 'warn'
 }

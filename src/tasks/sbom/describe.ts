@@ -2,20 +2,34 @@ import { z } from 'zod'
 import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
-import type { Catalogue, Gap } from '../../sbom/model.ts'
+import type { Catalogue, Coverage, Gap } from '../../sbom/model.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
 import { imageInputs } from '../images.ts'
-import { documents, sbomFormats, type DocumentFile, type DocumentKind } from './documents.ts'
+import { sbomFormats } from '../../sbom/formats/names.ts'
+import { coveragePercent, refuseGaps, unreadKinds, warnOfGaps } from './completeness.ts'
+import { documentsOf, type DocumentKind } from './documents.ts'
 import { keepPass } from './kept.ts'
 import { noSteps } from '../../statement/isolation.ts'
+
+const partySchema = z.strictObject({
+  kind: z.enum(['person', 'organization']),
+  name: z.string().min(1).max(1024),
+  email: z.string().max(1024).optional(),
+  url: z.string().max(2048).optional(),
+})
 
 /** What of a description its step asks for. */
 export const describeRequestSchema = z.strictObject({
   formats: z.array(z.enum(sbomFormats)).min(1),
   /** SOURCE_DATE_EPOCH, in seconds. */
   epoch: z.int().min(0).nullable(),
+  /** Who makes the documents, and who supplies the image; null: unknown. */
+  author: partySchema.nullable(),
+  supplier: partySchema.nullable(),
+  /** What becomes of a description with gaps. */
+  incomplete: z.enum(['warn', 'refuse']),
 })
 export type DescribeRequest = z.infer<typeof describeRequestSchema>
 
@@ -39,10 +53,16 @@ export interface SbomResult {
   owned: number
   files: number
   unattributed: number
-  unreadable: Gap[]
+  /** Share of the files that some package owns, in percent. */
+  coverage: string
+  gaps: Gap[]
+  /** Kinds of packages that the gaps hide, sorted. */
+  unread: string[]
+  /** Packaged files that are not as their package says, executables without a package, files with setuid or capabilities. */
+  findings: { modified: number; missing: number; checked: number; executables: number; privileged: number }
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
-  documents: { file: DocumentFile; digest: Digest }[]
+  documents: { file: string; format: string | null; role: string; digest: Digest }[]
 }
 
 /** Writes the documents of what was found, keeps it for later tasks of the job, and delivers them. */
@@ -54,12 +74,17 @@ export async function describe(
   keep = true,
 ): Promise<Outcome<SbomResult>> {
   const { caller, ports, work } = context
-  for (const { path, kind, why } of found.catalogue.gaps) ports.log.warn(`${path} (${kind}) is not described: ${why}`)
-  const described = describePass(found.pass, found.catalogue, { epoch: request.epoch ?? undefined })
+  const { gaps } = found.catalogue
+  warnOfGaps(gaps, ports.log)
+  if (request.incomplete === 'refuse') refuseGaps(gaps)
+  const described = describePass(found.pass, found.catalogue, {
+    epoch: request.epoch ?? undefined,
+    author: request.author,
+    supplier: request.supplier,
+  })
   if (keep) await keepPass(work, described, found.catalogue)
   const written: { kind: DocumentKind; digest: Digest }[] = []
-  for (const kind of documents) {
-    if (kind.format !== null && !request.formats.includes(kind.format)) continue
+  for (const kind of documentsOf(request.formats)) {
     const bytes = kind.bytes(described)
     await caller.deliver(kind.file, once(bytes))
     written.push({ kind, digest: sha256(bytes) })
@@ -89,10 +114,24 @@ function resultOf(
     owned: description.packages.filter(({ ownedBy }) => ownedBy !== null).length,
     files,
     unattributed: description.coverage.unattributed,
-    unreadable: description.gaps,
+    coverage: coveragePercent(description.coverage, files),
+    gaps: description.gaps,
+    unread: unreadKinds(description.gaps),
+    findings: findingsOf(description.coverage),
     quality: { text: quality.text, elements: quality.elements },
     engine,
-    documents: written.map(({ kind, digest }) => ({ file: kind.file, digest })),
+    documents: written.map(({ kind: { file, format, role }, digest }) => ({ file, format, role, digest })),
+  }
+}
+
+function findingsOf({ findings, checked, executables, privileged }: Coverage): SbomResult['findings'] {
+  const count = (kind: string): number => findings.filter((finding) => finding.kind === kind).length
+  return {
+    modified: count('modified'),
+    missing: count('missing'),
+    checked,
+    executables: executables.length,
+    privileged: privileged.length,
   }
 }
 
