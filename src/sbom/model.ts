@@ -6,6 +6,7 @@ export interface Party {
   kind: 'person' | 'organization'
   name: string
   email?: string | undefined
+  url?: string | undefined
 }
 
 /** A digest as a package's own metadata gives it: of its archive or of one file. */
@@ -110,6 +111,14 @@ export interface Description extends Catalogue {
   created: number
   inventoryDigest: Digest
   files: number
+  /** Who makes the documents; null: unknown, and the documents say so. */
+  author?: Party | null | undefined
+  /** Who supplies the subject; null: unknown. */
+  supplier?: Party | null | undefined
+  /** `build` where the documents are made by what built the subject. Default: `analyzed`, from the finished subject. */
+  lifecycle?: 'source' | 'build' | 'analyzed' | undefined
+  /** What the subject is, in CycloneDX' words. Default: `container`. */
+  subjectType?: string | undefined
 }
 
 /** What the catalogers make of a pass. */
