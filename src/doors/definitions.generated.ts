@@ -296,11 +296,23 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sbom": {
-  "description": "Describes a container image in one pass over its layers: SPDX 2.3 and CycloneDX 1.6 documents with its Debian and npm packages, and an inventory with the SHA-256 of every file. Equal images give equal bytes. Contacts no host but the registry of the image.",
+  "description": "Describes a container image, a folder or a source tree in one pass: SPDX 2.3 and CycloneDX 1.6 documents with its packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
   "inputs": [
    {
     "name": "image",
     "description": "Image to describe (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image of this job.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "subject",
+    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), model:DIR or dataset:DIR.",
+    "default": "image",
+    "required": false
+   },
+   {
+    "name": "platform",
+    "description": "Platform to describe of an image for several, as os/architecture[/variant]. Left out, it is the only one, else this machine's.",
     "default": "",
     "required": false
    },

@@ -5,7 +5,7 @@ import { compareUtf8, normalisePath } from './paths.ts'
 import type { InventoryEntry } from './types.ts'
 
 const types: readonly InventoryEntry['type'][] = [
-  ...['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'socket'] as const,
+  ...(['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'socket'] as const),
 ]
 const required = ['gid', 'mode', 'path', 'size', 'type', 'uid']
 const optional = ['device', 'link', 'sha256']

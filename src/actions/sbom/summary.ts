@@ -1,17 +1,40 @@
 import type { ActionReport } from '../../doors/context.ts'
-import type { SbomResult } from '../../tasks/sbom/describe.ts'
+import type { SbomResult, SubjectResult } from '../../tasks/sbom/describe.ts'
+
+const titles: Readonly<Record<SubjectResult['kind'], string>> = {
+  image: 'Image',
+  directory: 'Folder',
+  source: 'Source',
+  disk: 'Disk image',
+  model: 'Model',
+  dataset: 'Dataset',
+}
+
+function subjectFacts({ kind, version, identifiers, unclean }: SubjectResult): [string, string][] {
+  const facts: [string, string][] = [['Subject', titles[kind]]]
+  if (kind === 'source') facts.push(['Commit', version ?? 'the files are not those of a commit'])
+  facts.push(...identifiers.filter(([name]) => name !== 'git-commit'))
+  if (unclean.length > 0) facts.push(['Changed from the commit', unclean.join('; ')])
+  return facts
+}
+
+function imageFacts({ configDigest, diffIds }: SbomResult): [string, string][] {
+  return [
+    ['Configuration', configDigest],
+    ['Layers', String(diffIds.length)],
+  ]
+}
 
 /** What a reviewer sees of a description. */
 export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
-  const { unreadable, byType } = result
+  const { unreadable, byType, subject } = result
   const incomplete = unreadable.length > 0
   return {
-    headline: `${incomplete ? 'Described with gaps' : 'Described'}: ${result.packages} packages, ${result.files} files`,
+    headline: `${subject === undefined ? 'Image' : titles[subject.kind]} ${incomplete ? 'described with gaps' : 'described'}: ${result.packages} packages, ${result.files} files`,
     status: incomplete ? 'warning' : 'passed',
     subject: { name: result.identity, digest: result.digest },
     facts: [
-      ['Configuration', result.configDigest],
-      ['Layers', String(result.diffIds.length)],
+      ...(subject === undefined ? imageFacts(result) : subjectFacts(subject)),
       ['Operating system', result.os ?? 'none found'],
       ['Debian packages', String(byType['deb'] ?? 0)],
       ['npm packages', `${byType['npm'] ?? 0}, of which ${result.owned} belong to Debian packages`],

@@ -2,12 +2,15 @@ import { z } from 'zod'
 import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { Artifact } from '../../journal/event.ts'
 import type { Catalogue, Gap } from '../../sbom/model.ts'
+import type { SubjectKind } from '../../sbom/subjects/types.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
 import { imageInputs } from '../images.ts'
-import { documents, sbomFormats, type DocumentFile, type DocumentKind } from './documents.ts'
+import { documents, sbomFormats, type DocumentFile } from './documents.ts'
 import { keepPass } from './kept.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
@@ -43,6 +46,17 @@ export interface SbomResult {
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
   documents: { file: DocumentFile; digest: Digest }[]
+  /** What was described, where that is not an image. */
+  subject?: SubjectResult | undefined
+}
+
+/** A subject that is not an image. */
+export interface SubjectResult {
+  kind: SubjectKind
+  version: string | null
+  identifiers: [type: string, value: string][]
+  /** Why a source is not the commit that it was changed from, one line a path; empty for all else. */
+  unclean: string[]
 }
 
 /** Writes the documents of what was found, keeps it for later tasks of the job, and delivers them. */
@@ -53,36 +67,67 @@ export async function describe(
   context: TaskContext,
   keep = true,
 ): Promise<Outcome<SbomResult>> {
-  const { caller, ports, work } = context
-  for (const { path, kind, why } of found.catalogue.gaps) ports.log.warn(`${path} (${kind}) is not described: ${why}`)
+  const { ports, work } = context
+  warnOfGaps(found.catalogue, ports)
   const described = describePass(found.pass, found.catalogue, { epoch: request.epoch ?? undefined })
   if (keep) await keepPass(work, described, found.catalogue)
-  const written: { kind: DocumentKind; digest: Digest }[] = []
-  for (const kind of documents) {
-    if (kind.format !== null && !request.formats.includes(kind.format)) continue
-    const bytes = kind.bytes(described)
-    await caller.deliver(kind.file, once(bytes))
-    written.push({ kind, digest: sha256(bytes) })
-  }
+  const written = await deliverDocuments(described, request, context)
   return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
+}
+
+/** Never silently less: what was not read is on the terminal, too. */
+export function warnOfGaps({ gaps }: Catalogue, { log }: Ports): void {
+  for (const { path, kind, why } of gaps) log.warn(`${path} (${kind}) is not described: ${why}`)
+}
+
+/** A document that was delivered, as the journal names it. */
+export interface Written {
+  file: DocumentFile
+  digest: Digest
+  artifact: Artifact
+}
+
+/** Delivers the documents that a request asks for. */
+export async function deliverDocuments(
+  described: Pick<Described, 'spdx' | 'cyclonedx' | 'inventory'>,
+  { formats }: DescribeRequest,
+  { caller }: Pick<TaskContext, 'caller'>,
+): Promise<Written[]> {
+  const written: Written[] = []
+  for (const { format, file, role, mediaType, bytes: make } of documents) {
+    if (format !== null && !formats.includes(format)) continue
+    const bytes = make(described)
+    await caller.deliver(file, once(bytes))
+    const digest = sha256(bytes)
+    // The journal says nothing of the host: a document's name, never its path.
+    written.push({ file, digest, artifact: { role, name: file, digest, mediaType } })
+  }
+  return written
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
   yield bytes
 }
 
-function resultOf(
-  store: Store,
-  { description, pass, packages, files, quality }: Described,
-  written: readonly { kind: DocumentKind; digest: Digest }[],
-): SbomResult {
-  const byType: Record<string, number> = {}
-  for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
+function resultOf(store: Store, described: Described, written: readonly Written[]): SbomResult {
+  const { description, pass } = described
   return {
+    ...resultFacts(described, written),
     identity: store.identity,
     digest: pass.image.descriptor.digest,
     configDigest: description.configDigest,
     diffIds: pass.layers.map(({ diffId }) => diffId),
+  }
+}
+
+/** What a result says of a description, whatever its subject. */
+export function resultFacts(
+  { description, packages, files, quality }: Omit<Described, 'pass'>,
+  written: readonly Written[],
+): Omit<SbomResult, 'identity' | 'digest' | 'configDigest' | 'diffIds' | 'subject'> {
+  const byType: Record<string, number> = {}
+  for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
+  return {
     os: description.os?.prettyName ?? null,
     packages,
     byType,
@@ -92,21 +137,16 @@ function resultOf(
     unreadable: description.gaps,
     quality: { text: quality.text, elements: quality.elements },
     engine,
-    documents: written.map(({ kind, digest }) => ({ file: kind.file, digest })),
+    documents: written.map(({ file, digest }) => ({ file, digest })),
   }
 }
 
-/** Names in the event are those of the documents, never paths: the journal says nothing of the host. */
-function eventOf(
-  store: Store,
-  described: Described,
-  written: readonly { kind: DocumentKind; digest: Digest }[],
-): TaskEvent {
+function eventOf(store: Store, described: Described, written: readonly Written[]): TaskEvent {
   return {
     facts: {
       kind: 'sbom',
       inputs: imageInputs(described.pass.image, store.identity),
-      outputs: written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType })),
+      outputs: written.map(({ artifact }) => artifact),
       result: { packages: described.packages, engine },
     },
     isolation: noSteps,

@@ -13,7 +13,7 @@ export interface DocumentKind {
   file: DocumentFile
   role: Artifact['role']
   mediaType: string
-  bytes: (described: Described) => Buffer
+  bytes: (described: Pick<Described, 'spdx' | 'cyclonedx' | 'inventory'>) => Buffer
   /** Null for the inventory, which is always made. */
   format: SbomFormat | null
 }

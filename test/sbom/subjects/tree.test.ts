@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync, writeFileSync, appendFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+  appendFileSync,
+  rmSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sha256 } from '../../../src/base/streams.ts'
@@ -145,7 +154,12 @@ test.each<[string, (root: string) => void]>([
     },
   ],
 ])('%s while it is read is an error', async (_what, change) => {
-  const root = fill(scratch('tree'), { a: 'x', large: Buffer.alloc(2_000_000), 'z/passwd': 'x', 'z/large': Buffer.alloc(2_000_000) })
+  const root = fill(scratch('tree'), {
+    a: 'x',
+    large: Buffer.alloc(2_000_000),
+    'z/passwd': 'x',
+    'z/large': Buffer.alloc(2_000_000),
+  })
   const tree = await openLocalTree({ root, proc: '/proc', attributes: 'git' })
   const changing: Tree = {
     ...tree,

@@ -169,4 +169,3 @@ async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-

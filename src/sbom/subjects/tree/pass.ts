@@ -22,13 +22,18 @@ export interface TreePass extends TreeRest {
  * @throws VerificationError `format-invalid` for a tree that is not in order (a stream of another machine), InputError `file-invalid` for
  *   one that changes meanwhile
  */
-export async function passTree(tree: Tree, readers: readonly PassReader[], taps: readonly Tap[] = []): Promise<TreePass> {
+export async function passTree(
+  tree: Tree,
+  readers: readonly PassReader[],
+  taps: readonly Tap[] = [],
+): Promise<TreePass> {
   const inventory: InventoryEntry[] = []
   const folders = new Set(['.'])
   let last = ''
   for await (const { header, body } of tree.entries()) {
     const { path, type } = header
-    if (inventory.length >= treeLimits.entries) throw disorder(path, `is one of more than ${treeLimits.entries} entries`)
+    if (inventory.length >= treeLimits.entries)
+      throw disorder(path, `is one of more than ${treeLimits.entries} entries`)
     if (last !== '' && compareUtf8(last, path) >= 0) throw disorder(path, 'is not in order')
     if (!folders.has(parentOf(path))) throw disorder(path, 'lies in something that is not a folder')
     if (type === 'hardlink' || path === '.') throw disorder(path, 'is neither a file, a folder nor a symbolic link')
@@ -44,7 +49,11 @@ export async function passTree(tree: Tree, readers: readonly PassReader[], taps:
   return { ...rest, inventory: all }
 }
 
-function merged(inventory: InventoryEntry[], sockets: readonly InventoryEntry[], folders: Set<string>): InventoryEntry[] {
+function merged(
+  inventory: InventoryEntry[],
+  sockets: readonly InventoryEntry[],
+  folders: Set<string>,
+): InventoryEntry[] {
   const taken = new Set(inventory.map(({ path }) => path))
   for (const { path } of sockets) {
     if (taken.has(path) || !folders.has(parentOf(path))) throw disorder(path, 'is not in order')
@@ -105,11 +114,12 @@ async function nextOf(content: AsyncIterator<Uint8Array>): Promise<Uint8Array | 
 
 /** The first chunk, with as many more as make its first four bytes. */
 async function firstBytes(content: AsyncIterator<Uint8Array>, size: number): Promise<Buffer> {
-  let start = Buffer.alloc(0)
+  let start: Buffer = Buffer.alloc(0)
   while (start.length < Math.min(4, size)) {
     const chunk = await nextOf(content)
     if (chunk === null) break
-    start = start.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([start, chunk])
+    start =
+      start.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([start, chunk])
   }
   return start
 }
