@@ -1,42 +1,81 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { readTar } from '../src/image/tar-read.ts'
+import { writeTar } from '../src/image/tar-write.ts'
+import type { TarEntry } from '../src/image/types.ts'
 
-/** Debian, Python, Ruby, Node and Java: several hundred packages of several kinds, and some 30 000 files. */
+/** Debian with seven languages: Python, Ruby, JavaScript, PHP, Java, Go and Rust; some 1,000 packages and 45,000 files. */
 const packages = [
-  'python3-flask',
-  'python3-requests',
-  'python3-cryptography',
-  'ruby-sinatra',
-  'nodejs',
-  'npm',
-  'openjdk-17-jre-headless',
-  'git',
+  ...['python3-flask', 'python3-requests', 'python3-cryptography', 'ruby-sinatra', 'nodejs', 'npm', 'git'],
+  ...['openjdk-17-jre-headless', 'libjackson2-databind-java', 'libcommons-lang3-java', 'composer', 'skopeo', 'ripgrep'],
 ]
 
+/** Forms of the image, each a tag of its layout. */
+export const forms = ['gzip', 'four', 'zstd'] as const
+export type Form = (typeof forms)[number]
+
 /**
- * A Debian image of about 800 MB (unpacked) in an OCI layout, made once by mmdebstrap and umoci.
+ * A Debian image of about 860 MB (unpacked) in an OCI layout, made once by mmdebstrap, umoci and skopeo: one gzip layer (tags `latest` and
+ * `gzip`), the same files in four gzip layers (`four`), and one zstd layer (`zstd`).
  *
  * @param cache folder where it stays
- * @returns path of the layout; its image has the tag `latest`
+ * @returns path of the layout
  */
-export function debianImage(cache: string): string {
-  const layout = join(cache, 'image')
+export async function debianImage(cache: string): Promise<string> {
+  const layout = join(cache, 'image-7')
   if (existsSync(join(layout, 'index.json'))) return layout
   const making = join(cache, 'making')
   rmSync(making, { recursive: true, force: true })
   mkdirSync(making, { recursive: true })
-  const tar = join(making, 'rootfs.tar')
+  const tar = process.env['BENCH_ROOTFS'] ?? join(making, 'rootfs.tar')
   console.error('making the image, once: some minutes')
-  run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, 'bookworm', tar])
-  const fresh = join(making, 'image')
+  if (!existsSync(tar))
+    run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, 'bookworm', tar])
+  const fresh = join(making, 'image-7')
   run('umoci', ['init', '--layout', fresh])
-  run('umoci', ['new', '--image', `${fresh}:latest`])
-  run('umoci', ['raw', 'add-layer', '--image', `${fresh}:latest`, tar])
+  addLayers(fresh, 'gzip', [tar])
+  run('umoci', ['tag', '--image', `${fresh}:gzip`, 'latest'])
+  addLayers(fresh, 'four', await inParts(tar, 4, making))
+  const zstd = ['--dest-compress', '--dest-compress-format', 'zstd']
+  // A layer that is compressed already is recompressed only where it was decompressed before.
+  run('skopeo', ['copy', '-q', '--dest-decompress', `oci:${fresh}:gzip`, `dir:${join(making, 'plain')}`])
+  run('skopeo', ['copy', '-q', ...zstd, `dir:${join(making, 'plain')}`, `oci:${fresh}:zstd`])
   // Last, so that an image that was cut short is never measured.
   renameSync(fresh, layout)
   rmSync(making, { recursive: true, force: true })
   return layout
+}
+
+function addLayers(layout: string, tag: string, tars: readonly string[]): void {
+  run('umoci', ['new', '--image', `${layout}:${tag}`])
+  for (const tar of tars) run('umoci', ['raw', 'add-layer', '--image', `${layout}:${tag}`, tar])
+}
+
+/** Cuts an archive into several of about the same size. */
+async function inParts(tar: string, count: number, folder: string): Promise<string[]> {
+  const share = Number(execFileSync('stat', ['-c', '%s', tar], { encoding: 'utf8' })) / count
+  const entries = readTar(createReadStream(tar, { highWaterMark: 1 << 20 }), tar)[Symbol.asyncIterator]()
+  let ended = false
+  async function* part(last: boolean): AsyncGenerator<TarEntry> {
+    for (let size = 0; last || size < share;) {
+      const { done, value } = await entries.next()
+      if (done === true) return void (ended = true)
+      yield value
+      size += value.header.size + 512
+    }
+  }
+  const names: string[] = []
+  for (let i = 0; i < count && !ended; i++) {
+    const name = join(folder, `part-${i}.tar`)
+    const file = createWriteStream(name)
+    for await (const piece of writeTar(part(i === count - 1))) if (!file.write(piece)) await once(file, 'drain')
+    file.end()
+    await once(file, 'close')
+    names.push(name)
+  }
+  return names
 }
 
 function run(command: string, args: readonly string[]): void {

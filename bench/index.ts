@@ -42,7 +42,7 @@ const fromSources = process.env['BENCH_SOURCES'] === '1'
 const program = join(root, fromSources ? 'bench/from-sources.ts' : 'dist/cli/index.js')
 if (!existsSync(program)) throw new Error('dist/ is not there: run "npm run dist" first, or set BENCH_SOURCES=1')
 const peers = join(root, '.peers/bin')
-const layout = debianImage(join(root, 'build/bench'))
+const layout = await debianImage(process.env['BENCH_CACHE'] ?? join(root, 'build/bench'))
 const work = mkdtempSync(join(tmpdir(), 'sealwright-bench-'))
 const chains: readonly Chain[] = [tools, steps, onePass]
 

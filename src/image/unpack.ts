@@ -6,7 +6,8 @@ import type { Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
 import { parentOf } from './paths.ts'
 import type { Image, InventoryEntry, PassReader, PassResult, TarHeader } from './types.ts'
-import { readAgain, walkImage, type FileSink, type FileWriter, type PassOptions } from './walk.ts'
+import type { PassOptions } from './layer-stream.ts'
+import { readAgain, walkImage, type FileSink, type FileWriter } from './walk.ts'
 
 export interface UnpackResult extends PassResult {
   /** What could not be made, in words: devices, owners without root. */
