@@ -367,6 +367,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "description": "File of the inventory, one JSON line for each path of the image."
    },
    {
+    "name": "model-manifest-path",
+    "description": "File of the signing manifest of a model or dataset (in-toto statement of OpenSSF Model Signing 1.0, not signed yet); empty for other subjects."
+   },
+   {
     "name": "packages",
     "description": "Number of packages found."
    },

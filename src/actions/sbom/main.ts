@@ -17,6 +17,7 @@ const outputNames: Readonly<Record<DocumentFile, string>> = {
   'sbom.spdx.json': 'sbom-spdx-path',
   'sbom.cdx.json': 'sbom-cyclonedx-path',
   'inventory.jsonl': 'inventory-path',
+  'model.oms.json': 'model-manifest-path',
 }
 
 /** Describes an image or a tree of files; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */

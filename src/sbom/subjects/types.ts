@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/types.ts'
 import type { Checksum } from '../model.ts'
-import type { ModelFacts } from './model-facts.ts'
+import type { ModelFacts } from './model/facts.ts'
 
 /** What can be described (INTERFACE §3). */
 export const subjectKinds = ['image', 'directory', 'source', 'disk', 'model', 'dataset'] as const

@@ -96,13 +96,20 @@ export async function deliverDocuments(
   const written: Written[] = []
   for (const { format, file, role, mediaType, bytes: make } of documents) {
     if (format !== null && !formats.includes(format)) continue
-    const bytes = make(described)
-    await caller.deliver(file, once(bytes))
-    const digest = sha256(bytes)
-    // The journal says nothing of the host: a document's name, never its path.
-    written.push({ file, digest, artifact: { role, name: file, digest, mediaType } })
+    written.push(await deliverDocument({ file, role, mediaType }, make(described), { caller }))
   }
   return written
+}
+
+/** Delivers one document. The journal says nothing of the host: it has the document's name, never its path. */
+export async function deliverDocument(
+  { file, role, mediaType }: { file: DocumentFile; role: Artifact['role']; mediaType: string },
+  bytes: Buffer,
+  { caller }: Pick<TaskContext, 'caller'>,
+): Promise<Written> {
+  await caller.deliver(file, once(bytes))
+  const digest = sha256(bytes)
+  return { file, digest, artifact: { role, name: file, digest, mediaType } }
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@ import { inventoryMediaType } from '../../statement/types.ts'
 export const sbomFormats = ['spdx-json', 'cyclonedx-json'] as const
 export type SbomFormat = (typeof sbomFormats)[number]
 
-export const documentFiles = ['sbom.spdx.json', 'sbom.cdx.json', 'inventory.jsonl'] as const
+export const documentFiles = ['sbom.spdx.json', 'sbom.cdx.json', 'inventory.jsonl', 'model.oms.json'] as const
 export type DocumentFile = (typeof documentFiles)[number]
 
 /** A document that a description gives. */
