@@ -69,6 +69,8 @@ export interface OwnedFile {
   checksum?: Checksum | undefined
   /** A configuration file, which administrators may change. */
   config?: boolean | undefined
+  /** The package says that it may be absent: made at run time (a ghost file), or documentation that was left out. */
+  optional?: boolean | undefined
 }
 
 /** A packaged file that is not as its package says. */

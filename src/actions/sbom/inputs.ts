@@ -5,7 +5,9 @@ import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import { formatPlatform, parsePlatform } from '../../image/platforms.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
-import { documentFiles, sbomFormats } from '../../tasks/sbom/documents.ts'
+import { sbomFormats } from '../../sbom/formats/names.ts'
+import { parseStatedParty } from '../../sbom/party.ts'
+import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SubjectRequest } from '../../tasks/sbom/request.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
 import { folderRequest, readSubject } from './subject.ts'
@@ -26,7 +28,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
   const wanted = inputs.list('formats').map((name) => {
     const found = sbomFormats.find((format) => format === name)
     if (found !== undefined) return found
-    throw new InputError('input-invalid', `formats: ${name} is not a format that we write`, {
+    throw new InputError('input-invalid', `formats: "${name}" is not a known format`, {
       subject: 'formats',
       remedy: `Use ${sbomFormats.join(', ')}.`,
     })
@@ -38,8 +40,11 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
         ? await imageRequest(inputs, context)
         : folderRequest(choice, inputs, [state.directory, ...ownDocuments(directory)]),
     describe: {
-      formats: wanted.length === 0 ? [...sbomFormats] : [...new Set(wanted)],
+      formats: wanted.length === 0 ? ['spdx-json', 'cyclonedx-json'] : [...new Set(wanted)],
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
+      author: parseStatedParty(inputs.text('author'), 'author'),
+      supplier: parseStatedParty(inputs.text('supplier'), 'supplier'),
+      incomplete: readIncomplete(inputs),
     },
     directory,
     keys,
@@ -73,8 +78,13 @@ async function imageRequest(inputs: RawInputs, { state, ports }: ActionContext):
 function readEpoch(text: string | undefined): number | null {
   if (text === undefined || text === '') return null
   if (/^\d{1,11}$/.test(text)) return Number(text)
-  throw new InputError('input-invalid', `SOURCE_DATE_EPOCH is ${text}, which is no number of seconds`, {
+  throw new InputError('input-invalid', `SOURCE_DATE_EPOCH: "${text}" is not a number of seconds`, {
     subject: 'SOURCE_DATE_EPOCH',
     remedy: 'Set it to whole seconds since 1970, or leave it out.',
   })
+}
+
+function readIncomplete(inputs: RawInputs): DescribeRequest['incomplete'] {
+  if (inputs.text('incomplete') === '') return 'warn'
+  return inputs.choice('incomplete', ['warn', 'refuse']) === 'refuse' ? 'refuse' : 'warn'
 }

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDelivered } from '../shared/delivered.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
-import { documentFiles, type DocumentFile } from '../../tasks/sbom/documents.ts'
+import { roles } from '../../journal/event.ts'
+import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
 import { packTree } from '../../sbom/subjects/tree/packed.ts'
 import type { Caller } from '../../agent/caller.ts'
@@ -13,11 +14,14 @@ import type { ActionContext, ActionDoor, ActionResult } from '../../doors/contex
 import { readInputs } from './inputs.ts'
 import { sbomReport } from './summary.ts'
 
-const outputNames: Readonly<Record<DocumentFile, string>> = {
-  'sbom.spdx.json': 'sbom-spdx-path',
-  'sbom.cdx.json': 'sbom-cyclonedx-path',
-  'inventory.jsonl': 'inventory-path',
-  'model.oms.json': 'model-manifest-path',
+/** Outputs by role: CycloneDX 1.7 has the role of 1.6 where it is the only one. */
+const outputNames: Readonly<Record<string, string>> = {
+  [roles.spdx]: 'sbom-spdx-path',
+  [roles.spdx3]: 'sbom-spdx3-path',
+  [roles.cyclonedx]: 'sbom-cyclonedx-path',
+  [roles.cyclonedx17]: 'sbom-cyclonedx17-path',
+  [roles.inventory]: 'inventory-path',
+  [roles.modelManifest]: 'model-manifest-path',
 }
 
 /** Describes an image or a tree of files; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
@@ -84,12 +88,15 @@ export async function describedResult(
   { state }: ActionContext,
 ): Promise<ActionResult> {
   const outputs: Record<string, string> = {}
-  for (const file of documentFiles) {
-    const made = result.documents.some((document) => document.file === file)
-    outputs[outputNames[file]] = made ? (paths.get(file) ?? '') : ''
-    if (made) await state.remember(outputNames[file], paths.get(file) ?? '')
+  for (const [role, name] of Object.entries(outputNames)) {
+    const path = paths.get(result.documents.find((document) => document.role === role)?.file ?? '')
+    outputs[name] = path ?? ''
+    if (path !== undefined) await state.remember(name, path)
   }
   outputs['packages'] = String(result.packages)
+  outputs['complete'] = String(result.gaps.length === 0)
+  outputs['unread'] = JSON.stringify(result.unread)
+  outputs['coverage'] = result.coverage
   outputs['quality'] = result.quality.text
   const rows = result.documents.map(({ file, digest }) => [file, digest, paths.get(file) ?? ''])
   return { outputs, report: sbomReport(result, rows) }

@@ -1,45 +1,35 @@
 import { sha256 } from '../../base/streams.ts'
 import { inventoryBytes } from '../../image/inventory.ts'
-import { cyclonedxDocument } from '../formats/cyclonedx.ts'
-import { spdxDocument } from '../formats/spdx.ts'
-import type { Catalogue, Description } from '../model.ts'
-import { measureQuality } from '../quality.ts'
-import type { Described } from '../scan.ts'
+import type { Catalogue } from '../model.ts'
+import { documentsOf, type Described, type Said } from '../scan.ts'
 import type { TreePass } from './tree/pass.ts'
 import type { Subject } from './types.ts'
 
 /** The documents of a tree: all that those of an image have, but layers. */
 export type DescribedTree = Omit<Described, 'pass'>
 
-/** Writes the documents of a tree that was passed over. @param created seconds since 1970 that the documents give as their time */
+/** Makes the documents of a tree that was passed over. */
 export function describeTree(
   subject: Subject,
   pass: TreePass,
   catalogue: Catalogue,
-  { created }: { created: number },
+  { epoch, author, supplier }: Pick<Said, 'author' | 'supplier'> & { epoch: number },
 ): DescribedTree {
   const inventory = inventoryBytes(pass.inventory)
-  const inventoryDigest = sha256(inventory)
-  const files = pass.inventory.filter(({ type }) => type === 'file').length
-  const description: Description = {
-    ...catalogue,
-    name: subject.name,
-    subject,
-    platform: { os: '', architecture: '' },
-    configDigest: subject.digest,
-    layers: [],
-    created,
-    inventoryDigest,
-    files,
-  }
-  return {
-    spdx: spdxDocument(description),
-    cyclonedx: cyclonedxDocument(description),
+  return documentsOf(
+    {
+      ...catalogue,
+      name: subject.name,
+      subject,
+      platform: { os: '', architecture: '' },
+      configDigest: subject.digest,
+      layers: [],
+      created: epoch,
+      inventoryDigest: sha256(inventory),
+      files: pass.inventory.filter(({ type }) => type === 'file').length,
+      author,
+      supplier,
+    },
     inventory,
-    inventoryDigest,
-    packages: catalogue.packages.length,
-    files,
-    quality: measureQuality(description),
-    description,
-  }
+  )
 }

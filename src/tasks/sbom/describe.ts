@@ -2,23 +2,35 @@ import { z } from 'zod'
 import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
-import type { Ports } from '../../base/ports.ts'
-import type { Artifact } from '../../journal/event.ts'
-import type { Catalogue, Gap } from '../../sbom/model.ts'
+import type { Catalogue, Coverage, Gap } from '../../sbom/model.ts'
 import type { SubjectKind } from '../../sbom/subjects/types.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
 import { imageInputs } from '../images.ts'
-import { documents, sbomFormats, type DocumentFile } from './documents.ts'
+import { sbomFormats } from '../../sbom/formats/names.ts'
+import { coveragePercent, refuseGaps, unreadKinds, warnOfGaps } from './completeness.ts'
+import { documentsOf, type DocumentKind } from './documents.ts'
 import { keepPass } from './kept.ts'
 import { noSteps } from '../../statement/isolation.ts'
+
+const partySchema = z.strictObject({
+  kind: z.enum(['person', 'organization']),
+  name: z.string().min(1).max(1024),
+  email: z.string().max(1024).optional(),
+  url: z.string().max(2048).optional(),
+})
 
 /** What of a description its step asks for. */
 export const describeRequestSchema = z.strictObject({
   formats: z.array(z.enum(sbomFormats)).min(1),
   /** SOURCE_DATE_EPOCH, in seconds. */
   epoch: z.int().min(0).nullable(),
+  /** Who makes the documents, and who supplies the image; null: unknown. */
+  author: partySchema.nullable(),
+  supplier: partySchema.nullable(),
+  /** What becomes of a description with gaps. */
+  incomplete: z.enum(['warn', 'refuse']),
 })
 export type DescribeRequest = z.infer<typeof describeRequestSchema>
 
@@ -42,10 +54,16 @@ export interface SbomResult {
   owned: number
   files: number
   unattributed: number
-  unreadable: Gap[]
+  /** Share of the files that some package owns, in percent. */
+  coverage: string
+  gaps: Gap[]
+  /** Kinds of packages that the gaps hide, sorted. */
+  unread: string[]
+  /** Packaged files that are not as their package says, executables without a package, files with setuid or capabilities. */
+  findings: { modified: number; missing: number; checked: number; executables: number; privileged: number }
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
-  documents: { file: DocumentFile; digest: Digest }[]
+  documents: { file: string; format: string | null; role: string; digest: Digest }[]
   /** What was described, where that is not an image. */
   subject?: SubjectResult | undefined
 }
@@ -68,48 +86,38 @@ export async function describe(
   keep = true,
 ): Promise<Outcome<SbomResult>> {
   const { ports, work } = context
-  warnOfGaps(found.catalogue, ports)
-  const described = describePass(found.pass, found.catalogue, { epoch: request.epoch ?? undefined })
+  const { gaps } = found.catalogue
+  warnOfGaps(gaps, ports.log)
+  if (request.incomplete === 'refuse') refuseGaps(gaps)
+  const described = describePass(found.pass, found.catalogue, {
+    epoch: request.epoch ?? undefined,
+    author: request.author,
+    supplier: request.supplier,
+  })
   if (keep) await keepPass(work, described, found.catalogue)
-  const written = await deliverDocuments(described, request, context)
+  const written = await deliverDocuments(described, documentsOf(request.formats), context)
   return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
 }
 
-/** Never silently less: what was not read is on the terminal, too. */
-export function warnOfGaps({ gaps }: Catalogue, { log }: Ports): void {
-  for (const { path, kind, why } of gaps) log.warn(`${path} (${kind}) is not described: ${why}`)
-}
-
-/** A document that was delivered, as the journal names it. */
+/** A document that was delivered. */
 export interface Written {
-  file: DocumentFile
+  kind: DocumentKind
   digest: Digest
-  artifact: Artifact
 }
 
-/** Delivers the documents that a request asks for. */
+/** Delivers the documents of a description. */
 export async function deliverDocuments(
-  described: Pick<Described, 'spdx' | 'cyclonedx' | 'inventory'>,
-  { formats }: DescribeRequest,
+  described: Pick<Described, 'encode' | 'inventory'>,
+  kinds: readonly DocumentKind[],
   { caller }: Pick<TaskContext, 'caller'>,
 ): Promise<Written[]> {
   const written: Written[] = []
-  for (const { format, file, role, mediaType, bytes: make } of documents) {
-    if (format !== null && !formats.includes(format)) continue
-    written.push(await deliverDocument({ file, role, mediaType }, make(described), { caller }))
+  for (const kind of kinds) {
+    const bytes = kind.bytes(described)
+    await caller.deliver(kind.file, once(bytes))
+    written.push({ kind, digest: sha256(bytes) })
   }
   return written
-}
-
-/** Delivers one document. The journal says nothing of the host: it has the document's name, never its path. */
-export async function deliverDocument(
-  { file, role, mediaType }: { file: DocumentFile; role: Artifact['role']; mediaType: string },
-  bytes: Buffer,
-  { caller }: Pick<TaskContext, 'caller'>,
-): Promise<Written> {
-  await caller.deliver(file, once(bytes))
-  const digest = sha256(bytes)
-  return { file, digest, artifact: { role, name: file, digest, mediaType } }
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
@@ -141,10 +149,24 @@ export function resultFacts(
     owned: description.packages.filter(({ ownedBy }) => ownedBy !== null).length,
     files,
     unattributed: description.coverage.unattributed,
-    unreadable: description.gaps,
+    coverage: coveragePercent(description.coverage, files),
+    gaps: description.gaps,
+    unread: unreadKinds(description.gaps),
+    findings: findingsOf(description.coverage),
     quality: { text: quality.text, elements: quality.elements },
     engine,
-    documents: written.map(({ file, digest }) => ({ file, digest })),
+    documents: written.map(({ kind: { file, format, role }, digest }) => ({ file, format, role, digest })),
+  }
+}
+
+function findingsOf({ findings, checked, executables, privileged }: Coverage): SbomResult['findings'] {
+  const count = (kind: string): number => findings.filter((finding) => finding.kind === kind).length
+  return {
+    modified: count('modified'),
+    missing: count('missing'),
+    checked,
+    executables: executables.length,
+    privileged: privileged.length,
   }
 }
 
@@ -153,9 +175,14 @@ function eventOf(store: Store, described: Described, written: readonly Written[]
     facts: {
       kind: 'sbom',
       inputs: imageInputs(described.pass.image, store.identity),
-      outputs: written.map(({ artifact }) => artifact),
+      outputs: outputsOf(written),
       result: { packages: described.packages, engine },
     },
     isolation: noSteps,
   }
+}
+
+/** Documents as the journal names them: by their own names, never by paths, since the journal says nothing of the host. */
+export function outputsOf(written: readonly Written[]): TaskEvent['facts']['outputs'] {
+  return written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType }))
 }

@@ -20,6 +20,6 @@ export async function readPlain(
     return { ...kept, kept: true }
   }
   const readers = sbomReaders()
-  const pass = await passImage(store, image, readers.readers, { open, log: ports.log })
+  const pass = await passImage(store, image, readers.readers, { open, log: ports.log, threads: ports.threads })
   return { pass, catalogue: readers.finish(pass.inventory), kept: false }
 }

@@ -140,7 +140,7 @@ describe('a source tree', () => {
     git(root, 'commit', '-qm', 'submodule')
     const result = await run({ subject: `source:${root}` })
     expect(result.report).toMatchObject({ status: 'warning' })
-    expect(JSON.stringify(result.report.tables)).toContain('"lib","a submodule')
+    expect(JSON.stringify(result.report.tables)).toContain('["lib","git","unsupported","a submodule')
     // What is the commit's is still the commit's.
     expect(JSON.stringify(result.report.facts)).toContain(git(root, 'rev-parse', 'HEAD'))
   })

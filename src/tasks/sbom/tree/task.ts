@@ -12,17 +12,28 @@ import { passTree } from '../../../sbom/subjects/tree/pass.ts'
 import type { Subject } from '../../../sbom/subjects/types.ts'
 import { noSteps } from '../../../statement/isolation.ts'
 import type { Outcome, TaskContext } from '../../context.ts'
-import {
-  deliverDocument,
-  deliverDocuments,
-  resultFacts,
-  warnOfGaps,
-  type DescribeRequest,
-  type SbomResult,
-} from '../describe.ts'
+import { refuseGaps, warnOfGaps } from '../completeness.ts'
+import { deliverDocuments, outputsOf, resultFacts, type DescribeRequest, type SbomResult } from '../describe.ts'
+import { documentsOf, signingManifest } from '../documents.ts'
 import { treeName, type FolderSubjectRequest } from '../request.ts'
 import { sourceCommit, sourceFacts } from './git.ts'
 import { openFolder } from './open.ts'
+
+/** A tree has no media type of its own; its digest is over what `sha256sum` prints for its files. */
+const treeMediaType = 'application/vnd.sealwright.tree.v1'
+
+/** A tree that was passed over: what it is, and what was found in it. */
+interface FoundTree {
+  subject: Subject
+  catalogue: Catalogue
+  pass: Awaited<ReturnType<typeof passTree>>
+  /** Bytes of the signing manifest of a model or dataset. */
+  manifest: Buffer | null
+  /** Why a source is not its commit. */
+  unclean: string[]
+  /** Seconds since 1970, where the tree says when it was made. */
+  created: number | null
+}
 
 /** Describes a folder: its own process reads it where no worker does, else the step streams it (TRUST §4). */
 export async function describeFolder(
@@ -30,66 +41,82 @@ export async function describeFolder(
   documents: DescribeRequest,
   context: TaskContext,
 ): Promise<Outcome<SbomResult>> {
-  const { ports } = context
   const opened = await openRequested(request, context)
-  const commit = sourceCommit(opened.about)
-  const readers = sbomReaders(request.kind === 'source' ? 'source' : 'image')
-  const model = request.kind === 'model' || request.kind === 'dataset' ? new CardReader() : null
-  const all = [...readers.readers, ...(model === null ? [] : [model])]
-  const pass = await passTree(opened.tree, all, commit === null ? [] : [commit.tap])
-  const found = readers.finish(pass.inventory)
-  const plain = treeSubject(request.kind, request.name, pass.inventory)
-  const source = commit === null ? null : sourceFacts(commit, pass.inventory, plain)
-  for (const line of source?.unclean ?? []) ports.log.warn(`not as in the commit: ${line}`)
-  const signing = model === null ? null : omsFiles(pass.inventory)
-  const card = await model?.finish(found)
-  const catalogue = withGaps(found, [
-    ...[...pass.gaps, ...(source?.gaps ?? [])],
-    ...[...(signing?.gaps ?? []), ...(card?.gaps ?? [])],
-  ])
-  warnOfGaps(catalogue, ports)
-  const subject = signing === null ? (source?.subject ?? plain) : modelSubject(plain, signing.root, card?.facts)
+  const found = await (request.kind === 'source' ? readSource : readFolder)(request, opened)
+  for (const line of found.unclean) context.ports.log.warn(`not as in the commit: ${line}`)
+  return describeFound(found, documents, context)
+}
+
+async function describeFound(
+  { subject, catalogue, pass, manifest, unclean, created }: FoundTree,
+  documents: DescribeRequest,
+  context: TaskContext,
+): Promise<Outcome<SbomResult>> {
+  warnOfGaps(catalogue.gaps, context.ports.log)
+  if (documents.incomplete === 'refuse') refuseGaps(catalogue.gaps)
+  const { author, supplier } = documents
   const described = describeTree(subject, pass, catalogue, {
-    created: documents.epoch ?? source?.committed ?? 0,
+    epoch: documents.epoch ?? created ?? 0,
+    author,
+    supplier,
   })
-  const written = await deliverDocuments(described, documents, context)
-  if (signing !== null)
-    written.push(await deliverDocument(signingManifest, omsStatement(subject.name, signing), context))
+  const kinds = [...documentsOf(documents.formats), ...(manifest === null ? [] : [signingManifest(manifest)])]
+  const written = await deliverDocuments(described, kinds, context)
+  const { kind, name, version, digest, identifiers } = subject
   const result: SbomResult = {
     ...resultFacts(described, written),
-    identity: subject.name,
-    digest: subject.digest,
-    configDigest: subject.digest,
+    identity: name,
+    digest,
+    configDigest: digest,
     diffIds: [],
-    subject: { ...subjectFacts(subject), unclean: source?.unclean ?? [] },
+    subject: { kind, version, identifiers, unclean },
   }
+  const facts = {
+    kind: 'sbom' as const,
+    inputs: [{ role: kind, name, digest, mediaType: treeMediaType }],
+    outputs: outputsOf(written),
+    result: { packages: described.packages, engine: result.engine },
+  }
+  return { result, events: [{ facts, isolation: noSteps }] }
+}
+
+async function readSource({ kind, name }: FolderSubjectRequest, { about, tree }: PackedTree): Promise<FoundTree> {
+  const commit = sourceCommit(about)
+  const readers = sbomReaders('source')
+  const pass = await passTree(tree, readers.readers, commit === null ? [] : [commit.tap])
+  const plain = treeSubject(kind, name, pass.inventory)
+  const source = commit === null ? null : sourceFacts(commit, pass.inventory, plain)
   return {
-    result,
-    events: [
-      {
-        facts: {
-          kind: 'sbom',
-          inputs: [{ role: subject.kind, name: subject.name, digest: subject.digest, mediaType: treeMediaType }],
-          outputs: written.map(({ artifact }) => artifact),
-          result: { packages: described.packages, engine: result.engine },
-        },
-        isolation: noSteps,
-      },
-    ],
+    subject: source?.subject ?? plain,
+    catalogue: withGaps(readers.finish(pass.inventory), [...pass.gaps, ...(source?.gaps ?? [])]),
+    pass,
+    manifest: null,
+    unclean: source?.unclean ?? [],
+    created: source?.committed ?? null,
   }
 }
 
-/** A tree has no media type of its own; its digest is over what `sha256sum` prints for its files. */
-const treeMediaType = 'application/vnd.sealwright.tree.v1'
-
-const signingManifest = {
-  file: 'model.oms.json',
-  role: 'model-manifest',
-  mediaType: 'application/vnd.in-toto+json',
-} as const
+async function readFolder({ kind, name }: FolderSubjectRequest, { tree }: PackedTree): Promise<FoundTree> {
+  const isModel = kind === 'model' || kind === 'dataset'
+  const readers = sbomReaders('image')
+  const cards = new CardReader()
+  const pass = await passTree(tree, isModel ? [...readers.readers, cards] : readers.readers)
+  const plain = treeSubject(kind, name, pass.inventory)
+  const catalogue = withGaps(readers.finish(pass.inventory), pass.gaps)
+  const found = { pass, unclean: [], created: null }
+  if (!isModel) return { ...found, subject: plain, catalogue, manifest: null }
+  const signing = omsFiles(pass.inventory)
+  const card = await cards.finish(catalogue)
+  return {
+    ...found,
+    subject: modelSubject(plain, signing.root, card.facts),
+    catalogue: withGaps(catalogue, [...signing.gaps, ...card.gaps]),
+    manifest: omsStatement(name, signing),
+  }
+}
 
 /** A model or dataset is named by the root digest that its signers sign, so that documents and signature speak of one thing. */
-function modelSubject(plain: Subject, root: Digest, model: ModelFacts | undefined): Subject {
+function modelSubject(plain: Subject, root: Digest, model: ModelFacts): Subject {
   return {
     ...plain,
     digest: root,
@@ -97,14 +124,6 @@ function modelSubject(plain: Subject, root: Digest, model: ModelFacts | undefine
     identifiers: [['oms-root', root], ...plain.identifiers],
     model,
   }
-}
-
-function subjectFacts({
-  kind,
-  version,
-  identifiers,
-}: Subject): Pick<NonNullable<SbomResult['subject']>, 'kind' | 'version' | 'identifiers'> {
-  return { kind, version, identifiers }
 }
 
 async function openRequested(request: FolderSubjectRequest, { ports, caller }: TaskContext): Promise<PackedTree> {

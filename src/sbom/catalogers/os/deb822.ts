@@ -1,4 +1,4 @@
-import { VerificationError } from '../../base/errors.ts'
+import { VerificationError } from '../../../base/errors.ts'
 
 /** One paragraph of Debian control data: field names in lower case. */
 export type Paragraph = Map<string, string>
