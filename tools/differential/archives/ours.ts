@@ -69,7 +69,6 @@ function treeLine(entry: InventoryEntry, all: ReadonlyMap<string, InventoryEntry
     content = record.target.entry
   const { type, size, sha256 = '', device = '' } = content
   const link = type === 'symlink' ? (content.link ?? '') : ''
-  // Inventories hold long values as digests; generated ones past that are told by their length.
   const xattrs = Object.entries(view.visible.get(entry.path)?.entry.xattrs ?? all.get(entry.path)?.xattrs ?? {})
   const told = xattrs.map(([name, value]) => `${hex(name)}=${value}`).sort()
   return [

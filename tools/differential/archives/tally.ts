@@ -10,6 +10,8 @@ export interface Tally {
   refused: Record<string, number>
   /** Taken by us, refused by the peer: nothing is unpacked that we do not know. */
   peerRefused: number
+  /** Why, in the peer's words. */
+  peerWords: Record<string, number>
   findings: Finding[]
 }
 
@@ -20,7 +22,7 @@ export interface Finding {
 }
 
 export function emptyTally(peer: string, version: string, seed: number): Tally {
-  return { peer, version, seed, cases: 0, alike: 0, refused: {}, peerRefused: 0, findings: [] }
+  return { peer, version, seed, cases: 0, alike: 0, refused: {}, peerRefused: 0, peerWords: {}, findings: [] }
 }
 
 /** How many of all were taken: a reader that refuses everything agrees with everyone. */
