@@ -72,6 +72,7 @@ function sharedNode(
   if (known !== undefined) return known
   const { entry, layer, serial, mtime, xattrs } = record
   const { path, type, mode, uid, gid, size, link = '', device = '0:0' } = entry
+  if (type === 'socket') throw new Error('a layer has no sockets: only folders do')
   const [devMajor = 0, devMinor = 0] = device.split(':').map(Number)
   const header = { path, type, mode, uid, gid, size, link, mtime, devMajor, devMinor, xattrs: { ...xattrs } }
   const node = nodeOf({ ...header, uname: '', gname: '' }, epoch, { base, layer, serial })
