@@ -18,6 +18,8 @@ export function rowOf(
 function identity(text: string, type: string, name: string): { kind: string; full: string } {
   const purl = read(text)
   if (purl === null) return { kind: type, full: name }
+  // syft has no word of its own for them.
+  if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
   const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
   // Python's names are equal in these forms (PEP 503); the specification of package URLs takes one of them.
