@@ -40,7 +40,7 @@ export const alpm: Cataloger<Fact> = {
       return { is: 'desc', fields }
     }
     // A backup has its path and the sum that it was installed with.
-    const backup = (fields.get('BACKUP') ?? []).map((line) => line.split('\t')[0] as string)
+    const backup = (fields.get('BACKUP') ?? []).map((line) => line.replace(/\t.*$/, ''))
     return { is: 'files', paths: fields.get('FILES') ?? [], backup }
   },
   finish: (facts, context) => {
@@ -83,7 +83,7 @@ function one(fields: ReadonlyMap<string, string[]>, name: string): string {
 function makePackage(fields: ReadonlyMap<string, string[]>, path: string, { os }: CatalogContext): FoundPackage {
   const [name, version] = [one(fields, 'NAME'), one(fields, 'VERSION')]
   const licences = fields.get('LICENSE') ?? []
-  const licence = licences.length === 1 ? spdxExpression(licences[0] as string) : null
+  const licence = licences.length === 1 ? spdxExpression(licences.join()) : null
   return {
     ...emptyPackage('alpm', 'alpm'),
     name,

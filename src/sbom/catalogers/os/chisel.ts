@@ -1,6 +1,6 @@
 import { zstdDecompressSync } from 'node:zlib'
 import { messageOf } from '../../../base/errors.ts'
-import { isObject, type JsonObject, type JsonValue } from '../../../base/json.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../../../base/json.ts'
 import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
 import type { OwnedFile } from '../../model.ts'
@@ -22,13 +22,12 @@ export const chisel: Cataloger<JsonObject[]> = {
   wants: ({ path }) => (place.test(path) ? limit : 0),
   read: ({ path }, content) => {
     try {
-      const text = zstdDecompressSync(content, { maxOutputLength: textLimit }).toString('utf8')
-      const lines = text.split('\n').filter((line) => line !== '')
-      const records = lines.map((line) => JSON.parse(line) as JsonValue)
+      const unpacked = zstdDecompressSync(content, { maxOutputLength: textLimit }).toString('utf8')
+      const lines = unpacked.split('\n').filter((line) => line !== '')
+      const records = lines.map((line) => parseJson(line, path))
       const [head, ...rest] = records
-      if (!isObject(head ?? null) || (head as JsonObject)['jsonwall'] !== '1.0')
-        throw new Error('is of another version')
-      const count = (head as JsonObject)['count']
+      if (!isObject(head) || head['jsonwall'] !== '1.0') throw new Error('is of another version')
+      const count = head['count']
       if (typeof count === 'number' && count !== records.length && count !== rest.length)
         throw new Error(`has ${rest.length} records and says ${count}`)
       return rest.map((record) => {

@@ -48,7 +48,7 @@ export function parseDiversions(text: string, path: string): Diversion[] {
   if (lines.length % 3 !== 0) throw damaged(path, 'ends within a diversion')
   return lines.flatMap((_, i) => {
     if (i % 3 !== 0) return []
-    const [from, to, by] = lines.slice(i, i + 3) as [string, string, string]
+    const [from = '', to = '', by = ''] = lines.slice(i, i + 3)
     return [{ from: from.replace(/^\//, ''), to: to.replace(/^\//, ''), by }]
   })
 }

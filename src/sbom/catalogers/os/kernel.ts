@@ -71,7 +71,7 @@ function readKernel(content: Buffer): Fact | null {
   const start = 0x200 + pointer
   const end = content.indexOf(0, start)
   if (end === -1 || end - start > 1024) throw new Error('states its release outside of its head')
-  const release = content.toString('latin1', start, end).split(' ')[0] as string
+  const release = content.toString('latin1', start, end).replace(/ .*$/s, '')
   return fact(release === '' ? null : release)
 }
 
@@ -96,10 +96,9 @@ function readModule(
 
 function makePackage({ is, name, version, kernel: release, licence, unread }: Fact, path: string): FoundPackage {
   const expression = spdxExpression(licence)
-  const properties: [string, string][] = [
-    ...(is === 'module' ? [['kernel-module:kernel', release] as [string, string]] : []),
-    ...(unread === undefined ? [] : [['kernel-module:unread', unread] as [string, string]]),
-  ]
+  const properties: [string, string][] = []
+  if (is === 'module') properties.push(['kernel-module:kernel', release])
+  if (unread !== undefined) properties.push(['kernel-module:unread', unread])
   return {
     ...emptyPackage(is === 'kernel' ? 'linux-kernel' : 'kernel-module', 'linux-kernel'),
     name,

@@ -28,8 +28,8 @@ export const opkg: Cataloger<Fact> = {
   wants: ({ path }) => (database.test(path) ? limit : 0),
   read: ({ path }, content) => {
     const text = content.toString('utf8')
-    const kind = /\.(list|conffiles)$/.exec(path)?.[1]
-    if (kind !== undefined) return { is: kind as 'list' | 'conffiles', paths: parsePaths(text) }
+    if (path.endsWith('.list')) return { is: 'list', paths: parsePaths(text) }
+    if (path.endsWith('.conffiles')) return { is: 'conffiles', paths: parsePaths(text) }
     const is = path.endsWith('/status') ? 'status' : 'control'
     if (is === 'status' && text !== '' && !text.endsWith('\n')) throw damaged(path, 'ends within a line')
     const paragraphs = parseDeb822(text, path)
@@ -46,7 +46,7 @@ export const opkg: Cataloger<Fact> = {
         return status?.is === 'status' && status.paragraphs.some((one) => one.get('package') === name)
       }
       return fact.paragraphs
-        .filter((one) => (fact.is === 'status' ? isPresent(one) : !named(one.get('package') as string)))
+        .filter((one) => (fact.is === 'status' ? isPresent(one) : !named(one.get('package') ?? '')))
         .map((paragraph) => ({ folder, paragraph, found: makePackage(paragraph, path, os) }))
     })
     relate(
@@ -64,7 +64,7 @@ export const opkg: Cataloger<Fact> = {
       }
       const config = new Set(pathsOf('conffiles'))
       // A list may have further columns behind the path.
-      const listed = pathsOf('list').map((line) => line.split('\t')[0] as string)
+      const listed = pathsOf('list').map((line) => line.replace(/\t.*$/, ''))
       return [...new Set([...listed, ...config])].map((path) => ({
         path: prefix + path,
         purl,

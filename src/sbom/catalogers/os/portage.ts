@@ -46,7 +46,7 @@ export const portage: Cataloger<Fact> = {
         purl,
         licence,
         licenceText: licence === null && said('LICENSE') !== '' ? said('LICENSE') : null,
-        homepage: homepageOf(said('HOMEPAGE').split(/\s/)[0] as string),
+        homepage: homepageOf(said('HOMEPAGE').replace(/\s.*$/s, '')),
         locations: [path],
       })
       owned.push(...fact.files.map((file) => ({ ...file, path: prefix + file.path, purl })))

@@ -32,7 +32,7 @@ function listOf(text: string, key: string): string[] | null {
   const lines = text.split('\n')
   const start = lines.findIndex((line) => line.startsWith(`${key}:`))
   if (start === -1) return null
-  const rest = (lines[start] as string).slice(key.length + 1).trim()
+  const rest = (lines[start] ?? '').slice(key.length + 1).trim()
   if (rest === '[]') return []
   if (rest !== '') throw new Error(`has a list ${key} of another form`)
   const items: string[] = []
