@@ -77,12 +77,14 @@ async function scan(
   readers: readonly PassReader[],
   sink: FileSink | undefined,
 ): Promise<LayerRecords> {
-  const records = new LayerRecords()
+  const subject = `layer ${descriptor.digest}`
+  const records = new LayerRecords(subject)
+  const global = records.addGlobal.bind(records)
   const given = new Set<string>()
   let serial = -1
-  for await (const { header, body } of readTar(plain, `layer ${descriptor.digest}`)) {
+  for await (const { header, body } of readTar(plain, subject, { global })) {
     serial++
-    if (records.addWhiteout(header.path)) continue
+    if (records.addWhiteout(header)) continue
     const record = makeRecord(header, layer, serial)
     const shown = !view.hides(header.path)
     for (const old of records.add(record)) {

@@ -6,6 +6,7 @@ import { Collector } from './collect.ts'
 import { measureCoverage, type CoverageInput } from './coverage.ts'
 import { DigestReader } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, Inventory } from './model.ts'
+import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
 
@@ -81,10 +82,7 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   for (const found of packages) {
     const known = byPurl.get(found.purl)
     if (known === undefined) byPurl.set(found.purl, found)
-    else {
-      known.locations = [...new Set([...known.locations, ...found.locations])]
-      known.dependsOn = [...new Set([...known.dependsOn, ...found.dependsOn])].sort()
-    }
+    else absorb(known, found)
   }
   for (const found of byPurl.values()) found.locations.sort()
   return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))

@@ -17,7 +17,8 @@ export function rowOf(
 
 function identity(text: string, type: string, name: string): { kind: string; full: string } {
   const purl = read(text)
-  if (purl === null) return { kind: type, full: name }
+  // No type of package URL is defined for these: syft gives none, we give a generic one.
+  if (purl === null || purl.namespace === 'wordpress-plugin') return { kind: type, full: name }
   // syft has no word of its own for them.
   if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
