@@ -19,6 +19,8 @@ function identity(text: string, type: string, name: string): { kind: string; ful
   const purl = read(text)
   // No type of package URL is defined for these: syft gives none, we give a generic one.
   if (purl === null || purl.namespace === 'wordpress-plugin') return { kind: type, full: name }
+  // syft has no word of its own for them.
+  if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
   const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
   // Python's names are equal in these forms (PEP 503); the specification of package URLs takes one of them.
