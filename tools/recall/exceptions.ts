@@ -1,4 +1,5 @@
+import { languageExceptions } from './language-exceptions.ts'
 import type { Exception } from './types.ts'
 
 /** Rows that are on one side only and are right to be. Each needs a reason of the closed list. */
-export const exceptions: readonly Exception[] = []
+export const exceptions: readonly Exception[] = [...languageExceptions]
