@@ -296,7 +296,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sbom": {
-  "description": "Describes a container image in one pass over its layers: SPDX 2.3 and CycloneDX 1.6 documents with its Debian and npm packages, and an inventory with the SHA-256 of every file. Equal images give equal bytes. Contacts no host but the registry of the image.",
+  "description": "Describes a container image, a folder, a source tree, a model or a dataset in one pass: SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with its packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
   "inputs": [
    {
     "name": "image",
@@ -305,9 +305,39 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "subject",
+    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), model:DIR or dataset:DIR.",
+    "default": "image",
+    "required": false
+   },
+   {
+    "name": "platform",
+    "description": "Platform to describe of an image for several, as os/architecture[/variant]. Left out, it is the only one, else this machine's.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "formats",
-    "description": "Documents to write, spdx-json and cyclonedx-json. The file inventory is always written.",
+    "description": "Documents to write, of spdx-json (SPDX 2.3), spdx3-json (SPDX 3.0.1), cyclonedx-json (CycloneDX 1.6) and cyclonedx1.7-json. The file inventory is always written.",
     "default": "spdx-json,cyclonedx-json",
+    "required": false
+   },
+   {
+    "name": "author",
+    "description": "Person or organization that makes the documents, as NAME <ADDRESS> with an e-mail or web address. CISA and BSI require one. Write \"Organization: \" or \"Person: \" before the name where it does not tell. Left out, the documents name the tool alone.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "supplier",
+    "description": "Person or organization that supplies the image, in the same form as author. Left out, the supplier is declared unknown.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "incomplete",
+    "description": "What to do where a package database or marker cannot be read: warn writes documents that name each gap, refuse ends the step.",
+    "default": "warn",
     "required": false
    },
    {
@@ -348,15 +378,39 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "sbom-cyclonedx-path",
-    "description": "File of the CycloneDX 1.6 document; empty where it was not asked for."
+    "description": "File of the CycloneDX document, 1.6 or, where only that was asked for, 1.7; empty where neither was asked for."
+   },
+   {
+    "name": "sbom-spdx3-path",
+    "description": "File of the SPDX 3.0.1 document; empty where it was not asked for."
+   },
+   {
+    "name": "sbom-cyclonedx17-path",
+    "description": "File of the CycloneDX 1.7 document where 1.6 was also asked for; else empty."
    },
    {
     "name": "inventory-path",
     "description": "File of the inventory, one JSON line for each path of the image."
    },
    {
+    "name": "model-manifest-path",
+    "description": "File of the signing manifest of a model or dataset (in-toto statement of OpenSSF Model Signing 1.0, not signed yet); empty for other subjects."
+   },
+   {
     "name": "packages",
     "description": "Number of packages found."
+   },
+   {
+    "name": "complete",
+    "description": "true where every package database and marker that was found could be read, else false."
+   },
+   {
+    "name": "unread",
+    "description": "Kinds of packages that are missing from the documents, as a JSON list: [] where complete is true."
+   },
+   {
+    "name": "coverage",
+    "description": "Share of the regular files that a package owns, in percent."
    },
    {
     "name": "quality",
@@ -919,8 +973,26 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "formats",
-    "description": "SBOM formats: spdx-json, cyclonedx-json.",
+    "description": "SBOM formats: spdx-json, spdx3-json, cyclonedx-json, cyclonedx1.7-json.",
     "default": "spdx-json,cyclonedx-json",
+    "required": false
+   },
+   {
+    "name": "author",
+    "description": "Person or organization that makes the SBOM: NAME <ADDRESS>. CISA and BSI require one.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "supplier",
+    "description": "Person or organization that supplies the image: NAME <ADDRESS>.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "incomplete",
+    "description": "What to do where a package database cannot be read: warn, or refuse.",
+    "default": "warn",
     "required": false
    },
    {

@@ -14,6 +14,8 @@ export interface PassOptions {
   log?: Log | undefined
   /** Program of the threads that decompress large layers (`Ports.threads`). Default: all is done in the caller's thread, with equal results. */
   threads?: string | undefined
+  /** Compressed bytes of an image and of a layer from which threads are used. Default: where their start is made up for. */
+  worth?: { readonly image: number; readonly layer: number } | undefined
   limits?: InflateLimits | undefined
 }
 
@@ -27,10 +29,8 @@ export interface LayerStream {
   cancel(): Promise<void>
 }
 
-/** An image with fewer compressed bytes is read before threads have started. */
-const worthThreads = 16 * 1024 * 1024
-/** A layer with fewer compressed bytes is not handed to a thread. */
-const worthHandingOver = 1024 * 1024
+/** An image of fewer compressed bytes is read before threads have started. */
+const worthThreads = { image: 16 * 1024 * 1024, layer: 1024 * 1024 }
 
 /**
  * Opens the layers of an image one after another, from the top down. With threads, the next layer is decompressed into its ring while the
@@ -49,7 +49,10 @@ export class LayerStreams {
     this.image = image
     this.options = options
     const bytes = image.manifest.layers.reduce((sum, { size }) => sum + size, 0)
-    this.threads = options.threads !== undefined && bytes >= worthThreads ? new Threads(options.threads) : null
+    this.threads =
+      options.threads !== undefined && bytes >= (options.worth ?? worthThreads).image
+        ? new Threads(options.threads)
+        : null
   }
 
   /** The layer of this index; the one below is opened ahead. */
@@ -81,7 +84,7 @@ export class LayerStreams {
   }
 
   private aside({ size }: Descriptor): boolean {
-    return size >= worthHandingOver
+    return size >= (this.options.worth ?? worthThreads).layer
   }
 
   private async start(index: number): Promise<LayerStream> {

@@ -2,8 +2,9 @@ import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { compareInventories, parseInventory, type InventoryDifference } from '../image/inventory.ts'
-import { cyclonedxDocument } from './formats/cyclonedx.ts'
-import { engine, spdxDocument } from './formats/spdx.ts'
+import { ownDocument } from './documents/own.ts'
+import { encodeDocument } from './formats/encode.ts'
+import { engine } from './formats/spdx.ts'
 import type { Described } from './scan.ts'
 
 /** Documents whose signatures and subjects were checked before. */
@@ -80,7 +81,7 @@ interface ReadDocument {
 /** What this engine writes for the image under the document's own name and time: equal engines give equal bytes. */
 function rendered(document: 'spdx' | 'cyclonedx', found: Described, { name, created }: ReadDocument): Buffer {
   const description = { ...found.description, name, created }
-  return document === 'spdx' ? spdxDocument(description) : cyclonedxDocument(description)
+  return encodeDocument(ownDocument(description), document === 'spdx' ? 'spdx-json' : 'cyclonedx-json')
 }
 
 /** A statement holds the document in RFC 8785 form: the values count, not their spelling. */

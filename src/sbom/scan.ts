@@ -3,25 +3,37 @@ import { inventoryBytes } from '../image/inventory.ts'
 import { passImage, type PassOptions } from '../image/pass.ts'
 import type { Image, PassReader, PassResult } from '../image/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
-import { cyclonedxDocument } from './formats/cyclonedx.ts'
-import { spdxDocument } from './formats/spdx.ts'
+import type { SbomDocument } from './documents/model.ts'
+import { ownDocument } from './documents/own.ts'
+import { encodeDocument } from './formats/encode.ts'
+import type { SbomFormat } from './formats/names.ts'
 import type { Catalogue, Description } from './model.ts'
 import { measureQuality, type Quality } from './quality.ts'
 import { sbomReaders } from './readers.ts'
 
-export interface DescribeOptions extends PassOptions {
-  /** Seconds since 1970 for the documents' time (SOURCE_DATE_EPOCH). Default: the image's own creation time. */
-  epoch?: number | undefined
-  /** Name of the image in the documents. Default: its title label, else `image`; never a reference, since an image has many. */
-  name?: string | undefined
+export interface DescribeOptions extends PassOptions, Said {
   /** Further readers on the same pass. */
   readers?: readonly PassReader[] | undefined
 }
 
+/** What the image does not say of its documents. */
+export interface Said extends Pick<Description, 'author' | 'supplier' | 'lifecycle'> {
+  /** Seconds since 1970 for the documents' time (SOURCE_DATE_EPOCH). Default: the image's own creation time. */
+  epoch?: number | undefined
+  /** Name of the image in the documents. Default: its title label, else `image`; never a reference, since an image has many. */
+  name?: string | undefined
+}
+
 /** The documents of one image, and what they were made of. */
 export interface Described {
-  spdx: Buffer
-  cyclonedx: Buffer
+  /** In neutral terms. */
+  document: SbomDocument
+  /** The document in one format; it is made when it is first asked for. */
+  encode(format: SbomFormat): Buffer
+  /** SPDX 2.3, made when it is first asked for. */
+  readonly spdx: Buffer
+  /** CycloneDX 1.6, made when it is first asked for. */
+  readonly cyclonedx: Buffer
   inventory: Buffer
   inventoryDigest: Digest
   packages: number
@@ -39,11 +51,7 @@ export async function describeImage(store: Store, image: Image, options: Describ
 }
 
 /** Writes the documents of a pass that was run elsewhere with `sbomReaders()` on it. */
-export function describePass(
-  pass: PassResult,
-  catalogue: Catalogue,
-  options: Pick<DescribeOptions, 'epoch' | 'name'> = {},
-): Described {
+export function describePass(pass: PassResult, catalogue: Catalogue, options: Said = {}): Described {
   const { image, layers } = pass
   const inventory = inventoryBytes(pass.inventory)
   const inventoryDigest = sha256(inventory)
@@ -57,17 +65,38 @@ export function describePass(
     created: options.epoch ?? createdOf(image),
     inventoryDigest,
     files,
+    author: options.author,
+    supplier: options.supplier,
+    lifecycle: options.lifecycle,
+  }
+  // Not spread: documents are made when they are first asked for.
+  return Object.assign(documentsOf(description, inventory), { pass })
+}
+
+/** The documents of a description, whatever its subject. @param inventory the bytes that its `inventoryDigest` is of */
+export function documentsOf(description: Description, inventory: Buffer): Omit<Described, 'pass'> {
+  const document = ownDocument(description)
+  const made = new Map<SbomFormat, Buffer>()
+  const encode = (format: SbomFormat): Buffer => {
+    const bytes = made.get(format) ?? encodeDocument(document, format)
+    made.set(format, bytes)
+    return bytes
   }
   return {
-    spdx: spdxDocument(description),
-    cyclonedx: cyclonedxDocument(description),
+    document,
+    encode,
+    get spdx() {
+      return encode('spdx-json')
+    },
+    get cyclonedx() {
+      return encode('cyclonedx-json')
+    },
     inventory,
-    inventoryDigest,
-    packages: catalogue.packages.length,
-    files,
+    inventoryDigest: description.inventoryDigest,
+    packages: description.packages.length,
+    files: description.files,
     quality: measureQuality(description),
     description,
-    pass,
   }
 }
 

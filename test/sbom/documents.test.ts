@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { AnySchema } from 'ajv'
+import type { AnySchema, ValidateFunction } from 'ajv'
 import { Ajv } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import addFormats2019 from 'ajv-formats-draft2019'
+import { sbomFormats, type SbomFormat } from '../../src/sbom/formats/names.ts'
 import { describeImage, type Described } from '../../src/sbom/scan.ts'
 import { makeImage, type Short } from '../image/make-image.ts'
 import { vector, withPeers } from '../../testkit/peers.ts'
@@ -17,33 +19,52 @@ async function described(layers: Short[][], options = {}): Promise<Described> {
 }
 const broken: Short[] = [{ path: 'node_modules/x/package.json', text: '{' }]
 
-withPeers([`vectors:${schemas}`], 'SPDX 2.3 passes the official schema', async () => {
-  const ajv = new Ajv({ strict: false, allErrors: true })
-  ;(addFormats as unknown as (a: Ajv) => void)(ajv)
-  const validate = ajv.compile(json(`${schemas}/spdx-2.3.schema.json`))
-  for (const layers of [[debian, application], [broken], [[]]]) {
-    const document = JSON.parse((await described(layers)).spdx.toString()) as { packages?: unknown }
-    expect(validate(document) === true ? [] : validate.errors).toEqual([])
-    delete document.packages
-    ;(document as { relationships: unknown }).relationships = 'none'
-    expect(validate(document)).toBe(false)
-  }
-})
+const files: Record<SbomFormat, string> = {
+  'spdx-json': 'spdx-2.3',
+  'spdx3-json': 'spdx-3.0.1',
+  'cyclonedx-json': 'cdx-bom-1.6',
+  'cyclonedx1.7-json': 'cdx-bom-1.7',
+}
 
-withPeers([`vectors:${schemas}`], 'CycloneDX 1.6 passes the official schema', async () => {
-  const ajv = new Ajv({ strict: false, allErrors: true })
-  ;(addFormats as unknown as (a: Ajv) => void)(ajv)
-  ;(addFormats2019 as unknown as (a: Ajv) => void)(ajv)
-  for (const name of ['cdx-spdx', 'cdx-jsf-0.82', 'cdx-cryptography-defs'])
-    ajv.addSchema(json(`${schemas}/${name}.schema.json`))
-  const validate = ajv.compile(json(`${schemas}/cdx-bom-1.6.schema.json`))
-  for (const layers of [[debian, application], [broken], [[]]]) {
-    const document = JSON.parse((await described(layers)).cyclonedx.toString()) as { bomFormat?: string }
-    expect(validate(document) === true ? [] : validate.errors).toEqual([])
-    document.bomFormat = 'other'
-    expect(validate(document)).toBe(false)
-  }
-})
+function officialValidator(format: SbomFormat): ValidateFunction {
+  const ajv = format === 'spdx3-json' ? new Ajv2020({ strict: false }) : new Ajv({ strict: false, allErrors: true })
+  ;(addFormats as unknown as (a: unknown) => void)(ajv)
+  ;(addFormats2019 as unknown as (a: unknown) => void)(ajv)
+  if (format.startsWith('cyclonedx'))
+    for (const name of ['cdx-spdx', 'cdx-jsf-0.82', 'cdx-cryptography-defs'])
+      ajv.addSchema(json(`${schemas}/${name}.schema.json`))
+  return ajv.compile(json(`${schemas}/${files[format]}.schema.json`))
+}
+
+for (const format of sbomFormats) {
+  withPeers([`vectors:${schemas}`], `${format} passes the official schema`, async () => {
+    const validate = officialValidator(format)
+    const parties = {
+      author: { kind: 'organization', name: 'ACME', email: 'sbom@acme.example', url: 'https://acme.example' },
+      supplier: { kind: 'person', name: 'Ann', email: 'ann@acme.example' },
+    }
+    for (const [layers, options] of [
+      [[debian, application], {}],
+      [[debian, application], parties],
+      [[broken], {}],
+      [[[]], {}],
+    ] as const) {
+      const document = JSON.parse(
+        (
+          await described(
+            layers.map((layer) => [...layer]),
+            options,
+          )
+        )
+          .encode(format)
+          .toString(),
+      ) as Record<string, unknown>
+      expect(validate(document) === true ? [] : validate.errors).toEqual([])
+      for (const member of ['relationships', 'components', '@graph']) if (member in document) document[member] = 'none'
+      expect(validate(document)).toBe(false)
+    }
+  })
+}
 
 test('equal images give equal bytes; time and name come from outside or from the image', async () => {
   const [one, two] = [await described([debian, application]), await described([debian, application])]
@@ -86,7 +107,7 @@ test('every relationship is between things of the document', async () => {
     expect(ids).toContain(spdxElementId)
     expect(ids).toContain(relatedSpdxElement)
   }
-  expect(document.relationships.filter(({ relationshipType }) => relationshipType === 'DEPENDS_ON')).toHaveLength(4)
+  expect(document.relationships.filter(({ relationshipType }) => relationshipType === 'DEPENDS_ON')).toHaveLength(10)
   const bom = JSON.parse(cyclonedx.toString()) as {
     components: { 'bom-ref': string }[]
     dependencies: { dependsOn: string[] }[]

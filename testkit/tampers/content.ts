@@ -8,6 +8,8 @@ import { putSmallImage, smallBase, smallFiles } from '../small-image.ts'
 import { question, type Finished, type Kit, type Question, type Tamper } from './kit.ts'
 
 const changedFiles = { ...smallFiles, 'app/index.js': 'console.log("something else")\n' }
+/** A manifest that cannot be read: the SBOM says so, and so does the gate's own pass. */
+const brokenFiles = { ...smallFiles, 'app/node_modules/broken/package.json': '{"name":' }
 const otherFiles = {
   ...smallFiles,
   'app/node_modules/right-pad/package.json': '{"name":"right-pad","version":"9.9.9"}',
@@ -24,6 +26,11 @@ export const contentTampers: Tamper[] = [
     name: 'one changed file with the old SBOM',
     reason: 'sbom-differs',
     prepare: async (kit) => describedAs(kit, changedFiles, smallFiles),
+  },
+  {
+    name: 'package that cannot be read, with an SBOM that says so',
+    reason: 'sbom-incomplete',
+    prepare: async (kit) => describedAs(kit, brokenFiles, brokenFiles),
   },
   {
     name: 'truncated blob',

@@ -2,35 +2,61 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDelivered } from '../shared/delivered.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
-import { documentFiles, type DocumentFile } from '../../tasks/sbom/documents.ts'
+import { roles } from '../../journal/event.ts'
+import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
+import { packTree } from '../../sbom/subjects/tree/packed.ts'
+import type { Caller } from '../../agent/caller.ts'
+import type { Ports } from '../../base/ports.ts'
+import { treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
 import { sbomReport } from './summary.ts'
 
-const outputNames: Readonly<Record<DocumentFile, string>> = {
-  'sbom.spdx.json': 'sbom-spdx-path',
-  'sbom.cdx.json': 'sbom-cyclonedx-path',
-  'inventory.jsonl': 'inventory-path',
+/** Outputs by role: CycloneDX 1.7 has the role of 1.6 where it is the only one. */
+const outputNames: Readonly<Record<string, string>> = {
+  [roles.spdx]: 'sbom-spdx-path',
+  [roles.spdx3]: 'sbom-spdx3-path',
+  [roles.cyclonedx]: 'sbom-cyclonedx-path',
+  [roles.cyclonedx17]: 'sbom-cyclonedx17-path',
+  [roles.inventory]: 'inventory-path',
+  [roles.modelManifest]: 'model-manifest-path',
 }
 
-/** Describes an image; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
+/** Describes an image or a tree of files; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
 export const door: ActionDoor = {
   name: 'sbom',
   run: async (raw, context) => {
-    const { image, describe, directory, keys } = await readInputs(raw, context)
+    const { subject, describe, directory, keys } = await readInputs(raw, context)
+    // Fail early, before a long reading, if the agent is dead or belongs to another job.
+    const agent = await context.state.agent()
     const write = await documentWriter(directory, context)
     const result = await withKeyRequest(keys, context.ports, (keyRequest) =>
       performTask(
         'sbom',
-        { image, describe, keys: keyRequest },
-        { fetch: notServed, secret: keySecret(keys), deliver: write.deliver },
+        { subject: agent === null ? subject : forWorker(subject), describe, keys: keyRequest },
+        { fetch: serveSubject(subject, context.ports), secret: keySecret(keys), deliver: write.deliver },
         context,
       ),
     )
     return describedResult(result, write.paths, context)
   },
+}
+
+/** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
+function forWorker(subject: SubjectRequest): SubjectRequest {
+  return subject.kind === 'image' ? subject : { ...subject, path: null, exclude: [] }
+}
+
+/** What the step reads for a worker, with its own rights. */
+function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fetch'] {
+  return async (name) => {
+    if (name !== treeName || subject.kind === 'image' || subject.path === null) return notServed(name)
+    const { openFolder } = await import('../../tasks/sbom/tree/open.ts')
+    const { about, tree } = await openFolder({ ...subject, path: subject.path }, ports)
+    return packTree(tree, about)
+  }
 }
 
 const notServed = (name: string): Promise<never> => Promise.reject(new Error(`nothing is served as ${name}`))
@@ -62,12 +88,15 @@ export async function describedResult(
   { state }: ActionContext,
 ): Promise<ActionResult> {
   const outputs: Record<string, string> = {}
-  for (const file of documentFiles) {
-    const made = result.documents.some((document) => document.file === file)
-    outputs[outputNames[file]] = made ? (paths.get(file) ?? '') : ''
-    if (made) await state.remember(outputNames[file], paths.get(file) ?? '')
+  for (const [role, name] of Object.entries(outputNames)) {
+    const path = paths.get(result.documents.find((document) => document.role === role)?.file ?? '')
+    outputs[name] = path ?? ''
+    if (path !== undefined) await state.remember(name, path)
   }
   outputs['packages'] = String(result.packages)
+  outputs['complete'] = String(result.gaps.length === 0)
+  outputs['unread'] = JSON.stringify(result.unread)
+  outputs['coverage'] = result.coverage
   outputs['quality'] = result.quality.text
   const rows = result.documents.map(({ file, digest }) => [file, digest, paths.get(file) ?? ''])
   return { outputs, report: sbomReport(result, rows) }

@@ -1,21 +1,64 @@
 import type { ActionReport } from '../../doors/context.ts'
-import type { SbomResult } from '../../tasks/sbom/describe.ts'
+import type { SbomResult, SubjectResult } from '../../tasks/sbom/describe.ts'
+
+/** Rows that a table of gaps shows; the documents list all of them. */
+const shownGaps = 50
+
+const titles: Readonly<Record<SubjectResult['kind'], string>> = {
+  image: 'Image',
+  directory: 'Folder',
+  source: 'Source',
+  disk: 'Disk image',
+  model: 'Model',
+  dataset: 'Dataset',
+}
+
+function subjectFacts({ kind, version, identifiers, unclean }: SubjectResult): [string, string][] {
+  const facts: [string, string][] = [['Subject', titles[kind]]]
+  if (kind === 'source') facts.push(['Commit', version ?? 'the files are not those of a commit'])
+  facts.push(...identifiers.filter(([name]) => name !== 'git-commit'))
+  if (unclean.length > 0) facts.push(['Changed from the commit', unclean.join('; ')])
+  return facts
+}
+
+function imageFacts({ configDigest, diffIds }: SbomResult): [string, string][] {
+  return [
+    ['Configuration', configDigest],
+    ['Layers', String(diffIds.length)],
+  ]
+}
 
 /** What a reviewer sees of a description. */
 export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
-  const { unreadable, byType } = result
-  const incomplete = unreadable.length > 0
+  const { gaps, unread, findings, subject } = result
+  const incomplete = gaps.length > 0
+  const found = `${result.packages} packages, ${result.files} files`
   return {
-    headline: `${incomplete ? 'Described with gaps' : 'Described'}: ${result.packages} packages, ${result.files} files`,
-    status: incomplete ? 'warning' : 'passed',
+    headline: incomplete
+      ? `SBOM incomplete: ${found}; not read: ${gaps.length} paths (${unread.join(', ')})`
+      : `${subject === undefined ? 'Image' : titles[subject.kind]} described: ${found}`,
+    status: incomplete || findings.modified > 0 ? 'warning' : 'passed',
     subject: { name: result.identity, digest: result.digest },
     facts: [
-      ['Configuration', result.configDigest],
-      ['Layers', String(result.diffIds.length)],
+      ...(subject === undefined ? imageFacts(result) : subjectFacts(subject)),
       ['Operating system', result.os ?? 'none found'],
-      ['Debian packages', String(byType['deb'] ?? 0)],
-      ['npm packages', `${byType['npm'] ?? 0}, of which ${result.owned} belong to Debian packages`],
-      ['Files outside all packages', String(result.unattributed)],
+      ...Object.entries(result.byType)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([type, count]): [string, string] => [`Packages of type ${type}`, String(count)]),
+      ['Packages that another package brought', String(result.owned)],
+      [
+        'Complete',
+        incomplete
+          ? `no: ${gaps.length} paths of kind ${unread.join(', ')} are missing`
+          : 'yes: every database found was read',
+      ],
+      ['Files that a package owns', `${result.coverage} %`],
+      ['Files outside all packages', `${result.unattributed}, of which executable: ${findings.executables}`],
+      ['Files with setuid, setgid or capabilities', String(findings.privileged)],
+      [
+        'Packaged files against their own checksums',
+        `${findings.checked} compared, ${findings.modified} modified, ${findings.missing} missing`,
+      ],
       ['Quality', result.quality.text],
       ['Engine', result.engine],
     ],
@@ -24,9 +67,9 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
       ...(incomplete
         ? [
             {
-              title: 'Could not be read',
-              header: ['File', 'Why'],
-              rows: unreadable.slice(0, 50).map(({ path, why }) => [path, why]),
+              title: `Not described (${Math.min(gaps.length, shownGaps)} of ${gaps.length})`,
+              header: ['Path', 'Kind', 'Reason', 'Why'],
+              rows: gaps.slice(0, shownGaps).map(({ path, kind, reason, why }) => [path, kind, reason, why]),
             },
           ]
         : []),
@@ -34,8 +77,7 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
     exceptions: [],
     commands: [],
     notes: [
-      'dpkg and npm packages are looked for; other kinds are seen as files only.',
-      'The file inventory lists every path of the image with its SHA-256, so that a changed file shows even where no package knows it.',
+      'The file inventory lists every path with its SHA-256, so that a changed file shows even where no package knows it.',
     ],
     details: {
       config: result.configDigest,
@@ -43,6 +85,8 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
       packages: result.packages,
       files: result.files,
       unattributed: result.unattributed,
+      complete: !incomplete,
+      gaps: gaps.map(({ path, kind, reason, why }) => ({ path, kind, reason, why })),
       quality: result.quality.elements.map(({ element, state }) => ({ element, state })),
     },
   }

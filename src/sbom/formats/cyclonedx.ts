@@ -1,107 +1,231 @@
-import { sha256 } from '../../base/streams.ts'
-import { version } from '../../base/version.ts'
-import { packageKey, timestamp, uuid5 } from '../ids.ts'
-import type { Description, FoundPackage } from '../model.ts'
+import type { Completeness, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
+import type { Checksum, Party } from '../model.ts'
+import { timestamp } from '../ids.ts'
+import type { Writing } from './encode.ts'
+import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
+import { order } from './order.ts'
 
-/** CycloneDX 1.6 JSON of an image, bound and reproducible as the SPDX document is. */
-export function cyclonedxDocument(description: Description): Buffer {
-  const root = `image-${packageKey(description.configDigest)}`
-  const refs = new Map(description.packages.map((found) => [found.purl, refOf(found)]))
-  const property = (name: string, value: string): object => ({ name: `sealwright:${name}`, value })
-  const document = {
+const phases = {
+  design: 'design',
+  source: 'pre-build',
+  build: 'build',
+  analyzed: 'post-build',
+  deployed: 'operations',
+  runtime: 'discovery',
+} as const
+
+const scopes = {
+  required: 'required',
+  optional: 'optional',
+  excluded: 'excluded',
+  development: 'excluded',
+  build: 'excluded',
+} as const
+
+/** Types of components that the schema of 1.6 knows. */
+const types = new Set(
+  'application framework library container platform operating-system device device-driver firmware file machine-learning-model data cryptographic-asset'.split(
+    ' ',
+  ),
+)
+const root = 'root'
+
+/** CycloneDX JSON. 1.7 differs from 1.6 in its version alone: what we say has the same fields in both. */
+export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' | '1.7'): object {
+  const { identity, packages, tools, authors, supplier, created, lifecycle } = document
+  const refOf = (id: string): string | undefined => (id === identity.id ? root : ids.get(id))
+  return {
     bomFormat: 'CycloneDX',
-    specVersion: '1.6',
-    serialNumber: '',
-    version: 1,
+    specVersion,
+    serialNumber: `urn:uuid:${uuid}`,
+    version: document.revision ?? 1,
     metadata: {
-      timestamp: timestamp(description.created),
-      lifecycles: [{ phase: 'post-build' }],
-      tools: { components: [{ type: 'application', name: 'sealwright', version }] },
-      component: {
-        type: 'container',
-        'bom-ref': root,
-        name: description.name,
-        version: description.configDigest,
-        hashes: [{ alg: 'SHA-256', content: description.configDigest.slice(7) }],
+      ...(created === null ? {} : { timestamp: timestamp(created) }),
+      ...(lifecycle === null || lifecycle === 'other' ? {} : { lifecycles: [{ phase: phases[lifecycle] }] }),
+      tools: {
+        components: tools.map(({ name, version }) => ({
+          type: 'application',
+          name,
+          ...(version === null ? {} : { version }),
+        })),
       },
-      properties: [
-        property('image:config-digest', description.configDigest),
-        ...description.layers.map(({ diffId }) => property('image:diff-id', diffId)),
-        property(
-          'image:platform',
-          [description.platform.os, description.platform.architecture, description.platform.variant]
-            .filter(Boolean)
-            .join('/'),
-        ),
-        property('inventory', description.inventoryDigest),
-        property('files', String(description.files)),
-        property('files:unattributed', String(description.coverage.unattributed)),
-        property('catalogers', description.catalogers.join(',')),
-        ...description.gaps.map(({ path, kind, why }) => property('unreadable', `${path} (${kind}): ${why}`)),
-      ],
+      ...authorsOf(authors),
+      component: {
+        type: identity.type !== null && types.has(identity.type) ? identity.type : 'application',
+        'bom-ref': root,
+        ...(identity.producer === null ? {} : { manufacturer: entity(identity.producer) }),
+        name: identity.name ?? document.name ?? 'unknown',
+        ...(identity.version === null ? {} : { version: identity.version }),
+        ...hashes(identity.checksums),
+        ...licences({ licence: identity.licence, licenceText: null, concluded: null }),
+        ...(identity.purl === null ? {} : { purl: identity.purl }),
+        ...references(identity.references),
+      },
+      ...(supplier === null ? {} : { supplier: entity(supplier) }),
+      properties: documentFacts(document).map(property),
     },
-    components: [...operatingSystem(description), ...description.packages.map((found) => component(found, refs))],
-    dependencies: [
-      { ref: root, dependsOn: [...refs.values()].sort() },
-      ...description.packages
-        .map((found) => ({
-          ref: refOf(found),
-          dependsOn: found.dependsOn.flatMap((purl) => refs.get(purl) ?? []).sort(),
-        }))
-        .sort((a, b) => (a.ref < b.ref ? -1 : 1)),
-    ],
-    compositions: [{ aggregate: description.gaps.length > 0 ? 'incomplete' : 'unknown', assemblies: [root] }],
+    components: packages.map((item) => component(item, document, refOf)).concat(fileComponents(document, refOf)),
+    dependencies: dependencies(document, refOf),
+    compositions: compositions(document, refOf),
   }
-  document.serialNumber = `urn:uuid:${uuid5(sha256(JSON.stringify(document)))}`
-  return Buffer.from(`${JSON.stringify(document)}\n`)
 }
 
-function operatingSystem({ os }: Description): object[] {
-  if (os === null) return []
+type RefOf = (id: string) => string | undefined
+
+function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf): object {
+  const ref = refOf(item.id)
+  const description = descriptionOf(item)
+  return {
+    type: item.kind !== null && types.has(item.kind) ? item.kind : 'library',
+    ...(ref === undefined ? {} : { 'bom-ref': ref }),
+    ...(item.supplier === null ? {} : { supplier: entity(item.supplier) }),
+    ...(item.producer === null ? {} : producer(item.producer)),
+    name: item.name,
+    ...(item.version === null ? {} : { version: item.version }),
+    ...(description === null ? {} : { description }),
+    ...(item.scope === null ? {} : { scope: scopes[item.scope] }),
+    ...hashes(item.checksums),
+    ...licences(item),
+    ...(item.cpes[0] === undefined ? {} : { cpe: item.cpes[0] }),
+    ...(item.purl === null ? {} : { purl: item.purl }),
+    ...references(
+      item.homepage === null
+        ? item.references
+        : [{ type: 'website', url: item.homepage, checksums: [] }, ...item.references],
+    ),
+    ...properties([
+      ...item.locations.map((path): [string, string] => ['sealwright:location', path]),
+      ...ownersOf(item.id, document).flatMap((id): [string, string][] => {
+        const owner = refOf(id)
+        return owner === undefined ? [] : [['sealwright:owned-by', owner]]
+      }),
+      ...item.cpes.slice(1).map((cpe): [string, string] => ['sealwright:cpe', cpe]),
+      ...item.identifiers.map(([name, value]): [string, string] => ['sealwright:identifier', `${name}=${value}`]),
+      ...packageFacts(item),
+    ]),
+  }
+}
+
+const owners = new WeakMap<SbomDocument, Map<string, string[]>>()
+
+/** Packages that brought a package, by the document's own ids. */
+function ownersOf(id: string, document: SbomDocument): readonly string[] {
+  let known = owners.get(document)
+  if (known === undefined) {
+    known = new Map()
+    for (const { from, type, to } of document.relationships) {
+      if (type !== 'contains' || from === document.identity.id) continue
+      const held = known.get(to)
+      if (held === undefined) known.set(to, [from])
+      else held.push(from)
+    }
+    owners.set(document, known)
+  }
+  return known.get(id) ?? []
+}
+
+function fileComponents({ files }: SbomDocument, refOf: RefOf): object[] {
+  return (files ?? []).map(({ id, path, checksums }) => ({
+    type: 'file',
+    'bom-ref': refOf(id),
+    name: path,
+    ...hashes(checksums),
+  }))
+}
+
+/** A component that is not listed here is one of which nothing is known; an empty list means that it depends on nothing. */
+function dependencies({ identity, packages, relationships }: SbomDocument, refOf: RefOf): object[] {
+  const on = new Map<string, Set<string>>()
+  for (const { id, dependencies } of [identity, ...packages]) {
+    const ref = id === null ? undefined : refOf(id)
+    if (ref !== undefined && dependencies === 'complete') on.set(ref, new Set())
+  }
+  on.set(root, new Set())
+  for (const { from, type, to } of relationships) {
+    const [source, target] = [refOf(from), refOf(to)]
+    if (type !== 'depends-on' || source === undefined || target === undefined) continue
+    const held = on.get(source)
+    if (held === undefined) on.set(source, new Set([target]))
+    else held.add(target)
+  }
+  return [...on]
+    .map(([ref, targets]) => ({ ref, dependsOn: [...targets].sort(order) }))
+    .sort((a, b) => order(a.ref, b.ref))
+}
+
+function compositions({ completeness, identity, packages }: SbomDocument, refOf: RefOf): object[] {
+  const byState = new Map<Completeness, string[]>()
+  for (const { id, dependencies } of [identity, ...packages]) {
+    const ref = id === null ? undefined : refOf(id)
+    if (ref === undefined || dependencies === null) continue
+    const held = byState.get(dependencies)
+    if (held === undefined) byState.set(dependencies, [ref])
+    else held.push(ref)
+  }
   return [
-    {
-      type: 'operating-system',
-      'bom-ref': `os-${packageKey(`${os.id}@${os.versionId}`)}`,
-      name: os.id,
-      ...(os.versionId === '' ? {} : { version: os.versionId }),
-      description: os.prettyName,
-    },
+    { aggregate: completeness, assemblies: [root] },
+    ...(['complete', 'incomplete', 'unknown'] as const).flatMap((aggregate) => {
+      const refs = byState.get(aggregate) ?? []
+      return refs.length === 0 ? [] : [{ aggregate, dependencies: refs.sort(order) }]
+    }),
   ]
 }
 
-function component(found: FoundPackage, refs: ReadonlyMap<string, string>): object {
-  const owner = found.ownedBy === null ? undefined : refs.get(found.ownedBy)
-  const { supplier } = found
+function authorsOf(parties: readonly Party[]): object {
+  const people = parties.filter(({ kind }) => kind === 'person')
+  const organization = parties.find(({ kind }) => kind === 'organization')
   return {
-    type: 'library',
-    'bom-ref': refOf(found),
-    ...(supplier === null
-      ? {}
-      : {
-          supplier: {
-            name: supplier.name,
-            ...(supplier.email === undefined ? {} : { contact: [{ email: supplier.email }] }),
-          },
-        }),
-    name: found.name,
-    ...(found.version === null ? {} : { version: found.version }),
-    ...licences(found),
-    purl: found.purl,
-    ...(found.homepage === null ? {} : { externalReferences: [{ type: 'website', url: found.homepage }] }),
-    properties: [
-      ...found.locations.map((path) => ({ name: 'sealwright:location', value: path })),
-      ...(owner === undefined ? [] : [{ name: 'sealwright:owned-by', value: owner }]),
-    ],
+    ...(people.length === 0 ? {} : { authors: people.map(contact) }),
+    ...(organization === undefined ? {} : { manufacturer: entity(organization) }),
   }
 }
 
-function licences(found: FoundPackage): object {
-  if (found.licence !== null) return { licenses: [{ expression: found.licence, acknowledgement: 'declared' }] }
-  if (found.licenceText !== null)
-    return { licenses: [{ license: { name: found.licenceText, acknowledgement: 'declared' } }] }
+function contact({ name, email }: Party): object {
+  return { name, ...(email === undefined ? {} : { email }) }
+}
+
+/** A person as an organizational entity is the entity's contact. */
+function entity(party: Party): object {
+  const { kind, name, email, url } = party
+  return {
+    name,
+    ...(url === undefined ? {} : { url: [url] }),
+    ...(kind === 'person' || email !== undefined
+      ? { contact: [{ ...(kind === 'person' ? { name } : {}), ...(email === undefined ? {} : { email }) }] }
+      : {}),
+  }
+}
+
+function producer(party: Party): object {
+  return party.kind === 'person' ? { authors: [contact(party)] } : { manufacturer: entity(party) }
+}
+
+function hashes(checksums: readonly Checksum[]): object {
+  if (checksums.length === 0) return {}
+  return { hashes: checksums.map(({ algorithm, value }) => ({ alg: algorithm, content: value })) }
+}
+
+/** An expression stands alone in its list, as the schema has it: of two, the declared one is written and the concluded one is a property. */
+function licences({
+  licence,
+  licenceText,
+  concluded,
+}: Pick<DocumentPackage, 'licence' | 'licenceText' | 'concluded'>): object {
+  if (licence !== null) return { licenses: [{ expression: licence, acknowledgement: 'declared' }] }
+  if (licenceText !== null) return { licenses: [{ license: { name: licenceText, acknowledgement: 'declared' } }] }
+  if (concluded !== null) return { licenses: [{ expression: concluded, acknowledgement: 'concluded' }] }
   return {}
 }
 
-function refOf(found: FoundPackage): string {
-  return `${found.type}-${packageKey(found.purl)}`
+function references(items: readonly DocumentReference[]): object {
+  if (items.length === 0) return {}
+  return { externalReferences: items.map(({ type, url, checksums }) => ({ type, url, ...hashes(checksums) })) }
+}
+
+function properties(facts: readonly [string, string][]): object {
+  return facts.length === 0 ? {} : { properties: facts.map(property) }
+}
+
+function property([name, value]: [string, string]): object {
+  return { name, value }
 }

@@ -1,128 +1,255 @@
-import { sha256 } from '../../base/streams.ts'
 import { version } from '../../base/version.ts'
-import { packageKey, timestamp, uuid5 } from '../ids.ts'
-import type { Description, FoundPackage, Party } from '../model.ts'
+import type { DocumentIdentity, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
+import { timestamp } from '../ids.ts'
+import type { Checksum, Party } from '../model.ts'
+import type { Writing } from './encode.ts'
+import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
+import { order } from './order.ts'
 
 /** Name of the engine in the documents. */
 export const engine = `sealwright-${version}`
 
+/** Namespace of the references that only our documents have. */
+const own = 'https://sealwright.dev/ref/'
+
+const contexts = {
+  design: 'Design',
+  source: 'Source',
+  build: 'Build',
+  analyzed: 'Analyzed',
+  deployed: 'Deployed',
+  runtime: 'Runtime',
+  other: 'Other',
+} as const
+
+const purposes: Readonly<Record<string, string>> = {
+  application: 'APPLICATION',
+  framework: 'FRAMEWORK',
+  library: 'LIBRARY',
+  container: 'CONTAINER',
+  'operating-system': 'OPERATING_SYSTEM',
+  device: 'DEVICE',
+  firmware: 'FIRMWARE',
+  source: 'SOURCE',
+  file: 'FILE',
+}
+
 /**
- * SPDX 2.3 JSON of an image, packages only: the files are a document of their own, named by its digest. Equal input gives equal bytes.
- * The image is bound by its configuration digest and diff ids, which encryption and recompression leave as they are.
+ * SPDX 2.3 JSON, packages only unless the document lists files. The image is bound by its configuration digest and diff ids, which encryption and
+ * recompression leave as they are.
  */
-export function spdxDocument(description: Description): Buffer {
-  const root = `SPDXRef-DocumentRoot-Image-${packageKey(description.configDigest)}`
-  const ids = new Map(description.packages.map((found) => [found.purl, idOf(found)]))
-  const relationships = [
-    relation('SPDXRef-DOCUMENT', 'DESCRIBES', root),
-    ...description.packages.flatMap((found) => [
-      relation(root, 'CONTAINS', idOf(found)),
-      ...(found.ownedBy === null ? [] : [relation(ids.get(found.ownedBy) ?? root, 'CONTAINS', idOf(found))]),
-      ...found.dependsOn.flatMap((purl) =>
-        ids.has(purl) ? [relation(idOf(found), 'DEPENDS_ON', ids.get(purl) as string)] : [],
-      ),
-    ]),
-  ].sort(
-    (a, b) =>
-      order(a.spdxElementId, b.spdxElementId) ||
-      order(a.relationshipType, b.relationshipType) ||
-      order(a.relatedSpdxElement, b.relatedSpdxElement),
-  )
-  const document = {
+export function spdx({ document, uuid, ids }: Writing): object {
+  const { identity, created, tools, authors } = document
+  const name = identity.name ?? document.name ?? 'unknown'
+  const root = `SPDXRef-DocumentRoot-${readable(name)}`
+  const idOf = (id: string): string | undefined => {
+    if (id === identity.id) return root
+    const written = ids.get(id)
+    return written === undefined ? undefined : `SPDXRef-${written}`
+  }
+  const date = timestamp(created ?? 0)
+  const annotator = `Tool: ${engine}`
+  return {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
-    name: description.name,
-    documentNamespace: '',
-    comment: comment(description),
+    name,
+    documentNamespace: `https://sealwright.dev/spdx/${encodeURIComponent(name.toWellFormed())}-${uuid}`,
+    comment: comment(document),
     creationInfo: {
-      created: timestamp(description.created),
-      creators: ['Organization: Sealwright', `Tool: ${engine}`],
-      comment: 'Analyzed',
+      created: date,
+      creators: [
+        ...authors.map(party),
+        ...tools.map((tool) => `Tool: ${tool.name}${tool.version === null ? '' : `-${tool.version}`}`),
+      ],
+      ...(document.lifecycle === null ? {} : { comment: contexts[document.lifecycle] }),
     },
-    packages: [rootPackage(description, root), ...description.packages.map(spdxPackage)],
-    relationships,
+    packages: [rootPackage(document, root), ...document.packages.map((item) => spdxPackage(item, idOf))],
+    ...files(document, idOf),
+    relationships: relationships(document, root, idOf),
+    annotations: documentFacts(document).map(([fact, value]) => ({
+      annotationDate: date,
+      annotationType: 'OTHER',
+      annotator,
+      comment: `${fact}=${value}`,
+    })),
   }
-  // SPDX 2.3 clause 6.5.2 allows a namespace that is derived from the document itself.
-  const digest = sha256(JSON.stringify(document))
-  document.documentNamespace = `https://sealwright.dev/spdx/${encodeURIComponent(description.name)}-${uuid5(digest)}`
-  return Buffer.from(`${JSON.stringify(document)}\n`)
 }
 
-function rootPackage(description: Description, id: string): object {
+type IdOf = (id: string) => string | undefined
+
+function rootPackage(document: SbomDocument, id: string): object {
+  const { identity, inventory } = document
   const other = (type: string, locator: string): object => ({
     referenceCategory: 'OTHER',
-    referenceType: `https://sealwright.dev/ref/${type}`,
+    referenceType: `${own}${type}`,
     referenceLocator: locator,
   })
   return {
-    name: description.name,
+    name: identity.name ?? document.name ?? 'unknown',
     SPDXID: id,
-    versionInfo: description.configDigest,
-    supplier: 'NOASSERTION',
-    downloadLocation: 'NOASSERTION',
+    ...(identity.version === null ? {} : { versionInfo: identity.version }),
+    supplier: party(document.supplier),
+    originator: party(identity.producer),
+    downloadLocation: download(identity.references),
     filesAnalyzed: false,
-    checksums: [{ algorithm: 'SHA256', checksumValue: description.configDigest.slice(7) }],
+    ...checksums(identity.checksums),
     licenseConcluded: 'NOASSERTION',
-    licenseDeclared: 'NOASSERTION',
+    licenseDeclared: identity.licence ?? 'NOASSERTION',
     copyrightText: 'NOASSERTION',
     externalRefs: [
-      other('config-digest', description.configDigest),
+      ...(identity.purl === null ? [] : [purlReference(identity.purl)]),
+      ...(identity.configDigest === null ? [] : [other('config-digest', identity.configDigest)]),
       // In the order of the layers.
-      ...description.layers.map(({ diffId }) => other('diff-id', diffId)),
-      other('inventory', description.inventoryDigest),
+      ...identity.diffIds.map((diffId) => other('diff-id', diffId)),
+      ...(inventory === null ? [] : [other('inventory', inventory)]),
     ],
-    primaryPackagePurpose: 'CONTAINER',
+    ...purpose(identity),
   }
 }
 
-function spdxPackage(found: FoundPackage): object {
+function spdxPackage(item: DocumentPackage, idOf: IdOf): object {
+  const description = descriptionOf(item)
+  const facts: [string, string][] = [
+    ...packageFacts(item),
+    ...(item.dependencies === null ? [] : [['sealwright:dependencies', item.dependencies] satisfies [string, string]]),
+    ...item.identifiers.map(([name, value]): [string, string] => ['sealwright:identifier', `${name}=${value}`]),
+    ...item.references.map((reference): [string, string] => ['sealwright:reference', JSON.stringify(reference)]),
+  ]
   return {
-    name: found.name,
-    SPDXID: idOf(found),
-    ...(found.version === null ? {} : { versionInfo: found.version }),
-    supplier: party(found.supplier),
-    originator: party(found.supplier),
-    downloadLocation: 'NOASSERTION',
+    name: item.name,
+    SPDXID: idOf(item.id),
+    ...(item.version === null ? {} : { versionInfo: item.version }),
+    supplier: party(item.supplier),
+    originator: party(item.producer),
+    downloadLocation: download(item.references),
     filesAnalyzed: false,
-    ...(found.homepage === null ? {} : { homepage: found.homepage }),
-    sourceInfo: `acquired package info from: ${found.locations.join(', ')}`,
-    licenseConcluded: 'NOASSERTION',
-    licenseDeclared: found.licence ?? 'NOASSERTION',
-    ...(found.licenceText === null ? {} : { licenseComments: `declared in its metadata as: ${found.licenceText}` }),
+    ...checksums(item.checksums),
+    ...(item.homepage === null ? {} : { homepage: item.homepage }),
+    ...(item.locations.length === 0
+      ? {}
+      : { sourceInfo: `acquired package info from: ${item.locations.map(escapePath).join(', ')}` }),
+    licenseConcluded: item.concluded ?? 'NOASSERTION',
+    licenseDeclared: item.licence ?? 'NOASSERTION',
+    ...(item.licenceText === null ? {} : { licenseComments: `declared in its metadata as: ${item.licenceText}` }),
     copyrightText: 'NOASSERTION',
-    externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: found.purl }],
+    ...(description === null ? {} : { description }),
+    ...(facts.length === 0 ? {} : { comment: facts.map(([name, value]) => `${name}=${escapeLine(value)}`).join('\n') }),
+    externalRefs: [
+      ...(item.purl === null ? [] : [purlReference(item.purl)]),
+      ...item.cpes.map((cpe) => ({
+        referenceCategory: 'SECURITY',
+        referenceType: cpe.startsWith('cpe:2.3:') ? 'cpe23Type' : 'cpe22Type',
+        referenceLocator: cpe,
+      })),
+    ],
+    ...purpose({ type: item.kind }),
   }
 }
 
-function comment(description: Description): string {
+function purlReference(purl: string): object {
+  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl }
+}
+
+function files({ files: listed }: SbomDocument, idOf: IdOf): object {
+  if (listed === null) return {}
+  return {
+    files: listed.map(({ id, path, checksums: sums }) => ({
+      fileName: `./${path}`,
+      SPDXID: idOf(id),
+      ...checksums(sums),
+      licenseConcluded: 'NOASSERTION',
+      copyrightText: 'NOASSERTION',
+    })),
+  }
+}
+
+const words = {
+  contains: 'CONTAINS',
+  'depends-on': 'DEPENDS_ON',
+  'generated-from': 'GENERATED_FROM',
+  other: 'OTHER',
+} as const
+
+function relationships(document: SbomDocument, root: string, idOf: IdOf): object[] {
+  const edges = document.relationships.flatMap(({ from, type, to, detail }) => {
+    const [source, target] = [idOf(from), idOf(to)]
+    if (source === undefined || target === undefined) return []
+    return [{ source, word: words[type], target, detail }]
+  })
+  edges.sort(
+    (a, b) =>
+      order(a.source, b.source) ||
+      order(a.word, b.word) ||
+      order(a.target, b.target) ||
+      order(a.detail ?? '', b.detail ?? ''),
+  )
+  return [{ source: 'SPDXRef-DOCUMENT', word: 'DESCRIBES', target: root, detail: undefined }, ...edges].map(
+    ({ source, word, target, detail }) => ({
+      spdxElementId: source,
+      relationshipType: word,
+      relatedSpdxElement: target,
+      ...(detail === undefined ? {} : { comment: detail }),
+    }),
+  )
+}
+
+/** What people read; the annotations hold the same for programs. */
+function comment(document: SbomDocument): string {
+  const { identity, catalogers, coverage, gaps, inventory } = document
   const lines = [
-    `Platform: ${[description.platform.os, description.platform.architecture, description.platform.variant].filter(Boolean).join('/')}`,
-    `Catalogers: ${description.catalogers.join(', ')}; other kinds of packages are not looked for`,
-    `Files: ${description.files}, listed in the inventory ${description.inventoryDigest}; outside all packages: ${description.coverage.unattributed}`,
-    ...description.gaps.map(({ path, kind, why }) => `Incomplete: ${path} (${kind}): ${why}`),
+    ...(identity.platform === null ? [] : [`Platform: ${identity.platform}`]),
+    ...(catalogers === null
+      ? []
+      : [`Catalogers: ${catalogers.join(', ') || 'none'}; other kinds of packages are not looked for`]),
+    ...(inventory === null ? [] : [`Every file is listed in the inventory ${inventory}`]),
+    ...(coverage === null
+      ? []
+      : [
+          `Files that no package owns: ${coverage.unattributed}, of which executable: ${coverage.executables.length}`,
+          `Packaged files that differ from their package's checksum or are missing: ${coverage.findings.length} of ${coverage.checked} compared`,
+        ]),
+    `Completeness of the list of packages: ${document.completeness}`,
+    ...gaps.map(({ path, kind, why }) => `Incomplete: ${path} (${kind}): ${escapeLine(why)}`),
   ]
   return lines.join('\n')
+}
+
+function purpose({ type }: Pick<DocumentIdentity, 'type'>): object {
+  const word = type === null ? undefined : purposes[type]
+  return word === undefined ? {} : { primaryPackagePurpose: word }
+}
+
+function checksums(items: readonly Checksum[]): object {
+  if (items.length === 0) return {}
+  return {
+    checksums: items.map(({ algorithm, value }) => ({
+      algorithm: algorithm.replace('SHA-', 'SHA'),
+      checksumValue: value,
+    })),
+  }
+}
+
+function download(references: readonly DocumentReference[]): string {
+  return references.find(({ type }) => type === 'distribution')?.url ?? 'NOASSERTION'
 }
 
 function party(value: Party | null): string {
   if (value === null) return 'NOASSERTION'
   const kind = value.kind === 'person' ? 'Person' : 'Organization'
-  return `${kind}: ${value.name}${value.email === undefined ? '' : ` (${value.email})`}`
+  const address = value.email ?? value.url
+  return `${kind}: ${value.name}${address === undefined ? '' : ` (${address})`}`
 }
 
-function idOf(found: FoundPackage): string {
-  return `SPDXRef-Package-${found.type}-${found.name.replace(/[^a-zA-Z0-9.-]+/g, '-').slice(0, 64)}-${packageKey(found.purl)}`
+function readable(name: string): string {
+  return name.replace(/[^a-zA-Z0-9.-]+/g, '-')
 }
 
-function relation(
-  from: string,
-  type: string,
-  to: string,
-): { spdxElementId: string; relationshipType: string; relatedSpdxElement: string } {
-  return { spdxElementId: from, relationshipType: type, relatedSpdxElement: to }
+/** Paths stand in one line, parted by commas. */
+function escapePath(path: string): string {
+  return escapeLine(path).replaceAll(',', '\\,')
 }
 
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function escapeLine(text: string): string {
+  return text.replace(/[\\\n\r]/g, (c) => (c === '\\' ? '\\\\' : c === '\n' ? '\\n' : '\\r'))
 }

@@ -20,6 +20,7 @@ export const contentSteps: Step[] = [
   { id: 'content.layers', clause: 'TRUST §5.11', needs: ['image'], run: layers },
   { id: 'content.inventory', clause: 'TRUST §5.11', needs: ['image', 'key'], run: inventory },
   { id: 'content.packages', clause: 'TRUST §5.11', needs: ['image', 'key'], run: packages },
+  { id: 'content.complete', clause: 'TRUST §5.11', needs: ['image', 'key'], run: complete },
 ]
 
 async function layers(gate: Gate): Promise<Outcome> {
@@ -135,6 +136,34 @@ async function packages(gate: Gate): Promise<Outcome> {
   const told = notes.length === 0 ? '' : ` (${notes.join('; ')})`
   return passed(
     `consistent: ${engine} finds the ${found.packages} packages that the ${claims.map(({ kind }) => kind).join(' and ')} SBOM names${told}${notCompared(foreign)}`,
+    first.manifest,
+  )
+}
+
+/**
+ * The gate's own pass knows what it could not read: an SBOM that agrees with it has the same gaps, and software may hide in them. Where no
+ * SBOM of ours counts, nothing claims to describe the packages.
+ */
+async function complete(gate: Gate): Promise<Outcome> {
+  if (gate.sealedContent !== null) return skipped('the content was not read')
+  const { claims } = countedClaims(gate, ['spdx', 'cyclonedx'])
+  const [first] = claims
+  if (first === undefined) return skipped('there is no SBOM statement of our form')
+  const { description } = await gate.content()
+  const { gaps, catalogers } = description
+  if (gaps.length === 0) {
+    return passed(
+      `every package database that ${catalogers.length} catalogers looked for in the pulled image was read`,
+      first.manifest,
+    )
+  }
+  const named = gaps.slice(0, shownPaths).map(({ path, kind, why }) => `${path} (${kind}): ${why}`)
+  const rest = gaps.length > shownPaths ? `; … and ${gaps.length - shownPaths} more` : ''
+  return unlessAccepted(
+    gate,
+    'accept-incomplete-sbom',
+    'sbom-incomplete',
+    `the SBOM is incomplete, because the gate could not read ${gaps.length} package database(s) or marker(s) either: ${named.join('; ')}${rest}`,
     first.manifest,
   )
 }

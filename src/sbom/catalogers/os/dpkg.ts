@@ -2,10 +2,11 @@ import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import type { FoundPackage, Gap, OsRelease, OwnedFile } from '../../model.ts'
 import { debianLicence } from './copyright.ts'
+import { damaged } from './damaged.ts'
 import { parseDeb822, type Paragraph } from './deb822.ts'
 import { relate } from './dependencies.ts'
 import { ownedBy, parseDiversions, parsePaths, parseSums, type Diversion } from './dpkg-files.ts'
-import { controlEntry, damaged, statusEntry, type Installed } from './dpkg-status.ts'
+import { controlEntry, statusEntry, type Installed } from './dpkg-status.ts'
 import { sourceOf, systemPurl } from './system-purl.ts'
 
 /** Most bytes that we hold of one file of the package database. */
@@ -69,7 +70,11 @@ export const dpkg: Cataloger<Fact> = {
     }
   },
   // Nothing that dpkg installs lies elsewhere; MD5 of everything would cost as much as all other work on the bytes.
-  digest: (path) => (/^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path) ? 'md5' : null),
+  digest: {
+    algorithm: 'md5',
+    of: (path) => /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path),
+    marks: (path) => /^(?:etc\/(?:apt\/|dpkg\/|debian_version$)|var\/lib\/dpkg\/)/.test(path),
+  },
 }
 
 /** What a file of `info` or `status.d` beside control files is; null for others. */

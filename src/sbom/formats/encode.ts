@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import type { SbomDocument } from '../documents/model.ts'
+import { uuid5 } from '../ids.ts'
+import { cyclonedx } from './cyclonedx.ts'
+import type { SbomFormat } from './names.ts'
+import { spdx } from './spdx.ts'
+import { spdx3 } from './spdx3.ts'
+import { Ids } from './ids.ts'
+
+/** What a writer gets: the document, a UUID that stands for its content in this format, and ids for its packages. */
+export interface Writing {
+  document: SbomDocument
+  uuid: string
+  ids: Ids
+}
+
+const writers: Readonly<Record<SbomFormat, (writing: Writing) => object>> = {
+  'spdx-json': spdx,
+  'spdx3-json': spdx3,
+  'cyclonedx-json': (writing) => cyclonedx(writing, '1.6'),
+  'cyclonedx1.7-json': (writing) => cyclonedx(writing, '1.7'),
+}
+
+/**
+ * A document in one format: JSON in UTF-8 on one line with a final newline. Equal documents give equal bytes: nothing comes from clock, locale,
+ * host or chance, and the id of the document is a UUID of version 5 over its content (SPDX 2.3 clause 6.5.2 allows that).
+ */
+export function encodeDocument(document: SbomDocument, format: SbomFormat): Buffer {
+  const content = createHash('sha256').update(JSON.stringify(document)).digest('hex')
+  const writing = { document, uuid: uuid5(`${format} sha256:${content}`), ids: new Ids(document) }
+  return Buffer.from(`${JSON.stringify(writers[format](writing), wellFormed)}\n`)
+}
+
+/** RFC 8785 and several readers refuse a lone surrogate, which JSON texts of package metadata may hold. */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && !value.isWellFormed() ? value.toWellFormed() : value
+}
