@@ -37,7 +37,8 @@ export function readXml(text: string): XmlElement {
     else if (text.startsWith('</', at)) {
       const end = after(text, '>', at)
       const tag = text.slice(at + 2, end - 1).trim()
-      if (open.length < 2 || tag !== here.tag) throw new Error(`</${tag.slice(0, 50)}> closes <${here.tag.slice(0, 50)}>`)
+      if (open.length < 2 || tag !== here.tag)
+        throw new Error(`</${tag.slice(0, 50)}> closes <${here.tag.slice(0, 50)}>`)
       here.element.text = here.parts.join('').trim()
       open.pop()
       at = end

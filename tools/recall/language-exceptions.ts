@@ -88,7 +88,13 @@ const groups: readonly {
     fixture: 'yarn-berry',
     packages: ['npm c0n-fab_u.laTION@7.7.7'],
   },
-  { side: 'extra', reason: 'other-name', ecosystem: 'javascript', fixture: 'yarn-berry', packages: ['npm newtest@7.7.7'] },
+  {
+    side: 'extra',
+    reason: 'other-name',
+    ecosystem: 'javascript',
+    fixture: 'yarn-berry',
+    packages: ['npm newtest@7.7.7'],
+  },
 ]
 
 export const languageExceptions: readonly Exception[] = groups.flatMap(({ packages, ...rest }) =>

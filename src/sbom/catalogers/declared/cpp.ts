@@ -58,7 +58,11 @@ export const conanFile = lockFile({
       else if (line !== '' && /^(?:requires|build_requires|tool_requires|test_requires)$/.test(section)) {
         const found = conanPackage('conanfile', line)
         if (found === null) why ??= `"${line.slice(0, 100)}" is no reference`
-        else packages.push({ ...found, scope: section === 'requires' ? undefined : section === 'test_requires' ? 'development' : 'build' })
+        else
+          packages.push({
+            ...found,
+            scope: section === 'requires' ? undefined : section === 'test_requires' ? 'development' : 'build',
+          })
       }
     }
     return why === null ? packages : { packages, why }
@@ -79,12 +83,21 @@ export const vcpkg = lockFile({
       const name = typeof one === 'string' ? one : textOr(at(one, 'name'))
       const version = overrides.get(name) ?? null
       const scope = at(one, 'host') === true ? 'build' : undefined
-      return packageFound('vcpkg', 'vcpkg', { name, version: version?.text ?? null, qualifiers: portOf(version), scope })
+      return packageFound('vcpkg', 'vcpkg', {
+        name,
+        version: version?.text ?? null,
+        qualifiers: portOf(version),
+        scope,
+      })
     })
     const own = textOr(at(manifest, 'name'))
     if (own === '') return needed
     const version = versionOf(manifest)
-    const root = packageFound('vcpkg', 'vcpkg', { name: own, version: version?.text ?? null, qualifiers: portOf(version) })
+    const root = packageFound('vcpkg', 'vcpkg', {
+      name: own,
+      version: version?.text ?? null,
+      qualifiers: portOf(version),
+    })
     return [{ ...root, dependsOn: [...new Set(needed.map(({ purl }) => purl))].sort() }, ...needed]
   },
 })

@@ -17,7 +17,9 @@ export const pubspecLock = lockFile({
     const [lock] = readYamlData(textIn(content))
     if (at(lock, 'packages') === undefined && at(lock, 'sdks') === undefined) throw new Error('expected "packages"')
     const packages = at(lock, 'packages')
-    return members(packages === '' ? undefined : packages, 'packages').map(([name, entry]) => lockedPackage(name, entry))
+    return members(packages === '' ? undefined : packages, 'packages').map(([name, entry]) =>
+      lockedPackage(name, entry),
+    )
   },
 })
 

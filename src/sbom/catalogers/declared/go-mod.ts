@@ -21,7 +21,9 @@ export const goMod: Cataloger<Fact> = {
   match: { names: ['go.mod', 'go.sum'] },
   wants: (file) => (isOfDependency(file) || /(?:^|\/)vendor\//.test(file.path) ? 0 : lockLimit),
   read: ({ name }, content) =>
-    name === 'go.mod' ? { is: 'mod', required: readMod(textIn(content)) } : { is: 'sum', sums: readSum(textIn(content)) },
+    name === 'go.mod'
+      ? { is: 'mod', required: readMod(textIn(content)) }
+      : { is: 'sum', sums: readSum(textIn(content)) },
   finish: (facts) => ({
     packages: [...facts].flatMap(([path, fact]) => {
       if (fact.is !== 'mod') return []
@@ -96,7 +98,8 @@ function readSum(text: string): Map<string, Checksum[]> {
   for (const line of text.split(/\r?\n/)) {
     const [path = '', version = '', sum = ''] = line.split(' ')
     if (line === '' || version.endsWith('/go.mod')) continue
-    if (path === '' || version === '' || sum === '') throw new Error(`expected module, version and h1, found "${line.slice(0, 100)}"`)
+    if (path === '' || version === '' || sum === '')
+      throw new Error(`expected module, version and h1, found "${line.slice(0, 100)}"`)
     if (sum.startsWith('h1:')) sums.set(`${path} ${version}`, sumsOf('sha256', sum.slice('h1:'.length)))
   }
   return sums

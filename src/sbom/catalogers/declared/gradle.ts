@@ -8,13 +8,15 @@ export const gradle = lockFile({
   name: 'gradle-lock',
   kind: 'maven',
   match: { extensions: ['lockfile'] },
-  when: ({ name, parent }) => /^(?:buildscript-|settings-)?gradle\.lockfile$/.test(name) || parent === 'dependency-locks',
+  when: ({ name, parent }) =>
+    /^(?:buildscript-|settings-)?gradle\.lockfile$/.test(name) || parent === 'dependency-locks',
   read: (content, { name }) => {
     const found: FoundPackage[] = []
     for (const [index, raw] of textIn(content).split(/\r?\n/).entries()) {
       const line = raw.trim()
       if (line === '' || line.startsWith('#') || line.startsWith('empty=')) continue
-      const [, group, artifact, version, configurations] = /^([^:=\s]+):([^:=\s]+):([^:=\s]+)(?:=(.*))?$/.exec(line) ?? []
+      const [, group, artifact, version, configurations] =
+        /^([^:=\s]+):([^:=\s]+):([^:=\s]+)(?:=(.*))?$/.exec(line) ?? []
       if (group === undefined || artifact === undefined || version === undefined)
         throw new Error(`line ${index + 1}: expected group:artifact:version`)
       found.push(
@@ -35,6 +37,7 @@ function scopeOf(file: string, configurations: readonly string[]): FoundPackage[
   if (file.startsWith('buildscript-') || file.startsWith('settings-')) return 'build'
   const named = configurations.filter((configuration) => configuration !== '')
   if (named.length === 0) return undefined
-  if (named.every((configuration) => /^test|Test(?:Compile|Runtime|Annotation)/.test(configuration))) return 'development'
+  if (named.every((configuration) => /^test|Test(?:Compile|Runtime|Annotation)/.test(configuration)))
+    return 'development'
   return named.every((configuration) => /annotationProcessor|kapt|ksp/i.test(configuration)) ? 'build' : undefined
 }

@@ -52,7 +52,8 @@ export const cocoapods = lockFile({
     const entries = items(pods, 'PODS').map((pod): Linked => {
       const [key, needs] = typeof pod === 'string' ? [pod, []] : (members(pod, 'PODS')[0] ?? ['', []])
       const [, whole, version] = /^(\S+) \(([^)]+)\)$/.exec(key) ?? []
-      if (whole === undefined || version === undefined) throw new Error(`expected a pod and its version, found "${key.slice(0, 100)}"`)
+      if (whole === undefined || version === undefined)
+        throw new Error(`expected a pod and its version, found "${key.slice(0, 100)}"`)
       const [name = '', ...parts] = whole.split('/')
       const found = packageFound('podfile-lock', 'cocoapods', {
         shown: whole,

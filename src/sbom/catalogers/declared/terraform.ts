@@ -33,7 +33,15 @@ export const terraform = lockFile({
 })
 
 /** No type of package URL is defined for providers. */
-function providerPackage({ name, version, hashes }: { name: string; version: string | null; hashes: string[] }): FoundPackage {
+function providerPackage({
+  name,
+  version,
+  hashes,
+}: {
+  name: string
+  version: string | null
+  hashes: string[]
+}): FoundPackage {
   const parts = name.split('/')
   const found = packageFound('terraform-lock', 'generic', {
     shown: name,

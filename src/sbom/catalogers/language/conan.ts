@@ -30,8 +30,10 @@ function readInfo(path: string, text: string): FoundPackage[] {
     }
   }
   if (section === '') throw new Error('expected sections, as [settings]')
-  const [, name, version, user, channel] = /([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\/package\/[0-9a-f]+\/conaninfo\.txt$/.exec(path) ?? []
-  const own = name === undefined ? null : conanPackage('conan-info', `${name}/${version ?? ''}@${user ?? ''}/${channel ?? ''}`)
+  const [, name, version, user, channel] =
+    /([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\/package\/[0-9a-f]+\/conaninfo\.txt$/.exec(path) ?? []
+  const own =
+    name === undefined ? null : conanPackage('conan-info', `${name}/${version ?? ''}@${user ?? ''}/${channel ?? ''}`)
   if (own === null) return needed
   return [{ ...own, dependsOn: [...new Set(needed.map(({ purl }) => purl))].sort() }, ...needed]
 }

@@ -53,13 +53,14 @@ export class PomTree {
     if (resolved.scope === 'import') {
       const imported = this.byName.get(key)
       if (imported === undefined || depth > deepest) return
-      for (const [name, one] of this.effective(imported, depth + 1).managed) if (!made.managed.has(name)) made.managed.set(name, one)
+      for (const [name, one] of this.effective(imported, depth + 1).managed)
+        if (!made.managed.has(name)) made.managed.set(name, one)
     } else if (!made.managed.has(key)) made.managed.set(key, resolved)
   }
 
   private line(pom: PomFile): PomFile[] {
     const line = [pom]
-    for (let here = pom; here.parent !== null && line.length <= deepest; ) {
+    for (let here = pom; here.parent !== null && line.length <= deepest;) {
       const next = this.parentOf(here)
       if (next === undefined || line.includes(next)) break
       line.push(next)

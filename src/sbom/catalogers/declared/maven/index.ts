@@ -32,7 +32,11 @@ function isOfBuild({ path }: FileHead): boolean {
 }
 
 function packagesOf(effective: Effective): FoundPackage[] {
-  const found = [...new Map(effective.line.flatMap(({ dependencies }) => dependencies).map((one) => dependency(one, effective))).values()]
+  const found = [
+    ...new Map(
+      effective.line.flatMap(({ dependencies }) => dependencies).map((one) => dependency(one, effective)),
+    ).values(),
+  ]
   const needs = found.filter((one) => one !== null)
   const root = projectOf(effective)
   if (root === null) return needs

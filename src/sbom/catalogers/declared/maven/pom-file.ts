@@ -35,7 +35,10 @@ export function readPom(text: string): PomFile {
   return {
     ...coordinatesOf(project),
     // An empty relativePath means that the parent is not in the tree.
-    parent: parent === undefined ? null : { ...coordinatesOf(parent), place: place === undefined ? '../pom.xml' : place.text },
+    parent:
+      parent === undefined
+        ? null
+        : { ...coordinatesOf(parent), place: place === undefined ? '../pom.xml' : place.text },
     properties: new Map((childOf(project, 'properties')?.children ?? []).map(({ name, text: value }) => [name, value])),
     dependencies: dependenciesOf(childOf(project, 'dependencies')),
     managed: dependenciesOf(childOf(project, 'dependencyManagement', 'dependencies')),
