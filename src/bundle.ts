@@ -1,11 +1,12 @@
 /**
  * The one entry of `dist/`: every stub calls `start` with what it is. Each part is a lazy chunk.
  *
- * @param entry `action:NAME`, `post:NAME`, `cli`, `agent` or `worker`
+ * @param entry `action:NAME`, `post:NAME`, `cli`, `agent`, `worker` or `threads`
  * @param distribution absolute folder that holds the stubs (`dist/`), with a trailing slash
  */
 export async function start(entry: string, distribution: string): Promise<void> {
-  const entries = { agent: `${distribution}agent/index.js` }
+  const threads = `${distribution}threads/index.js`
+  const entries = { agent: `${distribution}agent/index.js`, threads }
   const [kind, name = ''] = entry.split(':')
   switch (kind) {
     case 'action':
@@ -13,22 +14,24 @@ export async function start(entry: string, distribution: string): Promise<void> 
     case 'post':
       return (await import('./doors/step.ts')).runStep(name, 'post', entries)
     case 'agent':
-      return startAgent()
+      return startAgent(threads)
     case 'worker':
-      return startWorker()
+      return startWorker(threads)
+    case 'threads':
+      return (await import('./image/thread-main.ts')).main()
     default:
       return (await import('./cli/main.ts')).main(process.argv.slice(2), entries)
   }
 }
 
-async function startAgent(): Promise<void> {
+async function startAgent(threads: string): Promise<void> {
   const { makePorts } = await import('./runner/make-ports.ts')
   const { main } = await import('./agent/main.ts')
-  return main(makePorts({ env: process.env, cwd: process.cwd() }))
+  return main(makePorts({ env: process.env, cwd: process.cwd(), threads }))
 }
 
-async function startWorker(): Promise<void> {
+async function startWorker(threads: string): Promise<void> {
   const { makePorts } = await import('./runner/make-ports.ts')
   const { main } = await import('./tasks/worker.ts')
-  return main(makePorts({ env: process.env, cwd: process.cwd() }))
+  return main(makePorts({ env: process.env, cwd: process.cwd(), threads }))
 }

@@ -11,6 +11,7 @@ export function stubs(): Map<string, Buffer> {
   add('cli/index.js', 'cli')
   add('agent/index.js', 'agent')
   add('worker/index.js', 'worker')
+  add('threads/index.js', 'threads')
   files.set('package.json', Buffer.from('{ "type": "module" }\n'))
   return files
 }

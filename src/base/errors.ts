@@ -44,6 +44,7 @@ export const reasonCodes = [
   'encryption-link',
   'decryption-failed',
   'path-escape',
+  'archive-ambiguous',
   'format-invalid',
   'policy-invalid',
   'policy-unsafe',

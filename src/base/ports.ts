@@ -13,6 +13,8 @@ export interface Ports {
   readonly log: Log
   readonly env: Readonly<Record<string, string | undefined>>
   readonly roots: Roots
+  /** Absolute path of the program that threads of ours run; without it all work stays in one thread, with equal results. */
+  readonly threads?: string | undefined
   /** Set in a worker of the agent: layouts and credentials are the step's, which reads them with its own rights (TRUST §4). */
   readonly remote?: Remote | undefined
 }

@@ -6,7 +6,7 @@ import { perform } from '../doors/perform.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
 import { doors } from '../doors/registry.ts'
 import { stderrLog } from '../runner/log.ts'
-import { makePorts } from '../runner/make-ports.ts'
+import { makePorts, type Programs } from '../runner/make-ports.ts'
 import { commands } from './commands.ts'
 import { commandHelp, family, overview } from './help.ts'
 import { outputLines } from './output-lines.ts'
@@ -15,7 +15,7 @@ import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import type { ActionContext } from '../doors/context.ts'
 
 /** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
-export async function main(argv: readonly string[], entries: { agent: string }): Promise<void> {
+export async function main(argv: readonly string[], entries: Programs): Promise<void> {
   const wantsJson = argv.includes('--json')
   for (const stream of [process.stdout, process.stderr])
     if (!stream.listeners('error').includes(readerGone)) stream.on('error', readerGone)
@@ -28,7 +28,7 @@ export async function main(argv: readonly string[], entries: { agent: string }):
   }
 }
 
-async function run(argv: readonly string[], entries: { agent: string }): Promise<number> {
+async function run(argv: readonly string[], entries: Programs): Promise<number> {
   const [first = '--help', ...rest] = argv
   if (first === '--help' || first === '-h' || first === 'help') {
     process.stdout.write(overview())
@@ -95,7 +95,7 @@ async function runAction(
   name: string,
   definition: Definition,
   args: readonly string[],
-  entries: { agent: string },
+  entries: Programs,
 ): Promise<number> {
   const options = parseOptions(
     name,
@@ -120,10 +120,10 @@ async function runAction(
   return done.exitCode
 }
 
-function makeContext(options: ParsedOptions, entries: { agent: string }): ActionContext {
+function makeContext(options: ParsedOptions, entries: Programs): ActionContext {
   const log = stderrLog({ verbose: options.verbose, progressEveryMs: process.stderr.isTTY ? 100 : 2000 })
   const env = { ...process.env, SEALWRIGHT_AGENT_ENTRY: entries.agent }
-  const ports = makePorts({ env, cwd: process.cwd(), log })
+  const ports = makePorts({ env, cwd: process.cwd(), log, threads: entries.threads })
   return { ports, state: openState(stateDirectory(options.state, ports), ports) }
 }
 

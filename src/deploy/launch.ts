@@ -32,15 +32,15 @@ export async function launch(request: LaunchRequest, ports: Ports): Promise<stri
     case 'none':
       return []
     case 'unpack':
-      return unpack(request)
+      return unpack(request, ports)
     case 'podman':
     case 'docker':
       return runContainer(request.kind, request, ports)
   }
 }
 
-async function unpack({ store, image, directory, open }: LaunchRequest): Promise<string[]> {
-  const { inventory, notes } = await unpackImage(store, image, directory, open === undefined ? {} : { open })
+async function unpack({ store, image, directory, open }: LaunchRequest, { threads }: Ports): Promise<string[]> {
+  const { inventory, notes } = await unpackImage(store, image, directory, { open, threads })
   const first = notes.slice(0, 3).map((note) => note.replace(/^left out: /, ''))
   const rest = notes.length > first.length ? ` and ${notes.length - first.length} more` : ''
   const left = notes.length === 0 ? [] : [`Left out: ${first.join(', ')}${rest}.`]

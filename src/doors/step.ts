@@ -6,7 +6,7 @@ import { openState, stateDirectory } from '../agent/state.ts'
 import { InternalError } from '../base/errors.ts'
 import { printable } from '../base/printable.ts'
 import { openRunner } from '../runner/actions.ts'
-import { makePorts } from '../runner/make-ports.ts'
+import { makePorts, type Programs } from '../runner/make-ports.ts'
 
 /** Foreign text in a line must not begin another one. */
 function oneLine(line: string): string {
@@ -16,13 +16,13 @@ function oneLine(line: string): string {
 /**
  * One step of a workflow: reads the step's inputs, runs the action, writes outputs and summary, sets the exit code.
  *
- * @param entries absolute paths of our own programs (the agent's), which differ between sources and bundle
+ * @param entries where our own programs are
  */
-export async function runStep(name: string, phase: 'main' | 'post', entries: { agent: string }): Promise<void> {
+export async function runStep(name: string, phase: 'main' | 'post', entries: Programs): Promise<void> {
   const env: Record<string, string | undefined> = { ...process.env, SEALWRIGHT_AGENT_ENTRY: entries.agent }
   const runner = await openRunner(env)
   const cwd = env['GITHUB_WORKSPACE'] ?? process.cwd()
-  const ports = makePorts({ env, cwd, log: runner.log })
+  const ports = makePorts({ env, cwd, log: runner.log, threads: entries.threads })
   const definition = definitions[name]
   const load = phase === 'main' ? doors[name] : postDoors[name]
   if (definition === undefined || load === undefined) throw new InternalError(`there is no action ${name}`)

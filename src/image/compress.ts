@@ -1,14 +1,16 @@
 import { pipeline } from 'node:stream/promises'
-import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import { constants, createGzip, createZstdCompress } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import { SealwrightError, VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
+import { checkKind, inflate } from './inflate.ts'
+import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
+import type { Compression } from './inflate.ts'
 
-export type Compression = 'gzip' | 'zstd' | 'none'
+export type { Compression } from './inflate.ts'
 
-/** Output pieces of zlib, and how many bytes of them may wait: enough that its thread works while ours hashes. */
+/** Output pieces of zlib. */
 const chunk = 256 * 1024
-const waiting = 4 * 1024 * 1024
 
 /**
  * Compresses with headers that say nothing of machine or time: gzip with mtime 0 and OS 255 (RFC 1952), zstd with a content checksum.
@@ -50,61 +52,37 @@ export function compressionOf(mediaType: string): Compression {
 }
 
 /**
- * Decompresses as the media type says; the content's own magic number must say the same. Several gzip members in a row are one stream
- * (pigz, estargz).
+ * Decompresses as the media type says; the content's own magic number must say the same, since engines that go by one of the two differ
+ * otherwise. Gzip members and zstd frames in a row are one stream (pigz, estargz, zstd:chunked). Each piece is the reader's own.
  *
- * @throws VerificationError `format-invalid` for another format than announced, damaged or truncated data
+ * @throws VerificationError `format-invalid` for another format than announced, damaged or truncated data, foreign bytes at the end, and
+ *   for more bytes than the limits allow
  */
-export async function* decompress(mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
+export async function* decompress(
+  mediaType: string,
+  source: ByteSource,
+  limits: InflateLimits = inflateLimits,
+): AsyncGenerator<Uint8Array> {
   const kind = compressionOf(mediaType)
-  const checked = withMagic(kind, mediaType, source)
-  if (kind === 'none') yield* checked
-  else {
-    const transform =
-      kind === 'gzip'
-        ? createGunzip({ chunkSize: chunk, ...{ highWaterMark: waiting } })
-        : createZstdDecompress({ chunkSize: chunk, ...{ highWaterMark: waiting } })
-    yield* through(checked, transform, mediaType)
-  }
+  if (kind === 'none') yield* withoutMagic(mediaType, source)
+  else yield* inflate(kind, mediaType, source, limits)
 }
 
-const magics: Record<Exclude<Compression, 'none'>, Buffer> = {
-  gzip: Buffer.from([0x1f, 0x8b]),
-  zstd: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
-}
-
-/** Compression that the first bytes of a blob show. */
-export function sniff(head: Uint8Array): Compression {
-  const starts = (magic: Buffer): boolean => Buffer.from(head).subarray(0, magic.length).equals(magic)
-  return starts(magics.gzip) ? 'gzip' : starts(magics.zstd) ? 'zstd' : 'none'
-}
-
-async function* withMagic(kind: Compression, mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
+/** Passes uncompressed bytes on. @throws VerificationError `format-invalid` where they are compressed after all, or where there are none */
+async function* withoutMagic(mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
   let head: Buffer | null = Buffer.alloc(0)
-  const check = (bytes: Buffer): void => {
-    const found = sniff(bytes)
-    if (found === kind) return
-    throw new VerificationError(
-      'format-invalid',
-      `a layer of type ${mediaType} holds ${found === 'none' ? 'other' : found} data`,
-      {
-        subject: mediaType,
-        remedy: 'The manifest does not describe its layer: build the image again.',
-      },
-    )
-  }
   for await (const piece of source) {
     if (head === null) yield piece
     else {
       head = Buffer.concat([head, piece])
       if (head.length < 4) continue
-      check(head)
+      checkKind('none', mediaType, head)
       yield head
       head = null
     }
   }
   if (head !== null) {
-    check(head)
+    checkKind('none', mediaType, head)
     yield head
   }
 }

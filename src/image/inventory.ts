@@ -1,12 +1,15 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject } from '../base/json.ts'
+import { isObject, type JsonValue } from '../base/json.ts'
 import { jcsText, parseJcs } from '../encoding/jcs.ts'
+import { isName } from './names.ts'
 import { compareUtf8, normalisePath } from './paths.ts'
-import type { EntryType, InventoryEntry } from './types.ts'
+import type { InventoryEntry } from './types.ts'
 
-const types: readonly EntryType[] = ['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo']
+const types: readonly InventoryEntry['type'][] = [
+  ...(['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'socket'] as const),
+]
 const required = ['gid', 'mode', 'path', 'size', 'type', 'uid']
-const optional = ['device', 'link', 'sha256']
+const optional = ['device', 'link', 'sha256', 'xattrs']
 
 /** The file inventory as a document: the RFC 8785 form of each entry on a line of its own, sorted by path. Equal entries give equal bytes. */
 export function inventoryBytes(entries: readonly InventoryEntry[]): Buffer {
@@ -57,9 +60,10 @@ function parseEntry(line: Buffer, number: number): InventoryEntry {
   if (!types.some((type) => type === value['type'])) throw wrong('type')
   if (typeof value['path'] !== 'string' || normalisePath(value['path'], 'the inventory') !== value['path'])
     throw wrong('path')
+  if (value['xattrs'] !== undefined && !isXattrs(value['xattrs'])) throw wrong('set of attributes')
   const entry = value as unknown as InventoryEntry
   const isLink = entry.type === 'symlink' || entry.type === 'hardlink'
-  if (isLink !== (typeof value['link'] === 'string')) throw wrong('link')
+  if (isLink ? !isLinkTarget(value['link']) : value['link'] !== undefined) throw wrong('link')
   const isDevice = entry.type === 'char' || entry.type === 'block'
   if (isDevice !== /^\d+:\d+$/.test(String(value['device']))) throw wrong('device')
   const hashed = typeof value['sha256'] === 'string' && /^sha256:[0-9a-f]{64}$/.test(value['sha256'])
@@ -69,6 +73,17 @@ function parseEntry(line: Buffer, number: number): InventoryEntry {
     throw wrong('sha256')
   }
   return entry
+}
+
+function isLinkTarget(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && isName(value)
+}
+
+function isXattrs(value: JsonValue): boolean {
+  const all = isObject(value) ? Object.entries(value) : []
+  const isValue = (text: unknown): boolean =>
+    typeof text === 'string' && /^(?:(?:[0-9a-f]{2}){1,64}|sha256:[0-9a-f]{64})$/.test(text)
+  return all.length > 0 && all.every(([name, text]) => name !== '' && isName(name) && isValue(text))
 }
 
 export interface InventoryChange {
@@ -97,7 +112,9 @@ export function compareInventories(
     old.delete(entry.path)
     if (was === undefined) difference.added.push(entry)
     else {
-      const fields = compared.filter((field) => was[field] !== entry[field])
+      const fields = compared
+        .filter((field) => was[field] !== entry[field])
+        .concat(sameXattrs(was, entry) ? [] : ['xattrs'])
       if (fields.length > 0) difference.changed.push({ path: entry.path, fields, before: was, after: entry })
     }
   }
@@ -106,7 +123,11 @@ export function compareInventories(
     list.sort((a: { path: string }, b: { path: string }) => compareUtf8(a.path, b.path))
   return difference
 }
-const compared = ['type', 'sha256', 'size', 'mode', 'uid', 'gid', 'link', 'device'] as const
+const compared: (keyof InventoryEntry)[] = ['type', 'sha256', 'size', 'mode', 'uid', 'gid', 'link', 'device']
+
+function sameXattrs(a: InventoryEntry, b: InventoryEntry): boolean {
+  return a.xattrs === b.xattrs || jcsText(a.xattrs ?? null) === jcsText(b.xattrs ?? null)
+}
 
 function bad(why: string): VerificationError {
   return new VerificationError('format-invalid', `the file inventory ${why}`, { subject: 'inventory' })

@@ -1,113 +1,220 @@
-import { broken, contentOf, type LayerRecord, type LayerRecords } from './layer-records.ts'
-import { compareUtf8, parentOf } from './paths.ts'
+import { AwaitedLinks } from './awaited-links.ts'
+import { opaque, reborn, type LayerFolder } from './layer-folders.ts'
+import { contentOf, xattrLost, type LayerRecord, type LayerRecords } from './layer-records.ts'
+import { baseOf, compareUtf8, parentOf } from './paths.ts'
+import { ambiguous, quote } from './refusals.ts'
 import type { InventoryEntry } from './types.ts'
-
-/** An upper layer has decided what this path is. */
-const decided = 1
-/** An upper layer hides what lower layers have below this path. */
-const covered = 2
-/** An upper layer put something below this path without an entry for it: it must turn out to be a folder. */
-const needed = 4
+import { lostXattr } from './xattrs.ts'
+import { closed, covered, decided, expected, implicit, needed, ViewFolder } from './view-folders.ts'
 
 /**
- * The merged root file system, built from the top layer down, so that what is hidden is known before it is read.
- * It is what applying the layers from the bottom up gives, as long as no layer writes through a symbolic link of another one: that is
- * refused, because extractors differ there.
+ * The merged root file system, built from the top layer down, so that what is hidden is known before it is read. It is what applying the
+ * layers from the bottom up gives, and what an overlay mount of them shows; layers for which these differ, or engines do, are refused. Each
+ * layer costs as many steps as it has entries and folders.
  */
 export class MergedView {
   readonly visible = new Map<string, LayerRecord>()
-  private readonly flags = new Map<string, number>()
-  private readonly implicit = new Set<string>()
-  private readonly awaited = new Map<string, LayerRecord[]>()
-  /** Answers of `below` during one layer. */
-  private memo = new Map<string, boolean>()
+  private readonly root = new ViewFolder(null, '.')
+  private readonly links = new AwaitedLinks(this.root)
+  private readonly waitingFolders: ViewFolder[] = []
+  /** The folder that was asked for last, and whether lower layers are hidden in it. */
+  private last: { path: string; folder: ViewFolder | null; hidden: boolean } | null = null
 
   /** Whether upper layers hide this path of the layer that comes next. */
   hides(path: string): boolean {
-    return (this.flag(path) & decided) !== 0 || this.below(parentOf(path))
+    if (path === '.') return this.visible.has(path)
+    const parent = parentOf(path)
+    if (this.last?.path !== parent) this.last = { path: parent, ...this.locate(parent) }
+    const { folder, hidden } = this.last
+    return hidden || this.visible.has(path) || (folder?.gone?.has(baseOf(path)) ?? false)
   }
 
-  /** Takes the next lower layer. @throws VerificationError `format-invalid` */
+  /** Takes the next lower layer. @throws VerificationError `archive-ambiguous` */
   apply(layer: LayerRecords): void {
-    this.bindAwaited(layer)
-    for (const link of layer.finish()) {
-      const path = link.entry.link as string
-      const others = this.awaited.get(path)
-      if (others === undefined) this.awaited.set(path, [link])
-      else others.push(link)
-    }
-    for (const [path, record] of layer.records) {
-      if (!this.below(parentOf(path))) this.place(path, record)
-    }
-    // Marks of this layer act on lower ones only: `memo` keeps the answers from before.
-    for (const path of layer.whiteouts) {
-      if (!this.below(parentOf(path))) this.flags.set(path, (this.flag(path) | decided | covered) & ~needed)
-    }
-    for (const folder of layer.folders) {
-      if (layer.records.has(folder) || folder === '.' || this.below(folder)) continue
-      this.implicit.add(folder)
-      if (!layer.whiteouts.has(folder)) this.flags.set(folder, this.flag(folder) | needed)
-    }
-    for (const path of layer.opaque) this.flags.set(path, this.flag(path) | covered)
-    this.memo = new Map()
+    this.last = null
+    this.links.bind(layer)
+    this.links.add(layer)
+    const { record } = layer.root
+    if (record !== null && !this.visible.has('.')) this.visible.set('.', record)
+    new LayerMerge(layer, this.visible, this.waitingFolders, this.root.dispute).enter(layer.root, this.root)
   }
 
-  /** The inventory, sorted by UTF-8 bytes; folders that no layer has an entry for are root's, 0755. */
+  /** The inventory, sorted by bytes; folders that no layer has an entry for are root's, 0755. @throws VerificationError `archive-ambiguous` */
   finish(): InventoryEntry[] {
-    for (const [path, links] of this.awaited) {
-      if (links.length > 0) throw broken(links[0]?.entry.path ?? path, `is a hard link to ${path}, which is nowhere`)
-    }
+    this.links.finish()
+    for (const folder of this.waitingFolders) if (folder.has(expected)) throw notThere(folder)
     const entries: InventoryEntry[] = []
     for (const record of this.visible.values()) {
-      if (record.entry.type === 'hardlink') {
-        const content = contentOf(record)
-        if (content.entry.type === 'dir') throw broken(record.entry.path, 'is a hard link to a folder')
-        record.entry.size = content.entry.size
-        if (content.entry.sha256 !== undefined) record.entry.sha256 = content.entry.sha256
-      }
+      if (record.entry.type === 'hardlink') shareContent(record.entry, contentOf(record).entry)
       entries.push(record.entry)
     }
-    for (const path of this.implicit) {
-      if (!this.visible.has(path)) entries.push({ path, type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 })
+    const folders = [this.root]
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      const { path } = folder
+      if (folder.has(implicit) && !this.visible.has(path))
+        entries.push({ path, type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 })
+      for (const below of folder.folders?.values() ?? []) folders.push(below)
     }
     return entries.sort((a, b) => compareUtf8(a.path, b.path))
   }
 
-  private place(path: string, record: LayerRecord): void {
-    const flag = this.flag(path)
-    if (record.entry.type === 'dir') {
-      if ((flag & decided) === 0) this.visible.set(path, record)
-      this.flags.set(path, (flag | decided) & ~needed)
-      return
+  private locate(path: string): { folder: ViewFolder | null; hidden: boolean } {
+    let folder = this.root
+    for (let at = 0; path !== '.' && at < path.length;) {
+      const slash = path.indexOf('/', at)
+      const end = slash === -1 ? path.length : slash
+      const name = path.slice(at, end)
+      if (folder.has(covered) || folder.gone?.has(name) === true) return { folder: null, hidden: true }
+      const next = folder.folders?.get(name)
+      if (next === undefined) return { folder: null, hidden: this.isLeaf(path.slice(0, end)) }
+      if (this.isLeaf(next.path)) return { folder: null, hidden: true }
+      folder = next
+      at = end + 1
     }
-    if ((flag & needed) !== 0) throw broken(path, 'is not a folder, but a layer above writes below it')
-    if ((flag & decided) === 0) this.visible.set(path, record)
-    this.flags.set(path, flag | decided | covered)
+    return { folder, hidden: folder.has(covered) }
   }
 
-  private bindAwaited(layer: LayerRecords): void {
-    for (const [path, links] of this.awaited) {
-      const target = layer.records.get(path)
-      if (target !== undefined) {
-        for (const link of links) link.target = target
-        this.awaited.delete(path)
-      } else if (layer.hides(path)) {
-        throw broken(links[0]?.entry.path ?? path, `is a hard link to ${path}, which is gone`)
-      }
-    }
-  }
-
-  private flag(path: string): number {
-    return this.flags.get(path) ?? 0
-  }
-
-  private below(folder: string): boolean {
-    if (folder === '') return false
-    let known = this.memo.get(folder)
-    if (known === undefined) {
-      known = (this.flag(folder) & covered) !== 0 || this.below(parentOf(folder))
-      this.memo.set(folder, known)
-    }
-    return known
+  private isLeaf(path: string): boolean {
+    const type = this.visible.get(path)?.entry.type
+    return type !== undefined && type !== 'dir'
   }
 }
+
+/** A hard link is another name of its content: what belongs to the file is the same. */
+function shareContent(entry: InventoryEntry, content: InventoryEntry): void {
+  entry.size = content.size
+  if (content.sha256 !== undefined) entry.sha256 = content.sha256
+  if (content.xattrs !== undefined) entry.xattrs = content.xattrs
+}
+
+function notThere({ path, place }: ViewFolder): Error {
+  const why = 'is the folder of a whiteout, and no layer has it: Docker and Podman make it, umoci does not'
+  return ambiguous(place ?? { subject: 'a layer', position: 0 }, path, why, 'Leave the whiteout out.')
+}
+
+/** Puts one layer below those above it. */
+class LayerMerge {
+  private readonly layer: LayerRecords
+  private readonly visible: Map<string, LayerRecord>
+  private readonly waitingFolders: ViewFolder[]
+  /** Why engines differ in whether what is entered is seen; null where they do not. */
+  private dispute: string | null
+  /** What is entered is hidden by this layer's own whiteouts. */
+  private ownHidden = false
+
+  constructor(
+    layer: LayerRecords,
+    visible: Map<string, LayerRecord>,
+    waitingFolders: ViewFolder[],
+    dispute: string | null,
+  ) {
+    this.layer = layer
+    this.visible = visible
+    this.waitingFolders = waitingFolders
+    this.dispute = dispute
+  }
+
+  /** Merges what lies in a folder. Its marks act on lower layers only, so they are set last. */
+  enter(from: LayerFolder, view: ViewFolder): void {
+    for (const record of from.leaves ?? []) {
+      if (this.layer.records.get(record.entry.path) === record) this.leaf(record, view)
+    }
+    for (const [name, folder] of from.folders ?? []) this.folder(name, folder, { from, view })
+    this.mark(from, view)
+  }
+
+  private leaf(record: LayerRecord, view: ViewFolder): void {
+    const { path } = record.entry
+    const name = baseOf(path)
+    const folder = view.folders?.get(name)
+    if (view.gone?.has(name) === true || folder?.has(closed) === true) return
+    if (folder?.has(needed) === true) {
+      throw this.refuse(
+        record.position,
+        path,
+        'is not a folder, but a layer above writes below it: some engines follow a link there, others replace it',
+      )
+    }
+    if (this.dispute !== null) throw this.refuse(record.position, path, this.dispute)
+    if (view.globals?.has(name) === true) throw this.refuse(record.position, path, globalAbove)
+    if (!this.visible.has(path) && folder?.has(decided) !== true) this.visible.set(path, record)
+    if (folder !== undefined) folder.flags |= covered | closed
+  }
+
+  private folder(name: string, from: LayerFolder, above: { from: LayerFolder; view: ViewFolder }): void {
+    const { path } = from
+    const type = this.visible.get(path)?.entry.type
+    if (above.view.gone?.has(name) === true || (type !== undefined && type !== 'dir')) return
+    const view = above.view.folder(name, path)
+    if (view.has(closed)) return
+    const hidden = view.has(covered)
+    const saved = { dispute: this.dispute, ownHidden: this.ownHidden }
+    this.ownHidden ||= (above.from.flags & (opaque | reborn)) !== 0 || above.from.gone?.has(name) === true
+    if (from.isUsed) this.place(from, view, above.view.globals?.has(name) === true)
+    else this.expect(from, view)
+    this.dispute ??= view.dispute
+    if (!hidden) this.enter(from, view)
+    this.dispute = saved.dispute
+    this.ownHidden = saved.ownHidden
+  }
+
+  private place(from: LayerFolder, view: ViewFolder, disputed: boolean): void {
+    const { path, record } = from
+    const position = record?.position ?? from.position
+    if (this.dispute !== null) throw this.refuse(position, path, this.dispute)
+    if (disputed) throw this.refuse(position, path, globalAbove)
+    view.flags &= ~expected
+    if (record === null) {
+      view.flags |= view.has(decided) ? needed : needed | implicit
+      return
+    }
+    const upper = this.visible.get(path)
+    const lost = upper === undefined || view.dispute !== null ? null : lostXattr(record.xattrs, upper.xattrs)
+    if (lost !== null) throw xattrLost({ subject: this.layer.subject, position }, path, lost)
+    if (!view.has(decided)) this.visible.set(path, record)
+    view.flags = (view.flags | decided) & ~needed
+  }
+
+  /** A folder that only a whiteout needs. */
+  private expect(from: LayerFolder, view: ViewFolder): void {
+    view.place ??= { subject: this.layer.subject, position: from.position }
+    if (this.ownHidden) throw notThere(view)
+    if (!view.has(decided | implicit | expected)) {
+      view.flags |= expected
+      this.waitingFolders.push(view)
+    }
+    view.flags |= needed
+  }
+
+  private mark(from: LayerFolder, view: ViewFolder): void {
+    for (const name of from.gone?.keys() ?? []) {
+      const below = view.folders?.get(name)
+      if (below?.has(expected) === true) throw notThere(below)
+      // What came after the whiteout stands for itself: a file hides what is below it, a folder is marked as reborn.
+      if (from.folders?.get(name)?.isUsed !== true) (view.gone ??= new Set<string>()).add(name)
+    }
+    for (const name of from.globals?.keys() ?? []) {
+      const path = from.parent === null ? name : `${from.path}/${name}`
+      if (!this.layer.records.has(path)) (view.globals ??= new Set<string>()).add(name)
+    }
+    const isOpaque = (from.flags & opaque) !== 0
+    if (isOpaque && from.parent === null) view.dispute ??= rootOpaque
+    else if (isOpaque) view.flags |= covered
+    else if ((from.flags & reborn) !== 0) {
+      view.dispute ??= rebornAbove
+      view.flags = (view.flags | decided) & ~needed
+    }
+  }
+
+  private refuse(position: number, path: string, why: string): Error {
+    const remedy = `Build the image again with a tool that writes the real path of each file; ${quote(path)} is affected.`
+    return ambiguous({ subject: this.layer.subject, position }, path, why, remedy)
+  }
+}
+
+const globalAbove =
+  'has the name of a pax global header of a layer above: some engines remove it for that, others do not'
+const rebornAbove =
+  'lies in a folder that a layer above takes away and makes again: an overlay mount still shows it, other engines do not'
+const rootOpaque =
+  'lies below a layer with an opaque whiteout of the root: an overlay mount still shows it, other engines do not'

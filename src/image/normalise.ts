@@ -1,6 +1,7 @@
 import type { ByteSource } from '../base/streams.ts'
-import { broken } from './layer-records.ts'
+import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { compareUtf8 } from './paths.ts'
+import { ambiguous } from './refusals.ts'
 import { Spool } from './spool.ts'
 import { readTar } from './tar-read.ts'
 import { writeTar } from './tar-write.ts'
@@ -19,35 +20,73 @@ interface Spooled {
   header: TarHeader
   start: number
 }
+const subject = 'the layer to normalise'
 
 /**
  * Rewrites an uncompressed layer so that equal content gives equal bytes: entries sorted by path, the last one of a path kept, times
  * clamped, names of owners and pax times dropped, extended attributes kept. Of several hard links to one file the first in order
  * becomes the file.
  *
- * @throws VerificationError as {@link readTar}, and `format-invalid` for a hard link whose target is not in the layer
+ * @throws VerificationError as {@link readTar}, and `archive-ambiguous` for what {@link LayerRecords} refuses and for a hard link whose target
+ *   is not in the layer
  */
 export async function* normaliseLayer(source: ByteSource, options: NormaliseOptions): AsyncGenerator<Uint8Array> {
   const spool = await Spool.open(options.temp)
   try {
-    const entries = new Map<string, Spooled>()
-    for await (const { header, body } of readTar(source, 'the layer to normalise')) {
-      const start = header.type === 'file' && header.size > 0 ? await spool.put(body) : 0
-      const old = entries.get(header.path)
-      if (header.type !== 'dir' && old?.header.type === 'dir') removeBelow(entries, header.path)
-      entries.set(header.path, { header: plainHeader(header, options), start })
+    const records = new LayerRecords(subject)
+    const whiteouts = new Map<string, TarHeader>()
+    const contents = new Map<LayerRecord, Spooled>()
+    const global = records.addGlobal.bind(records)
+    for await (const { header, body } of readTar(source, subject, { global })) {
+      if (records.addWhiteout(header)) {
+        whiteouts.set(header.path, { ...plainHeader(header, options), type: 'file', size: 0, link: '', xattrs: {} })
+        continue
+      }
+      const start = header.size > 0 ? await spool.put(body) : 0
+      const record = makeRecord(header, 0, contents.size)
+      records.add(record)
+      contents.set(record, { header: plainHeader(header, options), start })
     }
-    relink(entries)
-    const sorted = [...entries.values()].sort((a, b) => compareUtf8(a.header.path, b.header.path))
+    const sorted = [...kept(records, contents), ...neededWhiteouts(whiteouts, records)].sort((a, b) =>
+      compareUtf8(a.header.path, b.header.path),
+    )
     yield* writeTar(sorted.map(({ header, start }): TarEntry => ({ header, body: spool.read(start, header.size) })))
   } finally {
     await spool.close()
   }
 }
 
-/** A file takes the place of a folder, with all that the layer had in it. */
-function removeBelow(entries: Map<string, Spooled>, path: string): void {
-  for (const key of entries.keys()) if (key.startsWith(`${path}/`)) entries.delete(key)
+/** What is left at the layer's end; of each hard-linked file the first name is the file, whichever came first. */
+function* kept(records: LayerRecords, contents: ReadonlyMap<LayerRecord, Spooled>): Generator<Spooled> {
+  const [open] = records.openLinks
+  if (open !== undefined) {
+    const why = `is a hard link to ${JSON.stringify(open.entry.link)}, which is not in its layer`
+    throw ambiguous({ subject, position: open.position }, open.entry.path, why, 'Write the file into the same layer.')
+  }
+  const names = new Map<LayerRecord, string[]>()
+  for (const [path, record] of records.records) {
+    const content = contentOf(record)
+    const others = names.get(content)
+    if (others === undefined) names.set(content, [path])
+    else others.push(path)
+  }
+  for (const [content, paths] of names) {
+    const [first, ...rest] = paths.sort(compareUtf8)
+    const spooled = contents.get(content)
+    if (first === undefined || spooled === undefined) continue
+    const { header, start } = spooled
+    yield { header: { ...header, path: first }, start }
+    for (const path of rest)
+      yield { header: { ...header, path, type: 'hardlink', link: first, size: 0, xattrs: {} }, start: 0 }
+  }
+}
+
+/** Whiteouts whose name the layer itself gives to a file are of no effect, and would stand behind it in the new order. */
+function* neededWhiteouts(whiteouts: ReadonlyMap<string, TarHeader>, { records }: LayerRecords): Generator<Spooled> {
+  for (const [path, header] of whiteouts) {
+    const own = records.get(path.replace(/(^|\/)\.wh\.([^/]*)$/, '$1$2'))
+    if (own === undefined || own.entry.type === 'dir') yield { header, start: 0 }
+  }
 }
 
 function plainHeader(header: TarHeader, options: NormaliseOptions): TarHeader {
@@ -58,29 +97,5 @@ function plainHeader(header: TarHeader, options: NormaliseOptions): TarHeader {
     uname: '',
     gname: '',
     mtime: Math.min(header.mtime, options.epoch),
-  }
-}
-
-/** Makes the first name of each hard-linked file the file, so that the result does not depend on which name came first. */
-function relink(entries: Map<string, Spooled>): void {
-  const groups = new Map<Spooled, string[]>()
-  for (const [path, entry] of entries) {
-    if (entry.header.type !== 'hardlink') continue
-    let at = entry
-    for (let steps = 0; at.header.type === 'hardlink'; steps++) {
-      const next = entries.get(at.header.link)
-      if (next === undefined || steps > 64)
-        throw broken(path, `is a hard link to ${entry.header.link}, which is not in its layer`)
-      at = next
-    }
-    groups.set(at, [...(groups.get(at) ?? []), path])
-  }
-  for (const [file, links] of groups) {
-    const [first, ...rest] = [file.header.path, ...links].sort(compareUtf8) as [string, ...string[]]
-    const header = file.header
-    entries.set(first, { header: { ...header, path: first }, start: file.start })
-    for (const path of rest) {
-      entries.set(path, { header: { ...header, path, type: 'hardlink', link: first, size: 0, xattrs: {} }, start: 0 })
-    }
   }
 }

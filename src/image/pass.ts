@@ -1,8 +1,9 @@
 import type { Store } from '../oci/types.ts'
 import type { Image, PassReader, PassResult } from './types.ts'
-import { walkImage, type PassOptions } from './walk.ts'
+import type { PassOptions } from './layer-stream.ts'
+import { walkImage } from './walk.ts'
 
-export type { PassOptions } from './walk.ts'
+export type { PassOptions } from './layer-stream.ts'
 
 /**
  * Reads every layer of an image once, from the top down, checks each blob's digest and each diff id, and gives the merged root file

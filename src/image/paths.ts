@@ -1,36 +1,55 @@
 import { VerificationError } from '../base/errors.ts'
+import { isName, nameBytes } from './names.ts'
+import { quote } from './refusals.ts'
 
-/** Longest path that Linux takes (PATH_MAX), in bytes. */
+export { compareNames as compareUtf8 } from './names.ts'
+
+/** Longest path and longest name in it that Linux takes (PATH_MAX, NAME_MAX), in bytes. */
 const maxPathBytes = 4096
+const maxPartBytes = 255
 
 /**
- * Normalises the name of an archive member: relative, no `./`, no empty parts, no trailing slash; the root is `.`.
- * `..` is resolved in the text, as containerd and umoci do, and never leaves the root.
+ * Normalises the name of an archive member: relative, no `./`, no empty parts, no trailing slash; the root is `.`. Slashes at the start are
+ * dropped and `..` is resolved in the text, as all engines do (Go's `filepath.Clean` below the root); it never leaves the root.
  *
- * @throws VerificationError `path-escape` for an absolute path or one that leaves the root, `format-invalid` for NUL, an empty or overlong name
+ * @param name as {@link nameOf} gives it
+ * @throws VerificationError `path-escape` for one that leaves the root, `format-invalid` for NUL, an empty or overlong name
  */
 export function normalisePath(name: string, subject: string): string {
   if (name === '') throw refused('format-invalid', 'a member without a name', subject)
-  if (name.includes('\0')) throw refused('format-invalid', `a name with a NUL byte: ${JSON.stringify(name)}`, subject)
-  if (name.length > maxPathBytes || Buffer.byteLength(name) > maxPathBytes) {
-    throw refused('format-invalid', `a name longer than ${maxPathBytes} bytes: ${name.slice(0, 80)}…`, subject)
-  }
-  if (name.startsWith('/')) throw refused('path-escape', `the absolute path ${name}`, subject)
+  if (name.includes('\0') && !isName(name))
+    throw refused('format-invalid', `a name with a NUL byte: ${quote(name)}`, subject)
+  if (name.length > maxPartBytes / 3) checkLengths(name, subject)
   // Nearly every name is already in its normal form.
   if (!/(^|\/)\.{0,2}(\/|$)/.test(name)) return name
   const parts: string[] = []
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue
     if (part !== '..') parts.push(part)
-    else if (parts.pop() === undefined) throw refused('path-escape', `a path that leaves the root: ${name}`, subject)
+    else if (parts.pop() === undefined) {
+      throw refused('path-escape', `a path that leaves the root: ${quote(name)}`, subject)
+    }
   }
   return parts.length === 0 ? '.' : parts.join('/')
+}
+
+function checkLengths(name: string, subject: string): void {
+  const bytes = nameBytes(name)
+  if (bytes.length > maxPathBytes)
+    throw refused('format-invalid', `a name longer than ${maxPathBytes} bytes: ${quote(name)}`, subject)
+  for (let at = 0; at < bytes.length;) {
+    const slash = bytes.indexOf(0x2f, at)
+    const end = slash === -1 ? bytes.length : slash
+    if (end - at > maxPartBytes)
+      throw refused('format-invalid', `a name with a part longer than ${maxPartBytes} bytes: ${quote(name)}`, subject)
+    at = end + 1
+  }
 }
 
 function refused(code: 'path-escape' | 'format-invalid', what: string, subject: string): VerificationError {
   return new VerificationError(code, `${subject} holds ${what}`, {
     subject,
-    remedy: 'Do not use this archive: write it again with relative names that stay inside its root.',
+    remedy: 'Do not use this archive: write it again with names that stay inside its root.',
   })
 }
 
@@ -44,20 +63,4 @@ export function parentOf(path: string): string {
 /** Last part of a normalised path. */
 export function baseOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
-}
-
-/** Orders texts by their UTF-8 bytes, which JavaScript's own order (UTF-16 units) does not do above U+FFFF. */
-export function compareUtf8(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return lift(x) - lift(y)
-  }
-  return a.length - b.length
-}
-
-/** Moves surrogates above U+E000…U+FFFF, where their code points belong. */
-function lift(unit: number): number {
-  return unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000
 }

@@ -83,6 +83,14 @@ export class BytePuller {
     }
   }
 
+  /** Skips the filler behind content; the source may end in it, as Go has it. */
+  async skipPadding(n: number): Promise<void> {
+    for (let missing = n; missing > 0;) {
+      if (this.available === 0 && !(await this.fill())) return
+      missing -= this.takeNow(Math.min(missing, this.available)).length
+    }
+  }
+
   /** Reads to the end, so that whoever hashes the stream sees all of it. */
   async drain(): Promise<void> {
     while (await this.fill()) this.takeNow(this.available)

@@ -1,14 +1,20 @@
-import { VerificationError } from '../base/errors.ts'
+import type { VerificationError } from '../base/errors.ts'
+import { invalid, type Place } from './refusals.ts'
+
+/** Layout of a header block, told from its magic as Go's archive/tar does. */
+export type HeaderForm = 'v7' | 'ustar' | 'gnu' | 'star'
 
 /** The fields of one 512-byte header block, before extensions are applied (POSIX.1-1988 ustar, GNU, star, V7). */
 export interface RawHeader {
+  form: HeaderForm
+  /** Name field, behind the prefix field where there is one. */
   name: Buffer
   mode: number
   uid: number
   gid: number
   size: number
   mtime: number
-  /** Type flag as a character; V7's NUL is `0`. */
+  /** Type flag as a character; V7's is NUL. */
   flag: string
   link: Buffer
   uname: Buffer
@@ -17,82 +23,118 @@ export interface RawHeader {
   devMinor: number
 }
 
-/** @throws VerificationError `format-invalid` for a wrong checksum or an unreadable number */
-export function parseHeader(block: Buffer, position: number, subject: string): RawHeader {
-  const number = (start: number, end: number, field: string): number =>
-    parseNumber(block, start, end, () => where(field))
-  const where = (field: string): VerificationError =>
-    new VerificationError('format-invalid', `${subject}: the tar header at byte ${position} has a bad ${field}`, {
-      subject,
-      remedy: 'The archive is damaged or is not a tar archive: write it again.',
-    })
-
-  let unsigned = 0
-  let signed = 0
-  for (let i = 0; i < 512; i++) {
-    const byte = i >= 148 && i < 156 ? 0x20 : (block[i] as number)
-    unsigned += byte
-    signed += byte < 128 ? byte : byte - 256
+/**
+ * Reads a header block to the same fields as Go's archive/tar (go1.26 `readHeader`, `parseNumeric`), which all engines use; numbers beyond
+ * 2⁵³ are refused.
+ *
+ * @throws VerificationError `format-invalid` for a wrong checksum or an unreadable number
+ */
+export function parseHeader(block: Buffer, place: Place): RawHeader {
+  const bad = (field: string): VerificationError => invalid(place, `a tar header with a bad ${field}`)
+  const need = (value: number | null, field: string): number => {
+    if (value === null) throw bad(field)
+    return value
   }
-  const stored = number(148, 156, 'checksum')
-  // Old tars summed signed bytes.
-  if (stored !== unsigned && stored !== signed) throw where('checksum')
+  const number = (start: number, end: number, field: string): number => need(numeric(block, start, end), field)
+  if (!hasChecksum(block)) throw bad('checksum')
 
-  const magic = block.toString('latin1', 257, 265)
-  const posix = magic.startsWith('ustar\0')
-  const extended = posix || magic.startsWith('ustar')
-  let name = text(block, 0, 100)
-  if (posix) {
-    // star keeps times behind a shorter prefix.
-    const prefix = text(block, 345, block.toString('latin1', 508, 512) === 'tar\0' ? 476 : 500)
-    if (prefix.length > 0) name = Buffer.concat([prefix, Buffer.from('/'), name])
-  }
-  const flag = String.fromCharCode(block[156] as number)
-  return {
-    name,
+  const form = formOf(block)
+  const head: RawHeader = {
+    form,
+    name: text(block, 0, 100),
     mode: number(100, 108, 'mode') & 0o7777,
     uid: number(108, 116, 'uid'),
     gid: number(116, 124, 'gid'),
     size: number(124, 136, 'size'),
     mtime: number(136, 148, 'mtime'),
-    flag: flag === '\0' ? '0' : flag,
+    flag: String.fromCharCode(block[156] as number),
     link: text(block, 157, 257),
-    uname: extended ? text(block, 265, 297) : Buffer.alloc(0),
-    gname: extended ? text(block, 297, 329) : Buffer.alloc(0),
-    devMajor: flag === '3' || flag === '4' ? number(329, 337, 'device number') : 0,
-    devMinor: flag === '3' || flag === '4' ? number(337, 345, 'device number') : 0,
+    uname: none,
+    gname: none,
+    devMajor: 0,
+    devMinor: 0,
   }
+  if (form === 'v7') return head
+  head.uname = text(block, 265, 297)
+  head.gname = text(block, 297, 329)
+  head.devMajor = number(329, 337, 'device number')
+  head.devMinor = number(337, 345, 'device number')
+  let prefix: Buffer = none
+  if (form === 'ustar') prefix = text(block, 345, 500)
+  else if (form === 'star') {
+    prefix = text(block, 345, 476)
+    number(476, 488, 'access time')
+    number(488, 500, 'change time')
+  } else if (!timeOrNone(block, 345) || !timeOrNone(block, 357)) {
+    // Go before 1.8 wrote a prefix into GNU headers: what is no time there is read as one where it is ASCII.
+    const field = text(block, 345, 500)
+    if (field.every((byte) => byte < 0x80)) prefix = field
+  }
+  if (prefix.length > 0) head.name = Buffer.concat([prefix, slash, head.name])
+  return head
+}
+const none: Buffer = Buffer.alloc(0)
+const slash = Buffer.from('/')
+
+function formOf(block: Buffer): HeaderForm {
+  const magic = block.toString('latin1', 257, 265)
+  if (magic.startsWith('ustar\0')) return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar'
+  return magic === 'ustar  \0' ? 'gnu' : 'v7'
 }
 
-/** The bytes before the first NUL, copied: the block is a view into a chunk that lives on. */
+/** The checksum is octal, over unsigned bytes or, as old tars had it, signed ones; its own field counts as blanks. */
+function hasChecksum(block: Buffer): boolean {
+  let sum = 0
+  let high = 0
+  for (let i = 0; i < 512; i++) {
+    const byte = i >= 148 && i < 156 ? 0x20 : (block[i] as number)
+    sum += byte
+    high += byte >> 7
+  }
+  const stored = octal(block, 148, 156)
+  return stored === sum || stored === sum - 256 * high
+}
+
+function timeOrNone(block: Buffer, start: number): boolean {
+  return block[start] === 0 || numeric(block, start, start + 12) !== null
+}
+
+/** The bytes before the first NUL: a view into the block. */
 function text(block: Buffer, start: number, end: number): Buffer {
-  const field = block.subarray(start, end)
-  const nul = field.indexOf(0)
-  return nul === -1 ? field : field.subarray(0, nul)
+  const nul = block.indexOf(0, start)
+  return block.subarray(start, nul === -1 || nul > end ? end : nul)
 }
 
-/** Octal digits between optional blanks, or GNU's base-256 (top bit set, two's complement). */
-function parseNumber(block: Buffer, start: number, end: number, bad: () => Error): number {
-  const first = block[start] as number
-  if ((first & 0x80) !== 0) return base256(block, start, end, bad)
+/** Octal, or GNU's base-256 (top bit set, two's complement); null where it is neither or past 2⁵³. */
+export function numeric(block: Buffer, start: number, end: number): number | null {
+  return ((block[start] as number) & 0x80) === 0 ? octal(block, start, end) : base256(block, start, end)
+}
+
+/** Octal digits; NULs and blanks around them are cut, and what follows a NUL is ignored. Nothing is 0. */
+function octal(block: Buffer, start: number, end: number): number | null {
+  let at = start
+  let last = end
+  while (at < last && isFiller(block[at])) at++
+  while (last > at && isFiller(block[last - 1])) last--
   let value = 0
-  let i = start
-  while (i < end && block[i] === 0x20) i++
-  for (; i < end; i++) {
-    const byte = block[i] as number
-    if (byte === 0 || byte === 0x20) break
-    if (byte < 0x30 || byte > 0x37) throw bad()
+  for (; at < last; at++) {
+    const byte = block[at] as number
+    if (byte === 0) break
+    if (byte < 0x30 || byte > 0x37) return null
     value = value * 8 + (byte - 0x30)
   }
-  for (; i < end; i++) if (block[i] !== 0 && block[i] !== 0x20) throw bad()
   return value
 }
 
-function base256(block: Buffer, start: number, end: number, bad: () => Error): number {
+function isFiller(byte: number | undefined): boolean {
+  return byte === 0 || byte === 0x20
+}
+
+function base256(block: Buffer, start: number, end: number): number | null {
   const negative = ((block[start] as number) & 0x40) !== 0
   let value = BigInt((block[start] as number) & 0x7f)
   for (let i = start + 1; i < end; i++) value = (value << 8n) | BigInt(block[i] as number)
   if (negative) value -= 1n << BigInt((end - start) * 8 - 1)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) throw bad()
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) return null
   return Number(value)
 }

@@ -1,122 +1,50 @@
-import { VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
+import { nameOf } from './names.ts'
 import { normalisePath } from './paths.ts'
+import { ambiguous, invalid, type Place } from './refusals.ts'
+import { SparseBody, TarBody } from './tar-body.ts'
 import { BytePuller } from './tar-bytes.ts'
+import { makeHeader, type Extensions } from './tar-entry.ts'
 import { parseHeader, type RawHeader } from './tar-header.ts'
-import { parsePax, paxInteger, paxXattrs, type PaxRecords } from './tar-pax.ts'
-import type { EntryType, TarEntry, TarHeader } from './types.ts'
+import { parsePax } from './tar-pax.ts'
+import { fits, readMap, type SparseForm } from './tar-sparse.ts'
+import type { TarEntry, TarHeader } from './types.ts'
 
-/** What an archive may ask us to hold. */
+export { TarBody } from './tar-body.ts'
+
+/** What an archive may ask us to hold or to do. */
 export const tarLimits = {
-  /** Bytes of one pax or GNU long-name extension. */
+  /** Bytes of one pax or GNU long-name extension (as in Go). */
   extension: 1 << 20,
-  /** Bytes of one file: 8 TiB. */
-  file: 2 ** 43,
   /** Entries of one archive. */
   entries: 5_000_000,
+  /** Bytes of zeros that the sparse files of one archive stand for: 4 GiB. */
+  holes: 2 ** 32,
 } as const
 
-const types: Readonly<Record<string, EntryType>> = {
-  '0': 'file',
-  '7': 'file',
-  '1': 'hardlink',
-  '2': 'symlink',
-  '3': 'char',
-  '4': 'block',
-  '5': 'dir',
-  '6': 'fifo',
-}
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Content of one entry. It can be read once; `now` gives it without waiting where all of it is at hand. */
-export class TarBody implements AsyncIterable<Uint8Array> {
-  private readonly puller: BytePuller
-  /** Bytes not read yet. */
-  left: number
-
-  constructor(puller: BytePuller, size: number) {
-    this.puller = puller
-    this.left = size
-  }
-
-  /** The whole content, when it lies in the chunk at hand; a view that is valid until the next entry is read. */
-  now(): Buffer | null {
-    if (this.puller.available < this.left) return null
-    const part = this.puller.takeNow(this.left)
-    this.left = 0
-    return part
-  }
-
-  /** The first four bytes of what is left, big-endian, without taking them; 0 where fewer are left. */
-  async magic(): Promise<number> {
-    if (this.left < 4) return 0
-    return (await this.puller.peek(4)).readUInt32BE()
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    while (this.left > 0) {
-      if (this.puller.available === 0 && !(await this.puller.fill())) throw this.puller.truncated()
-      const part = this.puller.takeNow(Math.min(this.left, this.puller.available))
-      this.left -= part.length
-      yield part
-    }
-  }
+export interface TarOptions {
+  /** Hears of a pax global header: engines that ignore it still make room for a file of its name. */
+  global?: ((path: string, place: Place) => void) | undefined
 }
 
 /**
- * Reads a tar archive as it flows by: ustar, V7, pax (global headers too), GNU long names and base-256 numbers, star.
- * Each entry's body must be read before the next entry is asked for; what is left of it is skipped. The source is read to its very end,
- * so that a digest over it is complete.
+ * Reads a tar archive as it flows by: ustar, V7, pax, GNU long names and base-256 numbers, star, GNU's sparse forms in pax.
+ * What it gives is what Go's archive/tar gives, which containerd, Docker, Podman and umoci unpack with; what they or other readers could
+ * take otherwise is refused. Each entry's body must be read before the next entry is asked for; what is left of it is skipped. The source is
+ * read to its very end, so that a digest over it is complete; bytes behind the end mark are no part of the archive for any engine.
  *
  * @param subject what errors name: a layer's digest, a file
- * @throws VerificationError `path-escape`, `format-invalid` (checksum, truncation, sparse files, multi-volume archives, non-UTF-8 names, limits)
+ * @throws VerificationError `archive-ambiguous`, `path-escape`, `format-invalid` (checksum, truncation, limits)
  */
-export async function* readTar(source: ByteSource, subject: string): AsyncGenerator<TarEntry & { body: TarBody }> {
+export async function* readTar(
+  source: ByteSource,
+  subject: string,
+  options: TarOptions = {},
+): AsyncGenerator<TarEntry & { body: TarBody }> {
   const puller = new BytePuller(source, subject)
   let done = false
   try {
-    const globals: PaxRecords = new Map()
-    let pax: PaxRecords | null = null
-    let longName: Buffer | null = null
-    let longLink: Buffer | null = null
-    let entries = 0
-    for (;;) {
-      const position = puller.position
-      const block = await puller.take(512)
-      if (block === null) {
-        // As tar(1) and Go do: an archive may end without its two zero blocks, but not inside an entry's extensions.
-        if (pax !== null || longName !== null || longLink !== null) throw puller.truncated()
-        break
-      }
-      if (isZero(block)) {
-        const second = await puller.take(512)
-        if (second !== null && !isZero(second)) {
-          throw new VerificationError('format-invalid', `${subject} goes on after an end mark at byte ${position}`, {
-            subject,
-          })
-        }
-        break
-      }
-      const raw = parseHeader(block, position, subject)
-      if (raw.flag === 'x' || raw.flag === 'g' || raw.flag === 'L' || raw.flag === 'K') {
-        const bytes = await extension(puller, raw, subject)
-        if (raw.flag === 'x') pax = parsePax(bytes, subject)
-        else if (raw.flag === 'g') for (const [key, value] of parsePax(bytes, subject)) globals.set(key, value)
-        else if (raw.flag === 'L') longName = cString(bytes)
-        else longLink = cString(bytes)
-        continue
-      }
-      if (++entries > tarLimits.entries) throw limit(subject, `more than ${tarLimits.entries} entries`)
-      const records = pax === null ? globals : globals.size === 0 ? pax : new Map([...globals, ...pax])
-      const header = makeHeader(raw, records, longName, longLink, subject)
-      pax = longName = longLink = null
-      const body = new TarBody(puller, header.size)
-      yield { header, body }
-      await puller.skip(body.left)
-      body.left = 0
-      const padding = (512 - (header.size % 512)) % 512
-      if (padding > 0) await puller.skip(padding)
-    }
+    yield* entriesOf(puller, subject, options)
     await puller.drain()
     done = true
   } finally {
@@ -124,98 +52,141 @@ export async function* readTar(source: ByteSource, subject: string): AsyncGenera
   }
 }
 
-function makeHeader(
-  raw: RawHeader,
-  pax: PaxRecords,
-  longName: Buffer | null,
-  longLink: Buffer | null,
+async function* entriesOf(
+  puller: BytePuller,
   subject: string,
-): TarHeader {
-  const type = types[raw.flag]
-  if (raw.flag === 'S' || (pax.size > 0 && [...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))) {
-    throw new VerificationError('format-invalid', `${subject} holds a sparse file, which layers may not hold`, {
-      subject,
-      remedy: 'Write the archive without --sparse.',
-    })
-  }
-  if (type === undefined) throw limit(subject, `an entry of unknown type ${JSON.stringify(raw.flag)}`)
-  const record = (key: string): string | undefined => pax.get(key) || undefined
-  const number = (key: string, otherwise: number, fraction = false): number => {
-    const value = record(key)
-    if (value === undefined) return otherwise
-    const parsed = paxInteger(value, fraction)
-    if (parsed === null) throw limit(subject, `a pax header whose ${key} is no number`)
-    return parsed
-  }
-  const bytes = (key: string, long: Buffer | null, field: Buffer): string => {
-    const value = record(key)
-    return decode(value !== undefined ? Buffer.from(value, 'latin1') : (long ?? field), subject)
-  }
-  const name = bytes('path', longName, raw.name)
-  // Before POSIX, a directory was a file whose name ends in a slash.
-  const kind: EntryType = type === 'file' && name.endsWith('/') ? 'dir' : type
-  const link = kind === 'symlink' || kind === 'hardlink' ? bytes('linkpath', longLink, raw.link) : ''
-  if (link.includes('\0')) throw limit(subject, 'a link whose target has a NUL byte')
-  if (kind === 'symlink' && link === '') throw limit(subject, `a symbolic link without a target: ${name}`)
-  // As Go's reader (and so every container engine) has it: only files have content, whatever a header says.
-  const size = kind === 'file' ? number('size', raw.size) : 0
-  if (size < 0 || size > tarLimits.file) throw limit(subject, `a file of ${size} bytes: ${name}`)
-  const uid = number('uid', raw.uid)
-  const gid = number('gid', raw.gid)
-  if (uid < 0 || gid < 0 || uid > 0xffffffff || gid > 0xffffffff) throw limit(subject, `an owner out of range: ${name}`)
-  const owner = (key: string, field: Buffer): string =>
-    Buffer.from(record(key) ?? field.toString('latin1'), 'latin1').toString()
-  return {
-    path: normalisePath(name, subject),
-    type: kind,
-    mode: raw.mode,
-    uid,
-    gid,
-    uname: owner('uname', raw.uname),
-    gname: owner('gname', raw.gname),
-    size,
-    mtime: number('mtime', raw.mtime, true),
-    link: kind === 'hardlink' ? normalisePath(link, subject) : link,
-    devMajor: raw.devMajor,
-    devMinor: raw.devMinor,
-    xattrs: pax.size === 0 ? {} : paxXattrs(pax, subject),
+  { global }: TarOptions,
+): AsyncGenerator<TarEntry & { body: TarBody }> {
+  const extensions = new ExtensionReader(puller)
+  let entries = 0
+  let holes = 0
+  for (;;) {
+    const place: Place = { subject, position: puller.position }
+    const block = await puller.take(512)
+    if (block === null || isZero(block)) {
+      if (block !== null) await endMark(puller, place)
+      // As Go and tar(1) do: an archive may end without its two zero blocks, but not inside an entry's extensions.
+      if (!extensions.isEmpty) throw puller.truncated()
+      return
+    }
+    const raw = parseHeader(block, place)
+    if (raw.flag === 'g') {
+      await extensions.global(raw, place, global)
+      continue
+    }
+    if (await extensions.take(raw, place)) continue
+    if (++entries > tarLimits.entries) throw invalid(place, `more than ${tarLimits.entries} entries`)
+    const { header, stored, sparse } = makeHeader(raw, extensions.held, place)
+    extensions.reset()
+    const body =
+      sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
+    if (sparse !== null) holes += header.size - body.left
+    if (holes > tarLimits.holes) throw invalid(place, `sparse files with more than ${tarLimits.holes} bytes of holes`)
+    yield { header, body }
+    await puller.skip(body.left)
+    body.left = 0
+    await puller.skipPadding((512 - (stored % 512)) % 512)
   }
 }
 
-async function extension(puller: BytePuller, raw: RawHeader, subject: string): Promise<Buffer> {
-  if (raw.size < 0 || raw.size > tarLimits.extension) throw limit(subject, `an extension header of ${raw.size} bytes`)
-  const bytes = await puller.take(raw.size)
-  if (bytes === null && raw.size > 0) throw puller.truncated()
-  await puller.skip((512 - (raw.size % 512)) % 512)
-  return Buffer.from(bytes ?? [])
+/** A zero block ends the archive where a second one or nothing follows. */
+async function endMark(puller: BytePuller, place: Place): Promise<void> {
+  const second = await puller.take(512)
+  if (second !== null && !isZero(second)) throw invalid(place, 'an end mark of one block, with more behind it')
 }
+
+async function sparseBody(
+  puller: BytePuller,
+  { header, stored, sparse }: { header: TarHeader; stored: number; sparse: SparseForm },
+  place: Place,
+): Promise<SparseBody> {
+  let taken = 0
+  const next = async (): Promise<Buffer | null> => {
+    taken += 512
+    return taken > stored ? null : puller.take(512)
+  }
+  const map = sparse.map ?? (await readMap(next))?.map ?? null
+  const left = stored - taken
+  if (map === null || !fits(map, header.size, left))
+    throw invalid(place, `a sparse file whose map does not fit its content: ${JSON.stringify(header.path)}`)
+  return new SparseBody(puller, left, map, header.size)
+}
+
+/** Holds what extension headers say until their entry comes. */
+class ExtensionReader {
+  private readonly puller: BytePuller
+  private seen: Record<string, Buffer> = {}
+  held: Extensions = none
+
+  constructor(puller: BytePuller) {
+    this.puller = puller
+  }
+
+  get isEmpty(): boolean {
+    return this.held === none
+  }
+
+  reset(): void {
+    if (this.held === none) return
+    this.held = none
+    this.seen = {}
+  }
+
+  /** @returns false where the header is none of an extension */
+  async take(raw: RawHeader, place: Place): Promise<boolean> {
+    const { flag } = raw
+    if (flag !== 'x' && flag !== 'L' && flag !== 'K') return false
+    const bytes = await this.content(raw, place)
+    const before = this.seen[flag]
+    if (before !== undefined && !before.equals(bytes)) {
+      const why = `is a second extension header of type ${flag} for one entry: Go takes the last, other readers join them`
+      throw ambiguous(place, nameOf(raw.name), why, 'Write one extension header for an entry.')
+    }
+    this.seen[flag] = bytes
+    if (flag === 'x') this.held = { ...this.held, pax: parsePax(bytes, place) }
+    else if (flag === 'L') this.held = { ...this.held, longName: cString(bytes) }
+    else this.held = { ...this.held, longLink: cString(bytes) }
+    return true
+  }
+
+  /** A global header applies to no entry in Go and so in engines, to all that follow in POSIX. */
+  async global(raw: RawHeader, place: Place, hear: TarOptions['global']): Promise<void> {
+    const records = parsePax(await this.content(raw, place), place)
+    const name = records.get('path') || raw.name.toString('latin1')
+    const shown = nameOf(Buffer.from(name, 'latin1'))
+    if (!this.isEmpty) {
+      const why = 'is a global header between an entry and its extensions: Go drops these, other readers apply them'
+      throw ambiguous(place, shown, why, 'Write global headers first.')
+    }
+    for (const [key, value] of records) {
+      if (
+        value === '' ||
+        !/^(?:path|linkpath|size|uid|gid|hdrcharset|(?:SCHILY|LIBARCHIVE)\.xattr\..*|GNU\.sparse\..*)$/s.test(key)
+      )
+        continue
+      const why = `is a global header with ${key}: engines apply it to no entry, POSIX readers to all that follow`
+      throw ambiguous(place, shown, why, 'Write the archive without this record in its global header.')
+    }
+    if (shown !== '') hear?.(normalisePath(shown, place.subject), place)
+  }
+
+  private async content(raw: RawHeader, place: Place): Promise<Buffer> {
+    if (raw.size < 0 || raw.size > tarLimits.extension) throw invalid(place, `an extension header of ${raw.size} bytes`)
+    const bytes = await this.puller.take(raw.size)
+    if (bytes === null && raw.size > 0) throw this.puller.truncated()
+    await this.puller.skipPadding((512 - (raw.size % 512)) % 512)
+    return Buffer.from(bytes ?? [])
+  }
+}
+const none: Extensions = { pax: null, longName: null, longLink: null }
 
 function cString(bytes: Buffer): Buffer {
   const nul = bytes.indexOf(0)
   return nul === -1 ? bytes : bytes.subarray(0, nul)
 }
 
-function decode(bytes: Buffer, subject: string): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (cause) {
-    throw new VerificationError(
-      'format-invalid',
-      `${subject} holds a name that is not UTF-8: ${bytes.toString('latin1')}`,
-      {
-        subject,
-        cause,
-      },
-    )
-  }
-}
-
 function isZero(block: Buffer): boolean {
   if (block[0] !== 0) return false
   for (let i = 1; i < 512; i++) if (block[i] !== 0) return false
   return true
-}
-
-function limit(subject: string, what: string): VerificationError {
-  return new VerificationError('format-invalid', `${subject} holds ${what}`, { subject })
 }

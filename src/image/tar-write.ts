@@ -1,4 +1,5 @@
 import { InputError, InternalError } from '../base/errors.ts'
+import { compareNames, nameBytes } from './names.ts'
 import type { TarEntry, TarHeader } from './types.ts'
 
 const flags = { file: '0', hardlink: '1', symlink: '2', char: '3', block: '4', dir: '5', fifo: '6' } as const
@@ -32,8 +33,8 @@ export function headerBytes(header: TarHeader): Buffer {
   const pax = new Map<string, Buffer>()
   const name = header.type === 'dir' ? `${header.path}/` : header.path
   const [prefix, short] = splitName(name) ?? ['', null]
-  if (short === null) pax.set('path', Buffer.from(name))
-  if (Buffer.byteLength(header.link) > 100 || !isAscii(header.link)) pax.set('linkpath', Buffer.from(header.link))
+  if (short === null) pax.set('path', nameBytes(name))
+  if (Buffer.byteLength(header.link) > 100 || !isAscii(header.link)) pax.set('linkpath', nameBytes(header.link))
   for (const key of ['uname', 'gname'] as const) {
     if (header[key].length > 31 || !isAscii(header[key])) pax.set(key, Buffer.from(header[key]))
   }
@@ -72,7 +73,7 @@ export function headerBytes(header: TarHeader): Buffer {
 }
 
 function paxBlocks(name: string, records: Map<string, Buffer>): Buffer {
-  const keys = [...records.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const keys = [...records.keys()].sort(compareNames)
   const data = Buffer.concat(keys.map((key) => paxRecord(key, records.get(key) as Buffer)))
   const base = ascii(name.replace(/\/$/, '').replace(/^.*\//, ''))
   const head = block({
@@ -95,7 +96,7 @@ function paxBlocks(name: string, records: Map<string, Buffer>): Buffer {
 
 /** `LEN KEY=VALUE\n`, where LEN counts its own digits. */
 function paxRecord(key: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')])
+  const rest = Buffer.concat([Buffer.from(' '), nameBytes(key), Buffer.from('='), value, Buffer.from('\n')])
   let length = rest.length
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length
   return Buffer.concat([Buffer.from(String(length)), rest])

@@ -5,7 +5,7 @@ export type EntryType = 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'bloc
 
 /** One header of a tar archive after pax and GNU extensions were applied. */
 export interface TarHeader {
-  /** Normalised, relative, without `./` and trailing slash; never empty, never leaves the root. The root itself is `.`. */
+  /** As {@link nameOf} gives it; normalised, relative, without `./` and trailing slash; never empty, never leaves the root. The root itself is `.`. */
   path: string
   type: EntryType
   /** Permission bits with setuid, setgid, sticky (12 bits). */
@@ -24,6 +24,8 @@ export interface TarHeader {
   devMinor: number
   /** Extended attributes (`SCHILY.xattr.*`), raw bytes as latin1. */
   xattrs: Record<string, string>
+  /** Byte offset of the header in the archive that it was read from. */
+  position?: number | undefined
 }
 
 export interface TarEntry {
@@ -67,7 +69,8 @@ export interface Image {
 /** A line of the file inventory: every path of the merged root file system. */
 export interface InventoryEntry {
   path: string
-  type: EntryType
+  /** Sockets are in folders only: no archive can hold one. */
+  type: EntryType | 'socket'
   mode: number
   uid: number
   gid: number
@@ -78,6 +81,8 @@ export interface InventoryEntry {
   link?: string | undefined
   /** `major:minor` of a device. */
   device?: string | undefined
+  /** Extended attributes (file capabilities are `security.capability`): value in hexadecimal, or `sha256:` and digest past 64 bytes. */
+  xattrs?: Readonly<Record<string, string>> | undefined
 }
 
 /** Digests beside SHA-256 that package databases have of their files. */

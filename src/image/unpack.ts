@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { requireEmpty } from '../base/files.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
+import { nativePath } from './names.ts'
 import { parentOf } from './paths.ts'
 import type { Image, InventoryEntry, PassReader, PassResult, TarHeader } from './types.ts'
-import { readAgain, walkImage, type FileSink, type FileWriter, type PassOptions } from './walk.ts'
+import type { PassOptions } from './layer-stream.ts'
+import { readAgain, walkImage, type FileSink, type FileWriter } from './walk.ts'
 
 export interface UnpackResult extends PassResult {
   /** What could not be made, in words: devices, owners without root. */
@@ -73,8 +75,9 @@ class Unpacker implements FileSink {
     await rm(this.place(path), { force: true })
   }
 
-  private place(path: string): string {
-    return join(this.root, path)
+  private place(path: string): string | Buffer {
+    const native = nativePath(path)
+    return typeof native === 'string' ? join(this.root, native) : Buffer.concat([Buffer.from(`${this.root}/`), native])
   }
 
   private async folder(path: string): Promise<void> {
@@ -138,7 +141,7 @@ class Unpacker implements FileSink {
   private async special(entry: InventoryEntry): Promise<void> {
     if (entry.type === 'symlink') {
       await this.folder(parentOf(entry.path))
-      await symlink(entry.link as string, this.place(entry.path))
+      await symlink(nativePath(entry.link as string), this.place(entry.path))
       if (this.asRoot) await lchown(this.place(entry.path), entry.uid, entry.gid)
     } else if (entry.type === 'char' || entry.type === 'block' || entry.type === 'fifo') {
       this.notes.push(`left out: ${entry.path} (${entry.type === 'fifo' ? 'a pipe' : `a ${entry.type} device`})`)

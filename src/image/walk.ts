@@ -1,19 +1,12 @@
 import { createHash, hash } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
-import type { Log } from '../base/ports.ts'
-import { digesting, type ByteSource } from '../base/streams.ts'
+import type { ByteSource } from '../base/streams.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
-import { decompress } from './compress.ts'
+import { LayerStreams, openLayer, type PassOptions } from './layer-stream.ts'
 import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
 import { readTar, type TarBody } from './tar-read.ts'
 import type { ExtraDigest, Image, LayerFacts, PassReader, PassResult, TarHeader } from './types.ts'
-
-export interface PassOptions {
-  /** Opens the plain (still compressed) blob of a layer; it checks the ciphertext. Default: the store, encrypted layers refused. */
-  open?: ((descriptor: Descriptor) => Promise<ByteSource>) | undefined
-  log?: Log | undefined
-}
 
 /** Takes the bytes of visible files as they flow by (unpacking). */
 export interface FileSink {
@@ -46,35 +39,34 @@ export async function walkImage(
   const view = new MergedView()
   const facts: LayerFacts[] = []
   const count = image.manifest.layers.length
-  for (let index = count - 1; index >= 0; index--) {
-    const descriptor = image.manifest.layers[index] as Descriptor
-    const diffId = image.config.rootfs.diff_ids[index] as Digest
-    options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
-    const plain = digesting(await openLayer(store, descriptor, options))
-    const records = await scan(plain.stream, index, descriptor, view, readers, sink)
-    const found = plain.result()
-    if (found.digest !== diffId) {
-      throw new VerificationError(
-        'digest-mismatch',
-        `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
-        {
-          subject: descriptor.digest,
-          remedy: 'The image is damaged or was changed: publish it again from its source.',
-        },
-      )
+  const streams = new LayerStreams(store, image, options)
+  try {
+    for (let index = count - 1; index >= 0; index--) {
+      const descriptor = image.manifest.layers[index] as Descriptor
+      const diffId = image.config.rootfs.diff_ids[index] as Digest
+      options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
+      const plain = await streams.next(index)
+      const records = await scan(plain.stream, index, descriptor, view, readers, sink)
+      const found = await plain.result()
+      if (found.digest !== diffId) {
+        throw new VerificationError(
+          'digest-mismatch',
+          `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
+          {
+            subject: descriptor.digest,
+            remedy: 'The image is damaged or was changed: publish it again from its source.',
+          },
+        )
+      }
+      facts.unshift({ descriptor, diffId, size: found.size })
+      view.apply(records)
     }
-    facts.unshift({ descriptor, diffId, size: found.size })
-    view.apply(records)
+  } finally {
+    await streams.close()
   }
   const inventory = view.finish()
   await readOtherNames(store, image, { inventory, visible: view.visible }, readers, options)
   return { image, layers: facts, inventory, visible: view.visible }
-}
-
-/** The decompressed bytes of a layer. */
-export async function openLayer(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
-  if (options.open === undefined) return decompress(descriptor.mediaType, await store.openBlob(descriptor))
-  return decompress(descriptor.mediaType.replace(/\+encrypted$/, ''), await options.open(descriptor))
 }
 
 async function scan(
@@ -85,12 +77,14 @@ async function scan(
   readers: readonly PassReader[],
   sink: FileSink | undefined,
 ): Promise<LayerRecords> {
-  const records = new LayerRecords()
+  const subject = `layer ${descriptor.digest}`
+  const records = new LayerRecords(subject)
+  const global = records.addGlobal.bind(records)
   const given = new Set<string>()
   let serial = -1
-  for await (const { header, body } of readTar(plain, `layer ${descriptor.digest}`)) {
+  for await (const { header, body } of readTar(plain, subject, { global })) {
     serial++
-    if (records.addWhiteout(header.path)) continue
+    if (records.addWhiteout(header)) continue
     const record = makeRecord(header, layer, serial)
     const shown = !view.hides(header.path)
     for (const old of records.add(record)) {

@@ -6,11 +6,19 @@ import { makeExec } from './exec.ts'
 import { makeHttp } from './http.ts'
 import { silentLog } from './log.ts'
 
+/** Absolute paths of our own programs, which differ between sources and bundle. */
+export interface Programs {
+  readonly agent: string
+  readonly threads?: string | undefined
+}
+
 export interface PortOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly temp?: string | undefined
   readonly log?: Log | undefined
+  /** {@link Programs.threads}; default: no threads. */
+  readonly threads?: string | undefined
 }
 
 /** The real world as {@link Ports}: made once, at a door. */
@@ -26,6 +34,7 @@ export function makePorts(options: PortOptions): Ports {
     exec: makeExec(options.env),
     log: options.log ?? silentLog,
     env: options.env,
+    threads: options.threads,
     roots: {
       cwd: options.cwd,
       temp: options.temp ?? options.env['RUNNER_TEMP'] ?? tmpdir(),

@@ -1,3 +1,4 @@
+import type { ExtraDigest } from '../image/types.ts'
 import type { FoundPackage, Gap, OsRelease, OwnedFile } from './model.ts'
 import type { FileTree } from './tree.ts'
 
@@ -74,6 +75,12 @@ export interface Cataloger<Fact = unknown> {
   read(file: FileHead, content: Buffer, sha256: string): Fact | null
   /** @throws VerificationError where the whole description would be wrong */
   finish(facts: ReadonlyMap<string, Fact>, context: CatalogContext): Cataloged
-  /** A digest that this kind's databases have of their files, for files that may belong to it. */
-  digest?(path: string): 'md5' | 'sha1' | null
+  /** A digest beside SHA-256 that this kind's databases have of their files. */
+  readonly digest?: {
+    algorithm: ExtraDigest
+    /** Files that may belong to its packages. */
+    of(path: string): boolean
+    /** Files that only a system of this kind has. */
+    marks(path: string): boolean
+  }
 }

@@ -1,4 +1,4 @@
-import type { Alias, ExtraDigest, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import type { Alias, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
 import { baseOf, parentOf } from '../image/paths.ts'
 import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
@@ -30,11 +30,8 @@ export class Collector implements PassReader {
   private readonly parents = new Map<string, Run[]>()
   private readonly magics = new Map<number, Run[]>()
   private readonly anyFile: Run[]
-  private readonly digesting: Run[]
   /** Visible files that a processor or loader runs (ELF, PE, Mach-O), whatever their mode. */
   readonly binaries = new Set<string>()
-  /** Digests that catalogers asked for, in raw bytes as latin1 text. */
-  readonly digests = new Map<string, string>()
   /** Which runs wanted the file that is read now. */
   private asked: Asked | null = null
 
@@ -48,7 +45,6 @@ export class Collector implements PassReader {
       for (const magic of match.magics ?? []) push(this.magics, magic, run)
     }
     this.anyFile = this.runs.filter(({ cataloger }) => cataloger.match.any !== undefined)
-    this.digesting = this.runs.filter(({ cataloger }) => cataloger.digest !== undefined)
   }
 
   wants(header: TarHeader, _layer: number, magic: number): number {
@@ -76,21 +72,8 @@ export class Collector implements PassReader {
     for (const { run, bytes } of runs) this.read(run, head, content.subarray(0, bytes), sha256)
   }
 
-  digest({ path }: TarHeader): ExtraDigest | null {
-    for (const { cataloger } of this.digesting) {
-      const algorithm = cataloger.digest?.(path) ?? null
-      if (algorithm !== null) return algorithm
-    }
-    return null
-  }
-
-  hashed({ path }: TarHeader, digest: Buffer): void {
-    this.digests.set(path, digest.toString('latin1'))
-  }
-
   forget(path: string): void {
     this.binaries.delete(path)
-    this.digests.delete(path)
     for (const run of this.runs) {
       run.facts.delete(path)
       run.gaps.delete(path)
@@ -101,8 +84,6 @@ export class Collector implements PassReader {
   /** What a file gave under one name it gives under the other, where the same catalogers are interested in both. */
   linked(path: string, content: string): boolean {
     if (this.binaries.has(content)) this.binaries.add(path)
-    const digest = this.digests.get(content)
-    if (digest !== undefined) this.digests.set(path, digest)
     const magic = this.runs.find(({ seen }) => seen.has(content))?.seen.get(content)
     if (magic === undefined) return false
     const head = headOf({ path, size: 1, mode: 0 }, magic)

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { InventoryEntry } from '../image/types.ts'
 import type { Collector } from './collect.ts'
-import type { Coverage, IntegrityFinding, OwnedFile } from './model.ts'
+import type { DigestReader } from './digests.ts'
+import type { Checksum, Coverage, IntegrityFinding, OwnedFile } from './model.ts'
 import type { FileTree } from './tree.ts'
 
 export interface CoverageInput {
@@ -11,25 +13,26 @@ export interface CoverageInput {
   folders: ReadonlyMap<string, string>
   /** Files that packages were read from. */
   ownFiles: ReadonlySet<string>
-  collector: Pick<Collector, 'binaries' | 'digests'>
+  binaries: Collector['binaries']
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get'>>>
 }
 
 /** What of the files no package vouches for, and which packaged files are not as their package says. */
-export function measureCoverage({ tree, owners, folders, ownFiles, collector }: CoverageInput): Coverage {
+export function measureCoverage({ tree, owners, folders, ownFiles, binaries, digests }: CoverageInput): Coverage {
   const coverage: Coverage = { unattributed: 0, executables: [], privileged: [], checked: 0, findings: [] }
   for (const entry of tree.all()) {
     if (entry.type !== 'file' && entry.type !== 'hardlink') continue
     const { path, mode } = entry
-    if ((mode & 0o6000) !== 0) coverage.privileged.push(path)
+    if (isPrivileged(entry)) coverage.privileged.push(path)
     if (owners.has(path) || ownFiles.has(path) || isInside(path, folders)) continue
     coverage.unattributed++
-    if ((mode & 0o111) !== 0 || collector.binaries.has(path)) coverage.executables.push(path)
+    if ((mode & 0o111) !== 0 || binaries.has(path)) coverage.executables.push(path)
   }
   for (const [path, owned] of owners) {
     const { checksum, config, purl } = owned
     if (checksum === undefined || config === true) continue
     const entry = tree.get(path)
-    const kind = entry === undefined ? missing(path) : compareFile(entry, owned, collector)
+    const kind = entry === undefined ? missing(path, owned) : compareFile(entry, checksum, digests)
     if (kind === 'equal' || kind === 'modified') coverage.checked++
     if (kind === 'modified' || kind === 'missing') coverage.findings.push({ path, purl, kind })
   }
@@ -37,20 +40,34 @@ export function measureCoverage({ tree, owners, folders, ownFiles, collector }: 
   return coverage
 }
 
+/** Runs with more rights than who starts it: setuid, setgid or file capabilities. */
+function isPrivileged({ mode, xattrs }: InventoryEntry): boolean {
+  return (mode & 0o6000) !== 0 || xattrs?.['security.capability'] !== undefined
+}
+
 type Compared = IntegrityFinding['kind'] | 'equal' | 'unknown'
 
 /** Images leave documentation out on purpose (dpkg's path-exclude): its absence says nothing. */
-function missing(path: string): Compared {
+function missing(path: string, { optional }: OwnedFile): Compared {
+  if (optional === true) return 'unknown'
   return /^usr\/share\/(?:doc|man|info|locale|lintian|help|gnome\/help|omf)(?:\/|-)/.test(path) ? 'unknown' : 'missing'
 }
 
-function compareFile(entry: InventoryEntry, { checksum }: OwnedFile, collector: CoverageInput['collector']): Compared {
+function compareFile(entry: InventoryEntry, { algorithm, value }: Checksum, digests: CoverageInput['digests']): Compared {
+  // apk's sum of a link is that of its target's name; other databases have none for links.
+  if (entry.type === 'symlink' && algorithm === 'SHA-1') return equal(sha1(entry.link ?? ''), value)
   if (entry.type !== 'file' && entry.type !== 'hardlink') return 'modified'
-  if (checksum === undefined) return 'unknown'
-  if (checksum.algorithm === 'SHA-256') return entry.sha256 === `sha256:${checksum.value}` ? 'equal' : 'modified'
-  const digest = collector.digests.get(entry.path)
-  if (digest === undefined || digest.length !== checksum.value.length / 2) return 'unknown'
-  return Buffer.from(digest, 'latin1').toString('hex') === checksum.value ? 'equal' : 'modified'
+  if (algorithm === 'SHA-256') return equal(entry.sha256?.slice('sha256:'.length), value)
+  if (algorithm === 'MD5') return equal(digests.md5.get(entry.path), value)
+  return algorithm === 'SHA-1' ? equal(digests.sha1.get(entry.path), value) : 'unknown'
+}
+
+function equal(found: string | undefined, expected: string): Compared {
+  return found === undefined ? 'unknown' : found === expected ? 'equal' : 'modified'
+}
+
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('hex')
 }
 
 function isInside(path: string, folders: ReadonlyMap<string, string>): boolean {

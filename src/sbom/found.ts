@@ -15,13 +15,20 @@ export function emptyPackage(type: string, cataloger: string): Omit<FoundPackage
   }
 }
 
-/** `Name <address>` as a party; teams and lists are organizations. */
+/** `Name <address>` as a party; teams and lists are organizations. Null where there is no name, or more text than a name has. */
 export function parseParty(text: string): Party | null {
-  const match = /^\s*([^<\n]*?)\s*(?:<([^>\s]+)>)?\s*(?:\([^)]*\))?\s*$/.exec(text)
-  const name = match?.[1] ?? ''
-  if (name === '') return null
-  const organization = /\b(team|maintainers?|group|developers|project|foundation|inc|gmbh|ltd)\b|@lists\./i.test(text)
-  return { kind: organization ? 'organization' : 'person', name, email: match?.[2] }
+  // Metadata is foreign: each step looks at each character once.
+  const line = text
+    .slice(0, 1000)
+    .trim()
+    .replace(/ *\([^()]*\)$/, '')
+  if (line.includes('\n')) return null
+  const open = line.indexOf('<')
+  const name = (open === -1 ? line : line.slice(0, open)).trim()
+  const address = open === -1 ? undefined : /^<([^<>\s]+)>$/.exec(line.slice(open))?.[1]
+  if (name === '' || (open !== -1 && address === undefined)) return null
+  const organization = /\b(team|maintainers?|group|developers|project|foundation|inc|gmbh|ltd)\b|@lists\./i.test(line)
+  return { kind: organization ? 'organization' : 'person', name, email: address }
 }
 
 /** A web address, or null for anything else that a homepage field holds. */

@@ -1,4 +1,5 @@
 import parse from 'spdx-expression-parse'
+import { licenceByName } from './licence-names.ts'
 
 /** Debian's short names (DEP-5) that differ from SPDX's. */
 const debian: Readonly<Record<string, string>> = {
@@ -33,6 +34,32 @@ export function spdxExpression(text: string): string | null {
   } catch {
     return null
   }
+}
+
+/** Longest licence field that is a name and not the licence itself. */
+const longestName = 200
+
+/** What a licence field says: an expression where it is one, or the usual name of one licence; else its own words, if they are a line. */
+export function declaredLicence(text: string): { licence: string | null; licenceText: string | null } {
+  const trimmed = text.trim()
+  if (trimmed === '' || trimmed.length > 2000 || /^unknown$/i.test(trimmed)) return { licence: null, licenceText: null }
+  const licence = spdxExpression(trimmed) ?? licenceByName(trimmed)
+  const isLine = trimmed.length <= longestName && !/[\r\n]/.test(trimmed) && trimmed.isWellFormed()
+  return { licence, licenceText: licence === null && isLine ? trimmed : null }
+}
+
+/** Several licence fields of which any may be chosen (`OR`), or all apply (`AND`); null where the metadata does not say which. */
+export function declaredLicences(
+  texts: readonly string[],
+  join: 'OR' | 'AND' | null,
+): { licence: string | null; licenceText: string | null } {
+  const parts = [...new Set(texts.map((text) => text.trim()).filter((text) => text !== ''))].slice(0, 50)
+  if (parts.length < 2) return declaredLicence(parts[0] ?? '')
+  const known = parts.map((part) => declaredLicence(part).licence)
+  if (join !== null && known.every((part) => part !== null))
+    return declaredLicence(known.map((part) => (/ /.test(part) ? `(${part})` : part)).join(` ${join} `))
+  const words = parts.join(', ')
+  return { licence: null, licenceText: words.length <= longestName ? words : null }
 }
 
 /**

@@ -4,14 +4,21 @@ import type { FileTree } from './tree.ts'
 /**
  * Owners by real path: databases list `/lib/x` where the file lies in `usr/lib/x` (usr-merge), so folders that are links are followed. The
  * last part stays as it is: a package owns its link, not what the link points to. Files that are not there keep their listed name.
+ * Where two databases name one file, that of the system counts: an RPM of a Python distribution brings the distribution's own list as well.
  */
 export function resolveOwners(owned: readonly OwnedFile[], tree: FileTree): Map<string, OwnedFile> {
   const owners = new Map<string, OwnedFile>()
   for (const file of owned) {
     const path = tree.resolve(file.path, true) ?? file.path
     const known = owners.get(path)
+    if (known !== undefined && rankOf(known.purl) < rankOf(file.purl)) continue
     // A list names the file, a second document its checksum: what is known of both counts.
     owners.set(path, known?.purl === file.purl ? { ...known, ...file, config: known.config || file.config } : file)
   }
   return owners
+}
+
+function rankOf(purl: string): number {
+  if (/^pkg:(?:deb|apk|rpm|alpm|opkg|generic)\//.test(purl)) return 0
+  return purl.startsWith('pkg:conda/') ? 1 : 2
 }

@@ -81,6 +81,8 @@ export function parsePurl(text: string): Purl {
 }
 
 function encode(text: string): string {
+  // JSON can hold half of a surrogate pair; UTF-8 cannot, and `encodeURIComponent` throws an error of its own.
+  if (!text.isWellFormed()) throw bad(JSON.stringify(text), 'encoding')
   return encodeURIComponent(text)
     .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%3A', ':')

@@ -3,8 +3,10 @@ import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
-import { measureCoverage } from './coverage.ts'
+import { measureCoverage, type CoverageInput } from './coverage.ts'
+import { DigestReader } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, Inventory } from './model.ts'
+import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
 
@@ -23,15 +25,17 @@ export interface SbomReaders {
 export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders {
   const used = all.filter(({ finds }) => subject === 'source' || finds !== 'declared')
   const collector = new Collector(used)
+  const digests = { md5: new DigestReader('md5', used), sha1: new DigestReader('sha1', used) }
   const release = new OsReleaseReader()
   return {
-    readers: [collector, release],
-    finish: (inventory) => catalogue(collector, release, used, inventory),
+    readers: [collector, digests.md5, digests.sha1, release],
+    finish: (inventory) => catalogue(collector, digests, release, used, inventory),
   }
 }
 
 function catalogue(
   collector: Collector,
+  digests: CoverageInput['digests'],
   release: OsReleaseReader,
   used: readonly Cataloger[],
   inventory: Inventory,
@@ -56,7 +60,7 @@ function catalogue(
     packages,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
-    coverage: measureCoverage({ tree, owners, folders, ownFiles: ownFiles(results), collector }),
+    coverage: measureCoverage({ tree, owners, folders, ownFiles: ownFiles(results), binaries: collector.binaries, digests }),
   }
 }
 
@@ -71,10 +75,7 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   for (const found of packages) {
     const known = byPurl.get(found.purl)
     if (known === undefined) byPurl.set(found.purl, found)
-    else {
-      known.locations = [...new Set([...known.locations, ...found.locations])]
-      known.dependsOn = [...new Set([...known.dependsOn, ...found.dependsOn])].sort()
-    }
+    else absorb(known, found)
   }
   for (const found of byPurl.values()) found.locations.sort()
   return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))

@@ -14,6 +14,8 @@ export interface ReadOnceOptions {
   /** Layers to encrypt, counted from 0; all of them by default. */
   readonly layers?: readonly number[] | undefined
   readonly log?: Log | undefined
+  /** Program of threads (`Ports.threads`). */
+  readonly threads?: string | undefined
 }
 
 /** What one reading of all layers gave to the steps of the chain. */
@@ -39,7 +41,7 @@ export async function readOnce(store: Store, image: Image, options: ReadOnceOpti
   const open = (layer: Descriptor): Promise<ByteSource> => (chosen.has(layer.digest) ? way.open(layer) : plain(layer))
   const sbom = sbomReaders()
   try {
-    const pass = await passImage(store, image, sbom.readers, { open, log: options.log })
+    const pass = await passImage(store, image, sbom.readers, { open, log: options.log, threads: options.threads })
     return { pass, catalogue: sbom.finish(pass.inventory), encrypted: () => way.finish() }
   } catch (error) {
     // Nothing goes on in the background after a failure; its reason is the pass's.

@@ -1,6 +1,13 @@
 import type { Cataloger } from '../cataloger.ts'
-import { dpkg } from './dpkg.ts'
-import { npm } from './npm.ts'
+import { binaryCatalogers } from './binary/index.ts'
+import { declaredCatalogers } from './declared/index.ts'
+import { languageCatalogers } from './language/index.ts'
+import { systemCatalogers } from './os/index.ts'
 
-/** All catalogers, in the order of their names. */
-export const catalogers: readonly Cataloger[] = [dpkg, npm]
+/** All catalogers, group by group. */
+export const catalogers: readonly Cataloger[] = [
+  ...systemCatalogers,
+  ...languageCatalogers,
+  ...binaryCatalogers,
+  ...declaredCatalogers,
+]

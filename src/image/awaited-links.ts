@@ -1,0 +1,105 @@
+import type { LayerFolder } from './layer-folders.ts'
+import { opaque, reborn } from './layer-folders.ts'
+import { bindLink, type LayerRecord, type LayerRecords } from './layer-records.ts'
+import { baseOf } from './paths.ts'
+import { ambiguous } from './refusals.ts'
+import type { ViewFolder } from './view-folders.ts'
+
+/** Hard links whose targets lie in lower layers than their own. */
+export class AwaitedLinks {
+  private readonly root: ViewFolder
+  /** By the number of a layer: what errors name. */
+  private readonly subjects = new Map<number, string>()
+
+  constructor(root: ViewFolder) {
+    this.root = root
+  }
+
+  /** Binds what this layer has, in no more steps than it has entries. @throws VerificationError `archive-ambiguous` for what it takes away */
+  bind(layer: LayerRecords): void {
+    this.bindIn(layer, layer.root, this.root)
+  }
+
+  /** Takes the links that this layer could not bind. */
+  add(layer: LayerRecords): void {
+    for (const link of layer.openLinks) {
+      this.subjects.set(link.layer, layer.subject)
+      const target = link.entry.link ?? ''
+      const folder = this.enter(target)
+      const name = baseOf(target)
+      folder.awaited ??= new Map()
+      const others = folder.awaited.get(name)
+      if (others === undefined) {
+        folder.awaited.set(name, [link])
+        folder.countWaiting(1)
+      } else others.push(link)
+    }
+  }
+
+  /** @throws VerificationError `archive-ambiguous` where a target was in no layer */
+  finish(): void {
+    if (this.root.waiting > 0) this.refuse(this.root, 'is nowhere')
+  }
+
+  private bindIn(layer: LayerRecords, from: LayerFolder, view: ViewFolder): void {
+    if (view.waiting === 0) return
+    for (const record of from.leaves ?? []) {
+      if (layer.records.get(record.entry.path) === record) this.bindTo(record, view)
+    }
+    for (const [name, folder] of from.folders ?? []) {
+      const links = view.awaited?.get(name)
+      if (links !== undefined && folder.isUsed) throw this.refusal(links, 'is a folder')
+      const below = view.folders?.get(name)
+      if (below !== undefined) this.bindIn(layer, folder, below)
+    }
+    for (const name of from.gone?.keys() ?? []) {
+      const links = view.awaited?.get(name)
+      if (links !== undefined) throw this.refusal(links, 'a layer between takes away')
+      const below = view.folders?.get(name)
+      if (below !== undefined && below.waiting > 0) this.refuse(below, 'a layer between takes away')
+    }
+    if ((from.flags & (opaque | reborn)) !== 0 && view.waiting > 0) this.refuse(view, 'a layer between takes away')
+  }
+
+  private bindTo(target: LayerRecord, view: ViewFolder): void {
+    const name = baseOf(target.entry.path)
+    const links = view.awaited?.get(name)
+    if (links !== undefined) {
+      for (const link of links) bindLink(link, target, this.subjects.get(link.layer) ?? 'a layer')
+      view.awaited?.delete(name)
+      view.countWaiting(-1)
+    }
+    const below = view.folders?.get(name)
+    if (below !== undefined && below.waiting > 0)
+      this.refuse(below, `lies below ${target.entry.path}, which is no folder`)
+  }
+
+  private enter(path: string): ViewFolder {
+    let folder = this.root
+    for (let at = 0; ;) {
+      const slash = path.indexOf('/', at)
+      if (slash === -1) return folder
+      folder = folder.folder(path.slice(at, slash), path.slice(0, slash))
+      at = slash + 1
+    }
+  }
+
+  /** Refuses one of the links that are awaited here or below. */
+  private refuse(view: ViewFolder, why: string): never {
+    for (let at = view; ;) {
+      const [links] = at.awaited?.values() ?? []
+      if (links !== undefined) throw this.refusal(links, why)
+      const next: ViewFolder | undefined = [...(at.folders?.values() ?? [])].find(({ waiting }) => waiting > 0)
+      if (next === undefined) throw new Error('a hard link is awaited and was not found')
+      at = next
+    }
+  }
+
+  private refusal(links: readonly LayerRecord[], why: string): Error {
+    const [link] = links
+    if (link === undefined) return new Error('no link is awaited')
+    const place = { subject: this.subjects.get(link.layer) ?? 'a layer', position: link.position }
+    const what = `is a hard link to ${JSON.stringify(link.entry.link)}, which ${why}`
+    return ambiguous(place, link.entry.path, what, 'Write the file before its hard links, and these to its real path.')
+  }
+}

@@ -1,0 +1,44 @@
+import type { LayerRecord } from './layer-records.ts'
+
+/** A real entry lies in this folder, or it has one of its own: every engine makes it. */
+export const used = 1
+/** A whiteout hides what older layers have in it (OCI image-spec, opaque whiteout). */
+export const opaque = 2
+/** It took the place of something that this layer had taken away first: overlay mounts still show what older layers have in it. */
+export const reborn = 4
+
+/** A folder of one layer: with an entry, implied by what lies in it, or only on the way to a whiteout. */
+export class LayerFolder {
+  readonly parent: LayerFolder | null
+  readonly path: string
+  flags = 0
+  /** Its own entry. */
+  record: LayerRecord | null = null
+  /** Folders in it, by name. */
+  folders: Map<string, LayerFolder> | null = null
+  /** Everything else put into it, replaced entries included. */
+  leaves: LayerRecord[] | null = null
+  /** Names that whiteouts take away from older layers, with the byte of the whiteout. */
+  gone: Map<string, number> | null = null
+  /** Names of pax global headers. */
+  globals: Map<string, number> | null = null
+  /** Used folders without an entry, this one and all below it. */
+  implied = 0
+  /** Byte of the entry that first needed it. */
+  position = 0
+
+  constructor(parent: LayerFolder | null, path: string) {
+    this.parent = parent
+    this.path = path
+  }
+
+  get isUsed(): boolean {
+    return (this.flags & used) !== 0
+  }
+
+  /** Adds to the count of implied folders here and above. */
+  countImplied(change: number): void {
+    this.implied += change
+    this.parent?.countImplied(change)
+  }
+}

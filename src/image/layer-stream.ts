@@ -1,0 +1,125 @@
+import type { Log } from '../base/ports.ts'
+import { digesting, type ByteSource } from '../base/streams.ts'
+import { isEncryptedType } from '../oci/descriptor.ts'
+import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
+import { compressionOf, decompress } from './compress.ts'
+import { inflateAside } from './inflate-aside.ts'
+import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
+import type { Image } from './types.ts'
+import { Threads } from './threads.ts'
+
+export interface PassOptions {
+  /** Opens the plain (still compressed) blob of a layer; it checks the ciphertext. Default: the store, encrypted layers refused. */
+  open?: ((descriptor: Descriptor) => Promise<ByteSource>) | undefined
+  log?: Log | undefined
+  /** Program of the threads that decompress large layers (`Ports.threads`). Default: all is done in the caller's thread, with equal results. */
+  threads?: string | undefined
+  /** Compressed bytes of an image and of a layer from which threads are used. Default: where their start is made up for. */
+  worth?: { readonly image: number; readonly layer: number } | undefined
+  limits?: InflateLimits | undefined
+}
+
+/** The decompressed bytes of a layer. */
+export interface LayerStream {
+  /** A piece may be written over after three further ones were asked for. */
+  stream: ByteSource
+  /** Digest (the diff id) and size; valid once the stream has ended. */
+  result(): Promise<{ digest: string; size: number }>
+  /** Lets the source go before its end; after the end it does nothing. */
+  cancel(): Promise<void>
+}
+
+/** An image of fewer compressed bytes is read before threads have started. */
+const worthThreads = { image: 16 * 1024 * 1024, layer: 1024 * 1024 }
+
+/**
+ * Opens the layers of an image one after another, from the top down. With threads, the next layer is decompressed into its ring while the
+ * one before is read: in order, whatever comes first.
+ */
+export class LayerStreams {
+  private readonly store: Store
+  private readonly image: Image
+  private readonly options: PassOptions
+  private readonly threads: Threads | null
+  private ahead: { index: number; stream: Promise<LayerStream> } | null = null
+  private current: LayerStream | null = null
+
+  constructor(store: Store, image: Image, options: PassOptions) {
+    this.store = store
+    this.image = image
+    this.options = options
+    const bytes = image.manifest.layers.reduce((sum, { size }) => sum + size, 0)
+    this.threads =
+      options.threads !== undefined && bytes >= (options.worth ?? worthThreads).image
+        ? new Threads(options.threads)
+        : null
+  }
+
+  /** The layer of this index; the one below is opened ahead. */
+  async next(index: number): Promise<LayerStream> {
+    const stream = this.ahead?.index === index ? this.ahead.stream : this.start(index)
+    this.ahead = null
+    await this.current?.cancel()
+    const found = await stream
+    this.current = found
+    const below = this.image.manifest.layers[index - 1]
+    // A layer that is decrypted waits in a file for its authentication code: one at a time.
+    if (this.threads !== null && below !== undefined && this.aside(below) && !isEncryptedType(below.mediaType)) {
+      this.ahead = { index: index - 1, stream: this.start(index - 1) }
+      // Its failure is thrown when it is asked for.
+      this.ahead.stream.catch(() => {})
+    }
+    return found
+  }
+
+  /** Ends all that still runs. */
+  async close(): Promise<void> {
+    const ahead = await this.ahead?.stream.catch(() => null)
+    try {
+      await this.current?.cancel()
+      await ahead?.cancel()
+    } finally {
+      await this.threads?.close()
+    }
+  }
+
+  private aside({ size }: Descriptor): boolean {
+    return size >= (this.options.worth ?? worthThreads).layer
+  }
+
+  private async start(index: number): Promise<LayerStream> {
+    const layer = this.image.manifest.layers[index]
+    if (layer === undefined) throw new RangeError(`there is no layer ${index}`)
+    const source = await openStored(this.store, layer, this.options)
+    const mediaType = plainType(layer, this.options)
+    const kind = compressionOf(mediaType)
+    const limits = this.options.limits ?? inflateLimits
+    const aside =
+      this.threads !== null && kind !== 'none' && this.aside(layer)
+        ? await inflateAside(kind, mediaType, source, limits, this.threads)
+        : null
+    return aside ?? inline(decompress(mediaType, source, limits))
+  }
+}
+
+/** The decompressed bytes of a layer, without threads. */
+export async function openLayer(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
+  const source = await openStored(store, descriptor, options)
+  return decompress(plainType(descriptor, options), source, options.limits)
+}
+
+function openStored(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
+  // Said before anything of an encrypted layer is read.
+  if (options.open === undefined) compressionOf(descriptor.mediaType)
+  return options.open === undefined ? store.openBlob(descriptor) : options.open(descriptor)
+}
+
+function plainType({ mediaType }: Descriptor, { open }: PassOptions): string {
+  const encrypted = open !== undefined && mediaType.endsWith(mediaTypes.encryptedSuffix)
+  return encrypted ? mediaType.slice(0, -mediaTypes.encryptedSuffix.length) : mediaType
+}
+
+function inline(plain: AsyncGenerator<Uint8Array>): LayerStream {
+  const { stream, result } = digesting(plain)
+  return { stream, result: async () => result(), cancel: async () => void (await plain.return(undefined)) }
+}

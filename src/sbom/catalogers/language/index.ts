@@ -1,0 +1,29 @@
+import type { Cataloger } from '../../cataloger.ts'
+import { composer } from './composer.ts'
+import { conda } from './conda.ts'
+import { dotnet } from './dotnet.ts'
+import { erlang } from './erlang.ts'
+import { lua } from './lua.ts'
+import { npm } from './npm.ts'
+import { pear } from './pear.ts'
+import { python } from './python/index.ts'
+import { r } from './r.ts'
+import { gem } from './ruby/index.ts'
+import { swipl } from './swipl.ts'
+import { wordpress } from './wordpress.ts'
+
+/** What package managers of languages have installed. */
+export const languageCatalogers: readonly Cataloger[] = [
+  npm,
+  python,
+  gem,
+  composer,
+  pear,
+  dotnet,
+  r,
+  conda,
+  lua,
+  erlang,
+  wordpress,
+  swipl,
+]

@@ -1,0 +1,48 @@
+import { compareRows, faultsOf } from './compare.ts'
+import { recallPage } from './report.ts'
+import { rowOf, uniqueRows } from './rows.ts'
+import type { Ecosystem, Exception, Row } from './types.ts'
+
+const ecosystem: Ecosystem = { name: 'e', catalogers: ['c'], expected: 21 }
+const row = (name: string): Row => ({ ecosystem: 'e', fixture: 'f', package: `t ${name}@1` })
+const many = (count: number): Row[] => Array.from({ length: count }, (_, i) => row(`p${i}`))
+const faults = (theirs: Row[], ours: Row[], exceptions: Exception[] = []): string[] =>
+  faultsOf([compareRows(ecosystem, theirs, ours, exceptions)], [ecosystem], exceptions)
+
+test('equal sides are good', () => {
+  expect(faults(many(21), many(21))).toEqual([])
+})
+
+test('a missing package and a phantom fail the run, each unless it is excused', () => {
+  expect(faults(many(21), many(20))).toEqual(['missing  e/f: t p20@1'])
+  expect(faults(many(21), many(22))).toEqual(['phantom  e/f: t p21@1'])
+  expect(faults(many(21), many(20), [{ ...row('p20'), side: 'missing', reason: 'not-a-package' }])).toEqual([])
+  expect(faults(many(21), many(20), [{ ...row('p20'), side: 'extra', reason: 'syft-misses' }])).toEqual([
+    'missing  e/f: t p20@1',
+    'exception without a case: extra e/f: t p20@1',
+  ])
+})
+
+test('another count of expected packages and too many excuses fail the run', () => {
+  expect(faults(many(20), many(20))).toEqual(['e: syft finds 20 packages; ecosystems.ts says 21'])
+  const excused = ['p19', 'p20'].map((name): Exception => ({ ...row(name), side: 'missing', reason: 'not-a-package' }))
+  expect(faults(many(21), many(19), excused)).toEqual(['2 of 21 rows are excused; at most 5 % may be'])
+})
+
+test('names are compared by package URL: spelling and distribution do not count, type, namespace and version do', () => {
+  const of = (purl: string, name = 'x', version: string | null = '1'): string =>
+    rowOf('e', 'f/g', { name, version, purl, type: 'own' }).package
+  expect(of('pkg:pypi/Foo_Bar@1')).toBe('pypi foo-bar@1')
+  expect(of('pkg:deb/debian/libc6@1?arch=amd64')).toBe('deb libc6@1')
+  expect(of('pkg:npm/%40a/b@1')).toBe('npm @a/b@1')
+  expect(of('', 'name', null)).toBe('own name@')
+  expect(of('', 'name', 'UNKNOWN')).toBe('own name@')
+  expect(uniqueRows([row('b'), row('a'), row('b')])).toEqual([row('a'), row('b')])
+})
+
+test('the page names each difference with its reason', () => {
+  const exceptions: Exception[] = [{ ...row('p1'), side: 'missing', reason: 'no-evidence' }]
+  const page = recallPage([compareRows(ecosystem, many(2), many(1), exceptions)], '9.9')
+  expect(page).toContain('| e/f | `t p1@1` | missing | `no-evidence` |')
+  expect(page).toContain('| **all** | 1 | 2 | 1 | 1 | 0 |')
+})

@@ -1,0 +1,44 @@
+import { parsePurl, type Purl } from '../../src/sbom/purl.ts'
+import type { Row } from './types.ts'
+
+/** Types whose namespace is the distribution: fixtures are without one. */
+const ofSystems: ReadonlySet<string> = new Set(['deb', 'apk', 'rpm', 'alpm', 'opkg'])
+
+/** A package in a fixture. Names are compared by package URL, so that each tool may show them in its own way. */
+export function rowOf(
+  ecosystem: string,
+  path: string,
+  { name, version, purl, type }: { name: string; version: string | null; purl: string; type: string },
+): Row {
+  const { kind, full } = identity(purl, type, name)
+  const known = version === null || version === 'UNKNOWN' ? '' : version
+  return { ecosystem, fixture: path.split('/')[0] as string, package: `${kind} ${full}@${known}` }
+}
+
+function identity(text: string, type: string, name: string): { kind: string; full: string } {
+  const purl = read(text)
+  // No type of package URL is defined for these: syft gives none, we give a generic one.
+  if (purl === null || purl.namespace === 'wordpress-plugin') return { kind: type, full: name }
+  const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
+  const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
+  // Python's names are equal in these forms (PEP 503); the specification of package URLs takes one of them.
+  return { kind: purl.type, full: purl.type === 'pypi' ? full.toLowerCase().replace(/[-_.]+/g, '-') : full }
+}
+
+function read(text: string): Purl | null {
+  try {
+    return parsePurl(text)
+  } catch {
+    return null
+  }
+}
+
+/** Each row once, sorted. */
+export function uniqueRows(rows: readonly Row[]): Row[] {
+  const byKey = new Map(rows.map((row) => [keyOf(row), row]))
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+}
+
+export function keyOf({ ecosystem, fixture, package: found }: Row): string {
+  return `${ecosystem}\0${fixture}\0${found}`
+}
