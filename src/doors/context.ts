@@ -38,8 +38,8 @@ export interface RawInputs {
   /** @throws InputError `input-invalid` naming the allowed values */
   choice<T extends string>(name: string, allowed: readonly T[]): T
   integer(name: string, min: number, max: number): number
-  /** Absolute path; relative ones are taken from the working directory. */
-  path(name: string): string
+  /** Absolute path; relative ones are taken from the working directory. @param part of the input that is the path; by default all of it */
+  path(name: string, part?: string): string
   /** `env:NAME` or a file's content (one trailing newline dropped); null where nothing was given. A literal secret is refused on the command line. */
   secret(name: string): Promise<string | null>
 }

@@ -296,11 +296,23 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sbom": {
-  "description": "Describes a container image in one pass over its layers: SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with its packages, and an inventory with the SHA-256 of every file. Equal images give equal bytes. Contacts no host but the registry of the image.",
+  "description": "Describes a container image, a folder, a source tree, a model or a dataset in one pass: SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with its packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
   "inputs": [
    {
     "name": "image",
     "description": "Image to describe (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image of this job.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "subject",
+    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), model:DIR or dataset:DIR.",
+    "default": "image",
+    "required": false
+   },
+   {
+    "name": "platform",
+    "description": "Platform to describe of an image for several, as os/architecture[/variant]. Left out, it is the only one, else this machine's.",
     "default": "",
     "required": false
    },
@@ -379,6 +391,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "inventory-path",
     "description": "File of the inventory, one JSON line for each path of the image."
+   },
+   {
+    "name": "model-manifest-path",
+    "description": "File of the signing manifest of a model or dataset (in-toto statement of OpenSSF Model Signing 1.0, not signed yet); empty for other subjects."
    },
    {
     "name": "packages",

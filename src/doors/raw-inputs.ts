@@ -22,8 +22,8 @@ export function rawInputs(options: RawInputOptions): RawInputs {
   const invalid = (name: string, message: string, remedy: string): InputError =>
     new InputError('input-invalid', `${options.label(name)}: ${message}`, { subject: name, remedy })
 
-  const path = (name: string): string => {
-    const value = text(name)
+  const path = (name: string, part?: string): string => {
+    const value = part ?? text(name)
     const full = resolve(options.ports.roots.cwd, value)
     if (!isAbsolute(value) && options.confine !== null && !options.confine.some((root) => inside(root, full))) {
       throw invalid(name, `${value} leaves the workspace`, 'Give a path inside the workspace, or an absolute one.')

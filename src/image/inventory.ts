@@ -3,9 +3,11 @@ import { isObject, type JsonValue } from '../base/json.ts'
 import { jcsText, parseJcs } from '../encoding/jcs.ts'
 import { isName } from './names.ts'
 import { compareUtf8, normalisePath } from './paths.ts'
-import type { EntryType, InventoryEntry } from './types.ts'
+import type { InventoryEntry } from './types.ts'
 
-const types: readonly EntryType[] = ['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo']
+const types: readonly InventoryEntry['type'][] = [
+  ...(['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'socket'] as const),
+]
 const required = ['gid', 'mode', 'path', 'size', 'type', 'uid']
 const optional = ['device', 'link', 'sha256', 'xattrs']
 

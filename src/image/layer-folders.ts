@@ -38,6 +38,7 @@ export class LayerFolder {
 
   /** Adds to the count of implied folders here and above. */
   countImplied(change: number): void {
-    for (let at: LayerFolder | null = this; at !== null; at = at.parent) at.implied += change
+    this.implied += change
+    this.parent?.countImplied(change)
   }
 }

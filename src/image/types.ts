@@ -69,7 +69,8 @@ export interface Image {
 /** A line of the file inventory: every path of the merged root file system. */
 export interface InventoryEntry {
   path: string
-  type: EntryType
+  /** Sockets are in folders only: no archive can hold one. */
+  type: EntryType | 'socket'
   mode: number
   uid: number
   gid: number

@@ -51,6 +51,7 @@ export class ViewFolder {
   }
 
   countWaiting(change: number): void {
-    for (let at: ViewFolder | null = this; at !== null; at = at.parent) at.waiting += change
+    this.waiting += change
+    this.parent?.countWaiting(change)
   }
 }

@@ -74,7 +74,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * |---|---|---|---|
  * | job | – | – | keyThumbprint, job (digest of the job record), instance |
  * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence, parameters |
- * | sbom | image (plain manifest), config | sbom-spdx, sbom-cyclonedx, sbom-spdx3, inventory | packages, engine |
+ * | sbom | image (plain manifest), config; or directory, source, disk, model, dataset (digest of the tree) | sbom-spdx, sbom-cyclonedx, sbom-spdx3, inventory | packages, engine |
  * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
@@ -92,6 +92,7 @@ export const roles = {
   spdx3: 'sbom-spdx3',
   cyclonedx17: 'sbom-cyclonedx1.7',
   inventory: 'inventory',
+  modelManifest: 'model-manifest',
   subject: 'subject',
   payload: 'payload',
   policy: 'policy',

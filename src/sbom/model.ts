@@ -1,5 +1,6 @@
 import type { Digest, Platform } from '../oci/types.ts'
 import type { InventoryEntry, LayerFacts } from '../image/types.ts'
+import type { Subject } from './subjects/types.ts'
 
 export interface Party {
   kind: 'person' | 'organization'
@@ -103,6 +104,8 @@ export interface OsRelease {
 /** Everything that the writers need: facts of the image only, nothing of the host. */
 export interface Description extends Catalogue {
   name: string
+  /** What is described where that is not an image; then `configDigest` is its digest, `layers` is empty and `platform` has empty members. */
+  subject?: Subject | undefined
   platform: Platform
   configDigest: Digest
   layers: LayerFacts[]

@@ -69,6 +69,12 @@ export function describePass(pass: PassResult, catalogue: Catalogue, options: Sa
     supplier: options.supplier,
     lifecycle: options.lifecycle,
   }
+  // Not spread: documents are made when they are first asked for.
+  return Object.assign(documentsOf(description, inventory), { pass })
+}
+
+/** The documents of a description, whatever its subject. @param inventory the bytes that its `inventoryDigest` is of */
+export function documentsOf(description: Description, inventory: Buffer): Omit<Described, 'pass'> {
   const document = ownDocument(description)
   const made = new Map<SbomFormat, Buffer>()
   const encode = (format: SbomFormat): Buffer => {
@@ -86,12 +92,11 @@ export function describePass(pass: PassResult, catalogue: Catalogue, options: Sa
       return encode('cyclonedx-json')
     },
     inventory,
-    inventoryDigest,
-    packages: catalogue.packages.length,
-    files,
+    inventoryDigest: description.inventoryDigest,
+    packages: description.packages.length,
+    files: description.files,
     quality: measureQuality(description),
     description,
-    pass,
   }
 }
 

@@ -43,9 +43,13 @@ try {
   const ports = makePorts({ env: { PATH: process.env['PATH'] }, cwd: scratch, temp: scratch })
   const ours: Row[] = []
   for (const { name } of ecosystems) {
-    const { rows, gaps } = await ourRows(name, filesOf(join(staged, name)), ports)
-    ours.push(...rows)
-    if (tellGaps) for (const gap of gaps) console.log(`gap      ${gap}`)
+    // Each fixture alone: a damaged one must not hide what is found in the others.
+    const fixtures = Map.groupBy(filesOf(join(staged, name)), ({ path }) => path.split('/')[0] as string)
+    for (const [fixture, files] of fixtures) {
+      const { rows, gaps } = await ourRows(name, files, { ...ports, roots: { ...ports.roots, temp: join(scratch, name, fixture) } })
+      ours.push(...rows)
+      if (tellGaps) for (const gap of gaps) console.log(`gap      ${gap}`)
+    }
   }
   const unique = uniqueRows(ours)
   const verdicts = ecosystems.map((one) => compareRows(one, theirs, unique, exceptions))

@@ -17,7 +17,8 @@ export function rowOf(
 
 function identity(text: string, type: string, name: string): { kind: string; full: string } {
   const purl = read(text)
-  if (purl === null) return { kind: type, full: name }
+  // No type of package URL is defined for these: syft gives none, we give a generic one.
+  if (purl === null || purl.namespace === 'wordpress-plugin') return { kind: type, full: name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
   const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
   // Python's names are equal in these forms (PEP 503); the specification of package URLs takes one of them.

@@ -1,15 +1,19 @@
+import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatPlatform, parsePlatform } from '../../image/platforms.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../sbom/formats/names.ts'
 import { parseStatedParty } from '../../sbom/party.ts'
+import { documentFiles } from '../../tasks/sbom/documents.ts'
+import type { SubjectRequest } from '../../tasks/sbom/request.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
+import { folderRequest, readSubject } from './subject.ts'
 
 export interface SbomInputs {
-  /** Reference as given, or the job's own image; a layout's folder is absolute. */
-  image: string
+  subject: SubjectRequest
   describe: DescribeRequest
   keys: KeyInputs
   /** Absolute folder for the documents; null: the state directory. */
@@ -17,14 +21,10 @@ export interface SbomInputs {
 }
 
 /** Reads the inputs of `sbom` (INTERFACE §3). @throws InputError */
-export async function readInputs(inputs: RawInputs, { state, ports }: ActionContext): Promise<SbomInputs> {
-  const image = inputs.text('image') || (await ownImage(state))
-  if (image === null) {
-    throw new InputError('input-missing', 'no image was given, and this job has built none', {
-      subject: 'image',
-      remedy: 'Give image, or run build-reproducible before.',
-    })
-  }
+export async function readInputs(inputs: RawInputs, context: ActionContext): Promise<SbomInputs> {
+  const { state, ports } = context
+  const choice = readSubject(inputs)
+  const directory = inputs.text('directory') === '' ? null : inputs.path('directory')
   const wanted = inputs.list('formats').map((name) => {
     const found = sbomFormats.find((format) => format === name)
     if (found !== undefined) return found
@@ -35,7 +35,10 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
   })
   const keys = await readKeyInputs(inputs)
   return {
-    image: formatReference(parseReference(await preferPlain(state, image, ports), ports.roots.cwd)),
+    subject:
+      choice.kind === 'image'
+        ? await imageRequest(inputs, context)
+        : folderRequest(choice, inputs, [state.directory, ...ownDocuments(directory)]),
     describe: {
       formats: wanted.length === 0 ? ['spdx-json', 'cyclonedx-json'] : [...new Set(wanted)],
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
@@ -43,8 +46,32 @@ export async function readInputs(inputs: RawInputs, { state, ports }: ActionCont
       supplier: parseStatedParty(inputs.text('supplier'), 'supplier'),
       incomplete: readIncomplete(inputs),
     },
-    directory: inputs.text('directory') === '' ? null : inputs.path('directory'),
+    directory,
     keys,
+  }
+}
+
+/** Documents that this run replaces do not belong to what it describes. */
+function ownDocuments(directory: string | null): string[] {
+  return directory === null
+    ? []
+    : documentFiles.flatMap((file) => [join(directory, file), join(directory, `${file}.new`)])
+}
+
+async function imageRequest(inputs: RawInputs, { state, ports }: ActionContext): Promise<SubjectRequest> {
+  const image = inputs.text('image') || (await ownImage(state))
+  if (image === null) {
+    throw new InputError('input-missing', 'no image was given, and this job has built none', {
+      subject: 'image',
+      remedy: 'Give image, run build-reproducible before, or name another subject.',
+    })
+  }
+  const reference = parseReference(await preferPlain(state, image, ports), ports.roots.cwd)
+  const platform = inputs.text('platform')
+  return {
+    kind: 'image',
+    image: formatReference(reference),
+    platform: platform === '' ? null : formatPlatform(parsePlatform(platform)),
   }
 }
 

@@ -5,6 +5,10 @@ import { keySecret, withKeyRequest } from '../shared/keys.ts'
 import { roles } from '../../journal/event.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
+import { packTree } from '../../sbom/subjects/tree/packed.ts'
+import type { Caller } from '../../agent/caller.ts'
+import type { Ports } from '../../base/ports.ts'
+import { treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
@@ -17,24 +21,42 @@ const outputNames: Readonly<Record<string, string>> = {
   [roles.cyclonedx]: 'sbom-cyclonedx-path',
   [roles.cyclonedx17]: 'sbom-cyclonedx17-path',
   [roles.inventory]: 'inventory-path',
+  [roles.modelManifest]: 'model-manifest-path',
 }
 
-/** Describes an image; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
+/** Describes an image or a tree of files; the documents lie in `directory`, and in the journal as outputs of an `sbom` event. */
 export const door: ActionDoor = {
   name: 'sbom',
   run: async (raw, context) => {
-    const { image, describe, directory, keys } = await readInputs(raw, context)
+    const { subject, describe, directory, keys } = await readInputs(raw, context)
+    // Fail early, before a long reading, if the agent is dead or belongs to another job.
+    const agent = await context.state.agent()
     const write = await documentWriter(directory, context)
     const result = await withKeyRequest(keys, context.ports, (keyRequest) =>
       performTask(
         'sbom',
-        { image, describe, keys: keyRequest },
-        { fetch: notServed, secret: keySecret(keys), deliver: write.deliver },
+        { subject: agent === null ? subject : forWorker(subject), describe, keys: keyRequest },
+        { fetch: serveSubject(subject, context.ports), secret: keySecret(keys), deliver: write.deliver },
         context,
       ),
     )
     return describedResult(result, write.paths, context)
   },
+}
+
+/** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
+function forWorker(subject: SubjectRequest): SubjectRequest {
+  return subject.kind === 'image' ? subject : { ...subject, path: null, exclude: [] }
+}
+
+/** What the step reads for a worker, with its own rights. */
+function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fetch'] {
+  return async (name) => {
+    if (name !== treeName || subject.kind === 'image' || subject.path === null) return notServed(name)
+    const { openFolder } = await import('../../tasks/sbom/tree/open.ts')
+    const { about, tree } = await openFolder({ ...subject, path: subject.path }, ports)
+    return packTree(tree, about)
+  }
 }
 
 const notServed = (name: string): Promise<never> => Promise.reject(new Error(`nothing is served as ${name}`))

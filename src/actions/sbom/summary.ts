@@ -1,23 +1,46 @@
 import type { ActionReport } from '../../doors/context.ts'
-import type { SbomResult } from '../../tasks/sbom/describe.ts'
+import type { SbomResult, SubjectResult } from '../../tasks/sbom/describe.ts'
 
 /** Rows that a table of gaps shows; the documents list all of them. */
 const shownGaps = 50
 
+const titles: Readonly<Record<SubjectResult['kind'], string>> = {
+  image: 'Image',
+  directory: 'Folder',
+  source: 'Source',
+  disk: 'Disk image',
+  model: 'Model',
+  dataset: 'Dataset',
+}
+
+function subjectFacts({ kind, version, identifiers, unclean }: SubjectResult): [string, string][] {
+  const facts: [string, string][] = [['Subject', titles[kind]]]
+  if (kind === 'source') facts.push(['Commit', version ?? 'the files are not those of a commit'])
+  facts.push(...identifiers.filter(([name]) => name !== 'git-commit'))
+  if (unclean.length > 0) facts.push(['Changed from the commit', unclean.join('; ')])
+  return facts
+}
+
+function imageFacts({ configDigest, diffIds }: SbomResult): [string, string][] {
+  return [
+    ['Configuration', configDigest],
+    ['Layers', String(diffIds.length)],
+  ]
+}
+
 /** What a reviewer sees of a description. */
 export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
-  const { gaps, unread, findings } = result
+  const { gaps, unread, findings, subject } = result
   const incomplete = gaps.length > 0
   const found = `${result.packages} packages, ${result.files} files`
   return {
     headline: incomplete
       ? `SBOM incomplete: ${found}; not read: ${gaps.length} paths (${unread.join(', ')})`
-      : `Described: ${found}`,
+      : `${subject === undefined ? 'Image' : titles[subject.kind]} described: ${found}`,
     status: incomplete || findings.modified > 0 ? 'warning' : 'passed',
     subject: { name: result.identity, digest: result.digest },
     facts: [
-      ['Configuration', result.configDigest],
-      ['Layers', String(result.diffIds.length)],
+      ...(subject === undefined ? imageFacts(result) : subjectFacts(subject)),
       ['Operating system', result.os ?? 'none found'],
       ...Object.entries(result.byType)
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -54,7 +77,7 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
     exceptions: [],
     commands: [],
     notes: [
-      'The file inventory lists every path of the image with its SHA-256, so that a changed file shows even where no package knows it.',
+      'The file inventory lists every path with its SHA-256, so that a changed file shows even where no package knows it.',
     ],
     details: {
       config: result.configDigest,

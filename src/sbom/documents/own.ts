@@ -2,6 +2,7 @@ import type { Digest } from '../../oci/types.ts'
 import { version } from '../../base/version.ts'
 import type { Description, FoundPackage } from '../model.ts'
 import { packageKey } from '../ids.ts'
+import { subjectIdentity, subjectProperties } from '../subjects/identity.ts'
 import type { Completeness, DocumentPackage, DocumentRelationship, SbomDocument } from './model.ts'
 
 /** The subject's id in our documents. */
@@ -12,7 +13,7 @@ const rootId = 'root'
  * does not know stays null.
  */
 export function ownDocument(description: Description): SbomDocument {
-  const { configDigest, layers, platform, packages, gaps, coverage } = description
+  const { packages, gaps, coverage, subject } = description
   const complete = edgeKinds(packages)
   const system = operatingSystem(description)
   const found = packages.map((item) => ownPackage(item, complete.has(item.cataloger) ? 'complete' : 'unknown'))
@@ -23,25 +24,13 @@ export function ownDocument(description: Description): SbomDocument {
     uri: null,
     revision: 1,
     identity: {
-      id: rootId,
-      name: description.name,
-      version: configDigest,
-      type: description.subjectType ?? 'container',
-      purl: null,
-      manifestDigest: null,
-      configDigest,
-      diffIds: layers.map(({ diffId }) => diffId),
-      platform: [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/'),
-      checksums: [{ algorithm: 'SHA-256', value: hexOf(configDigest) }],
-      licence: null,
-      producer: description.supplier ?? null,
-      references: [],
-      dependencies: gaps.length > 0 ? 'incomplete' : 'unknown',
+      ...imageIdentity(description),
+      ...(subject === undefined ? {} : subjectIdentity(subject)),
     },
     engine: { name: 'sealwright', version },
     tools: [{ name: 'sealwright', version }],
     catalogers: description.catalogers,
-    lifecycle: description.lifecycle ?? 'analyzed',
+    lifecycle: description.lifecycle ?? (subject?.lifecycle === 'pre-build' ? 'source' : 'analyzed'),
     // Files that no package owns may be software, too: that a list is complete is more than a pass over databases shows.
     completeness: gaps.length > 0 ? 'incomplete' : 'unknown',
     gaps,
@@ -53,7 +42,34 @@ export function ownDocument(description: Description): SbomDocument {
     files: null,
     inventory: description.inventoryDigest,
     coverage,
-    properties: [['files', String(description.files)]],
+    properties: [['files', String(description.files)], ...(subject === undefined ? [] : subjectProperties(subject))],
+  }
+}
+
+function imageIdentity({
+  name,
+  configDigest,
+  layers,
+  platform,
+  gaps,
+  supplier,
+  subjectType,
+}: Description): SbomDocument['identity'] {
+  return {
+    id: rootId,
+    name,
+    version: configDigest,
+    type: subjectType ?? 'container',
+    purl: null,
+    manifestDigest: null,
+    configDigest,
+    diffIds: layers.map(({ diffId }) => diffId),
+    platform: [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/'),
+    checksums: [{ algorithm: 'SHA-256', value: hexOf(configDigest) }],
+    licence: null,
+    producer: supplier ?? null,
+    references: [],
+    dependencies: gaps.length > 0 ? 'incomplete' : 'unknown',
   }
 }
 
@@ -96,7 +112,7 @@ function unknownOf(found: FoundPackage): string[] {
   if (found.supplier === null) unknown.push('supplier')
   if (found.licence === null && found.licenceText === null) unknown.push('licence')
   if ((found.checksums ?? []).length === 0) unknown.push('checksums')
-  return unknown
+  return unknown.sort()
 }
 
 function operatingSystem({ os }: Description): DocumentPackage[] {
@@ -124,7 +140,7 @@ function operatingSystem({ os }: Description): DocumentPackage[] {
       cataloger: null,
       references: [],
       properties: [['description', os.prettyName]],
-      declaredUnknown: [...(os.versionId === '' ? ['version'] : []), 'supplier', 'licence', 'checksums'],
+      declaredUnknown: ['checksums', 'licence', 'supplier', ...(os.versionId === '' ? ['version'] : [])],
     },
   ]
 }

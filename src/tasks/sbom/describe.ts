@@ -3,6 +3,7 @@ import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
 import type { Catalogue, Coverage, Gap } from '../../sbom/model.ts'
+import type { SubjectKind } from '../../sbom/subjects/types.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
 import { type Outcome, type TaskContext, type TaskEvent } from '../context.ts'
@@ -63,6 +64,17 @@ export interface SbomResult {
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
   documents: { file: string; format: string | null; role: string; digest: Digest }[]
+  /** What was described, where that is not an image. */
+  subject?: SubjectResult | undefined
+}
+
+/** A subject that is not an image. */
+export interface SubjectResult {
+  kind: SubjectKind
+  version: string | null
+  identifiers: [type: string, value: string][]
+  /** Why a source is not the commit that it was changed from, one line a path; empty for all else. */
+  unclean: string[]
 }
 
 /** Writes the documents of what was found, keeps it for later tasks of the job, and delivers them. */
@@ -73,7 +85,7 @@ export async function describe(
   context: TaskContext,
   keep = true,
 ): Promise<Outcome<SbomResult>> {
-  const { caller, ports, work } = context
+  const { ports, work } = context
   const { gaps } = found.catalogue
   warnOfGaps(gaps, ports.log)
   if (request.incomplete === 'refuse') refuseGaps(gaps)
@@ -83,31 +95,54 @@ export async function describe(
     supplier: request.supplier,
   })
   if (keep) await keepPass(work, described, found.catalogue)
-  const written: { kind: DocumentKind; digest: Digest }[] = []
-  for (const kind of documentsOf(request.formats)) {
+  const written = await deliverDocuments(described, documentsOf(request.formats), context)
+  return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
+}
+
+/** A document that was delivered. */
+export interface Written {
+  kind: DocumentKind
+  digest: Digest
+}
+
+/** Delivers the documents of a description. */
+export async function deliverDocuments(
+  described: Pick<Described, 'encode' | 'inventory'>,
+  kinds: readonly DocumentKind[],
+  { caller }: Pick<TaskContext, 'caller'>,
+): Promise<Written[]> {
+  const written: Written[] = []
+  for (const kind of kinds) {
     const bytes = kind.bytes(described)
     await caller.deliver(kind.file, once(bytes))
     written.push({ kind, digest: sha256(bytes) })
   }
-  return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
+  return written
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
   yield bytes
 }
 
-function resultOf(
-  store: Store,
-  { description, pass, packages, files, quality }: Described,
-  written: readonly { kind: DocumentKind; digest: Digest }[],
-): SbomResult {
-  const byType: Record<string, number> = {}
-  for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
+function resultOf(store: Store, described: Described, written: readonly Written[]): SbomResult {
+  const { description, pass } = described
   return {
+    ...resultFacts(described, written),
     identity: store.identity,
     digest: pass.image.descriptor.digest,
     configDigest: description.configDigest,
     diffIds: pass.layers.map(({ diffId }) => diffId),
+  }
+}
+
+/** What a result says of a description, whatever its subject. */
+export function resultFacts(
+  { description, packages, files, quality }: Omit<Described, 'pass'>,
+  written: readonly Written[],
+): Omit<SbomResult, 'identity' | 'digest' | 'configDigest' | 'diffIds' | 'subject'> {
+  const byType: Record<string, number> = {}
+  for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
+  return {
     os: description.os?.prettyName ?? null,
     packages,
     byType,
@@ -135,19 +170,19 @@ function findingsOf({ findings, checked, executables, privileged }: Coverage): S
   }
 }
 
-/** Names in the event are those of the documents, never paths: the journal says nothing of the host. */
-function eventOf(
-  store: Store,
-  described: Described,
-  written: readonly { kind: DocumentKind; digest: Digest }[],
-): TaskEvent {
+function eventOf(store: Store, described: Described, written: readonly Written[]): TaskEvent {
   return {
     facts: {
       kind: 'sbom',
       inputs: imageInputs(described.pass.image, store.identity),
-      outputs: written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType })),
+      outputs: outputsOf(written),
       result: { packages: described.packages, engine },
     },
     isolation: noSteps,
   }
+}
+
+/** Documents as the journal names them: by their own names, never by paths, since the journal says nothing of the host. */
+export function outputsOf(written: readonly Written[]): TaskEvent['facts']['outputs'] {
+  return written.map(({ kind: { role, file, mediaType }, digest }) => ({ role, name: file, digest, mediaType }))
 }

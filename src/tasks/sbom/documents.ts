@@ -4,11 +4,13 @@ import type { Described } from '../../sbom/scan.ts'
 import { inventoryMediaType } from '../../statement/types.ts'
 
 const inventoryFile = 'inventory.jsonl'
+const modelFile = 'model.oms.json'
 
-/** Names of the files that a description may give, the inventory last. */
+/** Names of the files that a description may give. */
 export const documentFiles: readonly string[] = [
   ...sbomFormats.map((format) => formatFacts[format].file),
   inventoryFile,
+  modelFile,
 ]
 
 /** A document that a description gives. */
@@ -16,7 +18,7 @@ export interface DocumentKind {
   file: string
   role: Artifact['role']
   mediaType: string
-  bytes: (described: Described) => Buffer
+  bytes: (described: Pick<Described, 'encode' | 'inventory'>) => Buffer
   /** Null for the inventory, which is always made. */
   format: SbomFormat | null
 }
@@ -39,6 +41,17 @@ export function documentsOf(formats: readonly SbomFormat[]): DocumentKind[] {
       format: null,
     },
   ]
+}
+
+/** The signing manifest of a model or dataset, for a signer of models. */
+export function signingManifest(bytes: Buffer): DocumentKind {
+  return {
+    file: modelFile,
+    role: roles.modelManifest,
+    mediaType: 'application/vnd.in-toto+json',
+    bytes: () => bytes,
+    format: null,
+  }
 }
 
 /** CycloneDX 1.7 takes the place of 1.6 where that was not asked for: their statements have one type. */

@@ -1,5 +1,5 @@
-import { damaged } from './dpkg-status.ts'
 import type { Checksum } from '../../model.ts'
+import { damaged } from './damaged.ts'
 
 /** One package of apk's database (apk-v2 format, the file `installed`). */
 export interface ApkPackage {

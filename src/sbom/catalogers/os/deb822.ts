@@ -1,4 +1,5 @@
-import { VerificationError } from '../../../base/errors.ts'
+import type { VerificationError } from '../../../base/errors.ts'
+import { damaged } from './damaged.ts'
 
 /** One paragraph of Debian control data: field names in lower case. */
 export type Paragraph = Map<string, string>
@@ -29,8 +30,5 @@ export function parseDeb822(text: string, subject: string): Paragraph[] {
 }
 
 function bad(subject: string, line: number): VerificationError {
-  return new VerificationError('format-invalid', `${subject} cannot be read at line ${line}`, {
-    subject,
-    remedy: 'The package database of the image is damaged: build the image again.',
-  })
+  return damaged(subject, `cannot be read at line ${line}`)
 }

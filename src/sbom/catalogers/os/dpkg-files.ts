@@ -1,5 +1,6 @@
 import type { OwnedFile } from '../../model.ts'
-import { damaged, type Installed } from './dpkg-status.ts'
+import { damaged } from './damaged.ts'
+import type { Installed } from './dpkg-status.ts'
 
 /** dpkg-divert(1): a file of every other package lies elsewhere. */
 export interface Diversion {

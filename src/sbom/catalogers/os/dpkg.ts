@@ -2,10 +2,11 @@ import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import type { FoundPackage, Gap, OsRelease, OwnedFile } from '../../model.ts'
 import { debianLicence } from './copyright.ts'
+import { damaged } from './damaged.ts'
 import { parseDeb822, type Paragraph } from './deb822.ts'
 import { relate } from './dependencies.ts'
 import { ownedBy, parseDiversions, parsePaths, parseSums, type Diversion } from './dpkg-files.ts'
-import { controlEntry, damaged, statusEntry, type Installed } from './dpkg-status.ts'
+import { controlEntry, statusEntry, type Installed } from './dpkg-status.ts'
 import { sourceOf, systemPurl } from './system-purl.ts'
 
 /** Most bytes that we hold of one file of the package database. */

@@ -1,0 +1,35 @@
+import { sha256 } from '../../base/streams.ts'
+import { inventoryBytes } from '../../image/inventory.ts'
+import type { Catalogue } from '../model.ts'
+import { documentsOf, type Described, type Said } from '../scan.ts'
+import type { TreePass } from './tree/pass.ts'
+import type { Subject } from './types.ts'
+
+/** The documents of a tree: all that those of an image have, but layers. */
+export type DescribedTree = Omit<Described, 'pass'>
+
+/** Makes the documents of a tree that was passed over. */
+export function describeTree(
+  subject: Subject,
+  pass: TreePass,
+  catalogue: Catalogue,
+  { epoch, author, supplier }: Pick<Said, 'author' | 'supplier'> & { epoch: number },
+): DescribedTree {
+  const inventory = inventoryBytes(pass.inventory)
+  return documentsOf(
+    {
+      ...catalogue,
+      name: subject.name,
+      subject,
+      platform: { os: '', architecture: '' },
+      configDigest: subject.digest,
+      layers: [],
+      created: epoch,
+      inventoryDigest: sha256(inventory),
+      files: pass.inventory.filter(({ type }) => type === 'file').length,
+      author,
+      supplier,
+    },
+    inventory,
+  )
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+
+/** Folders that a step reads for a worker, or that this process reads itself. */
+export const folderKinds = ['directory', 'source', 'model', 'dataset'] as const
+export type FolderKind = (typeof folderKinds)[number]
+
+const name = z.string().min(1).max(255)
+/** Absolute path, for a process that reads files of the job itself; null for a worker, which asks its step (TRUST §4). */
+const path = z.string().max(4096).nullable()
+const platform = z.string().max(64).nullable()
+
+/** What is to be described (INTERFACE §3, `subject`). */
+export const subjectRequestSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('image'),
+    /** Reference; a layout's folder is absolute. */
+    image: z.string(),
+    /** Platform of an index, `os/architecture[/variant]`. */
+    platform,
+  }),
+  z.strictObject({
+    kind: z.enum(folderKinds),
+    /** Name in the documents, where the subject itself has none. */
+    name,
+    path,
+    /** Absolute places that are left out. */
+    exclude: z.array(z.string().max(4096)).max(64),
+  }),
+])
+export type SubjectRequest = z.infer<typeof subjectRequestSchema>
+export type ImageRequest = Extract<SubjectRequest, { kind: 'image' }>
+export type FolderSubjectRequest = Extract<SubjectRequest, { kind: FolderKind }>
+
+/** Name under which a step serves the tree of its request, as `packTree` writes it. */
+export const treeName = 'tree'
