@@ -39,10 +39,7 @@ export async function launch(request: LaunchRequest, ports: Ports): Promise<stri
   }
 }
 
-async function unpack(
-  { store, image, directory, open }: LaunchRequest,
-  { threads }: Ports,
-): Promise<string[]> {
+async function unpack({ store, image, directory, open }: LaunchRequest, { threads }: Ports): Promise<string[]> {
   const { inventory, notes } = await unpackImage(store, image, directory, { open, threads })
   const first = notes.slice(0, 3).map((note) => note.replace(/^left out: /, ''))
   const rest = notes.length > first.length ? ` and ${notes.length - first.length} more` : ''

@@ -49,7 +49,10 @@ export class LayerStreams {
     this.image = image
     this.options = options
     const bytes = image.manifest.layers.reduce((sum, { size }) => sum + size, 0)
-    this.threads = options.threads !== undefined && bytes >= (options.worth ?? worthThreads).image ? new Threads(options.threads) : null
+    this.threads =
+      options.threads !== undefined && bytes >= (options.worth ?? worthThreads).image
+        ? new Threads(options.threads)
+        : null
   }
 
   /** The layer of this index; the one below is opened ahead. */

@@ -41,26 +41,26 @@ export async function walkImage(
   const count = image.manifest.layers.length
   const streams = new LayerStreams(store, image, options)
   try {
-  for (let index = count - 1; index >= 0; index--) {
-    const descriptor = image.manifest.layers[index] as Descriptor
-    const diffId = image.config.rootfs.diff_ids[index] as Digest
-    options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
-    const plain = await streams.next(index)
-    const records = await scan(plain.stream, index, descriptor, view, readers, sink)
-    const found = await plain.result()
-    if (found.digest !== diffId) {
-      throw new VerificationError(
-        'digest-mismatch',
-        `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
-        {
-          subject: descriptor.digest,
-          remedy: 'The image is damaged or was changed: publish it again from its source.',
-        },
-      )
+    for (let index = count - 1; index >= 0; index--) {
+      const descriptor = image.manifest.layers[index] as Descriptor
+      const diffId = image.config.rootfs.diff_ids[index] as Digest
+      options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
+      const plain = await streams.next(index)
+      const records = await scan(plain.stream, index, descriptor, view, readers, sink)
+      const found = await plain.result()
+      if (found.digest !== diffId) {
+        throw new VerificationError(
+          'digest-mismatch',
+          `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
+          {
+            subject: descriptor.digest,
+            remedy: 'The image is damaged or was changed: publish it again from its source.',
+          },
+        )
+      }
+      facts.unshift({ descriptor, diffId, size: found.size })
+      view.apply(records)
     }
-    facts.unshift({ descriptor, diffId, size: found.size })
-    view.apply(records)
-  }
   } finally {
     await streams.close()
   }

@@ -25,7 +25,12 @@ export const pass = defineTask(passRequestSchema, async (request, context): Prom
   let done: Parameters<typeof finishEncryption>[2]
   if (prepared.found === null) {
     await makeKeys(prepared, context)
-    const read = await readOnce(source, image, { encryption: plan, layers, log: context.ports.log, threads: context.ports.threads })
+    const read = await readOnce(source, image, {
+      encryption: plan,
+      layers,
+      log: context.ports.log,
+      threads: context.ports.threads,
+    })
     found = read
     done = await read.encrypted()
   } else {
