@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
+import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { verifierPage } from './docs/verifier.ts'
 
@@ -34,6 +35,7 @@ for (const [action, page] of pages) {
 called('.github/workflows/publish.yml', 'docs/reusable-workflow.md')
 settle('docs/schema/policy.schema.json', policyJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
+settle('docs/soak.md', soakPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1
