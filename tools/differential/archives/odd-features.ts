@@ -1,5 +1,5 @@
 import { archive, block, gnuLong, member, pax } from '../../../testkit/raw-tar.ts'
-import { content, file, sparse, type Feature } from './feature.ts'
+import { file, sparse, type Feature } from './feature.ts'
 
 /** Features that are refused by us, by engines, or read otherwise by some; what follows must not be read otherwise for that. */
 export const odd: readonly Feature[] = [
