@@ -1,3 +1,4 @@
+import { languageExceptions } from './language-exceptions.ts'
 import type { Exception } from './types.ts'
 
 /** Rows that are on one side only and are right to be. Each needs a reason of the closed list. */
@@ -33,4 +34,5 @@ export const exceptions: readonly Exception[] = [
     // A recipe in a tap, from which nothing was built.
     reason: 'not-installed',
   },
+  ...languageExceptions,
 ]
