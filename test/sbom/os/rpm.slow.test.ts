@@ -7,7 +7,7 @@ import { scratch } from '../../../testkit/ports.ts'
 import type { Short } from '../../image/make-image.ts'
 import { catalogue, findings } from './fixture.ts'
 
-const quiet = { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 } as const
+const quiet = { stdio: 'pipe', maxBuffer: 1 << 28 } as const
 const format = '%{NAME}@%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n'
 
 /** Packages by rpm's own answer, without keys. */
