@@ -55,7 +55,7 @@ function readNote(section: Buffer, little: boolean): Note | null {
     type: field('type'),
     name: field('name'),
     version: field('version'),
-    os: field('os') || product,
+    os: (field('os') || product).toLowerCase(),
     osVersion: field('osVersion') || (field('os') === '' ? version : ''),
     system: field('system'),
     arch: field('architecture'),
