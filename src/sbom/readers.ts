@@ -60,7 +60,14 @@ function catalogue(
     packages,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
-    coverage: measureCoverage({ tree, owners, folders, ownFiles: ownFiles(results), binaries: collector.binaries, digests }),
+    coverage: measureCoverage({
+      tree,
+      owners,
+      folders,
+      ownFiles: ownFiles(results),
+      binaries: collector.binaries,
+      digests,
+    }),
   }
 }
 
@@ -74,10 +81,13 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   const byPurl = new Map<string, FoundPackage>()
   for (const found of packages) {
     const known = byPurl.get(found.purl)
-    if (known === undefined) byPurl.set(found.purl, found)
-    else absorb(known, found)
+    if (known !== undefined) absorb(known, found)
+    else byPurl.set(found.purl, { ...found, locations: [...found.locations], dependsOn: [...found.dependsOn] })
   }
-  for (const found of byPurl.values()) found.locations.sort()
+  for (const found of byPurl.values()) {
+    found.locations = [...new Set(found.locations)].sort()
+    found.dependsOn = [...new Set(found.dependsOn)].sort()
+  }
   return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))
 }
 
