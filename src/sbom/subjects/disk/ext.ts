@@ -7,6 +7,8 @@ import { diskLimits, type DiskEntry, type DiskPlace } from './types.ts'
 const rootInode = '2'
 /** Folders that one run of debugfs lists. */
 const batch = 20_000
+/** Bytes from which on a link has a block of its own (ext4's i_block). */
+const shortLink = 60
 
 /** A line of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`. */
 interface Line {
@@ -142,9 +144,12 @@ async function readContents(entries: (DiskEntry & { inode: string })[], place: D
     firsts.reduce((sum, { size }) => sum + size, 0),
     place.mostBytes,
   )
-  const dumped = firsts.filter(({ type }) => type === 'file' || type === 'symlink')
-  if (dumped.some(({ type, size }) => type === 'symlink' && size > diskLimits.link))
+  const links = firsts.filter(({ type }) => type === 'symlink')
+  if (links.some(({ size }) => size > diskLimits.link))
     throw damaged('a symbolic link of it is longer than a path can be')
+  // A short link stands in its inode, and debugfs would take it for the numbers of blocks.
+  const short = links.filter(({ size }) => size < shortLink)
+  const dumped = firsts.filter(({ type, size }) => type === 'file' || (type === 'symlink' && size >= shortLink))
   await debugfs(
     dumped.map(({ inode }) => `dump <${inode}> ${place.inside.out}/${inode}`),
     place,
@@ -157,6 +162,15 @@ async function readContents(entries: (DiskEntry & { inode: string })[], place: D
     for (const entry of byInode.get(inode) ?? [])
       Object.assign(entry, type === 'symlink' ? { link, size: 0 } : { content: { file, offset: 0 } })
   }
+  const linkStats = await debugfs(
+    short.map(({ inode }) => `stat <${inode}>`),
+    place,
+  )
+  for (const [index, { inode, path, size }] of short.entries()) {
+    const link = shortTarget(linkStats[index] ?? Buffer.alloc(0), size)
+    if (link === null) throw damaged(`the link "${path}" has no target`)
+    for (const entry of byInode.get(inode) ?? []) Object.assign(entry, { link, size: 0 })
+  }
   const devices = firsts.filter(({ type }) => type === 'char' || type === 'block')
   const stats = await debugfs(
     devices.map(({ inode }) => `stat <${inode}>`),
@@ -168,4 +182,13 @@ async function readContents(entries: (DiskEntry & { inode: string })[], place: D
     for (const entry of byInode.get(inode) ?? [])
       Object.assign(entry, { devMajor: Number(match[1]), devMinor: Number(match[2]) })
   }
+}
+
+/** Target of a short link as `stat` shows it: as many bytes as the inode says, in quotes. */
+function shortTarget(shown: Buffer, size: number): string | null {
+  const mark = Buffer.from('Fast link dest: "')
+  const at = shown.indexOf(mark)
+  const start = at + mark.length
+  if (at === -1 || size === 0 || shown.toString('latin1', start + size, start + size + 2) !== '"\n') return null
+  return nameOf(shown.subarray(start, start + size))
 }
