@@ -1,86 +1,78 @@
-import { execFileSync } from 'node:child_process'
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { readTar } from '../src/image/tar-read.ts'
-import { writeTar } from '../src/image/tar-write.ts'
-import type { TarEntry } from '../src/image/types.ts'
-
-/** Debian with seven languages: Python, Ruby, JavaScript, PHP, Java, Go and Rust; some 1,000 packages and 45,000 files. */
-const packages = [
-  ...['python3-flask', 'python3-requests', 'python3-cryptography', 'ruby-sinatra', 'nodejs', 'npm', 'git'],
-  ...['openjdk-17-jre-headless', 'libjackson2-databind-java', 'libcommons-lang3-java', 'composer', 'skopeo', 'ripgrep'],
-]
-
-/** Forms of the image, each a tag of its layout. */
-export const forms = ['gzip', 'four', 'zstd'] as const
-export type Form = (typeof forms)[number]
-
 /**
- * A Debian image of about 860 MB (unpacked) in an OCI layout, made once by mmdebstrap, umoci and skopeo: one gzip layer (tags `latest` and
- * `gzip`), the same files in four gzip layers (`four`), and one zstd layer (`zstd`).
+ * `npm run bench -- image`: an SBOM of a Debian image with seven languages in three forms (one gzip layer, four, one zstd layer), beside syft, and
+ * beside the decompression of the largest layer alone. Prints medians and ratios; asserts nothing, but a command that fails ends the run.
  *
- * @param cache folder where it stays
- * @returns path of the layout
+ * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1`, `BENCH_CACHE`; `BENCH_FORMS=gzip,zstd` for some of the forms; `BENCH_DIST` for another
+ * distribution than `dist/`.
  */
-export async function debianImage(cache: string): Promise<string> {
-  const layout = join(cache, 'image-7')
-  if (existsSync(join(layout, 'index.json'))) return layout
-  const making = join(cache, 'making')
-  rmSync(making, { recursive: true, force: true })
-  mkdirSync(making, { recursive: true })
-  const tar = process.env['BENCH_ROOTFS'] ?? join(making, 'rootfs.tar')
-  console.error('making the image, once: some minutes')
-  if (!existsSync(tar))
-    run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, 'bookworm', tar])
-  const fresh = join(making, 'image-7')
-  run('umoci', ['init', '--layout', fresh])
-  addLayers(fresh, 'gzip', [tar])
-  run('umoci', ['tag', '--image', `${fresh}:gzip`, 'latest'])
-  addLayers(fresh, 'four', await inParts(tar, 4, making))
-  const zstd = ['--dest-compress', '--dest-compress-format', 'zstd']
-  // A layer that is compressed already is recompressed only where it was decompressed before.
-  run('skopeo', ['copy', '-q', '--dest-decompress', `oci:${fresh}:gzip`, `dir:${join(making, 'plain')}`])
-  run('skopeo', ['copy', '-q', ...zstd, `dir:${join(making, 'plain')}`, `oci:${fresh}:zstd`])
-  // Last, so that an image that was cut short is never measured.
-  renameSync(fresh, layout)
-  rmSync(making, { recursive: true, force: true })
-  return layout
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { versions } from './chains.ts'
+import { debianImages, forms, type Form } from './make-image.ts'
+import { measure, median, type Measurement } from './measure.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const runs = Number(process.env['BENCH_RUNS'] ?? 3)
+const fromSources = process.env['BENCH_SOURCES'] === '1'
+const distribution = process.env['BENCH_DIST'] ?? join(root, 'dist')
+const program = fromSources ? join(root, 'bench/from-sources.ts') : join(distribution, 'cli/index.js')
+if (!existsSync(program)) throw new Error('dist/ is not there: run "npm run dist" first, or set BENCH_SOURCES=1')
+const peers = join(root, '.peers/bin')
+const wanted = (process.env['BENCH_FORMS'] ?? forms.join(',')).split(',')
+const layouts = await debianImages(process.env['BENCH_CACHE'] ?? join(root, 'build/bench'))
+const work = mkdtempSync(join(tmpdir(), 'sealwright-bench-'))
+
+try {
+  const load = loadavg()[0]?.toFixed(1)
+  console.log(
+    `sbom of an image, ${cpus().length} cores, load ${load}, Node ${process.version}, ${fromSources ? 'sources' : 'dist/'}, n = ${runs}, medians`,
+  )
+  for (const [name, version] of versions(peers)) if (name === 'syft') console.log(`  ${name} ${version}`)
+  for (const form of forms) if (wanted.includes(form)) await compare(form, layouts[form])
+} finally {
+  rmSync(work, { recursive: true, force: true })
 }
 
-function addLayers(layout: string, tag: string, tars: readonly string[]): void {
-  run('umoci', ['new', '--image', `${layout}:${tag}`])
-  for (const tar of tars) run('umoci', ['raw', 'add-layer', '--image', `${layout}:${tag}`, tar])
-}
-
-/** Cuts an archive into several of about the same size. */
-async function inParts(tar: string, count: number, folder: string): Promise<string[]> {
-  const share = Number(execFileSync('stat', ['-c', '%s', tar], { encoding: 'utf8' })) / count
-  const entries = readTar(createReadStream(tar, { highWaterMark: 1 << 20 }), tar)[Symbol.asyncIterator]()
-  let ended = false
-  async function* part(last: boolean): AsyncGenerator<TarEntry> {
-    for (let size = 0; last || size < share;) {
-      const { done, value } = await entries.next()
-      if (done === true) return void (ended = true)
-      yield value
-      size += value.header.size + 512
+async function compare(form: Form, layout: string): Promise<void> {
+  const { path, bytes } = largestBlob(layout)
+  const series: readonly (readonly [string, string, readonly string[]])[] = [
+    ['floor', process.execPath, [join(import.meta.dirname, 'floor.ts'), form === 'zstd' ? 'zstd' : 'gzip', path]],
+    ['ours', process.execPath, [program, 'sbom', '--image', `oci:${layout}:latest`]],
+    ['syft', join(peers, 'syft'), ['scan', `oci-dir:${layout}`, '-q', '-o', `spdx-json=${join(work, 'syft.json')}`]],
+  ]
+  const found = new Map<string, Measurement[]>(series.map(([name]) => [name, []]))
+  for (let run = 0; run < runs; run++) {
+    for (const [name, command, args] of series) {
+      const state = join(work, `state-${form}-${run}`)
+      const all = name === 'ours' ? [...args, '--state', state] : args
+      found.get(name)?.push(await measure(command, all, { SYFT_CHECK_FOR_APP_UPDATE: 'false' }))
+      rmSync(state, { recursive: true, force: true })
     }
   }
-  const names: string[] = []
-  for (let i = 0; i < count && !ended; i++) {
-    const name = join(folder, `part-${i}.tar`)
-    const file = createWriteStream(name)
-    for await (const piece of writeTar(part(i === count - 1))) if (!file.write(piece)) await once(file, 'drain')
-    file.end()
-    await once(file, 'close')
-    names.push(name)
+  console.log(`${form} (largest layer ${(bytes / 1e6).toFixed(0)} MB)`)
+  const medians = new Map([...found].map(([name, all]) => [name, middle(all)]))
+  for (const [name, { seconds, cpu, mib }] of medians) {
+    const walls = (found.get(name) ?? []).map((one) => one.seconds)
+    const range = `${Math.min(...walls).toFixed(2)} to ${Math.max(...walls).toFixed(2)}`
+    console.log(
+      `  ${name.padEnd(6)} ${seconds.toFixed(2)} s wall (${range}), ${cpu.toFixed(2)} s processor, ${mib.toFixed(0)} MiB`,
+    )
   }
-  return names
+  const [floor, ours, syft] = ['floor', 'ours', 'syft'].map((name) => medians.get(name))
+  if (floor === undefined || ours === undefined || syft === undefined) return
+  console.log(
+    `  ours: ${(syft.seconds / ours.seconds).toFixed(1)} × less wall time than syft, ${(syft.cpu / ours.cpu).toFixed(1)} × less processor time, ${(ours.mib / syft.mib).toFixed(2)} of its memory, ${(ours.seconds / floor.seconds).toFixed(2)} × the floor`,
+  )
 }
 
-function run(command: string, args: readonly string[]): void {
-  execFileSync(command, args, {
-    env: { ...process.env, SOURCE_DATE_EPOCH: '1735689600' },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+function middle(all: readonly Measurement[]): Measurement {
+  const of = (pick: (one: Measurement) => number): number => median(all.map(pick))
+  return { seconds: of((one) => one.seconds), cpu: of((one) => one.cpu), mib: of((one) => one.mib) }
+}
+
+function largestBlob(layout: string): { path: string; bytes: number } {
+  const folder = join(layout, 'blobs/sha256')
+  const all = readdirSync(folder).map((name) => ({ path: join(folder, name), bytes: statSync(join(folder, name)).size }))
+  return all.reduce((largest, one) => (one.bytes > largest.bytes ? one : largest))
 }

@@ -5,20 +5,21 @@
  *
  * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts),
  * `npm run bench -- predict` launch digests (bench/predict.ts), `npm run bench -- junk` what strangers' referrers cost the gate (bench/junk.ts),
- * `npm run bench -- worker` what a worker costs (bench/worker.ts).
+ * `npm run bench -- worker` what a worker costs (bench/worker.ts), `npm run bench -- image` an SBOM of three forms of the image (bench/image.ts).
  *
- * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`.
+ * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`, `BENCH_CACHE` (build/bench) where the images stay.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onePass, steps, tools, versions, type Chain, type Setting } from './chains.ts'
-import { debianImage } from './image.ts'
+import { debianImages } from './make-image.ts'
 import { makeKeys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
 import { startRegistry } from './registry.ts'
 
 const others = {
+  image: './image.ts',
   tee: './tee.ts',
   setup: './setup.ts',
   worker: './worker.ts',
@@ -42,7 +43,7 @@ const fromSources = process.env['BENCH_SOURCES'] === '1'
 const program = join(root, fromSources ? 'bench/from-sources.ts' : 'dist/cli/index.js')
 if (!existsSync(program)) throw new Error('dist/ is not there: run "npm run dist" first, or set BENCH_SOURCES=1')
 const peers = join(root, '.peers/bin')
-const layout = await debianImage(process.env['BENCH_CACHE'] ?? join(root, 'build/bench'))
+const { gzip: layout } = await debianImages(process.env['BENCH_CACHE'] ?? join(root, 'build/bench'))
 const work = mkdtempSync(join(tmpdir(), 'sealwright-bench-'))
 const chains: readonly Chain[] = [tools, steps, onePass]
 

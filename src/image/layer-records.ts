@@ -194,6 +194,7 @@ export class LayerRecords {
   private imply(parent: LayerFolder, folder: LayerFolder, name: string): void {
     folder.flags |= used
     if (parent.gone?.has(name) === true || parent.globals?.has(name) === true) folder.flags |= reborn
+    folder.inherits = parent.record === null ? parent.inherits : setgidOf(parent.record.entry)
     folder.countImplied(1)
     this.impliedBytes += folder.path.length
     if (this.impliedBytes > impliedLimit)
@@ -291,6 +292,10 @@ export function bindLink(link: LayerRecord, target: LayerRecord, subject: string
     throw ambiguous(place, path, why, 'Write both entries with the same attributes.')
   }
   link.target = target
+}
+
+function setgidOf({ mode, gid }: InventoryEntry): number | 'plain' {
+  return (mode & 0o2000) === 0 ? 'plain' : gid
 }
 
 /** An engine that applies layers onto one another keeps attributes that an overlay mount drops. */

@@ -84,7 +84,7 @@ class Running implements Thread {
 
   run(job: ThreadJob): Promise<ThreadAnswer> {
     this.job = Promise.withResolvers()
-    this.worker.postMessage(job)
+    this.worker.postMessage(job, [])
     return this.job.promise
   }
 

@@ -81,10 +81,13 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   const byPurl = new Map<string, FoundPackage>()
   for (const found of packages) {
     const known = byPurl.get(found.purl)
-    if (known === undefined) byPurl.set(found.purl, found)
-    else absorb(known, found)
+    if (known !== undefined) absorb(known, found)
+    else byPurl.set(found.purl, { ...found, locations: [...found.locations], dependsOn: [...found.dependsOn] })
   }
-  for (const found of byPurl.values()) found.locations.sort()
+  for (const found of byPurl.values()) {
+    found.locations = [...new Set(found.locations)].sort()
+    found.dependsOn = [...new Set(found.dependsOn)].sort()
+  }
   return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))
 }
 

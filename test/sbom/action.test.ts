@@ -55,19 +55,54 @@ test('only what was asked for is written, SOURCE_DATE_EPOCH is the time', async 
   expect(readFileSync(outputs['sbom-spdx-path'] as string, 'utf8')).toContain('"created":"1970-01-02T00:00:00Z"')
 })
 
-test('a second step of the job reads no layer again, and writes the same', async () => {
+test('a second step of the job unpacks no layer again, and writes the same', async () => {
   const copy = await makeImage([debian, application])
   const [state, ports] = [scratch('state'), testPorts()]
-  const first = await run({ image: `oci:${copy.directory}` }, ports, state)
+  const said: string[] = []
+  const listening = { ...ports, log: { ...ports.log, info: (text: string) => void said.push(text) } }
+  const first = await run({ image: `oci:${copy.directory}` }, listening, state)
   const spdx = readFileSync(first.outputs['sbom-spdx-path'] as string)
-  for (const { digest } of copy.image.manifest.layers) rmSync(join(copy.directory, 'blobs/sha256', digest.slice(7)))
-  const second = await run({ image: `oci:${copy.directory}` }, ports, state)
+  const second = await run({ image: `oci:${copy.directory}` }, listening, state)
   expect(readFileSync(second.outputs['sbom-spdx-path'] as string).equals(spdx)).toBe(true)
+  expect(said.filter((text) => text.includes('unpacked earlier'))).toHaveLength(1)
   const kept = join(state, 'pass', `${copy.image.configDigest.slice(7)}.inventory`)
   expect(statSync(kept).mode & 0o777).toBe(0o600)
-  // Without what was kept, or with something else in its place, the layers are needed.
+  // With something else in its place, the layers are unpacked again.
   writeFileSync(kept, 'changed')
-  await expect(run({ image: `oci:${copy.directory}` }, ports, state)).rejects.toMatchObject({ code: 'missing-blob' })
+  await run({ image: `oci:${copy.directory}` }, listening, state)
+  expect(said.filter((text) => text.includes('unpacked earlier'))).toHaveLength(1)
+})
+
+test.each<[string, (blob: string) => void, string]>([
+  ['changed', (blob) => writeFileSync(blob, readFileSync(blob).fill(7, 30, 31)), 'digest-mismatch'],
+  ['cut short', (blob) => writeFileSync(blob, readFileSync(blob).subarray(0, 100)), 'digest-mismatch'],
+  [
+    'that has more bytes',
+    (blob) => writeFileSync(blob, Buffer.concat([readFileSync(blob), Buffer.of(0)])),
+    'digest-mismatch',
+  ],
+  ['that is gone', (blob) => rmSync(blob), 'missing-blob'],
+])('what an earlier step found is not taken for a layer %s since', async (_what, change, code) => {
+  const copy = await makeImage([debian, application])
+  const [state, ports] = [scratch('state'), testPorts()]
+  await run({ image: `oci:${copy.directory}` }, ports, state)
+  change(join(copy.directory, 'blobs/sha256', (copy.image.manifest.layers[0]?.digest ?? '').slice(7)))
+  await expect(run({ image: `oci:${copy.directory}` }, ports, state)).rejects.toMatchObject({ code })
+})
+
+test('an image with the same configuration and other blobs is read for itself', async () => {
+  const [state, ports] = [scratch('state'), testPorts()]
+  const one = await makeImage([debian, application])
+  const other = await makeImage([debian, application], { compression: 'zstd' })
+  expect(other.image.configDigest).toBe(one.image.configDigest)
+  const read = async (directory: string): Promise<Buffer> =>
+    readFileSync((await run({ image: `oci:${directory}` }, ports, state)).outputs['inventory-path'] as string)
+  const inventory = await read(one.directory)
+  expect((await read(other.directory)).equals(inventory)).toBe(true)
+  // Layers of another image under the same configuration.
+  const forged = await makeImage([debian, [{ path: 'evil' }]], { config: { rootfs: one.image.config.rootfs } })
+  expect(forged.image.configDigest).toBe(one.image.configDigest)
+  await expect(read(forged.directory)).rejects.toMatchObject({ code: 'digest-mismatch' })
 })
 
 test.each<[string, Record<string, string>, string]>([

@@ -23,7 +23,7 @@ export async function ourRows(
   files: readonly FixtureFile[],
   ports: Ports,
 ): Promise<{ rows: Row[]; gaps: string[] }> {
-  const { store, image } = await imageOf(files, join(ports.roots.temp, ecosystem), ports)
+  const { store, image } = await imageOf(files, join(ports.roots.temp, 'layout'), ports)
   // A damaged database ends the description of an image; here it lies beside good ones.
   const lenient = catalogers.map((one) => ({ ...one, strict: false }))
   const [collectors, release] = [lenient.map((one) => new Collector([one])), new OsReleaseReader()]

@@ -27,10 +27,15 @@ export function catalogersFolder(): string {
   return join(Dir, 'syft/pkg/cataloger')
 }
 
+/** Name of an ecosystem's folder among the copies: one that no cataloger looks for (`snap` is part of a path that syft's does). */
+export function stagedName(ecosystem: string): string {
+  return `of-${ecosystem}`
+}
+
 /** Copies the fixtures to `folder`, one folder per ecosystem, with those placed that a scan would not find by their name. */
 export function stageFixtures(from: string, folder: string, ecosystems: readonly Ecosystem[]): void {
   for (const { name, place } of ecosystems) {
-    const target = join(folder, name)
+    const target = join(folder, stagedName(name))
     // The module cache is read-only, and so would be the copies.
     for (const { path, content } of filesOf(join(from, name, 'testdata'))) write(join(target, path), content)
     for (const [source, to] of Object.entries(place ?? {}))

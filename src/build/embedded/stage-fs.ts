@@ -13,8 +13,8 @@ export interface BaseImage {
 export interface LayerContent {
   readonly base: BaseImage
   readonly layer: number
-  /** Path in that layer: another one than the node's where it was a hard link. */
-  readonly path: string
+  /** Number of its entry in that layer. */
+  readonly serial: number
 }
 
 export interface FsNode {

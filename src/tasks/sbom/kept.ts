@@ -4,7 +4,7 @@ import { parseInventory } from '../../image/inventory.ts'
 import { sha256 } from '../../base/streams.ts'
 import { replaceFile } from '../../base/files.ts'
 import type { Image, LayerFacts, PassResult } from '../../image/types.ts'
-import type { Digest } from '../../oci/types.ts'
+import type { Digest, Store } from '../../oci/types.ts'
 import type { Catalogue } from '../../sbom/model.ts'
 import type { Described } from '../../sbom/scan.ts'
 import { version } from '../../base/version.ts'
@@ -12,31 +12,50 @@ import { version } from '../../base/version.ts'
 /** What one pass found, kept for later steps of the same job. The gate never reads it (DESIGN §1.11). */
 interface Kept {
   version: string
-  layers: { diffId: Digest; size: number }[]
+  /** The blobs that were read, and what they unpack to. */
+  layers: { blob: Digest; mediaType: string; diffId: Digest; size: number }[]
   inventory: Digest
   catalogue: Catalogue
 }
 
-/** Keeps a pass in the work folder, under the configuration's digest: it is the same for the plain and the encrypted image. */
+/** Keeps a pass in the work folder, under the configuration's digest, with the digests of the blobs that it read. */
 export async function keepPass(
   work: WorkFolder,
   { pass, inventory, inventoryDigest }: Pick<Described, 'pass' | 'inventory' | 'inventoryDigest'>,
   catalogue: Catalogue,
 ): Promise<void> {
   const path = await place(work, pass.image)
-  const layers = pass.layers.map(({ diffId, size }) => ({ diffId, size }))
+  const layers = pass.layers.map(({ descriptor: { digest, mediaType }, diffId, size }) => ({
+    blob: digest,
+    mediaType,
+    diffId,
+    size,
+  }))
   const kept: Kept = { version, layers, inventory: inventoryDigest, catalogue }
   await put(`${path}.inventory`, inventory)
   // Last: a file that names an inventory that is not there would be of no use.
   await put(`${path}.json`, JSON.stringify(kept))
 }
 
-/** A pass of this job over the same layers, or null where there is none that can be used. */
+/**
+ * A pass of this job over the same blobs, or null where there is none that can be used. That they are the same is not taken from the store's
+ * word: each is read and hashed, which costs less than unpacking it.
+ *
+ * @throws VerificationError `digest-mismatch`, `missing-blob` where a blob of this store is not what its descriptor says
+ */
 export async function keptPass(
   work: WorkFolder,
+  store: Store,
   image: Image,
 ): Promise<{ pass: PassResult; catalogue: Catalogue } | null> {
-  const path = await place(work, image)
+  const found = await readKept(await place(work, image), image)
+  if (found === null) return null
+  const blobs = new Map(image.manifest.layers.map((layer) => [layer.digest, layer]))
+  for (const layer of blobs.values()) for await (const chunk of await store.openBlob(layer)) void chunk
+  return found
+}
+
+async function readKept(path: string, image: Image): Promise<{ pass: PassResult; catalogue: Catalogue } | null> {
   try {
     const kept = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Kept
     const bytes = await readFile(`${path}.inventory`)
@@ -47,6 +66,8 @@ export async function keptPass(
     for (const [index, descriptor] of image.manifest.layers.entries()) {
       const layer = kept.layers[index]
       if (layer === undefined || layer.diffId !== diffIds[index]) return null
+      // Another form of the same layer (encrypted, recompressed) is another blob, which no one has unpacked.
+      if (layer.blob !== descriptor.digest || layer.mediaType !== descriptor.mediaType) return null
       layers.push({ descriptor, diffId: layer.diffId, size: layer.size })
     }
     return { pass: { image, layers, inventory: parseInventory(bytes) }, catalogue: kept.catalogue }

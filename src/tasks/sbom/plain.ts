@@ -14,9 +14,9 @@ export async function readPlain(
   { work, ports }: TaskContext,
   open?: (layer: Descriptor) => Promise<ByteSource>,
 ): Promise<Found & { kept: boolean }> {
-  const kept = await keptPass(work, image)
+  const kept = await keptPass(work, store, image)
   if (kept !== null) {
-    ports.log.info('the layers were read earlier in this job: taking what was found then')
+    ports.log.info('the layers were unpacked earlier in this job: their digests are right, taking what was found then')
     return { ...kept, kept: true }
   }
   const readers = sbomReaders()

@@ -4,7 +4,7 @@ import { spdxExpression } from '../../licence.ts'
 import type { FoundPackage, Gap, OsRelease } from '../../model.ts'
 import { parseApk, type ApkDatabase, type ApkPackage } from './apk-database.ts'
 import { relate } from './dependencies.ts'
-import { damaged } from './dpkg-status.ts'
+import { damaged } from './damaged.ts'
 import { systemPurl } from './system-purl.ts'
 
 /** Alpine's whole archive would have some 100 MB. */

@@ -1,4 +1,5 @@
-import { VerificationError } from '../../../base/errors.ts'
+import type { VerificationError } from '../../../base/errors.ts'
+import { damaged } from './damaged.ts'
 
 /** One paragraph of Debian control data: field names in lower case. */
 export type Paragraph = Map<string, string>
@@ -20,17 +21,14 @@ export function parseDeb822(text: string, subject: string): Paragraph[] {
       const match = /^([!-9;-~]+):[ \t]*(.*)$/.exec(line)
       if (match === null) throw bad(subject, number)
       if (current === null) paragraphs.push((current = new Map()))
-      field = (match[1] as string).toLowerCase()
+      field = (match[1] ?? '').toLowerCase()
       if (current.has(field)) throw bad(subject, number)
-      current.set(field, (match[2] as string).trimEnd())
+      current.set(field, (match[2] ?? '').trimEnd())
     }
   }
   return paragraphs
 }
 
 function bad(subject: string, line: number): VerificationError {
-  return new VerificationError('format-invalid', `${subject} cannot be read at line ${line}`, {
-    subject,
-    remedy: 'The package database of the image is damaged: build the image again.',
-  })
+  return damaged(subject, `cannot be read at line ${line}`)
 }

@@ -1,4 +1,4 @@
-import { VerificationError } from '../../../base/errors.ts'
+import { damaged } from './damaged.ts'
 import type { Paragraph } from './deb822.ts'
 
 /** States in which files of a package are on disk (dpkg(1)), and the two in which none are. */
@@ -50,12 +50,4 @@ function entry(paragraph: Paragraph, path: string): Installed {
     state: null,
     path,
   }
-}
-
-/** The database is not what dpkg would read. */
-export function damaged(path: string, what: string): VerificationError {
-  return new VerificationError('format-invalid', `${path} ${what}`, {
-    subject: path,
-    remedy: 'The package database of the image is damaged: build the image again.',
-  })
 }

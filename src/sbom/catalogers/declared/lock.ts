@@ -1,0 +1,98 @@
+import type { Cataloger, FileHead, Match } from '../../cataloger.ts'
+import type { FoundPackage } from '../../model.ts'
+
+/** How one kind of lock file is read. */
+export interface LockFile {
+  /** Name of the cataloger. */
+  name: string
+  kind: string
+  match: Match
+  /** Tells files of this kind from others of the same name; default: all are. */
+  when?: (file: FileHead) => boolean
+  /** Packages of one file, without its path; null where it is no file of this kind. @throws Error for a damaged one */
+  read(content: Buffer, file: FileHead): FoundPackage[] | Partly | null
+}
+
+/** What could be read of a file that has parts which could not. */
+export interface Partly {
+  packages: FoundPackage[]
+  /** Names the first such part. */
+  why: string
+}
+
+/** Most bytes of a lock file. */
+export const lockLimit = 64 << 20
+
+/** A cataloger of files each of which names its packages by itself. */
+export function lockFile({ name, kind, match, when, read }: LockFile): Cataloger<FoundPackage[] | Partly> {
+  return {
+    name,
+    kind,
+    finds: 'declared',
+    match,
+    wants: (file) => (isOfDependency(file) || when?.(file) === false ? 0 : lockLimit),
+    read: (file, content) => read(content, file),
+    finish: (facts) => ({
+      packages: [...facts].flatMap(([path, fact]) =>
+        (Array.isArray(fact) ? fact : fact.packages).map((found) => ({ ...found, locations: [path] })),
+      ),
+      gaps: [...facts].flatMap(([path, fact]) =>
+        Array.isArray(fact) ? [] : [{ path, kind, reason: 'unreadable' as const, why: fact.why }],
+      ),
+    }),
+  }
+}
+
+/** The lock file of a dependency says how its authors built it, not what is used here. */
+export function isOfDependency({ path }: FileHead): boolean {
+  return /(?:^|\/)node_modules\//.test(path)
+}
+
+/** A package, and the names by which its file tells what it needs. */
+export interface Linked {
+  found: FoundPackage
+  needs: readonly string[]
+}
+
+/** Sets the edges of packages that name each other in one file. */
+export function link(
+  entries: readonly Linked[],
+  purlOf: (need: string, found: FoundPackage) => string | undefined,
+): FoundPackage[] {
+  for (const { found, needs } of entries) {
+    const purls = needs.map((need) => purlOf(need, found)).filter((purl) => purl !== undefined)
+    found.dependsOn = [...new Set([...found.dependsOn, ...purls])].filter((purl) => purl !== found.purl).sort()
+  }
+  return entries.map(({ found }) => found)
+}
+
+/** purls by name, for files with one version of each. */
+export function byName(entries: readonly Linked[]): Map<string, string> {
+  return new Map(entries.map(({ found }) => [found.name, found.purl]))
+}
+
+/**
+ * Marks what only developers need: all that the roots of development reach and the others do not.
+ *
+ * @param roots purls that are needed to run
+ */
+export function markDevelopment(
+  packages: readonly FoundPackage[],
+  roots: Iterable<string>,
+  developing: Iterable<string>,
+): void {
+  const edges = new Map<string, Set<string>>()
+  for (const { purl, dependsOn } of packages) {
+    const known = edges.get(purl) ?? new Set()
+    for (const need of dependsOn) known.add(need)
+    edges.set(purl, known)
+  }
+  const reach = (from: Iterable<string>): Set<string> => {
+    const found = new Set(from)
+    // A set goes on with what is added while it is walked through.
+    for (const purl of found) for (const need of edges.get(purl) ?? []) found.add(need)
+    return found
+  }
+  const [running, development] = [reach(roots), reach(developing)]
+  for (const found of packages) if (development.has(found.purl) && !running.has(found.purl)) found.scope = 'development'
+}

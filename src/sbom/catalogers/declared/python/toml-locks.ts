@@ -1,0 +1,132 @@
+import type { JsonObject, JsonValue } from '../../../../base/json.ts'
+import { readToml } from '../../../../encoding/toml.ts'
+import type { FoundPackage } from '../../../model.ts'
+import { at, items, members, textIn, textOr, textsOr, versionIn } from '../../foreign.ts'
+import { pypiName, requirementName } from '../../language/python/metadata.ts'
+import { byName, link, lockFile, markDevelopment, type Linked } from '../lock.ts'
+import { archiveSums, pypiFound, vcsUrl } from './pypi-found.ts'
+
+/** poetry.lock of every version: since 1.5 the archives stand with their package, before in a table at the end. */
+export const poetry = lockFile({
+  name: 'poetry-lock',
+  kind: 'pypi',
+  match: { names: ['poetry.lock'] },
+  read: (content) => {
+    const lock = lockOf(content)
+    const entries = items(at(lock, 'package'), 'package').map((entry): Linked => {
+      const name = textOr(at(entry, 'name'))
+      const source = at(entry, 'source')
+      const isGit = textOr(at(source, 'type')) === 'git'
+      return {
+        found: pypiFound('poetry-lock', name, versionIn(at(entry, 'version')), {
+          checksums: archiveSums(at(entry, 'files') ?? at(lock, 'metadata', 'files', name), 'files'),
+          scope: poetryScope(entry),
+          vcsUrl: isGit ? vcsUrl(textOr(at(source, 'url')), textOr(at(source, 'resolved_reference'))) : undefined,
+        }),
+        needs: members(at(entry, 'dependencies'), 'dependencies').map(([need]) => pypiName(need)),
+      }
+    })
+    return linked(entries)
+  },
+})
+
+/** `category` until Poetry 1.4, `groups` since 2.0. */
+function poetryScope(entry: JsonValue): FoundPackage['scope'] {
+  const groups = textsOr(at(entry, 'groups'))
+  if (textOr(at(entry, 'category')) === 'dev' || (groups.length > 0 && !groups.includes('main'))) return 'development'
+  return at(entry, 'optional') === true ? 'optional' : undefined
+}
+
+/** uv.lock, and the lock file of a script (`name.py.lock`). */
+export const uv = lockFile({
+  name: 'uv-lock',
+  kind: 'pypi',
+  match: { names: ['uv.lock'], extensions: ['lock'] },
+  when: ({ name }) => name === 'uv.lock' || name.endsWith('.py.lock'),
+  read: (content) => {
+    const entries: Linked[] = []
+    const [running, developing]: [string[], string[]] = [[], []]
+    for (const entry of items(at(lockOf(content), 'package'), 'package')) {
+      const [found, isOwn] = uvPackage(entry)
+      const needs = (kind: string): string[] =>
+        members(at(entry, kind), kind).flatMap(([, list]) => items(list, kind).map(uvNeed))
+      const own = items(at(entry, 'dependencies'), 'dependencies').map(uvNeed)
+      const optional = needs('optional-dependencies')
+      const development = needs('dev-dependencies')
+      entries.push({ found, needs: [...own, ...optional, ...(isOwn ? development : [])] })
+      if (isOwn) {
+        running.push(...own, ...optional)
+        developing.push(...development)
+      }
+    }
+    const packages = linked(entries)
+    // Marked from what the project's own packages ask for, not from them: they need both.
+    const purls = byName(entries)
+    const purlsOf = (needs: readonly string[]): string[] => needs.flatMap((need) => purls.get(need) ?? [])
+    markDevelopment(packages, purlsOf(running), purlsOf(developing))
+    return packages
+  },
+})
+
+function uvPackage(entry: JsonValue): [FoundPackage, isOwn: boolean] {
+  const source = at(entry, 'source')
+  const git = textOr(at(source, 'git'))
+  const [address = '', commit = ''] = git.split('#')
+  const found = pypiFound('uv-lock', at(entry, 'name'), versionIn(at(entry, 'version')), {
+    checksums: [...archiveSums([at(entry, 'sdist') ?? null], 'sdist'), ...archiveSums(at(entry, 'wheels'), 'wheels')],
+    vcsUrl: vcsUrl(address.replace(/\?.*$/, ''), commit),
+  })
+  const isOwn = ['editable', 'virtual', 'directory', 'workspace'].some((kind) => at(source, kind) !== undefined)
+  return [found, isOwn]
+}
+
+function uvNeed(need: JsonValue): string {
+  return pypiName(textOr(at(need, 'name')))
+}
+
+/** pdm.lock: a package that is used with extras stands there once more. */
+export const pdm = lockFile({
+  name: 'pdm-lock',
+  kind: 'pypi',
+  match: { names: ['pdm.lock'] },
+  read: (content) => {
+    const lock = lockOf(content)
+    const found = new Map<string, { found: FoundPackage; needs: string[] }>()
+    for (const entry of items(at(lock, 'package'), 'package')) {
+      const groups = textsOr(at(entry, 'groups'))
+      const isGit = textOr(at(entry, 'git'))
+      // Before PDM 2.11 the archives stood in a table at the end.
+      const [name, version] = [textOr(at(entry, 'name')), versionIn(at(entry, 'version'))]
+      const files = at(entry, 'files') ?? at(lock, 'metadata', 'files', `${name} ${version ?? ''}`)
+      const one = pypiFound('pdm-lock', name, version, {
+        checksums: archiveSums(files, 'files'),
+        scope: groups.length > 0 && !groups.includes('default') ? 'optional' : undefined,
+        vcsUrl: vcsUrl(isGit, textOr(at(entry, 'revision'))),
+      })
+      const known = found.get(one.purl) ?? { found: one, needs: [] }
+      known.needs.push(...textsOr(at(entry, 'dependencies')).flatMap((need) => requirementName(need) ?? []))
+      if (one.scope === undefined) known.found.scope = undefined
+      found.set(one.purl, known)
+    }
+    return linked([...found.values()])
+  },
+})
+
+/** @throws Error for a file without a table of packages: all of them have one, if only an empty one */
+function lockOf(content: Buffer): JsonObject {
+  const lock = readToml(textIn(content))
+  if (at(lock, 'package') === undefined && at(lock, 'metadata') === undefined && at(lock, 'version') === undefined)
+    throw new Error('expected [[package]]')
+  return lock
+}
+
+/** A file may have two versions of one package, for different platforms: each user gets both. */
+function linked(entries: readonly Linked[]): FoundPackage[] {
+  const all = new Map<string, string[]>()
+  for (const { found } of entries) all.set(found.name, [...(all.get(found.name) ?? []), found.purl])
+  const each = entries.flatMap(({ found, needs }) =>
+    needs.flatMap((need) => (all.get(need) ?? []).map((purl): Linked => ({ found, needs: [purl] }))),
+  )
+  link(each, (purl) => purl)
+  return entries.map(({ found }) => found)
+}
