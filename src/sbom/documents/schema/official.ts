@@ -1,10 +1,11 @@
+import { inflateRawSync } from 'node:zlib'
 import { parseJson, type JsonValue } from '../../../base/json.ts'
 import { Schema } from './compile.ts'
 
 /** Formats whose official schema is here. */
 export type SchemaName = 'cyclonedx-1.6' | 'cyclonedx-1.7' | 'spdx-2.3' | 'spdx-3.0.1'
 
-const loaders: Readonly<Record<SchemaName, () => Promise<{ text: string }[]>>> = {
+const loaders: Readonly<Record<SchemaName, () => Promise<{ packed: string }[]>>> = {
   'cyclonedx-1.6': () => Promise.all([import('./cyclonedx16.generated.ts'), import('./cyclonedx-shared.generated.ts')]),
   'cyclonedx-1.7': () => Promise.all([import('./cyclonedx17.generated.ts'), import('./cyclonedx-shared.generated.ts')]),
   'spdx-2.3': async () => [await import('./spdx23.generated.ts')],
@@ -21,7 +22,11 @@ export function officialSchema(name: SchemaName): Promise<Schema> {
 
 async function load(name: SchemaName): Promise<Schema> {
   const modules = await loaders[name]()
-  return new Schema(modules.flatMap(({ text }) => listOf(parseJson(text, name))))
+  return new Schema(modules.flatMap(({ packed }) => listOf(parseJson(unpack(packed), name))))
+}
+
+function unpack(packed: string): string {
+  return inflateRawSync(Buffer.from(packed, 'base64')).toString('utf8')
 }
 
 function listOf(value: JsonValue): JsonValue[] {
