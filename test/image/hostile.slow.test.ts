@@ -28,7 +28,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
 test('a million entries in one folder', () => {
   const view = merged(layerOf(numbers(1_000_000).map((i) => header(`d/file-${i}`))))
   expect(view.finish()).toHaveLength(1_000_001)
-})
+}, 300_000)
 
 test('60,000 whiteouts, one by one and below one another', () => {
   const names = numbers(60_000)
@@ -39,7 +39,7 @@ test('60,000 whiteouts, one by one and below one another', () => {
   )
   const view = merged(low, gone)
   expect(view.finish()).toHaveLength(301)
-})
+}, 300_000)
 
 test('many layers of whiteouts and opaque whiteouts over the same folders', () => {
   const low = layerOf(numbers(20_000).map((i) => header(`d/${i % 100}/f-${i}`)))
@@ -54,7 +54,7 @@ test('many layers of whiteouts and opaque whiteouts over the same folders', () =
     999,
   )
   expect(merged(low, ...upper, opaque).finish()).toHaveLength(101)
-})
+}, 300_000)
 
 test('paths 2,000 folders deep', () => {
   const folder = numbers(2000)
@@ -71,7 +71,7 @@ test('paths 2,000 folders deep', () => {
   const view = merged(...layers)
   expect(view.hides(`${folder}/7`)).toBe(true)
   expect(view.finish()).toHaveLength(22_000)
-})
+}, 300_000)
 
 test('deep paths that share nothing end at the limit', () => {
   const deep = (i: number): TarHeader =>
@@ -87,12 +87,12 @@ test('deep paths that share nothing end at the limit', () => {
   expect(fill).toThrow(
     expect.objectContaining({ code: 'format-invalid', message: expect.stringContaining('folders without an entry') }),
   )
-})
+}, 300_000)
 
 test('a folder that is replaced over and over', () => {
   const headers = numbers(60_000).flatMap((i) => [header(`d/${i}`), header('d'), header('d', 'dir')])
   expect(merged(layerOf(headers)).finish()).toHaveLength(1)
-})
+}, 300_000)
 
 test('a chain of 200,000 hard links, and as many over layers', () => {
   const chain = numbers(200_000).map((i) => (i === 0 ? header('0') : header(String(i), 'hardlink', String(i - 1))))
@@ -109,7 +109,7 @@ test('a chain of 200,000 hard links, and as many over layers', () => {
       .finish()
       .every(({ path, size }) => path !== '' && size === 0),
   ).toBe(true)
-})
+}, 300_000)
 
 test('hard links that are awaited over many layers', () => {
   const targets = layerOf(numbers(30_000).map((i) => header(`t/${i}`)))
@@ -119,11 +119,12 @@ test('hard links that are awaited over many layers', () => {
     999,
   )
   expect(merged(targets, ...between, links).finish()).toHaveLength(60_503)
-})
+}, 300_000)
 
 async function count(source: AsyncIterable<Uint8Array>): Promise<number> {
   let entries = 0
-  for await (const { header: found } of readTar(source, 'test.tar')) entries += found.path === '' ? 0 : 1
+  for await (const { header: found } of readTar(source, 'test.tar', { entries: 100_000 }))
+    entries += found.path === '' ? 0 : 1
   return entries
 }
 
@@ -131,11 +132,11 @@ test('more entries than the limit, and sizes that lie', async () => {
   const one = block({ name: 'f' })
   const many = Buffer.concat(numbers(2000).map(() => one))
   async function* flood(): AsyncGenerator<Uint8Array> {
-    for (let i = 0; i < 2501; i++) yield many
+    for (let i = 0; i < 51; i++) yield many
   }
   await expect(count(flood())).rejects.toMatchObject({
     code: 'format-invalid',
-    message: expect.stringContaining('5000000 entries'),
+    message: expect.stringContaining('100000 entries'),
   })
   async function* lie(size: Buffer): AsyncGenerator<Uint8Array> {
     yield size
@@ -147,7 +148,7 @@ test('more entries than the limit, and sizes that lie', async () => {
     await expect(count(lie(Buffer.concat([pax([['size', size]]), one])))).rejects.toMatchObject({
       code: 'format-invalid',
     })
-})
+}, 300_000)
 
 test('a megabyte of pax records, and a map of holes as long', async () => {
   async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
@@ -167,4 +168,4 @@ test('a megabyte of pax records, and a map of holes as long', async () => {
   await expect(count(one(Buffer.concat([sparse, block({}), endMark])))).rejects.toMatchObject({
     code: 'format-invalid',
   })
-})
+}, 300_000)
