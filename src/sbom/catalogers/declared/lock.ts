@@ -55,10 +55,34 @@ export interface Linked {
 }
 
 /** Sets the edges of packages that name each other in one file. */
-export function link(entries: readonly Linked[], purlOf: (need: string, found: FoundPackage) => string | undefined): FoundPackage[] {
+export function link(
+  entries: readonly Linked[],
+  purlOf: (need: string, found: FoundPackage) => string | undefined,
+): FoundPackage[] {
   for (const { found, needs } of entries) {
     const purls = needs.map((need) => purlOf(need, found)).filter((purl) => purl !== undefined)
     found.dependsOn = [...new Set([...found.dependsOn, ...purls])].filter((purl) => purl !== found.purl).sort()
+  }
+  return entries.map(({ found }) => found)
+}
+
+/** More versions of one package than a lock file has; their users times them would be a huge number of edges. */
+const mostVersions = 16
+
+/** As {@link link}, by name: a file may have several versions of one package, for different platforms, and each user gets all. */
+export function linkAll(entries: readonly Linked[]): FoundPackage[] {
+  const all = new Map<string, Set<string>>()
+  for (const { found } of entries) {
+    const known = all.get(found.name)
+    if (known === undefined) all.set(found.name, new Set([found.purl]))
+    else known.add(found.purl)
+  }
+  for (const { found, needs } of entries) {
+    const purls = needs.flatMap((need) => {
+      const versions = all.get(need)
+      return versions === undefined || versions.size > mostVersions ? [] : [...versions]
+    })
+    found.dependsOn = [...new Set(purls)].filter((purl) => purl !== found.purl).sort()
   }
   return entries.map(({ found }) => found)
 }
@@ -73,7 +97,11 @@ export function byName(entries: readonly Linked[]): Map<string, string> {
  *
  * @param roots purls that are needed to run
  */
-export function markDevelopment(packages: readonly FoundPackage[], roots: Iterable<string>, developing: Iterable<string>): void {
+export function markDevelopment(
+  packages: readonly FoundPackage[],
+  roots: Iterable<string>,
+  developing: Iterable<string>,
+): void {
   const edges = new Map<string, Set<string>>()
   for (const { purl, dependsOn } of packages) {
     const known = edges.get(purl) ?? new Set()
@@ -87,6 +115,5 @@ export function markDevelopment(packages: readonly FoundPackage[], roots: Iterab
     return found
   }
   const [running, development] = [reach(roots), reach(developing)]
-  for (const found of packages)
-    if (development.has(found.purl) && !running.has(found.purl)) found.scope = 'development'
+  for (const found of packages) if (development.has(found.purl) && !running.has(found.purl)) found.scope = 'development'
 }

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../../base/json.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, jsonIn, members, textOr } from '../../foreign.ts'
+import { at, jsonIn, members, textOr, versionIn } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
 import { link, lockFile, type Linked } from '../lock.ts'
 import { npmFound, registryVersion, splitAt } from './npm-found.ts'
@@ -32,8 +32,7 @@ function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>): F
     const own = nameOf(json, place, entry)
     // A link stands for a folder that is listed itself.
     if (at(entry, 'link') === true || own === '') continue
-    const version = textOr(at(entry, 'version'))
-    const found = npmFound(name, own, version === '' ? null : version, {
+    const found = npmFound(name, own, versionIn(at(entry, 'version')), {
       checksums: integrityOf(textOr(at(entry, 'integrity'))),
       licence: textOr(at(entry, 'license')),
       scope: scopeOf(entry),
@@ -42,9 +41,12 @@ function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>): F
     folders.push(place)
     entries.push({
       found,
-      needs: ['dependencies', 'optionalDependencies', 'peerDependencies', ...(isOwn(place) ? ['devDependencies'] : [])].flatMap(
-        (kind) => members(at(entry, kind), kind).map(([need]) => need),
-      ),
+      needs: [
+        'dependencies',
+        'optionalDependencies',
+        'peerDependencies',
+        ...(isOwn(place) ? ['devDependencies'] : []),
+      ].flatMap((kind) => members(at(entry, kind), kind).map(([need]) => need)),
     })
   }
   for (const [place, entry] of places) {
@@ -75,11 +77,16 @@ function scopeOf(entry: JsonValue): FoundPackage['scope'] {
 
 /** Node looks into node_modules of the folder itself, then of each folder above it. */
 function resolve(place: string, need: string, purls: ReadonlyMap<string, string>): string | undefined {
-  for (let folder = place; ; ) {
+  for (let folder = place; ;) {
     const found = purls.get(folder === '' ? `node_modules/${need}` : `${folder}/node_modules/${need}`)
     if (found !== undefined || folder === '') return found
     const up = folder.lastIndexOf('/node_modules/')
-    folder = up === -1 ? (isOwn(folder) && folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : '') : folder.slice(0, up)
+    folder =
+      up === -1
+        ? isOwn(folder) && folder.includes('/')
+          ? folder.slice(0, folder.lastIndexOf('/'))
+          : ''
+        : folder.slice(0, up)
   }
 }
 
@@ -92,13 +99,18 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
     const here = new Map<string, string>()
     const scope = [...above, here]
     for (const [key, entry] of members(tree, 'dependencies')) {
-      const version = textOr(at(entry, 'version'))
+      const version = versionIn(at(entry, 'version')) ?? ''
       // An alias: `"version": "npm:real-name@1.0.0"`.
       const real = version.startsWith('npm:') ? splitAt(version.slice('npm:'.length)) : null
-      const found = npmFound(name, real?.[0] ?? key.replace(/^.*node_modules\//, ''), registryVersion(real?.[1] ?? version), {
-        checksums: integrityOf(textOr(at(entry, 'integrity'))),
-        scope: scopeOf(entry),
-      })
+      const found = npmFound(
+        name,
+        real?.[0] ?? key.replace(/^.*node_modules\//, ''),
+        registryVersion(real?.[1] ?? version),
+        {
+          checksums: integrityOf(textOr(at(entry, 'integrity'))),
+          scope: scopeOf(entry),
+        },
+      )
       here.set(key, found.purl)
       entries.push({ found, needs: members(ignoreFlag(at(entry, 'requires')), 'requires').map(([need]) => need) })
       const below = at(entry, 'dependencies')
@@ -116,9 +128,8 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
   )
   const own = textOr(at(json, 'name'))
   if (own === '') return packages
-  const version = textOr(at(json, 'version'))
   // Version 1 does not say which packages the project itself asks for.
-  return [npmFound(name, own, version === '' ? null : version), ...packages]
+  return [npmFound(name, own, versionIn(at(json, 'version'))), ...packages]
 }
 
 /** npm 5 wrote `"requires": true` at the top, and npm 4 lists. */

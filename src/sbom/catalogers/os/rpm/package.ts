@@ -37,7 +37,8 @@ export function readPackage(header: RpmHeader): RpmPackage | null {
   const name = header.text(tags.name)
   if (name === 'gpg-pubkey') return null
   const [version, release] = [header.text(tags.version), header.text(tags.release)]
-  if (!name || !version || !release) throw new Error(`has a package without name, version or release (${name ?? 'unnamed'})`)
+  if (!name || !version || !release)
+    throw new Error(`has a package without name, version or release (${name ?? 'unnamed'})`)
   const said = (tag: number): string => {
     const text = header.text(tag) ?? ''
     return text === '(none)' ? '' : text
@@ -64,7 +65,7 @@ function readFiles(header: RpmHeader): Omit<OwnedFile, 'purl'>[] {
   const indexes = header.numbers(tags.dirIndexes)
   if (names.length !== indexes.length) throw new Error(`has ${names.length} files in ${indexes.length} folders`)
   const paths = names.map((name, i) => {
-    const folder = folders[indexes[i] as number]
+    const folder = folders[indexes[i] ?? -1]
     if (folder === undefined) throw new Error(`has a file ${name} in a folder that it does not name`)
     return folder + name
   })
