@@ -25,6 +25,8 @@ export const tarLimits = {
 export interface TarOptions {
   /** Hears of a pax global header: engines that ignore it still make room for a file of its name. */
   global?: ((path: string, place: Place) => void) | undefined
+  /** Most entries; by default those of {@link tarLimits}. */
+  entries?: number | undefined
 }
 
 /**
@@ -55,7 +57,7 @@ export async function* readTar(
 async function* entriesOf(
   puller: BytePuller,
   subject: string,
-  { global }: TarOptions,
+  { global, entries: most = tarLimits.entries }: TarOptions,
 ): AsyncGenerator<TarEntry & { body: TarBody }> {
   const extensions = new ExtensionReader(puller)
   let entries = 0
@@ -75,7 +77,7 @@ async function* entriesOf(
       continue
     }
     if (await extensions.take(raw, place)) continue
-    if (++entries > tarLimits.entries) throw invalid(place, `more than ${tarLimits.entries} entries`)
+    if (++entries > most) throw invalid(place, `more than ${most} entries`)
     const { header, stored, sparse } = makeHeader(raw, extensions.held, place)
     extensions.reset()
     const body =

@@ -5,6 +5,7 @@ import { collect } from '../../src/base/streams.ts'
 import { writeTar } from '../../src/image/tar-write.ts'
 import type { TarHeader } from '../../src/image/types.ts'
 import { build, shape, tree, type Built } from './support.ts'
+import * as raw from '../../testkit/raw-tar.ts'
 
 const names = ({ files }: Built): string[] => [...files.keys()].filter((path) => path !== '.')
 
@@ -200,6 +201,26 @@ describe('ADD', () => {
     bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
     writeFileSync(join(folder, 'r.tar'), bytes)
     await expect(build(folder)).rejects.toMatchObject({ code: 'path-escape' })
+  })
+
+  test.each<[string, Buffer]>([
+    ['a file with the name of a folder', raw.archive(raw.member({ name: 'data/' }, 'x'), raw.member({ name: 'evil' }))],
+    [
+      'two names for one entry',
+      raw.archive(raw.gnuLong('L', 'a'), raw.pax([['path', 'b']]), raw.member({ name: 'c' })),
+    ],
+    ['an unknown type', raw.archive(raw.member({ name: 'a', flag: 'Z' }))],
+  ])('an archive with %s is refused', async (_what, bytes) => {
+    const folder = tree({ Containerfile: 'FROM scratch\nADD r.tar /r/\n' })
+    writeFileSync(join(folder, 'r.tar'), bytes)
+    await expect(build(folder)).rejects.toMatchObject({ code: 'archive-ambiguous' })
+  })
+
+  test('absolute names in an archive stay in its folder', async () => {
+    const folder = tree({ Containerfile: 'FROM scratch\nADD r.tar /r/\n' })
+    const link = raw.block({ name: 'h', flag: '1', link: '/app/a' })
+    writeFileSync(join(folder, 'r.tar'), raw.archive(raw.member({ name: '/app/a' }, 'a'), link))
+    expect(names(await build(folder))).toEqual(['r', 'r/app', 'r/app/a', 'r/h'])
   })
 })
 

@@ -1,4 +1,5 @@
 import { compareInventories, inventoryBytes, parseInventory } from '../../src/image/inventory.ts'
+import { nameBytes, nameOf } from '../../src/image/names.ts'
 import type { InventoryEntry } from '../../src/image/types.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import type { Digest } from '../../src/oci/types.ts'
@@ -47,6 +48,61 @@ test('a path that leaves the root is refused', () => {
     expect.objectContaining({ code: 'path-escape' }),
   )
 })
+
+const capable: InventoryEntry = {
+  ...{ path: 'bin/ping', type: 'file', ...base, size: 1, sha256: digest },
+  xattrs: { 'security.capability': '0100000200', 'user.long': sha256('long') },
+}
+
+test('attributes stand in the inventory and are compared', () => {
+  const bytes = inventoryBytes([capable])
+  expect(bytes.toString()).toContain(`"xattrs":{"security.capability":"0100000200","user.long":"${sha256('long')}"}`)
+  expect(parseInventory(bytes)).toEqual([capable])
+  const plain = { ...capable, xattrs: undefined }
+  const other = { ...capable, xattrs: { ...capable.xattrs, 'security.capability': '0100000201' } }
+  for (const after of [plain, other])
+    expect(compareInventories([capable], [after]).changed).toMatchObject([{ path: 'bin/ping', fields: ['xattrs'] }])
+  const same = { ...capable, xattrs: Object.fromEntries(Object.entries(capable.xattrs ?? {}).reverse()) }
+  expect(compareInventories([capable], [same]).changed).toEqual([])
+})
+
+test.each([
+  ['no attributes', '{}'],
+  ['an attribute without value', '{"a":""}'],
+  ['half a byte', '{"a":"0"}'],
+  ['capitals', '{"a":"AB"}'],
+  ['a number', '{"a":1}'],
+  ['a list', '["00"]'],
+  ['a value that should be a digest', `{"a":"${'00'.repeat(65)}"}`],
+])('%s as attributes is refused', (_what, text) => {
+  const line = inventoryBytes([capable])
+    .toString()
+    .replace(/"xattrs":\{.*?\}/, `"xattrs":${text}`)
+  expect(() => parseInventory(Buffer.from(line))).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+})
+
+test('names that are no UTF-8 come back as the same bytes, in the order of these', () => {
+  const names = [
+    [0x61, 0xc3, 0xa9],
+    [0x61, 0xc3],
+    [0x61, 0xff],
+    [0x61, 0x7a],
+    [0x61, 0xc3, 0xa9, 0xff],
+  ].map((bytes) => Buffer.from(bytes))
+  const all = names.map((name): InventoryEntry => ({ ...capable, path: nameOf(name) }))
+  const bytes = inventoryBytes(all)
+  expect(bytes.toString()).toContain(String.raw`"path":"a\u0000ff"`)
+  const back = parseInventory(bytes).map(({ path }) => nameBytes(path).toString('hex'))
+  expect(back).toEqual(names.sort(Buffer.compare).map((name) => name.toString('hex')))
+})
+
+test.each([String.raw`a\u0000`, String.raw`a\u000061`, String.raw`a\u0000FF`, String.raw`\u0000c3\u0000a9`])(
+  'the path %s is no name',
+  (text) => {
+    const line = inventoryBytes([capable]).toString().replace('bin/ping', text)
+    expect(() => parseInventory(Buffer.from(line))).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+  },
+)
 
 test('differences name the fields', () => {
   const [dir, file, link, device] = entries as [InventoryEntry, InventoryEntry, InventoryEntry, InventoryEntry]

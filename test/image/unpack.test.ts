@@ -6,7 +6,10 @@ import { unpackImage } from '../../src/image/unpack.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
-import { makeImage, type Short } from './make-image.ts'
+import { archive, block, member } from '../../testkit/raw-tar.ts'
+import { nameBytes } from '../../src/image/names.ts'
+import { normaliseLayer } from '../../src/image/normalise.ts'
+import { bytesOf, makeImage, once, type Short } from './make-image.ts'
 
 /** What lies in a folder, in one line a path. */
 function tree(root: string, at = '.'): string[] {
@@ -97,6 +100,34 @@ test('what a layer takes back while it is read leaves nothing behind', async () 
   expect(readlinkSync(join(root, 'a'))).toBe('x')
   expect(readFileSync(join(root, 'd'), 'utf8')).toBe('2')
   expect(lstatSync(join(root, 'f')).isDirectory()).toBe(true)
+})
+
+test('names and targets that are no UTF-8 are written as their bytes', async () => {
+  const [folder, file, link, target] = ['d\xff', 'd\xff/f\xc3', 'd\xff/l', '\xed\xa0\x80'].map((name) =>
+    Buffer.from(name, 'latin1'),
+  ) as [Buffer, Buffer, Buffer, Buffer]
+  const layer = archive(
+    block({ name: folder, flag: '5', mode: 0o755 }),
+    member({ name: file }, 'x'),
+    block({ name: link, flag: '2', mode: 0o777, link: target }),
+    block({ name: 'h\xfe', flag: '1', link: file }),
+  )
+  const normal = await bytesOf(normaliseLayer(once(layer), { epoch: 2000 }))
+  for (const bytes of [layer, normal]) {
+    const { store, image } = await makeImage([bytes])
+    const root = join(scratch('unpack'), 'new')
+    const { inventory } = await unpackImage(store, image, root)
+    expect(inventory.map(({ path }) => nameBytes(path).toString('latin1'))).toEqual([
+      'd\xff',
+      'd\xff/f\xc3',
+      'd\xff/l',
+      'h\xfe',
+    ])
+    const at = (name: Buffer): Buffer => Buffer.concat([Buffer.from(`${root}/`), name])
+    expect(readFileSync(at(file), 'utf8')).toBe('x')
+    expect(lstatSync(at(file)).nlink).toBe(2)
+    expect(readlinkSync(at(link), { encoding: 'buffer' })).toEqual(target)
+  }
 })
 
 test('a folder with something in it is not touched', async () => {

@@ -46,14 +46,12 @@ export const contentTampers: Tamper[] = [
   {
     name: 'path traversal in a layer',
     reason: 'path-escape',
-    prepare: async (kit) => {
-      const found = await kit.small()
-      const subject = await putSmallImage(found.store, smallFiles, 'escape', '../../etc/passwd')
-      const image = await loadImage(found.store, subject.digest)
-      const documents = await describeImage(found.store, await loadImage(found.store, found.base.subject.digest))
-      const base = await smallBase(found.store, subject, { ...documents, pass: { ...documents.pass, image } })
-      return answer(kit, { ...found, base })
-    },
+    prepare: async (kit) => withEntry(kit, '../../etc/passwd'),
+  },
+  {
+    name: 'file that other readers take for a folder',
+    reason: 'archive-ambiguous',
+    prepare: async (kit) => withEntry(kit, 'app/data/'),
   },
   {
     name: 'plain digest that is not the attested one',
@@ -99,6 +97,16 @@ async function answer(kit: Kit, found: Finished): Promise<Question> {
 }
 
 /** An image with the documents of another one; the journal and all signatures say that they belong together. */
+/** An image with one more entry, whose name is written as it stands, described as the one without it. */
+async function withEntry(kit: Kit, path: string): Promise<Question> {
+  const found = await kit.small()
+  const subject = await putSmallImage(found.store, smallFiles, 'entry', path)
+  const image = await loadImage(found.store, subject.digest)
+  const documents = await describeImage(found.store, await loadImage(found.store, found.base.subject.digest))
+  const base = await smallBase(found.store, subject, { ...documents, pass: { ...documents.pass, image } })
+  return answer(kit, { ...found, base })
+}
+
 async function describedAs(
   kit: Kit,
   files: Readonly<Record<string, string>>,
