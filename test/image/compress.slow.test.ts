@@ -48,7 +48,15 @@ withPeers(['skopeo'], 'what skopeo recompresses as gzip, zstd and zstd:chunked h
 
 withPeers(['zstd'], 'zstd(1): levels, threads, checksums, long windows, frames in a row', async () => {
   const plain = await tar(entries)
-  const cases = [['-1'], ['-19'], ['-T2', '-B65536'], ['--no-check'], ['--no-content-size'], ['--long=27'], ['--format=zstd', '-3']]
+  const cases = [
+    ['-1'],
+    ['-19'],
+    ['-T2', '-B65536'],
+    ['--no-check'],
+    ['--no-content-size'],
+    ['--long=27'],
+    ['--format=zstd', '-3'],
+  ]
   for (const args of cases) {
     const packed = run('zstd', ['-q', '-c', ...args], plain)
     expect((await bytesOf(decompress(mediaTypes.layerZstd, once(packed)))).equals(plain)).toBe(true)
@@ -61,10 +69,16 @@ withPeers(['zstd'], 'zstd(1): levels, threads, checksums, long windows, frames i
 
 withPeers(['zstd'], 'zstd(1) refuses the same: trailing bytes, cut frames, windows above 128 MiB', async () => {
   const frame = run('zstd', ['-q', '-c'], noise(10_000))
-  const large = run('zstd', ['-q', '-c', '--ultra', '--long=28'], Buffer.concat([noise(100), Buffer.alloc(300_000_000)]))
+  const large = run(
+    'zstd',
+    ['-q', '-c', '--ultra', '--long=28'],
+    Buffer.concat([noise(100), Buffer.alloc(300_000_000)]),
+  )
   for (const bytes of [Buffer.concat([frame, Buffer.from('tail')]), frame.subarray(0, -1), large]) {
     expect(() => run('zstd', ['-q', '-d', '-c'], bytes)).toThrow()
-    await expect(bytesOf(decompress(mediaTypes.layerZstd, once(bytes)))).rejects.toMatchObject({ code: 'format-invalid' })
+    await expect(bytesOf(decompress(mediaTypes.layerZstd, once(bytes)))).rejects.toMatchObject({
+      code: 'format-invalid',
+    })
   }
 })
 
@@ -87,7 +101,12 @@ withPeers(['go'], "gzip: Go's reader and ours agree, on good and on bad streams"
   const empty = gzipSync(Buffer.alloc(0))
   const streams = [
     ...[one, Buffer.concat([one, one]), Buffer.concat([empty, one, empty]), Buffer.concat([one, Buffer.alloc(512)])],
-    ...[Buffer.concat([one, Buffer.from('x')]), one.subarray(0, -1), one.subarray(0, 5), Buffer.concat([one, Buffer.alloc(1)])],
+    ...[
+      Buffer.concat([one, Buffer.from('x')]),
+      one.subarray(0, -1),
+      one.subarray(0, 5),
+      Buffer.concat([one, Buffer.alloc(1)]),
+    ],
     ...Array.from({ length: 200 }, () => {
       const bytes = Buffer.concat([one, empty])
       // A header's time, flags of the compressor and system say nothing: both readers ignore them.

@@ -28,9 +28,30 @@ async function opened(entries: readonly Short[], reader: PassReader): Promise<nu
 }
 
 test.each<[string, number, Short[]]>([
-  ['a program, read once', 1, [{ path: 'bin/p1', text: program, mode: 0o755 }, { path: 'bin/p', link: 'p1' }]],
-  ['what a link before it leads to, read once', 1, [{ path: 'bin/p', link: 'p1' }, { path: 'bin/p1', text: program }]],
-  ['a file that nobody expected, read twice', 2, [{ path: 'bin/p1', text: program }, { path: 'bin/p', link: 'p1' }]],
+  [
+    'a program, read once',
+    1,
+    [
+      { path: 'bin/p1', text: program, mode: 0o755 },
+      { path: 'bin/p', link: 'p1' },
+    ],
+  ],
+  [
+    'what a link before it leads to, read once',
+    1,
+    [
+      { path: 'bin/p', link: 'p1' },
+      { path: 'bin/p1', text: program },
+    ],
+  ],
+  [
+    'a file that nobody expected, read twice',
+    2,
+    [
+      { path: 'bin/p1', text: program },
+      { path: 'bin/p', link: 'p1' },
+    ],
+  ],
   [
     'a file that is replaced later, read once and right',
     1,
