@@ -7,9 +7,9 @@ export const root = resolve(import.meta.dirname, '..')
 /** Folder of the shared test vectors (`SEALWRIGHT_VECTORS`, default `../shared/vectors`). */
 export const vectorsRoot = resolve(root, process.env['SEALWRIGHT_VECTORS'] ?? '../shared/vectors')
 
-/** Programs of `scripts/peers` come first, then the machine's own. */
+/** Programs of `scripts/peers` come first, then the machine's own, then Go's where its installer puts it. */
 export function findPeer(name: string): string | null {
-  for (const dir of [join(root, '.peers/bin'), ...(process.env['PATH'] ?? '').split(delimiter)]) {
+  for (const dir of [join(root, '.peers/bin'), ...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/go/bin']) {
     const path = join(dir, name)
     if (dir !== '' && existsSync(path)) return path
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { InternalError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { InflateLimits } from './inflate-limits.ts'
@@ -108,6 +109,8 @@ async function* pieces(
   const ring = new RingReader(memory, 0)
   for (;;) {
     ring.giveBack(kept)
+    // Pieces that are here already would keep this thread from the source's input and from uploads, and soon the decoder from its own.
+    await setImmediate()
     const found = ring.nextLater()
     const piece = Buffer.isBuffer(found) ? found : await found
     if (Buffer.isBuffer(piece)) {

@@ -55,9 +55,10 @@ test('where no thread can be started, the layers are read without', async () => 
   expect(inventory).toEqual((await passImage(made.store, made.image, [])).inventory)
 })
 
+let oneLayer: ReturnType<typeof makeImage> | undefined
 /** An image whose one layer is opened as these bytes. */
 async function failure(bytes: Buffer, options: PassOptions, broken: Error | null = null): Promise<unknown> {
-  const made = await makeImage([layer(1)])
+  const made = await (oneLayer ??= makeImage([layer(1)]))
   async function* source(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000)
     if (broken !== null) throw broken
