@@ -31,11 +31,14 @@ describe('what no package vouches for', () => {
       3,
       ['usr/bin/backdoor', 'usr/bin/server'],
     ],
-  ] as [string, Short[], number, string[]][])('a package.json claims nothing beside it: %s', async (_, files, unattributed, executables) => {
-    // The database is apk's own; os-release and the two programs belong to nobody.
-    const { coverage } = await catalogue([...base, ...files])
-    expect(coverage).toMatchObject({ unattributed, executables })
-  })
+  ] as [string, Short[], number, string[]][])(
+    'a package.json claims nothing beside it: %s',
+    async (_, files, unattributed, executables) => {
+      // The database is apk's own; os-release and the two programs belong to nobody.
+      const { coverage } = await catalogue([...base, ...files])
+      expect(coverage).toMatchObject({ unattributed, executables })
+    },
+  )
 
   test('a database that nothing was read from is counted as well', async () => {
     const { coverage } = await catalogue([{ path: 'data/installed', text: 'P:openssl\nV:3\n\n' }])
@@ -66,7 +69,12 @@ function measure(entries: InventoryEntry[], owned: OwnedFile[]): ReturnType<type
 }
 
 const purl = 'pkg:deb/debian/a@1'
-const owns = (path: string, algorithm: 'MD5' | 'SHA-1' | 'SHA-256' | 'SHA-512', value: string, more: Partial<OwnedFile> = {}): OwnedFile => ({
+const owns = (
+  path: string,
+  algorithm: 'MD5' | 'SHA-1' | 'SHA-256' | 'SHA-512',
+  value: string,
+  more: Partial<OwnedFile> = {},
+): OwnedFile => ({
   path,
   purl,
   checksum: { algorithm, value },
@@ -123,9 +131,15 @@ describe('integrity', () => {
   test('the usr merge in both directions, and a link out of the listed folder', () => {
     const folder = (path: string, link: string): InventoryEntry => entry(path, { type: 'symlink', link })
     const folders = ['usr', 'usr/lib', 'bin'].map((path) => entry(path, { type: 'dir' }))
-    const merged = measure([...folders, folder('lib', 'usr/lib'), entry('usr/lib/x')], [owns('lib/x', 'MD5', hash('md5', 'usr/lib/x'))])
+    const merged = measure(
+      [...folders, folder('lib', 'usr/lib'), entry('usr/lib/x')],
+      [owns('lib/x', 'MD5', hash('md5', 'usr/lib/x'))],
+    )
     expect(merged).toMatchObject({ checked: 1, findings: [], unattributed: 0 })
-    const back = measure([...folders, folder('usr/bin', '../bin'), entry('bin/x')], [owns('usr/bin/x', 'MD5', hash('md5', 'bin/x'))])
+    const back = measure(
+      [...folders, folder('usr/bin', '../bin'), entry('bin/x')],
+      [owns('usr/bin/x', 'MD5', hash('md5', 'bin/x'))],
+    )
     expect(back).toMatchObject({ checked: 1, findings: [], unattributed: 0 })
   })
 

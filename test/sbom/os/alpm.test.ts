@@ -56,7 +56,9 @@ test('packages with files, sums and what they need', async () => {
     dependsOn: [found.packages[0]?.purl],
   })
   expect(found.coverage).toMatchObject({ executables: [], findings: [], checked: 1 })
-  expect(findings(await catalogue(image, [{ path: 'usr/bin/a tool', text: 'evil' }]))).toEqual(['modified usr/bin/a tool'])
+  expect(findings(await catalogue(image, [{ path: 'usr/bin/a tool', text: 'evil' }]))).toEqual([
+    'modified usr/bin/a tool',
+  ])
 })
 
 test('a database behind a link', async () => {

@@ -47,14 +47,20 @@ function module(info: Record<string, string>, { wide = true, big = false, sectio
 
 const info = { name: 'zfs', version: '2.1', license: 'CDDL', vermagic: '6.1.0-1-amd64 SMP mod_unload', depends: 'spl' }
 const folder = 'usr/lib/modules/6.1.0-1-amd64/kernel/fs'
-const image = (...files: Short[]): Short[] => [{ path: 'boot/vmlinuz-6.1.0-1-amd64', text: bzImage('6.1.0-1-amd64') }, ...files]
+const image = (...files: Short[]): Short[] => [
+  { path: 'boot/vmlinuz-6.1.0-1-amd64', text: bzImage('6.1.0-1-amd64') },
+  ...files,
+]
 
 test('a kernel with its release, and modules that depend on it', async () => {
   const found = await catalogue(
     image(
       { path: `${folder}/zfs.ko`, text: module(info) },
       { path: `${folder}/a-b.ko.gz`, text: gzipSync(module({ license: 'GPL', vermagic: '6.1.0-1-amd64 SMP' })) },
-      { path: `${folder}/c.ko.zst`, text: zstdCompressSync(module({ name: 'c', vermagic: '5.0 SMP' }, { wide: false, big: true })) },
+      {
+        path: `${folder}/c.ko.zst`,
+        text: zstdCompressSync(module({ name: 'c', vermagic: '5.0 SMP' }, { wide: false, big: true })),
+      },
       { path: `${folder}/d.ko.xz`, text: 'packed' },
       { path: 'boot/vmlinuz-rescue', text: 'no kernel' },
     ),

@@ -4,7 +4,10 @@ import { catalogue, findings, named } from './fixture.ts'
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 const folder = 'var/db/pkg/app-misc/a-tool-1.2.3_rc1-r2'
-const contents = (...lines: string[]): Short => ({ path: `${folder}/CONTENTS`, text: lines.map((line) => `${line}\n`).join('') })
+const contents = (...lines: string[]): Short => ({
+  path: `${folder}/CONTENTS`,
+  text: lines.map((line) => `${line}\n`).join(''),
+})
 const tool: Short[] = [
   contents(
     'dir /usr',
@@ -27,7 +30,9 @@ test('packages with their files and sums', async () => {
     homepage: 'https://example.org/',
   })
   expect(found.coverage).toMatchObject({ executables: [], findings: [], checked: 1 })
-  expect(findings(await catalogue(tool, [{ path: 'usr/bin/a tool', text: 'evil' }]))).toEqual(['modified usr/bin/a tool'])
+  expect(findings(await catalogue(tool, [{ path: 'usr/bin/a tool', text: 'evil' }]))).toEqual([
+    'modified usr/bin/a tool',
+  ])
 })
 
 test.each([

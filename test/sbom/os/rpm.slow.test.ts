@@ -35,7 +35,9 @@ withPeers(
       // rpm locks what it reads.
       execFileSync('chmod', ['-R', 'u+w', copy])
       const [file] = readdirSync(copy)
-      const { names } = await described([{ path: `var/lib/rpm/${file}`, text: readFileSync(join(copy, file as string)) }])
+      const { names } = await described([
+        { path: `var/lib/rpm/${file}`, text: readFileSync(join(copy, file as string)) },
+      ])
       // Debian's rpm is built without ndb: what is there was counted once by hand.
       const theirs = file === 'Packages.db' ? null : query(copy, file === 'Packages' ? 'bdb_ro' : 'sqlite')
       if (theirs === null) expect(names).toHaveLength(35)

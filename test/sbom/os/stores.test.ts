@@ -32,7 +32,10 @@ test('Nix and Guix: each folder of the store is a package with its hash, and own
 
 test('snaps: the lists of Debian packages in them', async () => {
   const found = await catalogue([
-    { path: 'usr/share/snappy/dpkg.yaml', text: "package-repositories:\n- type: apt\npackages:\n- adduser=3.1\n- 'gcc:amd64=1:10.5'\n" },
+    {
+      path: 'usr/share/snappy/dpkg.yaml',
+      text: "package-repositories:\n- type: apt\npackages:\n- adduser=3.1\n- 'gcc:amd64=1:10.5'\n",
+    },
     { path: 'snap/manifest.yaml', text: 'name: pc\nprimed-stage-packages:\n  - shim=15.7\nversion: 1\n' },
     { path: 'app/manifest.yaml', text: 'primed-stage-packages:\n- not=1\n' },
   ])
@@ -44,12 +47,19 @@ test('snaps: the lists of Debian packages in them', async () => {
 test('Homebrew: kegs, not recipes', async () => {
   const keg = 'home/linuxbrew/.linuxbrew/Cellar/foo/1.2.3'
   const found = await catalogue([
-    { path: `${keg}/.brew/foo.rb`, text: 'class Foo < Formula\n  homepage "https://example.org/"\n  license "MIT"\nend\n' },
+    {
+      path: `${keg}/.brew/foo.rb`,
+      text: 'class Foo < Formula\n  homepage "https://example.org/"\n  license "MIT"\nend\n',
+    },
     file(`${keg}/bin/foo`),
     { path: 'home/linuxbrew/.linuxbrew/Library/Taps/a/b/Formula/bar.rb', text: 'version "4"\n' },
   ])
   expect(named(found)).toEqual(['brew foo@1.2.3'])
-  expect(found.packages[0]).toMatchObject({ licence: 'MIT', homepage: 'https://example.org/', purl: 'pkg:brew/foo@1.2.3' })
+  expect(found.packages[0]).toMatchObject({
+    licence: 'MIT',
+    homepage: 'https://example.org/',
+    purl: 'pkg:brew/foo@1.2.3',
+  })
   expect(found.coverage.executables).toEqual([])
 })
 
@@ -59,13 +69,23 @@ describe('bundles of applications', () => {
     `<?xml version="1.0"?>\n<plist version="1.0"><dict>${pairs.map(([key, value]) => `<key>${key}</key>\n<string>${value}</string>`).join('')}</dict></plist>`
 
   test('are read, and own what lies in them', async () => {
-    const text = plist(['CFBundleName', 'A &amp; B'], ['CFBundleShortVersionString', '1.2'], ['CFBundleIdentifier', 'org.a'])
+    const text = plist(
+      ['CFBundleName', 'A &amp; B'],
+      ['CFBundleShortVersionString', '1.2'],
+      ['CFBundleIdentifier', 'org.a'],
+    )
     const found = await catalogue([{ path, text }, file('Applications/A.app/Contents/MacOS/a')])
     expect(found.packages).toMatchObject([
-      { name: 'A & B', purl: 'pkg:generic/apple-app-bundle/A%20%26%20B@1.2', properties: [['apple:identifier', 'org.a']] },
+      {
+        name: 'A & B',
+        purl: 'pkg:generic/apple-app-bundle/A%20%26%20B@1.2',
+        properties: [['apple:identifier', 'org.a']],
+      },
     ])
     expect(found.coverage.executables).toEqual([])
-    expect(named(await catalogue([{ path, text: plist(['CFBundleExecutable', 'x']) }]))).toEqual(['apple-app-bundle x@'])
+    expect(named(await catalogue([{ path, text: plist(['CFBundleExecutable', 'x']) }]))).toEqual([
+      'apple-app-bundle x@',
+    ])
   })
 
   test.each([
@@ -80,7 +100,11 @@ describe('bundles of applications', () => {
 test('Slackware: a record per package with its files', async () => {
   const record = 'PACKAGE NAME:     a-tool-1.0-x86_64-2\nPACKAGE DESCRIPTION:\nFILE LIST:\n./\nusr/\nusr/bin/tool\n'
   const path = 'var/lib/pkgtools/packages/a-tool-1.0-x86_64-2'
-  const found = await catalogue([{ path, text: record }, file('usr/bin/tool'), { path: 'usr/lib/packages/b-1-x-1', text: record }])
+  const found = await catalogue([
+    { path, text: record },
+    file('usr/bin/tool'),
+    { path: 'usr/lib/packages/b-1-x-1', text: record },
+  ])
   expect(named(found)).toEqual(['generic a-tool@1.0-2'])
   expect(found.coverage.executables).toEqual([])
   const cut = await catalogue([{ path, text: record.slice(0, -3) }])
@@ -92,7 +116,9 @@ describe('chisel', () => {
   const wall = (...records: object[]): Short => ({
     path,
     text: zstdCompressSync(
-      [{ jsonwall: '1.0', schema: '1.0', count: records.length + 1 }, ...records].map((one) => `${JSON.stringify(one)}\n`).join(''),
+      [{ jsonwall: '1.0', schema: '1.0', count: records.length + 1 }, ...records]
+        .map((one) => `${JSON.stringify(one)}\n`)
+        .join(''),
     ),
   })
   const libc = { kind: 'package', name: 'libc6', version: '2.39', sha256: 'a'.repeat(64), arch: 'amd64' }
@@ -100,7 +126,12 @@ describe('chisel', () => {
 
   test('packages of an image without dpkg, and their files', async () => {
     const os: Short = { path: 'etc/os-release', text: 'ID=ubuntu\nVERSION_ID="24.04"\n' }
-    const files = [os, wall(libc, tool, { kind: 'slice', name: 'libc6_bins' }), file('usr/bin/tool', 'tool'), file('usr/bin/x')]
+    const files = [
+      os,
+      wall(libc, tool, { kind: 'slice', name: 'libc6_bins' }),
+      file('usr/bin/tool', 'tool'),
+      file('usr/bin/x'),
+    ]
     const found = await catalogue(files)
     expect(found.packages).toMatchObject([
       {

@@ -27,7 +27,8 @@ export const apple: Cataloger<Bundle> = {
     const first = new Map<string, string>()
     for (const [, key = '', value = ''] of text.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g))
       if (!first.has(key)) first.set(key, decode(value).trim())
-    const said = (...keys: string[]): string => keys.map((key) => first.get(key) ?? '').find((value) => value !== '') ?? ''
+    const said = (...keys: string[]): string =>
+      keys.map((key) => first.get(key) ?? '').find((value) => value !== '') ?? ''
     const name = said('CFBundleDisplayName', 'CFBundleName', 'CFBundleExecutable', 'CFBundleIdentifier')
     if (name === '') throw new Error('names no application')
     const version = said('CFBundleShortVersionString', 'CFBundleVersion')
@@ -40,7 +41,14 @@ export const apple: Cataloger<Bundle> = {
       const purl = formatPurl({ type: 'generic', namespace: 'apple-app-bundle', name, version: version ?? undefined })
       folders.set(place.exec(path)?.[1] ?? path, purl)
       const properties: [string, string][] = identifier === '' ? [] : [['apple:identifier', identifier]]
-      return { ...emptyPackage('apple-app-bundle', 'apple-app-bundle'), name, version, purl, locations: [path], properties }
+      return {
+        ...emptyPackage('apple-app-bundle', 'apple-app-bundle'),
+        name,
+        version,
+        purl,
+        locations: [path],
+        properties,
+      }
     })
     return { packages, folders }
   },
