@@ -31,11 +31,11 @@ export function readSafetensors(head: Buffer): Safetensors {
   for (const [name, value] of Object.entries(json)) {
     if (name === '__metadata__') {
       for (const [key, each] of Object.entries(isObject(value) ? value : {}))
-        if (typeof each === 'string') metadata.set(key, each)
+        if (typeof each === 'string' && (key + each).isWellFormed()) metadata.set(key, each)
       continue
     }
     const { dtype, shape } = isObject(value) ? value : {}
-    if (typeof dtype !== 'string' || !Array.isArray(shape))
+    if (typeof dtype !== 'string' || !dtype.isWellFormed() || !Array.isArray(shape))
       throw malformed('safetensors: a tensor without type or shape')
     tensors++
     byType.set(dtype, (byType.get(dtype) ?? 0) + product(shape))

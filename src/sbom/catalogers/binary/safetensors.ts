@@ -38,8 +38,8 @@ function readConfig(content: Buffer): Fact | null {
   if (json === null) return null
   const { architectures, _name_or_path: name } = json
   const architecture = Array.isArray(architectures) ? architectures[0] : null
-  if (typeof architecture !== 'string') return null
-  return { is: 'config', architecture, name: typeof name === 'string' ? name : '' }
+  if (typeof architecture !== 'string' || !architecture.isWellFormed()) return null
+  return { is: 'config', architecture, name: typeof name === 'string' && name.isWellFormed() ? name : '' }
 }
 
 function objectIn(content: Buffer): JsonObject | null {
