@@ -19,7 +19,7 @@ function identity(text: string, type: string, name: string): { kind: string; ful
   const purl = read(text)
   // No type of package URL is defined for these: syft gives none, we give a generic one.
   if (purl === null && type === 'rust-crate') return { kind: 'cargo', full: name }
-  if (purl === null || /^(?:wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? ''))
+  if (purl === null || /^(?:apple-app-bundle|wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? ''))
     return { kind: type, full: name }
   // syft has no word of its own for them.
   if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }

@@ -45,7 +45,7 @@ withPeers(
     expect(findings(found)).toEqual([])
     expect(found.coverage.checked).toBeGreaterThan(1000)
     expect(found.coverage.executables.filter((path) => !ofHost.test(path))).toEqual([])
-    expect(found.coverage.privileged).toContain('usr/bin/passwd')
+    expect(found.coverage.privileged).toContain('usr/bin/su')
     expect(debs.filter(({ licence }) => licence !== null).length).toBeGreaterThan(10)
     expect(debs.filter(({ dependsOn }) => dependsOn.length > 0).length).toBeGreaterThan(30)
 

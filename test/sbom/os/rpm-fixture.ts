@@ -190,5 +190,6 @@ export function bdb(headers: readonly Buffer[], { big = false, inline = false } 
     }
   })
   u32(meta, pages.length - 1, 32)
+  u32(meta, headers.length + 1, 88)
   return Buffer.concat(pages)
 }

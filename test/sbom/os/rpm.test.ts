@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { scratch } from '../../../testkit/ports.ts'
@@ -55,7 +55,12 @@ function sqlite(blobs: readonly Buffer[], later: readonly Buffer[] = []): { db: 
   const db = new DatabaseSync(path)
   db.exec("CREATE TABLE 'Name' (key TEXT NOT NULL, hnum INTEGER)")
   db.exec("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
-  const insert = (blob: Buffer): void => void db.prepare('INSERT INTO Packages (blob) VALUES (?)').run(blob)
+  const insert = (blob: Buffer): void => {
+    db.exec('BEGIN')
+    const { lastInsertRowid } = db.prepare('INSERT INTO Packages (blob) VALUES (?)').run(blob)
+    db.prepare('INSERT INTO Name (key, hnum) VALUES (?, ?)').run('name', lastInsertRowid)
+    db.exec('COMMIT')
+  }
   blobs.forEach(insert)
   if (later.length > 0) {
     db.exec('PRAGMA journal_mode=WAL')
@@ -158,6 +163,24 @@ test('small packages may lie within the page of the hash', async () => {
   expect(named(await catalogue([{ path: 'var/lib/rpm/Packages', text }]))).toEqual(['rpm glibc@1.0-1'])
 })
 
+test('a database that counts more packages than it holds makes the description incomplete', async () => {
+  const hash = bdb([glibc])
+  hash.writeUInt32LE(9, 88)
+  const path = join(scratch('rpm'), 'rpmdb.sqlite')
+  writeFileSync(path, sqlite([glibc, bash]).db)
+  const db = new DatabaseSync(path)
+  db.exec('DELETE FROM Packages WHERE hnum = 2')
+  db.close()
+  for (const [file, text] of [
+    ['Packages', hash],
+    ['rpmdb.sqlite', readFileSync(path)],
+  ] as const) {
+    const found = await catalogue([{ path: `var/lib/rpm/${file}`, text }])
+    expect(named(found)).toEqual(['rpm glibc@1.0-1'])
+    expect(found.gaps).toMatchObject([{ path: `var/lib/rpm/${file}`, kind: 'rpm', reason: 'unreadable' }])
+  }
+})
+
 describe('damage that no checksum covers', () => {
   const refuse = async (path: string, text: Buffer): Promise<void> => {
     await expect(catalogue([{ path, text }])).rejects.toMatchObject({ code: 'format-invalid' })
@@ -169,6 +192,7 @@ describe('damage that no checksum covers', () => {
       [2 * 4096 + 16, 9999],
       [2 * 4096 + 22, 100],
       [2 * 4096 + 25, 0],
+      [2 * 4096 + 25, 5],
       [4096 + 20, 3],
       [4096 + 26, 5],
       [26, 1],
@@ -239,6 +263,8 @@ describe('the log of SQLite', () => {
     const cut = await catalogue(image(log(wal.subarray(0, wal.length - 4096))))
     expect(named(cut)).toEqual(['rpm bash@2:5.1-3.el9', 'rpm glibc@1.0-1'])
     expect(cut.gaps.map(({ path, kind }) => [path, kind])).toEqual([[`${at}-wal`, 'rpm']])
+    const all = await catalogue(image(log(Buffer.concat([wal, wal.subarray(32, 32 + 500)]))))
+    expect([named(all).length, all.gaps.length]).toEqual([3, 1])
     const changed = Buffer.from(wal)
     changed[changed.length - 1] = (changed.at(-1) as number) ^ 1
     expect((await catalogue(image(log(changed)))).gaps).toHaveLength(1)

@@ -63,6 +63,40 @@ test('Homebrew: kegs, not recipes', async () => {
   expect(found.coverage.executables).toEqual([])
 })
 
+describe('bundles of applications', () => {
+  const path = 'Applications/A.app/Contents/Info.plist'
+  const plist = (...pairs: [string, string][]): string =>
+    `<?xml version="1.0"?>\n<plist version="1.0"><dict>${pairs.map(([key, value]) => `<key>${key}</key>\n<string>${value}</string>`).join('')}</dict></plist>`
+
+  test('are read, and own what lies in them', async () => {
+    const text = plist(
+      ['CFBundleName', 'A &amp; B'],
+      ['CFBundleShortVersionString', '1.2'],
+      ['CFBundleIdentifier', 'org.a'],
+    )
+    const found = await catalogue([{ path, text }, file('Applications/A.app/Contents/MacOS/a')])
+    expect(found.packages).toMatchObject([
+      {
+        name: 'A & B',
+        purl: 'pkg:generic/apple-app-bundle/A%20%26%20B@1.2',
+        properties: [['apple:identifier', 'org.a']],
+      },
+    ])
+    expect(found.coverage.executables).toEqual([])
+    expect(named(await catalogue([{ path, text: plist(['CFBundleExecutable', 'x']) }]))).toEqual([
+      'apple-app-bundle x@',
+    ])
+  })
+
+  test.each([
+    ['without a name', plist(['CFBundleVersion', '1'])],
+    ['in binary form', 'bplist00...'],
+    ['of another kind', 'text'],
+  ])('a list %s is a gap', async (_, text) => {
+    expect((await catalogue([{ path, text }])).gaps).toMatchObject([{ path, kind: 'apple-app-bundle' }])
+  })
+})
+
 test('Slackware: a record per package with its files', async () => {
   const record = 'PACKAGE NAME:     a-tool-1.0-x86_64-2\nPACKAGE DESCRIPTION:\nFILE LIST:\n./\nusr/\nusr/bin/tool\n'
   const path = 'var/lib/pkgtools/packages/a-tool-1.0-x86_64-2'

@@ -1,6 +1,7 @@
 import type { Cataloger } from '../../cataloger.ts'
 import { alpm } from './alpm.ts'
 import { apk } from './apk.ts'
+import { apple } from './apple.ts'
 import { chisel } from './chisel.ts'
 import { dpkg } from './dpkg.ts'
 import { homebrew } from './homebrew.ts'
@@ -17,6 +18,7 @@ import { unread } from './unread.ts'
 export const systemCatalogers: readonly Cataloger[] = [
   alpm,
   apk,
+  apple,
   chisel,
   dpkg,
   homebrew,

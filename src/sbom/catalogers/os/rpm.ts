@@ -1,8 +1,9 @@
 import { messageOf } from '../../../base/errors.ts'
 import type { Cataloged, Cataloger, CatalogContext } from '../../cataloger.ts'
+import type { Gap } from '../../model.ts'
 import { damaged } from './damaged.ts'
 import { relate } from './dependencies.ts'
-import { bdbHeaders } from './rpm/bdb.ts'
+import { HashFile } from './rpm/bdb.ts'
 import { RpmHeader } from './rpm/header.ts'
 import { readManifest } from './rpm/manifest.ts'
 import { ndbHeaders } from './rpm/ndb.ts'
@@ -18,7 +19,7 @@ const database =
 const manifest = /^((?:.*?\/)??)var\/lib\/rpmmanifest\/container-manifest-2$/
 
 type Fact =
-  | { is: 'packages'; packages: RpmPackage[] }
+  | { is: 'packages'; packages: RpmPackage[]; lost: string | null }
   /** Kept until its write-ahead log is known. */
   | { is: 'sqlite'; bytes: Buffer }
   | { is: 'wal'; wal: Wal }
@@ -44,7 +45,8 @@ export const rpm: Cataloger<Fact> = {
   wants: ({ path }) => (database.test(path) || manifest.test(path) ? limit : 0),
   read: ({ path }, content) => {
     const name = database.exec(path)?.[2]
-    if (name === undefined) return { is: 'packages', packages: readManifest(content.toString('utf8'), path) }
+    if (name === undefined)
+      return { is: 'packages', packages: readManifest(content.toString('utf8'), path), lost: null }
     if (name === 'rpmdb.sqlite') {
       // All of it may be in the log still.
       if (content.length > 0) checkMagic(content, path)
@@ -55,8 +57,11 @@ export const rpm: Cataloger<Fact> = {
       const wal = readWal(content)
       return wal === null ? null : { is: 'wal', wal }
     }
-    const headers = name === 'Packages' ? bdbHeaders(content, path) : ndbHeaders(content, path)
-    return { is: 'packages', packages: packagesOf(headers, path) }
+    if (name === 'Packages.db')
+      return { is: 'packages', packages: packagesOf(ndbHeaders(content, path), path), lost: null }
+    const hash = new HashFile(content, path)
+    const packages = packagesOf(hash.headers(), path)
+    return { is: 'packages', packages, lost: countGap(hash.stated, hash.read) }
   },
   finish: (facts, context) => {
     const results = [...facts].map(([path, fact]) => readFact(path, fact, facts, context))
@@ -76,12 +81,13 @@ export const rpm: Cataloger<Fact> = {
 
 function readFact(path: string, fact: Fact, facts: ReadonlyMap<string, Fact>, context: CatalogContext): Cataloged {
   const prefix = database.exec(path)?.[1] ?? manifest.exec(path)?.[1] ?? ''
-  if (fact.is === 'packages') return describe(fact.packages, path, prefix, context)
+  if (fact.is === 'packages') return describe(fact.packages, path, prefix, fact.lost, context)
   if (fact.is === 'sqlite') {
     const log = facts.get(`${path}-wal`)
     const wal = log?.is === 'wal' ? log.wal : null
     const used = wal === null || wal.pages.size === 0 ? null : wal
-    return describe(packagesOf(sqliteHeaders(fact.bytes, used, path), path), path, prefix, context)
+    const { headers, lost } = sqliteHeaders(new SqliteFile(fact.bytes, used, path), path)
+    return describe(packagesOf(headers, path), path, prefix, lost, context)
   }
   const gap = (why: string): Cataloged => ({ packages: [], gaps: [{ path, kind: 'rpm', reason: 'unreadable', why }] })
   if (fact.is === 'journal') return gap('rpm was stopped while it wrote: the database is to be rolled back first')
@@ -89,11 +95,18 @@ function readFact(path: string, fact: Fact, facts: ReadonlyMap<string, Fact>, co
   return fact.wal.torn ? gap('the log ends with a transaction that is not complete') : { packages: [] }
 }
 
-function* sqliteHeaders(bytes: Buffer, wal: Wal | null, path: string): Generator<Buffer> {
-  for (const [, blob] of new SqliteFile(bytes, wal, path).rows('Packages')) {
+function sqliteHeaders(file: SqliteFile, path: string): { headers: Buffer[]; lost: string | null } {
+  const headers = [...file.rows('Packages')].map(([, blob]) => {
     if (!Buffer.isBuffer(blob)) throw damaged(path, 'has a package without a header')
-    yield blob
-  }
+    return blob
+  })
+  // rpm keeps each package's name in an index of its own.
+  const names = file.has('Name') ? [...file.rows('Name')].length : headers.length
+  return { headers, lost: countGap(names, headers.length) }
+}
+
+function countGap(stated: number, read: number): string | null {
+  return stated === read ? null : `the database counts ${stated} entries and holds ${read}`
 }
 
 function packagesOf(headers: Iterable<Buffer>, path: string): RpmPackage[] {
@@ -109,7 +122,13 @@ function packagesOf(headers: Iterable<Buffer>, path: string): RpmPackage[] {
   return packages
 }
 
-function describe(packages: readonly RpmPackage[], path: string, prefix: string, { os }: CatalogContext): Cataloged {
+function describe(
+  packages: readonly RpmPackage[],
+  path: string,
+  prefix: string,
+  lost: string | null,
+  { os }: CatalogContext,
+): Cataloged {
   const made = packages.map((one) => ({ one, found: makePackage(one, path, os) }))
   // Only files that something asks for by path: there are a hundred thousand others.
   const asked = new Set(packages.flatMap(({ requires }) => requires.filter((name) => name.startsWith('/'))))
@@ -123,7 +142,8 @@ function describe(packages: readonly RpmPackage[], path: string, prefix: string,
   const owned = made.flatMap(({ one: { files }, found: { purl } }) =>
     files.map((file) => ({ ...file, path: prefix + file.path, purl })),
   )
-  return { packages: made.map(({ found }) => found), owned }
+  const gaps: Gap[] = lost === null ? [] : [{ path, kind: 'rpm', reason: 'unreadable', why: lost }]
+  return { packages: made.map(({ found }) => found), owned, gaps }
 }
 
 /** A rollback journal that was not finished begins with this (sqlite.org/fileformat2.html#the_rollback_journal). */

@@ -3,19 +3,14 @@ import { isPageSize } from './wal.ts'
 
 const hashMagic = 0x061561
 const pageHead = 26
-const kinds = { hashUnsorted: 2, overflow: 7, hashMeta: 8, hash: 13 } as const
+const kinds = { free: 0, hashUnsorted: 2, overflow: 7, hashMeta: 8, hash: 13 } as const
 const items = { inline: 1, offPage: 3 } as const
 
-/**
- * Headers in a Berkeley DB hash file (`Packages` up to rpm 4.16; libdb src/dbinc/db_page.h), in either byte order.
- *
- * @throws VerificationError `format-invalid`
- */
-export function bdbHeaders(bytes: Buffer, path: string): Generator<Buffer> {
-  return new HashFile(bytes, path).headers()
-}
-
-class HashFile {
+/** Headers in a Berkeley DB hash file (`Packages` up to rpm 4.16; libdb src/dbinc/db_page.h), in either byte order. */
+export class HashFile {
+  /** Entries by the file's own count, and those that were read; they differ where pages are lost. */
+  readonly stated: number
+  read = 0
   private readonly bytes: Buffer
   private readonly path: string
   private readonly big: boolean
@@ -23,6 +18,7 @@ class HashFile {
   private readonly last: number
   private readonly used = new Set<number>()
 
+  /** @throws VerificationError `format-invalid` for a file that is no such hash, or is cut */
   constructor(bytes: Buffer, path: string) {
     this.bytes = bytes
     this.path = path
@@ -31,6 +27,7 @@ class HashFile {
       throw damaged(path, 'is no Berkeley DB hash')
     this.pageSize = this.u32(bytes, 20)
     this.last = this.u32(bytes, 32)
+    this.stated = this.u32(bytes, 88)
     // Encryption, and checksums or partitions: rpm uses none of them.
     if (bytes.readUInt8(24) !== 0 || bytes.readUInt8(26) !== 0)
       throw damaged(path, 'has pages of a kind that rpm does not write')
@@ -39,14 +36,17 @@ class HashFile {
       throw damaged(path, `has ${bytes.length} bytes; its header says ${this.last + 1} pages of ${this.pageSize} bytes`)
   }
 
+  /** @throws VerificationError `format-invalid` for a damaged page */
   *headers(): Generator<Buffer> {
     for (let number = 1; number <= this.last; number++) {
       const page = this.page(number)
       const kind = page.readUInt8(25)
-      if (kind !== kinds.hash && kind !== kinds.hashUnsorted) continue
+      if (kind === kinds.free || kind === kinds.overflow) continue
+      if (kind !== kinds.hash && kind !== kinds.hashUnsorted) throw this.wrong(number)
       const count = this.u16(page, 20)
       if (count % 2 !== 0 || pageHead + 2 * count > this.pageSize) throw this.wrong(number)
       for (let i = 0; i < count; i += 2) {
+        this.read++
         const key = this.item(page, i, number)
         // Number 0 holds the next free number instead of a package.
         if (key.length !== 5 || key.readUInt8(0) !== items.inline) throw this.wrong(number)

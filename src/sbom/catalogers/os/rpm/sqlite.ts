@@ -17,6 +17,8 @@ export class SqliteFile {
   private readonly count: number
   private readonly usable: number
   private readonly used = new Set<number>()
+  /** Root page of each table. */
+  private readonly tables = new Map<string, number>()
 
   /** @throws VerificationError `format-invalid` for a file that is no database, or is cut */
   constructor(bytes: Buffer, wal: Wal | null, path: string) {
@@ -36,12 +38,18 @@ export class SqliteFile {
     this.count = wal === null || wal.count === 0 ? stated || Math.floor(bytes.length / this.pageSize) : wal.count
     if (wal === null && this.count * this.pageSize > bytes.length)
       throw damaged(path, `has ${bytes.length} bytes; its header says ${this.count} pages of ${this.pageSize} bytes`)
+    for (const [type, name, , root] of this.tree(1))
+      if (text(type) === 'table' && typeof root === 'number') this.tables.set(text(name), root)
   }
 
-  /** Rows of a table, in the order of their row ids. @throws VerificationError where there is no such table, or a page is damaged */
+  has(table: string): boolean {
+    return this.tables.has(table)
+  }
+
+  /** Rows of a table, in the order of their row ids; once only. @throws VerificationError where there is no such table, or a page is damaged */
   *rows(table: string): Generator<Value[]> {
-    const root = [...this.tree(1)].find(([type, name]) => text(type) === 'table' && text(name) === table)?.[3]
-    if (typeof root !== 'number') throw damaged(this.path, `has no table ${table}`)
+    const root = this.tables.get(table)
+    if (root === undefined) throw damaged(this.path, `has no table ${table}`)
     yield* this.tree(root)
   }
 

@@ -19,13 +19,14 @@ export function readWal(bytes: Buffer): Wal | null {
   if (!holds(sum, bytes, 24)) return null
   const wal: Wal = { pageSize, pages: new Map(), count: 0, torn: false }
   let pending = new Map<number, Buffer>()
-  for (let at = 32; at + 24 + pageSize <= bytes.length; at += 24 + pageSize) {
+  for (let at = 32; at + 16 <= bytes.length; at += 24 + pageSize) {
     // Frames of an older log that was started anew lie behind the current ones.
     if (!bytes.subarray(at + 8, at + 16).equals(bytes.subarray(16, 24))) break
+    wal.torn = true
+    if (at + 24 + pageSize > bytes.length) break
     const page = bytes.subarray(at + 24, at + 24 + pageSize)
     sum = checksum(page, checksum(bytes.subarray(at, at + 8), sum, big), big)
     const number = bytes.readUInt32BE(at)
-    wal.torn = true
     if (number === 0 || !holds(sum, bytes, at + 16)) break
     pending.set(number, page)
     const count = bytes.readUInt32BE(at + 4)
