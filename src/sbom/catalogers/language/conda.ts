@@ -33,7 +33,8 @@ export const conda: Cataloger<Fact> = {
       for (const file of files) {
         const at = placed(prefix, file.path)
         // A list of files that leaves its environment would claim those of anybody.
-        if (at !== null && (prefix === '' || at.startsWith(`${prefix}/`))) owned.push({ ...file, path: at, purl: found.purl })
+        if (at !== null && (prefix === '' || at.startsWith(`${prefix}/`)))
+          owned.push({ ...file, path: at, purl: found.purl })
       }
       const dependsOn = [...new Set(needs.flatMap((name) => byPrefix.get(`${prefix}\n${name}`) ?? []))]
       return { ...found, locations: [path], dependsOn: dependsOn.filter((purl) => purl !== found.purl).sort() }
