@@ -21,6 +21,8 @@ function identity(text: string, type: string, name: string): { kind: string; ful
   if (purl === null && type === 'rust-crate') return { kind: 'cargo', full: name }
   if (purl === null || /^(?:wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? ''))
     return { kind: type, full: name }
+  // syft has no word of its own for them.
+  if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
   const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
   // A part of a pod is the subpath of its purl.

@@ -112,7 +112,7 @@ function unknownOf(found: FoundPackage): string[] {
   if (found.supplier === null) unknown.push('supplier')
   if (found.licence === null && found.licenceText === null) unknown.push('licence')
   if ((found.checksums ?? []).length === 0) unknown.push('checksums')
-  return unknown
+  return unknown.sort()
 }
 
 function operatingSystem({ os }: Description): DocumentPackage[] {
@@ -140,7 +140,7 @@ function operatingSystem({ os }: Description): DocumentPackage[] {
       cataloger: null,
       references: [],
       properties: [['description', os.prettyName]],
-      declaredUnknown: [...(os.versionId === '' ? ['version'] : []), 'supplier', 'licence', 'checksums'],
+      declaredUnknown: ['checksums', 'licence', 'supplier', ...(os.versionId === '' ? ['version'] : [])],
     },
   ]
 }

@@ -1,5 +1,6 @@
 import type { Completeness, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
 import type { Checksum, Party } from '../model.ts'
+import { formats } from '../documents/schema/formats.ts'
 import { timestamp } from '../ids.ts'
 import type { Writing } from './encode.ts'
 import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
@@ -101,6 +102,15 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
       }),
       ...item.cpes.slice(1).map((cpe): [string, string] => ['sealwright:cpe', cpe]),
       ...item.identifiers.map(([name, value]): [string, string] => ['sealwright:identifier', `${name}=${value}`]),
+      ...(item.licence !== null && item.licenceText !== null
+        ? [['sealwright:licence:text', item.licenceText] satisfies [string, string]]
+        : []),
+      ...(item.concluded !== null && (item.licence ?? item.licenceText) !== null
+        ? [['sealwright:licence:concluded', item.concluded] satisfies [string, string]]
+        : []),
+      ...(item.homepage === null || isReference(item.homepage)
+        ? []
+        : [['sealwright:homepage', item.homepage] satisfies [string, string]]),
       ...packageFacts(item),
     ]),
   }
@@ -217,7 +227,13 @@ function licences({
   return {}
 }
 
-function references(items: readonly DocumentReference[]): object {
+function isReference(url: string): boolean {
+  return formats['iri-reference']?.(url) === true
+}
+
+/** What the schema takes for no address is left out: a homepage is then a property. */
+function references(all: readonly DocumentReference[]): object {
+  const items = all.filter(({ url }) => isReference(url))
   if (items.length === 0) return {}
   return { externalReferences: items.map(({ type, url, checksums }) => ({ type, url, ...hashes(checksums) })) }
 }

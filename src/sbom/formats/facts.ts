@@ -31,6 +31,7 @@ export function packageFacts(item: DocumentPackage): [name: string, value: strin
   const facts: [string, string][] = []
   if (item.cataloger !== null) facts.push(['sealwright:cataloger', item.cataloger])
   if (item.scope !== null) facts.push(['sealwright:scope', item.scope])
+  if (item.purl === null && item.type !== null && item.type !== item.kind) facts.push(['sealwright:type', item.type])
   for (const name of item.declaredUnknown) facts.push(['sealwright:unknown', name])
   for (const [name, value] of item.properties) if (name !== 'description') facts.push([propertyName(name), value])
   return facts

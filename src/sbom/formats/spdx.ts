@@ -67,13 +67,17 @@ export function spdx({ document, uuid, ids }: Writing): object {
     packages: [rootPackage(document, root), ...document.packages.map((item) => spdxPackage(item, idOf))],
     ...files(document, idOf),
     relationships: relationships(document, root, idOf),
-    annotations: documentFacts(document).map(([fact, value]) => ({
+    annotations: [...documentFacts(document), ...dependenciesOf(identity)].map(([fact, value]) => ({
       annotationDate: date,
       annotationType: 'OTHER',
       annotator,
       comment: `${fact}=${value}`,
     })),
   }
+}
+
+function dependenciesOf({ dependencies }: DocumentIdentity): [string, string][] {
+  return dependencies === null ? [] : [['sealwright:dependencies', dependencies]]
 }
 
 type IdOf = (id: string) => string | undefined

@@ -289,10 +289,12 @@ function relationships(
     )
     if (first.type === 'depends-on') said.delete(first.source)
   }
-  // What depends on nothing says so, where its cataloger knows.
-  for (const [id, state] of said)
-    if (state === 'complete' && id !== '')
-      relation(graph, id, 'dependsOn', ['https://spdx.org/rdf/3.0.1/terms/Core/NoneElement'], state)
+  // What depends on nothing says so, where its cataloger knows; of all others it is said that nobody knows.
+  for (const [id, state] of said) {
+    if (id === '' || state === null) continue
+    const element = state === 'complete' ? 'NoneElement' : 'NoAssertionElement'
+    relation(graph, id, 'dependsOn', [`https://spdx.org/rdf/3.0.1/terms/Core/${element}`], state)
+  }
 }
 
 function relation(
@@ -316,7 +318,7 @@ function relation(
 /** Facts without a class of their own: annotations of the element that they are about. */
 function facts(list: readonly [string, string][], subject: string, graph: Graph): void {
   for (const [index, [name, value]] of list.entries()) {
-    graph.add(`${graph.base}annotation-${slug([subject, String(index), name, value].join('\n'))}`, 'Annotation', {
+    graph.add(`${graph.base}annotation-${slug(subject)}-${String(index).padStart(6, '0')}`, 'Annotation', {
       annotationType: 'other',
       contentType: 'text/plain',
       statement: `${name}=${value}`,

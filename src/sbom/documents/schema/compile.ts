@@ -77,9 +77,8 @@ export class Schema {
     if (schema === false) return (_value, place, run) => run.fail(place, () => 'nothing may stand here')
     if (!isObject(schema)) throw new Error('a schema is an object or a boolean')
     // Schemas name themselves: a lazy check stands in until the real one is there.
-    let made: Check | null = null
-    this.checks.set(schema, (value, place, run, seen) => (made as Check)(value, place, run, seen))
-    made = this.object(schema, root)
+    this.checks.set(schema, (value, place, run, seen) => this.compile(schema, root)(value, place, run, seen))
+    const made = this.object(schema, root)
     this.checks.set(schema, made)
     return made
   }
