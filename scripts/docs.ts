@@ -7,9 +7,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, resolve } from 'node:path'
 import { diffPolicyJsonSchema } from '../src/sbom/diff/policy-schema.ts'
 import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
+import { format, resolveConfig } from 'prettier'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
 import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
+import { kindsTable } from './docs/sbom-kinds.ts'
 import { verifierPage } from './docs/verifier.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -39,10 +41,18 @@ settle('docs/schema/policy.schema.json', policyJsonSchema())
 settle('docs/schema/sbom-diff-policy.schema.json', diffPolicyJsonSchema())
 settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
+await table('docs/sbom.md', 'kinds', kindsTable())
 settle('docs/soak.md', soakPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1
+
+/** A table that prettier has to align, between markers of a page. */
+async function table(page: string, marker: string, content: string): Promise<void> {
+  const filled = between(readFileSync(join(root, page), 'utf8'), marker, content)
+  if (filled === null) findings.push(`${page} has no <!-- ${marker} --> … <!-- /${marker} -->`)
+  else settle(page, await format(filled, { ...(await resolveConfig(join(root, page))), filepath: page }))
+}
 
 /** The page of a reusable workflow: its tables, and which inputs of the root action it lacks. */
 function called(workflow: string, page: string): void {

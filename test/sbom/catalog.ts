@@ -3,11 +3,11 @@ import type { Catalogue, FoundPackage } from '../../src/sbom/model.ts'
 import { sbomReaders } from '../../src/sbom/readers.ts'
 import { makeImage, type Short } from '../image/make-image.ts'
 
+/** Files by path: their text, or all that an entry has. */
+export type Files = Readonly<Record<string, string | Buffer | Omit<Short, 'path'>>>
+
 /** What all catalogers make of an image with one layer of these files. */
-export async function catalog(
-  files: Readonly<Record<string, string | Buffer | Omit<Short, 'path'>>>,
-  subject: 'image' | 'source' = 'image',
-): Promise<Catalogue> {
+export async function catalog(files: Files, subject: 'image' | 'source' = 'image'): Promise<Catalogue> {
   const entries = Object.entries(files).map(([path, content]): Short =>
     typeof content === 'string' || Buffer.isBuffer(content) ? { path, text: content } : { path, ...content },
   )

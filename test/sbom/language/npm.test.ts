@@ -121,3 +121,47 @@ describe('npm', () => {
     expect((await catalog(root)).coverage).toMatchObject({ unattributed: 2, executables: ['app/vendor/tool', 'out'] })
   })
 })
+
+describe('yarn-pnp', () => {
+  const state = {
+    packageRegistryData: [
+      [null, [[null, { packageLocation: './', packageDependencies: [['a', 'npm:1.0.0']] }]]],
+      ['app', [['workspace:.', { packageLocation: './', packageDependencies: [] }]]],
+      [
+        '@s/a',
+        [
+          [
+            'virtual:00#npm:1.0.0',
+            {
+              packageLocation: './.yarn/__virtual__/a-virtual-00/0/cache/a.zip/node_modules/@s/a/',
+              packageDependencies: [
+                ['alias', ['b', 'npm:2.0.0']],
+                ['peer', null],
+              ],
+            },
+          ],
+        ],
+      ],
+      ['b', [['npm:2.0.0', { packageLocation: './.yarn/cache/b.zip/node_modules/b/', packageDependencies: [] }]]],
+      ['c', [['npm:3.0.0', { packageLocation: '../../elsewhere/c.zip/node_modules/c/', packageDependencies: [] }]]],
+    ],
+  }
+  const text = `const RAW_RUNTIME_STATE =\n'${JSON.stringify(state, null, 2).replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\\n')}';\n`
+
+  test('packages in archives of the tree; what lies outside is a gap', async () => {
+    const found = await catalog({ 'app/.pnp.cjs': text, 'app/.yarn/cache/a.zip': 'x', 'app/.yarn/cache/b.zip': 'x' })
+    expect(found.packages).toMatchObject([
+      { purl: 'pkg:npm/%40s/a@1.0.0', locations: ['app/.yarn/cache/a.zip'], dependsOn: ['pkg:npm/b@2.0.0'] },
+      { purl: 'pkg:npm/b@2.0.0', locations: ['app/.yarn/cache/b.zip'] },
+    ])
+    expect(found.gaps).toMatchObject([
+      { path: 'app/.pnp.cjs', kind: 'npm', reason: 'opaque', why: '1 of its packages lie outside of this tree' },
+    ])
+  })
+
+  test.each(['', "RAW_RUNTIME_STATE = '{", "RAW_RUNTIME_STATE = '{}'"])('%p is a gap', async (bad) => {
+    const found = await catalog({ '.pnp.cjs': bad })
+    expect(found.packages).toEqual([])
+    expect(found.gaps).toMatchObject([{ kind: 'npm', reason: 'unreadable' }])
+  })
+})

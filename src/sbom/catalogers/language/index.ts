@@ -13,10 +13,12 @@ import { r } from './r.ts'
 import { gem } from './ruby/index.ts'
 import { swipl } from './swipl.ts'
 import { wordpress } from './wordpress.ts'
+import { yarnPnp } from './yarn-pnp.ts'
 
 /** What package managers of languages have installed. */
 export const languageCatalogers: readonly Cataloger[] = [
   npm,
+  yarnPnp,
   python,
   gem,
   composer,

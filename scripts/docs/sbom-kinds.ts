@@ -1,0 +1,81 @@
+import { catalogers } from '../../src/sbom/catalogers/index.ts'
+import type { Cataloger } from '../../src/sbom/cataloger.ts'
+
+/** Where the inputs of a kind's tests come from. */
+const sources = {
+  recorded: 'a package manager wrote them in the test',
+  'syft testdata': "syft's fixtures, read by `npm run recall`; those of our own tests are written by the format",
+  'by format': 'they are written in the test, by the documentation of the format',
+} as const
+
+type Source = keyof typeof sources
+
+/** What each cataloger reads, and where its tests have it from. */
+const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> = {
+  npm: ['`package.json` of installed modules (npm, Yarn, pnpm, Bun, Debian) and of applications', 'recorded'],
+  'yarn-pnp': ["Yarn's `.pnp.cjs` and `.pnp.data.json`", 'by format'],
+  python: ['`.dist-info`, `.egg-info`, `EGG-INFO` with RECORD, `installed-files.txt`, `direct_url.json`', 'recorded'],
+  gem: ['`specifications/**/*.gemspec` of the form that RubyGems writes', 'syft testdata'],
+  composer: ['`installed.json` of Composer 1 and 2', 'by format'],
+  pear: ['`.registry/**/*.reg` of PEAR and PECL', 'syft testdata'],
+  'dotnet-deps': ['`*.deps.json`, and `libman.json` beside it', 'syft testdata'],
+  r: ['`DESCRIPTION`', 'syft testdata'],
+  conda: ['`conda-meta/*.json`', 'syft testdata'],
+  lua: ['`*.rockspec`', 'syft testdata'],
+  erlang: ['`*.app` of Erlang and Elixir', 'syft testdata'],
+  wordpress: ['main file of plugins below `wp-content/plugins`', 'syft testdata'],
+  'swipl-pack': ['`pack.pl`', 'syft testdata'],
+  opam: ['`.opam-switch/packages/*/opam`', 'by format'],
+  'conan-info': ["`conaninfo.txt` in Conan's cache", 'syft testdata'],
+  'npm-lock': ['`package-lock.json`, `npm-shrinkwrap.json`, versions 1 to 3', 'recorded'],
+  'yarn-lock': ['`yarn.lock` of Yarn 1 and later, with the scopes of `package.json`', 'syft testdata'],
+  'pnpm-lock': ['`pnpm-lock.yaml`, versions 5 to 9', 'syft testdata'],
+  'bun-lock': ['`bun.lock`', 'by format'],
+  'bun-lockb': ['`bun.lockb` is reported as not read', 'by format'],
+  'deno-lock': ['`deno.lock`, versions 2 to 5', 'by format'],
+  requirements: ['`*requirements*.txt`, `requirements/*.txt`', 'syft testdata'],
+  'setup-py': ['versions that a `setup.py` pins', 'syft testdata'],
+  'poetry-lock': ['`poetry.lock`', 'syft testdata'],
+  'uv-lock': ['`uv.lock`, `*.py.lock`', 'syft testdata'],
+  'pdm-lock': ['`pdm.lock`', 'syft testdata'],
+  'pipfile-lock': ['`Pipfile.lock`', 'syft testdata'],
+  'go-mod': ['`go.mod` with `go.sum`', 'by format'],
+  'cargo-lock': ['`Cargo.lock`, versions 1 to 4', 'syft testdata'],
+  'gemfile-lock': ['`Gemfile.lock`, `gems.locked`', 'syft testdata'],
+  gemspec: ['`*.gemspec` of a source tree', 'syft testdata'],
+  'composer-lock': ['`composer.lock`', 'syft testdata'],
+  'nuget-lock': ['`packages.lock.json`', 'syft testdata'],
+  'gradle-lock': ['`gradle.lockfile`, `buildscript-gradle.lockfile`, `dependency-locks/*.lockfile`', 'syft testdata'],
+  pom: ['`pom.xml`, `*.pom`, with parents and imports of the same tree', 'syft testdata'],
+  'pubspec-lock': ['`pubspec.lock`', 'syft testdata'],
+  pubspec: ['`pubspec.yaml`: the package itself', 'by format'],
+  'swift-resolved': ['`Package.resolved`, versions 1 to 3', 'syft testdata'],
+  'podfile-lock': ['`Podfile.lock`', 'syft testdata'],
+  'mix-lock': ['`mix.lock`', 'syft testdata'],
+  'rebar-lock': ['`rebar.lock`', 'syft testdata'],
+  stack: ['`stack.yaml.lock`, `extra-deps` of `stack.yaml`', 'syft testdata'],
+  'cabal-freeze': ['`cabal.project.freeze`', 'syft testdata'],
+  'conan-lock': ['`conan.lock` of Conan 1 and 2', 'syft testdata'],
+  conanfile: ['`conanfile.txt`', 'syft testdata'],
+  vcpkg: ['`vcpkg.json`', 'syft testdata'],
+  'opam-file': ['`*.opam`, `opam`', 'syft testdata'],
+  'terraform-lock': ['`.terraform.lock.hcl`', 'syft testdata'],
+  'renv-lock': ['`renv.lock`', 'by format'],
+  'julia-manifest': ['`Manifest.toml`', 'by format'],
+}
+
+/** The table of kinds in docs/sbom.md. A cataloger that has no row above is shown as such. */
+export function kindsTable(): string {
+  return [
+    ...Object.entries(sources).map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
+    '',
+    '| cataloger | kind | subject | reads | inputs of its tests |',
+    '| --- | --- | --- | --- | --- |',
+    ...catalogers.map((one) => line(one, rows[one.name] ?? ['', 'not stated'])),
+  ].join('\n')
+}
+
+function line({ name, kind, finds }: Cataloger, [reads, source]: readonly [string, string]): string {
+  const subject = { installed: 'image', declared: 'source tree', both: 'both' }[finds]
+  return `| \`${name}\` | \`${kind}\` | ${subject} | ${reads} | ${source} |`
+}
