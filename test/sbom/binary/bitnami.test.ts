@@ -6,11 +6,24 @@ const reference = (purl: string): object => ({ referenceType: 'purl', referenceL
 const spdx = {
   spdxVersion: 'SPDX-2.3',
   packages: [
-    { SPDXID: 'a', name: 'postgresql', licenseDeclared: 'PostgreSQL', externalRefs: [reference('pkg:bitnami/postgresql@17.2.0-8?arch=arm64')] },
-    { SPDXID: 'b', name: 'geos', licenseDeclared: 'Own words', externalRefs: [reference('cpe:2.3:x'), reference('pkg:bitnami/geos@3.13.0')] },
+    {
+      SPDXID: 'a',
+      name: 'postgresql',
+      licenseDeclared: 'PostgreSQL',
+      externalRefs: [reference('pkg:bitnami/postgresql@17.2.0-8?arch=arm64')],
+    },
+    {
+      SPDXID: 'b',
+      name: 'geos',
+      licenseDeclared: 'Own words',
+      externalRefs: [reference('cpe:2.3:x'), reference('pkg:bitnami/geos@3.13.0')],
+    },
     { SPDXID: 'c', name: 'other', externalRefs: [reference('pkg:generic/other@1')] },
   ],
-  relationships: [{ spdxElementId: 'a', relationshipType: 'CONTAINS', relatedSpdxElement: 'b' }, { relationshipType: 'DESCRIBES' }],
+  relationships: [
+    { spdxElementId: 'a', relationshipType: 'CONTAINS', relatedSpdxElement: 'b' },
+    { relationshipType: 'DESCRIBES' },
+  ],
 }
 const path = 'opt/bitnami/postgresql/.spdx-postgresql.spdx'
 const list = 'opt/bitnami/.bitnami_components.json'
@@ -34,12 +47,19 @@ describe('bitnami', () => {
   test('the list of older images', () => {
     const content = json({ yq: { version: '4.18.1-1', arch: 'amd64', distro: 'debian-10' } })
     expect(catalog(bitnami, { [list]: content }).packages).toMatchObject([
-      { name: 'yq', version: '4.18.1-1', purl: 'pkg:bitnami/yq@4.18.1-1?arch=amd64&distro=debian-10', locations: [list] },
+      {
+        name: 'yq',
+        version: '4.18.1-1',
+        purl: 'pkg:bitnami/yq@4.18.1-1?arch=amd64&distro=debian-10',
+        locations: [list],
+      },
     ])
   })
 
   test('documents in other places are not Bitnami; other forms are errors', () => {
-    expect(catalog(bitnami, { 'srv/.spdx-x.spdx': json(spdx), 'opt/bitnami/x/a.spdx': json(spdx) }).packages).toEqual([])
+    expect(catalog(bitnami, { 'srv/.spdx-x.spdx': json(spdx), 'opt/bitnami/x/a.spdx': json(spdx) }).packages).toEqual(
+      [],
+    )
     expect(() => catalog(bitnami, { [path]: Buffer.from('SPDXVersion: SPDX-2.3') })).toThrow()
     expect(() => catalog(bitnami, { [path]: json({ spdxVersion: 'SPDX-3.0' }) })).toThrow(/SPDX 2/)
     expect(() => catalog(bitnami, { [list]: json({ yq: { arch: 'amd64' } }) })).toThrow(/version/)
