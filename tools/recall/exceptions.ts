@@ -1,3 +1,4 @@
+import { binaryExceptions } from './binary-exceptions.ts'
 import { languageExceptions } from './language-exceptions.ts'
 import type { Exception } from './types.ts'
 
@@ -35,4 +36,5 @@ export const exceptions: readonly Exception[] = [
     reason: 'not-installed',
   },
   ...languageExceptions,
+  ...binaryExceptions,
 ]

@@ -12,7 +12,7 @@ const layer: Short[] = [
   { path: 'bin/bash', text: bash, mode: 0o755 },
 ]
 
-async function describe_(layers: Short[][]): Promise<Catalogue> {
+async function catalogueOf(layers: Short[][]): Promise<Catalogue> {
   const { store, image } = await makeImage(layers)
   const sbom = sbomReaders()
   const { inventory } = await passImage(store, image, [...sbom.readers])
@@ -22,7 +22,7 @@ async function describe_(layers: Short[][]): Promise<Catalogue> {
 describe('programs of packages', () => {
   test('a program that a package owns is not listed again; a copy of it elsewhere is', async () => {
     const purls = async (layers: Short[][]): Promise<string[]> =>
-      (await describe_(layers)).packages.map(({ purl }) => purl)
+      (await catalogueOf(layers)).packages.map(({ purl }) => purl)
     const deb = 'pkg:deb/debian/bash@5.2-1?arch=amd64'
     expect(await purls([layer])).toEqual([deb])
     expect(await purls([layer, [{ path: 'opt/bash', text: bash, mode: 0o755 }]])).toEqual([
@@ -34,7 +34,7 @@ describe('programs of packages', () => {
 
   test('a program that is packed or cut is a gap of the whole catalogue, once', async () => {
     const packed = makeElf([{ name: 'x', bytes: Buffer.from('UPX!') }], { nameless: true })
-    const { gaps } = await describe_([
+    const { gaps } = await catalogueOf([
       [
         { path: 'opt/a', text: packed },
         { path: 'opt/b', text: bash.subarray(0, 90) },

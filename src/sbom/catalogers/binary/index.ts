@@ -1,4 +1,5 @@
 import type { Cataloger } from '../../cataloger.ts'
+import { bitnami } from './bitnami.ts'
 import { classified } from './classified.ts'
 import { dotnetBundle } from './dotnet-bundle.ts'
 import { elfNote } from './elf-note.ts'
@@ -15,6 +16,7 @@ import { safetensors } from './safetensors.ts'
 
 /** Catalogers over programs, archives and models, in the order of their names. */
 export const binaryCatalogers: readonly Cataloger[] = [
+  bitnami,
   classified,
   dotnetBundle,
   elfNote,
