@@ -73,6 +73,9 @@ function middle(all: readonly Measurement[]): Measurement {
 
 function largestBlob(layout: string): { path: string; bytes: number } {
   const folder = join(layout, 'blobs/sha256')
-  const all = readdirSync(folder).map((name) => ({ path: join(folder, name), bytes: statSync(join(folder, name)).size }))
+  const all = readdirSync(folder).map((name) => ({
+    path: join(folder, name),
+    bytes: statSync(join(folder, name)).size,
+  }))
   return all.reduce((largest, one) => (one.bytes > largest.bytes ? one : largest))
 }

@@ -53,7 +53,11 @@ function missing(path: string, { optional }: OwnedFile): Compared {
   return /^usr\/share\/(?:doc|man|info|locale|lintian|help|gnome\/help|omf)(?:\/|-)/.test(path) ? 'unknown' : 'missing'
 }
 
-function compareFile(entry: InventoryEntry, { algorithm, value }: Checksum, digests: CoverageInput['digests']): Compared {
+function compareFile(
+  entry: InventoryEntry,
+  { algorithm, value }: Checksum,
+  digests: CoverageInput['digests'],
+): Compared {
   // apk's sum of a link is that of its target's name; other databases have none for links.
   if (entry.type === 'symlink' && algorithm === 'SHA-1') return equal(sha1(entry.link ?? ''), value)
   if (entry.type !== 'file' && entry.type !== 'hardlink') return 'modified'

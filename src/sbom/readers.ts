@@ -60,7 +60,14 @@ function catalogue(
     packages,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
-    coverage: measureCoverage({ tree, owners, folders, ownFiles: ownFiles(results), binaries: collector.binaries, digests }),
+    coverage: measureCoverage({
+      tree,
+      owners,
+      folders,
+      ownFiles: ownFiles(results),
+      binaries: collector.binaries,
+      digests,
+    }),
   }
 }
 

@@ -46,7 +46,10 @@ try {
     // Each fixture alone: a damaged one must not hide what is found in the others.
     const fixtures = Map.groupBy(filesOf(join(staged, name)), ({ path }) => path.split('/')[0] as string)
     for (const [fixture, files] of fixtures) {
-      const { rows, gaps } = await ourRows(name, files, { ...ports, roots: { ...ports.roots, temp: join(scratch, name, fixture) } })
+      const { rows, gaps } = await ourRows(name, files, {
+        ...ports,
+        roots: { ...ports.roots, temp: join(scratch, name, fixture) },
+      })
       ours.push(...rows)
       if (tellGaps) for (const gap of gaps) console.log(`gap      ${gap}`)
     }

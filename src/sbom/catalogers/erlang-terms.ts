@@ -24,7 +24,12 @@ export function itemOf(term: Term | undefined, index: number): Term | undefined 
 
 /** The value of the pair `{name, value}` in a list. */
 export function valueOf(list: Term | undefined, name: string): Term | undefined {
-  return Array.isArray(list) ? itemOf(list.find((item) => itemOf(item, 0) === name), 1) : undefined
+  return Array.isArray(list)
+    ? itemOf(
+        list.find((item) => itemOf(item, 0) === name),
+        1,
+      )
+    : undefined
 }
 
 interface Reader {

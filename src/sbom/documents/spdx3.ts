@@ -206,6 +206,7 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument, graph:
   identity.version = item.version
   identity.type = item.kind
   identity.purl = item.purl
+  identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.producer = item.producer
   identity.references = item.references

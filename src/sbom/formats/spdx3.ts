@@ -65,6 +65,13 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     name: identity.name ?? document.name ?? 'unknown',
     ...(identity.version === null ? {} : { software_packageVersion: identity.version }),
     ...(identity.purl === null ? {} : { software_packageUrl: identity.purl }),
+    ...(identity.cpes.length === 0
+      ? {}
+      : {
+          externalIdentifier: identity.cpes.map((cpe) =>
+            identifier(cpe.startsWith('cpe:2.3:') ? 'cpe23' : 'cpe22', cpe),
+          ),
+        }),
     ...(document.supplier === null ? {} : { suppliedBy: graph.party(document.supplier) }),
     ...(identity.producer === null ? {} : { originatedBy: [graph.party(identity.producer)] }),
     ...references(identity.references),

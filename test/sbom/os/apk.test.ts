@@ -80,7 +80,10 @@ test.each([
 })
 
 test('a missing file is found, a changed one below /etc is not', async () => {
-  const found = await catalogue([...files, installed(musl + tool)], [{ path: 'usr/bin/.wh.tool' }, { path: 'etc/.wh.tool.conf' }])
+  const found = await catalogue(
+    [...files, installed(musl + tool)],
+    [{ path: 'usr/bin/.wh.tool' }, { path: 'etc/.wh.tool.conf' }],
+  )
   expect(findings(found)).toEqual(['missing usr/bin/tool'])
 })
 

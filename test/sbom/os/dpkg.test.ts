@@ -91,7 +91,11 @@ describe('states', () => {
 
 describe('places', () => {
   const list: Short = { path: 'usr/lib/sysimage/dpkg/info/ok.list', text: '/.\n/usr/bin/ok\n' }
-  const relocated: Short[] = [{ path: 'usr/lib/sysimage/dpkg/status', text: ok }, list, { path: 'usr/bin/ok', text: 'x' }]
+  const relocated: Short[] = [
+    { path: 'usr/lib/sysimage/dpkg/status', text: ok },
+    list,
+    { path: 'usr/bin/ok', text: 'x' },
+  ]
 
   test.each([
     ['relocated', []],
@@ -154,7 +158,10 @@ describe('status.d', () => {
   })
 
   test('sums of a package without its control file are a gap', async () => {
-    const found = await catalogue([{ path: `${d}/base`, text: control }, { path: `${d}/openssl.md5sums`, text: '' }])
+    const found = await catalogue([
+      { path: `${d}/base`, text: control },
+      { path: `${d}/openssl.md5sums`, text: '' },
+    ])
     expect(found.gaps.map(({ path }) => path)).toEqual([`${d}/openssl.md5sums`])
   })
 })
@@ -165,7 +172,9 @@ describe('files', () => {
 
   test('a changed file and a missing one are findings; conffiles of either kind, documentation and equal files are not', async () => {
     const found = await catalogue([
-      status(paragraph('ok', 'install ok installed', `Conffiles:\n /etc/a b ${md5('a')} obsolete\n /etc/new newconffile\n`)),
+      status(
+        paragraph('ok', 'install ok installed', `Conffiles:\n /etc/a b ${md5('a')} obsolete\n /etc/new newconffile\n`),
+      ),
       { path: `${info}/ok.conffiles`, text: '/etc/c\nremove-on-upgrade /etc/d\n' },
       sums(
         [
@@ -185,14 +194,19 @@ describe('files', () => {
       { path: 'usr/bin/other', text: 'x' },
       { path: 'usr/bin/became-link', link: 'same' },
     ])
-    expect(findings(found)).toEqual(['modified usr/bin/became-link', 'modified usr/bin/other', 'missing usr/bin/none'].sort(byPath))
+    expect(findings(found)).toEqual(
+      ['modified usr/bin/became-link', 'modified usr/bin/other', 'missing usr/bin/none'].sort(byPath),
+    )
     expect(found.coverage.unattributed).toBe(2)
   })
 
   test('a diverted file is compared where it lies; the file in its place is its new owner’s', async () => {
     const found = await catalogue([
       status(ok, paragraph('other', 'install ok installed')),
-      { path: 'var/lib/dpkg/diversions', text: '/usr/bin/tool\n/usr/bin/tool.real\nother\n/usr/bin/x\n/usr/bin/x.d\n:\n' },
+      {
+        path: 'var/lib/dpkg/diversions',
+        text: '/usr/bin/tool\n/usr/bin/tool.real\nother\n/usr/bin/x\n/usr/bin/x.d\n:\n',
+      },
       sums(`${md5('mine')}  usr/bin/tool\n${md5('x')}  usr/bin/x\n`),
       { path: `${info}/other.md5sums`, text: `${md5('theirs')}  usr/bin/tool\n` },
       { path: 'usr/bin/tool', text: 'theirs', mode: 0o755 },
@@ -216,7 +230,8 @@ describe('files', () => {
 describe('licences', () => {
   const licence = async (text: string, ...more: Short[]): Promise<string | null | undefined> =>
     (await catalogue([status(ok), { path: 'usr/share/doc/ok/copyright', text }, ...more])).packages[0]?.licence
-  const gpl = 'either version 2 of the License, or (at your option)\n * any later version. See /usr/share/common-licenses/GPL-2.\n'
+  const gpl =
+    'either version 2 of the License, or (at your option)\n * any later version. See /usr/share/common-licenses/GPL-2.\n'
 
   test('a text without fields gives one where it allows one answer', async () => {
     expect(await licence(gpl)).toBe('GPL-2.0-or-later')

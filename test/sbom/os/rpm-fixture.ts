@@ -53,7 +53,9 @@ export function rpmHeader(made: Made): Buffer {
   const sizes = Buffer.alloc(8)
   sizes.writeUInt32BE(index.length, 0)
   sizes.writeUInt32BE(data.length, 4)
-  const digest = createHash('sha256').update(Buffer.concat([head, sizes, ...index, data])).digest('hex')
+  const digest = createHash('sha256')
+    .update(Buffer.concat([head, sizes, ...index, data]))
+    .digest('hex')
   const own = encode(
     [
       [273, digest],
@@ -72,7 +74,7 @@ function encode(fields: readonly [number, Value][], start = 0): { index: Buffer[
   let data = Buffer.alloc(0)
   const index = fields.map(([tag, value]) => {
     const width = typeof value === 'object' && 'width' in value ? value.width : 1
-    data = Buffer.concat([data, Buffer.alloc(((width - ((start + data.length) % width)) % width))])
+    data = Buffer.concat([data, Buffer.alloc((width - ((start + data.length) % width)) % width)])
     const offset = start + data.length
     if (typeof value === 'string') {
       data = Buffer.concat([data, Buffer.from(`${value}\0`)])
@@ -139,8 +141,10 @@ function adler(bytes: Buffer): number {
 export function bdb(headers: readonly Buffer[], { big = false, inline = false } = {}): Buffer {
   const pageSize = 4096
   const pages: Buffer[] = []
-  const u32 = (page: Buffer, value: number, at: number): number => (big ? page.writeUInt32BE(value, at) : page.writeUInt32LE(value, at))
-  const u16 = (page: Buffer, value: number, at: number): number => (big ? page.writeUInt16BE(value, at) : page.writeUInt16LE(value, at))
+  const u32 = (page: Buffer, value: number, at: number): number =>
+    big ? page.writeUInt32BE(value, at) : page.writeUInt32LE(value, at)
+  const u16 = (page: Buffer, value: number, at: number): number =>
+    big ? page.writeUInt16BE(value, at) : page.writeUInt16LE(value, at)
   const add = (kind: number): Buffer => {
     const page = Buffer.alloc(pageSize)
     u32(page, pages.length, 8)

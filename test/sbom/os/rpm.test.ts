@@ -34,7 +34,10 @@ const glibc = rpmHeader({
   files: [['/usr/sbin/ldconfig', sha256('ld'), 0, 0o100755]],
 })
 const key = rpmHeader({ name: 'gpg-pubkey' })
-const large = rpmHeader({ name: 'large', files: Array.from({ length: 900 }, (_, i) => [`/srv/file-${i}`, sha256(`${i}`)]) })
+const large = rpmHeader({
+  name: 'large',
+  files: Array.from({ length: 900 }, (_, i) => [`/srv/file-${i}`, sha256(`${i}`)]),
+})
 const headers = [bash, key, glibc, large]
 const os: Short = { path: 'etc/os-release', text: 'ID="rhel"\nVERSION_ID="9.4"\n' }
 const files: Short[] = [
@@ -143,7 +146,10 @@ describe.each(kinds)('%s', (_, file, make) => {
 test('changed and missing files are findings; configuration, ghosts, documentation and files left out are not', async () => {
   const db: Short = { path: 'var/lib/rpm/rpmdb.sqlite', text: sqlite([bash, glibc]).db }
   expect(findings(await catalogue([...files, db]))).toEqual([])
-  const changed = await catalogue([...files, db], [{ path: 'usr/bin/bash', text: 'BASH' }, { path: 'usr/sbin/.wh.ldconfig' }])
+  const changed = await catalogue(
+    [...files, db],
+    [{ path: 'usr/bin/bash', text: 'BASH' }, { path: 'usr/sbin/.wh.ldconfig' }],
+  )
   expect(findings(changed)).toEqual(['modified usr/bin/bash', 'missing usr/sbin/ldconfig'])
 })
 
@@ -262,7 +268,9 @@ describe("Azure Linux' list", () => {
   const line = 'vim\t9.0-1.cm2\t1\t2\tMicrosoft Corporation\t2\t300\tx86_64\t2\tvim-9.0-1.cm2.src.rpm\n'
 
   test('is read', async () => {
-    const found = await catalogue([{ path, text: line + line.replace('vim', 'curl').replace('\t2\t300', '\t(none)\t300') }])
+    const found = await catalogue([
+      { path, text: line + line.replace('vim', 'curl').replace('\t2\t300', '\t(none)\t300') },
+    ])
     expect(named(found)).toEqual(['rpm curl@9.0-1.cm2', 'rpm vim@2:9.0-1.cm2'])
     expect(found.packages[1]?.purl).toBe('pkg:rpm/vim@9.0-1.cm2?arch=x86_64&epoch=2&upstream=vim-9.0-1.cm2.src.rpm')
   })

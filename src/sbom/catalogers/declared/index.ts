@@ -9,4 +9,17 @@ import { requirements, setupPy } from './python/requirements.ts'
 import { pdm, poetry, uv } from './python/toml-locks.ts'
 
 /** What lock files of source trees ask for. */
-export const declaredCatalogers: readonly Cataloger[] = [packageLock, yarn, pnpm, bun, bunBinary, deno, requirements, setupPy, poetry, uv, pdm, pipfile]
+export const declaredCatalogers: readonly Cataloger[] = [
+  packageLock,
+  yarn,
+  pnpm,
+  bun,
+  bunBinary,
+  deno,
+  requirements,
+  setupPy,
+  poetry,
+  uv,
+  pdm,
+  pipfile,
+]

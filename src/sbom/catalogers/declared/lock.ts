@@ -55,7 +55,10 @@ export interface Linked {
 }
 
 /** Sets the edges of packages that name each other in one file. */
-export function link(entries: readonly Linked[], purlOf: (need: string, found: FoundPackage) => string | undefined): FoundPackage[] {
+export function link(
+  entries: readonly Linked[],
+  purlOf: (need: string, found: FoundPackage) => string | undefined,
+): FoundPackage[] {
   for (const { found, needs } of entries) {
     const purls = needs.map((need) => purlOf(need, found)).filter((purl) => purl !== undefined)
     found.dependsOn = [...new Set([...found.dependsOn, ...purls])].filter((purl) => purl !== found.purl).sort()
@@ -73,7 +76,11 @@ export function byName(entries: readonly Linked[]): Map<string, string> {
  *
  * @param roots purls that are needed to run
  */
-export function markDevelopment(packages: readonly FoundPackage[], roots: Iterable<string>, developing: Iterable<string>): void {
+export function markDevelopment(
+  packages: readonly FoundPackage[],
+  roots: Iterable<string>,
+  developing: Iterable<string>,
+): void {
   const edges = new Map<string, Set<string>>()
   for (const { purl, dependsOn } of packages) {
     const known = edges.get(purl) ?? new Set()
@@ -87,6 +94,5 @@ export function markDevelopment(packages: readonly FoundPackage[], roots: Iterab
     return found
   }
   const [running, development] = [reach(roots), reach(developing)]
-  for (const found of packages)
-    if (development.has(found.purl) && !running.has(found.purl)) found.scope = 'development'
+  for (const found of packages) if (development.has(found.purl) && !running.has(found.purl)) found.scope = 'development'
 }

@@ -28,7 +28,8 @@ export const dotnet: Cataloger<Fact> = {
   finds: 'installed',
   match: { extensions: ['json'] },
   wants: ({ name }) => (name.endsWith('.deps.json') || name === 'libman.json' ? limit : 0),
-  read: (file, content) => (file.name === 'libman.json' ? readLibman(jsonIn(content)) : readDeps(file, jsonIn(content))),
+  read: (file, content) =>
+    file.name === 'libman.json' ? readLibman(jsonIn(content)) : readDeps(file, jsonIn(content)),
   finish: (facts) => catalogued(facts),
 }
 
@@ -40,7 +41,9 @@ function readDeps({ name: file }: FileHead, json: JsonObject): Fact {
       const library = libraries.get(key)
       const known = found.get(key) ?? readLibrary(key, library)
       found.set(key, known)
-      known.needs.push(...members(at(assets, 'dependencies'), 'dependencies').map(([name, v]) => `${name}/${textOr(v)}`))
+      known.needs.push(
+        ...members(at(assets, 'dependencies'), 'dependencies').map(([name, v]) => `${name}/${textOr(v)}`),
+      )
       known.files.push(...['runtime', 'resources', 'compile', 'native'].flatMap((kind) => filesOf(assets, kind)))
     }
   }
@@ -116,15 +119,27 @@ function catalogued(facts: ReadonlyMap<string, Fact>): Cataloged {
       continue
     }
     // Without an application beside it, it asks for scripts that nobody has fetched.
-    const beside = [...facts].some(([other, { is }]) => is === 'deps' && other.startsWith(folder) && !other.slice(folder.length).includes('/'))
+    const beside = [...facts].some(
+      ([other, { is }]) => is === 'deps' && other.startsWith(folder) && !other.slice(folder.length).includes('/'),
+    )
     if (!beside) continue
     for (const { name, version } of fact.scripts)
-      packages.push({ ...emptyPackage('npm', 'dotnet-deps'), name, version, purl: npmPurl(name, version), locations: [path] })
+      packages.push({
+        ...emptyPackage('npm', 'dotnet-deps'),
+        name,
+        version,
+        purl: npmPurl(name, version),
+        locations: [path],
+      })
   }
   return { packages, owned }
 }
 
-function makePackage({ name, version, checksums, needs }: Library, purl: string, keys: ReadonlyMap<string, string>): FoundPackage {
+function makePackage(
+  { name, version, checksums, needs }: Library,
+  purl: string,
+  keys: ReadonlyMap<string, string>,
+): FoundPackage {
   return {
     ...emptyPackage('nuget', 'dotnet-deps'),
     name,

@@ -58,7 +58,14 @@ function readRockspec(text: string): Fact | null {
 }
 
 function needsOf(list: LuaValue | undefined): string[] {
-  return list instanceof Map ? [...list.values()].map((item) => textOf(item).trim().split(/[\s<>=~]/)[0] ?? '') : []
+  return list instanceof Map
+    ? [...list.values()].map(
+        (item) =>
+          textOf(item)
+            .trim()
+            .split(/[\s<>=~]/)[0] ?? '',
+      )
+    : []
 }
 
 function memberOf(value: LuaValue | undefined, name: string): LuaValue {

@@ -89,7 +89,7 @@ const standard: Readonly<Record<string, string>> = {
   BSD_3_clause: 'BSD-3-Clause',
   'Apache License 2.0': 'Apache-2.0',
   'Apache License (== 2.0)': 'Apache-2.0',
-  'CC0': 'CC0-1.0',
+  CC0: 'CC0-1.0',
 }
 
 /** "Writing R Extensions" 1.1.2: alternatives with `|`, `+ file LICENSE` for the names to fill in, a range of versions in brackets. */
@@ -102,7 +102,8 @@ export function rLicence(text: string): ReturnType<typeof declaredLicences> {
   const named = choices.map((choice) => {
     const [, family = '', least] = /^(\w+)\s*\(\s*>=\s*(\d(?:\.\d)?)\s*\)$/.exec(choice) ?? []
     const name = Object.hasOwn(families, family) ? families[family] : undefined
-    if (name !== undefined && least !== undefined) return `${name}-${least.includes('.') ? least : `${least}.0`}-or-later`
+    if (name !== undefined && least !== undefined)
+      return `${name}-${least.includes('.') ? least : `${least}.0`}-or-later`
     return Object.hasOwn(standard, choice) ? (standard[choice] ?? choice) : choice
   })
   const found = declaredLicences(named, 'OR')

@@ -32,7 +32,8 @@ export const wordpress: Cataloger<FoundPackage> = {
 function readPlugin(path: string, text: string): FoundPackage | null {
   const fields = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
-    const [, name, value] = /^(?:[ \t]*<\?php)?[ \t/*#@]*(plugin name|version|author|author uri|plugin uri|license):(.*)$/i.exec(line) ?? []
+    const [, name, value] =
+      /^(?:[ \t]*<\?php)?[ \t/*#@]*(plugin name|version|author|author uri|plugin uri|license):(.*)$/i.exec(line) ?? []
     if (name !== undefined && value !== undefined && !fields.has(name.toLowerCase()))
       fields.set(name.toLowerCase(), value.replace(/\s*(?:\*\/|\?>).*$/, '').trim())
   }

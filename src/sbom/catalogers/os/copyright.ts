@@ -9,7 +9,8 @@ const common: Readonly<Record<string, string>> = {
 }
 
 /** Signs of a further licence that has no file of its own there. */
-const others = /permission is hereby granted|redistribution and use in source|permission to use, copy, modify|public domain/
+const others =
+  /permission is hereby granted|redistribution and use in source|permission to use, copy, modify|public domain/
 
 /**
  * The licence of a Debian copyright file: by its fields (DEP-5), else by its text where that allows one answer only: it refers to exactly

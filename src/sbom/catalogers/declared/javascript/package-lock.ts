@@ -42,9 +42,12 @@ function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>): F
     folders.push(place)
     entries.push({
       found,
-      needs: ['dependencies', 'optionalDependencies', 'peerDependencies', ...(isOwn(place) ? ['devDependencies'] : [])].flatMap(
-        (kind) => members(at(entry, kind), kind).map(([need]) => need),
-      ),
+      needs: [
+        'dependencies',
+        'optionalDependencies',
+        'peerDependencies',
+        ...(isOwn(place) ? ['devDependencies'] : []),
+      ].flatMap((kind) => members(at(entry, kind), kind).map(([need]) => need)),
     })
   }
   for (const [place, entry] of places) {
@@ -75,11 +78,16 @@ function scopeOf(entry: JsonValue): FoundPackage['scope'] {
 
 /** Node looks into node_modules of the folder itself, then of each folder above it. */
 function resolve(place: string, need: string, purls: ReadonlyMap<string, string>): string | undefined {
-  for (let folder = place; ; ) {
+  for (let folder = place; ;) {
     const found = purls.get(folder === '' ? `node_modules/${need}` : `${folder}/node_modules/${need}`)
     if (found !== undefined || folder === '') return found
     const up = folder.lastIndexOf('/node_modules/')
-    folder = up === -1 ? (isOwn(folder) && folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : '') : folder.slice(0, up)
+    folder =
+      up === -1
+        ? isOwn(folder) && folder.includes('/')
+          ? folder.slice(0, folder.lastIndexOf('/'))
+          : ''
+        : folder.slice(0, up)
   }
 }
 
@@ -95,10 +103,15 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
       const version = textOr(at(entry, 'version'))
       // An alias: `"version": "npm:real-name@1.0.0"`.
       const real = version.startsWith('npm:') ? splitAt(version.slice('npm:'.length)) : null
-      const found = npmFound(name, real?.[0] ?? key.replace(/^.*node_modules\//, ''), registryVersion(real?.[1] ?? version), {
-        checksums: integrityOf(textOr(at(entry, 'integrity'))),
-        scope: scopeOf(entry),
-      })
+      const found = npmFound(
+        name,
+        real?.[0] ?? key.replace(/^.*node_modules\//, ''),
+        registryVersion(real?.[1] ?? version),
+        {
+          checksums: integrityOf(textOr(at(entry, 'integrity'))),
+          scope: scopeOf(entry),
+        },
+      )
       here.set(key, found.purl)
       entries.push({ found, needs: members(ignoreFlag(at(entry, 'requires')), 'requires').map(([need]) => need) })
       const below = at(entry, 'dependencies')

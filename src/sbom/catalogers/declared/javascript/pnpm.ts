@@ -23,7 +23,8 @@ export const pnpm = lockFile({
 
 function readDocument(document: JsonValue): FoundPackage[] {
   const major = Number.parseInt(textOr(at(document, 'lockfileVersion')), 10)
-  if (!(major >= 5 && major <= 9)) throw new Error(`expected lockfileVersion 5 to 9, found "${textOr(at(document, 'lockfileVersion'))}"`)
+  if (!(major >= 5 && major <= 9))
+    throw new Error(`expected lockfileVersion 5 to 9, found "${textOr(at(document, 'lockfileVersion'))}"`)
   const parts = (key: string): [string, string | null] | null => (major < 6 ? olderKey(key) : newerKey(key))
   const purls = new Map<string, string>()
   const entries: Linked[] = []
@@ -64,11 +65,19 @@ function readDocument(document: JsonValue): FoundPackage[] {
   }
   const packages = [...new Set(link(entries, purlOf))]
   if (roots.developing.length + roots.running.length > 0)
-    markDevelopment(packages, roots.running.flatMap((need) => purlOf(need) ?? []), roots.developing.flatMap((need) => purlOf(need) ?? []))
+    markDevelopment(
+      packages,
+      roots.running.flatMap((need) => purlOf(need) ?? []),
+      roots.developing.flatMap((need) => purlOf(need) ?? []),
+    )
   return packages
 }
 
-function packageOf(key: string, entry: JsonValue, parts: (key: string) => [string, string | null] | null): FoundPackage {
+function packageOf(
+  key: string,
+  entry: JsonValue,
+  parts: (key: string) => [string, string | null] | null,
+): FoundPackage {
   const [own, version] = [textOr(at(entry, 'name')), textOr(at(entry, 'version'))]
   const known = parts(withoutPeers(key))
   // Packages from repositories and archives say their name and version themselves.
@@ -98,13 +107,18 @@ function withoutPeers(key: string): string {
 
 function needsOf(entry: JsonValue): string[] {
   return ['dependencies', 'optionalDependencies'].flatMap((kind) =>
-    members(filled(at(entry, kind)), kind).map(([need, version]) => `${need}@${textOr(at(version, 'version') ?? version)}`),
+    members(filled(at(entry, kind)), kind).map(
+      ([need, version]) => `${need}@${textOr(at(version, 'version') ?? version)}`,
+    ),
   )
 }
 
 /** What the workspace's own packages ask for. */
 function rootsOf(document: JsonValue): { running: string[]; developing: string[] } {
-  const importers = [document, ...members(filled(at(document, 'importers')), 'importers').map(([, importer]) => importer)]
+  const importers = [
+    document,
+    ...members(filled(at(document, 'importers')), 'importers').map(([, importer]) => importer),
+  ]
   const developing = importers.flatMap((importer) =>
     members(filled(at(importer, 'devDependencies')), 'devDependencies').map(
       ([need, version]) => `${need}@${textOr(at(version, 'version') ?? version)}`,

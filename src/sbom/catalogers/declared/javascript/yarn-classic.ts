@@ -14,7 +14,8 @@ export function readYarnClassic(text: string): YarnEntry[] {
     if (indent === 0) {
       const patterns = patternsOf(line)
       const first = patterns[0]
-      if (first === undefined || !line.trimEnd().endsWith(':')) throw new Error(`line ${index + 1}: expected name@range:`)
+      if (first === undefined || !line.trimEnd().endsWith(':'))
+        throw new Error(`line ${index + 1}: expected name@range:`)
       entry = { patterns, name: nameOf(first), version: null, checksums: [], needs: [] }
       found.push(entry)
       inNeeds = false
@@ -53,7 +54,8 @@ function patternsOf(line: string): string[] {
 /** An alias (`other@npm:name@range`) is a package of its real name. */
 function nameOf(pattern: string): string {
   const [name, range] = splitAt(pattern) ?? []
-  if (name === undefined || range === undefined) throw new Error(`expected name@range, found "${pattern.slice(0, 200)}"`)
+  if (name === undefined || range === undefined)
+    throw new Error(`expected name@range, found "${pattern.slice(0, 200)}"`)
   const real = range.startsWith('npm:') ? splitAt(range.slice('npm:'.length)) : null
   return real?.[0] ?? name
 }

@@ -40,7 +40,9 @@ export const yarn: Cataloger<Fact> = {
       const folder = path.slice(0, -'yarn.lock'.length)
       const purls = (kind: 'running' | 'developing'): string[] =>
         [...facts].flatMap(([other, fact]) =>
-          fact.is === 'manifest' && other.startsWith(folder) ? fact[kind].flatMap((need) => purlOf(lock.byPattern, need)) : [],
+          fact.is === 'manifest' && other.startsWith(folder)
+            ? fact[kind].flatMap((need) => purlOf(lock.byPattern, need))
+            : [],
         )
       markDevelopment(lock.packages, purls('running'), purls('developing'))
       packages.push(...lock.packages.map((found) => ({ ...found, locations: [path] })))
@@ -85,7 +87,9 @@ function readLock(text: string): Fact {
 function readBerry(text: string): YarnEntry[] {
   const [document] = readYamlData(text)
   if (at(document, '__metadata') === undefined) throw new Error('expected "# yarn lockfile v1" or "__metadata"')
-  return members(document, 'yarn.lock').flatMap(([key, entry]) => (key === '__metadata' ? [] : [berryEntry(key, entry)]))
+  return members(document, 'yarn.lock').flatMap(([key, entry]) =>
+    key === '__metadata' ? [] : [berryEntry(key, entry)],
+  )
 }
 
 function berryEntry(key: string, entry: JsonValue): YarnEntry {

@@ -73,8 +73,10 @@ function pinned(specifier: string): string | null {
 /** `git+https://…#egg=name`, an archive with the name of a wheel, or a folder. Null for a text that is none of these. */
 function fromAddress(text: string): FoundPackage | null {
   const egg = /#(?:[^#]*&)?egg=([A-Za-z0-9][\w.-]*)/.exec(text)?.[1]
-  if (egg !== undefined) return pypiFound(name, egg, null, { vcsUrl: text.startsWith('git+') ? vcsUrl(...split(text)) : undefined })
-  const [, wheel, version] = /([A-Za-z0-9][\w.]*)-([\w.!+]+)(?:-[\w.]+){3,4}\.whl(?:[#?\s]|$)/.exec(text.slice(-400)) ?? []
+  if (egg !== undefined)
+    return pypiFound(name, egg, null, { vcsUrl: text.startsWith('git+') ? vcsUrl(...split(text)) : undefined })
+  const [, wheel, version] =
+    /([A-Za-z0-9][\w.]*)-([\w.!+]+)(?:-[\w.]+){3,4}\.whl(?:[#?\s]|$)/.exec(text.slice(-400)) ?? []
   if (wheel !== undefined && version !== undefined) return pypiFound(name, wheel, version)
   return null
 }
@@ -82,7 +84,9 @@ function fromAddress(text: string): FoundPackage | null {
 function split(address: string): [address: string, commit: string] {
   const plain = address.replace(/#.*$/s, '')
   const at = plain.lastIndexOf('@')
-  return at > plain.indexOf('://') + 3 && !plain.slice(at).includes('/') ? [plain.slice(0, at), plain.slice(at + 1)] : [plain, '']
+  return at > plain.indexOf('://') + 3 && !plain.slice(at).includes('/')
+    ? [plain.slice(0, at), plain.slice(at + 1)]
+    : [plain, '']
 }
 
 /** Versions that a setup.py pins in quotes, or alone on a line of a text: it is a program, which nobody runs here. */
@@ -94,7 +98,10 @@ export const setupPy = lockFile({
     const found = new Map<string, FoundPackage>()
     for (const line of textIn(content).split('\n')) {
       if (line.length > 2000 || !line.includes('==')) continue
-      for (const pattern of [/['"]\s?(\w[\w.-]{0,100})\s?==\s?([\w.!+-]+)/g, /^\s*(\w[\w.-]{0,100})\s*==\s*([\w.-]+)\s*$/g]) {
+      for (const pattern of [
+        /['"]\s?(\w[\w.-]{0,100})\s?==\s?([\w.!+-]+)/g,
+        /^\s*(\w[\w.-]{0,100})\s*==\s*([\w.-]+)\s*$/g,
+      ]) {
         for (const [, own, version] of line.matchAll(pattern)) {
           const one = pypiFound('setup-py', own, version ?? null)
           found.set(one.purl, one)

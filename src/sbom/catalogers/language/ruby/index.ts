@@ -48,7 +48,10 @@ export function gemPurl(name: string, version: string | null, platform = 'ruby')
 function authorOf({ authors, email }: Gemspec): Party | null {
   const party = authors.length === 1 ? parseParty(authors[0] ?? '') : parseParty(authors.slice(0, 20).join(', '))
   if (party === null) return null
-  return { ...party, email: party.email ?? (authors.length === 1 && /^[^\s<>@]+@[^\s<>@]+$/.test(email) ? email : undefined) }
+  return {
+    ...party,
+    email: party.email ?? (authors.length === 1 && /^[^\s<>@]+@[^\s<>@]+$/.test(email) ? email : undefined),
+  }
 }
 
 function catalogued(facts: ReadonlyMap<string, Gemspec>): Cataloged {

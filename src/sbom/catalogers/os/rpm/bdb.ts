@@ -32,7 +32,8 @@ class HashFile {
     this.pageSize = this.u32(bytes, 20)
     this.last = this.u32(bytes, 32)
     // Encryption, and checksums or partitions: rpm uses none of them.
-    if (bytes.readUInt8(24) !== 0 || bytes.readUInt8(26) !== 0) throw damaged(path, 'has pages of a kind that rpm does not write')
+    if (bytes.readUInt8(24) !== 0 || bytes.readUInt8(26) !== 0)
+      throw damaged(path, 'has pages of a kind that rpm does not write')
     if (!isPageSize(this.pageSize)) throw damaged(path, `has pages of ${this.pageSize} bytes`)
     if ((this.last + 1) * this.pageSize > bytes.length)
       throw damaged(path, `has ${bytes.length} bytes; its header says ${this.last + 1} pages of ${this.pageSize} bytes`)
@@ -70,7 +71,7 @@ class HashFile {
     if (size > this.bytes.length) throw this.wrong(number)
     const parts: Buffer[] = []
     let length = 0
-    for (let next = first; next !== 0; ) {
+    for (let next = first; next !== 0;) {
       if (next > this.last || this.used.has(next)) throw this.wrong(next)
       this.used.add(next)
       const page = this.page(next)

@@ -90,7 +90,7 @@ export class RpmHeader {
 
   private read(tag: number, offset: number, count: number): string[] {
     const found: string[] = []
-    for (let at = offset; found.length < count; ) {
+    for (let at = offset; found.length < count;) {
       const end = this.data.indexOf(0, at)
       if (end === -1) throw this.wrong(tag)
       found.push(this.data.toString('utf8', at, end))

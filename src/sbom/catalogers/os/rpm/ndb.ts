@@ -45,7 +45,7 @@ function blobAt(bytes: Buffer, start: number, size: number, index: number, path:
 /** RFC 1950, section 8.2. */
 function adler32(bytes: Buffer): number {
   let [a, b] = [1, 0]
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     // So many steps stay below 2³¹.
     for (const end = Math.min(at + 3800, bytes.length); at < end; at++) {
       a += bytes[at] as number

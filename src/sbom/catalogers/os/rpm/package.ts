@@ -37,7 +37,8 @@ export function readPackage(header: RpmHeader): RpmPackage | null {
   const name = header.text(tags.name)
   if (name === 'gpg-pubkey') return null
   const [version, release] = [header.text(tags.version), header.text(tags.release)]
-  if (!name || !version || !release) throw new Error(`has a package without name, version or release (${name ?? 'unnamed'})`)
+  if (!name || !version || !release)
+    throw new Error(`has a package without name, version or release (${name ?? 'unnamed'})`)
   const said = (tag: number): string => {
     const text = header.text(tag) ?? ''
     return text === '(none)' ? '' : text
