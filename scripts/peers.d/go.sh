@@ -18,3 +18,9 @@ go_build_registry() {
   command -v go >/dev/null || { echo "needs go: tools/registry" >&2; return 1; }
   (cd "$root/tools/registry" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-registry" .)
 }
+
+# The CycloneDX decoder that most Go tools use: our own small program over a pinned library.
+go_build_cdx_decode() {
+  command -v go >/dev/null || { echo "needs go: tools/cdx-decode" >&2; return 1; }
+  (cd "$root/tools/cdx-decode" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/cdx-decode" .)
+}

@@ -8,7 +8,8 @@ import { ownDocument } from './documents/own.ts'
 import { encodeDocument } from './formats/encode.ts'
 import type { SbomFormat } from './formats/names.ts'
 import type { Catalogue, Description } from './model.ts'
-import { measureQuality, type Quality } from './quality.ts'
+import { scoreDocument } from './score/score.ts'
+import type { Score } from './score/types.ts'
 import { sbomReaders } from './readers.ts'
 
 export interface DescribeOptions extends PassOptions, Said {
@@ -38,7 +39,7 @@ export interface Described {
   inventoryDigest: Digest
   packages: number
   files: number
-  quality: Quality
+  quality: Score
   description: Description
   pass: PassResult
 }
@@ -95,7 +96,7 @@ export function documentsOf(description: Description, inventory: Buffer): Omit<D
     inventoryDigest: description.inventoryDigest,
     packages: description.packages.length,
     files: description.files,
-    quality: measureQuality(description),
+    quality: scoreDocument(document, 'cisa-2026'),
     description,
   }
 }

@@ -34,6 +34,7 @@ function emptyIdentity(): DocumentIdentity {
     version: null,
     type: null,
     purl: null,
+    cpes: [],
     manifestDigest: null,
     configDigest: null,
     diffIds: [],

@@ -77,6 +77,7 @@ export interface DocumentIdentity {
   /** `container`, `application`, `file`, `operating-system`, `machine-learning-model`, `data` …: CycloneDX' words, lower case. */
   type: string | null
   purl: string | null
+  cpes: string[]
   manifestDigest: Digest | null
   configDigest: Digest | null
   /** In the order of the layers; empty where the document names none. */

@@ -19,7 +19,7 @@ export function ownDocument(description: Description): SbomDocument {
   const found = packages.map((item) => ownPackage(item, complete.has(item.cataloger) ? 'complete' : 'unknown'))
   return {
     format: 'spdx-json',
-    formatVersion: '',
+    formatVersion: '2.3',
     name: description.name,
     uri: null,
     revision: 1,
@@ -42,7 +42,11 @@ export function ownDocument(description: Description): SbomDocument {
     files: null,
     inventory: description.inventoryDigest,
     coverage,
-    properties: [['files', String(description.files)], ...(subject === undefined ? [] : subjectProperties(subject))],
+    properties: [
+      ['files', String(description.files)],
+      ...unknownParties(description),
+      ...(subject === undefined ? [] : subjectProperties(subject)),
+    ],
   }
 }
 
@@ -61,6 +65,7 @@ function imageIdentity({
     version: configDigest,
     type: subjectType ?? 'container',
     purl: null,
+    cpes: [],
     manifestDigest: null,
     configDigest,
     diffIds: layers.map(({ diffId }) => diffId),
@@ -71,6 +76,14 @@ function imageIdentity({
     references: [],
     dependencies: gaps.length > 0 ? 'incomplete' : 'unknown',
   }
+}
+
+/** Who makes the document and who supplies the subject, where nobody said it. */
+function unknownParties({ author, supplier }: Description): [string, string][] {
+  return [
+    ...(author ? [] : [['unknown', 'author'] satisfies [string, string]]),
+    ...(supplier ? [] : [['unknown', 'supplier'] satisfies [string, string]]),
+  ]
 }
 
 /** Catalogers that know what depends on what: those that gave an edge. What has no edges is a leaf for them, and unknown for all others. */

@@ -98,6 +98,7 @@ function readRoot(source: JsonObject, document: SbomDocument): void {
   identity.version = item.version
   identity.type = item.kind
   identity.purl = item.purl
+  identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.licence = item.licence
   identity.producer = item.producer

@@ -166,7 +166,7 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
   for (const identifier of objects(source, 'externalIdentifier')) {
     const [type, value] = [text(identifier, 'externalIdentifierType') ?? '', text(identifier, 'identifier') ?? '']
     if (type === 'cpe22' || type === 'cpe23') item.cpes.push(value)
-    else if (type === 'packageUrl' && item.purl === null) setPurl(item, value)
+    else if (type === 'packageUrl') setPurl(item, item.purl ?? value)
     else item.identifiers.push([type, value])
   }
   const download = text(source, 'software_downloadLocation')
@@ -206,6 +206,7 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument, graph:
   identity.version = item.version
   identity.type = item.kind
   identity.purl = item.purl
+  identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.producer = item.producer
   identity.references = item.references

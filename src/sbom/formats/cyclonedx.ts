@@ -59,6 +59,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         ...(identity.version === null ? {} : { version: identity.version }),
         ...hashes(identity.checksums),
         ...licences({ licence: identity.licence, licenceText: null, concluded: null }),
+        ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
         ...(identity.purl === null ? {} : { purl: identity.purl }),
         ...references(identity.references),
       },

@@ -103,6 +103,7 @@ function rootPackage(document: SbomDocument, id: string): object {
     copyrightText: 'NOASSERTION',
     externalRefs: [
       ...(identity.purl === null ? [] : [purlReference(identity.purl)]),
+      ...identity.cpes.map(cpeReference),
       ...(identity.configDigest === null ? [] : [other('config-digest', identity.configDigest)]),
       // In the order of the layers.
       ...identity.diffIds.map((diffId) => other('diff-id', diffId)),
@@ -139,15 +140,16 @@ function spdxPackage(item: DocumentPackage, idOf: IdOf): object {
     copyrightText: 'NOASSERTION',
     ...(description === null ? {} : { description }),
     ...(facts.length === 0 ? {} : { comment: facts.map(([name, value]) => `${name}=${escapeLine(value)}`).join('\n') }),
-    externalRefs: [
-      ...(item.purl === null ? [] : [purlReference(item.purl)]),
-      ...item.cpes.map((cpe) => ({
-        referenceCategory: 'SECURITY',
-        referenceType: cpe.startsWith('cpe:2.3:') ? 'cpe23Type' : 'cpe22Type',
-        referenceLocator: cpe,
-      })),
-    ],
+    externalRefs: [...(item.purl === null ? [] : [purlReference(item.purl)]), ...item.cpes.map(cpeReference)],
     ...purpose({ type: item.kind }),
+  }
+}
+
+function cpeReference(cpe: string): object {
+  return {
+    referenceCategory: 'SECURITY',
+    referenceType: cpe.startsWith('cpe:2.3:') ? 'cpe23Type' : 'cpe22Type',
+    referenceLocator: cpe,
   }
 }
 

@@ -65,6 +65,13 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     name: identity.name ?? document.name ?? 'unknown',
     ...(identity.version === null ? {} : { software_packageVersion: identity.version }),
     ...(identity.purl === null ? {} : { software_packageUrl: identity.purl }),
+    ...(identity.cpes.length === 0
+      ? {}
+      : {
+          externalIdentifier: identity.cpes.map((cpe) =>
+            identifier(cpe.startsWith('cpe:2.3:') ? 'cpe23' : 'cpe22', cpe),
+          ),
+        }),
     ...(document.supplier === null ? {} : { suppliedBy: graph.party(document.supplier) }),
     ...(identity.producer === null ? {} : { originatedBy: [graph.party(identity.producer)] }),
     ...references(identity.references),
@@ -165,6 +172,7 @@ function title({ name, version }: { name: string; version: string | null }): str
 function packageOf(item: DocumentPackage, graph: Graph): object {
   const description = descriptionOf(item)
   const identifiers = [
+    ...(item.purl === null || item.purlError === true ? [] : [identifier('packageUrl', item.purl)]),
     ...item.cpes.map((cpe) => identifier(cpe.startsWith('cpe:2.3:') ? 'cpe23' : 'cpe22', cpe)),
     ...item.identifiers.map(([, value]) => identifier('other', value)),
   ]
@@ -289,12 +297,9 @@ function relationships(
     )
     if (first.type === 'depends-on') said.delete(first.source)
   }
-  // What depends on nothing says so, where its cataloger knows; of all others it is said that nobody knows.
-  for (const [id, state] of said) {
-    if (id === '' || state === null) continue
-    const element = state === 'complete' ? 'NoneElement' : 'NoAssertionElement'
-    relation(graph, id, 'dependsOn', [`https://spdx.org/rdf/3.0.1/terms/Core/${element}`], state)
-  }
+  // What depends on nothing known says so in an annotation: checkers take SPDX's NoneElement for an element that is missing.
+  for (const [id, state] of said)
+    if (id !== '' && state !== null) facts([['sealwright:dependencies', state]], id, graph, 'dependencies')
 }
 
 function relation(
@@ -316,9 +321,9 @@ function relation(
 }
 
 /** Facts without a class of their own: annotations of the element that they are about. */
-function facts(list: readonly [string, string][], subject: string, graph: Graph): void {
+function facts(list: readonly [string, string][], subject: string, graph: Graph, kind = 'fact'): void {
   for (const [index, [name, value]] of list.entries()) {
-    graph.add(`${graph.base}annotation-${slug(subject)}-${String(index).padStart(6, '0')}`, 'Annotation', {
+    graph.add(`${graph.base}annotation-${kind}-${slug(subject)}-${String(index).padStart(6, '0')}`, 'Annotation', {
       annotationType: 'other',
       contentType: 'text/plain',
       statement: `${name}=${value}`,

@@ -48,6 +48,7 @@ export function makeDocument(packages: DocumentPackage[], more: Partial<SbomDocu
       version: null,
       type: 'container',
       purl: null,
+      cpes: [],
       manifestDigest: null,
       configDigest: sha256('config'),
       diffIds: [sha256('layer')],
