@@ -306,7 +306,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "subject",
-    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), model:DIR, dataset:DIR, oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME].",
+    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), disk:FILE[#PARTITION], model:DIR, dataset:DIR, oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME].",
     "default": "image",
     "required": false
    },

@@ -4,20 +4,20 @@ import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ByteSource } from '../../base/streams.ts'
-import { archiveName, treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
+import { archiveName, diskName, treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
 
 /** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
 export function forWorker(subject: SubjectRequest): SubjectRequest {
   if (subject.kind === 'image') return subject
-  return subject.kind === 'archive' ? { ...subject, path: null } : { ...subject, path: null, exclude: [] }
+  return 'exclude' in subject ? { ...subject, path: null, exclude: [] } : { ...subject, path: null }
 }
 
 /** What the step reads for a worker, with its own rights. */
 export function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fetch'] {
   return async (name) => {
     if (subject.kind !== 'image' && subject.path !== null) {
-      if (subject.kind === 'archive') {
-        if (name === archiveName) return readable(subject.path)
+      if (subject.kind === 'archive' || subject.kind === 'disk') {
+        if (name === (subject.kind === 'disk' ? diskName : archiveName)) return readable(subject.path)
       } else if (name === treeName) {
         const { openFolder } = await import('../../tasks/sbom/tree/open.ts')
         const { packTree } = await import('../../sbom/subjects/tree/packed.ts')
@@ -31,10 +31,10 @@ export function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fet
 
 async function readable(path: string): Promise<ByteSource> {
   await access(path, constants.R_OK).catch((cause: unknown) => {
-    throw new InputError('file-missing', `the archive "${path}" cannot be read`, {
+    throw new InputError('file-missing', `subject: "${path}" is not there, or cannot be read`, {
       subject: path,
       cause,
-      remedy: 'Name a readable tar file.',
+      remedy: 'Name a readable file.',
     })
   })
   return createReadStream(path, { highWaterMark: 1 << 20 })

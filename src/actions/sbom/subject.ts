@@ -5,13 +5,14 @@ import { formatPlatform, parsePlatform } from '../../image/platforms.ts'
 import { folderKinds, type FolderKind, type SubjectRequest } from '../../tasks/sbom/request.ts'
 
 const archives = { 'oci-archive': 'oci', 'docker-archive': 'docker' } as const
-const words = [...folderKinds, 'oci-archive', 'docker-archive'] as const
+const words = [...folderKinds, 'disk', 'oci-archive', 'docker-archive'] as const
 const forms = `image, ${words.map((word) => `${word}:PATH`).join(', ')}`
 
 /** The input `subject` in parts. */
 type Choice =
   | { kind: 'image' }
   | { kind: 'archive'; form: 'oci' | 'docker' | null; file: string; wanted: string | null }
+  | { kind: 'disk'; path: string; partition: number | null }
   | { kind: FolderKind; path: string }
 
 /**
@@ -35,6 +36,10 @@ export function readSubject(inputs: RawInputs): Choice {
     throw new InputError('input-invalid', `subject: ${found}`, { subject: 'subject', remedy: `Use ${forms}.` })
   }
   if (kind === 'oci-archive' || kind === 'docker-archive') return archive(archives[kind], rest, 'subject', inputs)
+  if (kind === 'disk') {
+    const [, file = '', number] = /^(.*?)(?:#(\d{1,3}))?$/.exec(rest) ?? []
+    return { kind, path: inputs.path('subject', file), partition: number === undefined ? null : Number(number) }
+  }
   return { kind, path: inputs.path('subject', rest) }
 }
 
@@ -84,7 +89,9 @@ export function subjectRequest(
       remedy: `Leave ${foreign} out, or leave subject out.`,
     })
   }
-  if (!isArchive) {
+  if (choice.kind === 'disk')
+    return { kind: 'disk', name: basename(choice.path), path: choice.path, partition: choice.partition }
+  if (choice.kind !== 'archive') {
     const { kind, path } = choice
     return { kind, name: basename(path) || 'root', path, exclude: [...exclude] }
   }

@@ -32,7 +32,8 @@ export const sbom = defineTask(sbomRequestSchema, async (request, context): Prom
       describeStored(store, await chosen(store, digest, subject.platform), request, context),
     )
   }
-  const { describeFolder } = await import('./tree/task.ts')
+  const { describeDisk, describeFolder } = await import('./tree/task.ts')
+  if (subject.kind === 'disk') return describeDisk(subject, documents, context)
   return describeFolder(subject, documents, context)
 })
 

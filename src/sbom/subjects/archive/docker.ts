@@ -83,7 +83,7 @@ async function layerOf(archive: ArchiveFile, path: string, diffId: string): Prom
       : mediaTypes.layerTar
   if (mediaType === mediaTypes.layerTar && isDigest(diffId)) return { mediaType, digest: diffId, size }
   const { stream, result } = digesting(archive.stream(path))
-  for await (const _chunk of stream);
+  for await (const chunk of stream) void chunk
   const { digest } = result()
   if (!isDigest(digest)) throw invalid(`"${path}" cannot be hashed`)
   return { mediaType, digest, size }

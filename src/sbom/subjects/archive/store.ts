@@ -26,7 +26,7 @@ export function archiveStore(archive: ArchiveFile, { blobs, made, entries }: Arc
     const member = blobs.get(digest)
     const bytes = member === undefined ? null : await archive.read(member, manifestLimit)
     if (bytes === null) throw missingBlob(digest, name)
-    for await (const _chunk of verified(single(bytes), { digest, size: bytes.length }));
+    for await (const chunk of verified(single(bytes), { digest, size: bytes.length })) void chunk
     return bytes
   }
   const readOnly = (): Promise<never> =>
