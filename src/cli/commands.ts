@@ -1,11 +1,11 @@
 import type { Command } from './command.ts'
 import { runnerCommands } from './runner/entries.ts'
-import { sbomCommands } from './sbom/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
 import { option } from './tee/evidence-options.ts'
 import { predictCommands } from './tee/predict-commands.ts'
+import { sbomCompareCommands } from './sbom/compare-commands.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
   'policy init': {
@@ -37,12 +37,12 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
-  ...sbomCommands,
   ...sbomDocumentCommands,
   ...predictCommands,
   ...evidenceCommands,
   ...akCommands,
   ...runnerCommands,
+  ...sbomCompareCommands,
   version: {
     description: 'Prints the version.',
     inputs: [],

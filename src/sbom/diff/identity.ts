@@ -112,8 +112,13 @@ function compareManifest(
   return one === other
 }
 
-/** For what has no manifest: a file, a model, a source tree. */
+/**
+ * For what has no manifest: a file, a model, a source tree. Of an image tools give a checksum of the manifest or of the configuration: one that
+ * is neither says nothing.
+ */
 function compareChecksums(context: Context, a: DocumentIdentity, b: DocumentIdentity): boolean | null {
+  const isImage = (side: DocumentIdentity): boolean => side.configDigest !== null || side.manifestDigest !== null
+  if (isImage(a) || isImage(b)) return names(a, b) || names(b, a) ? true : null
   let equal: boolean | null = null
   for (const { algorithm, value } of a.checksums) {
     const other = b.checksums.find((checksum) => checksum.algorithm === algorithm)
@@ -124,6 +129,11 @@ function compareChecksums(context: Context, a: DocumentIdentity, b: DocumentIden
     addChange(context, { ...changed(algorithm, { value }, { value: other.value }), reason }, weights.subject)
   }
   return equal
+}
+
+/** Whether a checksum of one side is a digest of the other. */
+function names({ checksums }: DocumentIdentity, { configDigest, manifestDigest }: DocumentIdentity): boolean {
+  return checksums.some(({ value }) => [configDigest, manifestDigest].includes(`sha256:${value}`))
 }
 
 function changed(

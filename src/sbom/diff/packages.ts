@@ -30,7 +30,8 @@ export function comparePackages(context: Context): Pairing | null {
     leaveOut(context, 'packages', 'packages', silent(a !== null, b !== null) ?? '')
     return null
   }
-  const both = systems(a).length > 0 && systems(b).length > 0
+  // Engines take the version of a system from different places: `12` and `12.15`.
+  const both = context.engines.same && systems(a).length > 0 && systems(b).length > 0
   const [left, right] = [entriesOf(a, both), entriesOf(b, both)]
   const pairs: Pair[] = []
   const [onlyA, onlyB]: [PackageEntry[], PackageEntry[]] = [[], []]
@@ -69,7 +70,7 @@ function systems({ packages }: SbomDocument): DocumentPackage[] {
   return packages.filter(({ kind }) => kind === 'operating-system')
 }
 
-/** @param withSystem whether the operating system counts as a package: only where both documents list one */
+/** @param withSystem whether the operating system counts as a package: only where both documents of one engine list one */
 function entriesOf({ packages }: SbomDocument, withSystem: boolean): Map<string, PackageEntry> {
   const entries = new Map<string, PackageEntry>()
   for (const found of packages) {

@@ -1,25 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../../../src/base/streams.ts'
-import { putArtifact } from '../../../src/oci/artifact.ts'
 import type { DiffResult } from '../../../src/sbom/diff/result.ts'
 import { diffResultSchema } from '../../../src/sbom/diff/result-schema.ts'
 import { describeImage, type Described } from '../../../src/sbom/scan.ts'
-import { attachBundle } from '../../../src/sign/attach.ts'
-import { makeBundle } from '../../../src/sign/bundle.ts'
-import { signEnvelope } from '../../../src/sign/dsse.ts'
-import { inventoryPredicate } from '../../../src/statement/inventory.ts'
-import { makeStatement } from '../../../src/statement/statement.ts'
-import { inventoryArtifactType, inventoryMediaType, predicateTypes } from '../../../src/statement/types.ts'
 import { makeImage, type MadeImage } from '../../image/make-image.ts'
 import { edited, encrypted, layers, referenceOf } from '../../sbom/diff/images.ts'
-import { makeKey } from '../../../testkit/chain.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { door, type Answer } from '../tee/door.ts'
-
-type Key = ReturnType<typeof makeKey>
-type Kind = 'spdx' | 'cyclonedx' | 'inventory'
-const [ours, theirs] = [makeKey(), makeKey()]
+import { attest, ours, theirs, type Key } from './attest.ts'
 
 async function verify(...args: string[]): Promise<Answer<DiffResult>> {
   const answer = await door<DiffResult>('sbom verify', ...args)
@@ -31,37 +20,6 @@ function pemFile({ signer }: Key): string {
   const path = join(scratch('key'), 'key.pub')
   writeFileSync(path, signer.publicKeyPem)
   return path
-}
-
-/** Attaches what was described to a manifest of an image, signed. */
-async function attest(
-  made: Pick<MadeImage, 'store' | 'image'>,
-  described: Described,
-  kinds: Kind[],
-  key: Key = ours,
-): Promise<void> {
-  const subject = made.image.descriptor
-  for (const kind of kinds) {
-    if (kind === 'inventory') {
-      const layer = { mediaType: inventoryMediaType, bytes: described.inventory }
-      await putArtifact(made.store, { artifactType: inventoryArtifactType, subject, layers: [layer] })
-    }
-    const predicate =
-      kind === 'inventory'
-        ? inventoryPredicate({
-            document: {
-              digest: described.inventoryDigest,
-              mediaType: inventoryMediaType,
-              size: described.inventory.length,
-            },
-            config: made.image.configDigest,
-            diffIds: made.image.config.rootfs.diff_ids,
-            files: described.pass.inventory.length,
-          })
-        : { document: described[kind] }
-    const envelope = await signEnvelope(makeStatement(kind, { digest: subject.digest }, predicate), key.signer)
-    await attachBundle(made.store, subject, makeBundle(envelope, key.signer.hint), predicateTypes[kind])
-  }
 }
 
 async function described({ store, image }: MadeImage): Promise<Described> {

@@ -18,7 +18,7 @@ const shared = [
 ]
 
 /** Commands that compare SBOMs (docs/sbom-diff.md). */
-export const sbomCommands = {
+export const sbomCompareCommands = {
   'sbom diff': {
     description:
       'Compares two SBOMs, two images, or an SBOM with an image. Exits with 1 if a difference counts. All formats are read and can be compared with each other.',
