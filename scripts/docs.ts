@@ -1,11 +1,14 @@
 /**
  * Writes what the documentation repeats from the sources: the tables of inputs and outputs in each README and in
  * docs/root-action.md (between `<!-- inputs -->` and `<!-- /inputs -->`, and the same for outputs), those of
- * publish.yml in docs/reusable-workflow.md, and the policy's JSON Schema for editors. `--check` only compares.
+ * publish.yml in docs/reusable-workflow.md, and the JSON Schemas of policies and results for editors. `--check` only compares.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { diffPolicyJsonSchema } from '../src/sbom/diff/policy-schema.ts'
+import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
+import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { verifierPage } from './docs/verifier.ts'
 
@@ -33,7 +36,10 @@ for (const [action, page] of pages) {
 }
 called('.github/workflows/publish.yml', 'docs/reusable-workflow.md')
 settle('docs/schema/policy.schema.json', policyJsonSchema())
+settle('docs/schema/sbom-diff-policy.schema.json', diffPolicyJsonSchema())
+settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
+settle('docs/soak.md', soakPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1

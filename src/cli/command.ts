@@ -15,8 +15,8 @@ export interface CommandResult {
 export interface Command {
   description: string
   inputs: Definition['inputs']
-  /** Input that may be given as the one word behind the command. */
-  positional?: string
+  /** Inputs that may be given as words behind the command, in this order. */
+  positional?: string | readonly string[]
   /** Lines for `--help`, each one that can be typed. */
   examples?: readonly string[]
   run(inputs: RawInputs, context: ActionContext): Promise<CommandResult>

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { runnerCommands } from './runner/entries.ts'
-import { sbomDocumentCommands } from './sbom/commands.ts'
+import { sbomCommands } from './sbom/commands.ts'
+import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
 import { option } from './tee/evidence-options.ts'
@@ -36,6 +37,7 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
+  ...sbomCommands,
   ...sbomDocumentCommands,
   ...predictCommands,
   ...evidenceCommands,

@@ -6,7 +6,7 @@ const width = 100
 /** Headings of the overview and the first words of the commands under each, in this order. */
 const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['Policy of the gate:', ['policy']],
-  ['SBOM documents:', ['sbom score', 'sbom convert', 'sbom diff', 'sbom verify']],
+  ['SBOMs:', ['sbom']],
   ['Evidence of machines:', ['tee show', 'tee verify', 'tee collect', 'tee convert', 'tee collateral', 'tee ak']],
   ['Values to expect of a machine:', ['tee predict', 'tee reference-values']],
   ['Runners and their agent:', ['agent', 'runner']],
@@ -75,6 +75,9 @@ export function commandHelp(name: string, definition: Definition, examples: read
     lines.push('', 'Outputs:')
     for (const output of definition.outputs) lines.push(`  ${output.name}`, ...wrap(output.description, '      '))
   }
+  const under = Object.entries(commands).filter(([command]) => command.startsWith(`${name} `))
+  if (under.length > 0)
+    lines.push('', 'Commands:', ...under.map(([command, { description }]) => line(command, description)))
   if (examples.length > 0) lines.push('', 'Examples:', ...examples.map((example) => `  ${example}`))
   return `${lines.join('\n')}\n`
 }

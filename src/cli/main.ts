@@ -35,10 +35,11 @@ async function run(argv: readonly string[], entries: Programs): Promise<number> 
     return exitCodes.ok
   }
   if (first === '--version') return run(['version', ...rest], entries)
-  // A command has one to three words: `version`, `agent stop`, `sbom score`. The action `sbom` takes no word behind it.
+  // A command has one to three words: `version`, `agent stop`, `tee predict snp`. `sbom diff` is one beside the action `sbom`.
   const name = Object.keys(commands).find((c) => c.split(' ').every((word, i) => word === argv[i]))
+  const command = name === undefined ? undefined : commands[name]
   const action = actionDefinition(first)
-  if (action !== undefined && name === undefined) return runAction(first, action, rest, entries)
+  if (action !== undefined && command === undefined) return runAction(first, action, rest, entries)
 
   // `tee --help`, `tee ak --help`: the commands of a family.
   const asked = argv.filter((word) => word !== '--help' && word !== '-h').join(' ')
@@ -46,7 +47,6 @@ async function run(argv: readonly string[], entries: Programs): Promise<number> 
     process.stdout.write(family(asked))
     return exitCodes.ok
   }
-  const command = name === undefined ? undefined : commands[name]
   if (name === undefined || command === undefined) {
     const like = Object.keys(commands).some((c) => c.startsWith(`${first} `))
     const words = like
@@ -128,7 +128,7 @@ function makeContext(options: ParsedOptions, entries: Programs): ActionContext {
 }
 
 function inputsFor(
-  definition: Pick<Definition, 'inputs'> & { positional?: string },
+  definition: Pick<Definition, 'inputs'> & { positional?: string | readonly string[] },
   options: ParsedOptions,
   context: ActionContext,
 ): ReturnType<typeof rawInputs> {
@@ -138,7 +138,7 @@ function inputsFor(
     ports: context.ports,
     confine: null,
     // Such an input is typed without its name.
-    label: (name) => (name === definition.positional ? `the ${name}` : `--${name}`),
+    label: (name) => ([definition.positional ?? []].flat().includes(name) ? `the ${name}` : `--${name}`),
   })
 }
 

@@ -22,14 +22,14 @@ export interface ParsedOptions {
 /**
  * Options of one command. A repeated option is a list, joined by newlines, as a step's input would be (INTERFACE §3).
  *
- * @param positional option that may be given as the one word without a name
+ * @param positional options that may be given as words without a name, in this order
  * @throws InputError `input-invalid` for an unknown option or a stray word
  */
 export function parseOptions(
   command: string,
   names: readonly string[],
   args: readonly string[],
-  positional?: string,
+  positional?: string | readonly string[],
 ): ParsedOptions {
   const options: NonNullable<ParseArgsConfig['options']> = { ...common }
   for (const name of names) options[name] = { type: 'string', multiple: true }
@@ -52,15 +52,16 @@ export function parseOptions(
     const given = parsed.values[name]
     if (Array.isArray(given)) values[name] = given.join('\n')
   }
-  const [word, stray] = parsed.positionals
-  if (positional !== undefined && word !== undefined) {
-    if (stray !== undefined || values[positional] !== undefined) {
-      throw new InputError('input-invalid', `"${stray ?? word}" is one word too many`, {
+  const places = typeof positional === 'string' ? [positional] : (positional ?? [])
+  for (const [i, word] of parsed.positionals.entries()) {
+    const name = places[i]
+    if (name === undefined || values[name] !== undefined) {
+      throw new InputError('input-invalid', `"${word}" is one word too many`, {
         subject: command,
         remedy: `Run "sealwright ${command} --help" for the options.`,
       })
     }
-    values[positional] = word
+    values[name] = word
   }
   const { json, help, verbose, state } = parsed.values
   return {

@@ -300,13 +300,13 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "image",
-    "description": "Image to describe (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image of this job.",
+    "description": "Image to describe: oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or a file that ends in .tar. Left out, it is the image of this job.",
     "default": "",
     "required": false
    },
    {
     "name": "subject",
-    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), model:DIR or dataset:DIR.",
+    "description": "What is described: image (see the input image), directory:PATH (every file), source:PATH (the files that git tracks, with the packages that lock files declare), disk:FILE[#PARTITION], model:DIR, dataset:DIR, oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME].",
     "default": "image",
     "required": false
    },

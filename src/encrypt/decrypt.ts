@@ -8,7 +8,7 @@ import type { Ports } from '../base/ports.ts'
 import { parseJson } from '../base/json.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
-import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
+import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
 import { authenticated, decrypting } from './cipher.ts'
 import { unwrapJwe } from './jwe.ts'
 import {
@@ -74,10 +74,10 @@ export function layerOpener(
   store: Store,
   keys: DecryptionKeys,
   ports: Ports,
-): (layer: Descriptor) => Promise<ByteSource> {
-  return async (layer) => {
+): (layer: Descriptor, how?: BlobReading) => Promise<ByteSource> {
+  return async (layer, how) => {
     if (!isEncrypted(layer)) {
-      if (!speaksOfEncryption(layer.annotations)) return store.openBlob(layer)
+      if (!speaksOfEncryption(layer.annotations)) return store.openBlob(layer, how)
       throw new VerificationError(
         'format-invalid',
         `layer ${layer.digest} carries keys, but its type ${layer.mediaType} is not encrypted`,

@@ -1,11 +1,11 @@
 import type { ByteSource } from '../base/streams.ts'
-import type { Descriptor, Digest } from '../oci/types.ts'
+import type { BlobReading, Descriptor, Digest } from '../oci/types.ts'
 import { encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
 
 /** Encrypts layers while somebody else reads them: give {@link OnTheWay.open} to the pass, what {@link OnTheWay.finish} gives to `encryptImage`. */
 export interface OnTheWay {
   /** Opens a layer; its plain bytes pass on unchanged and flow into the cipher besides. It ends when both have taken all of it. */
-  open(layer: Descriptor): Promise<ByteSource>
+  open(layer: Descriptor, how?: BlobReading): Promise<ByteSource>
   /**
    * Waits until what was read to its end is stored as well, and gives those layers by plain digest.
    *
@@ -18,11 +18,14 @@ export interface OnTheWay {
  * A reader on the stream of a layer's bytes (DESIGN §1.11). A reader that stops early aborts the encryption of that layer, which
  * `encryptImage` then does by itself.
  */
-export function encryptOnTheWay(openPlain: (layer: Descriptor) => Promise<ByteSource>, plan: EncryptionPlan): OnTheWay {
+export function encryptOnTheWay(
+  openPlain: (layer: Descriptor, how?: BlobReading) => Promise<ByteSource>,
+  plan: EncryptionPlan,
+): OnTheWay {
   const layers = new Map<Digest, Promise<Descriptor>>()
   return {
-    open: async (layer) => {
-      const source = await openPlain(layer)
+    open: async (layer, how) => {
+      const source = await openPlain(layer, how)
       return layers.has(layer.digest) ? source : split(source, layer, plan, layers)
     },
     finish: async () => {
@@ -45,8 +48,10 @@ async function* split(
   let whole = false
   try {
     for await (const piece of source) {
-      if (!(await pipe.give(piece))) await encrypted
+      const taken = pipe.give(piece)
       yield piece
+      // Both are done with the piece before the next one may be written over it.
+      if (!(await taken)) await encrypted
     }
     whole = true
   } finally {
@@ -57,7 +62,7 @@ async function* split(
   layers.set(layer.digest, encrypted)
 }
 
-/** One piece at a time from a giver to a taker: the slower of two readers sets the pace and nothing piles up. */
+/** One piece at a time from a giver to a taker, who is done with it when `give` returns: the slower of two readers sets the pace. */
 function handOver(): {
   stream: ByteSource
   give(piece: Uint8Array): Promise<boolean>
@@ -74,10 +79,9 @@ function handOver(): {
   async function* flow(): AsyncGenerator<Uint8Array> {
     for (;;) {
       if (waiting !== null) {
-        const piece = waiting
+        yield waiting
         waiting = null
         change()
-        yield piece
       } else if (state === 'whole') return
       else if (state !== 'open') throw new Error('the layer was not read to its end')
       else await wake.promise
@@ -86,11 +90,11 @@ function handOver(): {
   return {
     stream: flow(),
     give: async (piece) => {
-      while (waiting !== null && state === 'open') await wake.promise
       if (state !== 'open') return false
       waiting = piece
       change()
-      return true
+      while (waiting === piece && state === 'open') await wake.promise
+      return waiting !== piece
     },
     end: (whole) => {
       if (state === 'open') state = whole ? 'whole' : 'broken'

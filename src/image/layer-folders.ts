@@ -7,6 +7,8 @@ export const opaque = 2
 /** It took the place of something that this layer had taken away first: overlay mounts still show what older layers have in it. */
 export const reborn = 4
 
+export type Inherited = number | 'plain' | 'older'
+
 /** A folder of one layer: with an entry, implied by what lies in it, or only on the way to a whiteout. */
 export class LayerFolder {
   readonly parent: LayerFolder | null
@@ -26,6 +28,11 @@ export class LayerFolder {
   implied = 0
   /** Byte of the entry that first needed it. */
   position = 0
+  /**
+   * What a folder without an entry gets from the one that it is made in: `plain` nothing, a number that group and setgid (mkdir(2)), `older` what
+   * that one has in older layers.
+   */
+  inherits: Inherited = 'older'
 
   constructor(parent: LayerFolder | null, path: string) {
     this.parent = parent

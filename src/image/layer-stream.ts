@@ -1,7 +1,7 @@
 import type { Log } from '../base/ports.ts'
 import { digesting, type ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
-import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
+import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
 import { compressionOf, decompress } from './compress.ts'
 import { inflateAside } from './inflate-aside.ts'
 import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
@@ -10,7 +10,7 @@ import { Threads } from './threads.ts'
 
 export interface PassOptions {
   /** Opens the plain (still compressed) blob of a layer; it checks the ciphertext. Default: the store, encrypted layers refused. */
-  open?: ((descriptor: Descriptor) => Promise<ByteSource>) | undefined
+  open?: ((descriptor: Descriptor, how?: BlobReading) => Promise<ByteSource>) | undefined
   log?: Log | undefined
   /** Program of the threads that decompress large layers (`Ports.threads`). Default: all is done in the caller's thread, with equal results. */
   threads?: string | undefined
@@ -108,10 +108,11 @@ export async function openLayer(store: Store, descriptor: Descriptor, options: P
   return decompress(plainType(descriptor, options), source, options.limits)
 }
 
-function openStored(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
-  // Said before anything of an encrypted layer is read.
-  if (options.open === undefined) compressionOf(descriptor.mediaType)
-  return options.open === undefined ? store.openBlob(descriptor) : options.open(descriptor)
+async function openStored(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
+  const kind = compressionOf(plainType(descriptor, options))
+  // A decoder is done with a piece when it asks for the next; a tar reader is not.
+  const how = { piecewise: kind !== 'none' }
+  return options.open === undefined ? store.openBlob(descriptor, how) : options.open(descriptor, how)
 }
 
 function plainType({ mediaType }: Descriptor, { open }: PassOptions): string {

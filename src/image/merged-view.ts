@@ -51,11 +51,22 @@ export class MergedView {
     const folders = [this.root]
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       const { path } = folder
-      if (folder.has(implicit) && !this.visible.has(path))
-        entries.push({ path, type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 })
+      if (folder.has(implicit) && !this.visible.has(path)) entries.push(this.implied(folder))
       for (const below of folder.folders?.values() ?? []) folders.push(below)
     }
     return entries.sort((a, b) => compareUtf8(a.path, b.path))
+  }
+
+  /** A folder that no layer has an entry for: root's, 0755, with the group of a setgid folder that it is made in. */
+  private implied({ path, parent, inherits, place }: ViewFolder): InventoryEntry {
+    const above = parent === null ? undefined : this.visible.get(parent.path)
+    if (inherits === 'older' && above !== undefined && (above.entry.mode & 0o2000) !== 0) {
+      const why =
+        'has no entry and lies in a setgid folder of an older layer: some engines give it that group, others do not'
+      throw ambiguous(place ?? nowhere, path, why, 'Write an entry for the folder.')
+    }
+    const [mode, gid] = typeof inherits === 'number' ? [0o2755, inherits] : [0o755, 0]
+    return { path, type: 'dir', mode, uid: 0, gid, size: 0 }
   }
 
   private locate(path: string): { folder: ViewFolder | null; hidden: boolean } {
@@ -89,8 +100,9 @@ function shareContent(entry: InventoryEntry, content: InventoryEntry): void {
 
 function notThere({ path, place }: ViewFolder): Error {
   const why = 'is the folder of a whiteout, and no layer has it: Docker and Podman make it, umoci does not'
-  return ambiguous(place ?? { subject: 'a layer', position: 0 }, path, why, 'Leave the whiteout out.')
+  return ambiguous(place ?? nowhere, path, why, 'Leave the whiteout out.')
 }
+const nowhere = { subject: 'a layer', position: 0 }
 
 /** Puts one layer below those above it. */
 class LayerMerge {
@@ -166,6 +178,9 @@ class LayerMerge {
     view.flags &= ~expected
     if (record === null) {
       view.flags |= view.has(decided) ? needed : needed | implicit
+      // The lowest layer is the one that makes it.
+      view.inherits = from.inherits
+      view.place ??= { subject: this.layer.subject, position }
       return
     }
     const upper = this.visible.get(path)

@@ -4,11 +4,14 @@ import type { Fragment } from './tar-sparse.ts'
 /** Content of one entry. It can be read once; `now` gives it without waiting where all of it is at hand. */
 export class TarBody implements AsyncIterable<Uint8Array> {
   private readonly puller: BytePuller
+  /** Where the content begins in the archive, in bytes. */
+  readonly offset: number
   /** Bytes of the archive that are not read yet. */
   left: number
 
   constructor(puller: BytePuller, stored: number) {
     this.puller = puller
+    this.offset = puller.position
     this.left = stored
   }
 

@@ -1,3 +1,4 @@
+import type { Inherited } from './layer-folders.ts'
 import type { LayerRecord } from './layer-records.ts'
 import type { Place } from './refusals.ts'
 
@@ -30,6 +31,8 @@ export class ViewFolder {
   dispute: string | null = null
   /** Names of pax global headers of upper layers. */
   globals: Set<string> | null = null
+  /** Of a folder without an entry: see {@link LayerFolder}. */
+  inherits: Inherited = 'older'
   /** The whiteout that needs the folder. */
   place: Place | null = null
 

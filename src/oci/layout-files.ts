@@ -8,7 +8,7 @@ import { verified, type ByteSource } from '../base/streams.ts'
 import { hexOf } from './digest.ts'
 import { sweep } from './lock.ts'
 import { ownedName } from '../base/owned-name.ts'
-import type { Digest } from './types.ts'
+import type { BlobReading, Digest } from './types.ts'
 
 const marker = '{"imageLayoutVersion":"1.0.0"}'
 const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
@@ -109,14 +109,19 @@ export function pieceFor(size: number): number {
 }
 
 /** Reads a blob's file, checked against digest and size. The file is opened when the first byte is asked for. */
-export function readBlob(directory: string, want: { digest: Digest; size: number }): AsyncGenerator<Uint8Array> {
-  return verified(readBlobFile(directory, want), want)
+export function readBlob(
+  directory: string,
+  want: { digest: Digest; size: number },
+  how?: BlobReading,
+): AsyncGenerator<Uint8Array> {
+  return verified(readBlobFile(directory, want, how), want)
 }
 
 /** Reads a blob's file for somebody who checks it: what the file holds, whatever it is. */
 export async function* readBlobFile(
   directory: string,
   want: { digest: Digest; size: number },
+  how: BlobReading = {},
 ): AsyncGenerator<Uint8Array> {
   // A link in a foreign layout could lead anywhere, a pipe would never end.
   const handle = await open(blobPath(directory, want.digest), constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -128,8 +133,26 @@ export async function* readBlobFile(
     }
     return
   }
+  if (how.piecewise === true) {
+    try {
+      yield* readPiecewise(handle)
+    } finally {
+      await handle.close()
+    }
+    return
+  }
   const stream = createReadStream('', { fd: handle, highWaterMark: pieceFor(want.size) })
   yield* stream as ByteSource
+}
+
+/** All pieces lie in one buffer, one after the other. */
+async function* readPiecewise(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(piece / 4)
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+  }
 }
 
 /** One byte more than is wanted shows that the file is longer. */

@@ -154,10 +154,10 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       return (await blobSize(directory, digest)) !== null
     },
 
-    openBlob: async ({ digest, size }) => {
+    openBlob: async ({ digest, size }, how) => {
       await requireLayout(directory)
       if ((await blobSize(directory, digest)) === null) throw missingBlob(digest, `oci:${directory}`)
-      return readBlob(directory, { digest, size })
+      return readBlob(directory, { digest, size }, how)
     },
 
     putBlob: async (source) => {

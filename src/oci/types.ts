@@ -58,6 +58,12 @@ export type BlobSource =
  * One repository of a registry, or one OCI layout directory: the same verbs over both (INTERFACE §1).
  * Nothing half-written ever becomes visible: blobs are put before manifests, tags last.
  */
+/** How a reader takes a blob's pieces. */
+export interface BlobReading {
+  /** A piece is done with before the next one is asked for, and may then be written over: gigabytes of buffers are never collected. */
+  readonly piecewise?: boolean | undefined
+}
+
 export interface Store {
   readonly kind: 'layout' | 'registry'
   /** `oci:/abs/dir` or `host[:port]/name`, without tag and digest. */
@@ -77,7 +83,7 @@ export interface Store {
 
   hasBlob(digest: Digest): Promise<boolean>
   /** Streams a blob; digest and size are checked when the stream ends. @throws VerificationError `missing-blob`, `digest-mismatch` */
-  openBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<ByteSource>
+  openBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>, how?: BlobReading): Promise<ByteSource>
   /** Puts a blob (no request when it is there already) and returns its digest and size. */
   putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
 

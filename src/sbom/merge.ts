@@ -3,10 +3,13 @@ import type { Checksum, FoundPackage } from './model.ts'
 /** From what every user needs to what only its developers do. */
 const scopes = ['required', 'optional', 'build', 'development'] as const
 
-/** Adds what a second place says of the same package: places and edges of both, facts that the first one lacks, the wider scope. */
+/**
+ * Adds what a second place says of the same package: places and edges of both, facts that the first one lacks, the wider scope. Places and
+ * edges may then stand twice and in any order: one package may lie in a hundred thousand places.
+ */
 export function absorb(known: FoundPackage, found: FoundPackage): void {
-  known.locations = [...new Set([...known.locations, ...found.locations])]
-  known.dependsOn = [...new Set([...known.dependsOn, ...found.dependsOn])].sort()
+  for (const path of found.locations) known.locations.push(path)
+  for (const purl of found.dependsOn) known.dependsOn.push(purl)
   known.supplier ??= found.supplier
   known.homepage ??= found.homepage
   if (known.licence === null && found.licence !== null) {

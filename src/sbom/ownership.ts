@@ -11,7 +11,8 @@ export function resolveOwners(owned: readonly OwnedFile[], tree: FileTree): Map<
   for (const file of owned) {
     const path = tree.resolve(file.path, true) ?? file.path
     const known = owners.get(path)
-    if (known !== undefined && rankOf(known.purl) < rankOf(file.purl)) continue
+    // Of two packages of one kind the first keeps the file: which of them is right the databases do not say.
+    if (known !== undefined && known.purl !== file.purl && rankOf(known.purl) <= rankOf(file.purl)) continue
     // A list names the file, a second document its checksum: what is known of both counts.
     owners.set(path, known?.purl === file.purl ? { ...known, ...file, config: known.config || file.config } : file)
   }
@@ -19,6 +20,6 @@ export function resolveOwners(owned: readonly OwnedFile[], tree: FileTree): Map<
 }
 
 function rankOf(purl: string): number {
-  if (/^pkg:(?:deb|apk|rpm|alpm|opkg|generic)\//.test(purl)) return 0
+  if (/^pkg:(?:deb|apk|rpm|alpm|opkg|ebuild|generic)\//.test(purl)) return 0
   return purl.startsWith('pkg:conda/') ? 1 : 2
 }

@@ -54,10 +54,11 @@ function catalogue(
     if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
       found.ownedBy = owner
   }
+  const told = packages.filter((found) => !repeatsOwner(found))
   const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
   return {
     os,
-    packages,
+    packages: told,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
     coverage: measureCoverage({
@@ -71,6 +72,15 @@ function catalogue(
   }
 }
 
+/** What stands in a program that a system's package database owns repeats what the database says of it. */
+function repeatsOwner({ cataloger, ownedBy }: FoundPackage): boolean {
+  return (
+    (cataloger === 'binary-classifier' || cataloger === 'elf-note') &&
+    ownedBy !== null &&
+    /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(ownedBy)
+  )
+}
+
 /** Files that packages were read from (databases, manifests) belong to what reads them. */
 function ownFiles(results: readonly { result: Cataloged }[]): ReadonlySet<string> {
   return new Set(results.flatMap(({ result }) => result.packages.flatMap(({ locations }) => locations)))
@@ -81,10 +91,13 @@ function unique(packages: readonly FoundPackage[]): FoundPackage[] {
   const byPurl = new Map<string, FoundPackage>()
   for (const found of packages) {
     const known = byPurl.get(found.purl)
-    if (known === undefined) byPurl.set(found.purl, found)
-    else absorb(known, found)
+    if (known !== undefined) absorb(known, found)
+    else byPurl.set(found.purl, { ...found, locations: [...found.locations], dependsOn: [...found.dependsOn] })
   }
-  for (const found of byPurl.values()) found.locations.sort()
+  for (const found of byPurl.values()) {
+    found.locations = [...new Set(found.locations)].sort()
+    found.dependsOn = [...new Set(found.dependsOn)].sort()
+  }
   return [...byPurl.values()].sort((a, b) => compare(a.purl, b.purl))
 }
 

@@ -5,7 +5,7 @@ import type { EncryptionPlan } from '../encrypt/encrypt-layer.ts'
 import { encryptOnTheWay } from '../encrypt/on-the-way.ts'
 import { passImage } from '../image/pass.ts'
 import type { Image, PassResult } from '../image/types.ts'
-import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import type { BlobReading, Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Catalogue } from '../sbom/model.ts'
 import { sbomReaders } from '../sbom/readers.ts'
 
@@ -36,9 +36,10 @@ export interface ReadOnce {
 export async function readOnce(store: Store, image: Image, options: ReadOnceOptions): Promise<ReadOnce> {
   const { layers } = image.manifest
   const chosen = new Set([...chooseLayers(image, options.layers)].map((index) => layers[index]?.digest))
-  const plain = (layer: Descriptor): Promise<ByteSource> => store.openBlob(layer)
+  const plain = (layer: Descriptor, how?: BlobReading): Promise<ByteSource> => store.openBlob(layer, how)
   const way = encryptOnTheWay(plain, options.encryption)
-  const open = (layer: Descriptor): Promise<ByteSource> => (chosen.has(layer.digest) ? way.open(layer) : plain(layer))
+  const open = (layer: Descriptor, how?: BlobReading): Promise<ByteSource> =>
+    chosen.has(layer.digest) ? way.open(layer, how) : plain(layer, how)
   const sbom = sbomReaders()
   try {
     const pass = await passImage(store, image, sbom.readers, { open, log: options.log, threads: options.threads })

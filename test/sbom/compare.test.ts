@@ -11,9 +11,9 @@ async function described(layers: Short[][], options = {}): Promise<Described> {
 
 test('the documents of the same image are consistent, whenever they were made', async () => {
   const found = await described([debian, application])
-  expect(compareSbom(found, found)).toMatchObject({ consistent: true, reason: null, findings: [] })
+  expect(await compareSbom(found, found)).toMatchObject({ consistent: true, reason: null, findings: [] })
   const other = await described([debian, application], { epoch: 5, name: 'other' })
-  expect(compareSbom(other, found)).toMatchObject({ consistent: true, findings: [], notes: [] })
+  expect(await compareSbom(other, found)).toMatchObject({ consistent: true, findings: [], notes: [] })
 })
 
 test('a document in the form that statements hold it in is the same document', async () => {
@@ -22,7 +22,7 @@ test('a document in the form that statements hold it in is the same document', a
     Buffer,
     Buffer,
   ]
-  expect(compareSbom({ spdx, cyclonedx }, found)).toMatchObject({ consistent: true, findings: [] })
+  expect(await compareSbom({ spdx, cyclonedx }, found)).toMatchObject({ consistent: true, findings: [] })
 })
 
 test('one changed file is named', async () => {
@@ -31,7 +31,7 @@ test('one changed file is named', async () => {
     debian,
     application.map((entry) => (entry.path === 'opt/stray' ? { ...entry, text: 'other' } : entry)),
   ])
-  const { consistent, reason, findings } = compareSbom({ inventory: old.inventory }, found)
+  const { consistent, reason, findings } = await compareSbom({ inventory: old.inventory }, found)
   expect({ consistent, reason }).toEqual({ consistent: false, reason: 'sbom-differs' })
   expect(findings).toEqual(['opt/stray differs (sha256, size)'])
 })
@@ -39,23 +39,23 @@ test('one changed file is named', async () => {
 test('an added, a removed file; the first ones are named, the rest counted', async () => {
   const found = await described([debian])
   const more = await described([debian, Array.from({ length: 30 }, (_, i) => ({ path: `x/${i + 10}`, text: 'x' }))])
-  expect(compareSbom({ inventory: found.inventory }, more).findings).toEqual([
+  expect((await compareSbom({ inventory: found.inventory }, more)).findings).toEqual([
     'x is in the image, but not in the inventory',
     ...Array.from({ length: 19 }, (_, i) => `x/${i + 10} is in the image, but not in the inventory`),
     '… and 11 more like this',
   ])
-  expect(compareSbom({ inventory: more.inventory }, found).findings[0]).toBe(
+  expect((await compareSbom({ inventory: more.inventory }, found)).findings[0]).toBe(
     'x is in the inventory, but not in the image',
   )
 })
 
 test.each(['spdx', 'cyclonedx'] as const)('the %s document of another image', async (document) => {
   const [found, other] = [await described([debian, application]), await described([debian])]
-  const { findings, packages } = compareSbom({ [document]: other[document] }, found)
+  const { findings } = await compareSbom({ [document]: other[document] }, found)
   expect(findings.join('\n')).toMatch(/is about the image configuration/)
   expect(findings).toContain(`${document}: pkg:npm/b@2.0.0 is in the image, but not in the document`)
-  expect(packages[0]?.missing).toHaveLength(4)
-  expect(compareSbom({ [document]: found[document] }, other).findings).toContain(
+  expect(findings.filter((line) => line.includes('is in the image, but not in the document'))).toHaveLength(4)
+  expect((await compareSbom({ [document]: found[document] }, other)).findings).toContain(
     `${document}: pkg:npm/b@2.0.0 is in the document, but not in the image`,
   )
 })
@@ -63,13 +63,13 @@ test.each(['spdx', 'cyclonedx'] as const)('the %s document of another image', as
 test('a document that says something else of the same packages', async () => {
   const found = await described([debian, application])
   const spdx = Buffer.from(found.spdx.toString().replace('"licenseDeclared":"BSD-2-Clause"', '"licenseDeclared":"MIT"'))
-  expect(compareSbom({ spdx }, found).findings).toEqual([
-    expect.stringContaining('something other than names and versions differs'),
+  expect((await compareSbom({ spdx }, found)).findings).toEqual([
+    'spdx: pkg:npm/b@2.0.0: the sides say different things about: licence',
   ])
   const foreign = Buffer.from(
     found.cyclonedx.toString().replace('"name":"sealwright","version":"', '"name":"sealwright","version":"9.'),
   )
-  expect(compareSbom({ cyclonedx: foreign }, found)).toMatchObject({
+  expect(await compareSbom({ cyclonedx: foreign }, found)).toMatchObject({
     consistent: true,
     notes: [expect.stringContaining('made by sealwright-9.')],
   })
@@ -80,14 +80,14 @@ test.each(['{}', '[]', 'null', '{"packages":1}', 'no json', ''])(
   async (text) => {
     const found = await described([debian])
     for (const document of ['spdx', 'cyclonedx'] as const) {
-      expect(() => compareSbom({ [document]: Buffer.from(text) }, found)).toThrow(
-        expect.objectContaining({ code: 'format-invalid' }),
-      )
+      await expect(compareSbom({ [document]: Buffer.from(text) }, found)).rejects.toMatchObject({
+        code: 'format-invalid',
+      })
     }
   },
 )
 
 test('a damaged inventory is an error', async () => {
   const found = await described([debian])
-  expect(() => compareSbom({ inventory: found.inventory.subarray(0, -1) }, found)).toThrow(/whole line/)
+  await expect(compareSbom({ inventory: found.inventory.subarray(0, -1) }, found)).rejects.toThrow(/whole line/)
 })

@@ -11,7 +11,6 @@ export const ecosystems: readonly Ecosystem[] = [
     catalogers: ['binary-classifier-cataloger', 'elf-binary-package-cataloger', 'pe-binary-package-cataloger'],
     expected: 227,
   },
-  { name: 'bitnami', catalogers: ['bitnami-cataloger'], expected: 0 },
   { name: 'conda', catalogers: ['conda-meta-cataloger'], expected: 2 },
   {
     name: 'cpp',
@@ -86,7 +85,16 @@ export const ecosystems: readonly Ecosystem[] = [
     expected: 54,
   },
   { name: 'rust', catalogers: ['rust-cargo-lock-cataloger', 'cargo-auditable-binary-cataloger'], expected: 27 },
-  { name: 'snap', catalogers: ['snap-cataloger'], expected: 3 },
+  {
+    name: 'snap',
+    catalogers: ['snap-cataloger'],
+    place: {
+      'manifest.yaml': 'manifest/snap/manifest.yaml',
+      'dpkg.yaml': 'dpkg/usr/share/snappy/dpkg.yaml',
+      'real-dpkg.yaml': 'real/usr/share/snappy/dpkg.yaml',
+    },
+    expected: 16,
+  },
   { name: 'swift', catalogers: ['swift-package-manager-cataloger', 'cocoapods-cataloger'], expected: 28 },
   { name: 'swipl', catalogers: ['swipl-pack-cataloger'], expected: 1 },
   { name: 'terraform', catalogers: ['terraform-lock-cataloger'], expected: 2 },

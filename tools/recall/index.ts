@@ -10,7 +10,7 @@ import { compareRows, faultsOf } from './compare.ts'
 import { ecosystems as all } from './ecosystems.ts'
 import { ourRows } from './engine.ts'
 import { exceptions } from './exceptions.ts'
-import { catalogersFolder, filesOf, stageFixtures, syftVersion } from './fixtures.ts'
+import { catalogersFolder, filesOf, stagedName, stageFixtures, syftVersion } from './fixtures.ts'
 import { recallPage } from './report.ts'
 import { uniqueRows } from './rows.ts'
 import { syftRows } from './syft.ts'
@@ -44,7 +44,7 @@ try {
   const ours: Row[] = []
   for (const { name } of ecosystems) {
     // Each fixture alone: a damaged one must not hide what is found in the others.
-    const fixtures = Map.groupBy(filesOf(join(staged, name)), ({ path }) => path.split('/')[0] as string)
+    const fixtures = Map.groupBy(filesOf(join(staged, stagedName(name))), ({ path }) => path.split('/')[0] as string)
     for (const [fixture, files] of fixtures) {
       const { rows, gaps } = await ourRows(name, files, {
         ...ports,

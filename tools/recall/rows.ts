@@ -18,9 +18,16 @@ export function rowOf(
 function identity(text: string, type: string, name: string): { kind: string; full: string } {
   const purl = read(text)
   // No type of package URL is defined for these: syft gives none, we give a generic one.
-  if (purl === null || purl.namespace === 'wordpress-plugin') return { kind: type, full: name }
+  if (purl === null && type === 'rust-crate') return { kind: 'cargo', full: name }
+  if (purl === null || /^(?:wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? ''))
+    return { kind: type, full: name }
+  // syft has no word of its own for them.
+  if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
   const namespace = ofSystems.has(purl.type) ? undefined : purl.namespace
   const full = namespace === undefined ? purl.name : `${namespace}/${purl.name}`
+  // A part of a pod is the subpath of its purl.
+  if (purl.type === 'cocoapods' && purl.subpath !== undefined)
+    return { kind: purl.type, full: `${full}/${purl.subpath}` }
   // Python's names are equal in these forms (PEP 503); the specification of package URLs takes one of them.
   return { kind: purl.type, full: purl.type === 'pypi' ? full.toLowerCase().replace(/[-_.]+/g, '-') : full }
 }

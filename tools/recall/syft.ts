@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { stagedName } from './fixtures.ts'
 import { rowOf } from './rows.ts'
 import type { Ecosystem, Row } from './types.ts'
 
@@ -23,9 +24,9 @@ export function syftRows(program: string, folder: string, ecosystems: readonly E
   const { artifacts } = JSON.parse(output.toString()) as { artifacts: Artifact[] }
   return artifacts.flatMap((found) =>
     evidence(found).flatMap((path) => {
-      const [, name = '', ...rest] = path.split('/')
-      const own = ecosystems.find((one) => one.name === name)?.catalogers.includes(found.foundBy)
-      return own === true ? [rowOf(name, rest.join('/'), found)] : []
+      const [, top, ...rest] = path.split('/')
+      const own = ecosystems.find(({ name }) => stagedName(name) === top)
+      return own?.catalogers.includes(found.foundBy) === true ? [rowOf(own.name, rest.join('/'), found)] : []
     }),
   )
 }

@@ -3,14 +3,13 @@ import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
-import { formatPlatform, parsePlatform } from '../../image/platforms.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../sbom/formats/names.ts'
 import { parseStatedParty } from '../../sbom/party.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SubjectRequest } from '../../tasks/sbom/request.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
-import { folderRequest, readSubject } from './subject.ts'
+import { readPlatform, readSubject, subjectRequest } from './subject.ts'
 
 export interface SbomInputs {
   subject: SubjectRequest
@@ -38,7 +37,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     subject:
       choice.kind === 'image'
         ? await imageRequest(inputs, context)
-        : folderRequest(choice, inputs, [state.directory, ...ownDocuments(directory)]),
+        : subjectRequest(choice, inputs, [state.directory, ...ownDocuments(directory)]),
     describe: {
       formats: wanted.length === 0 ? ['spdx-json', 'cyclonedx-json'] : [...new Set(wanted)],
       epoch: readEpoch(ports.env['SOURCE_DATE_EPOCH']),
@@ -67,11 +66,10 @@ async function imageRequest(inputs: RawInputs, { state, ports }: ActionContext):
     })
   }
   const reference = parseReference(await preferPlain(state, image, ports), ports.roots.cwd)
-  const platform = inputs.text('platform')
   return {
     kind: 'image',
     image: formatReference(reference),
-    platform: platform === '' ? null : formatPlatform(parsePlatform(platform)),
+    platform: readPlatform(inputs),
   }
 }
 

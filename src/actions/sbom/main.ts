@@ -1,17 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { InternalError } from '../../base/errors.ts'
 import { writeDelivered } from '../shared/delivered.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
 import { roles } from '../../journal/event.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
-import { packTree } from '../../sbom/subjects/tree/packed.ts'
-import type { Caller } from '../../agent/caller.ts'
-import type { Ports } from '../../base/ports.ts'
-import { treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
+import { forWorker, serveSubject } from './serve.ts'
 import { sbomReport } from './summary.ts'
 
 /** Outputs by role: CycloneDX 1.7 has the role of 1.6 where it is the only one. */
@@ -44,23 +42,6 @@ export const door: ActionDoor = {
   },
 }
 
-/** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
-function forWorker(subject: SubjectRequest): SubjectRequest {
-  return subject.kind === 'image' ? subject : { ...subject, path: null, exclude: [] }
-}
-
-/** What the step reads for a worker, with its own rights. */
-function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fetch'] {
-  return async (name) => {
-    if (name !== treeName || subject.kind === 'image' || subject.path === null) return notServed(name)
-    const { openFolder } = await import('../../tasks/sbom/tree/open.ts')
-    const { about, tree } = await openFolder({ ...subject, path: subject.path }, ports)
-    return packTree(tree, about)
-  }
-}
-
-const notServed = (name: string): Promise<never> => Promise.reject(new Error(`nothing is served as ${name}`))
-
 /** Writes the documents of a description as they are delivered. */
 export async function documentWriter(
   directory: string | null,
@@ -75,7 +56,7 @@ export async function documentWriter(
     paths,
     deliver: async (name, bytes) => {
       const path = paths.get(name)
-      if (path === undefined) return notServed(name)
+      if (path === undefined) throw new InternalError(`nothing is written as ${name}`)
       await writeDelivered(path, bytes)
     },
   }

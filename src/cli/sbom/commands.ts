@@ -1,39 +1,68 @@
-import { sbomFormats } from '../../sbom/formats/names.ts'
-import { profiles } from '../../sbom/score/types.ts'
-import type { Command } from '../command.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { option } from '../tee/evidence-options.ts'
 
-/** Commands about documents that are there already. */
-export const sbomDocumentCommands: Readonly<Record<string, Command>> = {
-  'sbom score': {
+const shared = [
+  option(
+    'platform',
+    'Platform of an index, such as linux/arm64. Without it each platform is compared with the same one of the other side.',
+  ),
+  option('policy', 'YAML file that says what may differ (docs/sbom-diff.md).'),
+  option('format', 'What is printed: text, json, markdown or html.', 'text'),
+  option('output', 'File to write the result to; the verdict alone is printed then.'),
+  option('decryption-key', 'Private key for an encrypted image, as env:NAME or a file (PEM or JWK).'),
+  option(
+    'kbs-url',
+    'Key Broker Service to fetch the key of an encrypted image from (https, http on loopback, or embedded:DIR).',
+  ),
+  option('trustee-url', 'Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.'),
+]
+
+/** Commands that compare SBOMs (docs/sbom-diff.md). */
+export const sbomCommands = {
+  'sbom diff': {
     description:
-      'Reports which elements of a quality profile an SBOM has, declares unknown, or lacks. Reads SPDX, CycloneDX, syft, Trivy and GitHub documents, bare or in a statement; no signature is verified.',
+      'Compares two SBOMs, two images, or an SBOM with an image. Exits with 1 if a difference counts. All formats are read and can be compared with each other.',
     inputs: [
-      option('file', 'SBOM to score.', '', true),
-      option('profile', `Profile to score by, one of ${profiles.join(', ')}.`, 'cisa-2026'),
       option(
-        'require',
-        'What makes the exit code 1: nothing (no element), absent (an element is absent), unknown (an element is absent or declared unknown).',
-        'nothing',
+        'a',
+        'What is expected: file of an SBOM or file inventory, folder that the action sbom wrote, or image.',
+        '',
+        true,
       ),
+      option('b', 'What is compared with it, in the same forms.', '', true),
+      option(
+        'inventory-a',
+        'File inventory that belongs to A; by default inventory.jsonl beside it, where A names that very file.',
+      ),
+      option('inventory-b', 'The same for B.'),
+      ...shared,
     ],
-    positional: 'file',
+    positional: ['a', 'b'],
     examples: [
-      'sealwright sbom score sbom.cdx.json',
-      'sealwright sbom score sbom.cdx.json --profile bsi-2.1 --require absent',
+      'sealwright sbom diff old.spdx.json new.cdx.json',
+      'sealwright sbom diff sbom.spdx.json oci:image:latest --policy may-differ.yml',
+      'sealwright sbom diff oci:image:v1 oci:image:v2 --format markdown --output diff.md',
     ],
-    run: async (inputs, context) => (await import('./score.ts')).sbomScore(inputs, context),
+    run: async (inputs: RawInputs, context: ActionContext) => (await import('./diff.ts')).sbomDiff(inputs, context),
   },
-  'sbom convert': {
+  'sbom verify': {
     description:
-      'Writes an SBOM in another format. What the new format cannot hold is reported on stderr. Equal input gives equal output.',
+      'Reads an image anew and compares it with its attested SBOMs, or with given ones. Says whose signature was verified. Exits with 1 if they differ.',
     inputs: [
-      option('file', 'SBOM to convert.', '', true),
-      option('to', `Format to write, one of ${sbomFormats.join(', ')}.`, '', true),
-      option('output', 'File to write; it must not exist. Without it the document goes to stdout.'),
+      option('image', 'Image: oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST].', '', true),
+      option('sbom', 'File of an SBOM or inventory to compare with, in place of attested ones; may be repeated.'),
+      option('inventory', 'File inventory that belongs to the given SBOM.'),
+      option(
+        'public-key',
+        'PEM file of a key that must have signed the statements; may be repeated. Without it signatures are not verified.',
+      ),
+      ...shared,
     ],
-    positional: 'file',
-    examples: ['sealwright sbom convert sbom.syft.json --to cyclonedx-json --output sbom.cdx.json'],
-    run: async (inputs, context) => (await import('./convert.ts')).sbomConvert(inputs, context),
+    positional: 'image',
+    examples: [
+      'sealwright sbom verify registry.example/app:v1 --public-key cosign.pub',
+      'sealwright sbom verify oci:image:latest --sbom sbom.spdx.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) => (await import('./verify.ts')).sbomVerify(inputs, context),
   },
 }

@@ -1,5 +1,5 @@
 import { compareUtf8 } from '../../image/paths.ts'
-import { levels, severities, type Change, type Counts, type Level, type Severity } from './types.ts'
+import { levels, perLevel, severities, type Change, type Counts, type Level, type Severity } from './types.ts'
 
 /** How telling a change is, in the order in which changes are listed. */
 export const weights = {
@@ -26,16 +26,7 @@ export class ChangeList {
   /** @param most changes that are listed at last */
   constructor(most: number) {
     this.most = most
-    const none = (): Counts => ({ fail: 0, warn: 0, ignore: 0, tooling: 0 })
-    this.counts = {
-      identity: none(),
-      packages: none(),
-      attributes: none(),
-      files: none(),
-      relationships: none(),
-      integrity: none(),
-      coverage: none(),
-    }
+    this.counts = perLevel(() => ({ fail: 0, warn: 0, ignore: 0, tooling: 0 }))
   }
 
   add(change: Change, weight: Weight): void {

@@ -9,6 +9,7 @@ import { comparePackages } from './packages.ts'
 import { makePolicy } from './policy.ts'
 import type { DiffPolicyDocument } from './policy-schema.ts'
 import { compareRelationships } from './relationships.ts'
+import { compareRemainder } from './remainder.ts'
 import type { Comparison, Side, SideSummary } from './types.ts'
 
 /** Changes that a result lists; the rest is counted. */
@@ -38,6 +39,7 @@ export function compareSides(a: Side, b: Side, policy: DiffPolicyDocument | null
     if (pairing !== null) compareRelationships(context, pairing)
     compareIntegrity(context)
     compareCoverage(context, subject === 'same')
+    compareRemainder(context)
     explainLayers(context)
   }
   const { list, notCompared, notes } = context
@@ -72,7 +74,7 @@ function summaryOf({ label, document, inventory, regenerated }: Side): SideSumma
     tool: engineText(document),
     subject: identity?.configDigest ?? identity?.manifestDigest ?? identity?.name ?? null,
     platform: identity?.platform ?? null,
-    packages: document?.packages.length ?? null,
+    packages: document?.packages.filter(({ kind }) => kind !== 'operating-system' && kind !== 'file').length ?? null,
     files: inventory?.length ?? document?.files?.length ?? null,
     regenerated,
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { schemaText } from './result-schema.ts'
 import { levels, operations, severities } from './types.ts'
 
 const severity = z.enum(severities)
@@ -54,3 +55,12 @@ export const diffPolicySchema = z.strictObject({
   packages: z.array(packageRule).max(1000).optional().describe('Rules for packages; the first one that fits counts'),
 })
 export type DiffPolicyDocument = z.infer<typeof diffPolicySchema>
+
+/** JSON Schema (draft 2020-12) of the policy, for editors. */
+export function diffPolicyJsonSchema(): string {
+  return schemaText(
+    'sbom-diff-policy.schema.json',
+    'Policy of what may differ between SBOMs, version 1',
+    diffPolicySchema,
+  )
+}

@@ -6,6 +6,19 @@ import type { SbomDocument } from '../documents/model.ts'
 export const levels = ['identity', 'packages', 'attributes', 'files', 'relationships', 'integrity', 'coverage'] as const
 export type Level = (typeof levels)[number]
 
+/** A value for each level. */
+export function perLevel<T>(make: (level: Level) => T): Record<Level, T> {
+  return {
+    identity: make('identity'),
+    packages: make('packages'),
+    attributes: make('attributes'),
+    files: make('files'),
+    relationships: make('relationships'),
+    integrity: make('integrity'),
+    coverage: make('coverage'),
+  }
+}
+
 export const severities = ['fail', 'warn', 'ignore'] as const
 export type Severity = (typeof severities)[number]
 
@@ -44,6 +57,8 @@ export interface Side {
   inventory: readonly InventoryEntry[] | null
   /** Digest of `inventory` as a document. */
   inventoryDigest: Digest | null
+  /** The document as it is written, where it is at hand: to find what no level covers. */
+  bytes: Uint8Array | null
   /** True where the side was read from the artifact in this run: what it says is what there is. */
   regenerated: boolean
 }

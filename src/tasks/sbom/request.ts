@@ -19,6 +19,25 @@ export const subjectRequestSchema = z.discriminatedUnion('kind', [
     platform,
   }),
   z.strictObject({
+    kind: z.literal('archive'),
+    /** Null: what the archive itself shows. */
+    form: z.enum(['oci', 'docker']).nullable(),
+    /** Name of the file. */
+    name,
+    path,
+    /** Image of the archive: a name that it has there, its tag, or a digest; null for the only one. */
+    wanted: z.string().max(1024).nullable(),
+    platform,
+  }),
+  z.strictObject({
+    kind: z.literal('disk'),
+    /** Name of the file. */
+    name,
+    path,
+    /** Number of the partition to describe; null for the root. */
+    partition: z.int().min(1).max(256).nullable(),
+  }),
+  z.strictObject({
     kind: z.enum(folderKinds),
     /** Name in the documents, where the subject itself has none. */
     name,
@@ -28,8 +47,15 @@ export const subjectRequestSchema = z.discriminatedUnion('kind', [
   }),
 ])
 export type SubjectRequest = z.infer<typeof subjectRequestSchema>
-export type ImageRequest = Extract<SubjectRequest, { kind: 'image' }>
+export type DiskRequest = Extract<SubjectRequest, { kind: 'disk' }>
+export type ArchiveRequest = Extract<SubjectRequest, { kind: 'archive' }>
 export type FolderSubjectRequest = Extract<SubjectRequest, { kind: FolderKind }>
+
+/** Name under which a step serves the archive of its request, byte for byte. */
+export const archiveName = 'archive'
+
+/** Name under which a step serves the disk image of its request, byte for byte. */
+export const diskName = 'disk'
 
 /** Name under which a step serves the tree of its request, as `packTree` writes it. */
 export const treeName = 'tree'

@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { loadImage } from '../../image/load.ts'
-import { defineTask } from '../context.ts'
+import { InputError } from '../../base/errors.ts'
+import { formatPlatform, parsePlatform, samePlatform } from '../../image/platforms.ts'
+import type { Image } from '../../image/types.ts'
+import type { Digest, Store } from '../../oci/types.ts'
+import { defineTask, type Outcome, type TaskContext } from '../context.ts'
 import { findImage } from '../images.ts'
 import { keyRequestSchema } from '../keys.ts'
-import { describe, describeRequestSchema } from './describe.ts'
+import { describe, describeRequestSchema, type SbomResult } from './describe.ts'
 import { subjectRequestSchema } from './request.ts'
 import { withOpener } from './opener.ts'
 import { readPlain } from './plain.ts'
@@ -16,14 +20,43 @@ export const sbomRequestSchema = z.strictObject({
 export type SbomRequest = z.infer<typeof sbomRequestSchema>
 
 /** Describes an image or a tree of files: its packages, and every file of it. */
-export const sbom = defineTask(sbomRequestSchema, async (request, context) => {
+export const sbom = defineTask(sbomRequestSchema, async (request, context): Promise<Outcome<SbomResult>> => {
   const { subject, describe: documents } = request
-  if (subject.kind !== 'image') {
-    const { describeFolder } = await import('./tree/task.ts')
-    return describeFolder(subject, documents, context)
+  if (subject.kind === 'image') {
+    const { store, descriptor } = await findImage(subject.image, context)
+    return describeStored(store, await chosen(store, descriptor.digest, subject.platform), request, context)
   }
-  const { store, descriptor } = await findImage(subject.image, context)
-  const image = await loadImage(store, descriptor.digest, subject.platform ?? undefined)
-  const found = await withOpener(store, image, request.keys, context, (open) => readPlain(store, image, context, open))
-  return describe(store, found, documents, context, !found.kept)
+  if (subject.kind === 'archive') {
+    const { withArchive } = await import('./archive.ts')
+    return withArchive(subject, context, async ({ store, digest }) =>
+      describeStored(store, await chosen(store, digest, subject.platform), request, context),
+    )
+  }
+  const { describeDisk, describeFolder } = await import('./tree/task.ts')
+  if (subject.kind === 'disk') return describeDisk(subject, documents, context)
+  return describeFolder(subject, documents, context)
 })
+
+async function describeStored(
+  store: Store,
+  image: Image,
+  { keys, describe: documents }: SbomRequest,
+  context: TaskContext,
+): Promise<Outcome<SbomResult>> {
+  const found = await withOpener(store, image, keys, context, (open) => readPlain(store, image, context, open))
+  return describe(store, found, documents, context, !found.kept)
+}
+
+/** One image of an index by its platform. A single image is what was asked for, or refused: two platforms are never confused. */
+async function chosen(store: Store, digest: Digest, platform: string | null): Promise<Image> {
+  const image = await loadImage(store, digest, platform ?? undefined)
+  if (platform === null || samePlatform(image.platform, parsePlatform(platform))) return image
+  throw new InputError(
+    'not-found',
+    `the image ${digest} is for ${formatPlatform(image.platform)}, not for ${platform}`,
+    {
+      subject: 'platform',
+      remedy: 'Name an index that holds an image for the platform, or leave platform out.',
+    },
+  )
+}

@@ -115,19 +115,19 @@ async function packages(gate: Gate): Promise<Outcome> {
   const found = await gate.content()
   const notes: string[] = []
   for (const claim of claims) {
+    if (isForeign(claim)) {
+      const why =
+        "document is another tool's and does not say which image configuration it describes: it cannot be compared"
+      return failed('sbom-differs', `the ${claim.kind ?? ''} ${why}`, claim.manifest)
+    }
     const document =
       embeddedDocument(claim.payload, claim.statement) ?? Buffer.from(JSON.stringify(claim.statement.predicate))
-    const {
-      consistent,
-      findings,
-      notes: told,
-    } = compareSbom(claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }, found)
+    const attested = claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }
+    const { consistent, findings, notes: told } = await compareSbom(attested, found)
     if (!consistent)
       return failed(
         'sbom-differs',
-        isForeign(claim)
-          ? `the ${claim.kind ?? ''} document is another tool's and does not say which image configuration it describes: it cannot be compared`
-          : `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`,
+        `the SBOM is not of this image: ${findings.slice(0, shownPaths).join('; ')}`,
         claim.manifest,
       )
     notes.push(...told)

@@ -243,7 +243,11 @@ describe('files', () => {
     ['mode', changed('bin/a', { mode: 0o4755 }), { before: { mode: '0755' }, after: { mode: '4755' } }],
     ['owner', changed('etc/b', { uid: 7 }), { before: { owner: '0:0' }, after: { owner: '7:0' } }],
     ['link', changed('lib/c', { link: 'e' }), { before: { link: 'd' }, after: { link: 'e' } }],
-    ['xattrs', changed('bin/a', { xattrs: 'sha256:0' }), { before: {}, after: { xattrs: 'sha256:0' } }],
+    [
+      'xattrs',
+      changed('bin/a', { xattrs: { 'security.capability': '01' } }),
+      { before: {}, after: { 'security.capability': '01' } },
+    ],
     ['added', [...files, file('z')], { op: 'added', before: null }],
     ['removed', files.slice(1), { op: 'removed', key: 'bin/a', after: null }],
   ])('%s', (_, after, change) => {

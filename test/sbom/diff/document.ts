@@ -85,6 +85,7 @@ export function side(document: SbomDocument | null, inventory: readonly Inventor
     document,
     inventory,
     inventoryDigest: inventory === null ? null : sha256(inventoryBytes(inventory)),
+    bytes: null,
     regenerated: false,
   }
 }

@@ -54,8 +54,9 @@ function readDeps({ name: file }: FileHead, json: JsonObject): Fact {
     is: 'deps',
     libraries: [...found].flatMap(([key, library]) => {
       const kind = textOr(at(libraries.get(key), 'type'))
-      // Other projects of the same solution are part of the application; what brings no file is not in the image.
-      const listed = kind === 'project' ? library.name === own : bringing.has(key)
+      // Other projects of the same solution are part of the application; reference assemblies come with the runtime; what brings no file is
+      // not in the image.
+      const listed = kind === 'project' ? library.name === own : kind !== 'referenceassembly' && bringing.has(key)
       return listed ? [library] : []
     }),
   }

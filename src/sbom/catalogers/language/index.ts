@@ -1,10 +1,12 @@
 import type { Cataloger } from '../../cataloger.ts'
 import { composer } from './composer.ts'
+import { conanInfo } from './conan.ts'
 import { conda } from './conda.ts'
 import { dotnet } from './dotnet.ts'
 import { erlang } from './erlang.ts'
 import { lua } from './lua.ts'
 import { npm } from './npm.ts'
+import { opamSwitch } from './opam.ts'
 import { pear } from './pear.ts'
 import { python } from './python/index.ts'
 import { r } from './r.ts'
@@ -26,4 +28,6 @@ export const languageCatalogers: readonly Cataloger[] = [
   erlang,
   wordpress,
   swipl,
+  opamSwitch,
+  conanInfo,
 ]

@@ -28,7 +28,7 @@ export function parseApk(text: string, path: string): ApkDatabase {
     }
     if (line[1] !== ':') throw damaged(path, `has a line that is no field: ${line.slice(0, 100)}`)
     if (current === null) packages.push((current = { fields: new Map(), files: [] }))
-    const [letter, value] = [line[0] as string, line.slice(2)]
+    const [letter, value] = [line.slice(0, 1), line.slice(2)]
     const file = current.files.at(-1)
     if (letter === 'F') folder = value === '' ? '' : `${value}/`
     else if (letter === 'R') current.files.push({ path: `${folder}${value}` })

@@ -25,13 +25,13 @@ function plainLicence(text: string): string | null {
   const plain = text.toLowerCase().replace(/[\s*#]+/g, ' ')
   if (others.test(plain)) return null
   const references = [...text.matchAll(/\/usr\/share\/common-licenses\/([A-Za-z0-9.+-]*[A-Za-z0-9])/g)]
-  const names = new Set(references.map(([, name]) => name as string))
+  const names = new Set(references.map(([, name]) => name))
   const [name] = names
   if (names.size !== 1 || name === undefined) return null
   const fixed = common[name]
   if (fixed !== undefined) return fixed
   const family = /^(L?GPL)-(1|2|2\.1|3)$/.exec(name)
+  const [, kind, version = ''] = family ?? []
   if (family === null || !plain.includes('any later version')) return null
-  const [, kind, version] = family as unknown as [string, string, string]
   return `${kind}-${version.includes('.') ? version : `${version}.0`}-or-later`
 }

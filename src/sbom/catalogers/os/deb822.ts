@@ -21,9 +21,9 @@ export function parseDeb822(text: string, subject: string): Paragraph[] {
       const match = /^([!-9;-~]+):[ \t]*(.*)$/.exec(line)
       if (match === null) throw bad(subject, number)
       if (current === null) paragraphs.push((current = new Map()))
-      field = (match[1] as string).toLowerCase()
+      field = (match[1] ?? '').toLowerCase()
       if (current.has(field)) throw bad(subject, number)
-      current.set(field, (match[2] as string).trimEnd())
+      current.set(field, (match[2] ?? '').trimEnd())
     }
   }
   return paragraphs

@@ -48,7 +48,7 @@ export function parseDiversions(text: string, path: string): Diversion[] {
   if (lines.length % 3 !== 0) throw damaged(path, 'ends within a diversion')
   return lines.flatMap((_, i) => {
     if (i % 3 !== 0) return []
-    const [from, to, by] = lines.slice(i, i + 3) as [string, string, string]
+    const [from = '', to = '', by = ''] = lines.slice(i, i + 3)
     return [{ from: from.replace(/^\//, ''), to: to.replace(/^\//, ''), by }]
   })
 }
@@ -61,8 +61,10 @@ export function ownedBy(
   prefix: string,
   purl: string,
 ): OwnedFile[] {
-  const sums = new Map(lists.sums)
   const config = new Set([...lists.conffiles, ...statusConffiles(paragraph.get('conffiles'))])
+  // dpkg takes a file that another package has replaced off the list; the sums stay as they came.
+  const listed = lists.list.length === 0 ? null : new Set(lists.list)
+  const sums = new Map(lists.sums.filter(([path]) => listed?.has(path) !== false))
   return [...new Set([...lists.list, ...sums.keys(), ...config])].map((path) => {
     const diversion = diversions.get(path)
     const place = diversion === undefined || diversion.by === name ? path : diversion.to

@@ -79,8 +79,9 @@ export const dpkg: Cataloger<Fact> = {
 
 /** What a file of `info` or `status.d` beside control files is; null for others. */
 function listKind(name: string): 'list' | 'conffiles' | 'sums' | null {
-  const kind = /^(?:info|status\.d)\/.*\.(list|md5sums|conffiles)$/.exec(name)?.[1]
-  return kind === undefined ? null : kind === 'md5sums' ? 'sums' : (kind as 'list' | 'conffiles')
+  if (!/^(?:info|status\.d)\//.test(name)) return null
+  if (name.endsWith('.md5sums')) return 'sums'
+  return name.endsWith('.list') ? 'list' : name.endsWith('.conffiles') ? 'conffiles' : null
 }
 
 function readDatabase(
@@ -128,13 +129,13 @@ function entriesOf(folder: string, facts: ReadonlyMap<string, Fact>): { installe
   // What dpkg had not written into the status file when it was stopped counts over it.
   for (const [path, fact] of facts)
     if (fact.is === 'update' && path.startsWith(`${folder}/updates/`)) fact.paragraphs.forEach(keep)
-  const known = new Set([...paragraphs.values()].map((paragraph) => paragraph.get('package') as string))
+  const known = new Set([...paragraphs.values()].map((paragraph) => paragraph.get('package') ?? ''))
   const installed = [...paragraphs.values()].map((paragraph) => statusEntry(paragraph, `${folder}/status`))
   for (const [path, fact] of facts) {
     if (fact.is !== 'control' || !path.startsWith(`${folder}/status.d/`)) continue
     known.add(path.slice(`${folder}/status.d/`.length))
     for (const paragraph of fact.paragraphs) {
-      known.add(paragraph.get('package') as string)
+      known.add(paragraph.get('package') ?? '')
       installed.push(controlEntry(paragraph, path))
     }
   }

@@ -1,4 +1,5 @@
 import { InputError } from '../../../base/errors.ts'
+import { inSandbox } from '../../../build/sandbox/open.ts'
 import type { Digest } from '../../../oci/types.ts'
 import type { Catalogue, Gap } from '../../../sbom/model.ts'
 import { sbomReaders } from '../../../sbom/readers.ts'
@@ -9,13 +10,14 @@ import { omsFiles, omsStatement } from '../../../sbom/subjects/model/oms.ts'
 import { treeSubject } from '../../../sbom/subjects/subject.ts'
 import { openPackedTree, type PackedTree } from '../../../sbom/subjects/tree/packed.ts'
 import { passTree } from '../../../sbom/subjects/tree/pass.ts'
-import type { Subject } from '../../../sbom/subjects/types.ts'
+import type { Subject, TreeKind } from '../../../sbom/subjects/types.ts'
 import { noSteps } from '../../../statement/isolation.ts'
 import type { Outcome, TaskContext } from '../../context.ts'
 import { refuseGaps, warnOfGaps } from '../completeness.ts'
 import { deliverDocuments, outputsOf, resultFacts, type DescribeRequest, type SbomResult } from '../describe.ts'
 import { documentsOf, signingManifest } from '../documents.ts'
-import { treeName, type FolderSubjectRequest } from '../request.ts'
+import { withDisk } from '../disk/open.ts'
+import { treeName, type DiskRequest, type FolderSubjectRequest } from '../request.ts'
 import { sourceCommit, sourceFacts } from './git.ts'
 import { openFolder } from './open.ts'
 
@@ -45,6 +47,29 @@ export async function describeFolder(
   const found = await (request.kind === 'source' ? readSource : readFolder)(request, opened)
   for (const line of found.unclean) context.ports.log.warn(`not as in the commit: ${line}`)
   return describeFound(found, documents, context)
+}
+
+/** Describes the root file system of a disk image. */
+export async function describeDisk(
+  request: DiskRequest,
+  documents: DescribeRequest,
+  context: TaskContext,
+): Promise<Outcome<SbomResult>> {
+  return withDisk(request, context, async ({ tree, sha256, fileSystem, partition }) => {
+    const found = await readFolder({ kind: 'disk', name: request.name }, { about: new Map(), tree })
+    const { identifiers } = found.subject
+    const digest = `sha256:${sha256}` as const
+    const place: [string, string][] =
+      partition === null ? [] : [['partition', `#${partition.number} ${partition.type}`]]
+    const subject: Subject = {
+      ...found.subject,
+      digest,
+      checksums: [{ algorithm: 'SHA-256', value: sha256 }],
+      identifiers: [...identifiers, ['file-system', fileSystem], ...place],
+    }
+    const { result, events } = await describeFound({ ...found, subject }, documents, context)
+    return { result, events: events.map((event) => ({ ...event, isolation: inSandbox('none') })) }
+  })
 }
 
 async function describeFound(
@@ -96,7 +121,7 @@ async function readSource({ kind, name }: FolderSubjectRequest, { about, tree }:
   }
 }
 
-async function readFolder({ kind, name }: FolderSubjectRequest, { tree }: PackedTree): Promise<FoundTree> {
+async function readFolder({ kind, name }: { kind: TreeKind; name: string }, { tree }: PackedTree): Promise<FoundTree> {
   const isModel = kind === 'model' || kind === 'dataset'
   const readers = sbomReaders('image')
   const cards = new CardReader()

@@ -67,7 +67,7 @@ export class RpmHeader {
     const entry = this.entries.get(tag)
     if (entry === undefined) return null
     if (entry.type !== types.string && entry.type !== types.i18n) throw this.wrong(tag)
-    return this.read(tag, entry.offset, 1)[0] as string
+    return this.read(tag, entry.offset, 1).join()
   }
 
   /** A list of texts; empty where the tag is missing. */
@@ -108,7 +108,7 @@ export class RpmHeader {
     if (!Number.isInteger(count) || count < 1 || 8 + 16 * count > blob.length - this.data.length)
       throw this.wrong(regionImmutable)
     const size = region.offset + 16
-    const head = Buffer.from('8eade8010000000000000000' + '00000000', 'hex')
+    const head = Buffer.from(`8eade801${'0'.repeat(24)}`, 'hex')
     head.writeUInt32BE(count, 8)
     head.writeUInt32BE(size, 12)
     const parts = [head, blob.subarray(8, 8 + 16 * count), this.data.subarray(0, size)]

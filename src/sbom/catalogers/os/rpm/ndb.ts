@@ -45,10 +45,10 @@ function blobAt(bytes: Buffer, start: number, size: number, index: number, path:
 /** RFC 1950, section 8.2. */
 function adler32(bytes: Buffer): number {
   let [a, b] = [1, 0]
-  for (let at = 0; at < bytes.length;) {
-    // So many steps stay below 2³¹.
-    for (const end = Math.min(at + 3800, bytes.length); at < end; at++) {
-      a += bytes[at] as number
+  // So many steps stay below 2³².
+  for (let at = 0; at < bytes.length; at += 5552) {
+    for (const byte of bytes.subarray(at, at + 5552)) {
+      a += byte
       b += a
     }
     a %= 65521

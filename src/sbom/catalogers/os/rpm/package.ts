@@ -65,7 +65,7 @@ function readFiles(header: RpmHeader): Omit<OwnedFile, 'purl'>[] {
   const indexes = header.numbers(tags.dirIndexes)
   if (names.length !== indexes.length) throw new Error(`has ${names.length} files in ${indexes.length} folders`)
   const paths = names.map((name, i) => {
-    const folder = folders[indexes[i] as number]
+    const folder = folders[indexes[i] ?? -1]
     if (folder === undefined) throw new Error(`has a file ${name} in a folder that it does not name`)
     return folder + name
   })

@@ -92,7 +92,7 @@ export class SqliteFile {
       parts.push(overflow.subarray(4, 4 + Math.min(left, this.usable - 4)))
       next = overflow.readUInt32BE(0)
     }
-    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+    return size === local ? page.subarray(at, at + local) : Buffer.concat(parts)
   }
 
   private record(payload: Buffer, number: number): Value[] {

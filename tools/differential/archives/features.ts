@@ -1,0 +1,5 @@
+import { agreed } from './agreed-features.ts'
+import type { Feature } from './feature.ts'
+import { odd } from './odd-features.ts'
+
+export const features: readonly Feature[] = [...agreed, ...odd]

@@ -1,0 +1,3 @@
+module sealwright.dev/tools/differential/archives/peer
+
+go 1.26
