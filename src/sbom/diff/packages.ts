@@ -47,8 +47,8 @@ export function comparePackages(context: Context): Pairing | null {
   const others = pairVersions(onlyA, onlyB)
   for (const [one, other] of others.pairs) addVersion(context, one, other)
   const known = [typesOf(left), typesOf(right)] as const
-  for (const entry of others.onlyA) addLone(context, 'removed', entry, looksFor(context.b, known[1], entry))
-  for (const entry of others.onlyB) addLone(context, 'added', entry, looksFor(context.a, known[0], entry))
+  for (const entry of others.onlyA) addLone(context, 'removed', entry, looksFor(context.b, context.a, known[1], entry))
+  for (const entry of others.onlyB) addLone(context, 'added', entry, looksFor(context.a, context.b, known[0], entry))
   pairs.push(...others.pairs)
   const name = ([{ key }]: Pair): string => key.text
   return {
@@ -245,12 +245,16 @@ function addLone(
 /** Kinds that every engine of images looks for: that a document has none of them is explained by no tool. */
 const common = new Set(['deb', 'rpm', 'apk', 'npm', 'pypi', 'gem', 'golang', 'maven'])
 
-/** Whether the engine of a side would have listed a package of such a kind. */
-function looksFor({ document }: Side, types: ReadonlySet<string>, { key, parts }: PackageEntry): boolean {
+/** Whether the engine of a side would have listed a package that the other side lists. Names of catalogers mean something within one engine only. */
+function looksFor(
+  { document }: Side,
+  other: Side,
+  types: ReadonlySet<string>,
+  { key, parts: [{ cataloger }] }: PackageEntry,
+): boolean {
   if (document === null) return false
-  const [{ cataloger }] = parts
-  if (document.catalogers !== null && cataloger !== null && document.engine?.name === 'sealwright')
-    return document.catalogers.includes(cataloger)
+  const own = document.engine?.name === 'sealwright' && other.document?.engine?.name === 'sealwright'
+  if (own && document.catalogers !== null && cataloger !== null) return document.catalogers.includes(cataloger)
   return common.has(key.type) || types.has(key.type)
 }
 

@@ -207,6 +207,21 @@ describe('documents of other engines', () => {
     expect(result.changes[0]).toMatchObject({ level: 'packages', op: 'removed', cause: 'content' })
   })
 
+  test("another engine's names of catalogers explain nothing", () => {
+    const theirs = { ...base, ...syft, packages: [curl, { ...left, cataloger: 'javascript-package-cataloger' }] }
+    const result = compareSides(side(theirs), side({ ...base, packages: [curl] }))
+    expect(result.changes[0]).toMatchObject({ level: 'packages', op: 'removed', severity: 'fail', cause: 'content' })
+  })
+
+  test('a cataloger that an older version of ours lacks is tooling, one that it has is not', () => {
+    const older = makeDocument([curl], { engine: { name: 'sealwright', version: '0.0.9' }, catalogers: ['dpkg'] })
+    const cause = (cataloger: string): string | undefined =>
+      compare({ ...base, packages: [curl, { ...left, cataloger }] }, older).changes.find(
+        ({ level }) => level === 'packages',
+      )?.cause
+    expect([cause('npm'), cause('dpkg')]).toEqual(['tooling', 'content'])
+  })
+
   test('a package of a kind that only one engine looks for is tooling', () => {
     const result = compare({ ...base, ...syft, packages: [...base.packages, pack('pkg:nix/x@1')] })
     expect(result.verdict).toBe('accepted')
