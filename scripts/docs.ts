@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { diffPolicyJsonSchema } from '../src/sbom/diff/policy-schema.ts'
 import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
+import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { verifierPage } from './docs/verifier.ts'
 
@@ -38,6 +39,7 @@ settle('docs/schema/policy.schema.json', policyJsonSchema())
 settle('docs/schema/sbom-diff-policy.schema.json', diffPolicyJsonSchema())
 settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
+settle('docs/soak.md', soakPage(root))
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1

@@ -13,7 +13,7 @@ version_of() {
     cosign2 | cosign3 | notation | oras | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
     newuidmap) text=$(dpkg-query -W -f '${Version}' uidmap 2>/dev/null | sed 's/^[0-9]*://') || return 1 ;; # it does not tell its version itself
     bwrap | slirp4netns) text=$("$path" --version 2>/dev/null | head -n 1) || return 1 ;;
-    umoci | act | buildah | skopeo | docker-registry | mmdebstrap | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    umoci | act | buildah | skopeo | docker-registry | mmdebstrap | rpm | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
     qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself

@@ -1,7 +1,9 @@
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
 import type { JsonValue } from '../base/json.ts'
 
 const deepest = 100
+/** The reader makes a node of each token: a few microseconds a byte. */
+const longest = 8 << 20
 
 /**
  * Reads the YAML that programs write (lock files): every scalar is its text, so that the version `1.10` stays one; an empty value is an empty
@@ -12,11 +14,19 @@ const deepest = 100
  * @throws Error that names the line
  */
 export function readYamlData(text: string): JsonValue[] {
-  const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: true, strict: true })
+  if (text.length > longest) throw new Error(`the text has ${text.length} characters; at most ${longest} are read`)
+  const lines = new LineCounter()
+  const documents = parseAllDocuments(text, {
+    schema: 'failsafe',
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    strict: true,
+  })
   if (!Array.isArray(documents)) return []
   return documents.map(({ errors, contents }) => {
     const [error] = errors
-    if (error !== undefined) throw new Error(error.message.split('\n')[0])
+    if (error !== undefined) throw new Error(`line ${lines.linePos(error.pos[0]).line}: ${error.message}`)
     return plain(contents, 0)
   })
 }

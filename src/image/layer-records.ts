@@ -87,7 +87,7 @@ export class LayerRecords {
     if (!base.startsWith('.wh.')) return false
     const name = base.slice(4)
     if (name === '' || name === '.' || name === '..') throw whiteoutOfNothing(place, path)
-    const folder = this.enter(parent, position, false)
+    const folder = this.enter(path, position, false)
     if (base === '.wh..wh..opq') this.makeOpaque(folder, path, position)
     else if (!name.startsWith('.wh.')) {
       const target = parent === '.' ? name : `${parent}/${name}`
@@ -104,7 +104,7 @@ export class LayerRecords {
   /** Takes the name of a pax global header: engines that ignore it remove what has its name, and make its folder. */
   addGlobal(path: string, { position }: Place): void {
     if (path === '.') return
-    const folder = this.enter(parentOf(path), position, true)
+    const folder = this.enter(path, position, true)
     const name = baseOf(path)
     if (this.records.has(path) || folder.folders?.has(name) === true) {
       const why =
@@ -119,7 +119,7 @@ export class LayerRecords {
     const { path, type } = record.entry
     if (path === '.') return this.addRoot(record)
     if (type === 'hardlink') this.bind(record)
-    const folder = this.enter(parentOf(path), record.position, true)
+    const folder = this.enter(path, record.position, true)
     const name = baseOf(path)
     const old = this.records.get(path)
     if (type === 'dir') return this.addFolder(record, old, { folder, name })
@@ -169,8 +169,9 @@ export class LayerRecords {
     return old === undefined || old.entry.type === 'dir' ? [] : [old]
   }
 
-  /** Finds a folder, or makes it with those above it. @param real whether an entry lies in it, not only a whiteout */
-  private enter(path: string, position: number, real: boolean): LayerFolder {
+  /** Finds the folder of an entry, or makes it with those above it. @param real whether an entry lies in it, not only a whiteout */
+  private enter(entry: string, position: number, real: boolean): LayerFolder {
+    const path = parentOf(entry)
     if (this.last?.path === path && (this.last.isUsed || !real)) return this.last
     let folder = this.root
     for (let at = 0; path !== '.' && at < path.length;) {
@@ -181,7 +182,7 @@ export class LayerRecords {
       const next = found ?? this.subfolder(folder, name, { path: path.slice(0, end), position })
       if (found === undefined && this.records.has(next.path)) {
         const why = `lies below ${JSON.stringify(next.path)}, which is not a folder: some engines follow a link there, others replace it`
-        throw ambiguous(this.place(position), path, why, plainRemedy)
+        throw ambiguous(this.place(position), entry, why, plainRemedy)
       }
       if (real && !next.isUsed) this.imply(folder, next, name)
       folder = next

@@ -5,6 +5,7 @@ import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { LayerStreams, openLayer, type PassOptions } from './layer-stream.ts'
 import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
+import { SmallFiles } from './small-files.ts'
 import { readTar, type TarBody } from './tar-read.ts'
 import type { ExtraDigest, Image, LayerFacts, PassReader, PassResult, TarHeader } from './types.ts'
 
@@ -40,13 +41,14 @@ export async function walkImage(
   const facts: LayerFacts[] = []
   const count = image.manifest.layers.length
   const streams = new LayerStreams(store, image, options)
+  const small = new SmallFiles()
   try {
     for (let index = count - 1; index >= 0; index--) {
       const descriptor = image.manifest.layers[index] as Descriptor
       const diffId = image.config.rootfs.diff_ids[index] as Digest
       options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
       const plain = await streams.next(index)
-      const records = await scan(plain.stream, index, descriptor, view, readers, sink)
+      const records = await scan(plain.stream, index, descriptor, view, { readers, small, sink })
       const found = await plain.result()
       if (found.digest !== diffId) {
         throw new VerificationError(
@@ -65,7 +67,7 @@ export async function walkImage(
     await streams.close()
   }
   const inventory = view.finish()
-  await readOtherNames(store, image, { inventory, visible: view.visible }, readers, options)
+  await readOtherNames(store, image, { inventory, visible: view.visible, small }, readers, options)
   return { image, layers: facts, inventory, visible: view.visible }
 }
 
@@ -74,8 +76,7 @@ async function scan(
   layer: number,
   descriptor: Descriptor,
   view: MergedView,
-  readers: readonly PassReader[],
-  sink: FileSink | undefined,
+  { readers, small, sink }: { readers: readonly PassReader[]; small: SmallFiles; sink: FileSink | undefined },
 ): Promise<LayerRecords> {
   const subject = `layer ${descriptor.digest}`
   const records = new LayerRecords(subject)
@@ -92,12 +93,14 @@ async function scan(
       for (const reader of readers) reader.forget?.(old.entry.path)
       await sink?.drop(old.entry.path)
     }
+    if (header.type === 'symlink') small.link(header)
     if (header.type !== 'file') continue
     const writer = shown ? await sink?.open(header) : undefined
     // A hidden file is hashed too: a hard link that is still visible may share its content.
     record.magic = await body.magic()
-    const asking = shown ? readers : []
-    record.entry.sha256 = await readFile(header, body, askAll(asking, header, layer, record.magic), writer)
+    const asked = askAll(shown ? readers : [], header, layer, record.magic)
+    if (shown && readers.length > 0 && small.wants(header, record.magic)) asked.wanted.push(small.reader(record))
+    record.entry.sha256 = await readFile(header, body, asked, writer)
     if (shown) given.add(header.path)
   }
   return records
@@ -139,7 +142,7 @@ async function readFile(
   } else {
     const running = createHash('sha256')
     const others = hashes.map(({ reader, algorithm }) => ({ reader, running: createHash(algorithm) }))
-    kept = Buffer.alloc(keep)
+    kept = Buffer.allocUnsafe(keep)
     let at = 0
     for await (const chunk of body) {
       running.update(chunk)
@@ -157,12 +160,12 @@ async function readFile(
 
 /**
  * Files that readers want under a name other than the one under which their content went by: hard links, and names that lead over
- * symbolic links. Their layers are read a second time, as far as needed.
+ * symbolic links. Where a content was not kept, its layer is read a second time, as far as needed.
  */
 async function readOtherNames(
   store: Store,
   image: Image,
-  { inventory, visible }: Pick<WalkResult, 'inventory' | 'visible'>,
+  { inventory, visible, small }: Pick<WalkResult, 'inventory' | 'visible'> & { small: SmallFiles },
   readers: readonly PassReader[],
   options: PassOptions,
 ): Promise<void> {
@@ -188,6 +191,13 @@ async function readOtherNames(
       const record = visible.get(alias.path)
       if (record !== undefined) need(record, alias.as, reader)
     }
+  }
+  for (const [record, asked] of needs) {
+    const content = small.get(record)
+    const { sha256 } = record.entry
+    if (content === undefined || sha256 === undefined) continue
+    for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes), sha256)
+    needs.delete(record)
   }
   await readAgain(store, image, [...needs.keys()], options, async (record, body) => {
     const asked = needs.get(record) ?? []

@@ -54,10 +54,11 @@ function catalogue(
     if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
       found.ownedBy = owner
   }
+  const told = packages.filter((found) => !repeatsOwner(found))
   const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
   return {
     os,
-    packages,
+    packages: told,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
     coverage: measureCoverage({
@@ -69,6 +70,15 @@ function catalogue(
       digests,
     }),
   }
+}
+
+/** What stands in a program that a system's package database owns repeats what the database says of it. */
+function repeatsOwner({ cataloger, ownedBy }: FoundPackage): boolean {
+  return (
+    (cataloger === 'binary-classifier' || cataloger === 'elf-note') &&
+    ownedBy !== null &&
+    /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(ownedBy)
+  )
 }
 
 /** Files that packages were read from (databases, manifests) belong to what reads them. */

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { goModule } from '../../testkit/go-module.ts'
 import type { Ecosystem } from './types.ts'
 
 export const syftVersion = '1.52.0'
@@ -13,18 +13,7 @@ export interface FixtureFile {
 
 /** The folder of syft's catalogers in the Go module cache, downloaded where it is not there. @throws where Go is not here */
 export function catalogersFolder(): string {
-  const go = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/go/bin']
-    .map((folder) => join(folder, 'go'))
-    .find((path) => existsSync(path))
-  if (go === undefined) throw new Error('go is not on PATH: it is needed for the fixtures of syft')
-  const module = `github.com/anchore/syft@v${syftVersion}`
-  // Outside any module of ours, so that no go.mod is looked at or written.
-  const told = execFileSync(go, ['mod', 'download', '-json', module], {
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const { Dir } = JSON.parse(told.toString()) as { Dir: string }
-  return join(Dir, 'syft/pkg/cataloger')
+  return join(goModule(`github.com/anchore/syft@v${syftVersion}`), 'syft/pkg/cataloger')
 }
 
 /** Name of an ecosystem's folder among the copies: one that no cataloger looks for (`snap` is part of a path that syft's does). */

@@ -4,11 +4,12 @@ import { keySecret, readKeyInputs, withKeyRequest } from '../../actions/shared/k
 import { formatPlatform, parsePlatform, samePlatform } from '../../image/platforms.ts'
 import type { ResolvedImage } from '../../oci/open.ts'
 import { artifactsOf, describeArtifact, type Artifact } from '../../tasks/compare/artifact.ts'
+import { treeDocuments, type NamedTree } from '../../tasks/compare/tree.ts'
 import type { TaskContext } from '../../tasks/context.ts'
 import type { Described } from '../../sbom/scan.ts'
 import { parseDiffPolicy } from '../../sbom/diff/policy.ts'
 import type { DiffPolicyDocument } from '../../sbom/diff/policy-schema.ts'
-import { artifactSide } from '../../sbom/diff/side.ts'
+import { artifactSide, documentSide, writtenFormat } from '../../sbom/diff/side.ts'
 import type { Side } from '../../sbom/diff/types.ts'
 import type { SbomDocument } from '../../sbom/documents/model.ts'
 import { optionFile } from '../option-file.ts'
@@ -18,6 +19,8 @@ export interface Comparing {
   policy: DiffPolicyDocument | null
   platform: string
   describe(artifact: Artifact): Promise<Described>
+  /** Reads a folder anew, in the terms of the document that it is compared with. */
+  describeTree(text: string, tree: NamedTree, like: SbomDocument | null): Promise<Side>
 }
 
 /** Reads the options that `sbom diff` and `sbom verify` share, and runs with a way to the keys of encrypted images. */
@@ -34,7 +37,17 @@ export async function withComparing<T>(
   const caller = { fetch: none, secret: keySecret(keys), deliver: none }
   const context: TaskContext = { ports, work: state, agent: null, caller }
   return withKeyRequest(keys, ports, (request) =>
-    use({ policy, platform, describe: (artifact) => describeArtifact(artifact, request, context) }),
+    use({
+      policy,
+      platform,
+      describe: (artifact) => describeArtifact(artifact, request, context),
+      describeTree: async (text, tree, like) => {
+        const format = (like === null ? null : writtenFormat(like)) ?? 'cyclonedx-json'
+        const { document, inventory } = await treeDocuments(tree, format, context)
+        // Its parties and times are those of this run: only what the levels cover is compared.
+        return { ...(await documentSide(text, document, inventory)), bytes: null, regenerated: true }
+      },
+    }),
   )
 }
 

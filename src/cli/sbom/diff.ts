@@ -27,10 +27,11 @@ async function comparePair(a: Named, b: Named, comparing: Comparing): Promise<[P
   return [part(one, other, null, comparing)]
 }
 
-/** A document as it is; an image as it is now, in the terms of the document on the other side. */
-async function sideFor(named: Named, other: Named, comparing: Comparing): Promise<Side> {
+/** A document as it is; an image or folder as it is now, in the terms of the document on the other side. */
+export async function sideFor(named: Named, other: Named, comparing: Comparing): Promise<Side> {
   if (named.kind === 'documents') return named.side
   const like = other.kind === 'documents' ? other.side.document : null
+  if (named.kind === 'tree') return comparing.describeTree(named.text, named.tree, like)
   const artifact = await artifactFor(named.image, comparing, like?.identity.platform ?? null)
   return sideOf(artifact, await comparing.describe(artifact), like)
 }

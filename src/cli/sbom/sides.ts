@@ -1,22 +1,25 @@
 import { readFile, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { InputError, type SealwrightError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Digest } from '../../oci/types.ts'
 import { resolveImage, type ResolvedImage } from '../../oci/open.ts'
 import type { Ports } from '../../base/ports.ts'
-import { documentFiles } from '../../tasks/sbom/documents.ts'
+import { namedTree, type NamedTree } from '../../tasks/compare/tree.ts'
+import { documentFiles, inventoryFile } from '../../tasks/sbom/documents.ts'
 import { documentSide, isInventory } from '../../sbom/diff/side.ts'
 import type { Side } from '../../sbom/diff/types.ts'
 import { namedFile } from '../option-file.ts'
 
 /** What a word of the command line stands for. */
-export type Named = { kind: 'documents'; side: Side } | { kind: 'image'; text: string; image: ResolvedImage }
-
-const inventoryFile = 'inventory.jsonl'
+export type Named =
+  | { kind: 'documents'; side: Side }
+  | { kind: 'image'; text: string; image: ResolvedImage }
+  | { kind: 'tree'; text: string; tree: NamedTree }
 
 /**
- * Reads a side: a document, a file inventory, a folder with documents as the action `sbom` writes them, else a reference of an image.
+ * Reads a side: a document, a file inventory, a folder with documents as the action `sbom` writes them, `directory:PATH` and its like, else a
+ * reference of an image.
  *
  * @param inventory file of the inventory that belongs to it, or ''
  * @throws InputError `file-invalid`, `reference-invalid`, `not-found`; VerificationError `format-invalid`
@@ -26,6 +29,8 @@ export async function readSide(text: string, inventory: string, ports: Ports): P
   const found = await stat(path).catch(() => null)
   if (found === null) {
     if (inventory !== '') throw noInventory(text)
+    const tree = namedTree(text)
+    if (tree !== null) return { kind: 'tree', text, tree: { ...tree, path: resolve(ports.roots.cwd, tree.path) } }
     return { kind: 'image', text, image: await imageOf(text, ports) }
   }
   const file = found.isDirectory() ? await fileIn(path, text) : path
@@ -60,7 +65,6 @@ async function fileIn(folder: string, text: string): Promise<string> {
 
 /** The inventory that lies beside a document counts where it is the one that the document names. */
 async function readNeighbour(path: string, digest: Digest): Promise<Buffer | null> {
-  if (basename(path) !== inventoryFile) return null
   const bytes = await readFile(path).catch(() => null)
   return bytes !== null && sha256(bytes) === digest ? bytes : null
 }
@@ -79,7 +83,7 @@ function neither(text: string, cause: SealwrightError): InputError {
     subject: text,
     cause,
     remedy:
-      'Name the file of an SBOM, a folder that the action sbom wrote, or an image as oci:DIR[:TAG] or HOST/NAME[:TAG].',
+      'Name the file of an SBOM, a folder that the action sbom wrote, an image (oci:DIR[:TAG] or HOST/NAME[:TAG]), or directory:PATH.',
   })
 }
 

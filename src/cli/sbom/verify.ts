@@ -10,9 +10,11 @@ import type { Side } from '../../sbom/diff/types.ts'
 import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
 import { artifactsOf, type Artifact } from '../../tasks/compare/artifact.ts'
 import { attestedSboms } from '../../tasks/compare/attested.ts'
+import { namedTree } from '../../tasks/compare/tree.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile } from '../option-file.ts'
-import { artifactFor, sideOf, withComparing, type Comparing } from './comparing.ts'
+import { sideOf, withComparing, type Comparing } from './comparing.ts'
+import { sideFor } from './diff.ts'
 import { showResult } from './output.ts'
 import { readSide } from './sides.ts'
 
@@ -28,18 +30,21 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
       remedy: 'A file carries no signature: leave out `--sbom` to compare the attested documents, or `--public-key`.',
     })
   }
-  const image = await resolveImage(text, ports)
+  const tree = namedTree(text)
+  if (tree !== null && files.length === 0) throw noDocument(text)
   return withComparing(inputs, context, async (comparing) => {
     const parts: Part[] = []
     if (files.length > 0) {
+      const found = await readSide(text, '', ports)
+      if (found.kind === 'documents') throw notAnArtifact(text)
       for (const file of files) {
         const named = await readSide(file, inputs.text('inventory'), ports)
         if (named.kind !== 'documents') throw notAFile(file)
-        const artifact = await artifactFor(image, comparing, named.side.document?.identity.platform ?? null)
-        parts.push(await compareOne(artifact, named.side, null, comparing))
+        const comparison = compareSides(named.side, await sideFor(found, named, comparing), comparing.policy)
+        parts.push({ platform: null, statement: null, comparison })
       }
     } else {
-      const all = await artifactsOf(image, comparing.platform)
+      const all = await artifactsOf(await resolveImage(text, ports), comparing.platform)
       for (const artifact of all) {
         parts.push(...(await compareAttested(artifact, all.length > 1, keys, comparing)))
       }
@@ -48,16 +53,6 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
     if (first === undefined) throw new InputError('not-found', `"${text}" holds no image`, { subject: text })
     return showResult('sbom verify', makeResult([first, ...rest]), inputs, context)
   })
-}
-
-async function compareOne(
-  artifact: Artifact,
-  side: Side,
-  platform: string | null,
-  comparing: Comparing,
-): Promise<Part> {
-  const found = await sideOf(artifact, await comparing.describe(artifact), side.document)
-  return { platform, statement: null, comparison: compareSides(side, found, comparing.policy) }
 }
 
 /** Every attested document that counts is compared; an inventory that no document names is compared alone. */
@@ -108,6 +103,20 @@ async function readKeys(inputs: RawInputs, cwd: string): Promise<PublicKey[]> {
       }
     }),
   )
+}
+
+function noDocument(text: string): InputError {
+  return new InputError('input-missing', `nothing is attached to the folder "${text}"`, {
+    subject: 'sbom',
+    remedy: 'Give the document to compare it with by `--sbom FILE`.',
+  })
+}
+
+function notAnArtifact(text: string): InputError {
+  return new InputError('input-invalid', `"${text}" is a document; expected an image or directory:PATH`, {
+    subject: 'image',
+    remedy: 'Compare two documents with "sealwright sbom diff A B".',
+  })
 }
 
 function notAFile(text: string): InputError {

@@ -38,7 +38,8 @@ function number(count: number | null | undefined, word: string): string {
 }
 
 /** One side in one line. */
-export function sideText({ label, format, tool, packages, files, platform, regenerated }: SideSummary): string {
+export function sideText({ label: full, format, tool, packages, files, platform, regenerated }: SideSummary): string {
+  const label = short(full)
   const parts = [
     regenerated ? 'read from the artifact' : (format ?? 'file inventory'),
     tool === null ? '' : `by ${tool}`,
@@ -69,7 +70,8 @@ export function factsText({ before, after }: Pick<Change, 'before' | 'after'>): 
   return told
     .map((name) => {
       const [was, is] = [valueText(before?.[name]), valueText(after?.[name])]
-      const label = name === 'version' ? '' : `${name} `
+      // A version and a digest say themselves what they are.
+      const label = name === 'version' || name === 'digest' || `${was}${is}`.includes(`${name}:`) ? '' : `${name} `
       if (before === null) return `${label}${is}`
       if (after === null) return `${label}${was}`
       return `${label}${was} → ${is}`

@@ -142,11 +142,13 @@ function unquote(text: string): string {
   return text
     .slice(1, -1)
     .replace(
-      /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([0-7]{3})|(.))/gis,
+      /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/gs,
       (whole, x, u, long, octal, other) => {
         const code = [x, u, long].find((digits) => digits !== undefined)
-        if (typeof code === 'string')
-          return Number.parseInt(code, 16) > 0x10ffff ? whole : String.fromCodePoint(Number.parseInt(code, 16))
+        if (typeof code === 'string') {
+          const value = Number.parseInt(code, 16)
+          return value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ? whole : String.fromCodePoint(value)
+        }
         if (typeof octal === 'string') return String.fromCharCode(Number.parseInt(octal, 8))
         return escapes[String(other)] ?? String(other)
       },

@@ -12,14 +12,14 @@ import { prefixedSum } from './sums.ts'
  */
 export function opamPackage(cataloger: string, path: string, content: Buffer): FoundPackage {
   const text = textIn(content)
-  if (!/^\s*opam-version\s*:/m.test(text)) throw new Error('expected "opam-version"')
+  if (!/^[ \t]*opam-version[ \t]*:/m.test(text)) throw new Error('expected "opam-version"')
   const [file = '', folder = ''] = path.split('/').reverse()
   const [, folderName, folderVersion] = /^([A-Za-z0-9_+-]+)\.(.+)$/.exec(folder) ?? []
   const name =
     fieldOf(text, 'name')[0] ?? (file === 'opam' ? (folderName ?? (folder || undefined)) : file.replace(/\.opam$/, ''))
   const version = fieldOf(text, 'version')[0] ?? (file === 'opam' ? folderVersion : undefined)
   if (name === undefined) throw new Error('expected a name')
-  const source = /^\s*url\s*\{([^}]*)\}/m.exec(text)?.[1] ?? ''
+  const source = /^[ \t]*url[ \t]*\{([^}]*)\}/m.exec(text)?.[1] ?? ''
   const found = packageFound(cataloger, 'opam', {
     name,
     version: version ?? null,

@@ -74,7 +74,7 @@ function summaryOf({ label, document, inventory, regenerated }: Side): SideSumma
     tool: engineText(document),
     subject: identity?.configDigest ?? identity?.manifestDigest ?? identity?.name ?? null,
     platform: identity?.platform ?? null,
-    packages: document?.packages.length ?? null,
+    packages: document?.packages.filter(({ kind }) => kind !== 'operating-system' && kind !== 'file').length ?? null,
     files: inventory?.length ?? document?.files?.length ?? null,
     regenerated,
   }

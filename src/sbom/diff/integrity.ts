@@ -75,6 +75,6 @@ function factsOf({ kind, purl }: IntegrityFinding): Facts {
   return { state: kind, package: purl }
 }
 
-function sayFinding({ kind, purl }: IntegrityFinding): string {
-  return kind === 'modified' ? `the file is not the one that ${purl} brought` : `a file of ${purl} is missing`
+function sayFinding({ kind }: IntegrityFinding): string {
+  return kind === 'modified' ? 'the file is not the one that its package brought' : 'a file of the package is missing'
 }

@@ -1,7 +1,7 @@
 import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
 import type { SbomDocument } from '../documents/model.ts'
 import { weights } from './change-list.ts'
-import { addChange, type Context } from './context.ts'
+import { addChange, leaveOut, type Context } from './context.ts'
 import { levels } from './types.ts'
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
@@ -12,8 +12,13 @@ const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
  */
 export function compareRemainder(context: Context): void {
   const { a, b, engines, list } = context
-  if (a.document === null || b.document === null || a.bytes === null || b.bytes === null) return
-  if (!engines.same || !engines.sameFormat || Buffer.from(a.bytes).equals(b.bytes)) return
+  if (a.document === null || b.document === null || !engines.same || !engines.sameFormat) return
+  if (a.bytes === null || b.bytes === null) {
+    if (a.bytes !== b.bytes)
+      leaveOut(context, 'attributes', 'members that no level covers', 'one side is not a document')
+    return
+  }
+  if (Buffer.from(a.bytes).equals(b.bytes)) return
   // What differs on a level differs in the text, too.
   const before = levels.filter((level) => level !== 'files')
   if (before.some((level) => list.has(level) || list.counts[level].ignore > 0)) return

@@ -68,7 +68,7 @@ function named(document: SbomDocument, manifest: Digest | null): SbomDocument {
 }
 
 /** The writer of a document's format, or null where we read it only. */
-function writtenFormat({ format, formatVersion }: SbomDocument): SbomFormat | null {
+export function writtenFormat({ format, formatVersion }: SbomDocument): SbomFormat | null {
   const written: Partial<Record<DocumentFormat, Record<string, SbomFormat>>> = {
     'spdx-json': { '2.3': 'spdx-json' },
     'spdx3-json': { '3.0.1': 'spdx3-json' },

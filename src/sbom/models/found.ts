@@ -15,7 +15,15 @@ export interface ModelFacts {
 }
 
 /** A model as a package. It has a package URL of Hugging Face only where its metadata names the repository. */
-export function modelPackage({ cataloger, name, version, licence, url, locations, properties }: ModelFacts): FoundPackage {
+export function modelPackage({
+  cataloger,
+  name,
+  version,
+  licence,
+  url,
+  locations,
+  properties,
+}: ModelFacts): FoundPackage {
   const [, owner, repository] = /^https:\/\/huggingface\.co\/([\w.-]{1,100})\/([\w.-]{1,100})\/?$/.exec(url) ?? []
   const expression = spdxExpression(licence)
   return {
@@ -30,7 +38,9 @@ export function modelPackage({ cataloger, name, version, licence, url, locations
     licenceText: expression === null && licence !== '' ? licence : null,
     homepage: homepageOf(url),
     locations,
-    properties: properties.flatMap(([key, value]) => (value === null || value === '' ? [] : [[`model:${key}`, String(value)]])),
+    properties: properties.flatMap(([key, value]) =>
+      value === null || value === '' ? [] : [[`model:${key}`, String(value)]],
+    ),
   }
 }
 

@@ -25,7 +25,9 @@ export function readGguf(head: Buffer): Gguf {
   const tensors = reader.length()
   const keys = reader.length()
   if (keys > limits.keys || tensors > limits.tensors)
-    throw malformed(`GGUF: at most ${limits.keys} keys and ${limits.tensors} tensors are read, found ${keys} and ${tensors}`)
+    throw malformed(
+      `GGUF: at most ${limits.keys} keys and ${limits.tensors} tensors are read, found ${keys} and ${tensors}`,
+    )
   const values = new Map<string, string>()
   for (let i = 0; i < keys; i++) {
     const key = reader.text()

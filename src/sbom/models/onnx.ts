@@ -41,7 +41,8 @@ export function readOnnx(head: Buffer): Onnx {
       at = next + length
     } else throw malformed(`ONNX: field ${field} has the unexpected kind ${kind}`)
   }
-  if (model.irVersion < 1 || model.irVersion > 1000) throw malformed(`ONNX: format version ${model.irVersion} is not known`)
+  if (model.irVersion < 1 || model.irVersion > 1000)
+    throw malformed(`ONNX: format version ${model.irVersion} is not known`)
   return model
 }
 

@@ -20,7 +20,8 @@ export function readSafetensors(head: Buffer): Safetensors {
   if (length > BigInt(safetensorsHeader))
     throw malformed(`safetensors: a header of ${length} bytes; at most ${safetensorsHeader} bytes are read`)
   const text = head.subarray(8, 8 + Number(length))
-  if (text.length < Number(length)) throw malformed(`safetensors: a header of ${length} bytes, but the file ends before it`)
+  if (text.length < Number(length))
+    throw malformed(`safetensors: a header of ${length} bytes, but the file ends before it`)
   if (nestsDeeper(text, 8)) throw malformed('safetensors: the header nests deeper than 8 levels')
   const json = parseJson(text.toString('utf8'), 'the safetensors header')
   if (!isObject(json)) throw malformed('safetensors: a JSON object is expected')
@@ -29,11 +30,13 @@ export function readSafetensors(head: Buffer): Safetensors {
   let tensors = 0
   for (const [name, value] of Object.entries(json)) {
     if (name === '__metadata__') {
-      for (const [key, each] of Object.entries(isObject(value) ? value : {})) if (typeof each === 'string') metadata.set(key, each)
+      for (const [key, each] of Object.entries(isObject(value) ? value : {}))
+        if (typeof each === 'string' && (key + each).isWellFormed()) metadata.set(key, each)
       continue
     }
     const { dtype, shape } = isObject(value) ? value : {}
-    if (typeof dtype !== 'string' || !Array.isArray(shape)) throw malformed('safetensors: a tensor without type or shape')
+    if (typeof dtype !== 'string' || !dtype.isWellFormed() || !Array.isArray(shape))
+      throw malformed('safetensors: a tensor without type or shape')
     tensors++
     byType.set(dtype, (byType.get(dtype) ?? 0) + product(shape))
   }

@@ -3,7 +3,8 @@ import { formatFacts, sbomFormats, type SbomFormat } from '../../sbom/formats/na
 import type { Described } from '../../sbom/scan.ts'
 import { inventoryMediaType } from '../../statement/types.ts'
 
-const inventoryFile = 'inventory.jsonl'
+/** Name of the file inventory. */
+export const inventoryFile = 'inventory.jsonl'
 const modelFile = 'model.oms.json'
 
 /** Names of the files that a description may give. */

@@ -12,7 +12,11 @@ test('the help of the action sbom lists the commands beside it', () => {
 test('two words behind the command are A and B', () => {
   const { inputs = [], positional } = commands['sbom diff'] ?? {}
   const names = inputs.map(({ name }) => name)
-  expect(parseOptions('sbom diff', names, ['x', '--format', 'json', 'y'], positional).values).toEqual({ a: 'x', b: 'y', format: 'json' })
+  expect(parseOptions('sbom diff', names, ['x', '--format', 'json', 'y'], positional).values).toEqual({
+    a: 'x',
+    b: 'y',
+    format: 'json',
+  })
   expect(() => parseOptions('sbom diff', names, ['x', 'y', 'z'], positional)).toThrow('"z" is one word too many')
   expect(() => parseOptions('sbom diff', names, ['--a', 'x', 'y'], positional)).toThrow('"y" is one word too many')
 })

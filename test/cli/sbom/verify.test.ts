@@ -203,3 +203,35 @@ test('the key is named by its digest', async () => {
   const der = Buffer.from(ours.signer.publicKeyPem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
   expect(outputs.parts[0]?.statement?.key).toBe(sha256(der))
 })
+
+test('a folder is compared with its document', async () => {
+  const folder = scratch('folder')
+  writeFileSync(join(folder, 'package.json'), '{"name":"app","version":"1.0.0"}')
+  writeFileSync(join(folder, 'run'), '#!/bin/sh\n', { mode: 0o755 })
+  const { treeDocuments } = await import('../../../src/tasks/compare/tree.ts')
+  const { testPorts } = await import('../../../testkit/ports.ts')
+  const { openState } = await import('../../../src/agent/state.ts')
+  const ports = testPorts()
+  const none = (): Promise<never> => Promise.reject(new Error('not served'))
+  const caller = { fetch: none, secret: none, deliver: none }
+  const context = { ports, work: openState(`${ports.roots.temp}/state`, ports), agent: null, caller }
+  for (const format of ['spdx-json', 'cyclonedx-json'] as const) {
+    const { document } = await treeDocuments({ kind: 'directory', path: folder }, format, context)
+    const file = join(scratch('document'), 'sbom.json')
+    writeFileSync(file, document)
+    const { code, outputs } = await verify(`directory:${folder}`, '--sbom', file)
+    expect([format, code, outputs.changes]).toEqual([format, 0, []])
+    const other = scratch('folder')
+    writeFileSync(join(other, 'package.json'), '{"name":"app","version":"2.0.0"}')
+    const changed = await verify(`directory:${other}`, '--sbom', file)
+    expect([changed.code, changed.outputs.changes.map(({ level }) => level)]).toEqual([
+      1,
+      expect.arrayContaining(['identity', 'packages', 'files', 'coverage']),
+    ])
+  }
+  expect((await verify(`directory:${folder}`)).error).toMatchObject({ code: 'input-missing' })
+  expect((await verify('directory:', '--sbom', 'x')).error).toMatchObject({ code: 'input-invalid' })
+  expect((await verify('directory:/nowhere/at/all', '--sbom', join(folder, 'run'))).error).toMatchObject({
+    code: 'format-invalid',
+  })
+})

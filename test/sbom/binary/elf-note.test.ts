@@ -60,6 +60,7 @@ describe('elf-note', () => {
     expect(() => read(note(fedora, { type: 1 }))).toThrow(/0xcafe1a7e/)
     expect(() => read(note(fedora).subarray(0, 40))).toThrow(/bytes are expected/)
     expect(() => read(note('{"name":'))).toThrow(/is not valid JSON/)
+    expect(() => read(note('{"name":"\\ud800"}'))).toThrow(/name is not valid Unicode/)
     expect(() => read(note('[]'))).toThrow(/a JSON object is expected/)
     expect(() => read(note(`{"name":"${'x'.repeat(65536)}"}`))).toThrow(/at most 65536 bytes/)
   })

@@ -14,7 +14,7 @@ const modules = moduleText([
   'dep\texample.org/local\tv0.1.0',
   '=>\t../local\t(devel)\t',
   'build\t-compiler=gc',
-  'build\t"-tags=a b"="x\\ty"',
+  'build\t"-tags=a b"="x\\ty\\U0001F600\\ud800\\101"',
   'build\tGOARCH=arm64',
 ])
 const info = inlineInfo('go1.22.1 X:nocoverageredesign', modules)
@@ -41,7 +41,7 @@ describe('go-binary', () => {
       ['golang:experiments', 'nocoverageredesign'],
       ['golang:h1', 'h1:AAAA='],
       ['golang:build:-compiler', 'gc'],
-      ['golang:build:-tags=a b', 'x\ty'],
+      ['golang:build:-tags=a b', 'x\ty\u{1f600}\\ud800A'],
       ['golang:build:GOARCH', 'arm64'],
     ])
     expect(fork?.properties).toEqual([

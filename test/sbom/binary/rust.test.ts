@@ -63,6 +63,7 @@ describe('rust-binary', () => {
     expect(() => read(of(packed('['.repeat(100_000))))).toThrow(/nests deeper/)
     expect(() => read(of(packed('{"packages":3}')))).toThrow(/a list "packages" is expected/)
     expect(() => read(of(packed('{"packages":[{"name":"x"}]}')))).toThrow(/without name or version/)
+    expect(() => read(of(packed('{"packages":[{"name":"\\ud800","version":"1"}]}')))).toThrow(/without name or version/)
     expect(() => read(of(packed('{"packages":[')))).toThrow(/is not valid JSON/)
     expect(() => read(wasm('.dep-v0', packed(list)).subarray(0, 40))).toThrow(/WebAssembly: .* bytes are expected/)
     expect(() => read(Buffer.from('0061736d0100000000ffffffffff01', 'hex'))).toThrow(/more than five bytes/)

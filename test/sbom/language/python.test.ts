@@ -88,7 +88,7 @@ describe('python', () => {
       [`${site}/a/extra.so`]: '\x7fELF',
     })
     expect(found.coverage).toMatchObject({
-      unattributed: 2,
+      unattributed: 3,
       executables: [`${site}/a/extra.so`],
       checked: 3,
       findings: [{ path: `${site}/a/t,wo.py`, purl: 'pkg:pypi/a@1', kind: 'modified' }],

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 /** An engine that unpacks images here. */
 export interface Engine {
@@ -36,13 +36,14 @@ export function buildah(program: string, scratch: string): Engine {
   for (const folder of [root, run]) mkdirSync(folder, { recursive: true })
   const storage = ['--root', root, '--runroot', run, '--storage-driver', 'vfs']
   const ask = (...args: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(program, [...storage, ...args], { encoding: 'utf8', timeout: 120_000 })
+    spawnSync(program, [...storage, ...args], { cwd: scratch, encoding: 'utf8', timeout: 120_000 })
   const text = (output: unknown): string => String(output).trim().split('\n').at(-1) ?? ''
   return {
     name: 'buildah',
     version: said(program, ['--version']).replace(/^buildah version (\S+).*$/, '$1'),
     unpack(layout, look) {
-      const from = ask('from', '--pull-always', '--name', 'one', `oci:${layout}:t`)
+      // A relative path: the name of the image is made of it, and takes no capitals.
+      const from = ask('from', '--pull-always', '--name', 'one', `oci:${relative(scratch, layout)}:t`)
       if (from.status !== 0) return lastLine(String(from.stderr))
       const mount = ask('mount', 'one')
       if (mount.status === 0) look(text(mount.stdout))

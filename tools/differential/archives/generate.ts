@@ -1,5 +1,8 @@
 import { Random } from '../../../testkit/random.ts'
-import { features, type Feature } from './features.ts'
+import { agreed } from './agreed-features.ts'
+import type { Feature } from './feature.ts'
+import { features } from './features.ts'
+import { odd } from './odd-features.ts'
 
 /** A generated image: the bytes of its layers, bottom first, and what is in them. */
 export interface Made {
@@ -29,8 +32,6 @@ class Tree {
   }
 }
 
-const agreed = features.filter((feature) => feature.agreed)
-const odd = features.filter((feature) => !feature.agreed)
 const ends = [
   Buffer.alloc(1024),
   Buffer.alloc(1024),

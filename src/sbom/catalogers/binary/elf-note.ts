@@ -55,7 +55,7 @@ function readNote(section: Buffer, little: boolean): Note | null {
     type: field('type'),
     name: field('name'),
     version: field('version'),
-    os: field('os') || product,
+    os: (field('os') || product).toLowerCase(),
     osVersion: field('osVersion') || (field('os') === '' ? version : ''),
     system: field('system'),
     arch: field('architecture'),
@@ -76,7 +76,9 @@ function payload(section: Buffer, little: boolean): Buffer {
 
 function textOf(json: JsonObject, name: string): string {
   const value = json[name]
-  return typeof value === 'string' ? value : ''
+  if (typeof value !== 'string') return ''
+  if (!value.isWellFormed()) throw malformed(`.note.package: ${name} is not valid Unicode`)
+  return value
 }
 
 function packageOf(found: Note, path: string): FoundPackage {

@@ -17,7 +17,7 @@ interface Use {
 }
 
 /** Actions, reusable workflows and images that workflows and composite actions of GitHub use. */
-export const githubActions: Cataloger<readonly Use[]> = {
+export const githubActions: Cataloger<readonly FoundPackage[]> = {
   name: 'githubactions',
   kind: 'githubactions',
   finds: 'declared',
@@ -31,10 +31,11 @@ export const githubActions: Cataloger<readonly Use[]> = {
     if (error !== undefined) throw new Error(`is not YAML: ${error.message}`)
     const uses: Use[] = []
     collect(document.contents, '', uses, 0)
-    return uses.length === 0 ? null : uses
+    const packages = uses.flatMap((use) => packageOf(use) ?? [])
+    return packages.length === 0 ? null : packages
   },
   finish: (facts) => ({
-    packages: [...facts].flatMap(([path, uses]) => uses.flatMap((use) => packageOf(use, path) ?? [])),
+    packages: [...facts].flatMap(([path, packages]) => packages.map((found) => ({ ...found, locations: [path] }))),
   }),
 }
 
@@ -55,11 +56,11 @@ function collect(node: unknown, path: string, uses: Use[], depth: number): void 
   }
 }
 
-function packageOf({ value, comment, image }: Use, path: string): FoundPackage | null {
+function packageOf({ value, comment, image }: Use): FoundPackage | null {
   // A path within the repository and a value of an expression name no package.
   if (value.startsWith('./') || value.includes('${{') || value === '') return null
-  if (value.startsWith('docker://')) return imageOf(value.slice('docker://'.length), path)
-  if (image) return value === 'Dockerfile' || value.startsWith('.') ? null : imageOf(value, path)
+  if (value.startsWith('docker://')) return imageOf(value.slice('docker://'.length))
+  if (image) return value === 'Dockerfile' || value.startsWith('.') ? null : imageOf(value)
   const [, owner, repository, subpath = '', version] =
     /^([\w.-]{1,100})\/([\w.-]{1,100})((?:\/[^@\s]{1,300})?)@([^\s@]{1,300})$/.exec(value) ?? []
   if (version === undefined) throw new Error(`"${value}" is not in the form owner/repository@version`)
@@ -69,14 +70,13 @@ function packageOf({ value, comment, image }: Use, path: string): FoundPackage |
     name: `${owner}/${repository}${subpath}`,
     version,
     purl: formatPurl({ type: 'github', namespace: owner, name: repository ?? '', version, subpath: subpath.slice(1) }),
-    locations: [path],
     scope: 'build',
     ...(comment === '' ? {} : { properties: [['githubactions:comment', comment]] }),
   }
 }
 
 /** `registry.example/team/image:tag@sha256:…`: the digest is the version where there is one. */
-function imageOf(reference: string, path: string): FoundPackage | null {
+function imageOf(reference: string): FoundPackage | null {
   const [, rest = '', digest] = /^([^@\s]{1,300})(?:@(sha256:[0-9a-f]{64}))?$/.exec(reference) ?? []
   const colon = rest.lastIndexOf(':')
   const tag = colon > rest.lastIndexOf('/') ? rest.slice(colon + 1) : ''
@@ -96,7 +96,6 @@ function imageOf(reference: string, path: string): FoundPackage | null {
       version,
       qualifiers: { repository_url: host, tag: digest === undefined ? undefined : tag },
     }),
-    locations: [path],
     scope: 'build',
   }
 }

@@ -1,5 +1,6 @@
 import type { Cataloger } from '../../cataloger.ts'
 import { classified } from './classified.ts'
+import { dotnetBundle } from './dotnet-bundle.ts'
 import { elfNote } from './elf-note.ts'
 import { executables } from './executables.ts'
 import { gguf } from './gguf.ts'
@@ -8,12 +9,14 @@ import { goBinary } from './go.ts'
 import { javaArchive } from './java.ts'
 import { jvmRelease } from './jvm.ts'
 import { onnx } from './onnx.ts'
+import { peVersion } from './pe.ts'
 import { rustBinary } from './rust.ts'
 import { safetensors } from './safetensors.ts'
 
 /** Catalogers over programs, archives and models, in the order of their names. */
 export const binaryCatalogers: readonly Cataloger[] = [
   classified,
+  dotnetBundle,
   elfNote,
   executables,
   gguf,
@@ -22,6 +25,7 @@ export const binaryCatalogers: readonly Cataloger[] = [
   javaArchive,
   jvmRelease,
   onnx,
+  peVersion,
   rustBinary,
   safetensors,
 ]

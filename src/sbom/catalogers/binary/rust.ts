@@ -54,7 +54,7 @@ function readCrates(section: Buffer): Crate[] {
   if (!Array.isArray(list)) throw malformed('cargo-auditable: a list "packages" is expected')
   return list.map((item) => {
     const { name, version, source, kind, root, dependencies } = isObject(item) ? item : {}
-    if (typeof name !== 'string' || name === '' || typeof version !== 'string')
+    if (typeof name !== 'string' || name === '' || typeof version !== 'string' || !(name + version).isWellFormed())
       throw malformed('cargo-auditable: a package without name or version')
     const numbers = Array.isArray(dependencies) ? dependencies.filter((value) => typeof value === 'number') : []
     return {

@@ -38,8 +38,8 @@ function readConfig(content: Buffer): Fact | null {
   if (json === null) return null
   const { architectures, _name_or_path: name } = json
   const architecture = Array.isArray(architectures) ? architectures[0] : null
-  if (typeof architecture !== 'string') return null
-  return { is: 'config', architecture, name: typeof name === 'string' ? name : '' }
+  if (typeof architecture !== 'string' || !architecture.isWellFormed()) return null
+  return { is: 'config', architecture, name: typeof name === 'string' && name.isWellFormed() ? name : '' }
 }
 
 function objectIn(content: Buffer): JsonObject | null {
@@ -51,7 +51,10 @@ function objectIn(content: Buffer): JsonObject | null {
   }
 }
 
-function makePackage(parts: readonly { path: string; header: Safetensors }[], facts: ReadonlyMap<string, Fact>): FoundPackage {
+function makePackage(
+  parts: readonly { path: string; header: Safetensors }[],
+  facts: ReadonlyMap<string, Fact>,
+): FoundPackage {
   const [first] = parts
   const path = first?.path ?? ''
   const folder = folderOf(path)
@@ -85,7 +88,11 @@ function makePackage(parts: readonly { path: string; header: Safetensors }[], fa
 function nameOf(declared: string, path: string, folder: string): string {
   const own = (shard.exec(stemOf(path))?.[1] ?? stemOf(path)).replace(/\.header$/, '')
   const base = (text: string): string => text.slice(text.lastIndexOf('/') + 1)
-  return base(declared) || (/^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model)$/.test(own) ? base(folder) : own) || own
+  return (
+    base(declared) ||
+    (/^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model)$/.test(own) ? base(folder) : own) ||
+    own
+  )
 }
 
 function folderOf(path: string): string {

@@ -15,7 +15,8 @@ export const cargo = lockFile({
     const lock = readToml(textIn(content))
     const packages = [...items(at(lock, 'package'), 'package'), ...items(rootOf(at(lock, 'root')), 'root')]
     if (at(lock, 'package') === undefined && at(lock, 'version') === undefined) throw new Error('expected [[package]]')
-    const keys = new Map<string, string[]>()
+    // Null where the key stands for several packages.
+    const keys = new Map<string, string | null>()
     const entries = packages.map((entry): Linked => {
       const [name, version] = [nameIn(at(entry, 'name'), 'name'), nameIn(at(entry, 'version'), 'version')]
       const source = textOr(at(entry, 'source'))
@@ -27,11 +28,11 @@ export const cargo = lockFile({
         // Version 1 has the digests in a table at the end.
         checksums: sumsOf('sha256', textOr(at(entry, 'checksum') ?? at(lock, 'metadata', `checksum ${known}`))),
       })
-      for (const key of [name, `${name} ${version}`, known]) keys.set(key, [...(keys.get(key) ?? []), found.purl])
+      for (const key of [name, `${name} ${version}`, known]) keys.set(key, keys.has(key) ? null : found.purl)
       return { found, needs: textsOr(at(entry, 'dependencies')) }
     })
     // A name alone stands there only where one version is in the file.
-    return link(entries, (need) => (keys.get(need)?.length === 1 ? keys.get(need)?.[0] : undefined))
+    return link(entries, (need) => keys.get(need) ?? undefined)
   },
 })
 

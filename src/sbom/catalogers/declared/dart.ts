@@ -2,7 +2,7 @@ import type { JsonValue } from '../../../base/json.ts'
 import { readYamlData } from '../../../encoding/yaml-data.ts'
 import { homepageOf } from '../../found.ts'
 import type { FoundPackage } from '../../model.ts'
-import { at, members, nameIn, textIn, textOr } from '../foreign.ts'
+import { at, members, nameIn, textIn, textOr, versionIn } from '../foreign.ts'
 import { withoutUser } from '../language/python/direct-url.ts'
 import { sumsOf } from '../sums.ts'
 import { lockFile } from './lock.ts'
@@ -27,14 +27,14 @@ export const pubspecLock = lockFile({
 const standard = /^https?:\/\/(?:pub\.dartlang\.org|pub\.dev)\/?$/
 
 function lockedPackage(name: string, entry: JsonValue): FoundPackage {
-  const version = textOr(at(entry, 'version'))
+  const version = versionIn(at(entry, 'version'))
   const address = textOr(at(entry, 'description', 'url'))
   const source = textOr(at(entry, 'source'))
   const commit = textOr(at(entry, 'description', 'resolved-ref'))
   return packageFound('pubspec-lock', 'pub', {
     name,
     // A package of the SDK has the placeholder 0.0.0.
-    version: version === '' || source === 'sdk' ? null : version,
+    version: source === 'sdk' ? null : version,
     qualifiers: {
       hosted_url: source === 'hosted' && !standard.test(address) ? withoutUser(address) : undefined,
       vcs_url: source === 'git' ? `${withoutUser(address)}${commit === '' ? '' : `@${commit}`}` : undefined,
@@ -51,10 +51,9 @@ export const pubspec = lockFile({
   match: { names: ['pubspec.yaml', 'pubspec.yml'] },
   read: (content) => {
     const [manifest] = readYamlData(textIn(content))
-    const version = textOr(at(manifest, 'version'))
     const found = packageFound('pubspec', 'pub', {
       name: nameIn(at(manifest, 'name'), 'name'),
-      version: version === '' ? null : version,
+      version: versionIn(at(manifest, 'version')),
     })
     return [{ ...found, homepage: homepageOf(textOr(at(manifest, 'homepage'))) }]
   },

@@ -5,7 +5,7 @@ import { nameIn, textIn } from '../foreign.ts'
 import { gemPackage, gemPurl } from '../language/ruby/index.ts'
 import { readGemspec } from '../language/ruby/gemspec.ts'
 import { prefixedSum } from '../sums.ts'
-import { link, lockFile, type Linked } from './lock.ts'
+import { linkAll, lockFile } from './lock.ts'
 
 /** Sections with resolved gems. */
 const sources: ReadonlySet<string> = new Set(['GEM', 'GIT', 'PATH', 'PLUGIN SOURCE'])
@@ -39,7 +39,7 @@ function readLock(text: string): FoundPackage[] {
   }
   if (sections === 0 && text.trim() !== '') throw new Error('expected sections, as GEM')
   for (const { found } of entries) found.checksums = sums.get(`${found.name} (${found.version ?? ''})`)
-  return linked(entries)
+  return linkAll(entries)
 }
 
 /** `1.2.3`, or `1.2.3-x86_64-linux` for the gem of one platform. */
@@ -51,17 +51,6 @@ function lockedGem(name: string, text: string): FoundPackage {
     version: nameIn(version, 'version'),
     purl: gemPurl(name, version, platform),
   }
-}
-
-/** The gems of several platforms have one name: each user gets all. */
-function linked(entries: readonly Linked[]): FoundPackage[] {
-  const all = new Map<string, string[]>()
-  for (const { found } of entries) all.set(found.name, [...(all.get(found.name) ?? []), found.purl])
-  const each = entries.flatMap(({ found, needs }) =>
-    needs.flatMap((need) => (all.get(need) ?? []).map((purl): Linked => ({ found, needs: [purl] }))),
-  )
-  link(each, (purl) => purl)
-  return entries.map(({ found }) => found)
 }
 
 /** The gemspec of a gem's own source tree, whose version is often computed: then it is unknown. */

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../../../base/json.ts'
 import { readYamlData } from '../../../encoding/yaml-data.ts'
 import type { FoundPackage } from '../../model.ts'
-import { at, items, textIn, textOr } from '../foreign.ts'
+import { at, items, textIn, textOr, versionIn } from '../foreign.ts'
 import { lockFile } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
@@ -27,13 +27,13 @@ export const stack = lockFile({
 function completed(entry: JsonValue | undefined): FoundPackage[] {
   const hackage = textOr(at(entry, 'hackage'))
   if (hackage !== '') return hackagePackage('stack', hackage)
-  const [name, version] = [textOr(at(entry, 'name')), textOr(at(entry, 'version'))]
+  const [name, version] = [textOr(at(entry, 'name')), versionIn(at(entry, 'version'))]
   const [git, commit] = [textOr(at(entry, 'git')), textOr(at(entry, 'commit'))]
   if (name === '') throw new Error('expected "hackage" or "name"')
   return [
     packageFound('stack', 'hackage', {
       name,
-      version: version === '' ? null : version,
+      version,
       qualifiers: { vcs_url: git === '' ? undefined : `git+${git}@${commit}` },
     }),
   ]

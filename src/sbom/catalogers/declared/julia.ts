@@ -1,5 +1,5 @@
 import { readToml } from '../../../encoding/toml.ts'
-import { at, items, members, textIn, textOr } from '../foreign.ts'
+import { at, items, members, textIn, textOr, versionIn } from '../foreign.ts'
 import { lockFile } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
@@ -16,10 +16,9 @@ export const julia = lockFile({
     const packages = isNew ? at(manifest, 'deps') : manifest
     return members(packages, 'deps').flatMap(([name, list]) =>
       (Array.isArray(list) ? items(list, name) : []).map((entry) => {
-        const version = textOr(at(entry, 'version'))
         return packageFound('julia-manifest', 'julia', {
           name,
-          version: version === '' ? null : version,
+          version: versionIn(at(entry, 'version')),
           qualifiers: { uuid: textOr(at(entry, 'uuid')) },
         })
       }),

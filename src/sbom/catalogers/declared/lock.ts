@@ -66,6 +66,27 @@ export function link(
   return entries.map(({ found }) => found)
 }
 
+/** More versions of one package than a lock file has; their users times them would be a huge number of edges. */
+const mostVersions = 16
+
+/** As {@link link}, by name: a file may have several versions of one package, for different platforms, and each user gets all. */
+export function linkAll(entries: readonly Linked[]): FoundPackage[] {
+  const all = new Map<string, Set<string>>()
+  for (const { found } of entries) {
+    const known = all.get(found.name)
+    if (known === undefined) all.set(found.name, new Set([found.purl]))
+    else known.add(found.purl)
+  }
+  for (const { found, needs } of entries) {
+    const purls = needs.flatMap((need) => {
+      const versions = all.get(need)
+      return versions === undefined || versions.size > mostVersions ? [] : [...versions]
+    })
+    found.dependsOn = [...new Set(purls)].filter((purl) => purl !== found.purl).sort()
+  }
+  return entries.map(({ found }) => found)
+}
+
 /** purls by name, for files with one version of each. */
 export function byName(entries: readonly Linked[]): Map<string, string> {
   return new Map(entries.map(({ found }) => [found.name, found.purl]))

@@ -1,5 +1,5 @@
 import type { FoundPackage } from '../../model.ts'
-import { at, jsonIn, members, nameIn, textOr } from '../foreign.ts'
+import { at, jsonIn, members, textOr, versionIn } from '../foreign.ts'
 import { sumsOf } from '../sums.ts'
 import { lockFile } from './lock.ts'
 import { packageFound } from './package-found.ts'
@@ -17,12 +17,12 @@ export const nugetLock = lockFile({
       const byName = new Map<string, FoundPackage>()
       const entries = members(framework, 'framework')
       for (const [name, entry] of entries) {
-        const version = textOr(at(entry, 'resolved'))
+        const version = versionIn(at(entry, 'resolved'))
         // Another project of the same solution is not resolved to a package.
-        if (version === '' && textOr(at(entry, 'type')) === 'Project') continue
+        if (version === null && textOr(at(entry, 'type')) === 'Project') continue
         const one = packageFound('nuget-lock', 'nuget', {
           name,
-          version: version === '' ? null : nameIn(version, 'version'),
+          version,
           checksums: sumsOf('sha512', textOr(at(entry, 'contentHash'))),
         })
         byName.set(name.toLowerCase(), one)

@@ -1,4 +1,4 @@
-import { at, jsonIn, members, textOr, textsOr } from '../foreign.ts'
+import { at, jsonIn, members, textOr, textsOr, versionIn } from '../foreign.ts'
 import { byName, link, lockFile, type Linked } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
@@ -11,10 +11,9 @@ export const renv = lockFile({
     const lock = jsonIn(content)
     if (at(lock, 'Packages') === undefined && at(lock, 'R') === undefined) throw new Error('expected "Packages"')
     const entries = members(at(lock, 'Packages'), 'Packages').map(([key, entry]): Linked => {
-      const version = textOr(at(entry, 'Version'))
       const name = textOr(at(entry, 'Package')) || key
       return {
-        found: packageFound('renv-lock', 'cran', { name, version: version === '' ? null : version }),
+        found: packageFound('renv-lock', 'cran', { name, version: versionIn(at(entry, 'Version')) }),
         needs: [...textsOr(at(entry, 'Requirements')), ...described(textsOr(at(entry, 'Imports')))],
       }
     })

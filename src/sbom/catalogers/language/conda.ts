@@ -32,7 +32,8 @@ export const conda: Cataloger<Fact> = {
       const prefix = prefixOf(path)
       for (const file of files) {
         const at = placed(prefix, file.path)
-        if (at !== null && !file.path.startsWith('/')) owned.push({ ...file, path: at, purl: found.purl })
+        // A list of files that leaves its environment would claim those of anybody.
+        if (at !== null && (prefix === '' || at.startsWith(`${prefix}/`))) owned.push({ ...file, path: at, purl: found.purl })
       }
       const dependsOn = [...new Set(needs.flatMap((name) => byPrefix.get(`${prefix}\n${name}`) ?? []))]
       return { ...found, locations: [path], dependsOn: dependsOn.filter((purl) => purl !== found.purl).sort() }

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../../base/json.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, jsonIn, members, textOr } from '../../foreign.ts'
+import { at, jsonIn, members, textOr, versionIn } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
 import { link, lockFile, type Linked } from '../lock.ts'
 import { npmFound, registryVersion, splitAt } from './npm-found.ts'
@@ -32,8 +32,7 @@ function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>): F
     const own = nameOf(json, place, entry)
     // A link stands for a folder that is listed itself.
     if (at(entry, 'link') === true || own === '') continue
-    const version = textOr(at(entry, 'version'))
-    const found = npmFound(name, own, version === '' ? null : version, {
+    const found = npmFound(name, own, versionIn(at(entry, 'version')), {
       checksums: integrityOf(textOr(at(entry, 'integrity'))),
       licence: textOr(at(entry, 'license')),
       scope: scopeOf(entry),
@@ -100,7 +99,7 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
     const here = new Map<string, string>()
     const scope = [...above, here]
     for (const [key, entry] of members(tree, 'dependencies')) {
-      const version = textOr(at(entry, 'version'))
+      const version = versionIn(at(entry, 'version')) ?? ''
       // An alias: `"version": "npm:real-name@1.0.0"`.
       const real = version.startsWith('npm:') ? splitAt(version.slice('npm:'.length)) : null
       const found = npmFound(
@@ -129,9 +128,8 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
   )
   const own = textOr(at(json, 'name'))
   if (own === '') return packages
-  const version = textOr(at(json, 'version'))
   // Version 1 does not say which packages the project itself asks for.
-  return [npmFound(name, own, version === '' ? null : version), ...packages]
+  return [npmFound(name, own, versionIn(at(json, 'version'))), ...packages]
 }
 
 /** npm 5 wrote `"requires": true` at the top, and npm 4 lists. */

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../../../../base/json.ts'
 import { readYamlData } from '../../../../encoding/yaml-data.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, members, textIn, textOr } from '../../foreign.ts'
+import { at, members, textIn, textOr, versionIn } from '../../foreign.ts'
 import { npmPurl } from '../../language/npm.ts'
 import { integrityOf } from '../../sums.ts'
 import { link, lockFile, markDevelopment, type Linked } from '../lock.ts'
@@ -78,11 +78,11 @@ function packageOf(
   entry: JsonValue,
   parts: (key: string) => [string, string | null] | null,
 ): FoundPackage {
-  const [own, version] = [textOr(at(entry, 'name')), textOr(at(entry, 'version'))]
+  const [own, version] = [textOr(at(entry, 'name')), versionIn(at(entry, 'version'))]
   const known = parts(withoutPeers(key))
   // Packages from repositories and archives say their name and version themselves.
   if (own === '' && known === null) throw new Error(`expected a name and version, found "${key.slice(0, 200)}"`)
-  return npmFound(name, own || (known?.[0] ?? ''), version || (known?.[1] ?? null), {
+  return npmFound(name, own || (known?.[0] ?? ''), version ?? known?.[1] ?? null, {
     checksums: integrityOf(textOr(at(entry, 'resolution', 'integrity'))),
     scope: at(entry, 'dev') === 'true' ? 'development' : at(entry, 'optional') === 'true' ? 'optional' : undefined,
   })

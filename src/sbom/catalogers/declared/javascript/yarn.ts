@@ -2,7 +2,7 @@ import type { JsonValue } from '../../../../base/json.ts'
 import { readYamlData } from '../../../../encoding/yaml-data.ts'
 import type { Cataloger } from '../../../cataloger.ts'
 import type { Checksum, FoundPackage } from '../../../model.ts'
-import { at, jsonIn, members, textIn, textOr } from '../../foreign.ts'
+import { at, jsonIn, members, textIn, textOr, versionIn } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
 import { isOfDependency, link, lockLimit, markDevelopment, type Linked } from '../lock.ts'
 import { npmFound, splitAt } from './npm-found.ts'
@@ -97,12 +97,12 @@ function berryEntry(key: string, entry: JsonValue): YarnEntry {
   const resolution = textOr(at(entry, 'resolution'))
   const [own] = splitAt(resolution) ?? splitAt(patterns[0] ?? '') ?? []
   if (own === undefined) throw new Error(`expected name@range, found "${key.slice(0, 200)}"`)
-  const version = textOr(at(entry, 'version'))
+  const version = versionIn(at(entry, 'version'))
   return {
     patterns,
     name: own,
     // What Yarn writes for a workspace, whose version is in its own manifest.
-    version: version === '' || version === '0.0.0-use.local' ? null : version,
+    version: version === '0.0.0-use.local' ? null : version,
     checksums: integrityOf(textOr(at(entry, 'integrity'))),
     needs: [...members(at(entry, 'dependencies') || undefined, 'dependencies')].flatMap(([need, range]) => {
       const wanted = textOr(range)

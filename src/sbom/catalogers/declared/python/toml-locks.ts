@@ -3,7 +3,7 @@ import { readToml } from '../../../../encoding/toml.ts'
 import type { FoundPackage } from '../../../model.ts'
 import { at, items, members, textIn, textOr, textsOr, versionIn } from '../../foreign.ts'
 import { pypiName, requirementName } from '../../language/python/metadata.ts'
-import { byName, link, lockFile, markDevelopment, type Linked } from '../lock.ts'
+import { byName, linkAll, lockFile, markDevelopment, type Linked } from '../lock.ts'
 import { archiveSums, pypiFound, vcsUrl } from './pypi-found.ts'
 
 /** poetry.lock of every version: since 1.5 the archives stand with their package, before in a table at the end. */
@@ -26,7 +26,7 @@ export const poetry = lockFile({
         needs: members(at(entry, 'dependencies'), 'dependencies').map(([need]) => pypiName(need)),
       }
     })
-    return linked(entries)
+    return linkAll(entries)
   },
 })
 
@@ -59,7 +59,7 @@ export const uv = lockFile({
         developing.push(...development)
       }
     }
-    const packages = linked(entries)
+    const packages = linkAll(entries)
     // Marked from what the project's own packages ask for, not from them: they need both.
     const purls = byName(entries)
     const purlsOf = (needs: readonly string[]): string[] => needs.flatMap((need) => purls.get(need) ?? [])
@@ -108,7 +108,7 @@ export const pdm = lockFile({
       if (one.scope === undefined) known.found.scope = undefined
       found.set(one.purl, known)
     }
-    return linked([...found.values()])
+    return linkAll([...found.values()])
   },
 })
 
@@ -118,15 +118,4 @@ function lockOf(content: Buffer): JsonObject {
   if (at(lock, 'package') === undefined && at(lock, 'metadata') === undefined && at(lock, 'version') === undefined)
     throw new Error('expected [[package]]')
   return lock
-}
-
-/** A file may have two versions of one package, for different platforms: each user gets both. */
-function linked(entries: readonly Linked[]): FoundPackage[] {
-  const all = new Map<string, string[]>()
-  for (const { found } of entries) all.set(found.name, [...(all.get(found.name) ?? []), found.purl])
-  const each = entries.flatMap(({ found, needs }) =>
-    needs.flatMap((need) => (all.get(need) ?? []).map((purl): Linked => ({ found, needs: [purl] }))),
-  )
-  link(each, (purl) => purl)
-  return entries.map(({ found }) => found)
 }

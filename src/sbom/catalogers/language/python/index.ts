@@ -163,11 +163,21 @@ function ownedFiles({ facts, site, found, describedIn }: Installed): OwnedFile[]
   const { purl } = found
   // RECORD names files from the folder of the modules, installed-files.txt from its own.
   const base = /dist-info$/i.test(describedIn) ? site : describedIn
+  const prefix = prefixOf(site)
   const listed = (facts.files?.files ?? []).flatMap(({ path, checksum }) => {
     const at = placed(base, path)
-    return at === null ? [] : [{ path: at, purl, checksum }]
+    return at === null || !isBelow(at, prefix) ? [] : [{ path: at, purl, checksum }]
   })
   return [...(facts.paths ?? []).map((path) => ({ path, purl })), ...listed]
+}
+
+/** Programs and data lie beside the modules, in one prefix with them; a list that leaves it would claim the files of anybody. */
+function prefixOf(site: string): string {
+  return /^(?:(.*)\/)?lib(?:64)?\/python[^/]*\/(?:site|dist)-packages$/.exec(site)?.[1] ?? site
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return folder === '' || path.startsWith(`${folder}/`)
 }
 
 /** Without a list of files: the describing folder, and the modules that it names. */

@@ -1,0 +1,25 @@
+import { bundledDeps } from '../../binary/dotnet-bundle.ts'
+import { isExecutable, wholeExecutable } from '../../binary/open.ts'
+import type { Cataloger } from '../../cataloger.ts'
+import { dotnet } from '../language/dotnet.ts'
+
+type Deps = typeof dotnet extends Cataloger<infer Fact> ? Fact : never
+
+/** NuGet packages of .NET applications that were published as one file: the `deps.json` within it. */
+export const dotnetBundle: Cataloger<Deps> = {
+  name: 'dotnet-bundle',
+  kind: 'nuget',
+  finds: 'installed',
+  match: { any: isExecutable },
+  wants: wholeExecutable,
+  read: (file, content, sha256) => {
+    const deps = bundledDeps(content)
+    return deps === null
+      ? null
+      : dotnet.read({ ...file, name: `${file.name.replace(/\.exe$/i, '')}.deps.json` }, deps, sha256)
+  },
+  // The files that it brings lie within the program.
+  finish: (facts, context) => ({
+    packages: dotnet.finish(facts, context).packages.map((found) => ({ ...found, cataloger: 'dotnet-bundle' })),
+  }),
+}

@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mutated } from '../differential/archives/mutated.ts'
+import { buildPeer } from '../differential/archives/peer.ts'
+import { archivePeers, runArchives } from '../differential/archives/runs.ts'
+import { isGood, takenShare, tell, type Tally } from '../differential/archives/tally.ts'
+import { runTarGo } from '../differential/archives/tar-go.ts'
+
+export interface SoakOptions {
+  seed: number
+  count: number
+  /** Hears of progress: how many are done. */
+  tell: (done: number) => void
+}
+
+export interface SoakResult {
+  good: boolean
+  /** Figures in one line. */
+  text: string
+  /** What was wrong, one a line. */
+  findings: string[]
+}
+
+export interface Soak {
+  what: string
+  /** How many make the full run. */
+  full: number
+  run(options: SoakOptions): Promise<SoakResult>
+}
+
+const fulls = { 'tar-go': 1_000_000, 'tar-umoci': 2000, 'tar-buildah': 200 } as const
+const whats = {
+  'tar-go': "generated archives, entry by entry beside Go's archive/tar",
+  'tar-umoci': 'generated images, path by path beside what umoci unpacks',
+  'tar-buildah': 'generated images, path by path beside what buildah unpacks',
+} as const
+
+/** Every long run, by name. */
+export const soaks: Readonly<Record<string, Soak>> = {
+  ...Object.fromEntries(
+    archivePeers.map((peer): [string, Soak] => [
+      peer,
+      {
+        what: whats[peer],
+        full: fulls[peer],
+        run: async ({ seed, count, tell: hear }) =>
+          resultOf(await runArchives(peer, { seed, count, tell: ({ cases }) => hear(cases) }), isGood),
+      },
+    ]),
+  ),
+  'fuzz-image': {
+    what: "changed archives beside Go's archive/tar: no crash, no hang, nothing read otherwise",
+    full: 1_000_000,
+    async run({ seed, count, tell: hear }) {
+      const scratch = mkdtempSync(join(tmpdir(), 'sealwright-soak-'))
+      try {
+        const options = { seed, count, tell: ({ cases }: Tally) => hear(cases) }
+        const tally = await runTarGo(buildPeer(scratch), options, (index) => mutated(seed, index))
+        return resultOf(tally, ({ findings, alike }) => findings.length === 0 && alike > 0)
+      } finally {
+        rmSync(scratch, { recursive: true, force: true })
+      }
+    },
+  },
+}
+
+function resultOf(tally: Tally, good: (tally: Tally) => boolean): SoakResult {
+  return {
+    good: good(tally),
+    text: `${tell(tally)}; ${Math.round(100 * takenShare(tally))} % taken`,
+    findings: tally.findings.map(({ index, features, why }) => `${index} (${features.join(', ')}): ${why}`),
+  }
+}
