@@ -23,7 +23,7 @@ export function mergeEngines(own: Catalogue, document: SbomDocument, engine: Exc
     return { catalogue: { ...own, packages: sorted(packages), catalogers }, only: { builtin: [], syft: [] } }
   }
   const ours = byKey(own.packages)
-  const only = { builtin: [] as string[], syft: [] as string[] }
+  const only: Merged['only'] = { builtin: [], syft: [] }
   const packages: FoundPackage[] = []
   for (const [key, found] of ours) {
     const other = theirs.get(key)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { InputError, TransportError } from '../../../base/errors.ts'
-import { digesting, type ByteSource } from '../../../base/streams.ts'
+import { digesting } from '../../../base/streams.ts'
 import { openSandbox } from '../../../build/sandbox/open.ts'
 import { isEncrypted } from '../../../encrypt/decrypt.ts'
 import type { Image } from '../../../image/types.ts'
@@ -103,7 +103,7 @@ async function placeProgram(engine: EngineRequest, to: string, { ports, caller }
     await pipeline(Readable.from(await caller.fetch(engineName)), createWriteStream(to))
   }
   await chmod(to, 0o755)
-  const { stream, result } = digesting(createReadStream(to) as ByteSource)
+  const { stream, result } = digesting(createReadStream(to))
   for await (const chunk of stream) void chunk
   return result().digest.slice('sha256:'.length)
 }
