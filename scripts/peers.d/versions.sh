@@ -12,6 +12,9 @@ version_of() {
     syft) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;; # its schema has a version too
     cosign2 | cosign3 | notation | oras | crane) text=$("$path" version 2>/dev/null) || return 1 ;;
     newuidmap) text=$(dpkg-query -W -f '${Version}' uidmap 2>/dev/null | sed 's/^[0-9]*://') || return 1 ;; # it does not tell its version itself
+    mksquashfs) text=$("$path" -version 2>/dev/null | head -n 1) || return 1 ;;
+    mkfs.erofs) text=$(dpkg-query -W -f '${Version}' erofs-utils 2>/dev/null) || return 1 ;; # no option of it is the same in all versions
+    mkfs.ext4) text=$(dpkg-query -W -f '${Version}' e2fsprogs 2>/dev/null) || return 1 ;;
     bwrap | slirp4netns) text=$("$path" --version 2>/dev/null | head -n 1) || return 1 ;;
     umoci | act | buildah | skopeo | docker-registry | mmdebstrap | rpm | swtpm | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
     qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;

@@ -311,6 +311,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "engine",
+    "description": "Who looks for packages: builtin, syft (on PATH, else the pinned release by the tool cache; it runs in the sandbox without a network), or both, which unites what they find and reports what only one saw. The file inventory is always ours.",
+    "default": "builtin",
+    "required": false
+   },
+   {
     "name": "platform",
     "description": "Platform to describe of an image for several, as os/architecture[/variant]. Left out, it is the only one, else this machine's.",
     "default": "",

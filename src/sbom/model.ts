@@ -1,5 +1,6 @@
 import type { Digest, Platform } from '../oci/types.ts'
 import type { InventoryEntry, LayerFacts } from '../image/types.ts'
+import type { EngineFacts } from './engines/types.ts'
 import type { Subject } from './subjects/types.ts'
 
 export interface Party {
@@ -113,6 +114,8 @@ export interface Description extends Catalogue {
   created: number
   inventoryDigest: Digest
   files: number
+  /** Programs beside our own catalogers that found packages. */
+  engines?: readonly EngineFacts[] | undefined
   /** Who makes the documents; null: unknown, and the documents say so. */
   author?: Party | null | undefined
   /** Who supplies the subject; null: unknown. */

@@ -18,7 +18,7 @@ export interface DescribeOptions extends PassOptions, Said {
 }
 
 /** What the image does not say of its documents. */
-export interface Said extends Pick<Description, 'author' | 'supplier' | 'lifecycle'> {
+export interface Said extends Pick<Description, 'author' | 'supplier' | 'lifecycle' | 'engines'> {
   /** Seconds since 1970 for the documents' time (SOURCE_DATE_EPOCH). Default: the image's own creation time. */
   epoch?: number | undefined
   /** Name of the image in the documents. Default: its title label, else `image`; never a reference, since an image has many. */
@@ -69,6 +69,7 @@ export function describePass(pass: PassResult, catalogue: Catalogue, options: Sa
     author: options.author,
     supplier: options.supplier,
     lifecycle: options.lifecycle,
+    engines: options.engines,
   }
   // Not spread: documents are made when they are first asked for.
   return Object.assign(documentsOf(description, inventory), { pass })

@@ -9,10 +9,13 @@ import { parseStatedParty } from '../../sbom/party.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SubjectRequest } from '../../tasks/sbom/request.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
+import type { EngineName } from '../../sbom/engines/types.ts'
+import { readEngine } from './engine.ts'
 import { readPlatform, readSubject, subjectRequest } from './subject.ts'
 
 export interface SbomInputs {
   subject: SubjectRequest
+  engine: EngineName
   describe: DescribeRequest
   keys: KeyInputs
   /** Absolute folder for the documents; null: the state directory. */
@@ -34,6 +37,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
   })
   const keys = await readKeyInputs(inputs)
   return {
+    engine: readEngine(inputs),
     subject:
       choice.kind === 'image'
         ? await imageRequest(inputs, context)

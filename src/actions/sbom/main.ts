@@ -9,6 +9,7 @@ import type { SbomResult } from '../../tasks/sbom/describe.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
+import { engineRequest } from './engine.ts'
 import { forWorker, serveSubject } from './serve.ts'
 import { sbomReport } from './summary.ts'
 
@@ -26,15 +27,16 @@ const outputNames: Readonly<Record<string, string>> = {
 export const door: ActionDoor = {
   name: 'sbom',
   run: async (raw, context) => {
-    const { subject, describe, directory, keys } = await readInputs(raw, context)
+    const { subject, describe, directory, keys, engine: wanted } = await readInputs(raw, context)
     // Fail early, before a long reading, if the agent is dead or belongs to another job.
     const agent = await context.state.agent()
+    const engine = await engineRequest(wanted, context)
     const write = await documentWriter(directory, context)
     const result = await withKeyRequest(keys, context.ports, (keyRequest) =>
       performTask(
         'sbom',
-        { subject: agent === null ? subject : forWorker(subject), describe, keys: keyRequest },
-        { fetch: serveSubject(subject, context.ports), secret: keySecret(keys), deliver: write.deliver },
+        { ...(agent === null ? { subject, engine } : forWorker(subject, engine)), describe, keys: keyRequest },
+        { fetch: serveSubject(subject, engine, context.ports), secret: keySecret(keys), deliver: write.deliver },
         context,
       ),
     )

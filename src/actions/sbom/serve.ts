@@ -4,17 +4,32 @@ import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ByteSource } from '../../base/streams.ts'
-import { archiveName, diskName, treeName, type SubjectRequest } from '../../tasks/sbom/request.ts'
+import {
+  archiveName,
+  diskName,
+  engineName,
+  treeName,
+  type EngineRequest,
+  type SubjectRequest,
+} from '../../tasks/sbom/request.ts'
 
 /** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
-export function forWorker(subject: SubjectRequest): SubjectRequest {
-  if (subject.kind === 'image') return subject
-  return 'exclude' in subject ? { ...subject, path: null, exclude: [] } : { ...subject, path: null }
+export function forWorker(
+  subject: SubjectRequest,
+  engine: EngineRequest,
+): { subject: SubjectRequest; engine: EngineRequest } {
+  const pathless = 'exclude' in subject ? { ...subject, path: null, exclude: [] } : withoutPath(subject)
+  return { subject: pathless, engine: { ...engine, program: null } }
+}
+
+function withoutPath(subject: SubjectRequest): SubjectRequest {
+  return subject.kind === 'image' ? subject : { ...subject, path: null }
 }
 
 /** What the step reads for a worker, with its own rights. */
-export function serveSubject(subject: SubjectRequest, ports: Ports): Caller['fetch'] {
+export function serveSubject(subject: SubjectRequest, engine: EngineRequest, ports: Ports): Caller['fetch'] {
   return async (name) => {
+    if (name === engineName && engine.program !== null) return readable(engine.program)
     if (subject.kind !== 'image' && subject.path !== null) {
       if (subject.kind === 'archive' || subject.kind === 'disk') {
         if (name === (subject.kind === 'disk' ? diskName : archiveName)) return readable(subject.path)

@@ -28,6 +28,15 @@ function imageFacts({ configDigest, diffIds }: SbomResult): [string, string][] {
   ]
 }
 
+/** What one engine found and the other one did not, for a reviewer to explain. */
+function onlyTables({ only }: SbomResult): ActionReport['tables'] {
+  return Object.entries(only ?? {}).flatMap(([engine, purls]) => {
+    const shown = purls.slice(0, shownGaps).map((purl) => [purl])
+    const title = `Only ${engine} found (${shown.length} of ${purls.length})`
+    return purls.length === 0 ? [] : [{ title, header: ['Package'], rows: shown }]
+  })
+}
+
 /** What a reviewer sees of a description. */
 export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
   const { gaps, unread, findings, subject } = result
@@ -64,6 +73,7 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
     ],
     tables: [
       { title: 'Documents', header: ['Document', 'Digest', 'File'], rows: documents },
+      ...onlyTables(result),
       ...(incomplete
         ? [
             {

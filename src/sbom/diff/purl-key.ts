@@ -24,7 +24,14 @@ const volatile = new Set([
 ])
 
 /** The key of a package; equal for all tools that follow the specification of package URLs. */
-export function packageKey({ purl, purlError, type, kind, name, version }: DocumentPackage): PackageKey {
+export function packageKey({
+  purl,
+  purlError,
+  type,
+  kind,
+  name,
+  version,
+}: Pick<DocumentPackage, 'purl' | 'purlError' | 'type' | 'kind' | 'name' | 'version'>): PackageKey {
   const parts = purl === null || purlError === true ? null : parsed(purl)
   if (parts !== null) {
     const kept = Object.entries(parts.qualifiers ?? {}).filter(

@@ -1,5 +1,6 @@
 import type { Digest } from '../../oci/types.ts'
 import { version } from '../../base/version.ts'
+import type { EngineFacts } from '../engines/types.ts'
 import type { Description, FoundPackage } from '../model.ts'
 import { packageKey } from '../ids.ts'
 import { subjectIdentity, subjectProperties } from '../subjects/identity.ts'
@@ -28,7 +29,7 @@ export function ownDocument(description: Description): SbomDocument {
       ...(subject === undefined ? {} : subjectIdentity(subject)),
     },
     engine: { name: 'sealwright', version },
-    tools: [{ name: 'sealwright', version }],
+    tools: [{ name: 'sealwright', version }, ...(description.engines ?? []).map(toolOf)],
     catalogers: description.catalogers,
     lifecycle: description.lifecycle ?? (subject?.lifecycle === 'pre-build' ? 'source' : 'analyzed'),
     // Files that no package owns may be software, too: that a list is complete is more than a pass over databases shows.
@@ -48,6 +49,11 @@ export function ownDocument(description: Description): SbomDocument {
       ...(subject === undefined ? [] : subjectProperties(subject)),
     ],
   }
+}
+
+/** A program without a version of its own is told apart by its bytes. */
+function toolOf({ name, version: own, sha256 }: EngineFacts): SbomDocument['tools'][number] {
+  return { name, version: own ?? `sha256:${sha256}` }
 }
 
 function imageIdentity({

@@ -45,6 +45,7 @@ export async function treeDocuments(
       subject: { kind, name: basename(path) || kind, path, exclude: [] },
       describe: { formats: [format], epoch: null, author: null, supplier: null, incomplete: 'warn' },
       keys: { decryptionKey: false, kbs: null },
+      engine: { name: 'builtin', program: null },
     },
     { ...context, caller },
   )

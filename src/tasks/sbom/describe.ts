@@ -3,6 +3,7 @@ import { sha256 } from '../../base/streams.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { engine } from '../../sbom/formats/spdx.ts'
 import type { Catalogue, Coverage, Gap } from '../../sbom/model.ts'
+import type { EngineFacts } from '../../sbom/engines/types.ts'
 import type { SubjectKind } from '../../sbom/subjects/types.ts'
 import { describePass, type Described } from '../../sbom/scan.ts'
 import type { PassResult } from '../../image/types.ts'
@@ -64,8 +65,16 @@ export interface SbomResult {
   quality: { text: string; elements: { element: string; state: string }[] }
   engine: string
   documents: { file: string; format: string | null; role: string; digest: Digest }[]
+  /** purls that only one engine found, sorted; where two ran. */
+  only?: EnginesUsed['only'] | undefined
   /** What was described, where that is not an image. */
   subject?: SubjectResult | undefined
+}
+
+/** Engines beside our own catalogers. */
+export interface EnginesUsed {
+  facts: readonly EngineFacts[]
+  only: { builtin: string[]; syft: string[] }
 }
 
 /** A subject that is not an image. */
@@ -84,6 +93,7 @@ export async function describe(
   request: DescribeRequest,
   context: TaskContext,
   keep = true,
+  engines: EnginesUsed | null = null,
 ): Promise<Outcome<SbomResult>> {
   const { ports, work } = context
   const { gaps } = found.catalogue
@@ -93,10 +103,15 @@ export async function describe(
     epoch: request.epoch ?? undefined,
     author: request.author,
     supplier: request.supplier,
+    engines: engines?.facts,
   })
   if (keep) await keepPass(work, described, found.catalogue)
   const written = await deliverDocuments(described, documentsOf(request.formats), context)
-  return { result: resultOf(store, described, written), events: [eventOf(store, described, written)] }
+  const result: SbomResult = {
+    ...resultOf(store, described, written),
+    ...(engines === null ? {} : { only: engines.only }),
+  }
+  return { result, events: [eventOf(store, described, written)] }
 }
 
 /** A document that was delivered. */
@@ -154,9 +169,13 @@ export function resultFacts(
     unread: unreadKinds(description.gaps),
     findings: findingsOf(description.coverage),
     quality: { text: quality.text, elements: quality.elements },
-    engine,
+    engine: [engine, ...(description.engines ?? []).map(engineInWords)].join(', '),
     documents: written.map(({ kind: { file, format, role }, digest }) => ({ file, format, role, digest })),
   }
+}
+
+function engineInWords({ name, version, sha256 }: EngineFacts): string {
+  return version === null ? `${name} (sha256:${sha256})` : `${name}-${version}`
 }
 
 function findingsOf({ findings, checked, executables, privileged }: Coverage): SbomResult['findings'] {

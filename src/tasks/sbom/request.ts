@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { engineNames } from '../../sbom/engines/types.ts'
 
 /** Folders that a step reads for a worker, or that this process reads itself. */
 export const folderKinds = ['directory', 'source', 'model', 'dataset'] as const
@@ -50,6 +51,17 @@ export type SubjectRequest = z.infer<typeof subjectRequestSchema>
 export type DiskRequest = Extract<SubjectRequest, { kind: 'disk' }>
 export type ArchiveRequest = Extract<SubjectRequest, { kind: 'archive' }>
 export type FolderSubjectRequest = Extract<SubjectRequest, { kind: FolderKind }>
+
+/** Who looks for packages. */
+export const engineRequestSchema = z.strictObject({
+  name: z.enum(engineNames),
+  /** Absolute path of syft, for a process that reads files of the job itself; null for a worker and for `builtin`. */
+  program: z.string().max(4096).nullable(),
+})
+export type EngineRequest = z.infer<typeof engineRequestSchema>
+
+/** Name under which a step serves the program of its engine, byte for byte. */
+export const engineName = 'engine'
 
 /** Name under which a step serves the archive of its request, byte for byte. */
 export const archiveName = 'archive'

@@ -8,14 +8,17 @@ import { defineTask, type Outcome, type TaskContext } from '../context.ts'
 import { findImage } from '../images.ts'
 import { keyRequestSchema } from '../keys.ts'
 import { describe, describeRequestSchema, type SbomResult } from './describe.ts'
-import { subjectRequestSchema } from './request.ts'
+import { engineRequestSchema, subjectRequestSchema } from './request.ts'
 import { withOpener } from './opener.ts'
 import { readPlain } from './plain.ts'
+import { inSandbox } from '../../build/sandbox/open.ts'
+import { mergeEngines } from '../../sbom/engines/merge.ts'
 
 export const sbomRequestSchema = z.strictObject({
   subject: subjectRequestSchema,
   describe: describeRequestSchema,
   keys: keyRequestSchema,
+  engine: engineRequestSchema,
 })
 export type SbomRequest = z.infer<typeof sbomRequestSchema>
 
@@ -32,6 +35,12 @@ export const sbom = defineTask(sbomRequestSchema, async (request, context): Prom
       describeStored(store, await chosen(store, digest, subject.platform), request, context),
     )
   }
+  if (request.engine.name !== 'builtin') {
+    throw new InputError('unsupported', `engine: "${request.engine.name}" describes images only`, {
+      subject: 'engine',
+      remedy: `Use engine: builtin for ${subject.kind}.`,
+    })
+  }
   const { describeDisk, describeFolder } = await import('./tree/task.ts')
   if (subject.kind === 'disk') return describeDisk(subject, documents, context)
   return describeFolder(subject, documents, context)
@@ -40,11 +49,20 @@ export const sbom = defineTask(sbomRequestSchema, async (request, context): Prom
 async function describeStored(
   store: Store,
   image: Image,
-  { keys, describe: documents }: SbomRequest,
+  { keys, describe: documents, engine }: SbomRequest,
   context: TaskContext,
 ): Promise<Outcome<SbomResult>> {
+  // Before minutes of work: an engine that is not there, or cannot read the image.
+  const { name } = engine
+  const syft =
+    name === 'builtin' ? null : await (await import('./engine/syft.ts')).runSyft(store, image, engine, context)
   const found = await withOpener(store, image, keys, context, (open) => readPlain(store, image, context, open))
-  return describe(store, found, documents, context, !found.kept)
+  if (syft === null || name === 'builtin') return describe(store, found, documents, context, !found.kept)
+  const { catalogue, only } = mergeEngines(found.catalogue, syft.document, name)
+  // What syft found is not kept: a later step may ask for another engine.
+  const engines = { facts: [syft.facts], only }
+  const described = await describe(store, { ...found, catalogue }, documents, context, false, engines)
+  return { ...described, events: described.events.map((event) => ({ ...event, isolation: inSandbox('none') })) }
 }
 
 /** One image of an index by its platform. A single image is what was asked for, or refused: two platforms are never confused. */

@@ -33,7 +33,7 @@ export class ArchiveFile {
   static async open(path: string): Promise<ArchiveFile> {
     await requireTar(path)
     const members = new Map<string, Member>()
-    const stream = createReadStream(path, { highWaterMark: 1 << 20 }) as ByteSource
+    const stream: ByteSource = createReadStream(path, { highWaterMark: 1 << 20 })
     for await (const { header, body } of readTar(stream, 'the archive')) {
       const { path: name, type, size, link } = header
       if (members.size >= limits.entries) throw invalid(`it has more than ${limits.entries} entries`)

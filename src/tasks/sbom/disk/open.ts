@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { InputError } from '../../../base/errors.ts'
 import type { Ports } from '../../../base/ports.ts'
-import { digesting, type ByteSource } from '../../../base/streams.ts'
+import { digesting } from '../../../base/streams.ts'
 import { openSandbox } from '../../../build/sandbox/open.ts'
 import { readErofs } from '../../../sbom/subjects/disk/erofs.ts'
 import { readExt } from '../../../sbom/subjects/disk/ext.ts'
@@ -122,7 +122,7 @@ async function imageFile(
       remedy: 'Write disk:FILE with the path of a disk image; a folder is directory:PATH.',
     })
   }
-  const { stream, result } = digesting(createReadStream(path, { highWaterMark: 1 << 20 }) as ByteSource)
+  const { stream, result } = digesting(createReadStream(path, { highWaterMark: 1 << 20 }))
   for await (const chunk of stream) void chunk
   const sha256 = result().digest.slice(7)
   // Programs in the sandbox have another id: what is not for all must be copied for them.

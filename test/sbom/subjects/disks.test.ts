@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { erofsEntries } from '../../../src/sbom/subjects/disk/erofs-metadata.ts'
+import { readExt } from '../../../src/sbom/subjects/disk/ext.ts'
+import { findFileSystem } from '../../../src/sbom/subjects/disk/filesystem.ts'
+import { choosePartition, readPartitions, type ReadAt } from '../../../src/sbom/subjects/disk/partitions.ts'
+import { readSquashfs } from '../../../src/sbom/subjects/disk/squashfs.ts'
+import type { DiskEntry, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
+import { scratch } from '../../../testkit/ports.ts'
+import { gptImage } from './disk-images.ts'
+import { run } from './run.ts'
+
+function reading(bytes: Buffer): ReadAt {
+  return (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length))
+}
+
+const root = '4f68bce3-e8cd-4db1-96e7-fbcaf984b709'
+const linux = '0fc63daf-8483-4772-8e79-3d69d8477de4'
+
+describe('a partition table', () => {
+  test('gives the root before any other Linux partition', async () => {
+    const bytes = gptImage([
+      { type: linux, content: Buffer.alloc(512) },
+      { type: root, content: Buffer.alloc(1024), name: 'root' },
+    ])
+    const partitions = (await readPartitions(reading(bytes), bytes.length)) ?? []
+    expect(partitions).toMatchObject([
+      { number: 1, offset: 2048 * 512, size: 512 },
+      { number: 2, offset: 2049 * 512, size: 1024, name: 'root', type: root },
+    ])
+    expect(choosePartition(partitions, null).number).toBe(2)
+    expect(choosePartition(partitions, 1).number).toBe(1)
+    expect(() => choosePartition(partitions, 3)).toThrow('no partition 3')
+    const [first] = partitions
+    const two = [first, first].flatMap((one) => (one === undefined ? [] : [one]))
+    expect(() => choosePartition(two, null)).toThrow('no single root')
+  })
+
+  test.each<[string, (bytes: Buffer) => void]>([
+    ['that lies behind its end', (bytes) => bytes.writeBigUInt64LE(1n << 40n, 1024 + 40)],
+    ['with its end before its begin', (bytes) => bytes.writeBigUInt64LE(1n, 1024 + 40)],
+    ['of absurdly many entries', (bytes) => bytes.writeUInt32LE(0xffffffff, 512 + 80)],
+    ['of absurdly large entries', (bytes) => bytes.writeUInt32LE(0x7fffffff, 512 + 84)],
+    ['whose table lies nowhere', (bytes) => bytes.writeBigUInt64LE(1n << 50n, 512 + 72)],
+  ])('%s is refused', async (_what, change) => {
+    const bytes = gptImage([{ type: root, content: Buffer.alloc(512) }])
+    change(bytes)
+    await expect(readPartitions(reading(bytes), bytes.length)).rejects.toMatchObject({ code: 'format-invalid' })
+  })
+
+  test('is not seen where there is none', async () => {
+    expect(await readPartitions(reading(Buffer.alloc(4096)), 4096)).toBeNull()
+    expect(await readPartitions(reading(Buffer.alloc(10)), 10)).toBeNull()
+  })
+})
+
+test.each([
+  ['xfs', 0, 'XFSB'],
+  ['LUKS', 0, 'LUKS\u00ba\u00be'],
+  ['qcow2', 0, 'QFI\u00fb'],
+])('%s is named, not guessed at', async (name, at, magic) => {
+  const bytes = Buffer.alloc(70_000)
+  bytes.write(magic, at, 'latin1')
+  await expect(findFileSystem(reading(bytes), 0)).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining(name),
+  })
+  const file = join(scratch('disk'), 'x.img')
+  writeFileSync(file, bytes)
+  await expect(run({ subject: `disk:${file}` })).rejects.toMatchObject({ code: 'unsupported' })
+})
+
+function placeOf(tool: RunTool, out = scratch('out')): DiskPlace {
+  return { run: tool, inside: { image: '/i', out: '/o' }, image: '/i', out, offset: 0, mostBytes: 1000 }
+}
+
+describe('what debugfs says', () => {
+  const self = '/2/040755/0/0/.//\n/2/040755/0/0/..//\n'
+  const saying = (listing: string, stderr = ''): Promise<DiskEntry[]> =>
+    readExt(placeOf(async () => ({ code: 0, stdout: Buffer.from(`debugfs: ls -p <2>\n${listing}\n`), stderr })))
+
+  test.each<[string, string, string]>([
+    ['a complaint', self, 'ls: Corrupt extent header'],
+    ['a folder without itself', '/5/100644/0/0/x/1/\n', ''],
+    ['a name with a line feed', `${self}/5/100644/0/0/a\nb/1/\n`, ''],
+    ['a name twice', `${self}/5/100644/0/0/a/1/\n/6/100644/0/0/a/1/\n`, ''],
+    ['a folder that holds itself', `${self}/2/040755/0/0/loop//\n`, ''],
+    ['an inode of no type', `${self}/5/070644/0/0/a/1/\n`, ''],
+  ])('%s is refused', async (_what, listing, stderr) => {
+    await expect(saying(listing, stderr)).rejects.toMatchObject({ code: 'format-invalid' })
+  })
+
+  test('sizes that do not fit this machine end before anything is written', async () => {
+    await expect(saying(`${self}/5/100644/0/0/a/99999999999999/\n`)).rejects.toMatchObject({
+      code: 'unsupported',
+      remedy: expect.stringContaining('TMPDIR'),
+    })
+  })
+})
+
+describe('what unsquashfs writes', () => {
+  const end = '#\n# START OF DATA - DO NOT MODIFY\n#\n'
+  const writing = async (text: string): Promise<DiskEntry[]> => {
+    const out = scratch('out')
+    writeFileSync(join(out, 'tree'), text)
+    return readSquashfs(placeOf(async () => ({ code: 0, stdout: Buffer.alloc(0), stderr: '' }), out))
+  }
+
+  test('is read with escaped names, links and owners', async () => {
+    const text = `/ D 1 755 0 0\na\\ b R 1 4755 1 2 3 0\nh L a\\ b\nl S 1 777 0 0 to a place\np I 1 644 0 0 f\n${end}abc`
+    expect(await writing(text)).toMatchObject([
+      { path: 'a b', type: 'file', mode: 0o4755, uid: 1, gid: 2, size: 3 },
+      { path: 'h', type: 'file', size: 3 },
+      { path: 'l', type: 'symlink', link: 'to a place' },
+      { path: 'p', type: 'fifo' },
+    ])
+  })
+
+  test.each<[string, string]>([
+    ['no end of its list', 'a R 1 644 0 0 1 0\n'],
+    ['less data than it lists', `a R 1 644 0 0 5 0\n${end}abc`],
+    ['more data than it lists', `a R 1 644 0 0 1 0\n${end}abc`],
+    ['contents that overlap', `a R 1 644 0 0 2 0\nb R 1 644 0 0 2 1\n${end}abcd`],
+    ['a name twice', `a D 1 755 0 0\na D 1 755 0 0\n${end}`],
+    ['half of a name', `a\nb R 1 644 0 0 1 0\n${end}x`],
+    ['a link to nothing', `a L b\n${end}`],
+    ['an unknown type', `a X 1 644 0 0\n${end}`],
+  ])('%s is refused', async (_what, text) => {
+    await expect(writing(text)).rejects.toMatchObject({ code: 'format-invalid' })
+  })
+})
+
+test.each<[string, (bytes: Buffer) => void]>([
+  ['blocks of 2^200 bytes', (bytes) => (bytes[1024 + 12] = 200)],
+  ['a newer format', (bytes) => bytes.writeUInt32LE(0xffffffff, 1024 + 80)],
+  ['a root behind its end', (bytes) => bytes.writeUInt16LE(0xffff, 1024 + 14)],
+  ['a root that is not a folder', () => {}],
+])('an erofs image with %s is refused', async (_what, change) => {
+  const bytes = Buffer.alloc(8192)
+  bytes.writeUInt32LE(0xe0f5e1e2, 1024)
+  bytes[1024 + 12] = 12
+  bytes.writeUInt16LE(64, 1024 + 14)
+  change(bytes)
+  await expect(erofsEntries(reading(bytes))).rejects.toMatchObject({ code: 'format-invalid' })
+})
