@@ -150,7 +150,7 @@ describe('pear', () => {
     expect(found.coverage.unattributed).toBe(1)
   })
 
-  test.each(['', 'a:1:{s:9:"name";}', 's:99999:"x";', `${'a:1:{i:0;'.repeat(5000)}`, 'O:1:"x":0:{}'])(
+  test.each(['', 'a:1:{s:9:"name";}', 's:99999:"x";', 'a:1:{i:0;'.repeat(5000), 'O:1:"x":0:{}'])(
     '%p is a gap',
     async (text) => {
       const found = await catalog({ 'php/.registry/a.reg': text })
