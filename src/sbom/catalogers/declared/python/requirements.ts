@@ -67,6 +67,8 @@ function readLine(line: string): FoundPackage | null {
 
 /** The version of `==1.0` and `===1.0`, alone; null for a range and a pattern. */
 function pinned(specifier: string): string | null {
+  // Blanks on both sides of an optional bracket would be tried in every way: no version is that long.
+  if (specifier.length > 300) return null
   return /^\(?\s*={2,3}\s*([\w.!+-]+)\s*\)?\s*$/.exec(specifier)?.[1] ?? null
 }
 
