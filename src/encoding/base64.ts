@@ -15,7 +15,8 @@ export function fromBase64(text: string, subject: string, form: Base64Form = 'ba
 
 /**
  * Strict decoding where a format leaves the alphabet open (DSSE: "either standard or URL-safe"); padding may be left out of the URL-safe form.
- * A text without any of the four characters that differ belongs to both alphabets, so it may come without padding.
+ * A text without any of the four characters that differ belongs to both alphabets, so it may come without padding, as in the JSON form of Protocol
+ * Buffers, which Sigstore bundles use.
  *
  * @throws VerificationError `format-invalid`, also for a mixture of the two alphabets
  */

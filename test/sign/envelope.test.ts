@@ -39,7 +39,7 @@ describe('envelope', () => {
     )
   })
 
-  test.each(['e30', 'e30=\n', 'e31=', 'e+0-', 'e3+_', '*'])('a payload %j is not base64', async (text) => {
+  test.each(['e30==', 'e30=\n', 'e31=', 'e+0-', 'e3+_', '*'])('a payload %j is not base64', async (text) => {
     const signer = await newSigner()
     const envelope = { ...(await signEnvelope(payload, signer)), payload: text }
     expect(() => verifyEnvelope(envelope, signer.publicKeyPem)).toThrow(

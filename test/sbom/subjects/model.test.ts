@@ -142,7 +142,8 @@ describe('what a card says', () => {
 })
 
 test('a model is named by the root digest of its signing manifest', async () => {
-  const files = { 'model.safetensors': 'weights', 'config.json': '{"model_type":"bert"}', '.git/config': 'x' }
+  // A head without tensors: its length in eight bytes, then a JSON object.
+  const files = { 'model.safetensors': '\x02\0\0\0\0\0\0\0{}', 'config.json': '{"model_type":"bert"}', '.git/config': 'x' }
   const root = fill(join(scratch('model'), 'tiny'), files)
   const result = await run({ subject: `model:${root}` })
   const manifest = readFileSync(result.outputs['model-manifest-path'] ?? '')
