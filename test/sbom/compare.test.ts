@@ -91,3 +91,15 @@ test('a damaged inventory is an error', async () => {
   const found = await described([debian])
   await expect(compareSbom({ inventory: found.inventory.subarray(0, -1) }, found)).rejects.toThrow(/whole line/)
 })
+
+test('author and supplier are what the job says of itself: they make no difference to the image', async () => {
+  const { store, image } = await makeImage([debian, application])
+  const acme = { kind: 'organization', name: 'ACME', email: 'sbom@acme.example' } as const
+  const { spdx, cyclonedx } = await describeImage(store, image, { author: acme, supplier: acme, epoch: 7 })
+  const found = await describeImage(store, image)
+  expect(await compareSbom({ spdx, cyclonedx }, found)).toMatchObject({ consistent: true, findings: [] })
+  // They hide nothing else.
+  const other = await makeImage([debian])
+  const less = await describeImage(other.store, other.image)
+  expect((await compareSbom({ spdx, cyclonedx }, less)).consistent).toBe(false)
+})

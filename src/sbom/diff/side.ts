@@ -1,6 +1,7 @@
 import { sha256 } from '../../base/streams.ts'
 import { parseInventory } from '../../image/inventory.ts'
 import type { Digest } from '../../oci/types.ts'
+import { withParties } from '../documents/own.ts'
 import { readSbom } from '../documents/read.ts'
 import type { DocumentFormat, SbomDocument } from '../documents/model.ts'
 import { encodeDocument } from '../formats/encode.ts'
@@ -55,10 +56,11 @@ export async function artifactSide(
     return { ...common, document: named(document, manifest), bytes: null }
   }
   const { document } = described
-  const { name, created, authors, supplier, lifecycle } = like
+  const { name, created, lifecycle } = like
   const revision = like.revision ?? document.revision
   const identity = { ...document.identity, name: like.identity.name, producer: like.identity.producer }
-  const bytes = encodeDocument({ ...document, name, created, authors, supplier, lifecycle, revision, identity }, format)
+  const same = { ...withParties(document, like), name, created, lifecycle, revision, identity }
+  const bytes = encodeDocument(same, format)
   return { ...common, document: named(await readSbom(bytes, label), manifest), bytes }
 }
 

@@ -84,8 +84,17 @@ function imageIdentity({
   }
 }
 
+/** Our document as it is for other parties, which an image does not name: of a document that is compared with it. */
+export function withParties(document: SbomDocument, { authors, supplier }: PartiesOfDocument): SbomDocument {
+  const [author] = authors
+  const others = document.properties.filter(([name]) => name !== 'unknown')
+  const unknown = unknownParties({ author, supplier })
+  return { ...document, authors, supplier, properties: [...others.slice(0, 1), ...unknown, ...others.slice(1)] }
+}
+type PartiesOfDocument = Pick<SbomDocument, 'authors' | 'supplier'>
+
 /** Who makes the document and who supplies the subject, where nobody said it. */
-function unknownParties({ author, supplier }: Description): [string, string][] {
+function unknownParties({ author, supplier }: Pick<Description, 'author' | 'supplier'>): [string, string][] {
   return [
     ...(author ? [] : [['unknown', 'author'] satisfies [string, string]]),
     ...(supplier ? [] : [['unknown', 'supplier'] satisfies [string, string]]),

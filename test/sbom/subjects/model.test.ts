@@ -143,7 +143,11 @@ describe('what a card says', () => {
 
 test('a model is named by the root digest of its signing manifest', async () => {
   // A head without tensors: its length in eight bytes, then a JSON object.
-  const files = { 'model.safetensors': '\x02\0\0\0\0\0\0\0{}', 'config.json': '{"model_type":"bert"}', '.git/config': 'x' }
+  const files = {
+    'model.safetensors': '\x02\0\0\0\0\0\0\0{}',
+    'config.json': '{"model_type":"bert"}',
+    '.git/config': 'x',
+  }
   const root = fill(join(scratch('model'), 'tiny'), files)
   const result = await run({ subject: `model:${root}` })
   const manifest = readFileSync(result.outputs['model-manifest-path'] ?? '')
