@@ -31,13 +31,17 @@ function headerRefusal(block: Buffer, { form, flag, prefixed }: RawHeader): stri
     return 'has a prefix in a header of the GNU form: Go puts it before the name, guests do not'
   if (form === 'star' && prefixed && !block.subarray(345, 476).includes(0))
     return 'has a prefix that ends without a NUL in a star header: Go ends it before the times, guests read on'
-  return isUnreadable(block, 100, 108) ? 'has an empty mode: Go reads 0, guests leave the mode of a new file' : null
+  return isOctal(block, 100, 108)
+    ? null
+    : 'has a mode that guests do not find: Go reads it, they leave that of a new file'
 }
 
-/** Whether Rust finds no number in an octal field: it stops at the first NUL. */
-function isUnreadable(block: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (block[at] !== 0x20) return block[at] === 0
-  return true
+/** Whether a field that Go reads begins with an octal digit: tokio-tar stops at the first NUL and takes no base-256 there. */
+function isOctal(block: Buffer, start: number, end: number): boolean {
+  let at = start
+  while (at < end && block[at] === 0x20) at++
+  const byte = block[at] ?? 0
+  return at < end && byte >= 0x30 && byte <= 0x37
 }
 
 /**

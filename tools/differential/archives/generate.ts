@@ -39,7 +39,7 @@ const ends = [
   Buffer.alloc(512),
   Buffer.alloc(0),
   Buffer.alloc(10_240),
-  Buffer.alloc(1100),
+  Buffer.alloc(1536),
 ]
 const notAgreed = [...odd, ...otherwiseInGuests]
 

@@ -72,7 +72,7 @@ export const otherwiseInGuests: readonly Feature[] = [
     name: 'pax record in a record',
     agreed: false,
     make: (spot) => {
-      const inner = spot.random.pick(['12 path=abc', '\n12 path=abc', '27 SCHILY.xattr.user.a=b'])
+      const inner = spot.random.pick(['12 path=abc', '\n12 path=abc', '25 SCHILY.xattr.user.a=b'])
       return Buffer.concat([
         pax([
           ['comment', `c\n${inner}`],

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { generate } from './generate.ts'
+import { generate, type Made } from './generate.ts'
 import { ourEntries, type Line } from './ours.ts'
 import { buildGuestPeer, TarPeer } from './peer.ts'
 import { emptyTally, type Tally } from './tally.ts'
@@ -15,12 +15,16 @@ const versions = ['0.5.1', '0.5.6', '0.6.0', '0.6.2', '0.6.4'] as const
 type GuestLine = readonly [string, string, number, number, string, string, number, number, string]
 
 /** Reads generated archives with us and with the readers of confidential guests, entry by entry. What we refuse, they are not asked. */
-export async function runTarGuest(scratch: string, { seed, count, from = 0, tell }: RunOptions): Promise<Tally> {
+export async function runTarGuest(
+  scratch: string,
+  { seed, count, from = 0, tell }: RunOptions,
+  make: (index: number) => Made = (index) => generate(seed, index, 1),
+): Promise<Tally> {
   const tally = emptyTally('astral-tokio-tar', versions.join(', '), seed)
   const peers = versions.map((version) => new TarPeer(buildGuestPeer(scratch, version), []))
   try {
     for (let index = from; index < from + count; index++) {
-      const { layers, features } = generate(seed, index, 1)
+      const { layers, features } = make(index)
       const archive = layers[0] ?? Buffer.alloc(0)
       const mine = await ourEntries(archive)
       tally.cases++

@@ -81,7 +81,7 @@ async fn read(archive: &[u8]) -> std::io::Result<Vec<String>> {
             "dir"
         } else if kind.is_hard_link() || kind.is_symlink() {
             match entry.link_name_bytes().fallible()? {
-                Some(bytes) if !bytes.is_empty() => link = hex(&bytes),
+                Some(bytes) if !bytes.is_empty() && !bytes.contains(&0) => link = hex(&bytes),
                 _ => return Err(std::io::Error::other("link without target")),
             }
             if kind.is_symlink() {
