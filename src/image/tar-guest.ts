@@ -102,10 +102,11 @@ export function checkGuestEntry(raw: RawHeader, records: PaxRecords | null, entr
   const why = nameRefusal(raw, entry) ?? sparseRefusal(entry)
   if (why !== null) throw ambiguous(place, name, why[0], why[1])
   const size = records?.get('size') ?? ''
-  if (header.type !== 'file' && (raw.size !== 0 || /[1-9]/.test(size))) {
+  // A pax size of 0, too: guests of v0.17 to v0.19 give it to the files behind.
+  if (header.type !== 'file' && (raw.size !== 0 || size !== '')) {
     const bytes = raw.size === 0 ? size : raw.size
     const what = `has the type ${header.type} and a size of ${bytes} bytes: Go skips none, guests skip them with the entries in them`
-    throw ambiguous(place, name, what, 'Write size 0 for everything that is no file.')
+    throw ambiguous(place, name, what, 'Write size 0 and no pax size for everything that is no file.')
   }
   if (records === null) return
   if (header.type === 'file') checkNumber({ key: 'size', field: raw.size, least: firstLargeSize }, records, name, place)

@@ -68,6 +68,13 @@ const otherwise: [string, Buffer[], string[], string, number][] = [
     1024,
   ],
   [
+    'a pax size of 0 for a folder',
+    [pax([['size', '0']]), block({ flag: '5' }), last],
+    ['dir x', 'file last l'],
+    'x',
+    1024,
+  ],
+  [
     'a negative size of a folder',
     [block({ flag: '5', patch: { 124: Buffer.alloc(12, 0xff) } }), last],
     ['dir x', 'file last l'],
@@ -221,7 +228,7 @@ test.each(otherwise)('%s is refused in a layer and read elsewhere', async (_what
 const taken: [string, Buffer[], string[]][] = [
   [
     'sizes of 0',
-    [block({ flag: '5' }), pax([['size', '0']]), block({ name: 'y', flag: '5' }), last],
+    [block({ flag: '5' }), pax([['size', '']]), block({ name: 'y', flag: '5' }), last],
     ['dir x', 'dir y', 'file last l'],
   ],
   ['a large owner, 0 in the header', [pax([['uid', '3000000']]), member({}, 'a')], ['file x a 3000000:0']],
