@@ -6,7 +6,7 @@ import type { PaxRecords } from './tar-pax.ts'
 
 /*
  * Confidential Containers guests unpack layers with image-rs, which reads them with tokio-tar: krata-tokio-tar 0.4.2 (guest-components v0.10,
- * v0.11), astral-tokio-tar 0.5.1 (v0.12 to v0.15), 0.5.6 (v0.17), 0.6.0 to 0.6.2 (v0.19 to v0.21), 0.6.4 (main of August 2026). What one of
+ * v0.11), astral-tokio-tar 0.5.1 (v0.12 to v0.15), 0.5.6 (v0.16 to v0.18), 0.6.0 to 0.6.2 (v0.19 to v0.21), 0.6.4 (main of August 2026). What one of
  * these reads otherwise than Go's archive/tar is refused here; what it only refuses needs no rule.
  */
 
@@ -31,7 +31,7 @@ function headerRefusal(block: Buffer, { form, flag, prefixed }: RawHeader): stri
     return 'has a prefix in a header of the GNU form: Go puts it before the name, guests do not'
   if (form === 'star' && prefixed && !block.subarray(345, 476).includes(0))
     return 'has a prefix that ends without a NUL in a star header: Go ends it before the times, guests read on'
-  return isOctal(block, 100, 108)
+  return isExtension || flag === 'g' || isOctal(block, 100, 108)
     ? null
     : 'has a mode that guests do not find: Go reads it, they leave that of a new file'
 }
@@ -45,8 +45,8 @@ function isOctal(block: Buffer, start: number, end: number): boolean {
 }
 
 /**
- * Checks the records of a pax header. Guests up to v0.15 take the first of two records, split records at line breaks, and end at an empty
- * line; those up to v0.21 take an empty path as a name.
+ * Checks the records of a pax header. Guests up to v0.21 take the first of two records and an empty path as a name; they split records at line
+ * breaks, end at an empty line, and up to v0.15 pass over what is broken then.
  */
 export function checkGuestRecords(bytes: Buffer, records: PaxRecords, place: Place, name: string): void {
   const remedy = 'Write each pax record once, with a value and without line breaks in it.'
@@ -102,10 +102,11 @@ export function checkGuestEntry(raw: RawHeader, records: PaxRecords | null, entr
   const why = nameRefusal(raw, entry) ?? sparseRefusal(entry)
   if (why !== null) throw ambiguous(place, name, why[0], why[1])
   const size = records?.get('size') ?? ''
-  // A pax size of 0, too: guests of v0.17 to v0.19 give it to the files behind.
   if (header.type !== 'file' && (raw.size !== 0 || size !== '')) {
-    const bytes = raw.size === 0 ? size : raw.size
-    const what = `has the type ${header.type} and a size of ${bytes} bytes: Go skips none, guests skip them with the entries in them`
+    const what =
+      raw.size === 0
+        ? `has the type ${header.type} and the pax size ${size}: Go ignores that, some guests give it to the entries behind`
+        : `has the type ${header.type} and a size of ${raw.size} bytes: Go skips none, guests skip them with the entries in them`
     throw ambiguous(place, name, what, 'Write size 0 and no pax size for everything that is no file.')
   }
   if (records === null) return
@@ -138,7 +139,7 @@ function sparseRefusal({ sparse, name, plainName }: MadeEntry): [string, string]
 }
 
 /**
- * Guests up to v0.15 ignore the pax numbers; those of v0.17 to v0.19 apply them to the entries behind, too. Writers need such a record only
+ * Guests up to v0.15 ignore the pax numbers; those of v0.16 to v0.19 apply them to the entries behind, too. Writers need such a record only
  * for what the field has no room for, and write 0 or the number itself there.
  */
 function checkNumber(

@@ -81,7 +81,7 @@ const otherwise: [string, Buffer[], string[], string, number][] = [
     'x',
     0,
   ],
-  // Guests up to v0.15 take the header's size, those of v0.17 and v0.19 give it to what follows.
+  // Guests up to v0.15 take the header's size, those of v0.16 to v0.19 give it to what follows.
   ['a pax size and another', [pax([['size', '3']]), block({}), abc, last], ['file x abc', 'file last l'], 'x', 1024],
   [
     'a pax size that the header has',

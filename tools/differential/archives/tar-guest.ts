@@ -6,7 +6,7 @@ import { emptyTally, type Tally } from './tally.ts'
 import type { RunOptions } from './tar-go.ts'
 
 /**
- * Versions of astral-tokio-tar: guest-components v0.12 to v0.15, v0.17, v0.19, v0.21 (of July 2026), and main of August 2026. Those before have
+ * Versions of astral-tokio-tar: guest-components v0.12 to v0.15, v0.16 to v0.18, v0.19, v0.21 (of July 2026), and main of August 2026. Those before have
  * krata-tokio-tar 0.4.2, which the registry has withdrawn.
  */
 const versions = ['0.5.1', '0.5.6', '0.6.0', '0.6.2', '0.6.4'] as const
