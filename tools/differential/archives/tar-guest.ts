@@ -11,6 +11,9 @@ import type { RunOptions } from './tar-go.ts'
  */
 const versions = ['0.5.1', '0.5.6', '0.6.0', '0.6.2', '0.6.4'] as const
 
+const batch = 200
+const refused = 'refused'
+
 /** [name, type, mode, size, sha256, link, uid, gid, xattrs] */
 type GuestLine = readonly [string, string, number, number, string, string, number, number, string]
 
@@ -23,36 +26,40 @@ export async function runTarGuest(
   const tally = emptyTally('astral-tokio-tar', versions.join(', '), seed)
   const peers = versions.map((version) => new TarPeer(buildGuestPeer(scratch, version), []))
   try {
-    for (let index = from; index < from + count; index++) {
-      const { layers, features } = make(index)
-      const archive = layers[0] ?? Buffer.alloc(0)
-      const mine = await ourEntries(archive)
-      tally.cases++
-      if ('refused' in mine) {
-        tally.refused[mine.refused] = (tally.refused[mine.refused] ?? 0) + 1
-        continue
+    for (let at = from; at < from + count; at += batch) {
+      const made = Array.from({ length: Math.min(batch, from + count - at) }, (_, n) => make(at + n))
+      const asked: { archive: Buffer; mine: Line[]; finding: (why: string) => void }[] = []
+      for (const [n, { layers, features }] of made.entries()) {
+        const archive = layers[0] ?? Buffer.alloc(0)
+        const mine = await ourEntries(archive)
+        tally.cases++
+        if ('refused' in mine) tally.refused[mine.refused] = (tally.refused[mine.refused] ?? 0) + 1
+        else {
+          const finding = (why: string): void => void tally.findings.push({ index: at + n, features, why })
+          asked.push({ archive, mine: mine.read, finding })
+        }
       }
-      const before = tally.findings.length
-      let refused = 0
-      for (const [n, peer] of peers.entries()) {
-        const [answer = ''] = await peer.ask([archive])
-        const theirs: unknown = JSON.parse(answer)
-        const version = versions[n] ?? ''
-        const why = Array.isArray(theirs) ? difference(mine.read, theirs as GuestLine[], version) : 'refused'
-        if (why === 'refused') {
-          refused++
-          const words = `${version}: ${typeof theirs === 'string' ? theirs : 'a global header'}`
-          tally.peerWords[words] = (tally.peerWords[words] ?? 0) + 1
-        } else if (why !== null) tally.findings.push({ index, features, why: `${version}: ${why}` })
+      const archives = asked.map(({ archive }) => archive)
+      const answers = await Promise.all(peers.map((peer) => peer.ask(archives)))
+      for (const [n, { mine, finding }] of asked.entries()) {
+        const told = versions.map((version, v) => judged(mine, answers[v]?.[n] ?? '', version))
+        for (const why of told) if (why !== null && why !== refused) finding(why)
+        if (told.every((why) => why === refused)) tally.peerRefused++
+        else if (told.every((why) => why === null || why === refused)) tally.alike++
       }
-      if (refused === peers.length) tally.peerRefused++
-      else if (tally.findings.length === before) tally.alike++
       tell?.(tally)
     }
   } finally {
     for (const peer of peers) peer.close()
   }
   return tally
+}
+
+/** {@link difference} of an answer, or that the guest refuses the archive. */
+function judged(mine: readonly Line[], answer: string, version: string): string | null {
+  const theirs: unknown = JSON.parse(answer)
+  const why = Array.isArray(theirs) ? difference(mine, theirs as GuestLine[], version) : refused
+  return why === null || why === refused ? why : `${version}: ${why}`
 }
 
 /**
@@ -62,7 +69,7 @@ export async function runTarGuest(
  */
 export function difference(ours: readonly Line[], theirs: readonly GuestLine[], version: string): string | null {
   // image-rs finds no file where a global header was, and ends.
-  if (theirs.some(([, type]) => type === 'nothing')) return 'refused'
+  if (theirs.some(([, type]) => type === 'nothing')) return refused
   if (ours.length !== theirs.length) return `${ours.length} entries for us, ${theirs.length} for the guest`
   const large = new Set<number>()
   for (const [n, line] of ours.entries()) {
