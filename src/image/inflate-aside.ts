@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { InternalError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { InflateLimits } from './inflate-limits.ts'
+import type { LayerDigest } from './layer-digest.ts'
 import { clearRing, makeRing, RingReader, RingWriter, type RingMemory } from './ring.ts'
 import { errorOf, type ThreadAnswer } from './thread-job.ts'
 import type { Threads } from './threads.ts'
@@ -16,7 +17,7 @@ export interface Aside {
   /** A piece is shared memory that is written over after three further pieces were asked for. */
   stream: ByteSource
   /** Valid once the stream has ended. */
-  result(): Promise<{ digest: string; size: number }>
+  result(): Promise<LayerDigest>
   /** Lets everything go; the stream must not be read any more. */
   cancel(): Promise<void>
 }
@@ -73,7 +74,7 @@ export async function inflateAside(
     stream: pieces(plain, failure, inflated, pumped),
     result: async () => {
       const answer = await digested
-      if (answer?.end === 'digest') return { digest: answer.digest, size: answer.size }
+      if (answer?.end === 'digest') return answer.found
       throw failure.first ?? new InternalError('the digest of a layer was asked for before its end')
     },
     cancel: () => (over ??= release()),

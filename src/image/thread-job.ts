@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { InternalError, VerificationError, type ReasonCode } from '../base/errors.ts'
 import { layerDecoder } from './inflate.ts'
 import type { InflateLimits } from './inflate-limits.ts'
+import { layerDigest, type LayerDigest } from './layer-digest.ts'
 import { RingReader, RingWriter, type RingMemory } from './ring.ts'
 
 /** Work of a thread. A structured clone carries it over. */
@@ -19,7 +20,7 @@ export type ThreadJob =
 /** What a thread says of its job when that has ended. */
 export type ThreadAnswer =
   | { readonly end: 'done' }
-  | { readonly end: 'digest'; readonly digest: string; readonly size: number }
+  | { readonly end: 'digest'; readonly found: LayerDigest }
   | { readonly end: 'refused'; readonly code: ReasonCode; readonly message: string; readonly details: Details }
   | { readonly end: 'broken'; readonly message: string }
 interface Details {
@@ -90,7 +91,7 @@ function digestOf(job: Extract<ThreadJob, { work: 'digest' }>): ThreadAnswer {
   let size = 0
   for (;;) {
     const piece = input.next()
-    if (piece === 'ended') return { end: 'digest', digest: `sha256:${hash.digest('hex')}`, size }
+    if (piece === 'ended') return { end: 'digest', found: layerDigest(hash, size) }
     if (typeof piece === 'string') return { end: 'done' }
     hash.update(piece)
     size += piece.length
