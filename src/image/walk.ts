@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { omittedBytes } from './layer-digest.ts'
 import { LayerStreams, type LayerStream, type PassOptions } from './layer-stream.ts'
 import { LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
@@ -38,7 +39,8 @@ export async function walkImage(
       const plain = await streams.next(index)
       const records = await scan(plain, index, descriptor, view, { readers, small, sink })
       const found = await plain.result()
-      if (found.digest !== diffId) {
+      const omitted = omittedBytes(found, diffId, descriptor.mediaType)
+      if (omitted === null) {
         throw new VerificationError(
           'digest-mismatch',
           `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
@@ -48,7 +50,8 @@ export async function walkImage(
           },
         )
       }
-      facts.unshift({ descriptor, diffId, size: found.size })
+      if (omitted > 0) options.log?.info(omission(index, omitted))
+      facts.unshift({ descriptor, diffId, size: found.size + omitted, ...(omitted === 0 ? {} : { omitted }) })
       view.apply(records)
     }
   } finally {
@@ -57,6 +60,10 @@ export async function walkImage(
   const inventory = view.finish()
   await readOtherNames(store, image, { inventory, visible: view.visible, small }, readers, options)
   return { image, layers: facts, inventory, visible: view.visible }
+}
+
+function omission(layer: number, bytes: number): string {
+  return `layer ${layer} leaves out the last ${bytes} zero bytes of its archive: its diff id is right with them`
 }
 
 async function scan(
