@@ -25,7 +25,11 @@ function headerRefusal(block: Buffer, { form, flag, prefixed }: RawHeader): stri
   const isExtension = flag === 'x' || flag === 'L' || flag === 'K'
   if (form === 'v7' && isExtension)
     return `is an extension header (type ${flag}) without a magic: Go applies it, guests make an entry of it`
-  if ((form === 'ustar' || form === 'star') && block.toString('latin1', 263, 265) !== '00' && (isExtension || prefixed))
+  if (
+    (form === 'ustar' || form === 'star') &&
+    (isExtension || prefixed) &&
+    !(block[263] === 0x30 && block[264] === 0x30)
+  )
     return 'has a ustar header of an unknown version: Go reads its prefix and extensions, guests do not'
   if (form === 'gnu' && prefixed)
     return 'has a prefix in a header of the GNU form: Go puts it before the name, guests do not'
@@ -50,7 +54,7 @@ function isOctal(block: Buffer, start: number, end: number): boolean {
  */
 export function checkGuestRecords(bytes: Buffer, records: PaxRecords, place: Place, name: string): void {
   const remedy = 'Write each pax record once, with a value and without line breaks in it.'
-  const lines = recordsByLines(bytes)
+  const lines = areLines(bytes, records) ? records : recordsByLines(bytes)
   for (const key of ['path', 'linkpath']) {
     const [ours, theirs] = [records.get(key), lines.get(key)]
     if (ours === '') throw ambiguous(place, name, `has an empty pax ${key}: Go takes the header's, guests none`, remedy)
@@ -66,6 +70,13 @@ export function checkGuestRecords(bytes: Buffer, records: PaxRecords, place: Pla
     const why = `has a pax record with line breaks in which guests find another attribute: ${quote(key)}`
     throw ambiguous(place, name, why, remedy)
   }
+}
+
+/** Whether each record is a line of its own, and no key stands twice: then all versions find the same. */
+function areLines(bytes: Buffer, records: PaxRecords): boolean {
+  let count = 0
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) count++
+  return count === records.size
 }
 
 /** The first path and linkpath and the last of each attribute, as tokio-tar before 0.6.3 finds them. */
@@ -116,7 +127,7 @@ export function checkGuestEntry(raw: RawHeader, records: PaxRecords | null, entr
 }
 
 function nameRefusal({ flag, form }: RawHeader, { header: { type }, name }: MadeEntry): [string, string] | null {
-  if (/(?:^|\/)\.\.(?:\/|$)/.test(name))
+  if (name.includes('..') && /(?:^|\/)\.\.(?:\/|$)/.test(name))
     return ['has .. in its name: Go resolves it, guests skip the entry', 'Write the archive with plain paths.']
   if (!name.endsWith('/')) return null
   if (flag === '\0' && type === 'dir' && form !== 'v7' && form !== 'gnu')
@@ -129,7 +140,7 @@ function nameRefusal({ flag, form }: RawHeader, { header: { type }, name }: Made
 /** Guests expand no sparse files in pax form. GNU tar and libarchive give these a folder of its own, where no reader looks for the file. */
 function sparseRefusal({ sparse, name, plainName }: MadeEntry): [string, string] | null {
   const remedy = 'Write the archive without sparse files (bsdtar: --no-read-sparse).'
-  if (/(?:^|\/)GNUSparseFile\.\d+(?:\/|$)/.test(name))
+  if (name.includes('GNUSparseFile.') && /(?:^|\/)GNUSparseFile\.\d+(?:\/|$)/.test(name))
     return ['has a name that readers without sparse files give to one of these', 'Write the file under another name.']
   if (sparse === null) return null
   if (sparse.map !== null)
