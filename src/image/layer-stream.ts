@@ -3,6 +3,7 @@ import type { ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
 import { compressionOf, decompress } from './compress.ts'
+import type { Extents } from './extents.ts'
 import { inflateAside } from './inflate-aside.ts'
 import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
 import { digestingLayer, type LayerDigest } from './layer-digest.ts'
@@ -24,6 +25,8 @@ export interface PassOptions {
 export interface LayerStream {
   /** A piece may be written over after three further ones were asked for. */
   stream: ByteSource
+  /** Digests of files, made beside the reading in another thread; null where whoever reads makes them. All have come when `result` answers. */
+  files: Extents | null
   /** Valid once the stream has ended. */
   result(): Promise<LayerDigest>
   /** Lets the source go before its end; after the end it does nothing. */
@@ -123,5 +126,5 @@ function plainType({ mediaType }: Descriptor, { open }: PassOptions): string {
 
 function inline(plain: AsyncGenerator<Uint8Array>): LayerStream {
   const { stream, result } = digestingLayer(plain)
-  return { stream, result: async () => result(), cancel: async () => void (await plain.return(undefined)) }
+  return { stream, files: null, result: async () => result(), cancel: async () => void (await plain.return(undefined)) }
 }

@@ -5,7 +5,7 @@ import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
 import { measureCoverage, type CoverageInput } from './coverage.ts'
 import { DigestReader } from './digests.ts'
-import type { Catalogue, FoundPackage, Gap, Inventory } from './model.ts'
+import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
@@ -43,10 +43,12 @@ function catalogue(
   const os = release.finish()
   const tree = new FileTree(inventory)
   const results = collector.finish({ os, tree })
-  const packages = unique(results.flatMap(({ result }) => result.packages))
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),
     tree,
+  )
+  const packages = unique(
+    results.flatMap(({ result }) => result.packages).filter((found) => !repeatsOwner(found, owners)),
   )
   for (const found of packages) {
     const owner = owners.get(found.locations[0] as string)?.purl
@@ -54,11 +56,10 @@ function catalogue(
     if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
       found.ownedBy = owner
   }
-  const told = packages.filter((found) => !repeatsOwner(found))
   const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
   return {
     os,
-    packages: told,
+    packages,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
     coverage: measureCoverage({
@@ -72,12 +73,11 @@ function catalogue(
   }
 }
 
-/** What stands in a program that a system's package database owns repeats what the database says of it. */
-function repeatsOwner({ cataloger, ownedBy }: FoundPackage): boolean {
+/** What stands in a program that a system's package database owns repeats what the database says of it. A copy elsewhere is its own. */
+function repeatsOwner({ cataloger, locations }: FoundPackage, owners: ReadonlyMap<string, OwnedFile>): boolean {
   return (
     (cataloger === 'binary-classifier' || cataloger === 'elf-note') &&
-    ownedBy !== null &&
-    /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(ownedBy)
+    locations.every((path) => /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(owners.get(path)?.purl ?? ''))
   )
 }
 

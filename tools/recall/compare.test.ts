@@ -1,6 +1,6 @@
 import { compareRows, faultsOf } from './compare.ts'
 import { recallPage } from './report.ts'
-import { rowOf, uniqueRows } from './rows.ts'
+import { rowOf, uniqueRows, withKnownGroups } from './rows.ts'
 import type { Ecosystem, Exception, Row } from './types.ts'
 
 const ecosystem: Ecosystem = { name: 'e', catalogers: ['c'], expected: 21 }
@@ -38,6 +38,16 @@ test('names are compared by package URL: spelling and distribution do not count,
   expect(of('', 'name', null)).toBe('own name@')
   expect(of('', 'name', 'UNKNOWN')).toBe('own name@')
   expect(uniqueRows([row('b'), row('a'), row('b')])).toEqual([row('a'), row('b')])
+})
+
+test('a Maven group that syft does not know is ours, of the same name, version and fixture only', () => {
+  const maven = (found: string, fixture = 'f'): Row => ({ ecosystem: 'e', fixture, package: `maven ${found}` })
+  const unknown = { ...maven('a/a@1'), groupless: true }
+  expect(withKnownGroups([unknown], [maven('org.x/a@1')])).toEqual([maven('org.x/a@1')])
+  for (const ours of [maven('org.x/a@2'), maven('org.x/b-a@1'), maven('org.x/a@1', 'g')])
+    expect(withKnownGroups([unknown], [ours])).toEqual([maven('a/a@1')])
+  expect(withKnownGroups([unknown], [maven('org.x/a@1'), maven('org.y/a@1')])).toEqual([maven('a/a@1')])
+  expect(withKnownGroups([{ ...unknown, groupless: false }], [maven('org.x/a@1')])).toEqual([maven('a/a@1')])
 })
 
 test('the page names each difference with its reason', () => {

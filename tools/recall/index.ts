@@ -12,7 +12,7 @@ import { ourRows } from './engine.ts'
 import { exceptions } from './exceptions.ts'
 import { catalogersFolder, filesOf, stagedName, stageFixtures, syftVersion } from './fixtures.ts'
 import { recallPage } from './report.ts'
-import { uniqueRows } from './rows.ts'
+import { uniqueRows, withKnownGroups } from './rows.ts'
 import { syftRows } from './syft.ts'
 import type { Row, Verdict } from './types.ts'
 
@@ -39,7 +39,7 @@ try {
   if (syft === null) throw new Error('syft is not installed: run scripts/peers')
   const staged = join(scratch, 'fixtures')
   stageFixtures(catalogersFolder(), staged, ecosystems)
-  const theirs = uniqueRows(syftRows(syft, staged, ecosystems, scratch))
+  const syfts = syftRows(syft, staged, ecosystems, scratch)
   const ports = makePorts({ env: { PATH: process.env['PATH'] }, cwd: scratch, temp: scratch })
   const ours: Row[] = []
   for (const { name } of ecosystems) {
@@ -55,6 +55,7 @@ try {
     }
   }
   const unique = uniqueRows(ours)
+  const theirs = uniqueRows(withKnownGroups(syfts, unique))
   const verdicts = ecosystems.map((one) => compareRows(one, theirs, unique, exceptions))
   const faults = faultsOf(verdicts, ecosystems, exceptions)
   for (const fault of faults) console.log(fault)
