@@ -31,9 +31,9 @@ interface World {
 /** Every document of one run of the command line, by file name. */
 async function documents(
   image: string,
-  { env = {}, cwd = '', before = [], image: more = [] }: World,
+  { env = {}, cwd, before = [], image: more = [] }: World,
 ): Promise<Map<string, Buffer>> {
-  const folder = join(scratch('world'), cwd)
+  const folder = join(scratch('world'), cwd ?? '.')
   mkdirSync(folder, { recursive: true })
   const [command = '', ...rest] = [...before, process.execPath, entry]
   const options = ['--image', image, '--formats', sbomFormats.join(','), '--directory', 'out', ...more]
