@@ -35,7 +35,7 @@ async function documents(
 ): Promise<Map<string, Buffer>> {
   const folder = join(scratch('world'), cwd ?? '.')
   mkdirSync(folder, { recursive: true })
-  const [command = '', ...rest] = [...before, process.execPath, entry]
+  const [command, ...rest] = [...before, process.execPath, entry]
   const options = ['--image', image, '--formats', sbomFormats.join(','), '--directory', 'out', ...more]
   await promisify(execFile)(command, [...rest, 'sbom', ...options], {
     cwd: folder,
