@@ -8,6 +8,8 @@ export class TarBody implements AsyncIterable<Uint8Array> {
   readonly offset: number
   /** Bytes of the archive that are not read yet. */
   left: number
+  /** Whether the content is what the archive holds from `offset` on, with nothing in between. */
+  readonly inOnePiece: boolean = true
 
   constructor(puller: BytePuller, stored: number) {
     this.puller = puller
@@ -48,6 +50,7 @@ const zeros = Buffer.alloc(64 * 1024)
 
 /** Content of a sparse file: what lies between its fragments reads as zeros. */
 export class SparseBody extends TarBody {
+  override readonly inOnePiece = false
   private readonly map: readonly Fragment[]
   private readonly size: number
 

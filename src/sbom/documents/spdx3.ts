@@ -12,6 +12,7 @@ import type {
 } from './model.ts'
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
+import { fromSpdx3 } from './references.ts'
 import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
@@ -20,14 +21,6 @@ const kinds: Readonly<Record<string, string>> = {
   deviceDriver: 'device-driver',
   model: 'machine-learning-model',
 }
-const referenceTypes: Readonly<Record<string, string>> = {
-  sourceArtifact: 'source-distribution',
-  altWebPage: 'website',
-  altDownloadLocation: 'distribution',
-  issueTracker: 'issue-tracker',
-  releaseNotes: 'release-notes',
-}
-
 /** SPDX 3.0.1 JSON-LD; its schema was checked. Elements are joined by their ids; what another document holds stays a mere id. */
 export function readSpdx3(source: JsonObject): SbomDocument {
   const graph = new Graph(source)
@@ -177,7 +170,7 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
 
 function referenceOf(source: JsonObject): DocumentReference[] {
   const type = text(source, 'externalRefType') ?? 'other'
-  return texts(source, 'locator').map((url) => ({ type: referenceTypes[type] ?? type, url, checksums: [] }))
+  return texts(source, 'locator').map((url) => ({ type: fromSpdx3(type), url, checksums: [] }))
 }
 
 function checksumsOf(source: JsonObject): DocumentPackage['checksums'] {

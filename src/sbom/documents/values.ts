@@ -66,12 +66,11 @@ export function spdxParty(written: string | null): Party | null {
   const kind = parts[1] === 'Person' ? 'person' : 'organization'
   const open = whole.endsWith(')') ? whole.lastIndexOf('(') : -1
   const [name, address] = open > 0 ? [whole.slice(0, open).trim(), whole.slice(open + 1, -1).trim()] : [whole, '']
-  return name === '' ? null : withAddress({ kind, name }, address)
-}
-
-export function withAddress(party: Party, address: string): Party {
-  if (address === '') return party
-  return /^https?:\/\//i.test(address) ? { ...party, url: address } : { ...party, email: address }
+  if (whole === '' || name === '') return null
+  if (address === '') return { kind, name }
+  if (/^https?:\/\/\S+$/i.test(address)) return { kind, name, url: address }
+  // Other words in brackets belong to the name: "ACME (Europe)".
+  return /^[^@\s]+@[^@\s]+$/.test(address) ? { kind, name, email: address } : { kind, name: whole }
 }
 
 /** `NAME-VERSION`, where the version begins with the first digit behind a hyphen. */

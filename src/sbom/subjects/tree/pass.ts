@@ -103,7 +103,7 @@ async function readFile(
   const digest: Digest = `sha256:${hex}`
   for (const tap of open) tap.end()
   for (const { reader, running: other } of extra) reader.hashed?.(header, other.digest())
-  for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, bytes), digest)
+  for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, bytes))
   return digest
 }
 
@@ -145,7 +145,7 @@ async function readAliases(
 function renamed(reader: PassReader, { as }: Alias): PassReader {
   return {
     wants: (header, layer, magic) => reader.wants?.({ ...header, path: as }, layer, magic) ?? 0,
-    file: (header, content, digest) => reader.file?.({ ...header, path: as }, content, digest),
+    file: (header, content) => reader.file?.({ ...header, path: as }, content),
   }
 }
 
