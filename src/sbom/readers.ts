@@ -86,6 +86,7 @@ const ofSystem = /^pkg:(?:deb|rpm|apk|alpm|opkg)\//
 const repeating: Readonly<Record<string, RegExp>> = {
   'binary-classifier': ofSystem,
   'elf-note': ofSystem,
+  'php-extension': ofSystem,
   'pe-version': /^pkg:nuget\//,
 }
 
