@@ -115,7 +115,8 @@ function isLinkTarget(value: unknown): boolean {
   return typeof value === 'string' && value !== '' && isName(value)
 }
 
-function isXattrs(value: JsonValue): boolean {
+/** Whether these are attributes as `inventoryXattrs` gives them. */
+export function isXattrs(value: JsonValue): value is Record<string, string> {
   const all = isObject(value) ? Object.entries(value) : []
   const isValue = (text: unknown): boolean =>
     typeof text === 'string' && /^(?:(?:[0-9a-f]{2}){1,64}|sha256:[0-9a-f]{64})$/.test(text)

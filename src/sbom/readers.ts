@@ -73,12 +73,21 @@ function catalogue(
   }
 }
 
-/** What stands in a program that a system's package database owns repeats what the database says of it. A copy elsewhere is its own. */
+/**
+ * What stands in a program that a system's package database owns repeats what the database says of it, and an assembly that a deps.json names is
+ * of the package there. A copy elsewhere is its own.
+ */
 function repeatsOwner({ cataloger, locations }: FoundPackage, owners: ReadonlyMap<string, OwnedFile>): boolean {
-  return (
-    (cataloger === 'binary-classifier' || cataloger === 'elf-note') &&
-    locations.every((path) => /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(owners.get(path)?.purl ?? ''))
-  )
+  const by = repeating[cataloger]
+  return by !== undefined && locations.every((path) => by.test(owners.get(path)?.purl ?? ''))
+}
+
+const ofSystem = /^pkg:(?:deb|rpm|apk|alpm|opkg)\//
+const repeating: Readonly<Record<string, RegExp>> = {
+  'binary-classifier': ofSystem,
+  'elf-note': ofSystem,
+  'php-extension': ofSystem,
+  'pe-version': /^pkg:nuget\//,
 }
 
 /** Files that packages were read from (databases, manifests) belong to what reads them. */

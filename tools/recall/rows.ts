@@ -11,7 +11,9 @@ export function rowOf(
   { name, version, purl, type }: { name: string; version: string | null; purl: string; type: string },
 ): Row {
   const { kind, full } = identity(purl, type, name)
-  const known = version === null || version === 'UNKNOWN' ? '' : version
+  // syft shows Go's own library as `go1.2`, and as 1.2 in its package URL.
+  const own = kind === 'golang' && full === 'stdlib' ? version?.replace(/^go/, '') : version
+  const known = own === undefined || own === null || own === 'UNKNOWN' ? '' : own
   return { ecosystem, fixture: path.split('/')[0] as string, package: `${kind} ${full}@${known}` }
 }
 

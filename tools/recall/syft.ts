@@ -18,16 +18,20 @@ interface Artifact {
   }
 }
 
-/** What syft finds in staged fixtures: one run for all, since its start takes longer than its work. */
-export function syftRows(program: string, folder: string, ecosystems: readonly Ecosystem[], home: string): SyftRow[] {
-  const catalogers = ecosystems.flatMap((one) => one.catalogers).join(',')
-  const options = ['scan', `dir:${folder}`, '-q', '--override-default-catalogers', catalogers, '-o', 'syft-json']
-  const output = execFileSync(program, options, {
+/** What syft lists of a source. @param options the source and how to read it */
+export function syftArtifacts(program: string, options: readonly string[], home: string): Artifact[] {
+  const output = execFileSync(program, ['scan', ...options, '-q', '-o', 'syft-json'], {
     env: { PATH: process.env['PATH'], HOME: home, SYFT_CHECK_FOR_APP_UPDATE: 'false' },
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 1 << 28,
   })
-  const { artifacts } = JSON.parse(output.toString()) as { artifacts: Artifact[] }
+  return (JSON.parse(output.toString()) as { artifacts: Artifact[] }).artifacts
+}
+
+/** What syft finds in staged fixtures: one run for all, since its start takes longer than its work. */
+export function syftRows(program: string, folder: string, ecosystems: readonly Ecosystem[], home: string): SyftRow[] {
+  const catalogers = ecosystems.flatMap((one) => one.catalogers).join(',')
+  const artifacts = syftArtifacts(program, [`dir:${folder}`, '--override-default-catalogers', catalogers], home)
   return artifacts.flatMap((found) =>
     evidence(found).flatMap((path) => {
       const [, top, ...rest] = path.split('/')
