@@ -61,8 +61,8 @@ export function generate(seed: number, index: number, mostLayers: number): Made 
     const layer = Buffer.concat([put(plain), put(alone), put(plain), Buffer.alloc(1024)])
     return { layers: [layer], features: used.map(({ name }) => name), mustTake: alone.agreed }
   }
-  // A good half of all has nothing odd in it.
-  const oddity = random.below(100) < 60 ? 0 : 1 + random.below(2)
+  // Seven of ten have nothing odd in them.
+  const oddity = random.below(100) < 70 ? 0 : 1 + random.below(2)
   const layers = Array.from({ length: 1 + random.below(mostLayers) }, () => {
     const once = new Set<Feature>()
     const parts = Array.from({ length: 1 + random.below(6) }, () => {
