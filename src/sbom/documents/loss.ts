@@ -58,6 +58,7 @@ const identityFields = [
   ['licence', 'licence'],
   ['producer', 'producer'],
   ['references', 'references'],
+  ['model', 'model card'],
 ] as const
 
 const packageFields = [
@@ -84,7 +85,7 @@ function lostOf(before: DocumentPackage, after: DocumentPackage): string[] {
 
 function isLost(before: unknown, after: unknown): boolean {
   if (before === null || before === undefined || (Array.isArray(before) && before.length === 0)) return false
-  return Array.isArray(before) ? sorted(before) !== sorted(after) : jcsText(before) !== jcsText(after)
+  return Array.isArray(before) ? sorted(before) !== sorted(after) : jcsText(before) !== jcsText(after ?? null)
 }
 
 function sorted(value: unknown): string {

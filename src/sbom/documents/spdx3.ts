@@ -5,6 +5,7 @@ import { object, objects, secondsOf, text, texts } from './members.ts'
 import type {
   Completeness,
   DocumentIdentity,
+  DocumentModel,
   DocumentPackage,
   DocumentReference,
   DocumentRelationship,
@@ -45,6 +46,7 @@ export function readSpdx3(source: JsonObject): SbomDocument {
   document.relationships = relationships(graph, document)
   readFacts(graph, document)
   document.identity.name ??= document.name
+  document.identity.model ??= root === null ? undefined : modelOf(graph.get(root))
   return document
 }
 
@@ -148,7 +150,7 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
   item.version = text(source, 'software_packageVersion')
   setPurl(item, text(source, 'software_packageUrl'))
   const purpose = text(source, 'software_primaryPurpose')
-  item.kind = purpose === null ? null : (kinds[purpose] ?? purpose)
+  item.kind = kindOf(text(source, 'type'), purpose)
   item.homepage = text(source, 'software_homePage')
   item.supplier = graph.named(source, 'suppliedBy').flatMap(partyOf)[0] ?? null
   item.producer = graph.named(source, 'originatedBy').flatMap(partyOf)[0] ?? null
@@ -166,6 +168,23 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
   if (download !== null) item.references.push({ type: 'distribution', url: download, checksums: [] })
   item.references.push(...objects(source, 'externalRef').flatMap(referenceOf))
   return item
+}
+
+function kindOf(type: string | null, purpose: string | null): string | null {
+  if (type === 'ai_AIPackage') return 'machine-learning-model'
+  if (type === 'dataset_DatasetPackage') return 'data'
+  return purpose === null ? null : (kinds[purpose] ?? purpose)
+}
+
+/** Of a document without facts of ours: types of model are in no fixed order, so the first one is taken for the architecture. */
+function modelOf(source: JsonObject | undefined): DocumentModel | undefined {
+  const [[architecture], [task]] = [texts(source, 'ai_typeOfModel'), texts(source, 'ai_domain')]
+  if (architecture === undefined && task === undefined) return undefined
+  return {
+    ...(architecture === undefined ? {} : { architecture }),
+    ...(task === undefined ? {} : { task }),
+    properties: [],
+  }
 }
 
 function referenceOf(source: JsonObject): DocumentReference[] {

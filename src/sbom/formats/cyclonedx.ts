@@ -4,6 +4,7 @@ import { formats } from '../documents/schema/formats.ts'
 import { timestamp } from '../ids.ts'
 import type { Writing } from './encode.ts'
 import { descriptionOf, documentFacts, packageFacts, referenceFacts } from './facts.ts'
+import { datasetMembers, modelMembers, relatedTo } from './model-card.ts'
 import { order } from './order.ts'
 import { documentParties, packageParties } from './parties.ts'
 
@@ -36,6 +37,8 @@ const root = 'root'
 export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' | '1.7'): object {
   const { identity, packages, tools, authors, supplier, created, lifecycle } = document
   const refOf = (id: string): string | undefined => (id === identity.id ? root : ids.get(id))
+  const older = new Set(relatedTo(document, 'descendantOf'))
+  const ancestors = packages.filter(({ id }) => older.has(id))
   return {
     bomFormat: 'CycloneDX',
     specVersion,
@@ -63,6 +66,10 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
         ...(identity.purl === null ? {} : { purl: identity.purl }),
         ...references(identity.references),
+        ...(ancestors.length === 0
+          ? {}
+          : { pedigree: { ancestors: ancestors.map((item) => component(item, document, refOf)) } }),
+        ...modelMembers(document, refOf),
         ...properties(wholeReferences(identity.references)),
       },
       ...(supplier === null ? {} : { supplier: entity(supplier) }),
@@ -70,7 +77,10 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         property,
       ),
     },
-    components: packages.map((item) => component(item, document, refOf)).concat(fileComponents(document, refOf)),
+    components: packages
+      .filter((item) => !ancestors.includes(item))
+      .map((item) => component(item, document, refOf))
+      .concat(fileComponents(document, refOf)),
     dependencies: dependencies(document, refOf),
     compositions: compositions(document, refOf),
   }
@@ -104,6 +114,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
         ? item.references
         : [{ type: 'website', url: item.homepage, checksums: [] }, ...item.references],
     ),
+    ...(item.kind === 'data' ? datasetMembers(item.name) : {}),
     ...properties([
       ...item.locations.map((path): [string, string] => ['sealwright:location', path]),
       ...ownersOf(item.id, document).flatMap((id): [string, string][] => {
