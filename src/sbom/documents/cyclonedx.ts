@@ -103,9 +103,13 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument): void 
   identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.licence = item.licence
+  if (item.concluded !== null) identity.concluded = item.concluded
   identity.producer = item.producer
   identity.references = item.references
   document.supplier ??= item.supplier
+  document.properties.push(
+    ...item.properties.filter(([name]) => !name.startsWith('aquasecurity:') && name !== 'description'),
+  )
   for (const [name, value] of item.properties) {
     if (name === 'aquasecurity:trivy:ImageID') identity.configDigest ??= digestOf(value)
     if (name === 'aquasecurity:trivy:RepoDigest') identity.manifestDigest ??= digestIn(value)

@@ -56,6 +56,7 @@ const identityFields = [
   ['platform', 'platform'],
   ['checksums', 'checksums'],
   ['licence', 'licence'],
+  ['concluded', 'concluded licence'],
   ['producer', 'producer'],
   ['references', 'references'],
   ['model', 'model card'],

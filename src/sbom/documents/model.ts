@@ -87,6 +87,8 @@ export interface DocumentIdentity {
   platform: string | null
   checksums: Checksum[]
   licence: string | null
+  /** Concluded licence. */
+  concluded?: string | null | undefined
   producer: Party | null
   references: DocumentReference[]
   /** What the document says of the list of things that the subject depends on; null where it says nothing. */

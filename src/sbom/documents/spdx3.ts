@@ -13,7 +13,7 @@ import type {
 } from './model.ts'
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { fromSpdx3 } from './references.ts'
+import { distributionComment, fromSpdx3 } from './references.ts'
 import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
@@ -34,7 +34,7 @@ export function readSpdx3(source: JsonObject): SbomDocument {
   for (const element of graph.all) {
     const type = text(element, 'type') ?? ''
     const id = idOf(element)
-    if (type === 'software_File' && id !== root)
+    if (type === 'software_File' && id !== root && !isDistribution(element))
       (document.files ??= []).push({
         id,
         path: relativePath(text(element, 'name') ?? ''),
@@ -87,6 +87,11 @@ class Graph {
       return element === undefined ? [] : [element]
     })
   }
+}
+
+/** A file that our writer made of a reference: the reference is read. */
+function isDistribution(element: JsonObject | undefined): boolean {
+  return element?.['type'] === 'software_File' && text(element, 'comment') === distributionComment
 }
 
 function idOf(element: JsonObject): string {
@@ -254,6 +259,7 @@ function relationships(graph: Graph, document: SbomDocument): DocumentRelationsh
     const scope = text(edge, 'scope')
     const detail = word === 'other' && type !== 'other' ? type : (text(edge, 'comment') ?? scope ?? undefined)
     for (const to of idsOf(edge['to'])) {
+      if (type === 'hasDistributionArtifact' && isDistribution(graph.get(to))) continue
       if (none.has(to) || noAssertion.has(to)) {
         if (type === 'dependsOn' && item !== undefined) item.dependencies ??= none.has(to) ? 'complete' : 'unknown'
         continue
@@ -278,7 +284,7 @@ function readLicence(item: DocumentPackage | DocumentIdentity, type: string, gra
   for (const id of idsOf(edge['to'])) {
     const { expression, words: said } = licenceOf(id, graph)
     if (type === 'hasDeclaredLicense') item.licence ??= expression
-    else if ('concluded' in item) item.concluded ??= expression
+    else item.concluded ??= expression
     if (said !== null && 'licenceText' in item) item.licenceText ??= said
   }
 }

@@ -62,7 +62,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         name: identity.name ?? document.name ?? 'unknown',
         ...(identity.version === null ? {} : { version: identity.version }),
         ...hashes(identity.checksums),
-        ...licences({ licence: identity.licence, licenceText: null, concluded: null }),
+        ...licences({ licence: identity.licence, licenceText: null, concluded: identity.concluded ?? null }),
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
         ...(identity.purl === null ? {} : { purl: identity.purl }),
         ...references(identity.references),
@@ -70,7 +70,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
           ? {}
           : { pedigree: { ancestors: ancestors.map((item) => component(item, document, refOf)) } }),
         ...modelMembers(document, refOf),
-        ...properties(wholeReferences(identity.references)),
+        ...properties([...wholeReferences(identity.references), ...concluded(identity)]),
       },
       ...(supplier === null ? {} : { supplier: entity(supplier) }),
       properties: [...named(document), ...documentFacts(document), ...documentParties(document, asHeld, 1)].map(
@@ -126,9 +126,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
       ...(item.licence !== null && item.licenceText !== null
         ? [['sealwright:licence:text', item.licenceText] satisfies [string, string]]
         : []),
-      ...(item.concluded !== null && (item.licence ?? item.licenceText) !== null
-        ? [['sealwright:licence:concluded', item.concluded] satisfies [string, string]]
-        : []),
+      ...concluded(item),
       ...(item.homepage === null || isReference(item.homepage)
         ? []
         : [['sealwright:homepage', item.homepage] satisfies [string, string]]),
@@ -256,6 +254,15 @@ function licences({
   if (licenceText !== null) return { licenses: [{ license: { name: licenceText, acknowledgement: 'declared' } }] }
   if (concluded !== null) return { licenses: [{ expression: concluded, acknowledgement: 'concluded' }] }
   return {}
+}
+
+function concluded(item: {
+  licence: string | null
+  licenceText?: string | null
+  concluded?: string | null | undefined
+}): [string, string][] {
+  if (!item.concluded || !(item.licence ?? item.licenceText)) return []
+  return [['sealwright:licence:concluded', item.concluded]]
 }
 
 function isReference(url: string): boolean {

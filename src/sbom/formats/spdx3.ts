@@ -10,6 +10,7 @@ import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
 import { fromSpdx3, toSpdx3 } from '../documents/references.ts'
 import { descriptionOf, documentFacts, makers, packageFacts, referenceFacts, title } from './facts.ts'
+import { distributionFile } from './distribution.ts'
 import { group, order } from './order.ts'
 
 const info = '_:creationInfo'
@@ -66,6 +67,7 @@ export function spdx3({ document, uuid, ids }: Writing): object {
   for (const { item, id } of items) {
     graph.add(id, classOf(item.kind), { ...packageOf(item, graph), ...classMembers(item.kind) })
     licences(item, id, graph)
+    distribution(id, item, graph)
     facts(ownFacts(item), id, graph)
   }
   for (const { id, path, checksums } of document.files ?? [])
@@ -88,7 +90,8 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     ...purpose(identity.type),
     ...verified(identity.checksums),
   })
-  licences({ licence: identity.licence, licenceText: null, concluded: null }, root, graph)
+  licences({ licence: identity.licence, licenceText: null, concluded: identity.concluded ?? null }, root, graph)
+  distribution(root, { references: identity.references, properties: document.properties }, graph)
   relationships(document, graph, idOf)
   facts([...documentFacts(document), ...wholeReferences(identity.references)], root, graph)
   const elements = graph.ids()
@@ -290,6 +293,14 @@ function licences(
     relation(graph, id, 'hasDeclaredLicense', [text])
   }
   if (concluded !== null) relation(graph, id, 'hasConcludedLicense', [graph.expression(concluded)])
+}
+
+function distribution(id: string, item: Pick<DocumentPackage, 'references' | 'properties'>, graph: Graph): void {
+  const file = distributionFile(item.references, item.properties)
+  if (file === null) return
+  const { name, checksums, members } = file
+  const element = graph.add(`${id}-distribution`, 'software_File', { name, ...members, ...verified(checksums) })
+  relation(graph, id, 'hasDistributionArtifact', [element])
 }
 
 const words = {
