@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import { InternalError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { InflateLimits } from './inflate-limits.ts'
+import { ExtentQueue, makeExtentMemory, type Extents } from './extents.ts'
+import type { LayerDigest } from './layer-digest.ts'
 import { clearRing, makeRing, RingReader, RingWriter, type RingMemory } from './ring.ts'
 import { errorOf, type ThreadAnswer } from './thread-job.ts'
 import type { Threads } from './threads.ts'
@@ -15,14 +17,16 @@ const kept = 3
 export interface Aside {
   /** A piece is shared memory that is written over after three further pieces were asked for. */
   stream: ByteSource
+  /** Digests of files, made beside the reading; they come until `result` has its answer. */
+  files: Extents
   /** Valid once the stream has ended. */
-  result(): Promise<{ digest: string; size: number }>
+  result(): Promise<LayerDigest>
   /** Lets everything go; the stream must not be read any more. */
   cancel(): Promise<void>
 }
 
 /**
- * Decompresses and hashes in two threads; the caller's thread only copies what is compressed. Starts at once and fills the ring before anybody
+ * Decompresses in one thread and hashes in another, the layer and the files in it; the caller's thread only copies what is compressed. Starts at once and fills the ring before anybody
  * reads. No more of a layer than two rings is in memory.
  *
  * @returns null where no thread can be started; nothing of the source was read then
@@ -42,20 +46,22 @@ export async function inflateAside(
   const rings = threads.rings.pop() ?? {
     compressed: makeRing(input.slots, input.size, 1),
     plain: makeRing(output.slots, output.size, 2),
+    files: makeExtentMemory(output.slots, output.size),
   }
-  const { compressed, plain } = rings
+  const { compressed, plain, files } = rings
+  const all = [compressed, plain, files.extents, files.digests]
   const failure: Failure = { first: null }
-  const stopBoth = (): void => {
-    for (const ring of [compressed, plain]) new RingWriter(ring).stop()
+  const stopAll = (): void => {
+    for (const ring of all) new RingWriter(ring).stop()
   }
   const watch = (answer: Promise<ThreadAnswer>): Promise<ThreadAnswer | null> =>
     answer.catch((error: unknown) => {
       failure.first ??= error
-      stopBoth()
+      stopAll()
       return null
     })
   const inflated = watch(inflater.run({ work: 'inflate', kind, subject, limits, input: compressed, output: plain }))
-  const digested = watch(digester.run({ work: 'digest', input: plain, reader: 1 }))
+  const digested = watch(digester.run({ work: 'digest', input: plain, reader: 1, files }))
   const pumped = pump(source, new RingWriter(compressed)).catch((error: unknown) => {
     failure.first ??= error
     // What was read before is decoded and read before the reader gets the error, as without threads.
@@ -63,17 +69,19 @@ export async function inflateAside(
   })
   let over: Promise<void> | null = null
   const release = async (): Promise<void> => {
-    stopBoth()
+    stopAll()
     await Promise.all([pumped, inflated, digested])
-    clearRing(compressed)
-    clearRing(plain)
+    for (const ring of all) clearRing(ring)
     threads.rings.push(rings)
   }
+  const queue = new ExtentQueue(files)
   return {
-    stream: pieces(plain, failure, inflated, pumped),
+    stream: pieces(plain, queue, failure, inflated, pumped),
+    files: queue,
     result: async () => {
+      await queue.finish()
       const answer = await digested
-      if (answer?.end === 'digest') return { digest: answer.digest, size: answer.size }
+      if (answer?.end === 'digest') return answer.found
       throw failure.first ?? new InternalError('the digest of a layer was asked for before its end')
     },
     cancel: () => (over ??= release()),
@@ -102,6 +110,7 @@ async function pump(source: ByteSource, ring: RingWriter): Promise<void> {
 
 async function* pieces(
   memory: RingMemory,
+  queue: ExtentQueue,
   failure: Failure,
   inflated: Promise<ThreadAnswer | null>,
   pumped: Promise<void>,
@@ -114,7 +123,9 @@ async function* pieces(
     const found = ring.nextLater()
     const piece = Buffer.isBuffer(found) ? found : await found
     if (Buffer.isBuffer(piece)) {
+      queue.begin(piece.length)
       yield piece
+      await queue.publish()
       continue
     }
     const answer = await inflated

@@ -160,6 +160,11 @@ export class RingReader extends RingEnd {
     return this.block(writerEvents, this.here)
   }
 
+  /** As {@link next}, without waiting; undefined where the writer has not written it yet. */
+  nextNow(): Buffer | Exclude<State, 'open'> | undefined {
+    return this.here()
+  }
+
   /** As {@link next}, for the main thread; what is here already costs no waiting. */
   nextLater(): Promise<Buffer | Exclude<State, 'open'>> | Buffer {
     const found = this.here()

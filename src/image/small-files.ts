@@ -29,7 +29,7 @@ export class SmallFiles {
   reader(record: LayerRecord): { reader: PassReader; bytes: number } {
     const { size } = record.entry
     this.bytes += size
-    return { reader: { file: (_header, content) => void this.contents.set(record, content) }, bytes: size }
+    return { reader: { file: (_header, content) => void this.contents.set(record, Buffer.from(content)) }, bytes: size }
   }
 
   get(record: LayerRecord): Buffer | undefined {

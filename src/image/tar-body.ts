@@ -8,6 +8,8 @@ export class TarBody implements AsyncIterable<Uint8Array> {
   readonly offset: number
   /** Bytes of the archive that are not read yet. */
   left: number
+  /** Whether the content is what the archive holds from `offset` on, with nothing in between. */
+  readonly inOnePiece: boolean = true
 
   constructor(puller: BytePuller, stored: number) {
     this.puller = puller
@@ -21,6 +23,12 @@ export class TarBody implements AsyncIterable<Uint8Array> {
     const part = this.puller.takeNow(this.left)
     this.left = 0
     return part
+  }
+
+  /** {@link magic} where it is at hand; null where it has to be waited for. */
+  magicNow(): number | null {
+    if (this.left < 4) return 0
+    return this.puller.peekReady(4)?.readUInt32BE() ?? null
   }
 
   /** The first four bytes of what is left, big-endian, without taking them; 0 where fewer are left. */
@@ -48,6 +56,7 @@ const zeros = Buffer.alloc(64 * 1024)
 
 /** Content of a sparse file: what lies between its fragments reads as zeros. */
 export class SparseBody extends TarBody {
+  override readonly inOnePiece = false
   private readonly map: readonly Fragment[]
   private readonly size: number
 
@@ -59,6 +68,10 @@ export class SparseBody extends TarBody {
 
   override now(): Buffer | null {
     return this.size === 0 ? zeros.subarray(0, 0) : null
+  }
+
+  override magicNow(): null {
+    return null
   }
 
   override async magic(): Promise<number> {

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { InternalError, VerificationError, type ReasonCode } from '../base/errors.ts'
+import { ExtentDigests } from './extent-digests.ts'
+import type { ExtentMemory } from './extents.ts'
 import { layerDecoder } from './inflate.ts'
 import type { InflateLimits } from './inflate-limits.ts'
+import { layerDigest, type LayerDigest } from './layer-digest.ts'
 import { RingReader, RingWriter, type RingMemory } from './ring.ts'
 
 /** Work of a thread. A structured clone carries it over. */
@@ -14,12 +17,12 @@ export type ThreadJob =
       readonly input: RingMemory
       readonly output: RingMemory
     }
-  | { readonly work: 'digest'; readonly input: RingMemory; readonly reader: number }
+  | { readonly work: 'digest'; readonly input: RingMemory; readonly reader: number; readonly files: ExtentMemory }
 
 /** What a thread says of its job when that has ended. */
 export type ThreadAnswer =
   | { readonly end: 'done' }
-  | { readonly end: 'digest'; readonly digest: string; readonly size: number }
+  | { readonly end: 'digest'; readonly found: LayerDigest }
   | { readonly end: 'refused'; readonly code: ReasonCode; readonly message: string; readonly details: Details }
   | { readonly end: 'broken'; readonly message: string }
 interface Details {
@@ -87,13 +90,23 @@ function inflateInto(job: Extract<ThreadJob, { work: 'inflate' }>): ThreadAnswer
 function digestOf(job: Extract<ThreadJob, { work: 'digest' }>): ThreadAnswer {
   const input = new RingReader(job.input, job.reader)
   const hash = createHash('sha256')
+  const files = new ExtentDigests(job.files)
   let size = 0
-  for (;;) {
-    const piece = input.next()
-    if (piece === 'ended') return { end: 'digest', digest: `sha256:${hash.digest('hex')}`, size }
-    if (typeof piece === 'string') return { end: 'done' }
-    hash.update(piece)
-    size += piece.length
-    input.giveBack()
+  try {
+    for (;;) {
+      const piece = input.next()
+      if (piece === 'ended') break
+      if (typeof piece === 'string') return { end: 'done' }
+      hash.update(piece)
+      size += piece.length
+      if (!files.take(piece)) return { end: 'done' }
+      input.giveBack()
+    }
+    files.end()
+    return { end: 'digest', found: layerDigest(hash, size) }
+  } finally {
+    // Does nothing after a good end.
+    input.stop()
+    files.stop()
   }
 }

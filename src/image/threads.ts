@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { InternalError } from '../base/errors.ts'
+import type { ExtentMemory } from './extents.ts'
 import type { RingMemory } from './ring.ts'
 import type { ThreadAnswer, ThreadJob } from './thread-job.ts'
 
@@ -12,10 +13,11 @@ export interface Thread {
   run(job: ThreadJob): Promise<ThreadAnswer>
 }
 
-/** What is compressed flows through one ring, what is not through the other. */
+/** What is compressed flows through one ring, what is not through another; beside it goes what the reader asks of it. */
 export interface Rings {
   compressed: RingMemory
   plain: RingMemory
+  files: ExtentMemory
 }
 
 /** Threads that take jobs again and again; started when they are first needed, ended all at once. */

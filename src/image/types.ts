@@ -99,11 +99,11 @@ export interface PassReader {
    * @param magic the first four bytes of the content as a big-endian number; 0 where the file is shorter
    */
   wants?(header: TarHeader, layer: number, magic: number): number
-  /** Called when a wanted file was read, with its first bytes (as many as were wanted) and the SHA-256 of the whole. */
-  file?(header: TarHeader, content: Buffer, sha256: Digest): void
+  /** Called when a wanted file was read, with its first bytes (as many as were wanted). They are valid during the call only: copy what you keep. */
+  file?(header: TarHeader, content: Buffer): void
   /** A further digest wanted of this file, or null. */
   digest?(header: TarHeader): ExtraDigest | null
-  /** The digest that `digest` asked for, in raw bytes. */
+  /** The digest that `digest` asked for, in raw bytes that are valid during the call; it may come any time before the end of the layer. */
   hashed?(header: TarHeader, digest: Buffer): void
   /** A file handed over earlier was replaced by a later entry of the same layer: it is not part of the image. */
   forget?(path: string): void
@@ -125,6 +125,8 @@ export interface LayerFacts {
   diffId: Digest
   /** Bytes after decompression. */
   size: number
+  /** Zero bytes among them that the blob leaves out at the end of the archive (`omittedBytes`). */
+  omitted?: number | undefined
 }
 
 export interface PassResult {

@@ -8,7 +8,9 @@ import { nativePath } from './names.ts'
 import { parentOf } from './paths.ts'
 import type { Image, InventoryEntry, PassReader, PassResult, TarHeader } from './types.ts'
 import type { PassOptions } from './layer-stream.ts'
-import { readAgain, walkImage, type FileSink, type FileWriter } from './walk.ts'
+import { readAgain } from './other-names.ts'
+import type { FileSink, FileWriter } from './read-file.ts'
+import { walkImage } from './walk.ts'
 
 export interface UnpackResult extends PassResult {
   /** What could not be made, in words: devices, owners without root. */

@@ -64,15 +64,16 @@ export interface Cataloger<Fact = unknown> {
   wants(file: FileHead): number
   /** The first bytes are enough: a larger file is no gap. */
   readonly takesHead?: boolean
+  /** Its facts share no memory with the content, which is then not copied for it. */
+  readonly inPlace?: boolean
   /** A database of the whole system: one that is damaged or too large ends the description with the error. */
   readonly strict?: boolean
   /**
    * Reads one file; null where it is not what its name says and nothing is lost.
    *
-   * @param sha256 of the whole content, with its prefix
    * @throws any error: the file becomes a gap `unreadable` with the error's message, and nothing else is lost
    */
-  read(file: FileHead, content: Buffer, sha256: string): Fact | null
+  read(file: FileHead, content: Buffer): Fact | null
   /** @throws VerificationError where the whole description would be wrong */
   finish(facts: ReadonlyMap<string, Fact>, context: CatalogContext): Cataloged
   /** A digest beside SHA-256 that this kind's databases have of their files. */

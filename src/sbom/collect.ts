@@ -64,12 +64,15 @@ export class Collector implements PassReader {
     return { path: header.path, head, runs }
   }
 
-  file(header: TarHeader, content: Buffer, sha256: string): void {
+  file(header: TarHeader, content: Buffer): void {
     // Other names of a file are announced together and read later: what was asked last may be another file.
     const asked =
       this.asked?.path === header.path ? this.asked : this.ask(header, content.length < 4 ? 0 : content.readUInt32BE())
     const { head, runs } = asked
-    for (const { run, bytes } of runs) this.read(run, head, content.subarray(0, bytes), sha256)
+    for (const { run, bytes } of runs) {
+      const part = bytes < content.length ? content.subarray(0, bytes) : content
+      this.read(run, head, run.cataloger.inPlace === true ? part : Buffer.from(part))
+    }
   }
 
   forget(path: string): void {
@@ -123,7 +126,7 @@ export class Collector implements PassReader {
     return found.size === 0 ? none : [...found]
   }
 
-  private read(run: Run, head: FileHead, content: Buffer, sha256: string): void {
+  private read(run: Run, head: FileHead, content: Buffer): void {
     const { cataloger } = run
     run.seen.set(head.path, head.magic)
     run.facts.delete(head.path)
@@ -137,7 +140,7 @@ export class Collector implements PassReader {
       return
     }
     try {
-      const fact = cataloger.read(head, content, sha256)
+      const fact = cataloger.read(head, content)
       if (fact !== null) run.facts.set(head.path, fact)
     } catch (error) {
       if (cataloger.strict === true) throw error

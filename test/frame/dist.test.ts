@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withSplit } from '../../scripts/dist/chunks.ts'
 import { differences, readTree, writeTree } from '../../scripts/dist/files.ts'
 import { licences, notices } from '../../scripts/dist/licences.ts'
 import { minify } from '../../scripts/dist/minify.ts'
@@ -42,6 +43,15 @@ describe('files', () => {
     expect(() => assertSize(tree, 2)).not.toThrow()
     expect(() => assertSize(tree, 1)).toThrow('more than')
   })
+})
+
+test('shared modules are split off where the bundler has its settings, and nowhere else', () => {
+  const settings = 'optimization:{nodeEnv:false,minimize:false,moduleIds:"deterministic"}'
+  expect(withSplit(`a;${settings};b`)).toMatch(
+    /^a;optimization:\{nodeEnv:false,minimize:false,splitChunks:\{minSize:\d+,maxAsyncRequests:\d+\},moduleIds:"deterministic"\};b$/,
+  )
+  expect(() => withSplit('optimization:{minimize:false}')).toThrow('found 0')
+  expect(() => withSplit(settings + settings)).toThrow('found 2')
 })
 
 describe('stubs', () => {

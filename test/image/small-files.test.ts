@@ -10,7 +10,7 @@ function aliasReader(as: string, path: string): PassReader & { got: string[] } {
   return {
     got,
     wants: (header) => (header.path === as ? 3000 : 0),
-    file: (header, content, digest) => void got.push(`${header.path} ${content.length} ${digest.slice(0, 12)}`),
+    file: (header, content) => void got.push(`${header.path} ${content.length}`),
     aliases: () => [{ path, as }],
   }
 }
@@ -73,5 +73,5 @@ test.each<[string, number, Short[]]>([
   const reader = aliasReader('bin/p', 'bin/p1')
   expect(await opened(entries, reader)).toBe(count)
   const size = what.startsWith('a large') ? 3000 : program.length
-  expect(reader.got).toEqual([expect.stringMatching(new RegExp(`^bin/p ${size} sha256:`))])
+  expect(reader.got).toEqual([expect.stringMatching(new RegExp(`^bin/p ${size}$`))])
 })

@@ -26,6 +26,16 @@ export function wholeExecutable({ size }: Pick<FileHead, 'size'>): number {
  * @throws VerificationError `format-invalid`
  */
 export function openExecutables(bytes: Buffer): Executable[] {
+  const known = opened.get(bytes)
+  if (known !== undefined) return known
+  const found = open(bytes)
+  opened.set(bytes, found)
+  return found
+}
+/** Several catalogers open one file, one after the other. A buffer whose bytes change is no longer the same buffer: nobody keeps one. */
+const opened = new WeakMap<Buffer, Executable[]>()
+
+function open(bytes: Buffer): Executable[] {
   if (bytes.length < 4) return []
   const magic = bytes.readUInt32BE()
   if (magic === magics.fat || magic === magics.fat64) return slices(bytes, magic === magics.fat64)

@@ -30,8 +30,10 @@ async function layers(gate: Gate): Promise<Outcome> {
     return unlessAccepted(gate, 'accept-unchecked-content', 'not-checked', sealedContent, subject.descriptor.digest)
   }
   const { pass } = await gate.content()
+  const omitting = pass.layers.filter(({ omitted }) => omitted !== undefined).length
+  const note = omitting === 0 ? '' : ` (${omitting} of them leave out zero bytes at the end of their archive)`
   return passed(
-    `${pass.layers.length} layer(s) read whole: every digest and diff id is right, ${pass.inventory.length} paths`,
+    `${pass.layers.length} layer(s) read whole: every digest and diff id is right${note}, ${pass.inventory.length} paths`,
     subject.descriptor.digest,
   )
 }

@@ -1,6 +1,5 @@
 import type { Cataloged, Cataloger, FileHead } from '../../../src/sbom/cataloger.ts'
 import { baseOf, parentOf } from '../../../src/image/paths.ts'
-import { sha256 } from '../../../src/base/streams.ts'
 import { FileTree } from '../../../src/sbom/tree.ts'
 import type { OsRelease } from '../../../src/sbom/model.ts'
 
@@ -42,7 +41,7 @@ export function catalog<Fact>(
     if (!isAsked(cataloger, head)) continue
     const bytes = cataloger.wants(head)
     if (bytes === 0) continue
-    const fact = cataloger.read(head, content.subarray(0, bytes), sha256(content))
+    const fact = cataloger.read(head, content.subarray(0, bytes))
     if (fact !== null) facts.set(path, fact)
   }
   return cataloger.finish(facts, { os, tree: new FileTree([]) })

@@ -129,7 +129,7 @@ describe('executables', () => {
     expect(() => gaps('bin/tool', elf.subarray(0, 100))).toThrow(/ELF: .* bytes are expected/)
     const head = { ...headOf('bin/large', elf), size: largestExecutable + 1 }
     expect(executables.wants(head)).toBe(64)
-    expect(executables.read(head, elf.subarray(0, 64), '')).toEqual({
+    expect(executables.read(head, elf.subarray(0, 64))).toEqual({
       reason: 'too-large',
       why: `the program has ${largestExecutable + 1} bytes; at most ${largestExecutable} bytes are read`,
     })

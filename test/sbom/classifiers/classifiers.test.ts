@@ -15,7 +15,7 @@ const rows = Object.entries(samples).flatMap(([id, list]) =>
 
 /** What the classifiers of a file see in it, as `id version`. */
 function seen(path: string, text: string): string[] {
-  const fact = classified.read(headOf(path, latin1(text)), latin1(text), '')
+  const fact = classified.read(headOf(path, latin1(text)), latin1(text))
   return (fact?.found ?? []).map(({ classifier, version }) => `${classifier.id} ${version}`)
 }
 
@@ -105,7 +105,7 @@ describe('classifiers', () => {
     const judge = (path: string, text: string): boolean => {
       const content = latin1(text.repeat(Math.floor((1 << 19) / text.length)))
       try {
-        classified.read(headOf(path, content), content, '')
+        classified.read(headOf(path, content), content)
         return true
       } catch (error) {
         expect(String(error)).toMatch(/more than 20000 places look like a version/)

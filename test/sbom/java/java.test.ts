@@ -195,6 +195,6 @@ describe('java-archive', () => {
   test('an archive beyond the limit costs one byte', () => {
     const head = { ...headOf('big.jar', Buffer.from('PK')), size: archiveLimits.file + 1 }
     expect(javaArchive.wants(head)).toBe(1)
-    expect(javaArchive.read(head, Buffer.from('P'), '')?.gaps).toMatchObject([{ reason: 'too-large' }])
+    expect(javaArchive.read(head, Buffer.from('P'))?.gaps).toMatchObject([{ reason: 'too-large' }])
   })
 })

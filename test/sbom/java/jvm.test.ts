@@ -5,7 +5,7 @@ import { headOf } from '../binary/catalog.ts'
 
 function read(path: string, lines: readonly string[], others: readonly string[] = []): string[] {
   const content = Buffer.from(lines.join('\n'))
-  const fact = jvmRelease.read(headOf(path, content), content, '')
+  const fact = jvmRelease.read(headOf(path, content), content)
   const entries = others.map((each): InventoryEntry => ({
     path: each,
     type: 'file',

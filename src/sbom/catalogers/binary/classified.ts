@@ -28,6 +28,7 @@ export const classified: Cataloger<Fact> = {
   name: 'binary-classifier',
   kind: 'binary',
   finds: 'installed',
+  inPlace: true,
   match: { any: (file) => classifiersFor(file).length > 0 },
   // A larger executable is reported by the cataloger `executables`.
   wants: ({ size }) => (size <= largestExecutable ? largestExecutable : 0),

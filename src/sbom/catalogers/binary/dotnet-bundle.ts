@@ -10,13 +10,12 @@ export const dotnetBundle: Cataloger<Deps> = {
   name: 'dotnet-bundle',
   kind: 'nuget',
   finds: 'installed',
+  inPlace: true,
   match: { any: isExecutable },
   wants: wholeExecutable,
-  read: (file, content, sha256) => {
+  read: (file, content) => {
     const deps = bundledDeps(content)
-    return deps === null
-      ? null
-      : dotnet.read({ ...file, name: `${file.name.replace(/\.exe$/i, '')}.deps.json` }, deps, sha256)
+    return deps === null ? null : dotnet.read({ ...file, name: `${file.name.replace(/\.exe$/i, '')}.deps.json` }, deps)
   },
   // The files that it brings lie within the program.
   finish: (facts, context) => ({

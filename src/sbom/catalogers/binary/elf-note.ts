@@ -29,6 +29,7 @@ export const elfNote: Cataloger<Note> = {
   name: 'elf-note',
   kind: 'elf-note',
   finds: 'installed',
+  inPlace: true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (_file, content) => {

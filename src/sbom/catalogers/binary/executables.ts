@@ -21,6 +21,7 @@ export const executables: Cataloger<Fact> = {
   name: 'executables',
   kind: 'binary',
   finds: 'installed',
+  inPlace: true,
   match: { any: isExecutable },
   takesHead: true,
   wants: ({ size }) => (size > largestExecutable ? headOnly : largestExecutable),

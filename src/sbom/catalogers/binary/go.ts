@@ -15,6 +15,7 @@ export const goBinary: Cataloger<readonly Program[]> = {
   name: 'go-binary',
   kind: 'golang',
   finds: 'installed',
+  inPlace: true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (_file, content) => {

@@ -29,6 +29,7 @@ export const rustBinary: Cataloger<readonly (readonly Crate[])[]> = {
   name: 'rust-binary',
   kind: 'cargo',
   finds: 'installed',
+  inPlace: true,
   match: { any: isExecutable, magics: [wasmMagic] },
   wants: wholeExecutable,
   read: ({ magic }, content) => {

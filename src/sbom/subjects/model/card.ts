@@ -22,7 +22,7 @@ export class CardReader implements PassReader {
   }
 
   file({ path }: { path: string }, content: Buffer): void {
-    this.files.set(path, content)
+    this.files.set(path, Buffer.from(content))
   }
 
   /** @returns facts, and a gap for a file that cannot be read: what it says is then unknown */

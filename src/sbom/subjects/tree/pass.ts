@@ -63,10 +63,11 @@ function merged(
 }
 
 function entryOf(header: TarHeader): InventoryEntry {
-  const { path, type, mode, uid, gid, size, link, devMajor, devMinor } = header
+  const { path, type, mode, uid, gid, size, link, devMajor, devMinor, xattrs } = header
   const entry: InventoryEntry = { path, type, mode, uid, gid, size }
   if (type === 'symlink') entry.link = link
   if (type === 'char' || type === 'block') entry.device = `${devMajor}:${devMinor}`
+  if (Object.keys(xattrs).length > 0) entry.xattrs = xattrs
   return entry
 }
 
@@ -103,7 +104,7 @@ async function readFile(
   const digest: Digest = `sha256:${hex}`
   for (const tap of open) tap.end()
   for (const { reader, running: other } of extra) reader.hashed?.(header, other.digest())
-  for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, bytes), digest)
+  for (const { reader, bytes } of wanted) reader.file?.(header, kept.subarray(0, bytes))
   return digest
 }
 
@@ -145,7 +146,7 @@ async function readAliases(
 function renamed(reader: PassReader, { as }: Alias): PassReader {
   return {
     wants: (header, layer, magic) => reader.wants?.({ ...header, path: as }, layer, magic) ?? 0,
-    file: (header, content, digest) => reader.file?.({ ...header, path: as }, content, digest),
+    file: (header, content) => reader.file?.({ ...header, path: as }, content),
   }
 }
 

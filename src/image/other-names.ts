@@ -1,0 +1,105 @@
+import { VerificationError } from '../base/errors.ts'
+import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { contentOf, type LayerRecord } from './layer-records.ts'
+import { openLayer, type PassOptions } from './layer-stream.ts'
+import { readFile, Scratch } from './read-file.ts'
+import type { SmallFiles } from './small-files.ts'
+import { readTar, type TarBody } from './tar-read.ts'
+import type { Image, InventoryEntry, PassReader, TarHeader } from './types.ts'
+
+/** All names of an image, and contents that were kept. */
+export interface Names {
+  inventory: readonly InventoryEntry[]
+  visible: ReadonlyMap<string, LayerRecord>
+  small: SmallFiles
+}
+
+/**
+ * Files that readers want under a name other than the one under which their content went by: hard links, and names that lead over
+ * symbolic links. Where a content was not kept, its layer is read a second time, as far as needed.
+ */
+export async function readOtherNames(
+  store: Store,
+  image: Image,
+  { inventory, visible, small }: Names,
+  readers: readonly PassReader[],
+  options: PassOptions,
+): Promise<void> {
+  const needs = new Map<LayerRecord, { header: TarHeader; reader: PassReader; bytes: number }[]>()
+  const need = (record: LayerRecord, name: string, reader: PassReader): void => {
+    const content = contentOf(record)
+    if (content.entry.type !== 'file') return
+    const header = otherHeader(name, record, content)
+    const bytes = reader.wants?.(header, content.layer, content.magic) ?? 0
+    if (bytes > 0) needs.set(content, [...(needs.get(content) ?? []), { header, reader, bytes }])
+  }
+  for (const record of visible.values()) {
+    if (record.entry.type !== 'hardlink') continue
+    const content = contentOf(record)
+    const isVisible = visible.get(content.entry.path) === content
+    for (const reader of readers) {
+      if (!isVisible || reader.linked?.(record.entry.path, content.entry.path) !== true)
+        need(record, record.entry.path, reader)
+    }
+  }
+  for (const reader of readers) {
+    for (const alias of reader.aliases?.(inventory) ?? []) {
+      const record = visible.get(alias.path)
+      if (record !== undefined) need(record, alias.as, reader)
+    }
+  }
+  for (const [record, asked] of needs) {
+    const content = small.get(record)
+    if (content === undefined) continue
+    for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes))
+    needs.delete(record)
+  }
+  const scratch = new Scratch()
+  await readAgain(store, image, [...needs.keys()], options, async (record, body) => {
+    const asked = needs.get(record) ?? []
+    // Read once for all names of the file.
+    const all: PassReader = {
+      file: (_header, content) => {
+        for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes))
+      },
+    }
+    const bytes = Math.max(...asked.map((one) => one.bytes))
+    const header = otherHeader(record.entry.path, record, record)
+    const { kept, digests } = await readFile(header, body, [{ reader: all, bytes }], { extra: [], scratch })
+    all.file?.(header, kept)
+    return `sha256:${digests?.sha256.toString('hex') ?? ''}`
+  })
+}
+
+/** Reads the contents of some records again; `take` returns the digest of what it read, which must be the one from before. */
+export async function readAgain(
+  store: Store,
+  image: Image,
+  wanted: readonly LayerRecord[],
+  options: PassOptions,
+  take: (record: LayerRecord, body: TarBody) => Promise<Digest>,
+): Promise<void> {
+  const byLayer = Map.groupBy(wanted, (record) => record.layer)
+  for (const [index, records] of byLayer) {
+    const bySerial = new Map(records.map((record) => [record.serial, record]))
+    const descriptor = image.manifest.layers[index] as Descriptor
+    let serial = -1
+    for await (const { body } of readTar(await openLayer(store, descriptor, options), `layer ${descriptor.digest}`)) {
+      const record = bySerial.get(++serial)
+      if (record === undefined) continue
+      if ((await take(record, body)) !== record.entry.sha256) {
+        throw new VerificationError('digest-mismatch', `layer ${index} changed between two reads of it`, {
+          subject: descriptor.digest,
+        })
+      }
+      bySerial.delete(serial)
+      if (bySerial.size === 0) break
+    }
+  }
+}
+
+function otherHeader(path: string, record: LayerRecord, content: LayerRecord): TarHeader {
+  const { mode, uid, gid } = record.entry
+  const rest = { uname: '', gname: '', link: '', devMajor: 0, devMinor: 0, xattrs: {} }
+  return { path, type: 'file', mode, uid, gid, size: content.entry.size, mtime: record.mtime, ...rest }
+}
