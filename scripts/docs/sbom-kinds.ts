@@ -54,6 +54,7 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   erlang: ['`*.app` of Erlang and Elixir', 'syft testdata'],
   wordpress: ['main file of plugins below `wp-content/plugins`', 'syft testdata'],
   'swipl-pack': ['`pack.pl`', 'syft testdata'],
+  cpan: ['`.meta/*/{install,MYMETA}.json`, `auto/**/.packlist` and `perllocal.pod` of Perl', 'recorded'],
   opam: ['`.opam-switch/packages/*/opam`', 'by format'],
   'conan-info': ["`conaninfo.txt` in Conan's cache", 'syft testdata'],
   'npm-lock': ['`package-lock.json`, `npm-shrinkwrap.json`, versions 1 to 3', 'recorded'],
