@@ -29,20 +29,25 @@ export function inventoryBytes(entries: readonly InventoryEntry[]): Buffer {
 const linesAtOnce = 1024
 
 /** The RFC 8785 form of an entry: what {@link jcsText} gives, whose members need not be sorted for each of a million lines. */
-function lineOf(entry: InventoryEntry): string {
+function lineOf(entry: { readonly [name in keyof InventoryEntry]?: unknown }): string {
   const { device, gid, link, mode, path, sha256, size, type, uid, xattrs } = entry
-  if (!isCount(gid) || !isCount(mode) || !isCount(size) || !isCount(uid) || !path.isWellFormed()) return jcsText(entry)
-  if (link?.isWellFormed() === false) return jcsText(entry)
-  const first = device === undefined ? '' : `"device":"${device}",`
+  if (!isCount(gid) || !isCount(mode) || !isCount(size) || !isCount(uid)) return jcsText(entry)
+  if (!isText(path) || !isText(type) || !isText(link ?? '') || !isText(device ?? '') || !isText(sha256 ?? ''))
+    return jcsText(entry)
+  const first = device === undefined ? '' : `"device":${JSON.stringify(device)},`
   const target = link === undefined ? '' : `"link":${JSON.stringify(link)},`
-  const digest = sha256 === undefined ? '' : `"sha256":"${sha256}",`
+  const digest = sha256 === undefined ? '' : `"sha256":${JSON.stringify(sha256)},`
   const last = xattrs === undefined ? '' : `,"xattrs":${jcsText(xattrs)}`
-  const middle = `"mode":${mode},"path":${JSON.stringify(path)},${digest}"size":${size},"type":"${type}","uid":${uid}`
+  const middle = `"mode":${mode},"path":${JSON.stringify(path)},${digest}"size":${size},"type":${JSON.stringify(type)},"uid":${uid}`
   return `{${first}"gid":${gid},${target}${middle}${last}}`
 }
 
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed()
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)
 }
 
 /**
@@ -98,10 +103,8 @@ function parseOwn(line: Buffer): JsonValue | null {
   if (line.length > longestPlain || !isUtf8(line)) return null
   const text = line.toString('utf8')
   try {
-    const value = JSON.parse(text) as JsonValue
-    if (!isObject(value) || typeof value['path'] !== 'string') return null
-    if (value['link'] !== undefined && typeof value['link'] !== 'string') return null
-    return lineOf(value as unknown as InventoryEntry) === text ? value : null
+    const value: JsonValue = JSON.parse(text)
+    return isObject(value) && lineOf(value) === text ? value : null
   } catch {
     return null
   }
@@ -112,7 +115,8 @@ function isLinkTarget(value: unknown): boolean {
   return typeof value === 'string' && value !== '' && isName(value)
 }
 
-function isXattrs(value: JsonValue): boolean {
+/** Whether these are attributes as `inventoryXattrs` gives them. */
+export function isXattrs(value: JsonValue): value is Record<string, string> {
   const all = isObject(value) ? Object.entries(value) : []
   const isValue = (text: unknown): boolean =>
     typeof text === 'string' && /^(?:(?:[0-9a-f]{2}){1,64}|sha256:[0-9a-f]{64})$/.test(text)

@@ -5,7 +5,7 @@ import { LayerStreams, type LayerStream, type PassOptions } from './layer-stream
 import { LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
 import { readOtherNames } from './other-names.ts'
-import { askAll, giveAll, hashers, readFile, Scratch, type FileSink } from './read-file.ts'
+import { askAll, giveAll, hashers, readFile, readFileNow, Scratch, type FileSink } from './read-file.ts'
 import { SmallFiles } from './small-files.ts'
 import { readTar } from './tar-read.ts'
 import type { Image, LayerFacts, PassReader, PassResult } from './types.ts'
@@ -97,15 +97,14 @@ async function scan(
     // A hidden file is hashed too: a hard link that is still visible may share its content. This comes before any of the content is read.
     const aside = body.inOnePiece && body.left > 0 ? plain.files : null
     aside?.want(body.offset, body.left, hashed.extra, hashed.take)
-    const writer = shown ? await sink?.open(header) : undefined
-    record.magic = await body.magic()
+    const writer = shown && sink !== undefined ? await sink.open(header) : undefined
+    record.magic = body.magicNow() ?? (await body.magic())
     const wanted = askAll(asking, header, layer, record.magic)
     if (shown && readers.length > 0 && small.wants(header, record.magic)) wanted.push(small.reader(record))
-    const { kept, digests } = await readFile(header, body, wanted, {
-      extra: aside === null ? hashed.extra : null,
-      scratch,
-      writer,
-    })
+    const extra = aside === null ? hashed.extra : null
+    const { kept, digests } =
+      (writer === undefined ? readFileNow(header, body, wanted, extra) : null) ??
+      (await readFile(header, body, wanted, { extra, scratch, writer }))
     if (digests !== null) hashed.take(digests.sha256, digests.extra)
     giveAll(header, wanted, kept)
   }

@@ -4,7 +4,9 @@ import type { PassOptions } from '../../src/image/layer-stream.ts'
 import { passImage } from '../../src/image/pass.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { archive, member } from '../../testkit/raw-tar.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 import { build } from '../build/support.ts'
+import { run } from '../sbom/subjects/run.ts'
 import { makeImage } from './make-image.ts'
 
 const threads = join(import.meta.dirname, '../../testkit/threads-entry.ts')
@@ -80,6 +82,18 @@ describe.each(ways)('%s', (_way, options) => {
     const made = await imageOf(cut(4), full, 'gzip')
     await expect(passImage(made.store, made.image, [], options)).rejects.toMatchObject({ code: 'digest-mismatch' })
   })
+})
+
+test('the report of an SBOM says it, also where the layers were unpacked earlier in the job', async () => {
+  const [made, plain] = [await imageOf(cut(4), full), await imageOf(full, full)]
+  const state = scratch('state')
+  const layersOf = async ({ directory }: Made): Promise<string | undefined> => {
+    const { report } = await run({ image: `oci:${directory}` }, testPorts(), state)
+    return report.facts.find(([name]) => name === 'Layers')?.[1]
+  }
+  for (let i = 0; i < 2; i++)
+    expect(await layersOf(made)).toBe('1, of which leave out zeros at the end of their archive: 1')
+  expect(await layersOf(plain)).toBe('1')
 })
 
 test('the embedded builder takes such a base image, and no other one', async () => {

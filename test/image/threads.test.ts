@@ -69,8 +69,7 @@ test('digests that come late are those of the file that stays', async () => {
   const made = await makeImage([entries])
   const found = await everything(inThreads, made)
   expect(found).toEqual(await everything({}, made))
-  const has = (text: string): boolean =>
-    JSON.stringify(found).includes(createHash('md5').update(text).digest('hex'))
+  const has = (text: string): boolean => JSON.stringify(found).includes(createHash('md5').update(text).digest('hex'))
   expect([has('new 17'), has('old 17 text'), has('old 17 link'), has('in 17')]).toEqual([true, false, false, true])
 })
 

@@ -203,6 +203,24 @@ describe('an image that this job has encrypted', () => {
   })
 })
 
+test('every format of a job with an agent stands in its journal, each under a role of its own', async () => {
+  const agent = await startAgent()
+  try {
+    const formats = 'spdx-json,spdx3-json,cyclonedx-json,cyclonedx1.7-json'
+    await run({ image, formats }, agent.ports, agent.directory)
+    const event = (await agent.client.journal()).find(({ kind }) => kind === 'sbom')
+    expect(event?.outputs.map(({ role }) => role)).toEqual([
+      'sbom-spdx',
+      'sbom-spdx3',
+      'sbom-cyclonedx',
+      'sbom-cyclonedx17',
+      'inventory',
+    ])
+  } finally {
+    await agent.client.stop()
+  }
+})
+
 test('an sbom event stands in the journal, once', async () => {
   const agent = await startAgent()
   try {
