@@ -37,7 +37,10 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   'java-archive': ['`.jar`, `.war`, `.ear` and others, also nested and shaded', 'recorded'],
   'jvm-release': ['`release` of Java run times', 'by format'],
   onnx: ['heads of `.onnx` models', 'by format'],
-  'pe-version': ['version resources of Windows programs and .NET assemblies; metadata of assemblies without one', 'by format'],
+  'pe-version': [
+    'version resources of Windows programs and .NET assemblies; metadata of assemblies without one',
+    'by format',
+  ],
   'php-extension': ['module entry of extensions (`php*/**/*.so`)', 'by format'],
   'rust-binary': ["cargo-auditable's `.dep-v0`", 'by format'],
   safetensors: ['heads of `.safetensors` models', 'by format'],

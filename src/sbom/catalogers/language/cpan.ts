@@ -86,9 +86,12 @@ function moduleOf(path: string): string {
   return place.replaceAll('/', '::')
 }
 
-/** One file a line, with facts in the form `key=value` behind it. */
+/** One file a line; behind the first ` key=` stand facts of it (ExtUtils::Packlist). */
 function filesOf(text: string): string[] {
-  return text.split('\n').flatMap((line) => (line.startsWith('/') ? [line.slice(1).replace(/(?: \w+=\S*)+$/, '')] : []))
+  return text.split('\n').flatMap((line) => {
+    const facts = line.search(/ \w+=/)
+    return line.startsWith('/') ? [line.slice(1, facts === -1 ? undefined : facts)] : []
+  })
 }
 
 function logOf(text: string): Map<string, string> {
