@@ -36,6 +36,7 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   'go-binary': ["Go's build information in ELF, PE, Mach-O and WebAssembly", 'recorded'],
   'java-archive': ['`.jar`, `.war`, `.ear` and others, also nested and shaded', 'recorded'],
   'jvm-release': ['`release` of Java run times', 'by format'],
+  'native-image': ['the SBOM in native images of GraalVM (ELF); one without is reported', 'by format'],
   onnx: ['heads of `.onnx` models', 'by format'],
   'pe-version': [
     'version resources of Windows programs and .NET assemblies; metadata of assemblies without one',
