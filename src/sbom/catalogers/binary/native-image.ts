@@ -11,7 +11,12 @@ import { at, items, jsonIn, nameIn, textOr, versionIn } from '../foreign.ts'
 
 /** Most bytes of the document after unpacking. */
 const limit = 64 << 20
-const symbols = { version: '__svm_version_info', sbom: 'sbom', length: 'sbom_length' } as const
+const symbols = [
+  ['version', '__svm_version_info'],
+  ['sbom', 'sbom'],
+  ['length', 'sbom_length'],
+] as const
+type Addresses = Partial<Record<(typeof symbols)[number][0], number>>
 
 type Fact = { packages: FoundPackage[] } | { packages: null }
 
@@ -55,15 +60,15 @@ export const nativeImage: Cataloger<Fact> = {
 }
 
 /** Addresses of the symbols that a native image exports (System V gABI, `Elf64_Sym`). */
-function addressesOf(program: Executable): Partial<Record<keyof typeof symbols, number>> {
-  const found: Partial<Record<keyof typeof symbols, number>> = {}
+function addressesOf(program: Executable): Addresses {
+  const found: Addresses = {}
   const [table, names] = [program.section('.dynsym'), program.section('.dynstr')]
   // One search of the names spares all other programs the walk through their symbols.
-  if (table === null || names?.includes(`${symbols.version}\0`) !== true) return found
+  if (table === null || names?.includes(`${symbols[0][1]}\0`) !== true) return found
   const view = new View(table, program.little, 'ELF symbols')
   for (let entry = 0; entry + 24 <= table.length; entry += 24) {
     const start = view.u32(entry)
-    for (const [key, name] of Object.entries(symbols) as [keyof typeof symbols, string][])
+    for (const [key, name] of symbols)
       if (names.toString('latin1', start, start + name.length + 1) === `${name}\0`) found[key] = view.u64(entry + 8)
   }
   return found
