@@ -72,6 +72,7 @@ export const agreed: readonly Feature[] = [
   {
     name: 'root entry',
     agreed: true,
+    once: true,
     make: ({ random }) => block({ name: random.pick(['/', './', '.']), flag: '5', mode: 0o755 }),
   },
   {

@@ -61,12 +61,16 @@ export function generate(seed: number, index: number, mostLayers: number): Made 
     const layer = Buffer.concat([put(plain), put(alone), put(plain), Buffer.alloc(1024)])
     return { layers: [layer], features: used.map(({ name }) => name), mustTake: alone.agreed }
   }
-  // A good half of all has nothing odd in it.
-  const oddity = random.below(100) < 60 ? 0 : 1 + random.below(2)
+  // Seven of ten have nothing odd in them.
+  const oddity = random.below(100) < 70 ? 0 : 1 + random.below(2)
   const layers = Array.from({ length: 1 + random.below(mostLayers) }, () => {
-    const parts = Array.from({ length: 1 + random.below(6) }, () =>
-      put(oddity > 0 && random.below(4) < oddity ? random.pick(notAgreed) : random.pick(agreed)),
-    )
+    const once = new Set<Feature>()
+    const parts = Array.from({ length: 1 + random.below(6) }, () => {
+      const feature = oddity > 0 && random.below(4) < oddity ? random.pick(notAgreed) : random.pick(agreed)
+      const isAgain = feature.once === true && once.has(feature)
+      once.add(feature)
+      return put(isAgain && plain !== undefined ? plain : feature)
+    })
     return Buffer.concat([...parts, random.pick(ends)])
   })
   return { layers, features: used.map(({ name }) => name), mustTake: used.every((feature) => feature.agreed) }

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     'tar-go': { type: 'string', default: '10000' },
     'tar-umoci': { type: 'string', default: String(features.length + 100) },
-    'tar-buildah': { type: 'string', default: '12' },
+    'tar-buildah': { type: 'string', default: '20' },
   },
 })
 let good = true
