@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withSplit } from '../../scripts/dist/chunks.ts'
 import { differences, readTree, writeTree } from '../../scripts/dist/files.ts'
 import { licences } from '../../scripts/dist/licences.ts'
 import { minify } from '../../scripts/dist/minify.ts'
@@ -41,6 +42,15 @@ describe('files', () => {
     expect(() => assertSize(tree, 2)).not.toThrow()
     expect(() => assertSize(tree, 1)).toThrow('more than')
   })
+})
+
+test('shared modules are split off where the bundler has its settings, and nowhere else', () => {
+  const settings = 'optimization:{nodeEnv:false,minimize:false,moduleIds:"deterministic"}'
+  expect(withSplit(`a;${settings};b`)).toMatch(
+    /^a;optimization:\{nodeEnv:false,minimize:false,splitChunks:\{minSize:\d+,maxAsyncRequests:\d+\},moduleIds:"deterministic"\};b$/,
+  )
+  expect(() => withSplit('optimization:{minimize:false}')).toThrow('found 0')
+  expect(() => withSplit(settings + settings)).toThrow('found 2')
 })
 
 describe('stubs', () => {
