@@ -1,7 +1,8 @@
+import { messageOf } from '../../../../base/errors.ts'
 import type { Cataloger, FileHead } from '../../../cataloger.ts'
 import { homepageOf, parseParty } from '../../../found.ts'
 import { declaredLicences } from '../../../licence.ts'
-import type { FoundPackage } from '../../../model.ts'
+import type { FoundPackage, Gap } from '../../../model.ts'
 import { textIn } from '../../foreign.ts'
 import { isOfDependency, lockLimit } from '../lock.ts'
 import { packageFound } from '../package-found.ts'
@@ -18,11 +19,17 @@ export const pom: Cataloger<PomFile> = {
   read: (_file, content) => readPom(textIn(content)),
   finish: (facts) => {
     const tree = new PomTree(facts)
-    return {
-      packages: [...facts].flatMap(([path, file]) =>
-        packagesOf(tree.effective(file)).map((found) => ({ ...found, locations: [path] })),
-      ),
+    const packages: FoundPackage[] = []
+    const gaps: Gap[] = []
+    for (const [path, file] of facts) {
+      try {
+        packages.push(...packagesOf(tree.effective(file)).map((found) => ({ ...found, locations: [path] })))
+      } catch (error) {
+        // What a property puts into a name is known only here.
+        gaps.push({ path, kind: 'maven', reason: 'unreadable', why: messageOf(error) })
+      }
     }
+    return { packages, gaps }
   },
 }
 
