@@ -10,7 +10,7 @@ import type {
   SbomDocument,
 } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolOf } from './values.ts'
+import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolsOf } from './values.ts'
 
 const own = 'https://sealwright.dev/ref/'
 const documentId = 'SPDXRef-DOCUMENT'
@@ -53,7 +53,7 @@ export function readSpdx2(source: JsonObject, format: 'spdx-json' | 'spdx-tag-va
   for (const creator of texts(creation, 'creators')) {
     const party = spdxParty(creator)
     if (party !== null) document.authors.push(party)
-    else if (/^Tool:\s*\S/.test(creator)) document.tools.push(toolOf(creator.slice(5).trim()))
+    else if (/^Tool:\s*\S/.test(creator)) document.tools.push(...toolsOf(creator.slice(5).trim()))
   }
   document.engine = document.tools[0] ?? null
   takeDocumentFacts(document, objects(source, 'annotations').flatMap(factsOf))

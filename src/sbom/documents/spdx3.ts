@@ -12,7 +12,7 @@ import type {
 } from './model.ts'
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
+import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolsOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
 const kinds: Readonly<Record<string, string>> = {
@@ -114,7 +114,7 @@ function readCreation(graph: Graph, head: JsonObject | undefined, document: Sbom
   document.authors = makers.flatMap(partyOf)
   const tools = graph.named(info, 'createdUsing').flatMap((tool) => text(tool, 'name') ?? [])
   const programs = makers.flatMap((agent) => (agent['type'] === 'SoftwareAgent' ? (text(agent, 'name') ?? []) : []))
-  document.tools = [...new Set([...tools, ...programs])].map(toolOf)
+  document.tools = [...new Set([...tools, ...programs])].flatMap(toolsOf)
   document.engine = document.tools[0] ?? null
   const [context] = texts(graph.first('software_Sbom'), 'software_sbomType')
   document.lifecycle = lifecycles.find((known) => known === context) ?? null

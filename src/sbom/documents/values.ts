@@ -74,10 +74,14 @@ export function withAddress(party: Party, address: string): Party {
   return /^https?:\/\//i.test(address) ? { ...party, url: address } : { ...party, email: address }
 }
 
-/** `NAME-VERSION`, where the version begins with the first digit behind a hyphen. */
-export function toolOf(written: string): DocumentTool {
+/** What stands for the tool of a document that names neither a tool nor an author, in formats that ask for one. */
+export const unknownTool = 'NOASSERTION'
+
+/** `NAME-VERSION`, where the version begins with the first digit behind a hyphen; none for what says that none is known. */
+export function toolsOf(written: string): DocumentTool[] {
+  if (written === unknownTool) return []
   const at = /-v?\d/.exec(written)?.index ?? -1
-  return at > 0 ? { name: written.slice(0, at), version: written.slice(at + 1) } : { name: written, version: null }
+  return [at > 0 ? { name: written.slice(0, at), version: written.slice(at + 1) } : { name: written, version: null }]
 }
 
 /** A path as documents write it (`/usr/bin/x`, `./usr/bin/x`), relative to the root. */

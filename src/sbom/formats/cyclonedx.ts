@@ -47,7 +47,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         components: tools.map(({ name, version }) => ({
           type: 'application',
           name,
-          ...(version === null ? {} : { version }),
+          ...versionOf(version),
         })),
       },
       ...authorsOf(authors),
@@ -56,7 +56,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         'bom-ref': root,
         ...(identity.producer === null ? {} : { manufacturer: entity(identity.producer) }),
         name: identity.name ?? document.name ?? 'unknown',
-        ...(identity.version === null ? {} : { version: identity.version }),
+        ...versionOf(identity.version),
         ...hashes(identity.checksums),
         ...licences({ licence: identity.licence, licenceText: null, concluded: null }),
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
@@ -83,7 +83,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
     ...(item.supplier === null ? {} : { supplier: entity(item.supplier) }),
     ...(item.producer === null ? {} : producer(item.producer)),
     name: item.name,
-    ...(item.version === null ? {} : { version: item.version }),
+    ...versionOf(item.version),
     ...(description === null ? {} : { description }),
     ...(item.scope === null ? {} : { scope: scopes[item.scope] }),
     ...hashes(item.checksums),
@@ -113,6 +113,9 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
         ? []
         : [['sealwright:homepage', item.homepage] satisfies [string, string]]),
       ...packageFacts(item),
+      ...(item.version !== null && item.version.length > longestVersion
+        ? [['sealwright:version', item.version] satisfies [string, string]]
+        : []),
     ]),
   }
 }
@@ -192,7 +195,19 @@ function authorsOf(parties: readonly Party[]): object {
 }
 
 function contact({ name, email }: Party): object {
-  return { name, ...(email === undefined ? {} : { email }) }
+  return { name, ...address(email) }
+}
+
+/** What the schema takes for no e-mail address is left out. */
+function address(email: string | undefined): object {
+  return email !== undefined && formats['idn-email']?.(email) === true ? { email } : {}
+}
+
+/** The schema's limit, in characters. */
+const longestVersion = 1024
+
+function versionOf(version: string | null): object {
+  return version === null || version.length > longestVersion ? {} : { version }
 }
 
 /** A person as an organizational entity is the entity's contact. */
@@ -202,7 +217,7 @@ function entity(party: Party): object {
     name,
     ...(url === undefined ? {} : { url: [url] }),
     ...(kind === 'person' || email !== undefined
-      ? { contact: [{ ...(kind === 'person' ? { name } : {}), ...(email === undefined ? {} : { email }) }] }
+      ? { contact: [{ ...(kind === 'person' ? { name } : {}), ...address(email) }] }
       : {}),
   }
 }

@@ -1,5 +1,6 @@
 import { version } from '../../base/version.ts'
 import type { DocumentIdentity, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
+import { unknownTool } from '../documents/values.ts'
 import { timestamp } from '../ids.ts'
 import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
@@ -39,7 +40,7 @@ const purposes: Readonly<Record<string, string>> = {
  * recompression leave as they are.
  */
 export function spdx({ document, uuid, ids }: Writing): object {
-  const { identity, created, tools, authors } = document
+  const { identity, created } = document
   const name = identity.name ?? document.name ?? 'unknown'
   const root = `SPDXRef-DocumentRoot-${readable(name)}`
   const idOf = (id: string): string | undefined => {
@@ -58,13 +59,14 @@ export function spdx({ document, uuid, ids }: Writing): object {
     comment: comment(document),
     creationInfo: {
       created: date,
-      creators: [
-        ...authors.map(party),
-        ...tools.map((tool) => `Tool: ${tool.name}${tool.version === null ? '' : `-${tool.version}`}`),
-      ],
+      creators: creators(document),
       ...(document.lifecycle === null ? {} : { comment: contexts[document.lifecycle] }),
     },
-    packages: [rootPackage(document, root), ...document.packages.map((item) => spdxPackage(item, idOf))],
+    packages: [
+      rootPackage(document, root),
+      ...document.packages.map((item) => spdxPackage(item, idOf)),
+      ...unsummedFiles(document, idOf),
+    ],
     ...files(document, idOf),
     relationships: relationships(document, root, idOf),
     annotations: [...documentFacts(document), ...dependenciesOf(identity)].map(([fact, value]) => ({
@@ -74,6 +76,15 @@ export function spdx({ document, uuid, ids }: Writing): object {
       comment: `${fact}=${value}`,
     })),
   }
+}
+
+/** The schema asks for one: that nobody is named is said in SPDX' own word. */
+function creators({ authors, tools }: SbomDocument): string[] {
+  const named = [
+    ...authors.map(party),
+    ...tools.map((tool) => `Tool: ${tool.name}${tool.version === null ? '' : `-${tool.version}`}`),
+  ]
+  return named.length === 0 ? [`Tool: ${unknownTool}`] : named
 }
 
 function dependenciesOf({ dependencies }: DocumentIdentity): [string, string][] {
@@ -157,10 +168,23 @@ function purlReference(purl: string): object {
   return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl }
 }
 
+/** The schema wants a checksum of each file: one without is a package whose purpose is to be a file. */
+function unsummedFiles({ files: listed }: SbomDocument, idOf: IdOf): object[] {
+  const unsummed = (listed ?? []).filter(({ checksums: sums }) => sums.length === 0)
+  return unsummed.map(({ id, path }) => ({
+    name: path,
+    SPDXID: idOf(id),
+    downloadLocation: 'NOASSERTION',
+    filesAnalyzed: false,
+    ...purpose({ type: 'file' }),
+  }))
+}
+
 function files({ files: listed }: SbomDocument, idOf: IdOf): object {
-  if (listed === null) return {}
+  const summed = (listed ?? []).filter(({ checksums: sums }) => sums.length > 0)
+  if (summed.length === 0) return {}
   return {
-    files: listed.map(({ id, path, checksums: sums }) => ({
+    files: summed.map(({ id, path, checksums: sums }) => ({
       fileName: `./${path}`,
       SPDXID: idOf(id),
       ...checksums(sums),

@@ -1,4 +1,5 @@
 import type { Completeness, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
+import { unknownTool } from '../documents/values.ts'
 import { packageKey as slug, timestamp } from '../ids.ts'
 import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
@@ -50,7 +51,9 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     specVersion: '3.0.1',
     created: timestamp(created ?? 0),
     createdBy:
-      authors.length > 0 ? authors.map((author) => graph.party(author)) : tools.map((tool) => graph.agent(tool)),
+      authors.length > 0
+        ? authors.map((author) => graph.party(author))
+        : (tools.length > 0 ? tools : [{ name: unknownTool, version: null }]).map((tool) => graph.agent(tool)),
     createdUsing: tools.map((tool) => graph.tool(tool)),
   })
   const items = document.packages.map((item) => ({ item, id: idOf(item.id) ?? '' }))
