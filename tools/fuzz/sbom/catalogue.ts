@@ -1,0 +1,34 @@
+import { sha256 } from '../../../src/base/streams.ts'
+import type { InventoryEntry, PassReader, TarHeader } from '../../../src/image/types.ts'
+import type { Catalogue } from '../../../src/sbom/model.ts'
+import { sbomReaders } from '../../../src/sbom/readers.ts'
+import type { Files } from './types.ts'
+
+/** What all catalogers make of some files, as a pass over a source tree offers them; without archive or disk. */
+export function catalogueOf(files: Files): { catalogue: Catalogue; inventory: InventoryEntry[] } {
+  const { readers, finish } = sbomReaders('source')
+  const paths = Object.keys(files).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const inventory = paths.map((path) => entryOf(path, files[path] ?? Buffer.alloc(0)))
+  for (const entry of inventory)
+    for (const reader of readers) offer(reader, entry, files[entry.path] ?? Buffer.alloc(0))
+  for (const reader of readers) {
+    for (const { path, as } of reader.aliases?.(inventory) ?? []) {
+      const content = files[path] ?? Buffer.alloc(0)
+      offer(reader, { ...entryOf(path, content), path: as }, content)
+    }
+  }
+  return { catalogue: finish(inventory), inventory }
+}
+
+function offer(reader: PassReader, { path, mode, size }: InventoryEntry, content: Buffer): void {
+  const header: TarHeader = {
+    ...{ path, mode, size, type: 'file', uid: 0, gid: 0, uname: '', gname: '', mtime: 0, link: '' },
+    ...{ devMajor: 0, devMinor: 0, xattrs: {} },
+  }
+  const wanted = reader.wants?.(header, 0, content.length < 4 ? 0 : content.readUInt32BE()) ?? 0
+  if (wanted > 0) reader.file?.(header, content.subarray(0, wanted))
+}
+
+function entryOf(path: string, content: Buffer): InventoryEntry {
+  return { path, type: 'file', mode: 0o755, uid: 0, gid: 0, size: content.length, sha256: sha256(content) }
+}
