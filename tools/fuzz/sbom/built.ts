@@ -1,14 +1,17 @@
+import { DatabaseSync } from 'node:sqlite'
 import { deflateSync } from 'node:zlib'
 import { bdb, ndb, rpmHeader } from '../../../test/sbom/os/rpm-fixture.ts'
+import { bundle, resources } from '../../../test/sbom/binary/make-dotnet.ts'
 import { makeElf, makeFat, makeMachO, makePe } from '../../../test/sbom/binary/make-executable.ts'
 import { inlineInfo, moduleText } from '../../../test/sbom/binary/make-go.ts'
 import { makeZip } from '../../../test/sbom/java/make-zip.ts'
 import { application, debian } from '../../../test/sbom/fixture.ts'
+import { textSeeds } from './texts.ts'
 import type { FileSeed, Files } from './types.ts'
 
 /** Seeds from the tests' own builders. Several change what lies inside a container that stays valid, so that changes reach the inner reader. */
 export function builtSeeds(): FileSeed[] {
-  return [...programs(), ...archives(), ...databases(), ...models(), ...images()]
+  return [...textSeeds(), ...programs(), ...dotnet(), ...archives(), ...databases(), ...models(), ...images()]
 }
 
 function seed(name: string, path: string, content: Buffer | string, more: Partial<FileSeed> = {}): FileSeed {
@@ -63,14 +66,36 @@ function programs(): FileSeed[] {
     }),
     seed('rust list', 'usr/bin/tool', crates, { wrap: elf('.dep-v0', (text) => deflateSync(text)) }),
     seed('elf note', 'usr/lib64/libx.so', fedora, { wrap: elf('.note.package', noteOf) }),
-    seed(
-      'classified',
-      'usr/local/bin/redis-server',
-      '\0payload %5.3f lua 7.0.1\0redis v=7.2.4 sha=0\0\0Python 3.12.1\0v20.11.1\0',
-      {
-        wrap: elf('.rodata', (text) => text),
+  ]
+}
+
+function dotnet(): FileSeed[] {
+  const strings = {
+    CompanyName: 'Acme',
+    ProductName: 'Json (net8.0)',
+    ProductVersion: '13.0.3+abc',
+    FileVersion: '13.0.3.27908',
+  }
+  const version = makePe(
+    [
+      { name: '.rsrc', bytes: resources(strings) },
+      { name: '.text', bytes: Buffer.alloc(72) },
+    ],
+    { wide: false, directories: { 2: { section: 0, size: 1 }, 14: { section: 1, size: 72 } } },
+  )
+  const deps = JSON.stringify({
+    targets: {
+      net8: {
+        'app/1.0.0': { dependencies: { Lib: '2.0.0' }, runtime: { 'app.dll': {} } },
+        'Lib/2.0.0': { runtime: { 'lib/net8.0/Lib.dll': {} } },
       },
-    ),
+    },
+    libraries: { 'app/1.0.0': { type: 'project' }, 'Lib/2.0.0': { type: 'package' } },
+  })
+  return [
+    seed('pe version', 'app/Json.dll', version),
+    seed('dotnet bundle', 'opt/app', bundle(deps)),
+    seed('dotnet bundle list', 'opt/app', deps, { wrap: (content) => bundle(content.toString('latin1')) }),
   ]
 }
 
@@ -137,9 +162,22 @@ function databases(): FileSeed[] {
     seed('rpm ndb', `${folder}/Packages.db`, ndb([one, two])),
     seed('rpm bdb', `${folder}/Packages`, bdb([one, two])),
     seed('rpm bdb inline, big', `${folder}/Packages`, bdb([one], { big: true, inline: true })),
+    seed('rpm sqlite', `${folder}/rpmdb.sqlite`, sqlite([one, two])),
+    seed('rpm header in sqlite', `${folder}/rpmdb.sqlite`, one, { wrap: (header) => sqlite([header, two]) }),
     seed('rpm header', `${folder}/Packages.db`, one, { wrap: (header) => ndb([header, two]) }),
     seed('rpm header in bdb', `${folder}/Packages`, two, { wrap: (header) => bdb([one, header]) }),
   ]
+}
+
+/** A database in memory, as SQLite itself writes it. */
+function sqlite(blobs: readonly Buffer[]): Buffer {
+  const db = new DatabaseSync(':memory:')
+  db.exec('PRAGMA page_size=1024')
+  db.exec("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
+  for (const blob of blobs) db.prepare('INSERT INTO Packages (blob) VALUES (?)').run(blob)
+  const bytes = Buffer.from(db.serialize())
+  db.close()
+  return bytes
 }
 
 function models(): FileSeed[] {

@@ -65,7 +65,7 @@ export function change(bytes: Buffer, other: Buffer, random: Random): Buffer {
 }
 
 /** A word or the space between two becomes another word. */
-function changeWord(bytes: Buffer, random: Random): Buffer {
+export function changeWord(bytes: Buffer, random: Random): Buffer {
   const isWord = (at: number): boolean => /[\w.+-]/.test(String.fromCharCode(bytes[at] ?? 0))
   let from = random.below(bytes.length)
   const kind = isWord(from)

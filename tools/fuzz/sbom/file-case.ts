@@ -5,7 +5,7 @@ import type { Catalogue } from '../../../src/sbom/model.ts'
 import { documentsOf } from '../../../src/sbom/scan.ts'
 import type { Random } from '../../../testkit/random.ts'
 import { catalogueOf } from './catalogue.ts'
-import { change } from './change.ts'
+import { change, changeWord } from './change.ts'
 import { checkDocument, checkWritten } from './checks.ts'
 import type { FileSeed, Judged } from './types.ts'
 
@@ -35,9 +35,12 @@ export async function fileCase(seed: FileSeed, other: Buffer, random: Random): P
   const changed = change(seed.content, other, random)
   const content = seed.wrap?.(changed) ?? changed
   const folder = random.pick(folders)
-  const files = Object.fromEntries(
-    [...Object.entries(seed.beside), [seed.path, content] as const].map(([path, bytes]) => [`${folder}${path}`, bytes]),
-  )
+  const own = `${folder}${random.below(24) === 0 ? otherPath(seed.path, random) : seed.path}`
+  const beside = Object.entries(seed.beside).filter(([path]) => path !== seed.path)
+  const files = Object.fromEntries([
+    ...beside.map(([path, bytes]) => [`${folder}${path}`, bytes] as const),
+    [own, content],
+  ])
   const { catalogue, inventory } = catalogueOf(files)
   const text = JSON.stringify(catalogue)
   const bytes = Object.values(files).reduce((sum, { length }) => sum + length, 0)
@@ -50,7 +53,15 @@ export async function fileCase(seed: FileSeed, other: Buffer, random: Random): P
     return { outcome: 'FINDING', why: 'a second reading gives another catalogue' }
   const why = random.below(16) === 0 ? await checkDocuments(catalogue, inventory, random) : ''
   if (why !== '') return { outcome: 'FINDING', why }
-  return { outcome: catalogue.gaps.some(({ path }) => path === `${folder}${seed.path}`) ? 'refused' : 'read', why: '' }
+  return { outcome: catalogue.gaps.some(({ path }) => path === own) ? 'refused' : 'read', why: '' }
+}
+
+/** A path with another word in it, where that still names a file of an archive. */
+function otherPath(path: string, random: Random): string {
+  const changed = changeWord(Buffer.from(path), random).toString('utf8')
+  const parts = changed.split('/')
+  const isName = parts.every((part) => part !== '' && part !== '.' && part !== '..' && part.length < 256)
+  return isName && changed.isWellFormed() && !changed.includes('\0') ? changed : path
 }
 
 /** What JavaScript itself says of a defect: no reader may rely on it to tell that bytes are wrong. */

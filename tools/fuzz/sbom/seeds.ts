@@ -6,6 +6,7 @@ import { headOf, isAsked } from '../../../test/sbom/binary/catalog.ts'
 import { ecosystems } from '../../recall/ecosystems.ts'
 import { catalogersFolder, filesOf } from '../../recall/fixtures.ts'
 import { builtSeeds } from './built.ts'
+import { catalogueOf } from './catalogue.ts'
 import { foreignDocuments } from './foreign.ts'
 import type { DocumentSeed, Files, FileSeed, Seed } from './types.ts'
 
@@ -34,9 +35,19 @@ function fixtureSeeds(): FileSeed[] {
     return Object.entries(files).flatMap(([path, content]): FileSeed[] =>
       content.length > mostChanged || !isWanted(path, content)
         ? []
-        : [{ kind: 'file', name: `${name} ${path}`, path, content, beside: besideOf(path, files) }],
+        : [readable({ kind: 'file', name: `${name} ${path}`, path, content, beside: besideOf(path, files) })],
     )
   })
+}
+
+/** Without its neighbours where one of them is a damaged database, which ends each description. */
+function readable(seed: FileSeed): FileSeed {
+  try {
+    catalogueOf({ ...seed.beside, [seed.path]: seed.content })
+    return seed
+  } catch {
+    return { ...seed, beside: {} }
+  }
 }
 
 function isWanted(path: string, content: Buffer): boolean {
