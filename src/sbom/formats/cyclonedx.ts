@@ -43,13 +43,7 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
     metadata: {
       ...(created === null ? {} : { timestamp: timestamp(created) }),
       ...(lifecycle === null || lifecycle === 'other' ? {} : { lifecycles: [{ phase: phases[lifecycle] }] }),
-      tools: {
-        components: tools.map(({ name, version }) => ({
-          type: 'application',
-          name,
-          ...versionOf(version),
-        })),
-      },
+      tools: { components: toolComponents(tools) },
       ...authorsOf(authors),
       component: {
         type: identity.type !== null && types.has(identity.type) ? identity.type : 'application',
@@ -183,6 +177,12 @@ function compositions({ completeness, identity, packages }: SbomDocument, refOf:
       return refs.length === 0 ? [] : [{ aggregate, dependencies: refs.sort(order) }]
     }),
   ]
+}
+
+/** The schema takes no component twice: a tool that the document names again is the same one. */
+function toolComponents(tools: SbomDocument['tools']): object[] {
+  const unique = new Map(tools.map((tool) => [`${tool.name}\n${tool.version ?? ''}`, tool]))
+  return [...unique.values()].map(({ name, version }) => ({ type: 'application', name, ...versionOf(version) }))
 }
 
 function authorsOf(parties: readonly Party[]): object {
