@@ -1,7 +1,9 @@
 /** `npm run fuzz -- sbom`. See {@link usage}. */
 import { parseArgs } from 'node:util'
 import { Cases } from './sbom/cases.ts'
+import { unreached } from './sbom/reach.ts'
 import { fuzzSbom } from './sbom/run.ts'
+import { allSeeds } from './sbom/seeds.ts'
 import { isGood, tell } from './sbom/tally.ts'
 
 const usage = `usage: npm run fuzz -- sbom [--seconds S | --count N | --case N] [--seed N] [--threads N]
@@ -39,6 +41,8 @@ if (values.help) {
   const tally = await fuzzSbom({ seed, count, threads: Number(values.threads), until })
   for (const { index, name, why } of tally.findings.slice(0, 20))
     console.log(`FINDING ${index} (${name}):\n      ${why}`)
+  const missing = unreached(allSeeds())
+  if (missing.length > 0) console.log(`no seed gives a package of ${missing.join(', ')}`)
   console.log(`fuzz sbom: ${tell(tally)}`)
-  process.exitCode = isGood(tally) ? 0 : 1
+  process.exitCode = isGood(tally) && missing.length === 0 ? 0 : 1
 }

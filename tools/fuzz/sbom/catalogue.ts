@@ -7,10 +7,10 @@ import type { Files } from './types.ts'
 /** What all catalogers make of some files, as a pass over a source tree offers them; without archive or disk. */
 export function catalogueOf(files: Files): { catalogue: Catalogue; inventory: InventoryEntry[] } {
   const { readers, finish } = sbomReaders('source')
-  const paths = Object.keys(files).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  const inventory = paths.map((path) => entryOf(path, files[path] ?? Buffer.alloc(0)))
-  for (const entry of inventory)
-    for (const reader of readers) offer(reader, entry, files[entry.path] ?? Buffer.alloc(0))
+  const paths = Object.keys(files).sort(order)
+  const entries = paths.map((path) => entryOf(path, files[path] ?? Buffer.alloc(0)))
+  for (const entry of entries) for (const reader of readers) offer(reader, entry, files[entry.path] ?? Buffer.alloc(0))
+  const inventory = [...foldersOf(paths), ...entries].sort((a, b) => order(a.path, b.path))
   for (const reader of readers) {
     for (const { path, as } of reader.aliases?.(inventory) ?? []) {
       const content = files[path] ?? Buffer.alloc(0)
@@ -18,6 +18,18 @@ export function catalogueOf(files: Files): { catalogue: Catalogue; inventory: In
     }
   }
   return { catalogue: finish(inventory), inventory }
+}
+
+/** As a pass has them: every folder on the way to a file. */
+function foldersOf(paths: readonly string[]): InventoryEntry[] {
+  const folders = new Set<string>()
+  for (const path of paths)
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) folders.add(path.slice(0, at))
+  return [...folders].map((path) => ({ path, type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 }))
+}
+
+function order(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 function offer(reader: PassReader, { path, mode, size }: InventoryEntry, content: Buffer): void {
