@@ -7,8 +7,8 @@ import { dotnetBundle } from '../../../src/sbom/catalogers/binary/dotnet-bundle.
 import { peVersion } from '../../../src/sbom/catalogers/binary/pe.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog } from './catalog.ts'
-import { bundle, resources } from './make-dotnet.ts'
-import { makeElf, makePe } from './make-executable.ts'
+import { bundle, resources } from '../../../testkit/sbom/make-dotnet.ts'
+import { makeElf, makePe } from '../../../testkit/sbom/make-executable.ts'
 
 const strings = {
   CompanyName: 'Acme',

@@ -1,17 +1,16 @@
 import { DatabaseSync } from 'node:sqlite'
 import { deflateSync } from 'node:zlib'
-import { bdb, ndb, rpmHeader } from '../../../test/sbom/os/rpm-fixture.ts'
-import { bundle, resources } from '../../../test/sbom/binary/make-dotnet.ts'
-import { makeElf, makeFat, makeMachO, makePe } from '../../../test/sbom/binary/make-executable.ts'
-import { inlineInfo, moduleText } from '../../../test/sbom/binary/make-go.ts'
-import { makeZip } from '../../../test/sbom/java/make-zip.ts'
-import { application, debian } from '../../../test/sbom/fixture.ts'
+import { bdb, ndb, rpmHeader } from '../../../testkit/sbom/make-rpm.ts'
+import { bundle, resources } from '../../../testkit/sbom/make-dotnet.ts'
+import { makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
+import { inlineInfo, moduleText } from '../../../testkit/sbom/make-go.ts'
+import { makeZip } from '../../../testkit/sbom/make-zip.ts'
 import { textSeeds } from './texts.ts'
-import type { FileSeed, Files } from './types.ts'
+import type { FileSeed } from './types.ts'
 
 /** Seeds from the tests' own builders. Several change what lies inside a container that stays valid, so that changes reach the inner reader. */
 export function builtSeeds(): FileSeed[] {
-  return [...textSeeds(), ...programs(), ...dotnet(), ...archives(), ...databases(), ...models(), ...images()]
+  return [...textSeeds(), ...programs(), ...dotnet(), ...archives(), ...databases(), ...models()]
 }
 
 function seed(name: string, path: string, content: Buffer | string, more: Partial<FileSeed> = {}): FileSeed {
@@ -224,12 +223,4 @@ function models(): FileSeed[] {
     seed('safetensors header', 'models/model.safetensors', header, { wrap: weights }),
     seed('onnx', 'models/resnet.onnx', onnx),
   ]
-}
-
-/** Each file of the tests' Debian image and application among all others. */
-function images(): FileSeed[] {
-  const all: Files = Object.fromEntries(
-    [...debian, ...application].flatMap(({ path, text }) => (text === undefined ? [] : [[path, Buffer.from(text)]])),
-  )
-  return Object.entries(all).map(([path, content]) => seed(path, path, content, { beside: all }))
 }

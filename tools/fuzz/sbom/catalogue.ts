@@ -32,15 +32,24 @@ function order(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-function offer(reader: PassReader, { path, mode, size }: InventoryEntry, content: Buffer): void {
-  const header: TarHeader = {
+function offer(reader: PassReader, entry: InventoryEntry, content: Buffer): void {
+  const wanted = wantedBytes(reader, entry, content)
+  if (wanted > 0) reader.file?.(headerOf(entry), content.subarray(0, wanted))
+}
+
+/** How much of a file a reader asks for. */
+export function wantedBytes(reader: PassReader, entry: InventoryEntry, content: Buffer): number {
+  return reader.wants?.(headerOf(entry), 0, content.length < 4 ? 0 : content.readUInt32BE()) ?? 0
+}
+
+function headerOf({ path, mode, size }: InventoryEntry): TarHeader {
+  return {
     ...{ path, mode, size, type: 'file', uid: 0, gid: 0, uname: '', gname: '', mtime: 0, link: '' },
     ...{ devMajor: 0, devMinor: 0, xattrs: {} },
   }
-  const wanted = reader.wants?.(header, 0, content.length < 4 ? 0 : content.readUInt32BE()) ?? 0
-  if (wanted > 0) reader.file?.(header, content.subarray(0, wanted))
 }
 
-function entryOf(path: string, content: Buffer): InventoryEntry {
+/** A file as a pass has it. */
+export function entryOf(path: string, content: Buffer): InventoryEntry {
   return { path, type: 'file', mode: 0o755, uid: 0, gid: 0, size: content.length, sha256: sha256(content) }
 }

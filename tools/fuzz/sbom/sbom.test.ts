@@ -30,6 +30,7 @@ test('a crash, a changed prototype and our own errors are told apart', async () 
     }),
   ).toEqual({ outcome: 'refused', why: '', name: 'manifest' })
   const polluted = await run((content) => {
+    // oxlint-disable-next-line no-extend-native -- the fault that must be seen
     Object.defineProperty(Object.prototype, 'sealwright', { value: 1, configurable: true })
     return content
   })

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { vectorsRoot } from '../../../testkit/peers.ts'
 import { catalogers } from '../../../src/sbom/catalogers/index.ts'
-import { headOf, isAsked } from '../../../test/sbom/binary/catalog.ts'
+import { Collector } from '../../../src/sbom/collect.ts'
 import { ecosystems } from '../../recall/ecosystems.ts'
 import { catalogersFolder, filesOf } from '../../recall/fixtures.ts'
 import { builtSeeds } from './built.ts'
-import { catalogueOf } from './catalogue.ts'
+import { catalogueOf, entryOf, wantedBytes } from './catalogue.ts'
 import { foreignDocuments } from './foreign.ts'
 import type { DocumentSeed, Files, FileSeed, Seed } from './types.ts'
 
@@ -51,8 +51,7 @@ function readable(seed: FileSeed): FileSeed {
 }
 
 function isWanted(path: string, content: Buffer): boolean {
-  const head = headOf(path, content)
-  return catalogers.some((one) => isAsked(one, head) && one.wants(head) > 0)
+  return wantedBytes(new Collector(catalogers), entryOf(path, content), content) > 0
 }
 
 /** Files of the same folder, then those of its parent and below, as many as fit. */

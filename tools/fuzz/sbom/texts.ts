@@ -1,5 +1,5 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { makeElf } from '../../../test/sbom/binary/make-executable.ts'
+import { makeElf } from '../../../testkit/sbom/make-executable.ts'
 import type { FileSeed } from './types.ts'
 
 /** One small valid file of each kind that syft's fixtures do not have. */
@@ -126,6 +126,10 @@ function systems(): Row[] {
     ['boot/vmlinuz-6.1.0-1-amd64', kernel],
     [`${folder}/kernel/fs/zfs.ko`, info, module],
     [`${folder}/kernel/fs/zfs.ko.gz`, info, (content) => gzipSync(module(content))],
+    [
+      'var/lib/dpkg/status',
+      'Package: libc6\nStatus: install ok installed\nMaintainer: GNU Libc Maintainers <debian-glibc@lists.debian.org>\nArchitecture: amd64\nSource: glibc\nVersion: 2.41-12\nProvides: libc-virtual (= 2)\nDescription: GNU C Library\n a second line\n .\nHomepage: https://www.gnu.org/\n\nPackage: left\nStatus: install ok installed\nArchitecture: all\nVersion: 1:1.0+ds-2\nDepends: libc-virtual | other, libc6 (>= 2.3)\nConffiles:\n /etc/left 0123456789abcdef0123456789abcdef\n\n',
+    ],
     ['usr/lib/opkg/status', paragraph('libc') + paragraph('tool')],
     ['usr/lib/opkg/info/alone.control', 'Package: alone\nVersion: 3\nArchitecture: all\n'],
     ['nix/store/0123456789abcdfghijklmnpqrsvwxyz-glibc-2.34-210-bin/bin/ldd', 'x'],
