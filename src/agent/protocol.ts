@@ -38,7 +38,18 @@ export const eventFactsSchema = eventSchema.pick({ kind: true, inputs: true, out
 
 /** Names of the statements that the agent signs by rule. `evidence` is signed only after a seal and only over its bundle. */
 export const statementRequestSchema = z.strictObject({
-  kind: z.enum(['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption', 'evidence', 'vsa']),
+  kind: z.enum([
+    'sign',
+    'provenance',
+    'spdx',
+    'spdx3',
+    'cyclonedx',
+    'inventory',
+    'rebuild',
+    'encryption',
+    'evidence',
+    'vsa',
+  ]),
   /** Digest of the published manifest. */
   subject: digestSchema,
   /**
@@ -47,13 +58,13 @@ export const statementRequestSchema = z.strictObject({
    * | kind | documents | must be |
    * |---|---|---|
    * | provenance, rebuild | `build-record` | output of the `build` event |
-   * | spdx / cyclonedx | `spdx` / `cyclonedx` | output of an `sbom` event of the plain image |
+   * | spdx, spdx3, cyclonedx | the same name | output of an `sbom` event of the plain image |
    * | inventory | `inventory` (the whole document), `config` (image config) | output, input of that `sbom` event |
    * | encryption | `config` (image config) | input of the `encrypt` event |
    * | vsa | `verdict` | output of a `verify` event of the subject |
    * | sign, evidence | none | |
    */
-  documents: z.record(z.string().regex(/^[a-z-]{1,32}$/), z.string()),
+  documents: z.record(z.string().regex(/^[a-z0-9-]{1,32}$/), z.string()),
   /**
    * For `evidence`: digest and size of the bundle's manifest (`evidenceManifest` of src/journal/evidence-manifest.ts over the last seal's
    * bundle), and what the subject's own descriptor says, which stands in that manifest.

@@ -93,7 +93,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
     requireSameContext(first.context.copy, again.context.copy)
     if (again.draft.image.descriptor.digest !== first.draft.image.descriptor.digest) {
       const old = { image: first.draft.image, store: options.output.store }
-      differences.push(await describeDifference(number, old, { image: again.draft.image, store }, ports.log))
+      differences.push(await describeDifference(number, old, { image: again.draft.image, store }, ports))
     }
     await rm(folder, { recursive: true, force: true })
   }

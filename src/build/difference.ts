@@ -1,7 +1,7 @@
 import { compareInventories } from '../image/inventory.ts'
 import { passImage } from '../image/pass.ts'
 import type { Image, ImageConfig } from '../image/types.ts'
-import type { Log } from '../base/ports.ts'
+import type { Ports } from '../base/ports.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest, Store } from '../oci/types.ts'
 
@@ -23,10 +23,10 @@ export async function describeDifference(
   pass: number,
   first: { image: Image; store: Store },
   second: { image: Image; store: Store },
-  log: Log,
+  { log, threads }: Pick<Ports, 'log' | 'threads'>,
 ): Promise<PassDifference> {
-  const before = await passImage(first.store, first.image, [], { log })
-  const after = await passImage(second.store, second.image, [], { log })
+  const before = await passImage(first.store, first.image, [], { log, threads })
+  const after = await passImage(second.store, second.image, [], { log, threads })
   const inventory = compareInventories(before.inventory, after.inventory)
   const files = [
     ...inventory.added.map(({ path }) => ({ path, fields: ['added'] })),

@@ -532,7 +532,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "statements",
-    "description": "Statements to make, some of sign, provenance, spdx, cyclonedx, inventory, rebuild, encryption. Left out, all that this job has material for. The evidence statement is always made where an agent runs.",
+    "description": "Statements to make, some of sign, provenance, spdx, spdx3, cyclonedx, inventory, rebuild, encryption. Left out, all that this job has material for. The evidence statement is always made where an agent runs.",
     "default": "",
     "required": false
    },

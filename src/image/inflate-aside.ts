@@ -3,6 +3,7 @@ import { InternalError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { InflateLimits } from './inflate-limits.ts'
 import { ExtentQueue, makeExtentMemory, type Extents } from './extents.ts'
+import type { LayerDigest } from './layer-digest.ts'
 import { clearRing, makeRing, RingReader, RingWriter, type RingMemory } from './ring.ts'
 import { errorOf, type ThreadAnswer } from './thread-job.ts'
 import type { Threads } from './threads.ts'
@@ -19,7 +20,7 @@ export interface Aside {
   /** Digests of files, made beside the reading; they come until `result` has its answer. */
   files: Extents
   /** Valid once the stream has ended. */
-  result(): Promise<{ digest: string; size: number }>
+  result(): Promise<LayerDigest>
   /** Lets everything go; the stream must not be read any more. */
   cancel(): Promise<void>
 }
@@ -80,7 +81,7 @@ export async function inflateAside(
     result: async () => {
       await queue.finish()
       const answer = await digested
-      if (answer?.end === 'digest') return { digest: answer.digest, size: answer.size }
+      if (answer?.end === 'digest') return answer.found
       throw failure.first ?? new InternalError('the digest of a layer was asked for before its end')
     },
     cancel: () => (over ??= release()),

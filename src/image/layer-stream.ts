@@ -1,11 +1,12 @@
 import type { Log } from '../base/ports.ts'
-import { digesting, type ByteSource } from '../base/streams.ts'
+import type { ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
 import { compressionOf, decompress } from './compress.ts'
 import type { Extents } from './extents.ts'
 import { inflateAside } from './inflate-aside.ts'
 import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
+import { digestingLayer, type LayerDigest } from './layer-digest.ts'
 import type { Image } from './types.ts'
 import { Threads } from './threads.ts'
 
@@ -26,8 +27,8 @@ export interface LayerStream {
   stream: ByteSource
   /** Digests of files, made beside the reading in another thread; null where whoever reads makes them. All have come when `result` answers. */
   files: Extents | null
-  /** Digest (the diff id) and size; valid once the stream has ended. */
-  result(): Promise<{ digest: string; size: number }>
+  /** Valid once the stream has ended. */
+  result(): Promise<LayerDigest>
   /** Lets the source go before its end; after the end it does nothing. */
   cancel(): Promise<void>
 }
@@ -124,6 +125,6 @@ function plainType({ mediaType }: Descriptor, { open }: PassOptions): string {
 }
 
 function inline(plain: AsyncGenerator<Uint8Array>): LayerStream {
-  const { stream, result } = digesting(plain)
+  const { stream, result } = digestingLayer(plain)
   return { stream, files: null, result: async () => result(), cancel: async () => void (await plain.return(undefined)) }
 }

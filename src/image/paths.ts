@@ -16,11 +16,11 @@ const maxPartBytes = 255
  * @throws VerificationError `path-escape` for one that leaves the root, `format-invalid` for NUL, an empty or overlong name
  */
 export function normalisePath(name: string, subject: string): string {
+  if (isPlain(name)) return name
   if (name === '') throw refused('format-invalid', 'a member without a name', subject)
   if (name.includes('\0') && !isName(name))
     throw refused('format-invalid', `a name with a NUL byte: ${quote(name)}`, subject)
   if (name.length > maxPartBytes / 3) checkLengths(name, subject)
-  // Nearly every name is already in its normal form.
   if (!/(^|\/)\.{0,2}(\/|$)/.test(name)) return name
   const parts: string[] = []
   for (const part of name.split('/')) {
@@ -32,6 +32,14 @@ export function normalisePath(name: string, subject: string): string {
   }
   return parts.length === 0 ? '.' : parts.join('/')
 }
+
+/** Whether a name is in its normal form already, as nearly all are; false where it has to be looked at closely. */
+function isPlain(name: string): boolean {
+  const [first, last] = [name.charCodeAt(0), name.charCodeAt(name.length - 1)]
+  if (name === '' || name.length > maxPartBytes / 3 || first === slash || first === dot || last === slash) return false
+  return !name.includes('//') && !name.includes('/.') && !name.includes('\0')
+}
+const [slash, dot] = [0x2f, 0x2e]
 
 function checkLengths(name: string, subject: string): void {
   const bytes = nameBytes(name)

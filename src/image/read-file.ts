@@ -79,6 +79,36 @@ export class Scratch {
 }
 const largestRoom = 32 << 20
 
+/** What was read of a file. */
+export interface FileRead {
+  /** As many bytes as were wanted, until the next entry is read. */
+  kept: Buffer
+  /** Null where somebody else hashes the content. */
+  digests: Digests | null
+}
+
+/** {@link readFile} where nothing has to be waited for: all of the content is at hand. Null where it is not; nothing is read then. */
+export function readFileNow(
+  header: TarHeader,
+  body: TarBody,
+  wanted: readonly Wanted[],
+  extra: readonly ExtraDigest[] | null,
+): FileRead | null {
+  const whole = body.now()
+  if (whole === null) return null
+  const keep = mostWanted(header, wanted)
+  return {
+    kept: keep < whole.length ? whole.subarray(0, keep) : whole,
+    digests: extra === null ? null : digestsOf(extra, (algorithm) => hash(algorithm, whole, 'buffer')),
+  }
+}
+
+function mostWanted(header: TarHeader, wanted: readonly Wanted[]): number {
+  let keep = 0
+  for (const { bytes } of wanted) keep = Math.max(keep, Math.min(bytes, header.size))
+  return keep
+}
+
 /**
  * Reads the content of one file: what is wanted of it is kept until the next entry is read, all of it goes to the writer.
  *
@@ -93,18 +123,8 @@ export async function readFile(
     scratch,
     writer,
   }: { extra: readonly ExtraDigest[] | null; scratch: Scratch; writer?: FileWriter | undefined },
-): Promise<{ kept: Buffer; digests: Digests | null }> {
-  let keep = 0
-  for (const { bytes } of wanted) keep = Math.max(keep, Math.min(bytes, header.size))
-  const whole = body.now()
-  if (whole !== null) {
-    await writer?.write(whole)
-    await writer?.close()
-    return {
-      kept: keep < whole.length ? whole.subarray(0, keep) : whole,
-      digests: extra === null ? null : digestsOf(extra, (algorithm) => hash(algorithm, whole, 'buffer')),
-    }
-  }
+): Promise<FileRead> {
+  const keep = mostWanted(header, wanted)
   // What nobody needs is skipped by whoever reads the archive.
   const isEnough = (at: number): boolean => at === keep && extra === null && writer === undefined
   const running = extra === null ? [] : ['sha256' as const, ...extra].map((name) => ({ name, hash: createHash(name) }))

@@ -25,6 +25,12 @@ export class TarBody implements AsyncIterable<Uint8Array> {
     return part
   }
 
+  /** {@link magic} where it is at hand; null where it has to be waited for. */
+  magicNow(): number | null {
+    if (this.left < 4) return 0
+    return this.puller.peekReady(4)?.readUInt32BE() ?? null
+  }
+
   /** The first four bytes of what is left, big-endian, without taking them; 0 where fewer are left. */
   async magic(): Promise<number> {
     if (this.left < 4) return 0
@@ -62,6 +68,10 @@ export class SparseBody extends TarBody {
 
   override now(): Buffer | null {
     return this.size === 0 ? zeros.subarray(0, 0) : null
+  }
+
+  override magicNow(): null {
+    return null
   }
 
   override async magic(): Promise<number> {

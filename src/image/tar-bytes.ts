@@ -21,6 +21,24 @@ export class BytePuller {
     return this.chunk.length - this.at
   }
 
+  /** The next `n` bytes where they are at hand, else null: a promise for each of millions of headers would cost more than to read them. */
+  ready(n: number): Buffer | null {
+    return this.available >= n ? this.takeNow(n) : null
+  }
+
+  /** As {@link ready}, without taking them. */
+  peekReady(n: number): Buffer | null {
+    return this.available >= n ? this.chunk.subarray(this.at, this.at + n) : null
+  }
+
+  /** Skips `n` bytes where they are at hand. @returns false where they are not: nothing is skipped then */
+  skipReady(n: number): boolean {
+    if (this.available < n) return false
+    this.at += n
+    this.position += n
+    return true
+  }
+
   /** Takes `n` bytes that are at hand. */
   takeNow(n: number): Buffer {
     const part = this.chunk.subarray(this.at, this.at + n)

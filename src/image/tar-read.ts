@@ -41,12 +41,45 @@ export interface TarOptions {
 export async function* readTar(
   source: ByteSource,
   subject: string,
-  options: TarOptions = {},
+  { global, entries: most = tarLimits.entries }: TarOptions = {},
 ): AsyncGenerator<TarEntry & { body: TarBody }> {
   const puller = new BytePuller(source, subject)
+  const extensions = new ExtensionReader(puller)
+  let entries = 0
+  let holes = 0
   let done = false
   try {
-    yield* entriesOf(puller, subject, options)
+    for (;;) {
+      const place: Place = { subject, position: puller.position }
+      const block = puller.ready(512) ?? (await puller.take(512))
+      if (block === null || isZero(block)) {
+        if (block !== null) await endMark(puller, place)
+        // As Go and tar(1) do: an archive may end without its two zero blocks, but not inside an entry's extensions.
+        if (!extensions.isEmpty) throw puller.truncated()
+        break
+      }
+      const raw = parseHeader(block, place)
+      if (raw.flag === 'g') {
+        await extensions.global(raw, place, global)
+        continue
+      }
+      if (isExtension(raw)) {
+        await extensions.take(raw, place)
+        continue
+      }
+      if (++entries > most) throw invalid(place, `more than ${most} entries`)
+      const { header, stored, sparse } = makeHeader(raw, extensions.held, place)
+      extensions.reset()
+      const body =
+        sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
+      if (sparse !== null) holes += header.size - body.left
+      if (holes > tarLimits.holes) throw invalid(place, `sparse files with more than ${tarLimits.holes} bytes of holes`)
+      yield { header, body }
+      if (!puller.skipReady(body.left)) await puller.skip(body.left)
+      body.left = 0
+      const padding = (512 - (stored % 512)) % 512
+      if (!puller.skipReady(padding)) await puller.skipPadding(padding)
+    }
     await puller.drain()
     done = true
   } finally {
@@ -54,41 +87,10 @@ export async function* readTar(
   }
 }
 
-async function* entriesOf(
-  puller: BytePuller,
-  subject: string,
-  { global, entries: most = tarLimits.entries }: TarOptions,
-): AsyncGenerator<TarEntry & { body: TarBody }> {
-  const extensions = new ExtensionReader(puller)
-  let entries = 0
-  let holes = 0
-  for (;;) {
-    const place: Place = { subject, position: puller.position }
-    const block = await puller.take(512)
-    if (block === null || isZero(block)) {
-      if (block !== null) await endMark(puller, place)
-      // As Go and tar(1) do: an archive may end without its two zero blocks, but not inside an entry's extensions.
-      if (!extensions.isEmpty) throw puller.truncated()
-      return
-    }
-    const raw = parseHeader(block, place)
-    if (raw.flag === 'g') {
-      await extensions.global(raw, place, global)
-      continue
-    }
-    if (await extensions.take(raw, place)) continue
-    if (++entries > most) throw invalid(place, `more than ${most} entries`)
-    const { header, stored, sparse } = makeHeader(raw, extensions.held, place)
-    extensions.reset()
-    const body =
-      sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
-    if (sparse !== null) holes += header.size - body.left
-    if (holes > tarLimits.holes) throw invalid(place, `sparse files with more than ${tarLimits.holes} bytes of holes`)
-    yield { header, body }
-    await puller.skip(body.left)
-    body.left = 0
-    await puller.skipPadding((512 - (stored % 512)) % 512)
-  }
+type ExtensionFlag = 'x' | 'L' | 'K'
+
+function isExtension(raw: RawHeader): raw is RawHeader & { flag: ExtensionFlag } {
+  return raw.flag === 'x' || raw.flag === 'L' || raw.flag === 'K'
 }
 
 /** A zero block ends the archive where a second one or nothing follows. */
@@ -134,10 +136,8 @@ class ExtensionReader {
     this.seen = {}
   }
 
-  /** @returns false where the header is none of an extension */
-  async take(raw: RawHeader, place: Place): Promise<boolean> {
+  async take(raw: RawHeader & { flag: ExtensionFlag }, place: Place): Promise<void> {
     const { flag } = raw
-    if (flag !== 'x' && flag !== 'L' && flag !== 'K') return false
     const bytes = await this.content(raw, place)
     const before = this.seen[flag]
     if (before !== undefined && !before.equals(bytes)) {
@@ -148,7 +148,6 @@ class ExtensionReader {
     if (flag === 'x') this.held = { ...this.held, pax: parsePax(bytes, place) }
     else if (flag === 'L') this.held = { ...this.held, longName: cString(bytes) }
     else this.held = { ...this.held, longLink: cString(bytes) }
-    return true
   }
 
   /** A global header applies to no entry in Go and so in engines, to all that follow in POSIX. */

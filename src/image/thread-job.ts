@@ -4,6 +4,7 @@ import { ExtentDigests } from './extent-digests.ts'
 import type { ExtentMemory } from './extents.ts'
 import { layerDecoder } from './inflate.ts'
 import type { InflateLimits } from './inflate-limits.ts'
+import { layerDigest, type LayerDigest } from './layer-digest.ts'
 import { RingReader, RingWriter, type RingMemory } from './ring.ts'
 
 /** Work of a thread. A structured clone carries it over. */
@@ -21,7 +22,7 @@ export type ThreadJob =
 /** What a thread says of its job when that has ended. */
 export type ThreadAnswer =
   | { readonly end: 'done' }
-  | { readonly end: 'digest'; readonly digest: string; readonly size: number }
+  | { readonly end: 'digest'; readonly found: LayerDigest }
   | { readonly end: 'refused'; readonly code: ReasonCode; readonly message: string; readonly details: Details }
   | { readonly end: 'broken'; readonly message: string }
 interface Details {
@@ -102,7 +103,7 @@ function digestOf(job: Extract<ThreadJob, { work: 'digest' }>): ThreadAnswer {
       input.giveBack()
     }
     files.end()
-    return { end: 'digest', digest: `sha256:${hash.digest('hex')}`, size }
+    return { end: 'digest', found: layerDigest(hash, size) }
   } finally {
     // Does nothing after a good end.
     input.stop()

@@ -125,6 +125,8 @@ export interface LayerFacts {
   diffId: Digest
   /** Bytes after decompression. */
   size: number
+  /** Zero bytes among them that the blob leaves out at the end of the archive (`omittedBytes`). */
+  omitted?: number | undefined
 }
 
 export interface PassResult {

@@ -1,10 +1,11 @@
 import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { omittedBytes } from './layer-digest.ts'
 import { LayerStreams, type LayerStream, type PassOptions } from './layer-stream.ts'
 import { LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
 import { MergedView } from './merged-view.ts'
 import { readOtherNames } from './other-names.ts'
-import { askAll, giveAll, hashers, readFile, Scratch, type FileSink } from './read-file.ts'
+import { askAll, giveAll, hashers, readFile, readFileNow, Scratch, type FileSink } from './read-file.ts'
 import { SmallFiles } from './small-files.ts'
 import { readTar } from './tar-read.ts'
 import type { Image, LayerFacts, PassReader, PassResult } from './types.ts'
@@ -38,7 +39,8 @@ export async function walkImage(
       const plain = await streams.next(index)
       const records = await scan(plain, index, descriptor, view, { readers, small, sink })
       const found = await plain.result()
-      if (found.digest !== diffId) {
+      const omitted = omittedBytes(found, diffId, descriptor.mediaType)
+      if (omitted === null) {
         throw new VerificationError(
           'digest-mismatch',
           `layer ${index} unpacks to ${found.digest}, the configuration says ${diffId}`,
@@ -48,7 +50,8 @@ export async function walkImage(
           },
         )
       }
-      facts.unshift({ descriptor, diffId, size: found.size })
+      if (omitted > 0) options.log?.info(omission(index, omitted))
+      facts.unshift({ descriptor, diffId, size: found.size + omitted, ...(omitted === 0 ? {} : { omitted }) })
       view.apply(records)
     }
   } finally {
@@ -57,6 +60,10 @@ export async function walkImage(
   const inventory = view.finish()
   await readOtherNames(store, image, { inventory, visible: view.visible, small }, readers, options)
   return { image, layers: facts, inventory, visible: view.visible }
+}
+
+function omission(layer: number, bytes: number): string {
+  return `layer ${layer} leaves out the last ${bytes} zero bytes of its archive: its diff id is right with them`
 }
 
 async function scan(
@@ -90,15 +97,14 @@ async function scan(
     // A hidden file is hashed too: a hard link that is still visible may share its content. This comes before any of the content is read.
     const aside = body.inOnePiece && body.left > 0 ? plain.files : null
     aside?.want(body.offset, body.left, hashed.extra, hashed.take)
-    const writer = shown ? await sink?.open(header) : undefined
-    record.magic = await body.magic()
+    const writer = shown && sink !== undefined ? await sink.open(header) : undefined
+    record.magic = body.magicNow() ?? (await body.magic())
     const wanted = askAll(asking, header, layer, record.magic)
     if (shown && readers.length > 0 && small.wants(header, record.magic)) wanted.push(small.reader(record))
-    const { kept, digests } = await readFile(header, body, wanted, {
-      extra: aside === null ? hashed.extra : null,
-      scratch,
-      writer,
-    })
+    const extra = aside === null ? hashed.extra : null
+    const { kept, digests } =
+      (writer === undefined ? readFileNow(header, body, wanted, extra) : null) ??
+      (await readFile(header, body, wanted, { extra, scratch, writer }))
     if (digests !== null) hashed.take(digests.sha256, digests.extra)
     giveAll(header, wanted, kept)
   }

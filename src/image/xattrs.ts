@@ -6,7 +6,7 @@ type Xattrs = Readonly<Record<string, string>>
 const plainLimit = 64
 
 /**
- * Extended attributes as an inventory has them: each value in hexadecimal, or `sha256:` and its digest where it has more than 64 bytes.
+ * Extended attributes as an inventory has them: each value in hexadecimal, or `sha256:` and its digest where it has more than 64 bytes or none.
  *
  * @param xattrs raw bytes as latin1
  */
@@ -16,7 +16,10 @@ export function inventoryXattrs(xattrs: Xattrs): Record<string, string> | undefi
   return Object.fromEntries(
     entries.map(([name, value]) => {
       const bytes = Buffer.from(value, 'latin1')
-      return [name, bytes.length > plainLimit ? `sha256:${hash('sha256', bytes)}` : bytes.toString('hex')]
+      return [
+        name,
+        bytes.length > plainLimit || bytes.length === 0 ? `sha256:${hash('sha256', bytes)}` : bytes.toString('hex'),
+      ]
     }),
   )
 }

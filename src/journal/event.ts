@@ -74,7 +74,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * |---|---|---|---|
  * | job | – | – | keyThumbprint, job (digest of the job record), instance |
  * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence, parameters |
- * | sbom | image (plain manifest), config; or directory, source, disk, model, dataset (digest of the tree) | sbom-spdx, sbom-cyclonedx, sbom-spdx3, inventory | packages, engine |
+ * | sbom | image (plain manifest), config; or directory, source, disk, model, dataset (digest of the tree) | sbom-spdx, sbom-cyclonedx, sbom-spdx3, sbom-cyclonedx17, inventory | packages, engine |
  * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
@@ -90,7 +90,7 @@ export const roles = {
   spdx: 'sbom-spdx',
   cyclonedx: 'sbom-cyclonedx',
   spdx3: 'sbom-spdx3',
-  cyclonedx17: 'sbom-cyclonedx1.7',
+  cyclonedx17: 'sbom-cyclonedx17',
   inventory: 'inventory',
   modelManifest: 'model-manifest',
   subject: 'subject',
@@ -98,6 +98,13 @@ export const roles = {
   policy: 'policy',
   verdict: 'verdict',
   resource: 'resource',
+} as const
+
+/** Roles that the document of an SBOM statement has: CycloneDX 1.7 has one of its own beside 1.6. */
+export const sbomRoles = {
+  spdx: [roles.spdx],
+  spdx3: [roles.spdx3],
+  cyclonedx: [roles.cyclonedx, roles.cyclonedx17],
 } as const
 
 export function eventBytes(event: JournalEvent): Buffer {

@@ -4,6 +4,7 @@ import type { DiffPolicyDocument } from './diff/policy-schema.ts'
 import { artifactSide, documentSide } from './diff/side.ts'
 import { perLevel, type Change, type Comparison, type Side } from './diff/types.ts'
 import type { SbomDocument } from './documents/model.ts'
+import { formatFacts } from './formats/names.ts'
 import { engine } from './formats/spdx.ts'
 import type { Described } from './scan.ts'
 
@@ -11,6 +12,7 @@ import type { Described } from './scan.ts'
 export interface AttestedDocuments {
   inventory?: Uint8Array | undefined
   spdx?: Uint8Array | undefined
+  spdx3?: Uint8Array | undefined
   cyclonedx?: Uint8Array | undefined
 }
 
@@ -27,6 +29,9 @@ export interface SbomComparison {
 
 /** Findings that are named; the rest is counted. */
 const shown = 20
+
+/** The format in which a document of each kind is looked for first, byte by byte. */
+const formats = { spdx: 'spdx-json', spdx3: 'spdx3-json', cyclonedx: 'cyclonedx-json' } as const
 
 /** The gate allows nothing: a policy of what may differ is for people who compare releases. */
 const strict: DiffPolicyDocument = { version: 1, levels: perLevel(() => 'fail' as const) }
@@ -46,10 +51,10 @@ export async function compareSbom(attested: AttestedDocuments, found: Described)
     const image: Side = { ...side, inventory: pass.inventory, inventoryDigest, regenerated: true }
     findings.push(...fileFindings(compareSides(side, image, strict)))
   }
-  for (const name of ['spdx', 'cyclonedx'] as const) {
+  for (const name of ['spdx', 'spdx3', 'cyclonedx'] as const) {
     const bytes = attested[name]
-    if (bytes === undefined || found[name].equals(bytes)) continue
-    const side = await documentSide(`the ${name === 'spdx' ? 'SPDX' : 'CycloneDX'} document`, bytes, null)
+    if (bytes === undefined || found.encode(formats[name]).equals(bytes)) continue
+    const side = await documentSide(`the ${formatFacts[formats[name]].title} document`, bytes, null)
     const image = await artifactSide('the image', found, null, side.document)
     // The inventory of the document is compared by its digest: the statement of the inventory has its own step.
     const comparison = compareSides(side, { ...image, inventory: null, inventoryDigest: null }, strict)

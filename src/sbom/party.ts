@@ -1,4 +1,5 @@
 import { InputError } from '../base/errors.ts'
+import { formats } from './documents/schema/formats.ts'
 import { parseParty } from './found.ts'
 import type { Party } from './model.ts'
 
@@ -22,7 +23,7 @@ export function parseStatedParty(text: string, input: string): Party | null {
   const kind = said === null ? found.kind : said[1]?.toLowerCase() === 'person' ? 'person' : 'organization'
   if (address === undefined) return { kind, name }
   if (/^https?:\/\/[^\s]+$/.test(address)) return { kind, name, url: address }
-  if (/^[^@\s]+@[^@\s]+$/.test(address)) return { kind, name, email: address }
+  if (formats['idn-email']?.(address) === true) return { kind, name, email: address }
   throw new InputError('input-invalid', `${input}: "${address}" is neither an e-mail address nor a web address`, {
     subject: input,
     remedy: 'Write NAME <name@host> or NAME <https://host>.',

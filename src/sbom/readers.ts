@@ -5,7 +5,7 @@ import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
 import { measureCoverage, type CoverageInput } from './coverage.ts'
 import { DigestReader } from './digests.ts'
-import type { Catalogue, FoundPackage, Gap, Inventory } from './model.ts'
+import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
@@ -43,10 +43,12 @@ function catalogue(
   const os = release.finish()
   const tree = new FileTree(inventory)
   const results = collector.finish({ os, tree })
-  const packages = unique(results.flatMap(({ result }) => result.packages))
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),
     tree,
+  )
+  const packages = unique(
+    results.flatMap(({ result }) => result.packages).filter((found) => !repeatsOwner(found, owners)),
   )
   for (const found of packages) {
     const owner = owners.get(found.locations[0] as string)?.purl
@@ -54,11 +56,10 @@ function catalogue(
     if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
       found.ownedBy = owner
   }
-  const told = packages.filter((found) => !repeatsOwner(found))
   const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
   return {
     os,
-    packages: told,
+    packages,
     catalogers: used.map(({ name }) => name).sort(),
     gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
     coverage: measureCoverage({
@@ -72,13 +73,21 @@ function catalogue(
   }
 }
 
-/** What stands in a program that a system's package database owns repeats what the database says of it. */
-function repeatsOwner({ cataloger, ownedBy }: FoundPackage): boolean {
-  return (
-    (cataloger === 'binary-classifier' || cataloger === 'elf-note') &&
-    ownedBy !== null &&
-    /^pkg:(?:deb|rpm|apk|alpm|opkg)\//.test(ownedBy)
-  )
+/**
+ * What stands in a program that a system's package database owns repeats what the database says of it, and an assembly that a deps.json names is
+ * of the package there. A copy elsewhere is its own.
+ */
+function repeatsOwner({ cataloger, locations }: FoundPackage, owners: ReadonlyMap<string, OwnedFile>): boolean {
+  const by = repeating[cataloger]
+  return by !== undefined && locations.every((path) => by.test(owners.get(path)?.purl ?? ''))
+}
+
+const ofSystem = /^pkg:(?:deb|rpm|apk|alpm|opkg)\//
+const repeating: Readonly<Record<string, RegExp>> = {
+  'binary-classifier': ofSystem,
+  'elf-note': ofSystem,
+  'php-extension': ofSystem,
+  'pe-version': /^pkg:nuget\//,
 }
 
 /** Files that packages were read from (databases, manifests) belong to what reads them. */

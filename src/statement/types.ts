@@ -13,6 +13,8 @@ export const predicateTypes = {
   sign: 'https://sigstore.dev/cosign/sign/v1',
   provenance: 'https://slsa.dev/provenance/v1',
   spdx: 'https://spdx.dev/Document',
+  /** SPDX 3: JSON-LD, which has nothing of the form of SPDX 2. */
+  spdx3: 'https://spdx.dev/Document/v3',
   cyclonedx: 'https://cyclonedx.org/bom',
   inventory: 'https://sealwright.dev/inventory/v1',
   rebuild: 'https://sealwright.dev/rebuild/v1',
@@ -22,6 +24,10 @@ export const predicateTypes = {
   vsa: 'https://slsa.dev/verification_summary/v1',
 } as const
 export type StatementKind = keyof typeof predicateTypes
+
+/** Statements whose predicate is an SBOM. */
+export const sbomKinds = ['spdx', 'spdx3', 'cyclonedx'] as const
+export type SbomKind = (typeof sbomKinds)[number]
 
 /** One thing that a statement speaks of (in-toto resource descriptor); other tools also write other algorithms. */
 export interface StatementTarget {

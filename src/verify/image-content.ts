@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
 import type { Store } from '../oci/types.ts'
@@ -16,17 +17,25 @@ export function sealedContent({ image }: Subject, opener: ImageOpener | undefine
 }
 
 /** One pass over the layers, whoever asks first; a refusal is kept, too. */
-export function lazyContent(subject: Subject, opener: ImageOpener | undefined): () => Promise<Described> {
+export function lazyContent(
+  subject: Subject,
+  opener: ImageOpener | undefined,
+  ports: Pick<Ports, 'log' | 'threads'>,
+): () => Promise<Described> {
   let content: Promise<Described> | null = null
-  return () => (content ??= readContent(subject, opener))
+  return () => (content ??= readContent(subject, opener, ports))
 }
 
-async function readContent({ store, image }: Subject, opener: ImageOpener | undefined): Promise<Described> {
+async function readContent(
+  { store, image }: Subject,
+  opener: ImageOpener | undefined,
+  { log, threads }: Pick<Ports, 'log' | 'threads'>,
+): Promise<Described> {
   if (image === null) throw new VerificationError('missing-blob', 'the image could not be read')
   const open = isEncrypted(image) ? await opener?.(store, image) : undefined
   const { describeImage } = await import('../sbom/scan.ts')
   try {
-    return await describeImage(store, image, open === undefined ? {} : { open })
+    return await describeImage(store, image, { open, log, threads })
   } catch (error) {
     // A damaged blob often fails as an archive first; that its bytes are not the described ones is the better reason.
     if (error instanceof VerificationError && ['format-invalid', 'decryption-failed'].includes(error.code))

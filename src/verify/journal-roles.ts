@@ -1,6 +1,6 @@
 import { sha256 } from '../base/streams.ts'
 import { isObject, textOf } from '../base/json.ts'
-import { roles, type JournalEvent } from '../journal/event.ts'
+import { roles, sbomRoles, type JournalEvent } from '../journal/event.ts'
 import { embeddedDocument } from '../statement/statement.ts'
 import type { Claim } from './statements.ts'
 
@@ -56,15 +56,15 @@ export function disagree(encrypts: readonly JournalEvent[]): boolean {
 
 /** The `sbom` events of an image or its plain form that gave a document. */
 export function sbomsOf(events: readonly JournalEvent[], claim: Claim, encrypted: boolean): JournalEvent[] {
-  const role = documentRole(claim)
+  const wanted = documentRoles(claim)
   const digest = documentOf(claim)
-  if (role === null || digest === null) return []
+  if (digest === null) return []
   const forms = plainForms(events, subjectOf(claim), encrypted)
   return events.filter(
     (event) =>
       event.kind === 'sbom' &&
       forms.some((form) => has(event, 'inputs', roles.image, form)) &&
-      has(event, 'outputs', role, digest),
+      wanted.some((role) => has(event, 'outputs', role, digest)),
   )
 }
 
@@ -90,6 +90,7 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[], isEnc
     case 'encryption':
       return encrypted ? null : `${subject} is not the output of an encryption of this job`
     case 'spdx':
+    case 'spdx3':
     case 'cyclonedx':
     case 'inventory':
       return sbomsOf(events, claim, isEncrypted).length === 0
@@ -110,10 +111,9 @@ function subjectOf(claim: Claim): string {
   return `sha256:${claim.statement.subject[0].digest.sha256}`
 }
 
-function documentRole({ kind }: Claim): string | null {
-  if (kind === 'spdx') return roles.spdx
-  if (kind === 'cyclonedx') return roles.cyclonedx
-  return kind === 'inventory' ? roles.inventory : null
+function documentRoles({ kind }: Claim): readonly string[] {
+  if (kind === 'inventory') return [roles.inventory]
+  return kind === 'spdx' || kind === 'spdx3' || kind === 'cyclonedx' ? sbomRoles[kind] : []
 }
 
 function documentOf(claim: Claim): string | null {

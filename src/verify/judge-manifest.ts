@@ -57,7 +57,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes, lacks)
   const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
   noteClaims(attached, notes)
-  const content = lazyContent(subject, question.opener)
+  const content = lazyContent(subject, question.opener, question.ports)
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
     const signed = key === null ? [] : attached.claims.filter(({ signers }) => signers.includes(key.pem))

@@ -1,5 +1,5 @@
-import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
-import { buildType, type StatementKind } from '../statement/types.ts'
+import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import { buildType, type SbomKind, type StatementKind } from '../statement/types.ts'
 import type { Gate } from './candidate.ts'
 import { requiredKinds } from './required.ts'
 import type { Claim } from './statements.ts'
@@ -16,6 +16,7 @@ export function isForeign({ kind, statement }: Pick<Claim, 'kind' | 'statement'>
       return !isObject(definition) || definition['buildType'] !== buildType
     }
     case 'spdx':
+    case 'spdx3':
     case 'cyclonedx':
       return !ownSbom(kind, predicate)
     default:
@@ -24,11 +25,16 @@ export function isForeign({ kind, statement }: Pick<Claim, 'kind' | 'statement'>
 }
 
 /** By what only our engine writes: of which image configuration the document is. One that claims it and differs is compared and refused. */
-function ownSbom(kind: 'spdx' | 'cyclonedx', predicate: JsonObject): boolean {
+function ownSbom(kind: SbomKind, predicate: JsonObject): boolean {
   if (kind === 'cyclonedx') {
     const { metadata } = predicate
     const properties = isObject(metadata) ? metadata['properties'] : undefined
     return listOf(properties).some((item) => isObject(item) && item['name'] === 'sealwright:image:config-digest')
+  }
+  if (kind === 'spdx3') {
+    return listOf(predicate['@graph']).some(
+      (item) => isObject(item) && textOf(item['statement']).startsWith('sealwright:image:config-digest='),
+    )
   }
   return listOf(predicate['packages'])
     .flatMap((item) => (isObject(item) ? listOf(item['externalRefs']) : []))

@@ -1,4 +1,4 @@
-import type { StatementKind } from '../statement/types.ts'
+import { sbomKinds, type StatementKind } from '../statement/types.ts'
 import { isEncrypted } from './encrypted.ts'
 import type { Gate } from './candidate.ts'
 
@@ -6,7 +6,7 @@ import type { Gate } from './candidate.ts'
 export function requiredKinds({ policy, subject }: Pick<Gate, 'policy' | 'subject'>): StatementKind[][] {
   const named = policy.document.statements
   const required: StatementKind[][] =
-    named === undefined ? [['provenance'], ['inventory'], ['spdx', 'cyclonedx']] : named.map((kind) => [kind])
+    named === undefined ? [['provenance'], ['inventory'], [...sbomKinds]] : named.map((kind) => [kind])
   const encrypted = subject.image !== null && isEncrypted(subject.image)
   return encrypted && !named?.includes('encryption') ? [...required, ['encryption']] : required
 }

@@ -1,3 +1,4 @@
+import { jcsText } from '../../src/encoding/jcs.ts'
 import { compareInventories, inventoryBytes, parseInventory } from '../../src/image/inventory.ts'
 import { nameBytes, nameOf } from '../../src/image/names.ts'
 import type { InventoryEntry } from '../../src/image/types.ts'
@@ -114,4 +115,29 @@ test('differences name the fields', () => {
     changed: [{ path: 'a/b', fields: ['sha256', 'mode'], before: file, after: changed }],
   })
   expect(compareInventories(entries, entries)).toEqual({ added: [], removed: [], changed: [] })
+})
+
+test('a line is the RFC 8785 form of its entry, whatever stands in it', () => {
+  const odd: InventoryEntry[] = [
+    ...entries,
+    capable,
+    { path: 'q"\\\u0001\u2028é😀', type: 'symlink', ...base, size: 0, link: 'x"\\\n' },
+    { path: nameOf(Buffer.from([0x78, 0xff])), type: 'fifo', mode: 0o7777, uid: 2 ** 32 - 2, gid: 2 ** 52, size: 0 },
+  ]
+  for (const entry of odd) {
+    expect(inventoryBytes([entry]).toString()).toBe(`${jcsText(entry)}\n`)
+    expect(parseInventory(inventoryBytes([entry]))).toEqual([entry])
+  }
+  expect(() => inventoryBytes([{ ...(entries[0] as InventoryEntry), path: '\ud800' }])).toThrow('lone surrogate')
+  expect(() => inventoryBytes([{ ...(entries[0] as InventoryEntry), size: 0.5 }])).toThrow('safe integer')
+})
+
+test.each<[string, Buffer]>([
+  ['a byte that is not UTF-8', Buffer.from(`${lines[0].replace('"a"', '"a\xff"')}\n`, 'latin1')],
+  ['a member twice', Buffer.from(`${lines[0].replace('"gid":0', '"gid":0,"gid":0')}\n`)],
+  ['an escape that need not be', Buffer.from(`${lines[0].replace('"a"', '"\\u0061"')}\n`)],
+  ['a link that is a number', Buffer.from(`${lines[2].replace('"link":"b"', '"link":7')}\n`)],
+  ['a number with an exponent', Buffer.from(`${lines[0].replace('"uid":0', '"uid":1e1')}\n`)],
+])('a line with %s is refused', (_what, bytes) => {
+  expect(() => parseInventory(bytes)).toThrow(expect.objectContaining({ code: 'format-invalid' }))
 })

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -26,18 +26,57 @@ function layer(seed: number): Short[] {
   return entries
 }
 
+/** What readers of all kinds get, with the digests that they ask for and what is taken back. */
 async function everything(options: PassOptions, made: Awaited<ReturnType<typeof makeImage>>): Promise<unknown> {
-  const got: string[] = []
-  const reader: PassReader = {
-    wants: ({ size }) => size,
-    file: ({ path }, content) => void got.push(`${path} ${content.length} ${content.toString('hex')}`),
-  }
-  const { inventory, layers } = await passImage(made.store, made.image, [reader], options)
-  return { inventory: inventoryBytes(inventory).toString(), layers, got }
+  const got = new Map<string, string>()
+  const sums = new Map<string, string>()
+  const reader = (algorithm: 'md5' | 'sha1', share: number): PassReader => ({
+    wants: ({ size }) => Math.min(size, share),
+    file: ({ path }, content) => void got.set(`${algorithm} ${path}`, content.toString('hex')),
+    digest: ({ path }) => (path.length % 3 === 0 ? null : algorithm),
+    hashed: ({ path }, digest) => void sums.set(`${algorithm} ${path}`, digest.toString('hex')),
+    forget: (path) => {
+      got.delete(`${algorithm} ${path}`)
+      sums.delete(`${algorithm} ${path}`)
+    },
+  })
+  const readers = [reader('md5', 4_000_000), reader('sha1', 1000)]
+  const { inventory, layers } = await passImage(made.store, made.image, readers, options)
+  return { inventory: inventoryBytes(inventory).toString(), layers, got: sorted(got), sums: sorted(sums) }
+}
+
+function sorted(map: ReadonlyMap<string, string>): [string, string][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 test.each(['gzip', 'zstd', 'none'] as const)('threads change nothing: %s', async (compression) => {
   const made = await makeImage([layer(1), layer(2), [{ path: 'small', text: 'a' }], layer(3)], { compression })
+  expect(await everything(inThreads, made)).toEqual(await everything({}, made))
+})
+
+test('digests that come late are those of the file that stays', async () => {
+  const entries: Short[] = []
+  for (let i = 0; i < 40; i++) {
+    // Replaced by a file, by a link and by a folder while its digest is still on the way, and last by nothing.
+    for (const [kind, later] of ['text', 'link', 'folder', 'none'].entries()) {
+      const path = `${later}/${'x'.repeat(kind)}${i}`
+      entries.push({ path, text: `old ${i} ${later}` })
+      if (later === 'text') entries.push({ path, text: `new ${i}` })
+      if (later === 'link') entries.push({ path, link: 'somewhere' })
+      if (later === 'folder') entries.push({ path: `${path}/` }, { path: `${path}/in`, text: `in ${i}` })
+    }
+  }
+  const made = await makeImage([entries])
+  const found = await everything(inThreads, made)
+  expect(found).toEqual(await everything({}, made))
+  const has = (text: string): boolean => JSON.stringify(found).includes(createHash('md5').update(text).digest('hex'))
+  expect([has('new 17'), has('old 17 text'), has('old 17 link'), has('in 17')]).toEqual([true, false, false, true])
+})
+
+test('many empty and tiny files in one piece', async () => {
+  const entries: Short[] = []
+  for (let i = 0; i < 3000; i++) entries.push({ path: `${i}`, text: i % 2 === 0 ? '' : 'x' })
+  const made = await makeImage([entries])
   expect(await everything(inThreads, made)).toEqual(await everything({}, made))
 })
 

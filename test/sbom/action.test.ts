@@ -138,6 +138,12 @@ test('an encrypted image gives the same documents with its key, and none without
   await expect(run({ image: reference }, ports)).rejects.toMatchObject({ code: 'input-missing' })
   const key = join(scratch('key'), 'key.pem')
   writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  // A copy for syft would lie decrypted on the disk.
+  const exec = { ...ports.exec, find: () => Promise.resolve('/bin/true') }
+  for (const engine of ['syft', 'both']) {
+    const given = { image: reference, 'decryption-key': key, engine }
+    await expect(run(given, { ...ports, exec })).rejects.toMatchObject({ code: 'unsupported', subject: 'engine' })
+  }
   const [plain, opened] = [await run({ image }), await run({ image: reference, 'decryption-key': key }, ports)]
   for (const output of ['sbom-spdx-path', 'sbom-cyclonedx-path', 'inventory-path']) {
     expect(readFileSync(opened.outputs[output] as string).equals(readFileSync(plain.outputs[output] as string))).toBe(
@@ -195,6 +201,24 @@ describe('an image that this job has encrypted', () => {
       await agent.client.stop()
     }
   })
+})
+
+test('every format of a job with an agent stands in its journal, each under a role of its own', async () => {
+  const agent = await startAgent()
+  try {
+    const formats = 'spdx-json,spdx3-json,cyclonedx-json,cyclonedx1.7-json'
+    await run({ image, formats }, agent.ports, agent.directory)
+    const event = (await agent.client.journal()).find(({ kind }) => kind === 'sbom')
+    expect(event?.outputs.map(({ role }) => role)).toEqual([
+      'sbom-spdx',
+      'sbom-spdx3',
+      'sbom-cyclonedx',
+      'sbom-cyclonedx17',
+      'inventory',
+    ])
+  } finally {
+    await agent.client.stop()
+  }
 })
 
 test('an sbom event stands in the journal, once', async () => {

@@ -1,14 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collect } from '../../src/base/streams.ts'
+import { openState } from '../../src/agent/state.ts'
+import { collect, sha256 } from '../../src/base/streams.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { evidenceMediaTypes } from '../../src/journal/evidence-bundle.ts'
-import { roles } from '../../src/journal/event.ts'
+import { roles, type EventDraft } from '../../src/journal/event.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { mediaTypes } from '../../src/oci/types.ts'
 import { verifyEnvelope } from '../../src/sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundStatement } from '../../src/sign/find.ts'
+import { embeddedDocument } from '../../src/statement/statement.ts'
 import { inventoryArtifactType, predicateTypes } from '../../src/statement/types.ts'
 import { buildRecord } from '../statement/fixtures.ts'
 import { privatePem, putImage, storeOf } from './fixtures.ts'
@@ -112,6 +114,63 @@ describe('with an agent', () => {
     writeFileSync(join(ports.roots.cwd, 'same.json'), spdx)
     await sign({ sbom: 'same.json' })
     expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.spdx)
+  })
+
+  test('SPDX 3 and CycloneDX 1.7 alone are attached, from the same agent or by its key', async () => {
+    const { sign, published, image, ports, directory, agent } = await job({ agent: true, described: false })
+    const state = openState(directory, ports)
+    const keep = async (name: string, role: string, bytes: Buffer): Promise<EventDraft['outputs'][number]> => {
+      const path = join(ports.roots.cwd, name)
+      writeFileSync(path, bytes)
+      await state.remember(name, path)
+      return artifact(role, sha256(bytes))
+    }
+    const spdx3 = jcs({ '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld', '@graph': [] })
+    const newer = jcs({ bomFormat: 'CycloneDX', specVersion: '1.7' })
+    const outputs = [
+      await keep('sbom-spdx3-path', roles.spdx3, spdx3),
+      await keep('sbom-cyclonedx-path', roles.cyclonedx, newer),
+    ]
+    await agent?.append({ kind: 'sbom', inputs: [artifact(roles.image, image.digest)], outputs, result: {} })
+    await expect(sign({ statements: 'spdx' })).rejects.toMatchObject({ code: 'input-invalid' })
+    await sign()
+    const found = await findStatements(published, image)
+    const documentOf = (type: string): Buffer | null => {
+      const one = found.find(({ predicateType }) => predicateType === type)
+      return one === undefined ? null : embeddedDocument(one.payload, one.statement)
+    }
+    expect(documentOf('https://spdx.dev/Document/v3')?.equals(spdx3)).toBe(true)
+    expect(documentOf('https://cyclonedx.org/bom')?.equals(newer)).toBe(true)
+    expect(documentOf('https://spdx.dev/Document')).toBeNull()
+    // A changed document, and one of another image, are not signed.
+    writeFileSync(join(ports.roots.cwd, 'sbom-spdx3-path'), jcs({ '@graph': [] }))
+    await expect(sign()).rejects.toMatchObject({ code: 'digest-mismatch' })
+    const documents = { spdx3: jcs({ '@graph': [] }).toString('base64') }
+    await expect(agent?.statement({ kind: 'spdx3', subject: image.digest, documents })).rejects.toMatchObject({
+      code: 'role-mismatch',
+    })
+    // The role belongs to the kind: what was made as CycloneDX is not signed as SPDX.
+    await expect(
+      agent?.statement({ kind: 'spdx3', subject: image.digest, documents: { spdx3: newer.toString('base64') } }),
+    ).rejects.toMatchObject({ code: 'role-mismatch' })
+  })
+
+  test('beside 1.6, CycloneDX 1.7 is attached where its path is given', async () => {
+    const { sign, published, image, ports, agent } = await job()
+    const newer = jcs({ bomFormat: 'CycloneDX', specVersion: '1.7' })
+    writeFileSync(join(ports.roots.cwd, 'newer.json'), newer)
+    await expect(sign({ sbom: 'newer.json' })).rejects.toMatchObject({ code: 'role-mismatch' })
+    await agent?.append({
+      kind: 'sbom',
+      inputs: [artifact(roles.image, image.digest), artifact(roles.config, image.digest)],
+      outputs: [artifact(roles.cyclonedx17, sha256(newer))],
+      result: {},
+    })
+    await sign({ sbom: 'newer.json', statements: 'cyclonedx' })
+    const found = (await findStatements(published, image)).find(
+      ({ predicateType }) => predicateType === predicateTypes.cyclonedx,
+    )
+    expect(found === undefined ? null : embeddedDocument(found.payload, found.statement)?.equals(newer)).toBe(true)
   })
 
   test.each([
@@ -261,6 +320,10 @@ describe('without an agent', () => {
     writeFileSync(join(ports.roots.cwd, 'foreign.json'), '{ "bomFormat": "CycloneDX" }')
     await sign(await withKey(ports, { sbom: 'foreign.json' }))
     expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.cyclonedx)
+    const context = '{ "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld" }'
+    writeFileSync(join(ports.roots.cwd, 'foreign.json'), context)
+    await sign(await withKey(ports, { sbom: 'foreign.json' }))
+    expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.spdx3)
     writeFileSync(join(ports.roots.cwd, 'foreign.json'), '{}')
     await expect(sign(await withKey(ports, { sbom: 'foreign.json' }))).rejects.toMatchObject({ code: 'file-invalid' })
   })

@@ -12,7 +12,7 @@ function rows(
   return packages.map((found) => ({ side, reason, ecosystem, fixture, package: found }))
 }
 
-/** Rows of programs, models and workflows that are on one side only. */
+/** Rows of programs and models that are on one side only. */
 export const binaryExceptions: readonly Exception[] = [
   // The links by whose names syft finds these libraries are not in its module archive.
   ...rows('extra', 'syft-misses', 'binary', 'classifiers', [
@@ -25,28 +25,4 @@ export const binaryExceptions: readonly Exception[] = [
   // syft calls a model without a name after its folder; the file is called otherwise.
   ...rows('missing', 'no-evidence', 'ai', 'safetensors', ['model safetensors@']),
   ...rows('extra', 'other-name', 'ai', 'safetensors', ['generic nomic-embed-475M@']),
-  // A path within the same repository.
-  ...rows('missing', 'not-a-package', 'githubactions', 'call', [
-    'github-action-workflow ./.github/workflows/workflow-2.yml@',
-  ]),
-  ...['comments', 'multi'].flatMap((fixture) =>
-    rows('missing', 'not-a-package', 'githubactions', fixture, ['github-action ./.github/actions/bootstrap@']),
-  ),
-  // Pinned to a commit: syft takes the version from the comment behind it, which nothing checks.
-  ...rows('missing', 'other-version', 'githubactions', 'comments', [
-    'github actions/checkout@v4.2.2',
-    'github octo-org/this-repo@v1.0.0',
-  ]),
-  ...rows('extra', 'other-version', 'githubactions', 'comments', [
-    'github actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683',
-    'github octo-org/this-repo@172239021f7ba04fe7327647b213799853a9eb89',
-  ]),
-  ...rows('missing', 'other-version', 'githubactions', 'composite', [
-    'github actions/checkout@11',
-    'github actions/setup-go@v5.1.0',
-  ]),
-  ...rows('extra', 'other-version', 'githubactions', 'composite', [
-    'github actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683',
-    'github actions/setup-go@41dfa10bad2bb2ae585af6ee5bb4d7d973ad74ed',
-  ]),
 ]

@@ -1,28 +1,5 @@
 import type { Exception, Reason } from './types.ts'
 
-/** Dependencies whose group is the project's, which it has from its parent: syft takes the name for it. */
-const apacheDirectory = [
-  'api-asn1-api',
-  'api-asn1-ber',
-  'api-dsml-engine',
-  'api-dsml-parser',
-  'api-i18n',
-  'api-ldap-client-api',
-  'api-ldap-codec-core',
-  'api-ldap-codec-standalone',
-  'api-ldap-extras-aci',
-  'api-ldap-extras-codec-api',
-  'api-ldap-extras-codec',
-  'api-ldap-extras-sp',
-  'api-ldap-extras-trigger',
-  'api-ldap-extras-util',
-  'api-ldap-model',
-  'api-ldap-net-mina',
-  'api-ldap-schema-converter',
-  'api-ldap-schema-data',
-  'api-util',
-]
-
 /** Rows of language packages, grouped by fixture. */
 const groups: readonly {
   side: Exception['side']
@@ -117,20 +94,6 @@ const groups: readonly {
     ecosystem: 'javascript',
     fixture: 'yarn-berry',
     packages: ['npm newtest@7.7.7'],
-  },
-  {
-    side: 'missing',
-    reason: 'other-name',
-    ecosystem: 'java',
-    fixture: 'jar-metadata',
-    packages: apacheDirectory.map((name) => `maven ${name}/${name}@`),
-  },
-  {
-    side: 'extra',
-    reason: 'other-name',
-    ecosystem: 'java',
-    fixture: 'jar-metadata',
-    packages: apacheDirectory.map((name) => `maven org.apache.directory.api/${name}@`),
   },
 ]
 

@@ -27,6 +27,9 @@ syft ${syft} and our engine read the same files: the test data of syft's own cat
 version of its package URL. **Missing** is what syft lists and we do not; **only ours** is the reverse. Each of them has a reason from the
 closed list below, or the run fails. At most 5 % of the rows may be missing with a reason.
 
+- A GitHub action that is pinned to a commit is compared by the commit. syft shows the comment behind it as the version, and keeps the commit in its metadata.
+- Where syft does not know a Maven group, it repeats the name in its place. Our row with a group is the same package.
+
 ${table([head, ...rows, total])}
 
 ## Rows on one side only

@@ -1,5 +1,5 @@
 import { parsePurl, type Purl } from '../../src/sbom/purl.ts'
-import type { Row } from './types.ts'
+import type { Row, SyftRow } from './types.ts'
 
 /** Types whose namespace is the distribution: fixtures are without one. */
 const ofSystems: ReadonlySet<string> = new Set(['deb', 'apk', 'rpm', 'alpm', 'opkg'])
@@ -11,7 +11,9 @@ export function rowOf(
   { name, version, purl, type }: { name: string; version: string | null; purl: string; type: string },
 ): Row {
   const { kind, full } = identity(purl, type, name)
-  const known = version === null || version === 'UNKNOWN' ? '' : version
+  // syft shows Go's own library as `go1.2`, and as 1.2 in its package URL.
+  const own = kind === 'golang' && full === 'stdlib' ? version?.replace(/^go/, '') : version
+  const known = own === undefined || own === null || own === 'UNKNOWN' ? '' : own
   return { ecosystem, fixture: path.split('/')[0] as string, package: `${kind} ${full}@${known}` }
 }
 
@@ -19,7 +21,10 @@ function identity(text: string, type: string, name: string): { kind: string; ful
   const purl = read(text)
   // No type of package URL is defined for these: syft gives none, we give a generic one.
   if (purl === null && type === 'rust-crate') return { kind: 'cargo', full: name }
-  if (purl === null || /^(?:apple-app-bundle|wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? ''))
+  if (
+    purl === null ||
+    /^(?:apple-app-bundle|github-action|wordpress-plugin|terraform-provider|hex$)/.test(purl.namespace ?? '')
+  )
     return { kind: type, full: name }
   // syft has no word of its own for them.
   if (purl.type === 'opkg') return { kind: 'deb', full: purl.name }
@@ -38,6 +43,23 @@ function read(text: string): Purl | null {
   } catch {
     return null
   }
+}
+
+/**
+ * Rows of syft whose Maven group it does not know: it repeats the name in its place. Where we know a group of the same name and version in the same
+ * fixture, both found the same package.
+ */
+export function withKnownGroups(theirs: readonly SyftRow[], ours: readonly Row[]): Row[] {
+  return theirs.map(({ groupless, ...row }) => {
+    const end = row.package.slice(row.package.indexOf('/'))
+    const fits = (one: Row): boolean =>
+      one.ecosystem === row.ecosystem &&
+      one.fixture === row.fixture &&
+      one.package.startsWith('maven ') &&
+      one.package.endsWith(end)
+    const known = groupless ? ours.filter(fits) : []
+    return known.length === 1 ? (known[0] as Row) : row
+  })
 }
 
 /** Each row once, sorted. */

@@ -22,11 +22,16 @@ export interface Row {
   package: string
 }
 
+export interface SyftRow extends Row {
+  /** syft does not know the Maven group. */
+  groupless: boolean
+}
+
 /** Why a row is on one side only. The list is closed: a new reason needs a decision. */
 export const reasons = {
   'not-installed': 'the file says that the package is not there',
   'damaged-database': 'the fixture is damaged on purpose; an image with it is refused',
-  'not-a-package': 'what syft lists names no package (a placeholder, a variable, a local path)',
+  'not-a-package': 'what syft lists names no package (a placeholder, a variable)',
   'other-version': 'both find it; the version differs, and the file says ours',
   'other-name': 'both find it; the name differs, and the specification of package URLs says ours',
   'no-evidence': 'syft guesses name or version from the name of a file or folder that says nothing',

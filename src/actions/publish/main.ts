@@ -19,6 +19,7 @@ const hidden: Readonly<Record<string, readonly string[]>> = {
 export const door: ActionDoor = {
   name: 'publish',
   run: async (inputs, context) => {
+    refuseForeign(inputs)
     const parts = await chain(inputs, context)
     await readAhead(inputs, parts, context)
     // Without an agent there is no journal that a step could read the image from.
@@ -42,6 +43,25 @@ export const door: ActionDoor = {
     const outputs = Object.assign({}, ...done.map((part) => part.result.outputs)) as Record<string, string>
     return { outputs: pick(outputs), report: merged(done) }
   },
+}
+
+/**
+ * The chain describes its own image by its own catalogers. A runner passes on inputs that action.yml does not have and only warns of them.
+ *
+ * @throws InputError `unsupported`
+ */
+function refuseForeign(inputs: RawInputs): void {
+  for (const [name, only] of [
+    ['engine', 'builtin'],
+    ['subject', 'image'],
+  ] as const) {
+    const value = inputs.text(name)
+    if (value === '' || value === only) continue
+    throw new InputError('unsupported', `${name}: the whole chain supports "${only}" only, found "${value}"`, {
+      subject: name,
+      remedy: `Leave ${name} out, or run the steps one by one: the action sbom has this input.`,
+    })
+  }
 }
 
 async function runPart(name: string, raw: RawInputs, context: ActionContext): Promise<ActionResult> {

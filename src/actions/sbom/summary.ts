@@ -21,10 +21,13 @@ function subjectFacts({ kind, version, identifiers, unclean }: SubjectResult): [
   return facts
 }
 
-function imageFacts({ configDigest, diffIds }: SbomResult): [string, string][] {
+function imageFacts({ configDigest, diffIds, omitting = 0 }: SbomResult): [string, string][] {
   return [
     ['Configuration', configDigest],
-    ['Layers', String(diffIds.length)],
+    [
+      'Layers',
+      `${diffIds.length}${omitting === 0 ? '' : `, of which leave out zeros at the end of their archive: ${omitting}`}`,
+    ],
   ]
 }
 

@@ -2,7 +2,7 @@ import { cosignReads, registryName } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { quote } from '../../report/shell.ts'
 import { legacyTag } from '../../sign/legacy.ts'
-import { predicateTypes } from '../../statement/types.ts'
+import { predicateTypes, sbomKinds } from '../../statement/types.ts'
 import type { Consumer } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/task.ts'
 
@@ -17,7 +17,7 @@ const cosignTypes: Readonly<Record<string, string>> = {
   cyclonedx: 'cyclonedx',
   provenance: 'slsaprovenance1',
 }
-const attested = ['provenance', 'spdx', 'cyclonedx'] as const
+const attested = ['provenance', ...sbomKinds] as const
 
 /**
  * The commands that check what was written, each as it can be typed (INTERFACE §6). `--private-infrastructure` says that there is no public log;

@@ -10,6 +10,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   sign: 'image signature',
   provenance: 'SLSA provenance',
   spdx: 'SBOM (SPDX)',
+  spdx3: 'SBOM (SPDX 3)',
   cyclonedx: 'SBOM (CycloneDX)',
   inventory: 'file inventory',
   rebuild: 'rebuild result',

@@ -51,7 +51,7 @@ const schema = z.looseObject({
 /** The build record of the subject's `build` event, which must speak of the very image that this event made. */
 export function buildRecord(context: RuleContext): { record: BuildRecord; digest: Digest } {
   const event = buildOf(context)
-  const { bytes, digest } = documentOf(context, 'build-record', event, 'outputs', roles.buildRecord)
+  const { bytes, digest } = documentOf(context, 'build-record', event, 'outputs', [roles.buildRecord])
   let record: BuildRecord
   try {
     record = schema.parse(parseJcs(bytes, 'build record')) as unknown as BuildRecord

@@ -86,12 +86,12 @@ export function documentOf(
   name: string,
   event: JournalEvent,
   side: 'inputs' | 'outputs',
-  role: string,
+  wanted: readonly string[],
 ): { bytes: Buffer; digest: Digest } {
   const bytes = context.documents.get(name)
   if (bytes === undefined) throw mismatch(name, 'is needed for this statement and was not handed in')
   const digest = sha256(bytes)
-  if (!event[side].some((item) => item.role === role && item.digest === digest)) {
+  if (!event[side].some((item) => wanted.includes(item.role) && item.digest === digest)) {
     throw mismatch(name, `(${digest}) was not made in this job for this image`)
   }
   return { bytes, digest }

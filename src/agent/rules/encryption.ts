@@ -23,7 +23,7 @@ export const encryption: Rule = (context) => {
   const event = eventWith(context.events, 'encrypt', 'outputs', roles.image, context.subject)
   const plain = event === null ? null : artifact(event, 'inputs', roles.image)
   if (event === null || plain === null) throw mismatch(context.subject, 'was not encrypted in this job')
-  const config = documentOf(context, 'config', event, 'inputs', roles.config)
+  const config = documentOf(context, 'config', event, 'inputs', [roles.config])
   const after = artifact(event, 'outputs', roles.config)
   if (after !== null && after !== config.digest) throw broken('its config changed')
   const { layers, recipients } = resultOf(event)

@@ -14,6 +14,7 @@ export const rules: Readonly<Record<StatementRequest['kind'], Rule>> = {
   sign,
   provenance,
   spdx: sbom('spdx'),
+  spdx3: sbom('spdx3'),
   cyclonedx: sbom('cyclonedx'),
   inventory,
   rebuild,

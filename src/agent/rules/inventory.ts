@@ -8,8 +8,8 @@ import { sbomDocument } from './sbom.ts'
 
 /** Inventory: names the document that the `sbom` event wrote; every fact is taken from the documents, none from the caller. */
 export const inventory: Rule = (context) => {
-  const { bytes, digest, event } = sbomDocument(context, 'inventory', roles.inventory)
-  const config = documentOf(context, 'config', event, 'inputs', roles.config)
+  const { bytes, digest, event } = sbomDocument(context, 'inventory', [roles.inventory])
+  const config = documentOf(context, 'config', event, 'inputs', [roles.config])
   let files = 0
   for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) files++
   return makeStatement(

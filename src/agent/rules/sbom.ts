@@ -1,12 +1,13 @@
-import { roles, type JournalEvent } from '../../journal/event.ts'
+import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { makeStatement } from '../../statement/statement.ts'
+import type { SbomKind } from '../../statement/types.ts'
 import { documentOf, mismatch, plainForm, type Rule, type RuleContext } from './context.ts'
 
 /** SBOM: for an image that an `sbom` event read in plain form, over the very document that this event wrote. */
 export const sbom =
-  (kind: 'spdx' | 'cyclonedx'): Rule =>
+  (kind: SbomKind): Rule =>
   (context) => {
-    const { bytes } = sbomDocument(context, kind, roles[kind])
+    const { bytes } = sbomDocument(context, kind, sbomRoles[kind])
     return makeStatement(kind, { digest: context.subject }, { document: bytes })
   }
 
@@ -14,7 +15,7 @@ export const sbom =
 export function sbomDocument(
   context: RuleContext,
   name: string,
-  role: string,
+  wanted: readonly string[],
 ): { bytes: Buffer; digest: `sha256:${string}`; event: JournalEvent } {
   const plain = plainForm(context.events, context.subject)
   const candidates = context.events.filter(
@@ -25,7 +26,7 @@ export function sbomDocument(
   const byAgent = candidates.filter(({ performer }) => performer === 'agent')
   for (const event of [...byAgent.toReversed(), ...candidates.toReversed()]) {
     try {
-      return { ...documentOf(context, name, event, 'outputs', role), event }
+      return { ...documentOf(context, name, event, 'outputs', wanted), event }
     } catch (error) {
       refusal = error as typeof refusal
     }

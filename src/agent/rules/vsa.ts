@@ -49,7 +49,7 @@ export const vsa: Rule = (context) => {
       'Run verify-deploy of this version in this job.',
     )
   }
-  const { bytes } = documentOf(context, 'verdict', event, 'outputs', roles.verdict)
+  const { bytes } = documentOf(context, 'verdict', event, 'outputs', [roles.verdict])
   const verdict = parseVerdict(bytes)
   if (verdict.image.digest !== subject) throw mismatch('verdict', 'speaks of another image than its verify event')
   if (verdict.policy.digest !== artifact(event, 'inputs', roles.policy)) {

@@ -25,7 +25,7 @@ export const sbomCompareCommands = {
     inputs: [
       option(
         'a',
-        'What is expected: file of an SBOM or file inventory, folder that the action sbom wrote, or image.',
+        'What is expected: file of an SBOM or file inventory, folder that the action sbom wrote, image, or directory:PATH, source:PATH, disk:FILE, oci-archive:FILE.',
         '',
         true,
       ),
@@ -49,7 +49,12 @@ export const sbomCompareCommands = {
     description:
       'Reads an image anew and compares it with its attested SBOMs, or with given ones. Says whose signature was verified. Exits with 1 if they differ.',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST].', '', true),
+      option(
+        'image',
+        'Image: oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]. With --sbom also directory:PATH, source:PATH, model:DIR, dataset:DIR, disk:FILE, oci-archive:FILE or docker-archive:FILE.',
+        '',
+        true,
+      ),
       option('sbom', 'File of an SBOM or inventory to compare with, in place of attested ones; may be repeated.'),
       option('inventory', 'File inventory that belongs to the given SBOM.'),
       option(

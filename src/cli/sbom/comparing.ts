@@ -4,7 +4,7 @@ import { keySecret, readKeyInputs, withKeyRequest } from '../../actions/shared/k
 import { formatPlatform, parsePlatform, samePlatform } from '../../image/platforms.ts'
 import type { ResolvedImage } from '../../oci/open.ts'
 import { artifactsOf, describeArtifact, type Artifact } from '../../tasks/compare/artifact.ts'
-import { treeDocuments, type NamedTree } from '../../tasks/compare/tree.ts'
+import { subjectDocuments, type NamedSubject } from '../../tasks/compare/subject.ts'
 import type { TaskContext } from '../../tasks/context.ts'
 import type { Described } from '../../sbom/scan.ts'
 import { parseDiffPolicy } from '../../sbom/diff/policy.ts'
@@ -19,8 +19,8 @@ export interface Comparing {
   policy: DiffPolicyDocument | null
   platform: string
   describe(artifact: Artifact): Promise<Described>
-  /** Reads a folder anew, in the terms of the document that it is compared with. */
-  describeTree(text: string, tree: NamedTree, like: SbomDocument | null): Promise<Side>
+  /** Reads what is no image of a store anew, in the terms of the document that it is compared with. */
+  describeSubject(text: string, subject: NamedSubject, like: SbomDocument | null): Promise<Side>
 }
 
 /** Reads the options that `sbom diff` and `sbom verify` share, and runs with a way to the keys of encrypted images. */
@@ -41,9 +41,9 @@ export async function withComparing<T>(
       policy,
       platform,
       describe: (artifact) => describeArtifact(artifact, request, context),
-      describeTree: async (text, tree, like) => {
+      describeSubject: async (text, subject, like) => {
         const format = (like === null ? null : writtenFormat(like)) ?? 'cyclonedx-json'
-        const { document, inventory } = await treeDocuments(tree, format, context)
+        const { document, inventory } = await subjectDocuments(subject, format, context)
         // Its parties and times are those of this run: only what the levels cover is compared.
         return { ...(await documentSide(text, document, inventory)), bytes: null, regenerated: true }
       },

@@ -13,8 +13,8 @@ import { readSide, type Named } from './sides.ts'
 /** `sbom diff A B`: compares documents, images, or a document with an image. */
 export async function sbomDiff(inputs: RawInputs, context: ActionContext): Promise<CommandResult> {
   const [first, second] = [inputs.required('a'), inputs.required('b')]
-  const a = await readSide(first, inputs.text('inventory-a'), context.ports)
-  const b = await readSide(second, inputs.text('inventory-b'), context.ports)
+  const a = await readSide(first, inputs.text('inventory-a'), context.ports, inputs.text('platform'))
+  const b = await readSide(second, inputs.text('inventory-b'), context.ports, inputs.text('platform'))
   return withComparing(inputs, context, async (comparing) => {
     const result = makeResult(await comparePair(a, b, comparing))
     return showResult('sbom diff', result, inputs, context)
@@ -27,11 +27,11 @@ async function comparePair(a: Named, b: Named, comparing: Comparing): Promise<[P
   return [part(one, other, null, comparing)]
 }
 
-/** A document as it is; an image or folder as it is now, in the terms of the document on the other side. */
+/** A document as it is; an image, folder, archive or disk image as it is now, in the terms of the document on the other side. */
 export async function sideFor(named: Named, other: Named, comparing: Comparing): Promise<Side> {
   if (named.kind === 'documents') return named.side
   const like = other.kind === 'documents' ? other.side.document : null
-  if (named.kind === 'tree') return comparing.describeTree(named.text, named.tree, like)
+  if (named.kind === 'subject') return comparing.describeSubject(named.text, named.subject, like)
   const artifact = await artifactFor(named.image, comparing, like?.identity.platform ?? null)
   return sideOf(artifact, await comparing.describe(artifact), like)
 }

@@ -5,7 +5,7 @@ import { sha256 } from '../../base/streams.ts'
 import type { Digest } from '../../oci/types.ts'
 import { resolveImage, type ResolvedImage } from '../../oci/open.ts'
 import type { Ports } from '../../base/ports.ts'
-import { namedTree, type NamedTree } from '../../tasks/compare/tree.ts'
+import { namedSubject, type NamedSubject } from '../../tasks/compare/subject.ts'
 import { documentFiles, inventoryFile } from '../../tasks/sbom/documents.ts'
 import { documentSide, isInventory } from '../../sbom/diff/side.ts'
 import type { Side } from '../../sbom/diff/types.ts'
@@ -15,22 +15,23 @@ import { namedFile } from '../option-file.ts'
 export type Named =
   | { kind: 'documents'; side: Side }
   | { kind: 'image'; text: string; image: ResolvedImage }
-  | { kind: 'tree'; text: string; tree: NamedTree }
+  | { kind: 'subject'; text: string; subject: NamedSubject }
 
 /**
- * Reads a side: a document, a file inventory, a folder with documents as the action `sbom` writes them, `directory:PATH` and its like, else a
- * reference of an image.
+ * Reads a side: a document, a file inventory, a folder with documents as the action `sbom` writes them, `directory:PATH`, `disk:FILE` and their like, else
+ * a reference of an image.
  *
  * @param inventory file of the inventory that belongs to it, or ''
+ * @param platform of an archive's index, or ''
  * @throws InputError `file-invalid`, `reference-invalid`, `not-found`; VerificationError `format-invalid`
  */
-export async function readSide(text: string, inventory: string, ports: Ports): Promise<Named> {
+export async function readSide(text: string, inventory: string, ports: Ports, platform = ''): Promise<Named> {
   const path = resolve(ports.roots.cwd, text)
   const found = await stat(path).catch(() => null)
   if (found === null) {
     if (inventory !== '') throw noInventory(text)
-    const tree = namedTree(text)
-    if (tree !== null) return { kind: 'tree', text, tree: { ...tree, path: resolve(ports.roots.cwd, tree.path) } }
+    const subject = namedSubject(text, ports.roots.cwd, platform)
+    if (subject !== null) return { kind: 'subject', text, subject }
     return { kind: 'image', text, image: await imageOf(text, ports) }
   }
   const file = found.isDirectory() ? await fileIn(path, text) : path
@@ -83,7 +84,7 @@ function neither(text: string, cause: SealwrightError): InputError {
     subject: text,
     cause,
     remedy:
-      'Name the file of an SBOM, a folder that the action sbom wrote, an image (oci:DIR[:TAG] or HOST/NAME[:TAG]), or directory:PATH.',
+      'Name the file of an SBOM, a folder that the action sbom wrote, an image (oci:DIR[:TAG] or HOST/NAME[:TAG]), directory:PATH, source:PATH, disk:FILE, or oci-archive:FILE.',
   })
 }
 

@@ -1,18 +1,16 @@
 import { resolve } from 'node:path'
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { formatPlatform } from '../../image/platforms.ts'
 import { resolveImage } from '../../oci/open.ts'
 import { compareSides } from '../../sbom/diff/compare-sides.ts'
 import { makeResult, type Part } from '../../sbom/diff/result.ts'
 import { documentSide } from '../../sbom/diff/side.ts'
 import type { Side } from '../../sbom/diff/types.ts'
 import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
-import { artifactsOf, type Artifact } from '../../tasks/compare/artifact.ts'
-import { attestedSboms } from '../../tasks/compare/attested.ts'
-import { namedTree } from '../../tasks/compare/tree.ts'
+import { namedSubject } from '../../tasks/compare/subject.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile } from '../option-file.ts'
+import { attestedImages, type AttestedImage } from './attested.ts'
 import { sideOf, withComparing, type Comparing } from './comparing.ts'
 import { sideFor } from './diff.ts'
 import { showResult } from './output.ts'
@@ -30,12 +28,12 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
       remedy: 'A file carries no signature: leave out `--sbom` to compare the attested documents, or `--public-key`.',
     })
   }
-  const tree = namedTree(text)
-  if (tree !== null && files.length === 0) throw noDocument(text)
+  const platform = inputs.text('platform')
+  if (files.length === 0 && namedSubject(text, ports.roots.cwd, platform) !== null) throw noDocument(text)
   return withComparing(inputs, context, async (comparing) => {
     const parts: Part[] = []
     if (files.length > 0) {
-      const found = await readSide(text, '', ports)
+      const found = await readSide(text, '', ports, platform)
       if (found.kind === 'documents') throw notAnArtifact(text)
       for (const file of files) {
         const named = await readSide(file, inputs.text('inventory'), ports)
@@ -44,10 +42,8 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
         parts.push({ platform: null, statement: null, comparison })
       }
     } else {
-      const all = await artifactsOf(await resolveImage(text, ports), comparing.platform)
-      for (const artifact of all) {
-        parts.push(...(await compareAttested(artifact, all.length > 1, keys, comparing)))
-      }
+      for (const image of await attestedImages(await resolveImage(text, ports), comparing.platform, keys))
+        parts.push(...(await compareAttested(image, comparing)))
     }
     const [first, ...rest] = parts
     if (first === undefined) throw new InputError('not-found', `"${text}" holds no image`, { subject: text })
@@ -57,15 +53,9 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
 
 /** Every attested document that counts is compared; an inventory that no document names is compared alone. */
 async function compareAttested(
-  artifact: Artifact,
-  several: boolean,
-  keys: readonly PublicKey[],
+  { artifact, platform, attested: { documents, inventories, notes } }: AttestedImage,
   comparing: Comparing,
 ): Promise<Part[]> {
-  const { store, descriptor, reference } = artifact
-  const platform = several && artifact.platform !== null ? formatPlatform(artifact.platform) : null
-  const { documents, inventories, notes } = await attestedSboms(store, descriptor, keys)
-  if (documents.length + inventories.size === 0) throw nothingAttested(reference, notes, keys)
   const described = await comparing.describe(artifact)
   const left = new Map(inventories)
   const parts: Part[] = []
@@ -106,14 +96,18 @@ async function readKeys(inputs: RawInputs, cwd: string): Promise<PublicKey[]> {
 }
 
 function noDocument(text: string): InputError {
-  return new InputError('input-missing', `nothing is attached to the folder "${text}"`, {
-    subject: 'sbom',
-    remedy: 'Give the document to compare it with by `--sbom FILE`.',
-  })
+  return new InputError(
+    'input-missing',
+    `nothing is attached to "${text}", which is not an image of a registry or layout`,
+    {
+      subject: 'sbom',
+      remedy: 'Give the document to compare it with by `--sbom FILE`.',
+    },
+  )
 }
 
 function notAnArtifact(text: string): InputError {
-  return new InputError('input-invalid', `"${text}" is a document; expected an image or directory:PATH`, {
+  return new InputError('input-invalid', `"${text}" is a document; expected an image, folder, archive or disk image`, {
     subject: 'image',
     remedy: 'Compare two documents with "sealwright sbom diff A B".',
   })
@@ -124,16 +118,4 @@ function notAFile(text: string): InputError {
     subject: 'sbom',
     remedy: 'Name the file of an SBOM, or a folder that the action sbom wrote.',
   })
-}
-
-function nothingAttested(reference: string, notes: readonly string[], keys: readonly PublicKey[]): VerificationError {
-  const by = keys.length === 0 ? '' : ' that a given key signed'
-  return new VerificationError(
-    'missing-statement',
-    `no SBOM${by} is attached to "${reference}". ${notes.join(' ')}`.trim(),
-    {
-      subject: reference,
-      remedy: 'Give the document with `--sbom FILE`, or the key that signed it with `--public-key FILE`.',
-    },
-  )
 }

@@ -18,6 +18,8 @@ export interface PeFile extends Executable {
   format: 'pe'
   /** Content of a data directory (1 imports, 2 resources, 14 CLR header) up to the end of its section; null where there is none. */
   directory(index: number): { bytes: Buffer; address: number } | null
+  /** Content at an address relative to the image, up to the end of its section; null outside of all sections. */
+  relative(address: number): Buffer | null
 }
 
 /**
@@ -80,6 +82,7 @@ export function readPe(bytes: Buffer): PeFile | null {
     at: (address) => relative(address - base),
     libraries: () => libraries(directory(1)?.bytes ?? null, relative),
     directory,
+    relative,
   }
 }
 

@@ -46,7 +46,7 @@ export function readCyclonedx(source: JsonObject): SbomDocument {
       document.relationships.push({ from, type: 'other', to, detail: 'provides' })
   }
   readCompositions(objects(source, 'compositions'), document)
-  document.name = document.identity.name
+  document.name ??= document.identity.name
   return document
 }
 

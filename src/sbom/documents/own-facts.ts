@@ -2,13 +2,17 @@ import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { gapReasons, type Coverage, type Gap, type IntegrityFinding } from '../model.ts'
 import type { Completeness, DocumentPackage, SbomDocument } from './model.ts'
+import { takeReferences } from './references.ts'
 import { digestOf } from './values.ts'
 
 /** Takes apart the facts that our writers put into properties, annotations and comments (src/sbom/formats/facts.ts); all others are kept as properties. */
 export function takeDocumentFacts(document: SbomDocument, facts: readonly [name: string, value: string][]): void {
   const { identity } = document
-  for (const [name, value] of facts) {
+  for (const [name, value] of takeReferences(identity, facts)) {
     switch (name) {
+      case 'sealwright:document:name':
+        document.name = value
+        break
       case 'sealwright:image:config-digest':
         identity.configDigest = digestOf(value)
         break
@@ -62,7 +66,7 @@ export function takeDocumentFacts(document: SbomDocument, facts: readonly [name:
 /** The same for one package. @returns owners by id, in the document's own ids */
 export function takePackageFacts(item: DocumentPackage, facts: readonly [name: string, value: string][]): string[] {
   const owners: string[] = []
-  for (const [name, value] of facts) {
+  for (const [name, value] of takeReferences(item, facts)) {
     switch (name) {
       case 'sealwright:location':
         item.locations.push(value)

@@ -1,10 +1,9 @@
 import type { Digest } from '../../oci/types.ts'
 import { version } from '../../base/version.ts'
 import type { EngineFacts } from '../engines/types.ts'
-import type { Description, FoundPackage, Party } from '../model.ts'
+import type { Description, FoundPackage } from '../model.ts'
 import { packageKey } from '../ids.ts'
 import { subjectIdentity, subjectProperties } from '../subjects/identity.ts'
-import { formats } from './schema/formats.ts'
 import type { Completeness, DocumentPackage, DocumentRelationship, SbomDocument } from './model.ts'
 
 /** The subject's id in our documents. */
@@ -50,13 +49,6 @@ export function ownDocument(description: Description): SbomDocument {
       ...(subject === undefined ? [] : subjectProperties(subject)),
     ],
   }
-}
-
-/** Metadata may hold anything as an address; one that no format takes is none, so that all formats say the same. */
-function partyOf(party: Party | null): Party | null {
-  if (party?.email === undefined || formats['idn-email']?.(party.email) === true) return party
-  const { email: _, ...named } = party
-  return named
 }
 
 /** A program without a version of its own is told apart by its bytes. */
@@ -127,8 +119,8 @@ function ownPackage(found: FoundPackage, dependencies: Completeness): DocumentPa
     licence: found.licence,
     licenceText: found.licenceText,
     concluded: null,
-    supplier: partyOf(found.supplier),
-    producer: partyOf(found.supplier),
+    supplier: found.supplier,
+    producer: found.supplier,
     homepage: found.homepage,
     checksums: found.checksums ?? [],
     locations: found.locations,

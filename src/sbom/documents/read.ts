@@ -5,6 +5,7 @@ import { duplicateMember } from '../../base/json-members.ts'
 import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { unwrap } from './envelope.ts'
 import type { SbomDocument } from './model.ts'
+import { takeParties } from './parties.ts'
 import { officialSchema, type SchemaName } from './schema/official.ts'
 
 /** Largest document that is read, in bytes. */
@@ -55,7 +56,10 @@ async function readText(text: string, first: string, subject: string): Promise<S
     const { tagValueToJson } = await import('./tag-value.ts')
     const value = tagValueToJson(text)
     await check('spdx-2.3', value, subject)
-    return (await import('./spdx2.ts')).readSpdx2(value, 'spdx-tag-value')
+    const document = (await import('./spdx2.ts')).readSpdx2(value, 'spdx-tag-value')
+    settleSharedIds(document, subject)
+    takeParties(document)
+    return document
   }
   throw unknownFormat(subject, first === '' ? 'an empty file' : first === '<' ? 'XML' : 'text')
 }
@@ -69,6 +73,7 @@ async function readObject(given: JsonObject, subject: string): Promise<SbomDocum
   }
   const document = await readFormat(value, subject)
   settleSharedIds(document, subject)
+  takeParties(document)
   document.identity.manifestDigest ??= manifestDigest
   return document
 }

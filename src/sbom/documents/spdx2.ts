@@ -1,16 +1,9 @@
-import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import type { JsonObject } from '../../base/json.ts'
 import { emptyDocument, emptyItem } from './empty.ts'
 import { object, objects, secondsOf, text, texts } from './members.ts'
-import type {
-  DocumentIdentity,
-  DocumentPackage,
-  DocumentReference,
-  DocumentRelationship,
-  Lifecycle,
-  SbomDocument,
-} from './model.ts'
+import type { DocumentIdentity, DocumentPackage, DocumentRelationship, Lifecycle, SbomDocument } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolsOf } from './values.ts'
+import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolOf } from './values.ts'
 
 const own = 'https://sealwright.dev/ref/'
 const documentId = 'SPDXRef-DOCUMENT'
@@ -53,7 +46,7 @@ export function readSpdx2(source: JsonObject, format: 'spdx-json' | 'spdx-tag-va
   for (const creator of texts(creation, 'creators')) {
     const party = spdxParty(creator)
     if (party !== null) document.authors.push(party)
-    else if (/^Tool:\s*\S/.test(creator)) document.tools.push(...toolsOf(creator.slice(5).trim()))
+    else if (/^Tool:\s*\S/.test(creator)) document.tools.push(toolOf(creator.slice(5).trim()))
   }
   document.engine = document.tools[0] ?? null
   takeDocumentFacts(document, objects(source, 'annotations').flatMap(factsOf))
@@ -157,12 +150,7 @@ function readPackage(source: JsonObject): DocumentPackage {
   const description = text(source, 'description')
   if (description !== null) item.properties.push(['description', description])
   const facts = [...commentFacts(text(source, 'comment')), ...objects(source, 'annotations').flatMap(factsOf)]
-  const references = facts.filter(([name]) => name === 'sealwright:reference')
-  takePackageFacts(
-    item,
-    facts.filter(([name]) => name !== 'sealwright:reference'),
-  )
-  for (const [, value] of references) item.references.push(...referenceOf(value))
+  takePackageFacts(item, facts)
   if (download !== null && !item.references.some(({ url }) => url === download))
     item.references.push({ type: 'distribution', url: download, checksums: [] })
   item.type ??= item.kind
@@ -178,16 +166,6 @@ function readPackage(source: JsonObject): DocumentPackage {
   if (item.version === 'NOASSERTION') item.version = null
   item.declaredUnknown.sort()
   return item
-}
-
-/** A reference that our writer put into a fact, as SPDX has no field for it. */
-function referenceOf(value: string): DocumentReference[] {
-  const found = parseJson(value, 'a reference of the document')
-  if (!isObject(found)) return []
-  const checksums = objects(found, 'checksums').flatMap(
-    (sum) => checksumOf(text(sum, 'algorithm'), text(sum, 'value')) ?? [],
-  )
-  return [{ type: text(found, 'type') ?? 'other', url: text(found, 'url') ?? '', checksums }]
 }
 
 /** Null for the words that stand for "nothing is said". */

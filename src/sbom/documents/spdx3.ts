@@ -12,7 +12,8 @@ import type {
 } from './model.ts'
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolsOf } from './values.ts'
+import { fromSpdx3 } from './references.ts'
+import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
 const kinds: Readonly<Record<string, string>> = {
@@ -20,14 +21,6 @@ const kinds: Readonly<Record<string, string>> = {
   deviceDriver: 'device-driver',
   model: 'machine-learning-model',
 }
-const referenceTypes: Readonly<Record<string, string>> = {
-  sourceArtifact: 'source-distribution',
-  altWebPage: 'website',
-  altDownloadLocation: 'distribution',
-  issueTracker: 'issue-tracker',
-  releaseNotes: 'release-notes',
-}
-
 /** SPDX 3.0.1 JSON-LD; its schema was checked. Elements are joined by their ids; what another document holds stays a mere id. */
 export function readSpdx3(source: JsonObject): SbomDocument {
   const graph = new Graph(source)
@@ -114,7 +107,7 @@ function readCreation(graph: Graph, head: JsonObject | undefined, document: Sbom
   document.authors = makers.flatMap(partyOf)
   const tools = graph.named(info, 'createdUsing').flatMap((tool) => text(tool, 'name') ?? [])
   const programs = makers.flatMap((agent) => (agent['type'] === 'SoftwareAgent' ? (text(agent, 'name') ?? []) : []))
-  document.tools = [...new Set([...tools, ...programs])].flatMap(toolsOf)
+  document.tools = [...new Set([...tools, ...programs])].map(toolOf)
   document.engine = document.tools[0] ?? null
   const [context] = texts(graph.first('software_Sbom'), 'software_sbomType')
   document.lifecycle = lifecycles.find((known) => known === context) ?? null
@@ -177,7 +170,7 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
 
 function referenceOf(source: JsonObject): DocumentReference[] {
   const type = text(source, 'externalRefType') ?? 'other'
-  return texts(source, 'locator').map((url) => ({ type: referenceTypes[type] ?? type, url, checksums: [] }))
+  return texts(source, 'locator').map((url) => ({ type: fromSpdx3(type), url, checksums: [] }))
 }
 
 function checksumsOf(source: JsonObject): DocumentPackage['checksums'] {

@@ -66,22 +66,17 @@ export function spdxParty(written: string | null): Party | null {
   const kind = parts[1] === 'Person' ? 'person' : 'organization'
   const open = whole.endsWith(')') ? whole.lastIndexOf('(') : -1
   const [name, address] = open > 0 ? [whole.slice(0, open).trim(), whole.slice(open + 1, -1).trim()] : [whole, '']
-  return name === '' ? null : withAddress({ kind, name }, address)
+  if (whole === '' || name === '') return null
+  if (address === '') return { kind, name }
+  if (/^https?:\/\/\S+$/i.test(address)) return { kind, name, url: address }
+  // Other words in brackets belong to the name: "ACME (Europe)".
+  return /^[^@\s]+@[^@\s]+$/.test(address) ? { kind, name, email: address } : { kind, name: whole }
 }
 
-export function withAddress(party: Party, address: string): Party {
-  if (address === '') return party
-  return /^https?:\/\//i.test(address) ? { ...party, url: address } : { ...party, email: address }
-}
-
-/** What stands for the tool of a document that names neither a tool nor an author, in formats that ask for one. */
-export const unknownTool = 'NOASSERTION'
-
-/** `NAME-VERSION`, where the version begins with the first digit behind a hyphen; none for what says that none is known. */
-export function toolsOf(written: string): DocumentTool[] {
-  if (written === unknownTool) return []
+/** `NAME-VERSION`, where the version begins with the first digit behind a hyphen. */
+export function toolOf(written: string): DocumentTool {
   const at = /-v?\d/.exec(written)?.index ?? -1
-  return [at > 0 ? { name: written.slice(0, at), version: written.slice(at + 1) } : { name: written, version: null }]
+  return at > 0 ? { name: written.slice(0, at), version: written.slice(at + 1) } : { name: written, version: null }
 }
 
 /** A path as documents write it (`/usr/bin/x`, `./usr/bin/x`), relative to the root. */

@@ -3,8 +3,9 @@ import type { Checksum, Party } from '../model.ts'
 import { formats } from '../documents/schema/formats.ts'
 import { timestamp } from '../ids.ts'
 import type { Writing } from './encode.ts'
-import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
+import { descriptionOf, documentFacts, packageFacts, referenceFacts } from './facts.ts'
 import { order } from './order.ts'
+import { documentParties, packageParties } from './parties.ts'
 
 const phases = {
   design: 'design',
@@ -56,14 +57,22 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
         ...(identity.purl === null ? {} : { purl: identity.purl }),
         ...references(identity.references),
+        ...properties(wholeReferences(identity.references)),
       },
       ...(supplier === null ? {} : { supplier: entity(supplier) }),
-      properties: documentFacts(document).map(property),
+      properties: [...named(document), ...documentFacts(document), ...documentParties(document, asHeld, 1)].map(
+        property,
+      ),
     },
     components: packages.map((item) => component(item, document, refOf)).concat(fileComponents(document, refOf)),
     dependencies: dependencies(document, refOf),
     compositions: compositions(document, refOf),
   }
+}
+
+/** CycloneDX has no name for a document: that of its subject serves, unless the two differ. */
+function named({ name, identity }: SbomDocument): [string, string][] {
+  return name === null || name === identity.name ? [] : [['sealwright:document:name', name]]
 }
 
 type RefOf = (id: string) => string | undefined
@@ -110,6 +119,8 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
       ...(item.version !== null && item.version.length > longestVersion
         ? [['sealwright:version', item.version] satisfies [string, string]]
         : []),
+      ...packageParties(item, asHeld),
+      ...wholeReferences(item.references),
     ]),
   }
 }
@@ -179,12 +190,6 @@ function compositions({ completeness, identity, packages }: SbomDocument, refOf:
   ]
 }
 
-/** The schema takes no component twice: a tool that the document names again is the same one. */
-function toolComponents(tools: SbomDocument['tools']): object[] {
-  const unique = new Map(tools.map((tool) => [`${tool.name}\n${tool.version ?? ''}`, tool]))
-  return [...unique.values()].map(({ name, version }) => ({ type: 'application', name, ...versionOf(version) }))
-}
-
 function authorsOf(parties: readonly Party[]): object {
   const people = parties.filter(({ kind }) => kind === 'person')
   const organization = parties.find(({ kind }) => kind === 'organization')
@@ -194,15 +199,6 @@ function authorsOf(parties: readonly Party[]): object {
   }
 }
 
-function contact({ name, email }: Party): object {
-  return { name, ...address(email) }
-}
-
-/** What the schema takes for no e-mail address is left out. */
-function address(email: string | undefined): object {
-  return email !== undefined && formats['idn-email']?.(email) === true ? { email } : {}
-}
-
 /** The schema's limit, in characters. */
 const longestVersion = 1024
 
@@ -210,16 +206,34 @@ function versionOf(version: string | null): object {
   return version === null || version.length > longestVersion ? {} : { version }
 }
 
+/** The schema takes no component twice: a tool that the document names again is the same one. */
+function toolComponents(tools: SbomDocument['tools']): object[] {
+  const unique = new Map(tools.map((tool) => [`${tool.name}\n${tool.version ?? ''}`, tool]))
+  return [...unique.values()].map(({ name, version }) => ({ type: 'application', name, ...versionOf(version) }))
+}
+
+function contact({ name, email }: Party): object {
+  return { name, ...addressOf(email) }
+}
+
 /** A person as an organizational entity is the entity's contact. */
-function entity(party: Party): object {
-  const { kind, name, email, url } = party
+function entity({ kind, name, email, url }: Party): object {
+  const address = { ...(kind === 'person' ? { name } : {}), ...addressOf(email) }
   return {
     name,
-    ...(url === undefined ? {} : { url: [url] }),
-    ...(kind === 'person' || email !== undefined
-      ? { contact: [{ ...(kind === 'person' ? { name } : {}), ...address(email) }] }
-      : {}),
+    ...(url === undefined || !isReference(url) ? {} : { url: [url] }),
+    ...(Object.keys(address).length === 0 ? {} : { contact: [address] }),
   }
+}
+
+/** What the schema takes for no address is left out; an author who is a person has no URL. */
+function asHeld({ kind, name, email, url }: Party): Party {
+  const held = kind === 'organization' && url !== undefined && isReference(url)
+  return { kind, name, ...addressOf(email), ...(held ? { url } : {}) }
+}
+
+function addressOf(email: string | undefined): { email?: string } {
+  return email !== undefined && formats['idn-email']?.(email) === true ? { email } : {}
 }
 
 function producer(party: Party): object {
@@ -247,11 +261,32 @@ function isReference(url: string): boolean {
   return formats['iri-reference']?.(url) === true
 }
 
+/** Types of references that the schema of 1.6 knows. */
+const referenceTypes = new Set(
+  (
+    'vcs issue-tracker website advisories bom mailing-list social chat documentation support source-distribution distribution ' +
+    'distribution-intake license build-meta build-system release-notes security-contact model-card log configuration evidence ' +
+    'formulation attestation threat-model adversary-model risk-assessment vulnerability-assertion exploitability-statement ' +
+    'pentest-report static-analysis-report dynamic-analysis-report runtime-analysis-report component-analysis-report maturity-report ' +
+    'certification-report codified-infrastructure quality-metrics poam electronic-signature digital-signature rfc-9116 other'
+  ).split(' '),
+)
+
 /** What the schema takes for no address is left out: a homepage is then a property. */
 function references(all: readonly DocumentReference[]): object {
   const items = all.filter(({ url }) => isReference(url))
   if (items.length === 0) return {}
-  return { externalReferences: items.map(({ type, url, checksums }) => ({ type, url, ...hashes(checksums) })) }
+  return {
+    externalReferences: items.map(({ type, url, checksums }) => ({
+      type: referenceTypes.has(type) ? type : 'other',
+      url,
+      ...hashes(checksums),
+    })),
+  }
+}
+
+function wholeReferences(items: readonly DocumentReference[]): [string, string][] {
+  return items.every(({ type, url }) => referenceTypes.has(type) && isReference(url)) ? [] : referenceFacts(items)
 }
 
 function properties(facts: readonly [string, string][]): object {

@@ -26,10 +26,21 @@ const writers: Readonly<Record<SbomFormat, (writing: Writing) => object>> = {
  * host or chance, and the id of the document is a UUID of version 5 over its content (SPDX 2.3 clause 6.5.2 allows that).
  */
 export function encodeDocument(document: SbomDocument, format: SbomFormat): Buffer {
-  const content = createHash('sha256').update(JSON.stringify(document)).digest('hex')
-  const writing = { document, uuid: uuid5(`${format} sha256:${content}`), ids: new Ids(document) }
-  return Buffer.from(`${JSON.stringify(writers[format](writing), wellFormed)}\n`)
+  const writing = { document, uuid: uuid5(`${format} sha256:${contentDigest(document)}`), ids: new Ids(document) }
+  const written = writers[format](writing)
+  const text = JSON.stringify(written)
+  // JSON.stringify writes a lone surrogate, and nothing else, as an escape of this form. Looking at each value while it writes takes longer.
+  return Buffer.from(`${/\\ud[89a-f]/.test(text) ? JSON.stringify(written, wellFormed) : text}\n`)
 }
+
+function contentDigest(document: SbomDocument): string {
+  const known = digests.get(document)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(JSON.stringify(document)).digest('hex')
+  digests.set(document, digest)
+  return digest
+}
+const digests = new WeakMap<SbomDocument, string>()
 
 /** RFC 8785 and several readers refuse a lone surrogate, which JSON texts of package metadata may hold. */
 function wellFormed(_key: string, value: unknown): unknown {

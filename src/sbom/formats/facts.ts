@@ -1,4 +1,6 @@
-import type { DocumentPackage, SbomDocument } from '../documents/model.ts'
+import { version } from '../../base/version.ts'
+import type { DocumentPackage, DocumentReference, DocumentTool, SbomDocument } from '../documents/model.ts'
+import { referenceFact } from '../documents/references.ts'
 
 /**
  * What no format has a field for, as names and values: properties in CycloneDX, annotations and comments in SPDX. Readers of ours take them
@@ -35,6 +37,20 @@ export function packageFacts(item: DocumentPackage): [name: string, value: strin
   for (const name of item.declaredUnknown) facts.push(['sealwright:unknown', name])
   for (const [name, value] of item.properties) if (name !== 'description') facts.push([propertyName(name), value])
   return facts
+}
+
+/** References whole, for a format whose fields hold a part of them. */
+export function referenceFacts(references: readonly DocumentReference[]): [name: string, value: string][] {
+  return references.map((reference) => [referenceFact, JSON.stringify(reference)])
+}
+
+/** Programs that made a document. SPDX asks for a maker: where a document names nobody, that is the program that writes it. */
+export function makers({ authors, tools }: SbomDocument): DocumentTool[] {
+  return authors.length + tools.length > 0 ? tools : [{ name: 'sealwright', version }]
+}
+
+export function title({ name, version: own }: DocumentTool): string {
+  return own === null ? name : `${name}-${own}`
 }
 
 /** The value of a property; a description has a field of its own in every format. */

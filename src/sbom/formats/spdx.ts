@@ -1,11 +1,18 @@
 import { version } from '../../base/version.ts'
-import type { DocumentIdentity, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
-import { unknownTool } from '../documents/values.ts'
+import type {
+  DocumentFile,
+  DocumentIdentity,
+  DocumentPackage,
+  DocumentReference,
+  SbomDocument,
+} from '../documents/model.ts'
+import { spdxParty } from '../documents/values.ts'
 import { timestamp } from '../ids.ts'
 import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
-import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
+import { descriptionOf, documentFacts, makers, packageFacts, referenceFacts, title } from './facts.ts'
 import { order } from './order.ts'
+import { documentParties, packageParties } from './parties.ts'
 
 /** Name of the engine in the documents. */
 export const engine = `sealwright-${version}`
@@ -40,11 +47,14 @@ const purposes: Readonly<Record<string, string>> = {
  * recompression leave as they are.
  */
 export function spdx({ document, uuid, ids }: Writing): object {
-  const { identity, created } = document
+  const { identity, created, authors } = document
   const name = identity.name ?? document.name ?? 'unknown'
   const root = `SPDXRef-DocumentRoot-${readable(name)}`
+  const files = document.files?.filter(hasChecksum) ?? null
+  const left = new Set(document.files?.filter((file) => !hasChecksum(file)).map(({ id }) => id))
   const idOf = (id: string): string | undefined => {
     if (id === identity.id) return root
+    if (left.has(id)) return undefined
     const written = ids.get(id)
     return written === undefined ? undefined : `SPDXRef-${written}`
   }
@@ -54,37 +64,26 @@ export function spdx({ document, uuid, ids }: Writing): object {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
-    name,
+    name: document.name ?? name,
     documentNamespace: `https://sealwright.dev/spdx/${encodeURIComponent(name.toWellFormed())}-${uuid}`,
     comment: comment(document),
     creationInfo: {
       created: date,
-      creators: creators(document),
+      creators: [...authors.map(party), ...makers(document).map((tool) => `Tool: ${title(tool)}`)],
       ...(document.lifecycle === null ? {} : { comment: contexts[document.lifecycle] }),
     },
-    packages: [
-      rootPackage(document, root),
-      ...document.packages.map((item) => spdxPackage(item, idOf)),
-      ...unsummedFiles(document, idOf),
-    ],
-    ...files(document, idOf),
+    packages: [rootPackage(document, root), ...document.packages.map((item) => spdxPackage(item, idOf))],
+    ...filesOf(files, idOf),
     relationships: relationships(document, root, idOf),
-    annotations: [...documentFacts(document), ...dependenciesOf(identity)].map(([fact, value]) => ({
-      annotationDate: date,
-      annotationType: 'OTHER',
-      annotator,
-      comment: `${fact}=${value}`,
-    })),
+    annotations: [...documentFacts(document), ...documentParties(document, asHeld), ...dependenciesOf(identity)].map(
+      ([fact, value]) => ({
+        annotationDate: date,
+        annotationType: 'OTHER',
+        annotator,
+        comment: `${fact}=${value}`,
+      }),
+    ),
   }
-}
-
-/** The schema asks for one: that nobody is named is said in SPDX' own word. */
-function creators({ authors, tools }: SbomDocument): string[] {
-  const named = [
-    ...authors.map(party),
-    ...tools.map((tool) => `Tool: ${tool.name}${tool.version === null ? '' : `-${tool.version}`}`),
-  ]
-  return named.length === 0 ? [`Tool: ${unknownTool}`] : named
 }
 
 function dependenciesOf({ dependencies }: DocumentIdentity): [string, string][] {
@@ -112,6 +111,7 @@ function rootPackage(document: SbomDocument, id: string): object {
     licenseConcluded: 'NOASSERTION',
     licenseDeclared: identity.licence ?? 'NOASSERTION',
     copyrightText: 'NOASSERTION',
+    ...factComment(referenceFacts(identity.references)),
     externalRefs: [
       ...(identity.purl === null ? [] : [purlReference(identity.purl)]),
       ...identity.cpes.map(cpeReference),
@@ -128,9 +128,10 @@ function spdxPackage(item: DocumentPackage, idOf: IdOf): object {
   const description = descriptionOf(item)
   const facts: [string, string][] = [
     ...packageFacts(item),
+    ...packageParties(item, asHeld),
     ...(item.dependencies === null ? [] : [['sealwright:dependencies', item.dependencies] satisfies [string, string]]),
     ...item.identifiers.map(([name, value]): [string, string] => ['sealwright:identifier', `${name}=${value}`]),
-    ...item.references.map((reference): [string, string] => ['sealwright:reference', JSON.stringify(reference)]),
+    ...referenceFacts(item.references),
   ]
   return {
     name: item.name,
@@ -150,10 +151,15 @@ function spdxPackage(item: DocumentPackage, idOf: IdOf): object {
     ...(item.licenceText === null ? {} : { licenseComments: `declared in its metadata as: ${item.licenceText}` }),
     copyrightText: 'NOASSERTION',
     ...(description === null ? {} : { description }),
-    ...(facts.length === 0 ? {} : { comment: facts.map(([name, value]) => `${name}=${escapeLine(value)}`).join('\n') }),
+    ...factComment(facts),
     externalRefs: [...(item.purl === null ? [] : [purlReference(item.purl)]), ...item.cpes.map(cpeReference)],
     ...purpose({ type: item.kind }),
   }
+}
+
+function factComment(facts: readonly [string, string][]): object {
+  if (facts.length === 0) return {}
+  return { comment: facts.map(([name, value]) => `${name}=${escapeLine(value)}`).join('\n') }
 }
 
 function cpeReference(cpe: string): object {
@@ -168,23 +174,15 @@ function purlReference(purl: string): object {
   return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl }
 }
 
-/** The schema wants a checksum of each file: one without is a package whose purpose is to be a file. */
-function unsummedFiles({ files: listed }: SbomDocument, idOf: IdOf): object[] {
-  const unsummed = (listed ?? []).filter(({ checksums: sums }) => sums.length === 0)
-  return unsummed.map(({ id, path }) => ({
-    name: path,
-    SPDXID: idOf(id),
-    downloadLocation: 'NOASSERTION',
-    filesAnalyzed: false,
-    ...purpose({ type: 'file' }),
-  }))
+/** SPDX 2.3 has no files without a checksum. */
+function hasChecksum({ checksums: sums }: DocumentFile): boolean {
+  return sums.length > 0
 }
 
-function files({ files: listed }: SbomDocument, idOf: IdOf): object {
-  const summed = (listed ?? []).filter(({ checksums: sums }) => sums.length > 0)
-  if (summed.length === 0) return {}
+function filesOf(listed: readonly DocumentFile[] | null, idOf: IdOf): object {
+  if (listed === null) return {}
   return {
-    files: summed.map(({ id, path, checksums: sums }) => ({
+    files: listed.map(({ id, path, checksums: sums }) => ({
       fileName: `./${path}`,
       SPDXID: idOf(id),
       ...checksums(sums),
@@ -269,6 +267,11 @@ function party(value: Party | null): string {
   const kind = value.kind === 'person' ? 'Person' : 'Organization'
   const address = value.email ?? value.url
   return `${kind}: ${value.name}${address === undefined ? '' : ` (${address})`}`
+}
+
+/** A line has room for one address. */
+function asHeld(value: Party): Party | null {
+  return spdxParty(party(value))
 }
 
 function readable(name: string): string {

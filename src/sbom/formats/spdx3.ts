@@ -1,9 +1,9 @@
 import type { Completeness, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
-import { unknownTool } from '../documents/values.ts'
 import { packageKey as slug, timestamp } from '../ids.ts'
 import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
-import { descriptionOf, documentFacts, packageFacts } from './facts.ts'
+import { fromSpdx3, toSpdx3 } from '../documents/references.ts'
+import { descriptionOf, documentFacts, makers, packageFacts, referenceFacts, title } from './facts.ts'
 import { group, order } from './order.ts'
 
 const info = '_:creationInfo'
@@ -53,14 +53,14 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     createdBy:
       authors.length > 0
         ? authors.map((author) => graph.party(author))
-        : (tools.length > 0 ? tools : [{ name: unknownTool, version: null }]).map((tool) => graph.agent(tool)),
+        : makers(document).map((tool) => graph.agent(tool)),
     createdUsing: tools.map((tool) => graph.tool(tool)),
   })
   const items = document.packages.map((item) => ({ item, id: idOf(item.id) ?? '' }))
   for (const { item, id } of items) {
     graph.add(id, 'software_Package', packageOf(item, graph))
     licences(item, id, graph)
-    facts(packageFacts(item), id, graph)
+    facts(ownFacts(item), id, graph)
   }
   for (const { id, path, checksums } of document.files ?? [])
     graph.add(idOf(id) ?? '', 'software_File', { name: path, ...verified(checksums) })
@@ -83,7 +83,7 @@ export function spdx3({ document, uuid, ids }: Writing): object {
   })
   licences({ licence: identity.licence, licenceText: null, concluded: null }, root, graph)
   relationships(document, graph, idOf)
-  facts(documentFacts(document), root, graph)
+  facts([...documentFacts(document), ...wholeReferences(identity.references)], root, graph)
   const elements = graph.ids()
   const sbomType = lifecycle === null || lifecycle === 'other' ? undefined : sbomTypes[lifecycle]
   graph.add(`${base}sbom`, 'software_Sbom', {
@@ -168,16 +168,12 @@ class Graph {
   }
 }
 
-function title({ name, version }: { name: string; version: string | null }): string {
-  return version === null ? name : `${name}-${version}`
-}
-
 function packageOf(item: DocumentPackage, graph: Graph): object {
   const description = descriptionOf(item)
   const identifiers = [
     ...(item.purl === null || item.purlError === true ? [] : [identifier('packageUrl', item.purl)]),
     ...item.cpes.map((cpe) => identifier(cpe.startsWith('cpe:2.3:') ? 'cpe23' : 'cpe22', cpe)),
-    ...item.identifiers.map(([, value]) => identifier('other', value)),
+    ...item.identifiers.flatMap(([type, value]) => (identifierTypes.has(type) ? [identifier(type, value)] : [])),
   ]
   return {
     name: item.name,
@@ -195,19 +191,24 @@ function packageOf(item: DocumentPackage, graph: Graph): object {
   }
 }
 
-function identifier(externalIdentifierType: string, value: string): object {
-  return { type: 'ExternalIdentifier', externalIdentifierType, identifier: value }
+const identifierTypes = new Set(['swid', 'swhid', 'gitoid', 'cve', 'email', 'securityOther', 'urlScheme', 'other'])
+
+/** What this format has no field for, beside what no format has. */
+function ownFacts(item: DocumentPackage): [string, string][] {
+  return [
+    ...packageFacts(item),
+    ...wholeReferences(item.references),
+    ...item.identifiers.flatMap(([type, value]): [string, string][] =>
+      identifierTypes.has(type) ? [] : [['sealwright:identifier', `${type}=${value}`]],
+    ),
+    ...(item.licence === null || item.licenceText === null
+      ? []
+      : [['sealwright:licence:text', item.licenceText] satisfies [string, string]]),
+  ]
 }
 
-const referenceTypes: Readonly<Record<string, string>> = {
-  vcs: 'vcs',
-  'source-distribution': 'sourceArtifact',
-  website: 'altWebPage',
-  documentation: 'documentation',
-  'issue-tracker': 'issueTracker',
-  'release-notes': 'releaseNotes',
-  support: 'support',
-  bom: 'other',
+function identifier(externalIdentifierType: string, value: string): object {
+  return { type: 'ExternalIdentifier', externalIdentifierType, identifier: value }
 }
 
 function references(items: readonly DocumentReference[]): object {
@@ -220,11 +221,17 @@ function references(items: readonly DocumentReference[]): object {
       : {
           externalRef: others.map(({ type, url }) => ({
             type: 'ExternalRef',
-            externalRefType: referenceTypes[type] ?? 'other',
+            externalRefType: toSpdx3(type),
             locator: [url],
           })),
         }),
   }
+}
+
+/** References of which the fields hold a part: they have no checksums, and words of their own. */
+function wholeReferences(items: readonly DocumentReference[]): [string, string][] {
+  const whole = items.every(({ type, checksums }) => checksums.length === 0 && fromSpdx3(toSpdx3(type)) === type)
+  return whole ? [] : referenceFacts(items)
 }
 
 function purpose(kind: string | null): object {

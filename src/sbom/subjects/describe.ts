@@ -13,7 +13,7 @@ export function describeTree(
   subject: Subject,
   pass: TreePass,
   catalogue: Catalogue,
-  { epoch, author, supplier }: Pick<Said, 'author' | 'supplier'> & { epoch: number },
+  { epoch, author, supplier, engines }: Pick<Said, 'author' | 'supplier' | 'engines'> & { epoch: number },
 ): DescribedTree {
   const inventory = inventoryBytes(pass.inventory)
   return documentsOf(
@@ -29,6 +29,7 @@ export function describeTree(
       files: pass.inventory.filter(({ type }) => type === 'file').length,
       author,
       supplier,
+      engines,
     },
     inventory,
   )

@@ -81,8 +81,6 @@ export async function describeArtifact(
       },
     )
   }
-  const options = { log: context.ports.log }
-  return withOpener(store, image, keys, context, (open) =>
-    describeImage(store, image, open === undefined ? options : { ...options, open }),
-  )
+  const { log, threads } = context.ports
+  return withOpener(store, image, keys, context, (open) => describeImage(store, image, { open, log, threads }))
 }

@@ -47,6 +47,8 @@ export interface SbomResult {
   digest: Digest
   configDigest: Digest
   diffIds: Digest[]
+  /** Layers that leave out zeros at the end of their archive. */
+  omitting?: number | undefined
   os: string | null
   packages: number
   /** Packages by type: `deb`, `npm`. */
@@ -141,12 +143,14 @@ async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
 
 function resultOf(store: Store, described: Described, written: readonly Written[]): SbomResult {
   const { description, pass } = described
+  const omitting = pass.layers.filter(({ omitted }) => omitted !== undefined).length
   return {
     ...resultFacts(described, written),
     identity: store.identity,
     digest: pass.image.descriptor.digest,
     configDigest: description.configDigest,
     diffIds: pass.layers.map(({ diffId }) => diffId),
+    ...(omitting === 0 ? {} : { omitting }),
   }
 }
 
@@ -154,7 +158,7 @@ function resultOf(store: Store, described: Described, written: readonly Written[
 export function resultFacts(
   { description, packages, files, quality }: Omit<Described, 'pass'>,
   written: readonly Written[],
-): Omit<SbomResult, 'identity' | 'digest' | 'configDigest' | 'diffIds' | 'subject'> {
+): Omit<SbomResult, 'identity' | 'digest' | 'configDigest' | 'diffIds' | 'omitting' | 'subject'> {
   const byType: Record<string, number> = {}
   for (const { type } of description.packages) byType[type] = (byType[type] ?? 0) + 1
   return {

@@ -13,7 +13,7 @@ import { version } from '../../base/version.ts'
 interface Kept {
   version: string
   /** The blobs that were read, and what they unpack to. */
-  layers: { blob: Digest; mediaType: string; diffId: Digest; size: number }[]
+  layers: { blob: Digest; mediaType: string; diffId: Digest; size: number; omitted?: number | undefined }[]
   inventory: Digest
   catalogue: Catalogue
 }
@@ -25,11 +25,12 @@ export async function keepPass(
   catalogue: Catalogue,
 ): Promise<void> {
   const path = await place(work, pass.image)
-  const layers = pass.layers.map(({ descriptor: { digest, mediaType }, diffId, size }) => ({
+  const layers = pass.layers.map(({ descriptor: { digest, mediaType }, diffId, size, omitted }) => ({
     blob: digest,
     mediaType,
     diffId,
     size,
+    omitted,
   }))
   const kept: Kept = { version, layers, inventory: inventoryDigest, catalogue }
   await put(`${path}.inventory`, inventory)
@@ -68,7 +69,8 @@ async function readKept(path: string, image: Image): Promise<{ pass: PassResult;
       if (layer === undefined || layer.diffId !== diffIds[index]) return null
       // Another form of the same layer (encrypted, recompressed) is another blob, which no one has unpacked.
       if (layer.blob !== descriptor.digest || layer.mediaType !== descriptor.mediaType) return null
-      layers.push({ descriptor, diffId: layer.diffId, size: layer.size })
+      const { diffId, size, omitted } = layer
+      layers.push({ descriptor, diffId, size, ...(omitted === undefined ? {} : { omitted }) })
     }
     return { pass: { image, layers, inventory: parseInventory(bytes) }, catalogue: kept.catalogue }
   } catch {

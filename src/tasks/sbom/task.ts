@@ -24,7 +24,7 @@ export type SbomRequest = z.infer<typeof sbomRequestSchema>
 
 /** Describes an image or a tree of files: its packages, and every file of it. */
 export const sbom = defineTask(sbomRequestSchema, async (request, context): Promise<Outcome<SbomResult>> => {
-  const { subject, describe: documents } = request
+  const { subject } = request
   if (subject.kind === 'image') {
     const { store, descriptor } = await findImage(subject.image, context)
     return describeStored(store, await chosen(store, descriptor.digest, subject.platform), request, context)
@@ -35,15 +35,9 @@ export const sbom = defineTask(sbomRequestSchema, async (request, context): Prom
       describeStored(store, await chosen(store, digest, subject.platform), request, context),
     )
   }
-  if (request.engine.name !== 'builtin') {
-    throw new InputError('unsupported', `engine: "${request.engine.name}" describes images only`, {
-      subject: 'engine',
-      remedy: `Use engine: builtin for ${subject.kind}.`,
-    })
-  }
   const { describeDisk, describeFolder } = await import('./tree/task.ts')
-  if (subject.kind === 'disk') return describeDisk(subject, documents, context)
-  return describeFolder(subject, documents, context)
+  if (subject.kind === 'disk') return describeDisk(subject, request, context)
+  return describeFolder(subject, request, context)
 })
 
 async function describeStored(

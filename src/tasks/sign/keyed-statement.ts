@@ -45,6 +45,7 @@ export function keyedPayload({ kind, documents }: Material, published: Published
       )
     }
     case 'spdx':
+    case 'spdx3':
     case 'cyclonedx':
       return makeStatement(kind, subject, { document: document(kind) })
     case 'inventory': {

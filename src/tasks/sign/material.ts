@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { collect, sha256 } from '../../base/streams.ts'
-import { roles, type JournalEvent } from '../../journal/event.ts'
+import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { Digest } from '../../oci/types.ts'
+import { sbomKinds, type SbomKind } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import type { SignableKind, SignRequest } from './request.ts'
 import type { Published } from './source.ts'
@@ -18,6 +19,7 @@ export interface Material {
 const sources = {
   'build-record': { path: 'build-record-path', event: 'build', role: roles.buildRecord },
   spdx: { path: 'sbom-spdx-path', event: 'sbom', role: roles.spdx },
+  spdx3: { path: 'sbom-spdx3-path', event: 'sbom', role: roles.spdx3 },
   cyclonedx: { path: 'sbom-cyclonedx-path', event: 'sbom', role: roles.cyclonedx },
   inventory: { path: 'inventory-path', event: 'sbom', role: roles.inventory },
 } as const
@@ -50,12 +52,12 @@ export async function gatherMaterial(
   }
   const record = await document('build-record')
   const inventory = await document('inventory')
-  const spdx = await document('spdx')
-  const cyclonedx = await document('cyclonedx')
   add('sign', {})
   add('provenance', record && { 'build-record': record })
-  add('spdx', spdx && { spdx })
-  add('cyclonedx', cyclonedx && { cyclonedx })
+  for (const kind of sbomKinds) {
+    const bytes = await document(kind)
+    add(kind, bytes && { [kind]: bytes })
+  }
   add('inventory', inventory && { inventory, config: await imageConfig(published) })
   add('rebuild', record !== null && wasRebuilt(record) ? { 'build-record': record } : null)
   add(
@@ -130,7 +132,7 @@ async function givenSbom(
   path: string,
   published: Published,
   journal: readonly JournalEvent[] | null,
-): Promise<{ name: 'spdx' | 'cyclonedx'; bytes: Buffer }> {
+): Promise<{ name: SbomKind; bytes: Buffer }> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new InputError('file-missing', `${path} cannot be read`, {
       subject: 'sbom',
@@ -140,10 +142,11 @@ async function givenSbom(
   })
   if (journal !== null) {
     const outputs = producer(journal, 'sbom', published.plain)?.outputs ?? []
-    const made = outputs.find(
-      ({ digest, role }) => digest === sha256(bytes) && (role === roles.spdx || role === roles.cyclonedx),
+    const given = sha256(bytes)
+    const name = sbomKinds.find((kind) =>
+      outputs.some(({ digest, role }) => digest === given && sbomRoles[kind].some((known) => known === role)),
     )
-    if (made !== undefined) return { name: made.role === roles.spdx ? 'spdx' : 'cyclonedx', bytes }
+    if (name !== undefined) return { name, bytes }
     throw new VerificationError(
       'role-mismatch',
       'SBOM file not made in the job: it is not an output of an sbom step over this image',
@@ -153,13 +156,14 @@ async function givenSbom(
       },
     )
   }
-  // Both formats name themselves in a member; the whole document is parsed when its statement is made.
+  // Each format names itself in a member; the whole document is parsed when its statement is made.
   const text = bytes.subarray(0, bytes.length).toString('latin1')
   if (/"spdxVersion"\s*:\s*"SPDX-2/.test(text)) return { name: 'spdx', bytes }
   if (/"bomFormat"\s*:\s*"CycloneDX"/.test(text)) return { name: 'cyclonedx', bytes }
-  throw new InputError('file-invalid', `${path} is neither SPDX 2 nor CycloneDX JSON`, {
+  if (/"@context"\s*:\s*\[?\s*"https:\/\/spdx\.org\/rdf\/3\./.test(text)) return { name: 'spdx3', bytes }
+  throw new InputError('file-invalid', `${path} is neither SPDX nor CycloneDX JSON`, {
     subject: 'sbom',
-    remedy: 'Give SPDX 2.3 or CycloneDX JSON.',
+    remedy: 'Give SPDX 2.3, SPDX 3.0.1 or CycloneDX JSON.',
   })
 }
 

@@ -1,5 +1,14 @@
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
-export const signableKinds = ['sign', 'provenance', 'spdx', 'cyclonedx', 'inventory', 'rebuild', 'encryption'] as const
+export const signableKinds = [
+  'sign',
+  'provenance',
+  'spdx',
+  'spdx3',
+  'cyclonedx',
+  'inventory',
+  'rebuild',
+  'encryption',
+] as const
 export type SignableKind = (typeof signableKinds)[number]
 
 export const consumers = ['cosign2', 'cosign3', 'coco'] as const

@@ -6,6 +6,7 @@ import type { InventoryEntry } from '../../image/types.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
+import { sbomKinds } from '../../statement/types.ts'
 import type { Gate } from '../candidate.ts'
 import { countedClaims, isForeign, notCompared } from '../own-form.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
@@ -29,8 +30,10 @@ async function layers(gate: Gate): Promise<Outcome> {
     return unlessAccepted(gate, 'accept-unchecked-content', 'not-checked', sealedContent, subject.descriptor.digest)
   }
   const { pass } = await gate.content()
+  const omitting = pass.layers.filter(({ omitted }) => omitted !== undefined).length
+  const note = omitting === 0 ? '' : ` (${omitting} of them leave out zero bytes at the end of their archive)`
   return passed(
-    `${pass.layers.length} layer(s) read whole: every digest and diff id is right, ${pass.inventory.length} paths`,
+    `${pass.layers.length} layer(s) read whole: every digest and diff id is right${note}, ${pass.inventory.length} paths`,
     subject.descriptor.digest,
   )
 }
@@ -108,7 +111,7 @@ function tell({ added, removed, changed }: InventoryDifference): string {
 /** The document is compared as it was signed: engine and version are named, the word is "consistent", never "complete". */
 async function packages(gate: Gate): Promise<Outcome> {
   if (gate.sealedContent !== null) return skipped('the content was not read')
-  const { claims, foreign } = countedClaims(gate, ['spdx', 'cyclonedx'])
+  const { claims, foreign } = countedClaims(gate, sbomKinds)
   const [first] = claims
   if (first === undefined) return skipped(`there is no SBOM statement of our form${notCompared(foreign)}`)
   const { compareSbom } = await import('../../sbom/compare.ts')
@@ -122,7 +125,7 @@ async function packages(gate: Gate): Promise<Outcome> {
     }
     const document =
       embeddedDocument(claim.payload, claim.statement) ?? Buffer.from(JSON.stringify(claim.statement.predicate))
-    const attested = claim.kind === 'spdx' ? { spdx: document } : { cyclonedx: document }
+    const attested = { [claim.kind ?? '']: document }
     const { consistent, findings, notes: told } = await compareSbom(attested, found)
     if (!consistent)
       return failed(
@@ -146,7 +149,7 @@ async function packages(gate: Gate): Promise<Outcome> {
  */
 async function complete(gate: Gate): Promise<Outcome> {
   if (gate.sealedContent !== null) return skipped('the content was not read')
-  const { claims } = countedClaims(gate, ['spdx', 'cyclonedx'])
+  const { claims } = countedClaims(gate, sbomKinds)
   const [first] = claims
   if (first === undefined) return skipped('there is no SBOM statement of our form')
   const { description } = await gate.content()

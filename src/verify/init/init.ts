@@ -2,7 +2,7 @@ import { InputError, TransportError, VerificationError } from '../../base/errors
 import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
-import type { StatementKind } from '../../statement/types.ts'
+import { sbomKinds, type StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
 import { readClaims, signedBy, type Claim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
@@ -200,11 +200,11 @@ function statementsOf(children: readonly (readonly Claim[])[], evidence: boolean
   const wanted: [string, StatementKind[]][] = [
     ['provenance', ['provenance']],
     ['inventory', ['inventory']],
-    ['SBOM', ['spdx', 'cyclonedx']],
+    ['SBOM', [...sbomKinds]],
   ]
   const lacking = wanted.filter(([, kinds]) => !kinds.some((kind) => there.has(kind))).map(([name]) => name)
   if (lacking.length === 0) return null
-  const kinds = (['sign', 'provenance', 'inventory', 'spdx', 'cyclonedx'] as const).filter((kind) => there.has(kind))
+  const kinds = (['sign', 'provenance', 'inventory', ...sbomKinds] as const).filter((kind) => there.has(kind))
   // What an agent signed nothing of is no image of its own; a key's older signature stands for a `sign` statement.
   if (kinds.length === 0 && evidence) return null
   return { kinds: kinds.length === 0 ? ['sign'] : kinds, lacking }

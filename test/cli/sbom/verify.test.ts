@@ -166,7 +166,7 @@ test('a folder is compared with its document', async () => {
   const folder = scratch('folder')
   writeFileSync(join(folder, 'package.json'), '{"name":"app","version":"1.0.0"}')
   writeFileSync(join(folder, 'run'), '#!/bin/sh\n', { mode: 0o755 })
-  const { treeDocuments } = await import('../../../src/tasks/compare/tree.ts')
+  const { subjectDocuments } = await import('../../../src/tasks/compare/subject.ts')
   const { testPorts } = await import('../../../testkit/ports.ts')
   const { openState } = await import('../../../src/agent/state.ts')
   const ports = testPorts()
@@ -174,7 +174,11 @@ test('a folder is compared with its document', async () => {
   const caller = { fetch: none, secret: none, deliver: none }
   const context = { ports, work: openState(`${ports.roots.temp}/state`, ports), agent: null, caller }
   for (const format of ['spdx-json', 'cyclonedx-json'] as const) {
-    const { document } = await treeDocuments({ kind: 'directory', path: folder }, format, context)
+    const { document } = await subjectDocuments(
+      { kind: 'directory', name: 'folder', path: folder, exclude: [] },
+      format,
+      context,
+    )
     const file = join(scratch('document'), 'sbom.json')
     writeFileSync(file, document)
     const { code, outputs } = await verify(`directory:${folder}`, '--sbom', file)

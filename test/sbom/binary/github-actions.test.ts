@@ -51,9 +51,19 @@ jobs:
     expect(purls('runs:\n  using: docker\n  image: Dockerfile\n', 'action.yml')).toEqual([])
   })
 
-  test('local paths and expressions name no package; other files are not read', () => {
+  test('actions and workflows of the same repository are listed by their path, without a version', () => {
+    expect(
+      read('jobs:\n  a:\n    uses: ./.github/workflows/b.yml\n  c:\n    steps:\n      - uses: ./.github/actions/own\n'),
+    ).toMatchObject([
+      { type: 'github-action-workflow', name: './.github/workflows/b.yml', version: null },
+      { type: 'github-action', name: './.github/actions/own', version: null, scope: 'build' },
+    ])
+    expect(purls('jobs:\n  a:\n    steps:\n      - uses: ./own\n')).toEqual(['pkg:generic/github-action/.%2Fown'])
+  })
+
+  test('expressions name no package; other files are not read', () => {
     const steps = (use: string): string => `jobs:\n  a:\n    steps:\n      - uses: ${use}\n`
-    expect(purls(steps('./.github/actions/own'))).toEqual([])
+    expect(purls('jobs:\n  a:\n    container: ./x\n')).toEqual([])
     expect(purls('jobs:\n  a:\n    container: ${{ matrix.image }}\n')).toEqual([])
     expect(purls('env:\n  uses: a/b@v1\n')).toEqual([])
     expect(purls('', '.github/workflows/empty.yml')).toEqual([])

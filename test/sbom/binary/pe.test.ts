@@ -45,13 +45,12 @@ describe('pe-version', () => {
     ])
   })
 
-  test('files without version resources, and those of the run time, are not listed', () => {
+  test('programs without version resources are not listed', () => {
     expect(read('a.exe', makePe([{ name: '.text', bytes: Buffer.alloc(8) }]))).toEqual([])
     const nameless = makePe([{ name: '.rsrc', bytes: resources({ FileVersion: '1' }) }], {
       directories: { 2: { section: 0, size: 1 } },
     })
     expect(read('a.exe', nameless)).toEqual([])
-    expect(read('usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/System.dll', assembly)).toEqual([])
     expect(read('a.elf', makeElf([{ name: '.rsrc', bytes: resources(strings) }]))).toEqual([])
   })
 

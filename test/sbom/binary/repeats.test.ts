@@ -32,6 +32,30 @@ describe('programs of packages', () => {
     expect(await purls([[{ path: 'bin/bash', text: bash }]])).toEqual(['pkg:generic/bash@5.2.15'])
   })
 
+  test('what the note of a packaged library says is no second package, whichever package it names; a copy elsewhere is listed alone', async () => {
+    const json = JSON.stringify({
+      type: 'deb',
+      os: 'debian',
+      name: 'bash-src',
+      version: '5.2-1',
+      architecture: 'amd64',
+    })
+    const noted = makeElf([{ name: '.note.package', bytes: Buffer.from(json) }])
+    const packaged = [...layer.slice(0, 2), { path: 'bin/bash', text: noted, mode: 0o755 }]
+    const found = async (more: Short[]): Promise<unknown[]> =>
+      (await catalogueOf([packaged, more])).packages.map(({ name, ownedBy, locations }) => [name, ownedBy, locations])
+    const bashFound = ['bash', null, ['var/lib/dpkg/status']]
+    expect(await found([])).toEqual([bashFound])
+    expect(await found([{ path: 'opt/copy', text: noted }])).toEqual([['bash-src', null, ['opt/copy']], bashFound])
+    // Under the folder that `bin` is a link to, the database's name finds it as well.
+    const merged: Short[] = [
+      ...layer.slice(0, 2),
+      { path: 'bin', type: 'symlink', link: 'usr/bin' },
+      { path: 'usr/bin/bash', text: noted, mode: 0o755 },
+    ]
+    expect((await catalogueOf([merged])).packages.map(({ name }) => name)).toEqual(['bash'])
+  })
+
   test('a program that is packed or cut is a gap of the whole catalogue, once', async () => {
     const packed = makeElf([{ name: 'x', bytes: Buffer.from('UPX!') }], { nameless: true })
     const { gaps } = await catalogueOf([

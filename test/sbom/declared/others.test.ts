@@ -205,6 +205,30 @@ describe('pom', () => {
     expect(packageOf(found, 'pkg:maven/g/child@1.0').dependsOn).toHaveLength(7)
   })
 
+  test('a project or dependency without group or artifact is a gap; what has both is listed', async () => {
+    const needs = (group: string): string =>
+      `<dependencies><dependency><groupId>${group}</groupId><artifactId>a</artifactId></dependency></dependencies>`
+    const of = async (content: string): Promise<unknown[]> => {
+      const { packages, gaps } = await catalog({ 'pom.xml': `<project>${content}</project>` }, 'source')
+      return [packages.map(({ purl }) => purl), gaps.map(({ path, kind, reason, why }) => [path, kind, reason, why])]
+    }
+    const gap = (what: string): string[] => [
+      'pom.xml',
+      'maven',
+      'unreadable',
+      `the ${what} has no groupId or artifactId, here or in a parent of the same tree`,
+    ]
+    expect(await of('')).toEqual([[], [gap('project ":"')]])
+    expect(await of(`<artifactId>x</artifactId>${needs('g')}`)).toEqual([['pkg:maven/g/a'], [gap('project ":x"')]])
+    const own =
+      '<parent><groupId>p</groupId><artifactId>p</artifactId><version>1</version></parent><artifactId>x</artifactId>'
+    expect(await of(own)).toEqual([['pkg:maven/p/x@1'], []])
+    expect(await of(`${own}${needs('${of.parent}')}`)).toEqual([
+      ['pkg:maven/p/x@1'],
+      [gap('dependency "${of.parent}:a"')],
+    ])
+  })
+
   test('parents in a circle end', async () => {
     const pom = (own: string, parent: string): string =>
       `<project><groupId>g</groupId><artifactId>${own}</artifactId><version>1</version><parent><groupId>g</groupId><artifactId>${parent}</artifactId><version>1</version><relativePath>../${parent}</relativePath></parent></project>`

@@ -68,6 +68,11 @@ export async function recompressed(level: number): Promise<MadeImage> {
 /** The image encrypted for a key, which lies in a file. */
 export async function encrypted(): Promise<{ reference: string; key: string; made: MadeImage }> {
   const made = await makeImage(layers)
+  return { ...(await encryptedForm(made)), made }
+}
+
+/** An image encrypted for a key, which lies in a file. */
+export async function encryptedForm(made: MadeImage): Promise<{ reference: string; key: string }> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwe = readJweKey(publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'test')
   const directory = scratch('encrypted')
@@ -82,7 +87,7 @@ export async function encrypted(): Promise<{ reference: string; key: string; mad
   const { descriptor } = await encryptImage(made.store, made.image, plan, { tag: 'encrypted' })
   const key = join(scratch('key'), 'key.pem')
   writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  return { reference: `oci:${directory}:encrypted@${descriptor.digest}`, key, made }
+  return { reference: `oci:${directory}:encrypted@${descriptor.digest}`, key }
 }
 
 /** An index of images by platform, in the layout of the first one. */

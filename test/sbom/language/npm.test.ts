@@ -47,7 +47,7 @@ describe('npm', () => {
     expect(found.gaps).toEqual([])
   })
 
-  test('a package without a version is listed as such; a folder of a module that only names itself is not', async () => {
+  test('a package without a version is listed as such; an entry point that has a name says which module it is part of', async () => {
     const found = await catalog({
       'app/package.json': manifest({ name: 'app', private: true }),
       'app/node_modules/a/package.json': manifest({ name: 'a' }),
@@ -58,8 +58,15 @@ describe('npm', () => {
     })
     expect(found.packages.map(({ purl, version }) => [purl, version])).toEqual([
       ['pkg:npm/a', null],
+      ['pkg:npm/a%2Fesm', null],
       ['pkg:npm/app', null],
       ['pkg:npm/fixture@0.1.0', '0.1.0'],
+    ])
+    expect(found.packages.map(({ properties }) => properties)).toEqual([
+      undefined,
+      [['npm:part-of', 'pkg:npm/a']],
+      undefined,
+      undefined,
     ])
     expect(found.gaps).toEqual([])
   })

@@ -7,6 +7,7 @@ import { scratch } from '../../../testkit/ports.ts'
 import { status } from '../fixture.ts'
 import { gptImage } from './disk-images.ts'
 import { documentsOf, fill, inventoryOf, run } from './run.ts'
+import { noXattrs, setXattrs } from './set-xattrs.ts'
 
 const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 const tools = ['mkfs.ext4', 'debugfs', 'mkfs.erofs', 'fsck.erofs', 'mksquashfs', 'unsquashfs', ...sandboxPeers]
@@ -116,6 +117,49 @@ describe.each(['ext4', 'erofs', 'squashfs'])('a disk image of %s', (kind) => {
       await agent.client.stop()
     }
   })
+})
+
+const why = noXattrs()
+describe.each(['ext4', 'erofs', 'squashfs'])('extended attributes of %s', (kind) => {
+  withPeers([...tools, 'python3'], 'are those of its root folder, or a gap says that they are missing', async () => {
+    expect(why).toBeNull()
+    const root = fill(scratch('rootfs'), { a: 'a', b: 'b', c: 'c', 'd/e': 'e', plain: 'p' })
+    linkSync(join(root, 'a'), join(root, 'd/hard'))
+    const asRoot = process.geteuid?.() === 0
+    setXattrs(
+      [join(root, 'a'), 'user.text', 'some "text"'],
+      [join(root, 'a'), 'user.long', 'v'.repeat(300)],
+      [join(root, 'd'), 'user.bytes', '\0\xff'],
+      // One value of several files lies in the shared area of erofs.
+      ...['a', 'b', 'c', 'd'].map((name): [string, string, string] => [join(root, name), 'user.shared', 'of several']),
+    )
+    if (asRoot) {
+      const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex').toString('latin1')
+      setXattrs([join(root, 'b'), 'security.capability', capability], [join(root, 'c'), 'trusted.t', 'x'])
+    }
+    const [disk, folder] = [
+      await run({ subject: `disk:${image(kind, root)}` }),
+      await run({ subject: `directory:${root}` }),
+    ]
+    const [found, expected] = [disk, folder].map((of) =>
+      inventoryOf(of).filter(({ path: name }) => name !== 'lost+found'),
+    )
+    expect(expected?.filter(({ xattrs }) => xattrs !== undefined)).toHaveLength(5)
+    // unsquashfs shows them from version 4.6 on.
+    if (kind === 'squashfs' && disk.outputs['complete'] === 'false') expect(disk.outputs['unread']).toBe('["xattrs"]')
+    else expect(found).toEqual(expected)
+    if (kind !== 'squashfs') expect(disk.outputs['complete']).toBe('true')
+  })
+})
+
+withPeers([...tools, 'python3'], 'a name that debugfs escapes is a gap of its file and forges nothing', async () => {
+  const root = fill(scratch('rootfs'), { a: 'a', b: 'b' })
+  setXattrs([join(root, 'a'), 'user.x\nuser.forged (1) = 61', 'y'], [join(root, 'b'), 'user.plain', 'z'])
+  const disk = await run({ subject: `disk:${image('ext4', root)}` })
+  expect(disk.outputs).toMatchObject({ complete: 'false', unread: '["xattrs"]' })
+  expect(inventoryOf(disk).flatMap(({ path: name, xattrs }) => (xattrs === undefined ? [] : [[name, xattrs]]))).toEqual(
+    [['b', { 'user.plain': '7a' }]],
+  )
 })
 
 withPeers(tools, 'names with line feeds cannot forge an entry', async () => {

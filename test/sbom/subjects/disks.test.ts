@@ -5,7 +5,7 @@ import { readExt } from '../../../src/sbom/subjects/disk/ext.ts'
 import { findFileSystem } from '../../../src/sbom/subjects/disk/filesystem.ts'
 import { choosePartition, readPartitions, type ReadAt } from '../../../src/sbom/subjects/disk/partitions.ts'
 import { readSquashfs } from '../../../src/sbom/subjects/disk/squashfs.ts'
-import type { DiskEntry, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
+import type { DiskContents, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { gptImage } from './disk-images.ts'
 import { run } from './run.ts'
@@ -76,7 +76,7 @@ function placeOf(tool: RunTool, out = scratch('out')): DiskPlace {
 
 describe('what debugfs says', () => {
   const self = '/2/040755/0/0/.//\n/2/040755/0/0/..//\n'
-  const saying = (listing: string, stderr = ''): Promise<DiskEntry[]> =>
+  const saying = (listing: string, stderr = ''): Promise<DiskContents> =>
     readExt(placeOf(async () => ({ code: 0, stdout: Buffer.from(`debugfs: ls -p <2>\n${listing}\n`), stderr })))
 
   test.each<[string, string, string]>([
@@ -100,19 +100,50 @@ describe('what debugfs says', () => {
 
 describe('what unsquashfs writes', () => {
   const end = '#\n# START OF DATA - DO NOT MODIFY\n#\n'
-  const writing = async (text: string): Promise<DiskEntry[]> => {
+  /** @param table where the superblock says that attributes are */
+  const writing = async (text: string, table = 0xffffffffffffffffn): Promise<DiskContents> => {
     const out = scratch('out')
     writeFileSync(join(out, 'tree'), text)
-    return readSquashfs(placeOf(async () => ({ code: 0, stdout: Buffer.alloc(0), stderr: '' }), out))
+    const superblock = Buffer.alloc(96)
+    superblock.writeBigUInt64LE(table, 56)
+    writeFileSync(join(out, 'image'), superblock)
+    const place = placeOf(async () => ({ code: 0, stdout: Buffer.alloc(0), stderr: '' }), out)
+    return readSquashfs({ ...place, image: join(out, 'image') })
   }
 
   test('is read with escaped names, links and owners', async () => {
     const text = `/ D 1 755 0 0\na\\ b R 1 4755 1 2 3 0\nh L a\\ b\nl S 1 777 0 0 to a place\np I 1 644 0 0 f\n${end}abc`
-    expect(await writing(text)).toMatchObject([
+    const { entries, gaps } = await writing(text)
+    expect(gaps).toEqual([])
+    expect(entries).toMatchObject([
       { path: 'a b', type: 'file', mode: 0o4755, uid: 1, gid: 2, size: 3 },
       { path: 'h', type: 'file', size: 3 },
       { path: 'l', type: 'symlink', link: 'to a place' },
       { path: 'p', type: 'fifo' },
+    ])
+  })
+
+  test('is read with attributes, printable and not, also of a hard link', async () => {
+    const lines = [
+      '/ D 1 755 0 0',
+      'a\\ b R 1 644 0 0 0 0',
+      'a\\ b x user.text=a\\ b=c',
+      'a\\ b x security.capability=0t\\001\\000A',
+      'h L a\\ b',
+    ]
+    const { entries, gaps } = await writing(`${lines.join('\n')}\n${end}`, 100n)
+    const xattrs = { 'user.text': Buffer.from('a\\ b=c').toString('hex'), 'security.capability': '010041' }
+    expect(entries).toMatchObject([
+      { path: 'a b', xattrs },
+      { path: 'h', xattrs },
+    ])
+    expect(gaps).toEqual([])
+  })
+
+  test('has a gap where the image has attributes and an older unsquashfs shows none', async () => {
+    const { gaps } = await writing(`a R 1 644 0 0 0 0\n${end}`, 100n)
+    expect(gaps).toMatchObject([
+      { path: '.', kind: 'xattrs', reason: 'unsupported', why: expect.stringContaining('4.6') },
     ])
   })
 

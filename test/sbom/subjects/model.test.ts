@@ -4,15 +4,15 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { sha256 } from '../../../src/base/streams.ts'
 import { parseJcs } from '../../../src/encoding/jcs.ts'
 import { CardReader } from '../../../src/sbom/subjects/model/card.ts'
-import { omsFiles, omsRoot, omsShards, omsStatement, ShardTap } from '../../../src/sbom/subjects/model/oms.ts'
+import { omsFiles, omsRoot, omsStatement } from '../../../src/sbom/subjects/model/oms.ts'
 import { openLocalTree } from '../../../src/sbom/subjects/tree/local.ts'
 import { passTree, type TreePass } from '../../../src/sbom/subjects/tree/pass.ts'
 import { vector, withPeers } from '../../../testkit/peers.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { documentsOf, fill, run } from './run.ts'
 
-async function pass(root: string, taps: ShardTap[] = []): Promise<TreePass> {
-  return passTree(await openLocalTree({ root, proc: '/proc', attributes: 'git' }), [], taps)
+async function pass(root: string): Promise<TreePass> {
+  return passTree(await openLocalTree({ root, proc: '/proc', attributes: 'git' }), [])
 }
 
 interface Statement {
@@ -49,46 +49,15 @@ describe('the signing manifest', () => {
     expect(manifest.root).toBe(sha256(raw))
   })
 
-  test('by shards: parts of one size, the last one shorter, none of an empty file', async () => {
-    const root = fill(scratch('model'), {
-      even: 'aaaabbbb',
-      odd: 'aaaabbbbc',
-      one: 'x',
-      empty: '',
-      large: 'y'.repeat(25),
-    })
-    const tap = new ShardTap(4)
-    const { inventory } = await pass(root, [tap])
-    const { resources, serialization, root: digest } = omsShards(tap, inventory)
-    const parts = (name: string, size: number): string[] =>
-      Array.from({ length: Math.ceil(size / 4) }, (_, i) => `${name}:${i * 4}:${Math.min(i * 4 + 4, size)}`)
-    expect(resources.map(({ name }) => name)).toEqual(
-      [...parts('even', 8), ...parts('large', 25), ...parts('odd', 9), ...parts('one', 1)].sort(),
-    )
-    expect(resources.find(({ name }) => name === 'odd:8:9')?.digest).toBe(sha256('c').slice(7))
-    expect(resources.find(({ name }) => name === 'even:4:8')?.digest).toBe(sha256('bbbb').slice(7))
-    expect(serialization).toMatchObject({ method: 'shards', shard_size: 4 })
-    expect(digest).toBe(omsRoot(resources))
-    // A chunk that crosses several shards gives what single bytes give.
-    const bytewise = new ShardTap(4)
-    const file = bytewise.open({ path: 'odd' })
-    for (const byte of 'aaaabbbbc') file.update(Buffer.from(byte))
-    file.end()
-    expect(bytewise.shards).toEqual(tap.shards.filter(({ path }) => path === 'odd'))
-  })
-
   withPeers(['vectors:sbom/oms/schemas/v1.0'], 'is valid by the official schemas', async () => {
     const root = fill(scratch('model'), { x: '1' })
-    const tap = new ShardTap(4)
-    const { inventory } = await pass(root, [tap])
+    const { inventory } = await pass(root)
     const schema = (name: string): object =>
       JSON.parse(readFileSync(vector(`sbom/oms/schemas/v1.0/${name}.schema.json`), 'utf8')) as object
     const ajv = new Ajv2020({ strict: false })
     const statement = ajv.addSchema(schema('predicate')).compile(schema('statement'))
-    for (const manifest of [omsFiles(inventory), omsShards(tap, inventory)]) {
-      const bytes = omsStatement('m', manifest)
-      expect([statement(parseJcs(bytes, 'test')), statement.errors]).toEqual([true, null])
-    }
+    const bytes = omsStatement('m', omsFiles(inventory))
+    expect([statement(parseJcs(bytes, 'test')), statement.errors]).toEqual([true, null])
     expect(
       statement({ ...(parseJcs(omsStatement('m', omsFiles(inventory)), 'test') as object), predicateType: 'x' }),
     ).toBe(false)

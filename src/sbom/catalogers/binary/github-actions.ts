@@ -57,8 +57,9 @@ function collect(node: unknown, path: string, uses: Use[], depth: number): void 
 }
 
 function packageOf({ value, comment, image }: Use): FoundPackage | null {
-  // A path within the repository and a value of an expression name no package.
-  if (value.startsWith('./') || value.includes('${{') || value === '') return null
+  // A value of an expression names no package.
+  if (value.includes('${{') || value === '') return null
+  if (value.startsWith('./') && !image) return localUse(value)
   if (value.startsWith('docker://')) return imageOf(value.slice('docker://'.length))
   if (image) return value === 'Dockerfile' || value.startsWith('.') ? null : imageOf(value)
   const [, owner, repository, subpath = '', version] =
@@ -72,6 +73,18 @@ function packageOf({ value, comment, image }: Use): FoundPackage | null {
     purl: formatPurl({ type: 'github', namespace: owner, name: repository ?? '', version, subpath: subpath.slice(1) }),
     scope: 'build',
     ...(comment === '' ? {} : { properties: [['githubactions:comment', comment]] }),
+  }
+}
+
+/** A path within the same repository: its version is that of the sources around it. */
+function localUse(name: string): FoundPackage {
+  const type = /^\.\/\.github\/workflows\/[^/]+\.ya?ml$/.test(name) ? 'github-action-workflow' : 'github-action'
+  return {
+    ...emptyPackage(type, 'githubactions'),
+    name,
+    version: null,
+    purl: formatPurl({ type: 'generic', namespace: type, name }),
+    scope: 'build',
   }
 }
 

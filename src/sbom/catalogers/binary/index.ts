@@ -11,6 +11,7 @@ import { javaArchive } from './java.ts'
 import { jvmRelease } from './jvm.ts'
 import { onnx } from './onnx.ts'
 import { peVersion } from './pe.ts'
+import { phpExtension } from './php-extension.ts'
 import { rustBinary } from './rust.ts'
 import { safetensors } from './safetensors.ts'
 
@@ -28,6 +29,7 @@ export const binaryCatalogers: readonly Cataloger[] = [
   jvmRelease,
   onnx,
   peVersion,
+  phpExtension,
   rustBinary,
   safetensors,
 ]

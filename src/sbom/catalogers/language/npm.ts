@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../base/json.ts'
+import { parentOf } from '../../../image/paths.ts'
 import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { declaredLicence } from '../../licence.ts'
@@ -28,7 +29,7 @@ export const npm: Cataloger<Manifest> = {
   finds: 'installed',
   match: { names: ['package.json'] },
   wants: () => limit,
-  read: ({ path }, content) => readManifest(content, isModule(folderOf(path)) || !isInModules(path)),
+  read: (_file, content) => readManifest(content),
   finish: (facts, { tree }) => {
     const folders = new Map([...facts].map(([path, manifest]) => [folderOf(path), manifest]))
     const purls = new Map([...folders].map(([folder, manifest]) => [folder, manifest.purl]))
@@ -39,9 +40,15 @@ export const npm: Cataloger<Manifest> = {
         .filter((found) => found !== null)
       const location = folder === '' ? 'package.json' : `${folder}/package.json`
       const known = byPurl.get(manifest.purl)
-      if (known === undefined)
-        byPurl.set(manifest.purl, { ...npmPackage(manifest, 'npm'), locations: [location], dependsOn: depends })
-      else {
+      if (known === undefined) {
+        const around = manifest.version === null && !isModule(folder) ? moduleAround(folder, purls) : null
+        byPurl.set(manifest.purl, {
+          ...npmPackage(manifest, 'npm'),
+          locations: [location],
+          dependsOn: depends,
+          properties: around === null ? undefined : [['npm:part-of', around]],
+        })
+      } else {
         known.locations.push(location)
         known.dependsOn.push(...depends)
       }
@@ -65,24 +72,26 @@ function isModule(folder: string): boolean {
   return /(?:(?:^|\/)node_modules|^usr\/share\/nodejs)\/(?:@[^/]+\/)?[^@/][^/]*$/.test(folder)
 }
 
-function isInModules(path: string): boolean {
-  return /(?:^|\/)node_modules\/|^usr\/share\/nodejs\//.test(path)
+/** The module that a folder without a version of its own is part of (one of its entry points), or null. */
+function moduleAround(folder: string, purls: ReadonlyMap<string, string>): string | null {
+  for (let at = parentOf(folder); at !== '.'; at = parentOf(at)) {
+    const purl = isModule(at) ? purls.get(at) : undefined
+    if (purl !== undefined) return purl
+  }
+  return null
 }
 
 /**
  * Null for a package.json that names no package (a mere `"type": "module"` marker).
  *
- * @param root the folder is a package of its own, so that a name is enough
  * @throws Error when it is no JSON object, or its name or version is no text
  */
-export function readManifest(content: Buffer, root: boolean): Manifest | null {
+export function readManifest(content: Buffer): Manifest | null {
   const json = jsonIn(content)
   refuseDoubled(json, content, ['name', 'version', 'license', 'licenses', 'author', 'dependencies'])
   if (at(json, 'name') === undefined || json['name'] === '') return null
   const name = nameIn(json['name'], 'name')
   const version = versionIn(json['version'])
-  // Folders of a module have manifests that only tell where their entry points are.
-  if (version === null && !root) return null
   return {
     purl: npmPurl(name, version),
     name,

@@ -1,7 +1,11 @@
 import { nameOf } from '../../../image/names.ts'
+import { inventoryXattrs } from '../../../image/xattrs.ts'
+import type { Gap } from '../../model.ts'
+import { erofsXattrs } from './erofs-xattrs.ts'
+import { exactly } from './exactly.ts'
 import type { ReadAt } from './partitions.ts'
 import { damaged, requireFew } from './refusals.ts'
-import { diskLimits, type DiskEntry } from './types.ts'
+import { diskLimits, type DiskContents, type DiskEntry } from './types.ts'
 
 const superOffset = 1024
 const inodeUnit = 32
@@ -19,6 +23,8 @@ interface Super {
   read: ReadAt
   block: number
   metadata: number
+  /** Where extended attributes of several inodes begin. */
+  shared: number
 }
 
 interface Inode {
@@ -30,6 +36,8 @@ interface Inode {
   /** Raw block address of the data, or the number of a device. */
   union: number
   layout: number
+  /** Where the extended attributes begin, and how many bytes they have. */
+  xattrs: { at: number; size: number }
   /** Where data that lies behind the inode begins. */
   tail: number
 }
@@ -41,14 +49,16 @@ interface Inode {
  * @param read from the start of the file system
  * @throws VerificationError `format-invalid`
  */
-export async function erofsEntries(read: ReadAt): Promise<DiskEntry[]> {
+export async function erofsEntries(read: ReadAt): Promise<DiskContents> {
   const header = await exactly(read, superOffset, 128)
   if (header.readUInt32LE(0) !== 0xe0f5e1e2) throw damaged('it has no superblock of erofs')
   const bits = header[12] ?? 0
   if (bits < 9 || bits > 16) throw damaged(`its blocks have 2^${bits} bytes`)
   if ((header.readUInt32LE(80) & foreignFeatures) !== 0) throw damaged('it uses features of a newer erofs')
-  const fs: Super = { read, block: 2 ** bits, metadata: header.readUInt32LE(40) * 2 ** bits }
+  const block = 2 ** bits
+  const fs: Super = { read, block, metadata: header.readUInt32LE(40) * block, shared: header.readUInt32LE(44) * block }
   const entries: DiskEntry[] = []
+  const gaps: Gap[] = []
   const seen = new Set<bigint>()
   const folders = [{ path: '', depth: 0, nid: BigInt(header.readUInt16LE(14)) }]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -60,13 +70,21 @@ export async function erofsEntries(read: ReadAt): Promise<DiskEntry[]> {
     if (inode.mode >> 12 !== 0o4) throw damaged(`"${folder.path}" is not a folder`)
     for (const { name, nid } of await readFolder(fs, inode)) {
       const path = folder.path === '' ? name : `${folder.path}/${name}`
-      const entry = await entryOf(fs, await readInode(fs, nid), path)
+      const inode = await readInode(fs, nid)
+      const xattrs = await erofsXattrs(fs, inode)
+      if (xattrs === null) gaps.push(foreignPrefix(path))
+      const entry = { ...(await entryOf(fs, inode, path)), xattrs: inventoryXattrs(xattrs ?? {}) ?? {} }
       entries.push(entry)
       requireFew(entries.length)
       if (entry.type === 'dir') folders.push({ path, depth: folder.depth + 1, nid })
     }
   }
-  return entries
+  return { entries, gaps }
+}
+
+function foreignPrefix(path: string): Gap {
+  const why = "an extended attribute has a prefix of the image's own (mkfs.erofs --xattr-prefix)"
+  return { path, kind: 'xattrs', reason: 'unsupported', why }
 }
 
 async function readInode({ read, metadata }: Super, nid: bigint): Promise<Inode> {
@@ -78,7 +96,9 @@ async function readInode({ read, metadata }: Super, nid: bigint): Promise<Inode>
   const layout = (format >> 1) & 7
   const size = extended ? Number(bytes.readBigUInt64LE(8)) : bytes.readUInt32LE(8)
   if (!Number.isSafeInteger(size)) throw damaged(`inode ${nid} has no size that can be`)
-  const xattrs = bytes.readUInt16LE(2)
+  const words = bytes.readUInt16LE(2)
+  // The xattr area: a header of 12 bytes and so many words, or nothing.
+  const xattrs = { at: at + (extended ? 64 : 32), size: words === 0 ? 0 : 12 + (words - 1) * 4 }
   return {
     nid,
     mode: bytes.readUInt16LE(4),
@@ -87,8 +107,8 @@ async function readInode({ read, metadata }: Super, nid: bigint): Promise<Inode>
     size,
     union: bytes.readUInt32LE(16),
     layout,
-    // The xattr area: a header of 12 bytes and so many words, or nothing.
-    tail: at + (extended ? 64 : 32) + (xattrs === 0 ? 0 : 12 + (xattrs - 1) * 4),
+    xattrs,
+    tail: xattrs.at + xattrs.size,
   }
 }
 
@@ -150,17 +170,11 @@ async function entryOf(fs: Super, inode: Inode, path: string): Promise<DiskEntry
   if (type === 'symlink' && inode.size > diskLimits.link)
     throw damaged(`the link "${path}" is longer than a path can be`)
   return {
-    ...{ path, type, mode: inode.mode & 0o7777, uid, gid, content: null },
+    ...{ path, type, mode: inode.mode & 0o7777, uid, gid, xattrs: {}, content: null },
     size: type === 'file' ? inode.size : 0,
     link: type === 'symlink' ? nameOf(await readData(fs, inode)) : '',
     // The kernel's new_encode_dev.
     devMajor: device ? (union >>> 8) & 0xfff : 0,
     devMinor: device ? (union & 0xff) | ((union >>> 12) & 0xfff00) : 0,
   }
-}
-
-async function exactly(read: ReadAt, offset: number, length: number): Promise<Buffer> {
-  const bytes = await read(offset, length)
-  if (bytes.length !== length) throw damaged('it points behind its end')
-  return bytes
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { erofsEntries } from './erofs-metadata.ts'
 import type { ReadAt } from './partitions.ts'
 import { damaged, requireRoom } from './refusals.ts'
-import type { DiskEntry, DiskPlace } from './types.ts'
+import type { DiskContents, DiskPlace } from './types.ts'
 
 /**
  * Reads erofs: metadata from its own structures, contents by `fsck.erofs`, which unpacks them in the sandbox.
@@ -11,8 +11,8 @@ import type { DiskEntry, DiskPlace } from './types.ts'
  * @param read from the start of the file system
  * @throws VerificationError `format-invalid`, InputError `unsupported`
  */
-export async function readErofs(place: DiskPlace, read: ReadAt): Promise<DiskEntry[]> {
-  const entries = await erofsEntries(read)
+export async function readErofs(place: DiskPlace, read: ReadAt): Promise<DiskContents> {
+  const { entries, gaps } = await erofsEntries(read)
   requireRoom(
     entries.reduce((sum, { size }) => sum + size, 0),
     place.mostBytes,
@@ -23,14 +23,13 @@ export async function readErofs(place: DiskPlace, read: ReadAt): Promise<DiskEnt
     throw damaged(done.stderr.split('\n').find((line) => line.includes('erofs')) ?? 'fsck.erofs failed')
   // Nobody writes there any more: what lies behind no link now stays so.
   const root = join(await realpath(out), 'tree')
-  return Promise.all(
-    entries.map(async (entry) => {
-      if (entry.type !== 'file') return entry
-      const file = join(root, entry.path)
-      const [stat, real] = await Promise.all([lstat(file).catch(() => null), realpath(file).catch(() => null)])
-      if (stat?.isFile() !== true || real !== file || stat.size !== entry.size)
-        throw damaged(`"${entry.path}" could not be read as a whole`)
-      return { ...entry, content: { file, offset: 0 } }
-    }),
-  )
+  const whole = entries.map(async (entry) => {
+    if (entry.type !== 'file') return entry
+    const file = join(root, entry.path)
+    const [stat, real] = await Promise.all([lstat(file).catch(() => null), realpath(file).catch(() => null)])
+    if (stat?.isFile() !== true || real !== file || stat.size !== entry.size)
+      throw damaged(`"${entry.path}" could not be read as a whole`)
+    return { ...entry, content: { file, offset: 0 } }
+  })
+  return { entries: await Promise.all(whole), gaps }
 }

@@ -1,8 +1,10 @@
-import { lstat, readFile, writeFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nameOf } from '../../../image/names.ts'
+import { debugfs } from './debugfs.ts'
+import { readExtXattrs } from './ext-xattrs.ts'
 import { damaged, requireFew, requireRoom } from './refusals.ts'
-import { diskLimits, type DiskEntry, type DiskPlace } from './types.ts'
+import { diskLimits, type DiskContents, type DiskEntry, type DiskPlace } from './types.ts'
 
 const rootInode = '2'
 /** Folders that one run of debugfs lists. */
@@ -26,7 +28,7 @@ interface Line {
  *
  * @throws VerificationError `format-invalid`, InputError `unsupported`
  */
-export async function readExt(place: DiskPlace): Promise<DiskEntry[]> {
+export async function readExt(place: DiskPlace): Promise<DiskContents> {
   const entries: (DiskEntry & { inode: string })[] = []
   const seen = new Set([rootInode])
   let level = [{ path: '', inode: rootInode }]
@@ -53,34 +55,8 @@ export async function readExt(place: DiskPlace): Promise<DiskEntry[]> {
     level = next
   }
   await readContents(entries, place)
-  return entries.map(({ inode: _inode, ...entry }) => entry)
-}
-
-/** Runs commands of debugfs and gives the output of each. @throws VerificationError for anything that debugfs complains of */
-async function debugfs(commands: readonly string[], place: DiskPlace): Promise<Buffer[]> {
-  await writeFile(join(place.out, 'commands'), commands.map((command) => `${command}\n`).join(''))
-  const image = place.offset === 0 ? place.inside.image : `${place.inside.image}?offset=${place.offset}`
-  const done = await place.run(['/usr/sbin/debugfs', '-f', `${place.inside.out}/commands`, image])
-  const complaints = done.stderr.split('\n').filter((line) => line.trim() !== '' && !/^debugfs \d/.test(line))
-  if (done.code !== 0 || complaints.length > 0) throw damaged(complaints[0] ?? `debugfs ended with ${done.code}`)
-  return split(done.stdout, commands)
-}
-
-/** debugfs says each command before its output. A name that looks so makes the output ambiguous, and is refused. */
-function split(stdout: Buffer, commands: readonly string[]): Buffer[] {
-  const outputs: Buffer[] = []
-  let at = 0
-  for (const [index, command] of commands.entries()) {
-    const mark = Buffer.from(`debugfs: ${command}\n`)
-    if (!stdout.subarray(at, at + mark.length).equals(mark)) throw damaged('a name of it looks like a command')
-    at += mark.length
-    const following = commands[index + 1]
-    const end = following === undefined ? stdout.length : stdout.indexOf(`debugfs: ${following}\n`, at)
-    if (end === -1) throw damaged('debugfs ended early')
-    outputs.push(stdout.subarray(at, end))
-    at = end
-  }
-  return outputs
+  const gaps = await readExtXattrs(entries, place)
+  return { entries: entries.map(({ inode: _inode, ...entry }) => entry), gaps }
 }
 
 async function listAll(inodes: readonly string[], place: DiskPlace): Promise<string[]> {
@@ -134,7 +110,8 @@ function entryOf(line: Line, folder: string): DiskEntry & { inode: string } {
   if (type === undefined) throw damaged(`inode ${inode} is of no known type`)
   const path = folder === '' ? name : `${folder}/${name}`
   const size = type === 'file' || type === 'symlink' ? line.size : 0
-  return { path, type, mode: mode & 0o7777, uid, gid, size, link: '', devMajor: 0, devMinor: 0, content: null, inode }
+  const nothing = { link: '', devMajor: 0, devMinor: 0, xattrs: {}, content: null }
+  return { path, type, mode: mode & 0o7777, uid, gid, size, ...nothing, inode }
 }
 
 async function readContents(entries: (DiskEntry & { inode: string })[], place: DiskPlace): Promise<void> {

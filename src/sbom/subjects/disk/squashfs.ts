@@ -1,8 +1,10 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nameOf } from '../../../image/names.ts'
+import { inventoryXattrs } from '../../../image/xattrs.ts'
+import type { Gap } from '../../model.ts'
 import { damaged, requireFew } from './refusals.ts'
-import { diskLimits, type DiskEntry, type DiskPlace } from './types.ts'
+import { diskLimits, type DiskContents, type DiskEntry, type DiskPlace } from './types.ts'
 
 const mark = '#\n# START OF DATA - DO NOT MODIFY\n#\n'
 /** Bytes of the list of files: about 60 a file. */
@@ -15,7 +17,7 @@ const chunkBytes = 1 << 20
  *
  * @throws VerificationError `format-invalid`
  */
-export async function readSquashfs(place: DiskPlace): Promise<DiskEntry[]> {
+export async function readSquashfs(place: DiskPlace): Promise<DiskContents> {
   const { run, inside, out, offset } = place
   const done = await run([
     ...['/usr/bin/unsquashfs', '-no-progress', '-quiet', '-offset', String(offset)],
@@ -26,14 +28,33 @@ export async function readSquashfs(place: DiskPlace): Promise<DiskEntry[]> {
   const handle = await open(file, 'r')
   try {
     const list = await listOf(handle)
-    const entries = parseList(list.toString('latin1', 0, list.length - mark.length), file, list.length)
+    const { entries, shown } = parseList(list.toString('latin1', 0, list.length - mark.length), file, list.length)
     const contents = entries.reduce((sum, { content, size }) => (content?.offset === undefined ? sum : sum + size), 0)
     const { size } = await handle.stat()
     if (list.length + contents !== size) throw damaged('its list of files does not fit its contents')
-    return withLinks(entries)
+    const gaps = shown || !(await hasXattrs(place)) ? [] : [notShown]
+    return { entries: withLinks(entries), gaps }
   } finally {
     await handle.close()
   }
+}
+
+/** The superblock says at byte 56 where the table of extended attributes is; all ones where the image has none (squashfs 4.0). */
+async function hasXattrs({ image, offset }: DiskPlace): Promise<boolean> {
+  const file = await open(image, 'r')
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, offset + 56)
+    return bytesRead !== 8 || buffer.readBigUInt64LE() !== 0xffffffffffffffffn
+  } finally {
+    await file.close()
+  }
+}
+
+const notShown: Gap = {
+  path: '.',
+  kind: 'xattrs',
+  reason: 'unsupported',
+  why: 'extended attributes and file capabilities are missing: unsquashfs shows them from version 4.6 on',
 }
 
 function firstLine(text: string): string | null {
@@ -65,12 +86,14 @@ interface Parsed extends DiskEntry {
   same?: string
 }
 
-function parseList(text: string, file: string, start: number): Parsed[] {
+function parseList(text: string, file: string, start: number): { entries: Parsed[]; shown: boolean } {
   const entries: Parsed[] = []
+  const xattrs = new Map<string, Record<string, string>>()
   const seen = new Set<string>()
   let end = 0
   for (const line of text.split('\n')) {
     if (line === '' || line === '#') continue
+    if (takeXattr(line, xattrs)) continue
     const entry = parseLine(line)
     if (entry === null) continue
     if (seen.has(entry.path)) throw damaged(`"${entry.path}" is in it twice`)
@@ -84,7 +107,19 @@ function parseList(text: string, file: string, start: number): Parsed[] {
     }
     entries.push(entry)
   }
-  return entries
+  for (const entry of entries) entry.xattrs = inventoryXattrs(xattrs.get(entry.path) ?? {}) ?? {}
+  return { entries, shown: xattrs.size > 0 }
+}
+
+/** `PATH x NAME=VALUE` (from unsquashfs 4.6 on). A value with other than printable characters is written as `0t` with `\ooo` for these. */
+function takeXattr(line: string, found: Map<string, Record<string, string>>): boolean {
+  const [, escaped, name, shown = ''] = /^((?:[^ \\]|\\.)+) x ([^=]+)=(.*)$/.exec(line) ?? []
+  if (escaped === undefined || name === undefined) return false
+  const path = unescaped(escaped)
+  const byte = (_: string, octal: string): string => String.fromCharCode(Number.parseInt(octal, 8))
+  const value = shown.startsWith('0t') ? shown.slice(2).replace(/\\([0-3][0-7]{2})/g, byte) : shown
+  found.set(path, { ...found.get(path), [nameOf(Buffer.from(name, 'latin1'))]: value })
+  return true
 }
 
 const kinds: Readonly<Record<string, DiskEntry['type']>> = {
@@ -128,7 +163,7 @@ function parseLine(line: string): Parsed | null {
 }
 
 const nothing: Omit<DiskEntry, 'path' | 'type'> = {
-  ...{ mode: 0, uid: 0, gid: 0, size: 0, link: '', devMajor: 0, devMinor: 0, content: null },
+  ...{ mode: 0, uid: 0, gid: 0, size: 0, link: '', devMajor: 0, devMinor: 0, xattrs: {}, content: null },
 }
 
 function unescaped(text: string): string {

@@ -3,10 +3,10 @@ import { compareUtf8, parentOf } from '../../../image/paths.ts'
 import type { InventoryEntry, TarEntry } from '../../../image/types.ts'
 import type { Tree } from '../tree/types.ts'
 import { damaged } from './refusals.ts'
-import type { DiskEntry } from './types.ts'
+import type { DiskContents, DiskEntry } from './types.ts'
 
 /** Entries of a file system whose contents lie in files of this process, as a tree. @throws VerificationError `format-invalid` */
-export function diskTree(entries: readonly DiskEntry[]): Tree {
+export function diskTree({ entries, gaps }: DiskContents): Tree {
   const sorted = [...entries].sort((a, b) => compareUtf8(a.path, b.path))
   const folders = new Set(['.', ...sorted.filter(({ type }) => type === 'dir').map(({ path }) => path)])
   const lost = sorted.find(({ path }) => !folders.has(parentOf(path)))
@@ -18,7 +18,7 @@ export function diskTree(entries: readonly DiskEntry[]): Tree {
   return {
     entries: () => read(() => true),
     again: (paths) => read(({ path, type }) => type === 'file' && paths.has(path)),
-    rest: () => ({ gaps: [], sockets }),
+    rest: () => ({ gaps, sockets }),
   }
 }
 
@@ -27,8 +27,8 @@ function socketOf({ path, mode, uid, gid }: DiskEntry): InventoryEntry {
 }
 
 function tarEntry(entry: DiskEntry): TarEntry {
-  const { path, type, mode, uid, gid, size, link, devMajor, devMinor } = entry
-  const names = { uname: '', gname: '', mtime: 0, xattrs: {} }
+  const { path, type, mode, uid, gid, size, link, devMajor, devMinor, xattrs } = entry
+  const names = { uname: '', gname: '', mtime: 0, xattrs: { ...xattrs } }
   // Sockets never come here.
   const header = {
     path,

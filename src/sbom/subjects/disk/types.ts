@@ -1,4 +1,5 @@
 import type { EntryType } from '../../../image/types.ts'
+import type { Gap } from '../../model.ts'
 
 /** A program run to its end, without a network, with nothing of this machine but /usr, the image and a folder of its own. */
 export type RunTool = (command: readonly string[]) => Promise<{ code: number; stdout: Buffer; stderr: string }>
@@ -27,8 +28,17 @@ export interface DiskEntry {
   link: string
   devMajor: number
   devMinor: number
+  /** Extended attributes, in the form of inventories. */
+  xattrs: Readonly<Record<string, string>>
   /** Where the content of a regular file lies now. */
   content: { file: string; offset: number } | null
+}
+
+/** A file system that was read. */
+export interface DiskContents {
+  entries: DiskEntry[]
+  /** Extended attributes that could not be read. */
+  gaps: Gap[]
 }
 
 export const diskLimits = {

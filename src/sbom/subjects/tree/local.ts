@@ -7,6 +7,7 @@ import { changedMeanwhile, isDenied, isGone } from './changed.ts'
 import { listTree, type Listed, type ListOptions } from './list.ts'
 import { nativePath } from './native.ts'
 import type { Tree } from './types.ts'
+import type { TreeXattrs } from './xattrs.ts'
 
 export interface LocalTreeOptions extends ListOptions {
   /**
@@ -14,6 +15,8 @@ export interface LocalTreeOptions extends ListOptions {
    * umask is the same tree.
    */
   attributes: 'kept' | 'git'
+  /** Reads the extended attributes of what was listed. Default: none belong to the tree. */
+  xattrs?: ((root: string, paths: readonly string[]) => Promise<TreeXattrs>) | undefined
 }
 
 /** Files that are opened at a time, and the size up to which one is read ahead as a whole. */
@@ -28,10 +31,17 @@ const chunkBytes = 1 << 20
  */
 export async function openLocalTree(options: LocalTreeOptions): Promise<Tree> {
   const { entries, gaps } = await listTree(options)
+  const { root, xattrs: readXattrs } = options
+  const paths = entries.filter(({ type }) => type !== 'socket').map(({ path }) => path)
+  const xattrs = (await readXattrs?.(root, paths)) ?? { found: new Map(), gaps: [] }
+  gaps.push(...xattrs.gaps)
   const sockets = entries.filter(({ type }) => type === 'socket').map((entry) => socketOf(entry, options))
   const read = async function* (listed: readonly Listed[], denied: Gap[]): AsyncGenerator<TarEntry> {
-    for await (const entry of inOrder(listed, parallel, (one) => entryOf(one, options, denied)))
-      if (entry !== null) yield entry
+    for await (const entry of inOrder(listed, parallel, (one) => entryOf(one, options, denied))) {
+      if (entry === null) continue
+      const { header, body } = entry
+      yield { header: { ...header, xattrs: xattrs.found.get(header.path) ?? {} }, body }
+    }
   }
   return {
     entries: () =>

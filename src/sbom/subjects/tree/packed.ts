@@ -3,6 +3,7 @@ import { VerificationError } from '../../../base/errors.ts'
 import { firstIssue } from '../../../base/first-issue.ts'
 import { parseJson } from '../../../base/json.ts'
 import { collect, type ByteSource } from '../../../base/streams.ts'
+import { isXattrs } from '../../../image/inventory.ts'
 import { readTar } from '../../../image/tar-read.ts'
 import { writeTar } from '../../../image/tar-write.ts'
 import type { TarEntry, TarHeader } from '../../../image/types.ts'
@@ -46,7 +47,7 @@ export function packTree(tree: Tree, about: ReadonlyMap<string, Buffer>): ByteSo
   async function* entries(): AsyncGenerator<TarEntry> {
     for (const [name, bytes] of about) yield document(`about/${name}`, bytes)
     for await (const { header, body } of tree.entries())
-      yield { header: { ...header, path: `tree/${header.path}` }, body }
+      yield { header: { ...header, path: `tree/${header.path}`, xattrs: packedXattrs(header) }, body }
     yield document(restName, Buffer.from(JSON.stringify(tree.rest())))
   }
   return writeTar(entries())
@@ -76,7 +77,7 @@ export async function openPackedTree(open: () => Promise<ByteSource>): Promise<P
         return
       }
       if (!header.path.startsWith('tree/')) throw invalid(`it holds "${header.path.slice(0, 80)}"`)
-      yield { header: { ...header, path: header.path.slice('tree/'.length) }, body }
+      yield { header: { ...header, path: header.path.slice('tree/'.length), xattrs: openedXattrs(header) }, body }
     }
     throw invalid('it is cut short')
   }
@@ -114,6 +115,22 @@ function parseRest(bytes: Buffer): TreeRest {
   if (parsed.success) return parsed.data
   const { where, what } = firstIssue(parsed.error, restName)
   throw invalid(`${where}: ${what}`)
+}
+
+/** One attribute holds all of an entry: a tar archive cannot hold every name and value. */
+const xattrsName = 'tree'
+
+function packedXattrs({ xattrs }: TarHeader): Record<string, string> {
+  if (Object.keys(xattrs).length === 0) return xattrs
+  return { [xattrsName]: Buffer.from(JSON.stringify(xattrs)).toString('latin1') }
+}
+
+function openedXattrs({ path, xattrs }: TarHeader): Record<string, string> {
+  const text = xattrs[xattrsName]
+  if (text === undefined) return {}
+  const found = parseJson(Buffer.from(text, 'latin1').toString('utf8'), path)
+  if (!isXattrs(found)) throw invalid(`the attributes of "${path.slice(0, 80)}" have another form`)
+  return found
 }
 
 function document(path: string, bytes: Buffer): TarEntry {

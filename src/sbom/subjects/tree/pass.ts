@@ -63,10 +63,11 @@ function merged(
 }
 
 function entryOf(header: TarHeader): InventoryEntry {
-  const { path, type, mode, uid, gid, size, link, devMajor, devMinor } = header
+  const { path, type, mode, uid, gid, size, link, devMajor, devMinor, xattrs } = header
   const entry: InventoryEntry = { path, type, mode, uid, gid, size }
   if (type === 'symlink') entry.link = link
   if (type === 'char' || type === 'block') entry.device = `${devMajor}:${devMinor}`
+  if (Object.keys(xattrs).length > 0) entry.xattrs = xattrs
   return entry
 }
 

@@ -9,7 +9,10 @@ export interface TreeRest {
   sockets: InventoryEntry[]
 }
 
-/** A tree of files that is read once, in byte order of its paths. Every folder has an entry of its own; the root has none. */
+/**
+ * A tree of files that is read once, in byte order of its paths. Every folder has an entry of its own; the root has none. Extended attributes
+ * in its headers are in the form of inventories (`inventoryXattrs`).
+ */
 export interface Tree {
   /** The body of an entry must be read before the next entry is asked for. */
   entries(): AsyncIterable<TarEntry>

@@ -13,7 +13,7 @@ import { findFileSystem, type FileSystem } from '../../../sbom/subjects/disk/fil
 import { choosePartition, readPartitions, type Partition, type ReadAt } from '../../../sbom/subjects/disk/partitions.ts'
 import { readSquashfs } from '../../../sbom/subjects/disk/squashfs.ts'
 import { diskTree } from '../../../sbom/subjects/disk/tree.ts'
-import type { DiskPlace, RunTool } from '../../../sbom/subjects/disk/types.ts'
+import type { DiskContents, DiskPlace, RunTool } from '../../../sbom/subjects/disk/types.ts'
 import type { Tree } from '../../../sbom/subjects/tree/types.ts'
 import type { TaskContext } from '../../context.ts'
 import { diskName, type DiskRequest } from '../request.ts'
@@ -75,10 +75,10 @@ export async function withDisk<T>(
       const partition = partitions === null ? null : choosePartition(partitions, request.partition)
       const fileSystem = await findFileSystem(read, partition?.offset ?? 0)
       const place = await placeOf({ path, folder, partition, fileSystem }, ports)
-      const entries = await readEntries(fileSystem, place, (offset, length) =>
+      const contents = await readEntries(fileSystem, place, (offset, length) =>
         read(offset + (partition?.offset ?? 0), length),
       )
-      return await use({ tree: diskTree(entries), sha256, fileSystem, partition })
+      return await use({ tree: diskTree(contents), sha256, fileSystem, partition })
     } finally {
       await file.close()
     }
@@ -87,7 +87,7 @@ export async function withDisk<T>(
   }
 }
 
-function readEntries(fileSystem: FileSystem, place: DiskPlace, read: ReadAt): ReturnType<typeof readExt> {
+function readEntries(fileSystem: FileSystem, place: DiskPlace, read: ReadAt): Promise<DiskContents> {
   if (fileSystem === 'ext4') return readExt(place)
   return fileSystem === 'squashfs' ? readSquashfs(place) : readErofs(place, read)
 }

@@ -23,12 +23,85 @@ export interface SyftFound {
   facts: EngineFacts
 }
 
-const inside = { program: '/engine/syft', layout: '/engine/layout', out: '/engine/out' } as const
+const inside = { program: '/engine/syft', source: '/engine/source', out: '/engine/out' } as const
+
+/** What syft reads, and how. */
+interface Scan {
+  /** Folder that it sees; it belongs to the run. */
+  folder: string
+  as: 'read' | 'own'
+  scheme: 'oci-dir' | 'dir'
+  options?: readonly string[]
+}
+
+/** A syft that was placed and whose sandbox works. */
+export interface Syft {
+  /** Private folder of this run, which is removed afterwards. */
+  folder: string
+  scan(what: Scan): Promise<SyftFound>
+}
 
 /**
- * Runs syft over a copy of the image, in the sandbox, without a network and with nothing of the job in its environment (TRUST §4).
+ * Runs `use` with a syft that sees nothing but what it is given, in the sandbox, without a network and with nothing of the job in its
+ * environment (TRUST §4).
  *
- * @throws InputError `unsupported` (an encrypted image), `tool-missing`; TransportError `tool-failed`
+ * @throws InputError `tool-missing`, `unsupported` (no sandbox); TransportError `tool-failed`
+ */
+export async function withSyft<T>(
+  engine: EngineRequest,
+  context: TaskContext,
+  use: (syft: Syft) => Promise<T>,
+): Promise<T> {
+  const { ports, work } = context
+  const parent = await work.path('temp')
+  await mkdir(parent, { recursive: true })
+  const folder = await mkdtemp(join(parent, 'syft-'))
+  try {
+    const program = join(folder, 'program')
+    const sha256 = await placeProgram(engine, program, context)
+    for (const name of ['out', 'tmp', 'home']) await mkdir(join(folder, name))
+    const sandbox = await openSandbox('none', [], ports)
+    const scan = async ({ folder: source, as, scheme, options = [] }: Scan): Promise<SyftFound> => {
+      ports.log.progress('running syft')
+      const done = await sandbox.run({
+        command: [
+          ...[inside.program, 'scan', `${scheme}:${inside.source}`, '-q', '-o', `syft-json=${inside.out}/syft.json`],
+          ...(scheme === 'dir' ? ['--base-path', inside.source] : []),
+          ...options,
+        ],
+        as: 'user',
+        cwd: inside.out,
+        env: { LANG: 'C.UTF-8', TZ: 'UTC', SYFT_CHECK_FOR_APP_UPDATE: 'false' },
+        umask: '022',
+        programs: 'machine',
+        shared: [
+          { from: program, at: inside.program, as: 'read' },
+          { from: source, at: inside.source, as },
+          { from: join(folder, 'out'), at: inside.out, as: 'own' },
+          { from: join(folder, 'home'), at: '/build/home', as: 'own' },
+          { from: join(folder, 'tmp'), at: '/tmp', as: 'own' },
+        ],
+      })
+      if (done.code !== 0) {
+        const why = done.stderr.trim().split('\n').slice(-3).join('; ')
+        throw new TransportError('tool-failed', `syft ended with ${done.code}: ${why}`, {
+          subject: 'syft',
+          remedy: 'Use engine: builtin, or another syft.',
+        })
+      }
+      const document = await readSbom(await readFile(join(folder, 'out/syft.json')), 'the output of syft')
+      return { document, facts: { name: 'syft', version: versionOf(document), sha256 } }
+    }
+    return await use({ folder, scan })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Runs syft over a copy of an image.
+ *
+ * @throws InputError `unsupported` (an encrypted image: its copy would lie decrypted on the disk), `tool-missing`; TransportError `tool-failed`
  */
 export async function runSyft(
   store: Store,
@@ -37,51 +110,22 @@ export async function runSyft(
   context: TaskContext,
 ): Promise<SyftFound> {
   if (image.manifest.layers.some(isEncrypted)) {
-    throw new InputError('unsupported', 'the image is encrypted, which syft cannot read', {
-      subject: 'engine',
-      remedy: 'Use engine: builtin, or describe the image before it is encrypted.',
-    })
+    throw new InputError(
+      'unsupported',
+      `engine: "${engine.name}" cannot describe an encrypted image: syft reads files, and these would lie decrypted on the disk`,
+      {
+        subject: 'engine',
+        remedy: 'Use engine: builtin, which decrypts in memory, or describe the image before it is encrypted.',
+      },
+    )
   }
-  const { ports, work } = context
-  const parent = await work.path('temp')
-  await mkdir(parent, { recursive: true })
-  const folder = await mkdtemp(join(parent, 'syft-'))
-  try {
-    const program = join(folder, 'program')
-    const sha256 = await placeProgram(engine, program, context)
+  return withSyft(engine, context, async ({ folder, scan }) => {
     const layout = join(folder, 'layout')
-    ports.log.progress('copying the image for syft')
-    await copyImage(store, openLayout(layout, 'localhost/syft', ports), image.descriptor.digest, { tag: 'image' })
-    for (const name of ['out', 'tmp', 'home']) await mkdir(join(folder, name))
-    const sandbox = await openSandbox('none', [], ports)
-    ports.log.progress('running syft')
-    const done = await sandbox.run({
-      command: [inside.program, 'scan', `oci-dir:${inside.layout}`, '-q', '-o', `syft-json=${inside.out}/syft.json`],
-      as: 'user',
-      cwd: inside.out,
-      env: { LANG: 'C.UTF-8', TZ: 'UTC', SYFT_CHECK_FOR_APP_UPDATE: 'false' },
-      umask: '022',
-      programs: 'machine',
-      shared: [
-        { from: program, at: inside.program, as: 'read' },
-        { from: layout, at: inside.layout, as: 'own' },
-        { from: join(folder, 'out'), at: inside.out, as: 'own' },
-        { from: join(folder, 'home'), at: '/build/home', as: 'own' },
-        { from: join(folder, 'tmp'), at: '/tmp', as: 'own' },
-      ],
-    })
-    if (done.code !== 0) {
-      const why = done.stderr.trim().split('\n').slice(-3).join('; ')
-      throw new TransportError('tool-failed', `syft ended with ${done.code}: ${why}`, {
-        subject: 'syft',
-        remedy: 'Use engine: builtin, or another syft.',
-      })
-    }
-    const document = await readSbom(await readFile(join(folder, 'out/syft.json')), 'the output of syft')
-    return { document, facts: { name: 'syft', version: versionOf(document), sha256 } }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+    context.ports.log.progress('copying the image for syft')
+    const target = openLayout(layout, 'localhost/syft', context.ports)
+    await copyImage(store, target, image.descriptor.digest, { tag: 'image' })
+    return scan({ folder: layout, as: 'own', scheme: 'oci-dir' })
+  })
 }
 
 /** A program built from sources says that it has none. */

@@ -5,6 +5,7 @@ import type { Ports } from '../../../base/ports.ts'
 import { readGitObjects } from '../../../build/source/git.ts'
 import { openLocalTree } from '../../../sbom/subjects/tree/local.ts'
 import type { PackedTree } from '../../../sbom/subjects/tree/packed.ts'
+import { readXattrs } from '../../../sbom/subjects/tree/xattrs.ts'
 import type { TreeKind } from '../../../sbom/subjects/types.ts'
 import { isInside } from '../../build/paths.ts'
 import { aboutGit, trackedPaths } from './git.ts'
@@ -40,6 +41,8 @@ export async function openFolder({ kind, path, exclude }: FolderRequest, ports: 
     proc: ports.roots.proc,
     takes,
     attributes: kind === 'directory' ? 'kept' : 'git',
+    // git knows none.
+    xattrs: kind === 'directory' ? (folder, paths) => readXattrs(folder, paths, ports.exec) : undefined,
   })
   return { about: git === null ? new Map() : aboutGit(git, relative(git.top, root)), tree }
 }

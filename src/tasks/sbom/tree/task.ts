@@ -9,20 +9,34 @@ import type { ModelFacts } from '../../../sbom/subjects/model/facts.ts'
 import { omsFiles, omsStatement } from '../../../sbom/subjects/model/oms.ts'
 import { treeSubject } from '../../../sbom/subjects/subject.ts'
 import { openPackedTree, type PackedTree } from '../../../sbom/subjects/tree/packed.ts'
-import { passTree } from '../../../sbom/subjects/tree/pass.ts'
+import { passTree, type Tap } from '../../../sbom/subjects/tree/pass.ts'
 import type { Subject, TreeKind } from '../../../sbom/subjects/types.ts'
 import { noSteps } from '../../../statement/isolation.ts'
 import type { Outcome, TaskContext } from '../../context.ts'
 import { refuseGaps, warnOfGaps } from '../completeness.ts'
-import { deliverDocuments, outputsOf, resultFacts, type DescribeRequest, type SbomResult } from '../describe.ts'
+import {
+  deliverDocuments,
+  outputsOf,
+  resultFacts,
+  type DescribeRequest,
+  type EnginesUsed,
+  type SbomResult,
+} from '../describe.ts'
 import { documentsOf, signingManifest } from '../documents.ts'
 import { withDisk } from '../disk/open.ts'
-import { treeName, type DiskRequest, type FolderSubjectRequest } from '../request.ts'
+import { readByEngines } from '../engine/tree.ts'
+import { treeName, type DiskRequest, type EngineRequest, type FolderSubjectRequest } from '../request.ts'
 import { sourceCommit, sourceFacts } from './git.ts'
 import { openFolder } from './open.ts'
 
 /** A tree has no media type of its own; its digest is over what `sha256sum` prints for its files. */
 const treeMediaType = 'application/vnd.sealwright.tree.v1'
+
+/** How a tree is described. */
+interface TreeOptions {
+  describe: DescribeRequest
+  engine: EngineRequest
+}
 
 /** A tree that was passed over: what it is, and what was found in it. */
 interface FoundTree {
@@ -40,23 +54,27 @@ interface FoundTree {
 /** Describes a folder: its own process reads it where no worker does, else the step streams it (TRUST §4). */
 export async function describeFolder(
   request: FolderSubjectRequest,
-  documents: DescribeRequest,
+  { describe, engine }: TreeOptions,
   context: TaskContext,
 ): Promise<Outcome<SbomResult>> {
-  const opened = await openRequested(request, context)
-  const found = await (request.kind === 'source' ? readSource : readFolder)(request, opened)
+  const read = request.kind === 'source' ? readSource : readFolder
+  const found = await readByEngines(engine, request.kind, context, async (taps) =>
+    read(request, await openRequested(request, context), taps),
+  )
   for (const line of found.unclean) context.ports.log.warn(`not as in the commit: ${line}`)
-  return describeFound(found, documents, context)
+  return describeFound(found, describe, context)
 }
 
 /** Describes the root file system of a disk image. */
 export async function describeDisk(
   request: DiskRequest,
-  documents: DescribeRequest,
+  { describe, engine }: TreeOptions,
   context: TaskContext,
 ): Promise<Outcome<SbomResult>> {
   return withDisk(request, context, async ({ tree, sha256, fileSystem, partition }) => {
-    const found = await readFolder({ kind: 'disk', name: request.name }, { about: new Map(), tree })
+    const found = await readByEngines(engine, 'disk', context, (taps) =>
+      readFolder({ kind: 'disk', name: request.name }, { about: new Map(), tree }, taps),
+    )
     const { identifiers } = found.subject
     const digest = `sha256:${sha256}` as const
     const place: [string, string][] =
@@ -67,13 +85,13 @@ export async function describeDisk(
       checksums: [{ algorithm: 'SHA-256', value: sha256 }],
       identifiers: [...identifiers, ['file-system', fileSystem], ...place],
     }
-    const { result, events } = await describeFound({ ...found, subject }, documents, context)
+    const { result, events } = await describeFound({ ...found, subject }, describe, context)
     return { result, events: events.map((event) => ({ ...event, isolation: inSandbox('none') })) }
   })
 }
 
 async function describeFound(
-  { subject, catalogue, pass, manifest, unclean, created }: FoundTree,
+  { subject, catalogue, pass, manifest, unclean, created, engines }: FoundTree & { engines: EnginesUsed | null },
   documents: DescribeRequest,
   context: TaskContext,
 ): Promise<Outcome<SbomResult>> {
@@ -84,6 +102,7 @@ async function describeFound(
     epoch: documents.epoch ?? created ?? 0,
     author,
     supplier,
+    engines: engines?.facts,
   })
   const kinds = [...documentsOf(documents.formats), ...(manifest === null ? [] : [signingManifest(manifest)])]
   const written = await deliverDocuments(described, kinds, context)
@@ -95,6 +114,7 @@ async function describeFound(
     configDigest: digest,
     diffIds: [],
     subject: { kind, version, identifiers, unclean },
+    ...(engines === null ? {} : { only: engines.only }),
   }
   const facts = {
     kind: 'sbom' as const,
@@ -102,13 +122,17 @@ async function describeFound(
     outputs: outputsOf(written),
     result: { packages: described.packages, engine: result.engine },
   }
-  return { result, events: [{ facts, isolation: noSteps }] }
+  return { result, events: [{ facts, isolation: engines === null ? noSteps : inSandbox('none') }] }
 }
 
-async function readSource({ kind, name }: FolderSubjectRequest, { about, tree }: PackedTree): Promise<FoundTree> {
+async function readSource(
+  { kind, name }: FolderSubjectRequest,
+  { about, tree }: PackedTree,
+  taps: readonly Tap[],
+): Promise<FoundTree> {
   const commit = sourceCommit(about)
   const readers = sbomReaders('source')
-  const pass = await passTree(tree, readers.readers, commit === null ? [] : [commit.tap])
+  const pass = await passTree(tree, readers.readers, commit === null ? taps : [...taps, commit.tap])
   const plain = treeSubject(kind, name, pass.inventory)
   const source = commit === null ? null : sourceFacts(commit, pass.inventory, plain)
   return {
@@ -121,11 +145,15 @@ async function readSource({ kind, name }: FolderSubjectRequest, { about, tree }:
   }
 }
 
-async function readFolder({ kind, name }: { kind: TreeKind; name: string }, { tree }: PackedTree): Promise<FoundTree> {
+async function readFolder(
+  { kind, name }: { kind: TreeKind; name: string },
+  { tree }: PackedTree,
+  taps: readonly Tap[],
+): Promise<FoundTree> {
   const isModel = kind === 'model' || kind === 'dataset'
   const readers = sbomReaders('image')
   const cards = new CardReader()
-  const pass = await passTree(tree, isModel ? [...readers.readers, cards] : readers.readers)
+  const pass = await passTree(tree, isModel ? [...readers.readers, cards] : readers.readers, taps)
   const plain = treeSubject(kind, name, pass.inventory)
   const catalogue = withGaps(readers.finish(pass.inventory), pass.gaps)
   const found = { pass, unclean: [], created: null }

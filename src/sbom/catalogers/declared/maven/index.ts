@@ -2,7 +2,7 @@ import { messageOf } from '../../../../base/errors.ts'
 import type { Cataloger, FileHead } from '../../../cataloger.ts'
 import { homepageOf, parseParty } from '../../../found.ts'
 import { declaredLicences } from '../../../licence.ts'
-import type { FoundPackage, Gap } from '../../../model.ts'
+import type { FoundPackage } from '../../../model.ts'
 import { textIn } from '../../foreign.ts'
 import { isOfDependency, lockLimit } from '../lock.ts'
 import { packageFound } from '../package-found.ts'
@@ -19,17 +19,13 @@ export const pom: Cataloger<PomFile> = {
   read: (_file, content) => readPom(textIn(content)),
   finish: (facts) => {
     const tree = new PomTree(facts)
-    const packages: FoundPackage[] = []
-    const gaps: Gap[] = []
-    for (const [path, file] of facts) {
-      try {
-        packages.push(...packagesOf(tree.effective(file)).map((found) => ({ ...found, locations: [path] })))
-      } catch (error) {
-        // What a property puts into a name is known only here.
-        gaps.push({ path, kind: 'maven', reason: 'unreadable', why: messageOf(error) })
-      }
+    const found = [...facts].map(([path, file]) => ({ path, ...read(tree.effective(file)) }))
+    return {
+      packages: found.flatMap(({ path, packages }) => packages.map((one) => ({ ...one, locations: [path] }))),
+      gaps: found.flatMap(({ path, nameless }) =>
+        nameless[0] === undefined ? [] : [{ path, kind: 'maven', reason: 'unreadable', why: nameless[0] }],
+      ),
     }
-    return { packages, gaps }
   },
 }
 
@@ -38,17 +34,33 @@ function isOfBuild({ path }: FileHead): boolean {
   return /(?:^|\/)target\/(?:classes|maven-archiver|test-classes)\//.test(path)
 }
 
-function packagesOf(effective: Effective): FoundPackage[] {
-  const found = [
-    ...new Map(
-      effective.line.flatMap(({ dependencies }) => dependencies).map((one) => dependency(one, effective)),
-    ).values(),
-  ]
-  const needs = found.filter((one) => one !== null)
+/** What a property puts into a name is known only here: one that none can have costs its own file. */
+function read(effective: Effective): ReturnType<typeof packagesOf> {
+  try {
+    return packagesOf(effective)
+  } catch (error) {
+    return { packages: [], nameless: [messageOf(error)] }
+  }
+}
+
+/** @returns `nameless`: in words, what has no group or artifact here; both may stand in a parent that is not in this tree */
+function packagesOf(effective: Effective): { packages: FoundPackage[]; nameless: string[] } {
+  const all = new Map(
+    effective.line.flatMap(({ dependencies }) => dependencies).map((one) => dependency(one, effective)),
+  )
+  const needs = [...all.values()].filter((one) => one !== null)
+  const nameless = [...all].flatMap(([key, found]) => (found === null ? [namelessOf('the dependency', key)] : []))
   const root = projectOf(effective)
-  if (root === null) return needs
+  if (root === null) {
+    const { group, artifact } = ownCoordinates(effective.pom)
+    return { packages: needs, nameless: [namelessOf('the project', `${group}:${artifact}`), ...nameless] }
+  }
   root.dependsOn = [...new Set(needs.map(({ purl }) => purl))].filter((purl) => purl !== root.purl).sort()
-  return [root, ...needs]
+  return { packages: [root, ...needs], nameless }
+}
+
+function namelessOf(what: string, key: string): string {
+  return `${what} "${key}" has no groupId or artifactId, here or in a parent of the same tree`
 }
 
 /** Null where a project has no name of its own: the model asks for one. */
