@@ -1,2 +1,3 @@
-/** `npm run fuzz -- image` or `-- tee`: changed inputs through our readers and verifiers. */
-await (process.argv[2] === 'image' ? import('./image.ts') : import('./tee.ts'))
+/** `npm run fuzz -- image`, `-- sbom` or `-- tee`: changed inputs through our readers and verifiers. */
+const [, , what] = process.argv
+await (what === 'image' ? import('./image.ts') : what === 'sbom' ? import('./sbom.ts') : import('./tee.ts'))

@@ -12,6 +12,7 @@ export interface FuzzOptions {
 
 export const usage = `usage: npm run fuzz -- tee [--seconds S | --full] [--seed N] [--threads N] [--random N] [--write]
        npm run fuzz -- image --help
+       npm run fuzz -- sbom --help
 
 Changes every valid quote, report, certificate, list, log and piece of evidence that we have, and asks our verifiers. A change that is
 accepted, a crash or a hang ends with 1; the inputs are kept in build/fuzz/.

@@ -7,6 +7,8 @@ import { archivePeers, runArchives } from '../differential/archives/runs.ts'
 import { isGood, takenShare, tell, type Tally } from '../differential/archives/tally.ts'
 import { runTarGo } from '../differential/archives/tar-go.ts'
 import { runTarGuest } from '../differential/archives/tar-guest.ts'
+import { fuzzSbom } from '../fuzz/sbom/run.ts'
+import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 
 export interface SoakOptions {
   seed: number
@@ -73,6 +75,18 @@ export const soaks: Readonly<Record<string, Soak>> = {
         return resultOf(tally, ({ findings, alike }) => findings.length === 0 && alike > 0)
       } finally {
         rmSync(scratch, { recursive: true, force: true })
+      }
+    },
+  },
+  'fuzz-sbom': {
+    what: 'changed package databases, lock files, programs and SBOM documents: no crash, no hang, nothing invalid written',
+    full: 1_000_000,
+    async run({ seed, count, tell: hear }) {
+      const tally = await fuzzSbom({ seed, count, threads: 2, tell: hear })
+      return {
+        good: isGoodSbom(tally),
+        text: tellSbom(tally),
+        findings: tally.findings.map(({ index, name, why }) => `${index} (${name}): ${why}`),
       }
     },
   },

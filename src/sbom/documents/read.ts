@@ -57,6 +57,7 @@ async function readText(text: string, first: string, subject: string): Promise<S
     const value = tagValueToJson(text)
     await check('spdx-2.3', value, subject)
     const document = (await import('./spdx2.ts')).readSpdx2(value, 'spdx-tag-value')
+    settleSharedIds(document, subject)
     takeParties(document)
     return document
   }
@@ -71,9 +72,35 @@ async function readObject(given: JsonObject, subject: string): Promise<SbomDocum
     return document
   }
   const document = await readFormat(value, subject)
+  settleSharedIds(document, subject)
   takeParties(document)
   document.identity.manifestDigest ??= manifestDigest
   return document
+}
+
+/** Documents of tools whose own ids are no identifiers: Trivy gives each copy of a package the same one. */
+const looseIds: ReadonlySet<string> = new Set(['trivy-json', 'syft-json', 'github-json'])
+
+/**
+ * One id for two elements: which of them an edge means, nobody can say (SPDX 2.3 clause 7.2, CycloneDX `bom-ref`: unique in the document). The same
+ * element said twice is one.
+ *
+ * @throws VerificationError `format-invalid`
+ */
+function settleSharedIds(document: SbomDocument, subject: string): void {
+  const seen = new Map<string, object>()
+  const isNew = (item: { id: string }): boolean => {
+    const other = seen.get(item.id)
+    if (other !== undefined && JSON.stringify(other) === JSON.stringify(item)) return false
+    if (other !== undefined) {
+      if (!looseIds.has(document.format)) throw unreadable(subject, `the id "${item.id}" stands for two elements`)
+      item.id = `${item.id} (${seen.size})`
+    }
+    seen.set(item.id, item)
+    return true
+  }
+  document.packages = document.packages.filter(isNew)
+  document.files = document.files?.filter(isNew) ?? null
 }
 
 async function readFormat(value: JsonObject, subject: string): Promise<SbomDocument> {

@@ -47,20 +47,14 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
     metadata: {
       ...(created === null ? {} : { timestamp: timestamp(created) }),
       ...(lifecycle === null || lifecycle === 'other' ? {} : { lifecycles: [{ phase: phases[lifecycle] }] }),
-      tools: {
-        components: tools.map(({ name, version }) => ({
-          type: 'application',
-          name,
-          ...(version === null ? {} : { version }),
-        })),
-      },
+      tools: { components: toolComponents(tools) },
       ...authorsOf(authors),
       component: {
         type: identity.type !== null && types.has(identity.type) ? identity.type : 'application',
         'bom-ref': root,
         ...(identity.producer === null ? {} : { manufacturer: entity(identity.producer) }),
         name: identity.name ?? document.name ?? 'unknown',
-        ...(identity.version === null ? {} : { version: identity.version }),
+        ...versionOf(identity.version),
         ...hashes(identity.checksums),
         ...licences({ licence: identity.licence, licenceText: null, concluded: identity.concluded ?? null }),
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
@@ -102,7 +96,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
     ...(item.supplier === null ? {} : { supplier: entity(item.supplier) }),
     ...(item.producer === null ? {} : producer(item.producer)),
     name: item.name,
-    ...(item.version === null ? {} : { version: item.version }),
+    ...versionOf(item.version),
     ...(description === null ? {} : { description }),
     ...(item.scope === null ? {} : { scope: scopes[item.scope] }),
     ...hashes(item.checksums),
@@ -131,6 +125,9 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
         ? []
         : [['sealwright:homepage', item.homepage] satisfies [string, string]]),
       ...packageFacts(item),
+      ...(item.version !== null && item.version.length > longestVersion
+        ? [['sealwright:version', item.version] satisfies [string, string]]
+        : []),
       ...packageParties(item, asHeld),
       ...wholeReferences(item.references),
     ]),
@@ -209,6 +206,19 @@ function authorsOf(parties: readonly Party[]): object {
     ...(people.length === 0 ? {} : { authors: people.map(contact) }),
     ...(organization === undefined ? {} : { manufacturer: entity(organization) }),
   }
+}
+
+/** The schema's limit, in characters. */
+const longestVersion = 1024
+
+function versionOf(version: string | null): object {
+  return version === null || version.length > longestVersion ? {} : { version }
+}
+
+/** The schema takes no component twice: a tool that the document names again is the same one. */
+function toolComponents(tools: SbomDocument['tools']): object[] {
+  const unique = new Map(tools.map((tool) => [`${tool.name}\n${tool.version ?? ''}`, tool]))
+  return [...unique.values()].map(({ name, version }) => ({ type: 'application', name, ...versionOf(version) }))
 }
 
 function contact({ name, email }: Party): object {

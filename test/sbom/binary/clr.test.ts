@@ -5,7 +5,7 @@ import { peVersion } from '../../../src/sbom/catalogers/binary/pe.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog as catalogAll } from '../catalog.ts'
 import { catalog } from './catalog.ts'
-import { makePe } from './make-executable.ts'
+import { makePe } from '../../../testkit/sbom/make-executable.ts'
 
 interface Options {
   name?: string

@@ -1,6 +1,6 @@
 import { elfNote } from '../../../src/sbom/catalogers/binary/elf-note.ts'
 import { catalog } from './catalog.ts'
-import { makeElf } from './make-executable.ts'
+import { makeElf } from '../../../testkit/sbom/make-executable.ts'
 
 function note(json: object | string, { owner = 'FDO\0', type = 0xcafe1a7e, little = true } = {}): Buffer {
   const text = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json))

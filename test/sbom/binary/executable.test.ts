@@ -5,7 +5,7 @@ import { openExecutables } from '../../../src/sbom/binary/open.ts'
 import { executables } from '../../../src/sbom/catalogers/binary/executables.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog, headOf } from './catalog.ts'
-import { base, makeElf, makeFat, makeMachO, makePe } from './make-executable.ts'
+import { base, makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
 
 const parts = [
   { name: '.text', bytes: Buffer.from('code') },

@@ -2,8 +2,8 @@ import { goBinary } from '../../../src/sbom/catalogers/binary/go.ts'
 import { largestExecutable } from '../../../src/sbom/binary/executable.ts'
 import { mainVersion } from '../../../src/sbom/binary/go-version.ts'
 import { catalog } from './catalog.ts'
-import { makeElf, makeFat, makeMachO, makePe } from './make-executable.ts'
-import { inlineInfo, moduleText, pointedInfo } from './make-go.ts'
+import { makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
+import { inlineInfo, moduleText, pointedInfo } from '../../../testkit/sbom/make-go.ts'
 
 const modules = moduleText([
   'path\texample.org/app/cmd/app',

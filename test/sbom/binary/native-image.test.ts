@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { nativeImage } from '../../../src/sbom/catalogers/binary/native-image.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog } from './catalog.ts'
-import { base, makeElf, type Part } from './make-executable.ts'
+import { base, makeElf, type Part } from '../../../testkit/sbom/make-executable.ts'
 
 const document = {
   bomFormat: 'CycloneDX',

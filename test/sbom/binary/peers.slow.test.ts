@@ -15,7 +15,7 @@ import { goBinary } from '../../../src/sbom/catalogers/binary/go.ts'
 import { javaArchive } from '../../../src/sbom/catalogers/binary/java.ts'
 import { findPeer, peer, root, withPeers } from '../../../testkit/peers.ts'
 import { scratch } from '../../../testkit/ports.ts'
-import { makeZip } from '../java/make-zip.ts'
+import { makeZip } from '../../../testkit/sbom/make-zip.ts'
 import { catalog } from './catalog.ts'
 
 function filesIn(folder: string): string[] {

@@ -3,7 +3,7 @@ import { phpExtension } from '../../../src/sbom/catalogers/binary/php-extension.
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog as catalogAll } from '../catalog.ts'
 import { catalog } from './catalog.ts'
-import { base, makeElf } from './make-executable.ts'
+import { base, makeElf } from '../../../testkit/sbom/make-executable.ts'
 
 const folder = 'usr/local/lib/php/extensions/no-debug-non-zts-20230831'
 

@@ -2,7 +2,7 @@ import { passImage } from '../../../src/image/pass.ts'
 import { sbomReaders } from '../../../src/sbom/readers.ts'
 import type { Catalogue } from '../../../src/sbom/model.ts'
 import { makeImage, type Short } from '../../image/make-image.ts'
-import { makeElf } from './make-executable.ts'
+import { makeElf } from '../../../testkit/sbom/make-executable.ts'
 
 const status = ['Package: bash', 'Status: install ok installed', 'Version: 5.2-1', 'Architecture: amd64', ''].join('\n')
 const bash = makeElf([{ name: '.rodata', bytes: Buffer.from('@(#)Bash version 5.2.15(1) release GNU') }])

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import { rustBinary } from '../../../src/sbom/catalogers/binary/rust.ts'
 import { catalog } from './catalog.ts'
-import { makeElf, makeFat, makeMachO, makePe } from './make-executable.ts'
+import { makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
 
 const list = {
   packages: [

@@ -5,7 +5,7 @@ import { findVersion } from '../../../src/sbom/classifiers/match.ts'
 import type { Clue } from '../../../src/sbom/classifiers/types.ts'
 import { baseOf } from '../../../src/image/paths.ts'
 import { catalog, headOf } from '../binary/catalog.ts'
-import { makeElf } from '../binary/make-executable.ts'
+import { makeElf } from '../../../testkit/sbom/make-executable.ts'
 import { samples } from './samples.ts'
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')

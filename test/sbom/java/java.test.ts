@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { archiveLimits } from '../../../src/sbom/java/archive.ts'
 import { javaArchive } from '../../../src/sbom/catalogers/binary/java.ts'
 import { catalog, headOf } from '../binary/catalog.ts'
-import { makeZip, type ZipFile } from './make-zip.ts'
+import { makeZip, type ZipFile } from '../../../testkit/sbom/make-zip.ts'
 
 const manifest = (lines: readonly string[]): ZipFile => ({
   name: 'META-INF/MANIFEST.MF',

@@ -1,7 +1,7 @@
 import { VerificationError } from '../../../src/base/errors.ts'
 import { readZip, zipContent } from '../../../src/sbom/binary/zip.ts'
 import { flip } from '../../../testkit/mutate.ts'
-import { makeZip, type ZipFile } from './make-zip.ts'
+import { makeZip, type ZipFile } from '../../../testkit/sbom/make-zip.ts'
 
 const files: ZipFile[] = [
   { name: 'stored.txt', content: 'stored' },

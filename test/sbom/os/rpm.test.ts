@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { scratch } from '../../../testkit/ports.ts'
 import type { Short } from '../../image/make-image.ts'
 import { catalogue, findings, named } from './fixture.ts'
-import { bdb, ndb, rpmHeader } from './rpm-fixture.ts'
+import { bdb, ndb, rpmHeader } from '../../../testkit/sbom/make-rpm.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const bash = rpmHeader({

@@ -79,12 +79,15 @@ function readMod(text: string): Required[] {
     }
   }
   if (module === '' && required.size === 0) throw new Error('expected "module"')
-  return [...required.values()].map((one) => {
+  const modules = [...required.values()].map((one) => {
     const other = replaced.get(`${one.path} ${one.version ?? ''}`) ?? replaced.get(one.path)
     if (other === undefined) return one
     // A folder of the same tree has no version.
     return { ...one, ...(other.version === null ? { version: null } : other) }
   })
+  // A name that none can have is a fault of this file; found at the end, it would be one of the whole tree.
+  for (const one of modules) modulePackage(one, new Map())
+  return modules
 }
 
 /** A path may stand in quotes or backquotes. */

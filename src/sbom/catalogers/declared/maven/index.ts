@@ -1,3 +1,4 @@
+import { messageOf } from '../../../../base/errors.ts'
 import type { Cataloger, FileHead } from '../../../cataloger.ts'
 import { homepageOf, parseParty } from '../../../found.ts'
 import { declaredLicences } from '../../../licence.ts'
@@ -18,7 +19,7 @@ export const pom: Cataloger<PomFile> = {
   read: (_file, content) => readPom(textIn(content)),
   finish: (facts) => {
     const tree = new PomTree(facts)
-    const found = [...facts].map(([path, file]) => ({ path, ...packagesOf(tree.effective(file)) }))
+    const found = [...facts].map(([path, file]) => ({ path, ...read(tree.effective(file)) }))
     return {
       packages: found.flatMap(({ path, packages }) => packages.map((one) => ({ ...one, locations: [path] }))),
       gaps: found.flatMap(({ path, nameless }) =>
@@ -31,6 +32,15 @@ export const pom: Cataloger<PomFile> = {
 /** What a build has copied is that of the sources. */
 function isOfBuild({ path }: FileHead): boolean {
   return /(?:^|\/)target\/(?:classes|maven-archiver|test-classes)\//.test(path)
+}
+
+/** What a property puts into a name is known only here: one that none can have costs its own file. */
+function read(effective: Effective): ReturnType<typeof packagesOf> {
+  try {
+    return packagesOf(effective)
+  } catch (error) {
+    return { packages: [], nameless: [messageOf(error)] }
+  }
 }
 
 /** @returns `nameless`: in words, what has no group or artifact here; both may stand in a parent that is not in this tree */
