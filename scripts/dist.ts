@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import { bundle } from './dist/bundle.ts'
 import { compile } from './dist/compile.ts'
 import { differences, readTree, writeTree } from './dist/files.ts'
-import { licences } from './dist/licences.ts'
+import { licences, notices } from './dist/licences.ts'
 import { minify } from './dist/minify.ts'
 import { assertSize, sizes } from './dist/sizes.ts'
 import { stubs } from './dist/stubs.ts'
@@ -24,7 +24,7 @@ async function build(): Promise<Map<string, Buffer>> {
     const result = new Map<string, Buffer>()
     for (const [name, bytes] of files) result.set(`bundle/${name}`, await minify(name, bytes))
     for (const [name, bytes] of stubs()) result.set(name, bytes)
-    result.set('licenses.txt', licences(workspace, packages))
+    result.set('licenses.txt', licences(workspace, packages, notices(root)))
     return result
   })
 }

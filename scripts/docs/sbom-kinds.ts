@@ -36,6 +36,7 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   'go-binary': ["Go's build information in ELF, PE, Mach-O and WebAssembly", 'recorded'],
   'java-archive': ['`.jar`, `.war`, `.ear` and others, also nested and shaded', 'recorded'],
   'jvm-release': ['`release` of Java run times', 'by format'],
+  'native-image': ['the SBOM in native images of GraalVM (ELF); one without is reported', 'by format'],
   onnx: ['heads of `.onnx` models', 'by format'],
   'pe-version': [
     'version resources of Windows programs and .NET assemblies; metadata of assemblies without one',
@@ -57,6 +58,7 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   erlang: ['`*.app` of Erlang and Elixir', 'syft testdata'],
   wordpress: ['main file of plugins below `wp-content/plugins`', 'syft testdata'],
   'swipl-pack': ['`pack.pl`', 'syft testdata'],
+  cpan: ['`.meta/*/{install,MYMETA}.json`, `auto/**/.packlist` and `perllocal.pod` of Perl', 'recorded'],
   opam: ['`.opam-switch/packages/*/opam`', 'by format'],
   'conan-info': ["`conaninfo.txt` in Conan's cache", 'syft testdata'],
   'npm-lock': ['`package-lock.json`, `npm-shrinkwrap.json`, versions 1 to 3', 'recorded'],

@@ -104,6 +104,10 @@ export class LayerRecords {
   /** Takes the name of a pax global header: engines that ignore it remove what has its name, and make its folder. */
   addGlobal(path: string, { position }: Place): void {
     if (path === '.') return
+    if (/(?:^|\/)\.wh\./.test(path)) {
+      const why = 'is a pax global header with the name of a whiteout: Docker and confidential guests take it as one'
+      throw ambiguous(this.place(position), path, why, 'Write global headers with a name that no file has.')
+    }
     const folder = this.enter(path, position, true)
     const name = baseOf(path)
     if (this.records.has(path) || folder.folders?.has(name) === true) {
@@ -286,6 +290,10 @@ export function bindLink(link: LayerRecord, target: LayerRecord, subject: string
   if ((mode !== target.entry.mode && !isSymlink) || uid !== target.entry.uid || gid !== target.entry.gid) {
     const why = `is a hard link to ${to} with another mode or owner than that: Docker and Podman change both names, umoci none`
     throw ambiguous(place, path, why, 'Write both entries with the same mode and owner.')
+  }
+  if (isSymlink && (uid !== 0 || gid !== 0)) {
+    const why = `is a hard link to the symbolic link ${to} of another owner than root: guests of Confidential Containers give what that leads to this owner`
+    throw ambiguous(place, path, why, 'Write the symbolic link twice, or give it to root.')
   }
   const name = otherXattr(target.xattrs, link.xattrs)
   if (name !== null) {

@@ -69,15 +69,29 @@ interface Digests {
 
 /** Room for the beginning of one file at a time: new memory for each would be a gigabyte for an image. */
 export class Scratch {
-  private room = Buffer.alloc(0)
+  private room: Buffer = Buffer.alloc(0)
 
+  /** Room that is valid until the next is taken. */
   take(bytes: number): Buffer {
-    if (bytes > largestRoom) return Buffer.allocUnsafeSlow(bytes)
-    if (bytes > this.room.length) this.room = Buffer.allocUnsafeSlow(Math.min(largestRoom, 2 * bytes))
+    if (bytes > this.room.length || this.room.length > largestRoom) {
+      this.free()
+      this.room = Buffer.allocUnsafeSlow(bytes > largestRoom ? bytes : Math.min(largestRoom, 2 * bytes))
+    }
     return this.room.subarray(0, bytes)
   }
+
+  /** Gives the memory back at once: a collection of garbage may come much later. */
+  free(): void {
+    freeNow(this.room)
+    this.room = Buffer.alloc(0)
+  }
 }
-const largestRoom = 32 << 20
+const largestRoom = 8 << 20
+
+/** Frees memory that `Buffer.allocUnsafeSlow` gave; nobody may use the buffer any more. */
+export function freeNow({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffer.transfer(0)
+}
 
 /** What was read of a file. */
 export interface FileRead {

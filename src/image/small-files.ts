@@ -1,5 +1,6 @@
 import type { LayerRecord } from './layer-records.ts'
 import { parentOf } from './paths.ts'
+import { freeNow } from './read-file.ts'
 import type { PassReader, TarHeader } from './types.ts'
 
 /** Largest file that is kept, and bytes of all of them. */
@@ -29,10 +30,23 @@ export class SmallFiles {
   reader(record: LayerRecord): { reader: PassReader; bytes: number } {
     const { size } = record.entry
     this.bytes += size
-    return { reader: { file: (_header, content) => void this.contents.set(record, Buffer.from(content)) }, bytes: size }
+    return { reader: { file: (_header, content) => void this.contents.set(record, copyOf(content)) }, bytes: size }
+  }
+
+  /** Gives the memory of all contents back. */
+  free(): void {
+    for (const content of this.contents.values()) freeNow(content)
+    this.contents.clear()
   }
 
   get(record: LayerRecord): Buffer | undefined {
     return this.contents.get(record)
   }
+}
+
+/** In memory of its own, not in the pool that small buffers share. */
+function copyOf(content: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(content.length)
+  content.copy(copy)
+  return copy
 }

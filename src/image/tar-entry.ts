@@ -14,6 +14,18 @@ export interface Extensions {
   longLink: Buffer | null
 }
 
+/** An entry with its extensions applied. */
+export interface MadeEntry {
+  header: TarHeader
+  /** Bytes of content in the archive. */
+  stored: number
+  /** How a sparse file is stored. */
+  sparse: SparseForm | null
+  /** Its name as it stands in the archive, and the one that readers without sparse files see. */
+  name: string
+  plainName: string
+}
+
 /** Largest file: 8 TiB. */
 export const fileLimit = 2 ** 43
 /** Longest target of a symbolic link (PATH_MAX without its NUL), in bytes. */
@@ -35,14 +47,9 @@ const noRecords: PaxRecords = new Map()
 /**
  * Applies extensions to a header as Go's archive/tar does, and refuses what other readers could take otherwise.
  *
- * @returns the header, the bytes of content in the archive, and how a sparse file is stored
  * @throws VerificationError `archive-ambiguous`, `path-escape`, `format-invalid`
  */
-export function makeHeader(
-  raw: RawHeader,
-  { pax, longName, longLink }: Extensions,
-  place: Place,
-): { header: TarHeader; stored: number; sparse: SparseForm | null } {
+export function makeHeader(raw: RawHeader, { pax, longName, longLink }: Extensions, place: Place): MadeEntry {
   const records = pax ?? noRecords
   const bytes = chosen(records.get('path'), longName, raw.name)
   const plainName = nameOf(bytes)
@@ -93,7 +100,7 @@ export function makeHeader(
   }
   if (type === 'symlink' || type === 'hardlink') checkNames(name, records.get('linkpath'), longLink, place, 'targets')
   if (type === 'char' || type === 'block') setDevice(header, raw, place)
-  return { header, stored: type === 'file' ? stored : 0, sparse }
+  return { header, stored: type === 'file' ? stored : 0, sparse, name, plainName }
 }
 
 function chosen(record: string | undefined, long: Buffer | null, field: Buffer): Buffer {

@@ -21,6 +21,8 @@ export interface RawHeader {
   gname: Buffer
   devMajor: number
   devMinor: number
+  /** Whether the name has a prefix of its own field. */
+  prefixed: boolean
 }
 
 /**
@@ -53,6 +55,7 @@ export function parseHeader(block: Buffer, place: Place): RawHeader {
     gname: none,
     devMajor: 0,
     devMinor: 0,
+    prefixed: false,
   }
   if (form === 'v7') return head
   head.uname = text(block, 265, 297)
@@ -70,7 +73,8 @@ export function parseHeader(block: Buffer, place: Place): RawHeader {
     const field = text(block, 345, 500)
     if (field.every((byte) => byte < 0x80)) prefix = field
   }
-  if (prefix.length > 0) head.name = Buffer.concat([prefix, slash, head.name])
+  head.prefixed = prefix.length > 0
+  if (head.prefixed) head.name = Buffer.concat([prefix, slash, head.name])
   return head
 }
 const none: Buffer = Buffer.alloc(0)

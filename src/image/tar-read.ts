@@ -5,8 +5,9 @@ import { ambiguous, invalid, type Place } from './refusals.ts'
 import { SparseBody, TarBody } from './tar-body.ts'
 import { BytePuller } from './tar-bytes.ts'
 import { makeHeader, type Extensions } from './tar-entry.ts'
+import { checkGuestEntry, checkGuestExtension, checkGuestHeader, checkGuestRecords } from './tar-guest.ts'
 import { parseHeader, type RawHeader } from './tar-header.ts'
-import { parsePax } from './tar-pax.ts'
+import { parsePax, type PaxRecords } from './tar-pax.ts'
 import { fits, readMap, type SparseForm } from './tar-sparse.ts'
 import type { TarEntry, TarHeader } from './types.ts'
 
@@ -25,6 +26,11 @@ export const tarLimits = {
 export interface TarOptions {
   /** Hears of a pax global header: engines that ignore it still make room for a file of its name. */
   global?: ((path: string, place: Place) => void) | undefined
+  /**
+   * False for an archive that is no layer: no confidential guest unpacks it, so it may hold what only these take otherwise than engines. True by
+   * default.
+   */
+  guests?: boolean | undefined
   /** Most entries; by default those of {@link tarLimits}. */
   entries?: number | undefined
 }
@@ -33,7 +39,8 @@ export interface TarOptions {
  * Reads a tar archive as it flows by: ustar, V7, pax, GNU long names and base-256 numbers, star, GNU's sparse forms in pax.
  * What it gives is what Go's archive/tar gives, which containerd, Docker, Podman and umoci unpack with; what they or other readers could
  * take otherwise is refused. Each entry's body must be read before the next entry is asked for; what is left of it is skipped. The source is
- * read to its very end, so that a digest over it is complete; bytes behind the end mark are no part of the archive for any engine.
+ * read to its very end, so that a digest over it is complete. Bytes behind the end mark are no part of the archive for engines; guests read on
+ * in them, so a layer has only zeros there.
  *
  * @param subject what errors name: a layer's digest, a file
  * @throws VerificationError `archive-ambiguous`, `path-escape`, `format-invalid` (checksum, truncation, limits)
@@ -41,10 +48,10 @@ export interface TarOptions {
 export async function* readTar(
   source: ByteSource,
   subject: string,
-  { global, entries: most = tarLimits.entries }: TarOptions = {},
+  { global, entries: most = tarLimits.entries, guests = true }: TarOptions = {},
 ): AsyncGenerator<TarEntry & { body: TarBody }> {
   const puller = new BytePuller(source, subject)
-  const extensions = new ExtensionReader(puller)
+  const extensions = new ExtensionReader(puller, guests)
   let entries = 0
   let holes = 0
   let done = false
@@ -59,6 +66,7 @@ export async function* readTar(
         break
       }
       const raw = parseHeader(block, place)
+      if (guests) checkGuestHeader(block, raw, place)
       if (raw.flag === 'g') {
         await extensions.global(raw, place, global)
         continue
@@ -68,7 +76,9 @@ export async function* readTar(
         continue
       }
       if (++entries > most) throw invalid(place, `more than ${most} entries`)
-      const { header, stored, sparse } = makeHeader(raw, extensions.held, place)
+      const made = makeHeader(raw, extensions.held, place)
+      if (guests) checkGuestEntry(raw, extensions.held.pax, made, place)
+      const { header, stored, sparse } = made
       extensions.reset()
       const body =
         sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
@@ -80,6 +90,7 @@ export async function* readTar(
       const padding = (512 - (stored % 512)) % 512
       if (!puller.skipReady(padding)) await puller.skipPadding(padding)
     }
+    if (guests) await onlyZeros(puller, subject)
     await puller.drain()
     done = true
   } finally {
@@ -91,6 +102,25 @@ type ExtensionFlag = 'x' | 'L' | 'K'
 
 function isExtension(raw: RawHeader): raw is RawHeader & { flag: ExtensionFlag } {
   return raw.flag === 'x' || raw.flag === 'L' || raw.flag === 'K'
+}
+
+const zeros = Buffer.alloc(1 << 16)
+
+/** Guests skip zero blocks wherever they stand, and read what comes behind them. */
+async function onlyZeros(puller: BytePuller, subject: string): Promise<void> {
+  while (await puller.fill()) {
+    const { position } = puller
+    const chunk = puller.takeNow(Math.min(puller.available, zeros.length))
+    if (chunk.equals(zeros.subarray(0, chunk.length))) continue
+    const at = chunk.findIndex((byte) => byte !== 0)
+    // What is no header has a name that says so as well.
+    let name = Buffer.from(chunk.subarray(at, at + 100))
+    while (name.length < 100 && (await puller.fill()))
+      name = Buffer.concat([name, puller.takeNow(Math.min(puller.available, 100 - name.length))])
+    const why = 'stands behind the end mark: engines end there, confidential guests read on'
+    const remedy = 'Write one archive into a layer, and nothing behind it.'
+    throw ambiguous({ subject, position: position + at }, nameOf(cString(name)), why, remedy)
+  }
 }
 
 /** A zero block ends the archive where a second one or nothing follows. */
@@ -119,11 +149,13 @@ async function sparseBody(
 /** Holds what extension headers say until their entry comes. */
 class ExtensionReader {
   private readonly puller: BytePuller
+  private readonly guests: boolean
   private seen: Record<string, Buffer> = {}
   held: Extensions = none
 
-  constructor(puller: BytePuller) {
+  constructor(puller: BytePuller, guests: boolean) {
     this.puller = puller
+    this.guests = guests
   }
 
   get isEmpty(): boolean {
@@ -145,9 +177,16 @@ class ExtensionReader {
       throw ambiguous(place, nameOf(raw.name), why, 'Write one extension header for an entry.')
     }
     this.seen[flag] = bytes
-    if (flag === 'x') this.held = { ...this.held, pax: parsePax(bytes, place) }
+    if (this.guests) checkGuestExtension(raw, bytes, this.held, place)
+    if (flag === 'x') this.held = { ...this.held, pax: this.records(raw, bytes, place) }
     else if (flag === 'L') this.held = { ...this.held, longName: cString(bytes) }
     else this.held = { ...this.held, longLink: cString(bytes) }
+  }
+
+  private records(raw: RawHeader, bytes: Buffer, place: Place): PaxRecords {
+    const records = parsePax(bytes, place)
+    if (this.guests) checkGuestRecords(bytes, records, place, nameOf(raw.name))
+    return records
   }
 
   /** A global header applies to no entry in Go and so in engines, to all that follow in POSIX. */

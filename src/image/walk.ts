@@ -59,6 +59,7 @@ export async function walkImage(
   }
   const inventory = view.finish()
   await readOtherNames(store, image, { inventory, visible: view.visible, small }, readers, options)
+  small.free()
   return { image, layers: facts, inventory, visible: view.visible }
 }
 
@@ -108,5 +109,6 @@ async function scan(
     if (digests !== null) hashed.take(digests.sha256, digests.extra)
     giveAll(header, wanted, kept)
   }
+  scratch.free()
   return records
 }

@@ -185,6 +185,21 @@ describe('ADD', () => {
     expect(built.files.get('r/d/z')?.sha256).toBe(built.files.get('r/a')?.sha256)
   })
 
+  test('takes what engines read alike: no guest unpacks an added archive', async () => {
+    const folder = tree({ Containerfile: 'FROM scratch\nADD r.tar /r/\n' })
+    // As npm packs long names: all that it knows stands in pax, too.
+    const long = 'n'.repeat(120)
+    const records = raw.pax([
+      ['path', long],
+      ['size', '1'],
+    ])
+    writeFileSync(
+      join(folder, 'r.tar'),
+      Buffer.concat([raw.archive(records, raw.member({}, 'x')), Buffer.from('more')]),
+    )
+    expect(names(await build(folder))).toEqual(['r', `r/${long}`])
+  })
+
   test('copies what is no archive', async () => {
     const folder = tree({ Containerfile: 'FROM scratch\nADD a b.gz /x/\n', a: 'A' })
     writeFileSync(join(folder, 'b.gz'), gzipSync('no archive'))

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withSplit } from '../../scripts/dist/chunks.ts'
 import { differences, readTree, writeTree } from '../../scripts/dist/files.ts'
-import { licences } from '../../scripts/dist/licences.ts'
+import { licences, notices } from '../../scripts/dist/licences.ts'
 import { minify } from '../../scripts/dist/minify.ts'
 import { assertSize } from '../../scripts/dist/sizes.ts'
 import { stubs } from '../../scripts/dist/stubs.ts'
 import { bundledPackages } from '../../scripts/dist/workspace.ts'
+import { root } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
@@ -112,19 +113,33 @@ describe('build', () => {
     expect(bundledPackages(JSON.stringify({ packages }))).toEqual(['node_modules/zod', 'node_modules/@vercel/ncc'])
   })
 
+  test('schemas of others in the sources are named with their licences, here and in docs/dependencies.md', () => {
+    const [notice = ''] = notices(root)
+    const docs = readFileSync(join(root, 'docs/dependencies.md'), 'utf8')
+    const modules = readdirSync(join(root, 'src/sbom/documents/schema')).filter((name) => name.includes('.generated.'))
+    expect(modules).toHaveLength(5)
+    for (const name of modules) {
+      const said = notice.split('\n').find((line) => line.includes(name))
+      const licence = /\(([\w.-]+)\)$/.exec(said ?? '')?.[1]
+      expect(licence).toMatch(/^(Apache-2\.0|CC-BY-3\.0|Community-Spec-1\.0)$/)
+      expect(docs.split('\n').find((line) => line.includes(name))).toContain(`| ${licence ?? '?'} |`)
+    }
+  })
+
   test('equal licences share a section; a package without one is an error', () => {
-    const root = scratch()
+    const folder = scratch()
     const add = (name: string, license: string | undefined, text?: string): void => {
-      mkdirSync(join(root, name))
-      writeFileSync(join(root, name, 'package.json'), JSON.stringify({ name, version: '1.0.0', license }))
-      if (text !== undefined) writeFileSync(join(root, name, 'LICENSE'), text)
+      mkdirSync(join(folder, name))
+      writeFileSync(join(folder, name, 'package.json'), JSON.stringify({ name, version: '1.0.0', license }))
+      if (text !== undefined) writeFileSync(join(folder, name, 'LICENSE'), text)
     }
     add('a', 'MIT', 'be nice\r\n')
     add('b', 'MIT', 'be nice\n')
     add('c', 'ISC')
     add('d', undefined)
-    expect(licences(root, ['a', 'b', 'c']).toString()).toContain('a@1.0.0 (MIT)\nb@1.0.0 (MIT)\n\nbe nice\n')
-    expect(licences(root, ['c', 'b', 'a'])).toEqual(licences(root, ['a', 'b', 'c']))
-    expect(() => licences(root, ['d'])).toThrow('declares no licence')
+    expect(licences(folder, ['a', 'b', 'c']).toString()).toContain('a@1.0.0 (MIT)\nb@1.0.0 (MIT)\n\nbe nice\n')
+    expect(licences(folder, ['c', 'b', 'a'])).toEqual(licences(folder, ['a', 'b', 'c']))
+    expect(() => licences(folder, ['d'])).toThrow('declares no licence')
+    expect(licences(folder, ['a'], ['of others']).toString()).toMatch(/\nbe nice\n[\n-]+\nof others$/)
   })
 })

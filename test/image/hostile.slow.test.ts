@@ -142,9 +142,9 @@ test('more entries than the limit, and sizes that lie', async () => {
     yield size
     yield endMark
   }
-  for (const size of [2 ** 33 - 1, 4096])
+  for (const size of [2 ** 33 - 1, 4096, 1025])
     await expect(count(lie(block({ size })))).rejects.toMatchObject({ code: 'format-invalid' })
-  for (const size of ['8796093022208', '8796093022209', '99999999999999999999', '1025'])
+  for (const size of ['8796093022208', '8796093022209', '99999999999999999999'])
     await expect(count(lie(Buffer.concat([pax([['size', size]]), one])))).rejects.toMatchObject({
       code: 'format-invalid',
     })

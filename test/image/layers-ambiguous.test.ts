@@ -106,6 +106,28 @@ test.each<[string, (readonly Short[] | Buffer)[], string]>([
     'd',
   ],
   [
+    'a global header with the name of a whiteout',
+    [low, archive(pax([['comment', 'c']], { flag: 'g', name: '.wh.k' }))],
+    '.wh.k',
+  ],
+  [
+    'a global header with a name inside a whiteout',
+    [low, archive(pax([['comment', 'c']], { flag: 'g', name: 'd/.wh.d/x' }))],
+    'd/.wh.d/x',
+  ],
+  // image-rs follows the link when it changes the owner.
+  ...[{ uid: 1000 }, { gid: 7 }].map((owner): [string, (readonly Short[] | Buffer)[], string] => [
+    `a hard link to a symbolic link of ${JSON.stringify(owner)}`,
+    [
+      archive(
+        member({ name: 'f' }, 'x'),
+        block({ name: 's', flag: '2', link: 'f', mode: 0o777, ...owner }),
+        block({ name: 'h', flag: '1', link: 's', mode: 0o777, ...owner }),
+      ),
+    ],
+    'h',
+  ]),
+  [
     'an implied folder in a setgid folder of a lower layer',
     [[{ path: 'd/', mode: 0o2755 }], [{ path: 'd/n/f' }]],
     'd/n',

@@ -46,6 +46,10 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }
 
+export async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
 export async function bytesOf(source: ByteSource): Promise<Buffer> {
   return collect(source, 1 << 30, 'test')
 }

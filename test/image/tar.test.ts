@@ -7,15 +7,11 @@ import type { TarHeader } from '../../src/image/types.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { archive, block, gnuLong, member, pax } from '../../testkit/raw-tar.ts'
-import { bytesOf, entry, once, tar } from './make-image.ts'
+import { bytesOf, entry, once, pieces, tar } from './make-image.ts'
 
-async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-}
-
-async function read(bytes: Buffer, size = bytes.length): Promise<{ header: TarHeader; text: string }[]> {
+async function read(bytes: Buffer, size = bytes.length, guests = true): Promise<{ header: TarHeader; text: string }[]> {
   const found: { header: TarHeader; text: string }[] = []
-  for await (const { header, body } of readTar(pieces(bytes, size), 'test.tar')) {
+  for await (const { header, body } of readTar(pieces(bytes, size), 'test.tar', { guests })) {
     found.push({ header, text: (await bytesOf(body)).toString() })
   }
   return found
@@ -68,7 +64,6 @@ test('a body that is not read is skipped', async () => {
 
 test.each([
   ['./a//b/./c', 'a/b/c'],
-  ['a/../b', 'b'],
   ['/etc/passwd', 'etc/passwd'],
   ['//x/', 'x'],
 ])('the name %s is %s', async (name, path) => {
@@ -180,7 +175,8 @@ withPeers(['tar'], 'archives of GNU tar in its formats are read alike, and ours 
   const text = readFileSync(join(dir, 'in', 'hole'), 'latin1')
   for (const version of ['0.0', '0.1', '1.0']) {
     run('-C', 'in', '--format=pax', `--sparse-version=${version}`, '--sparse', '-cf', 'sparse.tar', 'hole')
-    const [found] = await read(readFileSync(join(dir, 'sparse.tar')))
+    // Confidential guests expand none of them; GNU tar's own form is the last.
+    const [found] = await read(readFileSync(join(dir, 'sparse.tar')), undefined, version === '1.0')
     expect(found?.header).toMatchObject({ path: 'hole', size: text.length })
     expect(found?.text === text).toBe(true)
   }

@@ -6,6 +6,7 @@ import { buildPeer } from '../differential/archives/peer.ts'
 import { archivePeers, runArchives } from '../differential/archives/runs.ts'
 import { isGood, takenShare, tell, type Tally } from '../differential/archives/tally.ts'
 import { runTarGo } from '../differential/archives/tar-go.ts'
+import { runTarGuest } from '../differential/archives/tar-guest.ts'
 import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 
@@ -51,6 +52,18 @@ export const soaks: Readonly<Record<string, Soak>> = {
       },
     ]),
   ),
+  'tar-tokio': {
+    what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
+    full: 200_000,
+    async run({ seed, count, tell: hear }) {
+      const scratch = mkdtempSync(join(tmpdir(), 'sealwright-soak-'))
+      try {
+        return resultOf(await runTarGuest(scratch, { seed, count, tell: ({ cases }) => hear(cases) }), isGood)
+      } finally {
+        rmSync(scratch, { recursive: true, force: true })
+      }
+    },
+  },
   'fuzz-image': {
     what: "changed archives beside Go's archive/tar: no crash, no hang, nothing read otherwise",
     full: 1_000_000,

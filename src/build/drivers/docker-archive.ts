@@ -23,7 +23,7 @@ import { mediaTypes, type Descriptor, type Digest } from '../../oci/types.ts'
 export async function unpackArchive(archive: string, layout: string, ports: Ports): Promise<Digest> {
   const files = `${layout}-files`
   await mkdir(files)
-  await unpackTarFiles(readTar(createReadStream(archive), 'the builder’s archive'), files)
+  await unpackTarFiles(readTar(createReadStream(archive), 'the builder’s archive', { guests: false }), files)
   const index = await readDocument(join(files, 'index.json'))
   const from = openLayout(files, layoutIdentity(files), ports)
   const to = openLayout(layout, layoutIdentity(layout), ports)

@@ -58,7 +58,7 @@ export async function extractArchive(
   const { draft, spool, epoch, name } = options
   const top = draft.ensureFolder(folder, null)
   const within = (path: string): string => (top === '' ? path : `${top}/${path}`)
-  for await (const { header, body } of readTar(plainBytes(content, kind), name)) {
+  for await (const { header, body } of readTar(plainBytes(content, kind), name, { guests: false })) {
     if (header.path === '.') {
       // The archive's own root gives its owner and mode to the folder; that of the image stays as it is.
       if (top !== '') draft.place(top, nodeOf({ ...header, type: 'dir' }, epoch, null))

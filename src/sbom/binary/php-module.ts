@@ -5,6 +5,8 @@ const entrySize = 168
 /** Places of the pointer to the version within the entry. */
 const versionAt = 88
 const longestVersion = 64
+/** Where compilers put it. A file may have thousands of sections, so that each name is looked up once. */
+const dataSections = ['.data', '.data.rel', '.data.rel.local', '.data.rel.ro', '.data.rel.ro.local'] as const
 
 /**
  * Version that an extension of PHP states in its module entry (php-src, Zend/zend_modules.h), as a shared library of 64 bits has it. Empty where
@@ -12,8 +14,8 @@ const longestVersion = 64
  */
 export function phpModuleVersion(program: Executable): string | null {
   if (program.format !== 'elf' || program.bits !== 64 || !program.little) return null
-  for (const { name, address } of program.sections) {
-    if (!name.startsWith('.data')) continue
+  for (const name of dataSections) {
+    const address = program.sections.find((each) => each.name === name)?.address ?? 0
     const bytes = program.section(name) ?? Buffer.alloc(0)
     for (let at = 0; at + entrySize <= bytes.length; at += 8) {
       if (bytes.readUInt32LE(at) !== entrySize || !isApi(bytes.readUInt32LE(at + 4))) continue

@@ -103,9 +103,13 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument): void 
   identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.licence = item.licence
+  if (item.concluded !== null) identity.concluded = item.concluded
   identity.producer = item.producer
   identity.references = item.references
   document.supplier ??= item.supplier
+  document.properties.push(
+    ...item.properties.filter(([name]) => !name.startsWith('aquasecurity:') && name !== 'description'),
+  )
   for (const [name, value] of item.properties) {
     if (name === 'aquasecurity:trivy:ImageID') identity.configDigest ??= digestOf(value)
     if (name === 'aquasecurity:trivy:RepoDigest') identity.manifestDigest ??= digestIn(value)
@@ -113,9 +117,47 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument): void 
     if (diffId !== null) identity.diffIds.push(diffId)
   }
   readComponents(objects(source, 'components'), document, identity.id)
+  readModel(source, document, identity.id)
   if (identity.configDigest === null)
     identity.manifestDigest ??=
       digestIn(item.purl?.split('?')[0]?.replace('%3A', ':') ?? null) ?? digestOf(item.version)
+}
+
+/** A model card's parameters, the datasets that it names or holds, and the models that it was made from. */
+function readModel(source: JsonObject, document: SbomDocument, root: string): void {
+  const related = (to: string, detail: string): void =>
+    void document.relationships.push({ from: root, type: 'other', to, detail })
+  for (const ancestor of objects(object(source, 'pedigree'), 'ancestors')) {
+    const { item } = readComponent(ancestor, document.packages.length)
+    document.packages.push(item)
+    related(item.id, 'descendantOf')
+  }
+  const parameters = object(object(source, 'modelCard'), 'modelParameters')
+  if (parameters === undefined) return
+  const [task, family, architecture] = ['task', 'architectureFamily', 'modelArchitecture'].map((name) =>
+    text(parameters, name),
+  )
+  // Facts of our own documents hold the same and more.
+  if (task || family || architecture) {
+    document.identity.model ??= {
+      ...(architecture ? { architecture } : {}),
+      ...(family ? { family } : {}),
+      ...(task ? { task } : {}),
+      properties: [],
+    }
+  }
+  for (const dataset of objects(parameters, 'datasets')) {
+    const ref = text(dataset, 'ref')
+    if (ref !== null) {
+      related(ref, 'trainedOn')
+      continue
+    }
+    const item = emptyItem(text(dataset, 'bom-ref') ?? `data-${document.packages.length}`, text(dataset, 'name') ?? '')
+    item.kind = 'data'
+    item.type = text(dataset, 'type')
+    document.packages.push(item)
+    related(item.id, 'trainedOn')
+  }
 }
 
 /** Components and those within them; what has no ref gets one by its place. */

@@ -56,8 +56,10 @@ const identityFields = [
   ['platform', 'platform'],
   ['checksums', 'checksums'],
   ['licence', 'licence'],
+  ['concluded', 'concluded licence'],
   ['producer', 'producer'],
   ['references', 'references'],
+  ['model', 'model card'],
 ] as const
 
 const packageFields = [
@@ -84,7 +86,7 @@ function lostOf(before: DocumentPackage, after: DocumentPackage): string[] {
 
 function isLost(before: unknown, after: unknown): boolean {
   if (before === null || before === undefined || (Array.isArray(before) && before.length === 0)) return false
-  return Array.isArray(before) ? sorted(before) !== sorted(after) : jcsText(before) !== jcsText(after)
+  return Array.isArray(before) ? sorted(before) !== sorted(after) : jcsText(before) !== jcsText(after ?? null)
 }
 
 function sorted(value: unknown): string {

@@ -1,5 +1,6 @@
 import type { Digest } from '../../oci/types.ts'
 import type { Checksum, Coverage, Gap, Party } from '../model.ts'
+import type { ModelFacts } from '../subjects/model/facts.ts'
 
 /** Formats that the readers know. */
 export const documentFormats = [
@@ -86,11 +87,18 @@ export interface DocumentIdentity {
   platform: string | null
   checksums: Checksum[]
   licence: string | null
+  /** Concluded licence. */
+  concluded?: string | null | undefined
   producer: Party | null
   references: DocumentReference[]
   /** What the document says of the list of things that the subject depends on; null where it says nothing. */
   dependencies: Completeness | null
+  /** What it says of a model or a dataset: CycloneDX' model card, SPDX' AI package. */
+  model?: DocumentModel | undefined
 }
+
+/** Facts of a model; datasets and models that it was made from are packages, related by `trainedOn` and `descendantOf`. */
+export type DocumentModel = Pick<ModelFacts, 'architecture' | 'family' | 'task' | 'languages' | 'properties'>
 
 export interface DocumentPackage {
   /** Within the document: SPDXID, bom-ref, spdxId, or an index where the format has no ids. */

@@ -1,7 +1,7 @@
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { gapReasons, type Coverage, type Gap, type IntegrityFinding } from '../model.ts'
-import type { Completeness, DocumentPackage, SbomDocument } from './model.ts'
+import type { Completeness, DocumentIdentity, DocumentPackage, SbomDocument } from './model.ts'
 import { takeReferences } from './references.ts'
 import { digestOf } from './values.ts'
 
@@ -58,9 +58,19 @@ export function takeDocumentFacts(document: SbomDocument, facts: readonly [name:
         coverageOf(document).findings.push(findingOf(value))
         break
       default:
-        document.properties.push([ownName(name), value])
+        if (name.startsWith(modelFact)) takeModelFact(identity, name.slice(modelFact.length), value)
+        else document.properties.push([ownName(name), value])
     }
   }
+}
+
+const modelFact = 'sealwright:model:'
+
+function takeModelFact(identity: DocumentIdentity, name: string, value: string): void {
+  const model = (identity.model ??= { properties: [] })
+  if (name === 'architecture' || name === 'family' || name === 'task') model[name] = value
+  else if (name === 'language') (model.languages ??= []).push(value)
+  else model.properties.push([name, value])
 }
 
 /** The same for one package. @returns owners by id, in the document's own ids */

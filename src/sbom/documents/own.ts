@@ -4,6 +4,7 @@ import type { EngineFacts } from '../engines/types.ts'
 import type { Description, FoundPackage } from '../model.ts'
 import { packageKey } from '../ids.ts'
 import { subjectIdentity, subjectProperties } from '../subjects/identity.ts'
+import { modelIdentity, namedByCard } from './own-model.ts'
 import type { Completeness, DocumentPackage, DocumentRelationship, SbomDocument } from './model.ts'
 
 /** The subject's id in our documents. */
@@ -18,6 +19,7 @@ export function ownDocument(description: Description): SbomDocument {
   const complete = edgeKinds(packages)
   const system = operatingSystem(description)
   const found = packages.map((item) => ownPackage(item, complete.has(item.cataloger) ? 'complete' : 'unknown'))
+  const card = subject === undefined ? null : namedByCard(subject, rootId)
   return {
     format: 'spdx-json',
     formatVersion: '2.3',
@@ -26,7 +28,7 @@ export function ownDocument(description: Description): SbomDocument {
     revision: 1,
     identity: {
       ...imageIdentity(description),
-      ...(subject === undefined ? {} : subjectIdentity(subject)),
+      ...(subject === undefined ? {} : { ...subjectIdentity(subject), ...modelIdentity(subject) }),
     },
     engine: { name: 'sealwright', version },
     tools: [{ name: 'sealwright', version }, ...(description.engines ?? []).map(toolOf)],
@@ -38,8 +40,8 @@ export function ownDocument(description: Description): SbomDocument {
     authors: description.author ? [description.author] : [],
     supplier: description.supplier ?? null,
     created: description.created,
-    packages: [...system, ...found],
-    relationships: relationships(packages, system),
+    packages: [...system, ...found, ...(card?.packages ?? [])],
+    relationships: [...relationships(packages, system), ...(card?.relationships ?? [])],
     files: null,
     inventory: description.inventoryDigest,
     coverage,
@@ -110,7 +112,7 @@ function ownPackage(found: FoundPackage, dependencies: Completeness): DocumentPa
   return {
     id: ownId(found),
     type: found.type,
-    kind: 'library',
+    kind: found.type === 'model' ? 'machine-learning-model' : 'library',
     name: found.name,
     version: found.version,
     purl: found.purl,

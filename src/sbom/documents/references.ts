@@ -6,6 +6,9 @@ import { checksumOf } from './values.ts'
 /** A reference whole, where the field of a format holds a part of it: SPDX has no checksums there, each format has words of its own. */
 export const referenceFact = 'sealwright:reference'
 
+/** By this comment our reader knows a file that stands for a reference of its package. */
+export const distributionComment = 'distribution of the package'
+
 /** Words of SPDX 3.0.1 that are not CycloneDX' word in another spelling. */
 const irregular: Readonly<Record<string, string>> = {
   sourceArtifact: 'source-distribution',

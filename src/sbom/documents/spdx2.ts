@@ -94,6 +94,7 @@ function readRoot(source: JsonObject, document: SbomDocument): void {
   identity.cpes = item.cpes
   identity.checksums = item.checksums
   identity.licence = item.licence
+  if (item.concluded !== null) identity.concluded = item.concluded
   identity.producer = item.producer
   identity.references = item.references
   document.supplier = item.supplier

@@ -5,6 +5,7 @@ import { object, objects, secondsOf, text, texts } from './members.ts'
 import type {
   Completeness,
   DocumentIdentity,
+  DocumentModel,
   DocumentPackage,
   DocumentReference,
   DocumentRelationship,
@@ -12,7 +13,7 @@ import type {
 } from './model.ts'
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { fromSpdx3 } from './references.ts'
+import { distributionComment, fromSpdx3 } from './references.ts'
 import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
@@ -33,7 +34,7 @@ export function readSpdx3(source: JsonObject): SbomDocument {
   for (const element of graph.all) {
     const type = text(element, 'type') ?? ''
     const id = idOf(element)
-    if (type === 'software_File' && id !== root)
+    if (type === 'software_File' && id !== root && !isDistribution(element))
       (document.files ??= []).push({
         id,
         path: relativePath(text(element, 'name') ?? ''),
@@ -45,6 +46,7 @@ export function readSpdx3(source: JsonObject): SbomDocument {
   document.relationships = relationships(graph, document)
   readFacts(graph, document)
   document.identity.name ??= document.name
+  document.identity.model ??= root === null ? undefined : modelOf(graph.get(root))
   return document
 }
 
@@ -85,6 +87,11 @@ class Graph {
       return element === undefined ? [] : [element]
     })
   }
+}
+
+/** A file that our writer made of a reference: the reference is read. */
+function isDistribution(element: JsonObject | undefined): boolean {
+  return element?.['type'] === 'software_File' && text(element, 'comment') === distributionComment
 }
 
 function idOf(element: JsonObject): string {
@@ -148,7 +155,7 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
   item.version = text(source, 'software_packageVersion')
   setPurl(item, text(source, 'software_packageUrl'))
   const purpose = text(source, 'software_primaryPurpose')
-  item.kind = purpose === null ? null : (kinds[purpose] ?? purpose)
+  item.kind = kindOf(text(source, 'type'), purpose)
   item.homepage = text(source, 'software_homePage')
   item.supplier = graph.named(source, 'suppliedBy').flatMap(partyOf)[0] ?? null
   item.producer = graph.named(source, 'originatedBy').flatMap(partyOf)[0] ?? null
@@ -166,6 +173,23 @@ function readPackage(source: JsonObject, graph: Graph): DocumentPackage {
   if (download !== null) item.references.push({ type: 'distribution', url: download, checksums: [] })
   item.references.push(...objects(source, 'externalRef').flatMap(referenceOf))
   return item
+}
+
+function kindOf(type: string | null, purpose: string | null): string | null {
+  if (type === 'ai_AIPackage') return 'machine-learning-model'
+  if (type === 'dataset_DatasetPackage') return 'data'
+  return purpose === null ? null : (kinds[purpose] ?? purpose)
+}
+
+/** Of a document without facts of ours: types of model are in no fixed order, so the first one is taken for the architecture. */
+function modelOf(source: JsonObject | undefined): DocumentModel | undefined {
+  const [[architecture], [task]] = [texts(source, 'ai_typeOfModel'), texts(source, 'ai_domain')]
+  if (architecture === undefined && task === undefined) return undefined
+  return {
+    ...(architecture === undefined ? {} : { architecture }),
+    ...(task === undefined ? {} : { task }),
+    properties: [],
+  }
 }
 
 function referenceOf(source: JsonObject): DocumentReference[] {
@@ -235,6 +259,7 @@ function relationships(graph: Graph, document: SbomDocument): DocumentRelationsh
     const scope = text(edge, 'scope')
     const detail = word === 'other' && type !== 'other' ? type : (text(edge, 'comment') ?? scope ?? undefined)
     for (const to of idsOf(edge['to'])) {
+      if (type === 'hasDistributionArtifact' && isDistribution(graph.get(to))) continue
       if (none.has(to) || noAssertion.has(to)) {
         if (type === 'dependsOn' && item !== undefined) item.dependencies ??= none.has(to) ? 'complete' : 'unknown'
         continue
@@ -259,7 +284,7 @@ function readLicence(item: DocumentPackage | DocumentIdentity, type: string, gra
   for (const id of idsOf(edge['to'])) {
     const { expression, words: said } = licenceOf(id, graph)
     if (type === 'hasDeclaredLicense') item.licence ??= expression
-    else if ('concluded' in item) item.concluded ??= expression
+    else item.concluded ??= expression
     if (said !== null && 'licenceText' in item) item.licenceText ??= said
   }
 }

@@ -4,6 +4,7 @@ import { formats } from '../documents/schema/formats.ts'
 import { timestamp } from '../ids.ts'
 import type { Writing } from './encode.ts'
 import { descriptionOf, documentFacts, packageFacts, referenceFacts } from './facts.ts'
+import { datasetMembers, modelMembers, relatedTo } from './model-card.ts'
 import { order } from './order.ts'
 import { documentParties, packageParties } from './parties.ts'
 
@@ -36,6 +37,8 @@ const root = 'root'
 export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' | '1.7'): object {
   const { identity, packages, tools, authors, supplier, created, lifecycle } = document
   const refOf = (id: string): string | undefined => (id === identity.id ? root : ids.get(id))
+  const older = new Set(relatedTo(document, 'descendantOf'))
+  const ancestors = packages.filter(({ id }) => older.has(id))
   return {
     bomFormat: 'CycloneDX',
     specVersion,
@@ -53,18 +56,25 @@ export function cyclonedx({ document, uuid, ids }: Writing, specVersion: '1.6' |
         name: identity.name ?? document.name ?? 'unknown',
         ...versionOf(identity.version),
         ...hashes(identity.checksums),
-        ...licences({ licence: identity.licence, licenceText: null, concluded: null }),
+        ...licences({ licence: identity.licence, licenceText: null, concluded: identity.concluded ?? null }),
         ...(identity.cpes[0] === undefined ? {} : { cpe: identity.cpes[0] }),
         ...(identity.purl === null ? {} : { purl: identity.purl }),
         ...references(identity.references),
-        ...properties(wholeReferences(identity.references)),
+        ...(ancestors.length === 0
+          ? {}
+          : { pedigree: { ancestors: ancestors.map((item) => component(item, document, refOf)) } }),
+        ...modelMembers(document, refOf),
+        ...properties([...wholeReferences(identity.references), ...concluded(identity)]),
       },
       ...(supplier === null ? {} : { supplier: entity(supplier) }),
       properties: [...named(document), ...documentFacts(document), ...documentParties(document, asHeld, 1)].map(
         property,
       ),
     },
-    components: packages.map((item) => component(item, document, refOf)).concat(fileComponents(document, refOf)),
+    components: packages
+      .filter((item) => !ancestors.includes(item))
+      .map((item) => component(item, document, refOf))
+      .concat(fileComponents(document, refOf)),
     dependencies: dependencies(document, refOf),
     compositions: compositions(document, refOf),
   }
@@ -98,6 +108,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
         ? item.references
         : [{ type: 'website', url: item.homepage, checksums: [] }, ...item.references],
     ),
+    ...(item.kind === 'data' ? datasetMembers(item.name) : {}),
     ...properties([
       ...item.locations.map((path): [string, string] => ['sealwright:location', path]),
       ...ownersOf(item.id, document).flatMap((id): [string, string][] => {
@@ -109,9 +120,7 @@ function component(item: DocumentPackage, document: SbomDocument, refOf: RefOf):
       ...(item.licence !== null && item.licenceText !== null
         ? [['sealwright:licence:text', item.licenceText] satisfies [string, string]]
         : []),
-      ...(item.concluded !== null && (item.licence ?? item.licenceText) !== null
-        ? [['sealwright:licence:concluded', item.concluded] satisfies [string, string]]
-        : []),
+      ...concluded(item),
       ...(item.homepage === null || isReference(item.homepage)
         ? []
         : [['sealwright:homepage', item.homepage] satisfies [string, string]]),
@@ -255,6 +264,15 @@ function licences({
   if (licenceText !== null) return { licenses: [{ license: { name: licenceText, acknowledgement: 'declared' } }] }
   if (concluded !== null) return { licenses: [{ expression: concluded, acknowledgement: 'concluded' }] }
   return {}
+}
+
+function concluded(item: {
+  licence: string | null
+  licenceText?: string | null
+  concluded?: string | null | undefined
+}): [string, string][] {
+  if (!item.concluded || !(item.licence ?? item.licenceText)) return []
+  return [['sealwright:licence:concluded', item.concluded]]
 }
 
 function isReference(url: string): boolean {

@@ -1,5 +1,11 @@
 import { version } from '../../base/version.ts'
-import type { DocumentPackage, DocumentReference, DocumentTool, SbomDocument } from '../documents/model.ts'
+import type {
+  DocumentIdentity,
+  DocumentPackage,
+  DocumentReference,
+  DocumentTool,
+  SbomDocument,
+} from '../documents/model.ts'
 import { referenceFact } from '../documents/references.ts'
 
 /**
@@ -24,8 +30,23 @@ export function documentFacts(document: SbomDocument): [name: string, value: str
     facts.push(['sealwright:integrity:checked', String(coverage.checked)])
     for (const finding of coverage.findings) facts.push(['sealwright:integrity:finding', JSON.stringify(finding)])
   }
+  facts.push(...modelFacts(identity))
   for (const [name, value] of properties) facts.push([propertyName(name), value])
   return facts
+}
+
+/** A model card's own words; formats also have fields for some of them. */
+function modelFacts({ model }: DocumentIdentity): [string, string][] {
+  if (model === undefined) return []
+  const { architecture, family, task, languages = [], properties } = model
+  const facts: [string, string | undefined][] = [
+    ['architecture', architecture],
+    ['family', family],
+    ['task', task],
+    ...languages.map((language): [string, string] => ['language', language]),
+    ...properties,
+  ]
+  return facts.flatMap(([name, value]) => (value === undefined ? [] : [[`sealwright:model:${name}`, value]]))
 }
 
 /** Facts of one package that its format has no field for. */

@@ -108,7 +108,7 @@ function rootPackage(document: SbomDocument, id: string): object {
     downloadLocation: download(identity.references),
     filesAnalyzed: false,
     ...checksums(identity.checksums),
-    licenseConcluded: 'NOASSERTION',
+    licenseConcluded: identity.concluded ?? 'NOASSERTION',
     licenseDeclared: identity.licence ?? 'NOASSERTION',
     copyrightText: 'NOASSERTION',
     ...factComment(referenceFacts(identity.references)),

@@ -1,9 +1,16 @@
-import type { Completeness, DocumentPackage, DocumentReference, SbomDocument } from '../documents/model.ts'
+import type {
+  Completeness,
+  DocumentModel,
+  DocumentPackage,
+  DocumentReference,
+  SbomDocument,
+} from '../documents/model.ts'
 import { packageKey as slug, timestamp } from '../ids.ts'
 import type { Checksum, Party } from '../model.ts'
 import type { Writing } from './encode.ts'
 import { fromSpdx3, toSpdx3 } from '../documents/references.ts'
 import { descriptionOf, documentFacts, makers, packageFacts, referenceFacts, title } from './facts.ts'
+import { distributionFile } from './distribution.ts'
 import { group, order } from './order.ts'
 
 const info = '_:creationInfo'
@@ -58,13 +65,15 @@ export function spdx3({ document, uuid, ids }: Writing): object {
   })
   const items = document.packages.map((item) => ({ item, id: idOf(item.id) ?? '' }))
   for (const { item, id } of items) {
-    graph.add(id, 'software_Package', packageOf(item, graph))
+    graph.add(id, classOf(item.kind), { ...packageOf(item, graph), ...classMembers(item.kind) })
     licences(item, id, graph)
+    distribution(id, item, graph)
     facts(ownFacts(item), id, graph)
   }
   for (const { id, path, checksums } of document.files ?? [])
     graph.add(idOf(id) ?? '', 'software_File', { name: path, ...verified(checksums) })
-  graph.add(root, 'software_Package', {
+  graph.add(root, classOf(identity.type), {
+    ...classMembers(identity.type, identity.model),
     name: identity.name ?? document.name ?? 'unknown',
     ...(identity.version === null ? {} : { software_packageVersion: identity.version }),
     ...(identity.purl === null ? {} : { software_packageUrl: identity.purl }),
@@ -81,7 +90,8 @@ export function spdx3({ document, uuid, ids }: Writing): object {
     ...purpose(identity.type),
     ...verified(identity.checksums),
   })
-  licences({ licence: identity.licence, licenceText: null, concluded: null }, root, graph)
+  licences({ licence: identity.licence, licenceText: null, concluded: identity.concluded ?? null }, root, graph)
+  distribution(root, { references: identity.references, properties: document.properties }, graph)
   relationships(document, graph, idOf)
   facts([...documentFacts(document), ...wholeReferences(identity.references)], root, graph)
   const elements = graph.ids()
@@ -95,6 +105,7 @@ export function spdx3({ document, uuid, ids }: Writing): object {
   graph.add(`${base}document`, 'SpdxDocument', {
     name: document.name ?? identity.name ?? 'unknown',
     comment: `Completeness of the list of packages: ${document.completeness}`,
+    // The profiles of AI packages and datasets ask for the time of their release, which nothing that we read says.
     profileConformance: ['core', 'software', 'simpleLicensing'],
     rootElement: [`${base}sbom`],
     dataLicense: graph.expression('CC0-1.0'),
@@ -165,6 +176,25 @@ class Graph {
 
   elements(): object[] {
     return [...this.head, ...[...this.all].sort(([a], [b]) => order(a, b)).map(([, element]) => element)]
+  }
+}
+
+function classOf(kind: string | null): string {
+  return kind === 'machine-learning-model'
+    ? 'ai_AIPackage'
+    : kind === 'data'
+      ? 'dataset_DatasetPackage'
+      : 'software_Package'
+}
+
+/** What a class has beside the members of every package. The type of a dataset is mandatory: that it is not known is said. */
+function classMembers(kind: string | null, model?: DocumentModel): object {
+  if (kind === 'data') return { dataset_datasetType: ['noAssertion'] }
+  if (kind !== 'machine-learning-model' || model === undefined) return {}
+  const types = [model.architecture, model.family].filter((type) => type !== undefined)
+  return {
+    ...(types.length === 0 ? {} : { ai_typeOfModel: types }),
+    ...(model.task === undefined ? {} : { ai_domain: [model.task] }),
   }
 }
 
@@ -265,12 +295,23 @@ function licences(
   if (concluded !== null) relation(graph, id, 'hasConcludedLicense', [graph.expression(concluded)])
 }
 
+function distribution(id: string, item: Pick<DocumentPackage, 'references' | 'properties'>, graph: Graph): void {
+  const file = distributionFile(item.references, item.properties)
+  if (file === null) return
+  const { name, checksums, members } = file
+  const element = graph.add(`${id}-distribution`, 'software_File', { name, ...members, ...verified(checksums) })
+  relation(graph, id, 'hasDistributionArtifact', [element])
+}
+
 const words = {
   contains: 'contains',
   'depends-on': 'dependsOn',
   'generated-from': 'generates',
   other: 'other',
 } as const
+
+/** Relationships of models that the neutral terms have in the words of this format. */
+const ownWords = new Set(['trainedOn', 'testedOn', 'descendantOf', 'ancestorOf'])
 
 function relationships(
   { identity, packages, relationships: edges, completeness }: SbomDocument,
@@ -297,13 +338,14 @@ function relationships(
         : first.source === root && first.type === 'contains'
           ? completeness
           : null
+    const direct = first.type === 'other' && first.detail !== undefined && ownWords.has(first.detail)
     relation(
       graph,
       first.source,
-      words[first.type],
+      direct ? (first.detail ?? '') : words[first.type],
       list.map(({ target }) => target),
       state ?? null,
-      first.detail,
+      direct ? undefined : first.detail,
     )
     if (first.type === 'depends-on') said.delete(first.source)
   }

@@ -81,7 +81,8 @@ export function described(document: SbomDocument): DocumentPackage[] {
   const { identity, supplier, inventory } = document
   if (packages.length > 0 || identity.name === null || inventory !== null || identity.type === 'container')
     return packages
-  return [{ ...emptyItem(identity.id ?? '', ''), ...identity, id: identity.id ?? '', name: identity.name, supplier }]
+  const { id, concluded, name } = identity
+  return [{ ...emptyItem(id ?? '', ''), ...identity, id: id ?? '', concluded: concluded ?? null, name, supplier }]
 }
 
 /** What a document says that it does not describe, or null. */

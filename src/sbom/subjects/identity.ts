@@ -14,10 +14,7 @@ const types: Readonly<Record<SubjectKind, string>> = {
 /** How documents name a subject that is not an image. Its digest is its version where it has no other: that much is known. */
 export function subjectIdentity(
   subject: Subject,
-): Pick<
-  DocumentIdentity,
-  'name' | 'version' | 'type' | 'configDigest' | 'platform' | 'checksums' | 'licence' | 'references'
-> {
+): Pick<DocumentIdentity, 'name' | 'version' | 'type' | 'configDigest' | 'platform' | 'checksums' | 'references'> {
   const { kind, name, version, digest, checksums, download } = subject
   return {
     name,
@@ -26,18 +23,15 @@ export function subjectIdentity(
     configDigest: null,
     platform: null,
     checksums,
-    licence: null,
     references: download === null ? [] : [{ type: 'vcs', url: download, checksums: [] }],
   }
 }
 
 /** Names and digests of a subject that documents have no field for. */
-export function subjectProperties({ kind, digest, identifiers, model }: Subject): [name: string, value: string][] {
-  const properties: [string, string][] = [
+export function subjectProperties({ kind, digest, identifiers }: Subject): [name: string, value: string][] {
+  return [
     ['sealwright:subject:kind', kind],
     ['sealwright:subject:digest', digest],
     ...identifiers.map(([name, value]): [string, string] => [`sealwright:subject:${name}`, value]),
   ]
-  for (const [name, value] of model?.properties ?? []) properties.push([`sealwright:model:${name}`, value])
-  return properties
 }

@@ -33,7 +33,7 @@ export async function unpackSource(stream: ByteSource, folder: string): Promise<
     })
     folders.add(path)
   }
-  for await (const { header, body } of readTar(stream, 'the packed source')) {
+  for await (const { header, body } of readTar(stream, 'the packed source', { guests: false })) {
     const { path, type } = header
     const full = join(root, path)
     await enter(dirname(path))

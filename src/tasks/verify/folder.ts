@@ -35,7 +35,7 @@ export async function unpackFiles(stream: ByteSource, to: string): Promise<strin
   await mkdir(folder, { recursive: true })
   let only: string | null = null
   let [count, size] = [0, 0]
-  for await (const { header, body } of readTar(stream, 'the packed files')) {
+  for await (const { header, body } of readTar(stream, 'the packed files', { guests: false })) {
     if (header.type !== 'file') throw invalid(`${header.path} is no file`)
     const bytes = await collect(body, limits.fileBytes, header.path)
     count++

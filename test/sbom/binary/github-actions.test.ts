@@ -58,6 +58,9 @@ jobs:
       { type: 'github-action-workflow', name: './.github/workflows/b.yml', version: null },
       { type: 'github-action', name: './.github/actions/own', version: null, scope: 'build' },
     ])
+    expect(read('jobs:\n  a:\n    steps:\n      - uses: $/actions/sbom\n')).toMatchObject([
+      { type: 'github-action', name: '$/actions/sbom', version: null },
+    ])
     expect(purls('jobs:\n  a:\n    steps:\n      - uses: ./own\n')).toEqual(['pkg:generic/github-action/.%2Fown'])
   })
 

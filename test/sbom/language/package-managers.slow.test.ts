@@ -120,3 +120,28 @@ withPeers(
   },
   300_000,
 )
+
+withPeers(['perl'], "what Perl's own installer leaves gives name, version and every file", async () => {
+  const dir = scratch('cpan')
+  mkdirSync(join(dir, 'blib/Foo'), { recursive: true })
+  writeFileSync(join(dir, 'blib/Foo/Bar.pm'), 'package Foo::Bar;\nour $VERSION = "1.02";\n1;\n')
+  const root = join(dir, 'root')
+  const library = join(root, 'opt/lib')
+  const options = { ...quiet, cwd: dir, env: { PATH: process.env['PATH'], HOME: dir } }
+  const code = 'install([from_to => {@ARGV}, verbose => 0])'
+  const places = ['blib', join(root, 'opt/share'), 'write', join(library, 'auto/Foo/Bar/.packlist')]
+  execFileSync(peer('perl'), ['-MExtUtils::Install', '-e', code, ...places], options)
+  const facts = ['Module', 'Foo::Bar', 'installed into', '/opt/share', 'VERSION', '1.02']
+  const log = execFileSync(peer('perl'), ['-MExtUtils::Command::MM', '-e', 'perllocal_install', ...facts], options)
+  writeFileSync(join(library, 'perllocal.pod'), log)
+  const files = filesOf(join(root, 'opt'), 'opt')
+  // The list has the paths of the machine that it was made on.
+  const list = 'opt/lib/auto/Foo/Bar/.packlist'
+  const text = readFileSync(join(root, list), 'utf8').replaceAll(root, '')
+  const found = await catalog({ ...files, [list]: text })
+  expect(found.packages.map(({ purl }) => purl)).toEqual(['pkg:cpan/Foo::Bar@1.02'])
+  expect(Object.keys(files)).toHaveLength(3)
+  // The log of installations belongs to none of them.
+  expect(found.coverage.unattributed).toBe(1)
+  expect(found.gaps).toEqual([])
+})

@@ -98,6 +98,19 @@ test('a kernel of ARM64, whose head has no release, is listed without', async ()
   expect(named(await catalogue([{ path: 'boot/Image', text }]))).toEqual(['linux-kernel linux-kernel@'])
 })
 
+test('packed kernels are listed without a release; packed files of other names are not kernels', async () => {
+  const gzip = gzipSync('an image')
+  const zboot = Buffer.from('MZ\0\0zimg and more', 'latin1')
+  const listed = async (path: string, text: Buffer): Promise<string[]> => named(await catalogue([{ path, text }]))
+  for (const [path, text] of [
+    ['boot/vmlinuz-6.8.0-arm64', gzip],
+    ['boot/vmlinuz-6.8.0-fedora', zboot],
+  ] as const)
+    expect(await listed(path, text)).toEqual(['linux-kernel linux-kernel@'])
+  expect(await listed('boot/kernel-notes', gzip)).toEqual([])
+  expect(await listed('boot/vmlinuz-x', Buffer.from('MZ'))).toEqual([])
+})
+
 test.each([
   ['no ELF object', { path: `${folder}/x.ko`, text: 'text' }],
   ['no facts', { path: `${folder}/x.ko`, text: module(info, { section: '.other' }) }],

@@ -23,12 +23,6 @@ export const agreed: readonly Feature[] = [
     make: ({ path }) => block({ name: path, flag: '5', mode: 0o755 }),
   },
   {
-    name: 'folder with a size',
-    agreed: true,
-    kind: 'dir',
-    make: ({ path, random }) => block({ name: path, flag: '5', mode: 0o755, size: random.below(5000) }),
-  },
-  {
     name: 'v7 folder',
     agreed: true,
     kind: 'dir',
@@ -45,7 +39,6 @@ export const agreed: readonly Feature[] = [
         flag: '2',
         mode: 0o777,
         link: random.pick(['x', '../../y', '/etc/z', 'a//b/', Buffer.from([0x61, 0xff])]),
-        size: random.pick([0, 9]),
       }),
   },
   {
@@ -59,7 +52,6 @@ export const agreed: readonly Feature[] = [
             name: path,
             flag: '1',
             link: `${random.pick(['', './', '/'])}${target}`,
-            size: random.pick([0, 700]),
           }),
   },
   { name: 'fifo', agreed: true, kind: 'link', make: ({ path }) => block({ name: path, flag: '6' }) },
@@ -80,6 +72,7 @@ export const agreed: readonly Feature[] = [
   {
     name: 'root entry',
     agreed: true,
+    once: true,
     make: ({ random }) => block({ name: random.pick(['/', './', '.']), flag: '5', mode: 0o755 }),
   },
   {
@@ -117,31 +110,12 @@ export const agreed: readonly Feature[] = [
     make: (spot) => Buffer.concat([gnuLong('L', spot.path), pax([['path', spot.path]]), file(spot, { form: 'gnu' })]),
   },
   {
-    name: 'pax size',
-    agreed: true,
-    kind: 'file',
-    make: (spot) => {
-      const data = content(spot)
-      return Buffer.concat([
-        pax([['size', String(data.length)]]),
-        block({ name: spot.path, size: spot.random.pick([0, 77]) }),
-        padded(data),
-      ])
-    },
-  },
-  {
-    name: 'pax size of a folder',
-    agreed: true,
-    kind: 'dir',
-    make: ({ path }) => Buffer.concat([pax([['size', '600']]), block({ name: path, flag: '5', mode: 0o755 })]),
-  },
-  {
     name: 'pax owner and times',
     agreed: true,
     make: (spot) =>
       Buffer.concat([
         pax([
-          ['uid', '70000'],
+          ['uid', '300000'],
           ['gid', '3000000'],
           ['mtime', '12.5'],
           ['atime', '1'],
@@ -157,8 +131,8 @@ export const agreed: readonly Feature[] = [
     make: (spot) =>
       Buffer.concat([
         pax([
-          ['uid', '1'],
-          ['uid', '2'],
+          ['mtime', '1'],
+          ['mtime', '2'],
         ]),
         file(spot),
       ]),
@@ -170,7 +144,6 @@ export const agreed: readonly Feature[] = [
     make: (spot) =>
       Buffer.concat([
         pax([
-          ['path', ''],
           ['size', ''],
           ['uid', ''],
         ]),
@@ -181,7 +154,7 @@ export const agreed: readonly Feature[] = [
     name: 'pax header twice',
     agreed: true,
     make: (spot) => {
-      const one = pax([['uid', '7']])
+      const one = pax([['uid', '3000000']])
       return Buffer.concat([one, one, file(spot)])
     },
   },
@@ -220,11 +193,6 @@ export const agreed: readonly Feature[] = [
     name: 'star prefix',
     agreed: true,
     make: (spot) => file(spot, { name: 'in-star', prefix: spot.path, form: 'star' }),
-  },
-  {
-    name: 'prefix in GNU form',
-    agreed: true,
-    make: (spot) => file(spot, { name: 'in-gnu', prefix: spot.path, form: 'gnu' }),
   },
   {
     name: 'base-256',
@@ -269,7 +237,5 @@ export const agreed: readonly Feature[] = [
     agreed: true,
     make: (spot) => Buffer.concat([pax([['path', deep(spot)]]), file(spot)]),
   },
-  { name: 'sparse 0.1', agreed: true, kind: 'file', make: (spot) => sparse(spot, '0.1') },
-  { name: 'sparse 0.0', agreed: true, kind: 'file', make: (spot) => sparse(spot, '0.0') },
   { name: 'sparse 1.0', agreed: true, kind: 'file', make: (spot) => sparse(spot, '1.0') },
 ]

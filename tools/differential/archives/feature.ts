@@ -15,6 +15,8 @@ export interface Feature {
   name: string
   /** Go, umoci and buildah read it alike, so it must be taken where it stands alone. */
   agreed: boolean
+  /** Podman refuses a layer that has it twice. */
+  once?: true
   make(spot: Spot): Buffer
   /** The entry's type in the model of the tree; none where it makes nothing that later entries could use. */
   kind?: 'file' | 'dir' | 'link'

@@ -2,6 +2,7 @@ import { Random } from '../../../testkit/random.ts'
 import { agreed } from './agreed-features.ts'
 import type { Feature } from './feature.ts'
 import { features } from './features.ts'
+import { otherwiseInGuests } from './guest-features.ts'
 import { odd } from './odd-features.ts'
 
 /** A generated image: the bytes of its layers, bottom first, and what is in them. */
@@ -38,8 +39,9 @@ const ends = [
   Buffer.alloc(512),
   Buffer.alloc(0),
   Buffer.alloc(10_240),
-  Buffer.concat([Buffer.alloc(1024), Buffer.from('junk')]),
+  Buffer.alloc(1536),
 ]
+const notAgreed = [...odd, ...otherwiseInGuests]
 
 /** Image number `index` of a seed. The first ones have one feature each, alone between plain files. */
 export function generate(seed: number, index: number, mostLayers: number): Made {
@@ -59,12 +61,16 @@ export function generate(seed: number, index: number, mostLayers: number): Made 
     const layer = Buffer.concat([put(plain), put(alone), put(plain), Buffer.alloc(1024)])
     return { layers: [layer], features: used.map(({ name }) => name), mustTake: alone.agreed }
   }
-  // A good half of all has nothing odd in it.
-  const oddity = random.below(100) < 60 ? 0 : 1 + random.below(2)
+  // Seven of ten have nothing odd in them.
+  const oddity = random.below(100) < 70 ? 0 : 1 + random.below(2)
   const layers = Array.from({ length: 1 + random.below(mostLayers) }, () => {
-    const parts = Array.from({ length: 1 + random.below(6) }, () =>
-      put(oddity > 0 && random.below(4) < oddity ? random.pick(odd) : random.pick(agreed)),
-    )
+    const once = new Set<Feature>()
+    const parts = Array.from({ length: 1 + random.below(6) }, () => {
+      const feature = oddity > 0 && random.below(4) < oddity ? random.pick(notAgreed) : random.pick(agreed)
+      const isAgain = feature.once === true && once.has(feature)
+      once.add(feature)
+      return put(isAgain && plain !== undefined ? plain : feature)
+    })
     return Buffer.concat([...parts, random.pick(ends)])
   })
   return { layers, features: used.map(({ name }) => name), mustTake: used.every((feature) => feature.agreed) }

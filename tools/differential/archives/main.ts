@@ -19,8 +19,8 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     'tar-go': { type: 'string', default: '10000' },
-    'tar-umoci': { type: 'string', default: String(features.length + 40) },
-    'tar-buildah': { type: 'string', default: '12' },
+    'tar-umoci': { type: 'string', default: String(features.length + 100) },
+    'tar-buildah': { type: 'string', default: '20' },
   },
 })
 let good = true

@@ -13,14 +13,22 @@ export function buildPeer(folder: string): { program: string; version: string } 
   return { program, version }
 }
 
-/** Go's archive/tar, asked over a pipe. Answers are lines of JSON, in the order of the questions. */
+/** Builds the Rust program of this folder with one version of its crate, each time anew. @throws Error where there is no cargo */
+export function buildGuestPeer(folder: string, version: string): string {
+  const cwd = join(import.meta.dirname, 'guest-peer', `v${version}`)
+  const args = ['build', '--release', '--locked', '--quiet', '--target-dir', folder]
+  execFileSync('cargo', args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  return join(folder, 'release', `guest-peer-${version.replaceAll('.', '')}`)
+}
+
+/** A tar reader, asked over a pipe. Answers are lines of JSON, in the order of the questions. */
 export class TarPeer {
   private readonly child: ChildProcessWithoutNullStreams
   private readonly lines: AsyncIterator<string>
   private readonly reader: Interface
 
-  constructor(program: string) {
-    this.child = spawn(program, ['tar'])
+  constructor(program: string, args: readonly string[] = ['tar']) {
+    this.child = spawn(program, args)
     this.child.stderr.pipe(process.stderr)
     this.reader = createInterface({ input: this.child.stdout, crlfDelay: Infinity })
     this.lines = this.reader[Symbol.asyncIterator]()
@@ -37,7 +45,7 @@ export class TarPeer {
     const answers: string[] = []
     while (answers.length < archives.length) {
       const next = await this.lines.next()
-      if (next.done === true) throw new Error('the Go program ended before it had answered')
+      if (next.done === true) throw new Error('the program ended before it had answered')
       answers.push(next.value)
     }
     return answers

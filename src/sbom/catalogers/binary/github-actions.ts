@@ -59,7 +59,8 @@ function collect(node: unknown, path: string, uses: Use[], depth: number): void 
 function packageOf({ value, comment, image }: Use): FoundPackage | null {
   // A value of an expression names no package.
   if (value.includes('${{') || value === '') return null
-  if (value.startsWith('./') && !image) return localUse(value)
+  // `$/` names the repository of a reusable workflow itself, at its own commit.
+  if (/^[.$]\//.test(value) && !image) return localUse(value)
   if (value.startsWith('docker://')) return imageOf(value.slice('docker://'.length))
   if (image) return value === 'Dockerfile' || value.startsWith('.') ? null : imageOf(value)
   const [, owner, repository, subpath = '', version] =
@@ -78,7 +79,7 @@ function packageOf({ value, comment, image }: Use): FoundPackage | null {
 
 /** A path within the same repository: its version is that of the sources around it. */
 function localUse(name: string): FoundPackage {
-  const type = /^\.\/\.github\/workflows\/[^/]+\.ya?ml$/.test(name) ? 'github-action-workflow' : 'github-action'
+  const type = /^[.$]\/\.github\/workflows\/[^/]+\.ya?ml$/.test(name) ? 'github-action-workflow' : 'github-action'
   return {
     ...emptyPackage(type, 'githubactions'),
     name,

@@ -9,6 +9,7 @@ import { githubActions } from './github-actions.ts'
 import { goBinary } from './go.ts'
 import { javaArchive } from './java.ts'
 import { jvmRelease } from './jvm.ts'
+import { nativeImage } from './native-image.ts'
 import { onnx } from './onnx.ts'
 import { peVersion } from './pe.ts'
 import { phpExtension } from './php-extension.ts'
@@ -27,6 +28,7 @@ export const binaryCatalogers: readonly Cataloger[] = [
   goBinary,
   javaArchive,
   jvmRelease,
+  nativeImage,
   onnx,
   peVersion,
   phpExtension,

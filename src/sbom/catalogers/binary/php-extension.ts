@@ -7,7 +7,7 @@ import { formatPurl } from '../../purl.ts'
 /** `usr/local/lib/php/extensions/no-debug-non-zts-20230831/redis.so`, `usr/lib/php83/modules/redis.so`. */
 const place = /(?:^|\/)php[^/]*\/(?:[^/]+\/)*([^/]+)\.so$/
 /** Which PHP it was built for: every extension carries it. */
-const build = /API\d{8,9},N?TS/
+const build = /^API\d{8,9},N?TS/
 
 /** Extensions of PHP by what they tell PHP of themselves; the version is unknown where they tell none. */
 export const phpExtension: Cataloger<{ version: string }> = {
@@ -25,7 +25,7 @@ export const phpExtension: Cataloger<{ version: string }> = {
     const name = `${nameOf(path)} `
     if (version !== undefined && version !== null)
       return { version: version.startsWith(name) ? version.slice(name.length) : version }
-    return build.test(content.toString('latin1')) ? { version: '' } : null
+    return hasBuild(content) ? { version: '' } : null
   },
   finish: (facts) => ({
     packages: [...facts].map(([path, { version }]) => {
@@ -43,4 +43,10 @@ export const phpExtension: Cataloger<{ version: string }> = {
 
 function nameOf(path: string): string {
   return place.exec(path)?.[1] ?? ''
+}
+
+function hasBuild(content: Buffer): boolean {
+  for (let at = content.indexOf('API'); at !== -1; at = content.indexOf('API', at + 1))
+    if (build.test(content.toString('latin1', at, at + 16))) return true
+  return false
 }

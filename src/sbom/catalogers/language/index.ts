@@ -2,6 +2,7 @@ import type { Cataloger } from '../../cataloger.ts'
 import { composer } from './composer.ts'
 import { conanInfo } from './conan.ts'
 import { conda } from './conda.ts'
+import { cpan } from './cpan.ts'
 import { dotnet } from './dotnet.ts'
 import { erlang } from './erlang.ts'
 import { lua } from './lua.ts'
@@ -30,6 +31,7 @@ export const languageCatalogers: readonly Cataloger[] = [
   erlang,
   wordpress,
   swipl,
+  cpan,
   opamSwitch,
   conanInfo,
 ]

@@ -37,9 +37,9 @@ export const kernel: Cataloger<Fact> = {
     if (packed !== null) return packed[3] === '.xz' ? 1 : moduleLimit
     return kernelName.test(name) ? headLimit : 0
   },
-  read: ({ path, size }, content) => {
+  read: ({ path, name: file, size }, content) => {
     const [, release, name, packed] = modulePath.exec(path) ?? []
-    if (release === undefined || name === undefined) return readKernel(content)
+    if (release === undefined || name === undefined) return readKernel(content, file)
     if (size > moduleLimit) throw new Error(`has ${size} bytes; at most ${moduleLimit} are read`)
     return readModule(content, { release, name, packed: packed ?? '' })
   },
@@ -55,8 +55,11 @@ export const kernel: Cataloger<Fact> = {
   },
 }
 
-/** Boot protocol of x86 (Documentation/arch/x86/boot.rst): a pointer to the release's text. ARM64's image has none in its head. */
-function readKernel(content: Buffer): Fact | null {
+/**
+ * Boot protocol of x86 (Documentation/arch/x86/boot.rst): a pointer to the release's text. ARM64's image has none in its head, and packed kernels
+ * (EFI's zboot; gzip, as Ubuntu has them for ARM64) show none.
+ */
+function readKernel(content: Buffer, name: string): Fact | null {
   const fact = (version: string | null): Fact => ({
     is: 'kernel',
     name: 'linux-kernel',
@@ -65,6 +68,8 @@ function readKernel(content: Buffer): Fact | null {
     licence: '',
   })
   if (content.length >= 64 && content.toString('latin1', 56, 60) === 'ARM\x64') return fact(null)
+  if (content.toString('latin1', 0, 8) === 'MZ\0\0zimg') return fact(null)
+  if (name.startsWith('vmlinuz') && content.length > 2 && content.readUInt16BE(0) === 0x1f8b) return fact(null)
   if (content.length < 0x210 || content.toString('latin1', 0x202, 0x206) !== 'HdrS') return null
   const pointer = content.readUInt16LE(0x20e)
   if (pointer === 0) return fact(null)

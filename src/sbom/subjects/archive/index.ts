@@ -34,7 +34,7 @@ export class ArchiveFile {
     await requireTar(path)
     const members = new Map<string, Member>()
     const stream: ByteSource = createReadStream(path, { highWaterMark: 1 << 20 })
-    for await (const { header, body } of readTar(stream, 'the archive')) {
+    for await (const { header, body } of readTar(stream, 'the archive', { guests: false })) {
       const { path: name, type, size, link } = header
       if (members.size >= limits.entries) throw invalid(`it has more than ${limits.entries} entries`)
       if (type === 'dir') continue

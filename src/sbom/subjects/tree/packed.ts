@@ -96,7 +96,7 @@ export async function openPackedTree(open: () => Promise<ByteSource>): Promise<P
 async function documentsOf(
   stream: ByteSource,
 ): Promise<{ about: Map<string, Buffer>; entries: AsyncIterator<TarEntry>; next: TarEntry | null }> {
-  const entries = readTar(stream, 'the tree of the step')[Symbol.asyncIterator]()
+  const entries = readTar(stream, 'the tree of the step', { guests: false })[Symbol.asyncIterator]()
   const about = new Map<string, Buffer>()
   for (;;) {
     const next = await nextEntry(entries)
