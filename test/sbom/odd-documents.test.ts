@@ -117,6 +117,20 @@ describe('one id for two elements', () => {
   })
 })
 
+test.each([
+  ['2026-01-01T00:00:00Z', 1_767_225_600],
+  ['2026-01-01T02:00:00.123456789+02:00', 1_767_225_600],
+  ['-1', null],
+  ['+275760-01-01T00:00:00Z', null],
+  ['9999-12-31T23:00:00-05:00', null],
+  ['0000-01-01T00:00:00+05:00', null],
+  ['January 2026', null],
+])('the time %p is %p', async (created, seconds) => {
+  const document = JSON.parse(spdx([packaged('1')]).toString()) as { creationInfo: object }
+  document.creationInfo = { ...document.creationInfo, created }
+  expect((await readSbom(Buffer.from(JSON.stringify(document)), 'x')).created).toBe(seconds)
+})
+
 describe('names that every object inherits are names as others', () => {
   test('of a distribution', async () => {
     const found = await catalog({
