@@ -1,3 +1,4 @@
+import { table } from '../base/table.ts'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject } from '../base/json.ts'
 import { collect } from '../base/streams.ts'
@@ -33,13 +34,13 @@ const runMembers = [
   ...['MacAddress', 'Hostname', 'Domainname', 'AttachStdin', 'AttachStdout', 'AttachStderr', 'Tty', 'OpenStdin'],
   ...['StdinOnce', 'Image'],
 ]
-const architectures: Readonly<Record<string, string>> = {
+const architectures: Readonly<Record<string, string>> = table({
   x64: 'amd64',
   arm64: 'arm64',
   ia32: '386',
   ppc64: 'ppc64le',
   s390x: 's390x',
-}
+})
 
 /**
  * Loads manifest and configuration of one platform of an image (OCI image-spec 1.1 and Docker v2 schema 2).

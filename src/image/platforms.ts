@@ -1,3 +1,4 @@
+import { table } from '../base/table.ts'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isIndex } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Index, type Platform, type Store } from '../oci/types.ts'
@@ -102,7 +103,7 @@ function overlap(one: Platform | null, other: Platform | null): boolean {
 }
 
 /** Names that runtimes take for the same (containerd platforms, database.go). */
-const aliases: Readonly<Record<string, string>> = {
+const aliases: Readonly<Record<string, string>> = table({
   macos: 'darwin',
   x86_64: 'amd64',
   'x86-64': 'amd64',
@@ -110,7 +111,7 @@ const aliases: Readonly<Record<string, string>> = {
   aarch64: 'arm64',
   armhf: 'arm',
   armel: 'arm',
-}
+})
 
 function normalised(platform: Platform | undefined): Platform | null {
   if (platform === undefined) return null

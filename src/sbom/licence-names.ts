@@ -1,8 +1,10 @@
+import { table } from '../base/table.ts'
+
 /**
  * What metadata writes for a licence, in lower case and without punctuation, and SPDX's identifier. Only names that mean one licence in one
  * version: `BSD` or `GPL` alone does not.
  */
-const names: Readonly<Record<string, string>> = {
+const names: Readonly<Record<string, string>> = table({
   'apache 2': 'Apache-2.0',
   'apache 2 0': 'Apache-2.0',
   'apache license 2 0': 'Apache-2.0',
@@ -80,7 +82,7 @@ const names: Readonly<Record<string, string>> = {
   'lgpl 2 1': 'LGPL-2.1-only',
   'lgplv3+': 'LGPL-3.0-or-later',
   'lgplv2+': 'LGPL-2.0-or-later',
-}
+})
 
 /** SPDX's identifier for a licence's usual name, or null. */
 export function licenceByName(name: string): string | null {

@@ -1,8 +1,9 @@
+import { table } from '../base/table.ts'
 import parse from 'spdx-expression-parse'
 import { licenceByName } from './licence-names.ts'
 
 /** Debian's short names (DEP-5) that differ from SPDX's. */
-const debian: Readonly<Record<string, string>> = {
+const debian: Readonly<Record<string, string>> = table({
   expat: 'MIT',
   'public-domain': '',
   'gpl-1': 'GPL-1.0-only',
@@ -21,7 +22,7 @@ const debian: Readonly<Record<string, string>> = {
   'apache-2': 'Apache-2.0',
   isc: 'ISC',
   zlib: 'Zlib',
-}
+})
 
 /** The text itself when it is a valid SPDX licence expression (current list, exact case), else null. */
 export function spdxExpression(text: string): string | null {

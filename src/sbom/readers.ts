@@ -1,3 +1,4 @@
+import { table } from '../base/table.ts'
 import type { PassReader } from '../image/types.ts'
 import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
@@ -83,12 +84,12 @@ function repeatsOwner({ cataloger, locations }: FoundPackage, owners: ReadonlyMa
 }
 
 const ofSystem = /^pkg:(?:deb|rpm|apk|alpm|opkg)\//
-const repeating: Readonly<Record<string, RegExp>> = {
+const repeating: Readonly<Record<string, RegExp>> = table({
   'binary-classifier': ofSystem,
   'elf-note': ofSystem,
   'php-extension': ofSystem,
   'pe-version': /^pkg:nuget\//,
-}
+})
 
 /** Files that packages were read from (databases, manifests) belong to what reads them. */
 function ownFiles(results: readonly { result: Cataloged }[]): ReadonlySet<string> {

@@ -102,8 +102,11 @@ export function documentsOf(description: Description, inventory: Buffer): Omit<D
   }
 }
 
+/** The end of the year 9999: no format writes a later time. */
+const latest = 253_402_300_799
+
 /** The configuration's own time, which its digest covers; 0 where it has none. */
 function createdOf(image: Image): number {
   const time = Date.parse(image.config.created ?? '')
-  return Number.isNaN(time) || time < 0 ? 0 : Math.floor(time / 1000)
+  return Number.isNaN(time) || time < 0 || time > latest * 1000 ? 0 : Math.floor(time / 1000)
 }

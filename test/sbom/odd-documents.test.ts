@@ -3,6 +3,7 @@ import { readSbom } from '../../src/sbom/documents/read.ts'
 import { officialSchema, type SchemaName } from '../../src/sbom/documents/schema/official.ts'
 import { encodeDocument } from '../../src/sbom/formats/encode.ts'
 import { sbomFormats, type SbomFormat } from '../../src/sbom/formats/names.ts'
+import { VerificationError } from '../../src/base/errors.ts'
 import { parseJson } from '../../src/base/json.ts'
 import { catalog, declared } from './catalog.ts'
 import { makeDocument, pack } from './diff/document.ts'
@@ -113,6 +114,49 @@ describe('one id for two elements', () => {
     const { packages } = await readSbom(Buffer.from(JSON.stringify(trivy)), 'x')
     expect(packages.map(({ locations }) => locations)).toEqual([['a/package.json'], ['b/package.json']])
     expect(new Set(packages.map(({ id }) => id)).size).toBe(2)
+  })
+})
+
+test.each([
+  ['2026-01-01T00:00:00Z', 1_767_225_600],
+  ['2026-01-01T02:00:00.123456789+02:00', 1_767_225_600],
+  ['-1', null],
+  ['+275760-01-01T00:00:00Z', null],
+  ['9999-12-31T23:00:00-05:00', null],
+  ['0000-01-01T00:00:00+05:00', null],
+  ['January 2026', null],
+])('the time %p is %p', async (created, seconds) => {
+  const document = JSON.parse(spdx([packaged('1')]).toString()) as { creationInfo: object }
+  document.creationInfo = { ...document.creationInfo, created }
+  expect((await readSbom(Buffer.from(JSON.stringify(document)), 'x')).created).toBe(seconds)
+})
+
+describe('names that every object inherits are names as others', () => {
+  test('of a distribution', async () => {
+    const found = await catalog({
+      'etc/os-release': 'ID=constructor\nVERSION_ID=1\n',
+      'var/lib/dpkg/status': 'Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n',
+    })
+    expect(found.packages[0]?.purl).toBe('pkg:deb/constructor/a@1?arch=all&distro=constructor-1')
+  })
+
+  test("of a relationship of syft's, a phase of SPDX and a tag", async () => {
+    const artifact = (id: string): object => ({ id, name: id, version: '1', type: 'npm', purl: `pkg:npm/${id}@1` })
+    const syft = {
+      artifacts: [artifact('a'), artifact('b')],
+      artifactRelationships: [{ parent: 'a', child: 'b', type: 'constructor' }],
+      source: { id: 's', name: 'x', version: '1', type: 'image', metadata: {} },
+      descriptor: { name: 'syft', version: '1', configuration: {} },
+      schema: { version: '16' },
+    }
+    const document = await readSbom(Buffer.from(JSON.stringify(syft)), 'x')
+    expect(document.relationships).toMatchObject([{ type: 'other', detail: 'constructor' }])
+    const written = JSON.parse(spdx([packaged('1')]).toString()) as { creationInfo: object }
+    const phased = { ...written, creationInfo: { ...written.creationInfo, comment: 'constructor' } }
+    expect((await readSbom(Buffer.from(JSON.stringify(phased)), 'x')).lifecycle).toBeNull()
+    const tags =
+      'SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\nSPDXID: SPDXRef-DOCUMENT\nDocumentName: x\nconstructor: y\n'
+    await expect(readSbom(Buffer.from(tags), 'x')).rejects.toThrow(VerificationError)
   })
 })
 

@@ -1,12 +1,13 @@
+import { table } from '../../base/table.ts'
 import type { Checksum } from '../model.ts'
 
-const algorithms: Readonly<Record<string, { algorithm: Checksum['algorithm']; bytes: number }>> = {
+const algorithms: Readonly<Record<string, { algorithm: Checksum['algorithm']; bytes: number }>> = table({
   md5: { algorithm: 'MD5', bytes: 16 },
   sha1: { algorithm: 'SHA-1', bytes: 20 },
   sha256: { algorithm: 'SHA-256', bytes: 32 },
   sha384: { algorithm: 'SHA-384', bytes: 48 },
   sha512: { algorithm: 'SHA-512', bytes: 64 },
-}
+})
 
 /** A digest in hex or base64 (either alphabet, with or without padding); none where its form or algorithm is another. */
 export function sumsOf(algorithm: string, value: string): Checksum[] {

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { emptyDocument, emptyItem } from './empty.ts'
 import { number, object, objects, secondsOf, text, texts } from './members.ts'
@@ -13,7 +14,7 @@ import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
 import type { Party } from '../model.ts'
 import { checksumOf, digestIn, digestOf, relativePath, setPurl } from './values.ts'
 
-const lifecycles: Readonly<Record<string, Lifecycle>> = {
+const lifecycles: Readonly<Record<string, Lifecycle>> = table({
   design: 'design',
   'pre-build': 'source',
   build: 'build',
@@ -21,7 +22,7 @@ const lifecycles: Readonly<Record<string, Lifecycle>> = {
   operations: 'deployed',
   discovery: 'runtime',
   decommission: 'other',
-}
+})
 
 /** CycloneDX JSON; its schema was checked. */
 export function readCyclonedx(source: JsonObject): SbomDocument {

@@ -1,3 +1,5 @@
+import { timestamp } from '../ids.ts'
+import { formats } from './schema/formats.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
 
 /** Members of documents whose schema was checked before: what is not there, or of another type, is null or empty. */
@@ -31,8 +33,10 @@ function listOf(value: JsonValue | undefined): JsonValue[] {
   return Array.isArray(value) ? value : [value]
 }
 
-/** Seconds since 1970 of an RFC 3339 time, or null. */
+/** Seconds since 1970 of an RFC 3339 time, or null: also for what JavaScript alone takes for a time, and for years that have no four digits. */
 export function secondsOf(value: string | null): number | null {
-  const time = Date.parse(value ?? '')
-  return Number.isNaN(time) ? null : Math.floor(time / 1000)
+  const time = formats['date-time']?.(value ?? '') === true ? Date.parse(value ?? '') : NaN
+  if (Number.isNaN(time)) return null
+  const seconds = Math.floor(time / 1000)
+  return /^\d{4}-/.test(timestamp(seconds)) ? seconds : null
 }

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { objects, text } from './members.ts'
 import type { DocumentReference } from './model.ts'
@@ -10,13 +11,13 @@ export const referenceFact = 'sealwright:reference'
 export const distributionComment = 'distribution of the package'
 
 /** Words of SPDX 3.0.1 that are not CycloneDX' word in another spelling. */
-const irregular: Readonly<Record<string, string>> = {
+const irregular: Readonly<Record<string, string>> = table({
   sourceArtifact: 'source-distribution',
   altWebPage: 'website',
   altDownloadLocation: 'distribution',
   securityAdvisory: 'advisories',
   socialMedia: 'social',
-}
+})
 const toIrregular = new Map(Object.entries(irregular).map(([word, type]) => [type, word]))
 /** Types that SPDX 3.0.1 spells `issueTracker` where CycloneDX spells `issue-tracker`. */
 const regular = new Set(

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { emptyDocument, emptyItem } from './empty.ts'
 import { object, objects, secondsOf, text, texts } from './members.ts'
@@ -8,17 +9,17 @@ import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolO
 const own = 'https://sealwright.dev/ref/'
 const documentId = 'SPDXRef-DOCUMENT'
 
-const lifecycles: Readonly<Record<string, Lifecycle>> = {
+const lifecycles: Readonly<Record<string, Lifecycle>> = table({
   Design: 'design',
   Source: 'source',
   Build: 'build',
   Analyzed: 'analyzed',
   Deployed: 'deployed',
   Runtime: 'runtime',
-}
+})
 
 /** Relationships in the direction of the model; `true` turns the edge around. */
-const edges: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = {
+const edges: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = table({
   CONTAINS: ['contains', false],
   CONTAINED_BY: ['contains', true],
   DEPENDS_ON: ['depends-on', false],
@@ -31,7 +32,7 @@ const edges: Readonly<Record<string, readonly [DocumentRelationship['type'], tur
   TEST_DEPENDENCY_OF: ['depends-on', true],
   GENERATED_FROM: ['generated-from', false],
   GENERATES: ['generated-from', true],
-}
+})
 /** Kinds of dependency that the model keeps in words. */
 const plain = new Set(['CONTAINS', 'CONTAINED_BY', 'DEPENDS_ON', 'DEPENDENCY_OF', 'GENERATED_FROM', 'GENERATES'])
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Party } from '../model.ts'
 import { emptyDocument, emptyItem } from './empty.ts'
@@ -17,11 +18,11 @@ import { distributionComment, fromSpdx3 } from './references.ts'
 import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
-const kinds: Readonly<Record<string, string>> = {
+const kinds: Readonly<Record<string, string>> = table({
   operatingSystem: 'operating-system',
   deviceDriver: 'device-driver',
   model: 'machine-learning-model',
-}
+})
 /** SPDX 3.0.1 JSON-LD; its schema was checked. Elements are joined by their ids; what another document holds stays a mere id. */
 export function readSpdx3(source: JsonObject): SbomDocument {
   const graph = new Graph(source)
@@ -231,11 +232,11 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument, graph:
 }
 
 /** Words of the model; `true` turns the edge around. Those that are left out become facts of the packages themselves. */
-const words: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = {
+const words: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = table({
   contains: ['contains', false],
   dependsOn: ['depends-on', false],
   generates: ['generated-from', true],
-}
+})
 const none = new Set(['NoneElement', 'https://spdx.org/rdf/3.0.1/terms/Core/NoneElement'])
 const noAssertion = new Set(['NoAssertionElement', 'https://spdx.org/rdf/3.0.1/terms/Core/NoAssertionElement'])
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { z } from 'zod'
 import { emptyDocument, emptyItem } from './empty.ts'
 import type { DocumentPackage, DocumentRelationship, SbomDocument } from './model.ts'
@@ -52,11 +53,11 @@ const imageSchema = z.looseObject({
 const usedSchema = z.looseObject({ catalogers: z.looseObject({ used: z.array(z.string()) }) })
 
 /** Relationships of syft: `parent` is their first, `child` their second element. */
-const edges: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = {
+const edges: Readonly<Record<string, readonly [DocumentRelationship['type'], turned: boolean]>> = table({
   contains: ['contains', false],
   'ownership-by-file-overlap': ['contains', false],
   'dependency-of': ['depends-on', true],
-}
+})
 
 export function readSyft(source: z.infer<typeof syftSchema>): SbomDocument {
   const document = emptyDocument('syft-json', source.schema.version)

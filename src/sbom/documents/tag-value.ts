@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 
@@ -18,21 +19,21 @@ const many =
     else holder[member] = [read(value)]
   }
 
-const documentTags: Readonly<Record<string, Put>> = {
+const documentTags: Readonly<Record<string, Put>> = table({
   SPDXVersion: one('spdxVersion'),
   DataLicense: one('dataLicense'),
   DocumentName: one('name'),
   DocumentNamespace: one('documentNamespace'),
   DocumentComment: one('comment'),
   ExternalDocumentRef: many('externalDocumentRefs', externalDocument),
-}
-const creationTags: Readonly<Record<string, Put>> = {
+})
+const creationTags: Readonly<Record<string, Put>> = table({
   Creator: many('creators'),
   Created: one('created'),
   CreatorComment: one('comment'),
   LicenseListVersion: one('licenseListVersion'),
-}
-const packageTags: Readonly<Record<string, Put>> = {
+})
+const packageTags: Readonly<Record<string, Put>> = table({
   PackageVersion: one('versionInfo'),
   PackageFileName: one('packageFileName'),
   PackageSupplier: one('supplier'),
@@ -66,8 +67,8 @@ const packageTags: Readonly<Record<string, Put>> = {
   ValidUntilDate: one('validUntilDate'),
   ExternalRef: many('externalRefs', externalRef),
   ExternalRefComment: (holder, value) => last(holder, 'externalRefs', 'comment', value),
-}
-const fileTags: Readonly<Record<string, Put>> = {
+})
+const fileTags: Readonly<Record<string, Put>> = table({
   FileType: many('fileTypes'),
   FileChecksum: many('checksums', checksum),
   LicenseConcluded: one('licenseConcluded'),
@@ -82,13 +83,13 @@ const fileTags: Readonly<Record<string, Put>> = {
   ArtifactOfProjectName: ignore,
   ArtifactOfProjectHomePage: ignore,
   ArtifactOfProjectURI: ignore,
-}
-const licenceTags: Readonly<Record<string, Put>> = {
+})
+const licenceTags: Readonly<Record<string, Put>> = table({
   ExtractedText: one('extractedText'),
   LicenseName: one('name'),
   LicenseComment: one('comment'),
   LicenseCrossReference: many('seeAlsos'),
-}
+})
 /** Sections whose content the model does not have. */
 const ignored = /^(?:Snippet|Review|LicenseInfoInSnippet)/
 

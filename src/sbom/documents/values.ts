@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { VerificationError } from '../../base/errors.ts'
@@ -5,13 +6,13 @@ import type { Checksum, Party } from '../model.ts'
 import { formatPurl, parsePurl } from '../purl.ts'
 import type { DocumentPackage, DocumentTool } from './model.ts'
 
-const algorithms: Readonly<Record<string, Checksum['algorithm']>> = {
+const algorithms: Readonly<Record<string, Checksum['algorithm']>> = table({
   MD5: 'MD5',
   SHA1: 'SHA-1',
   SHA256: 'SHA-256',
   SHA384: 'SHA-384',
   SHA512: 'SHA-512',
-}
+})
 const lengths: Readonly<Record<Checksum['algorithm'], number>> = {
   MD5: 32,
   'SHA-1': 40,

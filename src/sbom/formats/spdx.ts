@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { version } from '../../base/version.ts'
 import type {
   DocumentFile,
@@ -30,7 +31,7 @@ const contexts = {
   other: 'Other',
 } as const
 
-const purposes: Readonly<Record<string, string>> = {
+const purposes: Readonly<Record<string, string>> = table({
   application: 'APPLICATION',
   framework: 'FRAMEWORK',
   library: 'LIBRARY',
@@ -40,7 +41,7 @@ const purposes: Readonly<Record<string, string>> = {
   firmware: 'FIRMWARE',
   source: 'SOURCE',
   file: 'FILE',
-}
+})
 
 /**
  * SPDX 2.3 JSON, packages only unless the document lists files. The image is bound by its configuration digest and diff ids, which encryption and

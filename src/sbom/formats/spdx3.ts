@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import type {
   Completeness,
   DocumentModel,
@@ -23,7 +24,7 @@ const sbomTypes = {
   runtime: 'runtime',
 } as const
 
-const purposes: Readonly<Record<string, string>> = {
+const purposes: Readonly<Record<string, string>> = table({
   application: 'application',
   framework: 'framework',
   library: 'library',
@@ -37,7 +38,7 @@ const purposes: Readonly<Record<string, string>> = {
   'machine-learning-model': 'model',
   data: 'data',
   source: 'source',
-}
+})
 
 const completenesses = { complete: 'complete', incomplete: 'incomplete', unknown: 'noAssertion' } as const
 

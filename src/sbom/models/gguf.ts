@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import { malformed, View } from '../binary/view.ts'
 
 /** What the head of a GGUF file says (ggml, docs/gguf.md). */
@@ -125,7 +126,7 @@ function numberOf({ bytes, little }: View, type: number): string {
 }
 
 /** `general.file_type` (llama.cpp, enum llama_ftype). */
-const fileTypes: Readonly<Record<string, string>> = {
+const fileTypes: Readonly<Record<string, string>> = table({
   0: 'F32',
   1: 'F16',
   2: 'Q4_0',
@@ -159,7 +160,7 @@ const fileTypes: Readonly<Record<string, string>> = {
   36: 'TQ1_0',
   37: 'TQ2_0',
   38: 'MXFP4_MOE',
-}
+})
 
 /** Name of the quantisation; null where the file names none that is known. */
 export function quantisationOf({ values }: Gguf): string | null {

@@ -3,29 +3,10 @@ import { phpExtension } from '../../../src/sbom/catalogers/binary/php-extension.
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog as catalogAll } from '../catalog.ts'
 import { catalog } from './catalog.ts'
-import { base, makeElf } from '../../../testkit/sbom/make-executable.ts'
+import { makeElf } from '../../../testkit/sbom/make-executable.ts'
+import { extension } from '../../../testkit/sbom/make-php.ts'
 
 const folder = 'usr/local/lib/php/extensions/no-debug-non-zts-20230831'
-
-/** An extension: module entry, its version's text and the build's name. @param relocated the loader writes the pointer */
-function extension(version: string | null, { relocated = true, api = 20230831 } = {}): Buffer {
-  const data = Buffer.alloc(8 + 168 + 64)
-  data.writeUInt32LE(168, 8)
-  data.writeUInt32LE(api, 12)
-  data.write(`${version ?? ''}\0API20230831,NTS\0`, 8 + 168, 'latin1')
-  const parts = [
-    { name: '.data', bytes: data, data: true },
-    { name: '.rela.dyn', bytes: Buffer.alloc(48), data: true },
-  ]
-  const at = makeElf(parts).indexOf(data)
-  const text = base + at + 8 + 168
-  const place = base + at + 8 + 88
-  if (version !== null && relocated) {
-    parts[1]?.bytes.writeBigUInt64LE(BigInt(place), 24)
-    parts[1]?.bytes.writeBigUInt64LE(BigInt(text), 40)
-  } else if (version !== null) data.writeBigUInt64LE(BigInt(text), 8 + 88)
-  return makeElf(parts)
-}
 
 const read = (name: string, bytes: Buffer): [string, string | null][] =>
   catalog(phpExtension, { [`${folder}/${name}.so`]: bytes }).packages.map(({ purl, version }) => [purl, version])

@@ -4,6 +4,8 @@ import { bdb, ndb, rpmHeader } from '../../../testkit/sbom/make-rpm.ts'
 import { bundle, resources } from '../../../testkit/sbom/make-dotnet.ts'
 import { makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
 import { inlineInfo, moduleText } from '../../../testkit/sbom/make-go.ts'
+import { makeNet } from '../../../testkit/sbom/make-net.ts'
+import { extension } from '../../../testkit/sbom/make-php.ts'
 import { makeZip } from '../../../testkit/sbom/make-zip.ts'
 import { textSeeds } from './texts.ts'
 import type { FileSeed } from './types.ts'
@@ -92,6 +94,8 @@ function dotnet(): FileSeed[] {
     libraries: { 'app/1.0.0': { type: 'project' }, 'Lib/2.0.0': { type: 'package' } },
   })
   return [
+    seed('php extension', 'usr/local/lib/php/extensions/no-debug-non-zts-20230831/redis.so', extension('6.0.2')),
+    seed('net assembly', 'app/My.Lib.dll', makeNet()),
     seed('pe version', 'app/Json.dll', version),
     seed('dotnet bundle', 'opt/app', bundle(deps)),
     seed('dotnet bundle list', 'opt/app', deps, { wrap: (content) => bundle(content.toString('latin1')) }),

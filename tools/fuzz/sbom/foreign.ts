@@ -50,7 +50,7 @@ const syft = {
   files: [{ id: 'f1', location: { path: '/etc/x' }, digests: [{ algorithm: 'sha256', value: '2'.repeat(64) }] }],
   source: { id: 's', name: 'image', version: '1', type: 'image', metadata: { manifestDigest: digest('3') } },
   distro: { id: 'debian', versionID: '12', prettyName: 'Debian' },
-  descriptor: { name: 'syft', version: '1.52.0' },
+  descriptor: { name: 'syft', version: '1.52.0', configuration: {} },
   schema: { version: '16.0.0', url: 'https://example.org' },
 }
 

@@ -1,4 +1,5 @@
 import { InputError } from '../../../src/base/errors.ts'
+import { readSbom } from '../../../src/sbom/documents/read.ts'
 import { Random } from '../../../testkit/random.ts'
 import { builtSeeds } from './built.ts'
 import { Cases } from './cases.ts'
@@ -85,4 +86,8 @@ test('a run that reads nothing has shown nothing', () => {
   expect(isGood(tally)).toBe(true)
   add(tally, { seeds: 1, cases: 1, read: 0, refused: 0, findings: [{ index: 0, name: 'x', why: 'y' }] })
   expect(isGood(tally)).toBe(false)
+})
+
+test.each(foreignDocuments())('the unchanged document $name is read', async ({ content }) => {
+  await expect(readSbom(content, 'x')).resolves.toMatchObject({ packages: expect.anything() as unknown })
 })

@@ -1,6 +1,6 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { makeElf } from '../../../testkit/sbom/make-executable.ts'
-import type { FileSeed } from './types.ts'
+import type { Files, FileSeed } from './types.ts'
 
 /** One small valid file of each kind that syft's fixtures do not have. */
 export function textSeeds(): FileSeed[] {
@@ -10,10 +10,16 @@ export function textSeeds(): FileSeed[] {
       name: `built ${path}`,
       path,
       content: Buffer.from(content),
-      beside: path.startsWith('app/.pnp') ? { 'app/.yarn/cache/a.zip': Buffer.from('x') } : {},
+      beside: besideOf(path),
       ...(wrap && { wrap }),
     }
   })
+}
+
+function besideOf(path: string): Files {
+  if (path.startsWith('app/.pnp')) return { 'app/.yarn/cache/a.zip': Buffer.from('x') }
+  const database = Buffer.from('Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n')
+  return path === 'etc/os-release' ? { 'var/lib/dpkg/status': database, 'usr/lib/opkg/status': database } : {}
 }
 
 type Row = [path: string, content: string | Buffer, wrap?: (content: Buffer) => Buffer]

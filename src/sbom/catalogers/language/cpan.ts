@@ -1,3 +1,4 @@
+import { table } from '../../../base/table.ts'
 import { parentOf } from '../../../image/paths.ts'
 import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage, parseParty } from '../../found.ts'
@@ -15,7 +16,7 @@ type Fact =
   | { is: 'list'; files: string[] }
 
 /** Licences of CPAN's metadata (CPAN::Meta::Spec, version 2) that name one SPDX expression. */
-const licences: Readonly<Record<string, string>> = {
+const licences: Readonly<Record<string, string>> = table({
   apache_2_0: 'Apache-2.0',
   artistic_2: 'Artistic-2.0',
   gpl_2: 'GPL-2.0-only',
@@ -24,7 +25,7 @@ const licences: Readonly<Record<string, string>> = {
   lgpl_3_0: 'LGPL-3.0-only',
   mit: 'MIT',
   perl_5: 'Artistic-1.0-Perl OR GPL-1.0-or-later',
-}
+})
 
 /** Distributions of CPAN by what their installers leave: `.meta` of cpanm, the lists of their files, and the log of installations. */
 export const cpan: Cataloger<Fact> = {

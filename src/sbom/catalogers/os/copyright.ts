@@ -1,12 +1,13 @@
+import { table } from '../../../base/table.ts'
 import { dep5Licence } from '../../licence.ts'
 
 /** Files of /usr/share/common-licenses that are one licence whatever the text around them says. */
-const common: Readonly<Record<string, string>> = {
+const common: Readonly<Record<string, string>> = table({
   'Apache-2.0': 'Apache-2.0',
   'MPL-1.1': 'MPL-1.1',
   'MPL-2.0': 'MPL-2.0',
   'CC0-1.0': 'CC0-1.0',
-}
+})
 
 /** Signs of a further licence that has no file of its own there. */
 const others =

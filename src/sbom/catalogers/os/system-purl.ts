@@ -1,3 +1,4 @@
+import { table } from '../../../base/table.ts'
 import type { OsRelease } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
 
@@ -13,12 +14,12 @@ export interface SystemPackage {
 }
 
 /** Distributions whose namespace in package URLs is not their `ID` of os-release(5). */
-const namespaces: Readonly<Record<string, string>> = {
+const namespaces: Readonly<Record<string, string>> = table({
   rhel: 'redhat',
   'opensuse-leap': 'opensuse',
   'opensuse-tumbleweed': 'opensuse',
   'opensuse-microos': 'opensuse',
-}
+})
 
 /** Package URL of an operating system's package (purl-spec types/*-definition.json): the distribution is namespace and qualifier. */
 export function systemPurl(

@@ -1,3 +1,4 @@
+import { table } from '../../../base/table.ts'
 import { compareApk } from './apk.ts'
 import { compareDeb } from './deb.ts'
 import { compareMaven } from './maven.ts'
@@ -7,7 +8,7 @@ import { compareRpm } from './rpm.ts'
 import { compareSemver } from './semver.ts'
 
 /** Orders by type of the purl. Kinds that follow semantic versioning share one. */
-const orders: Readonly<Record<string, (a: string, b: string) => Order | null>> = {
+const orders: Readonly<Record<string, (a: string, b: string) => Order | null>> = table({
   deb: compareDeb,
   opkg: compareDeb,
   rpm: compareRpm,
@@ -26,7 +27,7 @@ const orders: Readonly<Record<string, (a: string, b: string) => Order | null>> =
   hex: compareSemver,
   github: compareSemver,
   generic: compareSemver,
-}
+})
 
 /** Which of two versions of a package is newer: 1 if `a` is. Null where the kind has no order that is known, or a text does not follow it. */
 export function compareVersions(type: string, a: string, b: string): Order | null {

@@ -1,12 +1,13 @@
+import { table } from '../../../base/table.ts'
 import { compareDigits, compareLists, compareText, orderOf, type Order } from './parts.ts'
 
-const spelled: Readonly<Record<string, string>> = {
+const spelled: Readonly<Record<string, string>> = table({
   alpha: 'a',
   beta: 'b',
   c: 'rc',
   pre: 'rc',
   preview: 'rc',
-}
+})
 
 interface PepVersion {
   epoch: string
