@@ -103,11 +103,11 @@ export class Collector implements PassReader {
     return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
   }
 
-  /** Packages of all catalogers, each with its own result. */
+  /** Packages of all catalogers, each with its own result. @throws VerificationError for an unreadable package database */
   finish(context: CatalogContext): { cataloger: Cataloger; result: Cataloged; gaps: Gap[] }[] {
     return this.runs.map(({ cataloger, facts, gaps }) => {
       const sorted = new Map([...facts].sort(([a], [b]) => (a < b ? -1 : 1)))
-      const result = cataloger.finish(sorted, context)
+      const result = finishOne(cataloger, sorted, context)
       return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? [])] }
     })
   }
@@ -185,6 +185,20 @@ function push<K>(table: Map<K, Run[]>, key: K, run: Run): void {
   const held = table.get(key)
   if (held === undefined) table.set(key, [run])
   else held.push(run)
+}
+
+/** A fault in one cataloger costs what it read, file by file, and not the whole description. */
+function finishOne(cataloger: Cataloger, facts: ReadonlyMap<string, unknown>, context: CatalogContext): Cataloged {
+  try {
+    return cataloger.finish(facts, context)
+  } catch (error) {
+    if (error instanceof VerificationError) throw error
+    const { kind } = cataloger
+    return {
+      packages: [],
+      gaps: [...facts.keys()].map((path) => ({ path, kind, reason: 'unreadable', why: messageOf(error) })),
+    }
+  }
 }
 
 function copyFact(run: Run, from: string, to: string): void {

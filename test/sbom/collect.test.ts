@@ -1,3 +1,4 @@
+import { VerificationError } from '../../src/base/errors.ts'
 import { passImage } from '../../src/image/pass.ts'
 import type { Cataloger } from '../../src/sbom/cataloger.ts'
 import { Collector } from '../../src/sbom/collect.ts'
@@ -33,6 +34,22 @@ async function run(
 }
 
 describe('Collector', () => {
+  test('a fault at the end of one cataloger costs its files; an unreadable database ends the description', async () => {
+    const faulty = (error: Error): Cataloger<string> => ({
+      ...text,
+      finish: () => {
+        throw error
+      },
+    })
+    const files = [[{ path: 'list', text: 'a' }]]
+    expect(await run(files, faulty(new TypeError('no such thing')))).toEqual({
+      facts: [],
+      gaps: [{ path: 'list', kind: 'text', reason: 'unreadable', why: 'no such thing' }],
+    })
+    const damaged = new VerificationError('format-invalid', 'the database is cut short')
+    await expect(run(files, faulty(damaged))).rejects.toThrow('cut short')
+  })
+
   test('files are found by name, by extension and by their first bytes; others are not read', async () => {
     const { facts } = await run([
       [

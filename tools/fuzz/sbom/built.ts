@@ -1,9 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
-import { deflateSync } from 'node:zlib'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { bdb, ndb, rpmHeader } from '../../../testkit/sbom/make-rpm.ts'
 import { bundle, resources } from '../../../testkit/sbom/make-dotnet.ts'
 import { makeElf, makeFat, makeMachO, makePe } from '../../../testkit/sbom/make-executable.ts'
 import { inlineInfo, moduleText } from '../../../testkit/sbom/make-go.ts'
+import { makeNativeImage } from '../../../testkit/sbom/make-native-image.ts'
 import { makeNet } from '../../../testkit/sbom/make-net.ts'
 import { extension } from '../../../testkit/sbom/make-php.ts'
 import { makeZip } from '../../../testkit/sbom/make-zip.ts'
@@ -34,6 +35,10 @@ const crates = JSON.stringify({
     { name: 'adler', version: '1.0.2', source: 'crates.io' },
     { name: 'cc', version: '1.0.0', source: 'git', kind: 'build' },
   ],
+})
+const libraries = JSON.stringify({
+  bomFormat: 'CycloneDX',
+  components: [{ type: 'library', group: 'io.netty', name: 'netty-common', version: '4.1.100' }],
 })
 const fedora = JSON.stringify({
   type: 'rpm',
@@ -66,6 +71,7 @@ function programs(): FileSeed[] {
       wrap: elf('.go.buildinfo', (text) => inlineInfo(text.toString('latin1'), goText)),
     }),
     seed('rust list', 'usr/bin/tool', crates, { wrap: elf('.dep-v0', (text) => deflateSync(text)) }),
+    seed('native image', 'opt/native', libraries, { wrap: (content) => makeNativeImage(gzipSync(content)) }),
     seed('elf note', 'usr/lib64/libx.so', fedora, { wrap: elf('.note.package', noteOf) }),
   ]
 }

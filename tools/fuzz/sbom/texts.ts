@@ -18,6 +18,8 @@ export function textSeeds(): FileSeed[] {
 
 function besideOf(path: string): Files {
   if (path.startsWith('app/.pnp')) return { 'app/.yarn/cache/a.zip': Buffer.from('x') }
+  if (path.endsWith('/perllocal.pod'))
+    return { [path.replace(/[^/]*$/, 'auto/Foo/Bar/.packlist')]: Buffer.from('/a\n') }
   const database = Buffer.from('Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n')
   return path === 'etc/os-release' ? { 'var/lib/dpkg/status': database, 'usr/lib/opkg/status': database } : {}
 }
@@ -127,7 +129,14 @@ function systems(): Row[] {
   const folder = 'usr/lib/modules/6.1.0-1-amd64'
   const paragraph = (name: string): string =>
     `Package: ${name}\nVersion: 1.0\nStatus: install user installed\nArchitecture: mips\nDepends: libc (>= 1), none\nProvides: libc6\nLicense: MIT\n\n`
+  const perl = 'usr/local/lib/perl5/site_perl/5.40.0/x86_64-linux-gnu'
   return [
+    [
+      `${perl}/.meta/Foo-Bar-1.02/install.json`,
+      json({ dist: 'Foo-Bar-1.02', name: 'Foo::Bar', version: '1.02', pathname: 'A/AN/ANN/Foo-Bar-1.02.tar.gz' }),
+    ],
+    [`${perl}/auto/Foo/Bar/.packlist`, '/usr/local/share/perl/Foo/Bar.pm type=file\n/usr/local/bin/foo\n'],
+    [`${perl}/perllocal.pod`, '=head2 now: C<Module> L<Foo::Bar|Foo::Bar>\n\n=item *\n\nC<VERSION: 1.1>\n\n=back\n'],
     ['var/lib/chisel/manifest.wall', lines, (content) => zstdCompressSync(content)],
     ['boot/vmlinuz-6.1.0-1-amd64', kernel],
     [`${folder}/kernel/fs/zfs.ko`, info, module],
