@@ -270,7 +270,7 @@ export class LayerRecords {
       }
       if (folder.record !== null && folder !== top) obsolete.push(folder.record)
       if (folder !== top) this.records.delete(folder.path)
-      folders.push(...(folder.folders?.values() ?? []))
+      for (const below of folder.folders?.values() ?? []) folders.push(below)
     }
   }
 

@@ -1,17 +1,27 @@
+import { hash } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
 import { openLayer, type PassOptions } from './layer-stream.ts'
 import { readFile, Scratch } from './read-file.ts'
 import type { SmallFiles } from './small-files.ts'
+import { baseOf } from './paths.ts'
 import { readTar, type TarBody } from './tar-read.ts'
-import type { Image, InventoryEntry, PassReader, TarHeader } from './types.ts'
+import type { ExtraDigest, Image, InventoryEntry, PassReader, TarHeader } from './types.ts'
 
 /** All names of an image, and contents that were kept. */
 export interface Names {
   inventory: readonly InventoryEntry[]
   visible: ReadonlyMap<string, LayerRecord>
   small: SmallFiles
+}
+
+/** What a reader wants of a content under one more name. */
+interface Need {
+  header: TarHeader
+  reader: PassReader
+  bytes: number
+  digest: ExtraDigest | null
 }
 
 /**
@@ -25,13 +35,17 @@ export async function readOtherNames(
   readers: readonly PassReader[],
   options: PassOptions,
 ): Promise<void> {
-  const needs = new Map<LayerRecord, { header: TarHeader; reader: PassReader; bytes: number }[]>()
+  const needs = new Map<LayerRecord, Need[]>()
   const need = (record: LayerRecord, name: string, reader: PassReader): void => {
     const content = contentOf(record)
     if (content.entry.type !== 'file') return
     const header = otherHeader(name, record, content)
     const bytes = reader.wants?.(header, content.layer, content.magic) ?? 0
-    if (bytes > 0) needs.set(content, [...(needs.get(content) ?? []), { header, reader, bytes }])
+    const digest = reader.digest?.(header) ?? null
+    if (bytes === 0 && digest === null) return
+    const held = needs.get(content)
+    if (held === undefined) needs.set(content, [{ header, reader, bytes, digest }])
+    else held.push({ header, reader, bytes, digest })
   }
   for (const record of visible.values()) {
     if (record.entry.type !== 'hardlink') continue
@@ -51,24 +65,41 @@ export async function readOtherNames(
   for (const [record, asked] of needs) {
     const content = small.get(record)
     if (content === undefined) continue
-    for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes))
+    give(asked, content, (algorithm) => hash(algorithm, content, 'buffer'))
     needs.delete(record)
   }
   const scratch = new Scratch()
   await readAgain(store, image, [...needs.keys()], options, async (record, body) => {
     const asked = needs.get(record) ?? []
     // Read once for all names of the file.
-    const all: PassReader = {
-      file: (_header, content) => {
-        for (const one of asked) one.reader.file?.(one.header, content.subarray(0, one.bytes))
-      },
-    }
-    const bytes = Math.max(...asked.map((one) => one.bytes))
+    const bytes = asked.reduce((most, one) => Math.max(most, one.bytes), 0)
+    const extra = [...new Set(asked.map(({ digest }) => digest).filter((digest) => digest !== null))]
     const header = otherHeader(record.entry.path, record, record)
-    const { kept, digests } = await readFile(header, body, [{ reader: all, bytes }], { extra: [], scratch })
-    all.file?.(header, kept)
+    const { kept, digests } = await readFile(header, body, [{ reader: {}, bytes }], { extra, scratch })
+    give(asked, kept, (algorithm) => digests?.extra.get(algorithm))
     return `sha256:${digests?.sha256.toString('hex') ?? ''}`
   })
+}
+
+/** Gives a content under all names that are asked for; what a reader made of it under one name it takes over for the others where it can. */
+function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: ExtraDigest) => Buffer | undefined): void {
+  const known = new Map<PassReader, Map<string, string>>()
+  const digests = new Map<ExtraDigest, Buffer | undefined>()
+  for (const { header, reader, bytes, digest } of asked) {
+    if (digest !== null) {
+      if (!digests.has(digest)) digests.set(digest, digestOf(digest))
+      const found = digests.get(digest)
+      if (found !== undefined) reader.hashed?.(header, found)
+    }
+    if (bytes === 0) continue
+    const names = known.get(reader) ?? new Map<string, string>()
+    known.set(reader, names)
+    const name = baseOf(header.path)
+    const before = names.get(name)
+    if (before !== undefined && reader.linked?.(header.path, before) === true) continue
+    names.set(name, header.path)
+    reader.file?.(header, bytes < content.length ? content.subarray(0, bytes) : content)
+  }
 }
 
 /** Reads the contents of some records again; `take` returns the digest of what it read, which must be the one from before. */

@@ -66,6 +66,11 @@ export interface Cataloger<Fact = unknown> {
   readonly takesHead?: boolean
   /** Its facts share no memory with the content, which is then not copied for it. */
   readonly inPlace?: boolean
+  /**
+   * Whether a file means the same to it under both names: then it is read once. Default: hard links where the last parts of the names are
+   * equal, symbolic links always. To be given where names say what a file is.
+   */
+  readonly sameAs?: (a: FileHead, b: FileHead) => boolean
   /** A database of the whole system: one that is damaged or too large ends the description with the error. */
   readonly strict?: boolean
   /**

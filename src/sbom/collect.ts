@@ -91,7 +91,10 @@ export class Collector implements PassReader {
     if (magic === undefined) return false
     const head = headOf({ path, size: 1, mode: 0 }, magic)
     const wanting = this.candidates(head).filter((run) => run.cataloger.wants(head) > 0)
-    if (wanting.some(({ seen }) => !seen.has(content))) return false
+    const other = headOf({ path: content, size: 1, mode: 0 }, magic)
+    const isSame = ({ cataloger, seen }: Run): boolean =>
+      seen.has(content) && (cataloger.sameAs?.(other, head) ?? other.name === head.name)
+    if (!wanting.every(isSame)) return false
     for (const run of wanting) copyFact(run, content, path)
     return true
   }
@@ -162,7 +165,11 @@ export class Collector implements PassReader {
   /** Whether a cataloger wants a file for one name of it, which has not read it under the other. */
   private isNews(name: string, readAs: string): boolean {
     const head = headOf({ path: name, size: 1, mode: 0 }, 0)
-    return this.candidates(head).some((run) => !run.seen.has(readAs) && run.cataloger.wants(head) > 0)
+    const other = headOf({ path: readAs, size: 1, mode: 0 }, 0)
+    return this.candidates(head).some(
+      ({ cataloger, seen }) =>
+        !(seen.has(readAs) && (cataloger.sameAs?.(other, head) ?? true)) && cataloger.wants(head) > 0,
+    )
   }
 
   private linkedFolders(inventory: readonly InventoryEntry[], tree: FileTree): Alias[] {

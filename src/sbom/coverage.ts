@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { InventoryEntry } from '../image/types.ts'
 import type { Collector } from './collect.ts'
 import type { DigestReader } from './digests.ts'
-import type { Checksum, Coverage, IntegrityFinding, OwnedFile } from './model.ts'
+import type { Checksum, Coverage, Gap, IntegrityFinding, OwnedFile } from './model.ts'
 import type { FileTree } from './tree.ts'
 
 export interface CoverageInput {
@@ -38,6 +38,27 @@ export function measureCoverage({ tree, owners, folders, ownFiles, binaries, dig
   }
   coverage.findings.sort((a, b) => (a.path < b.path ? -1 : 1))
   return coverage
+}
+
+/**
+ * Packaged files whose sums were not made, because a link leads from where the package has them to where none has files: what stands there
+ * may be anything.
+ */
+export function uncompared(
+  { tree, owners }: Pick<CoverageInput, 'tree' | 'owners'>,
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'expects'>>>,
+): Gap[] {
+  const gaps: Gap[] = []
+  for (const [path, { path: listed, checksum, config, purl }] of owners) {
+    const reader = checksum?.algorithm === 'MD5' ? digests.md5 : checksum?.algorithm === 'SHA-1' ? digests.sha1 : null
+    const type = tree.get(path)?.type
+    if (reader === null || config === true || (type !== 'file' && type !== 'hardlink')) continue
+    if (reader.get(path) !== undefined || !reader.expects(listed)) continue
+    const kind = /^pkg:([^/]+)/.exec(purl)?.[1] ?? 'file'
+    const why = `the file was not compared with the sum that its package has of "${listed}"`
+    gaps.push({ path, kind, reason: 'unsupported', why })
+  }
+  return gaps
 }
 
 /** Runs with more rights than who starts it: setuid, setgid or file capabilities. */

@@ -1,4 +1,4 @@
-import type { ExtraDigest, PassReader, TarHeader } from '../image/types.ts'
+import type { Alias, ExtraDigest, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
 import type { Cataloger } from './cataloger.ts'
 
 /**
@@ -20,6 +20,15 @@ export class DigestReader implements PassReader {
 
   digest({ path }: TarHeader): ExtraDigest | null {
     for (const system of this.systems) if (!this.present.has(system) && system.marks(path)) this.present.add(system)
+    return this.wanted(path)
+  }
+
+  /** Whether files of this name have a digest, once all files were seen. */
+  expects(path: string): boolean {
+    return this.wanted(path) !== null
+  }
+
+  private wanted(path: string): ExtraDigest | null {
     const asking = this.present.size === 0 ? this.systems : this.present
     for (const { algorithm, of } of asking) if (algorithm === this.algorithm && of(path)) return algorithm
     return null
@@ -35,8 +44,17 @@ export class DigestReader implements PassReader {
 
   linked(path: string, content: string): boolean {
     const digest = this.digests.get(content)
-    if (digest !== undefined) this.digests.set(path, digest)
+    // The content was not asked for under its own name, which may lie where no package brings files.
+    if (digest === undefined) return !this.expects(path)
+    this.digests.set(path, digest)
     return true
+  }
+
+  /** Files that were read before a file showed that the image is of their system as well. */
+  aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
+    return inventory
+      .filter(({ path, type }) => type === 'file' && !this.digests.has(path) && this.expects(path))
+      .map(({ path }) => ({ path, as: path }))
   }
 
   /** Lower-case hex; undefined where nobody asked for it. */

@@ -4,7 +4,7 @@ import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
-import { measureCoverage, type CoverageInput } from './coverage.ts'
+import { measureCoverage, uncompared } from './coverage.ts'
 import { DigestReader } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
@@ -36,7 +36,7 @@ export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders 
 
 function catalogue(
   collector: Collector,
-  digests: CoverageInput['digests'],
+  digests: Readonly<Record<'md5' | 'sha1', DigestReader>>,
   release: OsReleaseReader,
   used: readonly Cataloger[],
   inventory: Inventory,
@@ -62,7 +62,7 @@ function catalogue(
     os,
     packages,
     catalogers: used.map(({ name }) => name).sort(),
-    gaps: sortGaps(results.flatMap(({ gaps }) => gaps)),
+    gaps: sortGaps([...results.flatMap(({ gaps }) => gaps), ...uncompared({ tree, owners }, digests)]),
     coverage: measureCoverage({
       tree,
       owners,

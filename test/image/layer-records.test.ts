@@ -68,3 +68,9 @@ test('a file takes away all that its layer put below it, whatever came before', 
   expect(Math.min(refused, removed)).toBeGreaterThan(50)
   expect(refused).toBeLessThan(300)
 })
+
+test('a file takes the place of a folder with more folders in it than a call has arguments', () => {
+  const records = new LayerRecords('layer')
+  for (let i = 0; i < 200_000; i++) records.add(makeRecord(header(`d/${i}`, 'dir'), 0, i))
+  expect(records.add(makeRecord(header('d', 'file'), 0, 200_000))).toHaveLength(200_000)
+})

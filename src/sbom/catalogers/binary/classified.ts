@@ -29,6 +29,7 @@ export const classified: Cataloger<Fact> = {
   kind: 'binary',
   finds: 'installed',
   inPlace: true,
+  sameAs: (a, b) => a.name === b.name || idsFor(a) === idsFor(b),
   match: { any: (file) => classifiersFor(file).length > 0 },
   // A larger executable is reported by the cataloger `executables`.
   wants: ({ size }) => (size <= largestExecutable ? largestExecutable : 0),
@@ -49,6 +50,12 @@ export const classified: Cataloger<Fact> = {
     }
     return { packages }
   },
+}
+
+function idsFor(file: FileHead): string {
+  return classifiersFor(file)
+    .map(({ id }) => id)
+    .join()
 }
 
 function classify(file: FileHead, content: Buffer): Fact {

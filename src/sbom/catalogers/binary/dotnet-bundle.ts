@@ -11,6 +11,7 @@ export const dotnetBundle: Cataloger<Deps> = {
   kind: 'nuget',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (file, content) => {

@@ -30,6 +30,7 @@ export const elfNote: Cataloger<Note> = {
   kind: 'elf-note',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (_file, content) => {

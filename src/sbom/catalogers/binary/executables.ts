@@ -22,6 +22,7 @@ export const executables: Cataloger<Fact> = {
   kind: 'binary',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable },
   takesHead: true,
   wants: ({ size }) => (size > largestExecutable ? headOnly : largestExecutable),

@@ -16,6 +16,7 @@ export const goBinary: Cataloger<readonly Program[]> = {
   kind: 'golang',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (_file, content) => {

@@ -29,6 +29,7 @@ export const nativeImage: Cataloger<Fact> = {
   kind: 'maven',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable },
   wants: wholeExecutable,
   read: (_file, content) => {

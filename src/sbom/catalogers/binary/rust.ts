@@ -30,6 +30,7 @@ export const rustBinary: Cataloger<readonly (readonly Crate[])[]> = {
   kind: 'cargo',
   finds: 'installed',
   inPlace: true,
+  sameAs: () => true,
   match: { any: isExecutable, magics: [wasmMagic] },
   wants: wholeExecutable,
   read: ({ magic }, content) => {

@@ -25,6 +25,7 @@ export const alpm: Cataloger<Fact> = {
   match: { names: ['desc', 'files', 'mtree'] },
   folders: ['var/lib/pacman', 'var/lib/pacman/local'],
   wants: ({ path }) => (place.test(path) ? limit : 0),
+  sameAs: (a, b) => a.name === b.name,
   read: ({ path, name }, content) => {
     if (name === 'mtree') {
       const text = gunzipSync(content, { maxOutputLength: listLimit }).toString('utf8')

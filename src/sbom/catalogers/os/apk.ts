@@ -24,6 +24,7 @@ export const apk: Cataloger<Fact> = {
   match: { names: ['installed', 'world'] },
   folders: ['lib/apk/db', 'usr/lib/apk/db', 'lib/apk'],
   wants: ({ path }) => (database.test(path) || world.test(path) ? limit : 0),
+  sameAs: (a, b) => world.test(a.path) === world.test(b.path),
   read: ({ path }, content) => {
     const text = content.toString('utf8')
     if (world.test(path)) return { is: 'world', names: text.split(/\s+/).filter((name) => name !== '').length }

@@ -41,6 +41,7 @@ export const dpkg: Cataloger<Fact> = {
     if (name.startsWith('status.d/') && besideControl.test(name) && listKind(name) === null) return 0
     return listKind(name) === null ? limits.status : limits.list
   },
+  sameAs: (a, b) => roleOf(a.path) === roleOf(b.path),
   read: ({ path }, content) => {
     const text = content.toString('utf8')
     const name = database.exec(path)?.[2]
@@ -75,6 +76,12 @@ export const dpkg: Cataloger<Fact> = {
     of: (path) => /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path),
     marks: (path) => /^(?:etc\/(?:apt\/|dpkg\/|debian_version$)|var\/lib\/dpkg\/)/.test(path),
   },
+}
+
+/** What a file is, by its path. */
+function roleOf(path: string): string {
+  const name = database.exec(path)?.[2]
+  return name === undefined ? 'copyright' : (listKind(name) ?? name.replace(/\/.*$/, ''))
 }
 
 /** What a file of `info` or `status.d` beside control files is; null for others. */

@@ -26,6 +26,7 @@ export const opkg: Cataloger<Fact> = {
   match: { names: ['status'], parents: ['info'] },
   folders: ['usr/lib/opkg', 'var/lib/opkg', 'usr/lib/opkg/info', 'var/lib/opkg/info'],
   wants: ({ path }) => (database.test(path) ? limit : 0),
+  sameAs: (a, b) => roleOf(a.path) === roleOf(b.path),
   read: ({ path }, content) => {
     const text = content.toString('utf8')
     if (path.endsWith('.list')) return { is: 'list', paths: parsePaths(text) }
@@ -73,6 +74,11 @@ export const opkg: Cataloger<Fact> = {
     })
     return { packages: made.map(({ found }) => found), owned }
   },
+}
+
+/** What a file of the database is, by its path. */
+function roleOf(path: string): string | undefined {
+  return /\/status$|\.(?:control|list|conffiles)$/.exec(path)?.[0]
 }
 
 function check(paragraph: Paragraph, path: string, is: 'status' | 'control'): void {

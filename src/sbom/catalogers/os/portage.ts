@@ -20,6 +20,7 @@ export const portage: Cataloger<Fact> = {
   match: { names: ['CONTENTS', 'LICENSE', 'HOMEPAGE'] },
   folders: ['var/db/pkg'],
   wants: ({ path }) => (place.test(path) ? limit : 0),
+  sameAs: (a, b) => a.name === b.name,
   read: ({ path, name }, content) => {
     const text = content.toString('utf8')
     if (name !== 'CONTENTS') return { is: 'text', text: text.trim() }

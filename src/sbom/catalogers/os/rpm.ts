@@ -43,6 +43,7 @@ export const rpm: Cataloger<Fact> = {
   },
   folders: ['var/lib/rpm', 'usr/share/rpm', 'usr/lib/sysimage/rpm', 'var/lib/rpmmanifest'],
   wants: ({ path }) => (database.test(path) || manifest.test(path) ? limit : 0),
+  sameAs: (a, b) => a.name === b.name,
   read: ({ path }, content) => {
     const name = database.exec(path)?.[2]
     if (name === undefined)

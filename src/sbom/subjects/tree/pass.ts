@@ -87,7 +87,7 @@ async function readFile(
     const algorithm = reader.digest?.(header) ?? null
     return algorithm === null ? [] : [{ reader, running: createHash(algorithm) }]
   })
-  const most = Math.min(header.size, Math.max(0, ...wanted.map(({ bytes }) => bytes)))
+  const most = wanted.reduce((max, { bytes }) => Math.max(max, Math.min(bytes, header.size)), 0)
   const kept = Buffer.alloc(most)
   const whole = start.length === header.size
   const running = whole ? null : createHash('sha256')
@@ -147,6 +147,8 @@ function renamed(reader: PassReader, { as }: Alias): PassReader {
   return {
     wants: (header, layer, magic) => reader.wants?.({ ...header, path: as }, layer, magic) ?? 0,
     file: (header, content) => reader.file?.({ ...header, path: as }, content),
+    digest: (header) => reader.digest?.({ ...header, path: as }) ?? null,
+    hashed: (header, digest) => reader.hashed?.({ ...header, path: as }, digest),
   }
 }
 

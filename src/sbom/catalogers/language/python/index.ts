@@ -37,6 +37,7 @@ export const python: Cataloger<Fact> = {
   finds: 'installed',
   match: { names: Object.keys(readers), extensions: ['egg-info'] },
   wants: (file) => (isEggFile(file) || isDescription(file) ? limit : 0),
+  sameAs: (a, b) => a.name === b.name,
   read: (file, content) => (isEggFile(file) ? metadataFact(content) : (readers[file.name]?.(content) ?? null)),
   finish: (facts, { tree }) => assemble(facts, tree),
 }
