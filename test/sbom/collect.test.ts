@@ -93,8 +93,8 @@ describe('Collector', () => {
     expect(await run([lower, [{ path: '.wh.b.txt' }]])).toEqual({ facts: ['a.txt=new'], gaps: [] })
   })
 
-  test('hard links: read once where both names fit, again where the first name did not', async () => {
-    const { facts } = await run([
+  test('hard links: read once where both names mean the same, again where the first name did not fit', async () => {
+    const layers: Short[][] = [
       [
         { path: 'a.txt', text: 'one' },
         { path: 'b.txt', type: 'hardlink', link: 'a.txt' },
@@ -103,9 +103,13 @@ describe('Collector', () => {
         { path: 'd', type: 'hardlink', link: 'a.txt' },
         { path: 'tool', text: '\x7fELF' },
         { path: 'tool2', type: 'hardlink', link: 'tool' },
+        { path: 'x/tool', type: 'hardlink', link: 'tool' },
       ],
-    ])
-    expect(facts).toEqual(['a.txt=one', 'a.txt=one', 'c.txt=two', 'tool=\x7fELF', 'tool=\x7fELF'])
+    ]
+    const same = await run(layers, { ...text, sameAs: () => true })
+    expect(same.facts).toEqual(['a.txt=one', 'a.txt=one', 'c.txt=two', ...Array<string>(3).fill('tool=\x7fELF')])
+    const { facts } = await run(layers)
+    expect(facts).toEqual(['a.txt=one', 'b.txt=one', 'c.txt=two', 'tool=\x7fELF', 'tool2=\x7fELF', 'tool=\x7fELF'])
   })
 
   test('files behind links are found by the name of the link, in files and in known folders', async () => {

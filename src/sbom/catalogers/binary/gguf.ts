@@ -14,6 +14,7 @@ export const gguf: Cataloger<Gguf> = {
   match: { extensions: ['gguf'], magics: [magics.gguf] },
   takesHead: true,
   wants: () => head,
+  sameAs: () => true,
   read: (_file, content) => readGguf(content),
   finish: (facts) => ({
     packages: [...facts].map(([path, model]) => {

@@ -24,6 +24,7 @@ export const githubActions: Cataloger<readonly FoundPackage[]> = {
   match: { parents: ['workflows'], names: ['action.yml', 'action.yaml'] },
   wants: ({ path, name }) =>
     /(?:^|\/)\.github\/workflows\/[^/]+\.ya?ml$/.test(path) || name.startsWith('action.') ? limit : 0,
+  sameAs: () => true,
   read: (_file, content) => {
     // Indentation that is mixed, keys that stand twice: GitHub refuses the file, and nothing is known of what it uses.
     const document = parseDocument(content.toString('utf8'), { uniqueKeys: true, prettyErrors: false })

@@ -14,6 +14,7 @@ export const jvmRelease: Cataloger<Release> = {
   finds: 'installed',
   match: { names: ['release'] },
   wants: ({ size }) => (size <= limit ? limit : 0),
+  sameAs: () => true,
   read: (_file, content) => {
     const fields = new Map<string, string>()
     for (const line of content.toString('utf8').split('\n')) {

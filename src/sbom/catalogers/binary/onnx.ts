@@ -13,6 +13,7 @@ export const onnx: Cataloger<Onnx> = {
   match: { extensions: ['onnx'] },
   takesHead: true,
   wants: () => head,
+  sameAs: () => true,
   read: (_file, content) => readOnnx(content),
   finish: (facts) => ({
     packages: [...facts].map(([path, model]) =>

@@ -25,6 +25,7 @@ export const peVersion: Cataloger<Fact> = {
   finds: 'installed',
   match: { any: (file) => file.magic >>> 16 === magics.pe && isExecutable(file) },
   takesHead: true,
+  sameAs: (a, b) => runtime.test(a.path) === runtime.test(b.path),
   wants: (file) => (runtime.test(file.path) ? 1 : wholeExecutable(file)),
   read: ({ path }, content) => {
     // One package for the whole folder.
