@@ -18,6 +18,20 @@ export const inflateLimits: InflateLimits = { bytes: 2 ** 39, ratio: 300, free: 
 /** Largest zstd window: 2^27 bytes (128 MiB), which zstd(1) and libzstd read without being asked to; RFC 8878 §3.1.1.1.2 lets a reader refuse more. */
 export const zstdWindowLog = 27
 
+/**
+ * The limits of a layer for all layers of an image together: a manifest may list one small layer four thousand times.
+ *
+ * @param read compressed bytes, of each blob once @throws VerificationError `format-invalid`
+ */
+export function checkImageLimits(limits: InflateLimits, subject: string, read: number, written: number): void {
+  if (written <= limits.free || written <= read * limits.ratio) return
+  throw new VerificationError(
+    'format-invalid',
+    `the layers of the image may decompress to at most ${limits.ratio} times the size of their blobs beyond ${limits.free} bytes, but ${read} bytes gave ${written}`,
+    { subject, remedy: 'The layers could keep a reader busy for hours: build the image again without such files.' },
+  )
+}
+
 /** @throws VerificationError `format-invalid` */
 export function checkLimits(limits: InflateLimits, subject: string, read: number, written: number): void {
   const remedy = 'The layer could fill a disk or keep a reader busy for hours: build it again without such files.'

@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { checkImageLimits, inflateLimits } from './inflate-limits.ts'
 import { omittedBytes } from './layer-digest.ts'
 import { LayerStreams, type LayerStream, type PassOptions } from './layer-stream.ts'
 import { LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
@@ -31,6 +32,8 @@ export async function walkImage(
   const count = image.manifest.layers.length
   const streams = new LayerStreams(store, image, options)
   const small = new SmallFiles()
+  const blobs = new Set<Digest>()
+  const total = { read: 0, written: 0 }
   try {
     for (let index = count - 1; index >= 0; index--) {
       const descriptor = image.manifest.layers[index] as Descriptor
@@ -53,6 +56,10 @@ export async function walkImage(
       if (omitted > 0) options.log?.info(omission(index, omitted))
       facts.unshift({ descriptor, diffId, size: found.size + omitted, ...(omitted === 0 ? {} : { omitted }) })
       view.apply(records)
+      if (!blobs.has(descriptor.digest)) total.read += descriptor.size
+      blobs.add(descriptor.digest)
+      total.written += found.size
+      checkImageLimits(options.limits ?? inflateLimits, image.descriptor.digest, total.read, total.written)
     }
   } finally {
     await streams.close()
