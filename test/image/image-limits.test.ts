@@ -8,7 +8,7 @@ test('layers that each stay below the limits may not pass them together', async 
   const one = await makeImage([layer])
   await expect(passImage(one.store, one.image, [], { limits })).resolves.toBeDefined()
   // One blob many times is stored once.
-  const many = await makeImage(Array<Short[]>(8).fill(layer))
+  const many = await makeImage(Array.from({ length: 8 }, () => layer))
   await expect(passImage(many.store, many.image, [], { limits })).rejects.toMatchObject({
     code: 'format-invalid',
     message: expect.stringContaining('the layers of the image may decompress to at most 300 times'),
