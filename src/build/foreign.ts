@@ -1,6 +1,7 @@
 import { digesting } from '../base/streams.ts'
 import { VerificationError } from '../base/errors.ts'
 import { decompress } from '../image/compress.ts'
+import { inflateLimits } from '../image/inflate-limits.ts'
 import { normaliseLayer } from '../image/normalise.ts'
 import type { Image } from '../image/types.ts'
 import type { Descriptor, Store } from '../oci/types.ts'
@@ -30,7 +31,9 @@ export async function normaliseForeign(
   for (const [index, layer] of built.image.manifest.layers.entries()) {
     if (index < known.length) continue
     ports.log.progress(`normalising layer ${index + 1} of ${ids.length}`)
-    const plain = digesting(decompress(layer.mediaType, await built.store.openBlob(layer)))
+    const plain = digesting(
+      decompress(layer.mediaType, await built.store.openBlob(layer), inflateLimits, `layer ${layer.digest}`),
+    )
     const options = { epoch, temp: pass.workdir }
     layers.push(await storeLayer(normaliseLayer(plain.stream, options), store, pass.compression))
     await checkDiffId(plain, ids[index], layer)

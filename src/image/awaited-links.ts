@@ -2,8 +2,16 @@ import type { LayerFolder } from './layer-folders.ts'
 import { opaque, reborn } from './layer-folders.ts'
 import { bindLink, type LayerRecord, type LayerRecords } from './layer-records.ts'
 import { baseOf } from './paths.ts'
-import { ambiguous } from './refusals.ts'
+import { ambiguous, quote } from './refusals.ts'
 import type { ViewFolder } from './view-folders.ts'
+
+/** A folder in which links are being bound. */
+interface OpenFolder {
+  from: LayerFolder
+  view: ViewFolder
+  /** Folders in it that are to come. */
+  rest: Iterator<[string, LayerFolder]> | null
+}
 
 /** Hard links whose targets lie in lower layers than their own. */
 export class AwaitedLinks {
@@ -17,7 +25,7 @@ export class AwaitedLinks {
 
   /** Binds what this layer has, in no more steps than it has entries. @throws VerificationError `archive-ambiguous` for what it takes away */
   bind(layer: LayerRecords): void {
-    this.bindIn(layer, layer.root, this.root)
+    if (this.root.waiting > 0) this.bindIn(layer, layer.root, this.root)
   }
 
   /** Takes the links that this layer could not bind. */
@@ -41,17 +49,32 @@ export class AwaitedLinks {
     if (this.root.waiting > 0) this.refuse(this.root, 'is nowhere')
   }
 
-  private bindIn(layer: LayerRecords, from: LayerFolder, view: ViewFolder): void {
-    if (view.waiting === 0) return
+  /** Without recursion, since a path may have more than 2000 folders. */
+  private bindIn(layer: LayerRecords, top: LayerFolder, topView: ViewFolder): void {
+    const open = [this.open({ layer, from: top, view: topView })]
+    for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+      const next = at.rest?.next()
+      if (next === undefined || next.done === true) {
+        this.takeAway(at.from, at.view)
+        open.pop()
+        continue
+      }
+      const [name, from] = next.value
+      const links = at.view.awaited?.get(name)
+      if (links !== undefined && from.isUsed) throw this.refusal(links, 'is a folder')
+      const view = at.view.folders?.get(name)
+      if (view !== undefined && view.waiting > 0) open.push(this.open({ layer, from, view }))
+    }
+  }
+
+  private open({ layer, from, view }: Omit<OpenFolder, 'rest'> & { layer: LayerRecords }): OpenFolder {
     for (const record of from.leaves ?? []) {
       if (layer.records.get(record.entry.path) === record) this.bindTo(record, view)
     }
-    for (const [name, folder] of from.folders ?? []) {
-      const links = view.awaited?.get(name)
-      if (links !== undefined && folder.isUsed) throw this.refusal(links, 'is a folder')
-      const below = view.folders?.get(name)
-      if (below !== undefined) this.bindIn(layer, folder, below)
-    }
+    return { from, view, rest: from.folders?.entries() ?? null }
+  }
+
+  private takeAway(from: LayerFolder, view: ViewFolder): void {
     for (const name of from.gone?.keys() ?? []) {
       const links = view.awaited?.get(name)
       if (links !== undefined) throw this.refusal(links, 'a layer between takes away')
@@ -71,7 +94,7 @@ export class AwaitedLinks {
     }
     const below = view.folders?.get(name)
     if (below !== undefined && below.waiting > 0)
-      this.refuse(below, `lies below ${target.entry.path}, which is no folder`)
+      this.refuse(below, `lies below ${quote(target.entry.path)}, which is not a folder`)
   }
 
   private enter(path: string): ViewFolder {

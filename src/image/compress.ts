@@ -55,6 +55,7 @@ export function compressionOf(mediaType: string): Compression {
  * Decompresses as the media type says; the content's own magic number must say the same, since engines that go by one of the two differ
  * otherwise. Gzip members and zstd frames in a row are one stream (pigz, estargz, zstd:chunked). Each piece is the reader's own.
  *
+ * @param name what errors call the data
  * @throws VerificationError `format-invalid` for another format than announced, damaged or truncated data, foreign bytes at the end, and
  *   for more bytes than the limits allow
  */
@@ -62,27 +63,34 @@ export async function* decompress(
   mediaType: string,
   source: ByteSource,
   limits: InflateLimits = inflateLimits,
+  name = 'a layer',
 ): AsyncGenerator<Uint8Array> {
   const kind = compressionOf(mediaType)
-  if (kind === 'none') yield* withoutMagic(mediaType, source)
-  else yield* inflate(kind, mediaType, source, limits)
+  const subject = typed(name, mediaType)
+  if (kind === 'none') yield* withoutMagic(subject, source)
+  else yield* inflate(kind, subject, source, limits)
+}
+
+/** How errors name what is decompressed. */
+export function typed(name: string, mediaType: string): string {
+  return `${name} of type ${mediaType}`
 }
 
 /** Passes uncompressed bytes on. @throws VerificationError `format-invalid` where they are compressed after all, or where there are none */
-async function* withoutMagic(mediaType: string, source: ByteSource): AsyncGenerator<Uint8Array> {
+async function* withoutMagic(subject: string, source: ByteSource): AsyncGenerator<Uint8Array> {
   let head: Buffer | null = Buffer.alloc(0)
   for await (const piece of source) {
     if (head === null) yield piece
     else {
       head = Buffer.concat([head, piece])
       if (head.length < 4) continue
-      checkKind('none', mediaType, head)
+      checkKind('none', subject, head)
       yield head
       head = null
     }
   }
   if (head !== null) {
-    checkKind('none', mediaType, head)
+    checkKind('none', subject, head)
     yield head
   }
 }

@@ -18,6 +18,14 @@ export const inflateLimits: InflateLimits = { bytes: 2 ** 39, ratio: 300, free: 
 /** Largest zstd window: 2^27 bytes (128 MiB), which zstd(1) and libzstd read without being asked to; RFC 8878 §3.1.1.1.2 lets a reader refuse more. */
 export const zstdWindowLog = 27
 
+/** A frame that is whole, but needs more memory than a reader has to have. */
+export class WindowError extends RangeError {
+  /** @param window bytes */
+  constructor(window: number) {
+    super(`has a zstd frame with a window of ${window} bytes; at most ${2 ** zstdWindowLog} bytes are supported`)
+  }
+}
+
 /**
  * The limits of a layer for all layers of an image together: a manifest may list one small layer four thousand times.
  *
@@ -38,14 +46,14 @@ export function checkLimits(limits: InflateLimits, subject: string, read: number
   if (written > limits.bytes) {
     throw new VerificationError(
       'format-invalid',
-      `a layer (${subject}) may have at most ${limits.bytes} bytes after decompression, but more came`,
+      `${subject} may have at most ${limits.bytes} bytes after decompression, but more came`,
       { subject, remedy },
     )
   }
   if (written > limits.free && written > read * limits.ratio) {
     throw new VerificationError(
       'format-invalid',
-      `a layer (${subject}) may decompress to at most ${limits.ratio} times its size beyond ${limits.free} bytes, but ${read} bytes gave ${written}`,
+      `${subject} may decompress to at most ${limits.ratio} times its size beyond ${limits.free} bytes, but ${read} bytes gave ${written}`,
       { subject, remedy },
     )
   }

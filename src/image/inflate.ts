@@ -1,7 +1,7 @@
 import { SealwrightError, VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { gzipDecoder } from './inflate-gzip.ts'
-import { checkLimits, type InflateLimits } from './inflate-limits.ts'
+import { checkLimits, WindowError, type InflateLimits } from './inflate-limits.ts'
 import { zstdDecoder } from './inflate-zstd.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
@@ -27,8 +27,11 @@ export function sniff(head: Uint8Array): Compression {
   return starts(magics.gzip) ? 'gzip' : starts(magics.zstd) ? 'zstd' : 'none'
 }
 
-/** @throws VerificationError `format-invalid` where a blob begins as another kind of data than its media type says */
-export function checkKind(kind: Compression, mediaType: string, head: Uint8Array): void {
+/**
+ * @param subject the layer with its media type, which errors name
+ * @throws VerificationError `format-invalid` where a blob begins as another kind of data than its media type says
+ */
+export function checkKind(kind: Compression, subject: string, head: Uint8Array): void {
   const found = sniff(head)
   if (found === kind && head.length > 0) return
   const words =
@@ -37,9 +40,11 @@ export function checkKind(kind: Compression, mediaType: string, head: Uint8Array
       : isSkippable(head)
         ? 'begins with a skippable zstd frame, which some container engines do not read'
         : `holds ${found === 'none' ? 'other' : found} data`
-  throw new VerificationError('format-invalid', `a layer of type ${mediaType} ${words}`, {
-    subject: mediaType,
-    remedy: 'The manifest does not describe its layer: build the image again.',
+  throw new VerificationError('format-invalid', `${subject} ${words}`, {
+    subject,
+    remedy: isSkippable(head)
+      ? 'Compress the layer again with its first frame in front (zstd or skopeo do so).'
+      : 'The manifest does not describe its layer: build the image again.',
   })
 }
 
@@ -50,7 +55,7 @@ function isSkippable(head: Uint8Array): boolean {
 /**
  * A decoder with the limits and the errors of layers.
  *
- * @param subject media type, which errors name
+ * @param subject the layer with its media type, which errors name
  */
 export function layerDecoder(kind: 'gzip' | 'zstd', subject: string, limits: InflateLimits): Decoder {
   const decoder = kind === 'gzip' ? gzipDecoder() : zstdDecoder()
@@ -97,11 +102,16 @@ export function layerDecoder(kind: 'gzip' | 'zstd', subject: string, limits: Inf
 function damaged(subject: string, cause: RangeError): VerificationError {
   return new VerificationError(
     'format-invalid',
-    `compressed data (${subject}) is damaged or cut short: ${cause.message}`,
+    cause instanceof WindowError
+      ? `${subject} ${cause.message}`
+      : `${subject} is damaged or cut short: ${cause.message}`,
     {
       subject,
       cause,
-      remedy: 'The stored copy is damaged: publish it again from its source.',
+      remedy:
+        cause instanceof WindowError
+          ? 'Compress the layer again without --long and --ultra.'
+          : 'The stored copy is damaged: publish it again from its source.',
     },
   )
 }

@@ -46,6 +46,6 @@ export class LayerFolder {
   /** Adds to the count of implied folders here and above. */
   countImplied(change: number): void {
     this.implied += change
-    this.parent?.countImplied(change)
+    for (let folder = this.parent; folder !== null; folder = folder.parent) folder.implied += change
   }
 }

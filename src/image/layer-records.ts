@@ -1,6 +1,6 @@
 import { LayerFolder, opaque, reborn, used } from './layer-folders.ts'
 import { baseOf, parentOf } from './paths.ts'
-import { ambiguous, invalid, whiteoutOfNothing, type Place } from './refusals.ts'
+import { ambiguous, invalid, quote, whiteoutOfNothing, type Place } from './refusals.ts'
 import type { InventoryEntry, TarHeader } from './types.ts'
 import { inventoryXattrs, lostXattr, otherXattr } from './xattrs.ts'
 
@@ -238,8 +238,20 @@ export class LayerRecords {
     if (link.startsWith(`${path}/`)) throw refuse('is a hard link to what it replaces')
     const target = this.records.get(link)
     if (target !== undefined) bindLink(record, target, this.subject)
-    else if (this.removes(link)) throw refuse(`is a hard link to ${JSON.stringify(link)}, which its layer took away`)
-    else this.openLinks.push(record)
+    else if (this.removes(link)) {
+      const above = this.leafAbove(link)
+      const why = above === null ? 'its layer took away' : `lies below ${quote(above)}, which is not a folder`
+      throw refuse(`is a hard link to ${quote(link)}, which ${why}`)
+    } else this.openLinks.push(record)
+  }
+
+  /** What this layer has above a path and is no folder. */
+  private leafAbove(path: string): string | null {
+    for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+      const type = this.records.get(path.slice(0, slash))?.entry.type
+      if (type !== undefined && type !== 'dir') return path.slice(0, slash)
+    }
+    return null
   }
 
   /** Whether this layer has taken an older path away so far. */

@@ -2,7 +2,7 @@ import type { Log } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
-import { compressionOf, decompress } from './compress.ts'
+import { compressionOf, decompress, typed } from './compress.ts'
 import type { Extents } from './extents.ts'
 import { inflateAside } from './inflate-aside.ts'
 import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
@@ -98,18 +98,19 @@ export class LayerStreams {
     const mediaType = plainType(layer, this.options)
     const kind = compressionOf(mediaType)
     const limits = this.options.limits ?? inflateLimits
+    const name = `layer ${layer.digest}`
     const aside =
       this.threads !== null && kind !== 'none' && this.aside(layer)
-        ? await inflateAside(kind, mediaType, source, limits, this.threads)
+        ? await inflateAside(kind, typed(name, mediaType), source, limits, this.threads)
         : null
-    return aside ?? inline(decompress(mediaType, source, limits))
+    return aside ?? inline(decompress(mediaType, source, limits, name))
   }
 }
 
 /** The decompressed bytes of a layer, without threads. */
 export async function openLayer(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
   const source = await openStored(store, descriptor, options)
-  return decompress(plainType(descriptor, options), source, options.limits)
+  return decompress(plainType(descriptor, options), source, options.limits, `layer ${descriptor.digest}`)
 }
 
 async function openStored(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {

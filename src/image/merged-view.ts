@@ -104,6 +104,17 @@ function notThere({ path, place }: ViewFolder): Error {
 }
 const nowhere = { subject: 'a layer', position: 0 }
 
+/** A folder that is being merged. */
+interface OpenFolder {
+  from: LayerFolder
+  view: ViewFolder
+  /** Folders in it that are to come. */
+  rest: Iterator<[string, LayerFolder]> | null
+  /** What holds outside of it: see {@link LayerMerge}. */
+  dispute: string | null
+  ownHidden: boolean
+}
+
 /** Puts one layer below those above it. */
 class LayerMerge {
   private readonly layer: LayerRecords
@@ -126,13 +137,31 @@ class LayerMerge {
     this.dispute = dispute
   }
 
-  /** Merges what lies in a folder. Its marks act on lower layers only, so they are set last. */
+  /** Merges what lies in a folder and below it; without recursion, since a path may have more than 2000 folders. */
   enter(from: LayerFolder, view: ViewFolder): void {
+    const { dispute, ownHidden } = this
+    const open = [this.open({ from, view, dispute, ownHidden })]
+    for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+      const next = at.rest?.next()
+      if (next === undefined || next.done === true) {
+        // Marks act on lower layers only, so they are set last.
+        this.mark(at.from, at.view)
+        this.dispute = at.dispute
+        this.ownHidden = at.ownHidden
+        open.pop()
+      } else {
+        const below = this.folder(...next.value, at)
+        if (below !== null) open.push(below)
+      }
+    }
+  }
+
+  private open(folder: Omit<OpenFolder, 'rest'>): OpenFolder {
+    const { from, view } = folder
     for (const record of from.leaves ?? []) {
       if (this.layer.records.get(record.entry.path) === record) this.leaf(record, view)
     }
-    for (const [name, folder] of from.folders ?? []) this.folder(name, folder, { from, view })
-    this.mark(from, view)
+    return { ...folder, rest: from.folders?.entries() ?? null }
   }
 
   private leaf(record: LayerRecord, view: ViewFolder): void {
@@ -141,11 +170,9 @@ class LayerMerge {
     const folder = view.folders?.get(name)
     if (view.gone?.has(name) === true || folder?.has(closed) === true) return
     if (folder?.has(needed) === true) {
-      throw this.refuse(
-        record.position,
-        path,
-        'is not a folder, but a layer above writes below it: some engines follow a link there, others replace it',
-      )
+      const { subject, position } = folder.place ?? nowhere
+      const why = `is not a folder, but ${subject} has an entry below it (at byte ${position}): some engines follow a link there, others replace it`
+      throw this.refuse(record.position, path, why)
     }
     if (this.dispute !== null) throw this.refuse(record.position, path, this.dispute)
     if (view.globals?.has(name) === true) throw this.refuse(record.position, path, globalAbove)
@@ -153,21 +180,23 @@ class LayerMerge {
     if (folder !== undefined) folder.flags |= covered | closed
   }
 
-  private folder(name: string, from: LayerFolder, above: { from: LayerFolder; view: ViewFolder }): void {
+  /** Places a folder; null where there is nothing to merge in it. */
+  private folder(name: string, from: LayerFolder, above: OpenFolder): OpenFolder | null {
     const { path } = from
     const type = this.visible.get(path)?.entry.type
-    if (above.view.gone?.has(name) === true || (type !== undefined && type !== 'dir')) return
+    if (above.view.gone?.has(name) === true || (type !== undefined && type !== 'dir')) return null
     const view = above.view.folder(name, path)
-    if (view.has(closed)) return
+    if (view.has(closed)) return null
     const hidden = view.has(covered)
-    const saved = { dispute: this.dispute, ownHidden: this.ownHidden }
+    const { dispute, ownHidden } = this
     this.ownHidden ||= (above.from.flags & (opaque | reborn)) !== 0 || above.from.gone?.has(name) === true
     if (from.isUsed) this.place(from, view, above.view.globals?.has(name) === true)
     else this.expect(from, view)
     this.dispute ??= view.dispute
-    if (!hidden) this.enter(from, view)
-    this.dispute = saved.dispute
-    this.ownHidden = saved.ownHidden
+    if (!hidden) return this.open({ from, view, dispute, ownHidden })
+    this.dispute = dispute
+    this.ownHidden = ownHidden
+    return null
   }
 
   private place(from: LayerFolder, view: ViewFolder, disputed: boolean): void {

@@ -44,20 +44,35 @@ const [slash, dot] = [0x2f, 0x2e]
 function checkLengths(name: string, subject: string): void {
   const bytes = nameBytes(name)
   if (bytes.length > maxPathBytes)
-    throw refused('format-invalid', `a name longer than ${maxPathBytes} bytes: ${quote(name)}`, subject)
+    throw refused(
+      'format-invalid',
+      `a name longer than ${maxPathBytes} bytes: ${quote(name)}`,
+      subject,
+      'shorter names',
+    )
   for (let at = 0; at < bytes.length;) {
     const slash = bytes.indexOf(0x2f, at)
     const end = slash === -1 ? bytes.length : slash
     if (end - at > maxPartBytes)
-      throw refused('format-invalid', `a name with a part longer than ${maxPartBytes} bytes: ${quote(name)}`, subject)
+      throw refused(
+        'format-invalid',
+        `a name with a part longer than ${maxPartBytes} bytes: ${quote(name)}`,
+        subject,
+        'shorter names',
+      )
     at = end + 1
   }
 }
 
-function refused(code: 'path-escape' | 'format-invalid', what: string, subject: string): VerificationError {
+function refused(
+  code: 'path-escape' | 'format-invalid',
+  what: string,
+  subject: string,
+  names = 'names that stay inside its root',
+): VerificationError {
   return new VerificationError(code, `${subject} holds ${what}`, {
     subject,
-    remedy: 'Do not use this archive: write it again with names that stay inside its root.',
+    remedy: `Do not use this archive: write it again with ${names}.`,
   })
 }
 

@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
+import { quote } from './refusals.ts'
 
 /** Pulls exact amounts out of a stream without copying more than the pieces that cross a chunk's border. */
 export class BytePuller {
@@ -10,6 +11,8 @@ export class BytePuller {
   private ended = false
   /** Bytes taken so far: the place that errors name. */
   position = 0
+  /** The entry whose content comes, with the end of it, where it is known. */
+  entry: { path: string; end: number } | null = null
 
   constructor(source: ByteSource, subject: string) {
     this.source = source[Symbol.asyncIterator]()
@@ -121,7 +124,10 @@ export class BytePuller {
   }
 
   truncated(): VerificationError {
-    return new VerificationError('format-invalid', `${this.subject} is cut short after ${this.position} bytes`, {
+    const { subject, position, entry } = this
+    const inside =
+      entry === null || position >= entry.end ? '' : `: ${quote(entry.path)} needs its content up to byte ${entry.end}`
+    return new VerificationError('format-invalid', `${subject} is cut short after ${position} bytes${inside}`, {
       subject: this.subject,
       remedy: 'The stored copy is incomplete: publish it again from its source.',
     })

@@ -1,5 +1,6 @@
 import type { VerificationError } from '../base/errors.ts'
-import { invalid, type Place } from './refusals.ts'
+import { nameOf } from './names.ts'
+import { invalid, quote, type Place } from './refusals.ts'
 
 /** Layout of a header block, told from its magic as Go's archive/tar does. */
 export type HeaderForm = 'v7' | 'ustar' | 'gnu' | 'star'
@@ -32,7 +33,8 @@ export interface RawHeader {
  * @throws VerificationError `format-invalid` for a wrong checksum or an unreadable number
  */
 export function parseHeader(block: Buffer, place: Place): RawHeader {
-  const bad = (field: string): VerificationError => invalid(place, `a tar header with a bad ${field}`)
+  const bad = (field: string): VerificationError =>
+    invalid(place, `a tar header with a bad ${field}, of the entry ${quote(nameOf(text(block, 0, 100)))}`)
   const need = (value: number | null, field: string): number => {
     if (value === null) throw bad(field)
     return value

@@ -84,6 +84,7 @@ export async function* readTar(
         sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
       if (sparse !== null) holes += header.size - body.left
       if (holes > tarLimits.holes) throw invalid(place, `sparse files with more than ${tarLimits.holes} bytes of holes`)
+      if (puller.available < body.left) puller.entry = { path: header.path, end: puller.position + body.left }
       yield { header, body }
       if (!puller.skipReady(body.left)) await puller.skip(body.left)
       body.left = 0

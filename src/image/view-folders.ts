@@ -33,7 +33,7 @@ export class ViewFolder {
   globals: Set<string> | null = null
   /** Of a folder without an entry: see {@link LayerFolder}. */
   inherits: Inherited = 'older'
-  /** The whiteout that needs the folder. */
+  /** The entry of an upper layer that needs the folder. */
   place: Place | null = null
 
   constructor(parent: ViewFolder | null, path: string) {
@@ -55,6 +55,6 @@ export class ViewFolder {
 
   countWaiting(change: number): void {
     this.waiting += change
-    this.parent?.countWaiting(change)
+    for (let folder = this.parent; folder !== null; folder = folder.parent) folder.waiting += change
   }
 }

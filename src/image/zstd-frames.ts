@@ -1,4 +1,4 @@
-import { zstdWindowLog } from './inflate-limits.ts'
+import { WindowError, zstdWindowLog } from './inflate-limits.ts'
 
 /** Magic number of a frame (RFC 8878 §3.1.1), as bytes. */
 export const zstdMagic: Buffer = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
@@ -152,10 +152,7 @@ export class ZstdFrames {
       const base = 2 ** (10 + (value >> 3))
       window = base + (base / 8) * (value & 7)
     }
-    if (window > 2 ** zstdWindowLog)
-      throw new RangeError(
-        `a zstd frame needs a window of ${window} bytes, but at most ${2 ** zstdWindowLog} are supported (compress it without --long)`,
-      )
+    if (window > 2 ** zstdWindowLog) throw new WindowError(window)
   }
 
   private contentSize(): number {

@@ -111,7 +111,8 @@ export class Collector implements PassReader {
     return this.runs.map(({ cataloger, facts, gaps }) => {
       const sorted = new Map([...facts].sort(([a], [b]) => (a < b ? -1 : 1)))
       const result = finishOne(cataloger, sorted, context)
-      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? [])] }
+      const unread = cataloger.strict === true ? blockedPlaces(cataloger, context.tree) : []
+      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? []), ...unread] }
     })
   }
 
@@ -206,6 +207,30 @@ function finishOne(cataloger: Cataloger, facts: ReadonlyMap<string, unknown>, co
       gaps: [...facts.keys()].map((path) => ({ path, kind, reason: 'unreadable', why: messageOf(error) })),
     }
   }
+}
+
+/** Fixed places of a system database that hold something else than a file, such as a link that leads nowhere: its packages are not known. */
+function blockedPlaces({ kind, folders, match, wants }: Cataloger, tree: FileTree): Gap[] {
+  const gaps = new Map<string, Gap>()
+  const check = (path: string, fits: (real: InventoryEntry) => boolean): void => {
+    const here = tree.resolve(path, true)
+    const entry = here === null ? undefined : tree.get(here)
+    if (entry === undefined || gaps.has(entry.path)) return
+    const target = tree.resolve(path)
+    const real = target === null ? undefined : tree.get(target)
+    if (real !== undefined && fits(real)) return
+    const found = entry.type === 'symlink' ? `a link to ${JSON.stringify(entry.link ?? '')}` : `the type ${entry.type}`
+    const why = `expected a package database, found ${found}`
+    gaps.set(entry.path, { path: entry.path, kind, reason: 'unreadable', why })
+  }
+  for (const folder of folders ?? []) {
+    check(folder, ({ type }) => type === 'dir')
+    for (const name of match.names ?? []) {
+      const path = `${folder}/${name}`
+      if (wants(headOf({ path, size: 1, mode: 0 }, 0)) > 0) check(path, isFile)
+    }
+  }
+  return [...gaps.values()]
 }
 
 function copyFact(run: Run, from: string, to: string): void {

@@ -149,6 +149,23 @@ test.each<[string, string, Buffer, RegExp]>([
   }
 })
 
+test('errors name the layer and its type, and the remedy is for what was found', async () => {
+  const named = async (bytes: Buffer): Promise<unknown> =>
+    bytesOf(decompress(zstd, cut(bytes, 4096), undefined, 'layer sha256:ab')).catch((error: unknown) => error)
+  expect(await named(gzipSync(data))).toMatchObject({
+    message: `layer sha256:ab of type ${zstd} holds gzip data`,
+    remedy: expect.stringContaining('manifest'),
+  })
+  expect(await named(zstdCompressSync(data).subarray(0, 2000))).toMatchObject({
+    message: expect.stringMatching(/^layer sha256:ab of type .* is damaged or cut short: /),
+    remedy: expect.stringContaining('publish it again'),
+  })
+  expect(await named(frame([many[0] ?? empty], 28))).toMatchObject({
+    message: expect.stringMatching(/^layer sha256:ab of type \S+ has a zstd frame with a window/),
+    remedy: expect.stringContaining('without --long'),
+  })
+})
+
 describe('bombs', () => {
   const limits: InflateLimits = { bytes: 5_000_000, ratio: 50, free: 1_000_000 }
   const zeros = (size: number): Buffer => Buffer.alloc(size)

@@ -141,6 +141,25 @@ test.each<[string, (readonly Short[] | Buffer)[], string]>([
   })
 })
 
+test.each<[string, Short[], RegExp]>([
+  [
+    'a whiteout',
+    [{ path: 'n' }, { path: 'lib/.wh.x' }],
+    /but layer sha256:[0-9a-f]{64} has an entry below it \(at byte 512\)/,
+  ],
+  ['a file', [{ path: 'lib/n' }], /but layer sha256:[0-9a-f]{64} has an entry below it \(at byte 0\)/],
+  ['a hard link', [hard('l', 'lib/x')], /is a hard link to "lib\/x", which lies below "lib", which is not a folder/],
+])('%s through a link of a lower layer: both layers are named', async (_what, layer, message) => {
+  await expect(inventory(low, layer)).rejects.toThrow(message)
+})
+
+test('a hard link through a link of its own layer: the link is named', async () => {
+  const layers = [...low, hard('l', 'lib/x')]
+  await expect(inventory(layers)).rejects.toThrow(
+    'is a hard link to "lib/x", which lies below "lib", which is not a folder',
+  )
+})
+
 test.each<[string, (readonly Short[] | Buffer)[], string[]]>([
   [
     'a file behind its whiteout',

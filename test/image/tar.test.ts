@@ -114,6 +114,29 @@ test.each<[string, Buffer]>([
   await expect(read(bytes)).rejects.toMatchObject({ code: 'format-invalid' })
 })
 
+test.each([1, 500, 512, 1200])('errors of what is cut short name the entry: content of %d bytes', async (size) => {
+  const bytes = archive(member({ name: 'd/a' }, 'x'.repeat(1500))).subarray(0, 512 + size)
+  await expect(read(bytes, 100)).rejects.toMatchObject({
+    message: expect.stringMatching(
+      new RegExp(`is cut short after ${bytes.length} bytes: "d/a" needs its content up to byte 2012$`),
+    ),
+  })
+})
+
+test('errors of what is cut short behind content name no entry', async () => {
+  const bytes = archive(member({ name: 'a' }, 'x'.repeat(1500)), head('b')).subarray(0, 2048 + 300)
+  await expect(read(bytes, 100)).rejects.toMatchObject({
+    message: expect.stringMatching(/is cut short after 2348 bytes$/),
+  })
+})
+
+test('a broken header names its entry', async () => {
+  const bytes = archive(block({ name: 'd/a', patch: { 124: '00000000009\0' } }))
+  await expect(read(bytes)).rejects.toMatchObject({
+    message: expect.stringContaining('bad size, of the entry "d/a" (at byte 0)'),
+  })
+})
+
 test('every truncation inside content or a header is refused', async () => {
   const bytes = await tar([{ path: 'a'.repeat(200), text: 'x'.repeat(700) }])
   const last = bytes.length - 1024

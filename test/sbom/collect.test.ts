@@ -50,6 +50,41 @@ describe('Collector', () => {
     await expect(run(files, faulty(damaged))).rejects.toThrow('cut short')
   })
 
+  test.each<[string, Short[], string | null, string?]>([
+    ['a link to nothing', [{ path: 'var/lib/text/list', link: 'none' }], 'a link to "none"'],
+    ['a link to a folder', [{ path: 'var/lib/text/list', link: '/etc' }, { path: 'etc/' }], 'a link to "/etc"'],
+    ['a link to itself', [{ path: 'var/lib/text/list', link: 'list' }], 'a link to "list"'],
+    ['a folder', [{ path: 'var/lib/text/list/' }], 'the type dir'],
+    [
+      'a folder that is a link to nothing',
+      [{ path: 'var/lib/text', link: '../none' }],
+      'a link to "../none"',
+      'var/lib/text',
+    ],
+    [
+      'a link to a file',
+      [
+        { path: 'var/lib/text/list', link: 'real' },
+        { path: 'var/lib/text/real', text: 'a' },
+      ],
+      null,
+    ],
+    [
+      'a linked folder',
+      [
+        { path: 'var/lib/text', link: '/usr/text' },
+        { path: 'usr/text/list', text: 'a' },
+      ],
+      null,
+    ],
+    ['nothing', [{ path: 'var/lib/text/' }], null],
+  ])('in the place of a system database: %s', async (_what, layer, found, path = 'var/lib/text/list') => {
+    const { gaps } = await run([layer], { ...text, strict: true })
+    const why = `expected a package database, found ${found}`
+    expect(gaps).toEqual(found === null ? [] : [{ path, kind: 'text', reason: 'unreadable', why }])
+    expect((await run([layer])).gaps).toEqual([])
+  })
+
   test('files are found by name, by extension and by their first bytes; others are not read', async () => {
     const { facts } = await run([
       [

@@ -2,6 +2,7 @@ import type { ByteSource } from '../../base/streams.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Log } from '../../base/ports.ts'
 import { decompress } from '../../image/compress.ts'
+import { inflateLimits } from '../../image/inflate-limits.ts'
 import { digestingLayer, omittedBytes } from '../../image/layer-digest.ts'
 import { contentOf, LayerRecords, makeRecord, type LayerRecord } from '../../image/layer-records.ts'
 import { MergedView } from '../../image/merged-view.ts'
@@ -52,7 +53,14 @@ async function* layerEntries(base: BaseImage, index: number, records?: LayerReco
       remedy: 'Use a plain base image.',
     })
   }
-  const plain = digestingLayer(decompress(descriptor.mediaType, await base.store.openBlob(descriptor)))
+  const plain = digestingLayer(
+    decompress(
+      descriptor.mediaType,
+      await base.store.openBlob(descriptor),
+      inflateLimits,
+      `layer ${descriptor.digest}`,
+    ),
+  )
   yield* readTar(plain.stream, `layer ${descriptor.digest}`, { global: records?.addGlobal.bind(records) })
   // What follows the archive's end belongs to the diff id as well.
   for await (const rest of plain.stream) void rest

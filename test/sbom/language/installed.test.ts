@@ -50,13 +50,9 @@ describe('gem', () => {
     [
       'a computed version',
       'Gem::Specification.new do |s|\ns.name = "a"\ns.version = A::VERSION\nend',
-      /version as literal/,
+      /literal version/,
     ],
-    [
-      'a name with code in it',
-      'Gem::Specification.new do |s|\ns.name = "a#{1}"\ns.version = "1"\nend',
-      /name as literal/,
-    ],
+    ['a name with code in it', 'Gem::Specification.new do |s|\ns.name = "a#{1}"\ns.version = "1"\nend', /literal name/],
   ])('%s is a gap', async (_what, text, why) => {
     const found = await catalog({ 'specifications/a-1.gemspec': text, 'elsewhere/b.gemspec': gemspec('b', '1') })
     expect(found.packages).toEqual([])

@@ -72,15 +72,19 @@ describe('npm', () => {
   })
 
   test.each([
-    ['a lone surrogate in the name', '{"name":"bad\\ud800","version":"1.0.0"}', /characters that no name can have/],
-    ['a lone surrogate in the version', '{"name":"bad","version":"1.0.0\\udfff"}', /characters that no version/],
+    ['a lone surrogate in the name', '{"name":"bad\\ud800","version":"1.0.0"}', /a name of printable characters/],
+    ['a lone surrogate in the version', '{"name":"bad","version":"1.0.0\\udfff"}', /a version of printable characters/],
     ['a name of another type', '{"name":7,"version":"1.0.0"}', /expected a name, found a value of type number/],
     ['a version of another type', '{"name":"bad","version":["1.0.0"]}', /expected a version, found a list/],
     ['a name twice', '{"name":"bad","version":"1.0.0","name":"worse"}', /"name" stands twice/],
-    ['a line break in the name', '{"name":"bad\\nname","version":"1.0.0"}', /characters that no name can have/],
+    ['a line break in the name', '{"name":"bad\\nname","version":"1.0.0"}', /a name of printable characters/],
     ['a list', '["bad"]', /expected a JSON object/],
     ['no JSON', '{"name":', /not valid JSON/],
-    ['no UTF-8 in the name', Buffer.from('{"name":"b\xe4d","version":"1"}', 'latin1'), /characters that no name/],
+    [
+      'no UTF-8 in the name',
+      Buffer.from('{"name":"b\xe4d","version":"1"}', 'latin1'),
+      /a name of printable characters/,
+    ],
     ['deep brackets', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, /nests more than/],
   ])('%s costs the manifest and nothing else', async (_what, bad, why) => {
     const found = await catalog({

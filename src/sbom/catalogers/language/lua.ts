@@ -40,8 +40,8 @@ function readRockspec(text: string): Fact | null {
     if (text.trim() === '' || values.size === 0) return null
     throw new Error('expected an assignment to "package"')
   }
-  const name = nameIn(textOf(values.get('package')), 'name as literal text')
-  const version = values.has('version') ? nameIn(textOf(values.get('version')), 'version as literal text') : null
+  const name = nameIn(textOf(values.get('package')), 'literal name')
+  const version = values.has('version') ? nameIn(textOf(values.get('version')), 'literal version') : null
   const described = (field: string): string => textOf(memberOf(values.get('description'), field))
   return {
     found: {

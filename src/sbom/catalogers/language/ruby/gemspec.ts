@@ -39,9 +39,9 @@ export function readGemspec(content: Buffer, strictVersion: boolean): Gemspec {
   dependencies.delete('')
   const texts = (name: string): string[] => rubyTexts(fields.get(name) ?? '') ?? []
   const version = rubyTexts((fields.get('version') ?? '').replace(/^\s*Gem::Version\.new\(?/, ''))?.[0]
-  if (version === undefined && strictVersion) throw new Error('expected a version as literal text')
+  if (version === undefined && strictVersion) throw new Error('expected a literal version')
   return {
-    name: nameIn(rubyTexts(fields.get('name') ?? '')?.[0], 'name as literal text'),
+    name: nameIn(rubyTexts(fields.get('name') ?? '')?.[0], 'literal name'),
     version: version === undefined ? null : nameIn(version, 'version'),
     platform: texts('platform')[0] ?? 'ruby',
     licences: [...texts('licenses'), ...texts('license')],
