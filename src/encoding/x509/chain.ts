@@ -1,9 +1,9 @@
-import type { TeeCheck } from '../../types.ts'
+import type { Check } from '../../base/check.ts'
 import type { Certificate } from './certificate.ts'
 import { basicConstraintsOid, keyUsageOid } from './extensions.ts'
 import { Memo } from './memo.ts'
 import { isSigned } from './signature.ts'
-import { isWithin } from '../../../base/window.ts'
+import { isWithin } from '../../base/window.ts'
 
 export interface ChainRules {
   /** SHA-256 fingerprints (lower-case hex) of the roots that count. A root in evidence counts only if it is one of them. */
@@ -20,7 +20,7 @@ const longest = 5
  * Checks a chain, leaf first and root last (RFC 5280 §6.1 without policies and name constraints, whose extensions are critical and so
  * refused). Every step runs; the chain is good when each is `ok`.
  */
-export function checkChain(chain: readonly Certificate[], { roots, at, understood }: ChainRules): TeeCheck[] {
+export function checkChain(chain: readonly Certificate[], { roots, at, understood }: ChainRules): Check[] {
   const root = chain.at(-1)
   const links = chain.slice(0, -1).map((child, i) => ({ child, parent: chain[i + 1] ?? child, below: i }))
   const authorities = chain.slice(1)
@@ -69,11 +69,11 @@ function isSignedBy(child: Certificate, parent: Certificate): boolean {
 }
 
 /** Ok when there is no reason against any of the items; otherwise the first reason. */
-function every<T>(name: string, items: readonly T[], against: (item: T) => string | null): TeeCheck {
+function every<T>(name: string, items: readonly T[], against: (item: T) => string | null): Check {
   const reasons = items.map(against).filter((reason) => reason !== null)
   return step(name, items.length > 0 && reasons.length === 0, reasons[0] ?? `${items.length} checked`)
 }
 
-function step(name: string, ok: boolean, why: string): TeeCheck {
+function step(name: string, ok: boolean, why: string): Check {
   return { name, ok, why }
 }

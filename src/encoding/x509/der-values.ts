@@ -1,5 +1,5 @@
-import { VerificationError } from '../../../base/errors.ts'
-import type { DerElement } from '../../../encoding/der.ts'
+import { VerificationError } from '../../base/errors.ts'
+import type { DerElement } from '../der.ts'
 
 /** Identifier octets that X.509 needs. */
 export const tags = {

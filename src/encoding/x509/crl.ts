@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { listElements, readDer, type DerElement } from '../../../encoding/der.ts'
-import type { TeeCheck } from '../../types.ts'
+import { listElements, readDer, type DerElement } from '../der.ts'
+import type { Check } from '../../base/check.ts'
 import type { Certificate } from './certificate.ts'
 import { DerMembers, derRefusal, readBits, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions } from './extensions.ts'
 import { Memo } from './memo.ts'
 import { isSigned, readAlgorithm, type SignatureAlgorithm } from './signature.ts'
-import { isWithin } from '../../../base/window.ts'
+import { isWithin } from '../../base/window.ts'
 
 /** A certificate revocation list (RFC 5280 §5). Nothing of it is believed before {@link checkCrl}. */
 export interface Crl {
@@ -100,7 +100,7 @@ function refuseCritical(element: DerElement, name: string): void {
 }
 
 /** Whether a list counts for its issuer at a time (RFC 5280 §6.3.3). The issuer itself must stand in a checked chain. */
-export function checkCrl(crl: Crl, issuer: Certificate, at: Date): TeeCheck[] {
+export function checkCrl(crl: Crl, issuer: Certificate, at: Date): Check[] {
   const { name, thisUpdate, nextUpdate } = crl
   const allowed = issuer.powers.ca && issuer.powers.usage?.crls !== false
   return [
@@ -132,7 +132,7 @@ function isListSigned(crl: Crl, issuer: Certificate): boolean {
 }
 
 /** Whether a list names a certificate. The certificate must be of the list's issuer: a serial number says nothing alone. */
-export function checkRevocation(crl: Crl, certificate: Certificate): TeeCheck {
+export function checkRevocation(crl: Crl, certificate: Certificate): Check {
   const since = crl.revoked.get(certificate.serial)
   const own = certificate.issuer.equals(crl.issuer)
   const why = !own

@@ -1,4 +1,4 @@
-import { readDer, type DerElement } from '../../../encoding/der.ts'
+import { readDer, type DerElement } from '../der.ts'
 import { DerMembers, derRefusal, readOid, readSmall, tags } from './der-values.ts'
 
 export interface Extension {

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { VerificationError } from '../../../base/errors.ts'
-import { readDer, type DerElement } from '../../../encoding/der.ts'
+import { VerificationError } from '../../base/errors.ts'
+import { readDer, type DerElement } from '../der.ts'
 import { Memo } from './memo.ts'
 import { DerMembers, derRefusal, readBits, readOid, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions, readPowers, type Extension, type Powers } from './extensions.ts'

@@ -1,19 +1,26 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
-import type { DerElement } from '../../../encoding/der.ts'
+import type { DerElement } from '../der.ts'
 import { DerMembers, derRefusal, readOid, readSmall, tags } from './der-values.ts'
 
 /** The only ways in which AMD and Intel sign certificates and CRLs. */
 type ProcessorAlgorithm = 'rsa-pss-sha384' | 'ecdsa-sha256' | 'ecdsa-sha384'
-export type SignatureAlgorithm = ProcessorAlgorithm | 'ecdsa-sha512' | 'rsa-sha256' | 'rsa-sha384' | 'rsa-sha512'
+export type SignatureAlgorithm =
+  ProcessorAlgorithm | 'ecdsa-sha512' | 'rsa-sha256' | 'rsa-sha384' | 'rsa-sha512' | 'ed25519'
 
-/** Whose certificates are read: makers of TPMs, and clouds, sign by PKCS#1 v1.5, too, which in a chain of AMD's or Intel's is a fault. */
-export type Makers = 'processor' | 'tpm'
+/**
+ * Whose certificates are read. Manufacturers of TPMs, and clouds, also sign by PKCS#1 v1.5, which in a chain of AMD's or Intel's is a
+ * fault. `signer` is for authorities of code signing and of time stamps, which use Ed25519 as well.
+ */
+export type Makers = 'processor' | 'tpm' | 'signer'
 
 const processorOids = {
   '1.2.840.10045.4.3.2': 'ecdsa-sha256',
   '1.2.840.10045.4.3.3': 'ecdsa-sha384',
 } as const
 const tpmOids = { ...processorOids, '1.2.840.10045.4.3.4': 'ecdsa-sha512' } as const
+/** RFC 8410 §3. */
+const signerOids = { ...tpmOids, '1.3.101.112': 'ed25519' } as const
+const algorithmsOf = { processor: processorOids, tpm: tpmOids, signer: signerOids } as const
 /** PKCS#1 v1.5 (RFC 8017 appendix A.2.4); SHA-1 is not among them. */
 const rsaOids = {
   '1.2.840.113549.1.1.11': 'rsa-sha256',
@@ -40,16 +47,16 @@ export function readAlgorithm(element: DerElement, subject: string, makers: Make
     return 'rsa-pss-sha384'
   }
   const rsa = Object.entries(rsaOids).find(([name]) => name === oid)
-  if (makers === 'tpm' && rsa !== undefined) {
+  if (makers !== 'processor' && rsa !== undefined) {
     // RFC 4055 §5: the parameters are NULL.
     const nothing = members.take(tags.null, 'NULL parameters')
     members.end()
     if (nothing.content.length > 0) throw derRefusal(subject, nothing.offset, 'has a NULL with content')
     return rsa[1]
   }
-  const known = Object.entries(makers === 'tpm' ? tpmOids : processorOids).find(([name]) => name === oid)
+  const known = Object.entries(algorithmsOf[makers]).find(([name]) => name === oid)
   if (known === undefined) throw derRefusal(subject, element.offset, `is signed by algorithm ${oid}`)
-  // RFC 5758 §3.2: no parameters at all, not even NULL.
+  // RFC 5758 §3.2, RFC 8410 §3: no parameters at all, not even NULL.
   members.end()
   return known[1]
 }
@@ -98,6 +105,7 @@ export function isSigned(bytes: Buffer, algorithm: SignatureAlgorithm, signature
     const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }
     return verify('sha384', bytes, { key, ...padding }, signature)
   }
+  if (algorithm === 'ed25519') return key.asymmetricKeyType === 'ed25519' && verify(null, bytes, key, signature)
   const hash = algorithm.slice(algorithm.indexOf('-') + 1)
   if (algorithm.startsWith('rsa-')) {
     const strong = key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
