@@ -7,7 +7,7 @@ import { spkiOf } from './authority.ts'
 import { limits } from './limits.ts'
 import { heldCertificates, signerOf } from './path.ts'
 import { timestampRequest } from './request.ts'
-import { readTimestamp } from './response.ts'
+import { readTimestamp, type Timestamp } from './response.ts'
 import { imprintFault, signerChecks } from './verify.ts'
 
 const attempts = 4
@@ -53,16 +53,27 @@ export async function requestTimestamp(url: URL, bytes: Uint8Array, ports: Ports
   const response = await post(url, timestampRequest(bytes, { nonce }), ports)
   const name = `the answer of ${url.host}`
   const stamp = readTimestamp(response, name)
-  const fault = imprintFault(stamp, bytes)
-  if (fault !== null) throw timestampRefusal(name, `was refused: ${fault}`)
   // A replay of an older answer for the same bytes would state an older time.
   if (stamp.info.nonce === null || BigInt(`0x${nonce.toString('hex')}`).toString(16) !== stamp.info.nonce)
     throw timestampRefusal(name, 'does not have the nonce of the request')
+  return { response, time: stamp.info.time, key: checkedSigner(stamp, bytes) }
+}
+
+/**
+ * Checks all of a stamp but who vouches for its signer: a policy pins that.
+ *
+ * @returns SPKI DER of the signer
+ * @throws VerificationError `timestamp-invalid` with the first rule that does not hold
+ */
+export function checkedSigner(stamp: Timestamp, bytes: Uint8Array): Buffer {
+  const { name } = stamp
+  const fault = imprintFault(stamp, bytes)
+  if (fault !== null) throw timestampRefusal(name, `was refused: ${fault}`)
   const signer = signerOf(stamp.data, heldCertificates(stamp.data, name))
   if (signer === null) throw timestampRefusal(name, 'does not hold the certificate of its signer')
   const failed = signerChecks(stamp, signer).find(({ ok }) => !ok)
   if (failed !== undefined) throw timestampRefusal(name, `was refused: ${failed.why}`)
-  return { response, time: stamp.info.time, key: spkiOf(signer.key) }
+  return spkiOf(signer.key)
 }
 
 async function post(url: URL, body: Buffer, { http, clock, random, log }: Ports): Promise<Buffer> {

@@ -1,8 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
 import { reachesItself } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
-import { requestTimestamp, type StampAnswer } from './client.ts'
+import { checkedSigner, requestTimestamp, type StampAnswer } from './client.ts'
 import { limits } from './limits.ts'
+import { readTimestamp } from './response.ts'
 
 /** Stamps signatures at one service, a few at a time. */
 export interface TimeStamper {
@@ -45,6 +46,17 @@ function notOwn({ response, key }: StampAnswer, own: readonly Buffer[], { host }
     subject: 'timestamp',
     remedy: 'Use a time stamp service that somebody else runs.',
   })
+}
+
+/** Whether a stored stamp is over these bytes and signed by the certificate that it names, whoever vouches for that. */
+export function isOwnStamp(response: Uint8Array, bytes: Uint8Array): boolean {
+  try {
+    checkedSigner(readTimestamp(response), bytes)
+    return true
+  } catch (error) {
+    if (error instanceof VerificationError) return false
+    throw error
+  }
 }
 
 /**

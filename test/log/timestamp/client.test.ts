@@ -16,7 +16,13 @@ const base = testPorts()
 const waits: number[] = []
 const ports = {
   ...base,
-  clock: { ...base.clock, sleep: (ms: number) => (waits.push(ms), Promise.resolve()) },
+  clock: {
+    ...base.clock,
+    sleep: (ms: number): Promise<void> => {
+      waits.push(ms)
+      return Promise.resolve()
+    },
+  },
 }
 
 async function served<T>(options: ServerOptions, run: (server: TestServer) => Promise<T>): Promise<T> {
