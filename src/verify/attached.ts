@@ -3,13 +3,13 @@ import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
 import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
-import type { PublicKey } from '../sign/public-key.ts'
 import { inventoryArtifactType } from '../statement/types.ts'
 import type { Admission } from './admitted.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
 import { readEnvelopesOf } from './read-claims.ts'
+import type { PinnedKey } from './release-key.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
 const keptStrangers = 16
@@ -27,7 +27,7 @@ const keptStrangers = 16
 export async function readAttached(
   store: Store,
   targets: readonly Digest[],
-  releaseKeys: readonly PublicKey[],
+  releaseKeys: readonly PinnedKey[],
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),

@@ -2,7 +2,6 @@ import { VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
-import type { PublicKey } from '../sign/public-key.ts'
 import type { StatementKind } from '../statement/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Admission } from './admitted.ts'
@@ -15,7 +14,7 @@ import { readEvidence, type Evidence } from './evidence.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
 import type { Policy } from './policy/load.ts'
-import { signedImage } from './release-key.ts'
+import { signedImage, type PinnedKey } from './release-key.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
@@ -36,7 +35,7 @@ export interface Question {
   /** Tag that was asked for; null where a digest was. */
   tag?: string | null | undefined
   admit: Admission
-  releaseKeys: readonly PublicKey[]
+  releaseKeys: readonly PinnedKey[]
 }
 
 /** Runs that do not count and are judged all the same, for the reason of a refusal. */

@@ -7,6 +7,7 @@ import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '..
 import type { PublicKey } from '../sign/public-key.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import { countsAt, type PinnedKey } from './release-key.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -25,7 +26,7 @@ export async function readEnvelopesOf(from: {
   places: readonly Place[]
   targets: readonly Digest[]
   keys: readonly JobKey[]
-  releaseKeys: readonly PublicKey[]
+  releaseKeys: readonly PinnedKey[]
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
@@ -63,13 +64,14 @@ export async function readEnvelopesOf(from: {
   }
 
   for await (const document of readDocuments(store, places, onBroken, plan)) {
-    const signers = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
     const { places: named, ...signed } = document
+    const made = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
+    const { times, others } = timesOf(signed, made, authorities)
+    const signers = made.filter((pem) => releaseKeys.every((key) => key.pem !== pem || countsAt(key, times)))
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
       continue
     }
-    const { times, others } = timesOf(signed, signers, authorities)
     if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
