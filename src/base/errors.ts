@@ -56,6 +56,9 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'claim-signer',
+  'severity-exceeded',
+  'tests-failed',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

@@ -549,6 +549,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "claims",
+    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key, the key of whoever made them.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "identity",
     "description": "Image name (HOST/NAME) in legacy signatures, if consumers pull the image under another name than output.",
     "default": "",

@@ -26,6 +26,12 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       remedy: 'Write HOST/NAME as consumers will pull it.',
     })
   }
+  const claims = raw.list('claims', true).map((item) => raw.path('claims', item))
+  if (claims.length > 0 && statements.length > 0)
+    throw new InputError('input-invalid', '`claims` and `statements` were both given', {
+      subject: 'claims',
+      remedy: 'Sign claims in a step of their own, with the key of whoever made the reports.',
+    })
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
@@ -34,6 +40,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
+    claims,
     identity,
   }
 }

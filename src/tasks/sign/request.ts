@@ -27,6 +27,8 @@ export interface SignRequest {
   consumers: Consumer[]
   /** Path of an SBOM, or null. */
   sbom: string | null
+  /** Paths of reports to sign as claims, alone; empty for none. */
+  claims: string[]
   /** `docker-reference` of simple signing, or null for the one of the store. */
   identity: string | null
 }

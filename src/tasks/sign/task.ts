@@ -11,6 +11,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
+import { signClaims } from './claims.ts'
 import type { SignRequest } from './request.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
@@ -34,6 +35,7 @@ export interface SignAttestResult {
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
 export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
+  if (inputs.claims.length > 0) return signClaims(inputs, context)
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {

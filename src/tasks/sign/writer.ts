@@ -7,12 +7,14 @@ import { signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundSignature, type FoundStatement } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import { predicateTypes, type Envelope, type Signer, type StatementKind } from '../../statement/types.ts'
+import type { ClaimKind } from '../../statement/claims/types.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
+import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
-  kind: StatementKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
+  kind: StatementKind | ClaimKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
   signer: 'agent' | 'key' | null
   /** Digest of the payload, or of the document. */
   payload: Digest
@@ -28,7 +30,12 @@ export interface StatementWriter {
   readonly receipts: Receipt[]
   readonly bundles: Buffer[]
   /** Attaches a payload with the envelope that `sign` gives, unless it is attached already and verifies under the same key. */
-  statement(kind: StatementKind, payload: Buffer, by: Identity, sign: () => Promise<Envelope>): Promise<void>
+  statement(
+    kind: StatementKind | ClaimKind,
+    payload: Buffer,
+    by: Identity,
+    sign: () => Promise<Envelope>,
+  ): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: Identity, sign: () => Promise<Buffer>): Promise<void>
   /** Writes the legacy tags, each with one write. */
@@ -58,7 +65,7 @@ export async function openWriter(
     bundles,
     async statement(kind, payload, by, sign) {
       const digest = sha256(payload)
-      const predicateType = predicateTypes[kind]
+      const predicateType = predicateTypeOf(kind)
       const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
       const referrer = same.find(({ origin }) => origin === 'referrer')
       const envelope = (referrer ?? same[0])?.envelope ?? (await sign())
