@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import { findStatements } from '../../sign/find.ts'
-import { loadSigner } from '../../sign/keys.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { readReport } from '../../statement/claims/read.ts'
 import type { ReadClaim } from '../../statement/claims/types.ts'
 import { makeStatement } from '../../statement/statement.ts'
@@ -27,7 +27,7 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
       subject: 'claims',
       remedy: 'Set signer: key and key. The agent signs no claims, because it did not make them.',
     })
-  const key = await loadSigner(inputs.key.pem, inputs.key.password)
+  const key = await openSigner(inputs.key, context.ports)
   const claims = await Promise.all(inputs.claims.map(async (path) => ({ path, claim: await readClaim(path) })))
   // Where the image lies nothing is copied, so a report about another image is found before anything is written.
   const source = await publishImage({ ...inputs, output: null }, null, context)

@@ -1,3 +1,5 @@
+import type { KeySource } from '../../sign/signers/types.ts'
+
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
   'sign',
@@ -19,9 +21,10 @@ export interface SignRequest {
   image: string | null
   /** Reference to publish to, or null to sign where the image lies. */
   output: string | null
+  /** `key` stands for every key of people. */
   signer: 'agent' | 'key'
-  /** PEM of the private key and its password, with `signer: key`. */
-  key: { pem: string; password: string | null } | null
+  /** Where that key lies; null for the agent alone. */
+  key: KeySource | null
   /** Null: all that there is material for. */
   statements: SignableKind[] | null
   consumers: Consumer[]

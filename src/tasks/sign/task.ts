@@ -6,8 +6,8 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
-import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
@@ -44,7 +44,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     })
   }
   // A key that cannot be opened must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
