@@ -3,6 +3,7 @@ import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
 import { openLayer, type PassOptions } from './layer-stream.ts'
+import { OtherNameBudget } from './pass-bounds.ts'
 import { readFile, Scratch } from './read-file.ts'
 import type { SmallFiles } from './small-files.ts'
 import { baseOf } from './paths.ts'
@@ -62,10 +63,11 @@ export async function readOtherNames(
       if (record !== undefined) need(record, alias.as, reader)
     }
   }
+  const budget = new OtherNameBudget(options.bounds?.otherNames)
   for (const [record, asked] of needs) {
     const content = small.get(record)
     if (content === undefined) continue
-    give(asked, content, (algorithm) => hash(algorithm, content, 'buffer'))
+    give(asked, content, budget, (algorithm) => hash(algorithm, content, 'buffer'))
     needs.delete(record)
   }
   const scratch = new Scratch()
@@ -76,13 +78,18 @@ export async function readOtherNames(
     const extra = [...new Set(asked.map(({ digest }) => digest).filter((digest) => digest !== null))]
     const header = otherHeader(record.entry.path, record, record)
     const { kept, digests } = await readFile(header, body, [{ reader: {}, bytes }], { extra, scratch })
-    give(asked, kept, (algorithm) => digests?.extra.get(algorithm))
+    give(asked, kept, budget, (algorithm) => digests?.extra.get(algorithm))
     return `sha256:${digests?.sha256.toString('hex') ?? ''}`
   })
 }
 
 /** Gives a content under all names that are asked for; what a reader made of it under one name it takes over for the others where it can. */
-function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: ExtraDigest) => Buffer | undefined): void {
+function give(
+  asked: readonly Need[],
+  content: Buffer,
+  budget: OtherNameBudget,
+  digestOf: (algorithm: ExtraDigest) => Buffer | undefined,
+): void {
   const known = new Map<PassReader, Map<string, string>>()
   const digests = new Map<ExtraDigest, Buffer | undefined>()
   for (const { header, reader, bytes, digest } of asked) {
@@ -98,7 +105,7 @@ function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: Ext
     const before = names.get(name)
     if (before !== undefined && reader.linked?.(header.path, before) === true) continue
     names.set(name, header.path)
-    reader.file?.(header, bytes < content.length ? content.subarray(0, bytes) : content)
+    budget.give(reader, header, bytes < content.length ? content.subarray(0, bytes) : content)
   }
 }
 
