@@ -16,7 +16,10 @@ function sparse(name: string, hole: number): Buffer {
   ] as const
   const map = Buffer.from(`1\n${hole}\n2\n`.padEnd(512, '\0'))
   return archive(
-    Buffer.concat([pax(records), member({ name: `./GNUSparseFile.1/${name}` }, Buffer.concat([map, Buffer.from('ab')]))]),
+    Buffer.concat([
+      pax(records),
+      member({ name: `./GNUSparseFile.1/${name}` }, Buffer.concat([map, Buffer.from('ab')])),
+    ]),
   )
 }
 
