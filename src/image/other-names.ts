@@ -36,7 +36,7 @@ export async function readOtherNames(
   readers: readonly PassReader[],
   options: PassOptions,
 ): Promise<void> {
-  const needs = new Map<LayerRecord, Need[]>()
+  let needs = new Map<LayerRecord, Need[]>()
   const need = (record: LayerRecord, name: string, reader: PassReader): void => {
     const content = contentOf(record)
     if (content.entry.type !== 'file') return
@@ -64,6 +64,24 @@ export async function readOtherNames(
     }
   }
   const budget = new OtherNameBudget(options.bounds?.otherNames)
+  await giveNeeds(store, image, needs, { small, budget, options })
+  needs = new Map()
+  for (const reader of readers) {
+    for (const path of reader.further?.(inventory) ?? []) {
+      const record = visible.get(path)
+      if (record !== undefined) need(record, path, reader)
+    }
+  }
+  await giveNeeds(store, image, needs, { small, budget, options })
+}
+
+/** Reads each content once, from memory or from its layer, and gives it to all who need it. */
+async function giveNeeds(
+  store: Store,
+  image: Image,
+  needs: Map<LayerRecord, Need[]>,
+  { small, budget, options }: { small: SmallFiles; budget: OtherNameBudget; options: PassOptions },
+): Promise<void> {
   for (const [record, asked] of needs) {
     const content = small.get(record)
     if (content === undefined) continue

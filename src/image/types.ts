@@ -118,6 +118,11 @@ export interface PassReader {
   unread?(header: TarHeader, magic: number, why: string): void
   /** Files wanted under another name as well, once the whole view is known: they are read again and given to `file` under that name. */
   aliases?(inventory: readonly InventoryEntry[]): readonly Alias[]
+  /**
+   * Called last, after every file was given under all its names: files (or hard links) of the inventory that are read again for `digest`, which
+   * gives none until now. This is for files of which only their content elsewhere tells that they matter.
+   */
+  further?(inventory: readonly InventoryEntry[]): readonly string[]
 }
 
 export interface Alias {

@@ -70,10 +70,13 @@ export const dpkg: Cataloger<Fact> = {
       gaps: results.flatMap(({ gaps }) => gaps),
     }
   },
-  // Nothing that dpkg installs lies elsewhere; MD5 of everything would cost as much as all other work on the bytes.
+  // Where packages of Debian have files. MD5 of everything would cost as much as all other work on the bytes.
   digest: {
     algorithm: 'md5',
-    of: (path) => /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path),
+    of: (path) =>
+      /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/|srv\/|var\/(?!cache\/|log\/|lib\/(?:apt|dpkg)\/))/.test(
+        path,
+      ),
     marks: (path) => /^(?:etc\/(?:apt\/|dpkg\/|debian_version$)|var\/lib\/dpkg\/)/.test(path),
   },
 }

@@ -135,7 +135,30 @@ async function readAliases(
   readers: readonly PassReader[],
   budget: OtherNameBudget,
 ): Promise<void> {
-  const asked = readers.flatMap((reader) => (reader.aliases?.(inventory) ?? []).map((alias) => ({ reader, alias })))
+  const asked = (of: (reader: PassReader) => readonly Alias[]): Asked[] =>
+    readers.flatMap((reader) => of(reader).map((alias) => ({ reader, alias })))
+  await readAgain(
+    tree,
+    inventory,
+    asked((reader) => reader.aliases?.(inventory) ?? []),
+    budget,
+  )
+  const further = (reader: PassReader): Alias[] =>
+    (reader.further?.(inventory) ?? []).map((path) => ({ path, as: path }))
+  await readAgain(tree, inventory, asked(further), budget)
+}
+
+interface Asked {
+  reader: PassReader
+  alias: Alias
+}
+
+async function readAgain(
+  tree: Tree,
+  inventory: readonly InventoryEntry[],
+  asked: readonly Asked[],
+  budget: OtherNameBudget,
+): Promise<void> {
   if (asked.length === 0) return
   const known = new Map(inventory.map((entry) => [entry.path, entry]))
   const byPath = Map.groupBy(asked, ({ alias }) => alias.path)
