@@ -26,7 +26,7 @@ export const alpm: Cataloger<Fact> = {
   folders: ['var/lib/pacman', 'var/lib/pacman/local'],
   wants: ({ path }) => (place.test(path) ? limit : 0),
   sameAs: (a, b) => a.name === b.name,
-  read: ({ path, name }, content) => {
+  read: ({ name }, content) => {
     if (name === 'mtree') {
       const text = gunzipSync(content, { maxOutputLength: listLimit }).toString('utf8')
       const sums = parseMtree(text).flatMap(({ path: file, sha256 }): [string, string][] =>
@@ -36,8 +36,7 @@ export const alpm: Cataloger<Fact> = {
     }
     const fields = parseFields(content.toString('utf8'))
     if (name === 'desc') {
-      for (const field of ['NAME', 'VERSION'])
-        if (one(fields, field) === '') throw new Error(`${path} has no %${field}%`)
+      for (const field of ['NAME', 'VERSION']) if (one(fields, field) === '') throw new Error(`has no %${field}%`)
       return { is: 'desc', fields }
     }
     // A backup has its path and the sum that it was installed with.

@@ -8,7 +8,7 @@ export interface MtreeFile {
 
 /** Files of an mtree(5) list with full paths, as pacman keeps it. Its own metadata (`.PKGINFO`) is left out. @throws Error for another form */
 export function parseMtree(text: string): MtreeFile[] {
-  if (!text.startsWith('#mtree')) throw new Error('is no mtree list')
+  if (!text.startsWith('#mtree')) throw new Error('is not an mtree list')
   return text.split('\n').flatMap((line): MtreeFile[] => {
     if (line === '' || line.startsWith('#') || line.startsWith('/set ') || line.startsWith('/unset ')) return []
     const [name = '', ...keywords] = line.split(' ')

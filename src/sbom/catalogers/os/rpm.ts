@@ -92,7 +92,6 @@ function readFact(path: string, fact: Fact, facts: ReadonlyMap<string, Fact>, co
   }
   const gap = (why: string): Cataloged => ({ packages: [], gaps: [{ path, kind: 'rpm', reason: 'unreadable', why }] })
   if (fact.is === 'journal') return gap('rpm was stopped while it wrote: the database is to be rolled back first')
-  if (!facts.has(path.slice(0, -'-wal'.length))) return gap('the database that the log belongs to is missing')
   return fact.wal.torn ? gap('the log ends with a transaction that is not complete') : { packages: [] }
 }
 
