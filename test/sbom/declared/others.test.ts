@@ -324,6 +324,15 @@ test('mix-lock and rebar-lock', async () => {
   expect(partly.gaps).toMatchObject([{ kind: 'hex', why: '"nonsense" is not an entry of a mix.lock' }])
 })
 
+test('packages.lock.json: an entry that cannot be read costs itself only', async () => {
+  const net8 = { A: { resolved: 1 }, B: { resolved: '1.0.0', dependencies: 'C' }, C: { resolved: '2.0.0' } }
+  const found = await declared('packages.lock.json', JSON.stringify({ version: 1, dependencies: { net8 } }))
+  expect(purls(found)).toEqual(['pkg:nuget/C@2.0.0'])
+  expect(found.gaps).toMatchObject([
+    { kind: 'nuget', why: expect.stringMatching(/^2 entries cannot be read, first "A"/) },
+  ])
+})
+
 test('stack and cabal-freeze', async () => {
   expect(
     purls(
