@@ -8,6 +8,7 @@ import { comparable, measureCoverage, uncompared } from './coverage.ts'
 import { DigestReader, type Summed } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, Inventory, OsRelease, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
+import { oddNames } from './odd-names.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
 
@@ -85,7 +86,11 @@ function catalogue(
     os,
     packages,
     catalogers: used.map(({ name }) => name).sort(),
-    gaps: sortGaps([...results.flatMap(({ gaps }) => gaps), ...uncompared({ tree, owners, digests })]),
+    gaps: sortGaps([
+      ...results.flatMap(({ gaps }) => gaps),
+      ...uncompared({ tree, owners, digests }),
+      ...oddNames(packages),
+    ]),
     coverage: measureCoverage({
       tree,
       owners,

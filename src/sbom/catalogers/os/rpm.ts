@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/errors.ts'
 import type { Cataloged, Cataloger, CatalogContext } from '../../cataloger.ts'
 import type { Gap } from '../../model.ts'
+import { databaseText } from './database-text.ts'
 import { damaged } from './damaged.ts'
 import { relate } from './dependencies.ts'
 import { HashFile } from './rpm/bdb.ts'
@@ -46,8 +47,7 @@ export const rpm: Cataloger<Fact> = {
   sameAs: (a, b) => a.name === b.name,
   read: ({ path }, content) => {
     const name = database.exec(path)?.[2]
-    if (name === undefined)
-      return { is: 'packages', packages: readManifest(content.toString('utf8'), path), lost: null }
+    if (name === undefined) return { is: 'packages', packages: readManifest(databaseText(content), path), lost: null }
     if (name === 'rpmdb.sqlite') {
       // All of it may be in the log still.
       if (content.length > 0) checkMagic(content, path)
