@@ -3,6 +3,7 @@ import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { contentOf, type LayerRecord } from './layer-records.ts'
 import { openLayer, type PassOptions } from './layer-stream.ts'
+import { OtherNameBudget } from './pass-bounds.ts'
 import { readFile, Scratch } from './read-file.ts'
 import type { SmallFiles } from './small-files.ts'
 import { baseOf } from './paths.ts'
@@ -35,7 +36,7 @@ export async function readOtherNames(
   readers: readonly PassReader[],
   options: PassOptions,
 ): Promise<void> {
-  const needs = new Map<LayerRecord, Need[]>()
+  let needs = new Map<LayerRecord, Need[]>()
   const need = (record: LayerRecord, name: string, reader: PassReader): void => {
     const content = contentOf(record)
     if (content.entry.type !== 'file') return
@@ -62,10 +63,29 @@ export async function readOtherNames(
       if (record !== undefined) need(record, alias.as, reader)
     }
   }
+  const budget = new OtherNameBudget(options.bounds?.otherNames)
+  await giveNeeds(store, image, needs, { small, budget, options })
+  needs = new Map()
+  for (const reader of readers) {
+    for (const path of reader.further?.(inventory) ?? []) {
+      const record = visible.get(path)
+      if (record !== undefined) need(record, path, reader)
+    }
+  }
+  await giveNeeds(store, image, needs, { small, budget, options })
+}
+
+/** Reads each content once, from memory or from its layer, and gives it to all who need it. */
+async function giveNeeds(
+  store: Store,
+  image: Image,
+  needs: Map<LayerRecord, Need[]>,
+  { small, budget, options }: { small: SmallFiles; budget: OtherNameBudget; options: PassOptions },
+): Promise<void> {
   for (const [record, asked] of needs) {
     const content = small.get(record)
     if (content === undefined) continue
-    give(asked, content, (algorithm) => hash(algorithm, content, 'buffer'))
+    give(asked, content, budget, (algorithm) => hash(algorithm, content, 'buffer'))
     needs.delete(record)
   }
   const scratch = new Scratch()
@@ -76,13 +96,18 @@ export async function readOtherNames(
     const extra = [...new Set(asked.map(({ digest }) => digest).filter((digest) => digest !== null))]
     const header = otherHeader(record.entry.path, record, record)
     const { kept, digests } = await readFile(header, body, [{ reader: {}, bytes }], { extra, scratch })
-    give(asked, kept, (algorithm) => digests?.extra.get(algorithm))
+    give(asked, kept, budget, (algorithm) => digests?.extra.get(algorithm))
     return `sha256:${digests?.sha256.toString('hex') ?? ''}`
   })
 }
 
 /** Gives a content under all names that are asked for; what a reader made of it under one name it takes over for the others where it can. */
-function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: ExtraDigest) => Buffer | undefined): void {
+function give(
+  asked: readonly Need[],
+  content: Buffer,
+  budget: OtherNameBudget,
+  digestOf: (algorithm: ExtraDigest) => Buffer | undefined,
+): void {
   const known = new Map<PassReader, Map<string, string>>()
   const digests = new Map<ExtraDigest, Buffer | undefined>()
   for (const { header, reader, bytes, digest } of asked) {
@@ -98,7 +123,7 @@ function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: Ext
     const before = names.get(name)
     if (before !== undefined && reader.linked?.(header.path, before) === true) continue
     names.set(name, header.path)
-    reader.file?.(header, bytes < content.length ? content.subarray(0, bytes) : content)
+    budget.give(reader, header, bytes < content.length ? content.subarray(0, bytes) : content)
   }
 }
 

@@ -5,7 +5,8 @@ import { readExt } from '../../../src/sbom/subjects/disk/ext.ts'
 import { findFileSystem } from '../../../src/sbom/subjects/disk/filesystem.ts'
 import { choosePartition, readPartitions, type ReadAt } from '../../../src/sbom/subjects/disk/partitions.ts'
 import { readSquashfs } from '../../../src/sbom/subjects/disk/squashfs.ts'
-import type { DiskContents, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
+import { diskTree } from '../../../src/sbom/subjects/disk/tree.ts'
+import type { DiskContents, DiskEntry, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { gptImage } from './disk-images.ts'
 import { run } from './run.ts'
@@ -98,6 +99,17 @@ describe('what debugfs says', () => {
   })
 })
 
+test('a file system whose hard links stand for more bytes than are read is refused', () => {
+  const size = 2 ** 30
+  const numbers = { mode: 0o644, uid: 0, gid: 0, size, devMajor: 0, devMinor: 0 }
+  const content = { file: '/none', offset: 0 }
+  const entries = Array.from({ length: 257 }, (_, i): DiskEntry => {
+    return { path: `name${i}`, type: 'file', ...numbers, link: '', xattrs: {}, content }
+  })
+  expect(() => diskTree({ entries: entries.slice(1), gaps: [] })).not.toThrow()
+  expect(() => diskTree({ entries, gaps: [] })).toThrow('its files have 275951648768 bytes under all their names')
+})
+
 describe('what unsquashfs writes', () => {
   const end = '#\n# START OF DATA - DO NOT MODIFY\n#\n'
   /** @param table where the superblock says that attributes are */
@@ -138,6 +150,18 @@ describe('what unsquashfs writes', () => {
       { path: 'h', xattrs },
     ])
     expect(gaps).toEqual([])
+  })
+
+  test('is read in linear time, however many attributes one file has', async () => {
+    const lines = Array.from({ length: 30_000 }, (_, i) => `a x user.${i}=v`)
+    const start = process.cpuUsage()
+    const { entries } = await writing(`a R 1 644 0 0 0 0\n${lines.join('\n')}\n${end}`, 100n)
+    expect(Object.keys(entries[0]?.xattrs ?? {})).toHaveLength(lines.length)
+    // A second attribute of a name cannot be told from the first: the last one counts.
+    expect((await writing(`a R 1 644 0 0 0 0\na x user.a=1\na x user.a=2\n${end}`)).entries).toMatchObject([
+      { xattrs: { 'user.a': '32' } },
+    ])
+    expect(process.cpuUsage(start).user).toBeLessThan(5_000_000)
   })
 
   test('has a gap where the image has attributes and an older unsquashfs shows none', async () => {

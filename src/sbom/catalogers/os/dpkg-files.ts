@@ -36,7 +36,7 @@ export function parseSums(text: string, path: string): [string, string][] {
     .map((line) => {
       const [, value, file] = /^\\?([0-9a-f]{32}) [ *](?:\.?\/)?(.+)$/.exec(line) ?? []
       if (value === undefined || file === undefined)
-        throw damaged(path, `has a line that is no MD5 sum: ${line.slice(0, 100)}`)
+        throw damaged(path, `has a line that is not an MD5 sum: ${line.slice(0, 100)}`)
       return [file, value]
     })
 }

@@ -43,7 +43,7 @@ export interface DiskContents {
 
 export const diskLimits = {
   entries: 2_000_000,
-  /** Bytes of all contents together: 256 GiB. */
+  /** Bytes of all contents together, a hard link counted as a file: 256 GiB. */
   bytes: 2 ** 38,
   /** Bytes of one symbolic link (PATH_MAX). */
   link: 4096,
