@@ -46,14 +46,14 @@ export function measureCoverage({ tree, owners, folders, ownFiles, binaries, dig
  */
 export function uncompared(
   { tree, owners }: Pick<CoverageInput, 'tree' | 'owners'>,
-  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'expects'>>>,
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'has' | 'expects'>>>,
 ): Gap[] {
   const gaps: Gap[] = []
   for (const [path, { path: listed, checksum, config, purl }] of owners) {
     const reader = checksum?.algorithm === 'MD5' ? digests.md5 : checksum?.algorithm === 'SHA-1' ? digests.sha1 : null
     const type = tree.get(path)?.type
     if (reader === null || config === true || (type !== 'file' && type !== 'hardlink')) continue
-    if (reader.get(path) !== undefined || !reader.expects(listed)) continue
+    if (reader.has(path) || !reader.expects(listed)) continue
     const kind = /^pkg:([^/]+)/.exec(purl)?.[1] ?? 'file'
     const why = `the file was not compared with the sum that its package has of "${listed}"`
     gaps.push({ path, kind, reason: 'unsupported', why })
