@@ -4,7 +4,7 @@ import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
 import type { Gap } from './model.ts'
 import { isBinary } from './magic.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 /** One pass of one cataloger. */
 interface Run {
@@ -118,7 +118,7 @@ export class Collector implements PassReader {
   aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
     const links = inventory.filter(({ type }) => type === 'symlink')
     if (links.length === 0) return []
-    const tree = new FileTree(inventory)
+    const tree = treeOf(inventory)
     return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
   }
 

@@ -61,6 +61,11 @@ export class DigestReader implements PassReader {
     return paths
   }
 
+  /** Whether a file of this name was hashed. */
+  has(path: string): boolean {
+    return this.digests.has(path)
+  }
+
   /** Lower-case hex; undefined where nobody asked for it. */
   get(path: string): string | undefined {
     const digest = this.digests.get(path)

@@ -10,7 +10,7 @@ import type { Catalogue, FoundPackage, Gap, Inventory, OsRelease, OwnedFile } fr
 import { absorb } from './merge.ts'
 import { oddNames } from './odd-names.ts'
 import { resolveOwners } from './ownership.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
@@ -57,7 +57,7 @@ interface Settled {
 
 function settledFrom(collector: Collector, release: OsReleaseReader, inventory: Inventory): Settled {
   const os = release.finish()
-  const tree = new FileTree(inventory)
+  const tree = treeOf(inventory)
   const results = collector.finish({ os, tree })
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),
