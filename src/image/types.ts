@@ -85,6 +85,11 @@ export interface InventoryEntry {
   xattrs?: Readonly<Record<string, string>> | undefined
 }
 
+/** Lines of an inventory, in a list or made when they are asked for. */
+export interface Entries extends Iterable<InventoryEntry> {
+  readonly length: number
+}
+
 /** Digests beside SHA-256 that package databases have of their files. */
 export type ExtraDigest = 'md5' | 'sha1'
 
@@ -110,7 +115,7 @@ export interface PassReader {
   /** A visible hard link shares the content of a visible file that this pass has read. True: the reader needs no bytes for it. */
   linked?(path: string, content: string): boolean
   /** Files wanted under another name as well, once the whole view is known: they are read again and given to `file` under that name. */
-  aliases?(inventory: readonly InventoryEntry[]): readonly Alias[]
+  aliases?(inventory: Entries): readonly Alias[]
 }
 
 export interface Alias {
@@ -133,5 +138,5 @@ export interface PassResult {
   image: Image
   layers: LayerFacts[]
   /** The merged root file system, sorted by path (UTF-8 byte order). */
-  inventory: InventoryEntry[]
+  inventory: Entries
 }

@@ -1,4 +1,5 @@
-import type { Alias, ExtraDigest, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import { entriesOfType } from '../image/entries.ts'
+import type { Alias, Entries, ExtraDigest, PassReader, TarHeader } from '../image/types.ts'
 import type { Cataloger } from './cataloger.ts'
 
 /**
@@ -51,10 +52,11 @@ export class DigestReader implements PassReader {
   }
 
   /** Files that were read before a file showed that the image is of their system as well. */
-  aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
-    return inventory
-      .filter(({ path, type }) => type === 'file' && !this.digests.has(path) && this.expects(path))
-      .map(({ path }) => ({ path, as: path }))
+  aliases(inventory: Entries): readonly Alias[] {
+    const found: Alias[] = []
+    for (const { path } of entriesOfType(inventory, 'file'))
+      if (this.expects(path) && !this.digests.has(path)) found.push({ path, as: path })
+    return found
   }
 
   /** Lower-case hex; undefined where nobody asked for it. */

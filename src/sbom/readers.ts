@@ -1,12 +1,12 @@
 import { table } from '../base/table.ts'
-import type { PassReader } from '../image/types.ts'
+import type { Entries, PassReader } from '../image/types.ts'
 import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
 import { measureCoverage, uncompared } from './coverage.ts'
 import { DigestReader } from './digests.ts'
-import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
+import type { Catalogue, FoundPackage, Gap, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
 import { FileTree } from './tree.ts'
@@ -15,7 +15,7 @@ export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
   readonly readers: readonly PassReader[]
   /** What was found; to be called once, after the pass. @throws VerificationError `format-invalid` for an unreadable package database */
-  finish(inventory: Inventory): Catalogue
+  finish(inventory: Entries): Catalogue
 }
 
 /**
@@ -39,7 +39,7 @@ function catalogue(
   digests: Readonly<Record<'md5' | 'sha1', DigestReader>>,
   release: OsReleaseReader,
   used: readonly Cataloger[],
-  inventory: Inventory,
+  inventory: Entries,
 ): Catalogue {
   const os = release.finish()
   const tree = new FileTree(inventory)

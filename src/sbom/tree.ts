@@ -1,26 +1,29 @@
-import type { InventoryEntry } from '../image/types.ts'
+import { entryFinder, lazyEntries } from '../image/entries.ts'
+import type { Entries, InventoryEntry } from '../image/types.ts'
 
 /** Links followed for one path: Linux's own limit (MAXSYMLINKS). */
 const mostLinks = 40
 
 /** The merged root file system by path, with symbolic links followed inside the root. */
 export class FileTree {
-  private readonly entries = new Map<string, InventoryEntry>()
+  private readonly inventory: Entries
+  private readonly find: (path: string) => InventoryEntry | undefined
   /** Real paths of folders that were asked for. */
   private readonly folders = new Map<string, string | null>([['', '']])
 
-  constructor(inventory: readonly InventoryEntry[]) {
-    for (const entry of inventory) this.entries.set(entry.path, entry)
+  constructor(inventory: Entries) {
+    this.inventory = inventory
+    this.find = entryFinder(inventory)
   }
 
   /** The entry of exactly this path. */
   get(path: string): InventoryEntry | undefined {
-    return this.entries.get(path)
+    return this.find(path)
   }
 
   /** All entries, sorted by path. */
-  all(): IterableIterator<InventoryEntry> {
-    return this.entries.values()
+  all(): Iterable<InventoryEntry> {
+    return lazyEntries(this.inventory)
   }
 
   /**
@@ -41,7 +44,7 @@ export class FileTree {
     if (name === '' || name === '.') return folder
     if (name === '..') return folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : ''
     const here = folder === '' ? name : `${folder}/${name}`
-    const entry = this.entries.get(here)
+    const entry = this.find(here)
     if (entry === undefined) return null
     if (entry.type !== 'symlink' || keepLast) return here
     if (++budget.links > mostLinks) return null
