@@ -13,7 +13,7 @@ export interface CoverageInput {
   /** Files that packages were read from. */
   ownFiles: ReadonlySet<string>
   binaries: ReadonlySet<string>
-  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get'>>>
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'has'>>>
 }
 
 /** What of the files no package vouches for, and which packaged files are not as their package says. */
