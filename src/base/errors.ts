@@ -56,6 +56,7 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'log-broken',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 
