@@ -39,15 +39,14 @@ export async function rootOf(size: number, read: TileReader): Promise<Buffer> {
   return root
 }
 
-/** Reads what appending needs: the partial tiles. @param readEntries gives the bytes of a bundle of entries */
-export async function readEdge(size: number, read: TileReader, readEntries: TileReader): Promise<Edge> {
+/** Reads what appending to the tree needs: the partial tiles. */
+export async function readEdge(size: number, read: TileReader): Promise<Edge> {
   const rows: Buffer[] = []
   for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / tileWidth)) {
     const id = tileAt(level, Math.floor(hashes / tileWidth), size)
     rows.push(id === null ? Buffer.alloc(0) : await read(id))
   }
-  const last = tileAt('entries', Math.floor(size / tileWidth), size)
-  return { size, rows, entries: last === null ? Buffer.alloc(0) : await readEntries(last) }
+  return { size, rows }
 }
 
 /** The tile that holds the hashes from which a subtree's root is computed, and where in it they stand, in bytes. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendEntries, emptyEdge, type Edge } from '../../src/log/edge.ts'
+import { appendEntries, emptyLogEdge, type LogEdge } from '../../src/log/edge.ts'
 import { decodeEntries, encodeEntries } from '../../src/log/entry-bundle.ts'
 import { emptyRoot, leafHash } from '../../src/log/hash.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/log/proof.ts'
@@ -23,14 +23,14 @@ function mth(leaves: readonly Buffer[]): Buffer {
 }
 
 /** A log in memory whose tiles lie under their paths. */
-function grow(steps: readonly number[]): { files: Map<string, Buffer>; edge: Edge; root: Buffer } {
+function grow(steps: readonly number[]): { files: Map<string, Buffer>; edge: LogEdge; root: Buffer } {
   const files = new Map<string, Buffer>()
-  let edge = emptyEdge
+  let edge = emptyLogEdge
   let root = emptyRoot()
   for (const step of steps) {
     const grown = appendEntries(
       edge,
-      Array.from({ length: step }, (_, i) => entry(edge.size + i)),
+      Array.from({ length: step }, (_, i) => entry(edge.tree.size + i)),
     )
     for (const { id, bytes } of grown.tiles) files.set(tilePath(id), bytes)
     ;({ edge, root } = grown)
@@ -61,7 +61,8 @@ test('a tree is the same however many entries are appended at once', async () =>
   expect(steps.root).toEqual(atOnce.root)
   for (const [path, bytes] of atOnce.files) expect(steps.files.get(path)).toEqual(bytes)
   const read = readerOf(steps.files)
-  expect(await readEdge(1000, read, read)).toEqual(atOnce.edge)
+  expect(await readEdge(1000, read)).toEqual(atOnce.edge.tree)
+  expect(steps.edge).toEqual(atOnce.edge)
   for (const id of tilesOf('entries', 1000)) {
     const entries = decodeEntries(await read(id), id, 'log')
     expect(entries[0]).toEqual(entry(id.index * tileWidth))
