@@ -1,4 +1,5 @@
-import { completeRoot, foldRoots, hashBytes, leafHash } from './hash.ts'
+import { hashBytes, leafHash } from './merkle.ts'
+import { completeRoot, foldRoots } from './subtree.ts'
 import { encodeEntries } from './entry-bundle.ts'
 import { tileWidth, type Tile } from './tiles.ts'
 

@@ -1,4 +1,4 @@
-import { hashBytes } from './hash.ts'
+import { hashBytes } from './merkle.ts'
 
 /** Finds leaves by their hash: 40 to 80 bytes a leaf, no object for any of them. */
 export class LeafIndex {

@@ -1,4 +1,5 @@
-import { completeRoot, foldRoots, hashBytes } from './hash.ts'
+import { hashBytes } from './merkle.ts'
+import { completeRoot, foldRoots } from './subtree.ts'
 import { completeSubtrees, consistencyRanges, inclusionRanges, type Range, type Subtree } from './tree.ts'
 import { tileAt, tileHeight, tilePath, tileWidth, type TileId } from './tiles.ts'
 import type { Edge } from './edge.ts'

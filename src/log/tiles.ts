@@ -1,5 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
-import { hashBytes } from './hash.ts'
+import { hashBytes } from './merkle.ts'
 
 /** Hashes in a full tile, and entries in a full bundle (C2SP tlog-tiles). */
 export const tileWidth = 256

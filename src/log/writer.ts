@@ -7,7 +7,7 @@ import type { NoteKey } from '../sign/signed-note.ts'
 import { appendEntries } from './edge.ts'
 import { encodeEntries } from './entry-bundle.ts'
 import type { LogStore, NamedFiles } from './files.ts'
-import { emptyRoot, leafHash } from './hash.ts'
+import { emptyRoot, leafHash } from './merkle.ts'
 import { resume } from './resume.ts'
 import type { Memory } from './memory.ts'
 import { currentHead, readHead, type SignedHead } from './open-log.ts'
@@ -43,7 +43,7 @@ export async function createLog(
       remedy: 'Use a new key for a new log. Two logs of one name and key would prove that the log cheats.',
     })
   }
-  const note = await signNote(checkpointText(signer.name, 0, emptyRoot()), signer)
+  const note = await signNote(checkpointText(signer.name, 0, emptyRoot), signer)
   await store.create(note, files)
   await memory?.remember(note)
   return note

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { appendEntries, emptyLogEdge, type LogEdge } from '../../src/log/edge.ts'
 import { decodeEntries, encodeEntries } from '../../src/log/entry-bundle.ts'
-import { emptyRoot, leafHash } from '../../src/log/hash.ts'
+import { emptyRoot, leafHash } from '../../src/log/merkle.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/log/proof.ts'
 import { consistencyProof, inclusionProof, readEdge, rootOf } from '../../src/log/read-tree.ts'
 import { tileAt, tilePath, tilesOf, tileWidth, type TileId } from '../../src/log/tiles.ts'
@@ -26,7 +26,7 @@ function mth(leaves: readonly Buffer[]): Buffer {
 function grow(steps: readonly number[]): { files: Map<string, Buffer>; edge: LogEdge; root: Buffer } {
   const files = new Map<string, Buffer>()
   let edge = emptyLogEdge
-  let root = emptyRoot()
+  let root = emptyRoot
   for (const step of steps) {
     const grown = appendEntries(
       edge,

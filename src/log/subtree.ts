@@ -1,25 +1,4 @@
-import { hash } from 'node:crypto'
-
-/** Bytes of a node's hash. */
-export const hashBytes = 32
-
-const leafPrefix = Buffer.of(0)
-const nodePrefix = Buffer.of(1)
-
-/** Hash of a leaf: SHA-256 over 0x00 and the entry (RFC 6962 §2.1). */
-export function leafHash(entry: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([leafPrefix, entry]), 'buffer')
-}
-
-/** Hash of an inner node: SHA-256 over 0x01 and its two children (RFC 6962 §2.1). */
-export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([nodePrefix, left, right]), 'buffer')
-}
-
-/** Root of a tree without entries: SHA-256 of nothing (RFC 6962 §2.1). */
-export function emptyRoot(): Buffer {
-  return hash('sha256', '', 'buffer')
-}
+import { emptyRoot, hashBytes, nodeHash } from './merkle.ts'
 
 /**
  * Root of a complete subtree.
@@ -44,6 +23,6 @@ export function completeRoot(row: Uint8Array): Buffer {
 export function foldRoots(roots: readonly Buffer[]): Buffer {
   return (
     roots.reduceRight<Buffer | null>((right, left) => (right === null ? left : nodeHash(left, right)), null) ??
-    emptyRoot()
+    emptyRoot
   )
 }
