@@ -33,7 +33,7 @@ export function rootOfInclusion(
   if (index < 0n || index >= size || !areHashes([leaf, ...proof])) return null
   let node = index
   let last = size - 1n
-  let root = Buffer.from(leaf)
+  let root: Buffer = Buffer.from(leaf)
   for (const sibling of proof) {
     if (last === 0n) return null
     if ((node & 1n) === 1n || node === last) {
@@ -87,8 +87,8 @@ export function isConsistent(older: TreeHead, newer: TreeHead, proof: readonly U
   const path = node === 0n ? [older.root, ...proof] : [...proof]
   const first = path.shift()
   if (first === undefined) return false
-  let olderRoot = Buffer.from(first)
-  let newerRoot = Buffer.from(first)
+  let olderRoot: Buffer = Buffer.from(first)
+  let newerRoot: Buffer = Buffer.from(first)
   for (const sibling of path) {
     if (last === 0n) return false
     if ((node & 1n) === 1n || node === last) {
