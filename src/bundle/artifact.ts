@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import type { DigestName } from '../sign/digest-signature.ts'
+
+/** What a signature has to be over: bytes, or only their digest. */
+export interface Artifact {
+  /** For reasons: a path or a digest. */
+  name: string
+  /** Null where only digests are known. */
+  bytes: Uint8Array | null
+  /** Null for a hash that is not known of it. */
+  digest(hash: DigestName): Buffer | null
+}
+
+/** An artifact whose bytes are at hand; each digest is computed when it is asked for, once. */
+export function artifactOf(bytes: Uint8Array, name: string): Artifact {
+  const known = new Map<DigestName, Buffer>()
+  return {
+    name,
+    bytes,
+    digest: (hash) => {
+      const digest = known.get(hash) ?? createHash(hash).update(bytes).digest()
+      known.set(hash, digest)
+      return digest
+    },
+  }
+}
+
+/** An artifact of which only the SHA-256 is known. @param digest `sha256:` and hex */
+export function artifactOfDigest(digest: `sha256:${string}`): Artifact {
+  const value = Buffer.from(digest.slice('sha256:'.length), 'hex')
+  return { name: digest, bytes: null, digest: (hash) => (hash === 'sha256' ? value : null) }
+}
