@@ -17,6 +17,8 @@ export const reasonCodes = [
   'journal-broken',
   'journal-key-mismatch',
   'time-unproven',
+  'timestamp-invalid',
+  'self-timed',
   'coverage-short',
   'machine-only',
   'storage-exposed',
