@@ -58,6 +58,9 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'log-invalid',
+  'certificate-invalid',
+  'identity-mismatch',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

@@ -28,9 +28,7 @@ function run(name: string, by: 'file' | 'digest'): string | null {
       ? { kind: 'key', key: loadPublicKey(text('key.pub', '') + '\n') }
       : {
           kind: 'identity',
-          rules: [
-            { name, issuer: text('issuer', issuer), san: { exact: text('identity', identity) }, claims: {} },
-          ],
+          rules: [{ name, issuer: text('issuer', issuer), san: { exact: text('identity', identity) }, claims: {} }],
         }
     const artifact = by === 'file' ? artifactOf(bytes, 'a.txt') : artifactOfDigest(sha256(bytes))
     verifyBundle(readBundle(readFileSync(path('bundle.sigstore.json'))), artifact, {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { artifactOfDigest, type Artifact } from '../../src/bundle/artifact.ts'
 import { wholePattern, type IdentityRule } from '../../src/bundle/identity.ts'
-import { readBundle } from '../../src/bundle/read.ts'
+import { readBundle, type SealedBundle } from '../../src/bundle/read.ts'
 import { verifyBundle, type VerifiedBundle } from '../../src/bundle/verify.ts'
 import { envelopePayload } from '../../src/sign/dsse.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
@@ -51,12 +51,63 @@ withPeers(['vectors:sigstore/sigstore-go'], 'bundles of sigstore-go’s tests ar
   expect(() => keyless(`${samples}/dsse-2sigs.sigstore.json`, publicGood, actions)).toThrow(/exactly one signature/)
 })
 
+withPeers(
+  ['vectors:sigstore/sigstore-go'],
+  'an account of an issuer without addresses is an identity, too',
+  async () => {
+    const bundle = readBundle(file('sigstore-go/testing-data/bundles/othername.sigstore.json'))
+    const root = rootOf('sigstore-go/testing-data/trusted-roots/scaffolding.json')
+    const artifact = digestOf(bundle)
+    const rules = (value: string): IdentityRule[] => [
+      { name: 'foo', issuer: 'http://oidc.local:8080', san: { exact: value }, claims: {} },
+    ]
+    const { signer } = verifyBundle(bundle, artifact, {
+      signer: { kind: 'identity', rules: rules('foo!oidc.local') },
+      root,
+      now,
+    })
+    expect(signer).toMatchObject({ identity: { san: { kind: 'account', value: 'foo!oidc.local' } } })
+    expect(() =>
+      verifyBundle(bundle, artifact, { signer: { kind: 'identity', rules: rules('foo!oidc') }, root, now }),
+    ).toThrow(/signed by a certificate for foo!oidc\.local/)
+  },
+)
+
+withPeers(
+  ['vectors:sigstore/sigstore-go'],
+  'the window of a pinned key is compared with the stamped time',
+  async () => {
+    const data = 'sigstore-go/testing-data'
+    const bundle = readBundle(file(`${data}/bundles/public-key-validity.sigstore.json`))
+    const root = rootOf(`${data}/trusted-roots/public-key-validity.json`)
+    const key = loadPublicKey(file(`${data}/public-keys/public-key-validity.pem`).toString())
+    const verify = (from: string, to: string) =>
+      verifyBundle(bundle, digestOf(bundle), {
+        signer: { kind: 'key', key, window: { notBefore: new Date(from), notAfter: new Date(to) } },
+        root,
+        entries: 0,
+        now,
+      })
+    expect(verify('2026-06-04T00:00:00Z', '2026-06-05T00:00:00Z').times).toHaveLength(1)
+    expect(() => verify('2026-06-05T00:00:00Z', '2026-06-06T00:00:00Z')).toThrow(/the key counts from 2026-06-05/)
+  },
+)
+
+function digestOf({ content }: SealedBundle): Artifact {
+  if (content.kind !== 'message' || content.digest === null) throw new Error('no digest')
+  return artifactOfDigest(`sha256:${content.digest.value.toString('hex')}`)
+}
+
 withPeers(['vectors:sigstore/cosign'], 'a keyless attestation of an image by cosign verifies', async () => {
   const bytes = file('cosign/oci-attestation.sigstore.json')
   const { signer } = verifyBundle(readBundle(bytes), itsSubject(bytes), {
     signer: {
       kind: 'identity',
-      rules: [anybody('https://token.actions.githubusercontent.com'), anybody('https://github.com/login/oauth'), anybody('https://accounts.google.com')],
+      rules: [
+        anybody('https://token.actions.githubusercontent.com'),
+        anybody('https://github.com/login/oauth'),
+        anybody('https://accounts.google.com'),
+      ],
     },
     root: rootOf('cosign/trusted_root_pgi.json'),
     now,
@@ -68,7 +119,11 @@ withPeers(['vectors:sigstore/embedded-log'], 'a key with an entry of a private l
   const bytes = file('embedded-log/bundle.sigstore.json')
   const key = loadPublicKey(file('embedded-log/cosign.pub').toString())
   const root = rootOf('embedded-log/trusted_root.json')
-  const { entries, times } = verifyBundle(readBundle(bytes), itsSubject(bytes), { signer: { kind: 'key', key }, root, now })
+  const { entries, times } = verifyBundle(readBundle(bytes), itsSubject(bytes), {
+    signer: { kind: 'key', key },
+    root,
+    now,
+  })
   expect(entries.map(({ index, kind, version }) => [index, kind, version])).toEqual([[997n, 'hashedrekord', '0.0.2']])
   expect(times).toEqual([])
 })

@@ -126,7 +126,11 @@ export function envelopeBody(
   const pem = base64(Buffer.from(pemOf(verifier)))
   const hash = { algorithm: 'sha256', value: sha256(payload).toString('hex') }
   if (kind === 'dsse') {
-    const spec = { envelopeHash: hash, payloadHash: hash, signatures: [{ signature: base64(signature), verifier: pem }] }
+    const spec = {
+      envelopeHash: hash,
+      payloadHash: hash,
+      signatures: [{ signature: base64(signature), verifier: pem }],
+    }
     return { apiVersion: '0.0.1', kind: 'dsse', spec }
   }
   if (kind === 'dsse2') {

@@ -81,7 +81,11 @@ function plainLog(baseUrl: string): TestLog {
 function tileLog(baseUrl: string): TestLog {
   const key = generateKeyPairSync('ed25519')
   const raw = spki(key.publicKey).subarray(-32)
-  const id = createHash('sha256').update(`${new URL(baseUrl).host}\n`).update(Buffer.of(1)).update(raw).digest()
+  const id = createHash('sha256')
+    .update(`${new URL(baseUrl).host}\n`)
+    .update(Buffer.of(1))
+    .update(raw)
+    .digest()
   return { baseUrl, key, id }
 }
 
@@ -112,7 +116,7 @@ export function makeLeaf(sigstore: TestSigstore, options: LeafOptions = {}): Tes
   const make = (more: readonly TestExtension[]): Buffer =>
     makeCertificate({
       subject: '',
-      issuer: String(readName(sigstore.intermediate)),
+      issuer: readName(sigstore.intermediate),
       key,
       by: sigstore.intermediateKey,
       serial: 7,
