@@ -30,3 +30,11 @@ export function artifactOfDigest(digest: `sha256:${string}`): Artifact {
   const value = Buffer.from(digest.slice('sha256:'.length), 'hex')
   return { name: digest, bytes: null, digest: (hash) => (hash === 'sha256' ? value : null) }
 }
+
+/** An artifact that is read once and not kept: for files larger than memory. */
+export async function digestArtifact(source: AsyncIterable<Uint8Array>, name: string): Promise<Artifact> {
+  const hashes = (['sha256', 'sha384', 'sha512'] as const).map((hash) => [hash, createHash(hash)] as const)
+  for await (const part of source) for (const [, hash] of hashes) hash.update(part)
+  const digests = new Map(hashes.map(([name, hash]) => [name, hash.digest()]))
+  return { name, bytes: null, digest: (hash) => digests.get(hash) ?? null }
+}

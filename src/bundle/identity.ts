@@ -1,4 +1,4 @@
-import { VerificationError } from '../base/errors.ts'
+import { InputError, VerificationError } from '../base/errors.ts'
 import type { Certificate } from '../encoding/x509/certificate.ts'
 import { readClaims, type FulcioClaim, type FulcioClaims } from '../sign/certificate/claims.ts'
 import { readAlternativeName, type AlternativeName } from '../sign/certificate/names.ts'
@@ -88,4 +88,29 @@ function ruleText(rule: TextRule): string {
 
 function shown(text: string | undefined | null): string {
   return text === undefined || text === null ? 'not there' : `"${text}"`
+}
+
+/**
+ * A rule of one identity.
+ *
+ * @param subject name of the option or policy line, for the error
+ * @throws InputError `input-invalid` for a pattern that is none, or an issuer that is not a URL
+ */
+export function identityRule(
+  { issuer, san, pattern }: { issuer: string; san: string | null; pattern: string | null },
+  subject: string,
+): IdentityRule {
+  const refuse = (why: string, remedy: string, cause?: unknown): InputError =>
+    new InputError('input-invalid', `${subject}: ${why}`, { subject, remedy, cause })
+  if (!/^https?:\/\/[^\s]+$/.test(issuer))
+    throw refuse(
+      `"${issuer}" is not the URL of an issuer`,
+      `Give the issuer as in https://token.actions.githubusercontent.com.`,
+    )
+  if (san !== null) return { name: san, issuer, san: { exact: san }, claims: {} }
+  try {
+    return { name: pattern ?? '', issuer, san: wholePattern(pattern ?? ''), claims: {} }
+  } catch (cause) {
+    throw refuse(`"${pattern ?? ''}" is not a regular expression`, 'Give a pattern that covers the whole name.', cause)
+  }
 }
