@@ -92,6 +92,7 @@ export const transportCodes = [
   'agent-error',
   'tool-failed',
   'collateral-error',
+  'timestamp-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

@@ -72,7 +72,11 @@ export function examineTimestamp(
   return { checks, time: good ? timeOf(stamp, signer, authority) : null }
 }
 
-function signerChecks({ data, info }: Timestamp, signer: Certificate): Check[] {
+/**
+ * The rules about the signer alone, whoever vouches for it: it is the one that the stamp names, its key is strong and signed the stamp, and its
+ * certificate is for time stamps.
+ */
+export function signerChecks({ data, info }: Timestamp, signer: Certificate): Check[] {
   const { attributes, algorithm, signature } = data
   const foreign = info.authority !== null && !info.authority.equals(signer.subject)
   return [
@@ -112,7 +116,8 @@ function pathChecks({ info }: Timestamp, path: Certificate[], { chain }: Timesta
   ]
 }
 
-function imprintFault({ info: { imprint } }: Timestamp, signed: Uint8Array): string | null {
+/** Why a stamp is not over some bytes; null where it is. */
+export function imprintFault({ info: { imprint } }: Timestamp, signed: Uint8Array): string | null {
   return digestOf(imprint.hash, signed).equals(imprint.digest) ? null : 'it stamps other bytes'
 }
 
