@@ -17,6 +17,8 @@ export const reasonCodes = [
   'journal-broken',
   'journal-key-mismatch',
   'time-unproven',
+  'timestamp-invalid',
+  'self-timed',
   'coverage-short',
   'machine-only',
   'storage-exposed',
@@ -57,6 +59,9 @@ export const reasonCodes = [
   'parameters-refused',
   'rolled-back',
   'log-broken',
+  'log-invalid',
+  'certificate-invalid',
+  'identity-mismatch',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 
@@ -88,6 +93,7 @@ export const transportCodes = [
   'agent-error',
   'tool-failed',
   'collateral-error',
+  'timestamp-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 
