@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
@@ -36,6 +37,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
     claims,
     identity,
+    timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
   }
 }
 
