@@ -14,6 +14,7 @@ export function explanationOf(ours: Reading, theirs: Reading, peer: string): str
 function weRefuse(refusal: string, peer: string): string | null {
   if (refusal.includes('a float is not in its shortest form'))
     return peer === 'cborg' ? 'cborg takes long floats' : 'cbor2 takes a NaN with a payload'
+  if (refusal.includes('it nests more than')) return 'our limit of depth'
   if (peer === 'cborg' && refusal.includes('is not UTF-8')) return 'cborg takes text that is not UTF-8'
   if (peer === 'cborg' && refusal.includes('a key twice')) return 'cborg compares composite keys by identity'
   return null

@@ -99,6 +99,6 @@ export function describe(value: unknown): string {
   if (value instanceof CborFloat) return describe(value.value)
   if (value instanceof CborSimple || value instanceof Simple) return `s${value.value}`
   if (value instanceof CborTag) return `${value.tag}(${describe(value.value)})`
-  if (value instanceof Tag) return `${Number(value.tag)}(${describe(value.contents)})`
+  if (value instanceof Tag) return `${String(value.tag)}(${describe(value.contents)})`
   throw new Error('a value of an unknown kind')
 }
