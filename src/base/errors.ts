@@ -17,6 +17,8 @@ export const reasonCodes = [
   'journal-broken',
   'journal-key-mismatch',
   'time-unproven',
+  'timestamp-invalid',
+  'self-timed',
   'coverage-short',
   'machine-only',
   'storage-exposed',
@@ -87,6 +89,7 @@ export const transportCodes = [
   'agent-error',
   'tool-failed',
   'collateral-error',
+  'timestamp-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

@@ -555,6 +555,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service. Every signature is stamped, so that a policy which pins the service knows when it was made; the service sees SHA-256 digests only. Left out, nothing is stamped (docs/trusted-time.md).",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "1800",
@@ -1058,6 +1064,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "identity",
     "description": "docker-reference of the simple-signing payload; by default the name of the image.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service that stamps every signature (docs/trusted-time.md); none by default.",
     "default": "",
     "required": false
    },

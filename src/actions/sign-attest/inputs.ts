@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
@@ -35,6 +36,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
     identity,
+    timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
   }
 }
 

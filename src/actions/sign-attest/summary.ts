@@ -38,6 +38,8 @@ export function report(
     ['Signed by', who],
     ['Public key', paths.key],
   ]
+  if (inputs.timestamp !== null)
+    facts.push(['Time stamps', `by ${inputs.timestamp.host}; the gate decides whether its policy knows that service`])
   if (published.plain !== digest) facts.push(['Plain image', `${published.plain} (not published)`])
   if (agent !== null) {
     facts.push(

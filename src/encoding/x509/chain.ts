@@ -61,8 +61,8 @@ export function checkChain(chain: readonly Certificate[], { roots, at, understoo
 
 const signatures = new Memo<boolean>(256)
 
-/** Fingerprints cover both certificates whole: signed bytes, algorithm, signature and key. */
-function isSignedBy(child: Certificate, parent: Certificate): boolean {
+/** Whether a certificate bears the other one's signature. Fingerprints cover both whole: signed bytes, algorithm, signature and key. */
+export function isSignedBy(child: Certificate, parent: Certificate): boolean {
   return signatures.get(`${child.fingerprint} ${parent.fingerprint}`, () =>
     isSigned(child.signed, child.algorithm, child.signature, parent.key),
   )

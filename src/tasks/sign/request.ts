@@ -29,4 +29,6 @@ export interface SignRequest {
   sbom: string | null
   /** `docker-reference` of simple signing, or null for the one of the store. */
   identity: string | null
+  /** Address of an RFC 3161 service that stamps every signature, or null for none. */
+  timestamp: URL | null
 }

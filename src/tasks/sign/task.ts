@@ -15,6 +15,7 @@ import type { SignRequest } from './request.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
 
 export interface SignAttestResult {
@@ -49,8 +50,10 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
-  const writer = await openWriter(published, legacy, context.ports.log)
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
+  const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
+  const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
+  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
@@ -60,6 +63,8 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     await writeStatement(item, signing)
   }
   if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
+  // TRUST §3: statements before the evidence that closes them.
+  await writer.settle()
   const status = attested === null ? null : await attachEvidence(attested, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)

@@ -7,7 +7,7 @@ import { Steps } from '../../../src/tee/verify/steps.ts'
 import { parseCertificate } from '../../../src/encoding/x509/certificate.ts'
 import { checkChain } from '../../../src/encoding/x509/chain.ts'
 import { vector, withPeers } from '../../../testkit/peers.ts'
-import { bits, oid, sequence } from '../../../testkit/tee/pki/der-write.ts'
+import { bits, oid, sequence } from '../../../src/encoding/der-write.ts'
 import { makeCertificate, makeKey, type CertificateOptions } from '../../../testkit/tee/pki/pki.ts'
 
 const folder = 'tee/tpm/go-tpm-tools/certificates'

@@ -1,4 +1,4 @@
-/** Writes DER (X.690) for the synthetic test PKI. */
+/** One DER element (X.690 §8.1, §10.1) of a tag and the parts of its content, below 16 MiB. */
 export function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts)
   const { length } = content
@@ -24,6 +24,14 @@ export function integer(value: number): Buffer {
   return der(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes)
 }
 
+/** A non-negative INTEGER of any size, from its bytes with the highest first. */
+export function unsigned(bytes: Uint8Array): Buffer {
+  const first = bytes.findIndex((byte) => byte !== 0)
+  const shortest = first === -1 ? Buffer.from([0]) : Buffer.from(bytes.subarray(first))
+  return der(0x02, (shortest[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), shortest]) : shortest)
+}
+
+/** OBJECT IDENTIFIER from its dotted text. */
 export function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
   const arcs = [first * 40 + second, ...rest].map((arc) => {
