@@ -1,7 +1,7 @@
 import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { retriedStatuses, retryWait } from '../../base/retry.ts'
-import { collect, type ByteSource } from '../../base/streams.ts'
+import { collect } from '../../base/streams.ts'
 import { timestampRefusal } from './algorithms.ts'
 import { spkiOf } from './authority.ts'
 import { limits } from './limits.ts'
@@ -106,7 +106,7 @@ async function post(url: URL, body: Buffer, { http, clock, random, log }: Ports)
 async function bodyOf(response: Response, url: URL): Promise<Buffer> {
   if (response.body === null) throw wrongAnswer(url, response.status, 'nothing')
   try {
-    return await collect(response.body as ByteSource, limits.response, `the answer of ${url.host}`)
+    return await collect(response.body, limits.response, `the answer of ${url.host}`)
   } catch (cause) {
     if (cause instanceof VerificationError || cause instanceof TransportError) throw cause
     throw new TransportError('timestamp-error', `${url.host} broke off while sending a time stamp`, {
