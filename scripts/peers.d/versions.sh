@@ -7,6 +7,10 @@ where() { if [ -x "$bin/$1" ]; then echo "$bin/$1"; else command -v "$1"; fi; }
 # Prints the version NAME reports of itself; fails when it is not there or does not run.
 version_of() {
   local path text
+  if [ "$1" = subordinate-ids ]; then # lines of a file, no program
+    (mode=check && subordinate_ids) && echo 1
+    return
+  fi
   path=$(where "$1") || return 1
   case "$1" in
     syft) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;; # its schema has a version too
