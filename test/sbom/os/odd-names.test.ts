@@ -59,7 +59,10 @@ test.each(databases)('a name of %s that is not UTF-8 is escaped, and a gap', asy
 })
 
 test.each(databases.slice(0, 2))('a maintainer of %s that is not UTF-8 costs his name only', async (_, [file]) => {
-  const text = Buffer.from((file?.text as Buffer).toString('latin1').replace('lib\xff\xfe', 'lib'), 'latin1')
+  const text = Buffer.from(
+    String((file?.text as Buffer | undefined)?.toString('latin1')).replace('lib\xff\xfe', 'lib'),
+    'latin1',
+  )
   const found = await catalogue([{ path: file?.path ?? '', text }])
   expect(found.gaps).toEqual([])
   expect(found.packages).toMatchObject([{ name: 'lib', supplier: { name: 'Ren\uFFFD', email: 'r@x.example' } }])
