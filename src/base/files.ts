@@ -13,7 +13,7 @@ import { ownedName } from './owned-name.ts'
  */
 export async function replaceFile(
   path: string,
-  bytes: Uint8Array | string,
+  bytes: Uint8Array | string | Iterable<Uint8Array>,
   options: { mode?: number; through?: string } = {},
 ): Promise<void> {
   const folder = dirname(path)

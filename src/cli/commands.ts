@@ -1,3 +1,4 @@
+import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
@@ -37,6 +38,7 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
+  ...bundleCommands,
   ...sbomDocumentCommands,
   ...predictCommands,
   ...evidenceCommands,

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { TakeDigests } from './extents.ts'
-import type { LayerRecord } from './layer-records.ts'
+import { marks, type Row, type Rows } from './rows.ts'
 import type { TarBody } from './tar-body.ts'
 import type { ExtraDigest, PassReader, TarHeader } from './types.ts'
 
@@ -40,8 +40,8 @@ export function giveAll(header: TarHeader, wanted: readonly Wanted[], kept: Buff
 export function hashers(
   header: TarHeader,
   readers: readonly PassReader[],
-  record: LayerRecord,
-  given: ReadonlyMap<string, LayerRecord>,
+  rows: Rows,
+  row: Row,
 ): { extra: readonly ExtraDigest[]; take: TakeDigests } {
   const asked: { reader: PassReader; algorithm: ExtraDigest }[] = []
   for (const reader of readers) {
@@ -49,9 +49,9 @@ export function hashers(
     if (algorithm !== null) asked.push({ reader, algorithm })
   }
   const take: TakeDigests = (sha256, extra) => {
-    record.entry.sha256 = `sha256:${sha256.toString('hex')}`
+    rows.setDigest(row, sha256)
     // A later entry of the layer may have replaced it meanwhile.
-    if (given.get(header.path) !== record) return
+    if (!rows.is(row, marks.given)) return
     for (const { reader, algorithm } of asked) {
       const digest = extra.get(algorithm)
       if (digest !== undefined) reader.hashed?.(header, digest)

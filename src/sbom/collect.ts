@@ -1,10 +1,11 @@
-import type { Alias, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import type { Alias, Entries, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import { entriesOfType, lazyEntries } from '../image/entries.ts'
 import { baseOf, parentOf } from '../image/paths.ts'
 import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
 import type { Gap } from './model.ts'
 import { isBinary } from './magic.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 /** One pass of one cataloger. */
 interface Run {
@@ -115,10 +116,10 @@ export class Collector implements PassReader {
     return true
   }
 
-  aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
-    const links = inventory.filter(({ type }) => type === 'symlink')
+  aliases(inventory: Entries): readonly Alias[] {
+    const links = [...entriesOfType(inventory, 'symlink')]
     if (links.length === 0) return []
-    const tree = new FileTree(inventory)
+    const tree = treeOf(inventory)
     return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
   }
 
@@ -190,15 +191,16 @@ export class Collector implements PassReader {
     )
   }
 
-  private linkedFolders(inventory: readonly InventoryEntry[], tree: FileTree): Alias[] {
+  private linkedFolders(inventory: Entries, tree: FileTree): Alias[] {
     const found: Alias[] = []
     for (const folder of new Set(this.runs.flatMap(({ cataloger }) => cataloger.folders ?? []))) {
       const real = tree.resolve(folder)
       if (real === null || real === folder || real === '') continue
-      for (const entry of inventory) {
-        if (!isFile(entry) || !entry.path.startsWith(`${real}/`)) continue
-        const as = `${folder}${entry.path.slice(real.length)}`
-        if (this.isNews(as, entry.path)) found.push({ path: entry.path, as })
+      for (const entry of lazyEntries(inventory)) {
+        const { path } = entry
+        if (!path.startsWith(`${real}/`) || !isFile(entry)) continue
+        const as = `${folder}${path.slice(real.length)}`
+        if (this.isNews(as, path)) found.push({ path, as })
       }
     }
     return found

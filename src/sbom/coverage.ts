@@ -13,7 +13,7 @@ export interface CoverageInput {
   /** Files that packages were read from. */
   ownFiles: ReadonlySet<string>
   binaries: ReadonlySet<string>
-  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get'>>>
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'has'>>>
 }
 
 /** What of the files no package vouches for, and which packaged files are not as their package says. */
@@ -57,8 +57,8 @@ export function uncompared({ digests, ...input }: Pick<CoverageInput, 'tree' | '
   const found = new Map<string, { path: string; kind: string; algorithm: string; count: number }>()
   for (const [path, { checksum, purl }] of comparable(input)) {
     const { algorithm } = checksum
-    if (algorithm === 'SHA-256' || (algorithm === 'MD5' && digests.md5.get(path) !== undefined)) continue
-    if (algorithm === 'SHA-1' && digests.sha1.get(path) !== undefined) continue
+    if (algorithm === 'SHA-256' || (algorithm === 'MD5' && digests.md5.has(path))) continue
+    if (algorithm === 'SHA-1' && digests.sha1.has(path)) continue
     const kind = /^pkg:([^/]+)/.exec(purl)?.[1] ?? 'file'
     const known = found.get(`${kind} ${algorithm}`)
     if (known === undefined) found.set(`${kind} ${algorithm}`, { path, kind, algorithm, count: 1 })

@@ -1,8 +1,8 @@
-import type { ExtraDigest, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import type { Entries, ExtraDigest, PassReader, TarHeader } from '../image/types.ts'
 import type { Cataloger } from './cataloger.ts'
 
 /** Files that packages have a sum of by one algorithm, once all packages are known. */
-export type Summed = (inventory: readonly InventoryEntry[], algorithm: ExtraDigest) => readonly string[]
+export type Summed = (inventory: Entries, algorithm: ExtraDigest) => readonly string[]
 
 /**
  * Digests that package databases have of their files beside SHA-256, by one algorithm: a pass gives each reader one digest of a file.
@@ -55,10 +55,15 @@ export class DigestReader implements PassReader {
   }
 
   /** Files in unusual places, and those that were read before a file showed that the image is of their system as well. */
-  further(inventory: readonly InventoryEntry[]): readonly string[] {
+  further(inventory: Entries): readonly string[] {
     const paths = this.summed(inventory, this.algorithm).filter((path) => !this.digests.has(path))
     this.missing = new Set(paths)
     return paths
+  }
+
+  /** Whether a file of this name was hashed. */
+  has(path: string): boolean {
+    return this.digests.has(path)
   }
 
   /** Lower-case hex; undefined where nobody asked for it. */

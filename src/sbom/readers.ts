@@ -1,22 +1,22 @@
 import { table } from '../base/table.ts'
-import type { PassReader } from '../image/types.ts'
+import type { Entries, PassReader } from '../image/types.ts'
 import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
 import { comparable, measureCoverage, uncompared } from './coverage.ts'
 import { DigestReader, type Summed } from './digests.ts'
-import type { Catalogue, FoundPackage, Gap, Inventory, OsRelease, OwnedFile } from './model.ts'
+import type { Catalogue, FoundPackage, Gap, OsRelease, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { oddNames } from './odd-names.ts'
 import { resolveOwners } from './ownership.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
   readonly readers: readonly PassReader[]
   /** What was found; to be called once, after the pass. @throws VerificationError `format-invalid` for an unreadable package database */
-  finish(inventory: Inventory): Catalogue
+  finish(inventory: Entries): Catalogue
 }
 
 /**
@@ -29,7 +29,7 @@ export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders 
   const collector = new Collector(used)
   const release = new OsReleaseReader()
   let settled: Settled | null = null
-  const settle = (inventory: Inventory): Settled => {
+  const settle = (inventory: Entries): Settled => {
     if (settled?.inventory !== inventory) settled = settledFrom(collector, release, inventory)
     return settled
   }
@@ -48,16 +48,16 @@ export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders 
 
 /** What is known once every file was read under all its names; digests may still come. */
 interface Settled {
-  inventory: Inventory
+  inventory: Entries
   os: OsRelease | null
   tree: FileTree
   results: ReturnType<Collector['finish']>
   owners: Map<string, OwnedFile>
 }
 
-function settledFrom(collector: Collector, release: OsReleaseReader, inventory: Inventory): Settled {
+function settledFrom(collector: Collector, release: OsReleaseReader, inventory: Entries): Settled {
   const os = release.finish()
-  const tree = new FileTree(inventory)
+  const tree = treeOf(inventory)
   const results = collector.finish({ os, tree })
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),

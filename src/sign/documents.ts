@@ -41,6 +41,8 @@ export interface SignedDocument {
   payload: Buffer
   /** What a bundle says of its signer; null in the legacy form. */
   signer: BundleSigner | null
+  /** RFC 3161 time stamps of a bundle in DER; none of them was read. */
+  stamps: readonly Buffer[]
 }
 
 /** One document and all places that name it. */
@@ -154,11 +156,11 @@ function* documentsIn(group: Group, bytes: Buffer, onBroken: OnBroken): Generato
 }
 
 function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
-  const { envelope, signer } =
+  const document =
     origin === 'referrer'
       ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null }
-  return { envelope, signer, payload: envelopePayload(envelope) }
+      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null, stamps: [] }
+  return { ...document, payload: envelopePayload(document.envelope) }
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf, isVerdictType } from '../statement/claims/types.ts'
 import type { StatementKind } from '../statement/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Admission } from './admitted.ts'
@@ -14,6 +15,7 @@ import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
+import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
 import { signedImage } from './release-key.ts'
 import { neededKinds, requiredKinds } from './required.ts'
@@ -36,6 +38,8 @@ export interface Question {
   tag?: string | null | undefined
   admit: Admission
   releaseKeys: readonly PublicKey[]
+  /** Keys by which claims of other parties count, and nothing else. */
+  claimKeys: readonly PublicKey[]
 }
 
 /** Runs that do not count and are judged all the same, for the reason of a refusal. */
@@ -54,7 +58,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const { digest } = subject.descriptor
   const targets = named === undefined ? [digest] : [digest, named]
   const lacks = lacksOf(subject, targets, question)
-  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes, lacks)
+  const readBy = [...new Map([...question.releaseKeys, ...question.claimKeys].map((key) => [key.pem, key])).values()]
+  const attached = await readAttached(subject.store, targets, readBy, question.admit, notes, lacks)
   const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
@@ -70,6 +75,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       claims: attached.claims,
       broken: attached.broken,
       sightings: attached.sightings,
+      foreignClaims: attached.foreignClaims,
       notes,
       evidenceKeys: attached.keys.map(({ key: { thumbprint } }) => thumbprint),
       mine: signed.filter((claim) => claim.subject !== null && (key?.source !== 'release' || isNeeded(claim))),
@@ -141,15 +147,21 @@ function lacksOf(subject: Subject, targets: readonly Digest[], { policy, release
   let legacy: Promise<Gate['releaseKey']> | null = null
   const pems = new Set(releaseKeys.map(({ pem }) => pem))
   return async (claims) => {
+    if (policy.claims.some((rule) => !claims.some((claim) => isClaimBy(claim, rule)))) return true
     if (releaseKeys.length === 0) return false
     const mine = claims.filter(
-      ({ kind, subject: target, signers }) => kind !== 'vsa' && target !== null && signers.some((pem) => pems.has(pem)),
+      ({ predicateType, subject: target, signers }) =>
+        !isVerdictType(predicateType) && target !== null && signers.some((pem) => pems.has(pem)),
     )
     if (mine.length === 0 && (await (legacy ??= signedImage(subject.store, targets, [], releaseKeys))) === null)
       return true
     const counts = policy.accepts.has('accept-signature-only')
     return counts && requiredKinds({ policy, subject }).some((kinds) => !mine.some(({ kind }) => isAmong(kind, kinds)))
   }
+}
+
+function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
+  return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))
 }
 
 function isAmong(kind: Claim['kind'], kinds: readonly StatementKind[]): boolean {

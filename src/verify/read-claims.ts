@@ -4,6 +4,7 @@ import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/docume
 import { signersOf } from '../sign/dsse.ts'
 import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
 import { missingPayloads } from './missing-payloads.ts'
@@ -35,6 +36,7 @@ export async function readEnvelopesOf(from: {
   const claims = new Map<Digest, Claim>()
   const broken: BrokenClaim[] = []
   const sightings: Sighting[] = []
+  const foreignClaims: Attached['foreignClaims'] = new Map()
 
   /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
   const tried = ({ signer, payload }: FoundDocument): PublicKey[] => {
@@ -47,6 +49,8 @@ export async function readEnvelopesOf(from: {
     const sighting = sightingOf(found, manifests)
     const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
     if (known && sightings.length < keptStrangers) sightings.push(sighting)
+    const claim = claimKindOf(found.declaredType ?? '')
+    if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
     if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
   }
@@ -77,7 +81,7 @@ export async function readEnvelopesOf(from: {
       }
     }
   }
-  return { claims: [...claims.values()], broken, sightings }
+  return { claims: [...claims.values()], broken, sightings, foreignClaims }
 }
 
 /** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */

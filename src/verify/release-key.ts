@@ -3,6 +3,7 @@ import { isWithin } from '../base/window.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { findCosignSignatures, type FoundSignature } from '../sign/find.ts'
 import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
+import { isVerdictType } from '../statement/claims/types.ts'
 import type { Claim } from './statements.ts'
 import type { Gate } from './candidate.ts'
 import type { Policy } from './policy/load.ts'
@@ -29,7 +30,7 @@ export async function signedImage(
   keys: readonly PublicKey[],
 ): Promise<Gate['releaseKey']> {
   if (keys.length === 0) return null
-  const mine = claims.filter((claim) => claim.kind !== 'vsa' && claim.subject !== null)
+  const mine = claims.filter((claim) => !isVerdictType(claim.predicateType) && claim.subject !== null)
   const legacy: FoundSignature[] = []
   for (const digest of targets) {
     const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })

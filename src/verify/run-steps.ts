@@ -2,6 +2,7 @@ import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
 import { builderSteps } from './checks/builder.ts'
+import { claimSteps } from './checks/claims.ts'
 import { contentSteps } from './checks/content.ts'
 import { denySteps } from './checks/deny.ts'
 import { earSteps } from './checks/ear.ts'
@@ -43,6 +44,7 @@ export const steps: readonly Step[] = [
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,
+  ...claimSteps,
   ...contentSteps,
   ...denySteps,
   ...countedSteps,

@@ -2,21 +2,33 @@ import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { verifyEnvelope } from '../sign/dsse.ts'
 import { findStatements, type FoundStatement } from '../sign/find.ts'
+import type { StampedTime } from '../log/timestamp/authority.ts'
 import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
 
 /** A statement that a key signed which may count; the envelope is not kept. */
-export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer'> {
+export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stamps'> {
   kind: StatementKind | null
   /** The digest that it speaks of: the image's, or that of the index that was named; null for another subject. */
   subject: Digest | null
   /** SPKI PEM of each key that made a signature of it. */
   signers: readonly string[]
+  /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
+  times: readonly SignatureTime[]
+}
+
+/** When a key had signed, by a pinned time stamp authority. */
+export interface SignatureTime extends StampedTime {
+  /** SPKI PEM of the key whose signature is stamped. */
+  by: string
+  /** Of the time stamp as it is stored. */
+  digest: Digest
 }
 
 /** A statement as it was found: believed only once {@link signedBy} says by whom. */
 export interface ReadClaim extends Claim {
   envelope: FoundStatement['envelope']
+  stamps: FoundStatement['stamps']
 }
 
 /** Reads all statements of a subject that can be read, the same payload under one signature once. */
@@ -27,13 +39,18 @@ export async function readClaims(store: Store, subject: Descriptor): Promise<{ c
     const id = [item.payloadDigest, ...item.envelope.signatures.map(({ sig }) => sig)].join(' ')
     if (seen.has(id)) continue
     seen.add(id)
-    claims.push({ ...claimOf(item, [subject.digest], []), envelope: item.envelope })
+    claims.push({ ...claimOf(item, [subject.digest], []), envelope: item.envelope, stamps: item.stamps })
   }
   return { claims }
 }
 
 /** A statement as a claim on one of some digests. */
-export function claimOf(found: FoundStatement, targets: readonly Digest[], signers: readonly string[]): Claim {
+export function claimOf(
+  found: FoundStatement,
+  targets: readonly Digest[],
+  signers: readonly string[],
+  times: readonly SignatureTime[] = [],
+): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
   return {
     origin,
@@ -48,6 +65,7 @@ export function claimOf(found: FoundStatement, targets: readonly Digest[], signe
     kind: statement.predicateText === undefined ? kindOf(predicateType) : null,
     subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
     signers,
+    times,
   }
 }
 

@@ -1,3 +1,4 @@
+import { entriesOfType } from '../../src/image/entries.ts'
 import { OtherNameBudget } from '../../src/image/pass-bounds.ts'
 import { passImage } from '../../src/image/pass.ts'
 import type { PassReader, TarHeader } from '../../src/image/types.ts'
@@ -50,7 +51,7 @@ function reader(silent = false): Given {
     wants: () => 1000,
     file: ({ path }, content) => void files.push(`${path} ${content.length}`),
     aliases: (inventory) =>
-      inventory.flatMap(({ path, type }) => (type === 'symlink' ? [{ path: 'file', as: path }] : [])),
+      [...entriesOfType(inventory, 'symlink')].flatMap(({ path, type }) => (type === 'symlink' ? [{ path: 'file', as: path }] : [])),
     ...(silent ? {} : { unread }),
   }
 }

@@ -58,8 +58,11 @@ const entry = (path: string, more: Partial<InventoryEntry> = {}): InventoryEntry
   ...more,
 })
 const digests = {
-  md5: { get: (path: string) => (path === 'no-digest' ? undefined : hash('md5', path)) },
-  sha1: { get: (path: string) => hash('sha1', path) },
+  md5: {
+    has: (path: string) => path !== 'no-digest',
+    get: (path: string) => (path === 'no-digest' ? undefined : hash('md5', path)),
+  },
+  sha1: { has: () => true, get: (path: string) => hash('sha1', path) },
 }
 
 function measure(entries: InventoryEntry[], owned: OwnedFile[]): ReturnType<typeof measureCoverage> {

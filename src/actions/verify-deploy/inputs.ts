@@ -1,6 +1,8 @@
 import { InputError } from '../../base/errors.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { readSigner } from '../shared/signer.ts'
+import type { KeySource } from '../../sign/signers/types.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -25,7 +27,7 @@ export interface VerifyDeployInputs {
   output: string | null
   enforce: boolean
   signer: 'agent' | 'key' | 'none'
-  key: { pem: string; password: string | null } | null
+  key: KeySource | null
 }
 
 /** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
@@ -37,14 +39,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
         'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
     })
   }
-  const signer = inputs.choice('signer', ['agent', 'key', 'none'])
-  const pem = await inputs.secret('key')
-  if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer is key, but no key was given', {
-      subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
-    })
-  }
+  const { signer, key } = await readSigner(inputs, ['agent', 'none'])
   return {
     image: inputs.text('image'),
     platform: inputs.text('platform') === '' ? null : inputs.text('platform'),
@@ -59,7 +54,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,
-    key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
+    key,
   }
 }
 

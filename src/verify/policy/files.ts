@@ -5,13 +5,17 @@ import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
-export interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear'> {
+export interface Resolved extends Omit<
+  PolicyDocument,
+  'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear' | 'claims'
+> {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
+  claims?: PolicyDocument['claims']
 }
 
 /** Reads a file as text, by absolute path. */
@@ -33,7 +37,7 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const { 'reference-values': references, tee, ear, ...rest } = document
+  const { 'reference-values': references, tee, ear, claims, ...rest } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -56,6 +60,13 @@ export async function inlineFiles(
         }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
+    ...(claims === undefined
+      ? {}
+      : {
+          claims: await Promise.all(
+            claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
+          ),
+        }),
   }
 }
 

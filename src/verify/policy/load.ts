@@ -15,6 +15,7 @@ import { seconds } from './duration.ts'
 import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { policyClaim, type PolicyClaim } from './claims.ts'
 import { teeRules } from './tee-rules.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
@@ -42,6 +43,8 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
+  /** Claims that other parties must have made. */
+  claims: PolicyClaim[]
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -89,6 +92,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),

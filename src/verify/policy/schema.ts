@@ -5,6 +5,7 @@ import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
+import { claimSchema } from './claims-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
@@ -159,6 +160,12 @@ export const policySchema = z
       .min(1)
       .optional()
       .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    claims: z
+      .array(claimSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Scans, VEX documents and test results that must be there, with the keys of those who made them'),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
