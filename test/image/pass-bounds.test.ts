@@ -51,7 +51,9 @@ function reader(silent = false): Given {
     wants: () => 1000,
     file: ({ path }, content) => void files.push(`${path} ${content.length}`),
     aliases: (inventory) =>
-      [...entriesOfType(inventory, 'symlink')].flatMap(({ path, type }) => (type === 'symlink' ? [{ path: 'file', as: path }] : [])),
+      [...entriesOfType(inventory, 'symlink')].flatMap(({ path, type }) =>
+        type === 'symlink' ? [{ path: 'file', as: path }] : [],
+      ),
     ...(silent ? {} : { unread }),
   }
 }
