@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { erofsEntries } from '../../../src/sbom/subjects/disk/erofs-metadata.ts'
+import { erofsXattrs } from '../../../src/sbom/subjects/disk/erofs-xattrs.ts'
 import { readExt } from '../../../src/sbom/subjects/disk/ext.ts'
 import { findFileSystem } from '../../../src/sbom/subjects/disk/filesystem.ts'
 import { choosePartition, readPartitions, type ReadAt } from '../../../src/sbom/subjects/disk/partitions.ts'
@@ -197,4 +198,51 @@ test.each<[string, (bytes: Buffer) => void]>([
   bytes.writeUInt16LE(64, 1024 + 14)
   change(bytes)
   await expect(erofsEntries(reading(bytes))).rejects.toMatchObject({ code: 'format-invalid' })
+})
+
+/** An erofs image whose root holds one file, with a name of so many bytes and attributes that several inodes share. */
+function smallErofs(name: number, attributes = 0): Buffer {
+  const bytes = Buffer.alloc(3 * 4096)
+  bytes.writeUInt32LE(0xe0f5e1e2, 1024)
+  bytes[1024 + 12] = 12
+  bytes.writeUInt16LE(1, 1024 + 14)
+  bytes.writeUInt32LE(2, 1024 + 44)
+  // The root, and its only block: the fixed part of one entry, then its name.
+  bytes.writeUInt16LE(0o40755, 32 + 4)
+  bytes.writeUInt32LE(12 + name, 32 + 8)
+  bytes.writeUInt32LE(1, 32 + 16)
+  bytes.writeBigUInt64LE(2n, 4096)
+  bytes.writeUInt16LE(12, 4096 + 8)
+  bytes.fill('n', 4096 + 12, 4096 + 12 + name)
+  // The file: an area with the numbers of shared attributes, all of another name.
+  bytes.writeUInt16LE(attributes === 0 ? 0 : 1 + attributes, 64 + 2)
+  bytes.writeUInt16LE(0o100644, 64 + 4)
+  bytes[64 + 32 + 4] = attributes
+  for (let i = 0; i < attributes; i++) {
+    bytes.writeUInt32LE(i * 4, 64 + 44 + i * 4)
+    const at = 2 * 4096 + i * 16
+    bytes.set([2, 1, 1, 0], at)
+    bytes.write(`a${i}v`, at + 4, 'latin1')
+  }
+  return bytes
+}
+
+test('erofs: a name has at most 255 bytes', async () => {
+  const { entries } = await erofsEntries(reading(smallErofs(255)))
+  expect(entries).toMatchObject([{ path: 'n'.repeat(255), type: 'file', mode: 0o644 }])
+  await expect(erofsEntries(reading(smallErofs(256)))).rejects.toThrow('has a slash or more than 255 bytes')
+})
+
+test('erofs: attributes that inodes share count for each of them', async () => {
+  const bytes = smallErofs(1, 3)
+  const { entries } = await erofsEntries(reading(bytes))
+  expect(entries).toMatchObject([{ xattrs: { 'user.a0': '76', 'user.a1': '76', 'user.a2': '76' } }])
+  const fs = { read: reading(bytes), shared: 2 * 4096 }
+  const inode = { xattrs: { at: 64 + 32, size: 12 + 3 * 4 } }
+  const room = { xattrs: 1000 }
+  await erofsXattrs({ ...fs, room }, inode)
+  expect(room.xattrs).toBe(1000 - 3 * (100 + 7 + 1))
+  await erofsXattrs({ ...fs, room }, inode)
+  await erofsXattrs({ ...fs, room }, inode)
+  await expect(erofsXattrs({ ...fs, room }, inode)).rejects.toThrow('its extended attributes have more than')
 })
