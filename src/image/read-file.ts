@@ -90,7 +90,7 @@ export class Scratch {
   }
 }
 /** Bytes of the first room; a room of more than the largest is not kept for the next file. */
-const [firstRoom, largestRoom] = [8 << 20, 48 << 20]
+const [firstRoom, largestRoom] = [8 << 20, 16 << 20]
 
 /** Frees memory that `Buffer.allocUnsafeSlow` gave; nobody may use the buffer any more. */
 export function freeNow({ buffer }: Buffer): void {
