@@ -4,8 +4,8 @@ import { besideLimit, cellsOf, digestBytes, flags, type ExtentMemory } from './e
 import { RingReader, RingWriter } from './ring.ts'
 import type { ExtraDigest } from './types.ts'
 
-/** Bytes of files whose MD5 waits: enough that the lanes beside the largest such file have work for as long. */
-export const laneBytes = 4 * besideLimit
+/** Bytes of files whose MD5 waits, in each thread: with the largest such file in one lane, the others still have work for a while. */
+export const laneBytes = 3 * besideLimit
 /** Pieces whose digests wait at most: those of all files come in order, behind the one whose MD5 waits. */
 const mostWaiting = 64
 

@@ -9,7 +9,7 @@ import { DigestReader } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { resolveOwners } from './ownership.ts'
-import { treeOf } from './tree.ts'
+import { takeTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
@@ -42,7 +42,7 @@ function catalogue(
   inventory: Inventory,
 ): Catalogue {
   const os = release.finish()
-  const tree = treeOf(inventory)
+  const tree = takeTree(inventory)
   const results = collector.finish({ os, tree })
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),
