@@ -10,8 +10,9 @@ interface Part {
   blocks: number
   /** State before its first block. */
   state: readonly number[]
-  /** Takes the digest; null where the message goes on. */
+  /** Takes the digest, at this place; null where the message goes on. */
   into: Uint8Array | null
+  intoAt: number
 }
 
 /** A message that has begun and not ended. */
@@ -63,10 +64,12 @@ export class Md5Lanes {
   }
 
   /**
-   * Puts in the next piece of the message at hand, or of a new one. @param into takes the digest, 16 bytes, at the next {@link run}; null where
-   * more pieces of the message follow. @throws RangeError where the piece does not fit
+   * Puts in the next piece of the message at hand, or of a new one.
+   *
+   * @param into takes the digest, 16 bytes, at the next {@link run}; null where more pieces of the message follow
+   * @param intoAt where in `into` @throws RangeError where the piece does not fit
    */
-  put(piece: Uint8Array, into: Uint8Array | null): void {
+  put(piece: Uint8Array, into: Uint8Array | null, intoAt = 0): void {
     if (!this.fits(piece.length)) throw new RangeError(`${piece.length} bytes are more than fit`)
     const open = (this.open ??= { at: this.used, length: 0, state: firstState })
     this.bytes.set(piece, this.used)
@@ -74,7 +77,7 @@ export class Md5Lanes {
     open.length += piece.length
     if (into === null) return
     this.pad(open.length)
-    this.parts.push({ at: open.at, blocks: (this.used - open.at) / blockBytes, state: open.state, into })
+    this.parts.push({ at: open.at, blocks: (this.used - open.at) / blockBytes, state: open.state, into, intoAt })
     this.open = null
   }
 
@@ -94,7 +97,7 @@ export class Md5Lanes {
   run(): void {
     const { open } = this
     const blocks = open === null ? 0 : Math.floor((this.used - open.at) / blockBytes)
-    const going = { at: open?.at ?? 0, blocks, state: open?.state ?? firstState, into: null }
+    const going = { at: open?.at ?? 0, blocks, state: open?.state ?? firstState, into: null, intoAt: 0 }
     if (blocks > 0) this.parts.push(going)
     this.hashParts()
     this.parts.length = 0
@@ -145,7 +148,7 @@ export class Md5Lanes {
     }
     for (let word = 0; word < 4; word++) {
       const at = stateAddress(lane, word)
-      for (let byte = 0; byte < 4; byte++) part.into[4 * word + byte] = this.bytes[at + byte] ?? 0
+      for (let byte = 0; byte < 4; byte++) part.into[part.intoAt + 4 * word + byte] = this.bytes[at + byte] ?? 0
     }
   }
 

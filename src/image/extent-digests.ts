@@ -4,8 +4,8 @@ import { besideLimit, cellsOf, digestBytes, flags, type ExtentMemory } from './e
 import { RingReader, RingWriter } from './ring.ts'
 import type { ExtraDigest } from './types.ts'
 
-/** Bytes of files whose MD5 waits: enough that the lanes beside the largest such file have work for as long. */
-export const laneBytes = 4 * besideLimit
+/** Bytes of files whose MD5 waits, in each thread: with the largest such file in one lane, the others still have work for a while. */
+export const laneBytes = 3 * besideLimit
 /** Pieces whose digests wait at most: those of all files come in order, behind the one whose MD5 waits. */
 const mostWaiting = 64
 
@@ -33,12 +33,7 @@ export class ExtentDigests {
   take(piece: Buffer): boolean {
     const message = this.extents.next()
     if (typeof message === 'string') return false
-    const cells = new Int32Array(message.buffer, message.byteOffset, message.length / 4)
-    const extents = Array.from({ length: cells[0] ?? 0 }, (_, i) => {
-      const [start = 0, length = 0, asked = 0] = cells.subarray(1 + cellsOf * i)
-      return { bytes: piece.subarray(start, start + length), asked }
-    })
-    this.hash(extents)
+    this.hash(piece, new Int32Array(message.buffer, message.byteOffset, message.length / 4))
     this.extents.giveBack()
     return this.complete === 0 || this.publish()
   }
@@ -57,17 +52,24 @@ export class ExtentDigests {
     this.digests.stop()
   }
 
-  private hash(extents: readonly Extent[]): void {
-    const beside = extents.filter(({ asked }) => isBeside(asked))
-    const bytes = beside.reduce((sum, one) => sum + one.bytes.length, 0)
-    const isFull = beside.length > 0 && this.openLanes()?.fits(bytes, beside.length) === false
+  private hash(piece: Buffer, cells: Int32Array): void {
+    const end = 1 + cellsOf * (cells[0] ?? 0)
+    let [results, beside, besideBytes] = [0, 0, 0]
+    for (let cell = 1; cell < end; cell += cellsOf) {
+      const asked = cells[cell + 2] ?? 0
+      if ((asked & flags.last) !== 0) results += askedOf(asked).bytes
+      if (!isBeside(asked)) continue
+      beside++
+      besideBytes += cells[cell + 1] ?? 0
+    }
+    const isFull = beside > 0 && this.openLanes()?.fits(besideBytes, beside) === false
     // Between pieces, so that those before are complete.
     if (isFull || this.waiting.length - this.complete >= mostWaiting) this.runLanes()
-    const found = Buffer.allocUnsafe(extents.reduce((sum, { asked }) => sum + resultBytes(asked), 0))
+    const found = Buffer.allocUnsafe(results)
     let used = 0
-    for (const extent of extents) {
-      this.one(extent, found.subarray(used))
-      used += resultBytes(extent.asked)
+    for (let cell = 1; cell < end; cell += cellsOf) {
+      const start = cells[cell] ?? 0
+      used = this.one(piece.subarray(start, start + (cells[cell + 1] ?? 0)), cells[cell + 2] ?? 0, found, used)
     }
     if (used > 0) this.waiting.push(found)
     if (this.lanes?.isEmpty !== false) this.complete = this.waiting.length
@@ -101,38 +103,38 @@ export class ExtentDigests {
     return true
   }
 
-  private one({ bytes, asked }: Extent, room: Buffer): void {
+  /** @returns bytes of the room that are used */
+  private one(bytes: Buffer, asked: number, room: Buffer, used: number): number {
+    const lanes = isBeside(asked) ? (this.lanes ?? null) : null
+    const { names } = askedOf(asked)
     const last = (asked & flags.last) !== 0
-    if ((asked & flags.first) !== 0) {
-      const lanes = isBeside(asked) ? this.lanes : null
-      this.running = namesOf(asked).map((name) => {
-        const isAside = name === 'md5' && lanes !== null && lanes !== undefined
-        return { name, hash: isAside ? lanes : last ? null : createHash(name) }
-      })
+    let at = used
+    if (last && (asked & flags.first) !== 0) {
+      for (const name of names) {
+        if (name === 'md5' && lanes !== null) lanes.put(bytes, room, at)
+        else hash(name, bytes, 'buffer').copy(room, at)
+        at += digestBytes[name]
+      }
+      return at
     }
-    let at = 0
+    if ((asked & flags.first) !== 0)
+      this.running = names.map((name) => ({ name, hash: name === 'md5' && lanes !== null ? lanes : createHash(name) }))
     for (const { name, hash: running } of this.running) {
-      const place = last ? room.subarray(at, (at += digestBytes[name])) : null
-      if (running === null) {
-        if (place !== null) hash(name, bytes, 'buffer').copy(place)
-      } else if ('put' in running) running.put(bytes, place)
+      if ('put' in running) running.put(bytes, last ? room : null, at)
       else {
         running.update(bytes)
-        if (place !== null) running.digest().copy(place)
+        if (last) running.digest().copy(room, at)
       }
+      if (last) at += digestBytes[name]
     }
+    return at
   }
 }
 
-interface Extent {
-  bytes: Buffer
-  asked: number
-}
-
-/** One digest of a file; without a hash where all of the file is at hand. */
+/** One digest of a file that goes on. */
 interface Running {
   name: keyof typeof digestBytes
-  hash: Hash | Md5Lanes | null
+  hash: Hash | Md5Lanes
 }
 
 function isBeside(asked: number): boolean {
@@ -140,14 +142,18 @@ function isBeside(asked: number): boolean {
   return (asked & both) === both
 }
 
-/** Bytes of the digests of a file that ends. */
-function resultBytes(asked: number): number {
-  if ((asked & flags.last) === 0) return 0
-  return namesOf(asked).reduce((sum, name) => sum + digestBytes[name], 0)
+/** Which digests are asked for, and the bytes of all of them. */
+interface Asked {
+  names: readonly (keyof typeof digestBytes)[]
+  bytes: number
 }
 
-function namesOf(asked: number): readonly (keyof typeof digestBytes)[] {
-  return lists[(asked >> 2) & 3] ?? []
+function askedOf(asked: number): Asked {
+  return lists[(asked >> 2) & 3] ?? noDigests
 }
+const noDigests: Asked = { names: [], bytes: 0 }
 const extras: readonly (readonly ExtraDigest[])[] = [[], ['md5'], ['sha1'], ['md5', 'sha1']]
-const lists = extras.map((extra) => ['sha256' as const, ...extra])
+const lists = extras.map((extra): Asked => {
+  const names = ['sha256' as const, ...extra]
+  return { names, bytes: names.reduce((sum, name) => sum + digestBytes[name], 0) }
+})

@@ -10,7 +10,7 @@ import type { Catalogue, FoundPackage, Gap, OsRelease, OwnedFile } from './model
 import { absorb } from './merge.ts'
 import { oddNames } from './odd-names.ts'
 import { resolveOwners } from './ownership.ts'
-import { treeOf, type FileTree } from './tree.ts'
+import { takeTree, type FileTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
@@ -42,7 +42,12 @@ export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders 
   const digests = { md5: new DigestReader('md5', used, summed), sha1: new DigestReader('sha1', used, summed) }
   return {
     readers: [collector, digests.md5, digests.sha1, release],
-    finish: (inventory) => catalogue(settle(inventory), digests, used, collector.binaries),
+    finish: (inventory) => {
+      const known = settle(inventory)
+      // Its memory is free before the documents are written.
+      settled = null
+      return catalogue(known, digests, used, collector.binaries)
+    },
   }
 }
 
@@ -57,7 +62,7 @@ interface Settled {
 
 function settledFrom(collector: Collector, release: OsReleaseReader, inventory: Entries): Settled {
   const os = release.finish()
-  const tree = treeOf(inventory)
+  const tree = takeTree(inventory)
   const results = collector.finish({ os, tree })
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),

@@ -4,12 +4,20 @@ import type { Entries, InventoryEntry } from '../image/types.ts'
 /** Links followed for one path: Linux's own limit (MAXSYMLINKS). */
 const mostLinks = 40
 
-/** The tree of an inventory, which must not change. Made once: an image has tens of thousands of paths. */
+/** The tree of an inventory, which must not change. It is kept until {@link takeTree}: an image has tens of thousands of paths. */
 export function treeOf(inventory: Entries): FileTree {
   const tree = trees.get(inventory) ?? new FileTree(inventory)
   trees.set(inventory, tree)
   return tree
 }
+
+/** As {@link treeOf}, for the last who needs it: its memory is free before the documents are written, which takes most. */
+export function takeTree(inventory: Entries): FileTree {
+  const tree = treeOf(inventory)
+  trees.delete(inventory)
+  return tree
+}
+
 const trees = new WeakMap<Entries, FileTree>()
 
 /** The merged root file system by path, with symbolic links followed inside the root. */
