@@ -99,8 +99,7 @@ export class AwaitedLinks {
 
   private bindTo(target: Row, view: ViewFolder): void {
     if (view.awaited === null && view.folders === null) return
-    const path = this.rows.path(target)
-    const name = baseOf(path)
+    const name = this.rows.name(target)
     const links = view.awaited?.get(name)
     if (links !== undefined) {
       for (const link of links) {
@@ -112,7 +111,8 @@ export class AwaitedLinks {
       view.countWaiting(-1)
     }
     const below = view.folders?.get(name)
-    if (below !== undefined && below.waiting > 0) this.refuse(below, `lies below ${quote(path)}, which is not a folder`)
+    if (below !== undefined && below.waiting > 0)
+      this.refuse(below, `lies below ${quote(this.rows.path(target))}, which is not a folder`)
   }
 
   private enter(path: string): ViewFolder {

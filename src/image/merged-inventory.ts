@@ -16,6 +16,8 @@ export class MergedInventory implements Iterable<InventoryEntry> {
   private readonly root: Row
   private readonly order: RowList
   private readonly sorted: Uint32Array
+  /** Paths that were made, of an inventory that is not too large for that. */
+  private readonly paths: string[] | null
 
   constructor(
     rows: Rows,
@@ -27,6 +29,7 @@ export class MergedInventory implements Iterable<InventoryEntry> {
     this.order = order
     this.sorted = sortRows({ rows, table, root, order, implied, top })
     this.root = root
+    this.paths = this.sorted.length > mostPaths ? null : []
   }
 
   get length(): number {
@@ -34,28 +37,30 @@ export class MergedInventory implements Iterable<InventoryEntry> {
   }
 
   *[Symbol.iterator](): Generator<InventoryEntry> {
-    for (const row of this.sorted) yield this.rows.entry(row)
+    for (let i = 0; i < this.sorted.length; i++) yield this.rows.entry(this.sorted[i] ?? 0, this.path(i))
   }
 
   /** All entries, with members that are made when they are read. */
   *lazy(): Generator<InventoryEntry> {
-    for (const row of this.sorted) yield new RowEntry(this.rows, row)
+    for (let i = 0; i < this.sorted.length; i++) yield this.lazyEntry(i)
   }
 
   /** The entries of one type. */
   *ofType(type: EntryType): Generator<InventoryEntry> {
-    for (const row of this.sorted) if (this.rows.type(row) === type) yield new RowEntry(this.rows, row)
+    for (let i = 0; i < this.sorted.length; i++) {
+      if (this.rows.type(this.sorted[i] ?? 0) === type) yield this.lazyEntry(i)
+    }
   }
 
   /** Entries from the last to the first. */
   *reversed(): Generator<InventoryEntry> {
-    for (let i = this.sorted.length - 1; i >= 0; i--) yield this.rows.entry(this.sorted[i] ?? 0)
+    for (let i = this.sorted.length - 1; i >= 0; i--) yield this.rows.entry(this.sorted[i] ?? 0, this.path(i))
   }
 
   /** The entry of exactly this path. */
   get(path: string): InventoryEntry | undefined {
     const row = this.find(path)
-    return row === 0 ? undefined : new RowEntry(this.rows, row)
+    return row === 0 ? undefined : new RowEntry(this.rows, row, path)
   }
 
   /** The row that layers have for a path; 0 where they have none, or where the folder is implied by what lies in it. */
@@ -69,23 +74,38 @@ export class MergedInventory implements Iterable<InventoryEntry> {
     return this.order
   }
 
+  private lazyEntry(index: number): InventoryEntry {
+    return new RowEntry(this.rows, this.sorted[index] ?? 0, this.paths === null ? null : this.path(index))
+  }
+
+  private path(index: number): string {
+    const row = this.sorted[index] ?? 0
+    return this.paths === null ? this.rows.path(row) : (this.paths[index] ??= this.rows.path(row))
+  }
+
   private find(path: string): Row {
     return findRow(this.rows, this.table, this.root, path)
   }
 }
 
+/** Paths that are kept: 10 MB or so. */
+const mostPaths = 1 << 17
+
 /** An entry whose members are made when they are read. */
 class RowEntry implements InventoryEntry {
   private readonly rows: Rows
   private readonly row: Row
+  private readonly known: string | null
 
-  constructor(rows: Rows, row: Row) {
+  /** @param known its path, where that is at hand */
+  constructor(rows: Rows, row: Row, known: string | null) {
     this.rows = rows
     this.row = row
+    this.known = known
   }
 
   get path(): string {
-    return this.rows.path(this.row)
+    return this.known ?? this.rows.path(this.row)
   }
   get type(): EntryType {
     return this.rows.type(this.row)

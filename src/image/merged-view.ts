@@ -162,18 +162,18 @@ class LayerMerge {
   }
 
   private leaf(row: Row, view: ViewFolder): void {
-    const path = this.rows.path(row)
-    const name = baseOf(path)
+    const isPlain = view.folders === null && view.gone === null && view.globals === null
+    const name = isPlain ? '' : this.rows.name(row)
     const folder = view.folders?.get(name)
     if (view.gone?.has(name) === true || folder?.has(closed) === true) return
     if (folder?.has(needed) === true) {
       const { subject, position } = folder.place ?? nowhere
       const why = `is not a folder, but ${subject} has an entry below it (at byte ${position}): some engines follow a link there, others replace it`
-      throw this.refuse(this.rows.position(row), path, why)
+      throw this.refuse(this.rows.position(row), this.rows.path(row), why)
     }
-    if (this.dispute !== null) throw this.refuse(this.rows.position(row), path, this.dispute)
-    if (view.globals?.has(name) === true) throw this.refuse(this.rows.position(row), path, globalAbove)
-    if (folder?.has(decided) !== true && this.visible.at(view, path) === 0) this.visible.set(view, path, row)
+    if (this.dispute !== null) throw this.refuse(this.rows.position(row), this.rows.path(row), this.dispute)
+    if (view.globals?.has(name) === true) throw this.refuse(this.rows.position(row), this.rows.path(row), globalAbove)
+    if (folder?.has(decided) !== true) this.visible.offer(view, row)
     if (folder !== undefined) folder.flags |= covered | closed
   }
 

@@ -8,6 +8,10 @@ export class NameKey {
   length = 0
   isAscii = true
   private path: string | null = null
+  /** The last number that the name was hashed with, and what came of it. */
+  private isHashed = false
+  private hashedFirst = 0
+  private hashedTo = 0
 
   /** Takes the last part of a path. */
   base(path: string): this {
@@ -17,9 +21,21 @@ export class NameKey {
     return this
   }
 
+  /** Takes bytes over. */
+  copy(from: Uint8Array, start: number, length: number, isAscii: boolean): this {
+    this.path = null
+    this.isHashed = false
+    if (length > this.bytes.length) this.bytes = Buffer.alloc(2 * length)
+    copyBytes(from, start, this.bytes, 0, length)
+    this.length = length
+    this.isAscii = isAscii
+    return this
+  }
+
   /** Takes a text from one of its characters on. */
   text(text: string, start = 0): this {
     this.path = null
+    this.isHashed = false
     const length = text.length - start
     if (length > this.bytes.length) this.bytes = Buffer.alloc(2 * length)
     for (let i = 0; i < length; i++) {
@@ -32,8 +48,13 @@ export class NameKey {
     return this
   }
 
+  /** Hash of a number and the name. The layer and the view ask for the same ones in turn. */
   hash(first: number): number {
-    return keyedHash(first, this.bytes, 0, this.length)
+    if (this.isHashed && this.hashedFirst === first) return this.hashedTo
+    this.isHashed = true
+    this.hashedFirst = first
+    this.hashedTo = keyedHash(first, this.bytes, 0, this.length)
+    return this.hashedTo
   }
 
   private other(text: string): this {
@@ -72,7 +93,7 @@ export class NamePool {
     const start = at & (pieceSize - 1)
     piece[start] = length & 0xff
     piece[start + 1] = (length | (isAscii ? 0 : otherMark)) >> 8
-    bytes.copy(piece, start + head, 0, length)
+    copyBytes(bytes, 0, piece, start + head, length)
     this.top += head + length
     return at
   }
@@ -99,6 +120,14 @@ export class NamePool {
     const length = this.lengthAt(piece, start - head)
     if (length <= longest) return piece.toString('latin1', start, start + length)
     return nameOf(piece.subarray(start, start + (length & longest)))
+  }
+
+  /** Loads a name into a key. */
+  load(at: number, key: NameKey): NameKey {
+    const piece = this.piece(at)
+    const start = (at & (pieceSize - 1)) + head
+    const length = this.lengthAt(piece, start - head)
+    return key.copy(piece, start, length & longest, length <= longest)
   }
 
   is(at: number, { bytes, length }: NameKey): boolean {
@@ -158,3 +187,8 @@ export class NamePool {
 const slash = 0x2f
 const noPiece = Buffer.alloc(0)
 const largestPool = 2 ** 32
+
+/** Names are so short that a call out of the engine takes longer. */
+function copyBytes(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
+  for (let i = 0; i < length; i++) to[at + i] = from[start + i] ?? 0
+}

@@ -27,6 +27,16 @@ export class RowTable {
     return old
   }
 
+  /** Puts a row in where there is none. @returns whether it was put in */
+  offer(place: Place, key: NameKey, row: Row): boolean {
+    if (4 * (this.taken + 1) > 3 * this.slots.length) this.grow()
+    const slot = this.slot(place, key)
+    if (this.slots[slot] !== 0) return false
+    this.slots[slot] = row
+    this.taken++
+    return true
+  }
+
   /** Where a name is, or the empty slot where it belongs. */
   private slot(place: Place, key: NameKey): number {
     const mask = this.slots.length - 1
@@ -38,7 +48,8 @@ export class RowTable {
 
   private grow(): void {
     const old = this.slots
-    this.slots = new Uint32Array(2 * old.length)
+    // Small tables grow by more: each time all names are hashed anew.
+    this.slots = new Uint32Array((old.length < largeTable ? 8 : 2) * old.length)
     const mask = this.slots.length - 1
     for (const row of old) {
       if (row === 0) continue
@@ -48,3 +59,4 @@ export class RowTable {
     }
   }
 }
+const largeTable = 1 << 18

@@ -53,6 +53,11 @@ export class Rows {
     return this.nameKey.base(path)
   }
 
+  /** The name of a row, to look for; valid until the next is asked for. */
+  keyOf(row: Row): NameKey {
+    return this.names.load(this.memory.get(row, words.name), this.nameKey)
+  }
+
   /** Takes an entry of a layer. @param serial number of the entry in its archive */
   add(header: TarHeader, layer: number, serial: number): Row {
     const { path, type, mode, uid, gid, size, mtime, position = 0, link, xattrs } = header
@@ -159,8 +164,13 @@ export class Rows {
     const place = this.place(row)
     if (place === 0) return '.'
     const folder = this.places.path(place)
-    const name = this.names.text(this.memory.get(row, words.name))
+    const name = this.name(row)
     return folder === '.' ? name : `${folder}/${name}`
+  }
+
+  /** The last part of the path. */
+  name(row: Row): string {
+    return this.names.text(this.memory.get(row, words.name))
   }
 
   /** Whether the row has this name in this folder. */
@@ -242,11 +252,11 @@ export class Rows {
   }
 
   /** A row as a line of the inventory. A hard link is another name of its content: what belongs to the file is the same. */
-  entry(row: Row): InventoryEntry {
+  entry(row: Row, path = this.path(row)): InventoryEntry {
     const type = this.type(row)
     const content = type === 'hardlink' ? this.contentOf(row) : row
     const entry: InventoryEntry = {
-      path: this.path(row),
+      path,
       type,
       mode: this.mode(row),
       uid: this.uid(row),

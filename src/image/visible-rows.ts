@@ -27,6 +27,11 @@ export class VisibleRows {
     return findRow(this.rows, this.table, this.root, path)
   }
 
+  /** Puts a row of a folder in, unless one with its name is there. */
+  offer({ number }: ViewFolder, row: Row): void {
+    if (this.table.offer(number, this.rows.keyOf(row), row)) this.add(row)
+  }
+
   set({ number }: ViewFolder, path: string, row: Row): void {
     this.table.set(number, this.rows.key(path), row)
     this.add(row)
