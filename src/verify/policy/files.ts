@@ -7,7 +7,7 @@ import type { PolicyDocument, PolicyJob } from './schema.ts'
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
 export interface Resolved extends Omit<
   PolicyDocument,
-  'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear' | 'claims'
+  'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
@@ -16,12 +16,15 @@ export interface Resolved extends Omit<
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
+  time?: PolicyDocument['time']
 }
 
 /** Reads a file as text, by absolute path. */
 export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
+
+type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
 
 interface Files {
   /** Of the policy: names are taken from its folder. */
@@ -37,7 +40,11 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const { 'reference-values': references, tee, ear, claims, ...rest } = document
+  const withChain = async (item: Authority): Promise<Authority> => ({
+    ...item,
+    chain: await pemText(item.chain, files),
+  })
+  const { 'reference-values': references, tee, ear, claims, time, ...rest } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -67,6 +74,7 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
+    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Technology } from '../../base/technology.ts'
@@ -8,6 +8,7 @@ import { jcs } from '../../encoding/jcs.ts'
 import { readYaml } from '../../encoding/yaml.ts'
 import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
+import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
@@ -45,6 +46,8 @@ export interface Policy {
   ear: { trust: EarTrust; policyId: string } | null
   /** Claims that other parties must have made. */
   claims: PolicyClaim[]
+  /** Empty where no trusted time is asked for. */
+  timeAuthorities: TimestampAuthority[]
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -93,6 +96,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
     claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
+    timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
@@ -108,6 +112,23 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
       certificates: trusts.flatMap(({ certificates }) => certificates ?? []),
     },
     policyId: policyId ?? 'default',
+  }
+}
+
+function authorityOf(
+  { name, chain, policies, ...window }: NonNullable<Resolved['time']>['authorities'][number],
+  path: string,
+): TimestampAuthority {
+  try {
+    return {
+      name,
+      chain: readAuthorityChain(chain, `the time stamp authority "${name}"`),
+      policies,
+      window: windowOf(window),
+    }
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw invalid(path, [`time.authorities: ${cause.message}`])
   }
 }
 
