@@ -8,6 +8,7 @@ import type { Admission } from './admitted.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import { readEnvelopesOf } from './read-claims.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -26,6 +27,7 @@ export async function readAttached(
   store: Store,
   targets: readonly Digest[],
   releaseKeys: readonly PublicKey[],
+  certificates: CertificateSigners | null,
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
@@ -42,7 +44,10 @@ export async function readAttached(
     places.push(...(await attestationPlaces(store, target, onBroken)))
   }
   const keys = heads.byKey()
-  return { keys, ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, notes, onBroken, lacks })) }
+  return {
+    keys,
+    ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks })),
+  }
 }
 
 /** Heads of evidence: all that the policy admits, and a few others for the reason of a refusal. */

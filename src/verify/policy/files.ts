@@ -5,8 +5,13 @@ import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
-export interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear'> {
+export interface Resolved extends Omit<
+  PolicyDocument,
+  'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear'
+> {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  /** Text of the file. */
+  'trusted-root'?: string | undefined
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
@@ -33,7 +38,7 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const { 'reference-values': references, tee, ear, ...rest } = document
+  const { 'reference-values': references, 'trusted-root': root, tee, ear, ...rest } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -54,6 +59,7 @@ export async function inlineFiles(
             })),
           ),
         }),
+    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
   }
