@@ -6,6 +6,7 @@ import { legacyBundle } from '../bundle/legacy.ts'
 import { readBundle, type SealedBundle } from '../bundle/read.ts'
 import { verifyBundle, type VerifiedBundle } from '../bundle/verify.ts'
 import type { Digest } from '../oci/types.ts'
+import type { FulcioClaims } from '../sign/certificate/claims.ts'
 import type { SignedDocument } from '../sign/documents.ts'
 import type { FoundSignature, Place } from '../sign/find.ts'
 import type { Acceptance } from './policy/accept.ts'
@@ -30,10 +31,12 @@ export class CertificateSigners {
   readonly sightings: CertificateSighting[] = []
   /** Lines that a party's signature needs, by the party's id: the fewest that one of its signatures needs. */
   readonly #lacks = new Map<string, readonly Acceptance[]>()
-  readonly #policy: Policy
+  /** Claims of the certificate of a party, by the party's id: of the first signature that counts. */
+  readonly #claims = new Map<string, FulcioClaims>()
+  readonly #policy: Pick<Policy, 'identities' | 'trustedRoot'>
   readonly #at: Date
 
-  constructor(policy: Policy, at: Date) {
+  constructor(policy: Pick<Policy, 'identities' | 'trustedRoot'>, at: Date) {
     this.#policy = policy
     this.#at = at
   }
@@ -43,8 +46,17 @@ export class CertificateSigners {
     return this.#lacks.get(id) ?? []
   }
 
+  /** Claims of the certificate of a party; empty for one that did not sign. */
+  claimsOf(id: string): FulcioClaims {
+    return this.#claims.get(id) ?? {}
+  }
+
   /** The identities of the policy that signed a document over one of some digests, by their ids. */
-  signersOf(document: SignedDocument, places: readonly Place[], targets: readonly Digest[]): string[] {
+  signersOf(
+    document: Pick<SignedDocument, 'bundle' | 'envelope'>,
+    places: readonly Pick<Place, 'manifest' | 'legacy'>[],
+    targets: readonly Digest[],
+  ): string[] {
     const { bundle, envelope } = document
     const legacy = places.find((place) => place.legacy !== null)
     if (bundle === null && legacy === undefined) return []
@@ -71,6 +83,7 @@ export class CertificateSigners {
       const verified = this.#verify(bundle, artifacts)
       if (verified.signer.kind !== 'certificate') return []
       const id = identityId(verified.signer.rule.name)
+      if (!this.#claims.has(id)) this.#claims.set(id, verified.signer.identity.claims)
       const lacks = lackOf(verified)
       const known = this.#lacks.get(id)
       if (known === undefined || lacks.length < known.length) this.#lacks.set(id, lacks)

@@ -7,6 +7,8 @@ import { signEnvelope } from '../../src/sign/dsse.ts'
 import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
 import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
+import { initPolicy } from '../../src/verify/init/init.ts'
+import type { GivenIdentities } from '../../src/verify/init/identity-lines.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
@@ -37,6 +39,7 @@ import {
 import { putSmallImage, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
+const initPorts = { ...ports, clock: { ...ports.clock, now: () => now } }
 const sigstore = makeSigstore()
 const signedAt = new Date(now.getTime() - 3600_000)
 const claims = {
@@ -352,6 +355,33 @@ test('self-hosted and evidence that verifies: both are asked for where the polic
   const verdict = await policy({})
   expect(verdict.reasons).toEqual([])
   expect(verdict.exceptions).not.toContain('accept-signature-only')
+})
+
+test('policy init writes a policy for an image that an identity signed, and it verifies that image', async () => {
+  const made = await image()
+  await sign(made, leafOf({ claims: { ...claims, 15: '100001' } }))
+  const identities: GivenIdentities = {
+    identities: [{ san: workflowSan, issuer: actionsIssuer }],
+    trustedRoot: { text: trustedRootOf(sigstore), name: 'root.json' },
+  }
+  const { text } = await initPolicy(made.reference, { publicKeys: [], identities }, initPorts)
+  expect(text).toContain(
+    `    san: ${JSON.stringify(workflowSan)}\n    claims:\n      repository-id: "100001"\n      runner-environment: "self-hosted"\n`,
+  )
+  expect(text).toContain('accept-signature-only: true  # UNSAFE')
+  expect(text).not.toContain('accept-unlogged')
+  const policy = await parsePolicy(text, '/policies/policy.yml', read)
+  expect((await verifyImage(made.reference, policy, { at: now }, ports)).reasons).toEqual([])
+
+  const unlogged = await image()
+  await sign(unlogged, leafOf(), (parts) => ({ ...parts, entries: [] }))
+  const lacking = await initPolicy(unlogged.reference, { publicKeys: [], identities }, initPorts)
+  expect(lacking.text).toContain('accept-unlogged-signature: true  # UNSAFE')
+
+  const evil = { ...identities, identities: [{ san: workflowSan, issuer: 'https://issuer.evil' }] }
+  await expect(initPolicy(made.reference, { publicKeys: [], identities: evil }, initPorts)).rejects.toMatchObject({
+    code: 'identity-mismatch',
+  })
 })
 
 test.each<[string, object, RegExp]>([

@@ -38,7 +38,7 @@ const claimsSchema = z.strictObject({
   ref: claim.describe('Ref that was built; `*` covers one segment'),
   sha: claim.describe('Commit that was built'),
   trigger: claim.describe('Event that started the run, as push'),
-  'runner-environment': z.enum(['github-hosted', 'self-hosted']).optional(),
+  'runner-environment': claim.describe('self-hosted, github-hosted, gitlab-hosted …'),
   environment: claim.describe('Deployment environment of the job'),
   subject: claim.describe('`sub` of the token'),
 }) satisfies z.ZodType<Partial<Record<PolicyClaim, string | undefined>>>
