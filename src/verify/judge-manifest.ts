@@ -19,6 +19,7 @@ import type { Policy } from './policy/load.ts'
 import { identityId, signingParties, type Party } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
+import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
 
 /** What is the same for every manifest of one question. */
@@ -58,7 +59,17 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const known = { keys: question.releaseKeys, certificates, identities: policy.identities.map(({ rule }) => rule.name) }
   const lacks = lacksOf(subject, targets, question, certificates)
   const { store } = subject
-  const attached = await readAttached(store, targets, question.releaseKeys, certificates, question.admit, notes, lacks)
+  const { releaseKeys, admit } = question
+  const attached = await readAttached(
+    store,
+    targets,
+    releaseKeys,
+    certificates,
+    admit,
+    notes,
+    lacks,
+    policy.timeAuthorities,
+  )
   const parties = await signingParties(store, targets, attached.claims, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
@@ -94,6 +105,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
         builderId: null,
         plainDigest: null,
         inputs: keyInput(subject, question),
+        sealTime: one.evidence === null ? null : sealTime(one.evidence, signed),
       },
     })
   }
