@@ -8,6 +8,7 @@ import type { PublicKey } from '../sign/public-key.ts'
 import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -27,12 +28,14 @@ export async function readEnvelopesOf(from: {
   targets: readonly Digest[]
   keys: readonly JobKey[]
   releaseKeys: readonly PublicKey[]
+  /** Null where nobody asks for signatures by certificates. */
+  certificates: CertificateSigners | null
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
   authorities: readonly TimestampAuthority[]
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks, authorities } = from
+  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
@@ -67,8 +70,11 @@ export async function readEnvelopesOf(from: {
   }
 
   for await (const document of readDocuments(store, places, onBroken, plan)) {
-    const signers = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
     const { places: named, ...signed } = document
+    const signers = [
+      ...signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem),
+      ...(certificates?.signersOf(signed, named, targets) ?? []),
+    ]
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
       continue

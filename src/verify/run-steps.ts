@@ -172,7 +172,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
-    keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],
+    keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }
 

@@ -9,7 +9,7 @@ import { judgeManifest, type Question } from './judge-manifest.ts'
 import { openSubject, resolveNamed } from './named.ts'
 import { claimKeys } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
-import { releaseKeysAt } from './release-key.ts'
+import { releaseKeysAt } from './parties.ts'
 import type { Verdict } from './types.ts'
 
 /** Children of a refused index that are judged all the same, for the reader. */
