@@ -17,7 +17,7 @@ const labels = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'EC PRIVATE KEY', 'RSA P
  * @throws InputError `file-invalid` (with the reason, never with key material), `input-missing` when a password is needed
  */
 export async function loadSigner(pem: string, password: string | null): Promise<Signer> {
-  const key = await openKey(pem, password)
+  const key = await openPrivateKey(pem, password)
   let described
   try {
     described = describeKey(key, subject)
@@ -43,7 +43,8 @@ export async function loadSigner(pem: string, password: string | null): Promise<
   }
 }
 
-async function openKey(pem: string, password: string | null): Promise<KeyObject> {
+/** Opens a private key in one of the forms of {@link loadSigner}. @throws InputError `file-invalid`, `input-missing` */
+export async function openPrivateKey(pem: string, password: string | null): Promise<KeyObject> {
   const blocks = parse(pem)
   const block = blocks.find(({ label }) => labels.includes(label))
   if (block === undefined || blocks.length !== 1) {

@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
@@ -27,11 +28,16 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       remedy: 'Write HOST/NAME as consumers will pull it.',
     })
   }
+  const certificate =
+    raw.text('certificate') === ''
+      ? null
+      : await readNamedFile(raw.path('certificate'), 'certificate', 'Give a PEM file.')
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
     signer,
     key: pem === null ? null : { pem, password: await raw.secret('key-password') },
+    certificate: certificate?.toString('utf8') ?? null,
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),

@@ -29,12 +29,22 @@ const agent = `sealwright/${version}`
  * @throws InputError `file-invalid` where the certificates do not fit the profile or the key
  */
 export async function writeNotation(request: NewNotationSignature, format: NotationFormat): Promise<Buffer> {
-  const { chain, signer } = request
+  const algorithm = checkSignerChain(request.chain, request.signer)
+  return format === 'cose' ? writeCose(request) : writeJws(request, algorithm)
+}
+
+/**
+ * Checks that certificates fit the profile of the Notary Project and the signer's key.
+ *
+ * @returns name of the algorithm
+ * @throws InputError `file-invalid`
+ */
+export function checkSignerChain(chain: readonly Certificate[], signer: CoseSigner): string {
   const algorithm = coseAlgorithms.find(({ id }) => id === signer.algorithm) ?? null
   const fault = profileFault(chain, algorithm)
   if (fault !== null) throw unfit(fault)
   if (chain[0]?.key.equals(signer.publicKey) !== true) throw unfit('the first certificate belongs to another key')
-  return format === 'cose' ? writeCose(request) : writeJws(request, algorithm?.name ?? '')
+  return algorithm?.name ?? ''
 }
 
 function unfit(why: string): InputError {
