@@ -1,5 +1,6 @@
 import type { Command } from './command.ts'
 import { runnerCommands } from './runner/entries.ts'
+import { scittCommands } from './scitt/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -37,6 +38,7 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
+  ...scittCommands,
   ...sbomDocumentCommands,
   ...predictCommands,
   ...evidenceCommands,
