@@ -97,6 +97,7 @@ export const transportCodes = [
   'tool-failed',
   'collateral-error',
   'timestamp-error',
+  'log-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 
