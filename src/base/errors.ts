@@ -59,6 +59,8 @@ export const reasonCodes = [
   'parameters-refused',
   'rolled-back',
   'log-broken',
+  'unwitnessed',
+  'unlogged',
   'log-invalid',
   'certificate-invalid',
   'identity-mismatch',

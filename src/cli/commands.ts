@@ -1,5 +1,6 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
@@ -40,6 +41,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...bundleCommands,
   ...sbomDocumentCommands,
+  ...logCommands,
   ...predictCommands,
   ...evidenceCommands,
   ...akCommands,
