@@ -11,6 +11,7 @@ import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
 import type { BrokenClaim, Sighting } from './attached-types.ts'
 import type { Notes } from './notes.ts'
+import type { SignatureTime } from './signature-times.ts'
 import type { Claim } from './statements.ts'
 import type { Policy, ResolvedJob } from './policy/load.ts'
 
@@ -69,6 +70,8 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
+  /** The earliest stamp by a pinned authority on the statement that points to this evidence, and so to its seal; null without one. */
+  sealTime?: SignatureTime | null | undefined
 }
 
 /** Everything that the checks of one candidate read (TRUST §5). */

@@ -33,7 +33,8 @@ export function headsOf({ key, heads }: JobKey, { claims }: Attached): JobKey['h
   return [...named, ...heads.filter(({ manifest }) => !pointers.has(manifest)).slice(0, unpointed)]
 }
 
-function pointersOf(claim: Claim): Digest[] {
+/** Evidence manifests that an evidence statement names. */
+export function pointersOf(claim: Claim): Digest[] {
   const attributes = claim.kind === 'evidence' ? claim.statement.predicate['attributes'] : undefined
   return (Array.isArray(attributes) ? attributes : []).flatMap((item) => {
     const evidence = isObject(item) && isObject(item['evidence']) ? item['evidence']['digest'] : undefined

@@ -18,6 +18,7 @@ import type { Policy } from './policy/load.ts'
 import { signedImage } from './release-key.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
+import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
 
 /** What is the same for every manifest of one question. */
@@ -54,7 +55,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const { digest } = subject.descriptor
   const targets = named === undefined ? [digest] : [digest, named]
   const lacks = lacksOf(subject, targets, question)
-  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes, lacks)
+  const { releaseKeys: pinnedKeys, admit } = question
+  const attached = await readAttached(subject.store, targets, pinnedKeys, admit, notes, lacks, policy.timeAuthorities)
   const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
@@ -87,6 +89,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
         builderId: null,
         plainDigest: null,
         inputs: keyInput(subject, question),
+        sealTime: one.evidence === null ? null : sealTime(one.evidence, signed),
       },
     })
   }

@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
 import { signersOf } from '../sign/dsse.ts'
@@ -8,6 +9,7 @@ import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
+import { earliest, timesOf } from './signature-times.ts'
 import { claimOf, kindOf, type Claim } from './statements.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -27,8 +29,9 @@ export async function readEnvelopesOf(from: {
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
+  authorities: readonly TimestampAuthority[]
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks } = from
+  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks, authorities } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
@@ -66,9 +69,11 @@ export async function readEnvelopesOf(from: {
       for (const place of named) addForeign({ ...signed, ...place })
       continue
     }
+    const { times, others } = timesOf(signed, signers, authorities)
+    if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
-      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers))
+      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       for (const { manifest } of named) {
@@ -89,7 +94,14 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
   }
   const better = isRight(known) ? known : claim
   const signers = [...new Set([...known.signers, ...claim.signers])]
-  claims.set(claim.payloadDigest, { ...known, manifest: better.manifest, declaredType: better.declaredType, signers })
+  const times = earliest([...known.times, ...claim.times])
+  claims.set(claim.payloadDigest, {
+    ...known,
+    manifest: better.manifest,
+    declaredType: better.declaredType,
+    signers,
+    times,
+  })
 }
 
 function isRight({ declaredType, predicateType }: Claim): boolean {

@@ -2,9 +2,9 @@ import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { verifyEnvelope } from '../sign/dsse.ts'
 import { findStatements, type FoundStatement } from '../sign/find.ts'
-import type { StampedTime } from '../log/timestamp/authority.ts'
 import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
+import type { SignatureTime } from './signature-times.ts'
 
 /** A statement that a key signed which may count; the envelope is not kept. */
 export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stamps'> {
@@ -15,14 +15,6 @@ export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stam
   signers: readonly string[]
   /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
   times: readonly SignatureTime[]
-}
-
-/** When a key had signed, by a pinned time stamp authority. */
-export interface SignatureTime extends StampedTime {
-  /** SPKI PEM of the key whose signature is stamped. */
-  by: string
-  /** Of the time stamp as it is stored. */
-  digest: Digest
 }
 
 /** A statement as it was found: believed only once {@link signedBy} says by whom. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Technology } from '../../base/technology.ts'
@@ -8,6 +8,7 @@ import { jcs } from '../../encoding/jcs.ts'
 import { readYaml } from '../../encoding/yaml.ts'
 import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
+import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
@@ -42,6 +43,8 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
+  /** Empty where no trusted time is asked for. */
+  timeAuthorities: TimestampAuthority[]
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -89,6 +92,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
@@ -104,6 +108,23 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
       certificates: trusts.flatMap(({ certificates }) => certificates ?? []),
     },
     policyId: policyId ?? 'default',
+  }
+}
+
+function authorityOf(
+  { name, chain, policies, ...window }: NonNullable<Resolved['time']>['authorities'][number],
+  path: string,
+): TimestampAuthority {
+  try {
+    return {
+      name,
+      chain: readAuthorityChain(chain, `the time stamp authority "${name}"`),
+      policies,
+      window: windowOf(window),
+    }
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw invalid(path, [`time.authorities: ${cause.message}`])
   }
 }
 

@@ -8,6 +8,7 @@ import { buildSchema } from './build-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { timeSchema } from './time-schema.ts'
 
 const text = z.string().min(1).max(1024)
 const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
@@ -140,6 +141,7 @@ export const policySchema = z
         'Folder beside the policy with certificates and lists of the hardware makers; what is in it is no part of the digest',
       ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
+    time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
