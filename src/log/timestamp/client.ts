@@ -1,4 +1,4 @@
-import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
+import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { retriedStatuses, retryWait } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
