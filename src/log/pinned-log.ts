@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { InputError, VerificationError } from '../base/errors.ts'
-import { fromEitherBase64 } from '../encoding/base64.ts'
-import { readProtoJson } from '../encoding/proto-json.ts'
+import { isObject, type JsonValue } from '../base/json.ts'
+import { fromEitherBase64, toBase64 } from '../encoding/base64.ts'
+import { ProtoMessage } from '../encoding/proto-json.ts'
 import { parseBundle } from '../sign/bundle.ts'
 import { cosignaturesOf, type Cosignature, type WitnessKey } from '../sign/cosignature.ts'
 import { envelopePayload } from '../sign/dsse.ts'
@@ -10,8 +11,6 @@ import { parseNoteKey, parseSignedNote, type NoteKey } from '../sign/signed-note
 import { loadPublicKey } from '../sign/public-key.ts'
 import { readLogEntry, type LogEntry } from './rekor/entry.ts'
 import { verifyLogEntry } from './rekor/verify.ts'
-
-const mostEntries = 16
 
 /** A private log that a reader pins: who it is, and who watches it. */
 export interface PinnedLog {
@@ -74,30 +73,38 @@ function pemKey(text: string, origin: string | null, subject: string): NoteKey {
   })
 }
 
-/** Log entries of a bundle, none of them believed. @throws VerificationError `format-invalid` */
-export function logEntriesOf(bundle: Uint8Array): LogEntry[] {
-  return readProtoJson(bundle, 'the bundle')
-    .message('verificationMaterial')
-    .list('tlogEntries', mostEntries)
-    .map(readLogEntry)
+/** The signature that an entry has to be about. */
+export interface EnvelopeSignature {
+  signature: Buffer
+  payloadType: string
+  payload: Uint8Array
+  /** SPKI DER of the key, or DER of the certificate, that made it. */
+  signer: Buffer
 }
 
 /**
  * Verifies that a pinned log has a bundle's signature by this signer, and that enough witnesses watched the log.
  *
- * @param signer SPKI DER of the key, or DER of the certificate, whose signature the bundle holds
+ * @param signer SPKI DER of the key, or DER of the certificate
  * @returns null where the bundle holds no entry of this log
  * @throws VerificationError `log-invalid`, `signature-invalid` (the log's), `unwitnessed`, `format-invalid`
  */
 export function verifyLogged(bundle: Uint8Array, signer: Buffer, log: PinnedLog): LoggedProof | null {
-  const entry = logEntriesOf(bundle).find(({ logId }) => logId.equals(log.id))
-  if (entry === undefined) return null
-  const { envelope } = parseBundle(bundle)
-  const signed = {
-    content: { kind: 'envelope', payloadType: envelope.payloadType, payload: envelopePayload(envelope) },
-    signature: fromEitherBase64(envelope.signatures[0]?.sig ?? '', 'envelope signature'),
-    verifier: signer,
-  } as const
+  const { envelope, logEntries } = parseBundle(bundle)
+  const signature = fromEitherBase64(envelope.signatures[0]?.sig ?? '', 'envelope signature')
+  const { payloadType } = envelope
+  return verifyLoggedSignature(logEntries, { signature, payloadType, payload: envelopePayload(envelope), signer }, log)
+}
+
+/** As {@link verifyLogged}, for the members of `tlogEntries` alone. */
+export function verifyLoggedSignature(
+  entries: readonly JsonValue[],
+  { signature, payloadType, payload, signer }: EnvelopeSignature,
+  log: PinnedLog,
+): LoggedProof | null {
+  const entry = entryOf(entries, log)
+  if (entry === null) return null
+  const signed = { content: { kind: 'envelope', payloadType, payload }, signature, verifier: signer } as const
   const { index } = verifyLogEntry(entry, signed, [asTrusted(log, log.key.object)])
   const note = parseSignedNote(entry.proof?.checkpoint ?? Buffer.alloc(0), 'the checkpoint of the log entry')
   const cosignatures = cosignaturesOf(note, log.witnesses)
@@ -113,6 +120,15 @@ export function verifyLogged(bundle: Uint8Array, signer: Buffer, log: PinnedLog)
     )
   }
   return { index: Number(index), cosignatures }
+}
+
+/** The first entry of a log; what other logs wrote may be of any form. */
+function entryOf(entries: readonly JsonValue[], { id }: PinnedLog): LogEntry | null {
+  const found = entries.find((entry) => {
+    const logId = isObject(entry) ? entry['logId'] : undefined
+    return isObject(logId) && logId['keyId'] === toBase64(id)
+  })
+  return found === undefined ? null : readLogEntry(new ProtoMessage(found, 'the log entry'))
 }
 
 function asTrusted({ origin, id }: PinnedLog, key: KeyObject): Parameters<typeof verifyLogEntry>[2][number] {

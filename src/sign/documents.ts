@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
-import { parseJson } from '../base/json.ts'
+import { parseJson, type JsonValue } from '../base/json.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Envelope } from '../statement/types.ts'
@@ -43,6 +43,8 @@ export interface SignedDocument {
   signer: BundleSigner | null
   /** RFC 3161 time stamps of a bundle in DER; none of them was read. */
   stamps: readonly Buffer[]
+  /** Log entries of a bundle; none of them was read. */
+  logEntries: readonly JsonValue[]
 }
 
 /** One document and all places that name it. */
@@ -159,7 +161,12 @@ function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
   const document =
     origin === 'referrer'
       ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null, stamps: [] }
+      : {
+          envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')),
+          signer: null,
+          stamps: [],
+          logEntries: [],
+        }
   return { ...document, payload: envelopePayload(document.envelope) }
 }
 

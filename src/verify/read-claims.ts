@@ -7,6 +7,7 @@ import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '..
 import type { PublicKey } from '../sign/public-key.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import { joinLogged } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -101,6 +102,7 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
     declaredType: better.declaredType,
     signers,
     times,
+    logged: joinLogged(known.logged, claim.logged),
   })
 }
 

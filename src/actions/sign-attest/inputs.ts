@@ -36,7 +36,19 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
     identity,
+    log: await logRequest(raw),
     timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
+  }
+}
+
+async function logRequest(raw: RawInputs): Promise<SignRequest['log']> {
+  const place = raw.text('log')
+  if (place === '') return null
+  const pem = await raw.secret('log-private-key')
+  return {
+    place,
+    key: pem === null ? null : { pem, password: null },
+    witnesses: raw.list('log-witnesses'),
   }
 }
 
