@@ -62,6 +62,8 @@ export const reasonCodes = [
   'severity-exceeded',
   'tests-failed',
   'log-broken',
+  'unwitnessed',
+  'unlogged',
   'log-invalid',
   'certificate-invalid',
   'identity-mismatch',

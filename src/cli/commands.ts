@@ -1,5 +1,6 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
@@ -49,6 +50,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...bundleCommands,
   ...scittCommands,
   ...sbomDocumentCommands,
+  ...logCommands,
   ...predictCommands,
   ...evidenceCommands,
   ...akCommands,

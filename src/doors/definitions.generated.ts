@@ -573,6 +573,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "log",
+    "description": "Private transparency log that every signature is written to (docs/log.md), oci:DIR[:TAG], HOST/NAME[:TAG] or a directory, with log-private-key; or rekor:URL of a log that is served. Left out, nothing is logged; no public log is written unless it is named.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-private-key",
+    "description": "Ed25519 key of the log, as env:NAME or a file. Not needed for rekor:URL.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-witnesses",
+    "description": "Addresses of witnesses that have to cosign the checkpoint of the log (C2SP tlog-witness).",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "1800",
@@ -1094,6 +1112,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "timestamp",
     "description": "URL of an RFC 3161 time stamp service that stamps every signature (docs/trusted-time.md); none by default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log",
+    "description": "Private log that every signature is written to: oci:DIR, HOST/NAME or a directory, or rekor:URL (docs/log.md); none by default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-private-key",
+    "description": "Ed25519 key of the log: env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-witnesses",
+    "description": "Addresses of witnesses that have to cosign the checkpoint of the log.",
     "default": "",
     "required": false
    },

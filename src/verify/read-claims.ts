@@ -9,6 +9,7 @@ import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
+import { joinLogged } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -111,6 +112,7 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
     declaredType: better.declaredType,
     signers,
     times,
+    logged: joinLogged(known.logged, claim.logged),
   })
 }
 

@@ -18,6 +18,7 @@ import { reportSteps } from './checks/reports.ts'
 import { indexSteps } from './checks/index-children.ts'
 import { countedSteps, signatureSteps } from './checks/signature.ts'
 import { subjectSteps } from './checks/subject.ts'
+import { logSteps } from './checks/log.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { chipOf } from '../tee/facts/machine.ts'
@@ -41,6 +42,7 @@ export const steps: readonly Step[] = [
   ...journalSteps,
   ...indexSteps,
   ...timeSteps,
+  ...logSteps,
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,

@@ -43,7 +43,19 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
     claims,
     identity,
+    log: await logRequest(raw),
     timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
+  }
+}
+
+async function logRequest(raw: RawInputs): Promise<SignRequest['log']> {
+  const place = raw.text('log')
+  if (place === '') return null
+  const pem = await raw.secret('log-private-key')
+  return {
+    place,
+    key: pem === null ? null : { pem, password: null },
+    witnesses: raw.list('log-witnesses'),
   }
 }
 

@@ -45,6 +45,8 @@ export function report(
   ]
   if (inputs.timestamp !== null)
     facts.push(['Time stamps', `by ${inputs.timestamp.host}; the gate decides whether its policy knows that service`])
+  if (inputs.log !== null)
+    facts.push(['Log', `${inputs.log.place}; the gate decides whether its policy pins that log and its witnesses`])
   if (published.plain !== digest) facts.push(['Plain image', `${published.plain} (not published)`])
   if (agent !== null) {
     facts.push(

@@ -12,6 +12,7 @@ import type { StepContext } from '../context.ts'
 import type { SignRequest } from './request.ts'
 import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './task.ts'
+import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter } from './writer.ts'
 
@@ -39,7 +40,8 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
   const stamper = await timeStamperFor(inputs.timestamp, null, [key.publicKeyPem], context.ports)
-  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
+  const signatureLog = await openSignatureLog(inputs.log, context.ports)
+  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   for (const { path, claim } of claims) {
     context.ports.log.progress(`claim ${claim.kind} (${claim.format}): ${claim.summary}`)
     context.ports.log.debug(`read from ${path}`)

@@ -1,4 +1,5 @@
 import type { KeySource } from '../../sign/signers/types.ts'
+import type { LogRequest } from './log-signatures.ts'
 
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
@@ -43,4 +44,6 @@ export interface SignRequest {
   identity: string | null
   /** Address of an RFC 3161 service that stamps every signature, or null for none. */
   timestamp: URL | null
+  /** Log that every signature is written to, or null for none. */
+  log: LogRequest | null
 }

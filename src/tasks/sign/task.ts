@@ -19,6 +19,7 @@ import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
 
@@ -47,9 +48,10 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
       remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
     })
   }
-  // A key that cannot be opened must not leave a half-published image behind.
+  // A key or log that cannot be opened must not leave a half-published image behind.
   const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const certified = await openCertifiedKey(inputs)
+  const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
@@ -59,7 +61,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
-  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
+  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']

@@ -1,3 +1,5 @@
+import type { PinnedLog } from '../../log/pinned-log.ts'
+import { pinnedLogOf } from './log-schema.ts'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError, VerificationError } from '../../base/errors.ts'
@@ -55,6 +57,8 @@ export interface Policy {
   claims: PolicyClaim[]
   /** Empty where no trusted time is asked for. */
   timeAuthorities: TimestampAuthority[]
+  /** Null where no log is asked for. */
+  log: PinnedLog | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -107,6 +111,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
     claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
+    log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),

@@ -10,6 +10,7 @@ import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
 
 const text = z.string().min(1).max(1024)
@@ -144,6 +145,7 @@ export const policySchema = z
       ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
+    log: logSchema.optional().describe('Private log that must have every signature that counts (docs/log.md)'),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
