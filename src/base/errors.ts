@@ -17,6 +17,8 @@ export const reasonCodes = [
   'journal-broken',
   'journal-key-mismatch',
   'time-unproven',
+  'timestamp-invalid',
+  'self-timed',
   'coverage-short',
   'machine-only',
   'storage-exposed',
@@ -56,6 +58,13 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'claim-signer',
+  'severity-exceeded',
+  'tests-failed',
+  'log-broken',
+  'log-invalid',
+  'certificate-invalid',
+  'identity-mismatch',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 
@@ -87,6 +96,7 @@ export const transportCodes = [
   'agent-error',
   'tool-failed',
   'collateral-error',
+  'timestamp-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

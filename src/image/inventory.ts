@@ -47,13 +47,19 @@ function lineOf(entry: { readonly [name in keyof InventoryEntry]?: unknown }): s
   if (!isCount(gid) || !isCount(mode) || !isCount(size) || !isCount(uid)) return jcsText(entry)
   if (!isText(path) || !isText(type) || !isText(link ?? '') || !isText(device ?? '') || !isText(sha256 ?? ''))
     return jcsText(entry)
-  const first = device === undefined ? '' : `"device":${JSON.stringify(device)},`
-  const target = link === undefined ? '' : `"link":${JSON.stringify(link)},`
-  const digest = sha256 === undefined ? '' : `"sha256":${JSON.stringify(sha256)},`
+  const first = device === undefined ? '' : `"device":${quoted(device)},`
+  const target = link === undefined ? '' : `"link":${quoted(link)},`
+  const digest = sha256 === undefined ? '' : `"sha256":${quoted(sha256)},`
   const last = xattrs === undefined ? '' : `,"xattrs":${jcsText(xattrs)}`
-  const middle = `"mode":${mode},"path":${JSON.stringify(path)},${digest}"size":${size},"type":${JSON.stringify(type)},"uid":${uid}`
+  const middle = `"mode":${mode},"path":${quoted(path)},${digest}"size":${size},"type":${quoted(type)},"uid":${uid}`
   return `{${first}"gid":${gid},${target}${middle}${last}}`
 }
+
+/** What JSON.stringify gives. Nearly all texts have nothing to escape, and seeing that takes less time. */
+function quoted(value: unknown): string {
+  return typeof value === 'string' && plain.test(value) ? `"${value}"` : JSON.stringify(value)
+}
+const plain = /^[ !#-[\]-~]*$/
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.isWellFormed()

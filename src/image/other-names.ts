@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { openLayer, type PassOptions } from './layer-stream.ts'
+import { OtherNameBudget } from './pass-bounds.ts'
 import { readFile, Scratch } from './read-file.ts'
 import type { SmallFiles } from './small-files.ts'
 import { baseOf } from './paths.ts'
@@ -36,7 +37,7 @@ export async function readOtherNames(
   options: PassOptions,
 ): Promise<void> {
   const { rows } = inventory
-  const needs = new Map<Row, Need[]>()
+  let needs = new Map<Row, Need[]>()
   const need = (row: Row, name: string, reader: PassReader): void => {
     const content = rows.contentOf(row)
     if (rows.type(content) !== 'file') return
@@ -63,10 +64,30 @@ export async function readOtherNames(
       if (row !== 0) need(row, alias.as, reader)
     }
   }
+  const budget = new OtherNameBudget(options.bounds?.otherNames)
+  await giveNeeds(store, image, rows, needs, { small, budget, options })
+  needs = new Map()
+  for (const reader of readers) {
+    for (const path of reader.further?.(inventory) ?? []) {
+      const row = inventory.layerRow(path)
+      if (row !== 0) need(row, path, reader)
+    }
+  }
+  await giveNeeds(store, image, rows, needs, { small, budget, options })
+}
+
+/** Reads each content once, from memory or from its layer, and gives it to all who need it. */
+async function giveNeeds(
+  store: Store,
+  image: Image,
+  rows: Rows,
+  needs: Map<Row, Need[]>,
+  { small, budget, options }: { small: SmallFiles; budget: OtherNameBudget; options: PassOptions },
+): Promise<void> {
   for (const [row, asked] of needs) {
     const content = small.get(row)
     if (content === undefined) continue
-    give(asked, content, (algorithm) => hash(algorithm, content, 'buffer'))
+    give(asked, content, budget, (algorithm) => hash(algorithm, content, 'buffer'))
     needs.delete(row)
   }
   const scratch = new Scratch()
@@ -77,13 +98,18 @@ export async function readOtherNames(
     const extra = [...new Set(asked.map(({ digest }) => digest).filter((digest) => digest !== null))]
     const header = otherHeader(rows, rows.path(row), row, row)
     const { kept, digests } = await readFile(header, body, [{ reader: {}, bytes }], { extra, scratch })
-    give(asked, kept, (algorithm) => digests?.extra.get(algorithm))
+    give(asked, kept, budget, (algorithm) => digests?.extra.get(algorithm))
     return `sha256:${digests?.sha256.toString('hex') ?? ''}`
   })
 }
 
 /** Gives a content under all names that are asked for; what a reader made of it under one name it takes over for the others where it can. */
-function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: ExtraDigest) => Buffer | undefined): void {
+function give(
+  asked: readonly Need[],
+  content: Buffer,
+  budget: OtherNameBudget,
+  digestOf: (algorithm: ExtraDigest) => Buffer | undefined,
+): void {
   const known = new Map<PassReader, Map<string, string>>()
   const digests = new Map<ExtraDigest, Buffer | undefined>()
   for (const { header, reader, bytes, digest } of asked) {
@@ -99,7 +125,7 @@ function give(asked: readonly Need[], content: Buffer, digestOf: (algorithm: Ext
     const before = names.get(name)
     if (before !== undefined && reader.linked?.(header.path, before) === true) continue
     names.set(name, header.path)
-    reader.file?.(header, bytes < content.length ? content.subarray(0, bytes) : content)
+    budget.give(reader, header, bytes < content.length ? content.subarray(0, bytes) : content)
   }
 }
 

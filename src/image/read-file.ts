@@ -75,7 +75,10 @@ export class Scratch {
   take(bytes: number): Buffer {
     if (bytes > this.room.length || this.room.length > largestRoom) {
       this.free()
-      this.room = Buffer.allocUnsafeSlow(bytes > largestRoom ? bytes : Math.min(largestRoom, 2 * bytes))
+      // More than is needed, for files that come later: what nobody touches is not in memory.
+      this.room = Buffer.allocUnsafeSlow(
+        bytes > largestRoom ? bytes : Math.min(largestRoom, Math.max(firstRoom, 2 * bytes)),
+      )
     }
     return this.room.subarray(0, bytes)
   }
@@ -86,7 +89,8 @@ export class Scratch {
     this.room = Buffer.alloc(0)
   }
 }
-const largestRoom = 8 << 20
+/** Bytes of the first room; a room of more than the largest is not kept for the next file. */
+const [firstRoom, largestRoom] = [8 << 20, 16 << 20]
 
 /** Frees memory that `Buffer.allocUnsafeSlow` gave; nobody may use the buffer any more. */
 export function freeNow({ buffer }: Buffer): void {

@@ -152,7 +152,7 @@ class Unpacker implements FileSink {
     } else if (entry.type === 'char' || entry.type === 'block' || entry.type === 'fifo') {
       this.notes.push(`left out: ${entry.path} (${entry.type === 'fifo' ? 'a pipe' : `a ${entry.type} device`})`)
     } else if (entry.type === 'hardlink' && entry.sha256 === undefined) {
-      this.notes.push(`left out: ${entry.path} (another name of ${entry.link}, which is no file)`)
+      this.notes.push(`left out: ${entry.path} (another name of ${entry.link}, which is not a file)`)
     }
   }
 

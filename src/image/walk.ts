@@ -10,7 +10,7 @@ import { readOtherNames } from './other-names.ts'
 import { askAll, giveAll, hashers, readFile, readFileNow, Scratch, type FileSink } from './read-file.ts'
 import { SmallFiles } from './small-files.ts'
 import { marks } from './rows.ts'
-import { readTar } from './tar-read.ts'
+import { holeCount, readTar, type HoleCount } from './tar-read.ts'
 import type { Image, LayerFacts, PassReader, PassResult } from './types.ts'
 
 export interface WalkResult extends PassResult {
@@ -36,13 +36,14 @@ export async function walkImage(
   const small = new SmallFiles()
   const blobs = new Set<Digest>()
   const total = { read: 0, written: 0 }
+  const holes = holeCount(options.bounds?.holes)
   try {
     for (let index = count - 1; index >= 0; index--) {
       const descriptor = image.manifest.layers[index] as Descriptor
       const diffId = image.config.rootfs.diff_ids[index] as Digest
       options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
       const plain = await streams.next(index)
-      const records = await scan(plain, index, descriptor, view, { readers, small, sink })
+      const records = await scan(plain, index, descriptor, view, { readers, small, sink, holes })
       const found = await plain.result()
       const omitted = omittedBytes(found, diffId, descriptor.mediaType)
       if (omitted === null) {
@@ -82,7 +83,12 @@ async function scan(
   layer: number,
   descriptor: Descriptor,
   view: MergedView,
-  { readers, small, sink }: { readers: readonly PassReader[]; small: SmallFiles; sink: FileSink | undefined },
+  {
+    readers,
+    small,
+    sink,
+    holes,
+  }: { readers: readonly PassReader[]; small: SmallFiles; sink: FileSink | undefined; holes: HoleCount },
 ): Promise<LayerRecords> {
   const subject = `layer ${descriptor.digest}`
   const records = view.layer(subject)
@@ -90,7 +96,7 @@ async function scan(
   const global = records.addGlobal.bind(records)
   const scratch = new Scratch()
   let serial = -1
-  for await (const { header, body } of readTar(plain.stream, subject, { global })) {
+  for await (const { header, body } of readTar(plain.stream, subject, { global, holes })) {
     serial++
     if (records.addWhiteout(header)) continue
     const shown = !view.hides(header.path)

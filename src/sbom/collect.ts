@@ -5,7 +5,7 @@ import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
 import type { Gap } from './model.ts'
 import { isBinary } from './magic.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 /** One pass of one cataloger. */
 interface Run {
@@ -14,6 +14,8 @@ interface Run {
   gaps: Map<string, Gap>
   /** Files that it has read, also those that gave nothing, with their first bytes. */
   seen: Map<string, number>
+  /** Names under which it was not given a file: the first, and how many. One gap for all, since an image may have a million. */
+  unread: { path: string; count: number; why: string } | null
 }
 
 /** Which runs want a file. */
@@ -37,7 +39,13 @@ export class Collector implements PassReader {
   private asked: Asked | null = null
 
   constructor(catalogers: readonly Cataloger[]) {
-    this.runs = catalogers.map((cataloger) => ({ cataloger, facts: new Map(), gaps: new Map(), seen: new Map() }))
+    this.runs = catalogers.map((cataloger) => ({
+      cataloger,
+      facts: new Map(),
+      gaps: new Map(),
+      seen: new Map(),
+      unread: null,
+    }))
     for (const run of this.runs) {
       const { match } = run.cataloger
       for (const name of match.names ?? []) push(this.names, name, run)
@@ -76,6 +84,14 @@ export class Collector implements PassReader {
     }
   }
 
+  unread(header: TarHeader, magic: number, why: string): void {
+    for (const { run } of this.ask(header, magic).runs) {
+      if (run.cataloger.strict === true) throw notGiven(header.path, why)
+      if (run.unread === null) run.unread = { path: header.path, count: 1, why }
+      else run.unread.count++
+    }
+  }
+
   forget(path: string): void {
     this.binaries.delete(path)
     for (const run of this.runs) {
@@ -103,17 +119,18 @@ export class Collector implements PassReader {
   aliases(inventory: Entries): readonly Alias[] {
     const links = [...entriesOfType(inventory, 'symlink')]
     if (links.length === 0) return []
-    const tree = new FileTree(inventory)
+    const tree = treeOf(inventory)
     return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
   }
 
   /** Packages of all catalogers, each with its own result. @throws VerificationError for an unreadable package database */
   finish(context: CatalogContext): { cataloger: Cataloger; result: Cataloged; gaps: Gap[] }[] {
-    return this.runs.map(({ cataloger, facts, gaps }) => {
+    return this.runs.map(({ cataloger, facts, gaps, unread: names }) => {
       const sorted = new Map([...facts].sort(([a], [b]) => (a < b ? -1 : 1)))
       const result = finishOne(cataloger, sorted, context)
-      const unread = cataloger.strict === true ? blockedPlaces(cataloger, context.tree) : []
-      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? []), ...unread] }
+      const blocked = cataloger.strict === true ? blockedPlaces(cataloger, context.tree) : []
+      const unread = names === null ? [] : [unreadGap(cataloger.kind, names)]
+      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? []), ...blocked, ...unread] }
     })
   }
 
@@ -250,6 +267,18 @@ function headOf({ path, size, mode }: Pick<TarHeader, 'path' | 'size' | 'mode'>,
 function tooLarge({ path, size }: FileHead, most: number): VerificationError {
   return new VerificationError('format-invalid', `${path} has ${size} bytes; at most ${most} bytes of it are read`, {
     subject: path,
+  })
+}
+
+function unreadGap(kind: string, { path, count, why }: NonNullable<Run['unread']>): Gap {
+  const others = count === 1 ? '' : `, nor under ${count - 1} further ${count === 2 ? 'name' : 'names'}`
+  return { path, kind, reason: 'too-large', why: `the file is not read under this name${others}: ${why}` }
+}
+
+function notGiven(path: string, why: string): VerificationError {
+  return new VerificationError('format-invalid', `the package database ${path} is not read: ${why}`, {
+    subject: path,
+    remedy: 'The image has too many links to large files: build it again without them.',
   })
 }
 

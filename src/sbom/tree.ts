@@ -4,6 +4,22 @@ import type { Entries, InventoryEntry } from '../image/types.ts'
 /** Links followed for one path: Linux's own limit (MAXSYMLINKS). */
 const mostLinks = 40
 
+/** The tree of an inventory, which must not change. It is kept until {@link takeTree}: an image has tens of thousands of paths. */
+export function treeOf(inventory: Entries): FileTree {
+  const tree = trees.get(inventory) ?? new FileTree(inventory)
+  trees.set(inventory, tree)
+  return tree
+}
+
+/** As {@link treeOf}, for the last who needs it: its memory is free before the documents are written, which takes most. */
+export function takeTree(inventory: Entries): FileTree {
+  const tree = treeOf(inventory)
+  trees.delete(inventory)
+  return tree
+}
+
+const trees = new WeakMap<Entries, FileTree>()
+
 /** The merged root file system by path, with symbolic links followed inside the root. */
 export class FileTree {
   private readonly inventory: Entries
@@ -35,7 +51,7 @@ export class FileTree {
   }
 
   private walk(path: string, keepLast: boolean, budget: { links: number }): string | null {
-    const clean = path.replace(/^\/+|\/+$/g, '')
+    const clean = path.startsWith('/') || path.endsWith('/') ? path.replace(/^\/+|\/+$/g, '') : path
     if (clean === '' || clean === '.') return ''
     const slash = clean.lastIndexOf('/')
     const folder = slash === -1 ? '' : this.folder(clean.slice(0, slash), budget)
@@ -46,7 +62,8 @@ export class FileTree {
     const here = folder === '' ? name : `${folder}/${name}`
     const entry = this.find(here)
     if (entry === undefined) return null
-    if (entry.type !== 'symlink' || keepLast) return here
+    // The inventory's own text: whoever looks it up again finds it by its address, without hashing it once more.
+    if (entry.type !== 'symlink' || keepLast) return entry.path
     if (++budget.links > mostLinks) return null
     const target = entry.link ?? ''
     return this.walk(target.startsWith('/') || folder === '' ? target : `${folder}/${target}`, false, budget)

@@ -1,7 +1,9 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import { toBase64 } from '../encoding/base64.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseEnvelope } from './dsse.ts'
+import { stampsOf } from './stamps.ts'
 
 export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 
@@ -18,21 +20,26 @@ export type BundleSigner = { kind: 'key'; hint: string } | { kind: 'certificate'
 export interface Bundle {
   envelope: Envelope
   signer: BundleSigner
+  /** RFC 3161 time stamps in DER; none of them was read. */
+  stamps: Buffer[]
 }
 
 /**
  * Sigstore bundle v0.3 of an envelope signed with a plain key, without log entries. Members stand in a fixed order, so equal envelopes give equal bytes.
  *
  * @param hint base64 SHA-256 of the SPKI DER, as cosign writes it
+ * @param stamps RFC 3161 responses over the raw bytes of the envelope's signature, in DER
  */
-export function makeBundle(envelope: Envelope, hint: string): Buffer {
+export function makeBundle(envelope: Envelope, hint: string, stamps: readonly Buffer[] = []): Buffer {
   return Buffer.from(
     JSON.stringify({
       mediaType: bundleMediaType,
       verificationMaterial: {
         publicKey: { hint },
         tlogEntries: [],
-        timestampVerificationData: { rfc3161Timestamps: [] },
+        timestampVerificationData: {
+          rfc3161Timestamps: stamps.map((stamp) => ({ signedTimestamp: toBase64(stamp) })),
+        },
       },
       dsseEnvelope: {
         payload: envelope.payload,
@@ -56,7 +63,7 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   if (value['messageSignature'] !== undefined) throw refuse('signs a message digest, not a statement')
   const material = value['verificationMaterial']
   if (!isObject(material)) throw refuse('has no verification material')
-  return { envelope: parseEnvelope(value['dsseEnvelope']), signer: parseSigner(material) }
+  return { envelope: parseEnvelope(value['dsseEnvelope']), signer: parseSigner(material), stamps: stampsOf(material) }
 }
 
 function parseSigner(material: JsonObject): BundleSigner {

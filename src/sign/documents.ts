@@ -6,6 +6,7 @@ import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseBundle, type BundleSigner } from './bundle.ts'
 import { envelopePayload, parseEnvelope } from './dsse.ts'
+import type { LegacyMaterial } from './legacy-material.ts'
 
 /** What we read of one document or tag at most: attached things are written by anybody who may push (CVE-2023-46737). */
 export const findLimits = {
@@ -32,6 +33,8 @@ export interface Place {
   layer: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>
   /** Predicate type that an annotation names: a hint for readers, which neither selects nor excludes. */
   declaredType: string | null
+  /** Certificate and log entry of a layer under the `.att` tag; null where it names none, and in a bundle. */
+  legacy: LegacyMaterial | null
 }
 
 /** An envelope of somebody; its payload is not parsed. */
@@ -41,6 +44,10 @@ export interface SignedDocument {
   payload: Buffer
   /** What a bundle says of its signer; null in the legacy form. */
   signer: BundleSigner | null
+  /** RFC 3161 time stamps of a bundle in DER; none of them was read. */
+  stamps: readonly Buffer[]
+  /** The whole bundle where a certificate signed it, since log entries and time stamps belong to what is verified; else null. */
+  bundle: Uint8Array | null
 }
 
 /** One document and all places that name it. */
@@ -154,11 +161,12 @@ function* documentsIn(group: Group, bytes: Buffer, onBroken: OnBroken): Generato
 }
 
 function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
-  const { envelope, signer } =
+  const document =
     origin === 'referrer'
       ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null }
-  return { envelope, signer, payload: envelopePayload(envelope) }
+      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null, stamps: [] }
+  const bundle = document.signer?.kind === 'certificate' ? bytes : null
+  return { ...document, bundle, payload: envelopePayload(document.envelope) }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Check } from '../base/check.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Technology } from '../base/technology.ts'
@@ -40,11 +41,7 @@ export interface RuntimeRegister {
 }
 
 /** One named step of a verification, in the order of the specification it names. */
-export interface TeeCheck {
-  name: string
-  ok: boolean
-  why: string
-}
+export type TeeCheck = Check
 
 /** A register that software can extend and not set back, replayed from its first extension to the attested value. */
 export interface RegisterVerdict {

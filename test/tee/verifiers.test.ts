@@ -15,7 +15,7 @@ import { keyFingerprint } from '../../src/tee/verify/tpm/attestation-key.ts'
 import { parsePublic } from '../../src/tee/verify/tpm/public.ts'
 import { noCollateral, type Collateral, type TeeRules, type VerifyContext } from '../../src/tee/verify/verifier.ts'
 import { withPeers } from '../../testkit/peers.ts'
-import { der, oid, sequence } from '../../testkit/tee/pki/der-write.ts'
+import { der, oid, sequence } from '../../src/encoding/der-write.ts'
 import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
 import { syntheticCrl, syntheticSnp, syntheticTrust, turinChip } from '../../testkit/tee/pki/snp.ts'
 import {

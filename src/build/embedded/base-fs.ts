@@ -7,7 +7,7 @@ import { digestingLayer, omittedBytes } from '../../image/layer-digest.ts'
 import type { LayerRecords } from '../../image/layer-records.ts'
 import { MergedView } from '../../image/merged-view.ts'
 import type { Row, Rows } from '../../image/rows.ts'
-import { readTar } from '../../image/tar-read.ts'
+import { holeCount, readTar, type HoleCount } from '../../image/tar-read.ts'
 import type { TarEntry, TarHeader } from '../../image/types.ts'
 import type { Spool } from '../../image/spool.ts'
 import type { Content } from './content.ts'
@@ -22,11 +22,12 @@ import { bare, newFolder, newInode, StageFs, type BaseImage, type FsNode } from 
 export async function readBase(base: BaseImage, epoch: number, log: Log): Promise<StageFs> {
   const view = new MergedView()
   const count = base.image.manifest.layers.length
+  const holes = holeCount()
   for (let index = count - 1; index >= 0; index--) {
     log.progress(`reading base layer ${count - index} of ${count}`)
     const records = view.layer(`layer ${base.image.manifest.layers[index]?.digest ?? index}`)
     let serial = -1
-    for await (const { header } of layerEntries(base, index, records)) {
+    for await (const { header } of layerEntries(base, index, records, holes)) {
       serial++
       if (!records.addWhiteout(header)) records.add(header, index, serial)
     }
@@ -47,7 +48,12 @@ export async function readBase(base: BaseImage, epoch: number, log: Log): Promis
 }
 
 /** Entries of one layer; at the end its diff id has been checked. */
-async function* layerEntries(base: BaseImage, index: number, records?: LayerRecords): AsyncGenerator<TarEntry> {
+async function* layerEntries(
+  base: BaseImage,
+  index: number,
+  records?: LayerRecords,
+  holes?: HoleCount,
+): AsyncGenerator<TarEntry> {
   const descriptor = base.image.manifest.layers[index]
   if (descriptor === undefined) return
   if (descriptor.mediaType.includes('encrypted')) {
@@ -64,7 +70,7 @@ async function* layerEntries(base: BaseImage, index: number, records?: LayerReco
       `layer ${descriptor.digest}`,
     ),
   )
-  yield* readTar(plain.stream, `layer ${descriptor.digest}`, { global: records?.addGlobal.bind(records) })
+  yield* readTar(plain.stream, `layer ${descriptor.digest}`, { global: records?.addGlobal.bind(records), holes })
   // What follows the archive's end belongs to the diff id as well.
   for await (const rest of plain.stream) void rest
   const want = base.image.config.rootfs.diff_ids[index]

@@ -6,15 +6,17 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
-import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
+import { signClaims } from './claims.ts'
 import type { SignRequest } from './request.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
 
 export interface SignAttestResult {
@@ -34,6 +36,7 @@ export interface SignAttestResult {
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
 export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
+  if (inputs.claims.length > 0) return signClaims(inputs, context)
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {
@@ -42,15 +45,17 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     })
   }
   // A key that cannot be opened must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
-  const writer = await openWriter(published, legacy, context.ports.log)
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
+  const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
+  const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
+  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
@@ -60,6 +65,8 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     await writeStatement(item, signing)
   }
   if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
+  // TRUST §3: statements before the evidence that closes them.
+  await writer.settle()
   const status = attested === null ? null : await attachEvidence(attested, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)

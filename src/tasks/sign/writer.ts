@@ -1,5 +1,7 @@
 import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
+import { fromEitherBase64 } from '../../encoding/base64.ts'
+import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { makeBundle } from '../../sign/bundle.ts'
@@ -7,12 +9,14 @@ import { signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundSignature, type FoundStatement } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import { predicateTypes, type Envelope, type Signer, type StatementKind } from '../../statement/types.ts'
+import type { ClaimKind } from '../../statement/claims/types.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
+import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
-  kind: StatementKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
+  kind: StatementKind | ClaimKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
   signer: 'agent' | 'key' | null
   /** Digest of the payload, or of the document. */
   payload: Digest
@@ -27,12 +31,30 @@ export type Identity = Pick<Signer, 'hint' | 'publicKeyPem'> & { name: 'agent' |
 export interface StatementWriter {
   readonly receipts: Receipt[]
   readonly bundles: Buffer[]
-  /** Attaches a payload with the envelope that `sign` gives, unless it is attached already and verifies under the same key. */
-  statement(kind: StatementKind, payload: Buffer, by: Identity, sign: () => Promise<Envelope>): Promise<void>
+  /**
+   * Attaches a payload with the envelope that `sign` gives, unless it is attached already, verifies under the same key and has a time stamp where
+   * stamps are asked for. Where they are, it is attached by {@link StatementWriter.settle}, since stamps are asked for side by side.
+   */
+  statement(
+    kind: StatementKind | ClaimKind,
+    payload: Buffer,
+    by: Identity,
+    sign: () => Promise<Envelope>,
+  ): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: Identity, sign: () => Promise<Buffer>): Promise<void>
+  /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
+  settle(): Promise<void>
   /** Writes the legacy tags, each with one write. */
   finish(): Promise<void>
+}
+
+/** What a writer is told beside the image. */
+export interface WriterOptions {
+  legacy: { att: boolean; sig: boolean }
+  /** Null where nothing is stamped. */
+  stamper: TimeStamper | null
+  log: Log
 }
 
 /**
@@ -41,8 +63,7 @@ export interface StatementWriter {
  */
 export async function openWriter(
   { store, descriptor }: Published,
-  legacy: { att: boolean; sig: boolean },
-  log: Log,
+  { legacy, stamper, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>
     log.debug(`an attached document in ${manifest} cannot be read`)
@@ -52,29 +73,46 @@ export async function openWriter(
   const bundles: Buffer[] = []
   const newAttestations: { envelope: Envelope; predicateType: string }[] = []
   const newSignatures: { payload: Buffer; signature: Buffer; receipt: Receipt }[] = []
+  let waiting: (() => Promise<void>)[] = []
+  const settle = async (): Promise<void> => {
+    const now = waiting
+    waiting = []
+    // One after the other: a registry without the referrers API has one index for all of them.
+    for (const attach of now) await attach()
+  }
 
   return {
     receipts,
     bundles,
+    settle,
     async statement(kind, payload, by, sign) {
       const digest = sha256(payload)
-      const predicateType = predicateTypes[kind]
+      const predicateType = predicateTypeOf(kind)
       const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
-      const referrer = same.find(({ origin }) => origin === 'referrer')
-      const envelope = (referrer ?? same[0])?.envelope ?? (await sign())
-      const bundle = makeBundle(envelope, by.hint)
-      const manifest = referrer?.manifest ?? (await attachBundle(store, descriptor, bundle, predicateType)).digest
-      bundles.push(bundle)
-      receipts.push({
-        kind,
-        signer: by.name,
-        payload: digest,
-        manifest,
-        state: referrer === undefined ? 'added' : 'present',
-      })
+      const referrers = same.filter(({ origin }) => origin === 'referrer')
+      const referrer = stamper === null ? referrers[0] : referrers.find(isStamped)
+      const envelope = (referrer ?? referrers[0] ?? same[0])?.envelope ?? (await sign())
       // The bundle of an image signature has its legacy counterpart in the .sig tag.
       const attested = same.some(({ origin }) => origin === 'att')
       if (legacy.att && kind !== 'sign' && !attested) newAttestations.push({ envelope, predicateType })
+      const receipt = { kind, signer: by.name, payload: digest } as const
+      const keep = (bundle: Buffer, manifest: Digest, state: Receipt['state']): void => {
+        bundles.push(bundle)
+        receipts.push({ ...receipt, manifest, state })
+      }
+      if (referrer !== undefined) {
+        keep(makeBundle(envelope, by.hint, referrer.stamps), referrer.manifest, 'present')
+        return
+      }
+      const stamp = stamper?.stamp(rawSignature(envelope))
+      // It is awaited when its turn comes; until then its failure belongs to nobody.
+      stamp?.catch(() => {})
+      const attach = async (): Promise<void> => {
+        const bundle = makeBundle(envelope, by.hint, stamp === undefined ? [] : [await stamp])
+        keep(bundle, (await attachBundle(store, descriptor, bundle, predicateType)).digest, 'added')
+      }
+      if (stamp === undefined) await attach()
+      else waiting.push(attach)
     },
     async imageSignature(payload, by, sign) {
       if (!legacy.sig) return
@@ -89,12 +127,23 @@ export async function openWriter(
         })
     },
     async finish() {
+      await settle()
       if (newAttestations.length > 0) await attachCosignAttestation(store, descriptor, newAttestations)
       if (newSignatures.length === 0) return
       const { digest } = await attachCosignSignature(store, descriptor, newSignatures)
       for (const { receipt } of newSignatures) receipts.push({ ...receipt, manifest: digest })
     },
   }
+}
+
+/** The one signature of an envelope of ours: what a time stamp of its bundle is over (Sigstore's verifiers take the raw bytes). */
+function rawSignature({ signatures }: Envelope): Buffer {
+  return fromEitherBase64(signatures[0]?.sig ?? '', 'envelope signature')
+}
+
+/** A stamp that states its signer, over this very signature. Whether its authority counts is for the reader's policy to say. */
+function isStamped({ envelope, stamps }: FoundStatement): boolean {
+  return envelope.signatures.length === 1 && stamps.some((stamp) => isOwnStamp(stamp, rawSignature(envelope)))
 }
 
 /** A plain key as a signer of statements. */

@@ -1,7 +1,7 @@
 import type { TdxCollateral } from '../verify/tdx/collateral.ts'
 import { parseQeIdentity } from '../verify/tdx/qe-identity.ts'
 import { parseTcbInfo } from '../verify/tdx/tcb-info.ts'
-import { parseCrl } from '../verify/x509/crl.ts'
+import { parseCrl } from '../../encoding/x509/crl.ts'
 
 export interface SetDates {
   fmspc: Buffer

@@ -1,9 +1,9 @@
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
+import { retriedStatuses, retryWait } from '../../base/retry.ts'
 import { collect, type ByteSource } from '../../base/streams.ts'
 
 const limits = { bytes: 4 << 20, attempts: 5, waitMs: 60_000 } as const
-const retried = new Set([408, 425, 429, 500, 502, 503, 504])
 
 export interface Answer {
   body: Buffer
@@ -30,7 +30,7 @@ export async function getDocument(url: string, what: string, { http, clock, rand
         remedy: 'Compare chip, TCB or FMSPC with the evidence; "sealwright tee show" prints them.',
       })
     }
-    if (!retried.has(status) || attempt === limits.attempts) {
+    if (!retriedStatuses.has(status) || attempt === limits.attempts) {
       throw new TransportError('collateral-error', `${host} answered ${status} to the request for ${what}`, {
         subject: url,
         remedy:
@@ -39,20 +39,16 @@ export async function getDocument(url: string, what: string, { http, clock, rand
             : 'Try again later.',
       })
     }
-    await clock.sleep(waitMs(headers.get('retry-after'), attempt, clock.now(), random(1)[0] ?? 0))
+    await clock.sleep(
+      retryWait({
+        retryAfter: headers.get('retry-after'),
+        attempt,
+        now: clock.now(),
+        chance: random(1)[0] ?? 0,
+        mostMs: limits.waitMs,
+      }),
+    )
   }
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3); else one second, doubled each time, with a bit of chance so that many do not come at once. */
-function waitMs(retryAfter: string | null, attempt: number, now: Date, chance: number): number {
-  const asked =
-    retryAfter === null
-      ? NaN
-      : /^\d{1,6}$/.test(retryAfter)
-        ? Number(retryAfter) * 1000
-        : Date.parse(retryAfter) - Number(now)
-  const wait = Number.isNaN(asked) ? 1000 * 2 ** (attempt - 1) + chance * 2 : asked
-  return Math.min(Math.max(wait, 0), limits.waitMs)
 }
 
 async function bodyOf(response: Response, host: string, what: string): Promise<Buffer> {

@@ -2,7 +2,7 @@ import { verify } from 'node:crypto'
 import { VerificationError } from '../../base/errors.ts'
 import type { TdxCollateral } from '../verify/tdx/collateral.ts'
 import type { SignedText } from '../verify/tdx/signed-json.ts'
-import type { Certificate } from '../verify/x509/certificate.ts'
+import type { Certificate } from '../../encoding/x509/certificate.ts'
 import type { Piece } from './pieces.ts'
 
 /** A piece and the folder that it lay in. */

@@ -1,6 +1,6 @@
 import type { SignedText } from '../verify/tdx/signed-json.ts'
 import type { TdxCollateral } from '../verify/tdx/collateral.ts'
-import type { Certificate } from '../verify/x509/certificate.ts'
+import type { Certificate } from '../../encoding/x509/certificate.ts'
 
 /** One of Intel's documents with what is needed to put it beside others. Its signature is not checked here. */
 export interface IntelText {

@@ -11,7 +11,7 @@ import { readVek } from '../verify/snp/vek.ts'
 import { readTdxEvidence } from '../verify/tdx/evidence.ts'
 import { parsePckExtension, sgxExtension } from '../verify/tdx/pck.ts'
 import { parseTdxQuote } from '../verify/tdx/quote.ts'
-import { parseCertificate } from '../verify/x509/certificate.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 
 /** What is wanted of AMD: the revocation list of a line, and the VCEK of a chip at a TCB where there is one. */
 export interface AmdWish {

@@ -4,7 +4,7 @@ import { readVek } from '../verify/snp/vek.ts'
 import { parsePckExtension, sgxExtension } from '../verify/tdx/pck.ts'
 import { pckFacts } from '../verify/tdx/facts.ts'
 import { plain } from '../facts/json.ts'
-import { parseCertificate } from '../verify/x509/certificate.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { group, item, type Field } from './field.ts'
 
 /** A certificate by OpenSSL's eyes, with what AMD and Intel put into theirs. */

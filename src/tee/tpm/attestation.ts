@@ -1,6 +1,6 @@
 import type { Log } from '../../base/ports.ts'
 import { keyFingerprint } from '../verify/tpm/attestation-key.ts'
-import { parseCertificate } from '../verify/x509/certificate.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { preferredKind, storedCertificate } from './endorsement.ts'
 import { withPrimary, type LoadedKey } from './keys.ts'
 import { nvRead } from './nv.ts'

@@ -1,6 +1,6 @@
 import type { Log } from '../../base/ports.ts'
 import { SealwrightError } from '../../base/errors.ts'
-import { parseCertificate } from '../verify/x509/certificate.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { hasCurve } from './capability.ts'
 import { nvRead } from './nv.ts'
 import { endorsementIndices, type KeyKind } from './templates.ts'

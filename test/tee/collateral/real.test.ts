@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { amdPlans } from '../../../src/tee/collateral/amd.ts'
 import { fetchCollateral } from '../../../src/tee/collateral/fetch.ts'
 import { readVek } from '../../../src/tee/verify/snp/vek.ts'
-import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
+import { parseCertificate } from '../../../src/encoding/x509/certificate.ts'
 import { peer, vector, withPeers } from '../../../testkit/peers.ts'
 import { recordingLog, scratch, testPorts } from '../../../testkit/ports.ts'
 

@@ -1,6 +1,6 @@
-import { parseCertificate, type Certificate } from '../../../src/tee/verify/x509/certificate.ts'
-import { checkChain } from '../../../src/tee/verify/x509/chain.ts'
-import { checkCrl, checkRevocation, parseCrl } from '../../../src/tee/verify/x509/crl.ts'
+import { parseCertificate, type Certificate } from '../../../src/encoding/x509/certificate.ts'
+import { checkChain } from '../../../src/encoding/x509/chain.ts'
+import { checkCrl, checkRevocation, parseCrl } from '../../../src/encoding/x509/crl.ts'
 import {
   makeCertificate,
   makeCrl,

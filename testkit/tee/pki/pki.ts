@@ -1,5 +1,5 @@
 import { constants, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { bits, der, integer, octets, oid, sequence, time } from './der-write.ts'
+import { bits, der, integer, octets, oid, sequence, time } from '../../../src/encoding/der-write.ts'
 
 /**
  * SYNTHETIC test PKI: keys are made anew in each test and belong to nobody. It makes what no vendor gives: revoked, expired or

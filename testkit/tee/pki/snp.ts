@@ -1,8 +1,8 @@
 import { createHash, sign } from 'node:crypto'
 import type { SnpLine } from '../../../src/tee/verify/snp/amd-authorities.ts'
 import type { SnpTrust } from '../../../src/tee/verify/snp/trust.ts'
-import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
-import { der, integer, octets } from './der-write.ts'
+import { parseCertificate } from '../../../src/encoding/x509/certificate.ts'
+import { der, integer, octets } from '../../../src/encoding/der-write.ts'
 import {
   makeCertificate,
   makeCrl,

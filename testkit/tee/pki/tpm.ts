@@ -6,7 +6,7 @@ import type { TeeEvidence } from '../../../src/tee/types.ts'
 import { activationPayloadType, activationType } from '../../../src/tee/verify/tpm/activation.ts'
 import { keyFingerprint } from '../../../src/tee/verify/tpm/attestation-key.ts'
 import { noCollateral, type VerifyContext } from '../../../src/tee/verify/verifier.ts'
-import { der, oid, sequence } from './der-write.ts'
+import { der, oid, sequence } from '../../../src/encoding/der-write.ts'
 import { makeCertificate, makeKey, type CertificateOptions, type KeyPair, type TestExtension } from './pki.ts'
 
 /** SYNTHETIC TPM world: a maker, its authority, a TPM and a registrar that never were. Each option is one thing that can be wrong. */

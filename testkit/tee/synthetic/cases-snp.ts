@@ -1,5 +1,5 @@
 import { pssAlgorithm, type CertificateOptions } from '../pki/pki.ts'
-import { oid, sequence, der } from '../pki/der-write.ts'
+import { oid, sequence, der } from '../../../src/encoding/der-write.ts'
 import { strangerKey, syntheticCrl, turinChip, type SyntheticOptions } from '../pki/snp.ts'
 import type { SyntheticCase } from './case.ts'
 import { good, put, snpExtensionFaults, snpFaults, snpFormFaults, verdictOf, type More } from './faults-snp.ts'

@@ -3,7 +3,7 @@ import type { SnpPolicy } from '../../../src/tee/verify/snp/policy.ts'
 import { verifySnp } from '../../../src/tee/verify/snp/verify-snp.ts'
 import type { TeeVerdict } from '../../../src/tee/types.ts'
 import type { CertificateOptions } from '../pki/pki.ts'
-import { der, integer, octets } from '../pki/der-write.ts'
+import { der, integer, octets } from '../../../src/encoding/der-write.ts'
 import {
   milanChip,
   strangerKey,

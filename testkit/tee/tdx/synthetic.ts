@@ -3,7 +3,7 @@ import { writePem } from '../../../src/encoding/pem.ts'
 import type { TdxCollateral } from '../../../src/tee/verify/tdx/collateral.ts'
 import type { SignedText } from '../../../src/tee/verify/tdx/signed-json.ts'
 import type { TdxInput } from '../../../src/tee/verify/tdx/verify.ts'
-import { der, integer, octets, oid, sequence } from '../pki/der-write.ts'
+import { der, integer, octets, oid, sequence } from '../../../src/encoding/der-write.ts'
 import {
   makeCertificate,
   makeCrl,

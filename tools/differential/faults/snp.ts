@@ -1,7 +1,7 @@
 import { writePem } from '../../../src/encoding/pem.ts'
 import type { SnpTrust } from '../../../src/tee/verify/snp/trust.ts'
-import { parseCertificate } from '../../../src/tee/verify/x509/certificate.ts'
-import { der, integer, sequence } from '../../../testkit/tee/pki/der-write.ts'
+import { parseCertificate } from '../../../src/encoding/x509/certificate.ts'
+import { der, integer, sequence } from '../../../src/encoding/der-write.ts'
 import type { CertificateOptions } from '../../../testkit/tee/pki/pki.ts'
 import { strangerKey, syntheticAuthorities, syntheticSnp, type SyntheticOptions } from '../../../testkit/tee/pki/snp.ts'
 

@@ -1,6 +1,6 @@
 import type { ClauseTable } from './table.ts'
 
-/** Steps of one chain (src/tee/verify/x509/chain.ts), without the prefix that its user gives them. */
+/** Steps of one chain (src/encoding/x509/chain.ts), without the prefix that its user gives them. */
 export const chainClauses: ClauseTable = {
   length: ['RFC 5280 §6.1', 'The chain has two to five certificates.'],
   'root-pinned': ['RFC 5280 §6.1.1 (d)', 'The root is one whose SHA-256 this package pins; evidence brings none.'],
@@ -13,7 +13,7 @@ export const chainClauses: ClauseTable = {
   'critical-extensions': ['RFC 5280 §6.1.5 (f)', 'No certificate has a critical extension that is not understood.'],
 }
 
-/** Steps of one revocation list (src/tee/verify/x509/crl.ts), without a prefix. */
+/** Steps of one revocation list (src/encoding/x509/crl.ts), without a prefix. */
 export const crlClauses: ClauseTable = {
   issuer: ['RFC 5280 §6.3.3 (b), (f)', 'The list is by the issuer it is used for, who may sign lists.'],
   signature: ['RFC 5280 §6.3.3 (g)', 'The list is signed by the issuer.'],

@@ -1,5 +1,5 @@
-import { parseCertificate, type Certificate } from '../x509/certificate.ts'
-import { parseCrl } from '../x509/crl.ts'
+import { parseCertificate, type Certificate } from '../../../encoding/x509/certificate.ts'
+import { parseCrl } from '../../../encoding/x509/crl.ts'
 import type { Collateral } from '../verifier.ts'
 import { lineByCpuid } from './product.ts'
 import { isReportSigned, parseSnpReport, type SnpReport } from './report.ts'

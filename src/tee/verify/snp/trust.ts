@@ -1,5 +1,5 @@
 import { fromBase64 } from '../../../encoding/base64.ts'
-import { parseCertificate, type Certificate } from '../x509/certificate.ts'
+import { parseCertificate, type Certificate } from '../../../encoding/x509/certificate.ts'
 import { amdCertificates, amdFingerprints, type SnpLine } from './amd-authorities.ts'
 
 /** Authorities of one line. A chain counts when each of its authorities has a fingerprint of `pinned`. */

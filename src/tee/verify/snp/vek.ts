@@ -1,7 +1,7 @@
 import { VerificationError } from '../../../base/errors.ts'
 import { readDer } from '../../../encoding/der.ts'
-import type { Certificate } from '../x509/certificate.ts'
-import { readSmall, tags } from '../x509/der-values.ts'
+import type { Certificate } from '../../../encoding/x509/certificate.ts'
+import { readSmall, tags } from '../../../encoding/x509/der-values.ts'
 import type { SnpLine } from './amd-authorities.ts'
 import type { SnpTcb } from './tcb.ts'
 

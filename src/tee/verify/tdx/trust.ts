@@ -1,7 +1,7 @@
 import type { TeeCheck } from '../../types.ts'
-import { checkChain } from '../x509/chain.ts'
-import { parseCertificate, type Certificate } from '../x509/certificate.ts'
-import { checkCrl, checkRevocation, type Crl } from '../x509/crl.ts'
+import { checkChain } from '../../../encoding/x509/chain.ts'
+import { parseCertificate, type Certificate } from '../../../encoding/x509/certificate.ts'
+import { checkCrl, checkRevocation, type Crl } from '../../../encoding/x509/crl.ts'
 import type { Steps } from '../steps.ts'
 
 /** SHA-256 of "Intel SGX Root CA" in DER, valid to the end of 2049. */

@@ -1,6 +1,6 @@
 import { Steps } from '../steps.ts'
 import { refusal } from '../verifier.ts'
-import type { Certificate } from '../x509/certificate.ts'
+import type { Certificate } from '../../../encoding/x509/certificate.ts'
 import { VerificationError } from '../../../base/errors.ts'
 import type { TdxFacts, TdxTcbFacts } from '../../facts/tdx.ts'
 import type { VerdictOf } from '../../types.ts'

@@ -1,9 +1,9 @@
 import { SealwrightError } from '../../../base/errors.ts'
 import type { CertificateFacts } from '../../facts/tpm.ts'
 import { readDer, type DerElement } from '../../../encoding/der.ts'
-import { parseCertificate, type Certificate } from '../x509/certificate.ts'
-import { checkChain } from '../x509/chain.ts'
-import { DerMembers, readOid, tags } from '../x509/der-values.ts'
+import { parseCertificate, type Certificate } from '../../../encoding/x509/certificate.ts'
+import { checkChain } from '../../../encoding/x509/chain.ts'
+import { DerMembers, readOid, tags } from '../../../encoding/x509/der-values.ts'
 import type { Steps } from '../steps.ts'
 import { keyFingerprint } from './attestation-key.ts'
 

@@ -1,0 +1,27 @@
+/** Answers that mean "later": a service is busy, throttles, or something before it failed. */
+export const retriedStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+
+export interface RetryWait {
+  /** `Retry-After` of the answer: seconds or a date (RFC 9110 §10.2.3). */
+  retryAfter: string | null
+  /** Counted from 1. */
+  attempt: number
+  now: Date
+  /** 0 to 255, so that many clients do not come again at once. */
+  chance: number
+  /** Milliseconds after the first attempt, doubled each time. Default: 1000. */
+  firstMs?: number
+  mostMs: number
+}
+
+/** Milliseconds until the next attempt: as long as the service asks, else twice as long each time; never longer than `mostMs`. */
+export function retryWait({ retryAfter, attempt, now, chance, firstMs = 1000, mostMs }: RetryWait): number {
+  const asked =
+    retryAfter === null
+      ? NaN
+      : /^\d{1,6}$/.test(retryAfter)
+        ? Number(retryAfter) * 1000
+        : Date.parse(retryAfter) - Number(now)
+  const wait = Number.isNaN(asked) ? firstMs * 2 ** (attempt - 1) + chance * 2 : asked
+  return Math.min(Math.max(wait, 0), mostMs)
+}
