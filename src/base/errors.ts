@@ -93,6 +93,7 @@ export const transportCodes = [
   'tool-failed',
   'collateral-error',
   'timestamp-error',
+  'sigstore-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 
