@@ -22,6 +22,10 @@ export const commands: Readonly<Record<string, Command>> = {
         'jwks',
         'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',
       ),
+      option(
+        'timestamp-authority',
+        'PEM file with the certificates of a time stamp authority to pin (signer first, root last); may be repeated.',
+      ),
       option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],

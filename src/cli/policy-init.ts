@@ -19,11 +19,15 @@ export async function policyInit(
   const publicKeys = await Promise.all(
     inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
   )
+  const timeAuthorities = await Promise.all(
+    inputs.list('timestamp-authority').map((file) => fileText('timestamp-authority', resolve(ports.roots.cwd, file))),
+  )
   const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
   const { initPolicy } = await import('../verify/init/init.ts')
   const identities = await givenIdentities(inputs)
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
-  const { text, warnings } = await initPolicy(image, { publicKeys, identities, jwks, collateral }, ports)
+  const given = { publicKeys, identities, jwks, collateral, timeAuthorities }
+  const { text, warnings } = await initPolicy(image, given, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
   const path = await writeNewFile(inputs, 'output', text, {

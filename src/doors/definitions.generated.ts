@@ -721,6 +721,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "at",
+    "description": "Time to judge at (2026-01-31T00:00:00Z), for an audit of the past where no agent runs. Certificates, lists and ages are judged at that time, so later revocations do not show; the verdict is neither signed nor launched. Left out, now.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "launch",
     "description": "What to do with an image that passed, one of none, unpack, podman, docker. Containers run by digest and read-only.",
     "default": "none",

@@ -30,7 +30,7 @@ export function timesOf(
   const bytes = fromEitherBase64(signature.sig, 'envelope signature')
   const good = stamps.flatMap((stamp) => {
     const time = counted(stamp, bytes, authorities)
-    return time === null ? [] : signers.map((by) => ({ ...time, by, digest: sha256(stamp) as Digest }))
+    return time === null ? [] : signers.map((by) => ({ ...time, by, digest: sha256(stamp) }))
   })
   return { times: earliest(good), others: stamps.length - good.length / Math.max(1, signers.length) }
 }

@@ -1,6 +1,9 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { door } from '../../src/actions/verify-deploy/main.ts'
+import { openState } from '../../src/agent/state.ts'
+import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { attachBundle } from '../../src/sign/attach.ts'
 import { makeBundle } from '../../src/sign/bundle.ts'
 import { findStatements } from '../../src/sign/find.ts'
@@ -8,7 +11,7 @@ import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { makeKey, type ForgeOptions } from '../../testkit/chain.ts'
-import { checkOf, issuer, judge, make, now, type Made } from '../../testkit/judged.ts'
+import { checkOf, issuer, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
 import { policyText } from '../../testkit/policy-text.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { makeAuthority, type TestAuthority } from '../../testkit/timestamp/authority.ts'
@@ -220,4 +223,21 @@ describe('the policy’s section time', () => {
   ])('%s is refused', async (_title, time, why) => {
     await expect(parsed(time)).rejects.toThrow(why)
   })
+})
+
+test('an audit without an agent judges at the time that it is given', async () => {
+  const made = await make(stamped(authority, after(2)))
+  const folder = scratch('audit')
+  const policy = join(folder, 'policy.yml')
+  writeFileSync(policy, policyText(made.base, issuer, { ...strict(), 'max-age': '1h' }))
+  const audit = async (at: string): Promise<string> => {
+    const given: Record<string, string> = { image: made.reference, policy, at }
+    const defaults = { launch: 'none', enforce: 'true', signer: 'none' }
+    const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
+    const { outputs } = await door.run(inputs, { ports, state: openState(join(folder, 'state'), ports) })
+    return `${outputs['verified']} ${outputs['reasons']}`
+  }
+  expect(await audit(after(59).toISOString())).toBe('true ')
+  expect(await audit(after(61).toISOString())).toBe('false expired')
+  await expect(audit('tomorrow')).rejects.toMatchObject({ code: 'input-invalid' })
 })

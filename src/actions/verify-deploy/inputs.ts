@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { parseTime } from '../../base/time.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
@@ -16,6 +17,8 @@ export interface VerifyDeployInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Time to judge at; null for now. */
+  at: Date | null
   /** Digest that the policy must have; null for any. */
   policyDigest: Digest | null
   expectCommit: string | null
@@ -45,7 +48,16 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
       remedy: 'Set key to env:NAME or a file.',
     })
   }
+  const launch = inputs.choice('launch', launchKinds)
+  const at = inputs.text('at') === '' ? null : parseTime(inputs.text('at'), 'at')
+  if (at !== null && (signer !== 'none' || launch !== 'none')) {
+    throw new InputError('input-invalid', 'a verdict of another time than now is neither signed nor launched', {
+      subject: 'at',
+      remedy: 'Leave at out, or set signer: none and launch: none.',
+    })
+  }
   return {
+    at,
     image: inputs.text('image'),
     platform: inputs.text('platform') === '' ? null : inputs.text('platform'),
     policy: inputs.path('policy'),
@@ -55,7 +67,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     expectCommit: commitOf(inputs),
     expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
-    launch: inputs.choice('launch', launchKinds),
+    launch,
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,

@@ -4,7 +4,7 @@ import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
 import { sbomKinds, type StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
-import { readClaims, signedBy, type Claim } from '../statements.ts'
+import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
@@ -17,6 +17,7 @@ import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.
 import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { timeLines } from './time-lines.ts'
 
 export interface InitOptions extends MachineOptions {
   /** PEM texts of release keys to pin. */
@@ -26,6 +27,8 @@ export interface InitOptions extends MachineOptions {
   /** Keys of the token's issuer; read from its discovery document where they are not given. */
   jwks?: Jwks | undefined
   opener?: VerifyOptions['opener'] | undefined
+  /** PEM chains of time stamp authorities to pin. */
+  timeAuthorities?: readonly string[] | undefined
 }
 
 export interface InitResult {
@@ -71,6 +74,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
   const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
+  const stamps = claims.flat().flatMap((claim) => claim.stamps)
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
@@ -85,6 +89,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
+      time: timeLines(options.timeAuthorities ?? [], stamps),
       steps: weakestSteps(events),
     })
     const policy = await parsePolicy(text, 'the new policy', identities?.readText)
@@ -184,6 +189,8 @@ interface PolicyFacts {
   build: readonly string[]
   /** Section `encryption`. */
   encryption: readonly string[]
+  /** Section `time`, or a comment. */
+  time: readonly string[]
   steps: StepsIsolation
 }
 
@@ -198,7 +205,7 @@ async function claimsOf(
   { subject, evidence }: ChildEvidence,
   keys: readonly string[],
   identities: PinnedIdentities | null,
-): Promise<Claim[]> {
+): Promise<ReadClaim[]> {
   const { claims } = await readClaims(subject.store, subject.descriptor)
   const { digest } = subject.descriptor
   return claims.filter((claim) => {
@@ -256,7 +263,7 @@ function render(facts: PolicyFacts): string {
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
     )
-  lines.push(...facts.build, ...facts.encryption)
+  lines.push(...facts.build, ...facts.encryption, ...facts.time)
   for (const name of acceptanceNames) {
     if (!accepts.has(name)) continue
     const value = name === 'accept-steps-isolation' ? steps : 'true'
