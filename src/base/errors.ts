@@ -100,6 +100,7 @@ export const transportCodes = [
   'collateral-error',
   'timestamp-error',
   'log-error',
+  'sigstore-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 
