@@ -3,13 +3,14 @@ import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
 import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
+import type { PublicKey } from '../sign/public-key.ts'
 import { inventoryArtifactType } from '../statement/types.ts'
 import type { Admission } from './admitted.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import { readEnvelopesOf } from './read-claims.ts'
-import type { PinnedKey } from './release-key.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
 const keptStrangers = 16
@@ -27,7 +28,8 @@ const keptStrangers = 16
 export async function readAttached(
   store: Store,
   targets: readonly Digest[],
-  releaseKeys: readonly PinnedKey[],
+  releaseKeys: readonly PublicKey[],
+  certificates: CertificateSigners | null,
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
@@ -47,7 +49,18 @@ export async function readAttached(
   const keys = heads.byKey()
   return {
     keys,
-    ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, notes, onBroken, lacks, authorities })),
+    ...(await readEnvelopesOf({
+      store,
+      places,
+      targets,
+      keys,
+      releaseKeys,
+      certificates,
+      notes,
+      onBroken,
+      lacks,
+      authorities,
+    })),
   }
 }
 

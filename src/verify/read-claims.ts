@@ -5,9 +5,11 @@ import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/docume
 import { signersOf } from '../sign/dsse.ts'
 import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
-import { countsAt, type PinnedKey } from './release-key.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
+import { joinLogged } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -26,19 +28,22 @@ export async function readEnvelopesOf(from: {
   places: readonly Place[]
   targets: readonly Digest[]
   keys: readonly JobKey[]
-  releaseKeys: readonly PinnedKey[]
+  releaseKeys: readonly PublicKey[]
+  /** Null where nobody asks for signatures by certificates. */
+  certificates: CertificateSigners | null
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
   authorities: readonly TimestampAuthority[]
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks, authorities } = from
+  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
   const claims = new Map<Digest, Claim>()
   const broken: BrokenClaim[] = []
   const sightings: Sighting[] = []
+  const foreignClaims: Attached['foreignClaims'] = new Map()
 
   /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
   const tried = ({ signer, payload }: FoundDocument): PublicKey[] => {
@@ -51,6 +56,8 @@ export async function readEnvelopesOf(from: {
     const sighting = sightingOf(found, manifests)
     const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
     if (known && sightings.length < keptStrangers) sightings.push(sighting)
+    const claim = claimKindOf(found.declaredType ?? '')
+    if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
     if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
   }
@@ -65,13 +72,15 @@ export async function readEnvelopesOf(from: {
 
   for await (const document of readDocuments(store, places, onBroken, plan)) {
     const { places: named, ...signed } = document
-    const made = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
-    const { times, others } = timesOf(signed, made, authorities)
-    const signers = made.filter((pem) => releaseKeys.every((key) => key.pem !== pem || countsAt(key, times)))
+    const signers = [
+      ...signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem),
+      ...(certificates?.signersOf(signed, named, targets) ?? []),
+    ]
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
       continue
     }
+    const { times, others } = timesOf(signed, signers, authorities)
     if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
@@ -84,7 +93,7 @@ export async function readEnvelopesOf(from: {
       }
     }
   }
-  return { claims: [...claims.values()], broken, sightings }
+  return { claims: [...claims.values()], broken, sightings, foreignClaims }
 }
 
 /** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */
@@ -103,6 +112,7 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
     declaredType: better.declaredType,
     signers,
     times,
+    logged: joinLogged(known.logged, claim.logged),
   })
 }
 
