@@ -58,6 +58,12 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'claim-signer',
+  'severity-exceeded',
+  'tests-failed',
+  'log-broken',
+  'unwitnessed',
+  'unlogged',
   'log-invalid',
   'certificate-invalid',
   'identity-mismatch',
@@ -93,6 +99,7 @@ export const transportCodes = [
   'tool-failed',
   'collateral-error',
   'timestamp-error',
+  'log-error',
   'sigstore-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]

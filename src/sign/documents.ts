@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
-import { parseJson } from '../base/json.ts'
+import { parseJson, type JsonValue } from '../base/json.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Envelope } from '../statement/types.ts'
@@ -48,6 +48,8 @@ export interface SignedDocument {
   stamps: readonly Buffer[]
   /** The whole bundle where a certificate signed it, since log entries and time stamps belong to what is verified; else null. */
   bundle: Uint8Array | null
+  /** Log entries of a bundle; none of them was read. */
+  logEntries: readonly JsonValue[]
 }
 
 /** One document and all places that name it. */
@@ -164,7 +166,12 @@ function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
   const document =
     origin === 'referrer'
       ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null, stamps: [] }
+      : {
+          envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')),
+          signer: null,
+          stamps: [],
+          logEntries: [],
+        }
   const bundle = document.signer?.kind === 'certificate' ? bytes : null
   return { ...document, bundle, payload: envelopePayload(document.envelope) }
 }

@@ -6,6 +6,7 @@ import type { Image } from '../image/types.ts'
 import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Descriptor, Digest, Platform, Store } from '../oci/types.ts'
+import type { ClaimKind } from '../statement/claims/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
@@ -89,6 +90,8 @@ export interface Gate {
   broken: readonly BrokenClaim[]
   /** What names this key or its evidence and was signed by somebody else. */
   sightings: readonly Sighting[]
+  /** Claims of other parties that no key that counts signed: a manifest of each kind. */
+  foreignClaims: ReadonlyMap<ClaimKind, Digest>
   /** What is attached and was ignored. */
   notes: Notes
   evidence: Evidence | null

@@ -3,6 +3,7 @@ import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf, isVerdictType } from '../statement/claims/types.ts'
 import type { StatementKind } from '../statement/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Admission } from './admitted.ts'
@@ -15,6 +16,7 @@ import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
+import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
 import { identityId, signingParties, type Party } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
@@ -38,6 +40,8 @@ export interface Question {
   tag?: string | null | undefined
   admit: Admission
   releaseKeys: readonly PublicKey[]
+  /** Keys by which claims of other parties count, and nothing else. */
+  claimKeys: readonly PublicKey[]
 }
 
 /** Runs that do not count and are judged all the same, for the reason of a refusal. */
@@ -59,17 +63,9 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const known = { keys: question.releaseKeys, certificates, identities: policy.identities.map(({ rule }) => rule.name) }
   const lacks = lacksOf(subject, targets, question, certificates)
   const { store } = subject
-  const { releaseKeys, admit } = question
-  const attached = await readAttached(
-    store,
-    targets,
-    releaseKeys,
-    certificates,
-    admit,
-    notes,
-    lacks,
-    policy.timeAuthorities,
-  )
+  const { releaseKeys, claimKeys, admit } = question
+  const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
+  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, policy.timeAuthorities)
   const parties = await signingParties(store, targets, attached.claims, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
@@ -87,6 +83,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       claims: attached.claims,
       broken: attached.broken,
       sightings: attached.sightings,
+      foreignClaims: attached.foreignClaims,
       notes,
       evidenceKeys: attached.keys.map(({ key: { thumbprint } }) => thumbprint),
       mine: signed.filter((claim) => claim.subject !== null && (key?.source !== 'release' || isNeeded(claim))),
@@ -168,10 +165,11 @@ function lacksOf(
   const known = { keys: releaseKeys, certificates, identities }
   const ids = new Set([...releaseKeys.map(({ pem }) => pem), ...identities.map(identityId)])
   return async (claims) => {
+    if (policy.claims.some((rule) => !claims.some((claim) => isClaimBy(claim, rule)))) return true
     if (ids.size === 0) return false
     const mine = claims.filter(
-      ({ kind, subject: target, signers }) =>
-        kind !== 'vsa' && target !== null && signers.some((signer) => ids.has(signer)),
+      ({ predicateType, subject: target, signers }) =>
+        !isVerdictType(predicateType) && target !== null && signers.some((signer) => ids.has(signer)),
     )
     const signed = new Set(mine.flatMap(({ signers }) => signers.filter((signer) => ids.has(signer))))
     if (signed.size < policy.threshold) {
@@ -181,6 +179,10 @@ function lacksOf(
     const counts = policy.accepts.has('accept-signature-only')
     return counts && requiredKinds({ policy, subject }).some((kinds) => !mine.some(({ kind }) => isAmong(kind, kinds)))
   }
+}
+
+function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
+  return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))
 }
 
 function isAmong(kind: Claim['kind'], kinds: readonly StatementKind[]): boolean {

@@ -5,6 +5,7 @@ import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import type { Policy } from './policy/load.ts'
+import { isVerdictType } from '../statement/claims/types.ts'
 import type { Claim } from './statements.ts'
 
 /** A named party of the policy that signed the image: a release key, or an identity. */
@@ -53,7 +54,7 @@ export async function signingParties(
   { keys, certificates, identities }: KnownSigners,
 ): Promise<Party[]> {
   if (keys.length + identities.length === 0) return []
-  const mine = claims.filter((claim) => claim.kind !== 'vsa' && claim.subject !== null)
+  const mine = claims.filter((claim) => !isVerdictType(claim.predicateType) && claim.subject !== null)
   const legacy = new Set<string>()
   for (const digest of targets) {
     const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })

@@ -5,9 +5,11 @@ import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/docume
 import { signersOf } from '../sign/dsse.ts'
 import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
+import { joinLogged } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -41,6 +43,7 @@ export async function readEnvelopesOf(from: {
   const claims = new Map<Digest, Claim>()
   const broken: BrokenClaim[] = []
   const sightings: Sighting[] = []
+  const foreignClaims: Attached['foreignClaims'] = new Map()
 
   /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
   const tried = ({ signer, payload }: FoundDocument): PublicKey[] => {
@@ -53,6 +56,8 @@ export async function readEnvelopesOf(from: {
     const sighting = sightingOf(found, manifests)
     const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
     if (known && sightings.length < keptStrangers) sightings.push(sighting)
+    const claim = claimKindOf(found.declaredType ?? '')
+    if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
     if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
   }
@@ -88,7 +93,7 @@ export async function readEnvelopesOf(from: {
       }
     }
   }
-  return { claims: [...claims.values()], broken, sightings }
+  return { claims: [...claims.values()], broken, sightings, foreignClaims }
 }
 
 /** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */
@@ -107,6 +112,7 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
     declaredType: better.declaredType,
     signers,
     times,
+    logged: joinLogged(known.logged, claim.logged),
   })
 }
 

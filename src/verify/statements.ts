@@ -4,10 +4,14 @@ import { verifyEnvelope } from '../sign/dsse.ts'
 import { findStatements, type FoundStatement } from '../sign/find.ts'
 import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
+import { loggedOf, type Logged } from './logged.ts'
 import type { SignatureTime } from './signature-times.ts'
 
 /** A statement that a key signed which may count; the envelope is not kept. */
-export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stamps' | 'bundle' | 'legacy'> {
+export interface Claim extends Omit<
+  FoundStatement,
+  'envelope' | 'layer' | 'stamps' | 'logEntries' | 'bundle' | 'legacy'
+> {
   kind: StatementKind | null
   /** The digest that it speaks of: the image's, or that of the index that was named; null for another subject. */
   subject: Digest | null
@@ -15,6 +19,8 @@ export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stam
   signers: readonly string[]
   /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
   times: readonly SignatureTime[]
+  /** Log entries of its bundles, none of them read. */
+  logged: readonly Logged[]
 }
 
 /** A statement as it was found: believed only once {@link signedBy} says by whom. */
@@ -66,6 +72,7 @@ export function claimOf(
     subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
     signers,
     times,
+    logged: loggedOf(found),
   }
 }
 

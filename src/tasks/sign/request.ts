@@ -1,3 +1,6 @@
+import type { KeySource } from '../../sign/signers/types.ts'
+import type { LogRequest } from './log-signatures.ts'
+
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
   'sign',
@@ -11,24 +14,36 @@ export const signableKinds = [
 ] as const
 export type SignableKind = (typeof signableKinds)[number]
 
-export const consumers = ['cosign2', 'cosign3', 'coco'] as const
+export const consumers = ['cosign2', 'cosign3', 'coco', 'notation', 'scitt'] as const
 export type Consumer = (typeof consumers)[number]
+
+/** Whether readers are served who look for signatures under the legacy tag `.sig`. */
+export function readsSignatureTag(served: readonly Consumer[]): boolean {
+  return served.includes('cosign2') || served.includes('coco')
+}
 
 export interface SignRequest {
   /** Reference, or null for the job's image. */
   image: string | null
   /** Reference to publish to, or null to sign where the image lies. */
   output: string | null
+  /** `key` stands for every key of people. */
   signer: 'agent' | 'key'
-  /** PEM of the private key and its password, with `signer: key`. */
-  key: { pem: string; password: string | null } | null
+  /** Where that key lies; null for the agent alone. */
+  key: KeySource | null
+  /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */
+  certificate: string | null
   /** Null: all that there is material for. */
   statements: SignableKind[] | null
   consumers: Consumer[]
   /** Path of an SBOM, or null. */
   sbom: string | null
+  /** Paths of reports to sign as claims, alone; empty for none. */
+  claims: string[]
   /** `docker-reference` of simple signing, or null for the one of the store. */
   identity: string | null
   /** Address of an RFC 3161 service that stamps every signature, or null for none. */
   timestamp: URL | null
+  /** Log that every signature is written to, or null for none. */
+  log: LogRequest | null
 }

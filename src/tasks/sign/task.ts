@@ -6,15 +6,20 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
-import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
-import type { SignRequest } from './request.ts'
+import { openCertifiedKey, type CertifiedKey } from './certified.ts'
+import { signClaims } from './claims.ts'
+import { signForNotation } from './notation.ts'
+import { readsSignatureTag, type SignRequest } from './request.ts'
+import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
 
@@ -35,6 +40,7 @@ export interface SignAttestResult {
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
 export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
+  if (inputs.claims.length > 0) return signClaims(inputs, context)
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {
@@ -42,29 +48,33 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
       remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
     })
   }
-  // A key that cannot be opened must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  // A key or log that cannot be opened must not leave a half-published image behind.
+  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
+  const certified = await openCertifiedKey(inputs)
+  const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
-  const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
+  const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
-  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
+  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
+  const payloads: Buffer[] = []
   for (const item of material) {
     context.ports.log.progress(`statement ${item.kind}`)
-    await writeStatement(item, signing)
+    payloads.push(await writeStatement(item, signing))
   }
   if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
   // TRUST §3: statements before the evidence that closes them.
   await writer.settle()
+  if (certified !== null) writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
   const status = attested === null ? null : await attachEvidence(attested, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)
@@ -93,7 +103,7 @@ interface Signing {
 }
 
 /** Where an agent runs it makes the payload and signs it; a key adds its own signature over the same bytes. */
-async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<void> {
+async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<Buffer> {
   let payload: Buffer
   if (agent === null) {
     payload = keyedPayload(item, published, identity)
@@ -106,6 +116,24 @@ async function writeStatement(item: Material, { agent, key, published, identity,
     await writer.statement(item.kind, payload, agent.by, () => Promise.resolve(signed.envelope))
   }
   if (key !== null) await writer.statement(item.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
+  return payload
+}
+
+/** What readers of COSE get beside the bundles. */
+async function signForOthers(
+  { consumers }: SignRequest,
+  certified: CertifiedKey,
+  payloads: readonly Buffer[],
+  { published, identity }: Signing,
+  { ports: { clock, log } }: StepContext,
+): Promise<Receipt[]> {
+  const at = { now: clock.now(), log }
+  return [
+    ...(consumers.includes('notation') ? [await signForNotation(published, certified, at)] : []),
+    ...(consumers.includes('scitt')
+      ? await signForScitt(published, certified, payloads, { ...at, name: identity })
+      : []),
+  ]
 }
 
 async function signImage({ agent, key, published, identity, writer }: Signing): Promise<void> {

@@ -24,6 +24,7 @@ export const acceptances = {
   'accept-tdx-attributes':
     'the host can take memory of the TD away unseen (SEPT_VE_DISABLE is off, as under Azure’s paravisor)',
   'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',
+  'accept-unwitnessed-log': 'no witness watches the log: its operator could show other readers another log',
   'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
   'accept-incomplete-sbom':
     'a package database or marker in the image could not be read: the SBOM does not list the software that it stands for',

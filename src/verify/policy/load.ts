@@ -1,3 +1,5 @@
+import type { PinnedLog } from '../../log/pinned-log.ts'
+import { pinnedLogOf } from './log-schema.ts'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError, VerificationError } from '../../base/errors.ts'
@@ -18,6 +20,7 @@ import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { policyClaim, type PolicyClaim } from './claims.ts'
 import { teeRules } from './tee-rules.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
@@ -50,8 +53,12 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
+  /** Claims that other parties must have made. */
+  claims: PolicyClaim[]
   /** Empty where no trusted time is asked for. */
   timeAuthorities: TimestampAuthority[]
+  /** Null where no log is asked for. */
+  log: PinnedLog | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -102,7 +109,9 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
+    log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),

@@ -5,10 +5,12 @@ import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
+import { claimSchema } from './claims-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
 
 const text = z.string().min(1).max(1024)
@@ -143,6 +145,7 @@ export const policySchema = z
       ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
+    log: logSchema.optional().describe('Private log that must have every signature that counts (docs/log.md)'),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
@@ -179,6 +182,12 @@ export const policySchema = z
       .min(1)
       .optional()
       .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    claims: z
+      .array(claimSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Scans, VEX documents and test results that must be there, with the keys of those who made them'),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
