@@ -1,6 +1,12 @@
 import type { Entries, ExtraDigest, PassReader, TarHeader } from '../image/types.ts'
 import type { Cataloger } from './cataloger.ts'
 
+/**
+ * Digests that are kept while no file has shown which system the image is of. An image of millions of files without packages would fill the memory with
+ * them; what a package lists beyond is read again at the end.
+ */
+export const mostUnproven = 50_000
+
 /** Files that packages have a sum of by one algorithm, once all packages are known. */
 export type Summed = (inventory: Entries, algorithm: ExtraDigest) => readonly string[]
 
@@ -33,7 +39,9 @@ export class DigestReader implements PassReader {
 
   /** The algorithm for a file where packages usually have theirs. */
   private usual(path: string): ExtraDigest | null {
-    const asking = this.present.size === 0 ? this.systems : this.present
+    const unproven = this.present.size === 0
+    if (unproven && this.digests.size >= mostUnproven) return null
+    const asking = unproven ? this.systems : this.present
     for (const { algorithm, of } of asking) if (algorithm === this.algorithm && of(path)) return algorithm
     return null
   }
