@@ -20,7 +20,11 @@ export interface SealedBundle {
 
 export type BundleContent =
   | { kind: 'envelope'; envelope: Envelope }
-  | { kind: 'message'; digest: { hash: DigestName; value: Buffer } | null; signature: Buffer }
+  | {
+      kind: 'message'
+      /** Null only in cosign's older form. */ digest: { hash: DigestName; value: Buffer } | null
+      signature: Buffer
+    }
 
 export type BundleMaterial =
   { kind: 'key'; hint: string } | { kind: 'certificate'; leaf: Certificate; others: readonly Certificate[] }
@@ -72,8 +76,7 @@ function readContent(bundle: ProtoMessage): BundleContent {
   const message = bundle.message(kind)
   const signature = message.bytes('signature')
   if (signature.length === 0) throw message.refuse('is empty')
-  const digest = message.optional('messageDigest')
-  return { kind: 'message', digest: digest === null ? null : readDigest(digest), signature }
+  return { kind: 'message', digest: readDigest(message.message('messageDigest')), signature }
 }
 
 function readDigest(digest: ProtoMessage): { hash: DigestName; value: Buffer } {

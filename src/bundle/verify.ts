@@ -49,6 +49,8 @@ export interface VerifiedBundle {
         rule: IdentityRule
         path: SignerPath['path']
         authority: string
+        /** Logs that promised to show the certificate. */
+        certificateLogs: readonly string[]
       }
   /** Null for a bundle over an artifact. */
   statement: Statement | null
@@ -103,11 +105,18 @@ export function verifyBundle(bundle: SealedBundle, artifact: Artifact, rules: Bu
   )
   const [path] = paths
   if (path === undefined) throw new TypeError('a time without a path')
-  if ((rules.certificateTimestamps ?? 1) > 0) verifyCertificateTimestamps(material.leaf, path.issuer, root.ctlogs)
+  const shown = verifyCertificateTimestamps(material.leaf, path.issuer, root.ctlogs, rules.certificateTimestamps ?? 1)
   const identity = readIdentity(material.leaf)
   const rule = matchIdentity(identity, signer.rules)
   return {
-    signer: { kind: 'certificate', identity, rule, path: path.path, authority: path.authority.name },
+    signer: {
+      kind: 'certificate',
+      identity,
+      rule,
+      path: path.path,
+      authority: path.authority.name,
+      certificateLogs: shown.map(({ baseUrl }) => baseUrl),
+    },
     statement,
     times,
     entries,

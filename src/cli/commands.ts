@@ -16,6 +16,9 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [
       option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
+      option('identity', 'Subject alternative name of certificates to pin; may be repeated.'),
+      option('issuer', 'Issuer of the identity; one for all, or one for each in the same order.'),
+      option('trusted-root', 'Sigstore trusted root (JSON) of these identities; the policy then names it, too.'),
       option(
         'jwks',
         'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',

@@ -514,19 +514,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to) or key (the key input). An agent that runs always signs; key adds a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password) or a program (command:/PATH). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
    {
     "name": "key",
-    "description": "Private key for signer key, as env:NAME or a file. PEM (PKCS#8 plain or encrypted, SEC1 EC, PKCS#1 RSA) or a cosign.key.",
+    "description": "Private key for signer key, as env:NAME or a file. PEM (PKCS#8 plain or encrypted, SEC1 EC, PKCS#1 RSA), a cosign.key or a JWK.",
     "default": "",
     "required": false
    },
    {
     "name": "key-password",
-    "description": "Password of an encrypted key, as env:NAME or a file.",
+    "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -545,6 +545,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "sbom",
     "description": "Path of the SBOM to attach, instead of the remembered one. Where an agent runs it is accepted only if an sbom step of this job made exactly this file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "claims",
+    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key, the key of whoever made them.",
     "default": "",
     "required": false
    },
@@ -764,7 +770,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs the verification summary, agent (of this job, which must not have built the image), key, or none.",
+    "description": "Who signs the verification summary, agent (of this job, which must not have built the image), key, pkcs11:URI, command:/PATH, or none.",
     "default": "none",
     "required": false
    },
@@ -776,7 +782,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "key-password",
-    "description": "Password of an encrypted key, as env:NAME or a file.",
+    "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -1057,19 +1063,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent or key. An agent that runs always signs; `key` adds a signature of its own.",
+    "description": "agent, key, pkcs11:URI or command:/PATH. An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },
    {
     "name": "key",
-    "description": "Private key to sign with, for signer key: env:NAME or a file (PEM, PKCS#8, cosign.key).",
+    "description": "Private key to sign with, for signer key: env:NAME or a file (PEM, PKCS#8, cosign.key, JWK).",
     "default": "",
     "required": false
    },
    {
     "name": "key-password",
-    "description": "Password of the key: env:NAME or a file.",
+    "description": "Password of the key, or PIN of the token: env:NAME or a file.",
     "default": "",
     "required": false
    },

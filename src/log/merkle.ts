@@ -77,8 +77,20 @@ export function isConsistent(older: TreeHead, newer: TreeHead, proof: readonly U
   if (older.size < 0n || older.size > newer.size || !areHashes([older.root, newer.root, ...proof])) return false
   if (older.size === newer.size) return proof.length === 0 && sameBytes(older.root, newer.root)
   if (older.size === 0n) return proof.length === 0 && sameBytes(older.root, emptyRoot)
+  return rootOfConsistency(older, newer.size, proof)?.equals(newer.root) === true
+}
+
+/**
+ * Root hash of the newer tree that a consistency proof leads to (RFC 9162 §2.1.4.2), or null when the proof does not start at the older tree.
+ *
+ * @param older a tree with at least one entry
+ * @param size number of entries of the newer tree, more than the older one has
+ * @param proof hashes in the order of the RFC
+ */
+export function rootOfConsistency(older: TreeHead, size: bigint, proof: readonly Uint8Array[]): Buffer | null {
+  if (older.size <= 0n || older.size >= size || !areHashes([older.root, ...proof])) return null
   let node = older.size - 1n
-  let last = newer.size - 1n
+  let last = size - 1n
   while ((node & 1n) === 1n) {
     node >>= 1n
     last >>= 1n
@@ -86,11 +98,11 @@ export function isConsistent(older: TreeHead, newer: TreeHead, proof: readonly U
   // A complete older tree is itself the first node of the path, and is not repeated in the proof.
   const path = node === 0n ? [older.root, ...proof] : [...proof]
   const first = path.shift()
-  if (first === undefined) return false
+  if (first === undefined) return null
   let olderRoot: Buffer = Buffer.from(first)
   let newerRoot: Buffer = Buffer.from(first)
   for (const sibling of path) {
-    if (last === 0n) return false
+    if (last === 0n) return null
     if ((node & 1n) === 1n || node === last) {
       olderRoot = nodeHash(sibling, olderRoot)
       newerRoot = nodeHash(sibling, newerRoot)
@@ -104,7 +116,7 @@ export function isConsistent(older: TreeHead, newer: TreeHead, proof: readonly U
     node >>= 1n
     last >>= 1n
   }
-  return last === 0n && olderRoot.equals(older.root) && newerRoot.equals(newer.root)
+  return last === 0n && olderRoot.equals(older.root) ? newerRoot : null
 }
 
 /** Root of a tree without entries (RFC 9162 §2.1.1). */

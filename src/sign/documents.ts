@@ -6,6 +6,7 @@ import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseBundle, type BundleSigner } from './bundle.ts'
 import { envelopePayload, parseEnvelope } from './dsse.ts'
+import type { LegacyMaterial } from './legacy-material.ts'
 
 /** What we read of one document or tag at most: attached things are written by anybody who may push (CVE-2023-46737). */
 export const findLimits = {
@@ -32,6 +33,8 @@ export interface Place {
   layer: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>
   /** Predicate type that an annotation names: a hint for readers, which neither selects nor excludes. */
   declaredType: string | null
+  /** Certificate and log entry of a layer under the `.att` tag; null where it names none, and in a bundle. */
+  legacy: LegacyMaterial | null
 }
 
 /** An envelope of somebody; its payload is not parsed. */
@@ -45,6 +48,8 @@ export interface SignedDocument {
   stamps: readonly Buffer[]
   /** Log entries of a bundle; none of them was read. */
   logEntries: readonly JsonValue[]
+  /** The whole bundle where a certificate signed it, since log entries and time stamps belong to what is verified; else null. */
+  bundle: Uint8Array | null
 }
 
 /** One document and all places that name it. */
@@ -167,7 +172,8 @@ function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
           stamps: [],
           logEntries: [],
         }
-  return { ...document, payload: envelopePayload(document.envelope) }
+  const bundle = document.signer?.kind === 'certificate' ? bytes : null
+  return { ...document, bundle, payload: envelopePayload(document.envelope) }
 }
 
 /**

@@ -78,7 +78,7 @@ function readLog(log: ProtoMessage): TrustedLog {
   const publicKey = log.message('publicKey')
   const key = readKey(publicKey)
   const id = log.message('logId').bytes('keyId')
-  const ids = idsOf(key, url.host)
+  const ids = idsOf(key, [url.host, url.hostname])
   // A shortened id would name any log whose id begins like it.
   if (!ids.some((known) => known.equals(id)))
     throw log.refuse('has a logId that is not the id of its key: 32 bytes, SHA-256 of the key or of name and key')
@@ -86,13 +86,14 @@ function readLog(log: ProtoMessage): TrustedLog {
 }
 
 /** Ids that a key can have: of RFC 6962 §3.2, and for Ed25519 the whole hash of which C2SP's signed notes show four bytes. */
-function idsOf(key: KeyObject, host: string): Buffer[] {
+function idsOf(key: KeyObject, names: readonly string[]): Buffer[] {
   const spki = key.export({ format: 'der', type: 'spki' })
   const plain = createHash('sha256').update(spki).digest()
   if (key.asymmetricKeyType !== 'ed25519') return [plain]
   const raw = spki.subarray(-32)
-  const named = createHash('sha256').update(`${host}\n`).update(Buffer.of(1)).update(raw).digest()
-  return [plain, named]
+  // Clients take the name of a tiled log from its URL, with or without the port.
+  const named = names.map((name) => createHash('sha256').update(`${name}\n`).update(Buffer.of(1)).update(raw).digest())
+  return [plain, ...named]
 }
 
 function readKey(message: ProtoMessage): KeyObject {

@@ -9,6 +9,7 @@ import type { Admission } from './admitted.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import { readEnvelopesOf } from './read-claims.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -28,6 +29,7 @@ export async function readAttached(
   store: Store,
   targets: readonly Digest[],
   releaseKeys: readonly PublicKey[],
+  certificates: CertificateSigners | null,
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
@@ -47,7 +49,18 @@ export async function readAttached(
   const keys = heads.byKey()
   return {
     keys,
-    ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, notes, onBroken, lacks, authorities })),
+    ...(await readEnvelopesOf({
+      store,
+      places,
+      targets,
+      keys,
+      releaseKeys,
+      certificates,
+      notes,
+      onBroken,
+      lacks,
+      authorities,
+    })),
   }
 }
 

@@ -2,6 +2,7 @@ import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
 import { builderSteps } from './checks/builder.ts'
+import { claimSteps } from './checks/claims.ts'
 import { contentSteps } from './checks/content.ts'
 import { denySteps } from './checks/deny.ts'
 import { earSteps } from './checks/ear.ts'
@@ -45,6 +46,7 @@ export const steps: readonly Step[] = [
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,
+  ...claimSteps,
   ...contentSteps,
   ...denySteps,
   ...countedSteps,
@@ -172,7 +174,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
-    keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],
+    keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }
 

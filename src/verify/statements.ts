@@ -8,11 +8,14 @@ import { loggedOf, type Logged } from './logged.ts'
 import type { SignatureTime } from './signature-times.ts'
 
 /** A statement that a key signed which may count; the envelope is not kept. */
-export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stamps' | 'logEntries'> {
+export interface Claim extends Omit<
+  FoundStatement,
+  'envelope' | 'layer' | 'stamps' | 'logEntries' | 'bundle' | 'legacy'
+> {
   kind: StatementKind | null
   /** The digest that it speaks of: the image's, or that of the index that was named; null for another subject. */
   subject: Digest | null
-  /** SPKI PEM of each key that made a signature of it. */
+  /** Each party that made a signature of it: SPKI PEM of a key, or the id of an identity that the policy names. */
   signers: readonly string[]
   /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
   times: readonly SignatureTime[]
@@ -24,6 +27,8 @@ export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stam
 export interface ReadClaim extends Claim {
   envelope: FoundStatement['envelope']
   stamps: FoundStatement['stamps']
+  bundle: FoundStatement['bundle']
+  legacy: FoundStatement['legacy']
 }
 
 /** Reads all statements of a subject that can be read, the same payload under one signature once. */
@@ -34,7 +39,13 @@ export async function readClaims(store: Store, subject: Descriptor): Promise<{ c
     const id = [item.payloadDigest, ...item.envelope.signatures.map(({ sig }) => sig)].join(' ')
     if (seen.has(id)) continue
     seen.add(id)
-    claims.push({ ...claimOf(item, [subject.digest], []), envelope: item.envelope, stamps: item.stamps })
+    claims.push({
+      ...claimOf(item, [subject.digest], []),
+      envelope: item.envelope,
+      stamps: item.stamps,
+      bundle: item.bundle,
+      legacy: item.legacy,
+    })
   }
   return { claims }
 }

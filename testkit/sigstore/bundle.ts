@@ -1,5 +1,9 @@
 import { createHash, sign, type KeyObject } from 'node:crypto'
 import { jcs } from '../../src/encoding/jcs.ts'
+import { manifestBytes } from '../../src/oci/manifest.ts'
+import { mediaTypes, type Descriptor, type Store } from '../../src/oci/types.ts'
+import { dsseMediaType, legacyTag, signatureAnnotation } from '../../src/sign/legacy.ts'
+import { simpleSigningMediaType } from '../../src/sign/simple-signing.ts'
 import { writePem } from '../../src/encoding/pem.ts'
 import { leafHash, nodeHash } from '../../src/log/merkle.ts'
 import { pae } from '../../src/sign/dsse.ts'
@@ -38,7 +42,15 @@ export function tileEntry(log: TestLog, body: object): EntryJson {
   return { ...entry(log, body, bytes, 3), inclusionProof: proof(log, bytes, 3, new URL(log.baseUrl).host) }
 }
 
-export type EntryJson = Record<string, unknown> & { inclusionProof: ProofJson }
+export interface EntryJson {
+  logIndex: string
+  logId: { keyId: string }
+  kindVersion: { kind: string | undefined; version: string | undefined }
+  canonicalizedBody: string
+  integratedTime?: string
+  inclusionPromise?: { signedEntryTimestamp: string }
+  inclusionProof: ProofJson
+}
 export interface ProofJson {
   logIndex: string
   treeSize: string
@@ -47,7 +59,7 @@ export interface ProofJson {
   checkpoint: { envelope: string }
 }
 
-function entry(log: TestLog, body: object, bytes: Buffer, index: number): Record<string, unknown> {
+function entry(log: TestLog, body: object, bytes: Buffer, index: number): Omit<EntryJson, 'inclusionProof'> {
   const { kind, apiVersion } = body as { kind?: string; apiVersion?: string }
   return {
     logIndex: String(index),
@@ -239,4 +251,41 @@ export function payloadOf(
   predicate: object = {},
 ): Buffer {
   return jcs({ _type: 'https://in-toto.io/Statement/v1', subject: subjects, predicateType, predicate })
+}
+
+/** Puts a signature under a tag of cosign's, with certificate and Rekor entry in annotations as cosign 2 writes them. */
+export async function attachLegacy(
+  store: Store,
+  subject: Descriptor,
+  kind: 'sig' | 'att',
+  bytes: Uint8Array,
+  signature: Uint8Array | null,
+  leaf: TestLeaf,
+  entry: EntryJson,
+): Promise<void> {
+  const config = await store.putBlob({ bytes: Buffer.from('{}') })
+  const layer = await store.putBlob({ bytes })
+  const { canonicalizedBody, integratedTime, logIndex, logId, inclusionPromise } = entry
+  const bundle = {
+    SignedEntryTimestamp: inclusionPromise?.signedEntryTimestamp,
+    Payload: {
+      body: canonicalizedBody,
+      integratedTime: Number(integratedTime),
+      logIndex: Number(logIndex),
+      logID: Buffer.from(logId.keyId, 'base64').toString('hex'),
+    },
+  }
+  const annotations = {
+    [signatureAnnotation]: signature === null ? '' : base64(signature),
+    'dev.sigstore.cosign/certificate': writePem('CERTIFICATE', leaf.der),
+    'dev.sigstore.cosign/bundle': JSON.stringify(bundle),
+  }
+  const mediaType = kind === 'sig' ? simpleSigningMediaType : dsseMediaType
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType: mediaTypes.manifest,
+    config: { mediaType: mediaTypes.config, digest: config.digest, size: config.size },
+    layers: [{ mediaType, digest: layer.digest, size: layer.size, annotations }],
+  }
+  await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: legacyTag(subject.digest, kind) })
 }

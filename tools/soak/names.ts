@@ -7,6 +7,7 @@ import { archivePeers, runArchives } from '../differential/archives/runs.ts'
 import { isGood, takenShare, tell, type Tally } from '../differential/archives/tally.ts'
 import { runTarGo } from '../differential/archives/tar-go.ts'
 import { runTarGuest } from '../differential/archives/tar-guest.ts'
+import { isGoodCbor, runCbor, tellCbor } from '../differential/cbor/run.ts'
 import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 import { logSoak } from './log.ts'
@@ -78,6 +79,14 @@ export const soaks: Readonly<Record<string, Soak>> = {
       } finally {
         rmSync(scratch, { recursive: true, force: true })
       }
+    },
+  },
+  cbor: {
+    what: 'generated and changed CBOR, value by value beside cborg and cbor2',
+    full: 1_000_000,
+    run(options) {
+      const tally = runCbor(options)
+      return Promise.resolve({ good: isGoodCbor(tally), text: tellCbor(tally), findings: tally.findings })
     },
   },
   'fuzz-sbom': {

@@ -2,18 +2,12 @@ import { InputError } from '../../base/errors.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { readSigner } from '../shared/signer.ts'
 
 /** @throws InputError `input-invalid`, `input-missing` */
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
-  const signer = raw.choice('signer', ['agent', 'key'])
-  const pem = await raw.secret('key')
-  if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer: key needs a key', {
-      subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
-    })
-  }
-  if (signer === 'agent' && pem !== null) {
+  const { signer, key } = await readSigner(raw, ['agent'])
+  if (signer === 'agent' && raw.text('key') !== '') {
     throw new InputError('input-invalid', 'a key was given, but the signer is the agent', {
       subject: 'signer',
       remedy: 'Set signer: key; an agent that runs signs as well.',
@@ -27,14 +21,21 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       remedy: 'Write HOST/NAME as consumers will pull it.',
     })
   }
+  const claims = raw.list('claims', true).map((item) => raw.path('claims', item))
+  if (claims.length > 0 && statements.length > 0)
+    throw new InputError('input-invalid', '`claims` and `statements` were both given', {
+      subject: 'claims',
+      remedy: 'Sign claims in a step of their own, with the key of whoever made the reports.',
+    })
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
     signer,
-    key: pem === null ? null : { pem, password: await raw.secret('key-password') },
+    key,
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
+    claims,
     identity,
     log: await logRequest(raw),
     timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),

@@ -2,6 +2,8 @@ import { InputError } from '../../base/errors.ts'
 import { parseTime } from '../../base/time.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { readSigner } from '../shared/signer.ts'
+import type { KeySource } from '../../sign/signers/types.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -28,7 +30,7 @@ export interface VerifyDeployInputs {
   output: string | null
   enforce: boolean
   signer: 'agent' | 'key' | 'none'
-  key: { pem: string; password: string | null } | null
+  key: KeySource | null
 }
 
 /** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
@@ -40,14 +42,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
         'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
     })
   }
-  const signer = inputs.choice('signer', ['agent', 'key', 'none'])
-  const pem = await inputs.secret('key')
-  if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer is key, but no key was given', {
-      subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
-    })
-  }
+  const { signer, key } = await readSigner(inputs, ['agent', 'none'])
   const launch = inputs.choice('launch', launchKinds)
   const at = inputs.text('at') === '' ? null : parseTime(inputs.text('at'), 'at')
   if (at !== null && (signer !== 'none' || launch !== 'none')) {
@@ -71,7 +66,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,
-    key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
+    key,
   }
 }
 

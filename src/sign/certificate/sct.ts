@@ -26,17 +26,20 @@ const limits = { timestamps: 16, bytes: 1 << 16 } as const
  * a trusted log must be good.
  *
  * @param issuer whose key signed the certificate, by a checked chain
- * @throws VerificationError `certificate-invalid` for none that counts
+ * @param least 0 accepts a certificate without one
+ * @throws VerificationError `certificate-invalid` for fewer that count
  */
 export function verifyCertificateTimestamps(
   certificate: Certificate,
   issuer: Certificate,
   logs: readonly TrustedLog[],
+  least = 1,
 ): readonly TrustedLog[] {
   const { name, extensions } = certificate
   const refuse = (why: string): VerificationError =>
     new VerificationError('certificate-invalid', `${name} ${why}`, { subject: name })
   const extension = extensions.get(timestampListOid)
+  if (extension === undefined && least === 0) return []
   if (extension === undefined) throw refuse('has no signed certificate timestamp: no log promised to show it')
   const signed = precertificate(certificate, issuer)
   const good: TrustedLog[] = []
@@ -52,7 +55,7 @@ export function verifyCertificateTimestamps(
       throw refuse(`has a certificate timestamp outside the time in which the log ${log.baseUrl} is trusted`)
     good.push(log)
   }
-  if (good.length === 0) throw refuse('has no certificate timestamp of a log that the trusted root names')
+  if (good.length < least) throw refuse('has no certificate timestamp of a log that the trusted root names')
   return good
 }
 

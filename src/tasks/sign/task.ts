@@ -6,11 +6,12 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
-import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
+import { signClaims } from './claims.ts'
 import type { SignRequest } from './request.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
@@ -36,6 +37,7 @@ export interface SignAttestResult {
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
 export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
+  if (inputs.claims.length > 0) return signClaims(inputs, context)
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {
@@ -44,7 +46,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     })
   }
   // A key or log that cannot be opened must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)

@@ -9,13 +9,15 @@ import { signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundSignature, type FoundStatement } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import { predicateTypes, type Envelope, type Signer, type StatementKind } from '../../statement/types.ts'
+import type { ClaimKind } from '../../statement/claims/types.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
+import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
 import type { SignatureLog } from './log-signatures.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
-  kind: StatementKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
+  kind: StatementKind | ClaimKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
   signer: 'agent' | 'key' | null
   /** Digest of the payload, or of the document. */
   payload: Digest
@@ -34,7 +36,12 @@ export interface StatementWriter {
    * Attaches a payload with the envelope that `sign` gives, unless it is attached already, verifies under the same key and has a time stamp where
    * stamps are asked for. Where they are, it is attached by {@link StatementWriter.settle}, since stamps are asked for side by side.
    */
-  statement(kind: StatementKind, payload: Buffer, by: Identity, sign: () => Promise<Envelope>): Promise<void>
+  statement(
+    kind: StatementKind | ClaimKind,
+    payload: Buffer,
+    by: Identity,
+    sign: () => Promise<Envelope>,
+  ): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: Identity, sign: () => Promise<Buffer>): Promise<void>
   /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
@@ -83,7 +90,7 @@ export async function openWriter(
     settle,
     async statement(kind, payload, by, sign) {
       const digest = sha256(payload)
-      const predicateType = predicateTypes[kind]
+      const predicateType = predicateTypeOf(kind)
       const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
       const referrers = same.filter(({ origin }) => origin === 'referrer')
       const isLogged = (found: FoundStatement): boolean =>

@@ -14,6 +14,7 @@ import type { Evidence } from '../evidence.ts'
 import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
+import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
 import { timeLines } from './time-lines.ts'
@@ -21,6 +22,8 @@ import { timeLines } from './time-lines.ts'
 export interface InitOptions extends MachineOptions {
   /** PEM texts of release keys to pin. */
   publicKeys: readonly string[]
+  /** Identities to pin, with the trusted root of their authorities. */
+  identities?: GivenIdentities | undefined
   /** Keys of the token's issuer; read from its discovery document where they are not given. */
   jwks?: Jwks | undefined
   opener?: VerifyOptions['opener'] | undefined
@@ -50,19 +53,22 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const evidence = evidences[0] ?? null
   const events = evidences.flatMap(journalOf)
   const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
+  const identities =
+    options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
   const machine = await machinesLines(evidences, options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
-  if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
+  if (evidence === null && (releaseKeys.length > 0 || identities !== null)) accepts.add('accept-signature-only')
   else if (evidence === null)
     throw new VerificationError('missing-evidence', 'no evidence is attached to the image', {
       subject: reference,
-      remedy: 'Give --public-key of the key that signed it, or publish it from a job with an agent.',
+      remedy:
+        'Give --public-key of the key that signed it, or --identity with --issuer and --trusted-root, or publish it from a job with an agent.',
     })
   else if (job === null) accepts.add('accept-self-asserted-job')
 
-  const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys)))
+  const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys, identities)))
   const statements = statementsOf(claims, evidence !== null)
   if (statements !== null)
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
@@ -78,6 +84,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       releaseKeys,
+      identities: identities?.lines() ?? [],
       accepts,
       statements,
       build: buildLines(provenance, events),
@@ -85,7 +92,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       time: timeLines(options.timeAuthorities ?? [], stamps),
       steps: weakestSteps(events),
     })
-    const policy = await parsePolicy(text, 'the new policy')
+    const policy = await parsePolicy(text, 'the new policy', identities?.readText)
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
@@ -174,6 +181,8 @@ interface PolicyFacts {
   /** Lines of measurements, rules and collateral. */
   machine: readonly string[]
   releaseKeys: readonly string[]
+  /** Sections `trusted-root` and `identities`. */
+  identities: readonly string[]
   accepts: ReadonlySet<Acceptance>
   statements: Shortened | null
   /** Section `build`. */
@@ -192,9 +201,20 @@ interface Shortened {
 }
 
 /** Statements that somebody who vouches for a manifest signed: its agent, else one of the given keys. */
-async function claimsOf({ subject, evidence }: ChildEvidence, keys: readonly string[]): Promise<ReadClaim[]> {
+async function claimsOf(
+  { subject, evidence }: ChildEvidence,
+  keys: readonly string[],
+  identities: PinnedIdentities | null,
+): Promise<ReadClaim[]> {
   const { claims } = await readClaims(subject.store, subject.descriptor)
-  return claims.filter((claim) => (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem)))
+  const { digest } = subject.descriptor
+  return claims.filter((claim) => {
+    const isTheirs = identities?.signed(claim, digest) === true
+    return (
+      (isTheirs && evidence === null) ||
+      (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem))
+    )
+  })
 }
 
 /** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
@@ -238,6 +258,7 @@ function render(facts: PolicyFacts): string {
           .map((line) => `    ${line}`),
       )
   }
+  lines.push(...facts.identities)
   if (statements !== null)
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,

@@ -29,6 +29,10 @@ export const acceptances = {
   'accept-incomplete-sbom':
     'a package database or marker in the image could not be read: the SBOM does not list the software that it stands for',
   'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',
+  'accept-unlogged-signature':
+    'no log shows the signature of an identity: a stolen or wrongly issued certificate would leave no trace there',
+  'accept-unlogged-certificate':
+    'no log promised to show the certificate of an identity: its authority could have issued it in secret',
   'accept-not-rebuilt': 'nobody rebuilt the image: that its source gives this digest is the builder’s word',
   'accept-unbound-source': 'the source is not a clean commit that the token names',
   'accept-claimed-steps':

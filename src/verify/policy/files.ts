@@ -7,14 +7,17 @@ import type { PolicyDocument, PolicyJob } from './schema.ts'
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
 export interface Resolved extends Omit<
   PolicyDocument,
-  'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear' | 'time'
+  'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  /** Text of the file. */
+  'trusted-root'?: string | undefined
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
+  claims?: PolicyDocument['claims']
   time?: PolicyDocument['time']
 }
 
@@ -43,7 +46,7 @@ export async function inlineFiles(
     ...item,
     chain: await pemText(item.chain, files),
   })
-  const { 'reference-values': references, tee, ear, time, ...rest } = document
+  const { 'reference-values': references, 'trusted-root': root, tee, ear, claims, time, ...rest } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -64,8 +67,16 @@ export async function inlineFiles(
             })),
           ),
         }),
+    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
+    ...(claims === undefined
+      ? {}
+      : {
+          claims: await Promise.all(
+            claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
+          ),
+        }),
     ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
   }
 }

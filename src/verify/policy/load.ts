@@ -12,12 +12,15 @@ import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
 import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import type { Digest } from '../../oci/types.ts'
+import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
 import { inlineFiles, type ReadText, type Resolved } from './files.ts'
+import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { policyClaim, type PolicyClaim } from './claims.ts'
 import { teeRules } from './tee-rules.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
@@ -37,6 +40,11 @@ export interface Policy {
   platform: string | null
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
+  identities: NamedIdentity[]
+  /** Of `identities`; null where the policy names none. */
+  trustedRoot: TrustedRoot | null
+  /** Parties, of release keys and identities, that must have signed the image. */
+  threshold: number
   /** Signed ones first. */
   references: Reference[]
   brokenReferences: BrokenReference[]
@@ -45,6 +53,8 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
+  /** Claims that other parties must have made. */
+  claims: PolicyClaim[]
   /** Empty where no trusted time is asked for. */
   timeAuthorities: TimestampAuthority[]
   /** Null where no log is asked for. */
@@ -91,11 +101,15 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     platform: document.platform ?? null,
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
+    identities: identityRules(document.identities ?? []),
+    trustedRoot: readTrustedRoot(resolved['trusted-root'], path),
+    threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
     log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
     accepts,
@@ -113,6 +127,16 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
       certificates: trusts.flatMap(({ certificates }) => certificates ?? []),
     },
     policyId: policyId ?? 'default',
+  }
+}
+
+function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | null {
+  if (text === undefined) return null
+  try {
+    return parseTrustedRoot(Buffer.from(text))
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw invalid(path, [`trusted-root: ${cause.message}`])
   }
 }
 
