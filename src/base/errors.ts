@@ -99,6 +99,8 @@ export const transportCodes = [
   'tool-failed',
   'collateral-error',
   'timestamp-error',
+  'log-error',
+  'sigstore-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

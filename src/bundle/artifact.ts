@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { VerificationError } from '../base/errors.ts'
+import { fromHex } from '../encoding/base64.ts'
+import type { StatementTarget } from '../statement/types.ts'
 import type { DigestName } from '../sign/digest-signature.ts'
 
 /** What a signature has to be over: bytes, or only their digest. */
@@ -29,6 +32,20 @@ export function artifactOf(bytes: Uint8Array, name: string): Artifact {
 export function artifactOfDigest(digest: `sha256:${string}`): Artifact {
   const value = Buffer.from(digest.slice('sha256:'.length), 'hex')
   return { name: digest, bytes: null, digest: (hash) => (hash === 'sha256' ? value : null) }
+}
+
+/** What a subject of a statement names, by its digests. @throws VerificationError `format-invalid` for none that is compared */
+export function artifactOfSubject({ name, digest }: StatementTarget): Artifact {
+  const known = new Map<DigestName, Buffer>()
+  for (const hash of ['sha256', 'sha384', 'sha512'] as const) {
+    const hex = digest[hash]
+    if (hex !== undefined) known.set(hash, fromHex(hex, Number(hash.slice(3)) / 8, `${hash} of a subject`))
+  }
+  if (known.size === 0)
+    throw new VerificationError('format-invalid', 'the subject of the statement has no SHA-2 digest', {
+      subject: 'subject',
+    })
+  return { name: name ?? 'the subject of the statement', bytes: null, digest: (hash) => known.get(hash) ?? null }
 }
 
 /** An artifact that is read once and not kept: for files larger than memory. */

@@ -2,6 +2,7 @@ import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
+import { scittCommands } from './scitt/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -47,6 +48,7 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...scittCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

@@ -26,11 +26,8 @@ export async function policyInit(
   const { initPolicy } = await import('../verify/init/init.ts')
   const identities = await givenIdentities(inputs)
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
-  const { text, warnings } = await initPolicy(
-    image,
-    { publicKeys, identities, jwks, collateral, timeAuthorities },
-    ports,
-  )
+  const given = { publicKeys, identities, jwks, collateral, timeAuthorities }
+  const { text, warnings } = await initPolicy(image, given, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
   const path = await writeNewFile(inputs, 'output', text, {

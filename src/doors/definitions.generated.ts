@@ -531,6 +531,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "certificate",
+    "description": "PEM file with the certificates of key, the leaf first and the self-signed root last. consumers notation needs it; scitt then names the issuer as did:x509.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "statements",
     "description": "Statements to make, some of sign, provenance, spdx, spdx3, cyclonedx, inventory, rebuild, encryption. Left out, all that this job has material for. The evidence statement is always made where an agent runs.",
     "default": "",
@@ -538,7 +544,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "consumers",
-    "description": "Readers to serve. cosign2 adds the .att and .sig tags, coco the .sig tag that Confidential Containers guests read; cosign3 reads the bundles, which are always written.",
+    "description": "Readers to serve. cosign2 adds the .att and .sig tags, coco the .sig tag that Confidential Containers guests read; cosign3 reads the bundles, which are always written. notation adds a Notary Project signature (COSE), scitt each statement as a SCITT signed statement; both need signer key (docs/cose.md).",
     "default": "cosign2,cosign3,coco",
     "required": false
    },
@@ -1080,6 +1086,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "certificate",
+    "description": "PEM file with the certificates of key, leaf first; consumers notation and scitt write them.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "statements",
     "description": "Which statements to write; all that the job has material for by default.",
     "default": "",
@@ -1087,7 +1099,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "consumers",
-    "description": "Whose form to write: cosign2 (tags), cosign3 (bundles), coco (tags).",
+    "description": "Whose form to write: cosign2 (tags), cosign3 (bundles), coco (tags), notation and scitt (COSE, with signer key).",
     "default": "cosign2,cosign3,coco",
     "required": false
    },

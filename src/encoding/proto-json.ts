@@ -25,6 +25,11 @@ export class ProtoMessage {
     return this.#value(name) !== undefined
   }
 
+  /** The message as it stands, with all its members. */
+  whole(): JsonObject {
+    return this.#members
+  }
+
   /** The member as it stands. */
   value(name: string): JsonValue | undefined {
     return this.#value(name)

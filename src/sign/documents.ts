@@ -46,10 +46,10 @@ export interface SignedDocument {
   signer: BundleSigner | null
   /** RFC 3161 time stamps of a bundle in DER; none of them was read. */
   stamps: readonly Buffer[]
-  /** Log entries of a bundle; none of them was read. */
-  logEntries: readonly JsonValue[]
   /** The whole bundle where a certificate signed it, since log entries and time stamps belong to what is verified; else null. */
   bundle: Uint8Array | null
+  /** Log entries of a bundle; none of them was read. */
+  logEntries: readonly JsonValue[]
 }
 
 /** One document and all places that name it. */

@@ -19,7 +19,7 @@ const labels = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'EC PRIVATE KEY', 'RSA P
  * @throws InputError `file-invalid` (with the reason, never with key material), `input-missing` when a password is needed
  */
 export async function loadSigner(pem: string, password: string | readonly string[] | null): Promise<Signer> {
-  const key = await openWithOneOf(pem, typeof password === 'string' ? [password] : (password ?? []))
+  const key = await openPrivateKey(pem, password)
   let described
   try {
     described = describeKey(key, subject)
@@ -45,14 +45,15 @@ export async function loadSigner(pem: string, password: string | readonly string
   }
 }
 
-/** The error is that of the last password. */
-async function openWithOneOf(text: string, [password, ...others]: readonly string[]): Promise<KeyObject> {
-  if (others.length === 0) return openKey(text, password ?? null)
+/** Opens a private key in one of the forms of {@link loadSigner}. The error is that of the last password. @throws InputError `file-invalid`, `input-missing` */
+export async function openPrivateKey(text: string, password: string | readonly string[] | null): Promise<KeyObject> {
+  const [first, ...others] = typeof password === 'string' ? [password] : (password ?? [])
+  if (others.length === 0) return openKey(text, first ?? null)
   try {
-    return await openKey(text, password ?? null)
+    return await openKey(text, first ?? null)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    return openWithOneOf(text, others)
+    return openPrivateKey(text, others)
   }
 }
 

@@ -340,7 +340,7 @@ describe('without an agent', () => {
     ['a key for the agent', { signer: 'agent', key: 'my.key' }, 'input-invalid'],
     ['no image', { signer: 'key', key: 'my.key' }, 'input-missing'],
     ['an unknown statement', { signer: 'key', key: 'my.key', statements: 'vsa' }, 'input-invalid'],
-    ['an unknown consumer', { signer: 'key', key: 'my.key', consumers: 'notation' }, 'input-invalid'],
+    ['an unknown consumer', { signer: 'key', key: 'my.key', consumers: 'gpg' }, 'input-invalid'],
     ['an identity that is no name', { signer: 'key', key: 'my.key', identity: 'a b' }, 'input-invalid'],
     ['an image that is not there', { signer: 'key', key: 'my.key', image: 'oci:built:none' }, 'not-found'],
     ['a missing SBOM', { signer: 'key', key: 'my.key', image: 'oci:built:v1', sbom: 'none' }, 'file-missing'],

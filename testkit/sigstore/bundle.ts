@@ -289,3 +289,13 @@ export async function attachLegacy(
   }
   await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: legacyTag(subject.digest, kind) })
 }
+
+/** The body that Rekor v2 makes of a request to log a hash. */
+export function hashedrekord2Of(request: object): object {
+  const { hashedRekordRequestV002 } = request as {
+    hashedRekordRequestV002: { digest: string; signature: { content: string; verifier: object } }
+  }
+  const { digest, signature } = hashedRekordRequestV002
+  const hashedRekordV002 = { data: { algorithm: 'SHA2_256', digest }, signature }
+  return { apiVersion: '0.0.2', kind: 'hashedrekord', spec: { hashedRekordV002 } }
+}

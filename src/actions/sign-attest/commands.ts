@@ -5,7 +5,7 @@ import { legacyTag } from '../../sign/legacy.ts'
 import { claimKinds } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'
 import { sbomKinds } from '../../statement/types.ts'
-import type { Consumer } from '../../tasks/sign/request.ts'
+import { readsSignatureTag, type Consumer } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/task.ts'
 
 export interface CommandGroup {
@@ -88,12 +88,19 @@ export function commandsFor(
 
 /** Legacy tags that were written: cosign 2 reads attestations from one, and all that is older than cosign 3 signatures from the other. */
 function legacyKinds(receipts: SignAttestResult['receipts'], consumers: readonly Consumer[]): ('att' | 'sig')[] {
-  const others = ['sign', 'image-signature', 'inventory-document', 'evidence-bundle']
+  const others = [
+    'sign',
+    'image-signature',
+    'inventory-document',
+    'evidence-bundle',
+    'notation-signature',
+    'scitt-statement',
+  ]
   const attestations = receipts.some(({ kind }) => !others.includes(kind))
   const signature = receipts.some(({ kind }) => kind === 'image-signature')
   return [
     ...(attestations && consumers.includes('cosign2') ? (['att'] as const) : []),
-    ...(signature && consumers.some((name) => name !== 'cosign3') ? (['sig'] as const) : []),
+    ...(signature && readsSignatureTag(consumers) ? (['sig'] as const) : []),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
@@ -27,11 +28,16 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       subject: 'claims',
       remedy: 'Sign claims in a step of their own, with the key of whoever made the reports.',
     })
+  const certificate =
+    raw.text('certificate') === ''
+      ? null
+      : await readNamedFile(raw.path('certificate'), 'certificate', { remedy: 'Give a PEM file.' })
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
     signer,
     key,
+    certificate: certificate?.toString('utf8') ?? null,
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),

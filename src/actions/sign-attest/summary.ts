@@ -23,6 +23,8 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   'inventory-document': 'file inventory (document)',
   'evidence-bundle': 'raw evidence and journal',
   'image-signature': 'image signature (legacy tag)',
+  'notation-signature': 'image signature (Notary Project)',
+  'scitt-statement': 'signed statement (SCITT)',
 }
 
 /** What a reviewer sees of a signing run. */

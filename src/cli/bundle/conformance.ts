@@ -13,16 +13,20 @@ import { keyOption, rootOption } from './verify-bundle.ts'
 
 /** `conformance verify-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
 export async function conformanceVerifyBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
-  if (inputs.text('staging') !== '') {
-    throw new InputError('unsupported', '--staging: the trusted root of Sigstore’s staging instance is not included', {
-      subject: 'staging',
-      remedy: 'Give its trusted root by --trusted-root FILE.',
-    })
-  }
+  refuseStaging(inputs)
   return judge(await optionFile(inputs, 'bundle'), await artifactNamed(inputs), {
     signer: await signerOf(inputs),
     root: inputs.text('trusted-root') === '' ? await publicGoodRoot() : await rootOption(inputs),
     now: ports.clock.now(),
+  })
+}
+
+/** @throws InputError `unsupported` */
+export function refuseStaging(inputs: RawInputs): void {
+  if (inputs.text('staging') === '') return
+  throw new InputError('unsupported', '--staging: the trusted root of Sigstore’s staging instance is not included', {
+    subject: 'staging',
+    remedy: 'Give its trusted root by --trusted-root FILE.',
   })
 }
 

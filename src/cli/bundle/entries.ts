@@ -32,6 +32,27 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./verify-bundle.ts')).verifyBundleCommand(inputs, context),
   },
+  'conformance sign-bundle': {
+    description:
+      "Signs a file keyless by the options of Sigstore's conformance suite, for use by that suite: certificate, log entry and time stamp as the signing configuration says.",
+    inputs: [
+      option('file', 'File to sign, or with --in-toto the statement.', '', true),
+      option('staging', 'Not supported: give signing configuration and trusted root by file.'),
+      option('in-toto', 'The file is an in-toto statement.'),
+      option(
+        'identity-token',
+        'Identity token: env:NAME or a file. A literal token is accepted in this command alone, for the suite.',
+        '',
+        true,
+      ),
+      option('bundle', 'File to write; it must not exist.', '', true),
+      trustedRoot,
+      option('signing-config', 'Signing configuration (JSON) version 0.2.', '', true),
+    ],
+    positional: 'file',
+    flags: ['staging', 'in-toto'],
+    run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
+  },
   'conformance verify-bundle': {
     description: "Verifies a bundle by the options of Sigstore's conformance suite, for use by that suite.",
     inputs: [

@@ -37,7 +37,8 @@ export function judge(bundle: Uint8Array, artifact: Artifact, rules: BundleRules
   }
 }
 
-function outputsOf({ signer, statement, times, entries, notes }: VerifiedBundle): JsonObject {
+/** What a verified bundle proves, as outputs. */
+export function outputsOf({ signer, statement, times, entries, notes }: VerifiedBundle): JsonObject {
   const who: JsonObject =
     signer.kind === 'key'
       ? { signer: 'key', key: signer.hint }

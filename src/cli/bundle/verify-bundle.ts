@@ -68,7 +68,7 @@ export async function rootOption(inputs: RawInputs): Promise<TrustedRoot> {
 }
 
 /** A file that the user pins is an input: what is wrong with it says nothing about the bundle. */
-function asInput<T>(name: string, read: () => T): T {
+export function asInput<T>(name: string, read: () => T): T {
   try {
     return read()
   } catch (cause) {

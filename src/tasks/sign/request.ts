@@ -14,8 +14,13 @@ export const signableKinds = [
 ] as const
 export type SignableKind = (typeof signableKinds)[number]
 
-export const consumers = ['cosign2', 'cosign3', 'coco'] as const
+export const consumers = ['cosign2', 'cosign3', 'coco', 'notation', 'scitt'] as const
 export type Consumer = (typeof consumers)[number]
+
+/** Whether readers are served who look for signatures under the legacy tag `.sig`. */
+export function readsSignatureTag(served: readonly Consumer[]): boolean {
+  return served.includes('cosign2') || served.includes('coco')
+}
 
 export interface SignRequest {
   /** Reference, or null for the job's image. */
@@ -26,6 +31,8 @@ export interface SignRequest {
   signer: 'agent' | 'key'
   /** Where that key lies; null for the agent alone. */
   key: KeySource | null
+  /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */
+  certificate: string | null
   /** Null: all that there is material for. */
   statements: SignableKind[] | null
   consumers: Consumer[]

@@ -11,8 +11,11 @@ import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
+import { openCertifiedKey, type CertifiedKey } from './certified.ts'
 import { signClaims } from './claims.ts'
-import type { SignRequest } from './request.ts'
+import { signForNotation } from './notation.ts'
+import { readsSignatureTag, type SignRequest } from './request.ts'
+import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
@@ -47,13 +50,14 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   }
   // A key or log that cannot be opened must not leave a half-published image behind.
   const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
+  const certified = await openCertifiedKey(inputs)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
-  const legacy = { att: inputs.consumers.includes('cosign2'), sig: inputs.consumers.some((name) => name !== 'cosign3') }
+  const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
@@ -62,13 +66,15 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
+  const payloads: Buffer[] = []
   for (const item of material) {
     context.ports.log.progress(`statement ${item.kind}`)
-    await writeStatement(item, signing)
+    payloads.push(await writeStatement(item, signing))
   }
   if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
   // TRUST §3: statements before the evidence that closes them.
   await writer.settle()
+  if (certified !== null) writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
   const status = attested === null ? null : await attachEvidence(attested, published, writer)
   await writer.finish()
   await store.tag(tag, descriptor.digest)
@@ -97,7 +103,7 @@ interface Signing {
 }
 
 /** Where an agent runs it makes the payload and signs it; a key adds its own signature over the same bytes. */
-async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<void> {
+async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<Buffer> {
   let payload: Buffer
   if (agent === null) {
     payload = keyedPayload(item, published, identity)
@@ -110,6 +116,24 @@ async function writeStatement(item: Material, { agent, key, published, identity,
     await writer.statement(item.kind, payload, agent.by, () => Promise.resolve(signed.envelope))
   }
   if (key !== null) await writer.statement(item.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
+  return payload
+}
+
+/** What readers of COSE get beside the bundles. */
+async function signForOthers(
+  { consumers }: SignRequest,
+  certified: CertifiedKey,
+  payloads: readonly Buffer[],
+  { published, identity }: Signing,
+  { ports: { clock, log } }: StepContext,
+): Promise<Receipt[]> {
+  const at = { now: clock.now(), log }
+  return [
+    ...(consumers.includes('notation') ? [await signForNotation(published, certified, at)] : []),
+    ...(consumers.includes('scitt')
+      ? await signForScitt(published, certified, payloads, { ...at, name: identity })
+      : []),
+  ]
 }
 
 async function signImage({ agent, key, published, identity, writer }: Signing): Promise<void> {

@@ -17,7 +17,14 @@ import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
-  kind: StatementKind | ClaimKind | 'inventory-document' | 'evidence-bundle' | 'image-signature'
+  kind:
+    | StatementKind
+    | ClaimKind
+    | 'inventory-document'
+    | 'evidence-bundle'
+    | 'image-signature'
+    | 'notation-signature'
+    | 'scitt-statement'
   signer: 'agent' | 'key' | null
   /** Digest of the payload, or of the document. */
   payload: Digest

@@ -1,0 +1,42 @@
+import type { Command } from '../command.ts'
+import { option } from '../tee/evidence-options.ts'
+import { issuerOptions, serviceOptions } from './trust.ts'
+
+/** Commands about SCITT signed statements and receipts. */
+export const scittCommands: Readonly<Record<string, Command>> = {
+  'scitt verify': {
+    description:
+      'Verifies SCITT signed statements and their receipts: of a file, or all that are attached to an image. Offline for files.',
+    inputs: [
+      option('statement', 'File with a signed statement, or an image: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      ...issuerOptions,
+      ...serviceOptions,
+      option('content', 'File with the content: the detached payload, or what a hash envelope digests.'),
+      option('receipt', 'File with a receipt that does not stand in the statement; may be repeated.'),
+    ],
+    positional: 'statement',
+    examples: [
+      'sealwright scitt verify statement.scitt --public-key issuer.pub --service log.pub',
+      'sealwright scitt verify ghcr.io/owner/app:1.0 --public-key release.pub',
+    ],
+    run: async (inputs, context) => (await import('./verify.ts')).scittVerify(inputs, context),
+  },
+  'scitt submit': {
+    description:
+      'Registers signed statements with a transparency service (SCRAPI) and keeps the receipts: of a file, or those of a trusted issuer that are attached to an image. The service sees the statements.',
+    inputs: [
+      option('statement', 'File with a signed statement, or an image whose statements are registered.', '', true),
+      option('url', 'Address of the service: https://HOST[/PATH], or http on this machine.', '', true),
+      ...issuerOptions,
+      option('token', 'Bearer token for the service: env:NAME or a file.'),
+      ...serviceOptions,
+      option('output', 'File for the receipt of a file; it must not exist. Receipts of an image are attached to it.'),
+      option('timeout', 'Seconds to wait for one registration.', '120'),
+    ],
+    positional: 'statement',
+    examples: [
+      'sealwright scitt submit statement.scitt --url https://log.example --service log.pub --output receipt.cose',
+    ],
+    run: async (inputs, context) => (await import('./submit.ts')).scittSubmit(inputs, context),
+  },
+}

@@ -1,0 +1,130 @@
+import type { Check } from '../../base/check.ts'
+import { isWithin } from '../../base/window.ts'
+import type { Certificate } from '../../encoding/x509/certificate.ts'
+import { checkChain } from '../../encoding/x509/chain.ts'
+import { attributeOids, readName } from '../../encoding/x509/distinguished-name.ts'
+import { alternativeNameOid } from '../../encoding/x509/general-names.ts'
+import { checkNameConstraints, nameConstraintsOid } from '../../encoding/x509/name-constraints.ts'
+import { extendedKeyUsageOid } from '../../encoding/x509/usage.ts'
+import type { Descriptor } from '../../oci/types.ts'
+import { keyFault, verifyBytes } from '../cose/algorithms.ts'
+import { VerificationError } from '../../base/errors.ts'
+import type { NotationSignature } from './envelope.ts'
+import { schemes } from './names.ts'
+import { checkTarget, readNotationPayload } from './payload.ts'
+import { profileFault } from './profile.ts'
+
+/** Whom a reader trusts: the part of a Notary Project trust policy that concerns one signature. */
+export interface NotationTrust {
+  /** Certificates of the trust store: one of them stands in the chain. */
+  readonly store: readonly Certificate[]
+  /**
+   * Subjects of leaves that count, each as attributes (`C`, `ST`, `O`, `CN`, … or OIDs) that the leaf must have; or `*` for every leaf below the trust
+   * store.
+   */
+  readonly identities: '*' | readonly Readonly<Record<string, string>>[]
+  /**
+   * Verifies an RFC 3161 token over a signature, as `verifyTimestamp` of the log room does with pinned authorities; throws VerificationError. Null trusts
+   * no authority: then a signature without signing authority counts only while its certificates are valid.
+   */
+  readonly stampedTime: ((token: Uint8Array, signature: Uint8Array) => { time: Date; accuracyMs: number }) | null
+  readonly now: Date
+}
+
+const understood = new Set([extendedKeyUsageOid, alternativeNameOid, nameConstraintsOid, '2.5.29.32'])
+
+/**
+ * Judges a signature as the Notary Project specification does, step by step: integrity, authenticity, authentic timestamp, expiry, and the signed
+ * descriptor. Revocation (OCSP, CRL) is not checked: that would contact the hosts that a certificate names.
+ *
+ * @returns every step; the signature counts when each is `ok`
+ */
+export function judgeNotation(signature: NotationSignature, target: Descriptor, trust: NotationTrust): Check[] {
+  const { chain, algorithm, subject, covered, payload, expiry } = signature
+  const [leaf] = chain
+  const time = provenTime(signature, trust)
+  return [
+    step('profile', () => profileFault(chain, algorithm)),
+    step('integrity', () => {
+      if (leaf === undefined) return 'it carries no certificate'
+      const fault = keyFault(algorithm, leaf.key, true)
+      if (fault !== null) return fault
+      return verifyBytes(algorithm, leaf.key, covered, signature.signature)
+        ? null
+        : `${subject} is not signed by its leaf`
+    }),
+    step('authenticity', () => authenticityFault(chain, trust)),
+    step('identity', () => (leaf === undefined ? 'it carries no certificate' : identityFault(leaf, trust))),
+    step('authentic-timestamp', () => time.fault ?? validityFault(chain, time.from, time.to)),
+    step('expiry', () =>
+      expiry === null || trust.now <= expiry ? null : `the signature expired at ${expiry.toISOString()}`,
+    ),
+    step('subject', () => {
+      checkTarget(readNotationPayload(payload, subject), target, subject)
+      return null
+    }),
+  ]
+}
+
+/** A step that holds unless it gives a reason, or a refusal is thrown. */
+function step(name: string, fault: () => string | null): Check {
+  try {
+    const why = fault()
+    return { name, ok: why === null, why: why ?? 'holds' }
+  } catch (error) {
+    if (error instanceof VerificationError) return { name, ok: false, why: error.message }
+    throw error
+  }
+}
+
+function authenticityFault(chain: readonly Certificate[], { store }: NotationTrust): string | null {
+  const [leaf] = chain
+  const root = chain.at(-1)
+  if (leaf === undefined || root === undefined) return 'it carries no certificate'
+  if (!chain.some(({ fingerprint }) => store.some((trusted) => trusted.fingerprint === fingerprint)))
+    return 'no certificate of its chain is in the trust store'
+  // A self-signed leaf is a chain of its own: the profile checks its signature.
+  if (chain.length === 1) return null
+  const rules = { roots: new Set([root.fingerprint]), at: leaf.notBefore, understood }
+  const checks = [...checkChain(chain, rules), checkNameConstraints(chain)]
+  return checks.find(({ name, ok }) => !ok && name !== 'chain-validity')?.why ?? null
+}
+
+function identityFault(leaf: Certificate, { identities }: NotationTrust): string | null {
+  if (identities === '*') return null
+  const subject = readName(leaf.subject, leaf.name)
+  const has = (type: string, value: string): boolean =>
+    subject.some((one) => one.oid === (attributeOids[type] ?? type) && one.value === value)
+  const known = identities.some(
+    (one) => Object.keys(one).length > 0 && Object.entries(one).every(([type, value]) => has(type, value)),
+  )
+  const text = subject.map(({ oid, value }) => `${nameOf(oid)}=${value}`).join(', ')
+  return known ? null : `the signer is ${text}, which the trust policy does not name`
+}
+
+function nameOf(oid: string): string {
+  return Object.entries(attributeOids).find(([, value]) => value === oid)?.[0] ?? oid
+}
+
+/** The time at which the certificates must be valid, as an interval: proven by a stamp or an authority, otherwise now. */
+function provenTime(
+  { scheme, signingTime, timestamp, signature }: NotationSignature,
+  { stampedTime, now }: NotationTrust,
+): { fault: string | null; from: Date; to: Date } {
+  if (scheme === schemes.signingAuthority) return { fault: null, from: signingTime, to: signingTime }
+  if (timestamp === null || stampedTime === null) return { fault: null, from: now, to: now }
+  try {
+    const { time, accuracyMs } = stampedTime(timestamp, signature)
+    return { fault: null, from: new Date(time.getTime() - accuracyMs), to: new Date(time.getTime() + accuracyMs) }
+  } catch (error) {
+    if (error instanceof VerificationError) return { fault: error.message, from: now, to: now }
+    throw error
+  }
+}
+
+function validityFault(chain: readonly Certificate[], from: Date, to: Date): string | null {
+  const outside = chain.find((one) => !isWithin(one, from) || !isWithin(one, to))
+  return outside === undefined
+    ? null
+    : `${outside.name} is valid from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}, not at ${from.toISOString()}`
+}

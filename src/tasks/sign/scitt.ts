@@ -1,0 +1,59 @@
+import type { Log } from '../../base/ports.ts'
+import { sha256 } from '../../base/streams.ts'
+import { VerificationError } from '../../base/errors.ts'
+import { attachStatement, findAttachedStatements, type AttachedStatement } from '../../log/scitt/attach.ts'
+import { readStatement, writeStatement } from '../../log/scitt/statement.ts'
+import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
+import { verifySign1 } from '../../sign/cose/verify.ts'
+import { payloadType } from '../../statement/types.ts'
+import type { CertifiedKey } from './certified.ts'
+import type { Published } from './source.ts'
+import type { Receipt } from './writer.ts'
+
+/**
+ * Signs each statement of this run as a SCITT signed statement: a hash envelope over the bytes of the in-toto statement, which stands in a bundle. What
+ * is attached already under the same key is not signed again.
+ *
+ * @param payloads bytes of the in-toto statements
+ * @param name of the image; with its digest it is the subject
+ */
+export async function signForScitt(
+  { store, descriptor }: Published,
+  { signer, chain }: CertifiedKey,
+  payloads: readonly Buffer[],
+  { name, now, log }: { name: string; now: Date; log: Log },
+): Promise<Receipt[]> {
+  const existing = await findAttachedStatements(store, descriptor, ({ manifest }) => {
+    log.debug(`an attached statement in ${manifest} cannot be read`)
+  })
+  const receipts: Receipt[] = []
+  for (const content of payloads) {
+    const receipt = { kind: 'scitt-statement', signer: 'key', payload: sha256(content) } as const
+    const present = existing.find((attached) => isOver(attached, content, signer.publicKey))
+    if (present !== undefined) {
+      receipts.push({ ...receipt, manifest: present.manifest.digest, state: 'present' })
+      continue
+    }
+    const subject = `${name}@${descriptor.digest}`
+    const statement = await writeStatement({ subject, content, contentType: payloadType, issuedAt: now, chain }, signer)
+    const put = await attachStatement(store, descriptor, statement)
+    receipts.push({ ...receipt, manifest: put.digest, state: 'added' })
+  }
+  return receipts
+}
+
+function isOver(
+  { bytes, manifest }: AttachedStatement,
+  content: Buffer,
+  key: CertifiedKey['signer']['publicKey'],
+): boolean {
+  try {
+    const { message, hashEnvelope } = readStatement(bytes, manifest.digest)
+    if (hashEnvelope === null) return false
+    checkPreimage(hashEnvelope, verifySign1(message, key), content, manifest.digest)
+    return true
+  } catch (error) {
+    if (error instanceof VerificationError) return false
+    throw error
+  }
+}

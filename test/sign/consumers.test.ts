@@ -1,0 +1,144 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../../src/base/streams.ts'
+import { findAttachedStatements } from '../../src/log/scitt/attach.ts'
+import { judgeStatement, type StatementTrust } from '../../src/log/scitt/judge.ts'
+import { readStatement } from '../../src/log/scitt/statement.ts'
+import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
+import { envelopePayload } from '../../src/sign/dsse.ts'
+import { findNotation } from '../../src/sign/notation/attach.ts'
+import { judgeNotation } from '../../src/sign/notation/verify.ts'
+import type { Descriptor, Store } from '../../src/oci/types.ts'
+import { privatePem } from './fixtures.ts'
+import { job, stopAgents, type Job } from './job.ts'
+import { certified } from './notation/fixtures.ts'
+
+afterEach(stopAgents)
+
+const fail = ({ error }: { error: Error }): never => {
+  throw error
+}
+
+async function signing(
+  kind: 'P-256' | 'P-384' | 'rsa' = 'P-256',
+): Promise<{ by: ReturnType<typeof certified>; given: Record<string, string>; job: Job }> {
+  const made = await job({ agent: false })
+  const by = certified(kind)
+  writeFileSync(join(made.ports.roots.cwd, 'my.key'), by.keyPem)
+  writeFileSync(join(made.ports.roots.cwd, 'chain.pem'), by.chainPem)
+  return { by, job: made, given: { image: 'oci:built:v1', signer: 'key', key: 'my.key', certificate: 'chain.pem' } }
+}
+
+const trustOf = (issuer: string): StatementTrust => ({
+  keys: [],
+  issuer,
+  about: null,
+  services: [],
+  bindCurve: true,
+  acceptNoSubject: false,
+  at: new Date(),
+})
+
+/** Payloads of the in-toto statements that are attached as bundles. */
+async function payloads(store: Store, image: Descriptor): Promise<string[]> {
+  const found = await findStatements(store, image)
+  return found.filter(({ origin }) => origin === 'referrer').map(({ envelope }) => envelopePayload(envelope).toString())
+}
+
+test('consumers notation and scitt get signatures of the key, which their readers take', async () => {
+  const {
+    by,
+    given,
+    job: { sign, published, image },
+  } = await signing()
+  const { report } = await sign({ ...given, consumers: 'notation,scitt' })
+  const [signature, ...others] = await findNotation(published, image, fail)
+  if (signature === undefined) throw new Error('no signature')
+  expect(others).toEqual([])
+  const trust = { store: by.chain.slice(1), identities: [{ CN: 'Signer' }], stampedTime: null, now: new Date() }
+  expect(judgeNotation(signature.signature, image, trust).filter(({ ok }) => !ok)).toEqual([])
+
+  const contents = await payloads(published, image)
+  const attached = await findAttachedStatements(published, image, fail)
+  expect(attached).toHaveLength(contents.length)
+  expect(contents.length).toBeGreaterThanOrEqual(5)
+  for (const { bytes } of attached) {
+    const statement = readStatement(bytes, 'it')
+    expect(statement.issuer).toMatch(/^did:x509:0:sha256:[\w-]{43}::subject:C:US:ST:WA:O:Sealwright%20tests:CN:Signer$/)
+    expect(statement).toMatchObject({
+      subject: `localhost/out@${image.digest}`,
+      contentType: 'application/vnd.in-toto+json',
+    })
+    const good = contents.filter((content) =>
+      judgeStatement(statement, trustOf(statement.issuer), Buffer.from(content)).checks.every(({ ok }) => ok),
+    )
+    expect(good).toHaveLength(1)
+  }
+  // Neither of them reads the legacy tags.
+  expect(await findCosignSignatures(published, image)).toEqual([])
+  const rows = report.tables.flatMap((table) => table.rows.map(([what]) => what))
+  expect(rows).toContain('image signature (Notary Project)')
+  expect(rows.filter((what) => what === 'signed statement (SCITT)')).toHaveLength(contents.length)
+})
+
+test('a second run adds nothing', async () => {
+  const {
+    given,
+    job: { sign, published, image },
+  } = await signing('P-384')
+  await sign({ ...given, consumers: 'cosign3,notation,scitt' })
+  const before = await published.referrers(image.digest)
+  const { report } = await sign({ ...given, consumers: 'cosign3,notation,scitt' })
+  expect(await published.referrers(image.digest)).toEqual(before)
+  expect(report.headline).toMatch(/^Nothing to sign/)
+})
+
+test('an agent that runs signs its statements, and the key signs the same bytes for readers of COSE', async () => {
+  const { sign, published, image, ports } = await job({ agent: true })
+  writeFileSync(join(ports.roots.cwd, 'my.key'), privatePem('ed25519'))
+  await sign({ signer: 'key', key: 'my.key', consumers: 'scitt' })
+  const attached = await findAttachedStatements(published, image, fail)
+  const contents = await payloads(published, image)
+  for (const { bytes } of attached) {
+    const { issuer, hashEnvelope, message } = readStatement(bytes, 'it')
+    expect(issuer).toMatch(/^urn:ietf:params:oauth:ckt:sha-256:[\w-]{43}$/)
+    expect(hashEnvelope?.hash.name).toBe('sha256')
+    const digest = message.payload?.toString('hex')
+    expect(contents.some((content) => artifactDigest(content) === digest)).toBe(true)
+  }
+  expect(attached.length).toBeGreaterThanOrEqual(5)
+})
+
+function artifactDigest(content: string): string {
+  return sha256(Buffer.from(content)).slice('sha256:'.length)
+}
+
+test.each<[string, Record<string, string>, string, string]>([
+  ['no certificates', { certificate: '' }, 'notation needs the certificates of the key', 'input-missing'],
+  ['certificates of another key', { key: 'other.key' }, 'the first certificate belongs to another key', 'file-invalid'],
+  ['certificates that are none', { certificate: 'my.key' }, 'expected 1 to 10 PEM certificates', 'file-invalid'],
+  ['a certificate that is not there', { certificate: 'none.pem' }, 'cannot be read', 'file-missing'],
+  ['a leaf without its root', { certificate: 'leaf.pem' }, 'does not reach its root', 'file-invalid'],
+])('consumers: notation with %s is refused', async (_, change, why, code) => {
+  const {
+    by,
+    given,
+    job: { sign, ports, published },
+  } = await signing()
+  const write = (name: string, text: string): void => writeFileSync(join(ports.roots.cwd, name), text)
+  write('other.key', privatePem())
+  write('leaf.pem', by.chainPem.slice(0, by.chainPem.indexOf('-----END') + '-----END CERTIFICATE-----\n'.length))
+  const inputs = Object.entries({ ...given, ...change, consumers: 'notation' }).filter(([, value]) => value !== '')
+  const signed = sign(Object.fromEntries(inputs))
+  await expect(signed).rejects.toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(why) }) as Error,
+  )
+  // The tag comes last: whoever pulls by tag never finds half of it.
+  expect(await published.resolve({ tag: 'latest' }).catch(() => null)).toBeNull()
+})
+
+test('with an agent and no key these consumers are refused', async () => {
+  const { sign } = await job({ agent: true })
+  for (const consumer of ['notation', 'scitt'])
+    await expect(sign({ consumers: consumer })).rejects.toThrow(`consumers: ${consumer} need a key`)
+})

@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { attachNotation, findNotation } from '../../../src/sign/notation/attach.ts'
+import { notationArtifactType, thumbprintAnnotation } from '../../../src/sign/notation/names.ts'
+import { judgeNotation } from '../../../src/sign/notation/verify.ts'
+import { writeNotation } from '../../../src/sign/notation/write.ts'
+import { isIndex } from '../../../src/oci/manifest.ts'
+import { writePem } from '../../../src/encoding/pem.ts'
+import { peer, withPeers } from '../../../testkit/peers.ts'
+import { scratch, testPorts } from '../../../testkit/ports.ts'
+import { startRegistry } from '../../../testkit/registry.ts'
+import { putImage, storeOf } from '../fixtures.ts'
+import { certified, type CertifiedSigner } from './fixtures.ts'
+
+/** A home of Notation: one key, one trust store, and a policy that names the signer. */
+function notationHome(by: CertifiedSigner): string {
+  const home = scratch('notation')
+  const config = join(home, 'notation')
+  const store = join(config, 'truststore/x509/ca/tests')
+  mkdirSync(store, { recursive: true })
+  const [, root] = by.chain
+  writeFileSync(join(store, 'root.crt'), writePem('CERTIFICATE', root?.bytes ?? Buffer.alloc(0)))
+  writeFileSync(join(config, 'key.pem'), by.keyPem, { mode: 0o600 })
+  writeFileSync(join(config, 'chain.crt'), by.chainPem)
+  const policy = {
+    name: 'tests',
+    registryScopes: ['*'],
+    signatureVerification: { level: 'strict' },
+    trustStores: ['ca:tests'],
+    trustedIdentities: ['x509.subject: C=US, ST=WA, O=Sealwright tests, CN=Signer'],
+  }
+  writeFileSync(join(config, 'trustpolicy.json'), JSON.stringify({ version: '1.0', trustPolicies: [policy] }))
+  const key = { name: 'tests', keyPath: join(config, 'key.pem'), certPath: join(config, 'chain.crt') }
+  writeFileSync(join(config, 'signingkeys.json'), JSON.stringify({ default: 'tests', keys: [key] }))
+  return home
+}
+
+function notation(home: string, ...args: string[]): { code: number; text: string } {
+  const env = { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
+  try {
+    const text = execFileSync(peer('notation'), args, {
+      env,
+      cwd: home,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    return { code: 0, text }
+  } catch (error) {
+    const { status, stderr } = error as { status: number; stderr: string }
+    return { code: status, text: stderr }
+  }
+}
+
+for (const kind of ['referrers', 'docker'] as const) {
+  withPeers(
+    ['notation', kind === 'docker' ? 'docker-registry' : 'oci-registry'],
+    `notation and we take each other's signatures (${kind})`,
+    async () => {
+      const registry = await startRegistry(kind)
+      try {
+        const store = storeOf(`${registry.host}/team/app`, testPorts())
+        for (const format of ['cose', 'jws'] as const) {
+          for (const key of ['P-256', 'P-384', 'rsa'] as const) {
+            const by = certified(key)
+            const home = notationHome(by)
+            const ours = await putImage(store, 'ours', `ours ${format} ${key}`)
+            const name = `${registry.host}/team/app@${ours.digest}`
+            const verify = (reference: string): { code: number; text: string } =>
+              notation(home, 'verify', '--insecure-registry', reference)
+            expect(verify(name).code).not.toBe(0)
+            const envelope = await writeNotation(
+              { target: ours, chain: by.chain, signer: by.signer, signingTime: new Date() },
+              format,
+            )
+            await attachNotation(store, ours, envelope, format)
+            expect(verify(name)).toMatchObject({
+              code: 0,
+              text: expect.stringContaining('Successfully verified signature') as string,
+            })
+            // Another signer of the same name is not trusted.
+            expect(notation(notationHome(certified(key)), 'verify', '--insecure-registry', name).code).not.toBe(0)
+
+            const theirs = await putImage(store, 'theirs', `theirs ${format} ${key}`)
+            const reference = `${registry.host}/team/app@${theirs.digest}`
+            const signed = notation(home, 'sign', '--insecure-registry', '--signature-format', format, reference)
+            expect(signed).toMatchObject({ code: 0 })
+            const broken: unknown[] = []
+            const found = await findNotation(store, theirs, (one) => broken.push(one.error.message))
+            expect([broken, found.length]).toEqual([[], 1])
+            const trust = {
+              store: by.chain.slice(1),
+              identities: [{ CN: 'Signer' }],
+              stampedTime: null,
+              now: new Date(),
+            }
+            for (const { signature } of found)
+              expect(judgeNotation(signature, theirs, trust).filter(({ ok }) => !ok)).toEqual([])
+            expect(await manifestOf(ours)).toEqual(await manifestOf(theirs))
+          }
+        }
+
+        /** What readers look at of the attached manifest, without what differs by run. */
+        async function manifestOf(image: { digest: `sha256:${string}` }): Promise<unknown> {
+          const [referrer] = await store.referrers(image.digest, notationArtifactType)
+          if (referrer === undefined) throw new Error('no referrer')
+          const { content } = await store.getManifest(referrer.digest)
+          if (isIndex(content)) throw new Error('an index')
+          // notation 1.3 names the type in the config only; the specification takes both.
+          const { config, layers, annotations = {} } = content
+          return [config.mediaType, layers.map(({ mediaType }) => mediaType), annotations[thumbprintAnnotation]]
+        }
+      } finally {
+        await registry.close()
+      }
+    },
+  )
+}
