@@ -68,12 +68,20 @@ export function unlikeRule(rule: IdentityRule, { issuer, san, claims }: Certific
 export function matchIdentity(identity: CertificateIdentity, rules: readonly IdentityRule[]): IdentityRule {
   const found = rules.find((rule) => unlikeRule(rule, identity) === null)
   if (found !== undefined) return found
-  const [only, second] = rules
-  const why = only !== undefined && second === undefined ? `: ${unlikeRule(only, identity)}` : ''
   throw new VerificationError(
     'identity-mismatch',
-    `signed by a certificate for ${identityText(identity)}, which ${second === undefined ? 'is not the expected identity' : 'is none of the expected identities'}${why}`,
-    { subject: identity.san.value, remedy: 'Check the identity and the issuer that you expect.' },
+    `signed by a certificate for ${identityText(identity)}, which is not expected: ${mismatch(identity, rules)}`,
+    { subject: identity.san.value, remedy: 'Check the identity, the issuer and the claims that you expect.' },
+  )
+}
+
+/** Why a certificate fits none of some rules: of the one that comes closest, where one does. */
+export function mismatch(identity: CertificateIdentity, rules: readonly IdentityRule[]): string {
+  const [only, second] = rules
+  const named = rules.find(({ issuer, san }) => issuer === identity.issuer && fits(san, identity.san.value))
+  const nearest = named ?? (second === undefined ? only : undefined)
+  return (
+    (nearest && unlikeRule(nearest, identity)) ?? `it is none of ${rules.map(({ name }) => `"${name}"`).join(', ')}`
   )
 }
 

@@ -1,7 +1,7 @@
 import { VerificationError, type ReasonCode } from '../base/errors.ts'
 import { isWithin, windowText } from '../base/window.ts'
 import { artifactOf, artifactOfDigest, type Artifact } from '../bundle/artifact.ts'
-import { identityText, readIdentity } from '../bundle/identity.ts'
+import { identityText, mismatch, readIdentity, type CertificateIdentity } from '../bundle/identity.ts'
 import { legacyBundle } from '../bundle/legacy.ts'
 import { readBundle, type SealedBundle } from '../bundle/read.ts'
 import { verifyBundle, type VerifiedBundle } from '../bundle/verify.ts'
@@ -22,6 +22,8 @@ export interface CertificateSighting {
   why: string
 }
 
+/** Largest bundle whose signer is told although the policy names no identity. */
+const toldBytes = 1 << 20
 /** What is kept of signatures that do not count. */
 const keptSightings = 16
 
@@ -62,6 +64,8 @@ export class CertificateSigners {
     if (bundle === null && legacy === undefined) return []
     const [place] = legacy === undefined ? places : [legacy]
     if (place === undefined) return []
+    // Where nobody can count, a large document is not read a second time only to tell its signer.
+    if (this.#policy.identities.length === 0 && (bundle?.length ?? 0) > toldBytes) return []
     const read = (): SealedBundle =>
       bundle === null && place.legacy !== null
         ? legacyBundle(place.legacy, { kind: 'envelope', envelope })
@@ -90,8 +94,17 @@ export class CertificateSigners {
       return [id]
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
-      if (this.sightings.length < keptSightings)
-        this.sightings.push({ manifest, who: whoOf(bundle), code: error.code, why: error.message })
+      if (this.sightings.length < keptSightings) {
+        const identity = identityOf(bundle)
+        const rules = this.#policy.identities.map(({ rule }) => rule)
+        const isOther = error.code === 'identity-mismatch' && identity !== null && rules.length > 0
+        this.sightings.push({
+          manifest,
+          who: identity === null ? null : identityText(identity),
+          code: error.code,
+          why: isOther ? mismatch(identity, rules) : error.message,
+        })
+      }
       return []
     }
   }
@@ -143,10 +156,10 @@ function lackOf({ signer, entries }: VerifiedBundle): Acceptance[] {
   return lacks
 }
 
-function whoOf(bundle: SealedBundle | null): string | null {
+function identityOf(bundle: SealedBundle | null): CertificateIdentity | null {
   if (bundle?.material.kind !== 'certificate') return null
   try {
-    return identityText(readIdentity(bundle.material.leaf))
+    return readIdentity(bundle.material.leaf)
   } catch (error) {
     if (error instanceof VerificationError) return null
     throw error

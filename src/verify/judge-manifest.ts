@@ -18,7 +18,7 @@ import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts
 import { Notes } from './notes.ts'
 import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
-import { identityId, signingParties, type Party } from './parties.ts'
+import { countsBy, identityId, signingParties, type Party, type PinnedKey } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
@@ -39,7 +39,7 @@ export interface Question {
   /** Tag that was asked for; null where a digest was. */
   tag?: string | null | undefined
   admit: Admission
-  releaseKeys: readonly PublicKey[]
+  releaseKeys: readonly PinnedKey[]
   /** Keys by which claims of other parties count, and nothing else. */
   claimKeys: readonly PublicKey[]
 }
@@ -73,7 +73,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
     const { key } = one
     // Without evidence each of the parties that vouch for the image speaks for it; none of them is more than another.
     const ids = key === null ? [] : key.source === 'release' ? parties.map(({ id }) => id) : [key.pem]
-    const signed = attached.claims.filter(({ signers }) => signers.some((signer) => ids.includes(signer)))
+    const signed = attached.claims.filter((claim) => ids.some((id) => countsBy(claim, id, releaseKeys)))
     if (key?.source === 'release')
       for (const claim of signed) if (claim.subject !== null && !isNeeded(claim)) notes.add('unneeded', claim.manifest)
     return runSteps({
@@ -164,14 +164,14 @@ function lacksOf(
   const identities = policy.identities.map(({ rule }) => rule.name)
   const known = { keys: releaseKeys, certificates, identities }
   const ids = new Set([...releaseKeys.map(({ pem }) => pem), ...identities.map(identityId)])
+  const countingIds = (claim: Claim): string[] => [...ids].filter((id) => countsBy(claim, id, releaseKeys))
   return async (claims) => {
     if (policy.claims.some((rule) => !claims.some((claim) => isClaimBy(claim, rule)))) return true
     if (ids.size === 0) return false
     const mine = claims.filter(
-      ({ predicateType, subject: target, signers }) =>
-        !isVerdictType(predicateType) && target !== null && signers.some((signer) => ids.has(signer)),
+      (claim) => !isVerdictType(claim.predicateType) && claim.subject !== null && countingIds(claim).length > 0,
     )
-    const signed = new Set(mine.flatMap(({ signers }) => signers.filter((signer) => ids.has(signer))))
+    const signed = new Set(mine.flatMap(countingIds))
     if (signed.size < policy.threshold) {
       for (const { id } of await (legacy ??= signingParties(subject.store, targets, [], known))) signed.add(id)
       if (signed.size < policy.threshold) return true

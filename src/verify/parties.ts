@@ -1,11 +1,12 @@
 import { VerificationError } from '../base/errors.ts'
-import { isWithin } from '../base/window.ts'
+import { isWithin, type Window } from '../base/window.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import type { Policy } from './policy/load.ts'
 import { isVerdictType } from '../statement/claims/types.ts'
+import { isSurelyWithin } from './seal-time.ts'
 import type { Claim } from './statements.ts'
 
 /** A named party of the policy that signed the image: a release key, or an identity. */
@@ -26,19 +27,42 @@ export function identityId(name: string): string {
 
 /** Everybody whose signature the policy knows how to verify. */
 export interface KnownSigners {
-  keys: readonly PublicKey[]
+  keys: readonly PinnedKey[]
   certificates: CertificateSigners
   /** Names of the identities. */
   identities: readonly string[]
 }
 
+/** A release key of the policy. */
+export interface PinnedKey extends PublicKey {
+  /** When its signatures count. */
+  window: Window
+  /** It counts at the time of the verification, so whatever it signed does: nothing says when that was. */
+  current: boolean
+}
+
 /**
- * The release keys of a policy that are good at a time.
+ * The release keys of a policy. Keys whose window does not hold now are among them where the policy pins time stamp authorities: a signature of theirs
+ * counts if it was stamped in the window ({@link countsBy}), so that retiring a key does not refuse what it signed before (TRUST §6).
  *
  * @throws VerificationError `policy-invalid` for a key that cannot be read
  */
-export function releaseKeysAt(policy: Policy, at: Date): PublicKey[] {
-  return policy.releaseKeys.filter(({ window }) => isWithin(window, at)).map(({ pem }) => readKey(pem))
+export function releaseKeysAt(policy: Policy, at: Date): PinnedKey[] {
+  return policy.releaseKeys
+    .map(({ pem, window }) => ({ ...readKey(pem), window, current: isWithin(window, at) }))
+    .filter(({ current }) => current || policy.timeAuthorities.length > 0)
+}
+
+/**
+ * Whether a claim counts as signed by a party: it is, and where that is a release key, the key is good now or the claim was stamped in a window of it.
+ *
+ * @param id of the party, as in `signers` of a claim
+ */
+export function countsBy({ signers, times }: Claim, id: string, keys: readonly PinnedKey[]): boolean {
+  if (!signers.includes(id)) return false
+  const named = keys.filter(({ pem }) => pem === id)
+  const stamped = (window: Window): boolean => times.some((time) => time.by === id && isSurelyWithin(window, time))
+  return named.length === 0 || named.some(({ window, current }) => current || stamped(window))
 }
 
 /**
@@ -60,13 +84,14 @@ export async function signingParties(
     const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })
     for (const item of found.filter((one) => one.claims.digest === digest)) {
       for (const id of certificates.signersOfLegacy(item)) legacy.add(id)
-      for (const key of keys) if (verifySignature(key, item.payload, item.signature)) legacy.add(key.pem)
+      // A legacy tag holds no stamps: only keys that are good now count by it.
+      for (const key of keys) if (key.current && verifySignature(key, item.payload, item.signature)) legacy.add(key.pem)
     }
   }
   // A workflow signs its scans and failed tests too: of an identity only a kind that is known to speak for an image counts.
   const known = mine.filter(({ kind }) => kind !== null)
   const signed = (id: string, among: readonly Claim[]): boolean =>
-    legacy.has(id) || among.some(({ signers }) => signers.includes(id))
+    legacy.has(id) || among.some((claim) => countsBy(claim, id, keys))
   return [
     // A key that the policy names twice is one party.
     ...[...new Map(keys.map((key) => [key.pem, key])).values()]

@@ -126,7 +126,7 @@ test('a certificate for somebody else is called that, never a key', async () => 
   const verdict = await judge(made.reference)
   expect(verdict.reasons).toContain('identity-mismatch')
   expect(why(verdict)).toBe(
-    `signed by a certificate for ${evil} (issuer ${actionsIssuer}), which the policy does not name`,
+    `signed by a certificate for ${evil} (issuer ${actionsIssuer}), which the policy does not name: it names "${evil}"; expected is "${workflowSan}"`,
   )
   const pinned = { identities: undefined, 'trusted-root': undefined, 'release-keys': [makeKey().signer.publicKeyPem] }
   const byKey = await judge(made.reference, pinned)
@@ -226,6 +226,9 @@ test('claims: each has to be in the certificate as the policy says', async () =>
     { sha: 'a'.repeat(40) },
   ])
     expect([bad, await asked(bad)]).toEqual([bad, false])
+  const hosted = { ...release, claims: { 'runner-environment': 'github-hosted' } }
+  const told = await judge(made.reference, { identities: [{ ...hosted, name: 'a', san: 'b' }, hosted] })
+  expect(why(told)).toMatch(/does not name: its claim runnerEnvironment is "self-hosted"; expected is "github-hosted"$/)
 })
 
 test('a pattern covers the whole name', async () => {

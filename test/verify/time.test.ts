@@ -10,6 +10,7 @@ import { findStatements } from '../../src/sign/find.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
+import { verifyImage } from '../../src/verify/verify-image.ts'
 import { makeKey, type ForgeOptions } from '../../testkit/chain.ts'
 import { checkOf, issuer, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
 import { policyText } from '../../testkit/policy-text.ts'
@@ -240,4 +241,41 @@ test('an audit without an agent judges at the time that it is given', async () =
   expect(await audit(after(59).toISOString())).toBe('true ')
   expect(await audit(after(61).toISOString())).toBe('false expired')
   await expect(audit('tomorrow')).rejects.toMatchObject({ code: 'input-invalid' })
+})
+
+describe('a release key whose window is over', () => {
+  const release = makeKey()
+  const day = 24 * 60
+  /** The key was retired yesterday. */
+  const pinned = (time: unknown): string =>
+    JSON.stringify({
+      version: 1,
+      'release-keys': [{ key: release.signer.publicKeyPem, 'not-after': after(-day).toISOString() }],
+      'accept-signature-only': true,
+      'accept-not-rebuilt': true,
+      statements: ['sign'],
+      ...(time === null ? {} : { time: { authorities: [{ name: 'test TSA', chain: time }] } }),
+    })
+  const verified = async ({ reference }: Made, time: string | null): Promise<boolean> =>
+    (await verifyImage(reference, await parsePolicy(pinned(time), '/policy.yml'), { at: now }, ports)).verified
+  const signed = (minutes: number | null): Promise<Made> =>
+    make({
+      signWith: () => release,
+      evidence: false,
+      kinds: (kind) => kind === 'sign',
+      ...(minutes === null ? {} : stamped(authority, after(minutes))),
+    })
+
+  test('still counts for what it had signed before, by a stamp of a pinned authority', async () => {
+    expect(await verified(await signed(-2 * day), authority.pem)).toBe(true)
+  })
+
+  test.each<[string, number | null, string | null]>([
+    ['without a stamp', null, authority.pem],
+    ['with a stamp of afterwards', -10, authority.pem],
+    ['with a stamp by another authority', -2 * day, other.pem],
+    ['with a stamp, where the policy pins no authority', -2 * day, null],
+  ])('does not count %s', async (_title, minutes, time) => {
+    expect(await verified(await signed(minutes), time)).toBe(false)
+  })
 })

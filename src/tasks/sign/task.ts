@@ -48,19 +48,19 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
       remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
     })
   }
-  // A key or log that cannot be opened must not leave a half-published image behind.
+  // A key or log that cannot be opened, or a time stamp service that is refused, must not leave a half-published image behind.
   const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const certified = await openCertifiedKey(inputs)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
+  const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
+  const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
+  const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const material = await gatherMaterial(inputs, published, journal, context)
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
-  const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
-  const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
-  const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
   const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, writer }
 

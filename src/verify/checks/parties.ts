@@ -39,7 +39,7 @@ export function strangerOf({
       manifest,
     )
   if (code === 'identity-mismatch')
-    return failed(code, `signed by ${certificate}, which the policy does not name`, manifest)
+    return failed(code, `signed by ${certificate}, which the policy does not name: ${why}`, manifest)
   return failed(code, `signed by ${certificate}, but this signature does not count: ${why}`, manifest)
 }
 

@@ -28,7 +28,7 @@ export const acceptances = {
   'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
   'accept-incomplete-sbom':
     'a package database or marker in the image could not be read: the SBOM does not list the software that it stands for',
-  'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',
+  'accept-signature-only': 'a pinned key or identity signed the image; nothing is known of the machine that made it',
   'accept-unlogged-signature':
     'no log shows the signature of an identity: a stolen or wrongly issued certificate would leave no trace there',
   'accept-unlogged-certificate':
