@@ -28,6 +28,8 @@ export const commands: Readonly<Record<string, Command>> = {
         'timestamp-authority',
         'PEM file with the certificates of a time stamp authority to pin (signer first, root last); may be repeated.',
       ),
+      option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
+      option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
       option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],

@@ -5,6 +5,7 @@ import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import type { GivenIdentities } from '../verify/init/identity-lines.ts'
 import type { Jwks } from '../journal/token.ts'
+import type { GivenLog } from '../verify/init/log-lines.ts'
 import { writeNewFile } from './new-file.ts'
 import { namedFile } from './option-file.ts'
 
@@ -26,7 +27,7 @@ export async function policyInit(
   const { initPolicy } = await import('../verify/init/init.ts')
   const identities = await givenIdentities(inputs)
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
-  const given = { publicKeys, identities, jwks, collateral, timeAuthorities }
+  const given = { publicKeys, identities, jwks, collateral, timeAuthorities, log: givenLog(inputs) }
   const { text, warnings } = await initPolicy(image, given, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
@@ -34,6 +35,17 @@ export async function policyInit(
     remedy: 'Name another file, or move the old one away first.',
   })
   return { outputs: { 'policy-path': path }, text: `${path}\n` }
+}
+
+/** The log to pin. @throws InputError `input-missing` for witnesses without a log */
+function givenLog(inputs: RawInputs): GivenLog | undefined {
+  const [key, witnesses] = [inputs.text('log-key'), inputs.list('log-witness')]
+  if (key !== '') return { key, witnesses }
+  if (witnesses.length === 0) return undefined
+  throw new InputError('input-missing', '--log-witness needs the log that it watches', {
+    subject: 'log-key',
+    remedy: 'Give --log-key NAME+HASH+BASE64 as well.',
+  })
 }
 
 function collateralOf(inputs: RawInputs): { path: string; name: string } {

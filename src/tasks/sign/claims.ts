@@ -9,10 +9,10 @@ import { makeStatement } from '../../statement/statement.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { isObject } from '../../base/json.ts'
 import type { StepContext } from '../context.ts'
+import { openSignatureLog } from './log-signatures.ts'
 import type { SignRequest } from './request.ts'
 import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './task.ts'
-import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter } from './writer.ts'
 
@@ -30,6 +30,7 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
       remedy: 'Set signer: key and key. The agent signs no claims, because it did not make them.',
     })
   const key = await openSigner(inputs.key, context.ports)
+  const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const claims = await Promise.all(inputs.claims.map(async (path) => ({ path, claim: await readClaim(path) })))
   // Where the image lies nothing is copied, so a report about another image is found before anything is written.
   const source = await publishImage({ ...inputs, output: null }, null, context)
@@ -40,7 +41,6 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
   const stamper = await timeStamperFor(inputs.timestamp, null, [key.publicKeyPem], context.ports)
-  const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   for (const { path, claim } of claims) {
     context.ports.log.progress(`claim ${claim.kind} (${claim.format}): ${claim.summary}`)

@@ -5,13 +5,14 @@ import { toBase64 } from '../../encoding/base64.ts'
 import { envelopeEntry } from '../../log/bundle-entry.ts'
 import { askOver } from '../../log/collect-cosignatures.ts'
 import { checkpointFile } from '../../log/files.ts'
-import { checkpointLimit } from '../../log/open-log.ts'
+import { checkpointLimit, readHead } from '../../log/open-log.ts'
 import { openLogStore } from '../../log/open-store.ts'
 import { openRecorder } from '../../log/recorder.ts'
 import { requireSafeLog, sendEntry } from '../../log/rekor/send.ts'
 import { tlogEntry } from '../../log/tlog-entry.ts'
 import { loadNoteSigner } from '../../sign/note-signer.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { parseNoteKey } from '../../sign/signed-note.ts'
 import type { Envelope } from '../../statement/types.ts'
 
 /** Where the signatures of a job are logged. */
@@ -37,7 +38,8 @@ export interface SignatureLog {
 /**
  * Opens the log of a request; null where none was asked for. No public log is ever written unless it is named.
  *
- * @throws InputError `input-missing` (the key of a log that is written here), `not-found`, `reference-invalid`
+ * @throws InputError `input-missing` (the key of a log that is written here), `not-found`, `reference-invalid` · VerificationError
+ * `signature-invalid` (another key)
  */
 export async function openSignatureLog(request: LogRequest | null, ports: Ports): Promise<SignatureLog | null> {
   if (request === null) return null
@@ -66,6 +68,7 @@ export async function openSignatureLog(request: LogRequest | null, ports: Ports)
   }
   const origin = note.toString('utf8').split('\n', 1)[0] ?? ''
   const signer = await loadNoteSigner(origin, request.key.pem, request.key.password)
+  readHead(note, parseNoteKey(signer.vkey, 'the key of the log'), `the checkpoint of ${store.name}`)
   const witnesses = request.witnesses.map((witness) => askOver(witness, ports))
   // The job has no place that outlives it: that a log was rolled back is found by witnesses and readers.
   const recorder = openRecorder(store, signer, null, witnesses, ports)

@@ -15,6 +15,7 @@ import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
 import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
+import { logLines, type GivenLog } from './log-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
 import { timeLines } from './time-lines.ts'
@@ -29,6 +30,8 @@ export interface InitOptions extends MachineOptions {
   opener?: VerifyOptions['opener'] | undefined
   /** PEM chains of time stamp authorities to pin. */
   timeAuthorities?: readonly string[] | undefined
+  /** Private log to pin. */
+  log?: GivenLog | undefined
 }
 
 export interface InitResult {
@@ -89,7 +92,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
-      time: timeLines(options.timeAuthorities ?? [], stamps),
+      time: [...timeLines(options.timeAuthorities ?? [], stamps), ...logLines(options.log)],
       steps: weakestSteps(events),
     })
     const policy = await parsePolicy(text, 'the new policy', identities?.readText)
