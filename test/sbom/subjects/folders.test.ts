@@ -23,7 +23,7 @@ describe('a folder', () => {
       outputs: { packages: '1' },
       report: {
         status: 'passed',
-        headline: 'Folder described: 1 packages, 4 files',
+        headline: 'Folder described: 1 package, 4 files',
         subject: { name: 'release', digest: treeDigest(inventoryOf(result)) },
       },
     })
