@@ -21,7 +21,7 @@ version_of() {
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
     sev-snp-measure | veritysetup | systemd-socket-activate | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
-    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | pyspdxtools | ntia-checker | sbomcheck) text='' ;;
+    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | pyspdxtools | ntia-checker | sbomcheck) text='' ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry | cdx-decode) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
