@@ -6,6 +6,7 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
+import type { TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
@@ -58,7 +59,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
   const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
-  const signing: Signing = { agent: attested, key, published, identity, writer }
+  const signing: Signing = { agent: attested, key, published, identity, stamper, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
@@ -95,6 +96,7 @@ interface Signing {
   key: Signer | null
   published: Published
   identity: string
+  stamper: TimeStamper | null
   writer: StatementWriter
 }
 
@@ -120,10 +122,10 @@ async function signForOthers(
   { consumers }: SignRequest,
   certified: CertifiedKey,
   payloads: readonly Buffer[],
-  { published, identity }: Signing,
+  { published, identity, stamper }: Signing,
   { ports: { clock, log } }: StepContext,
 ): Promise<Receipt[]> {
-  const at = { now: clock.now(), log }
+  const at = { now: clock.now(), log, stamper }
   return [
     ...(consumers.includes('notation') ? [await signForNotation(published, certified, at)] : []),
     ...(consumers.includes('scitt')

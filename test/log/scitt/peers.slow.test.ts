@@ -150,6 +150,7 @@ withPeers(['scitt-cose'], 'we take statements and receipts of scitt-cose', async
       about: 'app',
       bindCurve: true,
       acceptNoSubject: false,
+      authorities: [],
       at: new Date(),
     }
     const receipt = readFileSync(join(dir, 'theirs.receipt'))
