@@ -25,7 +25,7 @@ import { evidencePredicate } from '../src/statement/evidence.ts'
 import { makeStatement } from '../src/statement/statement.ts'
 import type { Technology } from '../src/base/technology.ts'
 import type { TeeEvidence } from '../src/tee/types.ts'
-import { predicateTypes, type Signer, type StatementKind } from '../src/statement/types.ts'
+import { predicateTypes, type Envelope, type Signer, type StatementKind } from '../src/statement/types.ts'
 import { performed } from './performed.ts'
 
 /** What a chain is forged of: the image's events and statements, without a key, job or evidence of their own. */
@@ -136,6 +136,8 @@ export interface ForgeOptions {
   /** Changes the bytes that a report is made over. */
   reported?: (data: Buffer) => Buffer
   evidence?: boolean
+  /** RFC 3161 stamps over the raw signature of a statement. */
+  stamps?: (kind: StatementKind, signature: Buffer) => Buffer[]
   /** Machine that the reports are of, called in their order; sample evidence without it. */
   machine?: ForgedMachine
 }
@@ -180,10 +182,11 @@ export async function forgeChain(
   for (const { kind, payload } of payloads) {
     const signer = (options.forgeWith?.(kind) ?? options.signWith?.(kind) ?? key).signer
     const hint = (options.signWith?.(kind) ?? key).signer.hint
+    const envelope = await signEnvelope(payload, signer)
     await attachBundle(
       store,
       base.subject,
-      makeBundle(await signEnvelope(payload, signer), hint),
+      makeBundle(envelope, hint, stampsOf(kind, envelope, options)),
       options.declare?.(kind) ?? predicateTypes[kind],
     )
   }
@@ -207,8 +210,13 @@ export async function forgeChain(
   })
   const signer = (options.signWith?.('evidence') ?? key).signer
   const envelope = await signEnvelope(makeStatement('evidence', { digest: base.subject.digest }, pointer), signer)
-  await attachBundle(store, base.subject, makeBundle(envelope, signer.hint), predicateTypes.evidence)
+  const stamps = stampsOf('evidence', envelope, options)
+  await attachBundle(store, base.subject, makeBundle(envelope, signer.hint, stamps), predicateTypes.evidence)
   return { key, instance }
+}
+
+function stampsOf(kind: StatementKind, { signatures }: Envelope, { stamps }: ForgeOptions): Buffer[] {
+  return stamps?.(kind, Buffer.from(signatures[0]?.sig ?? '', 'base64')) ?? []
 }
 
 async function makeJob(

@@ -17,6 +17,8 @@ export interface DemoPolicyFacts {
   workflowRef?: string
   ref: string
   event: string
+  /** Who may state times; without it the policy accepts that nobody does. */
+  timeAuthority?: { name: string; pem: string }
   /** What a build may be asked for, where it is not that of the demo's examples. */
   build?: Record<string, unknown>
 }
@@ -67,6 +69,12 @@ const softwareTpm: readonly Acceptance[] = [
   'accept-embedded-kbs',
 ]
 
+function timeLine({ timeAuthority }: DemoPolicyFacts): string {
+  if (timeAuthority === undefined) return `accept-unproven-time: true # UNSAFE: ${acceptances['accept-unproven-time']}`
+  const { name, pem } = timeAuthority
+  return `time: ${JSON.stringify({ authorities: [{ name, chain: pem }] })}`
+}
+
 export function demoPolicy(facts: DemoPolicyFacts): string {
   const all = {
     ...machinePolicy(facts.technology),
@@ -89,6 +97,6 @@ ${members
   .map(
     ([name, value]) => `${name}: ${JSON.stringify(value)}${relaxed(name) ? ` # UNSAFE: ${acceptances[name]}` : ''}\n`,
   )
-  .join('')}accept-unproven-time: true # UNSAFE: ${acceptances['accept-unproven-time']}
+  .join('')}${timeLine(facts)}
 `
 }

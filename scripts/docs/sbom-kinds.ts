@@ -22,6 +22,10 @@ const rows: Readonly<Record<string, readonly [reads: string, source: Source]>> =
   nix: ['store paths of Nix and Guix', 'syft testdata'],
   opkg: ['`status` and `info` of opkg', 'by format'],
   portage: ['`var/db/pkg/*/*/CONTENTS`', 'syft testdata'],
+  remains: [
+    'what a removed database of apk, dpkg, pacman, Portage, rpm or Slackware leaves behind is reported',
+    'by format',
+  ],
   rpm: ['databases in SQLite (with its log), ndb and Berkeley DB; manifests of Azure Linux', 'recorded'],
   slackware: ['`var/log/packages`, `var/lib/pkgtools/packages`', 'by format'],
   snap: ['`snap.yaml`, manifests of snaps', 'syft testdata'],

@@ -11,7 +11,7 @@ interface Floor {
 export const floors: readonly Floor[] = [
   { name: 'ground', rooms: ['base', 'encoding'], open: true },
   { name: 'artifacts', rooms: ['oci', 'image'], open: true },
-  { name: 'statements', rooms: ['statement', 'sign', 'log'], open: true },
+  { name: 'statements', rooms: ['statement', 'sign', 'log', 'bundle'], open: true },
   { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'rebuild'], open: false },
   {
     name: 'chain',

@@ -39,7 +39,7 @@ export function projectFiles(root: string): Source[] {
 // Prettier puts every import at the start of a line, which makes a regular expression enough.
 const clause = String.raw`(?:\*(?:\s+as\s+\w+)?|\{[^}]*\}|[\w$]+(?:\s*,\s*(?:\{[^}]*\}|\*\s+as\s+\w+))?)`
 const fixed = new RegExp(String.raw`^(?:import|export)\s+(type\s+)?(?:${clause}\s+from\s+)?['"]([^'"\n]+)['"]`, 'gm')
-const lazy = /\bimport\(\s*['"]([^'"\n]+)['"]\s*\)(\.\w+)?/g
+const lazy = /\bimport\(\s*['"]([^'"\n]+)['"]\s*(?:,\s*\{ with: \{[^}]*\} \}\s*)?\)(\.\w+)?/g
 
 /** All imports of a TypeScript file, `import('…')` included. */
 export function importsOf({ path, text }: Source): Import[] {

@@ -7,6 +7,10 @@ where() { if [ -x "$bin/$1" ]; then echo "$bin/$1"; else command -v "$1"; fi; }
 # Prints the version NAME reports of itself; fails when it is not there or does not run.
 version_of() {
   local path text
+  if [ "$1" = subordinate-ids ]; then # lines of a file, no program
+    (mode=check && subordinate_ids) && echo 1
+    return
+  fi
   path=$(where "$1") || return 1
   case "$1" in
     syft) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;; # its schema has a version too
@@ -21,7 +25,9 @@ version_of() {
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
     sev-snp-measure | veritysetup | systemd-socket-activate | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
-    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | pyspdxtools | ntia-checker | sbomcheck) text='' ;;
+    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | tessera-fsck | pyspdxtools | ntia-checker | sbomcheck) text='' ;;
+    softhsm2-util) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    pkcs11-tool) text=$(dpkg-query -W -f '${Version}' opensc 2>/dev/null) || return 1 ;; # it does not tell its version itself
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry | cdx-decode) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;

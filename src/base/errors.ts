@@ -58,6 +58,15 @@ export const reasonCodes = [
   'key-exposed',
   'parameters-refused',
   'rolled-back',
+  'claim-signer',
+  'severity-exceeded',
+  'tests-failed',
+  'log-broken',
+  'unwitnessed',
+  'unlogged',
+  'log-invalid',
+  'certificate-invalid',
+  'identity-mismatch',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 
@@ -91,6 +100,7 @@ export const transportCodes = [
   'collateral-error',
   'timestamp-error',
   'log-error',
+  'sigstore-error',
 ] as const
 export type TransportCode = (typeof transportCodes)[number]
 

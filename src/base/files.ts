@@ -13,7 +13,7 @@ import { ownedName } from './owned-name.ts'
  */
 export async function replaceFile(
   path: string,
-  bytes: Uint8Array | string,
+  bytes: Uint8Array | string | Iterable<Uint8Array>,
   options: { mode?: number; through?: string } = {},
 ): Promise<void> {
   const folder = dirname(path)
@@ -41,12 +41,17 @@ export async function replaceFile(
  * Reads the file that an option or input names.
  *
  * @param subject name of the option or input
- * @param remedy what to give instead
+ * @param more what to give instead, and what the message calls the option; by default its name
  * @throws InputError `file-missing` that names the path
  */
-export async function readNamedFile(path: string, subject: string, remedy?: string): Promise<Buffer> {
+export async function readNamedFile(
+  path: string,
+  subject: string,
+  more: { remedy?: string; shown?: string } = {},
+): Promise<Buffer> {
+  const { remedy, shown = subject } = more
   return readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${subject}: "${path}" cannot be read`, {
+    throw new InputError('file-missing', `${shown}: "${path}" cannot be read`, {
       subject,
       cause,
       remedy: remedy ?? `Name a readable file for ${subject}.`,

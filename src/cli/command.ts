@@ -17,6 +17,8 @@ export interface Command {
   inputs: Definition['inputs']
   /** Inputs that may be given as words behind the command, in this order. */
   positional?: string | readonly string[]
+  /** Inputs that are given without a value. */
+  flags?: readonly string[]
   /** Lines for `--help`, each one that can be typed. */
   examples?: readonly string[]
   run(inputs: RawInputs, context: ActionContext): Promise<CommandResult>

@@ -1,4 +1,6 @@
+import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
@@ -15,9 +17,16 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [
       option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
+      option('identity', 'Subject alternative name of certificates to pin; may be repeated.'),
+      option('issuer', 'Issuer of the identity; one for all, or one for each in the same order.'),
+      option('trusted-root', 'Sigstore trusted root (JSON) of these identities; the policy then names it, too.'),
       option(
         'jwks',
         'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',
+      ),
+      option(
+        'timestamp-authority',
+        'PEM file with the certificates of a time stamp authority to pin (signer first, root last); may be repeated.',
       ),
       option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
@@ -38,8 +47,10 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: [],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
+  ...bundleCommands,
   ...scittCommands,
   ...sbomDocumentCommands,
+  ...logCommands,
   ...predictCommands,
   ...evidenceCommands,
   ...akCommands,

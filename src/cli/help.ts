@@ -6,7 +6,9 @@ const width = 100
 /** Headings of the overview and the first words of the commands under each, in this order. */
 const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['Policy of the gate:', ['policy']],
+  ['Signatures of files:', ['verify bundle', 'conformance']],
   ['SBOM documents:', ['sbom score', 'sbom convert', 'sbom diff', 'sbom verify']],
+  ['Private transparency log:', ['log']],
   ['Evidence of machines:', ['tee show', 'tee verify', 'tee collect', 'tee convert', 'tee collateral', 'tee ak']],
   ['Values to expect of a machine:', ['tee predict', 'tee reference-values']],
   ['Runners and their agent:', ['agent', 'runner']],

@@ -66,6 +66,7 @@ async function run(argv: readonly string[], entries: Programs): Promise<number> 
     command.inputs.map((i) => i.name),
     argv.slice(name.split(' ').length),
     command.positional,
+    command.flags,
   )
   if (options.help) {
     process.stdout.write(commandHelp(name, { ...command, outputs: [] }, command.examples))

@@ -7,9 +7,14 @@ export async function optionFile(inputs: RawInputs, name: string): Promise<Buffe
   return namedFile(inputs.path(name), name)
 }
 
-/** The same for one of the files that a repeatable option names. @throws InputError `file-missing` */
-export async function namedFile(path: string, name: string): Promise<Buffer> {
-  return readNamedFile(path, name, 'Name a file that this user can read.')
+/**
+ * The same for one of the files that a repeatable option names.
+ *
+ * @param shown what the message calls it
+ * @throws InputError `file-missing`
+ */
+export async function namedFile(path: string, name: string, shown: string = `--${name}`): Promise<Buffer> {
+  return readNamedFile(path, name, { remedy: 'Name a file that this user can read.', shown })
 }
 
 export function missingFile(path: string, name: string, cause: unknown): InputError {

@@ -23,6 +23,7 @@ export interface ParsedOptions {
  * Options of one command. A repeated option is a list, joined by newlines, as a step's input would be (INTERFACE §3).
  *
  * @param positional options that may be given as words without a name, in this order
+ * @param flags options without a value; where one is given its value is `true`
  * @throws InputError `input-invalid` for an unknown option or a stray word
  */
 export function parseOptions(
@@ -30,9 +31,11 @@ export function parseOptions(
   names: readonly string[],
   args: readonly string[],
   positional?: string | readonly string[],
+  flags: readonly string[] = [],
 ): ParsedOptions {
   const options: NonNullable<ParseArgsConfig['options']> = { ...common }
-  for (const name of names) options[name] = { type: 'string', multiple: true }
+  for (const name of names)
+    options[name] = flags.includes(name) ? { type: 'boolean' } : { type: 'string', multiple: true }
   let parsed: ReturnType<typeof parseArgs>
   try {
     parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: positional !== undefined })
@@ -51,6 +54,7 @@ export function parseOptions(
   for (const name of names) {
     const given = parsed.values[name]
     if (Array.isArray(given)) values[name] = given.join('\n')
+    else if (given === true) values[name] = 'true'
   }
   const places = typeof positional === 'string' ? [positional] : (positional ?? [])
   for (const [i, word] of parsed.positionals.entries()) {

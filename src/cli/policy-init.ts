@@ -3,6 +3,7 @@ import type { ActionContext, RawInputs } from '../doors/context.ts'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
+import type { GivenIdentities } from '../verify/init/identity-lines.ts'
 import type { Jwks } from '../journal/token.ts'
 import { writeNewFile } from './new-file.ts'
 import { namedFile } from './option-file.ts'
@@ -18,10 +19,15 @@ export async function policyInit(
   const publicKeys = await Promise.all(
     inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
   )
+  const timeAuthorities = await Promise.all(
+    inputs.list('timestamp-authority').map((file) => fileText('timestamp-authority', resolve(ports.roots.cwd, file))),
+  )
   const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
   const { initPolicy } = await import('../verify/init/init.ts')
+  const identities = await givenIdentities(inputs)
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
-  const { text, warnings } = await initPolicy(image, { publicKeys, jwks, collateral }, ports)
+  const given = { publicKeys, identities, jwks, collateral, timeAuthorities }
+  const { text, warnings } = await initPolicy(image, given, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }
   const path = await writeNewFile(inputs, 'output', text, {
@@ -30,12 +36,43 @@ export async function policyInit(
   return { outputs: { 'policy-path': path }, text: `${path}\n` }
 }
 
-/** The policy names the folder from where the policy lies, if that is known. */
 function collateralOf(inputs: RawInputs): { path: string; name: string } {
-  const path = inputs.path('collateral')
-  if (inputs.text('output') === '') return { path, name: path }
+  return { path: inputs.path('collateral'), name: besideOutput(inputs, 'collateral') }
+}
+
+/** A policy names files and folders from where it lies itself, if that is known. */
+function besideOutput(inputs: RawInputs, option: string): string {
+  const path = inputs.path(option)
+  if (inputs.text('output') === '') return path
   const name = relative(dirname(inputs.path('output')), path)
-  return { path, name: name === '' ? '.' : name }
+  return name === '' ? '.' : name
+}
+
+/** @throws InputError `input-missing`, `input-invalid`, `file-missing` */
+async function givenIdentities(inputs: RawInputs): Promise<GivenIdentities | undefined> {
+  const [sans, issuers] = [inputs.list('identity', true), inputs.list('issuer', true)]
+  const root = inputs.text('trusted-root')
+  if (sans.length === 0 && issuers.length === 0 && root === '') return undefined
+  const [issuer] = issuers
+  if (sans.length === 0 || issuer === undefined || root === '') {
+    throw new InputError('input-missing', 'an identity is not given whole', {
+      subject: 'identity',
+      remedy: 'Give --identity SAN, --issuer URL and --trusted-root FILE together.',
+    })
+  }
+  if (issuers.length !== 1 && issuers.length !== sans.length) {
+    throw new InputError('input-invalid', `${issuers.length} issuers are given for ${sans.length} identities`, {
+      subject: 'issuer',
+      remedy: 'Give one --issuer for all, or one for each --identity in the same order.',
+    })
+  }
+  return {
+    identities: sans.map((san, index) => ({ san, issuer: issuers[index] ?? issuer })),
+    trustedRoot: {
+      text: await fileText('trusted-root', inputs.path('trusted-root')),
+      name: besideOutput(inputs, 'trusted-root'),
+    },
+  }
 }
 
 async function readJwks(path: string): Promise<Jwks> {

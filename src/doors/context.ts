@@ -42,4 +42,6 @@ export interface RawInputs {
   path(name: string, part?: string): string
   /** `env:NAME` or a file's content (one trailing newline dropped); null where nothing was given. A literal secret is refused on the command line. */
   secret(name: string): Promise<string | null>
+  /** Passwords that a secret may stand for: without its last line break, and as it is, since cosign takes what a pipe or file holds to the last byte. */
+  passwords(name: string): Promise<string[]>
 }

@@ -514,19 +514,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to) or key (the key input). An agent that runs always signs; key adds a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password) or a program (command:/PATH). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
    {
     "name": "key",
-    "description": "Private key for signer key, as env:NAME or a file. PEM (PKCS#8 plain or encrypted, SEC1 EC, PKCS#1 RSA) or a cosign.key.",
+    "description": "Private key for signer key, as env:NAME or a file. PEM (PKCS#8 plain or encrypted, SEC1 EC, PKCS#1 RSA), a cosign.key or a JWK.",
     "default": "",
     "required": false
    },
    {
     "name": "key-password",
-    "description": "Password of an encrypted key, as env:NAME or a file.",
+    "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -555,6 +555,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "claims",
+    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key, the key of whoever made them.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "identity",
     "description": "Image name (HOST/NAME) in legacy signatures, if consumers pull the image under another name than output.",
     "default": "",
@@ -563,6 +569,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "timestamp",
     "description": "URL of an RFC 3161 time stamp service. Every signature is stamped, so that a policy which pins the service knows when it was made; the service sees SHA-256 digests only. Left out, nothing is stamped (docs/trusted-time.md).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log",
+    "description": "Private transparency log that every signature is written to (docs/log.md), oci:DIR[:TAG], HOST/NAME[:TAG] or a directory, with log-private-key; or rekor:URL of a log that is served. Left out, nothing is logged; no public log is written unless it is named.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-private-key",
+    "description": "Ed25519 key of the log, as env:NAME or a file. Not needed for rekor:URL.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-witnesses",
+    "description": "Addresses of witnesses that have to cosign the checkpoint of the log (C2SP tlog-witness).",
     "default": "",
     "required": false
    },
@@ -727,6 +751,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "at",
+    "description": "Time to judge at (2026-01-31T00:00:00Z), for an audit of the past where no agent runs. Certificates, lists and ages are judged at that time, so later revocations do not show; the verdict is neither signed nor launched. Left out, now.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "launch",
     "description": "What to do with an image that passed, one of none, unpack, podman, docker. Containers run by digest and read-only.",
     "default": "none",
@@ -746,7 +776,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs the verification summary, agent (of this job, which must not have built the image), key, or none.",
+    "description": "Who signs the verification summary, agent (of this job, which must not have built the image), key, pkcs11:URI, command:/PATH, or none.",
     "default": "none",
     "required": false
    },
@@ -758,7 +788,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "key-password",
-    "description": "Password of an encrypted key, as env:NAME or a file.",
+    "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -1039,19 +1069,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent or key. An agent that runs always signs; `key` adds a signature of its own.",
+    "description": "agent, key, pkcs11:URI or command:/PATH. An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },
    {
     "name": "key",
-    "description": "Private key to sign with, for signer key: env:NAME or a file (PEM, PKCS#8, cosign.key).",
+    "description": "Private key to sign with, for signer key: env:NAME or a file (PEM, PKCS#8, cosign.key, JWK).",
     "default": "",
     "required": false
    },
    {
     "name": "key-password",
-    "description": "Password of the key: env:NAME or a file.",
+    "description": "Password of the key, or PIN of the token: env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -1082,6 +1112,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "timestamp",
     "description": "URL of an RFC 3161 time stamp service that stamps every signature (docs/trusted-time.md); none by default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log",
+    "description": "Private log that every signature is written to: oci:DIR, HOST/NAME or a directory, or rekor:URL (docs/log.md); none by default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-private-key",
+    "description": "Ed25519 key of the log: env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-witnesses",
+    "description": "Addresses of witnesses that have to cosign the checkpoint of the log.",
     "default": "",
     "required": false
    },

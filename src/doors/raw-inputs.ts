@@ -74,9 +74,15 @@ export function rawInputs(options: RawInputOptions): RawInputs {
         `Give a number from ${min} to ${max}.`,
       )
     },
-    secret: (name) => readSecret(name, text(name), path, options),
+    secret: async (name) => (await readSecret(name, text(name), path, options))?.replace(lineBreak, '') ?? null,
+    passwords: async (name) => {
+      const exact = await readSecret(name, text(name), path, options)
+      return exact === null ? [] : [...new Set([exact.replace(lineBreak, ''), exact])]
+    },
   }
 }
+
+const lineBreak = /\r?\n$/
 
 async function readSecret(
   name: string,
@@ -97,9 +103,8 @@ async function readSecret(
       },
     )
   }
-  const text = secret.replace(/\r?\n$/, '')
-  options.ports.log.mask(text)
-  return text
+  options.ports.log.mask(secret.replace(lineBreak, ''))
+  return secret
 }
 
 async function fileText(path: string): Promise<string | undefined> {

@@ -5,17 +5,19 @@ export interface XmlElement {
   /** Its own text, without that of its children, trimmed. */
   text: string
   children: XmlElement[]
+  /** By name without prefix, where the reader was asked for them. */
+  attributes?: ReadonlyMap<string, string>
 }
 
 const limits = { depth: 100, elements: 500_000 } as const
 
 /**
- * Reads an XML document into elements and texts; attributes, comments and processing instructions are left out. Document types are refused:
- * their entities make huge texts of short ones, and read other files.
+ * Reads an XML document into elements and texts; comments and processing instructions are left out, and attributes unless asked for. Document
+ * types are refused: their entities make huge texts of short ones, and read other files.
  *
  * @throws Error for what is not well-formed, nests too deep, or has a document type
  */
-export function readXml(text: string): XmlElement {
+export function readXml(text: string, { attributes = false }: { attributes?: boolean } = {}): XmlElement {
   const document: XmlElement = { name: '', text: '', children: [] }
   const open: { element: XmlElement; tag: string; parts: string[] }[] = [{ element: document, tag: '', parts: [] }]
   let elements = 0
@@ -47,7 +49,8 @@ export function readXml(text: string): XmlElement {
       const tag = /^[^\s/>]+/.exec(text.slice(at + 1, Math.min(end, at + 300)))?.[0] ?? ''
       if (!/^[\p{L}_:][\p{L}\p{N}_:.-]*$/u.test(tag)) throw new Error(`expected an element at ${at}`)
       if (++elements > limits.elements) throw new Error(`more than ${limits.elements} elements`)
-      const element: XmlElement = { name: tag.slice(tag.indexOf(':') + 1), text: '', children: [] }
+      const element: XmlElement = { name: local(tag), text: '', children: [] }
+      if (attributes) element.attributes = attributesOf(text.slice(at + 1 + tag.length, end - 1))
       here.element.children.push(element)
       if (text.charAt(end - 2) !== '/') {
         if (open.length > limits.depth) throw new Error(`elements nest more than ${limits.depth} levels`)
@@ -77,6 +80,20 @@ export function childText(element: XmlElement | undefined, name: string): string
 /** All children of a name. */
 export function childrenOf(element: XmlElement | undefined, name: string): XmlElement[] {
   return element?.children.filter((child) => child.name === name) ?? []
+}
+
+/** @throws Error for an attribute that stands twice */
+function attributesOf(text: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [, name = '', double, single] of text.matchAll(/([^\s=/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
+    if (found.has(local(name))) throw new Error(`the attribute ${name.slice(0, 50)} stands twice`)
+    found.set(local(name), decoded(double ?? single ?? ''))
+  }
+  return found
+}
+
+function local(name: string): string {
+  return name.slice(name.indexOf(':') + 1)
 }
 
 function indexOr(text: string, mark: string, from: number): number {

@@ -1,8 +1,10 @@
+import { bindLink, linkRemedy } from './hard-links.ts'
 import type { LayerFolder } from './layer-folders.ts'
 import { opaque, reborn } from './layer-folders.ts'
-import { bindLink, type LayerRecord, type LayerRecords } from './layer-records.ts'
+import type { LayerRecords } from './layer-records.ts'
 import { baseOf } from './paths.ts'
 import { ambiguous, quote } from './refusals.ts'
+import { marks, type Row, type Rows } from './rows.ts'
 import type { ViewFolder } from './view-folders.ts'
 
 /** A folder in which links are being bound. */
@@ -16,23 +18,34 @@ interface OpenFolder {
 /** Hard links whose targets lie in lower layers than their own. */
 export class AwaitedLinks {
   private readonly root: ViewFolder
+  private readonly rows: Rows
+  /** Links that the last layer has bound. */
+  private bound: Row[] = []
   /** By the number of a layer: what errors name. */
   private readonly subjects = new Map<number, string>()
 
-  constructor(root: ViewFolder) {
+  constructor(root: ViewFolder, rows: Rows) {
     this.root = root
+    this.rows = rows
   }
 
-  /** Binds what this layer has, in no more steps than it has entries. @throws VerificationError `archive-ambiguous` for what it takes away */
-  bind(layer: LayerRecords): void {
-    if (this.root.waiting > 0) this.bindIn(layer, layer.root, this.root)
+  /**
+   * Binds what this layer has, in no more steps than it has entries, and gives the links of upper layers that are bound now.
+   *
+   * @throws VerificationError `archive-ambiguous` for what it takes away
+   */
+  bind(layer: LayerRecords): readonly Row[] {
+    this.bound = []
+    if (this.root.waiting > 0) this.bindIn(layer.root, this.root)
+    return this.bound
   }
 
   /** Takes the links that this layer could not bind. */
   add(layer: LayerRecords): void {
     for (const link of layer.openLinks) {
-      this.subjects.set(link.layer, layer.subject)
-      const target = link.entry.link ?? ''
+      this.subjects.set(this.rows.layer(link), layer.subject)
+      this.rows.mark(link, marks.awaited)
+      const target = this.rows.link(link)
       const folder = this.enter(target)
       const name = baseOf(target)
       folder.awaited ??= new Map()
@@ -50,8 +63,8 @@ export class AwaitedLinks {
   }
 
   /** Without recursion, since a path may have more than 2000 folders. */
-  private bindIn(layer: LayerRecords, top: LayerFolder, topView: ViewFolder): void {
-    const open = [this.open({ layer, from: top, view: topView })]
+  private bindIn(top: LayerFolder, topView: ViewFolder): void {
+    const open = [this.open({ from: top, view: topView })]
     for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
       const next = at.rest?.next()
       if (next === undefined || next.done === true) {
@@ -63,13 +76,13 @@ export class AwaitedLinks {
       const links = at.view.awaited?.get(name)
       if (links !== undefined && from.isUsed) throw this.refusal(links, 'is a folder')
       const view = at.view.folders?.get(name)
-      if (view !== undefined && view.waiting > 0) open.push(this.open({ layer, from, view }))
+      if (view !== undefined && view.waiting > 0) open.push(this.open({ from, view }))
     }
   }
 
-  private open({ layer, from, view }: Omit<OpenFolder, 'rest'> & { layer: LayerRecords }): OpenFolder {
-    for (const record of from.leaves ?? []) {
-      if (layer.records.get(record.entry.path) === record) this.bindTo(record, view)
+  private open({ from, view }: Omit<OpenFolder, 'rest'>): OpenFolder {
+    for (let row = from.firstLeaf; row !== 0; row = this.rows.next(row)) {
+      if (this.rows.is(row, marks.current)) this.bindTo(row, view)
     }
     return { from, view, rest: from.folders?.entries() ?? null }
   }
@@ -84,17 +97,22 @@ export class AwaitedLinks {
     if ((from.flags & (opaque | reborn)) !== 0 && view.waiting > 0) this.refuse(view, 'a layer between takes away')
   }
 
-  private bindTo(target: LayerRecord, view: ViewFolder): void {
-    const name = baseOf(target.entry.path)
+  private bindTo(target: Row, view: ViewFolder): void {
+    if (view.awaited === null && view.folders === null) return
+    const name = this.rows.name(target)
     const links = view.awaited?.get(name)
     if (links !== undefined) {
-      for (const link of links) bindLink(link, target, this.subjects.get(link.layer) ?? 'a layer')
+      for (const link of links) {
+        bindLink(this.rows, link, target, { subject: this.subjectOf(link), path: this.rows.path(link) })
+        this.rows.unmark(link, marks.awaited)
+        this.bound.push(link)
+      }
       view.awaited?.delete(name)
       view.countWaiting(-1)
     }
     const below = view.folders?.get(name)
     if (below !== undefined && below.waiting > 0)
-      this.refuse(below, `lies below ${quote(target.entry.path)}, which is not a folder`)
+      this.refuse(below, `lies below ${quote(this.rows.path(target))}, which is not a folder`)
   }
 
   private enter(path: string): ViewFolder {
@@ -102,7 +120,7 @@ export class AwaitedLinks {
     for (let at = 0; ;) {
       const slash = path.indexOf('/', at)
       if (slash === -1) return folder
-      folder = folder.folder(path.slice(at, slash), path.slice(0, slash))
+      folder = folder.folder(path.slice(at, slash), path.slice(0, slash), this.rows.places)
       at = slash + 1
     }
   }
@@ -118,11 +136,15 @@ export class AwaitedLinks {
     }
   }
 
-  private refusal(links: readonly LayerRecord[], why: string): Error {
+  private refusal(links: readonly Row[], why: string): Error {
     const [link] = links
     if (link === undefined) return new Error('no link is awaited')
-    const place = { subject: this.subjects.get(link.layer) ?? 'a layer', position: link.position }
-    const what = `is a hard link to ${JSON.stringify(link.entry.link)}, which ${why}`
-    return ambiguous(place, link.entry.path, what, 'Write the file before its hard links, and these to its real path.')
+    const place = { subject: this.subjectOf(link), position: this.rows.position(link) }
+    const what = `is a hard link to ${JSON.stringify(this.rows.link(link))}, which ${why}`
+    return ambiguous(place, this.rows.path(link), what, linkRemedy)
+  }
+
+  private subjectOf(link: Row): string {
+    return this.subjects.get(this.rows.layer(link)) ?? 'a layer'
   }
 }

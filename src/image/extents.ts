@@ -8,14 +8,23 @@ import type { ExtraDigest } from './types.ts'
 export interface ExtentMemory {
   /** One message for each piece of the layer: a cell with their number, then {@link cellsOf} an extent. */
   readonly extents: RingMemory
-  /** Digests of the extents that end in a piece, one behind the other: SHA-256, then what else was asked for, MD5 before SHA-1. */
+  /**
+   * Digests of files, in the order in which these end; at most one message for each piece until the layer ends. Of a file one behind the other: SHA-256, then what else was
+   * asked for, MD5 before SHA-1.
+   */
   readonly digests: RingMemory
 }
 
 /** Start in its piece and length in bytes, and flags. */
 export const cellsOf = 3
-export const flags = { first: 1, last: 2, md5: 4, sha1: 8 } as const
+export const flags = { first: 1, last: 2, md5: 4, sha1: 8, beside: 16 } as const
 export const digestBytes = { sha256: 32, md5: 16, sha1: 20 } as const
+
+/**
+ * Largest file in bytes whose MD5 waits for that of others, to be made beside them ({@link flags}.beside): a larger one would keep its lane
+ * busy when all others are done.
+ */
+export const besideLimit = 4 << 20
 
 /** @param pieces slots of the ring of the layer's pieces @param size bytes of each, at most */
 export function makeExtentMemory(pieces: number, size: number): ExtentMemory {
@@ -64,8 +73,9 @@ export class ExtentQueue implements Extents {
 
   want(offset: number, size: number, extra: readonly ExtraDigest[], take: TakeDigests): void {
     const asks = (extra.includes('md5') ? flags.md5 : 0) | (extra.includes('sha1') ? flags.sha1 : 0)
+    const beside = size <= besideLimit ? flags.beside : 0
     this.asked.push({ extra, take })
-    this.rest = { at: offset, end: offset + size, flags: flags.first | asks }
+    this.rest = { at: offset, end: offset + size, flags: flags.first | asks | beside }
     this.write()
   }
 

@@ -4,7 +4,8 @@ import { isObject, type JsonValue } from '../base/json.ts'
 import { jcsText, parseJcs } from '../encoding/jcs.ts'
 import { isName } from './names.ts'
 import { compareUtf8, normalisePath } from './paths.ts'
-import type { InventoryEntry } from './types.ts'
+import { MergedInventory } from './merged-inventory.ts'
+import type { Entries, InventoryEntry } from './types.ts'
 
 const types: readonly InventoryEntry['type'][] = [
   ...(['file', 'dir', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'socket'] as const),
@@ -13,20 +14,32 @@ const required = ['gid', 'mode', 'path', 'size', 'type', 'uid']
 const optional = ['device', 'link', 'sha256', 'xattrs']
 
 /** The file inventory as a document: the RFC 8785 form of each entry on a line of its own, sorted by path. Equal entries give equal bytes. */
-export function inventoryBytes(entries: readonly InventoryEntry[]): Buffer {
-  const sorted = entries.every(
-    (entry, i) => i === 0 || compareUtf8((entries[i - 1] as InventoryEntry).path, entry.path) < 0,
-  )
-    ? entries
-    : [...entries].sort((a, b) => compareUtf8(a.path, b.path))
-  const blocks: Buffer[] = []
-  for (let at = 0; at < sorted.length; at += linesAtOnce) {
-    const lines = sorted.slice(at, at + linesAtOnce).map(lineOf)
-    blocks.push(Buffer.from(`${lines.join('\n')}\n`))
+export function inventoryBytes(entries: Entries): Buffer {
+  return Buffer.concat([...inventoryChunks(entries)])
+}
+
+/** The same piece by piece: whole lines, some 1000 of them. */
+export function* inventoryChunks(entries: Entries): Generator<Buffer> {
+  let lines: string[] = []
+  for (const entry of sorted(entries)) {
+    lines.push(lineOf(entry))
+    if (lines.length < linesAtOnce) continue
+    yield Buffer.from(`${lines.join('\n')}\n`)
+    lines = []
   }
-  return Buffer.concat(blocks)
+  if (lines.length > 0) yield Buffer.from(`${lines.join('\n')}\n`)
 }
 const linesAtOnce = 1024
+
+function sorted(entries: Entries): Iterable<InventoryEntry> {
+  if (entries instanceof MergedInventory) return entries
+  let last: string | null = null
+  for (const { path } of entries) {
+    if (last !== null && compareUtf8(last, path) >= 0) return [...entries].sort((a, b) => compareUtf8(a.path, b.path))
+    last = path
+  }
+  return entries
+}
 
 /** The RFC 8785 form of an entry: what {@link jcsText} gives, whose members need not be sorted for each of a million lines. */
 function lineOf(entry: { readonly [name in keyof InventoryEntry]?: unknown }): string {
@@ -34,13 +47,19 @@ function lineOf(entry: { readonly [name in keyof InventoryEntry]?: unknown }): s
   if (!isCount(gid) || !isCount(mode) || !isCount(size) || !isCount(uid)) return jcsText(entry)
   if (!isText(path) || !isText(type) || !isText(link ?? '') || !isText(device ?? '') || !isText(sha256 ?? ''))
     return jcsText(entry)
-  const first = device === undefined ? '' : `"device":${JSON.stringify(device)},`
-  const target = link === undefined ? '' : `"link":${JSON.stringify(link)},`
-  const digest = sha256 === undefined ? '' : `"sha256":${JSON.stringify(sha256)},`
+  const first = device === undefined ? '' : `"device":${quoted(device)},`
+  const target = link === undefined ? '' : `"link":${quoted(link)},`
+  const digest = sha256 === undefined ? '' : `"sha256":${quoted(sha256)},`
   const last = xattrs === undefined ? '' : `,"xattrs":${jcsText(xattrs)}`
-  const middle = `"mode":${mode},"path":${JSON.stringify(path)},${digest}"size":${size},"type":${JSON.stringify(type)},"uid":${uid}`
+  const middle = `"mode":${mode},"path":${quoted(path)},${digest}"size":${size},"type":${quoted(type)},"uid":${uid}`
   return `{${first}"gid":${gid},${target}${middle}${last}}`
 }
+
+/** What JSON.stringify gives. Nearly all texts have nothing to escape, and seeing that takes less time. */
+function quoted(value: unknown): string {
+  return typeof value === 'string' && plain.test(value) ? `"${value}"` : JSON.stringify(value)
+}
+const plain = /^[ !#-[\]-~]*$/
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.isWellFormed()
@@ -56,19 +75,22 @@ function isCount(value: unknown): value is number {
  * @throws VerificationError `format-invalid`, `path-escape`
  */
 export function parseInventory(bytes: Uint8Array): InventoryEntry[] {
+  return [...inventoryEntries(bytes)]
+}
+
+/** The same entry by entry. @throws as {@link parseInventory}, some of it only where the reading comes to it */
+export function* inventoryEntries(bytes: Uint8Array): Generator<InventoryEntry> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (buffer.length > 0 && buffer.at(-1) !== 0x0a) throw bad('does not end with a whole line')
-  const entries: InventoryEntry[] = []
-  for (let at = 0; at < buffer.length;) {
+  let last: string | null = null
+  for (let [at, line] = [0, 1]; at < buffer.length; line++) {
     const end = buffer.indexOf(0x0a, at)
-    const entry = parseEntry(buffer.subarray(at, end), entries.length + 1)
-    const last = entries.at(-1)
-    if (last !== undefined && compareUtf8(last.path, entry.path) >= 0)
-      throw bad(`is not sorted at line ${entries.length + 1}`)
-    entries.push(entry)
+    const entry = parseEntry(buffer.subarray(at, end), line)
+    if (last !== null && compareUtf8(last, entry.path) >= 0) throw bad(`is not sorted at line ${line}`)
+    yield entry
+    last = entry.path
     at = end + 1
   }
-  return entries
 }
 
 function parseEntry(line: Buffer, number: number): InventoryEntry {
@@ -137,17 +159,19 @@ export interface InventoryDifference {
   changed: InventoryChange[]
 }
 
-/** What `after` has that `before` has not, and the other way round, with the fields that changed; each list sorted by path. */
+/**
+ * What `after` has that `before` has not, and the other way round, with the fields that changed; each list sorted by path.
+ *
+ * @param before sorted by path, as every inventory is; it is read once, beside `after`
+ */
 export function compareInventories(
-  before: readonly InventoryEntry[],
-  after: readonly InventoryEntry[],
+  before: Iterable<InventoryEntry>,
+  after: Iterable<InventoryEntry>,
 ): InventoryDifference {
-  const old = new Map(before.map((entry) => [entry.path, entry]))
   const difference: InventoryDifference = { added: [], removed: [], changed: [] }
-  for (const entry of after) {
-    const was = old.get(entry.path)
-    old.delete(entry.path)
-    if (was === undefined) difference.added.push(entry)
+  for (const [was, entry] of inventoryPairs(before, after)) {
+    if (was === null) difference.added.push(entry)
+    else if (entry === null) difference.removed.push(was)
     else {
       const fields = compared
         .filter((field) => was[field] !== entry[field])
@@ -155,11 +179,39 @@ export function compareInventories(
       if (fields.length > 0) difference.changed.push({ path: entry.path, fields, before: was, after: entry })
     }
   }
-  difference.removed = [...old.values()]
-  for (const list of Object.values(difference))
-    list.sort((a: { path: string }, b: { path: string }) => compareUtf8(a.path, b.path))
   return difference
 }
+
+/** An entry of one inventory, of the other, or one of each with the same path. */
+export type InventoryPair =
+  readonly [InventoryEntry, InventoryEntry] | readonly [InventoryEntry, null] | readonly [null, InventoryEntry]
+
+/** Walks through two inventories, both sorted by path. */
+export function* inventoryPairs(
+  before: Iterable<InventoryEntry>,
+  after: Iterable<InventoryEntry>,
+): Generator<InventoryPair> {
+  const [left, right] = [before[Symbol.iterator](), after[Symbol.iterator]()]
+  let [one, other] = [entryOf(left), entryOf(right)]
+  while (one !== null || other !== null) {
+    const order = one === null ? 1 : other === null ? -1 : orderOf(one.path, other.path)
+    if (order === 0 && one !== null && other !== null) yield [one, other]
+    else if (order < 0 && one !== null) yield [one, null]
+    else if (other !== null) yield [null, other]
+    if (order <= 0) one = entryOf(left)
+    if (order >= 0) other = entryOf(right)
+  }
+}
+
+function orderOf(a: string, b: string): number {
+  return a === b ? 0 : compareUtf8(a, b)
+}
+
+function entryOf(entries: Iterator<InventoryEntry>): InventoryEntry | null {
+  const next = entries.next()
+  return next.done === true ? null : next.value
+}
+
 const compared: (keyof InventoryEntry)[] = ['type', 'sha256', 'size', 'mode', 'uid', 'gid', 'link', 'device']
 
 function sameXattrs(a: InventoryEntry, b: InventoryEntry): boolean {

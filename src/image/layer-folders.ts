@@ -1,4 +1,5 @@
-import type { LayerRecord } from './layer-records.ts'
+import type { Place } from './places.ts'
+import type { Row } from './rows.ts'
 
 /** A real entry lies in this folder, or it has one of its own: every engine makes it. */
 export const used = 1
@@ -13,13 +14,15 @@ export type Inherited = number | 'plain' | 'older'
 export class LayerFolder {
   readonly parent: LayerFolder | null
   readonly path: string
+  readonly place: Place
   flags = 0
-  /** Its own entry. */
-  record: LayerRecord | null = null
+  /** Its own entry, or 0. */
+  record: Row = 0
   /** Folders in it, by name. */
   folders: Map<string, LayerFolder> | null = null
-  /** Everything else put into it, replaced entries included. */
-  leaves: LayerRecord[] | null = null
+  /** Everything else put into it, replaced entries included: the first and the last row of a chain, or 0. */
+  firstLeaf: Row = 0
+  lastLeaf: Row = 0
   /** Names that whiteouts take away from older layers, with the byte of the whiteout. */
   gone: Map<string, number> | null = null
   /** Names of pax global headers. */
@@ -34,9 +37,10 @@ export class LayerFolder {
    */
   inherits: Inherited = 'older'
 
-  constructor(parent: LayerFolder | null, path: string) {
+  constructor(parent: LayerFolder | null, path: string, place: Place) {
     this.parent = parent
     this.path = path
+    this.place = place
   }
 
   get isUsed(): boolean {

@@ -1,60 +1,15 @@
 import { LayerFolder, opaque, reborn, used } from './layer-folders.ts'
+import { bindLink, holdChain, linkRemedy } from './hard-links.ts'
 import { baseOf, parentOf } from './paths.ts'
 import { ambiguous, invalid, quote, whiteoutOfNothing, type Place } from './refusals.ts'
-import type { InventoryEntry, TarHeader } from './types.ts'
-import { inventoryXattrs, lostXattr, otherXattr } from './xattrs.ts'
-
-/** What one layer says of one path. */
-export interface LayerRecord {
-  entry: InventoryEntry
-  layer: number
-  /** Number of the entry in its archive, to find its content again. */
-  serial: number
-  /** Byte offset of its header in the archive. */
-  position: number
-  mtime: number
-  /** Extended attributes, raw bytes as latin1. */
-  xattrs: Readonly<Record<string, string>>
-  /** The first four bytes of the content, big-endian; 0 where there are fewer. */
-  magic: number
-  /** For a hard link: the record that it shares content with, once that is known. */
-  target: LayerRecord | null
-}
+import { RowList } from './row-list.ts'
+import { RowTable } from './row-table.ts'
+import { marks, Rows, type Row } from './rows.ts'
+import type { TarHeader } from './types.ts'
+import { lostXattr } from './xattrs.ts'
 
 /** Bytes of the paths of all folders that a layer implies without an entry for them: 64 MiB. */
 const impliedLimit = 1 << 26
-
-export function makeRecord(header: TarHeader, layer: number, serial: number): LayerRecord {
-  const entry: InventoryEntry = {
-    path: header.path,
-    type: header.type,
-    mode: header.mode,
-    uid: header.uid,
-    gid: header.gid,
-    size: header.size,
-  }
-  if (header.type === 'symlink' || header.type === 'hardlink') entry.link = header.link
-  if (header.type === 'char' || header.type === 'block') entry.device = `${header.devMajor}:${header.devMinor}`
-  const xattrs = inventoryXattrs(header.xattrs)
-  if (xattrs !== undefined) entry.xattrs = xattrs
-  const { mtime, position = 0 } = header
-  return { entry, layer, serial, position, mtime, xattrs: header.xattrs, magic: 0, target: null }
-}
-
-/** The record whose content a record has: itself, or the end of its chain of hard links, which is shortened on the way. */
-export function contentOf(record: LayerRecord): LayerRecord {
-  let end = record
-  while (end.entry.type === 'hardlink') {
-    if (end.target === null) throw new Error(`${record.entry.path} is a hard link whose target is not known`)
-    end = end.target
-  }
-  for (let at = record; at !== end && at.target !== null;) {
-    const next = at.target
-    at.target = end
-    at = next
-  }
-  return end
-}
 
 /**
  * The net effect of one layer, built entry by entry as engines apply it: later entries of a path win, a file takes the place of a folder
@@ -63,17 +18,38 @@ export function contentOf(record: LayerRecord): LayerRecord {
  */
 export class LayerRecords {
   readonly subject: string
-  readonly records = new Map<string, LayerRecord>()
-  readonly root = new LayerFolder(null, '.')
+  readonly rows: Rows
+  readonly root: LayerFolder
   /** Hard links whose target was not in this layer when they came: older layers must have it. */
-  readonly openLinks: LayerRecord[] = []
-  private last: LayerFolder | null = this.root
+  readonly openLinks: Row[] = []
+  /** Rows that the last entry made obsolete. */
+  obsolete: readonly Row[] = none
+  private readonly table: RowTable
+  private readonly all = new RowList()
+  private readonly folders: LayerFolder[] = []
+  private last: LayerFolder | null
   private impliedBytes = 0
 
-  /** @param subject what errors name: the layer's digest */
-  constructor(subject: string) {
+  /** @param subject what errors name: the layer's digest @param rows those of the view that the layer will be part of */
+  constructor(subject: string, rows = new Rows()) {
     this.subject = subject
+    this.rows = rows
+    this.table = new RowTable(rows)
+    this.root = this.makeFolder(null, '.')
     this.root.flags = used
+    this.last = this.root
+  }
+
+  /** What the layer has under a path; 0 for nothing. */
+  find(path: string): Row {
+    if (path === '.') return this.root.record
+    const place = this.rows.places.find(parentOf(path))
+    return place === 0 ? 0 : this.at(place, path)
+  }
+
+  /** All that the layer has, each path once. */
+  *current(): Generator<Row> {
+    for (const row of this.all) if (this.rows.is(row, marks.current)) yield row
   }
 
   /** Takes a whiteout, whatever its type; false when the entry is none. @throws VerificationError `path-escape`, `archive-ambiguous` */
@@ -91,7 +67,7 @@ export class LayerRecords {
     if (base === '.wh..wh..opq') this.makeOpaque(folder, path, position)
     else if (!name.startsWith('.wh.')) {
       const target = parent === '.' ? name : `${parent}/${name}`
-      if (this.records.has(target) || folder.folders?.get(name)?.isUsed === true) {
+      if (this.at(folder.place, target) !== 0 || folder.folders?.get(name)?.isUsed === true) {
         const why = `is a whiteout of what the same layer holds before it: Docker and Podman remove ${JSON.stringify(target)}, umoci keeps it`
         throw ambiguous(place, path, why, 'Write whiteouts first, and none for what the layer itself brings.')
       }
@@ -110,7 +86,7 @@ export class LayerRecords {
     }
     const folder = this.enter(path, position, true)
     const name = baseOf(path)
-    if (this.records.has(path) || folder.folders?.has(name) === true) {
+    if (this.at(folder.place, path) !== 0 || folder.folders?.has(name) === true) {
       const why =
         'is a pax global header with the name of an entry: Docker and containerd remove that, other readers do not'
       throw ambiguous(this.place(position), path, why, 'Write global headers with a name that no file has.')
@@ -118,59 +94,99 @@ export class LayerRecords {
     folder.globals = (folder.globals ?? new Map<string, number>()).set(name, position)
   }
 
-  /** Adds an entry and returns the records that it makes obsolete. @throws VerificationError `archive-ambiguous`, `format-invalid` */
-  add(record: LayerRecord): LayerRecord[] {
-    const { path, type } = record.entry
-    if (path === '.') return this.addRoot(record)
-    if (type === 'hardlink') this.bind(record)
-    const folder = this.enter(path, record.position, true)
-    const name = baseOf(path)
-    const old = this.records.get(path)
-    if (type === 'dir') return this.addFolder(record, old, { folder, name })
-    const obsolete = old === undefined ? [] : [old]
+  /**
+   * Adds an entry and gives its row; `obsolete` then has those that it takes the place of.
+   *
+   * @param serial number of the entry in its archive
+   * @throws VerificationError `archive-ambiguous`, `format-invalid`
+   */
+  add(header: TarHeader, layer: number, serial: number): Row {
+    this.obsolete = none
+    const { path, type, position = 0 } = header
+    const row = this.rows.add(header, layer, serial)
+    this.all.push(row)
+    if (path === '.') return this.addRoot(row)
+    if (type === 'hardlink') this.bind(row, header)
+    const folder = this.enter(path, position, true)
+    this.rows.setPlace(row, folder.place)
+    if (type === 'dir') return this.addFolder(row, folder, header)
+    const old = this.replace(folder, path, row)
+    const name = folder.folders === null ? '' : baseOf(path)
     const below = folder.folders?.get(name)
-    if (below !== undefined) {
-      folder.countImplied(-below.implied)
-      folder.folders?.delete(name)
-      this.removeBelow(below, obsolete)
+    if (old !== 0 || below !== undefined) {
+      const obsolete = old === 0 ? [] : [old]
+      if (below !== undefined) {
+        folder.countImplied(-below.implied)
+        folder.folders?.delete(name)
+        this.removeBelow(below, obsolete)
+      }
+      this.obsolete = obsolete
     }
-    this.records.set(path, record)
-    if (folder.leaves === null) folder.leaves = [record]
-    else folder.leaves.push(record)
-    return obsolete
+    if (folder.lastLeaf === 0) folder.firstLeaf = row
+    else this.rows.setNext(folder.lastLeaf, row)
+    folder.lastLeaf = row
+    return row
   }
 
-  private addRoot(record: LayerRecord): LayerRecord[] {
-    if (record.entry.type !== 'dir') {
+  /**
+   * Gives back all rows that are not seen in the view and whose content no visible link shares; to be called once the view has taken the layer.
+   *
+   * @param bound links of upper layers whose targets are in this one
+   */
+  release(bound: readonly Row[]): void {
+    const { rows, all } = this
+    const needed = marks.visible | marks.held
+    for (const row of all) if (rows.is(row, marks.visible)) holdChain(rows, row)
+    for (const row of bound) if (rows.is(row, needed)) holdChain(rows, row)
+    for (const rest of [all, bound]) for (const row of rest) if (!rows.is(row, needed | marks.awaited)) rows.free(row)
+    for (const { place } of this.folders) rows.places.release(place)
+    rows.sweepNames()
+  }
+
+  private at(place: number, path: string): Row {
+    const row = this.table.find(place, this.rows.key(path))
+    return this.rows.is(row, marks.current) ? row : 0
+  }
+
+  /** Makes a row the current one of its path. @returns the one that was, or 0 */
+  private replace(folder: LayerFolder, path: string, row: Row): Row {
+    const old = this.table.set(folder.place, this.rows.key(path), row)
+    const was = this.rows.is(old, marks.current)
+    if (was) this.rows.unmark(old, marks.current)
+    this.rows.mark(row, marks.current)
+    return was ? old : 0
+  }
+
+  private addRoot(row: Row): Row {
+    if (this.rows.type(row) !== 'dir') {
       throw ambiguous(
-        this.place(record.position),
+        this.place(this.rows.position(row)),
         '.',
         'is the root and not a folder: containerd ignores it, others fail',
         plainRemedy,
       )
     }
-    this.records.set('.', record)
-    this.root.record = record
-    return []
+    if (this.root.record !== 0) this.rows.unmark(this.root.record, marks.current)
+    this.rows.mark(row, marks.current)
+    this.root.record = row
+    return row
   }
 
-  private addFolder(
-    record: LayerRecord,
-    old: LayerRecord | undefined,
-    { folder, name }: { folder: LayerFolder; name: string },
-  ): LayerRecord[] {
-    const { path } = record.entry
-    const own = this.subfolder(folder, name, { path, position: record.position })
+  private addFolder(row: Row, folder: LayerFolder, { path, position = 0, xattrs }: TarHeader): Row {
+    const name = baseOf(path)
+    const old = this.at(folder.place, path)
+    const own = this.subfolder(folder, name, { path, position })
     const isNew = !own.isUsed
-    if (isNew && (old !== undefined || folder.gone?.has(name) === true || folder.globals?.has(name) === true))
+    if (isNew && (old !== 0 || folder.gone?.has(name) === true || folder.globals?.has(name) === true))
       own.flags |= reborn
-    if (!isNew && own.record === null) own.countImplied(-1)
-    const lost = own.record === null ? null : lostXattr(own.record.xattrs, record.xattrs)
-    if (lost !== null) throw xattrLost(this.place(record.position), path, lost)
+    if (!isNew && own.record === 0) own.countImplied(-1)
+    const lost = own.record === 0 ? null : lostXattr(this.rows.xattrs(own.record), xattrs)
+    if (lost !== null) throw xattrLost(this.place(position), path, lost)
     own.flags |= used
-    own.record = record
-    this.records.set(path, record)
-    return old === undefined || old.entry.type === 'dir' ? [] : [old]
+    own.record = row
+    this.replace(folder, path, row)
+    if (old !== 0 && this.rows.type(old) !== 'dir') this.obsolete = [old]
+    return row
   }
 
   /** Finds the folder of an entry, or makes it with those above it. @param real whether an entry lies in it, not only a whiteout */
@@ -184,7 +200,7 @@ export class LayerRecords {
       const name = path.slice(at, end)
       const found = folder.folders?.get(name)
       const next = found ?? this.subfolder(folder, name, { path: path.slice(0, end), position })
-      if (found === undefined && this.records.has(next.path)) {
+      if (found === undefined && this.at(folder.place, next.path) !== 0) {
         const why = `lies below ${JSON.stringify(next.path)}, which is not a folder: some engines follow a link there, others replace it`
         throw ambiguous(this.place(position), entry, why, plainRemedy)
       }
@@ -199,7 +215,7 @@ export class LayerRecords {
   private imply(parent: LayerFolder, folder: LayerFolder, name: string): void {
     folder.flags |= used
     if (parent.gone?.has(name) === true || parent.globals?.has(name) === true) folder.flags |= reborn
-    folder.inherits = parent.record === null ? parent.inherits : setgidOf(parent.record.entry)
+    folder.inherits = parent.record === 0 ? parent.inherits : this.setgidOf(parent.record)
     folder.countImplied(1)
     this.impliedBytes += folder.path.length
     if (this.impliedBytes > impliedLimit)
@@ -213,14 +229,14 @@ export class LayerRecords {
   ): LayerFolder {
     const found = parent.folders?.get(name)
     if (found !== undefined) return found
-    const made = new LayerFolder(parent, path)
+    const made = this.makeFolder(parent, path)
     made.position = position
     parent.folders = (parent.folders ?? new Map<string, LayerFolder>()).set(name, made)
     return made
   }
 
   private makeOpaque(folder: LayerFolder, path: string, position: number): void {
-    const below = folder.implied - (folder.isUsed && folder.record === null && folder.parent !== null ? 1 : 0)
+    const below = folder.implied - (folder.isUsed && folder.record === 0 && folder.parent !== null ? 1 : 0)
     if (below > 0) {
       const why =
         'is an opaque whiteout behind entries whose folders have no entry: Docker and containerd remove them, umoci keeps them'
@@ -229,27 +245,35 @@ export class LayerRecords {
     folder.flags |= opaque
   }
 
+  private makeFolder(parent: LayerFolder | null, path: string): LayerFolder {
+    const made = new LayerFolder(parent, path, this.rows.places.take(path))
+    this.folders.push(made)
+    return made
+  }
+
+  private setgidOf(row: Row): number | 'plain' {
+    return (this.rows.mode(row) & 0o2000) === 0 ? 'plain' : this.rows.gid(row)
+  }
+
   /** Binds a hard link to what its target is now, as link(2) does. */
-  private bind(record: LayerRecord): void {
-    const { path } = record.entry
-    const link = record.entry.link ?? ''
-    const refuse = (why: string): Error => ambiguous(this.place(record.position), path, why, linkRemedy)
+  private bind(row: Row, { path, link, position = 0 }: TarHeader): void {
+    const refuse = (why: string): Error => ambiguous(this.place(position), path, why, linkRemedy)
     if (link === path) throw refuse('is a hard link to itself')
     if (link.startsWith(`${path}/`)) throw refuse('is a hard link to what it replaces')
-    const target = this.records.get(link)
-    if (target !== undefined) bindLink(record, target, this.subject)
+    const target = this.find(link)
+    if (target !== 0) bindLink(this.rows, row, target, { subject: this.subject, path })
     else if (this.removes(link)) {
       const above = this.leafAbove(link)
       const why = above === null ? 'its layer took away' : `lies below ${quote(above)}, which is not a folder`
       throw refuse(`is a hard link to ${quote(link)}, which ${why}`)
-    } else this.openLinks.push(record)
+    } else this.openLinks.push(row)
   }
 
   /** What this layer has above a path and is no folder. */
   private leafAbove(path: string): string | null {
     for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
-      const type = this.records.get(path.slice(0, slash))?.entry.type
-      if (type !== undefined && type !== 'dir') return path.slice(0, slash)
+      const row = this.find(path.slice(0, slash))
+      if (row !== 0 && this.rows.type(row) !== 'dir') return path.slice(0, slash)
     }
     return null
   }
@@ -264,24 +288,27 @@ export class LayerRecords {
       const next: LayerFolder | undefined = folder.folders?.get(name)
       // What is there and no folder leads elsewhere; a folder is no target.
       if (slash === -1) return next?.isUsed === true
-      if (next === undefined) return this.records.has(path.slice(0, slash))
+      if (next === undefined) return this.at(folder.place, path.slice(0, slash)) !== 0
       folder = next
       at = slash + 1
     }
     return false
   }
 
-  private removeBelow(top: LayerFolder, obsolete: LayerRecord[]): void {
+  private removeBelow(top: LayerFolder, obsolete: Row[]): void {
+    const { rows } = this
     this.last = null
     const folders = [top]
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      for (const record of folder.leaves ?? []) {
-        if (this.records.get(record.entry.path) !== record) continue
-        this.records.delete(record.entry.path)
-        obsolete.push(record)
+      for (let row = folder.firstLeaf; row !== 0; row = rows.next(row)) {
+        if (!rows.is(row, marks.current)) continue
+        rows.unmark(row, marks.current)
+        obsolete.push(row)
       }
-      if (folder.record !== null && folder !== top) obsolete.push(folder.record)
-      if (folder !== top) this.records.delete(folder.path)
+      if (folder.record !== 0 && folder !== top) {
+        rows.unmark(folder.record, marks.current)
+        obsolete.push(folder.record)
+      }
       for (const below of folder.folders?.values() ?? []) folders.push(below)
     }
   }
@@ -291,39 +318,12 @@ export class LayerRecords {
   }
 }
 
-/** Binds a hard link to a record. @throws VerificationError `archive-ambiguous` where the link's entry says otherwise than its target's */
-export function bindLink(link: LayerRecord, target: LayerRecord, subject: string): void {
-  const { path, mode, uid, gid } = link.entry
-  const to = JSON.stringify(target.entry.path)
-  const place = { subject, position: link.position }
-  if (target.entry.type === 'dir')
-    throw ambiguous(place, path, `is a hard link to ${to}, which is a folder`, linkRemedy)
-  const isSymlink = (target.target === null ? target : contentOf(target)).entry.type === 'symlink'
-  if ((mode !== target.entry.mode && !isSymlink) || uid !== target.entry.uid || gid !== target.entry.gid) {
-    const why = `is a hard link to ${to} with another mode or owner than that: Docker and Podman change both names, umoci none`
-    throw ambiguous(place, path, why, 'Write both entries with the same mode and owner.')
-  }
-  if (isSymlink && (uid !== 0 || gid !== 0)) {
-    const why = `is a hard link to the symbolic link ${to} of another owner than root: guests of Confidential Containers give what that leads to this owner`
-    throw ambiguous(place, path, why, 'Write the symbolic link twice, or give it to root.')
-  }
-  const name = otherXattr(target.xattrs, link.xattrs)
-  if (name !== null) {
-    const why = `is a hard link to ${to} with another attribute ${name}: Docker and Podman change both names, umoci none`
-    throw ambiguous(place, path, why, 'Write both entries with the same attributes.')
-  }
-  link.target = target
-}
-
-function setgidOf({ mode, gid }: InventoryEntry): number | 'plain' {
-  return (mode & 0o2000) === 0 ? 'plain' : gid
-}
-
 /** An engine that applies layers onto one another keeps attributes that an overlay mount drops. */
 export function xattrLost(place: Place, path: string, name: string): Error {
   const why = `is a folder without the attribute ${name} that an older entry of it has: Podman keeps it, umoci drops it`
   return ambiguous(place, path, why, 'Write the folder with the same attributes each time.')
 }
 
+const none: readonly Row[] = []
+
 const plainRemedy = 'Build the image again with a tool that writes the real path of each file.'
-const linkRemedy = 'Write the file before its hard links, and these to its real path.'

@@ -7,6 +7,7 @@ import type { Extents } from './extents.ts'
 import { inflateAside } from './inflate-aside.ts'
 import { inflateLimits, type InflateLimits } from './inflate-limits.ts'
 import { digestingLayer, type LayerDigest } from './layer-digest.ts'
+import type { PassBounds } from './pass-bounds.ts'
 import type { Image } from './types.ts'
 import { Threads } from './threads.ts'
 
@@ -19,6 +20,8 @@ export interface PassOptions {
   /** Compressed bytes of an image and of a layer from which threads are used. Default: where their start is made up for. */
   worth?: { readonly image: number; readonly layer: number } | undefined
   limits?: InflateLimits | undefined
+  /** Default: {@link passBounds}. */
+  bounds?: Partial<PassBounds> | undefined
 }
 
 /** The decompressed bytes of a layer. */

@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import { table } from '../base/table.ts'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject } from '../base/json.ts'
@@ -112,7 +113,10 @@ function narrowed(children: readonly Child[], want: Platform): Child[] {
 function parseConfig(bytes: Buffer, manifest: Manifest): ImageConfig {
   const subject = `configuration ${manifest.config.digest}`
   const bad = (why: string): VerificationError =>
-    new VerificationError('format-invalid', `${subject} ${why}`, { subject })
+    new VerificationError('format-invalid', `${subject} ${why}`, {
+      subject,
+      remedy: 'The image is damaged or was made by hand: build it again, or publish it again from its source.',
+    })
   const value = parseDocument(bytes.toString('utf8'), subject)
   const { rootfs, config } = value
   checkSpelling(value, configMembers, subject)
@@ -124,10 +128,12 @@ function parseConfig(bytes: Buffer, manifest: Manifest): ImageConfig {
     throw bad('lists no layers')
   for (const id of rootfs['diff_ids']) {
     if (typeof id !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(id))
-      throw bad('lists a diff id that is no SHA-256 digest')
+      throw bad('lists a diff id that is not a SHA-256 digest')
   }
   if (rootfs['diff_ids'].length !== manifest.layers.length) {
-    throw bad(`lists ${rootfs['diff_ids'].length} layers where the manifest has ${manifest.layers.length}`)
+    throw bad(
+      `must list the ${counted(manifest.layers.length, 'layer')} of its manifest, but lists ${rootfs['diff_ids'].length}`,
+    )
   }
   return value as unknown as ImageConfig
 }

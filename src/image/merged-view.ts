@@ -1,11 +1,13 @@
 import { AwaitedLinks } from './awaited-links.ts'
 import { opaque, reborn, type LayerFolder } from './layer-folders.ts'
-import { contentOf, xattrLost, type LayerRecord, type LayerRecords } from './layer-records.ts'
-import { baseOf, compareUtf8, parentOf } from './paths.ts'
+import { LayerRecords, xattrLost } from './layer-records.ts'
+import { MergedInventory } from './merged-inventory.ts'
+import { baseOf, parentOf } from './paths.ts'
 import { ambiguous, quote } from './refusals.ts'
-import type { InventoryEntry } from './types.ts'
+import { marks, Rows, type Row } from './rows.ts'
 import { lostXattr } from './xattrs.ts'
 import { closed, covered, decided, expected, implicit, needed, ViewFolder } from './view-folders.ts'
+import { VisibleRows } from './visible-rows.ts'
 
 /**
  * The merged root file system, built from the top layer down, so that what is hidden is known before it is read. It is what applying the
@@ -13,60 +15,65 @@ import { closed, covered, decided, expected, implicit, needed, ViewFolder } from
  * layer costs as many steps as it has entries and folders.
  */
 export class MergedView {
-  readonly visible = new Map<string, LayerRecord>()
-  private readonly root = new ViewFolder(null, '.')
-  private readonly links = new AwaitedLinks(this.root)
+  readonly rows = new Rows()
+  private readonly visible = new VisibleRows(this.rows)
+  private readonly root = new ViewFolder(null, '.', this.rows.places)
+  private readonly links = new AwaitedLinks(this.root, this.rows)
   private readonly waitingFolders: ViewFolder[] = []
   /** The folder that was asked for last, and whether lower layers are hidden in it. */
   private last: { path: string; folder: ViewFolder | null; hidden: boolean } | null = null
 
+  /** The next lower layer, to be filled and applied before another is made. @param subject what errors name: the layer's digest */
+  layer(subject: string): LayerRecords {
+    return new LayerRecords(subject, this.rows)
+  }
+
   /** Whether upper layers hide this path of the layer that comes next. */
   hides(path: string): boolean {
-    if (path === '.') return this.visible.has(path)
+    if (path === '.') return this.visible.root !== 0
     const parent = parentOf(path)
     if (this.last?.path !== parent) this.last = { path: parent, ...this.locate(parent) }
     const { folder, hidden } = this.last
-    return hidden || this.visible.has(path) || (folder?.gone?.has(baseOf(path)) ?? false)
+    if (hidden || folder === null) return hidden
+    return this.visible.at(folder, path) !== 0 || (folder.gone?.has(baseOf(path)) ?? false)
   }
 
-  /** Takes the next lower layer. @throws VerificationError `archive-ambiguous` */
+  /** Takes the next lower layer, whose rows without use are given back. @throws VerificationError `archive-ambiguous` */
   apply(layer: LayerRecords): void {
     this.last = null
-    this.links.bind(layer)
+    const bound = this.links.bind(layer)
     this.links.add(layer)
     const { record } = layer.root
-    if (record !== null && !this.visible.has('.')) this.visible.set('.', record)
+    if (record !== 0 && this.visible.root === 0) this.visible.setRoot(record)
     new LayerMerge(layer, this.visible, this.waitingFolders, this.root.dispute).enter(layer.root, this.root)
+    layer.release(bound)
   }
 
   /** The inventory, sorted by bytes; folders that no layer has an entry for are root's, 0755. @throws VerificationError `archive-ambiguous` */
-  finish(): InventoryEntry[] {
+  finish(): MergedInventory {
     this.links.finish()
     for (const folder of this.waitingFolders) if (folder.has(expected)) throw notThere(folder)
-    const entries: InventoryEntry[] = []
-    for (const record of this.visible.values()) {
-      if (record.entry.type === 'hardlink') shareContent(record.entry, contentOf(record).entry)
-      entries.push(record.entry)
-    }
+    const implied: [ViewFolder, Row][] = []
     const folders = [this.root]
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      const { path } = folder
-      if (folder.has(implicit) && !this.visible.has(path)) entries.push(this.implied(folder))
+      if (folder.has(implicit) && this.visible.find(folder.path) === 0) implied.push([folder, this.implied(folder)])
       for (const below of folder.folders?.values() ?? []) folders.push(below)
     }
-    return entries.sort((a, b) => compareUtf8(a.path, b.path))
+    const { rows, table, order, root } = this.visible
+    for (const [{ path, parent }, row] of implied) if (parent !== null) table.set(parent.number, rows.key(path), row)
+    return new MergedInventory(rows, table, { root, order, implied: implied.map(([, row]) => row), top: this.root })
   }
 
   /** A folder that no layer has an entry for: root's, 0755, with the group of a setgid folder that it is made in. */
-  private implied({ path, parent, inherits, place }: ViewFolder): InventoryEntry {
-    const above = parent === null ? undefined : this.visible.get(parent.path)
-    if (inherits === 'older' && above !== undefined && (above.entry.mode & 0o2000) !== 0) {
+  private implied({ path, parent, inherits, place }: ViewFolder): Row {
+    const above = parent === null ? 0 : this.visible.find(parent.path)
+    if (inherits === 'older' && above !== 0 && (this.rows.mode(above) & 0o2000) !== 0) {
       const why =
         'has no entry and lies in a setgid folder of an older layer: some engines give it that group, others do not'
       throw ambiguous(place ?? nowhere, path, why, 'Write an entry for the folder.')
     }
     const [mode, gid] = typeof inherits === 'number' ? [0o2755, inherits] : [0o755, 0]
-    return { path, type: 'dir', mode, uid: 0, gid, size: 0 }
+    return this.rows.addImplied(path, parent?.number ?? 0, mode, gid)
   }
 
   private locate(path: string): { folder: ViewFolder | null; hidden: boolean } {
@@ -86,16 +93,9 @@ export class MergedView {
   }
 
   private isLeaf(path: string): boolean {
-    const type = this.visible.get(path)?.entry.type
-    return type !== undefined && type !== 'dir'
+    const row = this.visible.find(path)
+    return row !== 0 && this.rows.type(row) !== 'dir'
   }
-}
-
-/** A hard link is another name of its content: what belongs to the file is the same. */
-function shareContent(entry: InventoryEntry, content: InventoryEntry): void {
-  entry.size = content.size
-  if (content.sha256 !== undefined) entry.sha256 = content.sha256
-  if (content.xattrs !== undefined) entry.xattrs = content.xattrs
 }
 
 function notThere({ path, place }: ViewFolder): Error {
@@ -118,20 +118,17 @@ interface OpenFolder {
 /** Puts one layer below those above it. */
 class LayerMerge {
   private readonly layer: LayerRecords
-  private readonly visible: Map<string, LayerRecord>
+  private readonly rows: Rows
+  private readonly visible: VisibleRows
   private readonly waitingFolders: ViewFolder[]
   /** Why engines differ in whether what is entered is seen; null where they do not. */
   private dispute: string | null
   /** What is entered is hidden by this layer's own whiteouts. */
   private ownHidden = false
 
-  constructor(
-    layer: LayerRecords,
-    visible: Map<string, LayerRecord>,
-    waitingFolders: ViewFolder[],
-    dispute: string | null,
-  ) {
+  constructor(layer: LayerRecords, visible: VisibleRows, waitingFolders: ViewFolder[], dispute: string | null) {
     this.layer = layer
+    this.rows = layer.rows
     this.visible = visible
     this.waitingFolders = waitingFolders
     this.dispute = dispute
@@ -158,39 +155,39 @@ class LayerMerge {
 
   private open(folder: Omit<OpenFolder, 'rest'>): OpenFolder {
     const { from, view } = folder
-    for (const record of from.leaves ?? []) {
-      if (this.layer.records.get(record.entry.path) === record) this.leaf(record, view)
-    }
+    const { rows } = this
+    for (let row = from.firstLeaf; row !== 0; row = rows.next(row))
+      if (rows.is(row, marks.current)) this.leaf(row, view)
     return { ...folder, rest: from.folders?.entries() ?? null }
   }
 
-  private leaf(record: LayerRecord, view: ViewFolder): void {
-    const { path } = record.entry
-    const name = baseOf(path)
+  private leaf(row: Row, view: ViewFolder): void {
+    const isPlain = view.folders === null && view.gone === null && view.globals === null
+    const name = isPlain ? '' : this.rows.name(row)
     const folder = view.folders?.get(name)
     if (view.gone?.has(name) === true || folder?.has(closed) === true) return
     if (folder?.has(needed) === true) {
       const { subject, position } = folder.place ?? nowhere
       const why = `is not a folder, but ${subject} has an entry below it (at byte ${position}): some engines follow a link there, others replace it`
-      throw this.refuse(record.position, path, why)
+      throw this.refuse(this.rows.position(row), this.rows.path(row), why)
     }
-    if (this.dispute !== null) throw this.refuse(record.position, path, this.dispute)
-    if (view.globals?.has(name) === true) throw this.refuse(record.position, path, globalAbove)
-    if (!this.visible.has(path) && folder?.has(decided) !== true) this.visible.set(path, record)
+    if (this.dispute !== null) throw this.refuse(this.rows.position(row), this.rows.path(row), this.dispute)
+    if (view.globals?.has(name) === true) throw this.refuse(this.rows.position(row), this.rows.path(row), globalAbove)
+    if (folder?.has(decided) !== true) this.visible.offer(view, row)
     if (folder !== undefined) folder.flags |= covered | closed
   }
 
   /** Places a folder; null where there is nothing to merge in it. */
   private folder(name: string, from: LayerFolder, above: OpenFolder): OpenFolder | null {
     const { path } = from
-    const type = this.visible.get(path)?.entry.type
-    if (above.view.gone?.has(name) === true || (type !== undefined && type !== 'dir')) return null
-    const view = above.view.folder(name, path)
+    const upper = this.visible.at(above.view, path)
+    if (above.view.gone?.has(name) === true || (upper !== 0 && this.rows.type(upper) !== 'dir')) return null
+    const view = above.view.folder(name, path, this.rows.places)
     if (view.has(closed)) return null
     const hidden = view.has(covered)
     const { dispute, ownHidden } = this
     this.ownHidden ||= (above.from.flags & (opaque | reborn)) !== 0 || above.from.gone?.has(name) === true
-    if (from.isUsed) this.place(from, view, above.view.globals?.has(name) === true)
+    if (from.isUsed) this.place(from, view, above.view)
     else this.expect(from, view)
     this.dispute ??= view.dispute
     if (!hidden) return this.open({ from, view, dispute, ownHidden })
@@ -199,23 +196,24 @@ class LayerMerge {
     return null
   }
 
-  private place(from: LayerFolder, view: ViewFolder, disputed: boolean): void {
+  private place(from: LayerFolder, view: ViewFolder, above: ViewFolder): void {
     const { path, record } = from
-    const position = record?.position ?? from.position
+    const position = record === 0 ? from.position : this.rows.position(record)
     if (this.dispute !== null) throw this.refuse(position, path, this.dispute)
-    if (disputed) throw this.refuse(position, path, globalAbove)
+    if (above.globals?.has(baseOf(path)) === true) throw this.refuse(position, path, globalAbove)
     view.flags &= ~expected
-    if (record === null) {
+    if (record === 0) {
       view.flags |= view.has(decided) ? needed : needed | implicit
       // The lowest layer is the one that makes it.
       view.inherits = from.inherits
       view.place ??= { subject: this.layer.subject, position }
       return
     }
-    const upper = this.visible.get(path)
-    const lost = upper === undefined || view.dispute !== null ? null : lostXattr(record.xattrs, upper.xattrs)
+    const upper = this.visible.at(above, path)
+    const lost =
+      upper === 0 || view.dispute !== null ? null : lostXattr(this.rows.xattrs(record), this.rows.xattrs(upper))
     if (lost !== null) throw xattrLost({ subject: this.layer.subject, position }, path, lost)
-    if (!view.has(decided)) this.visible.set(path, record)
+    if (!view.has(decided)) this.visible.set(above, path, record)
     view.flags = (view.flags | decided) & ~needed
   }
 
@@ -239,7 +237,7 @@ class LayerMerge {
     }
     for (const name of from.globals?.keys() ?? []) {
       const path = from.parent === null ? name : `${from.path}/${name}`
-      if (!this.layer.records.has(path)) (view.globals ??= new Set<string>()).add(name)
+      if (this.layer.find(path) === 0) (view.globals ??= new Set<string>()).add(name)
     }
     const isOpaque = (from.flags & opaque) !== 0
     if (isOpaque && from.parent === null) view.dispute ??= rootOpaque

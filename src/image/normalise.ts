@@ -1,7 +1,8 @@
 import type { ByteSource } from '../base/streams.ts'
-import { contentOf, LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
+import { LayerRecords } from './layer-records.ts'
 import { compareUtf8 } from './paths.ts'
 import { ambiguous } from './refusals.ts'
+import type { Row } from './rows.ts'
 import { Spool } from './spool.ts'
 import { readTar } from './tar-read.ts'
 import { writeTar } from './tar-write.ts'
@@ -35,7 +36,7 @@ export async function* normaliseLayer(source: ByteSource, options: NormaliseOpti
   try {
     const records = new LayerRecords(subject)
     const whiteouts = new Map<string, TarHeader>()
-    const contents = new Map<LayerRecord, Spooled>()
+    const contents = new Map<Row, Spooled>()
     const global = records.addGlobal.bind(records)
     for await (const { header, body } of readTar(source, subject, { global })) {
       if (records.addWhiteout(header)) {
@@ -43,9 +44,8 @@ export async function* normaliseLayer(source: ByteSource, options: NormaliseOpti
         continue
       }
       const start = header.size > 0 ? await spool.put(body) : 0
-      const record = makeRecord(header, 0, contents.size)
-      records.add(record)
-      contents.set(record, { header: plainHeader(header, options), start })
+      const row = records.add(header, 0, contents.size)
+      contents.set(row, { header: plainHeader(header, options), start })
     }
     const sorted = [...kept(records, contents), ...neededWhiteouts(whiteouts, records)].sort((a, b) =>
       compareUtf8(a.header.path, b.header.path),
@@ -57,15 +57,22 @@ export async function* normaliseLayer(source: ByteSource, options: NormaliseOpti
 }
 
 /** What is left at the layer's end; of each hard-linked file the first name is the file, whichever came first. */
-function* kept(records: LayerRecords, contents: ReadonlyMap<LayerRecord, Spooled>): Generator<Spooled> {
+function* kept(records: LayerRecords, contents: ReadonlyMap<Row, Spooled>): Generator<Spooled> {
+  const { rows } = records
   const [open] = records.openLinks
   if (open !== undefined) {
-    const why = `is a hard link to ${JSON.stringify(open.entry.link)}, which is not in its layer`
-    throw ambiguous({ subject, position: open.position }, open.entry.path, why, 'Write the file into the same layer.')
+    const why = `is a hard link to ${JSON.stringify(rows.link(open))}, which is not in its layer`
+    throw ambiguous(
+      { subject, position: rows.position(open) },
+      contents.get(open)?.header.path ?? '',
+      why,
+      'Write the file into the same layer.',
+    )
   }
-  const names = new Map<LayerRecord, string[]>()
-  for (const [path, record] of records.records) {
-    const content = contentOf(record)
+  const names = new Map<Row, string[]>()
+  for (const row of records.current()) {
+    const path = rows.path(row)
+    const content = rows.contentOf(row)
     const others = names.get(content)
     if (others === undefined) names.set(content, [path])
     else others.push(path)
@@ -82,10 +89,10 @@ function* kept(records: LayerRecords, contents: ReadonlyMap<LayerRecord, Spooled
 }
 
 /** Whiteouts whose name the layer itself gives to a file are of no effect, and would stand behind it in the new order. */
-function* neededWhiteouts(whiteouts: ReadonlyMap<string, TarHeader>, { records }: LayerRecords): Generator<Spooled> {
+function* neededWhiteouts(whiteouts: ReadonlyMap<string, TarHeader>, records: LayerRecords): Generator<Spooled> {
   for (const [path, header] of whiteouts) {
-    const own = records.get(path.replace(/(^|\/)\.wh\.([^/]*)$/, '$1$2'))
-    if (own === undefined || own.entry.type === 'dir') yield { header, start: 0 }
+    const own = records.find(path.replace(/(^|\/)\.wh\.([^/]*)$/, '$1$2'))
+    if (own === 0 || records.rows.type(own) === 'dir') yield { header, start: 0 }
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { TakeDigests } from './extents.ts'
-import type { LayerRecord } from './layer-records.ts'
+import { marks, type Row, type Rows } from './rows.ts'
 import type { TarBody } from './tar-body.ts'
 import type { ExtraDigest, PassReader, TarHeader } from './types.ts'
 
@@ -40,8 +40,8 @@ export function giveAll(header: TarHeader, wanted: readonly Wanted[], kept: Buff
 export function hashers(
   header: TarHeader,
   readers: readonly PassReader[],
-  record: LayerRecord,
-  given: ReadonlyMap<string, LayerRecord>,
+  rows: Rows,
+  row: Row,
 ): { extra: readonly ExtraDigest[]; take: TakeDigests } {
   const asked: { reader: PassReader; algorithm: ExtraDigest }[] = []
   for (const reader of readers) {
@@ -49,9 +49,9 @@ export function hashers(
     if (algorithm !== null) asked.push({ reader, algorithm })
   }
   const take: TakeDigests = (sha256, extra) => {
-    record.entry.sha256 = `sha256:${sha256.toString('hex')}`
+    rows.setDigest(row, sha256)
     // A later entry of the layer may have replaced it meanwhile.
-    if (given.get(header.path) !== record) return
+    if (!rows.is(row, marks.given)) return
     for (const { reader, algorithm } of asked) {
       const digest = extra.get(algorithm)
       if (digest !== undefined) reader.hashed?.(header, digest)
@@ -75,7 +75,10 @@ export class Scratch {
   take(bytes: number): Buffer {
     if (bytes > this.room.length || this.room.length > largestRoom) {
       this.free()
-      this.room = Buffer.allocUnsafeSlow(bytes > largestRoom ? bytes : Math.min(largestRoom, 2 * bytes))
+      // More than is needed, for files that come later: what nobody touches is not in memory.
+      this.room = Buffer.allocUnsafeSlow(
+        bytes > largestRoom ? bytes : Math.min(largestRoom, Math.max(firstRoom, 2 * bytes)),
+      )
     }
     return this.room.subarray(0, bytes)
   }
@@ -86,7 +89,8 @@ export class Scratch {
     this.room = Buffer.alloc(0)
   }
 }
-const largestRoom = 8 << 20
+/** Bytes of the first room; a room of more than the largest is not kept for the next file. */
+const [firstRoom, largestRoom] = [8 << 20, 16 << 20]
 
 /** Frees memory that `Buffer.allocUnsafeSlow` gave; nobody may use the buffer any more. */
 export function freeNow({ buffer }: Buffer): void {

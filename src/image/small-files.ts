@@ -1,6 +1,6 @@
-import type { LayerRecord } from './layer-records.ts'
 import { parentOf } from './paths.ts'
 import { freeNow } from './read-file.ts'
+import { marks, type Row, type Rows } from './rows.ts'
 import type { PassReader, TarHeader } from './types.ts'
 
 /** Largest file that is kept, and bytes of all of them. */
@@ -12,7 +12,9 @@ const elf = 0x7f454c46
  * For a handful of such files a layer would else be decompressed a second time.
  */
 export class SmallFiles {
-  private readonly contents = new Map<LayerRecord, Buffer>()
+  private readonly contents = new Map<Row, Buffer>()
+  /** Those of the layer that is being read. */
+  private latest: Row[] = []
   private readonly pointed = new Set<string>()
   private bytes = 0
 
@@ -27,10 +29,16 @@ export class SmallFiles {
   }
 
   /** Takes the content of one file. */
-  reader(record: LayerRecord): { reader: PassReader; bytes: number } {
-    const { size } = record.entry
+  reader(row: Row, size: number): { reader: PassReader; bytes: number } {
     this.bytes += size
-    return { reader: { file: (_header, content) => void this.contents.set(record, copyOf(content)) }, bytes: size }
+    this.latest.push(row)
+    return { reader: { file: (_header, content) => void this.contents.set(row, copyOf(content)) }, bytes: size }
+  }
+
+  /** The view has taken the layer: what it gave back is no file of the image, and its number will be that of another. */
+  endLayer(rows: Rows): void {
+    for (const row of this.latest) if (!rows.is(row, marks.taken)) this.contents.delete(row)
+    this.latest = []
   }
 
   /** Gives the memory of all contents back. */
@@ -39,8 +47,8 @@ export class SmallFiles {
     this.contents.clear()
   }
 
-  get(record: LayerRecord): Buffer | undefined {
-    return this.contents.get(record)
+  get(row: Row): Buffer | undefined {
+    return this.contents.get(row)
   }
 }
 

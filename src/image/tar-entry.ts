@@ -69,7 +69,7 @@ export function makeHeader(raw: RawHeader, { pax, longName, longLink }: Extensio
     const value = records.get(key)
     if (value === undefined || value === '') return otherwise
     const parsed = paxInteger(value, fraction)
-    if (parsed === null) throw invalid(place, `a pax header whose ${key} is no number: ${quote(value)}`)
+    if (parsed === null) throw invalid(place, `a pax header whose ${key} is not a number: ${quote(value)}`)
     return parsed
   }
   const stored = number('size', raw.size)

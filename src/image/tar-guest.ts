@@ -118,7 +118,7 @@ export function checkGuestEntry(raw: RawHeader, records: PaxRecords | null, entr
       raw.size === 0
         ? `has the type ${header.type} and the pax size ${size}: Go ignores that, some guests give it to the entries behind`
         : `has the type ${header.type} and a size of ${raw.size} bytes: Go skips none, guests skip them with the entries in them`
-    throw ambiguous(place, name, what, 'Write size 0 and no pax size for everything that is no file.')
+    throw ambiguous(place, name, what, 'Write size 0 and no pax size for everything that is not a file.')
   }
   if (records === null) return
   if (header.type === 'file') checkNumber({ key: 'size', field: raw.size, least: firstLargeSize }, records, name, place)

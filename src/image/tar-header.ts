@@ -40,7 +40,7 @@ export function parseHeader(block: Buffer, place: Place): RawHeader {
     return value
   }
   const number = (start: number, end: number, field: string): number => need(numeric(block, start, end), field)
-  if (!hasChecksum(block)) throw bad('checksum')
+  checkSum(block, place)
 
   const form = formOf(block)
   const head: RawHeader = {
@@ -89,7 +89,7 @@ function formOf(block: Buffer): HeaderForm {
 }
 
 /** The checksum is octal, over unsigned bytes or, as old tars had it, signed ones; its own field counts as blanks. */
-function hasChecksum(block: Buffer): boolean {
+function checkSum(block: Buffer, place: Place): void {
   let sum = 0
   let high = 0
   for (let i = 0; i < 512; i++) {
@@ -98,7 +98,11 @@ function hasChecksum(block: Buffer): boolean {
     high += byte >> 7
   }
   const stored = octal(block, 148, 156)
-  return stored === sum || stored === sum - 256 * high
+  if (stored === sum || stored === sum - 256 * high) return
+  const found = stored === null ? quote(block.toString('latin1', 148, 156)) : stored.toString(8)
+  const name = quote(nameOf(text(block, 0, 100)))
+  const why = `expected the octal checksum ${sum.toString(8)}, found ${found}, in the header of the entry ${name}`
+  throw invalid(place, `a damaged tar header: ${why}`)
 }
 
 function timeOrNone(block: Buffer, start: number): boolean {

@@ -1,5 +1,6 @@
 import type { ByteSource } from '../base/streams.ts'
 import { nameOf } from './names.ts'
+import { passBounds } from './pass-bounds.ts'
 import { normalisePath } from './paths.ts'
 import { ambiguous, invalid, type Place } from './refusals.ts'
 import { SparseBody, TarBody } from './tar-body.ts'
@@ -19,8 +20,6 @@ export const tarLimits = {
   extension: 1 << 20,
   /** Entries of one archive. */
   entries: 5_000_000,
-  /** Bytes of zeros that the sparse files of one archive stand for: 4 GiB. */
-  holes: 2 ** 32,
 } as const
 
 export interface TarOptions {
@@ -33,6 +32,18 @@ export interface TarOptions {
   guests?: boolean | undefined
   /** Most entries; by default those of {@link tarLimits}. */
   entries?: number | undefined
+  /** Counts the bytes of zeros that sparse files stand for; archives that share it share its limit. Default: an own one. */
+  holes?: HoleCount | undefined
+}
+
+/** Bytes of zeros that sparse files stand for: an archive of 1 KiB may hold one of 8 GiB. */
+export interface HoleCount {
+  used: number
+  readonly most: number
+}
+
+export function holeCount(most: number = passBounds.holes): HoleCount {
+  return { used: 0, most }
 }
 
 /**
@@ -48,12 +59,11 @@ export interface TarOptions {
 export async function* readTar(
   source: ByteSource,
   subject: string,
-  { global, entries: most = tarLimits.entries, guests = true }: TarOptions = {},
+  { global, entries: most = tarLimits.entries, guests = true, holes = holeCount() }: TarOptions = {},
 ): AsyncGenerator<TarEntry & { body: TarBody }> {
   const puller = new BytePuller(source, subject)
   const extensions = new ExtensionReader(puller, guests)
   let entries = 0
-  let holes = 0
   let done = false
   try {
     for (;;) {
@@ -82,8 +92,8 @@ export async function* readTar(
       extensions.reset()
       const body =
         sparse === null ? new TarBody(puller, stored) : await sparseBody(puller, { header, stored, sparse }, place)
-      if (sparse !== null) holes += header.size - body.left
-      if (holes > tarLimits.holes) throw invalid(place, `sparse files with more than ${tarLimits.holes} bytes of holes`)
+      if (sparse !== null) holes.used += header.size - body.left
+      if (holes.used > holes.most) throw invalid(place, tooManyHoles(holes, header.size - body.left))
       if (puller.available < body.left) puller.entry = { path: header.path, end: puller.position + body.left }
       yield { header, body }
       if (!puller.skipReady(body.left)) await puller.skip(body.left)
@@ -97,6 +107,11 @@ export async function* readTar(
   } finally {
     if (!done) await puller.close()
   }
+}
+
+function tooManyHoles({ used, most }: HoleCount, here: number): string {
+  const before = used - here
+  return `a sparse file with ${here} bytes of holes${before === 0 ? '' : `, after ${before} bytes of earlier ones`}: at most ${most} are read`
 }
 
 type ExtensionFlag = 'x' | 'L' | 'K'

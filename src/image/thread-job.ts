@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { InternalError, VerificationError, type ReasonCode } from '../base/errors.ts'
+import type { Md5Lanes } from '../encoding/md5-lanes.ts'
 import { ExtentDigests } from './extent-digests.ts'
 import type { ExtentMemory } from './extents.ts'
 import { layerDecoder } from './inflate.ts'
@@ -30,10 +31,10 @@ interface Details {
   readonly remedy: string | undefined
 }
 
-/** Does one job and blocks this thread meanwhile. It throws nothing. */
-export function doJob(job: ThreadJob): ThreadAnswer {
+/** Does one job and blocks this thread meanwhile. It throws nothing. @param lanes memory of this thread for {@link ExtentDigests} */
+export function doJob(job: ThreadJob, lanes: () => Md5Lanes | null): ThreadAnswer {
   try {
-    return job.work === 'inflate' ? inflateInto(job) : digestOf(job)
+    return job.work === 'inflate' ? inflateInto(job) : digestOf(job, lanes)
   } catch (error) {
     return answerOf(error)
   }
@@ -87,10 +88,10 @@ function inflateInto(job: Extract<ThreadJob, { work: 'inflate' }>): ThreadAnswer
   }
 }
 
-function digestOf(job: Extract<ThreadJob, { work: 'digest' }>): ThreadAnswer {
+function digestOf(job: Extract<ThreadJob, { work: 'digest' }>, lanes: () => Md5Lanes | null): ThreadAnswer {
   const input = new RingReader(job.input, job.reader)
   const hash = createHash('sha256')
-  const files = new ExtentDigests(job.files)
+  const files = new ExtentDigests(job.files, lanes)
   let size = 0
   try {
     for (;;) {
@@ -102,7 +103,7 @@ function digestOf(job: Extract<ThreadJob, { work: 'digest' }>): ThreadAnswer {
       if (!files.take(piece)) return { end: 'done' }
       input.giveBack()
     }
-    files.end()
+    if (!files.end()) return { end: 'done' }
     return { end: 'digest', found: layerDigest(hash, size) }
   } finally {
     // Does nothing after a good end.

@@ -85,6 +85,11 @@ export interface InventoryEntry {
   xattrs?: Readonly<Record<string, string>> | undefined
 }
 
+/** Lines of an inventory, in a list or made when they are asked for. */
+export interface Entries extends Iterable<InventoryEntry> {
+  readonly length: number
+}
+
 /** Digests beside SHA-256 that package databases have of their files. */
 export type ExtraDigest = 'md5' | 'sha1'
 
@@ -109,8 +114,20 @@ export interface PassReader {
   forget?(path: string): void
   /** A visible hard link shares the content of a visible file that this pass has read. True: the reader needs no bytes for it. */
   linked?(path: string, content: string): boolean
+  /**
+   * Called instead of `file` for one of the other names of a content, once the limit for all of them is reached (`passBounds.otherNames`).
+   * What the file holds is unknown under this name, so a reader that is able to say so has this method; one without it gets every content.
+   *
+   * @param magic as for `wants`
+   */
+  unread?(header: TarHeader, magic: number, why: string): void
   /** Files wanted under another name as well, once the whole view is known: they are read again and given to `file` under that name. */
-  aliases?(inventory: readonly InventoryEntry[]): readonly Alias[]
+  aliases?(inventory: Entries): readonly Alias[]
+  /**
+   * Called last, after every file was given under all its names: files (or hard links) of the inventory that are read again for `digest`, which
+   * gives none until now. This is for files of which only their content elsewhere tells that they matter.
+   */
+  further?(inventory: Entries): readonly string[]
 }
 
 export interface Alias {
@@ -133,5 +150,5 @@ export interface PassResult {
   image: Image
   layers: LayerFacts[]
   /** The merged root file system, sorted by path (UTF-8 byte order). */
-  inventory: InventoryEntry[]
+  inventory: Entries
 }

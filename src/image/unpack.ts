@@ -3,13 +3,14 @@ import { chmod, chown, lchown, link, mkdir, open, readdir, rm, symlink, utimes }
 import { join } from 'node:path'
 import { requireEmpty } from '../base/files.ts'
 import type { Digest, Store } from '../oci/types.ts'
-import { contentOf, type LayerRecord } from './layer-records.ts'
+import type { MergedInventory } from './merged-inventory.ts'
 import { nativePath } from './names.ts'
 import { parentOf } from './paths.ts'
 import type { Image, InventoryEntry, PassReader, PassResult, TarHeader } from './types.ts'
 import type { PassOptions } from './layer-stream.ts'
 import { readAgain } from './other-names.ts'
 import type { FileSink, FileWriter } from './read-file.ts'
+import { marks, type Row } from './rows.ts'
 import { walkImage } from './walk.ts'
 
 export interface UnpackResult extends PassResult {
@@ -58,13 +59,13 @@ class Unpacker implements FileSink {
   }
 
   async run(readers: readonly PassReader[]): Promise<UnpackResult> {
-    const { visible, inventory, layers } = await walkImage(this.store, this.image, readers, this.options, this)
+    const { inventory, layers } = await walkImage(this.store, this.image, readers, this.options, this)
     await this.prune(inventory)
     for (const entry of inventory) if (entry.type === 'dir') await this.folder(entry.path)
-    await this.hardLinks(visible)
+    await this.hardLinks(inventory)
     for (const entry of inventory) await this.special(entry)
     // Deepest first: a folder without write permission takes nothing any more.
-    for (const entry of inventory.toReversed()) await this.attributes(entry, visible.get(entry.path))
+    for (const entry of inventory.reversed()) await this.attributes(entry, inventory)
     if (!this.asRoot) this.notes.push('owners are not set: this process is not root')
     return { image: this.image, layers, inventory, notes: this.notes }
   }
@@ -91,8 +92,9 @@ class Unpacker implements FileSink {
   }
 
   /** Removes folders that were made for files which their layer took back. */
-  private async prune(inventory: readonly InventoryEntry[]): Promise<void> {
-    const kept = new Set(inventory.filter(({ type }) => type === 'dir').map(({ path }) => path)).add('.')
+  private async prune(inventory: MergedInventory): Promise<void> {
+    const kept = new Set(['.'])
+    for (const { path } of inventory.ofType('dir')) kept.add(path)
     for (const folder of [...this.folders].filter((path) => !kept.has(path))) {
       await rm(this.place(folder), { recursive: true, force: true })
       this.folders.delete(folder)
@@ -116,18 +118,20 @@ class Unpacker implements FileSink {
     }
   }
 
-  private async hardLinks(visible: ReadonlyMap<string, LayerRecord>): Promise<void> {
-    const lost = new Map<LayerRecord, string[]>()
-    for (const [path, record] of visible) {
-      if (record.entry.type !== 'hardlink') continue
-      const content = contentOf(record)
-      if (content.entry.type !== 'file') continue
+  private async hardLinks(inventory: MergedInventory): Promise<void> {
+    const { rows } = inventory
+    const lost = new Map<Row, string[]>()
+    for (const row of inventory.layerRows()) {
+      if (rows.type(row) !== 'hardlink') continue
+      const path = rows.path(row)
+      const content = rows.contentOf(row)
+      if (rows.type(content) !== 'file') continue
       await this.folder(parentOf(path))
-      if (visible.get(content.entry.path) === content) await link(this.place(content.entry.path), this.place(path))
+      if (rows.is(content, marks.visible)) await link(this.place(rows.path(content)), this.place(path))
       else lost.set(content, [...(lost.get(content) ?? []), path])
     }
-    await readAgain(this.store, this.image, [...lost.keys()], this.options, async (record, body) => {
-      const [first, ...rest] = lost.get(record) as [string, ...string[]]
+    await readAgain(this.store, this.image, { rows, wanted: [...lost.keys()] }, this.options, async (row, body) => {
+      const [first, ...rest] = lost.get(row) as [string, ...string[]]
       const writer = await this.writer(first)
       const running = createHash('sha256')
       for await (const chunk of body) {
@@ -148,17 +152,19 @@ class Unpacker implements FileSink {
     } else if (entry.type === 'char' || entry.type === 'block' || entry.type === 'fifo') {
       this.notes.push(`left out: ${entry.path} (${entry.type === 'fifo' ? 'a pipe' : `a ${entry.type} device`})`)
     } else if (entry.type === 'hardlink' && entry.sha256 === undefined) {
-      this.notes.push(`left out: ${entry.path} (another name of ${entry.link}, which is no file)`)
+      this.notes.push(`left out: ${entry.path} (another name of ${entry.link}, which is not a file)`)
     }
   }
 
-  private async attributes(entry: InventoryEntry, record: LayerRecord | undefined): Promise<void> {
+  private async attributes(entry: InventoryEntry, inventory: MergedInventory): Promise<void> {
     if (entry.type !== 'file' && entry.type !== 'dir' && !(entry.type === 'hardlink' && entry.sha256 !== undefined))
       return
     const path = this.place(entry.path)
     // Changing the owner clears setuid: the mode comes after it.
     if (this.asRoot) await chown(path, entry.uid, entry.gid)
     await chmod(path, entry.mode)
-    if (record !== undefined) await utimes(path, record.mtime, record.mtime)
+    const row = inventory.layerRow(entry.path)
+    const mtime = inventory.rows.mtime(row)
+    if (row !== 0) await utimes(path, mtime, mtime)
   }
 }

@@ -1,6 +1,7 @@
 import type { Inherited } from './layer-folders.ts'
-import type { LayerRecord } from './layer-records.ts'
+import type { Places } from './places.ts'
 import type { Place } from './refusals.ts'
+import type { Row } from './rows.ts'
 
 /** An upper layer has an entry for this folder. */
 export const decided = 1
@@ -19,12 +20,14 @@ export const closed = 32
 export class ViewFolder {
   readonly parent: ViewFolder | null
   readonly path: string
+  /** Number of the path. */
+  readonly number: number
   flags = 0
   folders: Map<string, ViewFolder> | null = null
   /** Names that upper layers took away. */
   gone: Set<string> | null = null
   /** Hard links of upper layers to what should lie here, by its name. */
-  awaited: Map<string, LayerRecord[]> | null = null
+  awaited: Map<string, Row[]> | null = null
   /** How many names are awaited here and below. */
   waiting = 0
   /** Why engines differ in whether lower layers are seen in here. */
@@ -36,19 +39,20 @@ export class ViewFolder {
   /** The entry of an upper layer that needs the folder. */
   place: Place | null = null
 
-  constructor(parent: ViewFolder | null, path: string) {
+  constructor(parent: ViewFolder | null, path: string, places: Places) {
     this.parent = parent
     this.path = path
+    this.number = places.take(path)
   }
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0
   }
 
-  folder(name: string, path: string): ViewFolder {
+  folder(name: string, path: string, places: Places): ViewFolder {
     const found = this.folders?.get(name)
     if (found !== undefined) return found
-    const made = new ViewFolder(this, path)
+    const made = new ViewFolder(this, path, places)
     this.folders = (this.folders ?? new Map<string, ViewFolder>()).set(name, made)
     return made
   }

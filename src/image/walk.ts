@@ -3,16 +3,18 @@ import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { checkImageLimits, inflateLimits } from './inflate-limits.ts'
 import { omittedBytes } from './layer-digest.ts'
 import { LayerStreams, type LayerStream, type PassOptions } from './layer-stream.ts'
-import { LayerRecords, makeRecord, type LayerRecord } from './layer-records.ts'
+import type { LayerRecords } from './layer-records.ts'
+import type { MergedInventory } from './merged-inventory.ts'
 import { MergedView } from './merged-view.ts'
 import { readOtherNames } from './other-names.ts'
 import { askAll, giveAll, hashers, readFile, readFileNow, Scratch, type FileSink } from './read-file.ts'
 import { SmallFiles } from './small-files.ts'
-import { readTar } from './tar-read.ts'
+import { marks } from './rows.ts'
+import { holeCount, readTar, type HoleCount } from './tar-read.ts'
 import type { Image, LayerFacts, PassReader, PassResult } from './types.ts'
 
 export interface WalkResult extends PassResult {
-  visible: ReadonlyMap<string, LayerRecord>
+  inventory: MergedInventory
 }
 
 /**
@@ -34,13 +36,14 @@ export async function walkImage(
   const small = new SmallFiles()
   const blobs = new Set<Digest>()
   const total = { read: 0, written: 0 }
+  const holes = holeCount(options.bounds?.holes)
   try {
     for (let index = count - 1; index >= 0; index--) {
       const descriptor = image.manifest.layers[index] as Descriptor
       const diffId = image.config.rootfs.diff_ids[index] as Digest
       options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
       const plain = await streams.next(index)
-      const records = await scan(plain, index, descriptor, view, { readers, small, sink })
+      const records = await scan(plain, index, descriptor, view, { readers, small, sink, holes })
       const found = await plain.result()
       const omitted = omittedBytes(found, diffId, descriptor.mediaType)
       if (omitted === null) {
@@ -56,6 +59,7 @@ export async function walkImage(
       if (omitted > 0) options.log?.info(omission(index, omitted))
       facts.unshift({ descriptor, diffId, size: found.size + omitted, ...(omitted === 0 ? {} : { omitted }) })
       view.apply(records)
+      small.endLayer(view.rows)
       if (!blobs.has(descriptor.digest)) total.read += descriptor.size
       blobs.add(descriptor.digest)
       total.written += found.size
@@ -65,9 +69,9 @@ export async function walkImage(
     await streams.close()
   }
   const inventory = view.finish()
-  await readOtherNames(store, image, { inventory, visible: view.visible, small }, readers, options)
+  await readOtherNames(store, image, { inventory, small }, readers, options)
   small.free()
-  return { image, layers: facts, inventory, visible: view.visible }
+  return { image, layers: facts, inventory }
 }
 
 function omission(layer: number, bytes: number): string {
@@ -79,36 +83,44 @@ async function scan(
   layer: number,
   descriptor: Descriptor,
   view: MergedView,
-  { readers, small, sink }: { readers: readonly PassReader[]; small: SmallFiles; sink: FileSink | undefined },
+  {
+    readers,
+    small,
+    sink,
+    holes,
+  }: { readers: readonly PassReader[]; small: SmallFiles; sink: FileSink | undefined; holes: HoleCount },
 ): Promise<LayerRecords> {
   const subject = `layer ${descriptor.digest}`
-  const records = new LayerRecords(subject)
+  const records = view.layer(subject)
+  const { rows } = view
   const global = records.addGlobal.bind(records)
-  const given = new Map<string, LayerRecord>()
   const scratch = new Scratch()
   let serial = -1
-  for await (const { header, body } of readTar(plain.stream, subject, { global })) {
+  for await (const { header, body } of readTar(plain.stream, subject, { global, holes })) {
     serial++
     if (records.addWhiteout(header)) continue
-    const record = makeRecord(header, layer, serial)
     const shown = !view.hides(header.path)
-    for (const old of records.add(record)) {
-      if (!given.delete(old.entry.path)) continue
-      for (const reader of readers) reader.forget?.(old.entry.path)
-      await sink?.drop(old.entry.path)
+    const row = records.add(header, layer, serial)
+    for (const old of records.obsolete) {
+      if (!rows.is(old, marks.given)) continue
+      rows.unmark(old, marks.given)
+      const path = rows.path(old)
+      for (const reader of readers) reader.forget?.(path)
+      await sink?.drop(path)
     }
     if (header.type === 'symlink') small.link(header)
     if (header.type !== 'file') continue
-    if (shown) given.set(header.path, record)
+    if (shown) rows.mark(row, marks.given)
     const asking = shown ? readers : []
-    const hashed = hashers(header, asking, record, given)
+    const hashed = hashers(header, asking, rows, row)
     // A hidden file is hashed too: a hard link that is still visible may share its content. This comes before any of the content is read.
     const aside = body.inOnePiece && body.left > 0 ? plain.files : null
     aside?.want(body.offset, body.left, hashed.extra, hashed.take)
     const writer = shown && sink !== undefined ? await sink.open(header) : undefined
-    record.magic = body.magicNow() ?? (await body.magic())
-    const wanted = askAll(asking, header, layer, record.magic)
-    if (shown && readers.length > 0 && small.wants(header, record.magic)) wanted.push(small.reader(record))
+    const magic = body.magicNow() ?? (await body.magic())
+    rows.setMagic(row, magic)
+    const wanted = askAll(asking, header, layer, magic)
+    if (shown && readers.length > 0 && small.wants(header, magic)) wanted.push(small.reader(row, header.size))
     const extra = aside === null ? hashed.extra : null
     const { kept, digests } =
       (writer === undefined ? readFileNow(header, body, wanted, extra) : null) ??

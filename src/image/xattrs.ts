@@ -24,6 +24,32 @@ export function inventoryXattrs(xattrs: Xattrs): Record<string, string> | undefi
   )
 }
 
+/** Extended attributes of many files that come one at a time. Adding one takes the same time however many its file has. */
+export class XattrLists<File> {
+  private readonly lists = new Map<File, Map<string, string>>()
+
+  /** The last value of a name counts. @param value raw bytes as latin1 */
+  add(file: File, name: string, value: string): void {
+    const list = this.lists.get(file)
+    if (list === undefined) this.lists.set(file, new Map([[name, value]]))
+    else list.set(name, value)
+  }
+
+  get isEmpty(): boolean {
+    return this.lists.size === 0
+  }
+
+  /** Files that have attributes. */
+  files(): IterableIterator<File> {
+    return this.lists.keys()
+  }
+
+  /** The attributes of a file in the form of {@link inventoryXattrs}; empty where it has none. */
+  of(file: File): Record<string, string> {
+    return inventoryXattrs(Object.fromEntries(this.lists.get(file) ?? [])) ?? {}
+  }
+}
+
 /** A name that `before` has and `after` has not; null where there is none. */
 export function lostXattr(before: Xattrs, after: Xattrs): string | null {
   return Object.keys(before).find((name) => !Object.hasOwn(after, name)) ?? null

@@ -84,7 +84,7 @@ export interface Cataloger<Fact = unknown> {
   /** A digest beside SHA-256 that this kind's databases have of their files. */
   readonly digest?: {
     algorithm: ExtraDigest
-    /** Files that may belong to its packages. */
+    /** Where its packages usually have files: these are hashed while they flow by. Others that a package lists are read a second time. */
     of(path: string): boolean
     /** Files that only a system of this kind has. */
     marks(path: string): boolean

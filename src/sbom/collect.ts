@@ -1,10 +1,11 @@
-import type { Alias, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import type { Alias, Entries, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
+import { entriesOfType, lazyEntries } from '../image/entries.ts'
 import { baseOf, parentOf } from '../image/paths.ts'
 import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
 import type { Gap } from './model.ts'
 import { isBinary } from './magic.ts'
-import { FileTree } from './tree.ts'
+import { treeOf, type FileTree } from './tree.ts'
 
 /** One pass of one cataloger. */
 interface Run {
@@ -13,6 +14,8 @@ interface Run {
   gaps: Map<string, Gap>
   /** Files that it has read, also those that gave nothing, with their first bytes. */
   seen: Map<string, number>
+  /** Names under which it was not given a file: the first, and how many. One gap for all, since an image may have a million. */
+  unread: { path: string; count: number; why: string } | null
 }
 
 /** Which runs want a file. */
@@ -36,7 +39,13 @@ export class Collector implements PassReader {
   private asked: Asked | null = null
 
   constructor(catalogers: readonly Cataloger[]) {
-    this.runs = catalogers.map((cataloger) => ({ cataloger, facts: new Map(), gaps: new Map(), seen: new Map() }))
+    this.runs = catalogers.map((cataloger) => ({
+      cataloger,
+      facts: new Map(),
+      gaps: new Map(),
+      seen: new Map(),
+      unread: null,
+    }))
     for (const run of this.runs) {
       const { match } = run.cataloger
       for (const name of match.names ?? []) push(this.names, name, run)
@@ -75,6 +84,14 @@ export class Collector implements PassReader {
     }
   }
 
+  unread(header: TarHeader, magic: number, why: string): void {
+    for (const { run } of this.ask(header, magic).runs) {
+      if (run.cataloger.strict === true) throw notGiven(header.path, why)
+      if (run.unread === null) run.unread = { path: header.path, count: 1, why }
+      else run.unread.count++
+    }
+  }
+
   forget(path: string): void {
     this.binaries.delete(path)
     for (const run of this.runs) {
@@ -99,20 +116,21 @@ export class Collector implements PassReader {
     return true
   }
 
-  aliases(inventory: readonly InventoryEntry[]): readonly Alias[] {
-    const links = inventory.filter(({ type }) => type === 'symlink')
+  aliases(inventory: Entries): readonly Alias[] {
+    const links = [...entriesOfType(inventory, 'symlink')]
     if (links.length === 0) return []
-    const tree = new FileTree(inventory)
+    const tree = treeOf(inventory)
     return [...this.linkedFiles(links, tree), ...this.linkedFolders(inventory, tree)]
   }
 
   /** Packages of all catalogers, each with its own result. @throws VerificationError for an unreadable package database */
   finish(context: CatalogContext): { cataloger: Cataloger; result: Cataloged; gaps: Gap[] }[] {
-    return this.runs.map(({ cataloger, facts, gaps }) => {
+    return this.runs.map(({ cataloger, facts, gaps, unread: names }) => {
       const sorted = new Map([...facts].sort(([a], [b]) => (a < b ? -1 : 1)))
       const result = finishOne(cataloger, sorted, context)
-      const unread = cataloger.strict === true ? blockedPlaces(cataloger, context.tree) : []
-      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? []), ...unread] }
+      const blocked = cataloger.strict === true ? blockedPlaces(cataloger, context.tree) : []
+      const unread = names === null ? [] : [unreadGap(cataloger.kind, names)]
+      return { cataloger, result, gaps: [...gaps.values(), ...(result.gaps ?? []), ...blocked, ...unread] }
     })
   }
 
@@ -173,15 +191,16 @@ export class Collector implements PassReader {
     )
   }
 
-  private linkedFolders(inventory: readonly InventoryEntry[], tree: FileTree): Alias[] {
+  private linkedFolders(inventory: Entries, tree: FileTree): Alias[] {
     const found: Alias[] = []
     for (const folder of new Set(this.runs.flatMap(({ cataloger }) => cataloger.folders ?? []))) {
       const real = tree.resolve(folder)
       if (real === null || real === folder || real === '') continue
-      for (const entry of inventory) {
-        if (!isFile(entry) || !entry.path.startsWith(`${real}/`)) continue
-        const as = `${folder}${entry.path.slice(real.length)}`
-        if (this.isNews(as, entry.path)) found.push({ path: entry.path, as })
+      for (const entry of lazyEntries(inventory)) {
+        const { path } = entry
+        if (!path.startsWith(`${real}/`) || !isFile(entry)) continue
+        const as = `${folder}${path.slice(real.length)}`
+        if (this.isNews(as, path)) found.push({ path, as })
       }
     }
     return found
@@ -248,6 +267,18 @@ function headOf({ path, size, mode }: Pick<TarHeader, 'path' | 'size' | 'mode'>,
 function tooLarge({ path, size }: FileHead, most: number): VerificationError {
   return new VerificationError('format-invalid', `${path} has ${size} bytes; at most ${most} bytes of it are read`, {
     subject: path,
+  })
+}
+
+function unreadGap(kind: string, { path, count, why }: NonNullable<Run['unread']>): Gap {
+  const others = count === 1 ? '' : `, nor under ${count - 1} further ${count === 2 ? 'name' : 'names'}`
+  return { path, kind, reason: 'too-large', why: `the file is not read under this name${others}: ${why}` }
+}
+
+function notGiven(path: string, why: string): VerificationError {
+  return new VerificationError('format-invalid', `the package database ${path} is not read: ${why}`, {
+    subject: path,
+    remedy: 'The image has too many links to large files: build it again without them.',
   })
 }
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { InventoryEntry } from '../image/types.ts'
-import type { Collector } from './collect.ts'
 import type { DigestReader } from './digests.ts'
 import type { Checksum, Coverage, Gap, IntegrityFinding, OwnedFile } from './model.ts'
 import type { FileTree } from './tree.ts'
@@ -13,8 +12,8 @@ export interface CoverageInput {
   folders: ReadonlyMap<string, string>
   /** Files that packages were read from. */
   ownFiles: ReadonlySet<string>
-  binaries: Collector['binaries']
-  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get'>>>
+  binaries: ReadonlySet<string>
+  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'has'>>>
 }
 
 /** What of the files no package vouches for, and which packaged files are not as their package says. */
@@ -40,25 +39,36 @@ export function measureCoverage({ tree, owners, folders, ownFiles, binaries, dig
   return coverage
 }
 
-/**
- * Packaged files whose sums were not made, because a link leads from where the package has them to where none has files: what stands there
- * may be anything.
- */
-export function uncompared(
-  { tree, owners }: Pick<CoverageInput, 'tree' | 'owners'>,
-  digests: Readonly<Record<'md5' | 'sha1', Pick<DigestReader, 'get' | 'expects'>>>,
-): Gap[] {
-  const gaps: Gap[] = []
-  for (const [path, { path: listed, checksum, config, purl }] of owners) {
-    const reader = checksum?.algorithm === 'MD5' ? digests.md5 : checksum?.algorithm === 'SHA-1' ? digests.sha1 : null
+/** Files that are to be compared with the sum that their package has of them, with that sum: configuration files may be changed. */
+export function* comparable({
+  tree,
+  owners,
+}: Pick<CoverageInput, 'tree' | 'owners'>): Generator<[path: string, owned: OwnedFile & { checksum: Checksum }]> {
+  for (const [path, owned] of owners) {
+    const { checksum, config } = owned
     const type = tree.get(path)?.type
-    if (reader === null || config === true || (type !== 'file' && type !== 'hardlink')) continue
-    if (reader.get(path) !== undefined || !reader.expects(listed)) continue
-    const kind = /^pkg:([^/]+)/.exec(purl)?.[1] ?? 'file'
-    const why = `the file was not compared with the sum that its package has of "${listed}"`
-    gaps.push({ path, kind, reason: 'unsupported', why })
+    if (checksum !== undefined && config !== true && (type === 'file' || type === 'hardlink'))
+      yield [path, { ...owned, checksum }]
   }
-  return gaps
+}
+
+/** Packaged files that were not compared with the sum of their package: what stands there may be anything. One gap for each kind of sum. */
+export function uncompared({ digests, ...input }: Pick<CoverageInput, 'tree' | 'owners' | 'digests'>): Gap[] {
+  const found = new Map<string, { path: string; kind: string; algorithm: string; count: number }>()
+  for (const [path, { checksum, purl }] of comparable(input)) {
+    const { algorithm } = checksum
+    if (algorithm === 'SHA-256' || (algorithm === 'MD5' && digests.md5.has(path))) continue
+    if (algorithm === 'SHA-1' && digests.sha1.has(path)) continue
+    const kind = /^pkg:([^/]+)/.exec(purl)?.[1] ?? 'file'
+    const known = found.get(`${kind} ${algorithm}`)
+    if (known === undefined) found.set(`${kind} ${algorithm}`, { path, kind, algorithm, count: 1 })
+    else known.count++
+  }
+  return [...found.values()].map(({ path, kind, algorithm, count }) => {
+    const others = count === 1 ? '' : ` (and ${count - 1} more)`
+    const why = `the file${others} was not compared with the ${algorithm} sum that its package has of it`
+    return { path, kind, reason: 'unsupported', why }
+  })
 }
 
 /** Runs with more rights than who starts it: setuid, setgid or file capabilities. */

@@ -1,5 +1,5 @@
 import type { Digest, Platform } from '../oci/types.ts'
-import type { InventoryEntry, LayerFacts } from '../image/types.ts'
+import type { LayerFacts } from '../image/types.ts'
 import type { EngineFacts } from './engines/types.ts'
 import type { Subject } from './subjects/types.ts'
 
@@ -137,5 +137,3 @@ export interface Catalogue {
   gaps: Gap[]
   coverage: Coverage
 }
-
-export type Inventory = readonly InventoryEntry[]

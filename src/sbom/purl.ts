@@ -97,7 +97,7 @@ function decode(text: string): string {
 }
 
 function bad(text: string, what: string): VerificationError {
-  return new VerificationError('format-invalid', `${text} is no package URL: its ${what} is wrong or missing`, {
+  return new VerificationError('format-invalid', `${text} is not a package URL: its ${what} is wrong or missing`, {
     subject: text,
   })
 }

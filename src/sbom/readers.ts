@@ -1,21 +1,22 @@
 import { table } from '../base/table.ts'
-import type { PassReader } from '../image/types.ts'
+import type { Entries, PassReader } from '../image/types.ts'
 import type { Cataloged, Cataloger } from './cataloger.ts'
 import { catalogers as all } from './catalogers/index.ts'
 import { OsReleaseReader } from './catalogers/os-release.ts'
 import { Collector } from './collect.ts'
-import { measureCoverage, uncompared } from './coverage.ts'
-import { DigestReader } from './digests.ts'
-import type { Catalogue, FoundPackage, Gap, Inventory, OwnedFile } from './model.ts'
+import { comparable, measureCoverage, uncompared } from './coverage.ts'
+import { DigestReader, type Summed } from './digests.ts'
+import type { Catalogue, FoundPackage, Gap, OsRelease, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
+import { oddNames } from './odd-names.ts'
 import { resolveOwners } from './ownership.ts'
-import { FileTree } from './tree.ts'
+import { takeTree, type FileTree } from './tree.ts'
 
 export interface SbomReaders {
   /** To be put on a pass, alone or beside others. */
   readonly readers: readonly PassReader[]
   /** What was found; to be called once, after the pass. @throws VerificationError `format-invalid` for an unreadable package database */
-  finish(inventory: Inventory): Catalogue
+  finish(inventory: Entries): Catalogue
 }
 
 /**
@@ -26,28 +27,56 @@ export interface SbomReaders {
 export function sbomReaders(subject: 'image' | 'source' = 'image'): SbomReaders {
   const used = all.filter(({ finds }) => subject === 'source' || finds !== 'declared')
   const collector = new Collector(used)
-  const digests = { md5: new DigestReader('md5', used), sha1: new DigestReader('sha1', used) }
   const release = new OsReleaseReader()
+  let settled: Settled | null = null
+  const settle = (inventory: Entries): Settled => {
+    if (settled?.inventory !== inventory) settled = settledFrom(collector, release, inventory)
+    return settled
+  }
+  const summed: Summed = (inventory, algorithm) => {
+    const wanted = algorithm === 'md5' ? 'MD5' : 'SHA-1'
+    return [...comparable(settle(inventory))].flatMap(([path, { checksum }]) =>
+      checksum.algorithm === wanted ? [path] : [],
+    )
+  }
+  const digests = { md5: new DigestReader('md5', used, summed), sha1: new DigestReader('sha1', used, summed) }
   return {
     readers: [collector, digests.md5, digests.sha1, release],
-    finish: (inventory) => catalogue(collector, digests, release, used, inventory),
+    finish: (inventory) => {
+      const known = settle(inventory)
+      // Its memory is free before the documents are written.
+      settled = null
+      return catalogue(known, digests, used, collector.binaries)
+    },
   }
 }
 
-function catalogue(
-  collector: Collector,
-  digests: Readonly<Record<'md5' | 'sha1', DigestReader>>,
-  release: OsReleaseReader,
-  used: readonly Cataloger[],
-  inventory: Inventory,
-): Catalogue {
+/** What is known once every file was read under all its names; digests may still come. */
+interface Settled {
+  inventory: Entries
+  os: OsRelease | null
+  tree: FileTree
+  results: ReturnType<Collector['finish']>
+  owners: Map<string, OwnedFile>
+}
+
+function settledFrom(collector: Collector, release: OsReleaseReader, inventory: Entries): Settled {
   const os = release.finish()
-  const tree = new FileTree(inventory)
+  const tree = takeTree(inventory)
   const results = collector.finish({ os, tree })
   const owners = resolveOwners(
     results.flatMap(({ result }) => result.owned ?? []),
     tree,
   )
+  return { inventory, os, tree, results, owners }
+}
+
+function catalogue(
+  { os, tree, results, owners }: Settled,
+  digests: Readonly<Record<'md5' | 'sha1', DigestReader>>,
+  used: readonly Cataloger[],
+  binaries: ReadonlySet<string>,
+): Catalogue {
   const packages = unique(
     results.flatMap(({ result }) => result.packages).filter((found) => !repeatsOwner(found, owners)),
   )
@@ -62,13 +91,17 @@ function catalogue(
     os,
     packages,
     catalogers: used.map(({ name }) => name).sort(),
-    gaps: sortGaps([...results.flatMap(({ gaps }) => gaps), ...uncompared({ tree, owners }, digests)]),
+    gaps: sortGaps([
+      ...results.flatMap(({ gaps }) => gaps),
+      ...uncompared({ tree, owners, digests }),
+      ...oddNames(packages),
+    ]),
     coverage: measureCoverage({
       tree,
       owners,
       folders,
       ownFiles: ownFiles(results),
-      binaries: collector.binaries,
+      binaries,
       digests,
     }),
   }

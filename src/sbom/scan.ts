@@ -1,5 +1,5 @@
-import { sha256 } from '../base/streams.ts'
-import { inventoryBytes } from '../image/inventory.ts'
+import { lazyEntries } from '../image/entries.ts'
+import { InventoryDocument } from '../image/inventory-document.ts'
 import { passImage, type PassOptions } from '../image/pass.ts'
 import type { Image, PassReader, PassResult } from '../image/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
@@ -35,7 +35,10 @@ export interface Described {
   readonly spdx: Buffer
   /** CycloneDX 1.6, made when it is first asked for. */
   readonly cyclonedx: Buffer
-  inventory: Buffer
+  /** The file inventory, which may be larger than memory should hold. */
+  inventoryDocument: InventoryDocument
+  /** The same in one piece, made each time that it is asked for. */
+  readonly inventory: Buffer
   inventoryDigest: Digest
   packages: number
   files: number
@@ -54,9 +57,9 @@ export async function describeImage(store: Store, image: Image, options: Describ
 /** Writes the documents of a pass that was run elsewhere with `sbomReaders()` on it. */
 export function describePass(pass: PassResult, catalogue: Catalogue, options: Said = {}): Described {
   const { image, layers } = pass
-  const inventory = inventoryBytes(pass.inventory)
-  const inventoryDigest = sha256(inventory)
-  const files = pass.inventory.filter(({ type }) => type === 'file' || type === 'hardlink').length
+  const inventory = new InventoryDocument(pass.inventory)
+  let files = 0
+  for (const { type } of lazyEntries(pass.inventory)) if (type === 'file' || type === 'hardlink') files++
   const description: Description = {
     ...catalogue,
     name: options.name ?? (image.config.config?.Labels?.['org.opencontainers.image.title'] || 'image'),
@@ -64,7 +67,7 @@ export function describePass(pass: PassResult, catalogue: Catalogue, options: Sa
     configDigest: image.configDigest,
     layers,
     created: options.epoch ?? createdOf(image),
-    inventoryDigest,
+    inventoryDigest: inventory.digest,
     files,
     author: options.author,
     supplier: options.supplier,
@@ -75,8 +78,8 @@ export function describePass(pass: PassResult, catalogue: Catalogue, options: Sa
   return Object.assign(documentsOf(description, inventory), { pass })
 }
 
-/** The documents of a description, whatever its subject. @param inventory the bytes that its `inventoryDigest` is of */
-export function documentsOf(description: Description, inventory: Buffer): Omit<Described, 'pass'> {
+/** The documents of a description, whatever its subject. @param inventory the document that its `inventoryDigest` is of */
+export function documentsOf(description: Description, inventory: InventoryDocument): Omit<Described, 'pass'> {
   const document = ownDocument(description)
   const made = new Map<SbomFormat, Buffer>()
   const encode = (format: SbomFormat): Buffer => {
@@ -93,7 +96,10 @@ export function documentsOf(description: Description, inventory: Buffer): Omit<D
     get cyclonedx() {
       return encode('cyclonedx-json')
     },
-    inventory,
+    inventoryDocument: inventory,
+    get inventory() {
+      return inventory.bytes()
+    },
     inventoryDigest: description.inventoryDigest,
     packages: description.packages.length,
     files: description.files,

@@ -1,11 +1,14 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { toBase64 } from '../encoding/base64.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseEnvelope } from './dsse.ts'
 import { stampsOf } from './stamps.ts'
 
 export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+
+/** Log entries that one bundle holds at most. */
+const mostLogEntries = 16
 
 /** All forms that a bundle's `mediaType` and layer have had. */
 const bundleForm = /^application\/vnd\.dev\.sigstore\.bundle(\.v0\.3\+json|\+json;version=0\.[123])$/
@@ -22,21 +25,29 @@ export interface Bundle {
   signer: BundleSigner
   /** RFC 3161 time stamps in DER; none of them was read. */
   stamps: Buffer[]
+  /** Members of `tlogEntries`; none of them was read. */
+  logEntries: JsonValue[]
 }
 
 /**
- * Sigstore bundle v0.3 of an envelope signed with a plain key, without log entries. Members stand in a fixed order, so equal envelopes give equal bytes.
+ * Sigstore bundle v0.3 of an envelope signed with a plain key, with the log entries that are given. Members stand in a fixed order, so equal envelopes give equal bytes.
  *
  * @param hint base64 SHA-256 of the SPKI DER, as cosign writes it
  * @param stamps RFC 3161 responses over the raw bytes of the envelope's signature, in DER
+ * @param logEntries members of `tlogEntries`
  */
-export function makeBundle(envelope: Envelope, hint: string, stamps: readonly Buffer[] = []): Buffer {
+export function makeBundle(
+  envelope: Envelope,
+  hint: string,
+  stamps: readonly Buffer[] = [],
+  logEntries: readonly JsonValue[] = [],
+): Buffer {
   return Buffer.from(
     JSON.stringify({
       mediaType: bundleMediaType,
       verificationMaterial: {
         publicKey: { hint },
-        tlogEntries: [],
+        tlogEntries: logEntries,
         timestampVerificationData: {
           rfc3161Timestamps: stamps.map((stamp) => ({ signedTimestamp: toBase64(stamp) })),
         },
@@ -63,7 +74,19 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   if (value['messageSignature'] !== undefined) throw refuse('signs a message digest, not a statement')
   const material = value['verificationMaterial']
   if (!isObject(material)) throw refuse('has no verification material')
-  return { envelope: parseEnvelope(value['dsseEnvelope']), signer: parseSigner(material), stamps: stampsOf(material) }
+  return {
+    envelope: parseEnvelope(value['dsseEnvelope']),
+    signer: parseSigner(material),
+    stamps: stampsOf(material),
+    logEntries: logEntriesIn(material),
+  }
+}
+
+function logEntriesIn(material: JsonObject): JsonValue[] {
+  const entries = material['tlogEntries'] ?? []
+  if (!Array.isArray(entries)) throw refuse('has log entries that are not a list')
+  if (entries.length > mostLogEntries) throw refuse(`has more than ${mostLogEntries} log entries`)
+  return entries
 }
 
 function parseSigner(material: JsonObject): BundleSigner {

@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { sha256 } from '../base/streams.ts'
-import { fromBase64 } from '../encoding/base64.ts'
+import { fromBase64, toBase64 } from '../encoding/base64.ts'
 import { parseSignedNote, verifySignedNote, type NoteKey } from './signed-note.ts'
 
 /** A transparency log's state at one time (C2SP tlog-checkpoint). */
@@ -34,4 +34,9 @@ export function readCheckpoint(bytes: Uint8Array, key: NoteKey | null, subject: 
     )
   }
   return { origin, size: BigInt(size), root: hash, digest: sha256(note.text) as `sha256:${string}` }
+}
+
+/** Text of a checkpoint, to be signed as a note (C2SP tlog-checkpoint). */
+export function checkpointText(origin: string, size: number | bigint, root: Uint8Array): string {
+  return `${origin}\n${size}\n${toBase64(root)}\n`
 }

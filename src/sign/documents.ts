@@ -1,11 +1,12 @@
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
-import { parseJson } from '../base/json.ts'
+import { parseJson, type JsonValue } from '../base/json.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseBundle, type BundleSigner } from './bundle.ts'
 import { envelopePayload, parseEnvelope } from './dsse.ts'
+import type { LegacyMaterial } from './legacy-material.ts'
 
 /** What we read of one document or tag at most: attached things are written by anybody who may push (CVE-2023-46737). */
 export const findLimits = {
@@ -32,6 +33,8 @@ export interface Place {
   layer: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>
   /** Predicate type that an annotation names: a hint for readers, which neither selects nor excludes. */
   declaredType: string | null
+  /** Certificate and log entry of a layer under the `.att` tag; null where it names none, and in a bundle. */
+  legacy: LegacyMaterial | null
 }
 
 /** An envelope of somebody; its payload is not parsed. */
@@ -43,6 +46,10 @@ export interface SignedDocument {
   signer: BundleSigner | null
   /** RFC 3161 time stamps of a bundle in DER; none of them was read. */
   stamps: readonly Buffer[]
+  /** The whole bundle where a certificate signed it, since log entries and time stamps belong to what is verified; else null. */
+  bundle: Uint8Array | null
+  /** Log entries of a bundle; none of them was read. */
+  logEntries: readonly JsonValue[]
 }
 
 /** One document and all places that name it. */
@@ -159,8 +166,14 @@ function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
   const document =
     origin === 'referrer'
       ? parseBundle(bytes)
-      : { envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')), signer: null, stamps: [] }
-  return { ...document, payload: envelopePayload(document.envelope) }
+      : {
+          envelope: parseEnvelope(parseJson(bytes.toString('utf8'), 'the envelope')),
+          signer: null,
+          stamps: [],
+          logEntries: [],
+        }
+  const bundle = document.signer?.kind === 'certificate' ? bytes : null
+  return { ...document, bundle, payload: envelopePayload(document.envelope) }
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type ReadPlan,
   type SignedDocument,
 } from './documents.ts'
+import { legacyMaterial, type LegacyMaterial } from './legacy-material.ts'
 import { dsseMediaType, legacyManifest, signatureAnnotation } from './legacy.ts'
 import { parseSimpleSigning, simpleSigningMediaType, type SimpleSigning } from './simple-signing.ts'
 
@@ -45,6 +46,8 @@ export interface FoundSignature {
   payload: Buffer
   claims: SimpleSigning
   signature: Buffer
+  /** Certificate and log entry where the signer had one. */
+  legacy: LegacyMaterial | null
 }
 
 export interface FindOptions {
@@ -134,7 +137,8 @@ export async function findCosignSignatures(
       const reading = payloads.get(id) ?? readPayload(store, layer)
       payloads.set(id, reading)
       const payload = await reading
-      found.push({ manifest, payload, claims: parseSimpleSigning(payload), signature })
+      const legacy = legacyMaterial(layer.annotations)
+      found.push({ manifest, payload, claims: parseSimpleSigning(payload), signature, legacy })
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest, error })
@@ -155,7 +159,7 @@ export function bundlePlace({ content, descriptor }: StoredManifest): Place | nu
   }
   const declared = content.annotations?.[bundleAnnotations.predicateType] ?? null
   const declaredType = declared !== null && declared.length <= typeLength ? declared : null
-  return { origin: 'referrer', manifest: descriptor.digest, layer: slim(layer), declaredType }
+  return { origin: 'referrer', manifest: descriptor.digest, layer: slim(layer), declaredType, legacy: null }
 }
 
 /** Where the envelopes of the legacy `.att` tag lie. */
@@ -166,6 +170,7 @@ export async function attestationPlaces(store: Store, digest: Digest, onBroken: 
     manifest,
     layer: slim(layer),
     declaredType: null,
+    legacy: legacyMaterial(layer.annotations),
   }))
 }
 

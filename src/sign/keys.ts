@@ -1,5 +1,6 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import { InputError } from '../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../base/json.ts'
 import { readPem } from '../encoding/pem.ts'
 import type { Signer } from '../statement/types.ts'
 import { describeKey } from './public-key.ts'
@@ -11,12 +12,13 @@ const cosignLabels = ['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVAT
 const labels = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY', ...cosignLabels]
 
 /**
- * Signer for a private key in PEM: PKCS#8 (plain or with password), SEC1 EC, PKCS#1 RSA, or cosign's own file.
+ * Signer for a private key: PEM (PKCS#8 plain or with password, SEC1 EC, PKCS#1 RSA, cosign's own file; certificates beside it are ignored) or JWK.
  * Opening cosign's file takes 0.1 to 0.4 s: scrypt.
  *
+ * @param password one, or several to try in this order
  * @throws InputError `file-invalid` (with the reason, never with key material), `input-missing` when a password is needed
  */
-export async function loadSigner(pem: string, password: string | null): Promise<Signer> {
+export async function loadSigner(pem: string, password: string | readonly string[] | null): Promise<Signer> {
   const key = await openPrivateKey(pem, password)
   let described
   try {
@@ -43,14 +45,26 @@ export async function loadSigner(pem: string, password: string | null): Promise<
   }
 }
 
-/** Opens a private key in one of the forms of {@link loadSigner}. @throws InputError `file-invalid`, `input-missing` */
-export async function openPrivateKey(pem: string, password: string | null): Promise<KeyObject> {
-  const blocks = parse(pem)
+/** Opens a private key in one of the forms of {@link loadSigner}. The error is that of the last password. @throws InputError `file-invalid`, `input-missing` */
+export async function openPrivateKey(text: string, password: string | readonly string[] | null): Promise<KeyObject> {
+  const [first, ...others] = typeof password === 'string' ? [password] : (password ?? [])
+  if (others.length === 0) return openKey(text, first ?? null)
+  try {
+    return await openKey(text, first ?? null)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    return openPrivateKey(text, others)
+  }
+}
+
+async function openKey(pem: string, password: string | null): Promise<KeyObject> {
+  if (pem.trimStart().startsWith('{')) return privateKey(() => createPrivateKey({ key: jwkOf(pem), format: 'jwk' }))
+  const blocks = parse(pem).filter(({ label }) => label !== 'CERTIFICATE')
   const block = blocks.find(({ label }) => labels.includes(label))
   if (block === undefined || blocks.length !== 1) {
     throw new InputError('file-invalid', 'the key file does not hold exactly one private key', {
       subject,
-      remedy: 'Give a PEM file: PKCS#8, SEC1 EC, PKCS#1 RSA, or a cosign.key.',
+      remedy: 'Give a PEM file (PKCS#8, SEC1 EC, PKCS#1 RSA, or a cosign.key) or a private JWK.',
     })
   }
   if (cosignLabels.includes(block.label)) {
@@ -60,14 +74,28 @@ export async function openPrivateKey(pem: string, password: string | null): Prom
       createPrivateKey({ key: openCosignKey(block.bytes, password ?? ''), format: 'der', type: 'pkcs8' }),
     )
   }
-  if (block.label !== 'ENCRYPTED PRIVATE KEY') return privateKey(() => createPrivateKey(pem))
+  if (block.label !== 'ENCRYPTED PRIVATE KEY') return privateKey(() => createPrivateKey(onlyKey(pem)))
   if (password === null) {
     throw new InputError('input-missing', 'the key is encrypted and no password was given', {
       subject: 'key-password',
       remedy: 'Set key-password.',
     })
   }
-  return privateKey(() => createPrivateKey({ key: pem, passphrase: password }))
+  return privateKey(() => createPrivateKey({ key: onlyKey(pem), passphrase: password }))
+}
+
+/** OpenSSL takes the first block of a file, which may be a certificate. */
+function onlyKey(pem: string): string {
+  return pem.replace(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\s*/g, '')
+}
+
+function jwkOf(text: string): JsonObject {
+  const value = parseJson(text, 'the key', 'input')
+  if (isObject(value) && typeof value['kty'] === 'string' && typeof value['d'] === 'string') return value
+  throw new InputError('file-invalid', 'the key is JSON, but not a private JWK: it needs "kty" and "d"', {
+    subject,
+    remedy: 'Give one key of a JWK set, not the set.',
+  })
 }
 
 function parse(pem: string): { label: string; bytes: Buffer }[] {

@@ -3,6 +3,7 @@ import { VerificationError } from '../base/errors.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
 import { isDigest } from '../oci/digest.ts'
+import { claimTypes, type ClaimKind } from './claims/types.ts'
 import {
   legacyStatementType,
   predicateTypes,
@@ -32,16 +33,21 @@ export interface DocumentPredicate {
  * @throws VerificationError `format-invalid` for a document that is no JSON object, or a digest of another form
  */
 export function makeStatement(
-  kind: StatementKind,
+  kind: StatementKind | ClaimKind,
   subject: StatementSubject,
   predicate: JsonObject | DocumentPredicate,
 ): Buffer {
-  const { head, tail } = frame(predicateTypes[kind], subject)
+  const { head, tail } = frame(predicateTypeOf(kind), subject)
   if (!isDocument(predicate)) return Buffer.concat([head, jcs(predicate), tail])
   if (!isObject(parseJson(decode(predicate.document), `the ${kind} document`))) {
     throw new VerificationError('format-invalid', `the ${kind} document is not a JSON object`, { subject: kind })
   }
   return Buffer.concat([head, predicate.document, tail])
+}
+
+/** The predicate type of each kind that we write. */
+export function predicateTypeOf(kind: StatementKind | ClaimKind): string {
+  return { ...predicateTypes, ...claimTypes }[kind]
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { VerificationError } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
+import type { ClaimKind } from '../statement/claims/types.ts'
 import type { StatementKind } from '../statement/types.ts'
 import type { EvidenceHead } from './evidence.ts'
 import type { Claim } from './statements.ts'
@@ -38,6 +39,8 @@ export interface Attached {
   broken: BrokenClaim[]
   /** A bounded number, to tell why what somebody attached does not help. */
   sightings: Sighting[]
+  /** One manifest of each kind of claim that no key that counts signed, by what its annotation says. */
+  foreignClaims: Map<ClaimKind, Digest>
 }
 
 /** What a reader of an image knows to be missing still, beside what sealed journals name: for pinned keys, which have no journal. */

@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
 import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
@@ -8,6 +9,7 @@ import type { Admission } from './admitted.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import { readEnvelopesOf } from './read-claims.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -19,6 +21,7 @@ const keptStrangers = 16
  * and one check, and nothing of it is kept.
  *
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
+ * @param authorities whose time stamps count
  * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
  */
@@ -26,9 +29,11 @@ export async function readAttached(
   store: Store,
   targets: readonly Digest[],
   releaseKeys: readonly PublicKey[],
+  certificates: CertificateSigners | null,
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
+  authorities: readonly TimestampAuthority[] = [],
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
@@ -42,7 +47,21 @@ export async function readAttached(
     places.push(...(await attestationPlaces(store, target, onBroken)))
   }
   const keys = heads.byKey()
-  return { keys, ...(await readEnvelopesOf({ store, places, targets, keys, releaseKeys, notes, onBroken, lacks })) }
+  return {
+    keys,
+    ...(await readEnvelopesOf({
+      store,
+      places,
+      targets,
+      keys,
+      releaseKeys,
+      certificates,
+      notes,
+      onBroken,
+      lacks,
+      authorities,
+    })),
+  }
 }
 
 /** Heads of evidence: all that the policy admits, and a few others for the reason of a refusal. */

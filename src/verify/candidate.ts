@@ -6,12 +6,16 @@ import type { Image } from '../image/types.ts'
 import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Descriptor, Digest, Platform, Store } from '../oci/types.ts'
+import type { ClaimKind } from '../statement/claims/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
 import type { BrokenClaim, Sighting } from './attached-types.ts'
 import type { Notes } from './notes.ts'
+import type { SignatureTime } from './signature-times.ts'
 import type { Claim } from './statements.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
+import type { Party } from './parties.ts'
 import type { Policy, ResolvedJob } from './policy/load.ts'
 
 /** Opens one blob of an image as plain bytes; null where it stays encrypted. */
@@ -39,17 +43,10 @@ export interface Subject {
 export interface GateKey {
   /** `evidence`: bound to a report; `release`: pinned by the policy alone (`signature-only`). */
   source: 'evidence' | 'release'
+  /** Of a party without evidence: its id, as in `signers` of a claim. */
   pem: string
-  /** RFC 7638 thumbprint for an evidence key, the SPKI hint for a release key. */
+  /** RFC 7638 thumbprint for an evidence key, the SPKI hint for a release key, the name of an identity. */
   id: string
-}
-
-/** A release key of the policy that signed the image. */
-export interface ReleaseKey {
-  pem: string
-  hint: string
-  /** It made a legacy signature of cosign, which says what a `sign` statement says. */
-  legacy: boolean
 }
 
 /** What earlier checks verified and later ones build on; null until then. */
@@ -69,6 +66,8 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
+  /** The earliest stamp by a pinned authority on the statement that points to this evidence, and so to its seal; null without one. */
+  sealTime?: SignatureTime | null | undefined
 }
 
 /** Everything that the checks of one candidate read (TRUST §5). */
@@ -91,6 +90,8 @@ export interface Gate {
   broken: readonly BrokenClaim[]
   /** What names this key or its evidence and was signed by somebody else. */
   sightings: readonly Sighting[]
+  /** Claims of other parties that no key that counts signed: a manifest of each kind. */
+  foreignClaims: ReadonlyMap<ClaimKind, Digest>
   /** What is attached and was ignored. */
   notes: Notes
   evidence: Evidence | null
@@ -104,8 +105,10 @@ export interface Gate {
   mine: readonly Claim[]
   /** Statements that the key signed over something else. */
   elsewhere: readonly Claim[]
-  /** Null where no release key of the policy signed the image. */
-  releaseKey: ReleaseKey | null
+  /** Release keys and identities of the policy that signed the image. */
+  parties: readonly Party[]
+  /** Signatures by certificates: why those that do not count do not, and what those that count lack. */
+  certificates: CertificateSigners
   /** Why this image cannot be looked into, or null. */
   sealedContent: string | null
   /** Reads every layer once, however many checks and candidates ask. */

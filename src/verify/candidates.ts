@@ -25,7 +25,7 @@ export function sorted({ keys, claims }: Attached): { candidates: JobKey[]; othe
 }
 
 /** Bundles of a key: first those that a statement of the key names, since anybody can attach a copy with other reports. */
-export function headsOf({ key, heads }: JobKey, { claims }: Attached): JobKey['heads'] {
+export function headsOf({ key, heads }: JobKey, { claims }: Pick<Attached, 'claims'>): JobKey['heads'] {
   const pointers = new Set<string>()
   for (const claim of claims)
     if (claim.signers.includes(key.pem)) for (const found of pointersOf(claim)) pointers.add(found)
@@ -33,7 +33,8 @@ export function headsOf({ key, heads }: JobKey, { claims }: Attached): JobKey['h
   return [...named, ...heads.filter(({ manifest }) => !pointers.has(manifest)).slice(0, unpointed)]
 }
 
-function pointersOf(claim: Claim): Digest[] {
+/** Evidence manifests that an evidence statement names. */
+export function pointersOf(claim: Claim): Digest[] {
   const attributes = claim.kind === 'evidence' ? claim.statement.predicate['attributes'] : undefined
   return (Array.isArray(attributes) ? attributes : []).flatMap((item) => {
     const evidence = isObject(item) && isObject(item['evidence']) ? item['evidence']['digest'] : undefined

@@ -29,7 +29,7 @@ export async function readImageEvidence(text: string, ports: Ports): Promise<Chi
     const { store, descriptor, via } = subject
     const [index] = via
     const targets = index === undefined ? [descriptor.digest] : [descriptor.digest, index]
-    const attached = await readAttached(store, targets, [], async ({ token }) => issuedAt(token), new Notes())
+    const attached = await readAttached(store, targets, [], null, async ({ token }) => issuedAt(token), new Notes())
     const { candidates, others } = sorted(attached)
     const job = candidates[0] ?? others[0]
     const [head] = job === undefined ? [] : headsOf(job, attached)

@@ -3,21 +3,25 @@ import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf, isVerdictType } from '../statement/claims/types.ts'
 import type { StatementKind } from '../statement/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Admission } from './admitted.ts'
 import { readAttached } from './attached.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
+import { CertificateSigners } from './certificate-signers.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { headsOf, sorted } from './candidates.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
+import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
-import { signedImage } from './release-key.ts'
+import { identityId, signingParties, type Party } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
+import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
 
 /** What is the same for every manifest of one question. */
@@ -36,6 +40,8 @@ export interface Question {
   tag?: string | null | undefined
   admit: Admission
   releaseKeys: readonly PublicKey[]
+  /** Keys by which claims of other parties count, and nothing else. */
+  claimKeys: readonly PublicKey[]
 }
 
 /** Runs that do not count and are judged all the same, for the reason of a refusal. */
@@ -53,14 +59,21 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const [named] = subject.via
   const { digest } = subject.descriptor
   const targets = named === undefined ? [digest] : [digest, named]
-  const lacks = lacksOf(subject, targets, question)
-  const attached = await readAttached(subject.store, targets, question.releaseKeys, question.admit, notes, lacks)
-  const releaseKey = await signedImage(subject.store, targets, attached.claims, question.releaseKeys)
+  const certificates = new CertificateSigners(policy, question.at)
+  const known = { keys: question.releaseKeys, certificates, identities: policy.identities.map(({ rule }) => rule.name) }
+  const lacks = lacksOf(subject, targets, question, certificates)
+  const { store } = subject
+  const { releaseKeys, claimKeys, admit } = question
+  const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
+  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, policy.timeAuthorities)
+  const parties = await signingParties(store, targets, attached.claims, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
-    const signed = key === null ? [] : attached.claims.filter(({ signers }) => signers.includes(key.pem))
+    // Without evidence each of the parties that vouch for the image speaks for it; none of them is more than another.
+    const ids = key === null ? [] : key.source === 'release' ? parties.map(({ id }) => id) : [key.pem]
+    const signed = attached.claims.filter(({ signers }) => signers.some((signer) => ids.includes(signer)))
     if (key?.source === 'release')
       for (const claim of signed) if (claim.subject !== null && !isNeeded(claim)) notes.add('unneeded', claim.manifest)
     return runSteps({
@@ -70,11 +83,13 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       claims: attached.claims,
       broken: attached.broken,
       sightings: attached.sightings,
+      foreignClaims: attached.foreignClaims,
       notes,
       evidenceKeys: attached.keys.map(({ key: { thumbprint } }) => thumbprint),
       mine: signed.filter((claim) => claim.subject !== null && (key?.source !== 'release' || isNeeded(claim))),
       elsewhere: signed.filter((claim) => claim.subject === null),
-      releaseKey,
+      parties,
+      certificates,
       sealedContent: sealedContent(subject, question.opener),
       content,
       found: {
@@ -87,6 +102,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
         builderId: null,
         plainDigest: null,
         inputs: keyInput(subject, question),
+        sealTime: one.evidence === null ? null : sealTime(one.evidence, signed),
       },
     })
   }
@@ -118,14 +134,15 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   }
   if (candidates.length === 0) for (const job of others.slice(0, refused)) await judgeKey(job, false)
   // A pinned key alone counts only where nothing with evidence does; without any candidate this says what is missing.
-  const pinned = releaseKey !== null && policy.accepts.has('accept-signature-only')
+  const [party] = parties.length < policy.threshold ? [] : parties
+  const pinned = party !== undefined && policy.accepts.has('accept-signature-only')
   for (const { heads } of others) for (const { manifest } of heads) notes.add('evidence', manifest)
   if (judged.length === 0 || (pinned && !judged.some(({ verified }) => verified))) {
     judged.push(
       await judge({
         evidence: null,
         evidenceError: null,
-        key: pinned ? { source: 'release', pem: releaseKey.pem, id: releaseKey.hint } : null,
+        key: pinned ? { source: 'release', pem: party.id, id: party.name } : null,
         counts: pinned,
       }),
     )
@@ -137,19 +154,35 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
  * Whether a pinned key's word on the image is missing still: its signature, and what the policy requires where such a key may count alone. No journal
  * names what it signed, so large documents are read until this is found.
  */
-function lacksOf(subject: Subject, targets: readonly Digest[], { policy, releaseKeys }: Question): Lacks {
-  let legacy: Promise<Gate['releaseKey']> | null = null
-  const pems = new Set(releaseKeys.map(({ pem }) => pem))
+function lacksOf(
+  subject: Subject,
+  targets: readonly Digest[],
+  { policy, releaseKeys }: Question,
+  certificates: CertificateSigners,
+): Lacks {
+  let legacy: Promise<Party[]> | null = null
+  const identities = policy.identities.map(({ rule }) => rule.name)
+  const known = { keys: releaseKeys, certificates, identities }
+  const ids = new Set([...releaseKeys.map(({ pem }) => pem), ...identities.map(identityId)])
   return async (claims) => {
-    if (releaseKeys.length === 0) return false
+    if (policy.claims.some((rule) => !claims.some((claim) => isClaimBy(claim, rule)))) return true
+    if (ids.size === 0) return false
     const mine = claims.filter(
-      ({ kind, subject: target, signers }) => kind !== 'vsa' && target !== null && signers.some((pem) => pems.has(pem)),
+      ({ predicateType, subject: target, signers }) =>
+        !isVerdictType(predicateType) && target !== null && signers.some((signer) => ids.has(signer)),
     )
-    if (mine.length === 0 && (await (legacy ??= signedImage(subject.store, targets, [], releaseKeys))) === null)
-      return true
+    const signed = new Set(mine.flatMap(({ signers }) => signers.filter((signer) => ids.has(signer))))
+    if (signed.size < policy.threshold) {
+      for (const { id } of await (legacy ??= signingParties(subject.store, targets, [], known))) signed.add(id)
+      if (signed.size < policy.threshold) return true
+    }
     const counts = policy.accepts.has('accept-signature-only')
     return counts && requiredKinds({ policy, subject }).some((kinds) => !mine.some(({ kind }) => isAmong(kind, kinds)))
   }
+}
+
+function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
+  return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))
 }
 
 function isAmong(kind: Claim['kind'], kinds: readonly StatementKind[]): boolean {

@@ -38,7 +38,7 @@ async function namedPayloads(
   const named = new Map<Digest, string>()
   const wanted = new Set<string>(targets)
   for (const job of keys.filter(({ admitted }) => admitted !== null)) {
-    for (const { manifest } of headsOf(job, { claims, keys: [], broken: [], sightings: [] })) {
+    for (const { manifest } of headsOf(job, { claims })) {
       for (const event of await eventsOf(store, manifest)) {
         if (event.kind !== 'statement' || !event.inputs.some(({ digest }) => wanted.has(digest))) continue
         const type = textOf(event.result['predicateType'])

@@ -12,6 +12,7 @@ export const noteKinds = {
   older: 'is evidence of another run, which was not needed',
   unneeded: 'is a statement that the policy does not ask for',
   unread: `was not read: over the budget of ${findLimits.budget} bytes for large documents that nothing asks for`,
+  stamp: 'has a time stamp that no pinned authority made over this signature, which was not counted',
   artifact: 'is neither a statement nor evidence',
 } as const
 export type NoteKind = keyof typeof noteKinds

@@ -1,13 +1,18 @@
 import { VerificationError } from '../base/errors.ts'
+import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
 import { signersOf } from '../sign/dsse.ts'
 import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
+import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
+import { joinLogged } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
+import { earliest, timesOf } from './signature-times.ts'
 import { claimOf, kindOf, type Claim } from './statements.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -24,17 +29,21 @@ export async function readEnvelopesOf(from: {
   targets: readonly Digest[]
   keys: readonly JobKey[]
   releaseKeys: readonly PublicKey[]
+  /** Null where nobody asks for signatures by certificates. */
+  certificates: CertificateSigners | null
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
+  authorities: readonly TimestampAuthority[]
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, notes, onBroken, lacks } = from
+  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
   const claims = new Map<Digest, Claim>()
   const broken: BrokenClaim[] = []
   const sightings: Sighting[] = []
+  const foreignClaims: Attached['foreignClaims'] = new Map()
 
   /** A hint picks among the keys of jobs, whose bundles we write ourselves; a release key is tried with every envelope. */
   const tried = ({ signer, payload }: FoundDocument): PublicKey[] => {
@@ -47,6 +56,8 @@ export async function readEnvelopesOf(from: {
     const sighting = sightingOf(found, manifests)
     const known = sighting.pointers.length > 0 || (sighting.hint !== null && byHint.has(sighting.hint))
     if (known && sightings.length < keptStrangers) sightings.push(sighting)
+    const claim = claimKindOf(found.declaredType ?? '')
+    if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
     if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
   }
@@ -60,15 +71,20 @@ export async function readEnvelopesOf(from: {
   }
 
   for await (const document of readDocuments(store, places, onBroken, plan)) {
-    const signers = signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem)
     const { places: named, ...signed } = document
+    const signers = [
+      ...signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem),
+      ...(certificates?.signersOf(signed, named, targets) ?? []),
+    ]
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
       continue
     }
+    const { times, others } = timesOf(signed, signers, authorities)
+    if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
-      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers))
+      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       for (const { manifest } of named) {
@@ -77,7 +93,7 @@ export async function readEnvelopesOf(from: {
       }
     }
   }
-  return { claims: [...claims.values()], broken, sightings }
+  return { claims: [...claims.values()], broken, sightings, foreignClaims }
 }
 
 /** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */
@@ -89,7 +105,15 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
   }
   const better = isRight(known) ? known : claim
   const signers = [...new Set([...known.signers, ...claim.signers])]
-  claims.set(claim.payloadDigest, { ...known, manifest: better.manifest, declaredType: better.declaredType, signers })
+  const times = earliest([...known.times, ...claim.times])
+  claims.set(claim.payloadDigest, {
+    ...known,
+    manifest: better.manifest,
+    declaredType: better.declaredType,
+    signers,
+    times,
+    logged: joinLogged(known.logged, claim.logged),
+  })
 }
 
 function isRight({ declaredType, predicateType }: Claim): boolean {

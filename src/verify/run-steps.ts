@@ -2,6 +2,7 @@ import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
 import { builderSteps } from './checks/builder.ts'
+import { claimSteps } from './checks/claims.ts'
 import { contentSteps } from './checks/content.ts'
 import { denySteps } from './checks/deny.ts'
 import { earSteps } from './checks/ear.ts'
@@ -17,6 +18,7 @@ import { reportSteps } from './checks/reports.ts'
 import { indexSteps } from './checks/index-children.ts'
 import { countedSteps, signatureSteps } from './checks/signature.ts'
 import { subjectSteps } from './checks/subject.ts'
+import { logSteps } from './checks/log.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { chipOf } from '../tee/facts/machine.ts'
@@ -40,9 +42,11 @@ export const steps: readonly Step[] = [
   ...journalSteps,
   ...indexSteps,
   ...timeSteps,
+  ...logSteps,
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,
+  ...claimSteps,
   ...contentSteps,
   ...denySteps,
   ...countedSteps,
@@ -170,7 +174,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
-    keys: [...new Set([gate.key?.id, gate.releaseKey?.hint].filter((id) => id !== undefined))],
+    keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }
 

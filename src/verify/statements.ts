@@ -2,33 +2,33 @@ import { VerificationError } from '../base/errors.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { verifyEnvelope } from '../sign/dsse.ts'
 import { findStatements, type FoundStatement } from '../sign/find.ts'
-import type { StampedTime } from '../log/timestamp/authority.ts'
 import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
+import { loggedOf, type Logged } from './logged.ts'
+import type { SignatureTime } from './signature-times.ts'
 
 /** A statement that a key signed which may count; the envelope is not kept. */
-export interface Claim extends Omit<FoundStatement, 'envelope' | 'layer' | 'stamps'> {
+export interface Claim extends Omit<
+  FoundStatement,
+  'envelope' | 'layer' | 'stamps' | 'logEntries' | 'bundle' | 'legacy'
+> {
   kind: StatementKind | null
   /** The digest that it speaks of: the image's, or that of the index that was named; null for another subject. */
   subject: Digest | null
-  /** SPKI PEM of each key that made a signature of it. */
+  /** Each party that made a signature of it: SPKI PEM of a key, or the id of an identity that the policy names. */
   signers: readonly string[]
   /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
   times: readonly SignatureTime[]
-}
-
-/** When a key had signed, by a pinned time stamp authority. */
-export interface SignatureTime extends StampedTime {
-  /** SPKI PEM of the key whose signature is stamped. */
-  by: string
-  /** Of the time stamp as it is stored. */
-  digest: Digest
+  /** Log entries of its bundles, none of them read. */
+  logged: readonly Logged[]
 }
 
 /** A statement as it was found: believed only once {@link signedBy} says by whom. */
 export interface ReadClaim extends Claim {
   envelope: FoundStatement['envelope']
   stamps: FoundStatement['stamps']
+  bundle: FoundStatement['bundle']
+  legacy: FoundStatement['legacy']
 }
 
 /** Reads all statements of a subject that can be read, the same payload under one signature once. */
@@ -39,7 +39,13 @@ export async function readClaims(store: Store, subject: Descriptor): Promise<{ c
     const id = [item.payloadDigest, ...item.envelope.signatures.map(({ sig }) => sig)].join(' ')
     if (seen.has(id)) continue
     seen.add(id)
-    claims.push({ ...claimOf(item, [subject.digest], []), envelope: item.envelope, stamps: item.stamps })
+    claims.push({
+      ...claimOf(item, [subject.digest], []),
+      envelope: item.envelope,
+      stamps: item.stamps,
+      bundle: item.bundle,
+      legacy: item.legacy,
+    })
   }
   return { claims }
 }
@@ -66,6 +72,7 @@ export function claimOf(
     subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
     signers,
     times,
+    logged: loggedOf(found),
   }
 }
 

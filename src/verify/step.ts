@@ -18,7 +18,7 @@ export type Need = 'image' | 'key' | 'evidence' | 'journal' | 'tee'
 
 /** What steps about a machine read: the verdicts on its reports and the policy. There may be no job. */
 export interface MachineGate extends Pick<Gate, 'ports' | 'policy' | 'at' | 'context' | 'evidence'> {
-  found: Pick<Found, 'tee' | 'reference' | 'claims' | 'level'>
+  found: Pick<Found, 'tee' | 'reference' | 'claims' | 'level' | 'sealTime'>
 }
 
 interface Common {

@@ -7,8 +7,9 @@ import type { ImageOpener } from './image-content.ts'
 import { indexVerdict, refusedIndex, type Judgement } from './index-verdict.ts'
 import { judgeManifest, type Question } from './judge-manifest.ts'
 import { openSubject, resolveNamed } from './named.ts'
+import { claimKeys } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
-import { releaseKeysAt } from './release-key.ts'
+import { releaseKeysAt } from './parties.ts'
 import type { Verdict } from './types.ts'
 
 /** Children of a refused index that are judged all the same, for the reader. */
@@ -72,6 +73,7 @@ export async function judgeImage(
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),
+    claimKeys: claimKeys(policy.claims),
   }
   const named = await resolveNamed(text, options.platform, ports)
   if (named.refusal !== null) return refusedIndex(named, named.refusal, policy)

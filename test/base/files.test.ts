@@ -46,7 +46,7 @@ test('a file that an option names', async () => {
     message: `collateral: "${path}" cannot be read`,
     remedy: 'Name a readable file for collateral.',
   })
-  await expect(readNamedFile(path, 'x', 'Run it again.')).rejects.toMatchObject({ remedy: 'Run it again.' })
+  await expect(readNamedFile(path, 'x', { remedy: 'Run it again.' })).rejects.toMatchObject({ remedy: 'Run it again.' })
   writeFileSync(path, 'text')
   expect((await readNamedFile(path, 'collateral')).toString()).toBe('text')
 })

@@ -67,7 +67,7 @@ export async function build(
   )
   const image = await loadImage(store, result.digest)
   const { inventory } = await passImage(store, image, [])
-  const files = new Map(inventory.map((entry) => [entry.path, entry]))
+  const files = new Map([...inventory].map((entry) => [entry.path, entry]))
   return { result, store, directory: fresh.directory, files, config: image.config }
 }
 

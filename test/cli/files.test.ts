@@ -26,7 +26,8 @@ test('a folder that is missing is no file that is taken', async () => {
 
 test('a file that cannot be read is told by its option, whether it was named alone or in a list', async () => {
   const folder = scratch('files')
-  const missing = { code: 'file-missing', subject: 'keys', remedy: 'Name a file that this user can read.' }
+  const message = expect.stringMatching(/^--keys: ".*" cannot be read$/)
+  const missing = { code: 'file-missing', subject: 'keys', message, remedy: 'Name a file that this user can read.' }
   await expect(optionFile(named(join(folder, 'none')), 'keys')).rejects.toMatchObject(missing)
   mkdirSync(join(folder, 'keys'))
   await expect(namedFile(join(folder, 'keys'), 'keys')).rejects.toMatchObject(missing)

@@ -1,5 +1,5 @@
 import { used, type LayerFolder } from '../../src/image/layer-folders.ts'
-import { LayerRecords, makeRecord } from '../../src/image/layer-records.ts'
+import { LayerRecords } from '../../src/image/layer-records.ts'
 import type { TarHeader } from '../../src/image/types.ts'
 
 const header = (path: string, type: TarHeader['type']): TarHeader => ({
@@ -45,18 +45,22 @@ test('a file takes away all that its layer put below it, whatever came before', 
       const type: 'file' | 'dir' = next(round % 2 === 0 ? 12 : 4) === 0 ? 'file' : 'dir'
       const expected = model.add(path, type)
       if (expected === null) {
-        expect(() => records.add(makeRecord(header(path, type), 0, i))).toThrow('which is not a folder')
+        expect(() => records.add(header(path, type), 0, i)).toThrow('which is not a folder')
         refused++
         broken = true
         // A layer ends with its first refusal.
         break
       }
-      const gone = records.add(makeRecord(header(path, type), 0, i)).map(({ entry }) => entry.path)
+      records.add(header(path, type), 0, i)
+      const gone = records.obsolete.map((row) => records.rows.path(row))
       expect(gone.sort()).toEqual(expected.sort())
       removed += gone.length
     }
     if (broken) continue
-    expect([...records.records].map(([path, { entry }]) => [path, entry.type]).sort()).toEqual([...model.paths].sort())
+    const { rows } = records
+    expect([...records.current()].map((row) => [rows.path(row), rows.type(row)]).sort()).toEqual(
+      [...model.paths].sort(),
+    )
     // What is used as a folder is a folder, or lies above something that is there.
     for (const folder of usedFolders(records.root))
       expect(
@@ -71,6 +75,7 @@ test('a file takes away all that its layer put below it, whatever came before', 
 
 test('a file takes the place of a folder with more folders in it than a call has arguments', () => {
   const records = new LayerRecords('layer')
-  for (let i = 0; i < 200_000; i++) records.add(makeRecord(header(`d/${i}`, 'dir'), 0, i))
-  expect(records.add(makeRecord(header('d', 'file'), 0, 200_000))).toHaveLength(200_000)
+  for (let i = 0; i < 200_000; i++) records.add(header(`d/${i}`, 'dir'), 0, i)
+  records.add(header('d', 'file'), 0, 200_000)
+  expect(records.obsolete).toHaveLength(200_000)
 })

@@ -5,7 +5,7 @@ import { archive, block, member, pax } from '../../testkit/raw-tar.ts'
 
 async function inventory(...layers: (readonly Short[] | Buffer)[]): Promise<InventoryEntry[]> {
   const { store, image } = await makeImage(layers)
-  return (await passImage(store, image, [])).inventory
+  return [...(await passImage(store, image, [])).inventory]
 }
 async function paths(...layers: (readonly Short[] | Buffer)[]): Promise<string[]> {
   return (await inventory(...layers)).map(({ path, type }) => (type === 'dir' ? `${path}/` : path))

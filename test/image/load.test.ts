@@ -50,6 +50,14 @@ test.each<[string, object, string]>([
   await expect(makeImage([[{ path: 'a' }]], { config })).rejects.toMatchObject({ code })
 })
 
+test('a configuration that lists other layers than its manifest says how many were expected', async () => {
+  const config = { rootfs: { type: 'layers', diff_ids: [] } }
+  await expect(makeImage([[{ path: 'a' }]], { config })).rejects.toMatchObject({
+    message: expect.stringMatching(/ must list the 1 layer of its manifest, but lists 0$/),
+    remedy: expect.stringContaining('build it again'),
+  })
+})
+
 test('an artifact is no container image', async () => {
   const { store } = await makeImage([])
   const config = { mediaType: mediaTypes.empty, ...(await store.putBlob({ bytes: Buffer.from('{}') })) }

@@ -7,7 +7,7 @@ import { compress } from '../../src/image/compress.ts'
 async function files(...layers: (readonly Short[])[]): Promise<Record<string, string>> {
   const { store, image } = await makeImage(layers)
   const { inventory } = await passImage(store, image, [])
-  return Object.fromEntries(inventory.map((entry) => [entry.path, short(entry)]))
+  return Object.fromEntries([...inventory].map((entry) => [entry.path, short(entry)]))
 }
 const known = new Map<string, string>(['one', 'two', 'three', ''].map((text) => [sha256(text), text] as const))
 function short({ type, sha256: digest, link }: InventoryEntry): string {
@@ -35,7 +35,7 @@ test.each(['gzip', 'zstd', 'none'] as const)('layers merge, %s', async (compress
     { compression },
   )
   const { inventory, layers } = await passImage(store, image, [])
-  expect(inventory).toEqual([
+  expect([...inventory]).toEqual([
     { path: 'etc', type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 },
     { path: 'etc/a', type: 'file', mode: 0o644, uid: 0, gid: 0, size: 3, sha256: sha256('two') },
     { path: 'etc/c', type: 'symlink', mode: 0o644, uid: 0, gid: 0, size: 0, link: 'a' },
@@ -125,6 +125,16 @@ test('hard links have the content of their target, wherever that lies', async ()
   expect(await files([target, link, { path: 't', text: 'two' }])).toEqual({ t: 'file two', l: 'hardlink t one' })
   const chain: Short = { path: 'm', type: 'hardlink', link: 'l' }
   expect(await files([target, link, chain])).toEqual({ ...both, m: 'hardlink l one' })
+})
+
+test('hard links to hard links to a file of a lower layer', async () => {
+  const link = (path: string, to: string): Short => ({ path, type: 'hardlink', link: to })
+  expect(await files([{ path: 'x', text: 'one' }], [link('a', 'x'), link('b', 'a'), link('c', 'b')])).toEqual({
+    a: 'hardlink x one',
+    b: 'hardlink a one',
+    c: 'hardlink b one',
+    x: 'file one',
+  })
 })
 
 test('readers get wanted bytes of visible files only', async () => {
@@ -223,7 +233,7 @@ test('an encrypted layer needs an opener', async () => {
   const plain = await bytesOf(compress('gzip', once(await tar([{ path: 'a', text: 'one' }]))))
   const open = async (): Promise<AsyncGenerator<Uint8Array>> => once(plain)
   const { inventory } = await passImage(store, image, [], { open })
-  expect(inventory.map(short)).toEqual(['file one'])
+  expect([...inventory].map(short)).toEqual(['file one'])
 })
 
 test('the inventory is ordered by UTF-8 bytes', async () => {

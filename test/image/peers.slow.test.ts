@@ -15,7 +15,7 @@ async function inventoryOf(directory: string, tag: string): Promise<InventoryEnt
   const store = openLayout(directory, 'localhost/test', testPorts())
   const descriptor = await store.resolve({ tag })
   if (descriptor === null) throw new Error(`${tag} is not there`)
-  return (await passImage(store, await loadImage(store, descriptor.digest), [])).inventory
+  return [...(await passImage(store, await loadImage(store, descriptor.digest), [])).inventory]
 }
 
 /** Path with SHA-256 or target of everything in a folder. */

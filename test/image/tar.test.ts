@@ -80,6 +80,16 @@ test('a hard link that leaves the root is refused', async () => {
   await expect(read(archive(bytes))).rejects.toMatchObject({ code: 'path-escape' })
 })
 
+test('a wrong checksum is shown beside the right one', async () => {
+  const right = block({ name: 'a' })
+  const sum = right.toString('latin1', 148, 154).replace(/^0+/, '')
+  const wrong = Buffer.from(right)
+  wrong.write('0000001\0', 148, 'latin1')
+  await expect(read(archive(wrong))).rejects.toThrow(
+    `expected the octal checksum ${sum}, found 1, in the header of the entry "a"`,
+  )
+})
+
 test.each<[string, Buffer]>([
   ['a flipped header bit', archive(Buffer.from(head('a')).fill(1, 0, 1))],
   ['a checksum in base-256', archive(base256Sum(head('a')))],

@@ -164,6 +164,33 @@ describe('Collector', () => {
   })
 })
 
+describe('names that are not read because there are too many', () => {
+  const layer = (folder: string): Short[] => [
+    { path: 'data/one', text: '123456789' },
+    ...['a', 'b', 'c'].map((name) => ({ path: `${folder}${name}.txt`, link: '/data/one' })),
+  ]
+  const unread = async (cataloger: Cataloger<string>): Promise<object[]> => {
+    const { store, image } = await makeImage([layer('')])
+    const collector = new Collector([cataloger])
+    const { inventory } = await passImage(store, image, [collector], { bounds: { otherNames: 10 } })
+    return collector.finish({ os: null, tree: new FileTree(inventory) }).flatMap(({ gaps }) => gaps)
+  }
+
+  test('are one gap', async () => {
+    const why =
+      'the file is not read under this name, nor under 1 further name: contents under other names have more than 10 bytes together'
+    expect(await unread(text)).toEqual([{ path: 'b.txt', kind: 'text', reason: 'too-large', why }])
+  })
+
+  test('end the description where a package database is among them', async () => {
+    await expect(unread({ ...text, strict: true })).rejects.toMatchObject({
+      code: 'format-invalid',
+      subject: 'b.txt',
+      message: expect.stringContaining('the package database b.txt is not read'),
+    })
+  })
+})
+
 describe('FileTree', () => {
   test('follows links of folders and files inside the root', async () => {
     const { store, image } = await makeImage([

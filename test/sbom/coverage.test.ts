@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { measureCoverage } from '../../src/sbom/coverage.ts'
+import { measureCoverage, uncompared } from '../../src/sbom/coverage.ts'
 import type { OwnedFile } from '../../src/sbom/model.ts'
 import { resolveOwners } from '../../src/sbom/ownership.ts'
 import { FileTree } from '../../src/sbom/tree.ts'
@@ -58,8 +58,11 @@ const entry = (path: string, more: Partial<InventoryEntry> = {}): InventoryEntry
   ...more,
 })
 const digests = {
-  md5: { get: (path: string) => (path === 'no-digest' ? undefined : hash('md5', path)) },
-  sha1: { get: (path: string) => hash('sha1', path) },
+  md5: {
+    has: (path: string) => path !== 'no-digest',
+    get: (path: string) => (path === 'no-digest' ? undefined : hash('md5', path)),
+  },
+  sha1: { has: () => true, get: (path: string) => hash('sha1', path) },
 }
 
 function measure(entries: InventoryEntry[], owned: OwnedFile[]): ReturnType<typeof measureCoverage> {
@@ -186,4 +189,21 @@ test('a file that another package has replaced is not compared with the sums it 
     { path: 'usr/bin/taken', text: 'new' },
   ])
   expect(findings(found)).toEqual(['modified usr/bin/kept'])
+})
+
+test('files that were not compared with the sum of their package are one gap for each kind of sum', () => {
+  const tree = new FileTree(['a', 'b', 'config', 'no-digest'].map((path) => entry(path)))
+  const owned = [
+    owns('a', 'SHA-512', 'x'),
+    owns('b', 'SHA-512', 'x'),
+    owns('config', 'SHA-512', 'x', { config: true }),
+    owns('none', 'SHA-512', 'x'),
+    owns('no-digest', 'MD5', 'x'),
+  ]
+  const why = (others: string, algorithm: string): string =>
+    `the file${others} was not compared with the ${algorithm} sum that its package has of it`
+  expect(uncompared({ tree, owners: resolveOwners(owned, tree), digests })).toEqual([
+    { path: 'a', kind: 'deb', reason: 'unsupported', why: why(' (and 1 more)', 'SHA-512') },
+    { path: 'no-digest', kind: 'deb', reason: 'unsupported', why: why('', 'MD5') },
+  ])
 })

@@ -104,6 +104,13 @@ describe('complete, unread and coverage', () => {
     }
   })
 
+  test('numbers in words: one path, one package', async () => {
+    const manifest = { path: 'node_modules/x/package.json', text: '{"name":"x","version":"1"}' }
+    const { report } = await run({}, [manifest, ...broken.slice(1)])
+    expect(report?.headline).toBe('SBOM incomplete: 1 package, 2 files; not read: 1 path (composer)')
+    expect(report?.facts).toContainEqual(['Complete', 'no: 1 path of kind composer is missing'])
+  })
+
   test('coverage is the share of files that a package owns', async () => {
     const owned: Short[] = [1, 2, 3].map((n) => ({ path: `node_modules/x/${n}.js`, text: String(n) }))
     const manifest = { path: 'node_modules/x/package.json', text: '{"name":"x","version":"1"}' }

@@ -5,7 +5,9 @@ import { passImage } from '../../src/image/pass.ts'
 import type { PassReader } from '../../src/image/types.ts'
 import type { Catalogue } from '../../src/sbom/model.ts'
 import { sbomReaders } from '../../src/sbom/readers.ts'
-import { makeImage, type Short } from '../image/make-image.ts'
+import { compareUtf8 } from '../../src/image/paths.ts'
+import { passTree } from '../../src/sbom/subjects/tree/pass.ts'
+import { entry, makeImage, type Short } from '../image/make-image.ts'
 
 const program = join(import.meta.dirname, '../../testkit/threads-entry.ts')
 const ways: [string, PassOptions][] = [
@@ -75,22 +77,67 @@ describe.each(ways)('a packaged file is compared with its sum, %s', (_, how) => 
     expect(good.gaps).toEqual([])
   })
 
-  test('where a link leads to it from elsewhere, its sum is not known and the SBOM says so', async () => {
-    const moved: Short[] = [
-      { path: 'usr/bin', link: '../srv/bin' },
-      { path: 'srv/bin/tool', text: 'evil' },
+  test.each<[string, Short[]]>([
+    ['usr/bin/tool', [{ path: 'usr/bin', link: '../data/bin' }]],
+    ['data/bin/tool', []],
+    ['usr/local/bin/tool', [{ path: 'usr/local/bin', link: '../../data/bin' }]],
+  ])('wherever it lies: listed as %s, stored as data/bin/tool', async (listed, links) => {
+    const list = (text: string): Short[] => [
+      ...system.slice(0, 1),
+      { path: 'var/lib/dpkg/info/tool.md5sums', text: `${sum}  ${listed}\n` },
+      ...links,
+      { path: 'data/bin/tool', text },
     ]
-    const { coverage, gaps } = await catalogueOf([system, moved], how)
-    expect(coverage).toMatchObject({ findings: [], checked: 0 })
-    expect(gaps).toEqual([
-      {
-        path: 'srv/bin/tool',
-        kind: 'deb',
-        reason: 'unsupported',
-        why: 'the file was not compared with the sum that its package has of "usr/bin/tool"',
-      },
-    ])
+    const bad = await catalogueOf([list('evil')], how)
+    expect(bad.coverage).toMatchObject({ checked: 1, findings: [{ path: 'data/bin/tool', kind: 'modified' }] })
+    const good = await catalogueOf([list('good')], how)
+    expect(good.coverage).toMatchObject({ checked: 1, findings: [] })
+    expect([...bad.gaps, ...good.gaps]).toEqual([])
   })
+
+  test('in a folder that is read as a tree', async () => {
+    const files = [
+      ...system.slice(0, 1),
+      { path: 'var/lib/dpkg/info/tool.md5sums', text: `${sum}  home/tool\n` },
+      { path: 'home/tool', text: 'evil' },
+    ]
+    const folders = ['home', 'var', 'var/lib', 'var/lib/dpkg', 'var/lib/dpkg/info'].map((path) => `${path}/`)
+    const entries = [...files, ...folders.map((path): Short => ({ path }))].map(entry)
+    const sorted = entries.sort((a, b) => compareUtf8(a.header.path, b.header.path))
+    const sbom = sbomReaders()
+    const again = files.slice(-1).map(entry)
+    const { inventory } = await passTree(
+      {
+        entries: async function* () {
+          yield* sorted
+        },
+        again: async function* (paths) {
+          for (const one of again) if (paths.has(one.header.path)) yield one
+        },
+        rest: () => ({ gaps: [], sockets: [] }),
+      },
+      sbom.readers,
+    )
+    expect(sbom.finish(inventory).coverage.findings).toMatchObject([{ path: 'home/tool', kind: 'modified' }])
+  })
+})
+
+test.each<[string, Short[], string]>([
+  [
+    'apk',
+    [
+      {
+        path: 'lib/apk/db/installed',
+        text: `P:tool\nV:1\nA:x\nF:data\nR:tool\nZ:Q1${createHash('sha1').update('good').digest('base64')}\n\n`,
+      },
+    ],
+    'pkg:apk/alpine/tool@1?arch=x',
+  ],
+  ['portage', [{ path: 'var/db/pkg/app/tool-1/CONTENTS', text: `obj /data/tool ${sum} 1\n` }], 'pkg:ebuild/app/tool@1'],
+])('a file of %s is compared outside of its usual folders', async (_, database, purl) => {
+  const { coverage, gaps } = await catalogueOf([[...database, { path: 'data/tool', text: 'evil' }]], {})
+  expect(coverage).toMatchObject({ checked: 1, findings: [{ path: 'data/tool', kind: 'modified', purl }] })
+  expect(gaps).toEqual([])
 })
 
 test('a content under many names is given once to a reader that takes over what it made of it', async () => {

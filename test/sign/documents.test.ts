@@ -59,6 +59,7 @@ function place(layer: { digest: Digest; size: number }, change: Partial<Place> =
     manifest,
     layer: { mediaType: bundleMediaType, ...layer },
     declaredType: null,
+    legacy: null,
     ...change,
   }
 }

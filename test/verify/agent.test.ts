@@ -257,3 +257,13 @@ test.each([
 ] as const)('%s is refused', async (_name, given, code) => {
   await expect(verify(gate, given)).rejects.toMatchObject({ code })
 })
+
+test('an agent judges at no other time than now: a summary over an older time would be its word', async () => {
+  await expect(verify(gate, { at: '2020-01-01T00:00:00Z' })).rejects.toMatchObject({ code: 'unsupported' })
+  await expect(verify(gate, { at: '2020-01-01T00:00:00Z', signer: 'agent' })).rejects.toMatchObject({
+    code: 'input-invalid',
+  })
+  await expect(verify(gate, { at: '2020-01-01T00:00:00Z', launch: 'unpack' })).rejects.toMatchObject({
+    code: 'input-invalid',
+  })
+})

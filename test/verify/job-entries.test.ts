@@ -38,6 +38,10 @@ test('new keys of an issuer stand beside the old ones, in either order', async (
 test('a job that no entry names is job-refused, by a key that none has token-invalid', async () => {
   const made = await make()
   expect((await judge(made, { job: [{ ...entry, refs: ['refs/tags/x'] }] })).reasons).toEqual(['job-refused'])
+  const segment = smallClaims.ref.replace(/[^/]+$/, '*')
+  expect((await judge(made, { job: [{ ...entry, refs: [segment] }] })).reasons).toEqual([])
+  expect((await judge(made, { job: [{ ...entry, refs: ['refs/*'] }] })).reasons).toEqual(['job-refused'])
+  expect((await judge(made, { job: [{ ...entry, 'workflow-refs': ['refs/*'] }] })).reasons).toEqual(['job-refused'])
   expect((await judge(made, { job: [{ ...entry, jwks: foreign.jwks }] })).reasons[0]).toBe('token-invalid')
   const change: MintChange = { lifetime: -600 }
   expect((await judge(await make({ token: change }), { job: [entry, entry] })).reasons[0]).toBe('token-expired')

@@ -15,7 +15,7 @@ export interface ReadRequest {
 }
 
 export interface TestServer {
-  /** `http://127.0.0.1:PORT/`. */
+  /** `http://HOST:PORT/`. */
   url: string
   /** Number of requests so far. */
   requests(): number
@@ -25,6 +25,8 @@ export interface TestServer {
 }
 
 export interface ServerOptions {
+  /** Address to listen on; loopback by default. */
+  host?: string
   port?: number
   /** Options of each stamp, by the request and its number from 1; what is given here wins over what was asked for. */
   stamp?: (request: ReadRequest, number: number) => StampOptions
@@ -34,7 +36,7 @@ export interface ServerOptions {
   delayMs?: number
 }
 
-/** An RFC 3161 service of a test authority on loopback, by the clock of this machine. */
+/** An RFC 3161 service of a test authority, by the clock of this machine. */
 export async function startTimestampServer(authority: TestAuthority, options: ServerOptions = {}): Promise<TestServer> {
   let [number, open, most] = [0, 0, 0]
   const server: Server = createServer((request, response) => {
@@ -51,10 +53,11 @@ export async function startTimestampServer(authority: TestAuthority, options: Se
     }
     answer().catch(() => response.destroy())
   })
-  server.listen(options.port ?? 0, '127.0.0.1')
+  const { host = '127.0.0.1', port = 0 } = options
+  server.listen(port, host)
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/`,
     requests: () => number,
     most: () => most,
     close: async () => {

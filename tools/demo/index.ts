@@ -13,6 +13,7 @@ import { readOptions, usage, type DemoOptions } from './options.ts'
 import { demoPolicy } from '../../testkit/policy.ts'
 import { showVerdict, writeSummaries } from './show.ts'
 import { runTampers } from './tampers/run.ts'
+import { startTimeService } from './time-service.ts'
 
 const workflow = 'examples/confidential-supply-chain.yml'
 const directory = join(root, 'build/demo')
@@ -29,6 +30,12 @@ async function demo(options: DemoOptions): Promise<boolean> {
   if ('why' in base) say(`  no Debian base (${base.why}): the application goes on an empty one`)
 
   const issuer = await startIssuer()
+  const time = await startTimeService(options.technology)
+  say(
+    time === null
+      ? '  no address for a time stamp service: the policy accepts that nothing proves the time'
+      : `Time stamps by ${time.url}, outside of the jobs (a TSA of the demo)`,
+  )
   try {
     const policy = join(directory, 'policy.yml')
     const jwks = join(directory, 'jwks.json')
@@ -45,6 +52,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
         workflow,
         ref: claims.ref,
         event: 'workflow_dispatch',
+        ...(time === null ? {} : { timeAuthority: { name: 'TSA of the demo', pem: time.pem } }),
       }),
     )
     const output =
@@ -65,6 +73,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
         builder: options.builder,
         'build-args': 'reference' in base ? `BASE=${base.reference}` : '',
         'kbs-url': `embedded:${kbs}`,
+        timestamp: time?.url ?? '',
         policy,
       },
       secrets: {},
@@ -99,6 +108,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
     say('  sealwright --help')
     return refused
   } finally {
+    time?.end()
     await issuer.close()
     log.end()
   }

@@ -10,6 +10,7 @@ import { runTarGuest } from '../differential/archives/tar-guest.ts'
 import { isGoodCbor, runCbor, tellCbor } from '../differential/cbor/run.ts'
 import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
+import { logSoak } from './log.ts'
 
 export interface SoakOptions {
   seed: number
@@ -53,6 +54,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
       },
     ]),
   ),
+  log: logSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
     full: 200_000,

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { Change } from '../../kbs/apply.ts'
 import type { Desired } from '../../kbs/plan.ts'
 import type { ActionReport } from '../../doors/context.ts'
@@ -49,8 +50,4 @@ export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: Publ
       uris,
     },
   }
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import type { SbomResult, SubjectResult } from '../../tasks/sbom/describe.ts'
 
@@ -44,10 +45,11 @@ function onlyTables({ only }: SbomResult): ActionReport['tables'] {
 export function sbomReport(result: SbomResult, documents: string[][]): ActionReport {
   const { gaps, unread, findings, subject } = result
   const incomplete = gaps.length > 0
-  const found = `${result.packages} packages, ${result.files} files`
+  const found = `${counted(result.packages, 'package')}, ${counted(result.files, 'file')}`
+  const unreadPaths = counted(gaps.length, 'path')
   return {
     headline: incomplete
-      ? `SBOM incomplete: ${found}; not read: ${gaps.length} paths (${unread.join(', ')})`
+      ? `SBOM incomplete: ${found}; not read: ${unreadPaths} (${unread.join(', ')})`
       : `${subject === undefined ? 'Image' : titles[subject.kind]} described: ${found}`,
     status: incomplete || findings.modified > 0 ? 'warning' : 'passed',
     subject: { name: result.identity, digest: result.digest },
@@ -61,7 +63,7 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
       [
         'Complete',
         incomplete
-          ? `no: ${gaps.length} paths of kind ${unread.join(', ')} are missing`
+          ? `no: ${unreadPaths} of kind ${unread.join(', ')} ${gaps.length === 1 ? 'is' : 'are'} missing`
           : 'yes: every database found was read',
       ],
       ['Files that a package owns', `${result.coverage} %`],

@@ -2,7 +2,9 @@ import { cosignReads, registryName } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { quote } from '../../report/shell.ts'
 import { legacyTag } from '../../sign/legacy.ts'
-import { predicateTypes, sbomKinds } from '../../statement/types.ts'
+import { claimKinds } from '../../statement/claims/types.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
+import { sbomKinds } from '../../statement/types.ts'
 import { readsSignatureTag, type Consumer } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/task.ts'
 
@@ -15,9 +17,10 @@ export interface CommandGroup {
 const cosignTypes: Readonly<Record<string, string>> = {
   spdx: 'spdxjson',
   cyclonedx: 'cyclonedx',
+  openvex: 'openvex',
   provenance: 'slsaprovenance1',
 }
-const attested = ['provenance', ...sbomKinds] as const
+const attested = ['provenance', ...sbomKinds, ...claimKinds] as const
 
 /**
  * The commands that check what was written, each as it can be typed (INTERFACE §6). `--private-infrastructure` says that there is no public log;
@@ -60,11 +63,14 @@ export function commandsFor(
       lines: [
         ...(verify ? [`cosign verify ${flags} ${image}`] : []),
         ...kinds.map(
-          (kind) => `cosign verify-attestation ${flags} --type ${cosignTypes[kind] ?? predicateTypes[kind]} ${image}`,
+          (kind) => `cosign verify-attestation ${flags} --type ${cosignTypes[kind] ?? predicateTypeOf(kind)} ${image}`,
         ),
       ],
     })
   }
+  // Claims vouch for nothing: a policy names their keys in `claims`, as docs/claims.md shows.
+  if (receipts.every(({ kind }) => claimKinds.some((one) => one === kind)))
+    return groups.filter(({ lines }) => lines.length > 0)
   const itself = quote(formatReference(reference))
   // An agent's key is another one in the next job: a policy pins only a key that stays.
   const release = signer === 'key' ? ` --public-key ${quote(keyPath)}` : ''

@@ -3,18 +3,12 @@ import { readNamedFile } from '../../base/files.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { readSigner } from '../shared/signer.ts'
 
 /** @throws InputError `input-invalid`, `input-missing` */
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
-  const signer = raw.choice('signer', ['agent', 'key'])
-  const pem = await raw.secret('key')
-  if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer: key needs a key', {
-      subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
-    })
-  }
-  if (signer === 'agent' && pem !== null) {
+  const { signer, key } = await readSigner(raw, ['agent'])
+  if (signer === 'agent' && raw.text('key') !== '') {
     throw new InputError('input-invalid', 'a key was given, but the signer is the agent', {
       subject: 'signer',
       remedy: 'Set signer: key; an agent that runs signs as well.',
@@ -28,21 +22,40 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       remedy: 'Write HOST/NAME as consumers will pull it.',
     })
   }
+  const claims = raw.list('claims', true).map((item) => raw.path('claims', item))
+  if (claims.length > 0 && statements.length > 0)
+    throw new InputError('input-invalid', '`claims` and `statements` were both given', {
+      subject: 'claims',
+      remedy: 'Sign claims in a step of their own, with the key of whoever made the reports.',
+    })
   const certificate =
     raw.text('certificate') === ''
       ? null
-      : await readNamedFile(raw.path('certificate'), 'certificate', 'Give a PEM file.')
+      : await readNamedFile(raw.path('certificate'), 'certificate', { remedy: 'Give a PEM file.' })
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
     signer,
-    key: pem === null ? null : { pem, password: await raw.secret('key-password') },
+    key,
     certificate: certificate?.toString('utf8') ?? null,
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
+    claims,
     identity,
+    log: await logRequest(raw),
     timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
+  }
+}
+
+async function logRequest(raw: RawInputs): Promise<SignRequest['log']> {
+  const place = raw.text('log')
+  if (place === '') return null
+  const pem = await raw.secret('log-private-key')
+  return {
+    place,
+    key: pem === null ? null : { pem, password: null },
+    witnesses: raw.list('log-witnesses'),
   }
 }
 

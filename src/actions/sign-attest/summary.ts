@@ -17,6 +17,9 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   encryption: 'encryption',
   evidence: 'TEE evidence',
   vsa: 'verification summary',
+  vulns: 'vulnerability scan',
+  openvex: 'VEX (OpenVEX)',
+  'test-result': 'test result',
   'inventory-document': 'file inventory (document)',
   'evidence-bundle': 'raw evidence and journal',
   'image-signature': 'image signature (legacy tag)',
@@ -42,6 +45,8 @@ export function report(
   ]
   if (inputs.timestamp !== null)
     facts.push(['Time stamps', `by ${inputs.timestamp.host}; the gate decides whether its policy knows that service`])
+  if (inputs.log !== null)
+    facts.push(['Log', `${inputs.log.place}; the gate decides whether its policy pins that log and its witnesses`])
   if (published.plain !== digest) facts.push(['Plain image', `${published.plain} (not published)`])
   if (agent !== null) {
     facts.push(

@@ -1,6 +1,9 @@
 import { InputError } from '../../base/errors.ts'
+import { parseTime } from '../../base/time.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { readSigner } from '../shared/signer.ts'
+import type { KeySource } from '../../sign/signers/types.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -16,6 +19,8 @@ export interface VerifyDeployInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Time to judge at; null for now. */
+  at: Date | null
   /** Digest that the policy must have; null for any. */
   policyDigest: Digest | null
   expectCommit: string | null
@@ -25,7 +30,7 @@ export interface VerifyDeployInputs {
   output: string | null
   enforce: boolean
   signer: 'agent' | 'key' | 'none'
-  key: { pem: string; password: string | null } | null
+  key: KeySource | null
 }
 
 /** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
@@ -37,15 +42,17 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
         'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
     })
   }
-  const signer = inputs.choice('signer', ['agent', 'key', 'none'])
-  const pem = await inputs.secret('key')
-  if (signer === 'key' && pem === null) {
-    throw new InputError('input-missing', 'signer is key, but no key was given', {
-      subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
+  const { signer, key } = await readSigner(inputs, ['agent', 'none'])
+  const launch = inputs.choice('launch', launchKinds)
+  const at = inputs.text('at') === '' ? null : parseTime(inputs.text('at'), 'at')
+  if (at !== null && (signer !== 'none' || launch !== 'none')) {
+    throw new InputError('input-invalid', 'a verdict of another time than now is neither signed nor launched', {
+      subject: 'at',
+      remedy: 'Leave at out, or set signer: none and launch: none.',
     })
   }
   return {
+    at,
     image: inputs.text('image'),
     platform: inputs.text('platform') === '' ? null : inputs.text('platform'),
     policy: inputs.path('policy'),
@@ -55,11 +62,11 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     expectCommit: commitOf(inputs),
     expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
-    launch: inputs.choice('launch', launchKinds),
+    launch,
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,
-    key: pem === null ? null : { pem, password: await inputs.secret('key-password') },
+    key,
   }
 }
 

@@ -40,6 +40,7 @@ export const door: ActionDoor = {
           policy: { text: policy.text, path: policy.path },
           collateral: caller.collateral !== null,
           nonce: inputs.nonce,
+          at: inputs.at?.toISOString() ?? null,
           platform: inputs.platform,
           expect: { commit: inputs.expectCommit, digest: inputs.expectDigest },
           keySource: inputs.keys.kbsUrl === '' ? 'decryption-key' : inputs.keys.kbsUrl,

@@ -45,6 +45,7 @@ export function summary(facts: SummaryFacts): ActionReport {
     ],
     ['Commit', claim('sha')],
     ['Run', claim('run_id')],
+    ['Trusted time', timeInWords(verdict)],
     ['Plain image', image.plainDigest ?? ''],
     ...(image.children ?? []).map(({ digest, platform, verified }): [string, string] => [
       `Manifest for ${platform}`,
@@ -90,6 +91,13 @@ export function summary(facts: SummaryFacts): ActionReport {
     ],
     details: { verdict: verdict as unknown as JsonValue } as JsonObject,
   }
+}
+
+/** What pinned time stamp authorities say; '' where the policy pins none. */
+function timeInWords({ checks }: Verdict): string {
+  const found = checks.find(({ id }) => id === 'time.seal')
+  if (found === undefined || found.status === 'skipped') return ''
+  return found.status === 'passed' ? found.why : `not proven: ${found.why}`
 }
 
 function evidenceInWords({ builder, machine }: Verdict): string {

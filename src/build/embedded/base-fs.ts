@@ -4,9 +4,10 @@ import type { Log } from '../../base/ports.ts'
 import { decompress } from '../../image/compress.ts'
 import { inflateLimits } from '../../image/inflate-limits.ts'
 import { digestingLayer, omittedBytes } from '../../image/layer-digest.ts'
-import { contentOf, LayerRecords, makeRecord, type LayerRecord } from '../../image/layer-records.ts'
+import type { LayerRecords } from '../../image/layer-records.ts'
 import { MergedView } from '../../image/merged-view.ts'
-import { readTar } from '../../image/tar-read.ts'
+import type { Row, Rows } from '../../image/rows.ts'
+import { holeCount, readTar, type HoleCount } from '../../image/tar-read.ts'
 import type { TarEntry, TarHeader } from '../../image/types.ts'
 import type { Spool } from '../../image/spool.ts'
 import type { Content } from './content.ts'
@@ -21,30 +22,38 @@ import { bare, newFolder, newInode, StageFs, type BaseImage, type FsNode } from 
 export async function readBase(base: BaseImage, epoch: number, log: Log): Promise<StageFs> {
   const view = new MergedView()
   const count = base.image.manifest.layers.length
+  const holes = holeCount()
   for (let index = count - 1; index >= 0; index--) {
     log.progress(`reading base layer ${count - index} of ${count}`)
-    const records = new LayerRecords(`layer ${base.image.manifest.layers[index]?.digest ?? index}`)
+    const records = view.layer(`layer ${base.image.manifest.layers[index]?.digest ?? index}`)
     let serial = -1
-    for await (const { header } of layerEntries(base, index, records)) {
+    for await (const { header } of layerEntries(base, index, records, holes)) {
       serial++
-      if (!records.addWhiteout(header)) records.add(makeRecord(header, index, serial))
+      if (!records.addWhiteout(header)) records.add(header, index, serial)
     }
     view.apply(records)
   }
   const fs = new StageFs()
-  const nodes = new Map<LayerRecord, FsNode>()
+  const nodes = new Map<Row, FsNode>()
+  const inventory = view.finish()
+  const { rows } = inventory
   // Folders come before what is in them.
-  for (const { path } of view.finish()) {
+  for (const { path } of inventory) {
     if (path === '.') continue
-    const record = view.visible.get(path)
-    if (record === undefined) fs.set(path, newFolder(epoch))
-    else fs.set(path, sharedNode(contentOf(record), { nodes, base, epoch }))
+    const row = inventory.layerRow(path)
+    if (row === 0) fs.set(path, newFolder(epoch))
+    else fs.set(path, sharedNode(rows, rows.contentOf(row), { nodes, base, epoch }))
   }
   return fs
 }
 
 /** Entries of one layer; at the end its diff id has been checked. */
-async function* layerEntries(base: BaseImage, index: number, records?: LayerRecords): AsyncGenerator<TarEntry> {
+async function* layerEntries(
+  base: BaseImage,
+  index: number,
+  records?: LayerRecords,
+  holes?: HoleCount,
+): AsyncGenerator<TarEntry> {
   const descriptor = base.image.manifest.layers[index]
   if (descriptor === undefined) return
   if (descriptor.mediaType.includes('encrypted')) {
@@ -61,7 +70,7 @@ async function* layerEntries(base: BaseImage, index: number, records?: LayerReco
       `layer ${descriptor.digest}`,
     ),
   )
-  yield* readTar(plain.stream, `layer ${descriptor.digest}`, { global: records?.addGlobal.bind(records) })
+  yield* readTar(plain.stream, `layer ${descriptor.digest}`, { global: records?.addGlobal.bind(records), holes })
   // What follows the archive's end belongs to the diff id as well.
   for await (const rest of plain.stream) void rest
   const want = base.image.config.rootfs.diff_ids[index]
@@ -74,18 +83,20 @@ async function* layerEntries(base: BaseImage, index: number, records?: LayerReco
 
 /** All names of a file are one node. */
 function sharedNode(
-  record: LayerRecord,
-  { nodes, base, epoch }: { nodes: Map<LayerRecord, FsNode>; base: BaseImage; epoch: number },
+  rows: Rows,
+  row: Row,
+  { nodes, base, epoch }: { nodes: Map<Row, FsNode>; base: BaseImage; epoch: number },
 ): FsNode {
-  const known = nodes.get(record)
+  const known = nodes.get(row)
   if (known !== undefined) return known
-  const { entry, layer, serial, mtime, xattrs } = record
-  const { path, type, mode, uid, gid, size, link = '', device = '0:0' } = entry
+  const { path, type, mode, uid, gid, size, link = '', device = '0:0' } = rows.entry(row)
   if (type === 'socket') throw new Error('a layer has no sockets: only folders do')
   const [devMajor = 0, devMinor = 0] = device.split(':').map(Number)
-  const header = { path, type, mode, uid, gid, size, link, mtime, devMajor, devMinor, xattrs: { ...xattrs } }
-  const node = nodeOf({ ...header, uname: '', gname: '' }, epoch, { base, layer, serial })
-  nodes.set(record, node)
+  const header = { path, type, mode, uid, gid, size, link, devMajor, devMinor }
+  const rest = { uname: '', gname: '', mtime: rows.mtime(row), xattrs: { ...rows.xattrs(row) } }
+  const content = { base, layer: rows.layer(row), serial: rows.serial(row) }
+  const node = nodeOf({ ...header, ...rest }, epoch, content)
+  nodes.set(row, node)
   return node
 }
 

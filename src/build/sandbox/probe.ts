@@ -105,6 +105,14 @@ function reason(facts: MachineFacts, network: SandboxNetwork): { why: string; re
       remedy: `Run usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${facts.user} on the runner (choose a range that nobody else has).`,
     }
   }
+  // util-linux 2.38 reads a name that is no number as 0, which is root: it takes the first line, and newuidmap refuses.
+  const foreign = [facts.subuid, facts.subgid].find((text) => !/^(?:root|0):/.test(text))
+  if (facts.uid === 0 && foreign !== undefined) {
+    return {
+      why: 'unshare takes the first line of /etc/subuid and /etc/subgid for root, and it belongs to another user',
+      remedy: 'Move the line of root to the top of both files.',
+    }
+  }
   if (facts.noNewPrivileges && facts.uid !== 0) {
     return {
       why: 'this process can gain no rights (NoNewPrivileges), but newuidmap must',

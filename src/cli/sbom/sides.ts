@@ -35,7 +35,7 @@ export async function readSide(text: string, inventory: string, ports: Ports, pl
     return { kind: 'image', text, image: await imageOf(text, ports) }
   }
   const file = found.isDirectory() ? await fileIn(path, text) : path
-  const bytes = await namedFile(file, text)
+  const bytes = await namedFile(file, text, 'the SBOM')
   if (isInventory(bytes)) return { kind: 'documents', side: await documentSide(text, null, bytes) }
   const beside = inventory === '' ? null : await namedFile(resolve(ports.roots.cwd, inventory), 'inventory')
   const side = await documentSide(text, bytes, beside)

@@ -1,7 +1,8 @@
-import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
+import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { retriedStatuses, retryWait } from '../../base/retry.ts'
-import { collect, type ByteSource } from '../../base/streams.ts'
+import { collect } from '../../base/streams.ts'
+import { bodyOf } from '../../oci/responses.ts'
 import { timestampRefusal } from './algorithms.ts'
 import { spkiOf } from './authority.ts'
 import { limits } from './limits.ts'
@@ -87,7 +88,8 @@ async function post(url: URL, body: Buffer, { http, clock, random, log }: Ports)
     })
     const { status, headers } = response
     const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-    if ((status === 200 || status === 201) && type === mediaTypes.reply) return bodyOf(response, url)
+    if ((status === 200 || status === 201) && type === mediaTypes.reply)
+      return collect(bodyOf(response, url.host), limits.response, `the answer of ${url.host}`)
     await response.body?.cancel()
     if (!retriedStatuses.has(status) || attempt === attempts) throw wrongAnswer(url, status, type ?? '')
     const waitMs = retryWait({
@@ -100,20 +102,6 @@ async function post(url: URL, body: Buffer, { http, clock, random, log }: Ports)
     })
     log.debug(`${url.host} answered ${status}; trying again in ${Math.round(waitMs)} ms`)
     await clock.sleep(waitMs)
-  }
-}
-
-async function bodyOf(response: Response, url: URL): Promise<Buffer> {
-  if (response.body === null) throw wrongAnswer(url, response.status, 'nothing')
-  try {
-    return await collect(response.body as ByteSource, limits.response, `the answer of ${url.host}`)
-  } catch (cause) {
-    if (cause instanceof VerificationError || cause instanceof TransportError) throw cause
-    throw new TransportError('timestamp-error', `${url.host} broke off while sending a time stamp`, {
-      subject: url.host,
-      cause,
-      remedy: 'Run the step again: what is stamped already is not stamped anew.',
-    })
   }
 }
 

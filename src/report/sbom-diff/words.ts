@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { DiffResult } from '../../sbom/diff/result.ts'
 import { levels, type Change, type Facts, type Level, type SideSummary } from '../../sbom/diff/types.ts'
 
@@ -34,7 +35,7 @@ function compared(parts: readonly PartOfResult[]): string {
 }
 
 function number(count: number | null | undefined, word: string): string {
-  return count === null || count === undefined ? '' : `${count} ${word}${count === 1 ? '' : 's'}`
+  return count === null || count === undefined ? '' : counted(count, word)
 }
 
 /** One side in one line. */

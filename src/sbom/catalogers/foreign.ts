@@ -131,13 +131,13 @@ export function nameIn(value: JsonValue | undefined, what: string): string {
   if (text === '') throw new Error(`expected a ${what}, found ${value === undefined ? 'none' : kindOf(value)}`)
   // A name with U+FFFD is not the name that its author wrote: the bytes had another encoding.
   if (!text.isWellFormed() || /[\p{Cc}\u2028\u2029\uFFFD]/u.test(text))
-    throw new Error(`expected a ${what} of printable characters in one line, found ${shown(text)}`)
+    throw new Error(`expected a ${what} of printable characters in one line, found ${shownText(text)}`)
   if (text.length > longest) throw new Error(`the ${what} has ${text.length} characters`)
   return text
 }
 
 /** A text in a message, at most 100 characters of it; what a terminal could act on, and lone surrogates, as escapes of JSON. */
-function shown(text: string): string {
+export function shownText(text: string): string {
   const escape = (found: string): string => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`
   return JSON.stringify(text.slice(0, 100)).replace(/[\p{Cc}\u2028\u2029\uFFFD]/gu, escape)
 }

@@ -15,17 +15,22 @@ export const classifiers: readonly Classifier[] = [
 ]
 
 const byName = new Map<string, Classifier[]>()
-const byPrefix: { prefix: string; pattern: RegExp; classifier: Classifier }[] = []
+/** By the first letter: every file of an image is asked about. */
+const byPrefix = new Map<string, { prefix: string; pattern: RegExp; classifier: Classifier }[]>()
 for (const classifier of classifiers) {
   const { files } = classifier
-  if ('prefix' in files) byPrefix.push({ ...files, classifier })
-  else for (const name of files) byName.set(name, [...(byName.get(name) ?? []), classifier])
+  if ('prefix' in files) {
+    const letter = files.prefix.charAt(0)
+    byPrefix.set(letter, [...(byPrefix.get(letter) ?? []), { ...files, classifier }])
+  } else for (const name of files) byName.set(name, [...(byName.get(name) ?? []), classifier])
 }
 
 /** Classifiers for a file by its name and path, in their order. */
 export function classifiersFor({ name, path }: { name: string; path: string }): readonly Classifier[] {
-  const exact = byName.get(name) ?? []
-  const named = byPrefix
+  const exact = byName.get(name) ?? none
+  const candidates = byPrefix.get(name.charAt(0))
+  if (candidates === undefined && exact.length === 0) return none
+  const named = (candidates ?? [])
     .filter(({ prefix, pattern }) => name.startsWith(prefix) && pattern.test(name))
     .map(({ classifier }) => classifier)
   if (exact.length + named.length === 0) return none

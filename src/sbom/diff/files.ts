@@ -1,5 +1,5 @@
-import { compareUtf8 } from '../../image/paths.ts'
-import type { InventoryEntry } from '../../image/types.ts'
+import { inventoryPairs } from '../../image/inventory.ts'
+import type { Entries, InventoryEntry } from '../../image/types.ts'
 import type { DocumentFile } from '../documents/model.ts'
 import { weights, type Weight } from './change-list.ts'
 import { leaveOut, silent, type Context } from './context.ts'
@@ -29,16 +29,11 @@ export function compareFiles(context: Context): void {
   compareNamed(context)
 }
 
-function walk(context: Context, a: readonly InventoryEntry[], b: readonly InventoryEntry[]): void {
-  for (let [i, j] = [0, 0]; i < a.length || j < b.length;) {
-    const [one, other] = [a[i], b[j]]
-    const order =
-      one === undefined ? 1 : other === undefined ? -1 : one.path === other.path ? 0 : compareUtf8(one.path, other.path)
-    if (order <= 0) i++
-    if (order >= 0) j++
-    if (order < 0 && one !== undefined) addLone(context, 'removed', one)
-    else if (order > 0 && other !== undefined) addLone(context, 'added', other)
-    else if (one !== undefined && other !== undefined) compareEntry(context, one, other)
+function walk(context: Context, a: Entries, b: Entries): void {
+  for (const [one, other] of inventoryPairs(a, b)) {
+    if (other === null) addLone(context, 'removed', one)
+    else if (one === null) addLone(context, 'added', other)
+    else compareEntry(context, one, other)
   }
 }
 
@@ -188,10 +183,11 @@ function listedFiles(files: readonly DocumentFile[]): Map<string, Sums> {
   )
 }
 
-function inventoryFiles(entries: readonly InventoryEntry[]): Map<string, Sums> {
-  return new Map(
-    entries.map(({ path, sha256 }) => [path, new Map(sha256 === undefined ? [] : [['SHA-256', sha256.slice(7)]])]),
-  )
+function inventoryFiles(entries: Entries): Map<string, Sums> {
+  const files = new Map<string, Sums>()
+  for (const { path, sha256 } of entries)
+    files.set(path, new Map(sha256 === undefined ? [] : [['SHA-256', sha256.slice(7)]]))
+  return files
 }
 
 function compareListedFile(context: Context, path: string, a: Sums, b: Sums): void {

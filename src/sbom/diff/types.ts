@@ -1,5 +1,5 @@
 import type { Digest } from '../../oci/types.ts'
-import type { InventoryEntry } from '../../image/types.ts'
+import type { Entries } from '../../image/types.ts'
 import type { SbomDocument } from '../documents/model.ts'
 
 /** What is compared, in the order in which results are shown. */
@@ -54,7 +54,7 @@ export interface Side {
   /** Null where only an inventory is there. */
   document: SbomDocument | null
   /** All files of the subject, sorted by path. Null where they are not known. */
-  inventory: readonly InventoryEntry[] | null
+  inventory: Entries | null
   /** Digest of `inventory` as a document. */
   inventoryDigest: Digest | null
   /** The document as it is written, where it is at hand: to find what no level covers. */

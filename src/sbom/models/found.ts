@@ -1,6 +1,6 @@
 import { emptyPackage, homepageOf } from '../found.ts'
 import { spdxExpression } from '../licence.ts'
-import type { FoundPackage } from '../model.ts'
+import type { FoundPackage, Gap } from '../model.ts'
 import { formatPurl } from '../purl.ts'
 
 export interface ModelFacts {
@@ -42,6 +42,11 @@ export function modelPackage({
       value === null || value === '' ? [] : [[`model:${key}`, String(value)]],
     ),
   }
+}
+
+/** A gap for a model whose file cannot hold what its header describes: the facts of the header are then of another file. */
+export function shortModel(path: string, { short }: { short: string | null }): Gap[] {
+  return short === null ? [] : [{ path, kind: 'model', reason: 'unreadable', why: short }]
 }
 
 /** `models/tiny-Q4.gguf` is called `tiny-Q4`. */

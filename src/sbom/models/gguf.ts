@@ -7,16 +7,26 @@ export interface Gguf {
   tensors: number
   /** Sum over all tensors; null where their table is longer than what was read. */
   parameters: number | null
-  /** Numbers and texts by key; long texts and lists are left out. */
+  /**
+   * Numbers and texts by key, of the keys that begin with `general.`; long texts and lists are left out. Those of a vocabulary are not kept: a head
+   * may have 64 MiB of them.
+   */
   values: ReadonlyMap<string, string>
+  /** Why the file cannot hold the tensors that its head describes; null where it can, or where their table was not read whole. */
+  short: string | null
 }
 
 const limits = { keys: 100_000, tensors: 1_000_000, text: 4096, dimensions: 8, depth: 4 } as const
 /** Bytes of the value types 0–12; 0: a text or a list. */
 const widths = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8] as const
 
-/** @throws VerificationError `format-invalid` for another format, another version, or metadata that does not end within these bytes */
-export function readGguf(head: Buffer): Gguf {
+/**
+ * Reads the head of a GGUF file.
+ *
+ * @param size bytes of the whole file
+ * @throws VerificationError `format-invalid` for another format, another version, or metadata that does not end within these bytes
+ */
+export function readGguf(head: Buffer, size: number = head.length): Gguf {
   const little = head.length < 8 || head.readUInt32LE(4) < 0x1_0000
   const view = new View(head, little, 'GGUF')
   if (view.slice(0, 4).toString('latin1') !== 'GGUF') throw malformed('GGUF: the file does not begin with GGUF')
@@ -33,13 +43,18 @@ export function readGguf(head: Buffer): Gguf {
   for (let i = 0; i < keys; i++) {
     const key = reader.text()
     const value = reader.value(reader.u32(), 0)
-    if (value !== null) values.set(key, value)
+    if (value !== null && key.startsWith('general.')) values.set(key, value)
   }
-  return { version, tensors, parameters: parametersOf(reader, tensors), values }
+  const { parameters, last } = tensorsOf(reader, tensors)
+  const first = last + reader.position
+  const short =
+    first > size ? `the head describes a tensor from byte ${first} on, but the file has ${size} bytes` : null
+  return { version, tensors, parameters, values, short }
 }
 
-function parametersOf(reader: Reader, tensors: number): number | null {
-  let sum = 0
+/** The sum of all parameters, and the largest offset of a tensor behind the head; null and 0 where the table is longer than what was read. */
+function tensorsOf(reader: Reader, tensors: number): { parameters: number | null; last: number } {
+  let [sum, last] = [0, 0]
   try {
     for (let i = 0; i < tensors; i++) {
       reader.text()
@@ -47,13 +62,14 @@ function parametersOf(reader: Reader, tensors: number): number | null {
       if (dimensions > limits.dimensions) throw malformed(`GGUF: a tensor of ${dimensions} dimensions`)
       let product = 1
       for (let d = 0; d < dimensions; d++) product *= reader.length()
-      reader.skip(12)
+      reader.skip(4)
+      last = Math.max(last, reader.offset())
       sum += product
     }
   } catch {
-    return null
+    return { parameters: null, last: 0 }
   }
-  return Number.isSafeInteger(sum) ? sum : null
+  return { parameters: Number.isSafeInteger(sum) ? sum : null, last }
 }
 
 class Reader {
@@ -74,6 +90,17 @@ class Reader {
 
   length(): number {
     if (this.short) return this.u32()
+    this.at += 8
+    return this.view.u64(this.at - 8)
+  }
+
+  /** Bytes that were read. */
+  get position(): number {
+    return this.at
+  }
+
+  /** A place in the file: of 64 bits in every version. */
+  offset(): number {
     this.at += 8
     return this.view.u64(this.at - 8)
   }

@@ -6,6 +6,8 @@ export interface Onnx {
   producerVersion: string
   domain: string
   modelVersion: number
+  /** Why the file cannot hold the graph that it announces; null where it can. */
+  short: string | null
 }
 
 const longestText = 4096
@@ -14,11 +16,12 @@ const longestText = 4096
  * Reads the fields of an ONNX model that stand before its graph (onnx.proto, ModelProto): a protobuf message, whose writers keep the order of
  * field numbers.
  *
+ * @param size bytes of the whole file
  * @throws VerificationError `format-invalid`
  */
-export function readOnnx(head: Buffer): Onnx {
+export function readOnnx(head: Buffer, size: number = head.length): Onnx {
   const view = new View(head, true, 'ONNX')
-  const model: Onnx = { irVersion: 0, producer: '', producerVersion: '', domain: '', modelVersion: 0 }
+  const model: Onnx = { irVersion: 0, producer: '', producerVersion: '', domain: '', modelVersion: 0, short: null }
   let at = 0
   while (at < view.length) {
     const tag = varint(view, at)
@@ -33,7 +36,11 @@ export function readOnnx(head: Buffer): Onnx {
     } else if (kind === 2) {
       const { value: length, next } = varint(view, at)
       // The graph is the model itself; what follows it says nothing that we list.
-      if (field >= 7) break
+      if (field >= 7) {
+        if (next + length > size)
+          model.short = `the model announces a graph that ends at byte ${next + length}, but the file has ${size} bytes`
+        break
+      }
       const text = length > longestText ? '' : view.slice(next, length).toString('utf8')
       if (field === 2) model.producer = text
       if (field === 3) model.producerVersion = text

@@ -1,5 +1,4 @@
-import { sha256 } from '../../base/streams.ts'
-import { inventoryBytes } from '../../image/inventory.ts'
+import { InventoryDocument } from '../../image/inventory-document.ts'
 import type { Catalogue } from '../model.ts'
 import { documentsOf, type Described, type Said } from '../scan.ts'
 import type { TreePass } from './tree/pass.ts'
@@ -15,7 +14,7 @@ export function describeTree(
   catalogue: Catalogue,
   { epoch, author, supplier, engines }: Pick<Said, 'author' | 'supplier' | 'engines'> & { epoch: number },
 ): DescribedTree {
-  const inventory = inventoryBytes(pass.inventory)
+  const inventory = new InventoryDocument(pass.inventory)
   return documentsOf(
     {
       ...catalogue,
@@ -25,7 +24,7 @@ export function describeTree(
       configDigest: subject.digest,
       layers: [],
       created: epoch,
-      inventoryDigest: sha256(inventory),
+      inventoryDigest: inventory.digest,
       files: pass.inventory.filter(({ type }) => type === 'file').length,
       author,
       supplier,

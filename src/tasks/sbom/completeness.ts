@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { Log } from '../../base/ports.ts'
 import type { Coverage, Gap } from '../../sbom/model.ts'
@@ -10,7 +11,9 @@ export function warnOfGaps(gaps: readonly Gap[], log: Pick<Log, 'warn'>): void {
   for (const { path, kind, reason, why } of gaps.slice(0, shown))
     log.warn(`SBOM incomplete: ${path} (${kind}, ${reason}) is not described: ${why}`)
   if (gaps.length > shown)
-    log.warn(`SBOM incomplete: ${gaps.length - shown} more paths are not described; the documents list all of them`)
+    log.warn(
+      `SBOM incomplete: ${counted(gaps.length - shown, 'more path is', 'more paths are')} not described; the documents list all of them`,
+    )
 }
 
 /** @throws VerificationError `sbom-incomplete` where there is a gap */

@@ -124,21 +124,22 @@ export interface Written {
 
 /** Delivers the documents of a description. */
 export async function deliverDocuments(
-  described: Pick<Described, 'encode' | 'inventory'>,
+  described: Pick<Described, 'encode' | 'inventoryDocument'>,
   kinds: readonly DocumentKind[],
   { caller }: Pick<TaskContext, 'caller'>,
 ): Promise<Written[]> {
   const written: Written[] = []
   for (const kind of kinds) {
     const bytes = kind.bytes(described)
-    await caller.deliver(kind.file, once(bytes))
-    written.push({ kind, digest: sha256(bytes) })
+    const isWhole = Buffer.isBuffer(bytes)
+    await caller.deliver(kind.file, flow(isWhole ? [bytes] : bytes.chunks()))
+    written.push({ kind, digest: isWhole ? sha256(bytes) : bytes.digest })
   }
   return written
 }
 
-async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
+async function* flow(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
+  yield* chunks
 }
 
 function resultOf(store: Store, described: Described, written: readonly Written[]): SbomResult {

@@ -1,3 +1,4 @@
+import type { InventoryDocument } from '../../image/inventory-document.ts'
 import { roles, type Artifact } from '../../journal/event.ts'
 import { formatFacts, sbomFormats, type SbomFormat } from '../../sbom/formats/names.ts'
 import type { Described } from '../../sbom/scan.ts'
@@ -19,7 +20,7 @@ export interface DocumentKind {
   file: string
   role: Artifact['role']
   mediaType: string
-  bytes: (described: Pick<Described, 'encode' | 'inventory'>) => Buffer
+  bytes: (described: Pick<Described, 'encode' | 'inventoryDocument'>) => Buffer | InventoryDocument
   /** Null for the inventory, which is always made. */
   format: SbomFormat | null
 }
@@ -38,7 +39,7 @@ export function documentsOf(formats: readonly SbomFormat[]): DocumentKind[] {
       file: inventoryFile,
       role: roles.inventory,
       mediaType: inventoryMediaType,
-      bytes: ({ inventory }) => inventory,
+      bytes: ({ inventoryDocument }) => inventoryDocument,
       format: null,
     },
   ]

@@ -21,7 +21,7 @@ interface Kept {
 /** Keeps a pass in the work folder, under the configuration's digest, with the digests of the blobs that it read. */
 export async function keepPass(
   work: WorkFolder,
-  { pass, inventory, inventoryDigest }: Pick<Described, 'pass' | 'inventory' | 'inventoryDigest'>,
+  { pass, inventoryDocument }: Pick<Described, 'pass' | 'inventoryDocument'>,
   catalogue: Catalogue,
 ): Promise<void> {
   const path = await place(work, pass.image)
@@ -32,8 +32,8 @@ export async function keepPass(
     size,
     omitted,
   }))
-  const kept: Kept = { version, layers, inventory: inventoryDigest, catalogue }
-  await put(`${path}.inventory`, inventory)
+  const kept: Kept = { version, layers, inventory: inventoryDocument.digest, catalogue }
+  await put(`${path}.inventory`, inventoryDocument.chunks())
   // Last: a file that names an inventory that is not there would be of no use.
   await put(`${path}.json`, JSON.stringify(kept))
 }
@@ -83,6 +83,6 @@ async function place(work: WorkFolder, image: Image): Promise<string> {
   return work.path('pass', image.configDigest.slice(7))
 }
 
-async function put(path: string, bytes: string | Buffer): Promise<void> {
+async function put(path: string, bytes: string | Iterable<Uint8Array>): Promise<void> {
   await replaceFile(path, bytes)
 }

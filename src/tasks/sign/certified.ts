@@ -35,7 +35,13 @@ export async function openCertifiedKey({ key, certificate, consumers }: SignRequ
       subject: 'certificate',
       remedy: 'Set certificate to a PEM file: the leaf first, the self-signed root last.',
     })
-  const opened = await openPrivateKey(key.pem, key.password)
+  // COSE signs by the hash of the key's size, RSA by PSS: a token or program that signs as cosign does gives neither.
+  if (key.kind !== 'pem')
+    throw new InputError('unsupported', `consumers: ${served.join(' and ')} need signer: key`, {
+      subject: 'consumers',
+      remedy: 'Set signer: key and key, or leave these consumers out.',
+    })
+  const opened = await openPrivateKey(key.text, key.passwords)
   const publicKey = createPublicKey(opened)
   const chain = certificate === null ? null : readChain(certificate)
   if (chain !== null && chain[0]?.key.equals(publicKey) !== true)

@@ -1,3 +1,6 @@
+import type { KeySource } from '../../sign/signers/types.ts'
+import type { LogRequest } from './log-signatures.ts'
+
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
   'sign',
@@ -24,9 +27,10 @@ export interface SignRequest {
   image: string | null
   /** Reference to publish to, or null to sign where the image lies. */
   output: string | null
+  /** `key` stands for every key of people. */
   signer: 'agent' | 'key'
-  /** PEM of the private key and its password, with `signer: key`. */
-  key: { pem: string; password: string | null } | null
+  /** Where that key lies; null for the agent alone. */
+  key: KeySource | null
   /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */
   certificate: string | null
   /** Null: all that there is material for. */
@@ -34,8 +38,12 @@ export interface SignRequest {
   consumers: Consumer[]
   /** Path of an SBOM, or null. */
   sbom: string | null
+  /** Paths of reports to sign as claims, alone; empty for none. */
+  claims: string[]
   /** `docker-reference` of simple signing, or null for the one of the store. */
   identity: string | null
   /** Address of an RFC 3161 service that stamps every signature, or null for none. */
   timestamp: URL | null
+  /** Log that every signature is written to, or null for none. */
+  log: LogRequest | null
 }

@@ -7,18 +7,20 @@ import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
 import type { TimeStamper } from '../../log/timestamp/time-stamper.ts'
-import { loadSigner } from '../../sign/keys.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import { openCertifiedKey, type CertifiedKey } from './certified.ts'
+import { signClaims } from './claims.ts'
 import { signForNotation } from './notation.ts'
 import { readsSignatureTag, type SignRequest } from './request.ts'
 import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
 
@@ -39,6 +41,7 @@ export interface SignAttestResult {
  * @throws InputError `no-agent`, `input-missing`; VerificationError by the rules of TRUST §4
  */
 export async function signAttest(inputs: SignRequest, context: StepContext): Promise<SignAttestResult> {
+  if (inputs.claims.length > 0) return signClaims(inputs, context)
   const agent = await context.state.agent()
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {
@@ -46,9 +49,10 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
       remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
     })
   }
-  // A key that cannot be opened must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await loadSigner(inputs.key.pem, inputs.key.password)
+  // A key or log that cannot be opened must not leave a half-published image behind.
+  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const certified = await openCertifiedKey(inputs)
+  const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
@@ -58,7 +62,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
-  const writer = await openWriter(published, { legacy, stamper, log: context.ports.log })
+  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
   const signing: Signing = { agent: attested, key, published, identity, stamper, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']

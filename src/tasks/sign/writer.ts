@@ -9,13 +9,17 @@ import { signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
 import { findCosignSignatures, findStatements, type FoundSignature, type FoundStatement } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import { predicateTypes, type Envelope, type Signer, type StatementKind } from '../../statement/types.ts'
+import type { ClaimKind } from '../../statement/claims/types.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
+import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
+import type { SignatureLog } from './log-signatures.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
   kind:
     | StatementKind
+    | ClaimKind
     | 'inventory-document'
     | 'evidence-bundle'
     | 'image-signature'
@@ -39,7 +43,12 @@ export interface StatementWriter {
    * Attaches a payload with the envelope that `sign` gives, unless it is attached already, verifies under the same key and has a time stamp where
    * stamps are asked for. Where they are, it is attached by {@link StatementWriter.settle}, since stamps are asked for side by side.
    */
-  statement(kind: StatementKind, payload: Buffer, by: Identity, sign: () => Promise<Envelope>): Promise<void>
+  statement(
+    kind: StatementKind | ClaimKind,
+    payload: Buffer,
+    by: Identity,
+    sign: () => Promise<Envelope>,
+  ): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: Identity, sign: () => Promise<Buffer>): Promise<void>
   /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
@@ -53,6 +62,8 @@ export interface WriterOptions {
   legacy: { att: boolean; sig: boolean }
   /** Null where nothing is stamped. */
   stamper: TimeStamper | null
+  /** Null where nothing is logged. */
+  signatureLog: SignatureLog | null
   log: Log
 }
 
@@ -62,7 +73,7 @@ export interface WriterOptions {
  */
 export async function openWriter(
   { store, descriptor }: Published,
-  { legacy, stamper, log }: WriterOptions,
+  { legacy, stamper, signatureLog, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>
     log.debug(`an attached document in ${manifest} cannot be read`)
@@ -86,10 +97,12 @@ export async function openWriter(
     settle,
     async statement(kind, payload, by, sign) {
       const digest = sha256(payload)
-      const predicateType = predicateTypes[kind]
+      const predicateType = predicateTypeOf(kind)
       const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
       const referrers = same.filter(({ origin }) => origin === 'referrer')
-      const referrer = stamper === null ? referrers[0] : referrers.find(isStamped)
+      const isLogged = (found: FoundStatement): boolean =>
+        signatureLog === null || signatureLog.has(found.logEntries, found.envelope, by.publicKeyPem)
+      const referrer = referrers.find((found) => (stamper === null || isStamped(found)) && isLogged(found))
       const envelope = (referrer ?? referrers[0] ?? same[0])?.envelope ?? (await sign())
       // The bundle of an image signature has its legacy counterpart in the .sig tag.
       const attested = same.some(({ origin }) => origin === 'att')
@@ -100,17 +113,20 @@ export async function openWriter(
         receipts.push({ ...receipt, manifest, state })
       }
       if (referrer !== undefined) {
-        keep(makeBundle(envelope, by.hint, referrer.stamps), referrer.manifest, 'present')
+        keep(makeBundle(envelope, by.hint, referrer.stamps, referrer.logEntries), referrer.manifest, 'present')
         return
       }
       const stamp = stamper?.stamp(rawSignature(envelope))
       // It is awaited when its turn comes; until then its failure belongs to nobody.
       stamp?.catch(() => {})
+      const entry = signatureLog?.record(envelope, by.publicKeyPem)
+      entry?.catch(() => {})
       const attach = async (): Promise<void> => {
-        const bundle = makeBundle(envelope, by.hint, stamp === undefined ? [] : [await stamp])
+        const stamps = stamp === undefined ? [] : [await stamp]
+        const bundle = makeBundle(envelope, by.hint, stamps, entry === undefined ? [] : [await entry])
         keep(bundle, (await attachBundle(store, descriptor, bundle, predicateType)).digest, 'added')
       }
-      if (stamp === undefined) await attach()
+      if (stamp === undefined && entry === undefined) await attach()
       else waiting.push(attach)
     },
     async imageSignature(payload, by, sign) {

@@ -1,6 +1,7 @@
 import type { AgentClient } from '../../agent/protocol.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Digest, Store } from '../../oci/types.ts'
+import type { KeySource } from '../../sign/signers/types.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { signVsaByAgent, signVsaByKey } from '../../verify/vsa/sign.ts'
 
@@ -9,7 +10,7 @@ export interface VsaRequest {
   store: Store
   /** Signs where it is given: only over the verdict of its own worker. */
   agent: AgentClient | null
-  key: { pem: string; password: string | null } | null
+  key: KeySource | null
 }
 
 /** Has a passed verdict signed as a verification summary and attaches it; null where nothing is signed. */
@@ -24,8 +25,8 @@ export async function attachVsa(
     return { digest, publicKeyPem: (await agent.status()).publicKeyPem }
   }
   if (key === null) return null
-  const { loadSigner } = await import('../../sign/keys.ts')
-  const signer = await loadSigner(key.pem, key.password)
+  const { openSigner } = await import('../../sign/signers/open.ts')
+  const signer = await openSigner(key, ports)
   const digest = await signVsaByKey(signer, verdict, { store, subject }, ports.clock.now())
   return { digest, publicKeyPem: signer.publicKeyPem }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { InputError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
 import { digestSchema } from '../../journal/event.ts'
 import { loadImage } from '../../image/load.ts'
@@ -23,6 +24,8 @@ export const verifyRequestSchema = z.strictObject({
   /** The step serves `collateral`, in place of the policy's own. */
   collateral: z.boolean(),
   nonce: z.string().nullable(),
+  /** Time to judge at; null for now. Refused in a worker of an agent. */
+  at: z.iso.datetime().nullable(),
   /** `os/architecture[/variant]` of an index; null for the whole of what is named. */
   platform: z.string().nullable(),
   /** What the caller wants to find, so that a tag moved back is seen (TRUST §5.13). */
@@ -44,6 +47,12 @@ const fileLimit = 16 << 20
 /** The gate: replays the chain of one image against a policy. The verdict is data, also a refusal. */
 export const verify = defineTask(verifyRequestSchema, async (request, context) => {
   const { ports, caller } = context
+  // The agent signs a summary over what its worker verified: a caller could have expired evidence judged at a time when it was good.
+  if (request.at !== null && ports.remote !== undefined)
+    throw new InputError('unsupported', 'an agent judges at no other time than now', {
+      subject: 'at',
+      remedy: 'Ask for another time where no agent runs, as an audit on a laptop does.',
+    })
   const folder = await mkdtemp(join(ports.roots.temp, 'sealwright-verify-'))
   try {
     const { text, path } = request.policy
@@ -59,6 +68,7 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
     const options = {
       opener,
       nonce: request.nonce ?? undefined,
+      at: request.at === null ? undefined : new Date(request.at),
       platform: request.platform ?? undefined,
       expectCommit: request.expect.commit ?? undefined,
       expectDigest: request.expect.digest ?? undefined,

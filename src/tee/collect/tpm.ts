@@ -70,11 +70,8 @@ async function endorsementDocuments(access: TpmAccess, ports: Ports): Promise<Re
 
 async function activationDocument(path: string): Promise<Record<string, string>> {
   if (path === '') return {}
-  const bytes = await readNamedFile(
-    path,
-    'ak-activation',
-    'Give the file that "sealwright tee ak record" wrote for this machine.',
-  )
+  const remedy = 'Give the file that "sealwright tee ak record" wrote for this machine.'
+  const bytes = await readNamedFile(path, 'ak-activation', { remedy })
   if (bytes.length > longestRecord) {
     throw new InputError('file-invalid', `${path} is no activation record: it has ${bytes.length} bytes`, {
       subject: 'ak-activation',

@@ -1,8 +1,8 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
-import { compareInventories, parseInventory, type InventoryDifference } from '../../image/inventory.ts'
-import type { InventoryEntry } from '../../image/types.ts'
+import { compareInventories, inventoryEntries, type InventoryDifference } from '../../image/inventory.ts'
+import type { Entries } from '../../image/types.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
@@ -79,14 +79,10 @@ function describe(value: JsonValue | undefined): { digest: Digest; size: number 
 }
 
 /** Names the files, where the attested document can still be read. */
-async function difference(
-  gate: Gate,
-  attested: { digest: Digest; size: number },
-  found: readonly InventoryEntry[],
-): Promise<string> {
+async function difference(gate: Gate, attested: { digest: Digest; size: number }, found: Entries): Promise<string> {
   try {
     const bytes = await collect(await gate.subject.store.openBlob(attested), inventoryLimit, attested.digest)
-    return tell(compareInventories(parseInventory(bytes), found))
+    return tell(compareInventories(inventoryEntries(bytes), found))
   } catch (error) {
     if (error instanceof VerificationError) return `which files differ is not known (${error.message})`
     throw error

@@ -1,3 +1,4 @@
+import { isAmongRefs } from '../../base/ref-pattern.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
@@ -144,7 +145,7 @@ function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: 
     return `repository is ${text('repository')}, not ${job.repository}`
   if (!job.events.includes(text('event_name')))
     return `the event ${text('event_name')} is not among ${job.events.join(', ')}`
-  if (!job.refs.includes(text('ref'))) return `the ref ${text('ref')} is not among ${job.refs.join(', ')}`
+  if (!isAmongRefs(text('ref'), job.refs)) return `the ref ${text('ref')} is not among ${job.refs.join(', ')}`
   // The file that defines the job: of the reusable workflow where the token names one.
   const reusable = text('job_workflow_ref') !== ''
   const from = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(reusable ? text('job_workflow_ref') : text('workflow_ref'))
@@ -154,7 +155,7 @@ function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: 
     return `the workflow is of the repository ${from?.[1] ?? '(none named)'}, not of ${home}`
   if (from[2] !== job.workflow) return `the workflow is ${from[2] ?? 'not named'}, not ${job.workflow}`
   const refs = job['workflow-refs'] ?? job.refs
-  if (!refs.includes(from[3] ?? ''))
+  if (!isAmongRefs(from[3] ?? '', refs))
     return `the workflow comes from ${from[3] ?? ''}, which is not among ${refs.join(', ')}`
   const sha = text(reusable ? 'job_workflow_sha' : 'workflow_sha')
   const shas = job['workflow-shas']
@@ -171,7 +172,7 @@ function claimProblem(job: ResolvedJob, found: Record<string, JsonValue>, gate: 
 function statements(gate: Gate): Outcome {
   const { mine, claims: all } = gate
   // A key that counts by itself may have signed the image in cosign's older way, which knows no statement.
-  const signed = gate.key?.source === 'release' && gate.releaseKey?.legacy === true
+  const signed = gate.key?.source === 'release' && gate.parties.some(({ legacy }) => legacy)
   const missing = requiredKinds(gate).filter(
     (kinds) =>
       !mine.some((claim) => claim.kind !== null && kinds.includes(claim.kind)) && !(signed && kinds.includes('sign')),

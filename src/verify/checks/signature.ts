@@ -1,5 +1,6 @@
 import type { Gate } from '../candidate.ts'
 import { neededKinds } from '../required.ts'
+import { inWords, logged, partiesSigned, strangerOf } from './parties.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.2: K = open.key = seal.key, or a pinned signer, which gives `signature-only`. */
@@ -23,14 +24,14 @@ export const signatureSteps: Step[] = [
     id: 'signature.release',
     clause: 'TRUST §6',
     needs: [],
-    run: ({ policy, releaseKey }) => {
-      if (policy.releaseKeys.length === 0) return skipped('the policy pins no release key')
-      if (releaseKey !== null) return passed(`a pinned release key signed the image`, releaseKey.hint)
-      return failed(
-        'signature-invalid',
-        `none of the ${policy.releaseKeys.length} pinned release key(s) signed this image`,
-      )
-    },
+    run: partiesSigned,
+  },
+  { id: 'signature.logged', clause: 'TRUST §6', needs: [], run: (gate) => logged(gate, 'accept-unlogged-signature') },
+  {
+    id: 'signature.certificate',
+    clause: 'TRUST §6',
+    needs: [],
+    run: (gate) => logged(gate, 'accept-unlogged-certificate'),
   },
 ]
 
@@ -52,20 +53,22 @@ export const countedSteps: Step[] = [
 ]
 
 function evidenceThere(gate: Gate): Outcome {
-  const { evidence, evidenceError, releaseKey, subject, notes } = gate
+  const { evidence, evidenceError, parties, subject, notes } = gate
   if (evidenceError !== null) return failed(evidenceError.code, evidenceError.message, evidenceError.subject ?? null)
   if (evidence !== null)
     return passed(`the evidence bundle of ${evidence.index.technology} is complete`, evidence.manifest)
   const { digest } = subject.descriptor
-  if (releaseKey !== null) {
+  if (parties.length > 0) {
     return unlessAccepted(
       gate,
       'accept-signature-only',
       'signature-only',
-      'a pinned key signed the image, but no evidence is attached',
+      `${inWords(parties)} signed the image, but no evidence is attached`,
       digest,
     )
   }
+  const stranger = strangerOf(gate)
+  if (stranger !== null) return stranger
   const kinds = notes.kinds()
   if (kinds.length === 0) return failed('missing-evidence', 'nothing that vouches for this image is attached', digest)
   if (kinds.every((kind) => kind === 'foreign')) {
@@ -83,9 +86,9 @@ function evidenceThere(gate: Gate): Outcome {
 }
 
 function statementsSigned(gate: Gate): Outcome {
-  const { evidence, mine, key, releaseKey, sightings } = gate
+  const { evidence, mine, key, parties, sightings } = gate
   if (evidence === null) {
-    if (key !== null) return passed(`${mine.length} statement(s) are signed by the pinned key`, key.id)
+    if (key !== null) return passed(`${mine.length} statement(s) are signed by ${inWords(parties)}`, key.id)
     return skipped('no evidence names a key')
   }
   const { hint, thumbprint } = evidence.key
@@ -115,7 +118,7 @@ function statementsSigned(gate: Gate): Outcome {
     )
   }
   const why = `evidence is attached, but its key ${thumbprint} signed nothing of this image`
-  return releaseKey === null
+  return parties.length === 0
     ? failed('signature-only', why, evidence.manifest)
     : unlessAccepted(gate, 'accept-signature-only', 'signature-only', why, evidence.manifest)
 }

@@ -4,7 +4,7 @@ import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
 import { sbomKinds, type StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
-import { readClaims, signedBy, type Claim } from '../statements.ts'
+import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
@@ -14,15 +14,21 @@ import type { Evidence } from '../evidence.ts'
 import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
+import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { timeLines } from './time-lines.ts'
 
 export interface InitOptions extends MachineOptions {
   /** PEM texts of release keys to pin. */
   publicKeys: readonly string[]
+  /** Identities to pin, with the trusted root of their authorities. */
+  identities?: GivenIdentities | undefined
   /** Keys of the token's issuer; read from its discovery document where they are not given. */
   jwks?: Jwks | undefined
   opener?: VerifyOptions['opener'] | undefined
+  /** PEM chains of time stamp authorities to pin. */
+  timeAuthorities?: readonly string[] | undefined
 }
 
 export interface InitResult {
@@ -47,24 +53,28 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const evidence = evidences[0] ?? null
   const events = evidences.flatMap(journalOf)
   const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
+  const identities =
+    options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
   const job = evidence === null ? null : await jobOf(evidence, options, ports)
   const accepts = new Set<Acceptance>()
   const machine = await machinesLines(evidences, options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
-  if (evidence === null && releaseKeys.length > 0) accepts.add('accept-signature-only')
+  if (evidence === null && (releaseKeys.length > 0 || identities !== null)) accepts.add('accept-signature-only')
   else if (evidence === null)
     throw new VerificationError('missing-evidence', 'no evidence is attached to the image', {
       subject: reference,
-      remedy: 'Give --public-key of the key that signed it, or publish it from a job with an agent.',
+      remedy:
+        'Give --public-key of the key that signed it, or --identity with --issuer and --trusted-root, or publish it from a job with an agent.',
     })
   else if (job === null) accepts.add('accept-self-asserted-job')
 
-  const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys)))
+  const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys, identities)))
   const statements = statementsOf(claims, evidence !== null)
   if (statements !== null)
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
   const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
+  const stamps = claims.flat().flatMap((claim) => claim.stamps)
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
@@ -74,13 +84,15 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       releaseKeys,
+      identities: identities?.lines() ?? [],
       accepts,
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
+      time: timeLines(options.timeAuthorities ?? [], stamps),
       steps: weakestSteps(events),
     })
-    const policy = await parsePolicy(text, 'the new policy')
+    const policy = await parsePolicy(text, 'the new policy', identities?.readText)
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
@@ -169,12 +181,16 @@ interface PolicyFacts {
   /** Lines of measurements, rules and collateral. */
   machine: readonly string[]
   releaseKeys: readonly string[]
+  /** Sections `trusted-root` and `identities`. */
+  identities: readonly string[]
   accepts: ReadonlySet<Acceptance>
   statements: Shortened | null
   /** Section `build`. */
   build: readonly string[]
   /** Section `encryption`. */
   encryption: readonly string[]
+  /** Section `time`, or a comment. */
+  time: readonly string[]
   steps: StepsIsolation
 }
 
@@ -185,9 +201,20 @@ interface Shortened {
 }
 
 /** Statements that somebody who vouches for a manifest signed: its agent, else one of the given keys. */
-async function claimsOf({ subject, evidence }: ChildEvidence, keys: readonly string[]): Promise<Claim[]> {
+async function claimsOf(
+  { subject, evidence }: ChildEvidence,
+  keys: readonly string[],
+  identities: PinnedIdentities | null,
+): Promise<ReadClaim[]> {
   const { claims } = await readClaims(subject.store, subject.descriptor)
-  return claims.filter((claim) => (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem)))
+  const { digest } = subject.descriptor
+  return claims.filter((claim) => {
+    const isTheirs = identities?.signed(claim, digest) === true
+    return (
+      (isTheirs && evidence === null) ||
+      (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem))
+    )
+  })
 }
 
 /** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
@@ -231,11 +258,12 @@ function render(facts: PolicyFacts): string {
           .map((line) => `    ${line}`),
       )
   }
+  lines.push(...facts.identities)
   if (statements !== null)
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
     )
-  lines.push(...facts.build, ...facts.encryption)
+  lines.push(...facts.build, ...facts.encryption, ...facts.time)
   for (const name of acceptanceNames) {
     if (!accepts.has(name)) continue
     const value = name === 'accept-steps-isolation' ? steps : 'true'

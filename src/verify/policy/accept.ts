@@ -24,10 +24,15 @@ export const acceptances = {
   'accept-tdx-attributes':
     'the host can take memory of the TD away unseen (SEPT_VE_DISABLE is off, as under Azure’s paravisor)',
   'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',
+  'accept-unwitnessed-log': 'no witness watches the log: its operator could show other readers another log',
   'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
   'accept-incomplete-sbom':
     'a package database or marker in the image could not be read: the SBOM does not list the software that it stands for',
   'accept-signature-only': 'a pinned key signed the image; nothing is known of the machine that made it',
+  'accept-unlogged-signature':
+    'no log shows the signature of an identity: a stolen or wrongly issued certificate would leave no trace there',
+  'accept-unlogged-certificate':
+    'no log promised to show the certificate of an identity: its authority could have issued it in secret',
   'accept-not-rebuilt': 'nobody rebuilt the image: that its source gives this digest is the builder’s word',
   'accept-unbound-source': 'the source is not a clean commit that the token names',
   'accept-claimed-steps':

@@ -5,19 +5,28 @@ import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
-export interface Resolved extends Omit<PolicyDocument, 'job' | 'release-keys' | 'reference-values' | 'tee' | 'ear'> {
+export interface Resolved extends Omit<
+  PolicyDocument,
+  'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
+> {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  /** Text of the file. */
+  'trusted-root'?: string | undefined
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
+  claims?: PolicyDocument['claims']
+  time?: PolicyDocument['time']
 }
 
 /** Reads a file as text, by absolute path. */
 export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
+
+type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
 
 interface Files {
   /** Of the policy: names are taken from its folder. */
@@ -33,7 +42,11 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const { 'reference-values': references, tee, ear, ...rest } = document
+  const withChain = async (item: Authority): Promise<Authority> => ({
+    ...item,
+    chain: await pemText(item.chain, files),
+  })
+  const { 'reference-values': references, 'trusted-root': root, tee, ear, claims, time, ...rest } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -54,8 +67,17 @@ export async function inlineFiles(
             })),
           ),
         }),
+    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
+    ...(claims === undefined
+      ? {}
+      : {
+          claims: await Promise.all(
+            claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
+          ),
+        }),
+    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
   }
 }
 

@@ -1,6 +1,8 @@
+import type { PinnedLog } from '../../log/pinned-log.ts'
+import { pinnedLogOf } from './log-schema.ts'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Technology } from '../../base/technology.ts'
@@ -8,13 +10,17 @@ import { jcs } from '../../encoding/jcs.ts'
 import { readYaml } from '../../encoding/yaml.ts'
 import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
+import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import type { Digest } from '../../oci/types.ts'
+import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
 import { inlineFiles, type ReadText, type Resolved } from './files.ts'
+import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { policyClaim, type PolicyClaim } from './claims.ts'
 import { teeRules } from './tee-rules.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
@@ -34,6 +40,11 @@ export interface Policy {
   platform: string | null
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
+  identities: NamedIdentity[]
+  /** Of `identities`; null where the policy names none. */
+  trustedRoot: TrustedRoot | null
+  /** Parties, of release keys and identities, that must have signed the image. */
+  threshold: number
   /** Signed ones first. */
   references: Reference[]
   brokenReferences: BrokenReference[]
@@ -42,6 +53,12 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
+  /** Claims that other parties must have made. */
+  claims: PolicyClaim[]
+  /** Empty where no trusted time is asked for. */
+  timeAuthorities: TimestampAuthority[]
+  /** Null where no log is asked for. */
+  log: PinnedLog | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -84,11 +101,17 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     platform: document.platform ?? null,
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
+    identities: identityRules(document.identities ?? []),
+    trustedRoot: readTrustedRoot(resolved['trusted-root'], path),
+    threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
+    claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
+    timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
+    log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
@@ -104,6 +127,33 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
       certificates: trusts.flatMap(({ certificates }) => certificates ?? []),
     },
     policyId: policyId ?? 'default',
+  }
+}
+
+function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | null {
+  if (text === undefined) return null
+  try {
+    return parseTrustedRoot(Buffer.from(text))
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw invalid(path, [`trusted-root: ${cause.message}`])
+  }
+}
+
+function authorityOf(
+  { name, chain, policies, ...window }: NonNullable<Resolved['time']>['authorities'][number],
+  path: string,
+): TimestampAuthority {
+  try {
+    return {
+      name,
+      chain: readAuthorityChain(chain, `the time stamp authority "${name}"`),
+      policies,
+      window: windowOf(window),
+    }
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw invalid(path, [`time.authorities: ${cause.message}`])
   }
 }
 

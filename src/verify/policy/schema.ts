@@ -5,9 +5,13 @@ import { predicateTypes, type StatementKind } from '../../statement/types.ts'
 import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
+import { claimSchema } from './claims-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
+import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { logSchema } from './log-schema.ts'
+import { timeSchema } from './time-schema.ts'
 
 const text = z.string().min(1).max(1024)
 const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
@@ -140,6 +144,8 @@ export const policySchema = z
         'Folder beside the policy with certificates and lists of the hardware makers; what is in it is no part of the digest',
       ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
+    time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
+    log: logSchema.optional().describe('Private log that must have every signature that counts (docs/log.md)'),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
@@ -154,11 +160,34 @@ export const policySchema = z
       .min(1)
       .optional()
       .describe('PEM text or files: one of these keys must have signed the image, too'),
+    identities: z
+      .array(identitySchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Whose certificates count as those of `release-keys` do: one of both must have signed the image'),
+    'trusted-root': text
+      .optional()
+      .describe(
+        'Sigstore trusted root (JSON) beside the policy: authorities, logs and time stamp authorities of `identities`',
+      ),
+    threshold: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('How many of `release-keys` and `identities` must have signed the image; 1 by default'),
     statements: z
       .array(z.enum(kinds))
       .min(1)
       .optional()
       .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+    claims: z
+      .array(claimSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Scans, VEX documents and test results that must be there, with the keys of those who made them'),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
@@ -232,11 +261,12 @@ export const policySchema = z
     if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
       context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
     }
-    if (policy['accept-signature-only'] && policy['release-keys'] === undefined) {
+    for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
+    if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {
       context.addIssue({
         code: 'custom',
         path: ['release-keys'],
-        message: 'accept-signature-only needs the keys that may sign',
+        message: 'accept-signature-only needs the keys or the identities that may sign',
       })
     }
   })

@@ -24,6 +24,11 @@ describe('where the sandbox does not start', () => {
       { apparmor: '1' },
       /examples\/runner\/etc\/apparmor\.d\/sealwright-sandbox.*sysctl -w kernel\.apparmor/,
     ],
+    [
+      'the line of root is not the first',
+      { uid: 0, user: 'root', subuid: 'a:1:65536\nroot:100000:65536\n', subgid: 'root:100000:65536' },
+      /Move the line of root to the top/,
+    ],
     ['nothing of these', {}, /--privileged/],
   ])('%s: exit code 2 and what to set', (_title, change, remedy) => {
     const error = explainProbe({ ...facts, ...change }, 'none', 'a\nb: Operation not permitted')

@@ -62,8 +62,18 @@ describe('bitnami', () => {
     )
     expect(() => catalog(bitnami, { [path]: Buffer.from('SPDXVersion: SPDX-2.3') })).toThrow()
     expect(() => catalog(bitnami, { [path]: json({ spdxVersion: 'SPDX-3.0' }) })).toThrow(/SPDX 2/)
-    expect(() => catalog(bitnami, { [list]: json({ yq: { arch: 'amd64' } }) })).toThrow(/version/)
-    const broken = { ...spdx, packages: [{ externalRefs: [reference('pkg:bitnami/')] }] }
-    expect(() => catalog(bitnami, { [path]: json(broken) })).toThrow(/package URL/)
+  })
+
+  test('an entry that cannot be read costs itself only', () => {
+    const both = { yq: { arch: 'amd64' }, jq: { version: '1.7' } }
+    const listed = catalog(bitnami, { [list]: json(both) })
+    expect(listed.packages).toMatchObject([{ name: 'jq' }])
+    expect(listed.gaps).toEqual([
+      { path: list, kind: 'bitnami', reason: 'unreadable', why: 'the entry "yq": expected a version, found none' },
+    ])
+    const broken = { ...spdx, packages: [{ externalRefs: [reference('pkg:bitnami/')] }, ...spdx.packages] }
+    const found = catalog(bitnami, { [path]: json(broken) })
+    expect(found.packages).toHaveLength(2)
+    expect(found.gaps).toMatchObject([{ path, why: expect.stringContaining('is not a package URL') }])
   })
 })

@@ -321,7 +321,16 @@ test('mix-lock and rebar-lock', async () => {
     '%{\n  "a": {:hex, :a, "1.0.0", "x", [], [], "hexpm", "y"},\n  nonsense\n}\n',
   )
   expect(purls(partly)).toEqual(['pkg:hex/a@1.0.0'])
-  expect(partly.gaps).toMatchObject([{ kind: 'hex', why: '"nonsense" is no entry of a mix.lock' }])
+  expect(partly.gaps).toMatchObject([{ kind: 'hex', why: '"nonsense" is not an entry of a mix.lock' }])
+})
+
+test('packages.lock.json: an entry that cannot be read costs itself only', async () => {
+  const net8 = { A: { resolved: 1 }, B: { resolved: '1.0.0', dependencies: 'C' }, C: { resolved: '2.0.0' } }
+  const found = await declared('packages.lock.json', JSON.stringify({ version: 1, dependencies: { net8 } }))
+  expect(purls(found)).toEqual(['pkg:nuget/C@2.0.0'])
+  expect(found.gaps).toMatchObject([
+    { kind: 'nuget', why: expect.stringMatching(/^2 entries cannot be read, first "A"/) },
+  ])
 })
 
 test('stack and cabal-freeze', async () => {
@@ -368,7 +377,7 @@ test('conan-lock, conanfile and vcpkg', async () => {
   ])
   const file = await declared('conanfile.txt', '[requires]\na/1.0 # why\nb/[>=1.0 <2]\nnothing\n[generators]\ncmake\n')
   expect(purls(file)).toEqual(['pkg:conan/a@1.0', 'pkg:conan/b'])
-  expect(file.gaps).toMatchObject([{ kind: 'conan', why: '"nothing" is no reference' }])
+  expect(file.gaps).toMatchObject([{ kind: 'conan', why: '"nothing" is not a reference' }])
   const vcpkg = await declared(
     'vcpkg.json',
     JSON.stringify({

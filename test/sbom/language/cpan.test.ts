@@ -1,3 +1,6 @@
+import { cpan } from '../../../src/sbom/catalogers/language/cpan.ts'
+import { FileTree } from '../../../src/sbom/tree.ts'
+import { headOf } from '../binary/catalog.ts'
 import { catalog, packageOf, purls } from '../catalog.ts'
 
 const library = 'usr/local/lib/perl5/site_perl/5.40.0/x86_64-linux-gnu'
@@ -42,5 +45,24 @@ describe('cpan', () => {
     expect(found.packages).toEqual([])
     expect(found.gaps).toMatchObject([{ path, kind: 'cpan', reason: 'unreadable' }])
     expect((await catalog({ [path]: '{"dist":7}' })).gaps).toHaveLength(1)
+  })
+
+  test('many logs beside many lists take no more than their sum', () => {
+    const numbers = Array.from({ length: 40_000 }, (_, i) => i)
+    const files = Object.fromEntries(
+      numbers.flatMap((i) => [
+        [`l${i}/perllocal.pod`, Buffer.from(log('Foo', '1.0'))] as const,
+        [`k${i}/auto/Foo/.packlist`, Buffer.from('/a\n')] as const,
+      ]),
+    )
+    const facts = new Map(
+      Object.entries(files).flatMap(([path, content]) => {
+        const fact = cpan.read(headOf(path, content), content)
+        return fact === null ? [] : [[path, fact] as const]
+      }),
+    )
+    const start = process.cpuUsage()
+    expect(cpan.finish(facts, { os: null, tree: new FileTree([]) }).packages).toHaveLength(numbers.length)
+    expect(process.cpuUsage(start).user).toBeLessThan(3_000_000)
   })
 })

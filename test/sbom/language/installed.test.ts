@@ -1,4 +1,4 @@
-import { catalog, packageOf, purls } from '../catalog.ts'
+import { catalog, declared, packageOf, purls } from '../catalog.ts'
 
 const gemspec = (name: string, version: string, ...more: string[]): string =>
   [
@@ -114,6 +114,30 @@ describe('composer', () => {
       'composer unreadable',
     ])
   })
+
+  test.each<[string, object, string]>([
+    ['a name that is no text', { name: ['a'] }, 'packages[1]": expected a name, found a list'],
+    ['a version that is no text', entry('x/bad', { version: 1 }), 'x/bad": expected a version, found a value of type'],
+    ['requirements of another form', entry('x/bad', { require: 'b/two' }), 'x/bad": require: expected an object'],
+    ['authors of another form', entry('x/bad', { authors: 'Ann' }), 'x/bad": authors: expected a list'],
+  ])('an entry with %s costs itself only', async (_, bad, why) => {
+    const packages = [entry('a/one', { require: { 'b/two': '*' } }), bad, entry('b/two')]
+    const path = 'app/vendor/composer/installed.json'
+    const gaps = [{ path, kind: 'composer', reason: 'unreadable', why: expect.stringContaining(`the entry "${why}`) }]
+    const found = await catalog({ [path]: JSON.stringify({ packages }) })
+    expect(purls(found)).toEqual(['pkg:composer/a/one@v1.2.3', 'pkg:composer/b/two@v1.2.3'])
+    expect(packageOf(found, 'pkg:composer/a/one@v1.2.3').dependsOn).toEqual(['pkg:composer/b/two@v1.2.3'])
+    expect(found.gaps).toEqual(gaps)
+    const locked = await declared('composer.lock', JSON.stringify({ packages }))
+    expect(purls(locked)).toEqual(purls(found))
+    expect(locked.gaps).toMatchObject([{ path: 'composer.lock', why: expect.stringContaining(why) }])
+  })
+
+  test('further entries that cannot be read are counted', async () => {
+    const found = await catalog({ 'composer/installed.json': '[{"name":1},{"name":2},{"name":"a/one","version":"1"}]' })
+    expect(purls(found)).toEqual(['pkg:composer/a/one@1'])
+    expect(found.gaps[0]?.why).toMatch(/^2 entries cannot be read, first "packages\[0\]": expected a name/)
+  })
 })
 
 describe('pear', () => {
@@ -209,6 +233,33 @@ describe('dotnet-deps', () => {
       'a.deps.json nuget',
       'b.deps.json nuget',
       'c.deps.json nuget',
+    ])
+  })
+
+  test.each<[string, object, string]>([
+    ['no version', { 'Bad/': { runtime: { 'x.dll': {} } } }, 'Bad/": expected a version'],
+    ['dependencies of another form', { 'Bad/1.0.0': { dependencies: [] } }, 'Bad/1.0.0": dependencies: expected'],
+    ['files of another form', { 'Bad/1.0.0': { runtime: 'x.dll' } }, 'Bad/1.0.0": runtime: expected an object'],
+  ])('a library with %s costs itself only', async (_, bad, why) => {
+    const targets = { net8: { ...bad, 'A/1.0.0': { runtime: { 'lib/net8/A.dll': {} } } }, broken: 1 }
+    const found = await catalog({ 'app/App.deps.json': JSON.stringify({ targets, libraries: {} }) })
+    expect(purls(found)).toEqual(['pkg:nuget/A@1.0.0'])
+    expect(found.gaps).toMatchObject([{ path: 'app/App.deps.json', kind: 'nuget', reason: 'unreadable' }])
+    expect(found.gaps[0]?.why).toContain(`2 entries cannot be read, first "${why}`)
+  })
+
+  test('a script of LibMan without a version is a gap beside the others', async () => {
+    const libraries = [{ library: 'jquery@3.0.0' }, { library: 'bootstrap' }, {}]
+    const found = await catalog({
+      'app/App.deps.json': JSON.stringify(deps),
+      'app/libman.json': JSON.stringify({ libraries }),
+    })
+    expect(purls(found)).toContain('pkg:npm/jquery@3.0.0')
+    expect(found.gaps).toMatchObject([
+      {
+        path: 'app/libman.json',
+        why: '2 entries cannot be read, first "bootstrap": expected a library as NAME@VERSION',
+      },
     ])
   })
 })

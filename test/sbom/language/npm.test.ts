@@ -76,6 +76,8 @@ describe('npm', () => {
     ['a lone surrogate in the version', '{"name":"bad","version":"1.0.0\\udfff"}', /a version of printable characters/],
     ['a name of another type', '{"name":7,"version":"1.0.0"}', /expected a name, found a value of type number/],
     ['a version of another type', '{"name":"bad","version":["1.0.0"]}', /expected a version, found a list/],
+    ['an empty name beside a version', '{"name":"","version":"1.0.0"}', /expected a name beside the version/],
+    ['a version without a name', '{"version":"1.0.0"}', /expected a name beside the version of the module, found none/],
     ['a name twice', '{"name":"bad","version":"1.0.0","name":"worse"}', /"name" stands twice/],
     ['a line break in the name', '{"name":"bad\\nname","version":"1.0.0"}', /a name of printable characters/],
     ['a list', '["bad"]', /expected a JSON object/],
@@ -100,6 +102,15 @@ describe('npm', () => {
         why: expect.stringMatching(why) as string,
       },
     ])
+  })
+
+  test('a file without a name is no package where none must lie, or without a version', async () => {
+    const found = await catalog({
+      'app/package.json': '{"name":"","version":"1.0.0"}',
+      'app/node_modules/a/package.json': '{"type":"module"}',
+      'app/node_modules/b/esm/package.json': '{"version":"1.0.0"}',
+    })
+    expect([...found.packages, ...found.gaps]).toEqual([])
   })
 
   test('a doubled name below, or in a text, is no doubled member', async () => {
@@ -167,6 +178,22 @@ describe('yarn-pnp', () => {
     ])
     expect(found.gaps).toMatchObject([
       { path: 'app/.pnp.cjs', kind: 'npm', reason: 'opaque', why: '1 of its packages lie outside of this tree' },
+    ])
+  })
+
+  test('an entry that cannot be read costs itself only', async () => {
+    const entry = (location: string): object => ({ packageLocation: location, packageDependencies: [] })
+    const packageRegistryData = [
+      ['a', [['npm:1.0.0', entry('./a.zip')], 7]],
+      ['b', [['npm:1.0.0', { packageLocation: './a.zip', packageDependencies: 'c' }]]],
+      [['c'], [['npm:1.0.0', entry('./a.zip')]]],
+      'd',
+      ['e', 'x'],
+    ]
+    const found = await catalog({ '.pnp.data.json': JSON.stringify({ packageRegistryData }), 'a.zip': 'x' })
+    expect(purls(found)).toEqual(['pkg:npm/a@1.0.0'])
+    expect(found.gaps).toMatchObject([
+      { kind: 'npm', reason: 'unreadable', why: '5 entries cannot be read, first "a": version: expected a list' },
     ])
   })
 

@@ -5,6 +5,7 @@ import { VerificationError } from '../../../src/base/errors.ts'
 import { readGguf } from '../../../src/sbom/models/gguf.ts'
 import { readOnnx } from '../../../src/sbom/models/onnx.ts'
 import { readSafetensors } from '../../../src/sbom/models/safetensors.ts'
+import type { Cataloger } from '../../../src/sbom/cataloger.ts'
 import type { FoundPackage } from '../../../src/sbom/model.ts'
 import { flip } from '../../../testkit/mutate.ts'
 import { catalog } from '../binary/catalog.ts'
@@ -259,4 +260,69 @@ test('every truncation and every flipped bit of a model is read or refused, neve
     for (let length = 0; length < bytes.length; length++) judge(bytes.subarray(0, length))
     for (let bit = 0; bit < bytes.length * 8; bit++) judge(flip(bytes, bit))
   }
+})
+
+describe('a file that cannot hold what its header describes is a gap beside the package', () => {
+  const gapsOf = <Fact>(cataloger: Cataloger<Fact>, path: string, content: Buffer): string[] => {
+    const { packages, gaps = [] } = catalog(cataloger, { [path]: content })
+    expect(packages).toHaveLength(1)
+    return gaps.map(({ kind, reason, why }) => `${kind} ${reason}: ${why}`)
+  }
+  const stored = (bytes: number, ...more: object[]): Buffer => {
+    const a = { dtype: 'F16', shape: [2, 3], data_offsets: [0, 12] }
+    // In place of the 16 bytes that stand there.
+    const head = weights({ a, ...Object.assign({}, ...more) }).subarray(0, -16)
+    return Buffer.concat([head, Buffer.alloc(bytes)])
+  }
+
+  test('safetensors', () => {
+    expect(gapsOf(safetensors, 'm.safetensors', stored(12))).toEqual([])
+    expect(gapsOf(safetensors, 'm.safetensors', stored(11))).toEqual([
+      'model unreadable: the header describes tensors of 12 bytes, but the file has 11 bytes of them',
+    ])
+    const lying = { b: { dtype: 'F32', shape: [1_000_000], data_offsets: [0, 12] } }
+    expect(gapsOf(safetensors, 'm.safetensors', stored(12, lying))).toEqual([
+      'model unreadable: the header describes a tensor of 4000000 bytes that has 12 bytes in the file',
+    ])
+    const other = { b: { dtype: 'NEW4', shape: [3], data_offsets: [0, 12] } }
+    expect(gapsOf(safetensors, 'm.safetensors', stored(12, other))).toEqual([])
+    expect(gapsOf(safetensors, 'm.safetensors', stored(12, { b: { dtype: 'F16', shape: [] } }))).toEqual([
+      'model unreadable: a tensor of the header has no place in the file',
+    ])
+  })
+
+  test('GGUF', () => {
+    const whole = ggufFile({})
+    expect(gapsOf(gguf, 'm.gguf', whole)).toEqual([])
+    const far = Buffer.from(whole)
+    far.writeBigUInt64LE(4096n, far.length - 8)
+    expect(gapsOf(gguf, 'm.gguf', far)).toEqual([
+      `model unreadable: the head describes a tensor from byte ${far.length + 4096} on, but the file has ${far.length} bytes`,
+    ])
+    expect(gapsOf(gguf, 'm.gguf', Buffer.concat([far, Buffer.alloc(4096)]))).toEqual([])
+  })
+
+  test('ONNX', () => {
+    expect(gapsOf(onnx, 'm.onnx', model)).toEqual([
+      expect.stringMatching(
+        /^model unreadable: the model announces a graph that ends at byte \d+, but the file has \d+ bytes$/,
+      ),
+    ])
+    const whole = Buffer.concat([model.subarray(0, model.length - 4), Buffer.from([2, 0, 0])])
+    expect(gapsOf(onnx, 'm.onnx', whole)).toEqual([])
+  })
+})
+
+test('many shards of one model, and metadata that nobody reads, cost no more than they must', () => {
+  const content = weights({ __metadata__: { format: 'pt', other: 'x'.repeat(1000) } })
+  const shards = Array.from({ length: 20_000 }, (_, i) => `m/model-${String(i).padStart(5, '0')}-of-20000.safetensors`)
+  const start = process.cpuUsage()
+  const { packages } = catalog(safetensors, Object.fromEntries(shards.map((path) => [path, content])))
+  expect(packages).toMatchObject([{ name: 'm', locations: expect.arrayContaining(shards.slice(0, 2)) as string[] }])
+  expect(process.cpuUsage(start).user).toBeLessThan(5_000_000)
+  expect(readSafetensors(content).metadata).toEqual({ format: 'pt', license: '' })
+  expect([...readGguf(ggufFile({ 'general.name': 'x', 'tokenizer.chat_template': 'y' })).values.keys()]).toEqual([
+    'general.name',
+    'general.file_type',
+  ])
 })

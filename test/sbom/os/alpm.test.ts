@@ -67,6 +67,11 @@ test('a database behind a link', async () => {
   expect(named(found)).toEqual(['alpm foo@1.0-1', 'alpm tool@1.0-1'])
 })
 
+test('what is wrong is said without the path, which the gap has', async () => {
+  const found = await catalogue(image, [{ path: `${folder}/bad-1/desc`, text: block({ NAME: ['bad'] }) }])
+  expect(found.gaps).toMatchObject([{ why: 'has no %VERSION%' }])
+})
+
 test.each([
   ['no version', { path: `${folder}/bad-1/desc`, text: block({ NAME: ['bad'] }) }],
   ['a line outside of fields', { path: `${folder}/bad-1/desc`, text: 'bad\n' }],

@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { erofsEntries } from '../../../src/sbom/subjects/disk/erofs-metadata.ts'
+import { erofsXattrs } from '../../../src/sbom/subjects/disk/erofs-xattrs.ts'
 import { readExt } from '../../../src/sbom/subjects/disk/ext.ts'
 import { findFileSystem } from '../../../src/sbom/subjects/disk/filesystem.ts'
 import { choosePartition, readPartitions, type ReadAt } from '../../../src/sbom/subjects/disk/partitions.ts'
 import { readSquashfs } from '../../../src/sbom/subjects/disk/squashfs.ts'
-import type { DiskContents, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
+import { diskTree } from '../../../src/sbom/subjects/disk/tree.ts'
+import type { DiskContents, DiskEntry, DiskPlace, RunTool } from '../../../src/sbom/subjects/disk/types.ts'
 import { scratch } from '../../../testkit/ports.ts'
 import { gptImage } from './disk-images.ts'
 import { run } from './run.ts'
@@ -98,6 +100,17 @@ describe('what debugfs says', () => {
   })
 })
 
+test('a file system whose hard links stand for more bytes than are read is refused', () => {
+  const size = 2 ** 30
+  const numbers = { mode: 0o644, uid: 0, gid: 0, size, devMajor: 0, devMinor: 0 }
+  const content = { file: '/none', offset: 0 }
+  const entries = Array.from({ length: 257 }, (_, i): DiskEntry => {
+    return { path: `name${i}`, type: 'file', ...numbers, link: '', xattrs: {}, content }
+  })
+  expect(() => diskTree({ entries: entries.slice(1), gaps: [] })).not.toThrow()
+  expect(() => diskTree({ entries, gaps: [] })).toThrow('its files have 275951648768 bytes under all their names')
+})
+
 describe('what unsquashfs writes', () => {
   const end = '#\n# START OF DATA - DO NOT MODIFY\n#\n'
   /** @param table where the superblock says that attributes are */
@@ -140,6 +153,18 @@ describe('what unsquashfs writes', () => {
     expect(gaps).toEqual([])
   })
 
+  test('is read in linear time, however many attributes one file has', async () => {
+    const lines = Array.from({ length: 30_000 }, (_, i) => `a x user.${i}=v`)
+    const start = process.cpuUsage()
+    const { entries } = await writing(`a R 1 644 0 0 0 0\n${lines.join('\n')}\n${end}`, 100n)
+    expect(Object.keys(entries[0]?.xattrs ?? {})).toHaveLength(lines.length)
+    // A second attribute of a name cannot be told from the first: the last one counts.
+    expect((await writing(`a R 1 644 0 0 0 0\na x user.a=1\na x user.a=2\n${end}`)).entries).toMatchObject([
+      { xattrs: { 'user.a': '32' } },
+    ])
+    expect(process.cpuUsage(start).user).toBeLessThan(5_000_000)
+  })
+
   test('has a gap where the image has attributes and an older unsquashfs shows none', async () => {
     const { gaps } = await writing(`a R 1 644 0 0 0 0\n${end}`, 100n)
     expect(gaps).toMatchObject([
@@ -173,4 +198,51 @@ test.each<[string, (bytes: Buffer) => void]>([
   bytes.writeUInt16LE(64, 1024 + 14)
   change(bytes)
   await expect(erofsEntries(reading(bytes))).rejects.toMatchObject({ code: 'format-invalid' })
+})
+
+/** An erofs image whose root holds one file, with a name of so many bytes and attributes that several inodes share. */
+function smallErofs(name: number, attributes = 0): Buffer {
+  const bytes = Buffer.alloc(3 * 4096)
+  bytes.writeUInt32LE(0xe0f5e1e2, 1024)
+  bytes[1024 + 12] = 12
+  bytes.writeUInt16LE(1, 1024 + 14)
+  bytes.writeUInt32LE(2, 1024 + 44)
+  // The root, and its only block: the fixed part of one entry, then its name.
+  bytes.writeUInt16LE(0o40755, 32 + 4)
+  bytes.writeUInt32LE(12 + name, 32 + 8)
+  bytes.writeUInt32LE(1, 32 + 16)
+  bytes.writeBigUInt64LE(2n, 4096)
+  bytes.writeUInt16LE(12, 4096 + 8)
+  bytes.fill('n', 4096 + 12, 4096 + 12 + name)
+  // The file: an area with the numbers of shared attributes, all of another name.
+  bytes.writeUInt16LE(attributes === 0 ? 0 : 1 + attributes, 64 + 2)
+  bytes.writeUInt16LE(0o100644, 64 + 4)
+  bytes[64 + 32 + 4] = attributes
+  for (let i = 0; i < attributes; i++) {
+    bytes.writeUInt32LE(i * 4, 64 + 44 + i * 4)
+    const at = 2 * 4096 + i * 16
+    bytes.set([2, 1, 1, 0], at)
+    bytes.write(`a${i}v`, at + 4, 'latin1')
+  }
+  return bytes
+}
+
+test('erofs: a name has at most 255 bytes', async () => {
+  const { entries } = await erofsEntries(reading(smallErofs(255)))
+  expect(entries).toMatchObject([{ path: 'n'.repeat(255), type: 'file', mode: 0o644 }])
+  await expect(erofsEntries(reading(smallErofs(256)))).rejects.toThrow('has a slash or more than 255 bytes')
+})
+
+test('erofs: attributes that inodes share count for each of them', async () => {
+  const bytes = smallErofs(1, 3)
+  const { entries } = await erofsEntries(reading(bytes))
+  expect(entries).toMatchObject([{ xattrs: { 'user.a0': '76', 'user.a1': '76', 'user.a2': '76' } }])
+  const fs = { read: reading(bytes), shared: 2 * 4096 }
+  const inode = { xattrs: { at: 64 + 32, size: 12 + 3 * 4 } }
+  const room = { xattrs: 1000 }
+  await erofsXattrs({ ...fs, room }, inode)
+  expect(room.xattrs).toBe(1000 - 3 * (100 + 7 + 1))
+  await erofsXattrs({ ...fs, room }, inode)
+  await erofsXattrs({ ...fs, room }, inode)
+  await expect(erofsXattrs({ ...fs, room }, inode)).rejects.toThrow('its extended attributes have more than')
 })

@@ -65,6 +65,18 @@ describe('the signing manifest', () => {
 })
 
 describe('what a card says', () => {
+  test('is read in linear time, and its metadata only up to a size', async () => {
+    const start = process.cpuUsage()
+    const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}: 1\n`).join('')
+    expect(await read({ 'README.md': `---\nlicense: mit\ntask: ~\n${keys}---\n` })).toMatchObject({
+      facts: { licence: 'mit' },
+      gaps: [],
+    })
+    expect(process.cpuUsage(start).user).toBeLessThan(8_000_000)
+    const long = await read({ 'README.md': `---\na: ${'x'.repeat(600_000)}\n---\n` })
+    expect(long.gaps).toMatchObject([{ why: 'its metadata has 600004 characters; at most 524288 are read' }])
+  })
+
   async function read(files: Record<string, string>): ReturnType<CardReader['finish']> {
     const reader = new CardReader()
     await passTree(await openLocalTree({ root: fill(scratch('model'), files), proc: '/proc', attributes: 'git' }), [

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { SealwrightError } from '../../../src/base/errors.ts'
-import { LayerRecords, makeRecord } from '../../../src/image/layer-records.ts'
 import { MergedView } from '../../../src/image/merged-view.ts'
 import { nameBytes } from '../../../src/image/names.ts'
 import { readTar } from '../../../src/image/tar-read.ts'
+import type { MergedInventory } from '../../../src/image/merged-inventory.ts'
 import type { InventoryEntry, TarHeader } from '../../../src/image/types.ts'
 
 /** [name, type, mode, size, sha256, link, uid, gid, device, xattrs]; bytes in hexadecimal, as the peer writes it. */
@@ -42,7 +42,7 @@ export async function ourTree(layers: readonly Buffer[]): Promise<Reading<Line[]
   return refusing(async () => {
     const view = new MergedView()
     for (let index = layers.length - 1; index >= 0; index--) {
-      const records = new LayerRecords(`layer ${index}`)
+      const records = view.layer(`layer ${index}`)
       const global = records.addGlobal.bind(records)
       let serial = -1
       for await (const { header, body } of readTar(once(layers[index] ?? Buffer.alloc(0)), `layer ${index}`, {
@@ -50,26 +50,23 @@ export async function ourTree(layers: readonly Buffer[]): Promise<Reading<Line[]
       })) {
         serial++
         if (records.addWhiteout(header)) continue
-        const record = makeRecord(header, index, serial)
-        if (header.type === 'file') record.entry.sha256 = `sha256:${hash('sha256', await whole(body))}`
-        records.add(record)
+        const row = records.add(header, index, serial)
+        if (header.type === 'file') records.rows.setDigest(row, hash('sha256', await whole(body), 'buffer'))
       }
       view.apply(records)
     }
     const inventory = view.finish()
-    const types = new Map(inventory.map((entry) => [entry.path, entry]))
-    return inventory.filter(({ path }) => path !== '.').map((entry) => treeLine(entry, types, view))
+    return [...inventory].filter(({ path }) => path !== '.').map((entry) => treeLine(entry, inventory))
   })
 }
 
-function treeLine(entry: InventoryEntry, all: ReadonlyMap<string, InventoryEntry>, view: MergedView): Line {
-  let content = entry
+function treeLine(entry: InventoryEntry, inventory: MergedInventory): Line {
+  const { rows } = inventory
   // On disk a hard link is what it is linked with.
-  for (let record = view.visible.get(entry.path); content.type === 'hardlink' && record?.target; record = record.target)
-    content = record.target.entry
+  const content = entry.type === 'hardlink' ? rows.entry(rows.contentOf(inventory.layerRow(entry.path))) : entry
   const { type, size, sha256 = '', device = '' } = content
   const link = type === 'symlink' ? (content.link ?? '') : ''
-  const xattrs = Object.entries(view.visible.get(entry.path)?.entry.xattrs ?? all.get(entry.path)?.xattrs ?? {})
+  const xattrs = Object.entries(entry.xattrs ?? {})
   const told = xattrs.map(([name, value]) => `${hex(name)}=${value}`).sort()
   return [
     hex(entry.path),

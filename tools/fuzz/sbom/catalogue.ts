@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { sha256 } from '../../../src/base/streams.ts'
 import type { InventoryEntry, PassReader, TarHeader } from '../../../src/image/types.ts'
 import type { Catalogue } from '../../../src/sbom/model.ts'
@@ -15,6 +16,12 @@ export function catalogueOf(files: Files): { catalogue: Catalogue; inventory: In
     for (const { path, as } of reader.aliases?.(inventory) ?? []) {
       const content = files[path] ?? Buffer.alloc(0)
       offer(reader, { ...entryOf(path, content), path: as }, content)
+    }
+  }
+  for (const reader of readers) {
+    for (const path of reader.further?.(inventory) ?? []) {
+      const content = files[path] ?? Buffer.alloc(0)
+      offer(reader, entryOf(path, content), content)
     }
   }
   return { catalogue: finish(inventory), inventory }
@@ -35,6 +42,8 @@ function order(a: string, b: string): number {
 function offer(reader: PassReader, entry: InventoryEntry, content: Buffer): void {
   const wanted = wantedBytes(reader, entry, content)
   if (wanted > 0) reader.file?.(headerOf(entry), content.subarray(0, wanted))
+  const algorithm = reader.digest?.(headerOf(entry)) ?? null
+  if (algorithm !== null) reader.hashed?.(headerOf(entry), hash(algorithm, content, 'buffer'))
 }
 
 /** How much of a file a reader asks for. */

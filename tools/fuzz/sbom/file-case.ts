@@ -1,5 +1,5 @@
 import { sha256 } from '../../../src/base/streams.ts'
-import { inventoryBytes } from '../../../src/image/inventory.ts'
+import { InventoryDocument } from '../../../src/image/inventory-document.ts'
 import type { InventoryEntry } from '../../../src/image/types.ts'
 import type { Catalogue } from '../../../src/sbom/model.ts'
 import { documentsOf } from '../../../src/sbom/scan.ts'
@@ -72,7 +72,7 @@ function isEngineMessage(why: string): boolean {
 }
 
 async function checkDocuments(catalogue: Catalogue, inventory: InventoryEntry[], random: Random): Promise<string> {
-  const bytes = inventoryBytes(inventory)
+  const written = new InventoryDocument(inventory)
   const { document } = documentsOf(
     {
       ...catalogue,
@@ -81,10 +81,10 @@ async function checkDocuments(catalogue: Catalogue, inventory: InventoryEntry[],
       configDigest: sha256('config'),
       layers: [],
       created: 0,
-      inventoryDigest: sha256(bytes),
+      inventoryDigest: written.digest,
       files: inventory.length,
     },
-    bytes,
+    written,
   )
   return checkDocument(document, random) || checkWritten(document, random, true)
 }

@@ -3,7 +3,7 @@ import { catalogueOf } from './catalogue.ts'
 import type { Seed } from './types.ts'
 
 /** Catalogers that tell of files and find no packages in them. */
-const tellOnly: ReadonlySet<string> = new Set(['bun-lockb', 'executables', 'unread'])
+const tellOnly: ReadonlySet<string> = new Set(['bun-lockb', 'executables', 'remains', 'unread'])
 
 /** Catalogers of which no unchanged seed gives a package: what no seed reaches, no change tries. */
 export function unreached(seeds: readonly Seed[]): string[] {

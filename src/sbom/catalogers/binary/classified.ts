@@ -2,11 +2,12 @@ import { tryExecutables } from '../../binary/open.ts'
 import { largestExecutable } from '../../binary/executable.ts'
 import { classifiersFor } from '../../classifiers/index.ts'
 import { findVersion } from '../../classifiers/match.ts'
-import type { Classifier } from '../../classifiers/types.ts'
+import type { Classifier, Clue } from '../../classifiers/types.ts'
 import type { Cataloger, FileHead } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
 import { baseOf, parentOf } from '../../../image/paths.ts'
 import type { FoundPackage } from '../../model.ts'
+import type { FileTree } from '../../tree.ts'
 import { formatPurl } from '../../purl.ts'
 
 interface Fact {
@@ -29,7 +30,7 @@ export const classified: Cataloger<Fact> = {
   kind: 'binary',
   finds: 'installed',
   inPlace: true,
-  sameAs: (a, b) => a.name === b.name || idsFor(a) === idsFor(b),
+  sameAs: (a, b) => !asksMore(a, b),
   match: { any: (file) => classifiersFor(file).length > 0 },
   // A larger executable is reported by the cataloger `executables`.
   wants: ({ size }) => (size <= largestExecutable ? largestExecutable : 0),
@@ -37,9 +38,9 @@ export const classified: Cataloger<Fact> = {
     const fact = classify(file, content)
     return fact.found.length + fact.open.length === 0 ? null : fact
   },
-  finish: (facts) => {
+  finish: (facts, { tree }) => {
     const packages: FoundPackage[] = []
-    const index = indexVersions(facts)
+    const index = indexVersions(facts, tree)
     for (const [path, { found, open, libraries }] of facts) {
       for (const { classifier, version } of found)
         if (classifier.hidden !== true) packages.push(packageOf(classifier, version, [path]))
@@ -52,10 +53,18 @@ export const classified: Cataloger<Fact> = {
   },
 }
 
-function idsFor(file: FileHead): string {
-  return classifiersFor(file)
-    .map(({ id }) => id)
-    .join()
+/** Whether another name of a file makes more classifiers look at it, or one of them search for another text: `python3.11` says more than `python3`. */
+function asksMore(read: FileHead, other: FileHead): boolean {
+  const asked = new Set(classifiersFor(read))
+  const searched = ({ text }: Clue, { name }: FileHead): string | undefined =>
+    typeof text === 'function' ? text(name)?.source : text.source
+  return classifiersFor(other).some((each) => {
+    if (!asked.has(each)) return true
+    return each.clues.some((clue) => {
+      const wanted = searched(clue, other)
+      return wanted !== undefined && wanted !== searched(clue, read)
+    })
+  })
 }
 
 function classify(file: FileHead, content: Buffer): Fact {
@@ -87,13 +96,23 @@ function librariesOf(program: { libraries(): string[] }): string[] {
   }
 }
 
-/** Versions that files show, by classifier and name, and by classifier and folder. */
-function indexVersions(facts: ReadonlyMap<string, Fact>): ReadonlyMap<string, Shown> {
+/** Versions that files show, by classifier and name, and by classifier and folder. A library counts under the names of its links as well. */
+function indexVersions(facts: ReadonlyMap<string, Fact>, tree: FileTree): ReadonlyMap<string, Shown> {
   const index = new Map<string, Shown>()
   for (const [path, { found }] of facts) {
     for (const { classifier, version } of found) {
       for (const key of [`${classifier.id}\0${baseOf(path)}`, `${classifier.id}/${folderOf(path)}`])
         if (!index.has(key)) index.set(key, { path, version })
+    }
+  }
+  const loaded = new Set([...facts.values()].flatMap(({ libraries }) => libraries.map(baseOf)))
+  for (const { path, type } of loaded.size === 0 ? [] : tree.all()) {
+    if (type !== 'symlink' || !loaded.has(baseOf(path))) continue
+    // `libruby.so.3.3`, which programs load, is a link to `libruby.so.3.3.0`.
+    const real = tree.resolve(path) ?? ''
+    for (const { classifier, version } of facts.get(real)?.found ?? []) {
+      const key = `${classifier.id}\0${baseOf(path)}`
+      if (!index.has(key)) index.set(key, { path: real, version })
     }
   }
   return index

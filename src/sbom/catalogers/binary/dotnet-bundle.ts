@@ -19,7 +19,8 @@ export const dotnetBundle: Cataloger<Deps> = {
     return deps === null ? null : dotnet.read({ ...file, name: `${file.name.replace(/\.exe$/i, '')}.deps.json` }, deps)
   },
   // The files that it brings lie within the program.
-  finish: (facts, context) => ({
-    packages: dotnet.finish(facts, context).packages.map((found) => ({ ...found, cataloger: 'dotnet-bundle' })),
-  }),
+  finish: (facts, context) => {
+    const { packages, gaps = [] } = dotnet.finish(facts, context)
+    return { packages: packages.map((found) => ({ ...found, cataloger: 'dotnet-bundle' })), gaps }
+  },
 }

@@ -1,5 +1,5 @@
 import { magics } from '../../magic.ts'
-import { modelPackage, stemOf } from '../../models/found.ts'
+import { modelPackage, shortModel, stemOf } from '../../models/found.ts'
 import { quantisationOf, readGguf, type Gguf } from '../../models/gguf.ts'
 import type { Cataloger } from '../../cataloger.ts'
 
@@ -15,7 +15,7 @@ export const gguf: Cataloger<Gguf> = {
   takesHead: true,
   wants: () => head,
   sameAs: () => true,
-  read: (_file, content) => readGguf(content),
+  read: ({ size }, content) => readGguf(content, size),
   finish: (facts) => ({
     packages: [...facts].map(([path, model]) => {
       const value = (key: string): string => model.values.get(`general.${key}`) ?? ''
@@ -39,5 +39,6 @@ export const gguf: Cataloger<Gguf> = {
         ],
       })
     }),
+    gaps: [...facts].flatMap(([path, model]) => shortModel(path, model)),
   }),
 }

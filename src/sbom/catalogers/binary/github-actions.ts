@@ -27,7 +27,7 @@ export const githubActions: Cataloger<readonly FoundPackage[]> = {
   sameAs: () => true,
   read: (_file, content) => {
     // Indentation that is mixed, keys that stand twice: GitHub refuses the file, and nothing is known of what it uses.
-    const document = parseDocument(content.toString('utf8'), { uniqueKeys: true, prettyErrors: false })
+    const document = parseDocument(content.toString('utf8'), { uniqueKeys: false, prettyErrors: false })
     const [error] = document.errors
     if (error !== undefined) throw new Error(`is not YAML: ${error.message}`)
     const uses: Use[] = []
@@ -45,8 +45,12 @@ function collect(node: unknown, path: string, uses: Use[], depth: number): void 
   if (depth > deepest) throw new Error(`nests more than ${deepest} levels`)
   if (isSeq(node)) for (const item of node.items) collect(item, path, uses, depth + 1)
   if (!isMap(node)) return
+  // Not by the parser, which compares each key with all others.
+  const names = new Set<string>()
   for (const { key, value } of node.items) {
     const name = isScalar(key) ? String(key.value) : ''
+    if (isScalar(key) && names.has(name)) throw new Error(`is not YAML: the key "${name}" stands twice`)
+    names.add(name)
     const own = path === '' ? name : `${path}.${name}`
     if (!isScalar(value)) collect(value, own, uses, depth + 1)
     else if (typeof value.value === 'string') {

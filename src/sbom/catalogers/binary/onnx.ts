@@ -1,4 +1,4 @@
-import { modelPackage, stemOf } from '../../models/found.ts'
+import { modelPackage, shortModel, stemOf } from '../../models/found.ts'
 import { readOnnx, type Onnx } from '../../models/onnx.ts'
 import type { Cataloger } from '../../cataloger.ts'
 
@@ -14,7 +14,7 @@ export const onnx: Cataloger<Onnx> = {
   takesHead: true,
   wants: () => head,
   sameAs: () => true,
-  read: (_file, content) => readOnnx(content),
+  read: ({ size }, content) => readOnnx(content, size),
   finish: (facts) => ({
     packages: [...facts].map(([path, model]) =>
       modelPackage({
@@ -31,5 +31,6 @@ export const onnx: Cataloger<Onnx> = {
         ],
       }),
     ),
+    gaps: [...facts].flatMap(([path, model]) => shortModel(path, model)),
   }),
 }

@@ -1,6 +1,6 @@
 import { isObject, nestsDeeper, parseJson, type JsonObject } from '../../../base/json.ts'
 import { parentOf } from '../../../image/paths.ts'
-import { modelPackage, stemOf } from '../../models/found.ts'
+import { modelPackage, shortModel, stemOf } from '../../models/found.ts'
 import { readSafetensors, safetensorsHeader, type Safetensors } from '../../models/safetensors.ts'
 import type { Cataloger } from '../../cataloger.ts'
 import type { FoundPackage } from '../../model.ts'
@@ -18,16 +18,19 @@ export const safetensors: Cataloger<Fact> = {
   match: { extensions: ['safetensors'], names: ['config.json'] },
   takesHead: true,
   wants: ({ name, size }) => (name === 'config.json' ? (size > configLimit ? 0 : configLimit) : safetensorsHeader + 8),
-  read: ({ name }, content) =>
-    name === 'config.json' ? readConfig(content) : { is: 'weights', header: readSafetensors(content) },
+  read: ({ name, size }, content) =>
+    name === 'config.json' ? readConfig(content) : { is: 'weights', header: readSafetensors(content, size) },
   finish: (facts) => {
     const models = new Map<string, { path: string; header: Safetensors }[]>()
     for (const [path, fact] of facts) {
       if (fact.is !== 'weights') continue
       const key = `${folderOf(path)}/${shard.exec(stemOf(path))?.[1] ?? stemOf(path)}`
-      models.set(key, [...(models.get(key) ?? []), { path, header: fact.header }])
+      const known = models.get(key)
+      if (known === undefined) models.set(key, [{ path, header: fact.header }])
+      else known.push({ path, header: fact.header })
     }
-    return { packages: [...models.values()].map((parts) => makePackage(parts, facts)) }
+    const gaps = [...facts].flatMap(([path, fact]) => (fact.is === 'weights' ? shortModel(path, fact.header) : []))
+    return { packages: [...models.values()].map((parts) => makePackage(parts, facts)), gaps }
   },
 }
 
@@ -70,7 +73,7 @@ function makePackage(
     cataloger: 'safetensors',
     name: nameOf(config?.name ?? '', path, folder),
     version: '',
-    licence: metadata?.get('license') ?? '',
+    licence: metadata?.license ?? '',
     url: '',
     locations: parts.map((part) => part.path).sort(),
     properties: [
@@ -79,7 +82,7 @@ function makePackage(
       ['quantisation', first?.header.type ?? null],
       ['parameters', sum(({ parameters }) => parameters)],
       ['tensors', sum(({ tensors }) => tensors)],
-      ['framework', metadata?.get('format') ?? null],
+      ['framework', metadata?.format ?? null],
     ],
   })
 }

@@ -57,7 +57,7 @@ export const conanFile = lockFile({
       if (header !== undefined) section = header
       else if (line !== '' && /^(?:requires|build_requires|tool_requires|test_requires)$/.test(section)) {
         const found = conanPackage('conanfile', line)
-        if (found === null) why ??= `"${line.slice(0, 100)}" is no reference`
+        if (found === null) why ??= `"${line.slice(0, 100)}" is not a reference`
         else
           packages.push({
             ...found,

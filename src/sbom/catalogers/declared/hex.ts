@@ -18,7 +18,7 @@ export const mix = lockFile({
       const line = raw.trim()
       if (line === '' || line === '%{' || line === '}' || line.startsWith('#')) continue
       const entry = mixEntry(line)
-      if (entry === null) why ??= `"${line.slice(0, 100)}" is no entry of a mix.lock`
+      if (entry === null) why ??= `"${line.slice(0, 100)}" is not an entry of a mix.lock`
       else entries.push(entry)
     }
     const purls = byName(entries)

@@ -1,5 +1,6 @@
 import type { Cataloger, FileHead, Match } from '../../cataloger.ts'
 import type { FoundPackage } from '../../model.ts'
+import type { Losses } from '../losses.ts'
 
 /** How one kind of lock file is read. */
 export interface LockFile {
@@ -18,6 +19,11 @@ export interface Partly {
   packages: FoundPackage[]
   /** Names the first such part. */
   why: string
+}
+
+/** Packages of a file, and which of its entries cannot be read. */
+export function partly(packages: FoundPackage[], { why }: Losses): FoundPackage[] | Partly {
+  return why === null ? packages : { packages, why }
 }
 
 /** Most bytes of a lock file. */

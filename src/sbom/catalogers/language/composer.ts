@@ -1,18 +1,23 @@
 import type { JsonValue } from '../../../base/json.ts'
 import type { Cataloger, FileHead } from '../../cataloger.ts'
-import type { FoundPackage } from '../../model.ts'
+import type { FoundPackage, Gap } from '../../model.ts'
 import { composerPackage, relateComposer } from '../composer-package.ts'
-import { at, items, jsonValueIn, textOr, textsOr } from '../foreign.ts'
+import { at, jsonValueIn, textOr, textsOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
 import { placed } from './python/record.ts'
 
 interface Fact {
-  found: FoundPackage
-  /** Folder of the package, from the one of installed.json. */
-  folder: string
+  packages: {
+    found: FoundPackage
+    /** Folder of the package, from the one of installed.json. */
+    folder: string
+  }[]
+  /** Entries that cannot be read. */
+  lost: string | null
 }
 
 /** PHP packages that Composer has installed, by the installed.json of its vendor folder (versions 1 and 2). */
-export const composer: Cataloger<Fact[]> = {
+export const composer: Cataloger<Fact> = {
   name: 'composer',
   kind: 'composer',
   finds: 'installed',
@@ -22,7 +27,9 @@ export const composer: Cataloger<Fact[]> = {
   finish: (facts) => {
     const packages: FoundPackage[] = []
     const folders = new Map<string, string>()
-    for (const [path, list] of facts) {
+    const gaps: Gap[] = []
+    for (const [path, { packages: list, lost }] of facts) {
+      if (lost !== null) gaps.push({ path, kind: 'composer', reason: 'unreadable', why: lost })
       const here = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
       for (const { found, folder } of list) {
         packages.push({ ...found, locations: [path] })
@@ -31,7 +38,7 @@ export const composer: Cataloger<Fact[]> = {
         if (claimed !== null && isBelow(claimed, here)) folders.set(claimed, found.purl)
       }
     }
-    return { packages, folders }
+    return { packages, folders, gaps }
   },
 }
 
@@ -41,7 +48,7 @@ function isBelow(folder: string, here: string): boolean {
 }
 
 /** Null for a file of this name that is not Composer's. */
-function readInstalled({ parent }: FileHead, json: JsonValue): Fact[] | null {
+function readInstalled({ parent }: FileHead, json: JsonValue): Fact | null {
   const list = Array.isArray(json) ? json : at(json, 'packages')
   if (!Array.isArray(list)) {
     if (parent !== 'composer') return null
@@ -49,10 +56,15 @@ function readInstalled({ parent }: FileHead, json: JsonValue): Fact[] | null {
   }
   if (parent !== 'composer' && !list.every((entry) => textOr(at(entry, 'name')) !== '')) return null
   const development = new Set(textsOr(at(json, 'dev-package-names')))
-  const entries = items(list, 'packages').map((entry) => ({
-    entry,
-    found: composerPackage(entry, 'composer', development.has(textOr(at(entry, 'name')))),
-  }))
+  const losses = new Losses()
+  const entries = list.flatMap((entry, i) => {
+    const name = textOr(at(entry, 'name'))
+    const found = losses.try(name || `packages[${i}]`, () => composerPackage(entry, 'composer', development.has(name)))
+    return found === undefined ? [] : [{ entry, found }]
+  })
   relateComposer(entries)
-  return entries.map(({ entry, found }) => ({ found, folder: textOr(at(entry, 'install-path')) || `../${found.name}` }))
+  const packages = entries.map(({ entry, found }) => {
+    return { found, folder: textOr(at(entry, 'install-path')) || `../${found.name}` }
+  })
+  return { packages, lost: losses.why }
 }

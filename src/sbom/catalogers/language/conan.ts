@@ -25,7 +25,7 @@ function readInfo(path: string, text: string): FoundPackage[] {
     if (header !== undefined) section = header
     else if (line !== '' && section === 'full_requires') {
       const found = conanPackage('conan-info', line)
-      if (found === null) throw new Error(`"${line.slice(0, 100)}" is no reference`)
+      if (found === null) throw new Error(`"${line.slice(0, 100)}" is not a reference`)
       needed.push(found)
     }
   }

@@ -54,7 +54,9 @@ export const cpan: Cataloger<Fact> = {
     const packages: FoundPackage[] = []
     const owned: OwnedFile[] = []
     const all = [...facts]
-    const logs = all.flatMap(([path, fact]) => (fact.is === 'log' ? [{ folder: parentOf(path), ...fact }] : []))
+    const logs = new Map(
+      all.flatMap(([path, fact]) => (fact.is === 'log' ? [[parentOf(path), fact.versions] as const] : [])),
+    )
     /** By library folder and module, so that a second Perl has its own. */
     const purls = new Map<string, string>()
     for (const [path, fact] of all) {
@@ -70,7 +72,7 @@ export const cpan: Cataloger<Fact> = {
       const [module, library] = [moduleOf(path), path.slice(0, path.indexOf('/auto/'))]
       let purl = purls.get(`${library}\0${module}`)
       if (purl === undefined) {
-        const version = logs.find(({ folder }) => folder === library)?.versions.get(module) ?? null
+        const version = logs.get(library)?.get(module) ?? null
         const found = packageOf({ module, dist: '', version, author: '' }, path, null)
         packages.push(found)
         purl = found.purl

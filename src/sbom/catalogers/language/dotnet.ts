@@ -1,9 +1,10 @@
 import type { JsonObject, JsonValue } from '../../../base/json.ts'
 import type { Cataloged, Cataloger, FileHead } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
-import type { FoundPackage, OwnedFile } from '../../model.ts'
+import type { FoundPackage, Gap, OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
 import { at, jsonIn, members, nameIn, textOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
 import { integrityOf } from '../sums.ts'
 import { npmPurl } from './npm.ts'
 
@@ -17,7 +18,10 @@ interface Library {
   files: string[]
 }
 
-type Fact = { is: 'deps'; libraries: Library[] } | { is: 'libman'; scripts: { name: string; version: string }[] }
+type Fact = ({ is: 'deps'; libraries: Library[] } | { is: 'libman'; scripts: { name: string; version: string }[] }) & {
+  /** Entries that cannot be read. */
+  lost: string | null
+}
 
 const limit = 32 << 20
 
@@ -36,22 +40,24 @@ export const dotnet: Cataloger<Fact> = {
 function readDeps({ name: file }: FileHead, json: JsonObject): Fact {
   const libraries = new Map(members(at(json, 'libraries'), 'libraries'))
   const found = new Map<string, Library>()
-  for (const [, target] of members(at(json, 'targets'), 'targets')) {
-    for (const [key, assets] of members(target, 'target')) {
-      const library = libraries.get(key)
-      const known = found.get(key) ?? readLibrary(key, library)
-      found.set(key, known)
-      known.needs.push(
-        ...members(at(assets, 'dependencies'), 'dependencies').map(([name, v]) => `${name}/${textOr(v)}`),
-      )
-      known.files.push(...['runtime', 'resources', 'compile', 'native'].flatMap((kind) => filesOf(assets, kind)))
+  const losses = new Losses()
+  for (const [name, target] of members(at(json, 'targets'), 'targets')) {
+    for (const [key, assets] of losses.try(name, () => members(target, 'target')) ?? []) {
+      const one = losses.try(key, () => readLibrary(key, libraries.get(key), assets))
+      if (one === undefined) continue
+      const known = found.get(key)
+      known?.needs.push(...one.needs)
+      known?.files.push(...one.files)
+      if (known === undefined) found.set(key, one)
     }
   }
-  if (libraries.size === 0 && found.size === 0) throw new Error('expected "libraries" and "targets"')
+  if (libraries.size === 0 && found.size === 0 && losses.why === null)
+    throw new Error('expected "libraries" and "targets"')
   const bringing = bringers(found)
   const own = file.replace(/\.deps\.json$/, '')
   return {
     is: 'deps',
+    lost: losses.why,
     libraries: [...found].flatMap(([key, library]) => {
       const kind = textOr(at(libraries.get(key), 'type'))
       // Other projects of the same solution are part of the application; reference assemblies come with the runtime; what brings no file is
@@ -62,14 +68,15 @@ function readDeps({ name: file }: FileHead, json: JsonObject): Fact {
   }
 }
 
-function readLibrary(key: string, library: JsonValue | undefined): Library {
+/** A library as one target has it. @throws Error where it cannot be read */
+function readLibrary(key: string, library: JsonValue | undefined, assets: JsonValue): Library {
   const slash = key.indexOf('/')
   return {
     name: nameIn(slash === -1 ? key : key.slice(0, slash), 'name'),
     version: nameIn(slash === -1 ? undefined : key.slice(slash + 1), 'version'),
     checksums: integrityOf(textOr(at(library, 'sha512'))),
-    needs: [],
-    files: [],
+    needs: members(at(assets, 'dependencies'), 'dependencies').map(([name, v]) => `${name}/${textOr(v)}`),
+    files: ['runtime', 'resources', 'compile', 'native'].flatMap((kind) => filesOf(assets, kind)),
   }
 }
 
@@ -97,20 +104,30 @@ function bringers(libraries: ReadonlyMap<string, Library>): Set<string> {
 
 function readLibman(json: JsonObject): Fact {
   const list = at(json, 'libraries')
-  const scripts = (Array.isArray(list) ? list : []).flatMap((entry) => {
+  const losses = new Losses()
+  const scripts = (Array.isArray(list) ? list : []).flatMap((entry, i) => {
     const provider = textOr(at(entry, 'provider')) || textOr(at(json, 'defaultProvider'))
-    const [, name, version] = /^(.[^@]{0,200})@([^@]{1,100})$/.exec(textOr(at(entry, 'library'))) ?? []
-    return name === undefined || version === undefined || provider === 'filesystem' ? [] : [{ name, version }]
+    if (provider === 'filesystem') return []
+    const library = textOr(at(entry, 'library'))
+    const [, name, version] = /^(.[^@]{0,200})@([^@]{1,100})$/.exec(library) ?? []
+    if (name !== undefined && version !== undefined) return [{ name, version }]
+    losses.add(library || `libraries[${i}]`, 'expected a library as NAME@VERSION')
+    return []
   })
-  return { is: 'libman', scripts }
+  return { is: 'libman', scripts, lost: losses.why }
 }
 
 function catalogued(facts: ReadonlyMap<string, Fact>): Cataloged {
   const packages: FoundPackage[] = []
   const owned: OwnedFile[] = []
+  const gaps: Gap[] = []
+  const lose = (path: string, { lost }: Fact): void => {
+    if (lost !== null) gaps.push({ path, kind: 'nuget', reason: 'unreadable', why: lost })
+  }
   for (const [path, fact] of facts) {
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
     if (fact.is === 'deps') {
+      lose(path, fact)
       const keys = new Map(fact.libraries.map(({ name, version }) => [`${name}/${version}`, nugetPurl(name, version)]))
       for (const library of fact.libraries) {
         const purl = nugetPurl(library.name, library.version)
@@ -124,6 +141,7 @@ function catalogued(facts: ReadonlyMap<string, Fact>): Cataloged {
       ([other, { is }]) => is === 'deps' && other.startsWith(folder) && !other.slice(folder.length).includes('/'),
     )
     if (!beside) continue
+    lose(path, fact)
     for (const { name, version } of fact.scripts)
       packages.push({
         ...emptyPackage('npm', 'dotnet-deps'),
@@ -133,7 +151,7 @@ function catalogued(facts: ReadonlyMap<string, Fact>): Cataloged {
         locations: [path],
       })
   }
-  return { packages, owned }
+  return { packages, owned, gaps }
 }
 
 function makePackage(

@@ -29,7 +29,13 @@ export const npm: Cataloger<Manifest> = {
   finds: 'installed',
   match: { names: ['package.json'] },
   wants: () => limit,
-  read: (_file, content) => readManifest(content),
+  read: ({ path }, content) => {
+    const manifest = readManifest(content)
+    // A module is there: without a name it cannot be listed.
+    if (manifest === null && isModule(folderOf(path)) && versionIn(at(jsonIn(content), 'version')) !== null)
+      throw new Error('expected a name beside the version of the module, found none')
+    return manifest
+  },
   finish: (facts, { tree }) => {
     const folders = new Map([...facts].map(([path, manifest]) => [folderOf(path), manifest]))
     const purls = new Map([...folders].map(([folder, manifest]) => [folder, manifest.purl]))

@@ -3,6 +3,7 @@ import type { Cataloger, CatalogContext } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
 import type { FoundPackage, Gap } from '../../model.ts'
 import { at, items, jsonIn, nameIn, textIn, textOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
 import { npmPurl } from './npm.ts'
 import { placed } from './python/record.ts'
 
@@ -19,7 +20,7 @@ interface Entry {
 const limit = 64 << 20
 
 /** Packages that Yarn keeps in archives (Plug'n'Play): the file that Node loads to find them names all of them. */
-export const yarnPnp: Cataloger<Entry[]> = {
+export const yarnPnp: Cataloger<{ entries: Entry[]; lost: string | null }> = {
   name: 'yarn-pnp',
   kind: 'npm',
   finds: 'installed',
@@ -32,7 +33,8 @@ export const yarnPnp: Cataloger<Entry[]> = {
   finish: (facts, { tree }) => {
     const packages: FoundPackage[] = []
     const gaps: Gap[] = []
-    for (const [path, entries] of facts) {
+    for (const [path, { entries, lost }] of facts) {
+      if (lost !== null) gaps.push({ path, kind: 'npm', reason: 'unreadable', why: lost })
       const purls = new Map(entries.map((one) => [`${one.name} ${one.reference}`, npmPurl(one.name, one.version)]))
       let absent = 0
       for (const one of entries) {
@@ -82,26 +84,31 @@ function embedded(text: string): string {
 }
 
 /** `[[name, [[reference, { packageLocation, packageDependencies }]]]]`; the project's own parts have manifests of their own. */
-function entriesOf(registry: JsonValue | undefined): Entry[] {
+function entriesOf(registry: JsonValue | undefined): { entries: Entry[]; lost: string | null } {
   if (registry === undefined) throw new Error('expected packageRegistryData')
-  return items(registry, 'packageRegistryData').flatMap((pair) => {
-    const [name, versions] = items(pair, 'package')
+  const losses = new Losses()
+  const entries = items(registry, 'packageRegistryData').flatMap((pair, i) => {
+    const place = `packageRegistryData[${i}]`
+    const [name = '', versions = []] = losses.try(place, () => items(pair, 'package')) ?? []
     if (name === null) return []
-    return items(versions, 'versions').flatMap((version) => {
-      const [reference, info] = items(version, 'version')
-      const full = textOr(reference)
-      if (/(?:^|#)workspace:/.test(full)) return []
-      return [
-        {
-          name: nameIn(name, 'name'),
-          reference: full,
-          version: /(?:^|#)npm:(?:(?:@[^@/]+\/)?[^@]*@)?(\d[\w.+-]*)/.exec(full)?.[1] ?? null,
-          location: textOr(at(info, 'packageLocation')),
-          needs: items(at(info, 'packageDependencies'), 'packageDependencies').flatMap(need),
-        },
-      ]
-    })
+    const all = losses.try(place, () => items(versions, 'versions')) ?? []
+    return all.flatMap((version) => losses.try(textOr(name) || place, () => entryOf(name, version)) ?? [])
   })
+  return { entries, lost: losses.why }
+}
+
+/** Null for a part of the project itself. @throws Error where it cannot be read */
+function entryOf(name: JsonValue, version: JsonValue): Entry | null {
+  const [reference, info] = items(version, 'version')
+  const full = textOr(reference)
+  if (/(?:^|#)workspace:/.test(full)) return null
+  return {
+    name: nameIn(name, 'name'),
+    reference: full,
+    version: /(?:^|#)npm:(?:(?:@[^@/]+\/)?[^@]*@)?(\d[\w.+-]*)/.exec(full)?.[1] ?? null,
+    location: textOr(at(info, 'packageLocation')),
+    needs: items(at(info, 'packageDependencies'), 'packageDependencies').flatMap(need),
+  }
 }
 
 /** `[name, reference]`, or `[alias, [name, reference]]`. */

@@ -3,6 +3,7 @@ import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { spdxExpression } from '../../licence.ts'
 import type { FoundPackage, Gap, OwnedFile } from '../../model.ts'
+import { databaseText, shownWords } from './database-text.ts'
 import { relate } from './dependencies.ts'
 import { parseMtree } from './mtree.ts'
 import { systemPurl } from './system-purl.ts'
@@ -26,7 +27,7 @@ export const alpm: Cataloger<Fact> = {
   folders: ['var/lib/pacman', 'var/lib/pacman/local'],
   wants: ({ path }) => (place.test(path) ? limit : 0),
   sameAs: (a, b) => a.name === b.name,
-  read: ({ path, name }, content) => {
+  read: ({ name }, content) => {
     if (name === 'mtree') {
       const text = gunzipSync(content, { maxOutputLength: listLimit }).toString('utf8')
       const sums = parseMtree(text).flatMap(({ path: file, sha256 }): [string, string][] =>
@@ -34,10 +35,9 @@ export const alpm: Cataloger<Fact> = {
       )
       return { is: 'mtree', sums }
     }
-    const fields = parseFields(content.toString('utf8'))
+    const fields = parseFields(databaseText(content))
     if (name === 'desc') {
-      for (const field of ['NAME', 'VERSION'])
-        if (one(fields, field) === '') throw new Error(`${path} has no %${field}%`)
+      for (const field of ['NAME', 'VERSION']) if (one(fields, field) === '') throw new Error(`has no %${field}%`)
       return { is: 'desc', fields }
     }
     // A backup has its path and the sum that it was installed with.
@@ -83,7 +83,8 @@ function one(fields: ReadonlyMap<string, string[]>, name: string): string {
 
 function makePackage(fields: ReadonlyMap<string, string[]>, path: string, { os }: CatalogContext): FoundPackage {
   const [name, version] = [one(fields, 'NAME'), one(fields, 'VERSION')]
-  const licences = fields.get('LICENSE') ?? []
+  const words = (name: string): string => shownWords(one(fields, name))
+  const licences = (fields.get('LICENSE') ?? []).map(shownWords)
   const licence = licences.length === 1 ? spdxExpression(licences.join()) : null
   return {
     ...emptyPackage('alpm', 'alpm'),
@@ -94,11 +95,11 @@ function makePackage(fields: ReadonlyMap<string, string[]>, path: string, { os }
       os,
       'arch',
     ),
-    supplier: parseParty(one(fields, 'PACKAGER')),
+    supplier: parseParty(words('PACKAGER')),
     licence,
     // Of several the database does not say whether all apply or one may be chosen.
     licenceText: licence === null && licences.length > 0 ? licences.join(', ') : null,
-    homepage: homepageOf(one(fields, 'URL')),
+    homepage: homepageOf(words('URL')),
     locations: [path],
   }
 }

@@ -26,7 +26,7 @@ export function parseApk(text: string, path: string): ApkDatabase {
       folder = ''
       continue
     }
-    if (line[1] !== ':') throw damaged(path, `has a line that is no field: ${line.slice(0, 100)}`)
+    if (line[1] !== ':') throw damaged(path, `has a line that is not a field: ${line.slice(0, 100)}`)
     if (current === null) packages.push((current = { fields: new Map(), files: [] }))
     const [letter, value] = [line.slice(0, 1), line.slice(2)]
     const file = current.files.at(-1)

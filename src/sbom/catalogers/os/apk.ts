@@ -3,6 +3,7 @@ import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { spdxExpression } from '../../licence.ts'
 import type { FoundPackage, Gap, OsRelease } from '../../model.ts'
 import { parseApk, type ApkDatabase, type ApkPackage } from './apk-database.ts'
+import { databaseText, shownWords } from './database-text.ts'
 import { relate } from './dependencies.ts'
 import { damaged } from './damaged.ts'
 import { systemPurl } from './system-purl.ts'
@@ -26,7 +27,7 @@ export const apk: Cataloger<Fact> = {
   wants: ({ path }) => (database.test(path) || world.test(path) ? limit : 0),
   sameAs: (a, b) => world.test(a.path) === world.test(b.path),
   read: ({ path }, content) => {
-    const text = content.toString('utf8')
+    const text = databaseText(content)
     if (world.test(path)) return { is: 'world', names: text.split(/\s+/).filter((name) => name !== '').length }
     return { is: 'database', ...parseApk(text, path) }
   },
@@ -84,18 +85,19 @@ function readDatabase(
 
 function makePackage({ fields }: ApkPackage, path: string, os: OsRelease | null): FoundPackage {
   const field = (letter: string): string => fields.get(letter) ?? ''
+  const words = (letter: string): string => shownWords(field(letter))
   const [name, version] = [field('P'), field('V')]
-  const licence = spdxExpression(field('L'))
+  const licence = spdxExpression(words('L'))
   const commit = field('c')
   return {
     ...emptyPackage('apk', 'apk'),
     name,
     version,
     purl: systemPurl({ type: 'apk', name, version, arch: field('A'), upstream: field('o') }, os, 'alpine'),
-    supplier: parseParty(field('m')),
+    supplier: parseParty(words('m')),
     licence,
-    licenceText: licence === null && field('L') !== '' ? field('L') : null,
-    homepage: homepageOf(field('U')),
+    licenceText: licence === null && field('L') !== '' ? words('L') : null,
+    homepage: homepageOf(words('U')),
     locations: [path],
     ...(/^[0-9a-f]{40}$/.test(commit) ? { properties: [['apk:commit', commit]] } : {}),
   }

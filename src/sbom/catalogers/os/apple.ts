@@ -23,7 +23,7 @@ export const apple: Cataloger<Bundle> = {
   read: (_, content) => {
     if (content.toString('latin1', 0, 6) === 'bplist') throw new Error('is a binary property list, which is not read')
     const text = content.toString('utf8')
-    if (!text.includes('<plist')) throw new Error('is no property list')
+    if (!text.includes('<plist')) throw new Error('is not a property list')
     const first = new Map<string, string>()
     for (const [, key = '', value = ''] of text.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g))
       if (!first.has(key)) first.set(key, decode(value).trim())

@@ -31,7 +31,7 @@ export const chisel: Cataloger<JsonObject[]> = {
       if (typeof count === 'number' && count !== records.length && count !== rest.length)
         throw new Error(`has ${rest.length} records and says ${count}`)
       return rest.map((record) => {
-        if (!isObject(record)) throw new Error('has a record that is no object')
+        if (!isObject(record)) throw new Error('has a record that is not an object')
         return record
       })
     } catch (error) {

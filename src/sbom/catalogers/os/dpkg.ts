@@ -2,6 +2,7 @@ import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import type { FoundPackage, Gap, OsRelease, OwnedFile } from '../../model.ts'
 import { debianLicence } from './copyright.ts'
+import { databaseText, shownWords } from './database-text.ts'
 import { damaged } from './damaged.ts'
 import { parseDeb822, type Paragraph } from './deb822.ts'
 import { relate } from './dependencies.ts'
@@ -43,7 +44,7 @@ export const dpkg: Cataloger<Fact> = {
   },
   sameAs: (a, b) => roleOf(a.path) === roleOf(b.path),
   read: ({ path }, content) => {
-    const text = content.toString('utf8')
+    const text = databaseText(content)
     const name = database.exec(path)?.[2]
     if (name === undefined) return { is: 'licence', licence: debianLicence(text) }
     if (name === 'diversions') return { is: 'diversions', diversions: parseDiversions(text, path) }
@@ -70,10 +71,13 @@ export const dpkg: Cataloger<Fact> = {
       gaps: results.flatMap(({ gaps }) => gaps),
     }
   },
-  // Nothing that dpkg installs lies elsewhere; MD5 of everything would cost as much as all other work on the bytes.
+  // Where packages of Debian have files. MD5 of everything would cost as much as all other work on the bytes.
   digest: {
     algorithm: 'md5',
-    of: (path) => /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/)/.test(path),
+    of: (path) =>
+      /^(?:usr\/(?!local\/)|bin\/|sbin\/|lib|opt\/|boot\/|etc\/|srv\/|var\/(?!cache\/|log\/|lib\/(?:apt|dpkg)\/))/.test(
+        path,
+      ),
     marks: (path) => /^(?:etc\/(?:apt\/|dpkg\/|debian_version$)|var\/lib\/dpkg\/)/.test(path),
   },
 }
@@ -185,8 +189,8 @@ function licenceOf(path: string, facts: ReadonlyMap<string, Fact>, { tree }: Cat
 
 function makePackage(one: Installed, os: OsRelease | null, licence: string | null): FoundPackage {
   const { paragraph, name, version, arch, state, path } = one
-  const field = (key: string): string => paragraph.get(key) ?? ''
-  const upstream = sourceOf(field('source'))
+  const field = (key: string): string => shownWords(paragraph.get(key) ?? '')
+  const upstream = sourceOf(paragraph.get('source') ?? '')
   return {
     ...emptyPackage('deb', 'dpkg'),
     name,

@@ -9,6 +9,7 @@ import { kernel } from './kernel.ts'
 import { nix } from './nix.ts'
 import { opkg } from './opkg.ts'
 import { portage } from './portage.ts'
+import { remains } from './remains.ts'
 import { rpm } from './rpm.ts'
 import { slackware } from './slackware.ts'
 import { snap } from './snap.ts'
@@ -26,6 +27,7 @@ export const systemCatalogers: readonly Cataloger[] = [
   nix,
   opkg,
   portage,
+  remains,
   rpm,
   slackware,
   snap,

@@ -13,7 +13,7 @@ export function readModinfo(bytes: Buffer): [name: string, value: string][] {
 
 /** A section of an ELF file of either width and byte order (ELF gABI, chapter 4). */
 function findSection(bytes: Buffer, wanted: string): Buffer | null {
-  if (bytes.length < 52 || bytes.readUInt32BE(0) !== 0x7f454c46) throw new Error('is no ELF object')
+  if (bytes.length < 52 || bytes.readUInt32BE(0) !== 0x7f454c46) throw new Error('is not an ELF object')
   const [wide, big] = [bytes.readUInt8(4) === 2, bytes.readUInt8(5) === 2]
   const number = (at: number, width: 2 | 4 | 8): number => {
     if (at + width > bytes.length) throw new Error(`ends within the table of sections, at byte ${bytes.length}`)

@@ -1,3 +1,5 @@
+import { nameOf } from '../../../image/names.ts'
+
 /** A file of a list in mtree(5) format. */
 export interface MtreeFile {
   /** Relative to the root, without `./`. */
@@ -8,7 +10,7 @@ export interface MtreeFile {
 
 /** Files of an mtree(5) list with full paths, as pacman keeps it. Its own metadata (`.PKGINFO`) is left out. @throws Error for another form */
 export function parseMtree(text: string): MtreeFile[] {
-  if (!text.startsWith('#mtree')) throw new Error('is no mtree list')
+  if (!text.startsWith('#mtree')) throw new Error('is not an mtree list')
   return text.split('\n').flatMap((line): MtreeFile[] => {
     if (line === '' || line.startsWith('#') || line.startsWith('/set ') || line.startsWith('/unset ')) return []
     const [name = '', ...keywords] = line.split(' ')
@@ -28,5 +30,5 @@ function unescape(text: string): string {
   if (!text.includes('\\')) return text
   const bytes = Buffer.from(text, 'utf8').toString('latin1')
   const plain = bytes.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
-  return Buffer.from(plain, 'latin1').toString('utf8')
+  return nameOf(Buffer.from(plain, 'latin1'))
 }

@@ -1,7 +1,8 @@
 import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { spdxExpression } from '../../licence.ts'
-import type { FoundPackage, OsRelease } from '../../model.ts'
+import type { FoundPackage, Gap, OsRelease } from '../../model.ts'
+import { databaseText, shownWords } from './database-text.ts'
 import { damaged } from './damaged.ts'
 import { parseDeb822, type Paragraph } from './deb822.ts'
 import { relate } from './dependencies.ts'
@@ -28,7 +29,7 @@ export const opkg: Cataloger<Fact> = {
   wants: ({ path }) => (database.test(path) ? limit : 0),
   sameAs: (a, b) => roleOf(a.path) === roleOf(b.path),
   read: ({ path }, content) => {
-    const text = content.toString('utf8')
+    const text = databaseText(content)
     if (path.endsWith('.list')) return { is: 'list', paths: parsePaths(text) }
     if (path.endsWith('.conffiles')) return { is: 'conffiles', paths: parsePaths(text) }
     const is = path.endsWith('/status') ? 'status' : 'control'
@@ -72,8 +73,24 @@ export const opkg: Cataloger<Fact> = {
         ...(config.has(path) ? { config: true } : {}),
       }))
     })
-    return { packages: made.map(({ found }) => found), owned }
+    const known = new Set([...facts].flatMap(([path, fact]) => namedIn(path, fact)))
+    return { packages: made.map(({ found }) => found), owned, gaps: orphans(facts.keys(), known) }
   },
+}
+
+/** Packages that a file names, present or not, each behind the folder of its database. */
+function namedIn(path: string, fact: Fact): string[] {
+  const folder = database.exec(path)?.[1] ?? ''
+  return 'paragraphs' in fact ? fact.paragraphs.map((one) => `${folder}/${one.get('package') ?? ''}`) : []
+}
+
+/** Lists of files of packages that the database does not name: it says less than it did. */
+function orphans(paths: Iterable<string>, known: ReadonlySet<string>): Gap[] {
+  return [...paths].flatMap((path): Gap[] => {
+    const [, folder, , name] = database.exec(path) ?? []
+    if (name === undefined || !path.endsWith('.list') || known.has(`${folder}/${name}`)) return []
+    return [{ path, kind: 'opkg', reason: 'unreadable', why: `the package database does not name the package ${name}` }]
+  })
 }
 
 /** What a file of the database is, by its path. */
@@ -98,8 +115,9 @@ function isPresent(paragraph: Paragraph): boolean {
 }
 
 function makePackage(paragraph: Paragraph, path: string, os: OsRelease | null): FoundPackage {
-  const field = (name: string): string => paragraph.get(name) ?? ''
-  const [name, version, licence] = [field('package'), field('version'), spdxExpression(field('license'))]
+  const raw = (name: string): string => paragraph.get(name) ?? ''
+  const field = (name: string): string => shownWords(raw(name))
+  const [name, version, licence] = [raw('package'), raw('version'), spdxExpression(field('license'))]
   const state = field('status').split(/[ \t]+/)[2] ?? 'installed'
   return {
     ...emptyPackage('opkg', 'opkg'),

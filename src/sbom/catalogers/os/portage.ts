@@ -3,6 +3,7 @@ import { emptyPackage, homepageOf } from '../../found.ts'
 import { spdxExpression } from '../../licence.ts'
 import type { OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { databaseText } from './database-text.ts'
 
 const limit = 64 << 20
 /** The system's folder, category, package with version, file. */
@@ -22,10 +23,9 @@ export const portage: Cataloger<Fact> = {
   wants: ({ path }) => (place.test(path) ? limit : 0),
   sameAs: (a, b) => a.name === b.name,
   read: ({ path, name }, content) => {
-    const text = content.toString('utf8')
-    if (name !== 'CONTENTS') return { is: 'text', text: text.trim() }
+    if (name !== 'CONTENTS') return { is: 'text', text: content.toString('utf8').trim() }
     if (!full.test(place.exec(path)?.[3] ?? '')) throw new Error('lies in a folder whose name has no version')
-    return { is: 'contents', files: parseContents(text) }
+    return { is: 'contents', files: parseContents(databaseText(content)) }
   },
   finish: (facts) => {
     const packages = []

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/errors.ts'
 import type { Cataloged, Cataloger, CatalogContext } from '../../cataloger.ts'
 import type { Gap } from '../../model.ts'
+import { databaseText } from './database-text.ts'
 import { damaged } from './damaged.ts'
 import { relate } from './dependencies.ts'
 import { HashFile } from './rpm/bdb.ts'
@@ -46,8 +47,7 @@ export const rpm: Cataloger<Fact> = {
   sameAs: (a, b) => a.name === b.name,
   read: ({ path }, content) => {
     const name = database.exec(path)?.[2]
-    if (name === undefined)
-      return { is: 'packages', packages: readManifest(content.toString('utf8'), path), lost: null }
+    if (name === undefined) return { is: 'packages', packages: readManifest(databaseText(content), path), lost: null }
     if (name === 'rpmdb.sqlite') {
       // All of it may be in the log still.
       if (content.length > 0) checkMagic(content, path)
@@ -92,7 +92,6 @@ function readFact(path: string, fact: Fact, facts: ReadonlyMap<string, Fact>, co
   }
   const gap = (why: string): Cataloged => ({ packages: [], gaps: [{ path, kind: 'rpm', reason: 'unreadable', why }] })
   if (fact.is === 'journal') return gap('rpm was stopped while it wrote: the database is to be rolled back first')
-  if (!facts.has(path.slice(0, -'-wal'.length))) return gap('the database that the log belongs to is missing')
   return fact.wal.torn ? gap('the log ends with a transaction that is not complete') : { packages: [] }
 }
 

@@ -2,6 +2,7 @@ import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
 import type { OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { databaseText } from './database-text.ts'
 
 const limit = 32 << 20
 /** The system's folder, and the package: name, version, architecture and build, with dashes between. */
@@ -16,7 +17,7 @@ export const slackware: Cataloger<string[]> = {
   folders: ['var/log/packages'],
   wants: ({ path }) => (place.test(path) ? limit : 0),
   read: ({ name }, content) => {
-    const text = content.toString('utf8')
+    const text = databaseText(content)
     if (!text.startsWith('PACKAGE NAME:')) return null
     const start = text.indexOf('\nFILE LIST:\n')
     if (start === -1 || !text.endsWith('\n')) throw new Error(`the record of ${name} has no complete list of files`)

@@ -1,7 +1,7 @@
 import { nameOf } from '../../../image/names.ts'
 import { inventoryXattrs } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
-import { erofsXattrs } from './erofs-xattrs.ts'
+import { erofsXattrs, type XattrRoom } from './erofs-xattrs.ts'
 import { exactly } from './exactly.ts'
 import type { ReadAt } from './partitions.ts'
 import { damaged, requireFew } from './refusals.ts'
@@ -25,6 +25,7 @@ interface Super {
   metadata: number
   /** Where extended attributes of several inodes begin. */
   shared: number
+  room: XattrRoom
 }
 
 interface Inode {
@@ -56,10 +57,17 @@ export async function erofsEntries(read: ReadAt): Promise<DiskContents> {
   if (bits < 9 || bits > 16) throw damaged(`its blocks have 2^${bits} bytes`)
   if ((header.readUInt32LE(80) & foreignFeatures) !== 0) throw damaged('it uses features of a newer erofs')
   const block = 2 ** bits
-  const fs: Super = { read, block, metadata: header.readUInt32LE(40) * block, shared: header.readUInt32LE(44) * block }
+  const fs: Super = {
+    read,
+    block,
+    metadata: header.readUInt32LE(40) * block,
+    shared: header.readUInt32LE(44) * block,
+    room: { xattrs: diskLimits.xattrs },
+  }
   const entries: DiskEntry[] = []
   const gaps: Gap[] = []
   const seen = new Set<bigint>()
+  let paths = 0
   const folders = [{ path: '', depth: 0, nid: BigInt(header.readUInt16LE(14)) }]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     if (seen.has(folder.nid)) throw damaged(`the folder "${folder.path}" has two places`)
@@ -71,6 +79,8 @@ export async function erofsEntries(read: ReadAt): Promise<DiskContents> {
     for (const { name, nid } of await readFolder(fs, inode)) {
       const path = folder.path === '' ? name : `${folder.path}/${name}`
       const inode = await readInode(fs, nid)
+      paths += path.length
+      if (paths > diskLimits.paths) throw damaged(`its paths have more than ${diskLimits.paths} characters together`)
       const xattrs = await erofsXattrs(fs, inode)
       if (xattrs === null) gaps.push(foreignPrefix(path))
       const entry = { ...(await entryOf(fs, inode, path)), xattrs: inventoryXattrs(xattrs ?? {}) ?? {} }
@@ -147,7 +157,8 @@ function readBlock(block: Buffer): { name: string; nid: bigint }[] {
     const padded = block.subarray(start, end)
     const nul = padded.indexOf(0)
     const raw = nul === -1 ? padded : padded.subarray(0, nul)
-    if (raw.length === 0 || raw.includes(0x2f)) throw damaged('a folder of it holds a name that is none')
+    if (raw.length === 0 || raw.length > diskLimits.name || raw.includes(0x2f))
+      throw damaged(`a folder of it holds a name that is empty, has a slash or more than ${diskLimits.name} bytes`)
     return { name: nameOf(raw), nid: block.readBigUInt64LE(i * direntBytes) }
   })
 }

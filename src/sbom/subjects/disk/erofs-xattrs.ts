@@ -2,6 +2,7 @@ import { nameOf } from '../../../image/names.ts'
 import { exactly } from './exactly.ts'
 import type { ReadAt } from './partitions.ts'
 import { damaged } from './refusals.ts'
+import { diskLimits } from './types.ts'
 
 /** Prefixes that the index of a name stands for (erofs_fs.h). */
 const prefixes: Readonly<Record<number, string>> = {
@@ -14,6 +15,14 @@ const prefixes: Readonly<Record<number, string>> = {
 /** Bytes of the header of an inode's area, and of an entry before its name. */
 const [headerBytes, entryBytes] = [12, 4]
 
+/** Bytes of attributes that are still read of an image: any number of inodes may point to the same ones. */
+export interface XattrRoom {
+  xattrs: number
+}
+
+/** What an attribute counts beside its bytes: one that is shared is a read of its own. */
+const attributeCost = 100
+
 /**
  * Extended attributes of an inode of erofs, as raw bytes in latin1: first the numbers of those that lie in the shared area, then its own.
  *
@@ -21,7 +30,7 @@ const [headerBytes, entryBytes] = [12, 4]
  * @throws VerificationError `format-invalid`
  */
 export async function erofsXattrs(
-  { read, shared }: { read: ReadAt; shared: number },
+  { read, shared, room }: { read: ReadAt; shared: number; room: XattrRoom },
   { xattrs: { at, size } }: { xattrs: { at: number; size: number } },
 ): Promise<Record<string, string> | null> {
   if (size === 0) return {}
@@ -32,6 +41,8 @@ export async function erofsXattrs(
   const found: Record<string, string> = {}
   let known = true
   const take = ({ name, value }: Entry): void => {
+    room.xattrs -= attributeCost + (name?.length ?? 0) + value.length
+    if (room.xattrs < 0) throw damaged(`its extended attributes have more than ${diskLimits.xattrs} bytes together`)
     if (name === null) known = false
     else if (Object.hasOwn(found, name)) throw damaged(`an inode of it has the attribute "${name}" twice`)
     else found[name] = value

@@ -1,4 +1,4 @@
-import { inventoryXattrs } from '../../../image/xattrs.ts'
+import { XattrLists } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 import { debugfs } from './debugfs.ts'
 import { damaged } from './refusals.ts'
@@ -35,15 +35,15 @@ export async function readExtXattrs(
       }
     },
   )
-  const raw = new Map<string, Record<string, string>>()
+  const found = new XattrLists<string>()
   const command = ({ inode, name }: (typeof named)[number]): string => `ea_get -x <${inode}> ${name}`
   await inBatches(named, place, command, ({ inode, name, size }, shown) => {
     const value = valueOf(shown, name, size)
     if (value === null) throw damaged(`the attribute ${name} of inode ${inode} cannot be read`)
-    raw.set(inode, { ...raw.get(inode), [name]: value })
+    found.add(inode, name, value)
   })
-  for (const [inode, attributes] of raw) {
-    const xattrs = inventoryXattrs(attributes) ?? {}
+  for (const inode of found.files()) {
+    const xattrs = found.of(inode)
     for (const entry of byInode.get(inode) ?? []) entry.xattrs = xattrs
   }
   return gaps

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nameOf } from '../../../image/names.ts'
-import { inventoryXattrs } from '../../../image/xattrs.ts'
+import { XattrLists } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 import { damaged, requireFew } from './refusals.ts'
 import { diskLimits, type DiskContents, type DiskEntry, type DiskPlace } from './types.ts'
@@ -88,7 +88,7 @@ interface Parsed extends DiskEntry {
 
 function parseList(text: string, file: string, start: number): { entries: Parsed[]; shown: boolean } {
   const entries: Parsed[] = []
-  const xattrs = new Map<string, Record<string, string>>()
+  const xattrs = new XattrLists<string>()
   const seen = new Set<string>()
   let end = 0
   for (const line of text.split('\n')) {
@@ -107,18 +107,17 @@ function parseList(text: string, file: string, start: number): { entries: Parsed
     }
     entries.push(entry)
   }
-  for (const entry of entries) entry.xattrs = inventoryXattrs(xattrs.get(entry.path) ?? {}) ?? {}
-  return { entries, shown: xattrs.size > 0 }
+  for (const entry of entries) entry.xattrs = xattrs.of(entry.path)
+  return { entries, shown: !xattrs.isEmpty }
 }
 
 /** `PATH x NAME=VALUE` (from unsquashfs 4.6 on). A value with other than printable characters is written as `0t` with `\ooo` for these. */
-function takeXattr(line: string, found: Map<string, Record<string, string>>): boolean {
+function takeXattr(line: string, found: XattrLists<string>): boolean {
   const [, escaped, name, shown = ''] = /^((?:[^ \\]|\\.)+) x ([^=]+)=(.*)$/.exec(line) ?? []
   if (escaped === undefined || name === undefined) return false
-  const path = unescaped(escaped)
   const byte = (_: string, octal: string): string => String.fromCharCode(Number.parseInt(octal, 8))
   const value = shown.startsWith('0t') ? shown.slice(2).replace(/\\([0-3][0-7]{2})/g, byte) : shown
-  found.set(path, { ...found.get(path), [nameOf(Buffer.from(name, 'latin1'))]: value })
+  found.add(unescaped(escaped), nameOf(Buffer.from(name, 'latin1')), value)
   return true
 }
 

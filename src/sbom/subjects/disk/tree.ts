@@ -3,10 +3,14 @@ import { compareUtf8, parentOf } from '../../../image/paths.ts'
 import type { InventoryEntry, TarEntry } from '../../../image/types.ts'
 import type { Tree } from '../tree/types.ts'
 import { damaged } from './refusals.ts'
-import type { DiskContents, DiskEntry } from './types.ts'
+import { diskLimits, type DiskContents, type DiskEntry } from './types.ts'
 
 /** Entries of a file system whose contents lie in files of this process, as a tree. @throws VerificationError `format-invalid` */
 export function diskTree({ entries, gaps }: DiskContents): Tree {
+  // A content is read under each of its names, and a name costs a file system some bytes only.
+  const bytes = entries.reduce((sum, { type, size }) => (type === 'file' ? sum + size : sum), 0)
+  if (bytes > diskLimits.bytes)
+    throw damaged(`its files have ${bytes} bytes under all their names; at most ${diskLimits.bytes} bytes are read`)
   const sorted = [...entries].sort((a, b) => compareUtf8(a.path, b.path))
   const folders = new Set(['.', ...sorted.filter(({ type }) => type === 'dir').map(({ path }) => path)])
   const lost = sorted.find(({ path }) => !folders.has(parentOf(path)))

@@ -43,8 +43,13 @@ export interface DiskContents {
 
 export const diskLimits = {
   entries: 2_000_000,
-  /** Bytes of all contents together: 256 GiB. */
+  /** Bytes of all contents together, a hard link counted as a file: 256 GiB. */
   bytes: 2 ** 38,
+  /** Bytes of one part of a path (NAME_MAX), and characters of all paths together. */
+  name: 255,
+  paths: 2 ** 29,
+  /** Bytes of the extended attributes of all entries together: 256 MiB. Several inodes may point to one large attribute. */
+  xattrs: 2 ** 28,
   /** Bytes of one symbolic link (PATH_MAX). */
   link: 4096,
 } as const

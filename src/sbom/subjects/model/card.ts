@@ -6,6 +6,8 @@ import type { ModelFacts } from './facts.ts'
 
 /** Largest card or configuration that is read: real ones have some kilobytes. */
 const most = 1 << 20
+/** Characters of the metadata of a card: that of many evaluations has some 200,000. */
+const mostMetadata = 512 << 10
 /** Values of one list of a card. */
 const mostValues = 1000
 
@@ -71,11 +73,16 @@ async function cardFacts(content: Buffer): Promise<Partial<ModelFacts>> {
   if (!/^---\r?\n/.test(text)) return {}
   const end = /\n---[ \t]*(?:\r?\n|$)/.exec(text)
   if (end === null) throw new Error('its metadata has no end')
-  const { parse } = await import('yaml')
-  const card: unknown = parse(text.slice(text.indexOf('\n') + 1, end.index + 1), { maxAliasCount: 0 })
-  if (card === null || card === undefined) return {}
-  if (typeof card !== 'object' || Array.isArray(card)) throw new Error('its metadata has no members')
-  const member = (name: string): string[] => textsOf((Object.entries(card).find(([key]) => key === name) ?? [])[1])
+  const metadata = text.slice(text.indexOf('\n') + 1, end.index + 1)
+  if (metadata.length > mostMetadata)
+    throw new Error(`its metadata has ${metadata.length} characters; at most ${mostMetadata} are read`)
+  const { readYamlData } = await import('../../../encoding/yaml-data.ts')
+  const [card = ''] = readYamlData(metadata)
+  if (card === '') return {}
+  if (!isObject(card)) throw new Error('its metadata has no members')
+  // Every scalar is a text here, also one that says that there is none.
+  const member = (name: string): string[] =>
+    textsOf(Object.hasOwn(card, name) ? card[name] : '').filter((word) => !/^(?:~|null|Null|NULL)$/.test(word))
   return {
     task: member('pipeline_tag')[0] ?? member('task_categories')[0],
     licence: member('license')[0],

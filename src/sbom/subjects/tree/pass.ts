@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
 import { compareUtf8, parentOf } from '../../../image/paths.ts'
+import { OtherNameBudget } from '../../../image/pass-bounds.ts'
 import type { Alias, InventoryEntry, PassReader, TarEntry, TarHeader } from '../../../image/types.ts'
 import type { Digest } from '../../../oci/types.ts'
 import { changedMeanwhile } from './changed.ts'
@@ -19,6 +20,7 @@ export interface TreePass extends TreeRest {
 /**
  * Reads a tree once: what `passImage` is for the layers of an image. Every regular file is hashed; readers get the bytes that they want.
  *
+ * @param budget what readers get of contents under other names
  * @throws VerificationError `format-invalid` for a tree that is not in order (a stream of another machine), InputError `file-invalid` for
  *   one that changes meanwhile
  */
@@ -26,6 +28,7 @@ export async function passTree(
   tree: Tree,
   readers: readonly PassReader[],
   taps: readonly Tap[] = [],
+  budget: OtherNameBudget = new OtherNameBudget(),
 ): Promise<TreePass> {
   const inventory: InventoryEntry[] = []
   const folders = new Set(['.'])
@@ -45,7 +48,7 @@ export async function passTree(
   }
   const rest = tree.rest()
   const all = rest.sockets.length === 0 ? inventory : merged(inventory, rest.sockets, folders)
-  await readAliases(tree, all, readers)
+  await readAliases(tree, all, readers, budget)
   return { ...rest, inventory: all }
 }
 
@@ -130,23 +133,47 @@ async function readAliases(
   tree: Tree,
   inventory: readonly InventoryEntry[],
   readers: readonly PassReader[],
+  budget: OtherNameBudget,
 ): Promise<void> {
-  const asked = readers.flatMap((reader) => (reader.aliases?.(inventory) ?? []).map((alias) => ({ reader, alias })))
+  const asked = (of: (reader: PassReader) => readonly Alias[]): Asked[] =>
+    readers.flatMap((reader) => of(reader).map((alias) => ({ reader, alias })))
+  await readAgain(
+    tree,
+    inventory,
+    asked((reader) => reader.aliases?.(inventory) ?? []),
+    budget,
+  )
+  const further = (reader: PassReader): Alias[] =>
+    (reader.further?.(inventory) ?? []).map((path) => ({ path, as: path }))
+  await readAgain(tree, inventory, asked(further), budget)
+}
+
+interface Asked {
+  reader: PassReader
+  alias: Alias
+}
+
+async function readAgain(
+  tree: Tree,
+  inventory: readonly InventoryEntry[],
+  asked: readonly Asked[],
+  budget: OtherNameBudget,
+): Promise<void> {
   if (asked.length === 0) return
   const known = new Map(inventory.map((entry) => [entry.path, entry]))
   const byPath = Map.groupBy(asked, ({ alias }) => alias.path)
   for await (const { header, body } of tree.again(new Set(byPath.keys()))) {
-    const wanting = (byPath.get(header.path) ?? []).map(({ reader, alias }) => renamed(reader, alias))
+    const wanting = (byPath.get(header.path) ?? []).map(({ reader, alias }) => renamed(reader, alias, budget))
     const digest = await readFile({ header, body }, wanting, [])
     if (known.get(header.path)?.sha256 !== digest) throw changedMeanwhile(header.path)
   }
 }
 
 /** A reader that gets one file under another name. */
-function renamed(reader: PassReader, { as }: Alias): PassReader {
+function renamed(reader: PassReader, { as }: Alias, budget: OtherNameBudget): PassReader {
   return {
     wants: (header, layer, magic) => reader.wants?.({ ...header, path: as }, layer, magic) ?? 0,
-    file: (header, content) => reader.file?.({ ...header, path: as }, content),
+    file: (header, content) => budget.give(reader, { ...header, path: as }, content),
     digest: (header) => reader.digest?.({ ...header, path: as }) ?? null,
     hashed: (header, digest) => reader.hashed?.({ ...header, path: as }, digest),
   }

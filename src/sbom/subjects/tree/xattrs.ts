@@ -1,6 +1,6 @@
 import type { Exec } from '../../../base/ports.ts'
 import { nameBytes, nameOf } from '../../../image/names.ts'
-import { inventoryXattrs } from '../../../image/xattrs.ts'
+import { XattrLists } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 
 /** Extended attributes of a folder by path, in the form of inventories, and what could not be read of them. */
@@ -63,7 +63,7 @@ export async function readXattrs(
 }
 
 function take(lines: string, paths: readonly string[], { found, gaps }: TreeXattrs): void {
-  const raw = new Map<string, Record<string, string>>()
+  const raw = new XattrLists<string>()
   for (const line of lines.split('\n')) {
     const [number = '', name = '', value = ''] = line.split(' ')
     const path = paths[Number(number)]
@@ -77,9 +77,9 @@ function take(lines: string, paths: readonly string[], { found, gaps }: TreeXatt
     }
     const text = nameOf(Buffer.from(name, 'hex'))
     if (hostNames.has(text)) continue
-    raw.set(path, { ...raw.get(path), [text]: Buffer.from(value, 'hex').toString('latin1') })
+    raw.add(path, text, Buffer.from(value, 'hex').toString('latin1'))
   }
-  for (const [path, attributes] of raw) found.set(path, inventoryXattrs(attributes) ?? {})
+  for (const path of raw.files()) found.set(path, raw.of(path))
 }
 
 function notRead(why: string): Gap {

@@ -21,7 +21,7 @@ export const requirements = lockFile({
       if (isOption(line)) continue
       const found = readLine(line)
       if (found !== null) packages.push(found)
-      else why ??= `"${line.slice(0, 100)}" is no requirement`
+      else why ??= `"${line.slice(0, 100)}" is not a requirement`
     }
     return why === null ? packages : { packages, why }
   },

@@ -24,7 +24,7 @@ export class HashFile {
     this.path = path
     this.big = bytes.length >= 512 && bytes.readUInt32BE(12) === hashMagic
     if (bytes.length < 512 || this.u32(bytes, 12) !== hashMagic || bytes.readUInt8(25) !== kinds.hashMeta)
-      throw damaged(path, 'is no Berkeley DB hash')
+      throw damaged(path, 'is not a Berkeley DB hash')
     this.pageSize = this.u32(bytes, 20)
     this.last = this.u32(bytes, 32)
     this.stated = this.u32(bytes, 88)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { nameOf } from '../../../../image/names.ts'
 
 /** Tags of rpm's headers that we read (rpm include/rpm/rpmtag.h). */
 export const tags = {
@@ -93,7 +94,9 @@ export class RpmHeader {
     for (let at = offset; found.length < count;) {
       const end = this.data.indexOf(0, at)
       if (end === -1) throw this.wrong(tag)
-      found.push(this.data.toString('utf8', at, end))
+      const text = this.data.toString('utf8', at, end)
+      // Names are bytes: those that are not UTF-8 are kept as such.
+      found.push(text.includes('\uFFFD') ? nameOf(this.data.subarray(at, end)) : text)
       at = end + 1
     }
     return found

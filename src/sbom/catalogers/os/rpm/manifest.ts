@@ -1,3 +1,4 @@
+import { shownWords } from '../database-text.ts'
 import { damaged } from '../damaged.ts'
 import type { RpmPackage } from './package.ts'
 
@@ -23,7 +24,7 @@ export function readManifest(text: string, path: string): RpmPackage[] {
         release: full.slice(dash + 1),
         epoch: epoch === '(none)' ? null : number,
         arch,
-        vendor: known(vendor),
+        vendor: shownWords(known(vendor)),
         licence: '',
         url: '',
         sourceRpm: known(sourceRpm),

@@ -9,7 +9,8 @@ const [pageSize, slotSize, blockSize, tailSize] = [4096, 16, 16, 12]
  * @throws VerificationError `format-invalid`
  */
 export function* ndbHeaders(bytes: Buffer, path: string): Generator<Buffer> {
-  if (bytes.length < pageSize || bytes.readUInt32LE(0) !== marks.file) throw damaged(path, 'is no ndb database of rpm')
+  if (bytes.length < pageSize || bytes.readUInt32LE(0) !== marks.file)
+    throw damaged(path, 'is not an ndb database of rpm')
   const [version, pages] = [bytes.readUInt32LE(4), bytes.readUInt32LE(12)]
   if (version !== 0) throw damaged(path, `has version ${version}; version 0 is known`)
   if (pages === 0 || pages * pageSize > bytes.length) throw damaged(path, `has ${pages} pages of slots`)

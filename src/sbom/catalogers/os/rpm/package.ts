@@ -1,6 +1,7 @@
 import { emptyPackage, homepageOf, parseParty } from '../../../found.ts'
 import { spdxExpression } from '../../../licence.ts'
 import type { Checksum, FoundPackage, OsRelease, OwnedFile, Party } from '../../../model.ts'
+import { shownWords } from '../database-text.ts'
 import { systemPurl } from '../system-purl.ts'
 import { tags, type RpmHeader } from './header.ts'
 
@@ -49,9 +50,9 @@ export function readPackage(header: RpmHeader): RpmPackage | null {
     release,
     epoch: header.numbers(tags.epoch)[0]?.toString() ?? null,
     arch: said(tags.arch),
-    vendor: said(tags.vendor) || said(tags.packager),
-    licence: said(tags.licence),
-    url: said(tags.url),
+    vendor: shownWords(said(tags.vendor) || said(tags.packager)),
+    licence: shownWords(said(tags.licence)),
+    url: shownWords(said(tags.url)),
     sourceRpm: said(tags.sourceRpm),
     modularity: said(tags.modularity),
     provides: header.texts(tags.provides),

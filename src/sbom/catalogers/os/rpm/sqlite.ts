@@ -140,7 +140,7 @@ export class SqliteFile {
 
 /** @throws VerificationError `format-invalid` where this is not the beginning of a database */
 export function checkMagic(bytes: Buffer, path: string): void {
-  if (bytes.length < 512 || bytes.toString('latin1', 0, 16) !== magic) throw damaged(path, 'is no SQLite database')
+  if (bytes.length < 512 || bytes.toString('latin1', 0, 16) !== magic) throw damaged(path, 'is not an SQLite database')
 }
 
 function text(value: Value | undefined): string {

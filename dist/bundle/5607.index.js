@@ -1,1 +1,0 @@
-export const id=5607;export const ids=[5607];export const modules={15607:(o,r,e)=>{e.r(r),e.d(r,{main:()=>a});var s=e(75919),t=e(44299);function a(){let o=s.parentPort;if(null===o)throw Error("this program is for threads of Sealwright alone");o.on("message",r=>o.postMessage((0,t.D)(r))),o.postMessage("ready")}}};

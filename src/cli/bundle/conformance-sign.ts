@@ -1,0 +1,45 @@
+import { artifactOf, artifactOfSubject, type Artifact } from '../../bundle/artifact.ts'
+import { readSigningConfig, type SigningServices } from '../../bundle/keyless/signing-config.ts'
+import { signKeyless, type KeylessContent } from '../../bundle/keyless/sign.ts'
+import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { publicGoodRoot } from '../../sign/public-root.ts'
+import { parseStatement } from '../../statement/statement.ts'
+import type { CommandResult } from '../command.ts'
+import { writeNewFile } from '../new-file.ts'
+import { optionFile } from '../option-file.ts'
+import { refuseStaging } from './conformance.ts'
+import { outputsOf } from './judge.ts'
+import { asInput, rootOption } from './verify-bundle.ts'
+
+/** `conformance sign-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
+export async function conformanceSignBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  refuseStaging(inputs)
+  const { content, artifact } = await signedContent(inputs)
+  const services = await servicesOf(inputs, ports.clock.now())
+  const root = inputs.text('trusted-root') === '' ? await publicGoodRoot() : await rootOption(inputs)
+  const token = await tokenOf(inputs)
+  const { bundle, verified } = await signKeyless(content, { services, token, root, artifact }, ports)
+  const path = await writeNewFile(inputs, 'bundle', bundle)
+  return { outputs: { ...outputsOf(verified), 'bundle-path': path }, text: `${path}\n` }
+}
+
+async function signedContent(inputs: RawInputs): Promise<{ content: KeylessContent; artifact: Artifact }> {
+  inputs.required('file')
+  const bytes = await optionFile(inputs, 'file')
+  if (inputs.text('in-toto') === '')
+    return { content: { kind: 'message', bytes }, artifact: artifactOf(bytes, inputs.text('file')) }
+  const [subject] = asInput('file', () => parseStatement(bytes)).subject
+  return { content: { kind: 'statement', payload: bytes }, artifact: artifactOfSubject(subject) }
+}
+
+async function servicesOf(inputs: RawInputs, at: Date): Promise<SigningServices> {
+  const bytes = await optionFile(inputs, 'signing-config')
+  return asInput('signing-config', () => readSigningConfig(bytes, at))
+}
+
+/** The suite gives the token as it is, so a literal one is taken here, and here alone. */
+async function tokenOf(inputs: RawInputs): Promise<string> {
+  const text = inputs.required('identity-token')
+  if (/^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text
+  return (await inputs.secret('identity-token')) ?? ''
+}

@@ -1,0 +1,71 @@
+import type { Command } from '../command.ts'
+import { option } from '../tee/evidence-options.ts'
+
+const trustedRoot = option(
+  'trusted-root',
+  'Trusted root (JSON) whose authorities, logs and time stamp authorities count. Default: the public Sigstore instance, as of this release; no network is used.',
+)
+
+/** Commands about Sigstore bundles. */
+export const bundleCommands: Readonly<Record<string, Command>> = {
+  'verify bundle': {
+    description:
+      'Verifies a Sigstore bundle over a file: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file. Uses no network.',
+    inputs: [
+      option('file', 'File that the bundle is about.', '', true),
+      option('bundle', 'Sigstore bundle, version 0.1 to 0.3.', '', true),
+      option('public-key', 'PEM file of the public key that has to have signed. Exclude it from a keyless check.'),
+      option('identity', 'Subject alternative name of the certificate, compared whole.'),
+      option('identity-pattern', 'Regular expression that covers the whole name, in place of `identity`.'),
+      option('issuer', 'Issuer of the identity, compared whole.'),
+      {
+        ...trustedRoot,
+        description: `${trustedRoot.description} With a public key and without a trusted root, logs and time stamps are not verified.`,
+      },
+      option('predicate-type', 'Type of the statement that is expected; may be repeated. Default: any.'),
+      option('log-entries', 'Entries of trusted logs that are required, 0 to 3; needs a trusted root.', '1'),
+    ],
+    positional: 'file',
+    examples: [
+      'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --public-key cosign.pub',
+      'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --identity https://github.com/OWNER/REPO/.github/workflows/release.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com',
+    ],
+    run: async (inputs, context) => (await import('./verify-bundle.ts')).verifyBundleCommand(inputs, context),
+  },
+  'conformance sign-bundle': {
+    description:
+      "Signs a file keyless by the options of Sigstore's conformance suite, for use by that suite: certificate, log entry and time stamp as the signing configuration says.",
+    inputs: [
+      option('file', 'File to sign, or with --in-toto the statement.', '', true),
+      option('staging', 'Not supported: give signing configuration and trusted root by file.'),
+      option('in-toto', 'The file is an in-toto statement.'),
+      option(
+        'identity-token',
+        'Identity token: env:NAME or a file. A literal token is accepted in this command alone, for the suite.',
+        '',
+        true,
+      ),
+      option('bundle', 'File to write; it must not exist.', '', true),
+      trustedRoot,
+      option('signing-config', 'Signing configuration (JSON) version 0.2.', '', true),
+    ],
+    positional: 'file',
+    flags: ['staging', 'in-toto'],
+    run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
+  },
+  'conformance verify-bundle': {
+    description: "Verifies a bundle by the options of Sigstore's conformance suite, for use by that suite.",
+    inputs: [
+      option('file-or-digest', 'Artifact, or its digest as sha256:HEX.', '', true),
+      option('staging', 'Not supported: give the trusted root of the staging instance by file.'),
+      option('bundle', 'Sigstore bundle.', '', true),
+      option('certificate-identity', 'Subject alternative name of the certificate.'),
+      option('certificate-oidc-issuer', 'Issuer of the identity.'),
+      option('key', 'PEM file of the public key.'),
+      trustedRoot,
+    ],
+    positional: 'file-or-digest',
+    flags: ['staging'],
+    run: async (inputs, context) => (await import('./conformance.ts')).conformanceVerifyBundle(inputs, context),
+  },
+}

@@ -1,0 +1,118 @@
+import { sha256 } from '../../base/streams.ts'
+import { isObject, type JsonObject } from '../../base/json.ts'
+import { readXml, type XmlElement } from '../../encoding/xml.ts'
+import { mostEntries, notA, objectOf, objectsOf, requiredText } from './report-values.ts'
+import type { ReadClaim } from './types.ts'
+
+/** How one test ended. */
+type Outcome = 'passed' | 'failed' | 'skipped'
+interface Test {
+  name: string
+  outcome: Outcome
+}
+
+/**
+ * Reads a JUnit XML report: `testcase` elements with `failure`, `error` or `skipped` in them. Suites nest.
+ *
+ * @throws InputError `file-invalid` for a report without any test, or whose `tests` attribute names another number than there are
+ */
+export function readJunit(bytes: Uint8Array): ReadClaim {
+  const format = 'JUnit'
+  let root: XmlElement
+  try {
+    root = readXml(new TextDecoder('utf-8', { fatal: true }).decode(bytes), { attributes: true })
+  } catch (cause) {
+    throw notA(format, `it is not well-formed XML (${cause instanceof Error ? cause.message : 'not UTF-8'})`)
+  }
+  if (root.name !== 'testsuites' && root.name !== 'testsuite')
+    throw notA(format, `its element is <${root.name}>, not <testsuites> or <testsuite>`)
+  return claimOf(junitTests(root, format), bytes, format)
+}
+
+function junitTests(suite: XmlElement, format: string): Test[] {
+  const tests = suite.children.flatMap((child): Test[] => {
+    if (child.name === 'testsuite') return junitTests(child, format)
+    if (child.name !== 'testcase') return []
+    const name = child.attributes?.get('name')
+    const classname = child.attributes?.get('classname')
+    if (name === undefined) throw notA(format, 'a <testcase> has no name')
+    const is = (tag: string): boolean => child.children.some((inner) => inner.name === tag)
+    const outcome = is('failure') || is('error') ? 'failed' : is('skipped') ? 'skipped' : 'passed'
+    return [{ name: classname === undefined || classname === '' ? name : `${classname} ${name}`, outcome }]
+  })
+  // Writers disagree whether the tests of inner suites count.
+  const own = suite.children.filter(({ name }) => name === 'testcase').length
+  const declared = suite.attributes?.get('tests')
+  if (declared !== undefined && declared !== String(tests.length) && declared !== String(own))
+    throw notA(format, `a suite states ${declared} tests and holds ${tests.length}: it is cut or merged wrongly`)
+  return tests
+}
+
+export function isCtrf(document: JsonObject): boolean {
+  return isObject(document['results']) && Array.isArray(document['results']['tests'])
+}
+
+/** Reads a Common Test Report (CTRF) document. @throws InputError `file-invalid` */
+export function readCtrf(document: JsonObject, bytes: Uint8Array): ReadClaim {
+  const format = 'CTRF'
+  const tests = objectsOf(objectOf(document['results'])['tests'], 'tests', format).map((test): Test => {
+    const status = requiredText(test, 'status', format)
+    return { name: requiredText(test, 'name', format), outcome: outcomeOf(status, format) }
+  })
+  return claimOf(tests, bytes, format)
+}
+
+export function isJest(document: JsonObject): boolean {
+  return typeof document['numTotalTests'] === 'number' && Array.isArray(document['testResults'])
+}
+
+/** Reads what `jest --json` and `vitest --reporter=json` write. @throws InputError `file-invalid` */
+export function readJest(document: JsonObject, bytes: Uint8Array): ReadClaim {
+  const format = 'jest'
+  const files = objectsOf(document['testResults'], 'testResults', format)
+  const tests = files.flatMap((file) => {
+    const inner = objectsOf(file['assertionResults'], 'assertionResults', format).map((test): Test => {
+      const status = requiredText(test, 'status', format)
+      return { name: requiredText(test, 'fullName', format), outcome: outcomeOf(status, format) }
+    })
+    // A file that does not load has no tests, and still failed.
+    const broken = file['status'] === 'failed' && !inner.some(({ outcome }) => outcome === 'failed')
+    return broken ? [...inner, { name: String(file['name'] ?? 'test file'), outcome: 'failed' as const }] : inner
+  })
+  return claimOf(tests, bytes, format)
+}
+
+function outcomeOf(status: string, format: string): Outcome {
+  if (status === 'passed' || status === 'failed') return status
+  if (['skipped', 'pending', 'todo', 'disabled'].includes(status)) return 'skipped'
+  if (status === 'other') return 'failed'
+  throw notA(format, `the status "${status}" is unknown`)
+}
+
+/**
+ * in-toto test-result v0.1. The report is named by its digest as the configuration. Skipped tests neither passed nor failed: they stand in a member of
+ * their own, which readers that do not know it ignore.
+ */
+function claimOf(tests: readonly Test[], bytes: Uint8Array, format: string): ReadClaim {
+  if (tests.length === 0) throw notA(format, 'it holds no test')
+  if (tests.length > mostEntries) throw notA(format, `it holds more than ${mostEntries} tests`)
+  const named = (wanted: Outcome): string[] =>
+    tests.flatMap(({ name, outcome }) => (outcome === wanted ? [name] : [])).sort()
+  const failed = named('failed')
+  const skipped = named('skipped')
+  const passed = named('passed')
+  return {
+    kind: 'test-result',
+    format,
+    predicate: {
+      result: failed.length > 0 ? 'FAILED' : 'PASSED',
+      configuration: [{ name: `${format} report`, digest: { sha256: sha256(bytes).slice('sha256:'.length) } }],
+      passedTests: passed,
+      warnedTests: [],
+      failedTests: failed,
+      ...(skipped.length === 0 ? {} : { skippedTests: skipped }),
+    },
+    about: [],
+    summary: `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`,
+  }
+}

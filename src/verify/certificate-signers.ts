@@ -1,0 +1,154 @@
+import { VerificationError, type ReasonCode } from '../base/errors.ts'
+import { isWithin, windowText } from '../base/window.ts'
+import { artifactOf, artifactOfDigest, type Artifact } from '../bundle/artifact.ts'
+import { identityText, readIdentity } from '../bundle/identity.ts'
+import { legacyBundle } from '../bundle/legacy.ts'
+import { readBundle, type SealedBundle } from '../bundle/read.ts'
+import { verifyBundle, type VerifiedBundle } from '../bundle/verify.ts'
+import type { Digest } from '../oci/types.ts'
+import type { FulcioClaims } from '../sign/certificate/claims.ts'
+import type { SignedDocument } from '../sign/documents.ts'
+import type { FoundSignature, Place } from '../sign/find.ts'
+import type { Acceptance } from './policy/accept.ts'
+import type { Policy } from './policy/load.ts'
+import { identityId } from './parties.ts'
+
+/** A signature by a certificate that does not count, for the reason of a refusal. */
+export interface CertificateSighting {
+  manifest: Digest
+  /** Whom the certificate names, as it says itself; null where that cannot be read. */
+  who: string | null
+  code: ReasonCode
+  why: string
+}
+
+/** What is kept of signatures that do not count. */
+const keptSightings = 16
+
+/** Verifies signatures by certificates with the trusted root and the identities of a policy (TRUST §6). */
+export class CertificateSigners {
+  /** Why the first of those that do not count do not. */
+  readonly sightings: CertificateSighting[] = []
+  /** Lines that a party's signature needs, by the party's id: the fewest that one of its signatures needs. */
+  readonly #lacks = new Map<string, readonly Acceptance[]>()
+  /** Claims of the certificate of a party, by the party's id: of the first signature that counts. */
+  readonly #claims = new Map<string, FulcioClaims>()
+  readonly #policy: Pick<Policy, 'identities' | 'trustedRoot'>
+  readonly #at: Date
+
+  constructor(policy: Pick<Policy, 'identities' | 'trustedRoot'>, at: Date) {
+    this.#policy = policy
+    this.#at = at
+  }
+
+  /** Lines that the signature of a party needs. */
+  lacksOf(id: string): readonly Acceptance[] {
+    return this.#lacks.get(id) ?? []
+  }
+
+  /** Claims of the certificate of a party; empty for one that did not sign. */
+  claimsOf(id: string): FulcioClaims {
+    return this.#claims.get(id) ?? {}
+  }
+
+  /** The identities of the policy that signed a document over one of some digests, by their ids. */
+  signersOf(
+    document: Pick<SignedDocument, 'bundle' | 'envelope'>,
+    places: readonly Pick<Place, 'manifest' | 'legacy'>[],
+    targets: readonly Digest[],
+  ): string[] {
+    const { bundle, envelope } = document
+    const legacy = places.find((place) => place.legacy !== null)
+    if (bundle === null && legacy === undefined) return []
+    const [place] = legacy === undefined ? places : [legacy]
+    if (place === undefined) return []
+    const read = (): SealedBundle =>
+      bundle === null && place.legacy !== null
+        ? legacyBundle(place.legacy, { kind: 'envelope', envelope })
+        : readBundle(bundle ?? Buffer.alloc(0))
+    return this.#judge(place.manifest, read, targets.map(artifactOfDigest))
+  }
+
+  /** The same for cosign's older signature of an image, whose payload says which image is meant. */
+  signersOfLegacy({ manifest, payload, signature, legacy }: FoundSignature): string[] {
+    if (legacy === null) return []
+    const read = (): SealedBundle => legacyBundle(legacy, { kind: 'message', digest: null, signature })
+    return this.#judge(manifest, read, [artifactOf(payload, 'the payload of the signature')])
+  }
+
+  #judge(manifest: Digest, read: () => SealedBundle, artifacts: readonly Artifact[]): string[] {
+    let bundle: SealedBundle | null = null
+    try {
+      bundle = read()
+      const verified = this.#verify(bundle, artifacts)
+      if (verified.signer.kind !== 'certificate') return []
+      const id = identityId(verified.signer.rule.name)
+      if (!this.#claims.has(id)) this.#claims.set(id, verified.signer.identity.claims)
+      const lacks = lackOf(verified)
+      const known = this.#lacks.get(id)
+      if (known === undefined || lacks.length < known.length) this.#lacks.set(id, lacks)
+      return [id]
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      if (this.sightings.length < keptSightings)
+        this.sightings.push({ manifest, who: whoOf(bundle), code: error.code, why: error.message })
+      return []
+    }
+  }
+
+  /** Over the first digest that the statement speaks of: the image's, or that of the index that was named. */
+  #verify(bundle: SealedBundle, artifacts: readonly Artifact[]): VerifiedBundle {
+    const { trustedRoot, identities } = this.#policy
+    if (trustedRoot === null || identities.length === 0)
+      throw new VerificationError('identity-mismatch', 'the policy names no identity')
+    let reason: VerificationError | null = null
+    for (const artifact of artifacts) {
+      try {
+        const verified = verifyBundle(bundle, artifact, {
+          signer: { kind: 'identity', rules: identities.map(({ rule }) => rule) },
+          root: trustedRoot,
+          // What is there has to hold; what is missing is judged by the steps, where the policy may accept it by name.
+          entries: 0,
+          certificateTimestamps: 0,
+          now: this.#at,
+        })
+        this.#checkWindow(verified)
+        return verified
+      } catch (error) {
+        if (!(error instanceof VerificationError)) throw error
+        if (error.code !== 'subject-mismatch') throw error
+        reason ??= error
+      }
+    }
+    throw reason ?? new VerificationError('subject-mismatch', 'the signature is over nothing that was asked for')
+  }
+
+  /** The window of an identity is compared with the proven time of the signature. */
+  #checkWindow({ signer, times }: VerifiedBundle): void {
+    if (signer.kind !== 'certificate') return
+    const window = this.#policy.identities.find(({ rule }) => rule === signer.rule)?.window
+    const outside = times.find(({ time }) => window !== undefined && !isWithin(window, time))
+    if (window === undefined || outside === undefined) return
+    throw new VerificationError(
+      'expired',
+      `the identity ${signer.rule.name} counts ${windowText(window)}, not at ${outside.time.toISOString()}`,
+    )
+  }
+}
+
+function lackOf({ signer, entries }: VerifiedBundle): Acceptance[] {
+  const lacks: Acceptance[] = []
+  if (entries.length === 0) lacks.push('accept-unlogged-signature')
+  if (signer.kind === 'certificate' && signer.certificateLogs.length === 0) lacks.push('accept-unlogged-certificate')
+  return lacks
+}
+
+function whoOf(bundle: SealedBundle | null): string | null {
+  if (bundle?.material.kind !== 'certificate') return null
+  try {
+    return identityText(readIdentity(bundle.material.leaf))
+  } catch (error) {
+    if (error instanceof VerificationError) return null
+    throw error
+  }
+}

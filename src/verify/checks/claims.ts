@@ -1,0 +1,187 @@
+import { VerificationError } from '../../base/errors.ts'
+import { claimKindOf, type ClaimKind } from '../../statement/claims/types.ts'
+import { isWorse, type Severity } from '../../statement/claims/severity.ts'
+import type { Gate } from '../candidate.ts'
+import { timeOf, unexcused } from '../claims/excused.ts'
+import {
+  parseOpenvex,
+  parseTestResult,
+  parseVulns,
+  type OpenvexDocument,
+  type ScanFinding,
+} from '../claims/predicates.ts'
+import type { PolicyClaim } from '../policy/claims.ts'
+import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+import type { Claim } from '../statements.ts'
+
+/** Two clocks may differ by this. */
+const skewMs = 5 * 60_000
+
+/** What other parties claim of the image, as far as the policy requires it: one check a kind. */
+export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result'] as const).map((kind) => ({
+  id: `claims.${kind}`,
+  clause: 'TRUST §4',
+  needs: [],
+  run: (gate) => claimsOf(gate, kind),
+}))
+
+function claimsOf(gate: Gate, kind: ClaimKind): Outcome {
+  const rules = gate.policy.claims.filter((rule) => rule.kind === kind)
+  if (rules.length === 0) return skipped(`the policy requires no ${kind} claim`)
+  const outcomes = rules.map((rule) => judge(gate, rule))
+  const bad = outcomes.find(({ status }) => status !== 'passed')
+  return bad ?? passed(outcomes.map(({ why }) => why).join('; '), outcomes[0]?.subject ?? null)
+}
+
+function judge(gate: Gate, rule: PolicyClaim): Outcome {
+  const { kind } = rule
+  const there = gate.claims.filter((claim) => claim.subject !== null && claimKindOf(claim.predicateType) === kind)
+  const mine = there.filter(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
+  if (mine.length > 0) return newest(gate, rule, mine)
+  const broken = gate.broken.find(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
+  if (broken !== undefined) return failed(broken.error.code, broken.error.message, broken.manifest)
+  const other = there[0]?.manifest ?? gate.foreignClaims.get(kind)
+  if (other !== undefined)
+    return failed(
+      'claim-signer',
+      `a ${kind} claim is attached, but none of the keys that the policy names for it signed it`,
+      other,
+    )
+  return failed('missing-statement', `no ${kind} claim about this image is attached`, gate.subject.descriptor.digest)
+}
+
+/** One claim, read. */
+interface Read {
+  claim: Claim
+  /** Milliseconds since 1970; null where the claim states no time. */
+  time: number | null
+  judge: () => Outcome
+}
+
+/** The newest claim by the named keys decides: an older and kinder one cannot stand in for it. */
+function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcome {
+  const read = claims.map((claim) => readers[rule.kind](gate, rule, claim))
+  const [best] = read.sort((a, b) => (b.time ?? 0) - (a.time ?? 0))
+  if (best === undefined) return skipped('nothing was read')
+  // Without times nobody knows which one is newer, so every one of them counts.
+  if (best.time === null)
+    return read.map((one) => one.judge()).find(({ status }) => status !== 'passed') ?? best.judge()
+  const { time, claim } = best
+  const stated = new Date(time).toISOString()
+  const age = gate.at.getTime() - time
+  if (age < -skewMs)
+    return failed('expired', `the ${rule.kind} claim is dated in the future (${stated})`, claim.manifest)
+  if (rule.maxAgeSeconds !== null && age > rule.maxAgeSeconds * 1000)
+    return failed(
+      'expired',
+      `the newest ${rule.kind} claim is from ${stated}, older than the ${rule.maxAgeSeconds} s that the policy allows`,
+      claim.manifest,
+    )
+  return best.judge()
+}
+
+const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) => Read> = {
+  vulns: (gate, rule, claim) => {
+    const scan = parseVulns(claim.statement.predicate, claim.manifest)
+    return {
+      claim,
+      time: scan.finished.getTime(),
+      judge: () => {
+        if (rule.scanner !== null && scan.scanner !== rule.scanner)
+          return failed(
+            'claim-signer',
+            `the scan is by ${scan.scanner}; the policy requires ${rule.scanner}`,
+            claim.manifest,
+          )
+        return severity(gate, rule, claim, scan.findings)
+      },
+    }
+  },
+  openvex: (_gate, _rule, claim) => {
+    const document = parseOpenvex(claim.statement.predicate, claim.manifest)
+    const { length } = document.statements
+    return {
+      claim,
+      time: timeOf(document),
+      judge: () => passed(`an OpenVEX document with ${length} statement(s) is signed by a named key`, claim.manifest),
+    }
+  },
+  'test-result': (_gate, _rule, claim) => {
+    const run = parseTestResult(claim.statement.predicate, claim.manifest)
+    return {
+      claim,
+      time: null,
+      judge: () =>
+        run.result === 'PASSED'
+          ? passed(`the tests passed (${run.passed} named)`, claim.manifest)
+          : failed('tests-failed', `the test run is ${run.result}${named(run.failed)}`, claim.manifest),
+    }
+  },
+}
+
+function severity(gate: Gate, { maxSeverity }: PolicyClaim, claim: Claim, findings: readonly ScanFinding[]): Outcome {
+  const total = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}`
+  if (maxSeverity === null) return passed(`the scan has ${total}; the policy sets no limit`, claim.manifest)
+  const open = unexcused(findings, trustedVex(gate), digestsOf(gate))
+  const over = open.filter((finding) => isWorse(finding.severity, maxSeverity))
+  const aside = findings.length - open.length
+  if (over.length === 0)
+    return passed(
+      `the scan has ${total}, none worse than ${maxSeverity}${aside === 0 ? '' : ` but for ${aside} that a VEX document sets aside`}`,
+      claim.manifest,
+    )
+  const worst = [...over].sort((a, b) =>
+    isWorse(a.severity, b.severity) ? -1 : isWorse(b.severity, a.severity) ? 1 : 0,
+  )
+  const shown = worst.map(
+    ({ names: [id = ''], where, severity: level }) =>
+      `${id} (${levelInWords(level)}${where === null ? '' : ` in ${where}`})`,
+  )
+  return failed('severity-exceeded', `${over.length} of ${total} exceed ${maxSeverity}${named(shown)}`, claim.manifest)
+}
+
+function levelInWords(level: Severity): string {
+  return level === 'unknown' ? 'not rated' : level
+}
+
+/** VEX documents by keys that an `openvex` entry names and that are as fresh as it asks. */
+function trustedVex(gate: Gate): OpenvexDocument[] {
+  return gate.policy.claims
+    .filter(({ kind }) => kind === 'openvex')
+    .flatMap((rule) =>
+      gate.claims
+        .filter(
+          (claim) =>
+            claim.subject !== null &&
+            claimKindOf(claim.predicateType) === 'openvex' &&
+            claim.signers.some((pem) => rule.keys.includes(pem)),
+        )
+        .flatMap((claim) => {
+          try {
+            const document = parseOpenvex(claim.statement.predicate, claim.manifest)
+            const age = gate.at.getTime() - timeOf(document)
+            const fresh = age >= -skewMs && (rule.maxAgeSeconds === null || age <= rule.maxAgeSeconds * 1000)
+            return fresh ? [document] : []
+          } catch (error) {
+            // The check of VEX documents names it; here it sets nothing aside.
+            if (!(error instanceof VerificationError)) throw error
+            return []
+          }
+        }),
+    )
+}
+
+/** Every digest that a scanner may have called this image by. */
+function digestsOf({ subject, found }: Gate): Set<string> {
+  const { descriptor, image, via } = subject
+  return new Set(
+    [descriptor.digest, ...via, image?.configDigest, found.plainDigest].filter(
+      (digest) => digest !== null && digest !== undefined,
+    ),
+  )
+}
+
+function named(items: readonly string[]): string {
+  if (items.length === 0) return ''
+  return `: ${items.slice(0, 5).join(', ')}${items.length > 5 ? ` and ${items.length - 5} more` : ''}`
+}

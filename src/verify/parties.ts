@@ -1,0 +1,92 @@
+import { VerificationError } from '../base/errors.ts'
+import { isWithin } from '../base/window.ts'
+import type { Digest, Store } from '../oci/types.ts'
+import { findCosignSignatures } from '../sign/find.ts'
+import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
+import type { Policy } from './policy/load.ts'
+import { isVerdictType } from '../statement/claims/types.ts'
+import type { Claim } from './statements.ts'
+
+/** A named party of the policy that signed the image: a release key, or an identity. */
+export interface Party {
+  kind: 'key' | 'identity'
+  /** SPKI PEM of a key, or {@link identityId}: as in `signers` of a claim. */
+  id: string
+  /** For reasons and the verdict: the hint of a key, the name of an identity. */
+  name: string
+  /** It made a legacy signature of cosign, which says what a `sign` statement says. */
+  legacy: boolean
+}
+
+/** What stands for an identity among signers. No PEM begins like it. */
+export function identityId(name: string): string {
+  return `identity:${name}`
+}
+
+/** Everybody whose signature the policy knows how to verify. */
+export interface KnownSigners {
+  keys: readonly PublicKey[]
+  certificates: CertificateSigners
+  /** Names of the identities. */
+  identities: readonly string[]
+}
+
+/**
+ * The release keys of a policy that are good at a time.
+ *
+ * @throws VerificationError `policy-invalid` for a key that cannot be read
+ */
+export function releaseKeysAt(policy: Policy, at: Date): PublicKey[] {
+  return policy.releaseKeys.filter(({ window }) => isWithin(window, at)).map(({ pem }) => readKey(pem))
+}
+
+/**
+ * The parties that signed the image or the index that was named, whose digest covers it: with a statement that speaks for the image (never a
+ * verdict on it), or with cosign's legacy signature. In the order of the policy, keys first.
+ *
+ * @param targets digests whose signature counts
+ */
+export async function signingParties(
+  store: Store,
+  targets: readonly Digest[],
+  claims: readonly Claim[],
+  { keys, certificates, identities }: KnownSigners,
+): Promise<Party[]> {
+  if (keys.length + identities.length === 0) return []
+  const mine = claims.filter((claim) => !isVerdictType(claim.predicateType) && claim.subject !== null)
+  const legacy = new Set<string>()
+  for (const digest of targets) {
+    const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })
+    for (const item of found.filter((one) => one.claims.digest === digest)) {
+      for (const id of certificates.signersOfLegacy(item)) legacy.add(id)
+      for (const key of keys) if (verifySignature(key, item.payload, item.signature)) legacy.add(key.pem)
+    }
+  }
+  // A workflow signs its scans and failed tests too: of an identity only a kind that is known to speak for an image counts.
+  const known = mine.filter(({ kind }) => kind !== null)
+  const signed = (id: string, among: readonly Claim[]): boolean =>
+    legacy.has(id) || among.some(({ signers }) => signers.includes(id))
+  return [
+    // A key that the policy names twice is one party.
+    ...[...new Map(keys.map((key) => [key.pem, key])).values()]
+      .filter(({ pem }) => signed(pem, mine))
+      .map(({ pem, hint }) => ({ kind: 'key' as const, id: pem, name: hint, legacy: legacy.has(pem) })),
+    ...identities
+      .map((name) => ({ name, id: identityId(name) }))
+      .filter(({ id }) => signed(id, known))
+      .map(({ name, id }) => ({ kind: 'identity' as const, id, name, legacy: legacy.has(id) })),
+  ]
+}
+
+function readKey(pem: string): PublicKey {
+  try {
+    return loadPublicKey(pem.trim() + '\n', 'release key')
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new VerificationError('policy-invalid', `a release key of the policy cannot be used: ${cause.message}`, {
+      subject: 'release-keys',
+      cause,
+    })
+  }
+}

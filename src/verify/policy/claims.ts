@@ -1,0 +1,50 @@
+import { InputError, VerificationError } from '../../base/errors.ts'
+import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
+import type { SeverityLimit } from '../../statement/claims/severity.ts'
+import type { ClaimKind } from '../../statement/claims/types.ts'
+import type { ClaimRule } from './claims-schema.ts'
+import { seconds } from './duration.ts'
+
+/** An entry of the policy's `claims` with its keys read. */
+export interface PolicyClaim {
+  kind: ClaimKind
+  publicKeys: readonly PublicKey[]
+  /** PEM of each key, as signers are named. */
+  keys: readonly string[]
+  maxAgeSeconds: number | null
+  maxSeverity: SeverityLimit | null
+  scanner: string | null
+}
+
+/**
+ * @param rule with the PEM texts of its keys
+ * @param path of the policy, for errors
+ * @throws InputError `file-invalid` for a key that cannot be used
+ */
+export function policyClaim(rule: ClaimRule, index: number, path: string): PolicyClaim {
+  const publicKeys = rule.keys.map((pem, i) => {
+    try {
+      return loadPublicKey(`${pem.trim()}\n`, `claims.${index}.keys.${i}`)
+    } catch (cause) {
+      if (!(cause instanceof VerificationError)) throw cause
+      throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {
+        subject: path,
+        cause,
+        remedy: 'Give public keys as PEM "PUBLIC KEY": EC P-256, P-384, P-521, RSA of 2048 bits or more, or Ed25519.',
+      })
+    }
+  })
+  return {
+    kind: rule.kind,
+    publicKeys,
+    keys: publicKeys.map(({ pem }) => pem),
+    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
+    maxSeverity: rule['max-severity'] ?? null,
+    scanner: rule.scanner ?? null,
+  }
+}
+
+/** All keys that claims are read by, each once. */
+export function claimKeys(claims: readonly PolicyClaim[]): PublicKey[] {
+  return [...new Map(claims.flatMap(({ publicKeys }) => publicKeys).map((key) => [key.pem, key])).values()]
+}

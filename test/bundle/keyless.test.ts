@@ -1,0 +1,208 @@
+import { createPublicKey, verify } from 'node:crypto'
+import type { HttpRequest } from '../../src/base/ports.ts'
+import { artifactOf } from '../../src/bundle/artifact.ts'
+import { readTokenSubject } from '../../src/bundle/keyless/certificate.ts'
+import { readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
+import { signKeyless } from '../../src/bundle/keyless/sign.ts'
+import { toBase64url } from '../../src/encoding/base64.ts'
+import { parseTrustedRoot } from '../../src/sign/trusted-root.ts'
+import { makeKey } from '../../testkit/tee/pki/pki.ts'
+import { fakeHttp, testPorts } from '../../testkit/ports.ts'
+import { hashedrekord2Of, payloadOf, tileEntry } from '../../testkit/sigstore/bundle.ts'
+import {
+  actionsIssuer,
+  makeLeaf,
+  makeSigstore,
+  trustedRootOf,
+  type LeafOptions,
+} from '../../testkit/sigstore/instance.ts'
+import { startTimestampServer, type TestServer } from '../../testkit/timestamp/server.ts'
+import { writePem } from '../../src/encoding/pem.ts'
+
+const sigstore = makeSigstore()
+const root = parseTrustedRoot(Buffer.from(trustedRootOf(sigstore)))
+const bytes = Buffer.from('an artifact')
+const artifact = artifactOf(bytes, 'app.txt')
+const claims = { iss: actionsIssuer, sub: 'repo:acme/app:ref:refs/heads/main' }
+const tokenOf = (of: object): string => ['{}', JSON.stringify(of), 'x'].map((part) => toBase64url(part)).join('.')
+const token = tokenOf(claims)
+
+let tsa: TestServer
+beforeAll(async () => {
+  tsa = await startTimestampServer(sigstore.tsa)
+})
+afterAll(() => tsa.close())
+
+interface Faults {
+  leaf?: LeafOptions
+  otherKey?: boolean
+  otherEntry?: boolean
+  /** Status of the first answers. */
+  busy?: number[]
+}
+
+interface Certificate {
+  credentials: { oidcIdentityToken: string }
+  publicKeyRequest: { publicKey: { content: string }; proofOfPossession: string }
+}
+
+/** Fulcio and Rekor v2 as Sigstore's documentation describes their requests, without a network. */
+function services(faults: Faults = {}) {
+  const seen: string[] = []
+  const busy = [...(faults.busy ?? [])]
+  const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
+    if (url === tsa.url)
+      return fetch(url, {
+        method: 'POST',
+        headers: { ...options.headers },
+        body: options.body as Uint8Array<ArrayBuffer>,
+      })
+    seen.push(url)
+    const status = busy.shift()
+    if (status !== undefined) return new Response('later', { status, headers: { 'retry-after': '0' } })
+    const body = JSON.parse(String(options.body)) as object
+    if (url === 'https://fulcio.test/api/v2/signingCert') {
+      const { credentials, publicKeyRequest } = body as Certificate
+      const publicKey = createPublicKey(publicKeyRequest.publicKey.content)
+      const proof = Buffer.from(publicKeyRequest.proofOfPossession, 'base64')
+      if (credentials.oidcIdentityToken !== token || !verify('sha256', Buffer.from(claims.sub), publicKey, proof))
+        return new Response('{"message":"no proof of possession"}', { status: 400 })
+      const at = Date.now()
+      const { der } = makeLeaf(sigstore, {
+        key:
+          faults.otherKey === true ? makeKey('P-256') : { publicKey, privateKey: sigstore.intermediateKey.privateKey },
+        from: new Date(at - 60_000),
+        to: new Date(at + 540_000),
+        sctTime: new Date(at),
+        ...faults.leaf,
+      })
+      const certificates = [der, sigstore.intermediate, sigstore.root].map((one) => writePem('CERTIFICATE', one))
+      return Response.json({ signedCertificateEmbeddedSct: { chain: { certificates } } })
+    }
+    if (url !== 'https://rekor.test/api/v2/log/entries') return new Response('', { status: 404 })
+    const entry = hashedrekord2Of(body)
+    return Response.json(tileEntry(sigstore.tiles, faults.otherEntry === true ? { ...entry, kind: 'dsse' } : entry), {
+      status: 201,
+    })
+  }
+  return { seen, ports: testPorts({ http: fakeHttp(request) }) }
+}
+
+const named = { authority: new URL('https://fulcio.test'), log: new URL('https://rekor.test/') }
+const sign = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
+  signKeyless(
+    { kind: 'message', bytes },
+    { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact, ...more },
+    ports,
+  )
+
+test('a file and a statement are signed, logged and stamped, and every reader would accept the bundle', async () => {
+  const { ports, seen } = services()
+  const { verified, bundle } = await sign(ports)
+  expect(verified.signer).toMatchObject({ kind: 'certificate', identity: { issuer: actionsIssuer } })
+  expect([verified.times.length, verified.entries.length, verified.notes]).toEqual([1, 1, []])
+  expect(JSON.parse(bundle.toString())).toMatchObject({ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json' })
+  expect(bundle.toString()).not.toContain(token)
+  expect(seen).toEqual(['https://fulcio.test/api/v2/signingCert', 'https://rekor.test/api/v2/log/entries'])
+
+  const sha256 = artifact.digest('sha256')?.toString('hex') ?? ''
+  const payload = payloadOf([{ digest: { sha256 } }])
+  const request = { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact }
+  const statement = await signKeyless({ kind: 'statement', payload }, request, services().ports)
+  expect(statement.verified.statement?.predicateType).toBe('https://example.test/fact/v1')
+  expect(statement.verified.entries[0]).toMatchObject({ kind: 'hashedrekord', version: '0.0.2' })
+})
+
+test('a busy service is asked again, one that refuses is told with what it said', async () => {
+  const patient = services({ busy: [503, 429] })
+  await sign(patient.ports)
+  expect(patient.seen).toHaveLength(4)
+  const refusing = services({ busy: [400] })
+  await expect(sign(refusing.ports)).rejects.toMatchObject({
+    code: 'sigstore-error',
+    message: expect.stringContaining('later') as string,
+  })
+  await expect(sign(services().ports, { token: tokenOf({ ...claims, sub: 'other' }) })).rejects.toThrow(
+    /no proof of possession/,
+  )
+})
+
+test.each<[string, Faults, string]>([
+  ['a certificate of another key', { otherKey: true }, 'certificate-invalid'],
+  ['a certificate without a timestamp', { leaf: { sct: 'none' } }, 'certificate-invalid'],
+  ['a certificate of another issuer', { leaf: { issuer: 'https://issuer.evil' } }, 'identity-mismatch'],
+  ['an expired certificate', { leaf: { to: new Date(Date.now() - 1000) } }, 'expired'],
+  ['a log entry of another kind', { otherEntry: true }, 'log-invalid'],
+])('%s is refused before anybody gets the bundle', async (_name, faults, code) => {
+  await expect(sign(services(faults).ports)).rejects.toMatchObject({ code })
+})
+
+test('without a time stamp a certificate proves nothing: refused', async () => {
+  await expect(sign(services().ports, { services: { ...named, timestamp: null } })).rejects.toMatchObject({
+    code: 'time-unproven',
+  })
+})
+
+test('whom a token speaks for', () => {
+  expect(readTokenSubject(token)).toEqual({ issuer: actionsIssuer, subject: claims.sub })
+  expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: true })).subject).toBe('me@a.test')
+  expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: false })).subject).toBe(claims.sub)
+  for (const bad of ['', 'a.b', 'a.b.c', 'a.b.c.d', tokenOf({ iss: 'x' }), tokenOf([])])
+    expect(() => readTokenSubject(bad)).toThrow(/the identity token/)
+})
+
+const start = '2026-01-01T00:00:00Z'
+const at = new Date('2026-06-01T00:00:00Z')
+const service = (url: string, majorApiVersion = 1, validFor: object = { start }): object => ({
+  url,
+  majorApiVersion,
+  validFor,
+  operator: 'x',
+})
+const config = (more: object): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      mediaType: 'application/vnd.dev.sigstore.signingconfig.v0.2+json',
+      caUrls: [service('https://fulcio.test')],
+      ...more,
+    }),
+  )
+
+test('of the services that are valid now the newest is taken, and of logs only Rekor v2', () => {
+  const old = service('https://old.test', 2)
+  const found = readSigningConfig(
+    config({
+      rekorTlogUrls: [
+        service('https://v1.test', 1, { start: '2026-05-01T00:00:00Z' }),
+        old,
+        service('https://new.test', 2, { start: '2026-03-01T00:00:00Z' }),
+        service('https://next.test', 2, { start: '2026-07-01T00:00:00Z' }),
+        service('https://gone.test', 2, { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' }),
+      ],
+      tsaUrls: [service('http://127.0.0.1:2112/api/v1/timestamp')],
+    }),
+    at,
+  )
+  expect([found.authority.href, found.log?.href, found.timestamp?.href]).toEqual([
+    'https://fulcio.test/',
+    'https://new.test/',
+    'http://127.0.0.1:2112/api/v1/timestamp',
+  ])
+  expect(readSigningConfig(config({}), at)).toMatchObject({ log: null, timestamp: null })
+})
+
+test.each<[string, object, RegExp]>([
+  ['another version', { mediaType: 'application/vnd.dev.sigstore.signingconfig.v0.1+json' }, /media type/],
+  ['no authority', { caUrls: [] }, /no certificate authority/],
+  [
+    'an authority that is gone',
+    { caUrls: [service('https://a.test', 1, { start, end: start })] },
+    /no service in caUrls/,
+  ],
+  ['a log of version 1 alone', { rekorTlogUrls: [service('https://a.test', 1)] }, /no service in rekorTlogUrls/],
+  ['several logs at once', { rekorTlogConfig: { selector: 'ALL' } }, /asks for ALL/],
+  ['plain http to elsewhere', { caUrls: [service('http://fulcio.test')] }, /neither https nor on this machine/],
+  ['a password in an address', { caUrls: [service('https://a:b@fulcio.test')] }, /neither https/],
+])('a signing configuration with %s is refused', (_name, more, reason) => {
+  expect(() => readSigningConfig(config(more), at)).toThrow(reason)
+})

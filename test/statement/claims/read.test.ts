@@ -1,0 +1,211 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { readReport } from '../../../src/statement/claims/read.ts'
+import { isWorse, severityOf, severityOfScore } from '../../../src/statement/claims/severity.ts'
+import { jcs } from '../../../src/encoding/jcs.ts'
+import { scratch } from '../../../testkit/ports.ts'
+import { bytesOf, cyclonedxVex, grype, openvex, sarif, trivy } from './reports.ts'
+
+const about = `sha256:${'a'.repeat(64)}` as const
+const read = (document: object): ReturnType<typeof readReport> => readReport(bytesOf(document), 'report')
+
+test('grype gives its findings with every rating, alias and fixed version', () => {
+  const claim = read(grype(about, ['High', 'Negligible']))
+  expect(claim).toMatchObject({ kind: 'vulns', format: 'grype', summary: '2 findings, 1 high' })
+  expect(claim.about).toContain(about)
+  expect(claim.predicate).toEqual({
+    scanner: {
+      uri: 'pkg:github/anchore/grype',
+      version: '0.104.0',
+      db: { uri: 'https://grype.example/db.tar.zst', version: 'v6.1.3', lastUpdate: '2026-10-31T06:00:00Z' },
+      result: [
+        {
+          id: 'CVE-2026-0000',
+          severity: [
+            { method: 'debian:distro:debian:12', score: 'high' },
+            { method: 'cvss-3.1', score: '7.5' },
+          ],
+          annotations: [
+            { package: 'pkg:deb/debian/libx0@1.0' },
+            { alias: 'GHSA-0000-0000' },
+            { 'fixed-in': '1.2.3-1' },
+          ],
+        },
+        expect.objectContaining({ id: 'CVE-2026-0001' }),
+      ],
+    },
+    metadata: { scanStartedOn: '2026-11-01T10:00:00Z', scanFinishedOn: '2026-11-01T10:00:00Z' },
+  })
+})
+
+test('Trivy gives a claim without the time of a database that its report does not state', () => {
+  const claim = read(trivy(about))
+  expect(claim).toMatchObject({ kind: 'vulns', about: [about], summary: '2 findings, 1 unknown, 1 critical' })
+  expect(claim.predicate['scanner']).not.toHaveProperty('db')
+  expect(claim.predicate['scanner']).toMatchObject({
+    result: [
+      { id: 'CVE-2026-1', severity: [] },
+      {
+        id: 'CVE-2026-2',
+        severity: [
+          { method: 'ghsa', score: 'critical' },
+          { method: 'cvss-ghsa', score: '9.1' },
+          { method: 'cvss-nvd', score: '9.8' },
+        ],
+        annotations: [{ package: 'pkg:npm/left-pad@1.0.0' }, { 'fixed-in': '1.0.1' }, { 'fixed-in': '2.0.0' }],
+      },
+    ],
+  })
+})
+
+test('SARIF leaves out what is suppressed or passed, and rates by security-severity before level', () => {
+  const claim = read(sarif())
+  expect(claim.predicate['scanner']).toMatchObject({
+    uri: 'https://linter.example',
+    version: '4.5.6',
+    result: [
+      { id: 'R1', severity: [{ method: 'security-severity', score: '8.1' }], annotations: [{ package: 'src/a.c' }] },
+      { id: 'R2', severity: [{ method: 'sarif-level', score: 'high' }] },
+      { id: 'R5', severity: [{ method: 'sarif-level', score: 'low' }] },
+    ],
+  })
+})
+
+test.each<[string, object | string, RegExp]>([
+  ['a SARIF log without times', sarif((run) => delete run['invocations']), /endTimeUtc/],
+  [
+    'a SARIF log of a failed tool',
+    sarif((run) => (run['invocations'] = [{ executionSuccessful: false, endTimeUtc: '2026-11-01T10:00:00Z' }])),
+    /did not run successfully/,
+  ],
+  ['a SARIF log of no run', { version: '2.1.0', runs: [] }, /0 runs/],
+  ['a grype report with a bad time', grype(about, [], 'yesterday'), /"yesterday", which is not an RFC 3339 time/],
+  ['a grype match without id', { ...grype(about, []), matches: [{ vulnerability: {} }] }, /"id" is missing/],
+  ['grype matches that are texts', { ...grype(about, []), matches: ['CVE'] }, /not an object/],
+  ['OpenVEX without statements', openvex(about, []), /no statements/],
+  ['OpenVEX with a status of its own', openvex(about, [{ id: 'CVE-1', status: 'fine' }]), /"fine" is unknown/],
+  ['CycloneDX findings without analysis', cyclonedxVex(['resolved', null]), /no analysis/],
+  ['CycloneDX with a foreign state', cyclonedxVex(['perhaps']), /"perhaps"/],
+  ['JSON of another tool', { hello: 1 }, /none of the known formats/],
+  ['a list', [1], /not a JSON object/],
+  ['text', 'no report at all', /JSON/],
+  ['XML of another kind', '<html></html>', /<html>/],
+  ['JUnit without tests', '<testsuites/>', /no test/],
+  ['JUnit that is cut', '<testsuite tests="3"><testcase name="a"/></testsuite>', /states 3 tests and holds 1/],
+  ['JUnit that is broken', '<testsuite tests="3"><testcase name="a">', /not well-formed/],
+  ['JUnit with a document type', '<!DOCTYPE x []><testsuite/>', /document types/],
+  ['jest without tests', { numTotalTests: 0, testResults: [] }, /no test/],
+  ['CTRF with a foreign status', { results: { tests: [{ name: 'a', status: 'maybe' }] } }, /"maybe"/],
+  ['deep nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, /nests deeper/],
+])('%s is refused', (_name, document, why) => {
+  const bytes = typeof document === 'string' ? Buffer.from(document) : bytesOf(document)
+  expect(() => readReport(bytes, 'report')).toThrow(
+    expect.objectContaining({
+      code: expect.stringMatching(/^(file|format|input)-invalid$/),
+      message: expect.stringMatching(why),
+    }),
+  )
+})
+
+test('OpenVEX stays as it is, and names the image by purl', () => {
+  const document = openvex(about, [{ id: 'CVE-1', status: 'not_affected' }])
+  expect(read(document)).toMatchObject({
+    kind: 'openvex',
+    predicate: document,
+    about: [about],
+    summary: '1 not affected',
+  })
+})
+
+test('CycloneDX VEX becomes OpenVEX with the state that says the same', () => {
+  const { predicate } = read(cyclonedxVex(['not_affected', 'resolved', 'exploitable', 'in_triage']))
+  expect(predicate['statements']).toMatchObject([
+    { status: 'not_affected', justification: 'vulnerable_code_not_in_execute_path', impact_statement: 'why' },
+    { status: 'fixed' },
+    { status: 'affected', action_statement: 'why' },
+    { status: 'under_investigation' },
+  ])
+})
+
+test('the JUnit report of a real runner (node --test) gives each outcome', async () => {
+  const file = join(scratch('junit'), 'a.test.mjs')
+  writeFileSync(
+    file,
+    `import { test, describe } from 'node:test'
+     describe('group', () => {
+       test('good <one>', () => {})
+       test('bad', () => { throw new Error('x') })
+       test.skip('later', () => {})
+     })
+     test('top', () => {})`,
+  )
+  const { NODE_TEST_CONTEXT: _none, ...env } = process.env
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=junit', file], {
+    env,
+  }).catch((error: { stdout: string }) => error)
+  const claim = readReport(Buffer.from(stdout), 'junit.xml')
+  expect(claim.summary).toBe('2 passed, 1 failed, 1 skipped')
+  expect(claim.predicate).toMatchObject({
+    result: 'FAILED',
+    passedTests: ['group good <one>', 'test top'],
+    failedTests: ['group bad'],
+    skippedTests: ['group later'],
+  })
+})
+
+test('jest and CTRF documents give each outcome; a file that does not load has failed', () => {
+  const jest = {
+    numTotalTests: 1,
+    testResults: [
+      { name: '/a.test.js', status: 'passed', assertionResults: [{ fullName: 'a works', status: 'passed' }] },
+      { name: '/b.test.js', status: 'failed', assertionResults: [] },
+    ],
+  }
+  expect(read(jest).predicate).toMatchObject({
+    result: 'FAILED',
+    failedTests: ['/b.test.js'],
+    passedTests: ['a works'],
+  })
+  const ctrf = {
+    results: {
+      tests: [
+        { name: 'a', status: 'passed' },
+        { name: 'b', status: 'pending' },
+      ],
+    },
+  }
+  expect(read(ctrf).predicate).toMatchObject({ result: 'PASSED', passedTests: ['a'], skippedTests: ['b'] })
+})
+
+test('the same report gives the same bytes, whatever the order of its findings', () => {
+  const report = grype(about, ['High', 'Low', 'Medium']) as { matches: object[] }
+  const turned = { ...report, matches: report.matches.toReversed() }
+  expect(jcs(read(turned).predicate)).toEqual(jcs(read(report).predicate))
+})
+
+test.each<[string, string[], string]>([
+  ['a word decides before a higher score', ['low', '9.8'], 'low'],
+  ['the worst word counts', ['low', 'Important', 'medium'], 'high'],
+  ['a score counts without a word', ['scored', '7.0'], 'high'],
+  ['no rating is unknown', [], 'unknown'],
+  ['a rating that nobody understands is unknown', ['AV:N/AC:L', '-1', '11'], 'unknown'],
+])('%s', (_name, scores, level) => {
+  expect(severityOf(scores.map((score) => ({ method: 'm', score })))).toBe(level)
+})
+
+test('the thresholds of CVSS, and unknown above critical', () => {
+  expect(['0.0', '0.1', '3.9', '4.0', '6.9', '7.0', '8.9', '9.0', '10.0'].map(severityOfScore)).toEqual([
+    'none',
+    'low',
+    'low',
+    'medium',
+    'medium',
+    'high',
+    'high',
+    'critical',
+    'critical',
+  ])
+  expect(isWorse('unknown', 'critical')).toBe(true)
+})
