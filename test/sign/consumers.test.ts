@@ -9,6 +9,9 @@ import { envelopePayload } from '../../src/sign/dsse.ts'
 import { findNotation } from '../../src/sign/notation/attach.ts'
 import { judgeNotation } from '../../src/sign/notation/verify.ts'
 import type { Descriptor, Store } from '../../src/oci/types.ts'
+import { verifyTimestamp } from '../../src/log/timestamp/verify.ts'
+import { makeAuthority } from '../../testkit/timestamp/authority.ts'
+import { startTimestampServer } from '../../testkit/timestamp/server.ts'
 import { privatePem } from './fixtures.ts'
 import { job, stopAgents, type Job } from './job.ts'
 import { certified } from './notation/fixtures.ts'
@@ -36,6 +39,7 @@ const trustOf = (issuer: string): StatementTrust => ({
   services: [],
   bindCurve: true,
   acceptNoSubject: false,
+  authorities: [],
   at: new Date(),
 })
 
@@ -141,4 +145,47 @@ test('with an agent and no key these consumers are refused', async () => {
   const { sign } = await job({ agent: true })
   for (const consumer of ['notation', 'scitt'])
     await expect(sign({ consumers: consumer })).rejects.toThrow(`consumers: ${consumer} need a key`)
+})
+
+test('signatures for readers of COSE are stamped once, where a time stamp service is named', async () => {
+  const authority = makeAuthority()
+  const server = await startTimestampServer(authority)
+  try {
+    const {
+      by,
+      given,
+      job: { sign, published, image },
+    } = await signing()
+    const inputs = { ...given, consumers: 'notation,scitt' }
+    await sign(inputs)
+    const before = (await findNotation(published, image, fail)).length
+    await sign({ ...inputs, timestamp: server.url })
+    const pinned = [{ name: 'test', chain: authority.chain }]
+    const signatures = await findNotation(published, image, fail)
+    expect([before, signatures.length]).toEqual([1, 2])
+    const trust = {
+      store: by.chain.slice(1),
+      identities: '*' as const,
+      stampedTime: (token: Uint8Array, signature: Uint8Array) => verifyTimestamp(token, signature, pinned),
+      // After the certificates ended: a stamp is what makes a signature count then.
+      now: new Date('2050-01-01T00:00:00Z'),
+    }
+    const good = signatures.filter(({ signature }) => judgeNotation(signature, image, trust).every(({ ok }) => ok))
+    expect(good).toHaveLength(1)
+
+    const statements = (await findAttachedStatements(published, image, fail)).map(({ bytes }) =>
+      readStatement(bytes, 'it'),
+    )
+    const late = (authorities: StatementTrust['authorities']): number =>
+      statements.filter((one) =>
+        judgeStatement(one, { ...trustOf(one.issuer), authorities, at: trust.now }, null).checks.every(({ ok }) => ok),
+      ).length
+    expect([late([]), late(pinned)]).toEqual([0, statements.length / 2])
+
+    const asked = server.requests()
+    const { report } = await sign({ ...inputs, timestamp: server.url })
+    expect([report.headline, server.requests()]).toEqual([expect.stringMatching(/^Nothing to sign/), asked])
+  } finally {
+    await server.close()
+  }
 })

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { CborTag, type CborValue } from '../../src/encoding/cbor/types.ts'
+import type { CborValue } from '../../src/encoding/cbor/types.ts'
 import { encodeCbor } from '../../src/encoding/cbor/write.ts'
 import { leafHash, nodeHash } from '../../src/log/merkle.ts'
 import { registeredForm } from '../../src/log/scitt/verify.ts'
@@ -16,6 +16,8 @@ export interface ServiceOptions {
   polls?: number
   /** Tree of its log. Default: rfc9162. */
   tree?: 'rfc9162' | 'ccf'
+  /** What its log hashes as the entry of a statement. Default: statement. */
+  entry?: 'statement' | 'statement-sha256'
   /** Answers of its own, by the number of the request from 1; true when it answered. */
   answer?: (request: IncomingMessage, response: ServerResponse, number: number) => boolean
   /** Seconds in `Retry-After` of a running registration. */
@@ -48,7 +50,7 @@ export async function startScittService(options: ServiceOptions = {}): Promise<T
     if (options.answer?.(request, response, requests.length) === true) return
     const retry = { 'retry-after': options.retryAfter ?? '0' }
     const receipt = async (index: number): Promise<Buffer> =>
-      receiptFor(registered[index] ?? Buffer.alloc(0), signer, options.tree ?? 'rfc9162')
+      receiptFor(registered[index] ?? Buffer.alloc(0), signer, options)
     if (request.method === 'GET' && request.url === '/.well-known/scitt-keys') {
       const key = new Map<CborValue, CborValue>([...coseKeyOf(pair.publicKey), [2, coseKeyThumbprint(pair.publicKey)]])
       response.writeHead(200, { 'content-type': 'application/cbor' }).end(encodeCbor([key]))
@@ -103,15 +105,20 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** A receipt of a log in which the statement is the first of two entries. */
-async function receiptFor(statement: Buffer, signer: CoseSigner, tree: 'rfc9162' | 'ccf'): Promise<Buffer> {
+async function receiptFor(
+  statement: Buffer,
+  signer: CoseSigner,
+  { tree = 'rfc9162', entry: form }: ServiceOptions,
+): Promise<Buffer> {
   const entry = registeredForm(parseSign1(statement, 'statement'))
   const sibling = createHash('sha256').update('another entry').digest()
   const sha256 = (...parts: Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest()
   const transaction = sha256(Buffer.from('transaction'))
+  const hashed = form === 'statement-sha256' ? sha256(entry) : entry
   const leaf = sha256(transaction, sha256(Buffer.from('ce:1.2')), sha256(entry))
   const [root, proof] =
     tree === 'rfc9162'
-      ? [nodeHash(leafHash(entry), sibling), [2, 0, [sibling]]]
+      ? [nodeHash(leafHash(hashed), sibling), [2, 0, [sibling]]]
       : [
           sha256(leaf, sibling),
           new Map<CborValue, CborValue>([
@@ -121,7 +128,7 @@ async function receiptFor(statement: Buffer, signer: CoseSigner, tree: 'rfc9162'
         ]
   const claims = new Map<CborValue, CborValue>([
     [1, issuer],
-    [6, new CborTag(1, 1_780_000_000)],
+    [6, 1_780_000_000],
   ])
   return writeSign1(
     {

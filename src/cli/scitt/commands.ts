@@ -39,4 +39,14 @@ export const scittCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./submit.ts')).scittSubmit(inputs, context),
   },
+  'scitt keys': {
+    description:
+      'Writes the keys that a transparency service publishes, to be pinned with --service. Compare their thumbprints with what its operator says elsewhere.',
+    inputs: [
+      option('url', 'Address of the service: https://HOST[/PATH], or http on this machine.', '', true),
+      option('output', 'File for the keys (COSE_KeySet); it must not exist.', '', true),
+    ],
+    examples: ['sealwright scitt keys --url https://log.example --output log.keys'],
+    run: async (inputs, context) => (await import('./keys.ts')).scittKeys(inputs, context),
+  },
 }

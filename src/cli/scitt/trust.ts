@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import type { StatementTrust } from '../../log/scitt/judge.ts'
+import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import { readServiceKeys, type ScittService } from '../../log/scitt/services.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { namedFile } from '../option-file.ts'
@@ -33,8 +34,12 @@ export const issuerOptions = [
     'Accept by name: no-subject (the statement names none), unbound-curve (ES384 with a P-256 key, as Azure signs trust lists).',
   ),
   option(
+    'timestamp-authority',
+    'PEM chain of an RFC 3161 service that is trusted to stamp signatures; may be repeated.',
+  ),
+  option(
     'at',
-    'Time at which certificates must be valid, e.g. 2026-11-25T12:00:00Z. Default: the registration time of a trusted receipt, else now.',
+    'Time at which certificates must be valid, e.g. 2026-11-25T12:00:00Z. Default: the earliest time that a trusted receipt or stamp proves, else now.',
   ),
 ]
 
@@ -72,8 +77,19 @@ export async function readTrust(inputs: RawInputs, { ports }: ActionContext): Pr
     services: await readServices(inputs, cwd, !accept.includes('unbound-curve')),
     bindCurve: !accept.includes('unbound-curve'),
     acceptNoSubject: accept.includes('no-subject'),
+    authorities: await readAuthorities(inputs, cwd),
     at: timeOption(inputs, 'at', ports.clock.now()),
   }
+}
+
+async function readAuthorities(inputs: RawInputs, cwd: string): Promise<TimestampAuthority[]> {
+  return Promise.all(
+    inputs.list('timestamp-authority').map(async (text) => {
+      const path = resolve(cwd, text)
+      const pem = await namedFile(path, 'timestamp-authority')
+      return { name: basename(path), chain: readAuthorityChain(pem.toString('utf8'), path) }
+    }),
+  )
 }
 
 /** The services of `--service`. @throws InputError */

@@ -5,6 +5,8 @@ import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
 import { verifySign1 } from '../../sign/cose/verify.ts'
 import { checkThumbprint } from '../../sign/cose/x509.ts'
 import { resolveDidX509 } from '../../sign/did-x509.ts'
+import type { TimestampAuthority } from '../timestamp/authority.ts'
+import { stampsOfSign1 } from '../timestamp/sign1.ts'
 import type { ScittService } from './services.ts'
 import type { SignedStatement } from './statement.ts'
 import { judgeReceipt, judgeReceipts, type ReceiptVerdict } from './verify.ts'
@@ -22,7 +24,9 @@ export interface StatementTrust {
   readonly bindCurve: boolean
   /** Whether a statement without subject counts, which RFC 9943 does not allow. */
   readonly acceptNoSubject: boolean
-  /** When certificates must be valid, unless a trusted service registered the statement: then that time counts. */
+  /** Who may stamp signatures. */
+  readonly authorities: readonly TimestampAuthority[]
+  /** When certificates must be valid, unless a trusted service registered the statement, or a trusted stamp is on its signature: then that time counts. */
   readonly at: Date
 }
 
@@ -49,15 +53,18 @@ export function judgeStatement(
     ...judgeReceipts(message, trust.services),
     ...detached.map((bytes, n) => judgeReceipt(bytes, message, trust.services, `receipt file ${n + 1}`)),
   ]
-  const registered = receipts
-    .flatMap(({ status, registeredAt }) => (status === 'verified' && registeredAt !== null ? [registeredAt] : []))
-    .sort((a, b) => a.getTime() - b.getTime())[0]
+  const proven = [
+    ...receipts.flatMap(({ status, registeredAt }) =>
+      status === 'verified' && registeredAt !== null ? [registeredAt] : [],
+    ),
+    ...signatureTimes(statement, trust),
+  ].sort((a, b) => a.getTime() - b.getTime())[0]
   const checks = [
     step('issuer', () =>
       trust.issuer === null || trust.issuer === issuer ? null : `its issuer is "${issuer}", not "${trust.issuer}"`,
     ),
     step('signature', () => {
-      const payload = verifyByIssuer(statement, trust, registered ?? trust.at, hashEnvelope === null ? content : null)
+      const payload = verifyByIssuer(statement, trust, proven ?? trust.at, hashEnvelope === null ? content : null)
       if (content !== null && hashEnvelope !== null) checkPreimage(hashEnvelope, payload, content, message.subject)
       return null
     }),
@@ -73,6 +80,14 @@ export function judgeStatement(
     }),
   ]
   return { checks, receipts }
+}
+
+/** Latest moments of the trusted stamps on the signature. */
+function signatureTimes({ message }: SignedStatement, { authorities }: StatementTrust): Date[] {
+  const { stamps } = stampsOfSign1(message, message.payload ?? Buffer.alloc(0), authorities)
+  return stamps.flatMap(({ of, time: { time, accuracyMs } }) =>
+    of === 'signature' ? [new Date(time.getTime() + accuracyMs)] : [],
+  )
 }
 
 /** Checks the signature with a trusted key, or with the leaf of a did:x509 that the reader named. @throws VerificationError */

@@ -101,8 +101,12 @@ export async function registerStatement(
   }
 }
 
-/** The keys that a service publishes (SCRAPI §2.1.1): a COSE_KeySet. They are as trustworthy as the connection. */
-export async function publishedKeys({ url }: ScrapiService, ports: Ports): Promise<ServiceKey[]> {
+/**
+ * The keys that a service publishes (SCRAPI §2.1.1): a COSE_KeySet, as it was sent and as it was read. They are as trustworthy as the connection.
+ *
+ * @throws TransportError `log-error`; InputError `file-invalid` where no key in it can be read
+ */
+export async function publishedKeys(url: URL, ports: Ports): Promise<{ bytes: Buffer; keys: ServiceKey[] }> {
   const target = under(url, '.well-known/scitt-keys')
   const response = await ports.http.request(target.href, {
     headers: { accept: 'application/cbor' },
@@ -111,7 +115,7 @@ export async function publishedKeys({ url }: ScrapiService, ports: Ports): Promi
   })
   const body = await collect(bodyOf(response, target.host), limits.keys, `the keys of ${target.host}`)
   if (response.status !== 200) throw wrong(url, `${response.status} to a request for its keys`)
-  return readServiceKeys(body, target.href)
+  return { bytes: body, keys: readServiceKeys(body, target.href) }
 }
 
 function under(base: URL, path: string): URL {

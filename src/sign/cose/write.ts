@@ -1,10 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { InputError } from '../../base/errors.ts'
+import { valueOf } from '../../encoding/cbor/item.ts'
+import type { Label } from '../../encoding/cbor/label-map.ts'
 import { encodeCbor } from '../../encoding/cbor/write.ts'
 import { CborTag, type CborValue } from '../../encoding/cbor/types.ts'
 import { algorithmOf, signBytes } from './algorithms.ts'
 import { headers, sign1Tag } from './labels.ts'
-import { sigStructure } from './sign1.ts'
+import { sigStructure, withUnprotected, type Sign1 } from './sign1.ts'
 
 /** Who signs COSE messages: signatures in the form of COSE, by one algorithm. */
 export interface CoseSigner {
@@ -43,4 +45,10 @@ export async function writeSign1(message: NewSign1, signer: CoseSigner): Promise
   const signature = await signer.sign(sigStructure(protectedBytes, externalAad, payload))
   const members = [protectedBytes, unprotected, message.detached === true ? null : payload, signature]
   return encodeCbor(new CborTag(sign1Tag, members))
+}
+
+/** The message with one more parameter in its unprotected header; the signed parts stay as they were sent. */
+export function withParameter(message: Sign1, label: Label, value: CborValue): Buffer {
+  const header = valueOf(message.unprotectedItem)
+  return withUnprotected(message, encodeCbor(new Map([...(header instanceof Map ? header : []), [label, value]])))
 }

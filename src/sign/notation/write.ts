@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { isObject, parseJson } from '../../base/json.ts'
 import { version } from '../../base/version.ts'
 import { toBase64, toBase64url } from '../../encoding/base64.ts'
 import { CborTag, type CborValue } from '../../encoding/cbor/types.ts'
@@ -6,7 +7,9 @@ import type { Certificate } from '../../encoding/x509/certificate.ts'
 import type { Descriptor } from '../../oci/types.ts'
 import { coseAlgorithms } from '../cose/algorithms.ts'
 import { headers } from '../cose/labels.ts'
-import { writeSign1, type CoseSigner } from '../cose/write.ts'
+import { parseSign1 } from '../cose/sign1.ts'
+import { withParameter, writeSign1, type CoseSigner } from '../cose/write.ts'
+import { notationRefusal } from './envelope.ts'
 import { attributes, notationPayloadType, schemes, type NotationFormat } from './names.ts'
 import { notationPayload } from './payload.ts'
 import { profileFault } from './profile.ts'
@@ -95,4 +98,18 @@ async function writeJws(
       signature: toBase64url(signature),
     }),
   )
+}
+
+/**
+ * The envelope with a time stamp over its raw signature. The signed parts do not change.
+ *
+ * @param token TimeStampToken of RFC 3161 in DER
+ * @throws VerificationError for bytes that are not such an envelope
+ */
+export function stampNotation(envelope: Uint8Array, format: NotationFormat, token: Uint8Array): Buffer {
+  if (format === 'cose') return withParameter(parseSign1(envelope, 'the envelope'), attributes.timestamp, token)
+  const value = parseJson(Buffer.from(envelope).toString('utf8'), 'the envelope')
+  const header = isObject(value) ? value['header'] : undefined
+  if (!isObject(value) || !isObject(header)) throw notationRefusal('the envelope', 'has no unprotected header')
+  return Buffer.from(JSON.stringify({ ...value, header: { ...header, [attributes.timestamp]: toBase64(token) } }))
 }

@@ -1,9 +1,12 @@
 import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { attachNotation, findNotation } from '../../sign/notation/attach.ts'
+import { timestampToken } from '../../log/timestamp/sign1.ts'
+import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
+import type { NotationSignature } from '../../sign/notation/envelope.ts'
+import { attachNotation, findNotation, readNotation } from '../../sign/notation/attach.ts'
 import { notationPayload } from '../../sign/notation/payload.ts'
 import { judgeNotation } from '../../sign/notation/verify.ts'
-import { writeNotation } from '../../sign/notation/write.ts'
+import { stampNotation, writeNotation } from '../../sign/notation/write.ts'
 import type { CertifiedKey } from './certified.ts'
 import type { Published } from './source.ts'
 import type { Receipt } from './writer.ts'
@@ -11,12 +14,13 @@ import type { Receipt } from './writer.ts'
 /**
  * Signs the image in a COSE envelope of the Notary Project, unless a good one under the same certificate is attached already.
  *
+ * @param at.stamper stamps the signature; null leaves it without
  * @throws InputError `file-invalid` for certificates that the profile of the Notary Project does not allow
  */
 export async function signForNotation(
   { store, descriptor }: Published,
   { signer, chain }: CertifiedKey,
-  { now, log }: { now: Date; log: Log },
+  { now, log, stamper }: { now: Date; log: Log; stamper: TimeStamper | null },
 ): Promise<Receipt> {
   const certificates = chain ?? []
   const receipt = { kind: 'notation-signature', signer: 'key', payload: sha256(notationPayload(descriptor)) } as const
@@ -24,9 +28,23 @@ export async function signForNotation(
     log.debug(`an attached signature in ${manifest} cannot be read`)
   })
   const trust = { store: certificates.slice(0, 1), identities: '*' as const, stampedTime: null, now }
-  const present = found.find(({ signature }) => judgeNotation(signature, descriptor, trust).every(({ ok }) => ok))
+  const present = found.find(
+    ({ signature }) =>
+      judgeNotation(signature, descriptor, trust).every(({ ok }) => ok) && (stamper === null || isStamped(signature)),
+  )
   if (present !== undefined) return { ...receipt, manifest: present.manifest, state: 'present' }
   const request = { target: descriptor, chain: certificates, signer, signingTime: now }
-  const put = await attachNotation(store, descriptor, await writeNotation(request, 'cose'), 'cose')
+  const envelope = await writeNotation(request, 'cose')
+  const stamped = stamper === null ? envelope : await stampedBy(stamper, envelope)
+  const put = await attachNotation(store, descriptor, stamped, 'cose')
   return { ...receipt, manifest: put.digest, state: 'added' }
+}
+
+function isStamped({ timestamp, signature }: NotationSignature): boolean {
+  return timestamp !== null && isOwnStamp(timestamp, signature)
+}
+
+async function stampedBy(stamper: TimeStamper, envelope: Buffer): Promise<Buffer> {
+  const { signature } = readNotation(envelope, 'cose', 'the new signature')
+  return stampNotation(envelope, 'cose', timestampToken(await stamper.stamp(signature)))
 }

@@ -1,6 +1,12 @@
 import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { VerificationError } from '../../base/errors.ts'
+import { encodeCbor } from '../../encoding/cbor/write.ts'
+import { timestampToken } from '../../log/timestamp/sign1.ts'
+import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
+import { headers } from '../../sign/cose/labels.ts'
+import { withParameter } from '../../sign/cose/write.ts'
+import { parseSign1 } from '../../sign/cose/sign1.ts'
 import { attachStatement, findAttachedStatements, type AttachedStatement } from '../../log/scitt/attach.ts'
 import { readStatement, writeStatement } from '../../log/scitt/statement.ts'
 import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
@@ -21,7 +27,7 @@ export async function signForScitt(
   { store, descriptor }: Published,
   { signer, chain }: CertifiedKey,
   payloads: readonly Buffer[],
-  { name, now, log }: { name: string; now: Date; log: Log },
+  { name, now, log, stamper }: { name: string; now: Date; log: Log; stamper: TimeStamper | null },
 ): Promise<Receipt[]> {
   const existing = await findAttachedStatements(store, descriptor, ({ manifest }) => {
     log.debug(`an attached statement in ${manifest} cannot be read`)
@@ -29,17 +35,33 @@ export async function signForScitt(
   const receipts: Receipt[] = []
   for (const content of payloads) {
     const receipt = { kind: 'scitt-statement', signer: 'key', payload: sha256(content) } as const
-    const present = existing.find((attached) => isOver(attached, content, signer.publicKey))
+    const present = existing.find(
+      (attached) => isOver(attached, content, signer.publicKey) && (stamper === null || isStamped(attached)),
+    )
     if (present !== undefined) {
       receipts.push({ ...receipt, manifest: present.manifest.digest, state: 'present' })
       continue
     }
     const subject = `${name}@${descriptor.digest}`
     const statement = await writeStatement({ subject, content, contentType: payloadType, issuedAt: now, chain }, signer)
-    const put = await attachStatement(store, descriptor, statement)
+    const stamped = stamper === null ? statement : await stampedBy(stamper, statement)
+    const put = await attachStatement(store, descriptor, stamped)
     receipts.push({ ...receipt, manifest: put.digest, state: 'added' })
   }
   return receipts
+}
+
+/** Whether a statement carries a stamp over its encoded signature (RFC 9921), whoever vouches for it. */
+function isStamped({ bytes, manifest }: AttachedStatement): boolean {
+  const { signature, unprotected } = parseSign1(bytes, manifest.digest)
+  const token = unprotected.bytes(headers.signThenTimestamp)
+  return token !== null && isOwnStamp(token, encodeCbor(signature))
+}
+
+async function stampedBy(stamper: TimeStamper, statement: Buffer): Promise<Buffer> {
+  const message = parseSign1(statement, 'the new statement')
+  const token = timestampToken(await stamper.stamp(encodeCbor(message.signature)))
+  return withParameter(message, headers.signThenTimestamp, token)
 }
 
 function isOver(

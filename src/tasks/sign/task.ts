@@ -6,6 +6,7 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
+import type { TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
@@ -62,7 +63,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const material = await gatherMaterial(inputs, published, journal, context)
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
   const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
-  const signing: Signing = { agent: attested, key, published, identity, writer }
+  const signing: Signing = { agent: attested, key, published, identity, stamper, writer }
 
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
@@ -99,6 +100,7 @@ interface Signing {
   key: Signer | null
   published: Published
   identity: string
+  stamper: TimeStamper | null
   writer: StatementWriter
 }
 
@@ -124,10 +126,10 @@ async function signForOthers(
   { consumers }: SignRequest,
   certified: CertifiedKey,
   payloads: readonly Buffer[],
-  { published, identity }: Signing,
+  { published, identity, stamper }: Signing,
   { ports: { clock, log } }: StepContext,
 ): Promise<Receipt[]> {
-  const at = { now: clock.now(), log }
+  const at = { now: clock.now(), log, stamper }
   return [
     ...(consumers.includes('notation') ? [await signForNotation(published, certified, at)] : []),
     ...(consumers.includes('scitt')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { statementMediaType, writeStatement } from '../../../src/log/scitt/statement.ts'
 import { attachStatement, findAttachedStatements } from '../../../src/log/scitt/attach.ts'
 import { encodeCbor } from '../../../src/encoding/cbor/write.ts'
-import { coseKeyOf } from '../../../src/sign/cose/key.ts'
+import { coseKeyOf, coseKeyThumbprint } from '../../../src/sign/cose/key.ts'
 import { parseSign1, withUnprotected } from '../../../src/sign/cose/sign1.ts'
 import { scratch, testPorts } from '../../../testkit/ports.ts'
 import { problem, startScittService, type ServiceOptions, type TestService } from '../../../testkit/scitt/service.ts'
@@ -227,6 +227,30 @@ test.each(answers)('a service that %s gives a clear error', async (_, options, c
   const { statement, path } = await files()
   const ran = await submit(statement, '--url', service.url, '--output', path('receipt'), '--timeout', '2')
   expect(ran).toMatchObject({ code, error: { code: reason, message: expect.stringContaining(why) as string } })
+})
+
+test('the keys that a service publishes can be pinned', async () => {
+  const service = await start()
+  const { statement, path } = await files()
+  const keys = (...args: string[]) => door<{ thumbprints: string[] }>('scitt keys', ...args)
+  const { code, outputs } = await keys('--url', service.url, '--output', path('log.keys'))
+  expect([code, outputs]).toEqual([0, { thumbprints: [coseKeyThumbprint(service.key).toString('hex')] }])
+  const trusted = ['--service', path('log.keys'), '--output', path('receipt')]
+  expect((await submit(statement, '--url', service.url, ...trusted)).outputs).toMatchObject({
+    'receipts-verified': true,
+  })
+  expect(await keys('--url', service.url, '--output', path('log.keys'))).toMatchObject({
+    code: 2,
+    error: { code: 'exists' },
+  })
+  const without = await start({ answer: (_, response) => (problem(response, 404, 'Not Found', 'no keys'), true) })
+  const none = await keys('--url', without.url, '--output', path('none'))
+  expect(none).toMatchObject({
+    code: 3,
+    error: { code: 'log-error', message: expect.stringContaining('answered 404') as string },
+  })
+  const empty = await start({ answer: (_, response) => (response.end(Buffer.from([0x80])), true) })
+  expect(await keys('--url', empty.url, '--output', path('none'))).toMatchObject({ error: { code: 'file-invalid' } })
 })
 
 test('a receipt of another key is not kept', async () => {

@@ -1,20 +1,22 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { attachNotation, findNotation } from '../../../src/sign/notation/attach.ts'
+import { attachNotation, findNotation, readNotation } from '../../../src/sign/notation/attach.ts'
 import { notationArtifactType, thumbprintAnnotation } from '../../../src/sign/notation/names.ts'
 import { judgeNotation } from '../../../src/sign/notation/verify.ts'
-import { writeNotation } from '../../../src/sign/notation/write.ts'
+import { stampNotation, writeNotation } from '../../../src/sign/notation/write.ts'
 import { isIndex } from '../../../src/oci/manifest.ts'
 import { writePem } from '../../../src/encoding/pem.ts'
 import { peer, withPeers } from '../../../testkit/peers.ts'
 import { scratch, testPorts } from '../../../testkit/ports.ts'
 import { startRegistry } from '../../../testkit/registry.ts'
 import { putImage, storeOf } from '../fixtures.ts'
+import { makeAuthority, type TestAuthority } from '../../../testkit/timestamp/authority.ts'
+import { makeToken } from '../../../testkit/timestamp/token.ts'
 import { certified, type CertifiedSigner } from './fixtures.ts'
 
 /** A home of Notation: one key, one trust store, and a policy that names the signer. */
-function notationHome(by: CertifiedSigner): string {
+function notationHome(by: CertifiedSigner, authority: TestAuthority | null = null): string {
   const home = scratch('notation')
   const config = join(home, 'notation')
   const store = join(config, 'truststore/x509/ca/tests')
@@ -23,11 +25,16 @@ function notationHome(by: CertifiedSigner): string {
   writeFileSync(join(store, 'root.crt'), writePem('CERTIFICATE', root?.bytes ?? Buffer.alloc(0)))
   writeFileSync(join(config, 'key.pem'), by.keyPem, { mode: 0o600 })
   writeFileSync(join(config, 'chain.crt'), by.chainPem)
+  if (authority !== null) {
+    const stamps = join(config, 'truststore/x509/tsa/tests')
+    mkdirSync(stamps, { recursive: true })
+    writeFileSync(join(stamps, 'root.crt'), writePem('CERTIFICATE', authority.root))
+  }
   const policy = {
     name: 'tests',
     registryScopes: ['*'],
     signatureVerification: { level: 'strict' },
-    trustStores: ['ca:tests'],
+    trustStores: ['ca:tests', ...(authority === null ? [] : ['tsa:tests'])],
     trustedIdentities: ['x509.subject: C=US, ST=WA, O=Sealwright tests, CN=Signer'],
   }
   writeFileSync(join(config, 'trustpolicy.json'), JSON.stringify({ version: '1.0', trustPolicies: [policy] }))
@@ -116,3 +123,38 @@ for (const kind of ['referrers', 'docker'] as const) {
     },
   )
 }
+
+withPeers(
+  ['notation', 'oci-registry'],
+  'notation takes our stamped signature after the certificate ended',
+  async () => {
+    const registry = await startRegistry('referrers')
+    try {
+      const store = storeOf(`${registry.host}/team/app`, testPorts())
+      const authority = makeAuthority({ kind: 'rsa' })
+      const ended = { to: new Date('2025-01-01T00:00:00Z') }
+      const by = certified('P-256', ended)
+      const at = new Date('2024-06-01T00:00:00Z')
+      for (const format of ['cose', 'jws'] as const) {
+        for (const stamped of [true, false]) {
+          const image = await putImage(store, 'late', `late ${format} ${stamped}`)
+          const made = { target: image, chain: by.chain, signer: by.signer, signingTime: at }
+          const envelope = await writeNotation(made, format)
+          const { signature } = readNotation(envelope, format, 'it')
+          const token = makeToken(authority, signature, { at, certificates: [authority.leaf, authority.root] })
+          await attachNotation(store, image, stamped ? stampNotation(envelope, format, token) : envelope, format)
+          const name = `${registry.host}/team/app@${image.digest}`
+          const { code, text } = notation(notationHome(by, authority), 'verify', '--insecure-registry', name)
+          expect([format, stamped, code === 0, code === 0 ? '' : text]).toEqual([
+            format,
+            stamped,
+            stamped,
+            stamped ? '' : text,
+          ])
+        }
+      }
+    } finally {
+      await registry.close()
+    }
+  },
+)
