@@ -11,7 +11,7 @@ import type { SignedDocument } from '../sign/documents.ts'
 import type { FoundSignature, Place } from '../sign/find.ts'
 import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
-import { identityId } from './parties.ts'
+import { identityId } from './identity-id.ts'
 
 /** A signature by a certificate that does not count, for the reason of a refusal. */
 export interface CertificateSighting {

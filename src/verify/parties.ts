@@ -7,6 +7,7 @@ import type { CertificateSigners } from './certificate-signers.ts'
 import type { Policy } from './policy/load.ts'
 import { isVerdictType } from '../statement/claims/types.ts'
 import { isSurelyWithin } from './seal-time.ts'
+import { identityId } from './identity-id.ts'
 import type { Claim } from './statements.ts'
 
 /** A named party of the policy that signed the image: a release key, or an identity. */
@@ -18,11 +19,6 @@ export interface Party {
   name: string
   /** It made a legacy signature of cosign, which says what a `sign` statement says. */
   legacy: boolean
-}
-
-/** What stands for an identity among signers. No PEM begins like it. */
-export function identityId(name: string): string {
-  return `identity:${name}`
 }
 
 /** Everybody whose signature the policy knows how to verify. */

@@ -6,7 +6,7 @@ import { claimKinds } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'
 import { sbomKinds } from '../../statement/types.ts'
 import { readsSignatureTag, type Consumer } from '../../tasks/sign/request.ts'
-import type { SignAttestResult } from '../../tasks/sign/task.ts'
+import type { SignAttestResult } from '../../tasks/sign/result.ts'
 
 export interface CommandGroup {
   title: string

@@ -3,7 +3,7 @@ import { formatReference } from '../../oci/reference.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import { commandsFor } from './commands.ts'
 import type { SignRequest } from '../../tasks/sign/request.ts'
-import type { SignAttestResult } from '../../tasks/sign/task.ts'
+import type { SignAttestResult } from '../../tasks/sign/result.ts'
 import type { Receipt } from '../../tasks/sign/writer.ts'
 
 const words: Readonly<Record<Receipt['kind'], string>> = {

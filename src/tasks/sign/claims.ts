@@ -12,7 +12,7 @@ import type { StepContext } from '../context.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import type { SignRequest } from './request.ts'
 import { publishImage, type Published } from './source.ts'
-import type { SignAttestResult } from './task.ts'
+import type { SignAttestResult } from './result.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter } from './writer.ts'
 

@@ -20,19 +20,10 @@ import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
 import { gatherMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
+import type { SignAttestResult } from './result.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
-
-export interface SignAttestResult {
-  published: Published
-  identity: string
-  receipts: Receipt[]
-  bundles: Buffer[]
-  /** PEM of the key, if one signed, else of the agent. */
-  publicKeyPem: string
-  agent: AgentStatus | null
-}
 
 /**
  * Publishes the image with all that vouches for it, in the order of TRUST §3: blobs, statements, evidence bundle, evidence statement, tags.
