@@ -6,7 +6,7 @@ import { passed, skipped, type Outcome, type Step } from '../step.ts'
 
 /** Every predicate that counts has the members of its kind, before a later step reads one of them. */
 export const predicateSteps: Step[] = [
-  { id: 'subject.predicates', clause: 'TRUST §4', needs: ['key'], run: predicatesRead },
+  { id: 'subject.predicate-forms', clause: 'TRUST §4', needs: ['key'], run: predicatesRead },
 ]
 
 function predicatesRead(gate: Gate): Outcome {
