@@ -1,7 +1,8 @@
 /**
  * Writes what the documentation repeats from the sources: the tables of inputs and outputs in each README and in
  * docs/root-action.md (between `<!-- inputs -->` and `<!-- /inputs -->`, and the same for outputs), those of
- * publish.yml in docs/reusable-workflow.md, and the JSON Schemas of policies and results for editors. `--check` only compares.
+ * publish.yml in docs/reusable-workflow.md, the JSON Schemas of policies and results for editors, and a page
+ * for each predicate. `--check` only compares.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -11,6 +12,7 @@ import { format, resolveConfig } from 'prettier'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
 import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
+import { predicatePages } from './docs/predicates.ts'
 import { kindsTable } from './docs/sbom-kinds.ts'
 import { verifierPage } from './docs/verifier.ts'
 
@@ -43,6 +45,7 @@ settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
 await table('docs/sbom.md', 'kinds', kindsTable())
 settle('docs/soak.md', soakPage(root))
+for (const [name, text] of predicatePages()) await formatted(`docs/predicates/${name}`, text)
 
 for (const finding of findings) console.error(finding)
 process.exitCode = findings.length === 0 ? 0 : 1
@@ -51,7 +54,12 @@ process.exitCode = findings.length === 0 ? 0 : 1
 async function table(page: string, marker: string, content: string): Promise<void> {
   const filled = between(readFileSync(join(root, page), 'utf8'), marker, content)
   if (filled === null) findings.push(`${page} has no <!-- ${marker} --> … <!-- /${marker} -->`)
-  else settle(page, await format(filled, { ...(await resolveConfig(join(root, page))), filepath: page }))
+  else await formatted(page, filled)
+}
+
+/** A page in the form that prettier gives it. */
+async function formatted(path: string, text: string): Promise<void> {
+  settle(path, await format(text, { ...(await resolveConfig(join(root, path))), filepath: path }))
 }
 
 /** The page of a reusable workflow: its tables, and which inputs of the root action it lacks. */

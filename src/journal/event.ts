@@ -2,12 +2,12 @@ import { z } from 'zod'
 import { jcs, parseJcs } from '../encoding/jcs.ts'
 import { sha256 } from '../base/streams.ts'
 import { VerificationError } from '../base/errors.ts'
+import { digestSchema } from '../oci/digest-schema.ts'
 import type { Digest } from '../oci/types.ts'
 import { stepsIsolations, stepsNetworks } from '../statement/isolation.ts'
 
+export { digestSchema } from '../oci/digest-schema.ts'
 export { stepsIsolations, type StepsIsolation } from '../statement/isolation.ts'
-
-export const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
 
 /** Something that a step read or wrote, by digest. `name` is for reading; only `role` and `digest` are judged. */
 export const artifactSchema = z.strictObject({

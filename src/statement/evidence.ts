@@ -2,6 +2,11 @@ import type { JsonObject } from '../base/json.ts'
 import type { Digest } from '../oci/types.ts'
 
 export const evidenceAttribute = 'https://sealwright.dev/attribute/tee-evidence/v1'
+/** Attributes of the dispatch statement of a runner image. The track names the predicate, not the attributes. */
+export const dispatchAttributes = {
+  boot: 'https://sealwright.dev/attribute/boot-quote/v1',
+  dispatch: 'https://sealwright.dev/attribute/build-dispatch/v1',
+} as const
 
 export interface EvidenceFacts {
   /** Manifest of the raw evidence bundle, a referrer of the same image. */

@@ -4,6 +4,7 @@ import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
 import { isDigest } from '../oci/digest.ts'
 import { claimTypes, type ClaimKind } from './claims/types.ts'
+import { checkPredicate, isDocumentKind } from './schemas/predicate.ts'
 import {
   legacyStatementType,
   predicateTypes,
@@ -30,7 +31,8 @@ export interface DocumentPredicate {
  * A document is embedded as it stands, so that its digest in the journal stays visible in the payload; it is parsed once to make sure
  * that it is one JSON object and cannot close the predicate early. The whole is in RFC 8785 form if the document is.
  *
- * @throws VerificationError `format-invalid` for a document that is no JSON object, or a digest of another form
+ * @throws VerificationError `format-invalid` for a predicate that is not of its kind (docs/predicates), a document that is not a JSON object, or
+ *   a digest of another form
  */
 export function makeStatement(
   kind: StatementKind | ClaimKind,
@@ -38,9 +40,14 @@ export function makeStatement(
   predicate: JsonObject | DocumentPredicate,
 ): Buffer {
   const { head, tail } = frame(predicateTypeOf(kind), subject)
-  if (!isDocument(predicate)) return Buffer.concat([head, jcs(predicate), tail])
+  if (!isDocument(predicate)) {
+    if (isDocumentKind(kind)) throw notADocument(kind, 'has no bytes')
+    checkPredicate(kind, predicate)
+    return Buffer.concat([head, jcs(predicate), tail])
+  }
+  if (!isDocumentKind(kind)) throw notADocument(kind, 'is not a kind whose predicate is a document')
   if (!isObject(parseJson(decode(predicate.document), `the ${kind} document`))) {
-    throw new VerificationError('format-invalid', `the ${kind} document is not a JSON object`, { subject: kind })
+    throw notADocument(kind, 'is not a JSON object')
   }
   return Buffer.concat([head, predicate.document, tail])
 }
@@ -144,6 +151,10 @@ function parseSubject(value: JsonValue): StatementTarget {
 
 function isDocument(predicate: JsonObject | DocumentPredicate): predicate is DocumentPredicate {
   return predicate['document'] instanceof Uint8Array
+}
+
+function notADocument(kind: string, why: string): VerificationError {
+  return new VerificationError('format-invalid', `the ${kind} document ${why}`, { subject: kind })
 }
 
 function decode(bytes: Uint8Array): string {

@@ -17,6 +17,7 @@ import { registerSteps } from './checks/register.ts'
 import { reportSteps } from './checks/reports.ts'
 import { indexSteps } from './checks/index-children.ts'
 import { countedSteps, signatureSteps } from './checks/signature.ts'
+import { predicateSteps } from './checks/predicates.ts'
 import { subjectSteps } from './checks/subject.ts'
 import { logSteps } from './checks/log.ts'
 import { timeSteps } from './checks/time.ts'
@@ -31,6 +32,7 @@ import type { Check, Verdict } from './types.ts'
 /** The steps in the order of TRUST §5; the first failure gives the first reason. */
 export const steps: readonly Step[] = [
   ...subjectSteps,
+  ...predicateSteps,
   ...signatureSteps,
   ...reportSteps,
   ...exceptionSteps,

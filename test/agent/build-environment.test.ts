@@ -12,7 +12,6 @@ import { openState } from '../../src/agent/state.ts'
 import { makeBundle, parseBundle } from '../../src/sign/bundle.ts'
 import { signEnvelope, verifyEnvelope } from '../../src/sign/dsse.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
-import { makeStatement } from '../../src/statement/statement.ts'
 import { sealReferenceValues } from '../../src/tee/reference/envelope.ts'
 import { writeReferenceValues, type ReferenceValues } from '../../src/tee/reference/values.ts'
 import type { TeeEvidence } from '../../src/tee/types.ts'
@@ -21,6 +20,7 @@ import { makeCertificate, makeKey } from '../../testkit/tee/pki/pki.ts'
 import { digestOf } from '../../testkit/agent.ts'
 import { forgedTpm, type ForgedTpmOptions } from '../../testkit/tee/tpm/forged-tpm.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
+import { looseStatement } from '../../testkit/loose-statement.ts'
 
 /** A SYNTHETIC TPM whose maker the rules pin, and an image that was measured on it. */
 const at = new Date('2026-06-15T12:00:00Z')
@@ -184,7 +184,7 @@ describe('runner attest', () => {
     }
     const [builder, control] = [await loadSigner(pem(), null), pem()]
     const binding = makeBinding()
-    const statement = makeStatement(
+    const statement = looseStatement(
       'provenance',
       { digest: subject },
       { buildDefinition: {}, runDetails: { builder: { id: builderId } } },

@@ -16,6 +16,7 @@ import { predicateTypes, type Signer, type StatementKind } from '../../src/state
 import { testPorts } from '../../testkit/ports.ts'
 import { stranger } from '../../testkit/strangers.ts'
 import { newSigner, putImage, storeOf } from './fixtures.ts'
+import { looseStatement } from '../../testkit/loose-statement.ts'
 
 let store: Store
 let image: Descriptor
@@ -31,7 +32,7 @@ beforeEach(async () => {
 })
 
 async function bundleOf(kind: StatementKind, digest: Digest = image.digest): Promise<Buffer> {
-  return makeBundle(await signEnvelope(makeStatement(kind, { digest }, {}), signer), signer.hint)
+  return makeBundle(await signEnvelope(looseStatement(kind, { digest }), signer), signer.hint)
 }
 
 async function putReferrer(bytes: Buffer, mediaType = bundleMediaType): Promise<Descriptor> {
@@ -212,7 +213,7 @@ describe('legacy tags', () => {
 
   test('attestations are found by content, in the order of writing', async () => {
     const kinds = ['provenance', 'spdx'] as const
-    const envelopes = await Promise.all(kinds.map((kind) => signEnvelope(makeStatement(kind, image, {}), signer)))
+    const envelopes = await Promise.all(kinds.map((kind) => signEnvelope(looseStatement(kind, image), signer)))
     await attachCosignAttestation(
       store,
       image,

@@ -10,12 +10,12 @@ import { attachCosignAttestation, attachCosignSignature } from '../../src/sign/l
 import { loadPublicKey, verifySignature } from '../../src/sign/public-key.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
 import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
-import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes, type Signer } from '../../src/statement/types.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { newSigner, privatePem, putImage, storeOf, type KeyKind } from './fixtures.ts'
+import { looseStatement } from '../../testkit/loose-statement.ts'
 
 const kinds = ['referrers', 'docker'] as const
 const flags = ['--private-infrastructure=true']
@@ -57,9 +57,9 @@ async function inRegistry(kind: 'docker' | 'referrers', fn: (place: Place) => Pr
 async function attachAll({ store, image }: Place, signer: Signer): Promise<void> {
   const attestations = []
   for (const kind of ['sign', 'spdx', 'provenance'] as const) {
-    const predicate = kind === 'spdx' ? { document: Buffer.from('{"spdxVersion":"SPDX-2.3"}') } : {}
+    const predicate = kind === 'spdx' ? { spdxVersion: 'SPDX-2.3' } : {}
     const envelope = await signEnvelope(
-      makeStatement(kind, { name: store.identity, digest: image.digest }, predicate),
+      looseStatement(kind, { name: store.identity, digest: image.digest }, predicate),
       signer,
     )
     await attachBundle(store, image, makeBundle(envelope, signer.hint), predicateTypes[kind])

@@ -8,6 +8,7 @@ import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { makeKey, type ChainKey } from '../../testkit/chain.ts'
 import { checkOf, judge, make, now, type Made } from '../../testkit/judged.ts'
 import { bytesOf, grype, openvex } from '../statement/claims/reports.ts'
+import { looseStatement } from '../../testkit/loose-statement.ts'
 
 const scanner = makeKey()
 const stranger = makeKey()
@@ -89,7 +90,7 @@ test('another scanner than the required one is refused', async () => {
 })
 
 test('a predicate that is malformed is refused, never empty', async () => {
-  const payload = makeStatement('vulns', { digest: made.base.subject.digest }, { scanner: { uri: 'x', result: {} } })
+  const payload = looseStatement('vulns', { digest: made.base.subject.digest }, { scanner: { uri: 'x', result: {} } })
   const bundle = makeBundle(await signEnvelope(payload, scanner.signer), scanner.signer.hint)
   await attachBundle(made.store, made.base.subject, bundle, claimTypes.vulns)
   expect((await judge(made, { claims: [scanRule] })).reasons).toEqual(['format-invalid'])

@@ -20,6 +20,7 @@ import { testPorts } from '../../testkit/ports.ts'
 import { preparedImages } from '../../testkit/prepared-image.ts'
 import { smallClaims } from '../../testkit/small-image.ts'
 import { scan, stranger, strangersBundle, strangersKinds, type Stranger } from '../../testkit/strangers.ts'
+import { looseStatement } from '../../testkit/loose-statement.ts'
 
 /** TRUST §5.2: whoever may push can neither block the gate nor fool it. */
 const issuer = makeIssuer()
@@ -195,7 +196,7 @@ test('a statement of the job’s key over another image is nobody’s business h
   const target = await good()
   const other = `sha256:${'e'.repeat(64)}` as Digest
   for (const kind of ['provenance', 'vsa', 'inventory'] as const) {
-    const payload = makeStatement(kind, { digest: other }, {})
+    const payload = looseStatement(kind, { digest: other })
     const bundle = makeBundle(await signEnvelope(payload, target.key.signer), target.key.signer.hint)
     await attachBundle(target.store, target.base.subject, bundle, predicateTypes[kind])
   }

@@ -2,15 +2,10 @@ import { version } from '../../base/version.ts'
 import type { Binding } from '../../journal/binding.ts'
 import { thumbprint } from '../../journal/binding.ts'
 import type { Digest } from '../../oci/types.ts'
+import { dispatchAttributes } from '../../statement/evidence.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import { vsaPredicate } from '../../statement/vsa.ts'
 import type { EnvironmentJudgement } from './judge.ts'
-
-/** Attributes of the dispatch statement (SCAI v0.3). The track names the predicate, not the attributes. */
-const dispatchAttributes = {
-  boot: 'https://sealwright.dev/attribute/boot-quote/v1',
-  dispatch: 'https://sealwright.dev/attribute/build-dispatch/v1',
-} as const
 
 export interface StatementFacts {
   image: { digest: Digest; uri: string }

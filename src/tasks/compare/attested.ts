@@ -1,10 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
-import { isObject } from '../../base/json.ts'
 import { collect, sha256 } from '../../base/streams.ts'
-import { isDigest } from '../../oci/digest.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import type { StatementFacts } from '../../sbom/diff/result.ts'
 import type { PublicKey } from '../../sign/public-key.ts'
+import { readPredicate } from '../../statement/schemas/predicate.ts'
 import { embeddedDocument } from '../../statement/statement.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { readClaims, signedBy, type ReadClaim } from '../../verify/statements.ts'
@@ -81,12 +80,7 @@ async function readInventory(
   facts: StatementFacts,
   found: AttestedSboms,
 ): Promise<void> {
-  const { document } = claim.statement.predicate
-  const { digest, size } = isObject(document) ? document : {}
-  if (!isDigest(digest) || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-    throw new VerificationError('format-invalid', 'an inventory statement names no document', {
-      subject: claim.manifest,
-    })
+  const { digest, size } = readPredicate('inventory', claim.statement.predicate, claim.manifest).document
   try {
     const bytes = await collect(await store.openBlob({ digest, size }), inventoryLimit, digest)
     found.inventories.set(digest, { facts, bytes })

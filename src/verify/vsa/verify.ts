@@ -1,6 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, textOf } from '../../base/json.ts'
 import type { Digest } from '../../oci/types.ts'
+import { readPredicate } from '../../statement/schemas/predicate.ts'
 import { speaksOf } from '../../statement/statement.ts'
 import { vsaExtensions } from '../../statement/vsa.ts'
 import { signedBy, type ReadClaim } from '../statements.ts'
@@ -28,7 +29,8 @@ export interface AdmittedVsa {
  * Reads a VSA of an image and admits by it.
  *
  * @param claims statements attached to the image
- * @throws VerificationError `missing-statement`, `self-verified`, `signature-invalid`, `subject-mismatch`, `denied`, `policy-invalid`, `expired`
+ * @throws VerificationError `missing-statement`, `self-verified`, `signature-invalid`, `subject-mismatch`, `denied`, `policy-invalid`, `expired`,
+ *   `format-invalid`
  */
 export function verifyVsa(claims: readonly ReadClaim[], subject: Digest, pins: VsaPins): AdmittedVsa {
   const summaries = claims.filter(({ kind }) => kind === 'vsa')
@@ -80,8 +82,9 @@ function admit(claim: ReadClaim, subject: Digest, pins: VsaPins): AdmittedVsa {
   // An end that cannot be read is not "no end".
   if (end !== undefined && (expires === null || expires < pins.at))
     throw refuse('expired', 'the summary says that it is no longer good', at)
-  const exceptions = predicate[vsaExtensions.exceptions]
-  return { manifest: at, timeVerified: made, exceptions: Array.isArray(exceptions) ? exceptions.map(String) : [] }
+  // The pins have given their own reasons by now. A list of exceptions that cannot be read is not "no exceptions".
+  const { [vsaExtensions.exceptions]: exceptions = [] } = readPredicate('vsa', predicate, at)
+  return { manifest: at, timeVerified: made, exceptions }
 }
 
 function date(value: unknown): Date | null {

@@ -1,0 +1,19 @@
+import type { JsonObject } from '../src/base/json.ts'
+import { jcs } from '../src/encoding/jcs.ts'
+import type { ClaimKind } from '../src/statement/claims/types.ts'
+import { predicateTypeOf, type StatementSubject } from '../src/statement/statement.ts'
+import { statementType, type StatementKind } from '../src/statement/types.ts'
+
+/** A payload as another tool or an attacker would make it: the predicate is not checked. */
+export function looseStatement(
+  kind: StatementKind | ClaimKind,
+  { digest, name }: StatementSubject,
+  predicate: JsonObject = {},
+): Buffer {
+  return jcs({
+    _type: statementType,
+    predicateType: predicateTypeOf(kind),
+    subject: [{ name, digest: { sha256: digest.slice('sha256:'.length) } }],
+    predicate,
+  })
+}
