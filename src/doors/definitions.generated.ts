@@ -513,6 +513,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "recursive",
+    "description": "Whether the manifests of an index are signed beside it, those that a runtime could take and nested indexes. An agent signs only those that its own job made; the others are listed in the summary. false signs the index alone, as cosign sign does without --recursive.",
+    "default": "true",
+    "required": false
+   },
+   {
     "name": "signer",
     "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password) or a program (command:/PATH). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",

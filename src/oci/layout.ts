@@ -65,6 +65,16 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
+  const retag = async (name: string, digest: Digest, from: Digest | null): Promise<boolean> => {
+    const { descriptor, content } = await getManifest(digest)
+    let moved = false
+    await changeEntries(directory, ports, (entries) => {
+      moved = (entries.find((entry) => tagOf(entry) === name)?.digest ?? null) === from
+      return moved ? withTag(entries, name, entryOf(descriptor, content)) : entries
+    })
+    return moved
+  }
+
   /** Read as a listing, not as a manifest: entries of strangers make it neither too large nor unreadable. */
   const fallbackListing = async ({ digest, mediaType }: Descriptor): Promise<Descriptor[]> => {
     const found: Descriptor[] = []
@@ -99,6 +109,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     identity,
     getManifest,
     tag,
+    retag,
 
     resolve: async (reference) => {
       const { entries, bad } = await readIndex()

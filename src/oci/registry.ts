@@ -14,6 +14,8 @@ import { bodyTimeoutMs, knownOf, uploadBlob } from './upload.ts'
 
 const listLimit = 4 << 20
 const cacheLimit = 8 << 20
+/** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
+const unknownBlobPauses: readonly number[] = [100, 400]
 
 /**
  * One repository of a registry as a store (distribution-spec 1.1). Credentials are looked up only when the registry asks. Plain http is
@@ -36,23 +38,29 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     return stored
   }
   const putAs = async (reference: string, bytes: Uint8Array, mediaType: string): Promise<Response> => {
-    const response = await session.send(`manifests/${reference}`, {
-      method: 'PUT',
-      headers: { 'content-type': mediaType },
-      body: bytes,
-    })
-    if (response.status !== 201) {
+    for (let attempt = 0; ; attempt++) {
+      const response = await session.send(`manifests/${reference}`, {
+        method: 'PUT',
+        headers: { 'content-type': mediaType },
+        body: bytes,
+      })
+      if (response.status === 201) {
+        await response.body?.cancel()
+        return response
+      }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      throw /MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)
-        ? new VerificationError('missing-blob', error.message, {
-            subject: reference,
-            remedy: 'Push what the manifest names first.',
-            cause: error,
-          })
-        : error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw error
+      // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
+      const pause = unknownBlobPauses[attempt]
+      if (pause === undefined) {
+        throw new VerificationError('missing-blob', error.message, {
+          subject: reference,
+          remedy: 'Push what the manifest names first.',
+          cause: error,
+        })
+      }
+      await ports.clock.sleep(pause)
     }
-    await response.body?.cancel()
-    return response
   }
   const digestOf = async (reference: string): Promise<Digest | null> => {
     const response = await session.send(`manifests/${reference}`, {
@@ -71,6 +79,12 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
+  const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
+    const { bytes, descriptor } = await getManifest(digest)
+    if ((await digestOf(tagName)) !== from) return false
+    await putAs(tagName, bytes, descriptor.mediaType)
+    return true
+  }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
     const accept = acceptManifests
     const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
@@ -86,6 +100,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     identity: name,
     getManifest,
     tag,
+    retag,
     resolve: async (reference) =>
       (await fetchManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
     tags: () => listTags(session),

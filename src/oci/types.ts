@@ -80,6 +80,14 @@ export interface Store {
   /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
   putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
   tag(tag: string, digest: Digest): Promise<void>
+  /**
+   * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
+   * before the write, because it knows no conditional one: of two writers at the same moment both may be told `true`, so read the tag again.
+   * A store that is not written directly lacks this.
+   *
+   * @returns whether the tag was moved
+   */
+  retag?(tag: string, digest: Digest, from: Digest | null): Promise<boolean>
 
   hasBlob(digest: Digest): Promise<boolean>
   /** Streams a blob; digest and size are checked when the stream ends. @throws VerificationError `missing-blob`, `digest-mismatch` */

@@ -1,4 +1,5 @@
-import { VerificationError } from '../base/errors.ts'
+import { TransportError, VerificationError } from '../base/errors.ts'
+import { sha256 } from '../base/streams.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { toBase64 } from '../encoding/base64.ts'
 import { fallbackTag } from '../oci/digest.ts'
@@ -14,10 +15,22 @@ export const dsseMediaType = 'application/vnd.dsse.envelope.v1+json'
 /** Layers of one tag: cosign itself reads no more than 1000. */
 const layerLimit = 1000
 
+/** How often a write is tried again because somebody else moved the tag meanwhile. */
+const attempts = 16
+
 interface NewLayer {
   mediaType: string
+  digest: Digest
   bytes: Uint8Array
   annotations: Record<string, string>
+}
+
+/** What stands under a legacy tag afterwards. */
+export interface Appended {
+  /** The tagged manifest. */
+  manifest: Descriptor
+  /** Something was missing there and was written. */
+  added: boolean
 }
 
 /** Tag under which both cosigns and image-rs look for legacy signatures (`sig`) and attestations (`att`). */
@@ -28,18 +41,19 @@ export function legacyTag(digest: Digest, kind: 'sig' | 'att'): string {
 /**
  * Adds simple-signing signatures to the `.sig` tag. Others' layers stay in front and as they are; what is there already is not added.
  *
- * @returns descriptor of the tagged manifest
+ * @throws TransportError `registry-error` where others move the tag each time
  */
 export async function attachCosignSignature(
   store: Store,
   subject: Descriptor,
   signatures: readonly { payload: Uint8Array; signature: Uint8Array }[],
-): Promise<Descriptor> {
+): Promise<Appended> {
   return append(
     store,
     legacyTag(subject.digest, 'sig'),
     signatures.map(({ payload, signature }) => ({
       mediaType: simpleSigningMediaType,
+      digest: sha256(payload),
       bytes: payload,
       annotations: { [signatureAnnotation]: toBase64(signature) },
     })),
@@ -51,16 +65,16 @@ export async function attachCosignAttestation(
   store: Store,
   subject: Descriptor,
   attestations: readonly { envelope: Envelope; predicateType: string }[],
-): Promise<Descriptor> {
+): Promise<Appended> {
   return append(
     store,
     legacyTag(subject.digest, 'att'),
-    attestations.map(({ envelope, predicateType }) => ({
-      mediaType: dsseMediaType,
-      bytes: Buffer.from(JSON.stringify(envelope)),
+    attestations.map(({ envelope, predicateType }) => {
+      const bytes = Buffer.from(JSON.stringify(envelope))
       // cosign writes the signature annotation empty: the signatures are in the envelope.
-      annotations: { [signatureAnnotation]: '', [predicateTypeAnnotation]: predicateType },
-    })),
+      const annotations = { [signatureAnnotation]: '', [predicateTypeAnnotation]: predicateType }
+      return { mediaType: dsseMediaType, digest: sha256(bytes), bytes, annotations }
+    }),
   )
 }
 
@@ -79,52 +93,73 @@ export async function legacyManifest(
   return { descriptor, manifest: content }
 }
 
-async function append(store: Store, tag: string, added: readonly NewLayer[]): Promise<Descriptor> {
-  const before = await readable(
-    store,
-    `sha256:${tag.slice('sha256-'.length, 'sha256-'.length + 64)}`,
-    tag.endsWith('.sig') ? 'sig' : 'att',
-  )
-  const layers = [...(before?.manifest.layers ?? [])]
-  let changed = before === null
-  for (const { bytes, mediaType, annotations } of added) {
-    const { digest, size } = await store.putBlob({ bytes })
-    const same = layers.some(
-      (layer) =>
-        layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations[signatureAnnotation],
-    )
-    if (same) continue
-    layers.push({ mediaType, digest, size, annotations })
-    changed = true
+/**
+ * Adds layers by reading the tag, writing a longer manifest and moving the tag, if nobody moved it meanwhile; else it is done again.
+ *
+ * @throws TransportError `registry-error` where others move the tag each time
+ */
+async function append(store: Store, tag: string, added: readonly NewLayer[]): Promise<Appended> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const before = await standing(store, tag)
+    const missing = added.filter((layer) => !before.layers.some((one) => isSame(one, layer)))
+    if (before.manifest !== null && missing.length === 0) return { manifest: before.manifest, added: attempt > 0 }
+    const layers = [...before.layers]
+    for (const layer of missing) {
+      if (layers.some((one) => isSame(one, layer))) continue
+      const { digest, size } = await store.putBlob({ bytes: layer.bytes })
+      layers.push({ mediaType: layer.mediaType, digest, size, annotations: layer.annotations })
+    }
+    if (layers.length > layerLimit) {
+      throw new VerificationError('format-invalid', `${tag} would hold more than ${layerLimit} signatures`, {
+        subject: tag,
+      })
+    }
+    const manifest = await putLegacy(store, layers)
+    // What no reader takes is not worth waiting for: the new manifest takes the tag.
+    if (store.retag === undefined || before.from === undefined) {
+      await store.tag(tag, manifest.digest)
+      return { manifest, added: true }
+    }
+    if (await store.retag(tag, manifest.digest, before.from)) return { manifest, added: true }
   }
-  if (before !== null && !changed) return before.descriptor
-  if (layers.length > layerLimit) {
-    throw new VerificationError('format-invalid', `${tag} would hold more than ${layerLimit} signatures`, {
-      subject: tag,
-    })
-  }
-  return putLegacy(store, tag, layers)
+  throw new TransportError('registry-error', `${store.name}: other writers move the tag ${tag} all the time`, {
+    subject: `${store.name}:${tag}`,
+    remedy: 'Let one job at a time sign an image, and run this again.',
+  })
+}
+
+function isSame(layer: Descriptor, { digest, annotations }: NewLayer): boolean {
+  return layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations[signatureAnnotation]
+}
+
+/** Where a tag stands (`undefined`: cannot be told), the manifest that readers of signatures find there, and its layers. */
+interface Standing {
+  from: Digest | null | undefined
+  manifest: Descriptor | null
+  layers: readonly Descriptor[]
 }
 
 /**
- * The manifest under a tag, or null where the tag holds something that no reader of signatures takes (an index, a broken document): anybody
- * who may push can put that there, and it must not keep others from signing. The new manifest then takes the tag.
+ * Anybody who may push can put something under a tag that no reader of signatures takes (an index, a broken document), and it must not keep
+ * others from signing: it has no layers then.
  */
-async function readable(
-  store: Store,
-  digest: Digest,
-  kind: 'sig' | 'att',
-): Promise<{ descriptor: Descriptor; manifest: Manifest } | null> {
+async function standing(store: Store, tag: string): Promise<Standing> {
+  let from: Digest | null | undefined
   try {
-    return await legacyManifest(store, digest, kind)
+    from = (await store.resolve({ tag }))?.digest ?? null
+    if (from === null) return { from, manifest: null, layers: [] }
+    const { descriptor, content } = await store.getManifest(from)
+    return isIndex(content)
+      ? { from, manifest: null, layers: [] }
+      : { from, manifest: descriptor, layers: content.layers }
   } catch (error) {
-    if (error instanceof VerificationError) return null
-    throw error
+    if (!(error instanceof VerificationError)) throw error
+    return { from, manifest: null, layers: [] }
   }
 }
 
 /** An image manifest whose config says nothing but the layers' digests, as cosign's does: readers take it for an image. */
-async function putLegacy(store: Store, tag: string, layers: Descriptor[]): Promise<Descriptor> {
+async function putLegacy(store: Store, layers: Descriptor[]): Promise<Descriptor> {
   const config = jcs({
     architecture: '',
     config: {},
@@ -138,5 +173,5 @@ async function putLegacy(store: Store, tag: string, layers: Descriptor[]): Promi
     config: { mediaType: mediaTypes.config, digest, size },
     layers,
   }
-  return store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag })
+  return store.putManifest(manifestBytes(manifest), mediaTypes.manifest)
 }

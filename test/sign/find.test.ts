@@ -201,8 +201,11 @@ describe('legacy tags', () => {
     const theirs = [{ payload: payload(), signature: await other.sign(payload()) }]
     await attachCosignSignature(store, image, theirs)
     const ours = [{ payload: payload(), signature: await signer.sign(payload()) }]
-    const put = await attachCosignSignature(store, image, ours)
-    expect(await attachCosignSignature(store, image, ours)).toMatchObject({ digest: put.digest })
+    const put = (await attachCosignSignature(store, image, ours)).manifest
+    expect(await attachCosignSignature(store, image, ours)).toMatchObject({
+      manifest: { digest: put.digest },
+      added: false,
+    })
     const found = await findCosignSignatures(store, image)
     expect(found).toHaveLength(2)
     const goodFor = (key: Signer): boolean[] =>

@@ -1,5 +1,6 @@
 import { cosignReads, registryName } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
+import type { Digest } from '../../oci/types.ts'
 import { quote } from '../../report/shell.ts'
 import { legacyTag } from '../../sign/legacy.ts'
 import { claimKinds } from '../../statement/claims/types.ts'
@@ -38,34 +39,26 @@ export function commandsFor(
 ): CommandGroup[] {
   const { published, receipts } = result
   const { reference, descriptor } = published
-  const digest = descriptor.digest
+  // What was named first, then the manifests of an index: a consumer of one platform looks for signatures of its manifest.
+  const signed = [...new Set([descriptor.digest, ...receipts.map(({ subject }) => subject)])]
   const groups: CommandGroup[] = []
-  let image = formatReference({ ...reference, tag: undefined })
+  const about = (subject: Digest): Receipts => receipts.filter((receipt) => receipt.subject === subject)
+  let target = formatReference({ ...reference, tag: undefined, digest: undefined })
   if (reference.kind === 'layout') {
     const directory = reference.directory ?? ''
-    const target = `localhost:5000/${registryName(result.identity.slice(result.identity.indexOf('/') + 1))}`
-    image = `${target}@${digest}`
-    groups.push({
-      title: 'Copy the layout to a registry',
-      lines: copyLines(directory, target, published.tag, digest, legacyKinds(receipts, consumers)),
-    })
+    const tags = signed.flatMap((subject) => legacyTags(subject, about(subject), consumers))
+    target = `localhost:5000/${registryName(result.identity.slice(result.identity.indexOf('/') + 1))}`
+    groups.push({ title: 'Copy the layout to a registry', lines: copyLines(directory, target, published.tag, tags) })
   }
-  const kinds = attested.filter((kind) => receipts.some((receipt) => receipt.kind === kind))
   for (const [program, consumer] of [
     ['cosign 2.5', 'cosign2'],
     ['cosign 3', 'cosign3'],
   ] as const) {
-    if (!consumers.includes(consumer) || !cosignReads(image)) continue
+    if (!consumers.includes(consumer) || !cosignReads(target)) continue
     const flags = `--key ${quote(keyPath)} --private-infrastructure=true`
-    const verify = receipts.some(({ kind }) => kind === (consumer === 'cosign2' ? 'image-signature' : 'sign'))
     groups.push({
       title: `Verify with ${program}`,
-      lines: [
-        ...(verify ? [`cosign verify ${flags} ${image}`] : []),
-        ...kinds.map(
-          (kind) => `cosign verify-attestation ${flags} --type ${cosignTypes[kind] ?? predicateTypeOf(kind)} ${image}`,
-        ),
-      ],
+      lines: signed.flatMap((subject) => cosignLines(consumer, flags, `${target}@${subject}`, about(subject))),
     })
   }
   // Claims vouch for nothing: a policy names their keys in `claims`, as docs/claims.md shows.
@@ -86,8 +79,22 @@ export function commandsFor(
   return groups.filter(({ lines }) => lines.length > 0)
 }
 
+type Receipts = SignAttestResult['receipts']
+
+/** What cosign checks of one manifest. */
+function cosignLines(consumer: 'cosign2' | 'cosign3', flags: string, image: string, receipts: Receipts): string[] {
+  const verify = receipts.some(({ kind }) => kind === (consumer === 'cosign2' ? 'image-signature' : 'sign'))
+  const kinds = attested.filter((kind) => receipts.some((receipt) => receipt.kind === kind))
+  return [
+    ...(verify ? [`cosign verify ${flags} ${image}`] : []),
+    ...kinds.map(
+      (kind) => `cosign verify-attestation ${flags} --type ${cosignTypes[kind] ?? predicateTypeOf(kind)} ${image}`,
+    ),
+  ]
+}
+
 /** Legacy tags that were written: cosign 2 reads attestations from one, and all that is older than cosign 3 signatures from the other. */
-function legacyKinds(receipts: SignAttestResult['receipts'], consumers: readonly Consumer[]): ('att' | 'sig')[] {
+function legacyTags(subject: Digest, receipts: Receipts, consumers: readonly Consumer[]): string[] {
   const others = [
     'sign',
     'image-signature',
@@ -99,19 +106,13 @@ function legacyKinds(receipts: SignAttestResult['receipts'], consumers: readonly
   const attestations = receipts.some(({ kind }) => !others.includes(kind))
   const signature = receipts.some(({ kind }) => kind === 'image-signature')
   return [
-    ...(attestations && consumers.includes('cosign2') ? (['att'] as const) : []),
-    ...(signature && readsSignatureTag(consumers) ? (['sig'] as const) : []),
+    ...(attestations && consumers.includes('cosign2') ? [legacyTag(subject, 'att')] : []),
+    ...(signature && readsSignatureTag(consumers) ? [legacyTag(subject, 'sig')] : []),
   ]
 }
 
-function copyLines(
-  directory: string,
-  target: string,
-  tag: string,
-  digest: `sha256:${string}`,
-  legacy: readonly ('att' | 'sig')[],
-): string[] {
+function copyLines(directory: string, target: string, tag: string, legacy: readonly string[]): string[] {
   const copy = (options: string, name: string): string =>
     `oras cp ${options}--from-oci-layout ${quote(`${directory}:${name}`)} --to-plain-http ${target}:${name}`
-  return [copy('--recursive ', tag), ...legacy.map((kind) => copy('', legacyTag(digest, kind)))]
+  return [copy('--recursive ', tag), ...legacy.map((name) => copy('', name))]
 }

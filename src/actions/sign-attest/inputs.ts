@@ -35,6 +35,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
   return {
     image: orNull(raw.text('image')),
     output: orNull(raw.text('output')),
+    recursive: raw.text('recursive') === '' || raw.boolean('recursive'),
     signer,
     key,
     certificate: certificate?.toString('utf8') ?? null,

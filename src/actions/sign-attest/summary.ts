@@ -36,6 +36,7 @@ export function report(
 ): ActionReport {
   const { published, receipts, agent } = result
   const digest = published.descriptor.digest
+  const several = receipts.some(({ subject }) => subject !== digest)
   const added = receipts.filter(({ state }) => state === 'added').length
   const who = signers(result, inputs)
   const facts: [string, string][] = [
@@ -66,8 +67,9 @@ export function report(
     tables: [
       {
         title: 'Attached',
-        header: ['What', 'Signer', 'Payload', 'Manifest', 'State'],
+        header: [...(several ? ['Of'] : []), 'What', 'Signer', 'Payload', 'Manifest', 'State'],
         rows: receipts.map((receipt) => [
+          ...(several ? [receipt.subject] : []),
           words[receipt.kind],
           receipt.signer ?? '–',
           receipt.payload,
@@ -97,8 +99,12 @@ function evidenceWords(technology: string): string {
     : `${technology}, sealed; the gate decides what it proves`
 }
 
-function notes({ published, agent }: SignAttestResult): string[] {
+function notes({ published, agent, left }: SignAttestResult): string[] {
   const found = ['No public log was written.']
+  if (left.length > 0)
+    found.push(
+      `The agent did not sign these manifests of the index, because its job did not build them: ${left.join(', ')}. The gate refuses the index until each of them is signed.`,
+    )
   if (agent === null)
     found.push('No agent ran: the builder is "plain", nothing ties these signatures to a machine or a job.')
   if (published.store.kind === 'layout')

@@ -9,6 +9,7 @@ import { makeStatement } from '../../statement/statement.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { isObject } from '../../base/json.ts'
 import type { StepContext } from '../context.ts'
+import { keepWritten } from './keep.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import type { SignRequest } from './request.ts'
 import { publishImage, type Published } from './source.ts'
@@ -48,12 +49,15 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
     const payload = makeStatement(claim.kind, { name: identity, digest: descriptor.digest }, claim.predicate)
     await writer.statement(claim.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
   }
+  const begin = context.ports.clock.monotonic()
   await writer.finish()
+  await keepWritten(store, [writer], context.ports.clock.monotonic() - begin, context.ports)
   await store.tag(tag, descriptor.digest)
   return {
     published,
     identity,
-    receipts: writer.receipts,
+    receipts: writer.receipts.map((receipt) => ({ subject: descriptor.digest, ...receipt })),
+    left: [],
     bundles: writer.bundles,
     publicKeyPem: key.publicKeyPem,
     agent: null,

@@ -3,7 +3,7 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { collect, sha256 } from '../../base/streams.ts'
 import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { isIndex } from '../../oci/manifest.ts'
-import type { Digest } from '../../oci/types.ts'
+import type { Digest, Index, Manifest } from '../../oci/types.ts'
 import { sbomKinds, type SbomKind } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import type { SignableKind, SignRequest } from './request.ts'
@@ -32,7 +32,6 @@ const configLimit = 8 << 20
  * image; without one, the documents that the state remembers and the SBOM that was given.
  *
  * @throws VerificationError `role-mismatch` for an SBOM file that was not made in the job, `digest-mismatch` for a changed document
- * @throws InputError `input-invalid` when a statement was asked for that has no material
  */
 export async function gatherMaterial(
   inputs: SignRequest,
@@ -40,9 +39,12 @@ export async function gatherMaterial(
   journal: readonly JournalEvent[] | null,
   context: StepContext,
 ): Promise<Material[]> {
-  const given = inputs.sbom === null ? null : await givenSbom(inputs.sbom, published, journal)
+  // What the state remembers without a journal is about one image, and nothing ties it to a manifest of an index.
+  const known = journal !== null || (published.index === null && !isIndex(await contentOf(published)))
+  const given =
+    inputs.sbom === null || published.index !== null ? null : await givenSbom(inputs.sbom, published, journal)
   const document = async (name: DocumentName): Promise<Buffer | null> =>
-    given?.name === name ? given.bytes : readDocument(name, published, journal, context)
+    given?.name === name ? given.bytes : known ? readDocument(name, published, journal, context) : null
 
   const found: Material[] = []
   const add = (kind: SignableKind, documents: Record<string, Buffer> | null): void => {
@@ -64,15 +66,22 @@ export async function gatherMaterial(
     'encryption',
     journal?.some((event) => isEncryptOf(event, published)) === true ? { config: await imageConfig(published) } : null,
   )
+  return found
+}
 
-  const missing = (inputs.statements ?? []).filter((kind) => !found.some((material) => material.kind === kind))
+/**
+ * What was asked for must be possible for one manifest at least.
+ *
+ * @throws InputError `input-invalid` when a statement was asked for that has no material
+ */
+export function requireMaterial(statements: readonly SignableKind[] | null, found: readonly Material[]): void {
+  const missing = (statements ?? []).filter((kind) => !found.some((material) => material.kind === kind))
   if (missing.length > 0) {
     throw new InputError('input-invalid', `there is nothing to make these statements of: ${missing.join(', ')}`, {
       subject: 'statements',
       remedy: 'Run the steps that they describe before, in the same job, or leave them out.',
     })
   }
-  return found
 }
 
 /** The event of a kind that has the plain image as its object: output of a build, input of an SBOM. */
@@ -168,8 +177,9 @@ async function givenSbom(
 }
 
 /** Exact bytes of the image's configuration, the same for the plain and the encrypted form: names the diff ids. */
-async function imageConfig({ store, descriptor }: Published): Promise<Buffer> {
-  const { content } = await store.getManifest(descriptor.digest)
+async function imageConfig(published: Published): Promise<Buffer> {
+  const { store, descriptor } = published
+  const content = await contentOf(published)
   if (isIndex(content)) {
     throw new InputError('unsupported', 'an index of several platforms has no configuration of its own', {
       subject: descriptor.digest,
@@ -177,6 +187,10 @@ async function imageConfig({ store, descriptor }: Published): Promise<Buffer> {
     })
   }
   return collect(await store.openBlob(content.config), configLimit, content.config.digest)
+}
+
+async function contentOf({ store, descriptor }: Published): Promise<Manifest | Index> {
+  return (await store.getManifest(descriptor.digest)).content
 }
 
 /** A rebuild is attested only where one was made and all agreed; a failed one is never signed (TRUST §4). */

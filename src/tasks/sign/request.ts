@@ -27,6 +27,8 @@ export interface SignRequest {
   image: string | null
   /** Reference to publish to, or null to sign where the image lies. */
   output: string | null
+  /** Whether the manifests of an index are signed beside it. */
+  recursive: boolean
   /** `key` stands for every key of people. */
   signer: 'agent' | 'key'
   /** Where that key lies; null for the agent alone. */

@@ -16,6 +16,8 @@ export interface Published {
   tag: string
   /** Digest of the plain manifest: another one than published, if the job encrypted it. */
   plain: Digest
+  /** The index that was published, where this is one of its manifests; else null. */
+  index: Digest | null
 }
 
 /**
@@ -34,12 +36,7 @@ export async function publishImage(
   const from = await resolveImage(await sourceOf(inputs, context), ports)
   const digest = from.descriptor.digest
   requireNoPlain(inputs, journal ?? [], digest)
-  const encrypt = journal?.findLast((event) => event.kind === 'encrypt' && holds(event.outputs, digest))
-  if (
-    journal !== null &&
-    encrypt === undefined &&
-    !journal.some((event) => event.kind === 'build' && holds(event.outputs, digest))
-  ) {
+  if (journal !== null && !isOwn(journal, digest)) {
     throw new VerificationError(
       'role-mismatch',
       'this job neither built nor encrypted the image, so its agent signs nothing about it',
@@ -49,7 +46,7 @@ export async function publishImage(
       },
     )
   }
-  const plain = encrypt?.inputs.find(({ role }) => role === 'image')?.digest ?? digest
+  const plain = plainOf(journal ?? [], digest)
 
   const parsed = parseReference(inputs.output ?? from.reference, ports.roots.cwd)
   if (parsed.digest !== undefined && parsed.digest !== digest) {
@@ -61,9 +58,27 @@ export async function publishImage(
   const tag = parsed.tag ?? (inputs.output === null ? from.tag : null) ?? 'latest'
   const reference: Reference = { ...parsed, tag, digest }
   const store = openStore(reference, ports)
-  if (store.name === from.store.name) return { store, descriptor: from.descriptor, reference, tag, plain }
+  if (store.name === from.store.name) return { store, descriptor: from.descriptor, reference, tag, plain, index: null }
   ports.log.info(`copying ${digest} to ${formatReference({ ...reference, digest: undefined })}`)
-  return { store, descriptor: await copyImage(from.store, store, digest, { log: ports.log }), reference, tag, plain }
+  return {
+    store,
+    descriptor: await copyImage(from.store, store, digest, { log: ports.log }),
+    reference,
+    tag,
+    plain,
+    index: null,
+  }
+}
+
+/** Whether a job built or encrypted an image: its agent signs about no other (TRUST §4). */
+export function isOwn(journal: readonly JournalEvent[], digest: Digest): boolean {
+  return journal.some(({ kind, outputs }) => (kind === 'build' || kind === 'encrypt') && holds(outputs, digest))
+}
+
+/** The plain form of an image that the job encrypted; any other is its own. */
+export function plainOf(journal: readonly JournalEvent[], digest: Digest): Digest {
+  const encrypt = journal.findLast(({ kind, outputs }) => kind === 'encrypt' && holds(outputs, digest))
+  return encrypt?.inputs.find(({ role }) => role === 'image')?.digest ?? digest
 }
 
 /** Where a job encrypts, no plain image leaves it unasked (INTERFACE §1). @throws VerificationError `encryption-link` */

@@ -18,7 +18,9 @@ import { signForNotation } from './notation.ts'
 import { readsSignatureTag, type SignRequest } from './request.ts'
 import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
-import { gatherMaterial, type Material } from './material.ts'
+import { keepWritten } from './keep.ts'
+import { signedManifests } from './manifests.ts'
+import { gatherMaterial, requireMaterial, type Material } from './material.ts'
 import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { openSignatureLog } from './log-signatures.ts'
@@ -51,33 +53,60 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
-  const material = await gatherMaterial(inputs, published, journal, context)
+  const { manifests, left } = await signedManifests(published, inputs.recursive, journal)
+  const materials = await Promise.all(manifests.map((one) => gatherMaterial(inputs, one, journal, context)))
+  requireMaterial(inputs.statements, materials.flat())
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
-  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
-  const signing: Signing = { agent: attested, key, published, identity, stamper, writer }
 
+  const signings: Signing[] = []
+  for (const [i, one] of manifests.entries()) {
+    const writer = await openWriter(one, { legacy, stamper, signatureLog, log: context.ports.log })
+    const signing: Signing = { agent: attested, key, published: one, identity, stamper, writer }
+    signings.push(signing)
+    const payloads = await writeStatements(materials[i] ?? [], signing, context)
+    if (certified !== null)
+      writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
+  }
+  // One seal closes the statements about all manifests.
+  let status: AgentStatus | null = null
+  for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one.published, one.writer)
+  const begin = context.ports.clock.monotonic()
+  for (const { writer } of signings) await writer.finish()
+  const writers = signings.map(({ writer }) => writer)
+  await keepWritten(store, writers, context.ports.clock.monotonic() - begin, context.ports)
+  await store.tag(tag, descriptor.digest)
+  return {
+    published,
+    identity,
+    receipts: signings.flatMap(({ published: { descriptor: subject }, writer }) =>
+      writer.receipts.map((receipt) => ({ subject: subject.digest, ...receipt })),
+    ),
+    left,
+    bundles: writers.flatMap(({ bundles }) => bundles),
+    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? '',
+    agent: status,
+  }
+}
+
+/** All statements about one manifest, and cosign's signature of it. @returns the payloads */
+async function writeStatements(
+  material: readonly Material[],
+  signing: Signing,
+  { ports: { log } }: StepContext,
+): Promise<Buffer[]> {
+  const { published, writer } = signing
+  if (published.index !== null) log.progress(`manifest ${published.descriptor.digest}`)
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
   if (inventory !== undefined) await putInventory(inventory, published, writer)
   const payloads: Buffer[] = []
   for (const item of material) {
-    context.ports.log.progress(`statement ${item.kind}`)
+    log.progress(`statement ${item.kind}`)
     payloads.push(await writeStatement(item, signing))
   }
   if (material.some(({ kind }) => kind === 'sign')) await signImage(signing)
   // TRUST §3: statements before the evidence that closes them.
   await writer.settle()
-  if (certified !== null) writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
-  const status = attested === null ? null : await attachEvidence(attested, published, writer)
-  await writer.finish()
-  await store.tag(tag, descriptor.digest)
-  return {
-    published,
-    identity,
-    receipts: writer.receipts,
-    bundles: writer.bundles,
-    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? '',
-    agent: status,
-  }
+  return payloads
 }
 
 /** The agent and what its signatures are checked with. */

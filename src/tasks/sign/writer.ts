@@ -2,6 +2,7 @@ import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { fromEitherBase64 } from '../../encoding/base64.ts'
 import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
+import { relist } from '../../oci/relist.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { makeBundle } from '../../sign/bundle.ts'
@@ -55,6 +56,12 @@ export interface StatementWriter {
   settle(): Promise<void>
   /** Writes the legacy tags, each with one write. */
   finish(): Promise<void>
+  /**
+   * Looks for all that this run added, and adds again what another writer's listing or tag has lost.
+   *
+   * @returns whether everything was there
+   */
+  confirm(): Promise<boolean>
 }
 
 /** What a writer is told beside the image. */
@@ -145,8 +152,23 @@ export async function openWriter(
       await settle()
       if (newAttestations.length > 0) await attachCosignAttestation(store, descriptor, newAttestations)
       if (newSignatures.length === 0) return
-      const { digest } = await attachCosignSignature(store, descriptor, newSignatures)
-      for (const { receipt } of newSignatures) receipts.push({ ...receipt, manifest: digest })
+      const { manifest } = await attachCosignSignature(store, descriptor, newSignatures)
+      for (const { receipt } of newSignatures) receipts.push({ ...receipt, manifest: manifest.digest })
+    },
+    async confirm() {
+      const added = receipts.filter(({ kind, state }) => kind !== 'image-signature' && state === 'added')
+      const listed = await relist(
+        store,
+        descriptor.digest,
+        added.map(({ manifest }) => manifest),
+      )
+      const attested =
+        newAttestations.length === 0 || !(await attachCosignAttestation(store, descriptor, newAttestations)).added
+      if (newSignatures.length === 0) return listed && attested
+      const { manifest, added: lost } = await attachCosignSignature(store, descriptor, newSignatures)
+      for (const receipt of receipts)
+        if (receipt.kind === 'image-signature' && receipt.state === 'added') receipt.manifest = manifest.digest
+      return listed && attested && !lost
     },
   }
 }
