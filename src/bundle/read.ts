@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import { table } from '../base/table.ts'
 import { readProtoJson, type ProtoMessage } from '../encoding/proto-json.ts'
 import { parseCertificate, type Certificate } from '../encoding/x509/certificate.ts'
 import { readLogEntry, type LogEntry } from '../log/rekor/entry.ts'
@@ -30,7 +31,11 @@ export type BundleMaterial =
   { kind: 'key'; hint: string } | { kind: 'certificate'; leaf: Certificate; others: readonly Certificate[] }
 
 const limits = { bytes: 128 << 20, entries: 16, timestamps: 16, certificates: 5 } as const
-const hashes: Readonly<Record<string, DigestName>> = { SHA2_256: 'sha256', SHA2_384: 'sha384', SHA2_512: 'sha512' }
+const hashes: Readonly<Record<string, DigestName>> = table({
+  SHA2_256: 'sha256',
+  SHA2_384: 'sha384',
+  SHA2_512: 'sha512',
+})
 
 /**
  * Reads a Sigstore bundle of version 0.1, 0.2 or 0.3, over a DSSE envelope or over an artifact.

@@ -14,6 +14,12 @@ export interface PublicKey {
 
 const minimumRsaBits = 2048
 const curves: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1']
+/** Bytes of an SPKI in DER with a named curve and an uncompressed point, by curve. */
+const spkiBytes = new Map([
+  ['prime256v1', 91],
+  ['secp384r1', 120],
+  ['secp521r1', 158],
+])
 
 /**
  * Reads a public key: PEM `PUBLIC KEY` (SPKI), one block and nothing else. Accepted: EC P-256, P-384, P-521, RSA of 2048 bits or more, Ed25519.
@@ -52,6 +58,9 @@ export function describeKey(key: KeyObject, subject: string): PublicKey {
       throw refuse(subject, `is a key of the kind ${object.asymmetricKeyType}`)
   }
   const der = object.export({ format: 'der', type: 'spki' })
+  // A key is named by these bytes: one with a compressed point would be a second party beside itself, and Go's readers refuse it.
+  if (details.namedCurve !== undefined && der.length !== spkiBytes.get(details.namedCurve))
+    throw refuse(subject, 'is an EC key in another form than a named curve with an uncompressed point')
   return {
     pem: object.export({ format: 'pem', type: 'spki' }).toString(),
     hint: createHash('sha256').update(der).digest('base64'),

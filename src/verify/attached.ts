@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import type { PinnedLog } from '../log/pinned-log.ts'
 import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
@@ -22,6 +23,7 @@ const keptStrangers = 16
  *
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
  * @param authorities whose time stamps count
+ * @param log whose entries count; null where none is pinned
  * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
  */
@@ -34,6 +36,7 @@ export async function readAttached(
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
   authorities: readonly TimestampAuthority[] = [],
+  log: PinnedLog | null = null,
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
@@ -60,6 +63,7 @@ export async function readAttached(
       onBroken,
       lacks,
       authorities,
+      log,
     })),
   }
 }

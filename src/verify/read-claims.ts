@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import type { PinnedLog } from '../log/pinned-log.ts'
 import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
@@ -9,7 +10,7 @@ import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
-import { joinLogged } from './logged.ts'
+import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
 import { earliest, timesOf } from './signature-times.ts'
@@ -35,8 +36,10 @@ export async function readEnvelopesOf(from: {
   onBroken: OnBroken
   lacks: Lacks
   authorities: readonly TimestampAuthority[]
+  /** Null where no log is pinned. */
+  log: PinnedLog | null
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities } = from
+  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities, log } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
@@ -82,9 +85,10 @@ export async function readEnvelopesOf(from: {
     }
     const { times, others } = timesOf(signed, signers, authorities)
     if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
+    const logged = provenBy(loggedOf(signed), signed.payload, signers, log)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
-      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times))
+      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times, logged))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       for (const { manifest } of named) {

@@ -56,6 +56,7 @@ export function claimOf(
   targets: readonly Digest[],
   signers: readonly string[],
   times: readonly SignatureTime[] = [],
+  logged: readonly Logged[] = loggedOf(found),
 ): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
   return {
@@ -72,7 +73,7 @@ export function claimOf(
     subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
     signers,
     times,
-    logged: loggedOf(found),
+    logged,
   }
 }
 

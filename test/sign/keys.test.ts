@@ -137,3 +137,20 @@ describe('public keys', () => {
     expect(() => loadPublicKey(text)).toThrow(VerificationError)
   })
 })
+
+test.each([
+  ['P-256', 27],
+  ['P-384', 24],
+] as const)('a public key on %s counts in one form: a compressed point is refused', (namedCurve, at) => {
+  const der = generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'der', type: 'spki' })
+  const size = namedCurve === 'P-256' ? 32 : 48
+  const point = Buffer.concat([Buffer.from([2 + ((der.at(-1) ?? 0) & 1)]), der.subarray(at, at + size)])
+  const head = Buffer.from(der.subarray(0, at - 1))
+  const bits = Buffer.concat([Buffer.from([0x03, point.length + 1, 0]), point])
+  const algorithm = head.subarray(2, 4 + (head[3] ?? 0))
+  const body = Buffer.concat([algorithm, bits])
+  const compressed = Buffer.concat([Buffer.from([0x30, body.length]), body])
+  expect(createPublicKey({ key: compressed, format: 'der', type: 'spki' }).asymmetricKeyType).toBe('ec')
+  const pem = `-----BEGIN PUBLIC KEY-----\n${compressed.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END PUBLIC KEY-----\n`
+  expect(() => loadPublicKey(pem)).toThrow(expect.objectContaining({ code: 'format-invalid' }))
+})

@@ -68,6 +68,9 @@ test.each([
   expect(checkOf(verdict, 'log.statements').why).toContain(`the ${kind} statement has no entry`)
 })
 
+const inheritedHash = `{"kind":"hashedrekord","apiVersion":"0.0.2","spec":{"hashedRekordV002":{
+  "signature":{"content":"AAAA","verifier":{"publicKey":{"rawBytes":"AAAA"}}},"data":{"algorithm":"constructor","digest":"AAAA"}}}}`
+
 test.each<[string, (entry: JsonObject) => JsonObject, string]>([
   [
     'another proof',
@@ -82,6 +85,11 @@ test.each<[string, (entry: JsonObject) => JsonObject, string]>([
   [
     'another content',
     (entry) => ({ ...entry, canonicalizedBody: Buffer.from('{}').toString('base64') }),
+    'format-invalid',
+  ],
+  [
+    'a hash of a name that every object has',
+    (entry) => ({ ...entry, canonicalizedBody: Buffer.from(inheritedHash).toString('base64') }),
     'format-invalid',
   ],
   [
@@ -102,6 +110,17 @@ test.each<[string, (entry: JsonObject) => JsonObject, string]>([
   const policy = { log: { key: key.vkey }, ...unwitnessed }
   expect(found(await judge(made, policy))).toEqual([false, `failed: ${reason}`, 'accepted'])
   // A good copy beside it counts: strangers can add bad ones.
+  await logAll(made, key)
+  expect(found(await judge(made, policy))).toEqual([true, 'passed', 'accepted'])
+})
+
+test('no number of copies with bad entries takes the place of the good one', async () => {
+  const made = await make({ key: jobKey })
+  const key = await noteSigner()
+  for (let copy = 0; copy < 20; copy++)
+    await logAll(made, key, { change: (entry) => ({ ...entry, logIndex: String(100 + copy) }) })
+  const policy = { log: { key: key.vkey }, ...unwitnessed }
+  expect(found(await judge(made, policy))).toEqual([false, 'failed: log-invalid', 'accepted'])
   await logAll(made, key)
   expect(found(await judge(made, policy))).toEqual([true, 'passed', 'accepted'])
 })

@@ -1,4 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
+import { table } from '../../base/table.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
 import { readPem } from '../../encoding/pem.ts'
 import { readProtoJson, type ProtoMessage } from '../../encoding/proto-json.ts'
@@ -17,14 +18,14 @@ export interface EntryBody {
   verifier: Buffer
 }
 
-const hashNames: Readonly<Record<string, HashName>> = {
+const hashNames: Readonly<Record<string, HashName>> = table({
   sha256: 'sha256',
   sha384: 'sha384',
   sha512: 'sha512',
   SHA2_256: 'sha256',
   SHA2_384: 'sha384',
   SHA2_512: 'sha512',
-}
+})
 
 /**
  * Reads the body of an entry: `hashedrekord` 0.0.1, `dsse` 0.0.1 and `intoto` 0.0.2 of Rekor v1, `hashedrekord` 0.0.2 and `dsse` 0.0.2 of
@@ -47,7 +48,7 @@ export function readEntryBody(bytes: Uint8Array): EntryBody {
 
 type Content = Omit<EntryBody, 'kind' | 'version'>
 
-const readers: Readonly<Record<string, (spec: ProtoMessage) => Content>> = {
+const readers: Readonly<Record<string, (spec: ProtoMessage) => Content>> = table({
   'hashedrekord 0.0.1': (spec) => {
     const signature = spec.message('signature')
     return {
@@ -92,7 +93,7 @@ const readers: Readonly<Record<string, (spec: ProtoMessage) => Content>> = {
       verifier: rawVerifier(signature.message('verifier')),
     }
   },
-}
+})
 
 function onlySignature(message: ProtoMessage): ProtoMessage {
   const [signature, second] = message.list('signatures', 16)

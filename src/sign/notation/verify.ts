@@ -16,8 +16,13 @@ import { profileFault } from './profile.ts'
 
 /** Whom a reader trusts: the part of a Notary Project trust policy that concerns one signature. */
 export interface NotationTrust {
-  /** Certificates of the trust store: one of them stands in the chain. */
+  /** Certificates of the trust store `ca`: one of them stands in the chain of a signature of the scheme `notary.x509`. */
   readonly store: readonly Certificate[]
+  /**
+   * Certificates of the trust store `signingAuthority`, the same for that scheme. Such a signer is believed about its own time, so nobody of `store`
+   * may choose the scheme: a leaf that has expired would sign with a time of before. Default: none.
+   */
+  readonly signingAuthorities?: readonly Certificate[] | undefined
   /**
    * Subjects of leaves that count, each as attributes (`C`, `ST`, `O`, `CN`, … or OIDs) that the leaf must have; or `*` for every leaf below the trust
    * store.
@@ -53,7 +58,7 @@ export function judgeNotation(signature: NotationSignature, target: Descriptor, 
         ? null
         : `${subject} is not signed by its leaf`
     }),
-    step('authenticity', () => authenticityFault(chain, trust)),
+    step('authenticity', () => authenticityFault(signature, trust)),
     step('identity', () => (leaf === undefined ? 'it carries no certificate' : identityFault(leaf, trust))),
     step('authentic-timestamp', () => time.fault ?? validityFault(chain, time.from, time.to)),
     step('expiry', () =>
@@ -77,12 +82,17 @@ function step(name: string, fault: () => string | null): Check {
   }
 }
 
-function authenticityFault(chain: readonly Certificate[], { store }: NotationTrust): string | null {
+function authenticityFault(
+  { chain, scheme }: NotationSignature,
+  { store, signingAuthorities = [] }: NotationTrust,
+): string | null {
   const [leaf] = chain
   const root = chain.at(-1)
   if (leaf === undefined || root === undefined) return 'it carries no certificate'
-  if (!chain.some(({ fingerprint }) => store.some((trusted) => trusted.fingerprint === fingerprint)))
-    return 'no certificate of its chain is in the trust store'
+  const byAuthority = scheme === schemes.signingAuthority
+  const trusted = new Set((byAuthority ? signingAuthorities : store).map(({ fingerprint }) => fingerprint))
+  if (!chain.some(({ fingerprint }) => trusted.has(fingerprint)))
+    return `no certificate of its chain is in the trust store${byAuthority ? ' of signing authorities' : ''}`
   // A self-signed leaf is a chain of its own: the profile checks its signature.
   if (chain.length === 1) return null
   const rules = { roots: new Set([root.fingerprint]), at: leaf.notBefore, understood }

@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { duplicateMember } from '../../base/json-members.ts'
 import { isObject, nestsDeeper, parseJson } from '../../base/json.ts'
 import { isGrype, readGrype } from './grype.ts'
 import { isSarif, readSarif } from './sarif.ts'
@@ -25,7 +26,11 @@ export function readReport(bytes: Uint8Array, name: string): ReadClaim {
   const start = Buffer.from(bytes.subarray(0, 256)).toString('utf8').trimStart()
   if (start.startsWith('<') || start.startsWith('\ufeff<')) return readJunit(bytes)
   if (nestsDeeper(bytes, mostLevels)) throw unknown(name, `it nests deeper than ${mostLevels} levels`)
-  const document = parseJson(Buffer.from(bytes).toString('utf8'), name, 'input')
+  const text = Buffer.from(bytes).toString('utf8')
+  const document = parseJson(text, name, 'input')
+  // Readers differ on which one counts, so a finding could stand in a list that we do not see.
+  const twice = duplicateMember(text)
+  if (twice !== null) throw unknown(name, `it has the member ${JSON.stringify(twice.slice(0, 64))} twice in one object`)
   if (!isObject(document)) throw unknown(name, 'it is not a JSON object')
   if (isGrype(document)) return vulnsClaim(readGrype(document))
   if (isTrivy(document)) return vulnsClaim(readTrivy(document))

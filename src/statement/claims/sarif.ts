@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import { notA, objectOf, objectsOf, optionalText, requiredText, timeOf } from './report-values.ts'
 import type { Finding, ScanReport } from './scan.ts'
@@ -10,7 +11,12 @@ export function isSarif(document: JsonObject): boolean {
 }
 
 /** SARIF §3.27.10: what a level stands for where the rule has no `security-severity`, in the words that code scanning shows. */
-const levelWords: Readonly<Record<string, string>> = { error: 'high', warning: 'medium', note: 'low', none: 'none' }
+const levelWords: Readonly<Record<string, string>> = table({
+  error: 'high',
+  warning: 'medium',
+  note: 'low',
+  none: 'none',
+})
 
 /**
  * Reads a SARIF 2.1.0 log of one run. A result that is suppressed, or whose kind says that nothing was found (`pass`, `notApplicable`), is no

@@ -1,7 +1,7 @@
 import { sha256 } from '../../base/streams.ts'
 import { isObject, type JsonObject } from '../../base/json.ts'
 import { readXml, type XmlElement } from '../../encoding/xml.ts'
-import { mostEntries, notA, objectOf, objectsOf, requiredText } from './report-values.ts'
+import { mostEntries, notA, objectOf, objectsOf, optionalText, requiredText } from './report-values.ts'
 import type { ReadClaim } from './types.ts'
 
 /** How one test ended. */
@@ -14,7 +14,8 @@ interface Test {
 /**
  * Reads a JUnit XML report: `testcase` elements with `failure`, `error` or `skipped` in them. Suites nest.
  *
- * @throws InputError `file-invalid` for a report without any test, or whose `tests` attribute names another number than there are
+ * @throws InputError `file-invalid` for a report without any test, whose `tests` attribute names another number than there are, or that states
+ *   failures and names none
  */
 export function readJunit(bytes: Uint8Array): ReadClaim {
   const format = 'JUnit'
@@ -45,6 +46,8 @@ function junitTests(suite: XmlElement, format: string): Test[] {
   const declared = suite.attributes?.get('tests')
   if (declared !== undefined && declared !== String(tests.length) && declared !== String(own))
     throw notA(format, `a suite states ${declared} tests and holds ${tests.length}: it is cut or merged wrongly`)
+  const stated = ['failures', 'errors'].some((name) => !/^0*$/.test(suite.attributes?.get(name) ?? ''))
+  if (stated) refuseHidden(tests, format)
   return tests
 }
 
@@ -77,9 +80,21 @@ export function readJest(document: JsonObject, bytes: Uint8Array): ReadClaim {
     })
     // A file that does not load has no tests, and still failed.
     const broken = file['status'] === 'failed' && !inner.some(({ outcome }) => outcome === 'failed')
-    return broken ? [...inner, { name: String(file['name'] ?? 'test file'), outcome: 'failed' as const }] : inner
+    return broken
+      ? [...inner, { name: optionalText(file, 'name', format) ?? 'test file', outcome: 'failed' as const }]
+      : inner
   })
+  const stated = [document['numFailedTests'], document['numRuntimeErrorTestSuites']].some(
+    (n) => n !== undefined && n !== 0,
+  )
+  if (stated) refuseHidden(tests, format)
   return claimOf(tests, bytes, format)
+}
+
+/** A report that states failures and names none would give a claim that everything passed. @throws InputError `file-invalid` */
+function refuseHidden(tests: readonly Test[], format: string): void {
+  if (!tests.some(({ outcome }) => outcome === 'failed'))
+    throw notA(format, 'it states failures, but no test in it failed: it is cut or merged wrongly')
 }
 
 function outcomeOf(status: string, format: string): Outcome {

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { digestsIn, notA, objectOf, objectsOf, optionalText, requiredText, textsOf, timeOf } from './report-values.ts'
 import type { ReadClaim } from './types.ts'
@@ -70,12 +71,12 @@ const states: Readonly<Record<string, (typeof openvexStatuses)[number]>> = {
   not_affected: 'not_affected',
 }
 /** CycloneDX §analysis.justification → OpenVEX justification, where one says the same. */
-const justifications: Readonly<Record<string, string>> = {
+const justifications: Readonly<Record<string, string>> = table({
   code_not_present: 'vulnerable_code_not_present',
   code_not_reachable: 'vulnerable_code_not_in_execute_path',
   protected_at_runtime: 'inline_mitigations_already_exist',
   protected_by_mitigating_control: 'inline_mitigations_already_exist',
-}
+})
 
 export function isCyclonedxVex(document: JsonObject): boolean {
   return document['bomFormat'] === 'CycloneDX' && Array.isArray(document['vulnerabilities'])

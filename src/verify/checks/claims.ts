@@ -63,9 +63,13 @@ function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcom
   const read = claims.map((claim) => readers[rule.kind](gate, rule, claim))
   const [best] = read.sort((a, b) => (b.time ?? 0) - (a.time ?? 0))
   if (best === undefined) return skipped('nothing was read')
-  // Without times nobody knows which one is newer, so every one of them counts.
-  if (best.time === null)
-    return read.map((one) => one.judge()).find(({ status }) => status !== 'passed') ?? best.judge()
+  // Among claims without a time, or of one time, nobody knows which one is newer, so every one of them counts.
+  const judgeAll = (): Outcome =>
+    read
+      .filter((one) => one.time === best.time)
+      .map((one) => one.judge())
+      .find(({ status }) => status !== 'passed') ?? best.judge()
+  if (best.time === null) return judgeAll()
   const { time, claim } = best
   const stated = new Date(time).toISOString()
   const age = gate.at.getTime() - time
@@ -77,7 +81,7 @@ function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcom
       `the newest ${rule.kind} claim is from ${stated}, older than the ${rule.maxAgeSeconds} s that the policy allows`,
       claim.manifest,
     )
-  return best.judge()
+  return judgeAll()
 }
 
 const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) => Read> = {

@@ -5,8 +5,8 @@ type VexStatement = OpenvexDocument['statements'][number]
 
 /**
  * Findings that no trusted VEX document sets aside. A statement sets a finding aside if it says `not_affected` or `fixed` of one of its names, for
- * this image (by digest) or for the very package that the finding names. The last statement of a document that speaks of a finding decides, so
- * that `affected` takes an earlier `not_affected` back (OpenVEX §"Updating statements").
+ * this image (by digest) or for the very package that the finding names. The last statement that speaks of a finding by any of its names decides,
+ * so that `affected` takes an earlier `not_affected` back (OpenVEX §"Updating statements").
  *
  * @param digests of the image in all its forms
  */
@@ -15,23 +15,60 @@ export function unexcused(
   documents: readonly OpenvexDocument[],
   digests: ReadonlySet<string>,
 ): ScanFinding[] {
-  const byName = new Map<string, VexStatement[]>()
-  for (const { statements } of newestLast(documents)) {
-    for (const statement of statements) {
-      for (const name of namesOf(statement)) {
-        const list = byName.get(name)
-        if (list === undefined) byName.set(name, [statement])
-        else list.push(statement)
-      }
+  // Only what a finding may ask for is kept: a statement may have hundreds of names for thousands of products.
+  const asked = new Set(findings.flatMap(({ names }) => names))
+  const parts = new Set([null, ...findings.map(({ where }) => where)])
+  const words = new Map<string, LastWord>()
+  let place = 0
+  for (const document of newestLast(documents)) {
+    const time = timeOf(document)
+    for (const statement of document.statements) {
+      const excuses = statement.status === 'not_affected' || statement.status === 'fixed'
+      const said = { excuses, place: place++ }
+      const names = namesOf(statement).filter((name) => asked.has(name))
+      if (names.length === 0) continue
+      for (const about of new Set(placesOf(statement, digests).filter((item) => parts.has(item))))
+        for (const name of names) note(words, keyOf(name, about), time, document, said)
     }
   }
-  return findings.filter((finding) => {
-    const about = finding.names
-      .flatMap((name) => byName.get(name) ?? [])
-      .filter((statement) => speaksOf(statement, finding, digests))
-    const last = about.at(-1)
-    return last === undefined || (last.status !== 'not_affected' && last.status !== 'fixed')
+  return findings.filter(({ names, where }) => {
+    // A document may take back by one name what an older one said of another, so the words on all names are put together.
+    const found = names
+      .flatMap((name) => [keyOf(name, null), ...(where === null ? [] : [keyOf(name, where)])])
+      .flatMap((key) => words.get(key) ?? [])
+    const newest = found.reduce((most, { time }) => Math.max(most, time), Number.NEGATIVE_INFINITY)
+    const last = new Map<OpenvexDocument, Said>()
+    for (const [document, said] of found.filter(({ time }) => time === newest).flatMap(({ by }) => [...by])) {
+      const known = last.get(document)
+      if (known === undefined || known.place < said.place) last.set(document, said)
+    }
+    // The order of documents of one time is the registry's, so the last word of each of them has to set the finding aside.
+    return last.size === 0 || ![...last.values()].every(({ excuses }) => excuses)
   })
+}
+
+interface Said {
+  excuses: boolean
+  /** Among all statements, oldest document first. */
+  place: number
+}
+
+/** What the newest documents say last of one name at one place. Only this is kept, so the work grows with findings plus statements. */
+interface LastWord {
+  /** Of the documents, in milliseconds since 1970. */
+  time: number
+  by: Map<OpenvexDocument, Said>
+}
+
+/** A name of a vulnerability with a package URL, or with null for the whole image. */
+function keyOf(name: string, where: string | null): string {
+  return JSON.stringify([name, where])
+}
+
+function note(words: Map<string, LastWord>, key: string, time: number, document: OpenvexDocument, said: Said): void {
+  const known = words.get(key)
+  if (known?.time === time) known.by.set(document, said)
+  else words.set(key, { time, by: new Map([[document, said]]) })
 }
 
 function newestLast(documents: readonly OpenvexDocument[]): OpenvexDocument[] {
@@ -49,14 +86,13 @@ function namesOf({ vulnerability }: VexStatement): string[] {
   return [...new Set([name, id, ...aliases].filter((item) => item !== undefined))]
 }
 
-function speaksOf(statement: VexStatement, { where }: ScanFinding, digests: ReadonlySet<string>): boolean {
-  return (statement.products ?? []).some((product) => {
-    if (!productDigests(product).some((digest) => digests.has(digest)))
-      return where !== null && purlsOf(product).includes(where)
+/** What a statement is about: package URLs, and null for the whole image. */
+function placesOf(statement: VexStatement, digests: ReadonlySet<string>): (string | null)[] {
+  return (statement.products ?? []).flatMap((product) => {
+    if (!productDigests(product).some((digest) => digests.has(digest))) return purlsOf(product)
     const { subcomponents } = product
     // Without subcomponents a statement is about the whole product.
-    if (subcomponents === undefined || subcomponents.length === 0) return true
-    return where !== null && subcomponents.some((part) => purlsOf(part).includes(where))
+    return subcomponents === undefined || subcomponents.length === 0 ? [null] : subcomponents.flatMap(purlsOf)
   })
 }
 

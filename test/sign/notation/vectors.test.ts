@@ -28,10 +28,12 @@ const by =
 
 /** Everything that the samples trust. */
 function trust(): NotationTrust {
-  const paths = coseFiles(`${stores}/{ca,signingAuthority}/valid-trust-store/*.{crt,pem}`)
+  const trusted = (kind: string): Certificate[] =>
+    coseFiles(`${stores}/${kind}/valid-trust-store/*.{crt,pem}`).map(certificate)
   const authority = certificate(`${stores}/tsa/test-timestamp/globalsignRoot.cer`)
   return {
-    store: paths.map(certificate),
+    store: trusted('ca'),
+    signingAuthorities: trusted('signingAuthority'),
     identities: '*',
     stampedTime: by(authority),
     now: new Date('2026-11-30T00:00:00Z'),

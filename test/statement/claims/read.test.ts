@@ -209,3 +209,41 @@ test('the thresholds of CVSS, and unknown above critical', () => {
   ])
   expect(isWorse('unknown', 'critical')).toBe(true)
 })
+
+test.each(['constructor', '__proto__', 'toString'])('the SARIF level "%s" is a word that nobody rates', (level) => {
+  const claim = read(
+    sarif((run) => {
+      run['results'] = [{ ruleId: 'CVE-2026-0001', level }]
+    }),
+  )
+  expect(claim).toMatchObject({
+    summary: '1 finding, 1 unknown',
+    predicate: { scanner: { result: [{ severity: [{ method: 'sarif-level', score: level }] }] } },
+  })
+})
+
+test.each([
+  [
+    'a member twice',
+    '{"SchemaVersion":2,"ArtifactName":"x","CreatedAt":"2026-01-01T00:00:00Z","Results":[{}],"Results":[]}',
+  ],
+  ['a JUnit suite with hidden failures', '<testsuite tests="1" failures="1"><testcase name="a"/></testsuite>'],
+  [
+    'a JUnit suite with hidden errors',
+    '<testsuites errors="2"><testsuite><testcase name="a"/></testsuite></testsuites>',
+  ],
+  [
+    'a jest report with hidden failures',
+    '{"numTotalTests":1,"numFailedTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed"}]}]}',
+  ],
+])('a report with two meanings is refused: %s', (_, text) => {
+  expect(() => readReport(Buffer.from(text), 'report')).toThrow(expect.objectContaining({ code: 'file-invalid' }))
+})
+
+test('a jest file whose name is not a text is still a failed one', () => {
+  const document = {
+    numTotalTests: 0,
+    testResults: [{ status: 'failed', name: { toString: 1 }, assertionResults: [] }],
+  }
+  expect(read(document).predicate).toMatchObject({ result: 'FAILED', failedTests: ['test file'] })
+})
