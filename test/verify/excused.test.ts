@@ -4,8 +4,10 @@ import type { OpenvexDocument, ScanFinding } from '../../src/verify/claims/predi
 const where = 'pkg:deb/debian/libx@1.0'
 const finding: ScanFinding = { names: ['CVE-2026-0001', 'GHSA-aaaa-bbbb'], where, severity: 'critical' }
 
+const head = { '@context': 'https://openvex.dev/ns/v0.2.0', author: 'Example' }
 type Said = [name: string, status: 'affected' | 'not_affected' | 'fixed']
 const vex = (day: number, ...said: Said[]): OpenvexDocument => ({
+  ...head,
   timestamp: `2026-11-0${day}T00:00:00Z`,
   statements: said.map(([name, status]) => ({ vulnerability: { name }, status, products: [{ '@id': where }] })),
 })
@@ -43,7 +45,7 @@ test('many statements on many findings are compared in time that grows with thei
   }))
   const findings = Array.from({ length: count }, (_, at) => ({ ...finding, where: `pkg:deb/debian/lib${at + 1}@1.0` }))
   // Compared one by one these are 400 million pairs, which takes minutes.
-  const [only, second] = unexcused(findings, [{ timestamp: '2026-11-01T00:00:00Z', statements }], new Set())
+  const [only, second] = unexcused(findings, [{ ...head, timestamp: '2026-11-01T00:00:00Z', statements }], new Set())
   expect([only?.where, second]).toEqual([`pkg:deb/debian/lib${count}@1.0`, undefined])
 })
 
@@ -51,6 +53,7 @@ test('a statement on the whole image, and one on a part of it, speak of a findin
   const digest = `sha256:${'a'.repeat(64)}`
   const product = { '@id': `pkg:oci/app@${digest}` }
   const on = (day: number, status: 'affected' | 'fixed', parts?: string[]): OpenvexDocument => ({
+    ...head,
     timestamp: `2026-11-0${day}T00:00:00Z`,
     statements: [
       {

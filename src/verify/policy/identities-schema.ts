@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { repeatsGroups } from './repeated-groups.ts'
 import type { FulcioClaim } from '../../sign/certificate/claims.ts'
 
 const text = z.string().min(1).max(1024)
@@ -63,6 +64,10 @@ export const identitySchema = z
   })
   .refine(({ 'san-pattern': pattern }) => pattern === undefined || isPattern(pattern), {
     error: 'is not a regular expression',
+    path: ['san-pattern'],
+  })
+  .refine(({ 'san-pattern': pattern }) => pattern === undefined || !repeatsGroups(pattern), {
+    error: 'repeats a group that holds a repetition or an alternative, as (a+)+ does: matching could take forever',
     path: ['san-pattern'],
   })
 export type PolicyIdentity = z.infer<typeof identitySchema>
