@@ -80,6 +80,7 @@ export async function job(options: { agent: boolean; described?: boolean } = { a
     const inputs = [artifact(roles.image, image.digest), artifact(roles.config, config)]
     await started?.client.append({ kind: 'sbom', inputs, outputs, result: {} })
   }
+  if (options.described !== false) await state.remember('sbom-subject', config)
   await state.rememberImage(image.digest, `oci:${ports.roots.cwd}/built:v1@${image.digest}`, 'plain')
   const sign = (given: Record<string, string> = {}): Promise<ActionResult> => runSign(given, ports, directory)
   return { ports, directory, store, image, agent: started?.client ?? null, sign, published: storeOf('oci:out', ports) }

@@ -328,6 +328,33 @@ describe('without an agent', () => {
     await expect(sign(await withKey(ports, { sbom: 'foreign.json' }))).rejects.toMatchObject({ code: 'file-invalid' })
   })
 
+  test('documents of another image are not signed: remembered ones are left out, a given one is refused', async () => {
+    const { sign, ports, directory, published, image } = await job({ agent: false })
+    await openState(directory, ports).remember('sbom-subject', `sha256:${'a'.repeat(64)}`)
+    await sign(await withKey(ports))
+    const types = typesOf(await findStatements(published, image), 'referrer')
+    expect(types).toEqual(expect.arrayContaining([predicateTypes.sign, predicateTypes.provenance]))
+    for (const kind of ['spdx', 'cyclonedx', 'inventory'] as const) expect(types).not.toContain(predicateTypes[kind])
+    const about = (digest: string): string =>
+      JSON.stringify({
+        bomFormat: 'CycloneDX',
+        specVersion: '1.6',
+        metadata: {
+          component: {
+            type: 'container',
+            name: 'app',
+            properties: [{ name: 'aquasecurity:trivy:ImageID', value: digest }],
+          },
+        },
+      })
+    writeFileSync(join(ports.roots.cwd, 'given.json'), about(`sha256:${'b'.repeat(64)}`))
+    await expect(sign(await withKey(ports, { sbom: 'given.json' }))).rejects.toMatchObject({ code: 'role-mismatch' })
+    const { content } = await published.getManifest(image.digest)
+    writeFileSync(join(ports.roots.cwd, 'given.json'), about('config' in content ? content.config.digest : ''))
+    await sign(await withKey(ports, { sbom: 'given.json' }))
+    expect(typesOf(await findStatements(published, image), 'referrer')).toContain(predicateTypes.cyclonedx)
+  })
+
   test('a build record of another image is refused', async () => {
     const { sign, ports } = await job({ agent: false })
     writeFileSync(join(ports.roots.cwd, 'build-record-path'), jcs(buildRecord()))

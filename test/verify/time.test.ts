@@ -279,3 +279,40 @@ describe('a release key whose window is over', () => {
     expect(await verified(await signed(minutes), time)).toBe(false)
   })
 })
+
+describe('where a pinned key alone counts', () => {
+  const release = makeKey()
+  const judged = async (stamps: Pick<ForgeOptions, 'stamps'>, more: object = {}): Promise<Verdict> => {
+    const { reference } = await make({
+      signWith: () => release,
+      evidence: false,
+      kinds: (kind) => kind === 'sign',
+      ...stamps,
+    })
+    const policy = {
+      version: 1,
+      'release-keys': [release.signer.publicKeyPem],
+      'accept-signature-only': true,
+      'accept-not-rebuilt': true,
+      statements: ['sign'],
+      time: { authorities: [{ name: 'test TSA', chain: authority.pem }] },
+      ...more,
+    }
+    return verifyImage(reference, await parsePolicy(JSON.stringify(policy), '/policy.yml'), { at: now }, ports)
+  }
+
+  test('its statements need a stamp by a pinned authority, too', async () => {
+    const good = await judged(stamped(authority, after(-5)))
+    expect([good.verified, checkOf(good, 'time.release').status]).toEqual([true, 'passed'])
+    expect(good.inputs.some(({ kind }) => kind === 'time-stamp')).toBe(true)
+  })
+
+  test.each<[string, Pick<ForgeOptions, 'stamps'>]>([
+    ['no stamp', {}],
+    ['a stamp by another authority', stamped(other, after(-5))],
+  ])('%s is time-unproven, unless the policy accepts it by name', async (_title, stamps) => {
+    expect((await judged(stamps)).reasons).toEqual(['time-unproven'])
+    const accepted = await judged(stamps, { 'accept-unproven-time': true })
+    expect([accepted.verified, accepted.exceptions.includes('accept-unproven-time')]).toEqual([true, true])
+  })
+})

@@ -4,6 +4,7 @@ import { InternalError } from '../../base/errors.ts'
 import { writeDelivered } from '../shared/delivered.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
 import { roles } from '../../journal/event.ts'
+import { sbomSubject } from '../../tasks/sign/material.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
 import { performTask } from '../../tasks/tasks.ts'
@@ -76,6 +77,8 @@ export async function describedResult(
     outputs[name] = path ?? ''
     if (path !== undefined) await state.remember(name, path)
   }
+  // Without a journal this alone ties the documents to an image.
+  await state.remember(sbomSubject, result.configDigest)
   outputs['packages'] = String(result.packages)
   outputs['complete'] = String(result.gaps.length === 0)
   outputs['unread'] = JSON.stringify(result.unread)

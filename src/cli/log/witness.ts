@@ -16,6 +16,7 @@ export async function logWitness(inputs: RawInputs, { ports }: ActionContext): P
   const pinned = await pinnedOption(inputs)
   const signer = await signerOption(inputs, inputs.required('name'), 'cosignature')
   inputs.required('memory')
+  ports.log.info(`verifier key of this witness, for policies: ${signer.vkey}`)
   const witness = new Witness(inputs.path('memory'), signer, [pinned], ports)
   if (how === 'listen') {
     const server = await listenOn(inputs.required('listen'), witnessAnswers(witness), ports)

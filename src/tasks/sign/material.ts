@@ -27,6 +27,9 @@ type DocumentName = keyof typeof sources
 
 const configLimit = 8 << 20
 
+/** Where the state remembers what the last `sbom` step described: the digest of the image's configuration, or of a tree of files. */
+export const sbomSubject = 'sbom-subject'
+
 /**
  * What the job has material for. With a journal a document counts only if its digest is an output of the step that handled this very
  * image; without one, the documents that the state remembers and the SBOM that was given.
@@ -112,6 +115,13 @@ async function readDocument(
     journal &&
     producer(journal, source.event, published.plain)?.outputs.find(({ role }) => role === source.role)?.digest
   if (expected === undefined) return null
+  // The state remembers documents by name alone, and the last step may have described another image, or a folder.
+  if (
+    expected === null &&
+    source.event === 'sbom' &&
+    (await state.recall(sbomSubject)) !== (await configDigestOf(published))
+  )
+    return null
   const path = await state.recall(source.path)
   if (path === null) {
     if (expected === null) return null
@@ -167,6 +177,7 @@ async function givenSbom(
   }
   // Each format names itself in a member; the whole document is parsed when its statement is made.
   const text = bytes.subarray(0, bytes.length).toString('latin1')
+  await requireAboutImage(bytes, path, published)
   if (/"spdxVersion"\s*:\s*"SPDX-2/.test(text)) return { name: 'spdx', bytes }
   if (/"bomFormat"\s*:\s*"CycloneDX"/.test(text)) return { name: 'cyclonedx', bytes }
   if (/"@context"\s*:\s*\[?\s*"https:\/\/spdx\.org\/rdf\/3\./.test(text)) return { name: 'spdx3', bytes }
@@ -174,6 +185,36 @@ async function givenSbom(
     subject: 'sbom',
     remedy: 'Give SPDX 2.3, SPDX 3.0.1 or CycloneDX JSON.',
   })
+}
+
+/** @throws VerificationError `role-mismatch` for a document that names another image; one that names none can be about this one */
+async function requireAboutImage(bytes: Buffer, path: string, published: Published): Promise<void> {
+  const { readSbom } = await import('../../sbom/documents/read.ts')
+  const document = await readSbom(bytes, path).catch((error: unknown) => {
+    if (error instanceof VerificationError) return null
+    throw error
+  })
+  // Tools write documents that their own schema refuses; such a one is attached as what it is, and tells nothing of its subject.
+  if (document === null) return
+  const { manifestDigest, configDigest } = document.identity
+  const config = await configDigestOf(published)
+  const named = configDigest ?? manifestDigest
+  const own: (Digest | null)[] = [config, published.plain, published.descriptor.digest]
+  if (named === null || own.includes(named)) return
+  throw new VerificationError(
+    'role-mismatch',
+    `the SBOM ${JSON.stringify(path)} is about ${named}, not about this image`,
+    {
+      subject: published.descriptor.digest,
+      remedy: 'Give the SBOM of this image, or describe it with the sbom action.',
+    },
+  )
+}
+
+/** Null for an index, which has no configuration. */
+async function configDigestOf(published: Published): Promise<Digest | null> {
+  const content = await contentOf(published)
+  return isIndex(content) ? null : content.config.digest
 }
 
 /** Exact bytes of the image's configuration, the same for the plain and the encrypted form: names the diff ids. */

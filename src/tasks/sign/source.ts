@@ -107,9 +107,11 @@ function requireNoPlain({ image }: SignRequest, journal: readonly JournalEvent[]
 
 async function sourceOf(inputs: SignRequest, { state }: StepContext): Promise<string> {
   if (inputs.image !== null) return inputs.image
-  const last = (await state.agent()) === null ? null : await state.lastImage(['plain', 'encrypted'])
+  const agent = await state.agent()
+  const last = agent === null ? null : await state.lastImage(['plain', 'encrypted'])
   if (last !== null) return last
-  throw new InputError('input-missing', 'no image was given and this job has built none', {
+  const why = agent === null ? 'no agent runs, whose journal would name one' : 'this job has built none'
+  throw new InputError('input-missing', `no image was given, and ${why}`, {
     subject: 'image',
     remedy: 'Give image, or build one in this job after setup-cvm-runner.',
   })

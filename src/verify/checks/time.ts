@@ -50,6 +50,7 @@ export const timeSteps: Step[] = [
   },
   { id: 'time.statement', clause: 'TRUST §5.7', needs: ['evidence'], run: statementsTimed },
   { id: 'time.seal', clause: 'TRUST §5.7', needs: ['evidence'], run: sealTimed },
+  { id: 'time.release', clause: 'TRUST §5.7', needs: [], run: releaseTimed },
 ]
 
 /** Every statement of K that the policy needs was signed in the job's window. One stamp says it of one signature, so each needs its own. */
@@ -72,6 +73,27 @@ function statementsTimed(gate: Gate): Outcome {
     return unproven(gate, 'there is no statement whose time could be proven')
   noteInputs(gate, times)
   return passed(`${times.length} statement(s) were signed from ${timeText(begin)} to ${timeText(end)}`)
+}
+
+/** Where a pinned key alone counts there is no job whose window could be compared: what it signed still needs a stamp by a pinned authority. */
+function releaseTimed(gate: Gate): Outcome {
+  const { evidence, key, mine, parties, policy } = gate
+  if (evidence !== null) return skipped('the window of the job is judged')
+  if (policy.timeAuthorities.length === 0) return skipped('the policy pins no time stamp authority')
+  if (key === null) return skipped('no pinned key counts')
+  if (!parties.some(({ kind, id }) => kind === 'key' && id === key.pem))
+    return skipped('the time of a certificate’s signature is judged with the certificate')
+  const times = mine.map(({ times: found }) => found.find(({ by }) => by === key.pem) ?? null)
+  if (times.length === 0)
+    return unproven(gate, 'the key signed in cosign’s legacy form alone, which carries no time stamp here')
+  const stamped = times.filter((time) => time !== null)
+  if (stamped.length < times.length)
+    return unproven(
+      gate,
+      `${times.length - stamped.length} statement(s) of the pinned key have no time stamp by a pinned authority`,
+    )
+  noteInputs(gate, stamped)
+  return passed(`${stamped.length} statement(s) of the pinned key are stamped by a pinned authority`)
 }
 
 /** The evidence statement is signed after the seal and names it: its stamp says when the job was closed. */
