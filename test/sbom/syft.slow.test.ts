@@ -45,8 +45,14 @@ withPeers(
       env,
     })
     const { artifacts } = JSON.parse(output.toString()) as { artifacts: SyftArtifact[] }
+    // syft's word for a package that states no version, as a package.json inside another package may.
+    const stated = (version: string): string | null => (version === 'UNKNOWN' ? null : version)
     const theirs = (type: string): string[] =>
-      [...new Set(artifacts.filter((one) => one.type === type).map(({ name, version }) => `${name}@${version}`))].sort()
+      [
+        ...new Set(
+          artifacts.filter((one) => one.type === type).map(({ name, version }) => `${name}@${stated(version)}`),
+        ),
+      ].sort()
     const ours = (type: string): string[] =>
       [
         ...new Set(
