@@ -31,25 +31,10 @@ export function rootOfInclusion(
   proof: readonly Uint8Array[],
 ): Buffer | null {
   if (index < 0n || index >= size || !areHashes([leaf, ...proof])) return null
-  let node = index
-  let last = size - 1n
-  let root: Buffer = Buffer.from(leaf)
-  for (const sibling of proof) {
-    if (last === 0n) return null
-    if ((node & 1n) === 1n || node === last) {
-      root = nodeHash(sibling, root)
-      // A node at the right edge has no sibling on the levels where it is a left child: these levels are skipped.
-      while ((node & 1n) === 0n && node !== 0n) {
-        node >>= 1n
-        last >>= 1n
-      }
-    } else {
-      root = nodeHash(root, sibling)
-    }
-    node >>= 1n
-    last >>= 1n
-  }
-  return last === 0n ? root : null
+  const sides = climb(index, size - 1n, proof.length)
+  if (sides === null) return null
+  const start: Buffer = Buffer.from(leaf)
+  return sides.reduce((root, side, i) => joined(side, root, proof[i] ?? root), start)
 }
 
 /** Whether a proof shows that the entry stands at the index of the tree with this root. */
@@ -99,24 +84,46 @@ export function rootOfConsistency(older: TreeHead, size: bigint, proof: readonly
   const path = node === 0n ? [older.root, ...proof] : [...proof]
   const first = path.shift()
   if (first === undefined) return null
+  const sides = climb(node, last, path.length)
+  if (sides === null) return null
   let olderRoot: Buffer = Buffer.from(first)
   let newerRoot: Buffer = Buffer.from(first)
-  for (const sibling of path) {
-    if (last === 0n) return null
-    if ((node & 1n) === 1n || node === last) {
-      olderRoot = nodeHash(sibling, olderRoot)
-      newerRoot = nodeHash(sibling, newerRoot)
-      while ((node & 1n) === 0n && node !== 0n) {
-        node >>= 1n
-        last >>= 1n
-      }
-    } else {
-      newerRoot = nodeHash(newerRoot, sibling)
-    }
-    node >>= 1n
-    last >>= 1n
+  for (const [i, side] of sides.entries()) {
+    const sibling = path[i] ?? first
+    // What stands on the right came with the newer tree.
+    if (side === 'left') olderRoot = nodeHash(sibling, olderRoot)
+    newerRoot = joined(side, newerRoot, sibling)
   }
-  return last === 0n && olderRoot.equals(older.root) ? newerRoot : null
+  return olderRoot.equals(older.root) ? newerRoot : null
+}
+
+/**
+ * On which side of the path each sibling of a proof stands, from a node up to the root (RFC 9162 §2.1.3.2, §2.1.4.2); null when a proof of this length does
+ * not end exactly there.
+ *
+ * @param node index of the node on its level
+ * @param last index of the last node on that level
+ */
+function climb(node: bigint, last: bigint, length: number): ('left' | 'right')[] | null {
+  const sides: ('left' | 'right')[] = []
+  let [here, edge] = [node, last]
+  for (let i = 0; i < length; i++) {
+    if (edge === 0n) return null
+    const isLeft = (here & 1n) === 1n || here === edge
+    sides.push(isLeft ? 'left' : 'right')
+    // A node at the right edge has no sibling on the levels where it is a left child: these levels are skipped.
+    while (isLeft && (here & 1n) === 0n && here !== 0n) {
+      here >>= 1n
+      edge >>= 1n
+    }
+    here >>= 1n
+    edge >>= 1n
+  }
+  return edge === 0n ? sides : null
+}
+
+function joined(side: 'left' | 'right', node: Uint8Array, sibling: Uint8Array): Buffer {
+  return side === 'left' ? nodeHash(sibling, node) : nodeHash(node, sibling)
 }
 
 /** Root of a tree without entries (RFC 9162 §2.1.1). */
