@@ -1,3 +1,5 @@
+import type { HttpRequest, Ports } from './ports.ts'
+
 /** Answers that mean "later": a service is busy, throttles, or something before it failed. */
 export const retriedStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
 
@@ -24,4 +26,36 @@ export function retryWait({ retryAfter, attempt, now, chance, firstMs = 1000, mo
         : Date.parse(retryAfter) - Number(now)
   const wait = Number.isNaN(asked) ? firstMs * 2 ** (attempt - 1) + chance * 2 : asked
   return Math.min(Math.max(wait, 0), mostMs)
+}
+
+export interface Patience {
+  /** Attempts in all. */
+  attempts: number
+  /** As of {@link RetryWait}. */
+  firstMs?: number
+  mostMs: number
+}
+
+/**
+ * Asks a service, and asks again while it answers "later" ({@link retriedStatuses}).
+ *
+ * @returns its last answer, whatever it is, with the body unread
+ * @throws TransportError as `Http.request` does; such an error is not retried
+ */
+export async function requestPatiently(
+  url: string,
+  request: HttpRequest,
+  { attempts, ...waits }: Patience,
+  { http, clock, random, log }: Pick<Ports, 'http' | 'clock' | 'random' | 'log'>,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    const response = await http.request(url, request)
+    const { status, headers } = response
+    if (!retriedStatuses.has(status) || attempt === attempts) return response
+    await response.body?.cancel()
+    const retryAfter = headers.get('retry-after')
+    const waitMs = retryWait({ retryAfter, attempt, now: clock.now(), chance: random(1)[0] ?? 0, ...waits })
+    log.debug(`${new URL(url).host} answered ${status}; trying again in ${Math.round(waitMs)} ms`)
+    await clock.sleep(waitMs)
+  }
 }

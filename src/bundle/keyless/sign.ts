@@ -2,6 +2,8 @@ import { createHash, sign } from 'node:crypto'
 import type { JsonValue } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { toBase64 } from '../../encoding/base64.ts'
+import { certificateEntry } from '../../log/hashedrekord.ts'
+import { entryRequest } from '../../log/rekor/send.ts'
 import { requestTimestamp } from '../../log/timestamp/client.ts'
 import { bundleMediaType } from '../../sign/bundle.ts'
 import { pae } from '../../sign/dsse.ts'
@@ -95,18 +97,7 @@ async function logSignature(
 ): Promise<JsonValue> {
   const answer = await postJson(
     new URL('api/v2/log/entries', withSlash(log)),
-    {
-      hashedRekordRequestV002: {
-        digest: toBase64(digest),
-        signature: {
-          content: toBase64(signature),
-          verifier: {
-            x509Certificate: { rawBytes: toBase64(certificate.bytes) },
-            keyDetails: 'PKIX_ECDSA_P256_SHA_256',
-          },
-        },
-      },
-    },
+    entryRequest(certificateEntry(digest, signature, certificate.bytes)),
     ports,
   )
   return answer.whole()

@@ -2,19 +2,19 @@ import { InputError, TransportError, VerificationError } from '../../base/errors
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { isPrivateUrl } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
-import { retriedStatuses, retryWait } from '../../base/retry.ts'
+import { requestPatiently } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { readProtoJson } from '../../encoding/proto-json.ts'
 import { readCheckpoint } from '../../sign/checkpoint.ts'
-import { parseEntry } from '../hashedrekord.ts'
+import { parseEntry, type HashedRekord } from '../hashedrekord.ts'
 import { isIncluded, leafHash } from '../merkle.ts'
 import { readLogEntry } from './entry.ts'
 
 const answerLimit = 1 << 20
-const attempts = 4
 /** Rekor v2 answers when the next checkpoint is made, which is every 10 s by default. */
 const timeoutMs = 40_000
+const patience = { attempts: 4, firstMs: 500, mostMs: 20_000 } as const
 
 /** Refuses an address where anybody on the way could answer. @throws InputError `input-invalid` */
 export function requireSafeLog(url: string): void {
@@ -36,20 +36,7 @@ export function requireSafeLog(url: string): void {
  */
 export async function sendEntry(url: string, body: Buffer, ports: Ports): Promise<JsonObject> {
   requireSafeLog(url)
-  const { digest, signature, verifier, keyDetails } = parseEntry(body, 'the entry')
-  const rawBytes = toBase64(verifier.der)
-  const request = JSON.stringify({
-    hashedRekordRequestV002: {
-      digest: toBase64(digest),
-      signature: {
-        content: toBase64(signature),
-        verifier: {
-          ...(verifier.kind === 'key' ? { publicKey: { rawBytes } } : { x509Certificate: { rawBytes } }),
-          keyDetails,
-        },
-      },
-    },
-  })
+  const request = JSON.stringify(entryRequest(parseEntry(body, 'the entry')))
   const bytes = await post(`${url.replace(/\/$/, '')}/api/v2/log/entries`, request, url, ports)
   const entry = readLogEntry(readProtoJson(bytes, `the answer of ${url}`))
   const { proof } = entry
@@ -69,33 +56,37 @@ export async function sendEntry(url: string, body: Buffer, ports: Ports): Promis
   })
 }
 
-async function post(address: string, request: string, url: string, ports: Ports): Promise<Buffer> {
-  for (let attempt = 1; ; attempt++) {
-    const response = await ports.http.request(address, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: request,
-      redirect: 'manual',
-      timeoutMs,
-    })
-    const parts = response.body === null ? [] : response.body
-    const bytes = await collect(parts, answerLimit, `the answer of ${url}`)
-    if (response.status === 200 || response.status === 201) return bytes
-    if (!retriedStatuses.has(response.status) || attempt === attempts) {
-      throw new TransportError('unreachable', `the log ${url} answered ${response.status}: ${reasonIn(bytes)}`, {
-        subject: url,
-        remedy:
-          response.status === 403
-            ? 'Ask the operator of the log to list the key of the signer.'
-            : 'Check the address of the log, then try again.',
-      })
-    }
-    const retryAfter = response.headers.get('retry-after')
-    const now = ports.clock.now()
-    await ports.clock.sleep(
-      retryWait({ retryAfter, attempt, now, chance: ports.random(1)[0] ?? 0, firstMs: 500, mostMs: 20_000 }),
-    )
+/** The document that asks Rekor v2 for an entry. */
+export function entryRequest({ digest, signature, verifier, keyDetails }: HashedRekord): JsonObject {
+  const rawBytes = toBase64(verifier.der)
+  return {
+    hashedRekordRequestV002: {
+      digest: toBase64(digest),
+      signature: {
+        content: toBase64(signature),
+        verifier: {
+          ...(verifier.kind === 'key' ? { publicKey: { rawBytes } } : { x509Certificate: { rawBytes } }),
+          keyDetails,
+        },
+      },
+    },
   }
+}
+
+async function post(address: string, body: string, url: string, ports: Ports): Promise<Buffer> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' }
+  const request = { method: 'POST', headers, body, redirect: 'manual', timeoutMs } as const
+  const response = await requestPatiently(address, request, patience, ports)
+  const { status } = response
+  const bytes = await collect(response.body ?? [], answerLimit, `the answer of ${url}`)
+  if (status === 200 || status === 201) return bytes
+  throw new TransportError('unreachable', `the log ${url} answered ${status}: ${reasonIn(bytes)}`, {
+    subject: url,
+    remedy:
+      status === 403
+        ? 'Ask the operator of the log to list the key of the signer.'
+        : 'Check the address of the log, then try again.',
+  })
 }
 
 /** What the log says, as far as it is text. */

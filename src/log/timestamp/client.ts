@@ -1,8 +1,8 @@
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { retriedStatuses, retryWait } from '../../base/retry.ts'
+import { requestPatiently } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
-import { bodyOf } from '../../oci/responses.ts'
+import { bodyOf, mediaTypeIn } from '../../oci/responses.ts'
 import { timestampRefusal } from './algorithms.ts'
 import { spkiOf } from './authority.ts'
 import { limits } from './limits.ts'
@@ -11,9 +11,8 @@ import { timestampRequest } from './request.ts'
 import { readTimestamp, type Timestamp } from './response.ts'
 import { imprintFault, signerChecks } from './verify.ts'
 
-const attempts = 4
 const timeoutMs = 30_000
-const longestWaitMs = 30_000
+const patience = { attempts: 4, firstMs: 500, mostMs: 30_000 } as const
 /** RFC 3161 §3.4. */
 const mediaTypes = { query: 'application/timestamp-query', reply: 'application/timestamp-reply' } as const
 
@@ -77,32 +76,16 @@ export function checkedSigner(stamp: Timestamp, bytes: Uint8Array): Buffer {
   return spkiOf(signer.key)
 }
 
-async function post(url: URL, body: Buffer, { http, clock, random, log }: Ports): Promise<Buffer> {
-  for (let attempt = 1; ; attempt++) {
-    const response = await http.request(url.href, {
-      method: 'POST',
-      headers: { 'content-type': mediaTypes.query, accept: mediaTypes.reply },
-      body,
-      redirect: 'manual',
-      timeoutMs,
-    })
-    const { status, headers } = response
-    const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-    if ((status === 200 || status === 201) && type === mediaTypes.reply)
-      return collect(bodyOf(response, url.host), limits.response, `the answer of ${url.host}`)
-    await response.body?.cancel()
-    if (!retriedStatuses.has(status) || attempt === attempts) throw wrongAnswer(url, status, type ?? '')
-    const waitMs = retryWait({
-      retryAfter: headers.get('retry-after'),
-      attempt,
-      now: clock.now(),
-      chance: random(1)[0] ?? 0,
-      firstMs: 500,
-      mostMs: longestWaitMs,
-    })
-    log.debug(`${url.host} answered ${status}; trying again in ${Math.round(waitMs)} ms`)
-    await clock.sleep(waitMs)
-  }
+async function post(url: URL, body: Buffer, ports: Ports): Promise<Buffer> {
+  const headers = { 'content-type': mediaTypes.query, accept: mediaTypes.reply }
+  const request = { method: 'POST', headers, body, redirect: 'manual', timeoutMs } as const
+  const response = await requestPatiently(url.href, request, patience, ports)
+  const { status } = response
+  const type = mediaTypeIn(response).toLowerCase()
+  if ((status === 200 || status === 201) && type === mediaTypes.reply)
+    return collect(bodyOf(response, url.host), limits.response, `the answer of ${url.host}`)
+  await response.body?.cancel()
+  throw wrongAnswer(url, status, type)
 }
 
 function wrongAnswer({ host }: URL, status: number, type: string): TransportError {

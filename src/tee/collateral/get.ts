@@ -1,9 +1,10 @@
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { retriedStatuses, retryWait } from '../../base/retry.ts'
+import { requestPatiently } from '../../base/retry.ts'
 import { collect, type ByteSource } from '../../base/streams.ts'
 
-const limits = { bytes: 4 << 20, attempts: 5, waitMs: 60_000 } as const
+const mostBytes = 4 << 20
+const patience = { attempts: 5, mostMs: 60_000 } as const
 
 export interface Answer {
   body: Buffer
@@ -17,45 +18,29 @@ export interface Answer {
  * @param what names the document, for errors
  * @throws InputError `not-found` for 404 and 410; TransportError `collateral-error`, `unreachable`, `timeout`
  */
-export async function getDocument(url: string, what: string, { http, clock, random }: Ports): Promise<Answer> {
+export async function getDocument(url: string, what: string, ports: Ports): Promise<Answer> {
   const { host } = new URL(url)
-  for (let attempt = 1; ; attempt++) {
-    const response = await http.request(url, { timeoutMs: 60_000 })
-    const { status, headers } = response
-    if (status === 200) return { body: await bodyOf(response, host, what), headers }
-    await response.body?.cancel()
-    if (status === 404 || status === 410) {
-      throw new InputError('not-found', `${host} has no ${what} (it answered ${status})`, {
-        subject: url,
-        remedy: 'Compare chip, TCB or FMSPC with the evidence; "sealwright tee show" prints them.',
-      })
-    }
-    if (!retriedStatuses.has(status) || attempt === limits.attempts) {
-      throw new TransportError('collateral-error', `${host} answered ${status} to the request for ${what}`, {
-        subject: url,
-        remedy:
-          status === 429
-            ? 'It throttles: try again later, or use collateral that lies in the folder.'
-            : 'Try again later.',
-      })
-    }
-    await clock.sleep(
-      retryWait({
-        retryAfter: headers.get('retry-after'),
-        attempt,
-        now: clock.now(),
-        chance: random(1)[0] ?? 0,
-        mostMs: limits.waitMs,
-      }),
-    )
+  const response = await requestPatiently(url, { timeoutMs: 60_000 }, patience, ports)
+  const { status, headers } = response
+  if (status === 200) return { body: await bodyOf(response, host, what), headers }
+  await response.body?.cancel()
+  if (status === 404 || status === 410) {
+    throw new InputError('not-found', `${host} has no ${what} (it answered ${status})`, {
+      subject: url,
+      remedy: 'Compare chip, TCB or FMSPC with the evidence; "sealwright tee show" prints them.',
+    })
   }
+  throw new TransportError('collateral-error', `${host} answered ${status} to the request for ${what}`, {
+    subject: url,
+    remedy:
+      status === 429 ? 'It throttles: try again later, or use collateral that lies in the folder.' : 'Try again later.',
+  })
 }
 
 async function bodyOf(response: Response, host: string, what: string): Promise<Buffer> {
   const length = response.headers.get('content-length')
   try {
-    const body =
-      response.body === null ? Buffer.alloc(0) : await collect(response.body as ByteSource, limits.bytes, what)
+    const body = response.body === null ? Buffer.alloc(0) : await collect(response.body as ByteSource, mostBytes, what)
     // A body that was packed on the way is not as long as its header says.
     if (length === null || response.headers.has('content-encoding') || Number(length) === body.length) return body
     throw new Error(`${body.length} of ${length} bytes came`)
