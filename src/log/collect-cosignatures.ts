@@ -5,7 +5,7 @@ import { parseSignedNote } from '../sign/signed-note.ts'
 import type { LogFiles } from './files.ts'
 import { checkpointLimit, tileReader, type SignedHead } from './open-log.ts'
 import { consistencyProof } from './read-tree.ts'
-import { formatAddCheckpoint, isCosigned, withLines, type OtherSize, type Witness } from './witness.ts'
+import { formatAddCheckpoint, isCosigned, withLines, type OtherSize } from './witness.ts'
 
 const timeoutMs = 20_000
 
@@ -41,11 +41,6 @@ export async function cosignatureOf(files: LogFiles, head: SignedHead, ask: AskW
     subject: files.name,
     remedy: 'Try again.',
   })
-}
-
-/** A witness in this process. */
-export function askHere(witness: Witness, parse: (body: Buffer) => Parameters<Witness['add']>[0]): AskWitness {
-  return (body) => witness.add(parse(body))
 }
 
 /** A witness that is served (C2SP tlog-witness). @param url its prefix; `/add-checkpoint` is put behind it */

@@ -52,9 +52,11 @@ export function makeStatement(
   return Buffer.concat([head, predicate.document, tail])
 }
 
+const writtenTypes = { ...predicateTypes, ...claimTypes }
+
 /** The predicate type of each kind that we write. */
 export function predicateTypeOf(kind: StatementKind | ClaimKind): string {
-  return { ...predicateTypes, ...claimTypes }[kind]
+  return writtenTypes[kind]
 }
 
 /**

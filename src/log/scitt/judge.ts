@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Check } from '../../base/check.ts'
+import { ruleCheck, type Check } from '../../base/check.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
 import { verifySign1 } from '../../sign/cose/verify.ts'
@@ -60,21 +60,21 @@ export function judgeStatement(
     ...signatureTimes(statement, trust),
   ].sort((a, b) => a.getTime() - b.getTime())[0]
   const checks = [
-    step('issuer', () =>
+    ruleCheck('issuer', () =>
       trust.issuer === null || trust.issuer === issuer ? null : `its issuer is "${issuer}", not "${trust.issuer}"`,
     ),
-    step('signature', () => {
+    ruleCheck('signature', () => {
       const payload = verifyByIssuer(statement, trust, proven ?? trust.at, hashEnvelope === null ? content : null)
       if (content !== null && hashEnvelope !== null) checkPreimage(hashEnvelope, payload, content, message.subject)
       return null
     }),
-    step('subject', () => {
+    ruleCheck('subject', () => {
       if (subject === null) return trust.acceptNoSubject ? null : 'it names no subject'
       return trust.about === null || trust.about === subject
         ? null
         : `its subject is "${subject}", not "${trust.about}"`
     }),
-    step('registration', () => {
+    ruleCheck('registration', () => {
       if (trust.services.length === 0 || receipts.some(({ status }) => status === 'verified')) return null
       return receipts.map(({ why }) => why).join('; ') || 'it carries no receipt'
     }),
@@ -120,14 +120,4 @@ function verifyByIssuer(
     }
   }
   throw last
-}
-
-function step(name: string, fault: () => string | null): Check {
-  try {
-    const why = fault()
-    return { name, ok: why === null, why: why ?? 'holds' }
-  } catch (error) {
-    if (error instanceof VerificationError) return { name, ok: false, why: error.message }
-    throw error
-  }
 }

@@ -8,8 +8,6 @@ export interface Problem {
   readonly detail: string | null
 }
 
-export const problemMediaType = 'application/concise-problem-details+cbor'
-
 /** Reads concise problem details; a body of another form says nothing. */
 export function readProblem(body: Uint8Array): Problem {
   try {

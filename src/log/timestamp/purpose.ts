@@ -2,8 +2,8 @@ import { readDer } from '../../encoding/der.ts'
 import type { Certificate } from '../../encoding/x509/certificate.ts'
 import { DerMembers, readOid, tags } from '../../encoding/x509/der-values.ts'
 import { keyUsageOid } from '../../encoding/x509/extensions.ts'
+import { extendedKeyUsageOid } from '../../encoding/x509/usage.ts'
 
-export const extendedKeyUsageOid = '2.5.29.37'
 const timeStamping = '1.3.6.1.5.5.7.3.8'
 const anyPurpose = '2.5.29.37.0'
 

@@ -5,12 +5,12 @@ import type { Certificate } from '../../encoding/x509/certificate.ts'
 import { checkChain } from '../../encoding/x509/chain.ts'
 import { readOid, tags } from '../../encoding/x509/der-values.ts'
 import { keyUsageOid } from '../../encoding/x509/extensions.ts'
+import { alternativeNameOid } from '../../encoding/x509/general-names.ts'
+import { extendedKeyUsageOid } from '../../encoding/x509/usage.ts'
 import type { TrustedAuthority } from '../trusted-root.ts'
-import { alternativeNameOid } from './names.ts'
 
-const extendedUsageOid = '2.5.29.37'
 const codeSigningOid = '1.3.6.1.5.5.7.3.3'
-const understood: ReadonlySet<string> = new Set([alternativeNameOid, extendedUsageOid])
+const understood: ReadonlySet<string> = new Set([alternativeNameOid, extendedKeyUsageOid])
 /** Certificates of a path, the signer's own and the root included. */
 const longest = 5
 
@@ -87,7 +87,7 @@ function unfit({ powers, extensions, name }: Certificate): string | null {
 
 /** Whether the extended key usage (RFC 5280 §4.2.1.12) has code signing; an authority without one issues for everything. */
 function allowsCodeSigning({ extensions, name }: Pick<Certificate, 'extensions' | 'name'>, required: boolean): boolean {
-  const extension = extensions.get(extendedUsageOid)
+  const extension = extensions.get(extendedKeyUsageOid)
   if (extension === undefined) return !required
   const list = readDer(extension.value, `extended key usage of ${name}`)
   return list.tag === tags.sequence && list.children.some((child) => readOid(child, name) === codeSigningOid)

@@ -2,8 +2,8 @@ import { VerificationError } from '../../base/errors.ts'
 import { readDer, type DerElement } from '../../encoding/der.ts'
 import type { Certificate } from '../../encoding/x509/certificate.ts'
 import { DerMembers, derRefusal, readOid, tags } from '../../encoding/x509/der-values.ts'
+import { alternativeNameOid } from '../../encoding/x509/general-names.ts'
 
-export const alternativeNameOid = '2.5.29.17'
 /** Fulcio's kind of other name: the account of an issuer that has no addresses, as in `name!domain`. */
 const accountOid = '1.3.6.1.4.1.57264.1.7'
 export const utf8Tag = 0x0c

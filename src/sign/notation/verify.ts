@@ -1,4 +1,4 @@
-import type { Check } from '../../base/check.ts'
+import { ruleCheck, type Check } from '../../base/check.ts'
 import { isWithin } from '../../base/window.ts'
 import type { Certificate } from '../../encoding/x509/certificate.ts'
 import { checkChain } from '../../encoding/x509/chain.ts'
@@ -49,8 +49,8 @@ export function judgeNotation(signature: NotationSignature, target: Descriptor, 
   const [leaf] = chain
   const time = provenTime(signature, trust)
   return [
-    step('profile', () => profileFault(chain, algorithm)),
-    step('integrity', () => {
+    ruleCheck('profile', () => profileFault(chain, algorithm)),
+    ruleCheck('integrity', () => {
       if (leaf === undefined) return 'it carries no certificate'
       const fault = keyFault(algorithm, leaf.key, true)
       if (fault !== null) return fault
@@ -58,28 +58,17 @@ export function judgeNotation(signature: NotationSignature, target: Descriptor, 
         ? null
         : `${subject} is not signed by its leaf`
     }),
-    step('authenticity', () => authenticityFault(signature, trust)),
-    step('identity', () => (leaf === undefined ? 'it carries no certificate' : identityFault(leaf, trust))),
-    step('authentic-timestamp', () => time.fault ?? validityFault(chain, time.from, time.to)),
-    step('expiry', () =>
+    ruleCheck('authenticity', () => authenticityFault(signature, trust)),
+    ruleCheck('identity', () => (leaf === undefined ? 'it carries no certificate' : identityFault(leaf, trust))),
+    ruleCheck('authentic-timestamp', () => time.fault ?? validityFault(chain, time.from, time.to)),
+    ruleCheck('expiry', () =>
       expiry === null || trust.now <= expiry ? null : `the signature expired at ${expiry.toISOString()}`,
     ),
-    step('subject', () => {
+    ruleCheck('subject', () => {
       checkTarget(readNotationPayload(payload, subject), target, subject)
       return null
     }),
   ]
-}
-
-/** A step that holds unless it gives a reason, or a refusal is thrown. */
-function step(name: string, fault: () => string | null): Check {
-  try {
-    const why = fault()
-    return { name, ok: why === null, why: why ?? 'holds' }
-  } catch (error) {
-    if (error instanceof VerificationError) return { name, ok: false, why: error.message }
-    throw error
-  }
 }
 
 function authenticityFault(

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../../base/errors.ts'
 import { readDer } from '../../encoding/der.ts'
+import { bits, oid, sequence } from '../../encoding/der-write.ts'
 
 /** A public key as `pkcs11-tool --list-objects` prints it. */
 export interface ListedKey {
@@ -11,10 +12,10 @@ export interface ListedKey {
   key: KeyObject | null
 }
 
-/** DER of the algorithm identifier `id-ecPublicKey` without its parameters (RFC 5480 §2.1.1). */
-const ecOid = Buffer.from('06072a8648ce3d0201', 'hex')
-/** SubjectPublicKeyInfo of Ed25519 up to the key (RFC 8410 §4). */
-const ed25519Prefix = Buffer.from('302a300506032b6570032100', 'hex')
+/** `id-ecPublicKey` (RFC 5480 §2.1.1). */
+const ecOid = oid('1.2.840.10045.2.1')
+/** `id-Ed25519` (RFC 8410 §3). */
+const ed25519Oid = oid('1.3.101.112')
 
 /**
  * Reads the public keys in the output of `pkcs11-tool --list-objects --type pubkey`. OpenSC 0.23 cannot write keys of curves other than P-256 as
@@ -41,9 +42,9 @@ function keyOf(kind: string, point: string | null, parameters: string | null): K
   // PKCS #11 wraps the point into an OCTET STRING; a few modules do not.
   const raw = unwrapped(Buffer.from(point, 'hex'))
   try {
-    if (kind === 'EC_EDWARDS') return raw.length === 32 ? spki(Buffer.concat([ed25519Prefix, raw])) : null
+    if (kind === 'EC_EDWARDS') return raw.length === 32 ? spki(sequence(ed25519Oid), raw) : null
     const [hex = ''] = /^[0-9a-f]+/i.exec(parameters ?? '') ?? []
-    return spki(element(0x30, element(0x30, ecOid, Buffer.from(hex, 'hex')), element(0x03, Buffer.from([0]), raw)))
+    return spki(sequence(ecOid, Buffer.from(hex, 'hex')), raw)
   } catch {
     return null
   }
@@ -59,15 +60,7 @@ function unwrapped(bytes: Buffer): Buffer {
   }
 }
 
-function spki(der: Buffer): KeyObject {
-  return createPublicKey({ key: der, format: 'der', type: 'spki' })
-}
-
-/** One DER element of less than 65,536 bytes. */
-function element(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts)
-  const { length } = content
-  const header =
-    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff]
-  return Buffer.concat([Buffer.from(header), content])
+/** A public key from its SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). */
+function spki(algorithm: Buffer, key: Buffer): KeyObject {
+  return createPublicKey({ key: sequence(algorithm, bits(key)), format: 'der', type: 'spki' })
 }

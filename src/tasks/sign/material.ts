@@ -46,8 +46,13 @@ export async function gatherMaterial(
   const known = journal !== null || (published.index === null && !isIndex(await contentOf(published)))
   const given =
     inputs.sbom === null || published.index !== null ? null : await givenSbom(inputs.sbom, published, journal)
-  const document = async (name: DocumentName): Promise<Buffer | null> =>
-    given?.name === name ? given.bytes : known ? readDocument(name, published, journal, context) : null
+  // It remembers SBOMs by name alone: the last step may have described another image, or a folder.
+  const described = journal !== null || (known && (await isDescribed(published, context)))
+  const document = async (name: DocumentName): Promise<Buffer | null> => {
+    if (given?.name === name) return given.bytes
+    const counts = sources[name].event === 'sbom' ? described : known
+    return counts ? readDocument(name, published, journal, context) : null
+  }
 
   const found: Material[] = []
   const add = (kind: SignableKind, documents: Record<string, Buffer> | null): void => {
@@ -115,13 +120,6 @@ async function readDocument(
     journal &&
     producer(journal, source.event, published.plain)?.outputs.find(({ role }) => role === source.role)?.digest
   if (expected === undefined) return null
-  // The state remembers documents by name alone, and the last step may have described another image, or a folder.
-  if (
-    expected === null &&
-    source.event === 'sbom' &&
-    (await state.recall(sbomSubject)) !== (await configDigestOf(published))
-  )
-    return null
   const path = await state.recall(source.path)
   if (path === null) {
     if (expected === null) return null
@@ -209,6 +207,11 @@ async function requireAboutImage(bytes: Buffer, path: string, published: Publish
       remedy: 'Give the SBOM of this image, or describe it with the sbom action.',
     },
   )
+}
+
+/** Whether the last `sbom` step described this image. */
+async function isDescribed(published: Published, { state }: StepContext): Promise<boolean> {
+  return (await state.recall(sbomSubject)) === (await configDigestOf(published))
 }
 
 /** Null for an index, which has no configuration. */

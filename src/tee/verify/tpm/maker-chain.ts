@@ -4,6 +4,8 @@ import { readDer, type DerElement } from '../../../encoding/der.ts'
 import { parseCertificate, type Certificate } from '../../../encoding/x509/certificate.ts'
 import { checkChain } from '../../../encoding/x509/chain.ts'
 import { DerMembers, readOid, tags } from '../../../encoding/x509/der-values.ts'
+import { alternativeNameOid } from '../../../encoding/x509/general-names.ts'
+import { extendedKeyUsageOid } from '../../../encoding/x509/usage.ts'
 import type { Steps } from '../steps.ts'
 import { keyFingerprint } from './attestation-key.ts'
 
@@ -22,8 +24,6 @@ export interface MakerCertificate {
   facts: CertificateFacts
 }
 
-const alternativeNameOid = '2.5.29.17'
-const extendedUsageOid = '2.5.29.37'
 /** Any policy will do: which maker is meant is said by the pinned root. */
 const policiesOid = '2.5.29.32'
 /** tcg-kp-EKCertificate, tcg-kp-AIKCertificate (TCG EK Credential Profile §3.2, OID registry). Google's AK certificates name the former. */
@@ -73,7 +73,7 @@ export function judgeMakerCertificate(
   }))
   if (pool === null) return null
   const pinned = new Set(pool.roots.map(({ fingerprint }) => fingerprint))
-  const understood = new Set([alternativeNameOid, extendedUsageOid, policiesOid])
+  const understood = new Set([alternativeNameOid, extendedKeyUsageOid, policiesOid])
   const judged = chainsOf(leaf, pool.roots, pool.between, longestPath)
     .slice(0, mostChains)
     .map((chain) => checkChain(chain, { roots: pinned, at, understood }))
@@ -117,7 +117,7 @@ function chainsOf(
 
 /** @throws VerificationError `format-invalid` */
 function tpmNames({ extensions, name }: Certificate): TpmNames {
-  const usage = extensions.get(extendedUsageOid)
+  const usage = extensions.get(extendedKeyUsageOid)
   const purposes = usage === undefined ? [] : readDer(usage.value, name).children.map((child) => readOid(child, name))
   const facts: TpmNames = { purposes, manufacturer: null, model: null, version: null }
   const alternative = extensions.get(alternativeNameOid)
