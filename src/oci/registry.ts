@@ -26,6 +26,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const session = openSession(host, imagePath, ports)
   const name = `${host}/${repository}`
   const cache = manifestCache()
+  /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
+  const seen = new Set<Digest>()
 
   const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
@@ -92,6 +94,10 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
   }
+  const present = async (digest: Digest): Promise<boolean> => {
+    if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
+    return seen.has(digest)
+  }
   const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
 
   return {
@@ -120,11 +126,14 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       return descriptor
     },
 
-    hasBlob: (digest) => hasBlob(session, digest),
+    hasBlob: (digest) => present(digest),
     openBlob: ({ digest, size }) => openBlob(session, digest, size, name),
     putBlob: async (source) => {
       const known = knownOf(source)
-      return known !== undefined && (await hasBlob(session, known.digest)) ? known : uploadBlob(session, source)
+      if (known !== undefined && (await present(known.digest))) return known
+      const put = await uploadBlob(session, source)
+      seen.add(put.digest)
+      return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),

@@ -350,3 +350,27 @@ describe('the fallback index of referrers names what a retention rule deleted', 
     expect(await attach(400, 'TAG_INVALID', [gone, broken])).toEqual(['registry-error', [gone.digest, broken.digest]])
   })
 })
+
+test('a blob is looked for once, and an upload is remembered', async () => {
+  const asked: string[] = []
+  const handler: Handler = (request, response) => {
+    asked.push(`${request.method} ${request.url?.split('?')[0]}`)
+    request.resume()
+    if (request.method === 'HEAD') response.writeHead(404).end()
+    else if (request.method === 'POST') response.writeHead(202, { location: '/v2/a/blobs/uploads/1' }).end()
+    else response.writeHead(201).end()
+  }
+  await withFake(handler, null, async (host, ports) => {
+    const store = storeOf(`${host}/a`, ports)
+    for (let i = 0; i < 2; i++) await store.putBlob({ bytes: Buffer.from('{}') })
+    expect(await store.hasBlob(sha256('{}') as Digest)).toBe(true)
+    // Another repository of the same registry may lack it.
+    expect(await storeOf(`${host}/b`, ports).hasBlob(sha256('{}') as Digest)).toBe(false)
+    expect(asked).toEqual([
+      `HEAD /v2/a/blobs/${sha256('{}')}`,
+      'POST /v2/a/blobs/uploads/',
+      'PUT /v2/a/blobs/uploads/1',
+      `HEAD /v2/b/blobs/${sha256('{}')}`,
+    ])
+  })
+})
