@@ -12,9 +12,9 @@ const parallel = 4
 /** What a copy of a graph takes. */
 export interface GraphPlan {
   /** Whether a manifest, and with it all that hangs on it, goes along; the root and children of indexes always do. */
-  readonly takes?: ((node: GraphNode) => boolean) | undefined
-  /** Looks at the copied graph before any tag is written. Where it throws, nothing at the target was replaced. */
-  readonly beforeTags?: ((target: Store) => Promise<void>) | undefined
+  readonly takes?: ((node: GraphNode) => boolean | Promise<boolean>) | undefined
+  /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
+  readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
   readonly log?: Log | undefined
 }
@@ -23,6 +23,8 @@ export interface GraphPlan {
 export interface CopiedGraph {
   readonly root: Descriptor
   readonly copied: readonly GraphNode[]
+  /** Whether the tags were written. */
+  readonly tagged: boolean
   /** Left out by the plan. */
   readonly left: readonly GraphNode[]
   /** Named at the source, but not there. */
@@ -38,6 +40,8 @@ export interface CopiedGraph {
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
   const { copied, left, gaps } = await collectGraph(from, digest, plan)
+  const [root] = copied
+  if (root === undefined) throw new TypeError('a graph without a root')
   const mountFrom =
     from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
   await copyBlobs(from, to, copied, mountFrom, plan.log)
@@ -60,12 +64,11 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
     const { bytes, mediaType } = await bytesOf(node)
     await to.putManifest(bytes, mediaType)
   }
-  await plan.beforeTags?.(to)
+  const result = { root: root.descriptor, copied, left, gaps }
+  if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
   for (const { tag, descriptor } of tagged) if (tag !== null) await to.tag(tag, descriptor.digest)
   if (plan.tag !== undefined) await to.tag(plan.tag, digest)
-  const [root] = copied
-  if (root === undefined) throw new TypeError('a graph without a root')
-  return { root: root.descriptor, copied, left, gaps }
+  return { ...result, tagged: true }
 }
 
 /** Puts manifests; each subject's listing is written once where the store can do that. */
@@ -74,7 +77,12 @@ export async function putAllManifests(to: Store, manifests: readonly NewManifest
   else for (const { bytes, mediaType } of manifests) await to.putManifest(bytes, mediaType)
 }
 
-async function collectGraph(from: Store, digest: Digest, { takes }: GraphPlan): Promise<Omit<CopiedGraph, 'root'>> {
+/** What a copy would take, and what it would leave. @throws as {@link copyGraph} */
+export async function collectGraph(
+  from: Store,
+  digest: Digest,
+  { takes }: GraphPlan,
+): Promise<Omit<CopiedGraph, 'root' | 'tagged'>> {
   const copied: GraphNode[] = []
   const left: GraphNode[] = []
   const gaps: GraphGap[] = []
@@ -82,7 +90,7 @@ async function collectGraph(from: Store, digest: Digest, { takes }: GraphPlan): 
   for await (const node of walkGraph(from, digest, (gap) => gaps.push(gap))) {
     const below = node.parent !== null && leftOut.has(node.parent)
     const asked = node.relation === 'referrer' || node.relation === 'tagged'
-    if (!below && !(asked && takes?.(node) === false)) {
+    if (!below && !(asked && (await takes?.(node)) === false)) {
       copied.push(node)
       continue
     }
