@@ -1,10 +1,6 @@
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
-
-const trustedRoot = option(
-  'trusted-root',
-  'Trusted root (JSON) whose authorities, logs and time stamp authorities count. Default: the public Sigstore instance, as of this release; no network is used.',
-)
+import { trustedRootOptions } from '../trusted-root-options.ts'
 
 /** Commands about Sigstore bundles. */
 export const bundleCommands: Readonly<Record<string, Command>> = {
@@ -14,18 +10,19 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     inputs: [
       option('file', 'File that the bundle is about.', '', true),
       option('bundle', 'Sigstore bundle, version 0.1 to 0.3.', '', true),
-      option('public-key', 'PEM file of the public key that has to have signed. Exclude it from a keyless check.'),
+      option(
+        'public-key',
+        'PEM file of the public key that has to have signed. Logs and time stamps are then verified only with a trusted root.',
+      ),
       option('identity', 'Subject alternative name of the certificate, compared whole.'),
       option('identity-pattern', 'Regular expression that covers the whole name, in place of `identity`.'),
       option('issuer', 'Issuer of the identity, compared whole.'),
-      {
-        ...trustedRoot,
-        description: `${trustedRoot.description} With a public key and without a trusted root, logs and time stamps are not verified.`,
-      },
+      ...trustedRootOptions,
       option('predicate-type', 'Type of the statement that is expected; may be repeated. Default: any.'),
       option('log-entries', 'Entries of trusted logs that are required, 0 to 3; needs a trusted root.', '1'),
     ],
     positional: 'file',
+    flags: ['tuf-offline'],
     examples: [
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --public-key cosign.pub',
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --identity https://github.com/OWNER/REPO/.github/workflows/release.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com',
@@ -46,11 +43,11 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
         true,
       ),
       option('bundle', 'File to write; it must not exist.', '', true),
-      trustedRoot,
+      ...trustedRootOptions,
       option('signing-config', 'Signing configuration (JSON) version 0.2.', '', true),
     ],
     positional: 'file',
-    flags: ['staging', 'in-toto'],
+    flags: ['staging', 'in-toto', 'tuf-offline'],
     run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
   },
   'conformance verify-bundle': {
@@ -62,10 +59,10 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
       option('certificate-identity', 'Subject alternative name of the certificate.'),
       option('certificate-oidc-issuer', 'Issuer of the identity.'),
       option('key', 'PEM file of the public key.'),
-      trustedRoot,
+      ...trustedRootOptions,
     ],
     positional: 'file-or-digest',
-    flags: ['staging'],
+    flags: ['staging', 'tuf-offline'],
     run: async (inputs, context) => (await import('./conformance.ts')).conformanceVerifyBundle(inputs, context),
   },
 }

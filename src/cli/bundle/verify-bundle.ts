@@ -1,9 +1,12 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { trustedRootInput } from '../../doors/trusted-root.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
-import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
+import { publicGoodRoot } from '../../sign/public-root.ts'
+import type { TrustedRoot } from '../../sign/trusted-root.ts'
 import type { CommandResult } from '../command.ts'
 import { optionFile } from '../option-file.ts'
 import { artifactAt, judge } from './judge.ts'
@@ -12,7 +15,7 @@ import { artifactAt, judge } from './judge.ts'
 export async function verifyBundleCommand(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   inputs.required('file')
   const signer = await expectedSigner(inputs)
-  const root = await trustedRoot(inputs, signer)
+  const root = await trustedRoot(inputs, signer, ports)
   const types = inputs.list('predicate-type')
   return judge(await optionFile(inputs, 'bundle'), await artifactAt(inputs.path('file'), 'file'), {
     signer,
@@ -54,17 +57,8 @@ export async function keyOption(inputs: RawInputs, name: string) {
 }
 
 /** The pinned root; without one a key is verified by itself, and an identity by the public instance. */
-async function trustedRoot(inputs: RawInputs, signer: ExpectedSigner): Promise<TrustedRoot | null> {
-  if (inputs.text('trusted-root') !== '') return rootOption(inputs)
-  if (signer.kind === 'key') return null
-  const { publicGoodRoot } = await import('../../sign/public-root.ts')
-  return publicGoodRoot()
-}
-
-/** @throws InputError `file-invalid` */
-export async function rootOption(inputs: RawInputs): Promise<TrustedRoot> {
-  const bytes = await optionFile(inputs, 'trusted-root')
-  return asInput('trusted-root', () => parseTrustedRoot(bytes))
+async function trustedRoot(inputs: RawInputs, signer: ExpectedSigner, ports: Ports): Promise<TrustedRoot | null> {
+  return (await trustedRootInput(inputs, ports)) ?? (signer.kind === 'key' ? null : publicGoodRoot())
 }
 
 /** A file that the user pins is an input: what is wrong with it says nothing about the bundle. */
