@@ -6,10 +6,13 @@ import { trustedRootOptions } from '../trusted-root-options.ts'
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file. Uses no network.',
+      'Verifies a Sigstore bundle over a file, or what is attached to an image: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file or image. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
     inputs: [
-      option('file', 'File that the bundle is about.', '', true),
-      option('bundle', 'Sigstore bundle, version 0.1 to 0.3.', '', true),
+      option('file', 'File that the bundle is about, or an image: HOST/NAME[:TAG][@DIGEST] or oci:DIR.', '', true),
+      option(
+        'bundle',
+        'Sigstore bundle, version 0.1 to 0.3. Without it the bundles that are attached to the image are verified, and the signatures of its .sig and .att tags.',
+      ),
       option(
         'public-key',
         'PEM file of the public key that has to have signed. Logs and time stamps are then verified only with a trusted root.',
@@ -18,13 +21,17 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
       option('identity-pattern', 'Regular expression that covers the whole name, in place of `identity`.'),
       option('issuer', 'Issuer of the identity, compared whole.'),
       ...trustedRootOptions,
-      option('predicate-type', 'Type of the statement that is expected; may be repeated. Default: any.'),
+      option(
+        'predicate-type',
+        'Type of the statement that is expected; may be repeated. Default: any for a file; for an image with an expected signer the signature of the image itself, and `any` for every statement.',
+      ),
       option('log-entries', 'Entries of trusted logs that are required, 0 to 3; needs a trusted root.', '1'),
     ],
     positional: 'file',
     flags: ['tuf-offline'],
     examples: [
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --public-key cosign.pub',
+      'sealwright verify bundle ghcr.io/OWNER/REPO:v1',
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --identity https://github.com/OWNER/REPO/.github/workflows/release.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com',
     ],
     run: async (inputs, context) => (await import('./verify-bundle.ts')).verifyBundleCommand(inputs, context),
