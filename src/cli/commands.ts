@@ -1,6 +1,7 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { logCommands } from './log/commands.ts'
+import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
@@ -50,6 +51,7 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...modelCommands,
   ...scittCommands,
   ...sbomDocumentCommands,
   ...logCommands,

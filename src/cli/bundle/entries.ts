@@ -6,12 +6,17 @@ import { trustedRootOptions } from '../trusted-root-options.ts'
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file, or what is attached to an image: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file or image. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
+      'Verifies a Sigstore bundle over a file, or what is attached to an image: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
     inputs: [
-      option('file', 'File that the bundle is about, or an image: HOST/NAME[:TAG][@DIGEST] or oci:DIR.', '', true),
+      option(
+        'file',
+        'File that the bundle is about, the folder of a model (OpenSSF Model Signing), or an image: HOST/NAME[:TAG][@DIGEST] or oci:DIR.',
+        '',
+        true,
+      ),
       option(
         'bundle',
-        'Sigstore bundle, version 0.1 to 0.3. Without it the bundles that are attached to the image are verified, and the signatures of its .sig and .att tags.',
+        'Sigstore bundle, version 0.1 to 0.3. Without it the bundles that are attached to the image are verified, and the signatures of its .sig and .att tags; of a model model.sig in its folder.',
       ),
       option(
         'public-key',
@@ -20,6 +25,10 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
       option('identity', 'Subject alternative name of the certificate, compared whole.'),
       option('identity-pattern', 'Regular expression that covers the whole name, in place of `identity`.'),
       option('issuer', 'Issuer of the identity, compared whole.'),
+      option(
+        'certificate-chain',
+        'PEM file of an authority (root last), any of whose certificates may have signed the model, as long as they are valid now; without logs and time stamps.',
+      ),
       ...trustedRootOptions,
       option(
         'predicate-type',

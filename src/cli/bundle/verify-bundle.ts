@@ -1,22 +1,32 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { trustedRootInput } from '../../doors/trusted-root.ts'
+import { readPem } from '../../encoding/pem.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import type { CommandResult } from '../command.ts'
-import { optionFile } from '../option-file.ts'
+import { namedFile, optionFile } from '../option-file.ts'
 import { artifactAt, judge } from './judge.ts'
 
 /** `verify bundle`: one bundle over one file, or what is attached to an image. */
 export async function verifyBundleCommand(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const file = inputs.required('file')
   const types = inputs.list('predicate-type')
+  const kind = await kindOf(inputs.path('file'))
+  if (kind === 'folder') return verifyModel(inputs, ports)
+  if (inputs.text('certificate-chain') !== '')
+    throw new InputError('input-invalid', 'certificate-chain is for the folder of a model', {
+      subject: 'certificate-chain',
+      remedy: 'Give --identity with --issuer and --trusted-root, or --public-key.',
+    })
   if (inputs.text('bundle') === '') {
-    await requireImage(inputs.path('file'), file)
+    if (kind === 'file') throw bundleMissing(file)
     const { judgeImage } = await import('./verify-image.ts')
     const rules = await rulesOf(inputs, namesSigner(inputs) ? await expectedSigner(inputs) : null, ports)
     return judgeImage(file, { ...rules, types }, ports)
@@ -38,14 +48,37 @@ function namesSigner(inputs: RawInputs): boolean {
   return ['public-key', 'identity', 'identity-pattern', 'issuer'].some((name) => inputs.text(name) !== '')
 }
 
-/** A file without a bundle is a mistake, not an image that is not there. @throws InputError `input-missing` */
-async function requireImage(path: string, text: string): Promise<void> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
+async function verifyModel(inputs: RawInputs, ports: Ports): Promise<CommandResult> {
+  const { judgeModel } = await import('./verify-model.ts')
+  const folder = await realpath(inputs.path('file'))
+  const given = inputs.text('bundle') !== ''
+  const named = given ? inputs.path('bundle') : join(folder, 'model.sig')
+  const bundle = given ? await optionFile(inputs, 'bundle') : await namedFile(named, 'bundle')
+  const request = { folder, bundlePath: await realpath(named), bundle, proc: ports.roots.proc }
+  if (inputs.text('certificate-chain') === '')
+    return judgeModel(request, { kind: 'bundle', rules: await rulesOf(inputs, await expectedSigner(inputs), ports) })
+  if (namesSigner(inputs))
+    throw new InputError('input-invalid', 'certificate-chain excludes public-key, identity and issuer', {
+      subject: 'certificate-chain',
+      remedy: 'Give one way to name the signer.',
+    })
+  const text = (await optionFile(inputs, 'certificate-chain')).toString('utf8')
+  const chain = asInput('certificate-chain', () =>
+    readPem(text, 'certificate-chain').map(({ bytes }) => parseCertificate(bytes, 'certificate-chain', 'signer')),
   )
-  if (!isThere) return
-  throw new InputError('input-missing', `"${text}" is a file, and no bundle is given`, {
+  return judgeModel(request, { kind: 'authority', chain, now: ports.clock.now() })
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | null> {
+  return stat(path).then(
+    (info) => (info.isDirectory() ? 'folder' : 'file'),
+    () => null,
+  )
+}
+
+/** A file without a bundle is a mistake, not an image that is not there. */
+function bundleMissing(text: string): InputError {
+  return new InputError('input-missing', `"${text}" is a file, and no bundle is given`, {
     subject: 'bundle',
     remedy: 'Give --bundle FILE. An image is named by HOST/NAME[:TAG] or oci:DIR.',
   })
