@@ -96,7 +96,8 @@ async function expectedSigner(inputs: RawInputs): Promise<ExpectedSigner> {
       'the signer is not named: expected is a public key, or an identity with its issuer',
       {
         subject: 'public-key',
-        remedy: 'Give --public-key FILE, or --identity SAN (or --identity-pattern) with --issuer URL.',
+        remedy:
+          'Give --public-key FILE, or --identity SAN (or --identity-pattern) with --issuer URL; for a model also --certificate-chain FILE.',
       },
     )
   }
