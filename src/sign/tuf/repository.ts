@@ -1,4 +1,4 @@
-import { InputError, TransportError } from '../../base/errors.ts'
+import { InputError, SealwrightError, TransportError } from '../../base/errors.ts'
 import { isPrivateUrl } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
@@ -22,8 +22,8 @@ export class TufRepository {
         subject: url,
         remedy: 'Use https, or http on this machine only, without a query.',
       })
-    this.url = url
-    this.#prefix = url.endsWith('/') ? url : `${url}/`
+    this.url = url.replace(/\/+$/, '')
+    this.#prefix = `${this.url}/`
     this.#ports = ports
   }
 
@@ -36,8 +36,7 @@ export class TufRepository {
   async find(path: string, limit: number): Promise<Buffer | null> {
     const url = `${this.#prefix}${path}`
     const response = await requestPatiently(url, { redirect: 'manual', timeoutMs }, patience, this.#ports)
-    if (response.status === 200)
-      return response.body === null ? Buffer.alloc(0) : collect(response.body, limit, `TUF: ${url}`)
+    if (response.status === 200) return this.#collect(response, path, limit)
     await response.body?.cancel()
     // Buckets that may not be listed answer 403 for what is not there.
     if (response.status === 404 || response.status === 403) return null
@@ -51,9 +50,19 @@ export class TufRepository {
     return found
   }
 
-  #failed(why: string): TransportError {
+  async #collect({ body }: Response, path: string, limit: number): Promise<Buffer> {
+    try {
+      return body === null ? Buffer.alloc(0) : await collect(body, limit, `TUF: ${this.#prefix}${path}`)
+    } catch (cause) {
+      if (cause instanceof SealwrightError) throw cause
+      throw this.#failed(`broke off while it sent ${path}`, cause)
+    }
+  }
+
+  #failed(why: string, cause?: unknown): TransportError {
     return new TransportError('sigstore-error', `the TUF repository ${this.url} ${why}`, {
       subject: this.url,
+      cause,
       remedy: 'Check the URL, then try again.',
     })
   }

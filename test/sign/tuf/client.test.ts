@@ -1,6 +1,7 @@
 import { sha256 } from '../../../src/base/streams.ts'
 import { makeTufKey } from '../../../testkit/sigstore/tuf.ts'
-import { cacheFile, content, name, world } from './setup.ts'
+import { cacheFile, content, name, url, world } from './setup.ts'
+import { readdirSync } from 'node:fs'
 
 test('a target over two rotations of the root, and later only what is new', async () => {
   const { writer, sync, get, asked } = world()
@@ -132,6 +133,25 @@ test.each(['../timestamp.json', 'a/../b', '/etc/passwd', 'a//b', '', '.hidden', 
     await expect(world().get({ target })).rejects.toMatchObject({ code: 'input-invalid', subject: 'target' })
   },
 )
+
+test('a server that breaks off is a network error, not a defect', async () => {
+  const { files, get } = world()
+  files.set(
+    'timestamp.json',
+    () => new Response(new ReadableStream({ pull: (to) => to.error(new Error('reset by peer')) })),
+  )
+  await expect(get()).rejects.toMatchObject({
+    code: 'sigstore-error',
+    message: expect.stringContaining('broke off while it sent timestamp.json'),
+  })
+})
+
+test('the address with a slash at its end is the same repository', async () => {
+  const { get, cache } = world()
+  await get()
+  await get({ url: `${url}/` })
+  expect(readdirSync(cache ?? '')).toHaveLength(1)
+})
 
 test('a target that is not named, and a busy server', async () => {
   const { files, get, asked } = world()
