@@ -4,6 +4,7 @@ import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -53,6 +54,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...bundleCommands,
   ...modelCommands,
   ...scittCommands,
+  ...storeCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,
