@@ -1,6 +1,7 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { logCommands } from './log/commands.ts'
+import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { storeCommands } from './store/commands.ts'
@@ -51,6 +52,7 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...modelCommands,
   ...scittCommands,
   ...storeCommands,
   ...sbomDocumentCommands,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import { isDigest } from '../../oci/digest.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
@@ -10,8 +11,8 @@ export interface Resolved extends Omit<
   'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
-  /** Text of the file. */
-  'trusted-root'?: string | undefined
+  /** Text of the file; of a repository with the text of its root. */
+  'trusted-root'?: PolicyDocument['trusted-root']
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
@@ -67,7 +68,7 @@ export async function inlineFiles(
             })),
           ),
         }),
-    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
+    ...(root === undefined ? {} : { 'trusted-root': await inlineRoot(root, files) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
     ...(claims === undefined
@@ -79,6 +80,14 @@ export async function inlineFiles(
         }),
     ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
   }
+}
+
+async function inlineRoot(
+  root: NonNullable<PolicyDocument['trusted-root']>,
+  files: Files,
+): Promise<PolicyDocument['trusted-root']> {
+  if (typeof root === 'string') return beside(files, root)
+  return isDigest(root.root) ? root : { ...root, root: await beside(files, root.root) }
 }
 
 async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files): Promise<PolicyDocument['tee']> {

@@ -22,6 +22,7 @@ import { readReferences, type BrokenReference, type Reference } from './referenc
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, type PolicyClaim } from './claims.ts'
 import { teeRules } from './tee-rules.ts'
+import type { PolicyTuf } from './trusted-root.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
 const limit = 1 << 20
@@ -41,8 +42,10 @@ export interface Policy {
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
   identities: NamedIdentity[]
-  /** Of `identities`; null where the policy names none. */
+  /** Of `identities`; null where the policy names none, or names the repository that serves it. */
   trustedRoot: TrustedRoot | null
+  /** Where the trusted root comes from, for `withTrustedRoot`; null where it is a file. */
+  tuf: PolicyTuf | null
   /** Parties, of release keys and identities, that must have signed the image. */
   threshold: number
   /** Signed ones first. */
@@ -93,6 +96,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
   const resolved = await inlineFiles(document, path, read)
   const accepts = new Set(acceptanceNames.filter((name) => document[name] !== undefined))
   const { references, broken } = readReferences(resolved)
+  const { 'trusted-root': root } = resolved
   return {
     document,
     digest: sha256(jcs(resolved)),
@@ -102,7 +106,8 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
     identities: identityRules(document.identities ?? []),
-    trustedRoot: readTrustedRoot(resolved['trusted-root'], path),
+    trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
+    tuf: typeof root === 'object' ? root : null,
     threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
@@ -130,8 +135,7 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
   }
 }
 
-function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | null {
-  if (text === undefined) return null
+function readTrustedRoot(text: string, path: string): TrustedRoot {
   try {
     return parseTrustedRoot(Buffer.from(text))
   } catch (cause) {

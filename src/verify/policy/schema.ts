@@ -12,6 +12,7 @@ import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
+import { tufSchema } from './trusted-root.ts'
 
 const text = z.string().min(1).max(1024)
 const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
@@ -166,10 +167,11 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('Whose certificates count as those of `release-keys` do: one of both must have signed the image'),
-    'trusted-root': text
+    'trusted-root': z
+      .union([text, tufSchema])
       .optional()
       .describe(
-        'Sigstore trusted root (JSON) beside the policy: authorities, logs and time stamp authorities of `identities`',
+        'Sigstore trusted root (JSON) beside the policy, or the TUF repository that serves it: authorities, logs and time stamp authorities of `identities`',
       ),
     threshold: z
       .int()
