@@ -1,5 +1,6 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
@@ -50,6 +51,7 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...guestCommands,
   ...scittCommands,
   ...sbomDocumentCommands,
   ...logCommands,
