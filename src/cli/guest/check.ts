@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { InputError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -88,10 +88,12 @@ async function readQuestion({ publicKey, identity, trustedRoot, trustStore }: Gi
   }
 }
 
+/** @throws VerificationError `format-invalid` */
 function certificatesIn(pem: string): Certificate[] {
-  return readPem(pem, 'trust-store').map(({ bytes }, index) =>
-    parseCertificate(bytes, `trust-store[${index}]`, 'signer'),
-  )
+  const blocks = readPem(pem, 'trust-store').filter(({ label }) => label === 'CERTIFICATE')
+  if (blocks.length === 0)
+    throw new VerificationError('format-invalid', 'it holds no PEM block "CERTIFICATE"', { subject: 'trust-store' })
+  return blocks.map(({ bytes }, index) => parseCertificate(bytes, `trust-store[${index}]`, 'signer'))
 }
 
 /** @throws InputError `input-invalid` for a layout, a tag or a digest */

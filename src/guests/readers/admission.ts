@@ -2,7 +2,7 @@ import { signatureFindings } from '../forms.ts'
 import { placeFindings } from '../layers.ts'
 import { judgeBundles, judgeTag } from '../signatures.ts'
 import { fails, note, type Finding, type ImageFacts, type Question, type Reader } from '../types.ts'
-import { limitFindings, nameFindings } from './cosign.ts'
+import { either, limitFindings, nameFindings } from './cosign.ts'
 
 /** Kyverno `pkg/image/verifiers/cpol/cosign/sigstore.go`. */
 const kyvernoLimits = { referrers: 50, bundleBytes: 10_000_000 } as const
@@ -64,21 +64,19 @@ function bundleLimits({ signatures: { referrers, bundles } }: ImageFacts): Findi
     : [fails('limit', `a bundle cannot be read, and one is enough to fail: ${broken.fault}`, remedy)]
 }
 
-/** ImageValidatingPolicy: if the image has any bundle, bundles alone are read (`pkg/image/verifiers/ivpol/cosign`). */
+/** ImageValidatingPolicy: as cosign 3, if the image has any bundle, bundles alone are read (`pkg/image/verifiers/ivpol/cosign`). */
 export const kyvernoIvp: Reader = {
   name: 'kyverno-ivp',
   version: '1.19',
   title: 'Kyverno ImageValidatingPolicy',
   source: 'kyverno 111e07b (2026-08-21)',
   verifies: true,
-  judge: (image, question) => {
-    const { signatures } = image
-    const found =
-      signatures.bundles.length > 0
-        ? signatureFindings('bundle', judgeBundles(signatures, question), signatures)
-        : signatureFindings('tag', judgeTag(signatures, question), signatures)
-    return [...placeFindings(image), ...nameFindings(image), ...limitFindings(image), ...found]
-  },
+  judge: (image, question) => [
+    ...placeFindings(image),
+    ...nameFindings(image),
+    ...limitFindings(image),
+    ...either(image, question),
+  ],
 }
 
 /** ClusterImagePolicy: `signatureFormat: bundle` is for keyless authorities only (`pkg/webhook/validator.go`), and for attestations. */

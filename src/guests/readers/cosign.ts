@@ -2,7 +2,7 @@ import { cosignReads } from '../../oci/identity.ts'
 import { signatureFindings } from '../forms.ts'
 import { placeFindings } from '../layers.ts'
 import { judgeBundles, judgeTag } from '../signatures.ts'
-import { fails, type Finding, type ImageFacts, type Question, type Reader } from '../types.ts'
+import { fails, note, type Finding, type ImageFacts, type Question, type Reader } from '../types.ts'
 
 /** Layers under a tag, and bundles on an image, that cosign reads (`pkg/oci/remote`). */
 const mostLayers = 1000
@@ -22,7 +22,10 @@ export const cosign2: Reader = {
   ],
 }
 
-/** `cosign verify` of version 3: bundles first; where none verifies, quietly the tag (`cmd/cosign/cli/verify`). */
+/**
+ * `cosign verify` of version 3: an image with a bundle that can be read is judged by its bundles alone, whoever made them; any other by the tag (seen
+ * with 3.1.1: a stranger's bundle hides a good tag).
+ */
 export const cosign3: Reader = {
   name: 'cosign',
   version: '3.1',
@@ -37,15 +40,16 @@ export const cosign3: Reader = {
   ],
 }
 
-function either({ signatures }: ImageFacts, question: Question): Finding[] {
-  const bundle = judgeBundles(signatures, question)
-  if (bundle.good > 0) return []
+export function either({ signatures }: ImageFacts, question: Question): Finding[] {
   const tag = judgeTag(signatures, question)
-  if (tag.good > 0) return []
-  return bundle.there > 0 || tag.there === 0
-    ? signatureFindings('bundle', bundle, signatures)
-    : signatureFindings('tag', tag, signatures)
+  if (!signatures.bundles.some(({ bundle }) => bundle !== null) && tag.there > 0)
+    return signatureFindings('tag', tag, signatures)
+  const found = signatureFindings('bundle', judgeBundles(signatures, question), signatures)
+  const hidden = found.length > 0 && tag.good > 0
+  return hidden ? [...found, note('signature-form', hiddenTag)] : found
 }
+
+const hiddenTag = 'the tag holds a signature that counts, but it does not look there: the image has a bundle'
 
 /** cosign's parser of references refuses a repository name of one character. */
 export function nameFindings({ name }: ImageFacts): Finding[] {
