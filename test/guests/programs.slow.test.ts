@@ -8,7 +8,18 @@ import type { Descriptor, Store } from '../../src/oci/types.ts'
 import { makeExec } from '../../src/runner/exec.ts'
 import { attachBundle } from '../../src/sign/attach.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
-import { root, withPeers } from '../../testkit/peers.ts'
+import { parseTrustedRoot } from '../../src/sign/trusted-root.ts'
+import { identityRule } from '../../src/bundle/identity.ts'
+import { bundleBytes, payloadOf, signKeyless } from '../../testkit/sigstore/bundle.ts'
+import {
+  actionsIssuer,
+  makeLeaf,
+  makeSigstore,
+  trustedRootOf,
+  verifiedAt,
+  workflowSan,
+} from '../../testkit/sigstore/instance.ts'
+import { root as checkout, withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { startRegistry } from '../../testkit/registry.ts'
 import type { Signer } from '../../src/statement/types.ts'
@@ -104,7 +115,7 @@ async function after(image: Descriptor, then: (image: Descriptor) => Promise<voi
 
 /** Programs of `scripts/peers` first. */
 function withPath(): Ports {
-  const env = { PATH: `${root}/.peers/bin:${process.env['PATH'] ?? ''}`, HOME: scratch('home') }
+  const env = { PATH: `${checkout}/.peers/bin:${process.env['PATH'] ?? ''}`, HOME: scratch('home') }
   return testPorts({ env, exec: makeExec(env) })
 }
 
@@ -194,6 +205,36 @@ withPeers(
     }
   },
 )
+
+withPeers(['oci-registry', 'cosign3'], 'the model of cosign 3 agrees for identities', async () => {
+  const registry = await startRegistry('referrers')
+  try {
+    const ports = withPath()
+    const store = storeOf(`${registry.host}/team/app`, ports)
+    const [sigstore, stranger] = [makeSigstore(), makeSigstore()]
+    const trustedRoot = trustedRootOf(sigstore).toString()
+    const root = parseTrustedRoot(Buffer.from(trustedRoot))
+    for (const [index, [what, by, san, expected]] of (
+      [
+        ['ours', sigstore, workflowSan, 'reads'],
+        ['another name', sigstore, `${workflowSan}.4`, 'fails'],
+        ['another authority', stranger, workflowSan, 'fails'],
+      ] as const
+    ).entries()) {
+      const image = await putShape(store, `i${index}`)
+      const payload = payloadOf([{ digest: { sha256: image.digest.slice(7) } }], predicateTypes.sign)
+      await attachBundle(store, image, bundleBytes(signKeyless(by, makeLeaf(by), { payload })), predicateTypes.sign)
+      const rules = [identityRule({ issuer: actionsIssuer, san, pattern: null }, 'identity')]
+      const question = { ...nobody, identity: { rules, root }, now: verifiedAt }
+      const given = { ...givenNothing, identity: { san, issuer: actionsIssuer }, trustedRoot }
+      const words = await bothWords(`${store.identity}@${image.digest}`, ['cosign@3.1'], question, given, ports)
+      expect([what, words.program, words.by]).toEqual([what, { 'cosign@3.1': expected }, ['real program']])
+      expect([what, words.model]).toEqual([what, words.program])
+    }
+  } finally {
+    await registry.close()
+  }
+})
 
 withPeers(['oci-registry', 'notation'], 'the model of notation agrees with notation', async () => {
   const registry = await startRegistry('referrers')
