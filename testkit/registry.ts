@@ -24,11 +24,12 @@ export interface RunningRegistry {
 
 /**
  * Starts a real registry on a free loopback port with a store of its own: `docker` (Debian's docker-registry, which lacks the
- * referrers API) or `referrers` (has it). With `auth`, docker-registry wants {@link registryLogin}.
+ * referrers API) or `referrers` (has it). With `auth`, docker-registry wants {@link registryLogin}; with `tls` (paths of PEM files) it answers to
+ * https alone.
  */
 export async function startRegistry(
   kind: 'docker' | 'referrers',
-  options: { auth?: boolean } = {},
+  options: { auth?: boolean; tls?: { certificate: string; key: string } | undefined } = {},
 ): Promise<RunningRegistry> {
   const dir = scratch('registry')
   const host = `127.0.0.1:${await freePort()}`
@@ -38,7 +39,11 @@ export async function startRegistry(
     writeFileSync(join(dir, 'htpasswd'), htpasswd)
     const auth =
       options.auth === true ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n` : ''
-    const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${auth}`
+    const tls =
+      options.tls === undefined
+        ? ''
+        : `  tls:\n    certificate: ${options.tls.certificate}\n    key: ${options.tls.key}\n`
+    const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${tls}${auth}`
     writeFileSync(join(dir, 'config.yml'), config)
     args = ['serve', join(dir, 'config.yml')]
   }

@@ -1,5 +1,6 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
@@ -53,6 +54,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...bundleCommands,
   ...modelCommands,
+  ...guestCommands,
   ...scittCommands,
   ...storeCommands,
   ...sbomDocumentCommands,

@@ -14,6 +14,7 @@ import type { ClaimKind } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'
 import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
 import type { SignatureLog } from './log-signatures.ts'
+import { otherNamesWarning } from './other-names.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
@@ -86,6 +87,7 @@ export async function openWriter(
     log.debug(`an attached document in ${manifest} cannot be read`)
   const existing = await findStatements(store, descriptor, { onBroken })
   const signatures = legacy.sig ? await findCosignSignatures(store, descriptor, { onBroken }) : []
+  const warnOfOthers = otherNamesWarning(signatures, log)
   const receipts: Receipt[] = []
   const bundles: Buffer[] = []
   const newAttestations: { envelope: Envelope; predicateType: string }[] = []
@@ -138,6 +140,7 @@ export async function openWriter(
     },
     async imageSignature(payload, by, sign) {
       if (!legacy.sig) return
+      warnOfOthers(payload)
       const receipt = { kind: 'image-signature', signer: by.name, payload: sha256(payload) } as const
       const found = signatures.find((signature) => isSignatureBy(signature, payload, by))
       if (found !== undefined) receipts.push({ ...receipt, manifest: found.manifest, state: 'present' })
