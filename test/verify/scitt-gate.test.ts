@@ -1,12 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { encodeCbor } from '../../src/encoding/cbor/write.ts'
 import { leafHash } from '../../src/log/merkle.ts'
-import { attachReceipt, attachStatement } from '../../src/log/scitt/attach.ts'
+import { attachReceipt, attachStatement, findAttachedStatements } from '../../src/log/scitt/attach.ts'
 import { writeReceipt } from '../../src/log/scitt/issue.ts'
 import { issuerOf, writeStatement } from '../../src/log/scitt/statement.ts'
 import { registeredForm } from '../../src/log/scitt/verify.ts'
 import type { Descriptor } from '../../src/oci/types.ts'
 import { coseKeyThumbprint } from '../../src/sign/cose/key.ts'
-import { parseSign1 } from '../../src/sign/cose/sign1.ts'
+import { parseSign1, withUnprotected } from '../../src/sign/cose/sign1.ts'
 import { coseSigner, type CoseSigner } from '../../src/sign/cose/write.ts'
 import { envelopePayload } from '../../src/sign/dsse.ts'
 import { findStatements } from '../../src/sign/find.ts'
@@ -132,6 +133,21 @@ test.each<[string, (by: Party, log: Party) => RegisterOptions, string, RegExp]>(
   expect(found(verdict)).toEqual([false, `failed: ${reason}`])
   expect(checkOf(verdict, 'scitt.statements').why).toMatch(why)
   // What others attached does not stand in the way of a good one.
+  await register(made, { by, log })
+  expect(found(await judge(made, rules(by, log)))).toEqual([true, 'passed'])
+})
+
+test('a copy of a good statement that is full of noise changes nothing', async () => {
+  const [made, by, log] = [await make(), party(), party()]
+  const { store, base } = made
+  const subject: Descriptor = (await store.getManifest(base.subject.digest)).descriptor
+  await register(made, { by, log: null })
+  for (const { bytes } of await findAttachedStatements(store, subject, () => {})) {
+    const noise = Array.from({ length: 33 }, () => Buffer.from('noise'))
+    await attachStatement(store, subject, withUnprotected(parseSign1(bytes, 'it'), encodeCbor(new Map([[394, noise]]))))
+  }
+  const refused = await judge(made, rules(by, log))
+  expect(found(refused)).toEqual([false, 'failed: scitt-invalid'])
   await register(made, { by, log })
   expect(found(await judge(made, rules(by, log)))).toEqual([true, 'passed'])
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { VerificationError } from '../../base/errors.ts'
 import { findAttachedStatements, type AttachedStatement } from '../../log/scitt/attach.ts'
-import { judgeStatement } from '../../log/scitt/judge.ts'
+import { judgeStatement, type StatementTrust } from '../../log/scitt/judge.ts'
 import { readStatement, type SignedStatement } from '../../log/scitt/statement.ts'
 import type { Gate } from '../candidate.ts'
 import type { ScittRules } from '../policy/cose.ts'
@@ -72,26 +72,38 @@ function firstGood(
   for (const { statement, attached } of found) {
     for (const { issuer, keys } of issuers) {
       if (issuer !== statement.issuer) continue
-      const { checks, receipts } = judgeStatement(
-        statement,
-        {
-          keys,
-          issuer,
-          about: null,
-          services,
-          bindCurve: true,
-          acceptNoSubject: false,
-          authorities: policy.timeAuthorities,
-          at,
-        },
-        payload,
-        attached.receipts,
-      )
-      const wrong = checks.find(({ ok }) => !ok)
-      const service = receipts.find(({ status }) => status === 'verified')?.service ?? null
-      if (wrong === undefined && service !== null) return { service, why: 'holds' }
-      why = wrong === undefined ? 'it carries no receipt' : `${wrong.name}: ${wrong.why}`
+      const verdict = judged(statement, attached, payload, {
+        keys,
+        issuer,
+        about: null,
+        services,
+        bindCurve: true,
+        acceptNoSubject: false,
+        authorities: policy.timeAuthorities,
+        at,
+      })
+      if (verdict.service !== null) return verdict
+      why = verdict.why
     }
   }
   return { service: null, why }
+}
+
+/** A copy of a good statement whose unprotected header anybody filled with noise is refused like any other, and ends nothing. */
+function judged(
+  statement: SignedStatement,
+  { receipts: beside }: AttachedStatement,
+  payload: Buffer,
+  trust: StatementTrust,
+): { service: string | null; why: string } {
+  try {
+    const { checks, receipts } = judgeStatement(statement, trust, payload, beside)
+    const wrong = checks.find(({ ok }) => !ok)
+    const service = receipts.find(({ status }) => status === 'verified')?.service ?? null
+    if (wrong === undefined && service !== null) return { service, why: 'holds' }
+    return { service: null, why: wrong === undefined ? 'it carries no receipt' : `${wrong.name}: ${wrong.why}` }
+  } catch (error) {
+    if (error instanceof VerificationError) return { service: null, why: error.message }
+    throw error
+  }
 }
