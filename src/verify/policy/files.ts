@@ -8,7 +8,16 @@ import type { PolicyDocument, PolicyJob } from './schema.ts'
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
 export interface Resolved extends Omit<
   PolicyDocument,
-  'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
+  | 'job'
+  | 'release-keys'
+  | 'trusted-root'
+  | 'reference-values'
+  | 'tee'
+  | 'ear'
+  | 'claims'
+  | 'time'
+  | 'notation'
+  | 'scitt'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   /** Text of the file; of a repository with the text of its root. */
@@ -20,6 +29,8 @@ export interface Resolved extends Omit<
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
   time?: PolicyDocument['time']
+  notation?: PolicyDocument['notation']
+  scitt?: PolicyDocument['scitt']
 }
 
 /** Reads a file as text, by absolute path. */
@@ -47,7 +58,17 @@ export async function inlineFiles(
     ...item,
     chain: await pemText(item.chain, files),
   })
-  const { 'reference-values': references, 'trusted-root': root, tee, ear, claims, time, ...rest } = document
+  const {
+    'reference-values': references,
+    'trusted-root': root,
+    tee,
+    ear,
+    claims,
+    time,
+    notation,
+    scitt,
+    ...rest
+  } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -78,6 +99,8 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
+    ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
+    ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
     ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
   }
 }
@@ -100,6 +123,38 @@ async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files):
       ...(roots === undefined ? {} : { 'ek-roots': await pemTexts(roots, files) }),
       ...(registrars === undefined ? {} : { registrars: await pemTexts(registrars, files) }),
     },
+  }
+}
+
+async function inlineNotation(
+  { roots, 'signing-authorities': authorities, ...rest }: NonNullable<PolicyDocument['notation']>,
+  files: Files,
+): Promise<PolicyDocument['notation']> {
+  return {
+    ...rest,
+    ...(roots === undefined ? {} : { roots: await pemTexts(roots, files) }),
+    ...(authorities === undefined ? {} : { 'signing-authorities': await pemTexts(authorities, files) }),
+  }
+}
+
+async function inlineScitt(
+  { issuers, services, ...rest }: NonNullable<PolicyDocument['scitt']>,
+  files: Files,
+): Promise<PolicyDocument['scitt']> {
+  return {
+    ...rest,
+    issuers: await Promise.all(
+      issuers.map(async ({ keys, ...issuer }) => ({
+        ...issuer,
+        ...(keys === undefined ? {} : { keys: await pemTexts(keys, files) }),
+      })),
+    ),
+    services: await Promise.all(
+      services.map(async ({ keys, ...service }) => ({
+        ...service,
+        keys: await Promise.all(keys.map(async (item) => (item.startsWith('{') ? item : pemText(item, files)))),
+      })),
+    ),
   }
 }
 

@@ -21,6 +21,7 @@ import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, type PolicyClaim } from './claims.ts'
+import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
 import { teeRules } from './tee-rules.ts'
 import type { PolicyTuf } from './trusted-root.ts'
 import { windowOf, type Window } from '../../base/window.ts'
@@ -62,6 +63,10 @@ export interface Policy {
   timeAuthorities: TimestampAuthority[]
   /** Null where no log is asked for. */
   log: PinnedLog | null
+  /** Null where no signature of the Notary Project is asked for. */
+  notation: NotationRules | null
+  /** Null where no registration is asked for. */
+  scitt: ScittRules | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -117,10 +122,20 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
     log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
+    ...coseRules(resolved, path),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
     maxJobSeconds: seconds(document['max-job'] ?? '6h'),
+  }
+}
+
+function coseRules({ notation, scitt }: Resolved, path: string): Pick<Policy, 'notation' | 'scitt'> {
+  const beside = notation?.crls
+  const crls = beside === undefined ? null : resolve(dirname(path), beside)
+  return {
+    notation: notation === undefined ? null : notationRules(notation, crls, path),
+    scitt: scitt === undefined ? null : scittRules(scitt, path),
   }
 }
 

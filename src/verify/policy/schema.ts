@@ -6,6 +6,7 @@ import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
 import { claimSchema } from './claims-schema.ts'
+import { notationSchema, scittSchema } from './cose-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
@@ -147,6 +148,14 @@ export const policySchema = z
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
     log: logSchema.optional().describe('Private log that must have every signature that counts (docs/log.md)'),
+    notation: notationSchema
+      .optional()
+      .describe('Notary Project signature that the image must have, beside all else (docs/cose.md)'),
+    scitt: scittSchema(z.enum(kinds))
+      .optional()
+      .describe(
+        'SCITT: the statements must also be signed in COSE and registered with a transparency service (docs/cose.md)',
+      ),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
