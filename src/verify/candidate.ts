@@ -66,7 +66,7 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
-  /** The earliest stamp by a pinned authority on the statement that points to this evidence, and so to its seal; null without one. */
+  /** The earliest time that a pinned source states for the statement that points to this evidence, and so to its seal; null without one. */
   sealTime?: SignatureTime | null | undefined
 }
 

@@ -66,8 +66,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const { store } = subject
   const { releaseKeys, claimKeys, admit } = question
   const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
-  const { timeAuthorities, log } = policy
-  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, timeAuthorities, log)
+  const { time, log } = policy
+  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log)
   const parties = await signingParties(store, targets, attached.claims, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)

@@ -1,27 +1,47 @@
+import { resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { currentHead } from '../../log/open-log.ts'
 import { openLogStore } from '../../log/open-store.ts'
 import { openRecorder } from '../../log/recorder.ts'
 import { listenOn } from '../../log/serve/http.ts'
+import type { TakenSigners } from '../../log/serve/entries.ts'
 import { logAnswers } from '../../log/serve/log-server.ts'
+import { readAuthorityChain, spkiOf } from '../../log/timestamp/authority.ts'
 import { parseNoteKey } from '../../sign/signed-note.ts'
+import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
+import { namedFile } from '../option-file.ts'
 import { publicKeysOption, signerMemory, signerOption, witnessesOption } from './common.ts'
 import { untilSignal } from './until-signal.ts'
 
 /** `log serve`: until the process is told to end. */
 export async function logServe(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const signer = await signerOption(inputs, inputs.required('origin'))
-  const keys = await publicKeysOption(inputs, ports.roots.cwd, 'signer')
+  const taken = await takenSigners(inputs, ports.roots.cwd)
   const store = openLogStore(inputs.required('log'), ports)
   // Refuses here what no entry could be appended to.
   const { size } = await currentHead(store, parseNoteKey(signer.vkey, 'the key of the log'))
   const memory = signerMemory(inputs, ports)
   const recorder = openRecorder(store, signer, memory, witnessesOption(inputs, ports), ports)
-  const signers = keys.map(({ object }) => object.export({ format: 'der', type: 'spki' }))
-  const server = await listenOn(inputs.required('listen'), logAnswers(store, recorder, signers), ports)
+  const answers = logAnswers(store, recorder, taken, ports.clock)
+  const server = await listenOn(inputs.required('listen'), answers, ports)
   ports.log.info(`log ${signer.name} (${size} entries) on ${server.url}; Ctrl-C ends it`)
   await untilSignal()
   await server.close()
   return { outputs: { url: server.url } }
+}
+
+/** Whose signatures the options name. @throws InputError `input-missing` for nobody, `file-invalid` */
+async function takenSigners(inputs: RawInputs, cwd: string): Promise<TakenSigners> {
+  const files = inputs.list('signer-authority')
+  const keys =
+    inputs.list('signer').length === 0 && files.length > 0 ? [] : await publicKeysOption(inputs, cwd, 'signer')
+  const authorities = await Promise.all(
+    files.map(async (file) => {
+      const pem = (await namedFile(resolve(cwd, file), 'signer-authority')).toString('utf8')
+      const chain = asInput('signer-authority', () => readAuthorityChain(pem, file))
+      return { name: file, chain, window: { notBefore: null, notAfter: null } }
+    }),
+  )
+  return { keys: keys.map(({ object }) => spkiOf(object)), authorities }
 }

@@ -26,8 +26,6 @@ export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
 
-type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
-
 interface Files {
   /** Of the policy: names are taken from its folder. */
   path: string
@@ -42,10 +40,6 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const withChain = async (item: Authority): Promise<Authority> => ({
-    ...item,
-    chain: await pemText(item.chain, files),
-  })
   const { 'reference-values': references, 'trusted-root': root, tee, ear, claims, time, ...rest } = document
   return {
     ...rest,
@@ -77,7 +71,22 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
-    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
+    ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
+  }
+}
+
+type Time = NonNullable<PolicyDocument['time']>
+
+async function inlineTime({ authorities, logs, ...rest }: Time, files: Files): Promise<Time> {
+  const chain = (item: { chain: string }): Promise<string> => pemText(item.chain, files)
+  return {
+    ...(authorities === undefined
+      ? {}
+      : { authorities: await Promise.all(authorities.map(async (item) => ({ ...item, chain: await chain(item) }))) }),
+    ...(logs === undefined
+      ? {}
+      : { logs: await Promise.all(logs.map(async (item) => ({ ...item, key: await pemText(item.key, files) }))) }),
+    ...rest,
   }
 }
 
