@@ -16,21 +16,26 @@ export interface Logged {
   payloadType: string
   /** DER of the certificate that the bundle names as its signer; null where it names a key. */
   certificate: Buffer | null
-  /** Ids of the signers, as in `signers` of a claim, for whose signature the log that the policy pins has an entry in it. */
+  /** Who made this signature, as in `signers` of a claim. */
+  signers: readonly string[]
+  /** Those of the signers for whose signature the log that the policy pins has an entry in it. */
   by: readonly string[]
 }
 
-/** The entries of a bundle with one signature; of others no log that we pin takes entries. */
-export function loggedOf({
-  envelope,
-  logEntries,
-  bundle,
-}: Pick<SignedDocument, 'envelope' | 'logEntries' | 'bundle'>): Logged[] {
+/**
+ * The entries of a bundle with one signature; of others no log that we pin takes entries.
+ *
+ * @param signers of the signature, as in `signers` of a claim
+ */
+export function loggedOf(
+  { envelope, logEntries, bundle }: Pick<SignedDocument, 'envelope' | 'logEntries' | 'bundle'>,
+  signers: readonly string[],
+): Logged[] {
   const [first, ...more] = envelope.signatures
   if (first === undefined || more.length > 0 || logEntries.length === 0) return []
   const { payloadType } = envelope
   const signature = fromEitherBase64(first.sig, 'envelope signature')
-  return [{ entries: logEntries, signature, payloadType, certificate: certificateIn(bundle), by: [] }]
+  return [{ entries: logEntries, signature, payloadType, certificate: certificateIn(bundle), signers, by: [] }]
 }
 
 /** A certificate that cannot be read signed nothing, and no log can have an entry with it. */
@@ -68,14 +73,9 @@ export function joinLogged(one: readonly Logged[], other: readonly Logged[]): Lo
 }
 
 /** Entries of a bundle with the signers for whom the pinned log has one of them that holds. */
-export function provenBy(
-  logged: readonly Logged[],
-  payload: Uint8Array,
-  signers: readonly string[],
-  log: PinnedLog | null,
-): Logged[] {
+export function provenBy(logged: readonly Logged[], payload: Uint8Array, log: PinnedLog | null): Logged[] {
   if (log === null) return [...logged]
-  return logged.map((item) => ({ ...item, by: signers.filter((id) => holds(item, payload, id, log)) }))
+  return logged.map((item) => ({ ...item, by: item.signers.filter((id) => holds(item, payload, id, log)) }))
 }
 
 function isPem(signer: string): boolean {

@@ -84,7 +84,7 @@ export async function readEnvelopesOf(from: {
     }
     const { times, others } = timesOf(signed, signers, time)
     if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
-    const logged = provenBy(loggedOf(signed), signed.payload, signers, log)
+    const logged = provenBy(loggedOf(signed, signers), signed.payload, log)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
       for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times, logged))

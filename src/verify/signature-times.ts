@@ -70,7 +70,7 @@ function loggedTimes(
   { logs, witnesses }: TimeSources,
 ): EntryTime[] {
   if (logs.length === 0 && witnesses === null) return []
-  return loggedOf(document).flatMap((logged) => {
+  return loggedOf(document, [signer]).flatMap((logged) => {
     const signed = entrySigned(logged, document.payload, signer)
     if (signed === null) return []
     return [

@@ -56,7 +56,7 @@ export function claimOf(
   targets: readonly Digest[],
   signers: readonly string[],
   times: readonly SignatureTime[] = [],
-  logged: readonly Logged[] = loggedOf(found),
+  logged: readonly Logged[] = loggedOf(found, signers),
 ): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
   return {

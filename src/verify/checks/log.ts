@@ -94,7 +94,8 @@ export function proofsOf(
   let fault: VerificationError | null = null
   const proofs = new Map<string, LoggedProof>()
   for (const by of ids.filter((id) => signers.includes(id)))
-    for (const item of logged) {
+    // The certificate of one party says nothing of another's signature over the same payload.
+    for (const item of logged.filter((one) => one.signers.includes(by))) {
       if (proofs.has(by)) break
       try {
         const signed = entrySigned(item, payload, by)
