@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type { JsonObject } from '../src/base/json.ts'
 import { certifiedEntry, envelopeEntry, withLogEntry } from '../src/log/bundle-entry.ts'
+import { checkpointFile } from '../src/log/files.ts'
+import { checkpointLimit } from '../src/log/open-log.ts'
 import { openLogStore } from '../src/log/open-store.ts'
 import { proveEntry } from '../src/log/prove.ts'
 import { tlogEntry } from '../src/log/tlog-entry.ts'
@@ -28,6 +30,8 @@ export interface LogOptions {
   without?: readonly string[]
   /** One copy of each bundle is attached for each of them. */
   changes?: readonly ((entry: JsonObject) => JsonObject)[]
+  /** Absolute folder of the log, which is made where it is not there; a new one otherwise. */
+  folder?: string
   /** When the witnesses cosign. */
   at?: Date
   /** SPKI PEM of the key that signed, where it is not {@link jobKey}. */
@@ -40,8 +44,8 @@ export async function logAll(
   key: NoteSigner,
   options: LogOptions = {},
 ): Promise<void> {
-  const log = openLogStore(join(scratch('log'), 'log'), ports)
-  await createLog(log, key, null, {})
+  const log = openLogStore(options.folder ?? join(scratch('log'), 'log'), ports)
+  if ((await log.read(checkpointFile, checkpointLimit)) === null) await createLog(log, key, null, {})
   const writer = new LogWriter(log, key, null, ports)
   for (const { envelope, predicateType, origin, signer, bundle } of await findStatements(store, base.subject)) {
     if (origin !== 'referrer' || signer === null || options.without?.includes(predicateType)) continue

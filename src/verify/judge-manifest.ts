@@ -39,6 +39,8 @@ export interface Question {
   expect?: Gate['expect']
   /** Tag that was asked for; null where a digest was. */
   tag?: string | null | undefined
+  /** What is remembered of the log that the policy pins. */
+  history?: Gate['history']
   admit: Admission
   releaseKeys: readonly PinnedKey[]
   /** Keys by which claims of other parties count, and nothing else. */

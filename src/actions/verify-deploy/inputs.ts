@@ -19,6 +19,10 @@ export interface VerifyDeployInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Place of the log that the policy pins; null where it cannot be asked. */
+  log: string | null
+  /** Absolute folder of the checkpoints that were seen; null for one in the state directory. */
+  logState: string | null
   /** Time to judge at; null for now. */
   at: Date | null
   /** Digest that the policy must have; null for any. */
@@ -62,6 +66,8 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     expectCommit: commitOf(inputs),
     expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
+    log: inputs.text('log') === '' ? null : inputs.text('log'),
+    logState: inputs.text('log-state') === '' ? null : inputs.path('log-state'),
     launch,
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',

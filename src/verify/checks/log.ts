@@ -11,6 +11,7 @@ import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from
 export const logSteps: Step[] = [
   { id: 'log.statements', clause: 'TRUST §6', needs: ['key'], run: statementsLogged },
   { id: 'log.evidence', clause: 'TRUST §6', needs: ['evidence'], run: evidenceLogged },
+  { id: 'log.history', clause: 'TRUST §6', needs: ['key'], run: continued },
   { id: 'log.witnesses', clause: 'TRUST §6', needs: ['key'], run: watched },
 ]
 
@@ -57,6 +58,27 @@ function evidenceLogged(gate: Gate): Outcome {
   if (first !== undefined) return passed(`${log.origin} has the evidence statement, entry ${first.proof.index}`)
   const fault = found.flatMap((one) => one.fault ?? [])[0] ?? null
   return lacking(fault, 'the evidence statement', pointing[0]?.manifest ?? evidence.manifest, log)
+}
+
+/** The log continues what this gate saw of it before: neither another history nor an older one. */
+async function continued(gate: Gate): Promise<Outcome> {
+  const { policy, mine, history } = gate
+  const { log } = policy
+  if (log === null) return skipped('the policy pins no log')
+  if (history === undefined) return skipped('not checked: no checkpoint of the log is remembered here')
+  const needed = neededKinds(gate)
+  const used = mine.filter(({ kind }) => kind === 'evidence' || (kind !== null && needed.includes(kind)))
+  const notes = used.flatMap((claim) =>
+    proofsOf(claim, countingIds(gate), log).proofs.map((one) => one.proof.checkpoint),
+  )
+  switch (await history.check(notes, log)) {
+    case 'continues':
+      return passed(`the checkpoints continue what was seen of ${log.origin} before`)
+    case 'first':
+      return skipped(`not checked: no checkpoint of ${log.origin} was seen here before; this one is remembered`)
+    case 'unchecked':
+      return skipped(`not checked: only the tiles of ${log.origin} show that its checkpoints continue each other`)
+  }
 }
 
 /** Without witnesses the operator alone says that everybody is shown the same log. */
