@@ -811,6 +811,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service that stamps the verification summary; it sees a SHA-256 digest only. Left out, nothing is stamped.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "1800",

@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { parseTime } from '../../base/time.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
+import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
 import type { KeySource } from '../../sign/signers/types.ts'
@@ -35,6 +36,8 @@ export interface VerifyDeployInputs {
   enforce: boolean
   signer: 'agent' | 'key' | 'none'
   key: KeySource | null
+  /** Service that stamps the verification summary; null for none. */
+  timestamp: URL | null
 }
 
 /** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
@@ -73,6 +76,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,
     key,
+    timestamp: inputs.text('timestamp') === '' ? null : timestampUrl(inputs.text('timestamp')),
   }
 }
 

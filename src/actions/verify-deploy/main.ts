@@ -59,7 +59,8 @@ export const door: ActionDoor = {
     const path = await state.path('verdict.json')
     await writeFile(path, jcs(verdict))
     const { store } = await resolveImage(text, ports)
-    const vsa = await attachVsa({ verdict, store, agent, key: inputs.signer === 'key' ? inputs.key : null }, ports)
+    const key = inputs.signer === 'key' ? inputs.key : null
+    const vsa = await attachVsa({ verdict, store, agent, key, timestamp: inputs.timestamp }, ports)
     const publicKeyPath = vsa === null ? '' : await state.path('verifier.pub')
     if (vsa !== null) await writeFile(publicKeyPath, vsa.publicKeyPem)
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
