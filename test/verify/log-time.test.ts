@@ -238,6 +238,23 @@ describe('logs with a time of their own', () => {
     expect(times(await judge(await entered(entryOf), policy()))).toEqual(refusedAs(reason))
   })
 
+  test.each<[string, MakeEntry]>([
+    ['an index beyond exact numbers', (body) => ({ ...rekorEntry(rekor, body, after(2)), logIndex: '9007199254740993' })],
+    ['a time beyond the calendar', (body) => ({ ...rekorEntry(rekor, body, after(2)), integratedTime: '9223372036854775807' })],
+    ['no members', () => ({}) as EntryJson],
+    ['the form of a text', () => 'entry' as unknown as EntryJson],
+    ['the form of nothing', () => null as unknown as EntryJson],
+    [
+      'a promise of one byte',
+      (body) => ({ ...rekorEntry(rekor, body, after(2)), inclusionPromise: { signedEntryTimestamp: 'AA==' } }),
+    ],
+  ])('an entry with %s states no time and stops nothing', async (_title, entryOf) => {
+    const made = await entered(entryOf)
+    expect(times(await judge(made, policy()))).toEqual(refusedAs('time-unproven'))
+    await enter(made, jobKey.signer.publicKeyPem, (body) => rekorEntry(rekor, body, after(2)))
+    expect(times(await judge(made, policy()))).toEqual(proven)
+  })
+
   test('a log of tiles states no time, also where its key is pinned as if it did', async () => {
     const made = await entered((body) => tileEntry(tiles, body), 'v2')
     expect(times(await judge(made, policy(tiles)))).toEqual(refusedAs('time-unproven'))
