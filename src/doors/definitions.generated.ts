@@ -763,6 +763,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "log",
+    "description": "Place of the log that the policy pins (a directory, oci:DIR[:TAG], HOST/NAME[:TAG] or https://…), for the proof that it continues what was seen before. Left out, that is not checked, except for checkpoints of one size.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-state",
+    "description": "Folder that keeps the last checkpoint of each log that was seen; a log that does not continue it is refused. Left out, a folder in the state directory, which ends with the job.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "launch",
     "description": "What to do with an image that passed, one of none, unpack, podman, docker. Containers run by digest and read-only.",
     "default": "none",
@@ -795,6 +807,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service that stamps the verification summary; it sees a SHA-256 digest only. Left out, nothing is stamped.",
     "default": "",
     "required": false
    },

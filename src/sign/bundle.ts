@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
-import { toBase64 } from '../encoding/base64.ts'
+import { fromEitherBase64, toBase64 } from '../encoding/base64.ts'
 import type { Envelope } from '../statement/types.ts'
 import { parseEnvelope } from './dsse.ts'
 import { stampsOf } from './stamps.ts'
@@ -80,6 +80,23 @@ export function parseBundle(bytes: Uint8Array): Bundle {
     stamps: stampsOf(material),
     logEntries: logEntriesIn(material),
   }
+}
+
+/**
+ * DER of the certificate that a bundle names as its signer; null where it names a public key. Neither its path nor its signature is checked.
+ *
+ * @throws VerificationError `format-invalid`
+ */
+export function leafCertificate(bytes: Uint8Array): Buffer | null {
+  const value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'), 'the bundle')
+  const material = isObject(value) ? value['verificationMaterial'] : undefined
+  if (!isObject(material) || parseSigner(material).kind === 'key') return null
+  const chain = isObject(material['x509CertificateChain'])
+    ? material['x509CertificateChain']['certificates']
+    : undefined
+  const leaf = material['certificate'] ?? (Array.isArray(chain) ? chain[0] : undefined)
+  const text = isObject(leaf) ? leaf['rawBytes'] : undefined
+  return fromEitherBase64(typeof text === 'string' ? text : '', 'certificate of the bundle')
 }
 
 function logEntriesIn(material: JsonObject): JsonValue[] {

@@ -1,5 +1,6 @@
 import type { Ports } from '../base/ports.ts'
 import type { Child } from '../image/platforms.ts'
+import type { LogHistory } from '../log/history.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { admission } from './admitted.ts'
 import { contextFor } from './context.ts'
@@ -31,6 +32,8 @@ export interface VerifyOptions {
   collateral?: string | undefined
   /** Roots of synthetic hardware, for tests; no door sets it. */
   trust?: VerifyContext['trust']
+  /** What is remembered of the log that the policy pins; without it nothing is compared. */
+  history?: LogHistory | undefined
   /** Where the key of encrypted layers comes from, as the verdict's inputs name it: the URL of a KBS, or that it was at hand. */
   keySource?: string | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
@@ -72,6 +75,7 @@ export async function judgeImage(
     nonce: options.nonce ?? null,
     opener: options.opener,
     keySource: options.keySource,
+    history: options.history,
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),

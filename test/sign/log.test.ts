@@ -116,10 +116,10 @@ test('a served log takes the signatures of listed keys, and what it answers is c
   const log = await logOf(made)
   const recorder = openRecorder(log.store, log.signer, null, [], made.ports)
   const spki = await agentSpki(made)
-  const strange = await serve(logAnswers(log.store, recorder, []), made)
+  const strange = await serve(logAnswers(log.store, recorder, { keys: [], authorities: [] }, made.ports.clock), made)
   await expect(made.sign({ log: `rekor:${strange}` })).rejects.toMatchObject({ code: 'unreachable' })
   expect(await log.size()).toBe(0)
-  const answers = logAnswers(log.store, recorder, [spki])
+  const answers = logAnswers(log.store, recorder, { keys: [spki], authorities: [] }, made.ports.clock)
   const url = await serve(answers, made)
   const liar = await serve(async (...request) => {
     const reply = await answers(...request)

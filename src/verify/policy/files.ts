@@ -38,8 +38,6 @@ export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
 
-type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
-
 interface Files {
   /** Of the policy: names are taken from its folder. */
   path: string
@@ -54,10 +52,6 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const withChain = async (item: Authority): Promise<Authority> => ({
-    ...item,
-    chain: await pemText(item.chain, files),
-  })
   const {
     'reference-values': references,
     'trusted-root': root,
@@ -101,7 +95,22 @@ export async function inlineFiles(
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
-    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
+    ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
+  }
+}
+
+type Time = NonNullable<PolicyDocument['time']>
+
+async function inlineTime({ authorities, logs, ...rest }: Time, files: Files): Promise<Time> {
+  const chain = (item: { chain: string }): Promise<string> => pemText(item.chain, files)
+  return {
+    ...(authorities === undefined
+      ? {}
+      : { authorities: await Promise.all(authorities.map(async (item) => ({ ...item, chain: await chain(item) }))) }),
+    ...(logs === undefined
+      ? {}
+      : { logs: await Promise.all(logs.map(async (item) => ({ ...item, key: await pemText(item.key, files) }))) }),
+    ...rest,
   }
 }
 

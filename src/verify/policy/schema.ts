@@ -272,6 +272,8 @@ export const policySchema = z
     if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
       context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
     }
+    if (policy.time?.witnesses !== undefined && policy.log === undefined)
+      context.addIssue({ code: 'custom', path: ['time', 'witnesses'], message: 'needs the log that they watch: `log`' })
     for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {
       context.addIssue({
