@@ -2,9 +2,11 @@ import { createPublicKey, verify } from 'node:crypto'
 import type { HttpRequest } from '../../src/base/ports.ts'
 import { artifactOf } from '../../src/bundle/artifact.ts'
 import { readTokenSubject } from '../../src/bundle/keyless/certificate.ts'
-import { readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
-import { signKeyless } from '../../src/bundle/keyless/sign.ts'
+import { publicServices, readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
+import { openKeyless, type KeylessContent, type KeylessSignature } from '../../src/bundle/keyless/sign.ts'
 import { toBase64url } from '../../src/encoding/base64.ts'
+import { openTimeStamper } from '../../src/log/timestamp/time-stamper.ts'
+import { publicGoodRoot } from '../../src/sign/public-root.ts'
 import { parseTrustedRoot } from '../../src/sign/trusted-root.ts'
 import { makeKey } from '../../testkit/tee/pki/pki.ts'
 import { fakeHttp, testPorts } from '../../testkit/ports.ts'
@@ -14,6 +16,8 @@ import {
   makeLeaf,
   makeSigstore,
   trustedRootOf,
+  uriName,
+  workflowSan,
   type LeafOptions,
 } from '../../testkit/sigstore/instance.ts'
 import { startTimestampServer, type TestServer } from '../../testkit/timestamp/server.ts'
@@ -89,12 +93,22 @@ function services(faults: Faults = {}) {
 }
 
 const named = { authority: new URL('https://fulcio.test'), log: new URL('https://rekor.test/') }
-const sign = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
-  signKeyless(
-    { kind: 'message', bytes },
-    { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact, ...more },
+const open = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
+  openKeyless(
+    {
+      ...named,
+      stamper: openTimeStamper(new URL(tsa.url), [], ports),
+      token: () => Promise.resolve(token),
+      root,
+      ...more,
+    },
     ports,
   )
+const sign = async (
+  ports: ReturnType<typeof testPorts>,
+  more: object = {},
+  content: KeylessContent = { kind: 'message', bytes },
+): Promise<KeylessSignature> => (await open(ports, more)).sign(content, artifact)
 
 test('a file and a statement are signed, logged and stamped, and every reader would accept the bundle', async () => {
   const { ports, seen } = services()
@@ -107,8 +121,7 @@ test('a file and a statement are signed, logged and stamped, and every reader wo
 
   const sha256 = artifact.digest('sha256')?.toString('hex') ?? ''
   const payload = payloadOf([{ digest: { sha256 } }])
-  const request = { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact }
-  const statement = await signKeyless({ kind: 'statement', payload }, request, services().ports)
+  const statement = await sign(services().ports, {}, { kind: 'statement', payload })
   expect(statement.verified.statement?.predicateType).toBe('https://example.test/fact/v1')
   expect(statement.verified.entries[0]).toMatchObject({ kind: 'hashedrekord', version: '0.0.2' })
 })
@@ -122,9 +135,9 @@ test('a busy service is asked again, one that refuses is told with what it said'
     code: 'sigstore-error',
     message: expect.stringContaining('later') as string,
   })
-  await expect(sign(services().ports, { token: tokenOf({ ...claims, sub: 'other' }) })).rejects.toThrow(
-    /no proof of possession/,
-  )
+  await expect(
+    sign(services().ports, { token: () => Promise.resolve(tokenOf({ ...claims, sub: 'other' })) }),
+  ).rejects.toThrow(/no proof of possession/)
 })
 
 test.each<[string, Faults, string]>([
@@ -137,14 +150,94 @@ test.each<[string, Faults, string]>([
   await expect(sign(services(faults).ports)).rejects.toMatchObject({ code })
 })
 
-test('without a time stamp a certificate proves nothing: refused', async () => {
-  await expect(sign(services().ports, { services: { ...named, timestamp: null } })).rejects.toMatchObject({
-    code: 'time-unproven',
+test('without a time stamp a certificate proves nothing: refused before a certificate is asked for', async () => {
+  const { ports, seen } = services()
+  await expect(sign(ports, { stamper: null })).rejects.toMatchObject({ code: 'time-unproven' })
+  expect(seen).toEqual([])
+})
+
+test('what the trusted root does not vouch for is refused before anything is logged', async () => {
+  for (const without of ['ctlogs', 'certificateAuthorities'] as const) {
+    const { ports, seen } = services()
+    const lacking = parseTrustedRoot(Buffer.from(trustedRootOf(sigstore, { without: [without] })))
+    await expect(sign(ports, { root: lacking })).rejects.toMatchObject({ code: 'certificate-invalid' })
+    expect(seen).toEqual(['https://fulcio.test/api/v2/signingCert'])
+  }
+})
+
+/** Ports whose clock the test moves. */
+function moved(faults: Faults = {}) {
+  const { seen, ports } = services(faults)
+  const clock = { ...ports.clock, now: () => new Date(Date.now() + late.ms) }
+  const late = { ms: 0 }
+  const asked = (): number => seen.filter((url) => url.startsWith(named.authority.href)).length
+  return { ports: { ...ports, clock }, late, asked }
+}
+
+test('one certificate serves a run; near its end the next one is asked for', async () => {
+  const { ports, late, asked } = moved()
+  const signer = await open(ports)
+  const content: KeylessContent = { kind: 'message', bytes }
+  for (let n = 0; n < 3; n++) await signer.sign(content, artifact)
+  expect(asked()).toBe(1)
+  late.ms = 6 * 60_000
+  await signer.sign(content, artifact)
+  expect(asked()).toBe(1)
+  late.ms = 8 * 60_000
+  await Promise.all([1, 2].map(() => signer.sign(content, artifact)))
+  // The certificate of the test is dated by the real clock, so each signature asks again.
+  expect(asked()).toBe(3)
+})
+
+test('a later certificate for somebody else is refused', async () => {
+  const faults: Faults = {}
+  const { ports, late } = moved(faults)
+  const signer = await open(ports)
+  late.ms = 8 * 60_000
+  faults.leaf = { san: [uriName(`${workflowSan}x`)] }
+  await expect(signer.sign({ kind: 'message', bytes }, artifact)).rejects.toMatchObject({ code: 'identity-mismatch' })
+})
+
+test('an expired token is refused without asking anybody', async () => {
+  const { ports, seen } = services()
+  const old = tokenOf({ ...claims, exp: Math.floor(Date.now() / 1000) - 1 })
+  await expect(sign(ports, { token: () => Promise.resolve(old) })).rejects.toMatchObject({
+    code: 'input-invalid',
+    message: expect.stringContaining('expired at 20') as string,
   })
+  expect(seen).toEqual([])
+})
+
+test('what is signed already is known again: by the same identity, over the same artifact, whole', async () => {
+  const signer = await open(services().ports)
+  const { bundle } = await signer.sign({ kind: 'message', bytes }, artifact)
+  const again = await open(services().ports)
+  expect(again.verifies(bundle, artifact)).toBe(true)
+  expect(again.verifies(bundle, artifactOf(Buffer.from('another'), 'b.txt'))).toBe(false)
+  const other = await open(services({ leaf: { san: [uriName(`${workflowSan}x`)] } }).ports)
+  expect(other.verifies(bundle, artifact)).toBe(false)
+  const part = (change: object): Buffer => {
+    const whole = JSON.parse(bundle.toString()) as { verificationMaterial: object }
+    return Buffer.from(JSON.stringify({ ...whole, verificationMaterial: { ...whole.verificationMaterial, ...change } }))
+  }
+  expect(again.verifies(part({}), artifact)).toBe(true)
+  expect(again.verifies(part({ tlogEntries: [] }), artifact)).toBe(false)
+  expect(again.verifies(part({ timestampVerificationData: { rfc3161Timestamps: [] } }), artifact)).toBe(false)
+})
+
+test('the services of the public instance stand in its trusted root', async () => {
+  const found = publicServices(await publicGoodRoot(), new Date('2026-06-01T00:00:00Z'))
+  expect([found.authority.href, found.log?.hostname, found.timestamp?.href]).toEqual([
+    'https://fulcio.sigstore.dev/',
+    'log2025-1.rekor.sigstore.dev',
+    'https://timestamp.sigstore.dev/api/v1/timestamp',
+  ])
+  const none = { tlogs: [], certificateAuthorities: [], ctlogs: [], timestampAuthorities: [] }
+  expect(() => publicServices(none, new Date())).toThrow(/names no certificate authority/)
 })
 
 test('whom a token speaks for', () => {
-  expect(readTokenSubject(token)).toEqual({ issuer: actionsIssuer, subject: claims.sub })
+  expect(readTokenSubject(token)).toEqual({ issuer: actionsIssuer, subject: claims.sub, expires: null })
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: true })).subject).toBe('me@a.test')
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: false })).subject).toBe(claims.sub)
   for (const bad of ['', 'a.b', 'a.b.c', 'a.b.c.d', tokenOf({ iss: 'x' }), tokenOf([])])

@@ -1,4 +1,5 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { asInput } from '../../base/as-input.ts'
+import { InputError } from '../../base/errors.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
@@ -65,18 +66,4 @@ async function trustedRoot(inputs: RawInputs, signer: ExpectedSigner): Promise<T
 export async function rootOption(inputs: RawInputs): Promise<TrustedRoot> {
   const bytes = await optionFile(inputs, 'trusted-root')
   return asInput('trusted-root', () => parseTrustedRoot(bytes))
-}
-
-/** A file that the user pins is an input: what is wrong with it says nothing about the bundle. */
-export function asInput<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (!(cause instanceof VerificationError)) throw cause
-    throw new InputError('file-invalid', `${name}: ${cause.message}`, {
-      subject: name,
-      cause,
-      remedy: cause.remedy ?? 'Give the file as its maker wrote it.',
-    })
-  }
 }
