@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writePem } from '../../src/encoding/pem.ts'
-import { freePort } from '../free-port.ts'
+import { freePort, portIsFree } from '../free-port.ts'
 import { pushClaims, startIssuer, type Issuer } from '../oidc.ts'
 import { scratch } from '../ports.ts'
 import { makeSigstore, tileLog, trustedRootOf, type TestLog, type TestSigstore } from '../sigstore/instance.ts'
@@ -36,7 +36,7 @@ export interface LocalSigstore {
 
 /**
  * Starts a whole Sigstore on free ports of loopback: issuer, certificate log, Fulcio, both Rekors and the time stamp authority. The last one claims
- * port 2112 of the machine for its metrics, so there is one at a time.
+ * port 2112 of the machine for its metrics, so there is one at a time: another one is waited for.
  */
 export async function startLocalSigstore(): Promise<LocalSigstore> {
   const directory = scratch('local-sigstore')
@@ -124,6 +124,7 @@ async function startTimestamps({ tsa }: TestSigstore, directory: string): Promis
   writeFileSync(join(directory, 'tsa.key'), privatePem(tsa.key.privateKey))
   writeFileSync(join(directory, 'tsa-chain.pem'), tsa.pem)
   const port = await freePort()
+  await portIsFree(2112)
   const options = {
     host: '127.0.0.1',
     port,

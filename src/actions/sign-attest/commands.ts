@@ -89,10 +89,11 @@ export function commandsFor(
   // An agent's key is another one in the next job: a policy pins only a key that stays.
   const release =
     signer === 'key' && paths.key !== null ? ` --public-key ${quote(paths.key)}` : identityOptions(result, paths)
-  // An issuer on loopback may have ended before anybody reads this.
-  const issuer = localIssuer ? ' --jwks FILE' : ''
+  // An issuer on loopback may have ended before anybody reads this. Only an agent has a token that is judged by its keys.
+  const local = localIssuer && result.agent !== null
+  const issuer = local ? ' --jwks FILE' : ''
   groups.push({
-    title: localIssuer ? 'Verify with Sealwright (FILE: keys of the local token issuer)' : 'Verify with Sealwright',
+    title: local ? 'Verify with Sealwright (FILE: keys of the local token issuer)' : 'Verify with Sealwright',
     lines: [
       `sealwright policy init --image ${itself}${release}${issuer} --output policy.yml`,
       `sealwright verify-deploy --image ${itself} --policy policy.yml`,
