@@ -1,5 +1,3 @@
-import { createPublicKey, verify } from 'node:crypto'
-import type { HttpRequest } from '../../src/base/ports.ts'
 import { artifactOf } from '../../src/bundle/artifact.ts'
 import { readTokenSubject } from '../../src/bundle/keyless/certificate.ts'
 import { publicServices, readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
@@ -8,20 +6,11 @@ import { toBase64url } from '../../src/encoding/base64.ts'
 import { openTimeStamper } from '../../src/log/timestamp/time-stamper.ts'
 import { publicGoodRoot } from '../../src/sign/public-root.ts'
 import { parseTrustedRoot } from '../../src/sign/trusted-root.ts'
-import { makeKey } from '../../testkit/tee/pki/pki.ts'
 import { fakeHttp, testPorts } from '../../testkit/ports.ts'
-import { hashedrekord2Of, payloadOf, tileEntry } from '../../testkit/sigstore/bundle.ts'
-import {
-  actionsIssuer,
-  makeLeaf,
-  makeSigstore,
-  trustedRootOf,
-  uriName,
-  workflowSan,
-  type LeafOptions,
-} from '../../testkit/sigstore/instance.ts'
+import { payloadOf } from '../../testkit/sigstore/bundle.ts'
+import { actionsIssuer, makeSigstore, trustedRootOf, uriName, workflowSan } from '../../testkit/sigstore/instance.ts'
+import { services as addresses, sigstoreServices, type ServiceFaults } from '../../testkit/sigstore/services.ts'
 import { startTimestampServer, type TestServer } from '../../testkit/timestamp/server.ts'
-import { writePem } from '../../src/encoding/pem.ts'
 
 const sigstore = makeSigstore()
 const root = parseTrustedRoot(Buffer.from(trustedRootOf(sigstore)))
@@ -37,62 +26,16 @@ beforeAll(async () => {
 })
 afterAll(() => tsa.close())
 
-interface Faults {
-  leaf?: LeafOptions
-  otherKey?: boolean
-  otherEntry?: boolean
-  /** Status of the first answers. */
-  busy?: number[]
-}
-
-interface Certificate {
-  credentials: { oidcIdentityToken: string }
-  publicKeyRequest: { publicKey: { content: string }; proofOfPossession: string }
-}
-
-/** Fulcio and Rekor v2 as Sigstore's documentation describes their requests, without a network. */
-function services(faults: Faults = {}) {
+/** The services without a network; the time stamp authority is a server of the test. */
+function services(faults: ServiceFaults = {}) {
   const seen: string[] = []
-  const busy = [...(faults.busy ?? [])]
-  const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
-    if (url === tsa.url)
-      return fetch(url, {
-        method: 'POST',
-        headers: { ...options.headers },
-        body: options.body as Uint8Array<ArrayBuffer>,
-      })
-    seen.push(url)
-    const status = busy.shift()
-    if (status !== undefined) return new Response('later', { status, headers: { 'retry-after': '0' } })
-    const body = JSON.parse(String(options.body)) as object
-    if (url === 'https://fulcio.test/api/v2/signingCert') {
-      const { credentials, publicKeyRequest } = body as Certificate
-      const publicKey = createPublicKey(publicKeyRequest.publicKey.content)
-      const proof = Buffer.from(publicKeyRequest.proofOfPossession, 'base64')
-      if (credentials.oidcIdentityToken !== token || !verify('sha256', Buffer.from(claims.sub), publicKey, proof))
-        return new Response('{"message":"no proof of possession"}', { status: 400 })
-      const at = Date.now()
-      const { der } = makeLeaf(sigstore, {
-        key:
-          faults.otherKey === true ? makeKey('P-256') : { publicKey, privateKey: sigstore.intermediateKey.privateKey },
-        from: new Date(at - 60_000),
-        to: new Date(at + 540_000),
-        sctTime: new Date(at),
-        ...faults.leaf,
-      })
-      const certificates = [der, sigstore.intermediate, sigstore.root].map((one) => writePem('CERTIFICATE', one))
-      return Response.json({ signedCertificateEmbeddedSct: { chain: { certificates } } })
-    }
-    if (url !== 'https://rekor.test/api/v2/log/entries') return new Response('', { status: 404 })
-    const entry = hashedrekord2Of(body)
-    return Response.json(tileEntry(sigstore.tiles, faults.otherEntry === true ? { ...entry, kind: 'dsse' } : entry), {
-      status: 201,
-    })
-  }
+  const request = sigstoreServices(sigstore, faults, seen, (url, options = {}) =>
+    fetch(url, { method: 'POST', headers: { ...options.headers }, body: options.body as Uint8Array<ArrayBuffer> }),
+  )
   return { seen, ports: testPorts({ http: fakeHttp(request) }) }
 }
 
-const named = { authority: new URL('https://fulcio.test'), log: new URL('https://rekor.test/') }
+const named = { authority: new URL(addresses.fulcio), log: new URL(addresses.rekor) }
 const open = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
   openKeyless(
     {
@@ -135,12 +78,9 @@ test('a busy service is asked again, one that refuses is told with what it said'
     code: 'sigstore-error',
     message: expect.stringContaining('later') as string,
   })
-  await expect(
-    sign(services().ports, { token: () => Promise.resolve(tokenOf({ ...claims, sub: 'other' })) }),
-  ).rejects.toThrow(/no proof of possession/)
 })
 
-test.each<[string, Faults, string]>([
+test.each<[string, ServiceFaults, string]>([
   ['a certificate of another key', { otherKey: true }, 'certificate-invalid'],
   ['a certificate without a timestamp', { leaf: { sct: 'none' } }, 'certificate-invalid'],
   ['a certificate of another issuer', { leaf: { issuer: 'https://issuer.evil' } }, 'identity-mismatch'],
@@ -166,7 +106,7 @@ test('what the trusted root does not vouch for is refused before anything is log
 })
 
 /** Ports whose clock the test moves. */
-function moved(faults: Faults = {}) {
+function moved(faults: ServiceFaults = {}) {
   const { seen, ports } = services(faults)
   const clock = { ...ports.clock, now: () => new Date(Date.now() + late.ms) }
   const late = { ms: 0 }
@@ -190,7 +130,7 @@ test('one certificate serves a run; near its end the next one is asked for', asy
 })
 
 test('a later certificate for somebody else is refused', async () => {
-  const faults: Faults = {}
+  const faults: ServiceFaults = {}
   const { ports, late } = moved(faults)
   const signer = await open(ports)
   late.ms = 8 * 60_000

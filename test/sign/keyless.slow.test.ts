@@ -77,9 +77,12 @@ async function fileSigner(
   rekor: Rekor,
   audience = 'sigstore',
   wrong: MintOptions = {},
+  logged = true,
 ): Promise<KeylessSigner> {
   const ports = testPorts()
-  const { authority, log, timestamp } = readSigningConfig(readFileSync(sigstore.signingConfigs[rekor]), new Date())
+  const named = readSigningConfig(readFileSync(sigstore.signingConfigs[rekor]), new Date())
+  const { authority, timestamp } = named
+  const log = logged ? named.log : null
   const stamper = timestamp === null ? null : openTimeStamper(timestamp, [], ports)
   const root = parseTrustedRoot(readFileSync(sigstore.trustedRoot))
   const token = (): Promise<string> => sigstore.issuer.mint(sigstore.issuer.claims, audience, wrong)
@@ -184,6 +187,26 @@ for (const rekor of rekors) {
     expect([verified.entries.length, verified.times.length]).toEqual([1, 1])
   })
 }
+
+withPeers(
+  [...needs, 'cosign2'],
+  'cosign 2.5 reads no entry of Rekor v2; it verifies what is stamped and in no log, where it is told so',
+  async () => {
+    const { sigstore } = await servers()
+    const bytes = Buffer.from('a file\n')
+    const file = join(sigstore.directory, 'older')
+    writeFileSync(file, bytes)
+    const verify = async (logged: boolean): Promise<PeerResult> => {
+      const signer = await fileSigner(sigstore, 'rekor-server', 'sigstore', {}, logged)
+      writeFileSync(`${file}.json`, (await signer.sign({ kind: 'message', bytes }, artifactOf(bytes, 'a'))).bundle)
+      const flags = ['--new-bundle-format', '--insecure-ignore-tlog', '--use-signed-timestamps']
+      const args = ['verify-blob', ...flags, '--bundle', `${file}.json`, ...whom(sigstore), file]
+      return runPeer('cosign2', args, { cwd: sigstore.directory })
+    }
+    expect(await verify(false)).toMatchObject({ code: 0 })
+    expect((await verify(true)).output).toContain('nil value in transaction log entry')
+  },
+)
 
 withPeers(
   needs,
