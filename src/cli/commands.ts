@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { logCommands } from './log/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -51,6 +52,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...bundleCommands,
   ...scittCommands,
+  ...storeCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

@@ -19,13 +19,16 @@ export async function copyImage(
   options: { tag?: string | undefined; log?: Log | undefined } = {},
 ): Promise<Descriptor> {
   const done = new Set<Digest>()
+  // A registry that has the blob in another repository need not be sent it again.
+  const mountFrom =
+    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
   const copyBlob = async (blob: Descriptor): Promise<void> => {
     const open = async (): Promise<AsyncIterable<Uint8Array>> => {
       options.log?.progress(`copying ${blob.digest.slice(7, 19)} (${blob.size} bytes) to ${to.name}`)
       return from.openBlob(blob)
     }
     // `putBlob` asks for the bytes only where the target lacks them.
-    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size } })
+    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size }, mountFrom })
   }
   const copyManifest = async (wanted: Digest, tag: string | undefined): Promise<Descriptor> => {
     const { bytes, content, descriptor } = await from.getManifest(wanted)

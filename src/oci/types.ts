@@ -52,7 +52,12 @@ export interface StoredManifest {
 export type BlobSource =
   | { readonly bytes: Uint8Array }
   | { readonly path: string; readonly digest: Digest; readonly size: number }
-  | { readonly stream: ByteSource; readonly expect?: { readonly digest: Digest; readonly size: number } | undefined }
+  | {
+      readonly stream: ByteSource
+      readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
+      /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
+      readonly mountFrom?: string | undefined
+    }
 
 /**
  * One repository of a registry, or one OCI layout directory: the same verbs over both (INTERFACE §1).
@@ -68,6 +73,8 @@ export interface Store {
   readonly kind: 'layout' | 'registry'
   /** `oci:/abs/dir` or `host[:port]/name`, without tag and digest. */
   readonly name: string
+  /** Where a registry's repository lies. */
+  readonly location?: { readonly host: string; readonly repository: string } | undefined
   /** `docker-reference` for simple signing: `host/name`, or `localhost/<folder>` for a layout. */
   readonly identity: string
 
