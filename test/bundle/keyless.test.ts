@@ -129,6 +129,19 @@ test('one certificate serves a run; near its end the next one is asked for', asy
   expect(asked()).toBe(3)
 })
 
+test('a certificate names the provider behind an issuer that passes identities on, and nobody else', async () => {
+  const provider = 'https://accounts.example.test'
+  const leaf = { issuer: provider }
+  const dex = tokenOf({ ...claims, federated_claims: { connector_id: provider } })
+  const { identity } = await open(services({ leaf }).ports, { token: () => Promise.resolve(dex) })
+  expect(identity.issuer).toBe(provider)
+  await expect(
+    open(services({ leaf: { issuer: `${provider}/x` } }).ports, { token: () => Promise.resolve(dex) }),
+  ).rejects.toMatchObject({
+    code: 'identity-mismatch',
+  })
+})
+
 test('a later certificate for somebody else is refused', async () => {
   const faults: ServiceFaults = {}
   const { ports, late } = moved(faults)
@@ -177,7 +190,11 @@ test('the services of the public instance stand in its trusted root', async () =
 })
 
 test('whom a token speaks for', () => {
-  expect(readTokenSubject(token)).toEqual({ issuer: actionsIssuer, subject: claims.sub, expires: null })
+  expect(readTokenSubject(token)).toEqual({
+    issuers: [actionsIssuer],
+    subject: claims.sub,
+    expires: null,
+  })
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: true })).subject).toBe('me@a.test')
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: false })).subject).toBe(claims.sub)
   for (const bad of ['', 'a.b', 'a.b.c', 'a.b.c.d', tokenOf({ iss: 'x' }), tokenOf([])])

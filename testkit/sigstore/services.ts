@@ -56,13 +56,13 @@ function certificate(sigstore: TestSigstore, faults: ServiceFaults, request: obj
   const { credentials, publicKeyRequest } = request as CertificateRequest
   const publicKey = createPublicKey(publicKeyRequest.publicKey.content)
   const proof = Buffer.from(publicKeyRequest.proofOfPossession, 'base64')
-  const { subject, issuer } = readTokenSubject(credentials.oidcIdentityToken)
+  const { subject, issuers } = readTokenSubject(credentials.oidcIdentityToken)
   if (!verify('sha256', Buffer.from(subject), publicKey, proof))
     return new Response('{"message":"no proof of possession"}', { status: 400 })
   const at = Date.now()
   const { der } = makeLeaf(sigstore, {
     key: faults.otherKey === true ? makeKey('P-256') : { publicKey, privateKey: sigstore.intermediateKey.privateKey },
-    issuer,
+    issuer: issuers[0],
     from: new Date(at - 60_000),
     to: new Date(at + 540_000),
     sctTime: new Date(at),

@@ -35,7 +35,8 @@ export async function certificateHolder(
   }
   const first = await request()
   const identity = readIdentity(first.certificate)
-  const rule: IdentityRule = { name: 'self', issuer: first.issuer, san: { exact: identity.san.value }, claims: {} }
+  const issuer = first.issuers.find((one) => one === identity.issuer) ?? first.issuers[0]
+  const rule: IdentityRule = { name: 'self', issuer, san: { exact: identity.san.value }, claims: {} }
   matchIdentity(identity, [rule])
   const renewed = async (): Promise<KeylessKey> => {
     const issued = await request()
