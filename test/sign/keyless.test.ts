@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { AgentClient } from '../../src/agent/protocol.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
+import { manifestBytes } from '../../src/oci/manifest.ts'
+import { mediaTypes } from '../../src/oci/types.ts'
 import { findStatements, type FoundStatement } from '../../src/sign/find.ts'
 import type { KeylessRequest } from '../../src/tasks/sign/keyless.ts'
 import { openKeylessSigner } from '../../src/tasks/sign/keyless.ts'
@@ -111,6 +113,21 @@ test('another identity adds its own bundles, and does not count the ones that ar
   const { report } = await made.keyless({ statements: 'sign' })
   expect(report.headline).toBe('Signed: 1 of 1 attached now')
   expect((await signedBy(made)).certificate).toHaveLength(2)
+})
+
+test('the manifests of an index are signed with the same certificate, each by a statement about itself', async () => {
+  const made = await keylessJob(false)
+  const { store, image, published } = made
+  const child = { ...image, platform: { os: 'linux', architecture: 'amd64' } }
+  const bytes = manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [child] })
+  const index = await store.putManifest(bytes, mediaTypes.index, { tag: 'multi' })
+  await made.keyless({ image: 'oci:built:multi', statements: 'sign' })
+  expect(certificates(made.seen)).toBe(1)
+  for (const subject of [index, image]) {
+    const found = await findStatements(published, subject)
+    expect(found.map(({ statement }) => statement.subject[0]?.digest.sha256)).toEqual([subject.digest.slice(7)])
+  }
+  expect((await made.keyless({ image: 'oci:built:multi', statements: 'sign' })).report.headline).toMatch(/^Nothing/)
 })
 
 test('where an agent runs, the identity signs the very payloads of the agent, and the tags are the agent’s', async () => {
