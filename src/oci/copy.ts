@@ -1,3 +1,4 @@
+import { eachOf } from '../base/each-of.ts'
 import type { Log } from '../base/ports.ts'
 import { isIndex } from './manifest.ts'
 import { missingBlob, referencedBlobs } from './referrers.ts'
@@ -46,25 +47,6 @@ export async function copyImage(
   }
   if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
   return copyManifest(digest, options.tag)
-}
-
-/** Runs `fn` over all items, at most `limit` at a time. After the first failure nothing new is begun. */
-async function eachOf<T>(items: readonly T[], limit: number, fn: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  let stopped = false
-  const worker = async (): Promise<void> => {
-    for (const item of queue) {
-      if (stopped) return
-      try {
-        await fn(item)
-      } catch (error) {
-        stopped = true
-        throw error
-      }
-    }
-  }
-  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker))
-  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** A source that is opened when its first byte is wanted: the target may have the blob already. */

@@ -1,4 +1,5 @@
 import { InputError, VerificationError } from '../base/errors.ts'
+import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
@@ -7,7 +8,7 @@ import { acceptManifests, isManifestType, manifestLimit, parseManifest } from '.
 import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
 import { missingBlob } from './referrers.ts'
-import { openReferrers } from './registry-referrers.ts'
+import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
@@ -15,6 +16,8 @@ import { knownOf, uploadBlob } from './upload.ts'
 
 const listLimit = 4 << 20
 const cacheLimit = 8 << 20
+/** Manifests that are put at a time. */
+const parallel = 4
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
 const unknownBlobPauses: readonly number[] = [100, 400]
 
@@ -82,6 +85,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
+  const putOne = async (bytes: Uint8Array, mediaType: string): Promise<PutReferrer> => {
+    const digest = sha256(bytes)
+    const content = parseManifest(bytes, mediaType, digest)
+    const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
+    const there = (await digestOf(digest)) === digest
+    const response = there ? null : await putAs(digest, bytes, mediaType)
+    cache.add({ descriptor, bytes: Buffer.from(bytes), content })
+    const processed = response?.headers.get('oci-subject') === content.subject?.digest
+    return { descriptor, content, processed: processed && content.subject !== undefined }
+  }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
     if ((await digestOf(tagName)) !== from) return false
@@ -114,18 +127,19 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags: () => listTags(session),
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const digest = sha256(bytes)
-      const content = parseManifest(bytes, mediaType, digest)
-      const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
-      const there = (await digestOf(digest)) === digest
-      const response = there ? null : await putAs(digest, bytes, mediaType)
-      cache.add({ descriptor, bytes: Buffer.from(bytes), content })
-      if (content.subject !== undefined) {
-        const processed = response?.headers.get('oci-subject') === content.subject.digest
-        await referrers.announce(content.subject.digest, descriptor, content, processed)
-      }
-      if (options.tag !== undefined) await tag(options.tag, digest)
+      const { descriptor, ...put } = await putOne(bytes, mediaType)
+      if (put.content.subject !== undefined)
+        await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
+      if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
       return descriptor
+    },
+    putManifests: async (manifests) => {
+      const put: PutReferrer[] = []
+      for await (const one of inOrder(manifests, parallel, ({ bytes, mediaType }) => putOne(bytes, mediaType)))
+        put.push(one)
+      const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
+      for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
+      return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: (digest) => present(digest),

@@ -59,6 +59,12 @@ export type BlobSource =
       readonly mountFrom?: string | undefined
     }
 
+/** The exact bytes of a manifest to put. */
+export interface NewManifest {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+}
+
 /**
  * One repository of a registry, or one OCI layout directory: the same verbs over both (INTERFACE §1).
  * Nothing half-written ever becomes visible: blobs are put before manifests, tags last.
@@ -86,6 +92,11 @@ export interface Store {
   getManifest(digest: Digest): Promise<StoredManifest>
   /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
   putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
+  /**
+   * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
+   * `putAllManifests` works for all.
+   */
+  putManifests?(manifests: readonly NewManifest[]): Promise<Descriptor[]>
   tag(tag: string, digest: Digest): Promise<void>
   /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
