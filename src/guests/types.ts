@@ -59,7 +59,6 @@ export interface KbsFacts {
 
 /** Reasons of a reader: a closed, stable set. */
 export type FindingCode =
-  | 'archive'
   | 'blob-missing'
   | 'encrypted'
   | 'encryption-form'
@@ -78,7 +77,6 @@ export type FindingCode =
   | 'signature-missing'
   | 'signer'
   | 'signer-not-given'
-  | 'unpacked-otherwise'
 
 export interface Finding {
   /** `fails`: the reader refuses. `not-checked`: nobody can tell without more being given. `note`: the reader goes on. */
@@ -90,6 +88,12 @@ export interface Finding {
 
 export type Standing = 'reads' | 'not-checked' | 'fails'
 
+/** What is known of a reader, and from where: a file of its source, a page, or a run. */
+export interface Fact {
+  says: string
+  from: string
+}
+
 /** One reader of images, in one version, as a table of facts and a rule over them. Pure. */
 export interface Reader {
   /** As in `--for`. */
@@ -99,8 +103,8 @@ export interface Reader {
   title: string
   /** Release or commit that the rules come from. */
   source: string
-  /** Whether it looks for signatures by itself. */
-  verifies: boolean
+  /** What it does, and what is known to be different from others: the facts that `judge` goes by. */
+  facts: readonly Fact[]
   judge(image: ImageFacts, question: Question): Finding[]
 }
 

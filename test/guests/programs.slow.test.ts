@@ -212,7 +212,7 @@ withPeers(['oci-registry', 'cosign3'], 'the model of cosign 3 agrees for identit
     const ports = withPath()
     const store = storeOf(`${registry.host}/team/app`, ports)
     const [sigstore, stranger] = [makeSigstore(), makeSigstore()]
-    const trustedRoot = trustedRootOf(sigstore).toString()
+    const trustedRoot = trustedRootOf(sigstore)
     const root = parseTrustedRoot(Buffer.from(trustedRoot))
     for (const [index, [what, by, san, expected]] of (
       [

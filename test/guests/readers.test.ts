@@ -159,6 +159,12 @@ describe('signatures', () => {
     // Where nobody knows the name, nothing is said of it.
     expect(judged('coco@0.21', await factsOf(ports, tag, null), keyOf(signer))).toBe('reads')
 
+    // sigstore-rs passes over a payload about another image, whatever that names.
+    const stray = await image()
+    await signTag(store, stray.it, signer, signedForTag)
+    await signTag(store, stray.it, other, { dockerReference: 'registry.example.org/team/elsewhere', digest: it.digest })
+    expect(judged('coco@0.21', await factsOf(ports, stray.tag), keyOf(signer))).toBe('reads')
+
     const foreign = await image()
     await signTag(store, foreign.it, signer, { dockerReference: 'registry.example.org/team/elsewhere' })
     expect(judged('podman@5', await factsOf(ports, foreign.tag), keyOf(signer))).toBe('fails payload-identity')

@@ -14,7 +14,17 @@ export const kyverno: Reader = {
   version: '1.19',
   title: 'Kyverno ClusterPolicy',
   source: 'kyverno 111e07b (2026-08-21)',
-  verifies: true,
+  facts: [
+    { says: 'type: Cosign reads the tag, type: SigstoreBundle the bundles', from: 'pkg/image/verifiers/cpol/cosign' },
+    {
+      says: 'type: SigstoreBundle finds bundles by the artifact type that the registry lists',
+      from: 'cpol/cosign/sigstore.go',
+    },
+    {
+      says: 'type: SigstoreBundle fails over 50 referrers, for a bundle over 10 MB, and for any bundle that it cannot read',
+      from: 'cpol/cosign/sigstore.go',
+    },
+  ],
   judge: (image, question) => [...placeFindings(image), ...nameFindings(image), ...clusterPolicy(image, question)],
 }
 
@@ -70,7 +80,12 @@ export const kyvernoIvp: Reader = {
   version: '1.19',
   title: 'Kyverno ImageValidatingPolicy',
   source: 'kyverno 111e07b (2026-08-21)',
-  verifies: true,
+  facts: [
+    {
+      says: 'reads bundles alone if the image has one, otherwise the tag',
+      from: 'pkg/image/verifiers/ivpol/cosign/verifier.go',
+    },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...nameFindings(image),
@@ -85,7 +100,12 @@ export const policyController: Reader = {
   version: '0.13',
   title: 'Sigstore policy-controller',
   source: 'policy-controller v0.13.1',
-  verifies: true,
+  facts: [
+    {
+      says: 'image signatures are read from the tag alone; signatureFormat: bundle is for keyless attestations',
+      from: 'pkg/webhook/validator.go, a run of its tester 0.13.1',
+    },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...nameFindings(image),
@@ -100,7 +120,13 @@ export const connaisseur: Reader = {
   version: '3.10',
   title: 'Connaisseur',
   source: 'connaisseur 0c40cab (app 3.10.0, cosign v2.6.3)',
-  verifies: true,
+  facts: [
+    { says: 'reads the tag alone: cosign 2 without bundles', from: 'internal/validator/cosignvalidator' },
+    {
+      says: 'a key that is not in a public log needs verifyInTransparencyLog: false and verifySCT: false',
+      from: 'internal/validator/cosignvalidator',
+    },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...nameFindings(image),

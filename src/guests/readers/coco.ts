@@ -25,7 +25,34 @@ export const coco: Reader = {
   version: '0.21',
   title: 'Confidential Containers guest',
   source: 'guest-components v0.21.0 (image-rs da8d93f2)',
-  verifies: true,
+  facts: [
+    {
+      says: 'verifies simple signing under the tag sha256-….sig of what the pod names, with a public key; no bundles, no certificates',
+      from: 'image-rs/src/signature/policy/cosign, sigstore-rs 0.13',
+    },
+    {
+      says: 'refuses an image if any payload under the tag, whoever signed it, names another repository than the policy allows',
+      from: 'image-rs/src/signature/policy/cosign, a live guest, 2026-11-29',
+    },
+    {
+      says: 'P-256 and RSA with SHA-256, P-384 with SHA-384, Ed25519; no P-521',
+      from: 'sigstore-rs src/crypto/verification_key.rs',
+    },
+    { says: 'fetches signatures over https only', from: 'a live guest, 2026-11-29' },
+    { says: 'unpacks tar, gzip and zstd; of Docker types the gzip layer alone', from: 'image-rs/src/decoder' },
+    {
+      says: 'decrypts tar and gzip, not zstd, and no Docker types',
+      from: 'image-rs/src/decrypt.rs, a live guest, 2026-11-29',
+    },
+    {
+      says: 'opens key packets of any provider, version 1 or 0.1.0, whose key id is a KBS URI',
+      from: 'confidential-data-hub/hub/src/image, a live guest, 2026-11-29',
+    },
+    {
+      says: 'takes of an index the first entry that names linux and its own architecture, none without platform',
+      from: 'rust-oci-client, current_platform_resolver',
+    },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...registryFindings(image),
@@ -115,9 +142,9 @@ function signed({ signatures, name }: ImageFacts, question: Question): Finding[]
       fails('key-kind', 'it knows no keys on this curve: P-256, P-384, RSA and Ed25519 only', 'Sign with a P-256 key.'),
     ]
   const found = signatureFindings('tag', judgeTag(signatures, question, hashes), signatures)
-  const others = [...new Set(signatures.tag.map(({ claims }) => claims.dockerReference))].filter(
-    (other) => other !== name,
-  )
+  // sigstore-rs leaves out what is about another digest.
+  const about = signatures.tag.filter(({ claims }) => claims.digest === signatures.subject.digest)
+  const others = [...new Set(about.map(({ claims }) => claims.dockerReference))].filter((other) => other !== name)
   const [other] = others
   if (found.some(({ effect }) => effect === 'fails') || other === undefined || name === null) return found
   return [

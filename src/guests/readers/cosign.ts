@@ -13,7 +13,11 @@ export const cosign2: Reader = {
   version: '2.5',
   title: 'cosign verify (2.x)',
   source: 'cosign v2.5.0',
-  verifies: true,
+  facts: [
+    { says: 'reads the tag alone unless --new-bundle-format is given', from: 'a run of 2.5' },
+    { says: 'reads 1000 layers of a tag', from: 'pkg/oci/remote' },
+    { says: 'refuses a repository name of one character', from: 'a run of 2.5' },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...nameFindings(image),
@@ -31,7 +35,14 @@ export const cosign3: Reader = {
   version: '3.1',
   title: 'cosign verify (3.x)',
   source: 'cosign v3.1.3',
-  verifies: true,
+  facts: [
+    {
+      says: 'reads bundles alone if the image has one that can be read, whoever made it; otherwise the tag',
+      from: 'a run of 3.1.1',
+    },
+    { says: 'takes any statement about the image by that signer for a signature', from: 'cmd/cosign/cli/verify' },
+    { says: 'reads 1000 layers of a tag', from: 'pkg/oci/remote' },
+  ],
   judge: (image, question) => [
     ...placeFindings(image),
     ...nameFindings(image),

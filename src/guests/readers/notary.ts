@@ -12,7 +12,10 @@ export const notation: Reader = {
   version: '1.3',
   title: 'notation verify',
   source: 'notation v1.3.2',
-  verifies: true,
+  facts: [
+    { says: 'reads Notary Project signatures (COSE or JWS) that are attached as referrers', from: 'a run of 1.3.2' },
+    { says: 'evaluates 100 signatures', from: 'cmd/notation, --max-signatures' },
+  ],
   judge,
 }
 
@@ -22,7 +25,7 @@ export const ratify: Reader = {
   version: '1',
   title: 'Ratify (verifier notation)',
   source: 'ratify v1-dev 67eac43 (2025-06-30)',
-  verifies: true,
+  facts: [{ says: 'its verifier of type notation reads what notation reads', from: 'pkg/verifier/notation' }],
   judge,
 }
 

@@ -10,7 +10,7 @@ import {
   type Unpacker,
 } from '../layers.ts'
 import { judgeTag } from '../signatures.ts'
-import type { Finding, ImageFacts, Question, Reader } from '../types.ts'
+import type { Fact, Finding, ImageFacts, Question, Reader } from '../types.ts'
 
 const plain = [...ociLayers, ...dockerLayers]
 
@@ -20,7 +20,11 @@ export const docker: Reader = {
   version: '28',
   title: 'Docker Engine',
   source: 'moby v28 (layer/layer_store.go, moby#43778)',
-  verifies: false,
+  facts: [
+    { says: 'verifies no signatures', from: 'moby v28' },
+    { says: 'has no decryption: "invalid tar header"', from: 'moby#43778' },
+    { says: 'stacks 125 layers', from: 'layer/layer_store.go' },
+  ],
   judge: (image) => pulled(image, { types: plain, decrypts: null, layers: { most: 125, why: 'max depth exceeded' } }),
 }
 
@@ -30,7 +34,10 @@ export const containerd: Reader = {
   version: '2.1',
   title: 'containerd',
   source: 'containerd v2.1.9, imgcrypt v2',
-  verifies: false,
+  facts: [
+    { says: 'verifies no signatures by itself; a plugin can (image-verifier)', from: 'docs/image-verification.md' },
+    { says: 'decrypts with ctd-decoder of imgcrypt, if it is configured', from: 'containerd/imgcrypt' },
+  ],
   judge: (image) => [
     ...pulled(image, { types: plain, decrypts: ociLayers, layers: null }),
     ...ocicryptFindings(image, 'ctd-decoder'),
@@ -40,6 +47,16 @@ export const containerd: Reader = {
 /** containers/storage with overlay (`drivers/overlay/overlay.go`). */
 const library: Unpacker = { types: plain, decrypts: ociLayers, layers: { most: 500, why: 'overlay' } }
 
+const libraryFacts: readonly Fact[] = [
+  {
+    says: 'verifies if policy.json has sigstoreSigned: the tag alone, of the manifest that runs, for the repository that is pulled; use-sigstore-attachments must be on',
+    from: 'container-libs image/signature, container-libs#1153',
+  },
+  { says: 'SHA-256 for every kind of key', from: 'image/signature/internal/sigstore_payload.go' },
+  { says: 'decrypts with a private key or a key provider that it is given', from: 'containers/ocicrypt' },
+  { says: 'stacks 500 layers', from: 'storage/drivers/overlay' },
+]
+
 /** Programs over container-libs that unpack. Signatures count where `policy.json` has `sigstoreSigned`: that is asked with a key. */
 function unpacks(name: string, version: string, title: string, source: string, where: string): Reader {
   return {
@@ -47,7 +64,7 @@ function unpacks(name: string, version: string, title: string, source: string, w
     version,
     title,
     source,
-    verifies: false,
+    facts: libraryFacts,
     judge: (image, question) => [
       ...pulled(image, library),
       ...ocicryptFindings(image, where),
@@ -84,7 +101,10 @@ export const skopeo: Reader = {
   version: '1.22',
   title: 'skopeo copy',
   source: 'container-libs (2026-09), skopeo v1.22',
-  verifies: false,
+  facts: [
+    { says: 'copies layers of any type, without opening them', from: 'a run of 1.9.3' },
+    { says: 'verifies as Podman does, if policy.json says so', from: 'container-libs image/signature' },
+  ],
   judge: (image, question) => [...missingFindings(image), ...sigstoreSigned(image, question)],
 }
 

@@ -11,7 +11,9 @@ export function otherNamesWarning(signatures: readonly FoundSignature[], log: Lo
   let told = false
   return (payload) => {
     const { dockerReference, digest } = parseSimpleSigning(payload)
-    const other = signatures.find(({ claims }) => claims.dockerReference !== dockerReference)
+    const other = signatures.find(
+      ({ claims }) => claims.digest === digest && claims.dockerReference !== dockerReference,
+    )
     if (told || other === undefined) return
     told = true
     log.warn(
