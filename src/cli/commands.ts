@@ -1,8 +1,11 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
+import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -52,7 +55,10 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...modelCommands,
+  ...guestCommands,
   ...scittCommands,
+  ...storeCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

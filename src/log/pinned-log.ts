@@ -36,7 +36,7 @@ export interface LoggedProof {
 /**
  * A log by its verifier key `NAME+HASH+BASE64`, or by a public key in PEM with the log's origin.
  *
- * @throws InputError `file-invalid`, `input-missing` (a PEM key without origin)
+ * @throws InputError `file-invalid`, `input-missing` (a PEM key without origin), `input-invalid` (one witness twice, or the log as its own witness)
  */
 export function pinLog(
   text: string,
@@ -53,22 +53,23 @@ export function pinLog(
       remedy: 'Give the verifier key that sealwright log init printed for this log.',
     })
   }
-  if (witnesses.keys.some(({ object }) => rawEd25519(object)?.equals(raw) === true)) {
-    throw new InputError('input-invalid', `${subject}: the key of the log itself is named as a witness`, {
-      subject: 'witnesses',
-      remedy: 'Name witnesses that other parties run: a log cannot watch itself.',
-    })
-  }
-  const names = new Set(witnesses.keys.map(({ keyId }) => keyId.toString('hex')))
-  if (names.size < witnesses.quorum || names.size < witnesses.keys.length) {
+  // By the key alone: a verifier key names its holder as it likes, and one holder under two names is still one witness.
+  const holders = new Set(witnesses.keys.map(({ object }) => rawEd25519(object)?.toString('hex')))
+  if (holders.size < witnesses.quorum || holders.size < witnesses.keys.length) {
     throw new InputError(
       'input-invalid',
-      `${subject}: ${names.size} different witnesses cannot give ${witnesses.quorum} cosignatures`,
+      `${subject}: ${holders.size} different witnesses cannot give ${witnesses.quorum} cosignatures`,
       {
         subject: 'witnesses',
         remedy: 'Name each witness once, and at least as many as the quorum.',
       },
     )
+  }
+  if (holders.has(raw.toString('hex'))) {
+    throw new InputError('input-invalid', `${subject}: the log's own key is named as a witness`, {
+      subject: 'witnesses',
+      remedy: 'Name witnesses that somebody else runs: a log that watches itself can show everybody another history.',
+    })
   }
   return { origin: name, key, id: noteKeyId(name, raw), witnesses: witnesses.keys, quorum: witnesses.quorum }
 }

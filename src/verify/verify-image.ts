@@ -10,6 +10,7 @@ import { judgeManifest, type Question } from './judge-manifest.ts'
 import { openSubject, resolveNamed } from './named.ts'
 import { claimKeys } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
+import { withTrustedRoot } from './policy/trusted-root.ts'
 import { releaseKeysAt } from './parties.ts'
 import type { Verdict } from './types.ts'
 
@@ -60,11 +61,12 @@ export async function verifyImage(
 /** As {@link verifyImage}, with the accept lines that the policy lacks, and the first failure that no line can accept. */
 export async function judgeImage(
   text: string,
-  policy: Policy,
+  written: Policy,
   options: VerifyOptions,
   ports: Ports,
 ): Promise<Judgement> {
   const at = options.at ?? ports.clock.now()
+  const policy = await withTrustedRoot(written, ports)
   const question: Question = {
     ports,
     policy,

@@ -147,8 +147,8 @@ test('a served log takes the signatures of listed keys, and what it answers is c
   expect(await log.size()).toBe(0)
   const answers = logAnswers(log.store, recorder, { keys: [spki], authorities: [] }, made.ports.clock)
   const url = await serve(answers, made)
-  const liar = await serve(async (method, path, body) => {
-    const reply = await answers(method, path, body)
+  const liar = await serve(async (...request) => {
+    const reply = await answers(...request)
     if (reply === null) return null
     return { ...reply, body: String(reply.body).replace(/"treeSize":"(\d+)"/, '"treeSize":"1$1"') }
   }, made)

@@ -228,6 +228,34 @@ describe('test results', () => {
   })
 })
 
+test.each<[string, object, string[], string]>([
+  [
+    'skipped everything',
+    { passedTests: [], failedTests: [], skippedTests: ['a', 'b'] },
+    ['tests-failed'],
+    'the test run names no test that passed, 2 skipped',
+  ],
+  [
+    'lists nothing at all',
+    { passedTests: [], failedTests: [] },
+    ['tests-failed'],
+    'the test run names no test that passed',
+  ],
+  ['skipped one', { passedTests: ['a'], skippedTests: ['b'] }, [], 'the tests passed (1 named, 1 skipped)'],
+  ['has no lists', {}, [], 'the tests passed (none named)'],
+])('a run of PASSED that %s', async (_name, lists, reasons, why) => {
+  const payload = looseStatement(
+    'test-result',
+    { digest: made.base.subject.digest },
+    { result: 'PASSED', configuration: [], ...lists },
+  )
+  const bundle = makeBundle(await signEnvelope(payload, scanner.signer), scanner.signer.hint)
+  await attachBundle(made.store, made.base.subject, bundle, claimTypes['test-result'])
+  const verdict = await judge(made, { claims: [{ kind: 'test-result', keys }] })
+  expect(verdict.reasons).toEqual(reasons)
+  expect(checkOf(verdict, 'claims.test-result').why).toBe(why)
+})
+
 test('a verdict by a release key is no signature of the image', async () => {
   await attach(scan([]))
   const verdict = await judge(made, { 'release-keys': keys })

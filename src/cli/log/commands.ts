@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
+import { scittServiceOptions } from './scitt-service-options.ts'
 
 const log = option(
   'log',
@@ -145,24 +146,29 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log serve': {
     description:
-      'Serves a log over HTTP on this machine: checkpoint, tiles, and the API of Rekor v2 for new entries of listed signers.',
+      'Serves a log over HTTP on this machine: checkpoint, tiles, and the API of Rekor v2 for new entries of listed signers. With --scitt-policy it is also a SCITT transparency service (SCRAPI).',
     inputs: [
       log,
       { ...origin, required: true },
       key,
       password,
       last,
-      option('signer', 'PEM file of a public key whose signatures are taken; may be repeated.'),
+      option(
+        'signer',
+        'PEM file of a public key whose signatures are taken; may be repeated. Required without --signer-authority and --scitt-policy.',
+      ),
       option(
         'signer-authority',
         'PEM file of an authority (issuer first, root last) whose certificates are taken while they are valid: for keyless signers. May be repeated.',
       ),
       witnessUrl,
       listen('127.0.0.1:8080'),
+      ...scittServiceOptions,
     ],
     positional: 'log',
     examples: [
       'sealwright log serve ./log --origin log.example.internal --key log.pem --signer release.pub --listen 127.0.0.1:8080',
+      'sealwright log serve ./log --origin log.example.internal --key log.pem --scitt-policy registration.yaml --receipt-key receipts.pem',
     ],
     run: async (inputs, context) => (await import('./serve.ts')).logServe(inputs, context),
   },

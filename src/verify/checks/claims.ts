@@ -127,10 +127,14 @@ const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) =
     return {
       claim,
       time: null,
-      judge: () =>
-        run.result === 'PASSED'
-          ? passed(`the tests passed (${run.passed} named)`, claim.manifest)
-          : failed('tests-failed', `the test run is ${run.result}${named(run.failed)}`, claim.manifest),
+      judge: () => {
+        const { result, passed: count, skipped: left, failed: bad } = run
+        if (result !== 'PASSED') return failed('tests-failed', `the test run is ${result}${named(bad)}`, claim.manifest)
+        const aside = left === 0 ? '' : `, ${left} skipped`
+        // A run that skipped everything has no failure, and proves nothing.
+        if (count === 0) return failed('tests-failed', `the test run names no test that passed${aside}`, claim.manifest)
+        return passed(`the tests passed (${count ?? 'none'} named${aside})`, claim.manifest)
+      },
     }
   },
 }

@@ -20,7 +20,9 @@ import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, type PolicyClaim } from './claims.ts'
+import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
 import { teeRules } from './tee-rules.ts'
+import type { PolicyTuf } from './trusted-root.ts'
 import { timeSources } from './time.ts'
 import type { TimeSources } from '../signature-times.ts'
 import { windowOf, type Window } from '../../base/window.ts'
@@ -42,8 +44,10 @@ export interface Policy {
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
   identities: NamedIdentity[]
-  /** Of `identities`; null where the policy names none. */
+  /** Of `identities`; null where the policy names none, or names the repository that serves it. */
   trustedRoot: TrustedRoot | null
+  /** Where the trusted root comes from, for `withTrustedRoot`; null where it is a file. */
+  tuf: PolicyTuf | null
   /** Parties, of release keys and identities, that must have signed the image. */
   threshold: number
   /** Signed ones first. */
@@ -60,6 +64,10 @@ export interface Policy {
   time: TimeSources
   /** Null where no log is asked for. */
   log: PinnedLog | null
+  /** Null where no signature of the Notary Project is asked for. */
+  notation: NotationRules | null
+  /** Null where no registration is asked for. */
+  scitt: ScittRules | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -94,6 +102,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
   const resolved = await inlineFiles(document, path, read)
   const accepts = new Set(acceptanceNames.filter((name) => document[name] !== undefined))
   const { references, broken } = readReferences(resolved)
+  const { 'trusted-root': root } = resolved
   const log = resolved.log === undefined ? null : pinnedLogOf(resolved.log)
   return {
     document,
@@ -104,7 +113,8 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
     identities: identityRules(document.identities ?? []),
-    trustedRoot: readTrustedRoot(resolved['trusted-root'], path),
+    trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
+    tuf: typeof root === 'object' ? root : null,
     threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
@@ -114,10 +124,20 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
     time: readTime(resolved, log, path),
     log,
+    ...coseRules(resolved, path),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
     maxJobSeconds: seconds(document['max-job'] ?? '6h'),
+  }
+}
+
+function coseRules({ notation, scitt }: Resolved, path: string): Pick<Policy, 'notation' | 'scitt'> {
+  const beside = notation?.crls
+  const crls = beside === undefined ? null : resolve(dirname(path), beside)
+  return {
+    notation: notation === undefined ? null : notationRules(notation, crls, path),
+    scitt: scitt === undefined ? null : scittRules(scitt, path),
   }
 }
 
@@ -132,8 +152,7 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
   }
 }
 
-function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | null {
-  if (text === undefined) return null
+function readTrustedRoot(text: string, path: string): TrustedRoot {
   try {
     return parseTrustedRoot(Buffer.from(text))
   } catch (cause) {
