@@ -33,9 +33,11 @@ export const commands: Readonly<Record<string, Command>> = {
       ),
       option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
       option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
+      option('log-witness-time', 'The cosignatures of these witnesses count as trusted time (docs/trusted-time.md).'),
       option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
+    flags: ['log-witness-time'],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
   },
   'kbs dev-server': {

@@ -239,8 +239,14 @@ describe('logs with a time of their own', () => {
   })
 
   test.each<[string, MakeEntry]>([
-    ['an index beyond exact numbers', (body) => ({ ...rekorEntry(rekor, body, after(2)), logIndex: '9007199254740993' })],
-    ['a time beyond the calendar', (body) => ({ ...rekorEntry(rekor, body, after(2)), integratedTime: '9223372036854775807' })],
+    [
+      'an index beyond exact numbers',
+      (body) => ({ ...rekorEntry(rekor, body, after(2)), logIndex: '9007199254740993' }),
+    ],
+    [
+      'a time beyond the calendar',
+      (body) => ({ ...rekorEntry(rekor, body, after(2)), integratedTime: '9223372036854775807' }),
+    ],
     ['no members', () => ({}) as EntryJson],
     ['the form of a text', () => 'entry' as unknown as EntryJson],
     ['the form of nothing', () => null as unknown as EntryJson],
