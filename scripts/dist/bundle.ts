@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { splitShared } from './chunks.ts'
 import { readTree } from './files.ts'
+import { trimPackages } from './trim.ts'
 
 export interface Bundled {
   /** `index.js` and the chunks, by name. */
@@ -14,6 +15,7 @@ export interface Bundled {
 /** Runs ncc once over the compiled entry, in a process of its own that sees nothing of this machine's settings. */
 export function bundle(workspace: string): Bundled {
   splitShared(workspace)
+  trimPackages(workspace)
   const child = join(import.meta.dirname, 'ncc-child.mjs')
   const out = join(workspace, 'out')
   const done = spawnSync(process.execPath, [child, workspace, join(workspace, 'js/bundle.js'), out], {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withSplit } from '../../scripts/dist/chunks.ts'
+import { trimmed } from '../../scripts/dist/trim.ts'
 import { differences, readTree, writeTree } from '../../scripts/dist/files.ts'
 import { licences, notices } from '../../scripts/dist/licences.ts'
 import { minify } from '../../scripts/dist/minify.ts'
@@ -142,4 +143,11 @@ describe('build', () => {
     expect(() => licences(folder, ['d'])).toThrow('declares no licence')
     expect(licences(folder, ['a'], ['of others']).toString()).toMatch(/\nbe nice\n[\n-]+\nof others$/)
   })
+})
+
+test('what is cut out of a package has to stand there as often as expected', () => {
+  const trim = { file: 'x.js', from: /^cut$/m, to: '', count: 1 }
+  expect(trimmed('a\ncut\nb', trim)).toBe('a\n\nb')
+  expect(trimmed('cut cut', { ...trim, from: /cut/g, to: 'put', count: 2 })).toBe('put put')
+  for (const text of ['a\nb', 'cut\ncut']) expect(() => trimmed(text, trim)).toThrow(/expected .* 1 times in x\.js, found [02]/)
 })
