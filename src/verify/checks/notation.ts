@@ -69,7 +69,7 @@ function trustOf(
   { store, signingAuthorities, identities }: NotationRules,
   { policy, at }: Pick<Gate, 'policy' | 'at'>,
 ): NotationTrust {
-  const authorities = policy.timeAuthorities
+  const authorities = policy.time.authorities
   return {
     store,
     signingAuthorities,

@@ -79,7 +79,7 @@ function firstGood(
         services,
         bindCurve: true,
         acceptNoSubject: false,
-        authorities: policy.timeAuthorities,
+        authorities: policy.time.authorities,
         at,
       })
       if (verdict.service !== null) return verdict

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import { isDigest } from '../../oci/digest.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
@@ -19,8 +20,8 @@ export interface Resolved extends Omit<
   | 'scitt'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
-  /** Text of the file. */
-  'trusted-root'?: string | undefined
+  /** Text of the file; of a repository with the text of its root. */
+  'trusted-root'?: PolicyDocument['trusted-root']
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
@@ -37,8 +38,6 @@ export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
 
-type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
-
 interface Files {
   /** Of the policy: names are taken from its folder. */
   path: string
@@ -53,10 +52,6 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const withChain = async (item: Authority): Promise<Authority> => ({
-    ...item,
-    chain: await pemText(item.chain, files),
-  })
   const {
     'reference-values': references,
     'trusted-root': root,
@@ -88,7 +83,7 @@ export async function inlineFiles(
             })),
           ),
         }),
-    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
+    ...(root === undefined ? {} : { 'trusted-root': await inlineRoot(root, files) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
     ...(claims === undefined
@@ -100,8 +95,31 @@ export async function inlineFiles(
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
-    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
+    ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
+}
+
+type Time = NonNullable<PolicyDocument['time']>
+
+async function inlineTime({ authorities, logs, ...rest }: Time, files: Files): Promise<Time> {
+  const chain = (item: { chain: string }): Promise<string> => pemText(item.chain, files)
+  return {
+    ...(authorities === undefined
+      ? {}
+      : { authorities: await Promise.all(authorities.map(async (item) => ({ ...item, chain: await chain(item) }))) }),
+    ...(logs === undefined
+      ? {}
+      : { logs: await Promise.all(logs.map(async (item) => ({ ...item, key: await pemText(item.key, files) }))) }),
+    ...rest,
+  }
+}
+
+async function inlineRoot(
+  root: NonNullable<PolicyDocument['trusted-root']>,
+  files: Files,
+): Promise<PolicyDocument['trusted-root']> {
+  if (typeof root === 'string') return beside(files, root)
+  return isDigest(root.root) ? root : { ...root, root: await beside(files, root.root) }
 }
 
 async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files): Promise<PolicyDocument['tee']> {
