@@ -33,6 +33,12 @@ go_build_registry() {
   (cd "$root/tools/registry" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-registry" .)
 }
 
+# go-cose and notation-core-go: our own small program over pinned libraries.
+go_build_cose_judge() {
+  command -v go >/dev/null || { echo "needs go: tools/cose-judge" >&2; return 1; }
+  (cd "$root/tools/cose-judge" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/cose-judge" .)
+}
+
 # The CycloneDX decoder that most Go tools use: our own small program over a pinned library.
 go_build_cdx_decode() {
   command -v go >/dev/null || { echo "needs go: tools/cdx-decode" >&2; return 1; }

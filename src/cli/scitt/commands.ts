@@ -72,7 +72,12 @@ export const scittCommands: Readonly<Record<string, Command>> = {
       'Writes the keys that a transparency service publishes, to be pinned with --service. Compare their thumbprints with what its operator says elsewhere.',
     inputs: [
       option('url', 'Address of the service: https://HOST[/PATH], or http on this machine.', '', true),
-      option('output', 'File for the keys (COSE_KeySet); it must not exist.', '', true),
+      option('output', 'File for the keys; it must not exist.', '', true),
+      option(
+        'format',
+        'cose: the COSE_KeySet as the service sent it; pem: the same keys for `scitt.services` of a policy.',
+        'cose',
+      ),
     ],
     examples: ['sealwright scitt keys --url https://log.example --output log.keys'],
     run: async (inputs, context) => (await import('./keys.ts')).scittKeys(inputs, context),

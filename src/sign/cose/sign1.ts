@@ -4,7 +4,7 @@ import { LabelMap, type Label } from '../../encoding/cbor/label-map.ts'
 import { replaceItem } from '../../encoding/cbor/item.ts'
 import type { CborItem } from '../../encoding/cbor/types.ts'
 import { encodeCbor } from '../../encoding/cbor/write.ts'
-import { sign1Tag } from './labels.ts'
+import { headers, sign1Tag } from './labels.ts'
 
 /** A COSE_Sign1 message as it was read (RFC 9052 §4.2). Nothing of it is believed before its signature is checked. */
 export interface Sign1 {
@@ -59,7 +59,17 @@ export function parseSign1(input: Uint8Array, subject: string, options: Sign1Opt
   }
   const twice = message.unprotected.labels().find((label) => message.protected.has(label))
   if (twice !== undefined) throw coseRefusal(subject, `has the label ${twice} in both headers`)
+  for (const header of [message.protected, message.unprotected]) checkCommonTypes(header, subject)
   return message
+}
+
+/** Types of the common parameters (RFC 9052 §3.1): readers that expect a type disagree with those that do not look. */
+function checkCommonTypes(header: LabelMap, subject: string): void {
+  const kid = header.get(headers.kid)
+  if (kid !== undefined && kid.kind !== 'bytes') throw coseRefusal(subject, 'has a key id that is not a byte string')
+  const type = header.get(headers.contentType)
+  if (type !== undefined && type.kind !== 'text' && (type.kind !== 'integer' || type.value < 0))
+    throw coseRefusal(subject, 'has a content type that is not a text or a number')
 }
 
 function membersOf(item: CborItem, subject: string, untagged: boolean): readonly CborItem[] {

@@ -239,6 +239,9 @@ test('the keys that a service publishes can be pinned', async () => {
   expect((await submit(statement, '--url', service.url, ...trusted)).outputs).toMatchObject({
     'receipts-verified': true,
   })
+  // A policy is text, and takes them as PEM.
+  expect((await keys('--url', service.url, '--output', path('log.pem'), '--format', 'pem')).code).toBe(0)
+  expect(readFileSync(path('log.pem'), 'utf8')).toBe(service.key.export({ format: 'pem', type: 'spki' }))
   expect(await keys('--url', service.url, '--output', path('log.keys'))).toMatchObject({
     code: 2,
     error: { code: 'exists' },

@@ -303,3 +303,11 @@ test.each<[string, string]>([
     expect.objectContaining({ code: 'file-invalid', message: expect.stringContaining(why) }) as Error,
   )
 })
+
+test('a PEM file may hold several keys of a service', () => {
+  const pem = [issuer, log]
+    .map(({ publicKey }) => publicKey.export({ format: 'pem', type: 'spki' }).toString())
+    .join('')
+  const keys = readServiceKeys(Buffer.from(pem), 'it')
+  expect(keys.map(({ key }) => key.equals(log.publicKey))).toEqual([false, true])
+})

@@ -102,6 +102,21 @@ test.each<[string, Buffer, string]>([
     tagged(parts(Buffer.from('a14100f6', 'hex'), new Map(), payload, payload)),
     'key that is not an integer or a text',
   ],
+  [
+    'with a key id that is a text',
+    tagged(parts(Buffer.alloc(0), new Map([[4, 'kid']]), payload, payload)),
+    'has a key id that is not a byte string',
+  ],
+  [
+    'with a protected key id that is a number',
+    tagged(parts(encodeCbor(new Map([[4, 1]])), new Map(), payload, payload)),
+    'has a key id that is not a byte string',
+  ],
+  [
+    'with a negative content type',
+    tagged(parts(encodeCbor(new Map([[3, -1]])), new Map(), payload, payload)),
+    'has a content type that is not a text or a number',
+  ],
   ['of indefinite length', Buffer.from('d29f43a10126a04000ff', 'hex'), 'a length is indefinite'],
   [
     'with an indefinite protected header',

@@ -50,6 +50,7 @@ export interface Gluecose {
     unprotectedHeaders: { cborHex: string }
     tbsHex: { cborHex: string }
     expectedOutput: { cborHex: string }
+    external?: string
   }
   'sign1::verify'?: { taggedCOSESign1: { cborHex: string }; external?: string; shouldVerify: boolean }
 }
