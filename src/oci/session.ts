@@ -17,6 +17,8 @@ export interface Session {
   readonly repository: string
   /** @param target path below `/v2/NAME/`, or an absolute URL (an upload's `Location`) */
   send(target: string | URL, request?: SessionRequest): Promise<Response>
+  /** Waits before the given attempt is made again (1 for the first). */
+  pause(attempt: number): Promise<void>
 }
 
 const attempts = 5
@@ -42,9 +44,13 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
     const found = await (credential ??= findCredential(host, repository, ports))
     const challenge = parseChallenge(header)
     if (challenge === null)
-      throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`)
+      throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`, ports)
+    if (found?.kind === 'registry') {
+      authorizations.set(action, `Bearer ${found.token}`)
+      return
+    }
     if (challenge.scheme === 'basic') {
-      if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`)
+      if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`, ports)
       authorizations.set(action, basic(found))
       return
     }
@@ -134,6 +140,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
           host,
           had,
           `${host} refuses ${request.method ?? 'GET'} for ${repository} (${await explain(response)})`,
+          ports,
         )
       }
       if (!retried.has(response.status)) return response
@@ -144,7 +151,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
       await ports.clock.sleep(wait)
     }
   }
-  return { host, repository, send }
+  return { host, repository, send, pause: (attempt) => ports.clock.sleep(waitMs(attempt, null, ports)) }
 }
 
 /** An error of a status that nobody expected, with what the registry says about it. The body is used up. */
