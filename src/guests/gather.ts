@@ -7,6 +7,7 @@ import { isIndex } from '../oci/manifest.ts'
 import { resolveImage } from '../oci/open.ts'
 import { parseReference } from '../oci/reference.ts'
 import type { Descriptor, Digest, Platform, Store } from '../oci/types.ts'
+import { readContent } from './content.ts'
 import { encryptedLayers } from './encryption.ts'
 import { findSignatures } from './signatures.ts'
 import type { ImageFacts } from './types.ts'
@@ -16,10 +17,12 @@ export interface GatherOptions {
   platform: string
   /** `HOST/NAME` under which readers will pull the image, where that is not where it lies now. */
   pullName: string | null
+  /** Read the layers too, which takes as long as downloading them. */
+  layers?: boolean | undefined
 }
 
 /**
- * Reads what readers look at: manifest or index, configuration, the layers' descriptors, and every signature. No layer is read.
+ * Reads what readers look at: manifest or index, configuration, the layers' descriptors, and every signature; the layers if that is asked for.
  *
  * @throws InputError `not-found`, `reference-invalid`, `unsupported` (not a container image); VerificationError for a damaged document;
  *   TransportError
@@ -44,6 +47,7 @@ export async function gatherImage(text: string, options: GatherOptions, ports: P
     ambiguous: twins,
     missing: await missingBlobs(store, [config, ...layers]),
     encrypted: encryptedLayers(layers),
+    content: options.layers === true ? await readContent(store, image, ports) : null,
     signatures,
     imageSignatures:
       image.descriptor.digest === named.digest ? signatures : await findSignatures(store, image.descriptor),

@@ -5,6 +5,7 @@ import type { ImageConfig } from '../image/types.ts'
 import type { Descriptor, Digest, Platform } from '../oci/types.ts'
 import type { PublicKey } from '../sign/public-key.ts'
 import type { TrustedRoot } from '../sign/trusted-root.ts'
+import type { LayerContent } from './content.ts'
 import type { EncryptedLayer } from './encryption.ts'
 import type { SignatureFacts } from './signatures.ts'
 
@@ -29,6 +30,8 @@ export interface ImageFacts {
   /** Blobs that the manifest names and the store does not have. */
   missing: readonly Digest[]
   encrypted: readonly EncryptedLayer[]
+  /** Null where the layers were not read. */
+  content: LayerContent | null
   /** Signatures of what is named. */
   signatures: SignatureFacts
   /** Signatures of the platform's own manifest; the same where no index is named. */
@@ -59,6 +62,7 @@ export interface KbsFacts {
 
 /** Reasons of a reader: a closed, stable set. */
 export type FindingCode =
+  | 'archive'
   | 'blob-missing'
   | 'encrypted'
   | 'encryption-form'

@@ -27,7 +27,8 @@ export async function guestCheck(inputs: RawInputs, { ports }: ActionContext): P
   const given = await readGiven(inputs, ports)
   const question = await readQuestion(given, ports)
   const pullName = pullNameOf(inputs, ports)
-  const image = await gatherImage(text, { platform: inputs.text('platform'), pullName }, ports)
+  const gathering = { platform: inputs.text('platform'), pullName, layers: inputs.boolean('layers') }
+  const image = await gatherImage(text, gathering, ports)
   const kbs = await askedKbs(inputs, image, ports)
   const options = { given, ...(inputs.boolean('models') ? { programs: [] } : {}) }
   return guestResult(image, await checkReaders(image, chosen, { ...question, kbs }, options, ports))

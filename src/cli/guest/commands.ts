@@ -20,11 +20,12 @@ export const guestCommands: Readonly<Record<string, Command>> = {
       option('kbs-url', 'URL of the Key Broker Service that guests will ask for the keys of an encrypted image.'),
       option('platform', 'Platform that readers run, as os/architecture[/variant].', 'linux/amd64'),
       option('as', 'HOST/NAME under which readers will pull the image, if that is not where it lies now.'),
+      option('layers', 'Read the layers too: archives that a guest unpacks otherwise, devices, attributes.'),
       option('pull', 'Programs may download the whole image into a temporary folder (skopeo).'),
       option('models', 'Run no program: judge by the models alone.'),
     ],
     positional: 'image',
-    flags: ['pull', 'models'],
+    flags: ['layers', 'pull', 'models'],
     examples: [
       'sealwright guest check ghcr.io/example/app:1.0 --for coco@0.21,cosign@3 --public-key cosign.pub',
       'sealwright guest check oci:out:latest --as registry.example.org/team/app --for coco,kyverno --public-key cosign.pub --json',

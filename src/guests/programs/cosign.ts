@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { exitFinding, pulledReference, runProgram, versionIn } from './run.ts'
@@ -45,11 +46,22 @@ function cosign(major: 2 | 3, reader: string): Program {
 async function cosignVersion(path: string, ports: Ports): Promise<string | null> {
   const { code, stdout } = await runProgram(path, ['version', '--json'], ports)
   if (code !== 0) return null
-  const told = parseJson(stdout.toString('utf8').trim(), 'cosign version')
-  const version = isObject(told) ? versionIn(String(told['gitVersion'])) : null
-  if (version !== null) return version
+  const told = toldVersion(stdout.toString('utf8').trim())
+  const version = told === null ? null : versionIn(told)
+  if (told === null || version !== null) return version
   const help = await runProgram(path, ['sign', '--help'], ports)
   return help.stdout.toString('utf8').includes('--use-signing-config=true') ? '3 (devel build)' : '2 (devel build)'
+}
+
+/** What a cosign says of itself; null for another program of this name. */
+function toldVersion(text: string): string | null {
+  try {
+    const told = parseJson(text, 'cosign version')
+    return isObject(told) && typeof told['gitVersion'] === 'string' ? told['gitVersion'] : null
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return null
+  }
 }
 
 export const cosignPrograms: readonly Program[] = [cosign(2, 'cosign@2.5'), cosign(3, 'cosign@3.1')]

@@ -29,6 +29,6 @@ export const policyControllerProgram: Program = {
     }
     await writeFile(file, JSON.stringify(policy))
     const args = ['-policy', file, '-image', reference, '-log-level', 'error']
-    return exitFinding(await runProgram(program.path, args, ports, { HOME: folder }))
+    return exitFinding(await runProgram(program.path, args, ports, { TUF_ROOT: join(folder, 'tuf') }))
   },
 }

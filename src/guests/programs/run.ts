@@ -1,3 +1,4 @@
+import { TransportError } from '../../base/errors.ts'
 import { printable } from '../../base/printable.ts'
 import type { ExecResult, Ports } from '../../base/ports.ts'
 import { fails, type Finding, type ImageFacts } from '../types.ts'
@@ -6,10 +7,12 @@ import { fails, type Finding, type ImageFacts } from '../types.ts'
 const inherited =
   /^(?:PATH|HOME|TMPDIR|LANG|XDG_RUNTIME_DIR|DOCKER_CONFIG|REGISTRY_AUTH_FILE|SSL_CERT_(?:FILE|DIR)|https?_proxy|no_proxy)$/i
 
-/** Seconds until a program that hangs is ended. */
+/** Until a program that hangs is ended. */
 const longestMs = 120_000
+/** Exit code of coreutils' timeout. */
+const endedByTimeout = 124
 
-/** Runs a program that may fail, with an environment of its own. */
+/** Runs a program that may fail, with an environment of its own. @throws TransportError `timeout` */
 export async function runProgram(
   path: string,
   args: readonly string[],
@@ -19,7 +22,17 @@ export async function runProgram(
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(ports.env))
     if (value !== undefined && inherited.test(name)) env[name] = value
-  return ports.exec.run(path, args, { env: { ...env, ...more }, allowFailure: true, timeoutMs: longestMs })
+  const result = await ports.exec.run(path, args, {
+    env: { ...env, ...more },
+    allowFailure: true,
+    timeoutMs: longestMs,
+  })
+  if (result.code !== endedByTimeout) return result
+  // That it hangs says nothing about the image.
+  throw new TransportError('timeout', `${path} did not end within ${longestMs / 1000} s`, {
+    subject: path,
+    remedy: 'Try again, or leave programs out with --models.',
+  })
 }
 
 /** The reference as programs take it: `host/name@digest`; null for a layout, and for a name under which it does not lie. */

@@ -1,4 +1,5 @@
 import { mediaTypes } from '../../oci/types.ts'
+import { guestContentFindings } from '../content.ts'
 import { signatureFindings, keylessFindings } from '../forms.ts'
 import { badOptions, indexFindings, layerFindings, missingFindings, ociLayers, placeFindings } from '../layers.ts'
 import { judgeTag, type HashRule } from '../signatures.ts'
@@ -60,6 +61,7 @@ export const coco: Reader = {
     ...indexFindings(image, true),
     ...layerFindings(image, unpacker),
     ...packetFindings(image),
+    ...guestContentFindings(image),
     ...kbsFindings(image, question),
     ...signed(image, question),
   ],

@@ -1,3 +1,4 @@
+import { archiveNotes } from '../content.ts'
 import { signatureFindings } from '../forms.ts'
 import {
   dockerLayers,
@@ -114,6 +115,7 @@ function pulled(image: ImageFacts, unpacker: Unpacker): Finding[] {
     ...missingFindings(image),
     ...indexFindings(image, false),
     ...layerFindings(image, unpacker),
+    ...archiveNotes(image),
   ]
 }
 

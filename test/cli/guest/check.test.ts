@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { writePem } from '../../../src/encoding/pem.ts'
 import { mediaTypes } from '../../../src/oci/types.ts'
 import { scratch, testPorts } from '../../../testkit/ports.ts'
+import { putSmallImage } from '../../../testkit/small-image.ts'
 import { kbsKeys, putShape, signBundle, signNotation, signTag } from '../../guests/support.ts'
 import { newSigner, storeOf } from '../../sign/fixtures.ts'
 import { certified } from '../../sign/notation/fixtures.ts'
@@ -76,6 +77,16 @@ test('who is not asked for is not checked, which is no success', async () => {
     code: 1,
     outputs: { readers: [{ standing: 'not-checked', findings: [{ effect: 'note' }, { code: 'signer-not-given' }] }] },
   })
+})
+
+test('--layers reads them, --models runs no program', async () => {
+  await putSmallImage(store, { 'app/index.js': 'x' }, 'odd', 'a/../b')
+  const done = await check(`${layout}:odd`, '--for', 'podman', '--layers', '--models')
+  expect(done).toMatchObject({
+    code: 0,
+    outputs: { readers: [{ by: { kind: 'model' }, findings: [{ effect: 'note' }, { code: 'archive' }] }] },
+  })
+  expect((await check(`${layout}:odd`, '--for', 'podman')).outputs.readers[0]?.findings).toHaveLength(1)
 })
 
 test('roots of Notary Project readers', async () => {
