@@ -29,6 +29,8 @@ export interface LoggedProof {
   index: number
   /** Cosignatures of pinned witnesses over the checkpoint, which are at least the quorum. */
   cosignatures: Cosignature[]
+  /** The signed checkpoint that its inclusion proof leads to. */
+  checkpoint: Buffer
 }
 
 /**
@@ -106,15 +108,13 @@ export function verifyLogged(bundle: Uint8Array, signer: Buffer, log: PinnedLog)
 /** As {@link verifyLogged}, for the members of `tlogEntries` alone. */
 export function verifyLoggedSignature(
   entries: readonly JsonValue[],
-  { signature, payloadType, payload, signer }: EnvelopeSignature,
+  signed: EnvelopeSignature,
   log: PinnedLog,
 ): LoggedProof | null {
-  const entry = entryOf(entries, log)
-  if (entry === null) return null
-  const signed = { content: { kind: 'envelope', payloadType, payload }, signature, verifier: signer } as const
-  const { index } = verifyLogEntry(entry, signed, [asTrusted(log, log.key.object)])
-  const note = parseSignedNote(entry.proof?.checkpoint ?? Buffer.alloc(0), 'the checkpoint of the log entry')
-  const cosignatures = cosignaturesOf(note, log.witnesses)
+  const found = includedEntry(entries, signed, log)
+  if (found === null) return null
+  const { index, checkpoint } = found
+  const cosignatures = cosignaturesOf(parseSignedNote(checkpoint, 'the checkpoint of the log entry'), log.witnesses)
   if (cosignatures.length < log.quorum) {
     const found = cosignatures.map(({ witness }) => witness).join(', ')
     throw new VerificationError(
@@ -126,11 +126,29 @@ export function verifyLoggedSignature(
       },
     )
   }
-  return { index: Number(index), cosignatures }
+  return { index: Number(index), cosignatures, checkpoint }
+}
+
+/**
+ * The entry of a pinned log over a signature, proven under a checkpoint that the log's key signed. Witnesses are not looked at.
+ *
+ * @returns null where there is no entry of this log
+ * @throws VerificationError `log-invalid`, `signature-invalid` (the log's), `format-invalid`
+ */
+export function includedEntry(
+  entries: readonly JsonValue[],
+  { signature, payloadType, payload, signer }: EnvelopeSignature,
+  log: Pick<PinnedLog, 'origin' | 'id' | 'key'>,
+): { index: bigint; checkpoint: Buffer } | null {
+  const entry = entryOf(entries, log)
+  if (entry === null) return null
+  const signed = { content: { kind: 'envelope', payloadType, payload }, signature, verifier: signer } as const
+  const { index } = verifyLogEntry(entry, signed, [asTrusted(log, log.key.object)])
+  return { index, checkpoint: entry.proof?.checkpoint ?? Buffer.alloc(0) }
 }
 
 /** The first entry of a log; what other logs wrote may be of any form. */
-function entryOf(entries: readonly JsonValue[], { id }: PinnedLog): LogEntry | null {
+function entryOf(entries: readonly JsonValue[], { id }: Pick<PinnedLog, 'id'>): LogEntry | null {
   const found = entries.find((entry) => {
     const logId = isObject(entry) ? entry['logId'] : undefined
     return isObject(logId) && logId['keyId'] === toBase64(id)
@@ -138,6 +156,9 @@ function entryOf(entries: readonly JsonValue[], { id }: PinnedLog): LogEntry | n
   return found === undefined ? null : readLogEntry(new ProtoMessage(found, 'the log entry'))
 }
 
-function asTrusted({ origin, id }: PinnedLog, key: KeyObject): Parameters<typeof verifyLogEntry>[2][number] {
+function asTrusted(
+  { origin, id }: Pick<PinnedLog, 'origin' | 'id'>,
+  key: KeyObject,
+): Parameters<typeof verifyLogEntry>[2][number] {
   return { baseUrl: `https://${origin}`, host: origin, id, key, window: { notBefore: null, notAfter: null } }
 }

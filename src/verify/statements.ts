@@ -17,7 +17,7 @@ export interface Claim extends Omit<
   subject: Digest | null
   /** Each party that made a signature of it: SPKI PEM of a key, or the id of an identity that the policy names. */
   signers: readonly string[]
-  /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
+  /** The earliest time that a pinned source states for the signature of each of these signers that has one. */
   times: readonly SignatureTime[]
   /** Log entries of its bundles, none of them read. */
   logged: readonly Logged[]
@@ -56,7 +56,7 @@ export function claimOf(
   targets: readonly Digest[],
   signers: readonly string[],
   times: readonly SignatureTime[] = [],
-  logged: readonly Logged[] = loggedOf(found),
+  logged: readonly Logged[] = loggedOf(found, signers),
 ): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
   return {
