@@ -67,7 +67,10 @@ async function onlyTag(store: Store, text: string): Promise<string> {
   if (first === undefined) {
     throw new InputError('not-found', `${store.name} holds no tagged image`, {
       subject: text,
-      remedy: 'Build or copy an image into it first.',
+      remedy:
+        store.kind === 'layout'
+          ? `Build or copy an image into it first. ko and Bazel write layouts without tags: name the image by the digest in index.json, ${store.name}@sha256:….`
+          : 'Build or copy an image into it first.',
     })
   }
   if (tags.length > 1) {

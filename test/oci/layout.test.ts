@@ -75,6 +75,19 @@ test('tags move, several images need a choice, attached tags are no images', asy
   expect(await codeOf(store.tag('../x', two.digest))).toBe('reference-invalid')
 })
 
+test('a layout without a tag is told apart from an empty one by its remedy: the digest names the image', async () => {
+  const { dir, store, ports } = fresh()
+  const image = await putImage(store, 'text')
+  const path = join(dir, 'index.json')
+  const { annotations: _tag, ...untagged } = image
+  writeFileSync(path, JSON.stringify({ schemaVersion: 2, manifests: [untagged] }))
+  await expect(resolveImage(`oci:${dir}`, ports)).rejects.toMatchObject({
+    code: 'not-found',
+    remedy: expect.stringContaining(`oci:${dir}@sha256:`),
+  })
+  expect((await resolveImage(`oci:${dir}@${image.digest}`, ports)).descriptor.digest).toBe(image.digest)
+})
+
 test('referrers are listed by their own subject, filtered by type, and cannot name tags', async () => {
   const { dir, store } = fresh()
   const image = await putImage(store, 'layer', 'v1')
