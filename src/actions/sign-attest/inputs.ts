@@ -4,10 +4,13 @@ import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
+import { readReleased } from './released.ts'
 
 /** @throws InputError `input-invalid`, `input-missing` */
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
-  const { signer, key } = await readSigner(raw, ['agent'])
+  const released = readReleased(raw)
+  const { signer, key } =
+    released === null ? await readSigner(raw, ['agent']) : { signer: 'key' as const, key: released }
   if (signer === 'agent' && raw.text('key') !== '') {
     throw new InputError('input-invalid', 'a key was given, but the signer is the agent', {
       subject: 'signer',

@@ -30,6 +30,11 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
       subject: 'claims',
       remedy: 'Set signer: key and key. The agent signs no claims, because it did not make them.',
     })
+  if (inputs.key.kind === 'kbs')
+    throw new InputError('unsupported', '`claims` cannot be signed with a key of a KBS', {
+      subject: 'claims',
+      remedy: 'Such a key signs only what vouches for images. Set signer: key and the key of whoever made the reports.',
+    })
   const key = await openSigner(inputs.key, context.ports)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const claims = await Promise.all(inputs.claims.map(async (path) => ({ path, claim: await readClaim(path) })))

@@ -1,5 +1,6 @@
 import type { KeySource } from '../../sign/signers/types.ts'
 import type { LogRequest } from './log-signatures.ts'
+import type { ReleasedKeySource } from './released/session.ts'
 
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
@@ -32,7 +33,7 @@ export interface SignRequest {
   /** `key` stands for every key of people. */
   signer: 'agent' | 'key'
   /** Where that key lies; null for the agent alone. */
-  key: KeySource | null
+  key: KeySource | ReleasedKeySource | null
   /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */
   certificate: string | null
   /** Null: all that there is material for. */
