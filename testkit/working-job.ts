@@ -16,12 +16,14 @@ export interface WorkingJob {
   client: AgentClient
   /** Runs an action with the defaults of its action.yml. */
   run(action: string, given?: Record<string, string>): Promise<ActionResult>
+  /** Ends the agent, as when none runs in the job any more. */
+  stopAgent(): Promise<void>
   stop(): Promise<void>
 }
 
 const running: WorkingJob[] = []
 
-/** To be called after each test. */
+/** To be called after all tests that use them. */
 export async function stopJobs(): Promise<void> {
   for (const job of running.splice(0)) await job.stop()
 }
@@ -31,10 +33,12 @@ export async function stopJobs(): Promise<void> {
  *
  * @param claims what its token says otherwise than that of a push to the main branch
  * @param env more variables of every step
+ * @param builds false for a job that has done nothing yet
  */
 export async function startWorkingJob(
   claims: Record<string, string> = {},
   env: Record<string, string> = {},
+  builds = true,
 ): Promise<WorkingJob> {
   const issuer = await startIssuer({ ...pushClaims, ...claims })
   const { ports, directory, client } = await startAgent({ ...issuer.env(), ...env })
@@ -45,12 +49,10 @@ export async function startWorkingJob(
     if (door === undefined) throw new Error(`there is no action ${action}`)
     return door.run(inputs, { ports, state: openState(directory, ports) })
   }
-  const stop = async (): Promise<void> => {
-    await client.stop()
-    await issuer.close()
-  }
-  const job = { ports, client, run, stop }
+  // Agents that still run are ended by testkit/agent.ts.
+  const job: WorkingJob = { ports, client, run, stopAgent: () => client.stop(), stop: () => issuer.close() }
   running.push(job)
+  if (!builds) return job
   const source = join(ports.roots.cwd, 'source')
   mkdirSync(source)
   writeFileSync(join(source, 'Containerfile'), 'FROM scratch\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n')

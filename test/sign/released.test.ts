@@ -1,163 +1,202 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { askForEar } from '../../src/kbs/passport.ts'
+import { startKbs } from '../../src/kbs-server/server.ts'
 import { findAttachedStatements } from '../../src/log/scitt/attach.ts'
 import { readStatement } from '../../src/log/scitt/statement.ts'
-import { verifyEnvelope } from '../../src/sign/dsse.ts'
 import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
 import { pushClaims } from '../../testkit/oidc.ts'
+import { openReportOf } from '../../testkit/task-agent.ts'
 import { startWorkingJob, stopJobs, type WorkingJob } from '../../testkit/working-job.ts'
-import { privatePem, storeOf } from './fixtures.ts'
+import { privatePem, putImage, storeOf } from './fixtures.ts'
+import { artifact } from './job.ts'
 import { verifies } from './verifies.ts'
 
-afterEach(stopJobs)
+type Result = ReturnType<WorkingJob['run']>
 
-const uri = 'kbs:///ci/signing/release'
+const uriOf = (tag: string): string => `kbs:///ci/signing/${tag}`
+const [uri, signingKey] = [uriOf('release'), privatePem()]
+const pem = (key: { export(options: { format: 'pem'; type: 'pkcs8' }): string | Buffer }): string =>
+  key.export({ format: 'pem', type: 'pkcs8' }).toString()
+const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
-/** A plan for the embedded KBS: the key goes to this job's workflow and nobody else. */
-function plan(change: Record<string, unknown> = {}): string {
-  return JSON.stringify({
-    version: 1,
-    'accept-sample': true,
-    resources: [
-      {
-        uri,
-        source: 'env:RELEASE_KEY',
-        kind: 'pipeline',
-        admit: [{ technology: 'sample' }],
-        job: {
-          'repository-id': pushClaims.repository_id,
-          'workflow-ref': pushClaims.job_workflow_ref,
-          'workflow-sha': [pushClaims.job_workflow_sha],
-          events: ['push'],
-          refs: ['refs/heads/main'],
-          ...change,
-        },
-      },
-    ],
-  })
+/** What is published, beside the key, as if it were one. */
+const contents: Record<string, string> = {
+  release: signingKey,
+  gone: privatePem(),
+  curve: pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey),
+  public: p256.publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+  encrypted: p256.privateKey
+    .export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' })
+    .toString(),
+  token: 'ghp_notakey0123456789',
+  json: '{"kty":"EC","d":"hunter2"',
+}
+/** Resources for other jobs than this one. */
+const others: Record<string, object> = {
+  repository: { 'repository-id': '666' },
+  workflow: { 'workflow-ref': 'example/app/.github/workflows/other.yml@refs/heads/main' },
+  commit: { 'workflow-sha': ['b'.repeat(40)] },
+  event: { events: ['workflow_dispatch'] },
+  ref: { refs: ['refs/heads/release'] },
 }
 
-async function started(
-  key: string,
-  claims: Record<string, string> = {},
-  change: Record<string, unknown> = {},
-): Promise<{ job: WorkingJob; sign: (given?: Record<string, string>) => ReturnType<WorkingJob['run']> }> {
-  const job = await startWorkingJob(claims, { RELEASE_KEY: key })
-  writeFileSync(join(job.ports.roots.cwd, 'plan.json'), plan(change))
+function resource(tag: string, change: object = {}): object {
+  return {
+    uri: uriOf(tag),
+    source: `env:KEY_${tag}`,
+    kind: 'pipeline',
+    admit: [{ technology: 'sample' }],
+    job: {
+      'repository-id': pushClaims.repository_id,
+      'workflow-ref': pushClaims.job_workflow_ref,
+      'workflow-sha': [pushClaims.job_workflow_sha],
+      events: ['push'],
+      refs: ['refs/heads/main'],
+      ...change,
+    },
+  }
+}
+
+let job: WorkingJob
+const kbsFolder = (): string => join(job.ports.roots.cwd, 'kbs')
+const sign = (given: Record<string, string> = {}, by = job): Result =>
+  by.run('sign-attest', { signer: uri, 'kbs-url': `embedded:${kbsFolder()}`, output: 'oci:out', ...given })
+
+beforeAll(async () => {
+  const secrets = Object.keys(others).map((tag) => [`KEY_${tag}`, privatePem()] as const)
+  const env = Object.fromEntries([...Object.entries(contents).map(([tag, text]) => [`KEY_${tag}`, text]), ...secrets])
+  job = await startWorkingJob({}, env)
+  const resources = [
+    ...Object.keys(contents).map((tag) => resource(tag)),
+    ...Object.entries(others).map(([tag, change]) => resource(tag, change)),
+  ]
+  writeFileSync(join(job.ports.roots.cwd, 'plan.json'), JSON.stringify({ version: 1, 'accept-sample': true, resources }))
   await job.run('kbs-publish', { 'kbs-url': 'embedded:kbs', plan: 'plan.json' })
-  const sign = (given: Record<string, string> = {}): ReturnType<WorkingJob['run']> =>
-    job.run('sign-attest', { signer: uri, 'kbs-url': 'embedded:kbs', output: 'oci:out', ...given })
-  return { job, sign }
-}
+})
+afterAll(stopJobs)
 
 test('a key that the KBS releases to this job signs beside the agent, over the same payloads', async () => {
-  const pem = privatePem()
-  const { job, sign } = await started(pem)
-  const { outputs, report } = await sign({ consumers: 'cosign2,cosign3,coco,scitt' })
+  const given = { consumers: 'cosign2,cosign3,coco,scitt' }
+  const { outputs, report } = await sign(given)
   const key = readFileSync(outputs['public-key-path'] ?? '', 'utf8')
   const published = storeOf('oci:out', job.ports)
   const image = await published.resolve({ tag: 'latest' })
   if (image === null) throw new Error('not published')
-  const found = await findStatements(published, image)
-  const by = found.filter(({ envelope, origin }) => origin === 'referrer' && verifies(envelope, key))
+  const found = (await findStatements(published, image)).filter(({ origin }) => origin === 'referrer')
+  const by = found.filter(({ envelope }) => verifies(envelope, key))
   const kinds = by.map(({ predicateType }) => predicateType)
   expect(kinds).toEqual(expect.arrayContaining([predicateTypes.sign, predicateTypes.provenance, predicateTypes.spdx]))
   expect(kinds).not.toContain(predicateTypes.evidence)
   const { publicKeyPem: agent } = await job.client.status()
-  for (const { payloadDigest } of by) {
-    const twins = found.filter((one) => one.origin === 'referrer' && one.payloadDigest === payloadDigest)
-    expect(twins.filter(({ envelope }) => verifies(envelope, agent))).toHaveLength(1)
-  }
+  for (const { payloadDigest } of by)
+    expect(found.filter((one) => one.payloadDigest === payloadDigest && verifies(one.envelope, agent))).toHaveLength(1)
   expect(await findCosignSignatures(published, image)).toHaveLength(2)
   const statements = await findAttachedStatements(published, image, ({ error }) => {
     throw error
   })
   expect(statements).toHaveLength(by.length)
-  expect(readStatement(statements[0]?.bytes ?? Buffer.alloc(0), 'it').kid).not.toBeNull()
-  expect(JSON.stringify([report, outputs])).not.toContain(pem.split('\n')[1] ?? '')
+  for (const { bytes } of statements)
+    expect(readStatement(bytes, 'it').issuer).toMatch(/^urn:ietf:params:oauth:ckt:sha-256:/)
+  expect(JSON.stringify([report, outputs])).not.toContain(signingKey.split('\n')[1] ?? '')
 
   const before = await published.referrers(image.digest)
-  expect((await sign({ consumers: 'cosign2,cosign3,coco,scitt' })).report.headline).toMatch(/^Nothing to sign/)
+  expect((await sign(given)).report.headline).toMatch(/^Nothing to sign/)
   expect(await published.referrers(image.digest)).toEqual(before)
-  expect(verifyEnvelope(by[0]?.envelope ?? { payload: '', payloadType: '', signatures: [] }, key).length).toBeGreaterThan(0)
 })
 
-test.each<[string, Record<string, string>]>([
-  ['repository', { repository_id: '666' }],
-  ['commit of the workflow', { job_workflow_sha: 'b'.repeat(40) }],
-  ['event', { event_name: 'pull_request_target' }],
-  ['ref', { ref: 'refs/heads/other' }],
-])('a job of another %s gets no key', async (_name, claims) => {
-  const { job, sign } = await started(privatePem(), claims)
-  await expect(sign()).rejects.toMatchObject({
+test.each(Object.keys(others))('a key for another %s is not released, and nothing is published', async (tag) => {
+  await expect(sign({ signer: uriOf(tag), output: 'oci:none' })).rejects.toMatchObject({
     code: 'denied',
-    subject: uri,
-    message: expect.stringContaining(`the KBS does not release ${uri} to this job`) as string,
+    subject: uriOf(tag),
+    message: expect.stringContaining(`the KBS does not release ${uriOf(tag)} to this job`) as string,
     remedy: expect.stringContaining('docs/kbs-signing.md') as string,
   })
-  // Nothing is published before the key is there.
-  expect(await storeOf('oci:out', job.ports).resolve({ tag: 'latest' }).catch(() => null)).toBeNull()
+  const out = storeOf('oci:none', job.ports)
+  expect(await out.resolve({ tag: 'latest' }).catch(() => null)).toBeNull()
 })
 
-test('without an agent the embedded KBS is not even asked', async () => {
-  const { job, sign } = await started(privatePem())
-  await job.client.stop()
-  await expect(sign({ image: 'oci:built' })).rejects.toMatchObject({ code: 'no-agent', subject: 'signer' })
+test('another job gets no key, not even by the passport of this one', async () => {
+  const other = await startWorkingJob({ repository_id: '666' }, {}, false)
+  await expect(sign({}, other)).rejects.toMatchObject({ code: 'denied', subject: uri })
+  const kbs = await startKbs({ directory: kbsFolder(), listen: '127.0.0.1:0', ports: job.ports })
+  const report = await openReportOf(job.client)
+  const holder = { technology: 'sample', openReport: async () => report, decryptJwe: () => Promise.reject(new Error()) }
+  const stolen = await askForEar({ holder, asUrl: kbs.asUrl, ports: job.ports })
+  const service = createServer((_request, response) => void response.end(stolen))
+  await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
+  try {
+    const trustee = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
+    await expect(sign({ 'kbs-url': kbs.url, 'trustee-url': trustee }, other)).rejects.toMatchObject({
+      code: 'decryption-failed',
+      message: expect.stringContaining(`${uri} was released to another job`) as string,
+    })
+  } finally {
+    service.close()
+    await kbs.close()
+  }
 })
 
-test('a key that was withdrawn, or never published, is named', async () => {
-  const { job, sign } = await started(privatePem())
-  await expect(sign({ signer: 'kbs:///ci/signing/other' })).rejects.toMatchObject({ code: 'denied' })
-  const admitted = plan().replace('ci/signing/release', 'ci/signing/other')
-  writeFileSync(join(job.ports.roots.cwd, 'plan.json'), admitted)
-  await job.run('kbs-publish', { 'kbs-url': 'embedded:kbs', plan: 'plan.json' })
-  await sign({ signer: 'kbs:///ci/signing/other' })
-  // As when somebody deletes it from the storage of the KBS: its policy still admits this job.
-  const { rm } = await import('node:fs/promises')
-  await rm(join(job.ports.roots.cwd, 'kbs/resources/ci%2Fsigning%2Fother'))
-  await expect(sign({ signer: 'kbs:///ci/signing/other' })).rejects.toMatchObject({
+test('a key that is not in the plan is denied; one that is gone from the storage is named', async () => {
+  await expect(sign({ signer: uriOf('never') })).rejects.toMatchObject({ code: 'denied' })
+  rmSync(join(kbsFolder(), 'resources/ci%2Fsigning%2Fgone'))
+  await expect(sign({ signer: uriOf('gone') })).rejects.toMatchObject({
     code: 'kbs-error',
-    message: expect.stringContaining('kbs:///ci/signing/other was not read') as string,
+    message: expect.stringContaining(`${uriOf('gone')} was not read`) as string,
     remedy: expect.stringContaining('The resource is not there') as string,
   })
 })
 
-const secp256k1 = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
-const publicPem = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'pem', type: 'spki' }).toString()
-const encrypted = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    .privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' })
-    .toString()
-
-test.each<[string, string, string]>([
-  ['a key of another curve', secp256k1(), 'uses the curve secp256k1'],
-  ['a public key', publicPem(), 'does not hold exactly one private key'],
-  ['an encrypted key', encrypted(), 'it is encrypted'],
-  ['a token', 'ghp_notakey0123456789', 'does not hold exactly one private key'],
-  ['broken JSON', '{"kty":"EC","d":"hunter2"', 'is not valid JSON'],
-])('%s is not a key that can sign, and its content is not shown', async (_name, content, why) => {
-  const { sign } = await started(content)
-  const error = await sign().then(
+test.each([
+  ['curve', 'uses the curve secp256k1'],
+  ['public', 'does not hold exactly one private key'],
+  ['encrypted', 'it is encrypted'],
+  ['token', 'does not hold exactly one private key'],
+  ['json', 'is not valid JSON'],
+])('a resource (%s) that is not a key that can sign is refused, and its content is not shown', async (tag, why) => {
+  const error = await sign({ signer: uriOf(tag) }).then(
     () => null,
     (found: Error) => found,
   )
-  expect(error).toMatchObject({ code: 'file-invalid', subject: uri, message: expect.stringContaining(why) as string })
-  for (const line of content.split('\n').filter((one) => one.length > 8 && !one.startsWith('---')))
-    expect(JSON.stringify([error?.message, error])).not.toContain(line)
-  expect(error?.message).not.toContain('hunter2')
+  expect(error).toMatchObject({ code: 'file-invalid', subject: uriOf(tag) })
+  expect(error?.message).toContain(why)
+  const lines = (contents[tag] ?? '').split('\n').filter((one) => one.length > 8 && !one.startsWith('---'))
+  expect(lines.length).toBeGreaterThan(0)
+  for (const part of [...lines, 'hunter2']) expect(`${error?.message} ${JSON.stringify(error)}`).not.toContain(part)
 })
 
 test.each<[string, Record<string, string>, string, string]>([
   ['no KBS', { 'kbs-url': '' }, 'input-missing', 'kbs-url'],
   ['no Attestation Service', { 'kbs-url': 'https://kbs.example' }, 'input-missing', 'trustee-url'],
   ['a URI with a host', { signer: 'kbs://kbs.example/a/b/c' }, 'input-invalid', 'kbs://kbs.example/a/b/c'],
-  ['a key beside it', { key: 'env:RELEASE_KEY' }, 'input-invalid', 'signer'],
+  ['a key beside it', { key: 'env:KEY_release' }, 'input-invalid', 'signer'],
   ['claims of others', { claims: 'plan.json' }, 'unsupported', 'claims'],
 ])('%s is wrong use', async (_name, given, code, subject) => {
-  const { sign } = await started(privatePem())
   await expect(sign(given)).rejects.toMatchObject({ code, subject })
+})
+
+test('what a caller claims to have built is signed by the agent, and never with the key', async () => {
+  const claimed = await startWorkingJob({}, {}, false)
+  const image = await putImage(storeOf('oci:claimed', claimed.ports), 'v1')
+  await claimed.client.append({
+    kind: 'build',
+    inputs: [],
+    outputs: [artifact('image', image.digest)],
+    result: { reproducible: true, rebuilds: 0 },
+  })
+  const given = { image: 'oci:claimed:v1', statements: 'sign', consumers: 'cosign3' }
+  await expect(sign(given, claimed)).rejects.toMatchObject({
+    code: 'claimed-steps',
+    message: expect.stringContaining('performer: caller') as string,
+  })
+  await claimed.run('sign-attest', { ...given, output: 'oci:out' })
+})
+
+test('without an agent no KBS is asked', async () => {
+  await job.stopAgent()
+  await expect(sign({ image: 'oci:built' })).rejects.toMatchObject({ code: 'no-agent', subject: 'signer' })
 })

@@ -12,7 +12,7 @@ import type { StepContext } from '../context.ts'
 import { keepWritten } from './keep.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import type { SignRequest } from './request.ts'
-import { publishImage, type Published } from './source.ts'
+import { findImage, publishTo, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyEnvelope, openWriter } from './writer.ts'
@@ -39,10 +39,11 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const claims = await Promise.all(inputs.claims.map(async (path) => ({ path, claim: await readClaim(path) })))
   // Where the image lies nothing is copied, so a report about another image is found before anything is written.
-  const source = await publishImage({ ...inputs, output: null }, null, context)
+  const found = await findImage(inputs, null, context)
+  const source = await publishTo(found, null, context)
   const known = await formsOf(source)
   for (const { path, claim } of claims) requireAbout(claim, path, known, source.descriptor.digest)
-  const published = inputs.output === null ? source : await publishImage(inputs, null, context)
+  const published = inputs.output === null ? source : await publishTo(found, inputs.output, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
