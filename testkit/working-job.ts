@@ -21,6 +21,17 @@ export interface WorkingJob {
   stop(): Promise<void>
 }
 
+/** Runs actions with the defaults of their action.yml, in the state directory of a job. */
+export function actionRunner(ports: Ports, directory: string): WorkingJob['run'] {
+  return async (action, given = {}) => {
+    const defaults = Object.fromEntries((definitions[action]?.inputs ?? []).map((one) => [one.name, one.default]))
+    const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
+    const door = await doors[action]?.()
+    if (door === undefined) throw new Error(`there is no action ${action}`)
+    return door.run(inputs, { ports, state: openState(directory, ports) })
+  }
+}
+
 const running: WorkingJob[] = []
 
 /** To be called after all tests that use them. */
@@ -42,13 +53,7 @@ export async function startWorkingJob(
 ): Promise<WorkingJob> {
   const issuer = await startIssuer({ ...pushClaims, ...claims })
   const { ports, directory, client } = await startAgent({ ...issuer.env(), ...env })
-  const run = async (action: string, given: Record<string, string> = {}): Promise<ActionResult> => {
-    const defaults = Object.fromEntries((definitions[action]?.inputs ?? []).map((one) => [one.name, one.default]))
-    const inputs = rawInputs({ given: (name) => given[name], defaults, ports, confine: null, label: (name) => name })
-    const door = await doors[action]?.()
-    if (door === undefined) throw new Error(`there is no action ${action}`)
-    return door.run(inputs, { ports, state: openState(directory, ports) })
-  }
+  const run = actionRunner(ports, directory)
   // Agents that still run are ended by testkit/agent.ts.
   const job: WorkingJob = { ports, client, run, stopAgent: () => client.stop(), stop: () => issuer.close() }
   running.push(job)
@@ -57,7 +62,12 @@ export async function startWorkingJob(
   mkdirSync(source)
   writeFileSync(join(source, 'Containerfile'), 'FROM scratch\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n')
   writeFileSync(join(source, 'hello'), 'hello\n')
-  await run('build-reproducible', { context: 'source', builder: 'embedded', output: 'oci:built', 'source-date-epoch': '1700000000' })
+  await run('build-reproducible', {
+    context: 'source',
+    builder: 'embedded',
+    output: 'oci:built',
+    'source-date-epoch': '1700000000',
+  })
   await run('sbom', {})
   return job
 }

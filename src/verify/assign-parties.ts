@@ -38,7 +38,9 @@ export function assignParties(fits: readonly CertificateFit[]): Map<string, Cert
   }
   // Whoever has a place keeps one, so the signatures that lack nothing take as many as they can before others are placed.
   for (const unit of units.toSorted((a, b) => a.lacks.length - b.lacks.length)) place(unit, new Set())
-  return new Map([...owner].map(([id, { by }]) => [id, bestOf(fits.filter((fit) => fit.by === by && fit.ids.includes(id)))]))
+  return new Map(
+    [...owner].map(([id, { by }]) => [id, bestOf(fits.filter((fit) => fit.by === by && fit.ids.includes(id)))]),
+  )
 }
 
 function bestOf([first, ...rest]: readonly CertificateFit[]): CertificateFit {

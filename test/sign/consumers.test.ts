@@ -149,7 +149,9 @@ test('the agent signs for readers of COSE by its own rules, with certificates of
   const { sign, published, image, ports, agent } = await job({ agent: true })
   const { publicKeyPem = '' } = (await agent?.status()) ?? {}
   // As a certificate authority of the organisation does that knows the key of this job.
-  const own = certified('P-256', { key: { publicKey: createPublicKey(publicKeyPem), privateKey: makeKey('P-256').privateKey } })
+  const own = certified('P-256', {
+    key: { publicKey: createPublicKey(publicKeyPem), privateKey: makeKey('P-256').privateKey },
+  })
   writeFileSync(join(ports.roots.cwd, 'chain.pem'), own.chainPem)
   writeFileSync(join(ports.roots.cwd, 'other.pem'), certified().chainPem)
   await expect(sign({ consumers: 'notation' })).rejects.toMatchObject({ code: 'input-missing', subject: 'certificate' })
@@ -203,7 +205,9 @@ test('the agent makes envelopes for its own images and statements only', async (
   const target = { mediaType: image.mediaType, digest: image.digest, size: image.size }
   await expect(agent.notation({ subject: target, certificates })).rejects.toMatchObject({ code: 'file-invalid' })
   await sign({ consumers: 'cosign3', statements: 'sign' })
-  const { outputs } = (await agent.journal()).findLast(({ kind, result }) => kind === 'statement' && String(result['predicateType']).includes('sign')) ?? {
+  const { outputs } = (await agent.journal()).findLast(
+    ({ kind, result }) => kind === 'statement' && String(result['predicateType']).includes('sign'),
+  ) ?? {
     outputs: [],
   }
   const about = { name: 'localhost/out', subject: image.digest, certificates: null }

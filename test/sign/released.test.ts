@@ -1,14 +1,20 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Caller } from '../../src/agent/caller.ts'
+import { collect, once } from '../../src/base/streams.ts'
 import { askForEar } from '../../src/kbs/passport.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { findAttachedStatements } from '../../src/log/scitt/attach.ts'
 import { readStatement } from '../../src/log/scitt/statement.ts'
+import { pae } from '../../src/sign/dsse.ts'
 import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
-import { predicateTypes } from '../../src/statement/types.ts'
+import { loadPublicKey, verifySignature } from '../../src/sign/public-key.ts'
+import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
+import { makeStatement } from '../../src/statement/statement.ts'
+import { payloadType, predicateTypes } from '../../src/statement/types.ts'
 import { pushClaims } from '../../testkit/oidc.ts'
 import { openReportOf } from '../../testkit/task-agent.ts'
 import { startWorkingJob, stopJobs, type WorkingJob } from '../../testkit/working-job.ts'
@@ -75,7 +81,10 @@ beforeAll(async () => {
     ...Object.keys(contents).map((tag) => resource(tag)),
     ...Object.entries(others).map(([tag, change]) => resource(tag, change)),
   ]
-  writeFileSync(join(job.ports.roots.cwd, 'plan.json'), JSON.stringify({ version: 1, 'accept-sample': true, resources }))
+  writeFileSync(
+    join(job.ports.roots.cwd, 'plan.json'),
+    JSON.stringify({ version: 1, 'accept-sample': true, resources }),
+  )
   await job.run('kbs-publish', { 'kbs-url': 'embedded:kbs', plan: 'plan.json' })
 })
 afterAll(stopJobs)
@@ -194,6 +203,53 @@ test('what a caller claims to have built is signed by the agent, and never with 
     message: expect.stringContaining('performer: caller') as string,
   })
   await claimed.run('sign-attest', { ...given, output: 'oci:out' })
+})
+
+/** A step that asks the worker by hand. @returns what it delivered last */
+async function ask(bytes: Buffer): Promise<Buffer> {
+  const kbs = await startKbs({ directory: kbsFolder(), listen: '127.0.0.1:0', ports: job.ports })
+  const questions = [{ ask: 'sign' }, { ask: 'end' }]
+  let last: Buffer = Buffer.alloc(0)
+  const caller: Caller = {
+    fetch: async (name) => once(name === 'next' ? JSON.stringify(questions.shift()) : bytes),
+    secret: async () => null,
+    deliver: async (_name, made) => {
+      last = await collect(made, 1 << 20, 'made')
+    },
+  }
+  try {
+    await job.client.task('sign', { uri, kbs: { url: kbs.url, asUrl: kbs.asUrl } }, caller)
+    return last
+  } finally {
+    await kbs.close()
+  }
+}
+
+test('the worker signs what the agent signed before, and nothing that a step hands to it', async () => {
+  await sign({ output: 'oci:asked' })
+  const published = storeOf('oci:asked', job.ports)
+  const image = await published.resolve({ tag: 'latest' })
+  if (image === null) throw new Error('not published')
+  const found = await findStatements(published, image)
+  const payloadOf = (kind: keyof typeof predicateTypes): Buffer =>
+    found.find(({ predicateType }) => predicateType === predicateTypes[kind])?.payload ?? Buffer.alloc(0)
+  const good = pae(payloadType, payloadOf('sign'))
+  const key = loadPublicKey(createPublicKey(signingKey).export({ format: 'pem', type: 'spki' }).toString())
+  expect(verifySignature(key, good, await ask(good))).toBe(true)
+
+  const foreign = makeStatement('sign', { digest: `sha256:${'e'.repeat(64)}` }, {})
+  const image2 = simpleSigningPayload({ dockerReference: 'localhost/out', digest: `sha256:${'e'.repeat(64)}` })
+  const own = simpleSigningPayload({ dockerReference: 'localhost/out', digest: image.digest })
+  for (const [bytes, code, why] of [
+    [pae(payloadType, foreign), 'role-mismatch', 'is not a statement that the agent of this job made'],
+    [pae(payloadType, payloadOf('evidence')), 'role-mismatch', 'does not speak for an image'],
+    [Buffer.concat([good, Buffer.from(' ')]), 'role-mismatch', 'neither a statement nor an image signature'],
+    [pae('text/plain', payloadOf('sign')), 'format-invalid', ''],
+    [image2, 'role-mismatch', 'was neither built nor encrypted in this job'],
+    [Buffer.from(own.toString().replace('{"critical"', '{ "critical"')), 'role-mismatch', 'neither a statement nor'],
+    [Buffer.from('anything'), 'format-invalid', ''],
+  ] as const)
+    await expect(ask(bytes)).rejects.toMatchObject({ code, message: expect.stringContaining(why) as string })
 })
 
 test('without an agent no KBS is asked', async () => {

@@ -299,7 +299,10 @@ test('names that overlap: one signature counts for one of them, in any order of 
     [release, broad],
   ]) {
     const one = await judge(made.reference, { identities, threshold: 2 })
-    expect([one.verified, why(one)]).toEqual([false, expect.stringMatching(/only: the policy asks for 2 of 2 parties$/)])
+    expect([one.verified, why(one)]).toEqual([
+      false,
+      expect.stringMatching(/only: the policy asks for 2 of 2 parties$/),
+    ])
   }
   await sign(made, leafOf({ san: [uriName(qa)] }))
   for (const identities of [
