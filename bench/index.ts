@@ -25,6 +25,7 @@ const others = {
   worker: './worker.ts',
   predict: './predict.ts',
   junk: './junk.ts',
+  sign: './sign.ts',
 } as const
 const wanted = process.argv[2]
 if (wanted !== undefined) {

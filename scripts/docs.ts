@@ -10,6 +10,7 @@ import { diffPolicyJsonSchema } from '../src/sbom/diff/policy-schema.ts'
 import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
 import { format, resolveConfig } from 'prettier'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
+import { readersTable } from './docs/readers.ts'
 import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { predicatePages } from './docs/predicates.ts'
@@ -44,6 +45,7 @@ settle('docs/schema/sbom-diff-policy.schema.json', diffPolicyJsonSchema())
 settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))
 await table('docs/sbom.md', 'kinds', kindsTable())
+await table('docs/guest-check.md', 'readers', readersTable())
 settle('docs/soak.md', soakPage(root))
 for (const [name, text] of predicatePages()) await formatted(`docs/predicates/${name}`, text)
 

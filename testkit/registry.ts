@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { freePort } from './free-port.ts'
 import { peer } from './peers.ts'
 import { scratch } from './ports.ts'
 
@@ -24,11 +24,12 @@ export interface RunningRegistry {
 
 /**
  * Starts a real registry on a free loopback port with a store of its own: `docker` (Debian's docker-registry, which lacks the
- * referrers API) or `referrers` (has it). With `auth`, docker-registry wants {@link registryLogin}.
+ * referrers API) or `referrers` (has it). With `auth`, docker-registry wants {@link registryLogin}; with `tls` (paths of PEM files) it answers to
+ * https alone.
  */
 export async function startRegistry(
   kind: 'docker' | 'referrers',
-  options: { auth?: boolean } = {},
+  options: { auth?: boolean; tls?: { certificate: string; key: string } | undefined } = {},
 ): Promise<RunningRegistry> {
   const dir = scratch('registry')
   const host = `127.0.0.1:${await freePort()}`
@@ -38,7 +39,11 @@ export async function startRegistry(
     writeFileSync(join(dir, 'htpasswd'), htpasswd)
     const auth =
       options.auth === true ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n` : ''
-    const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${auth}`
+    const tls =
+      options.tls === undefined
+        ? ''
+        : `  tls:\n    certificate: ${options.tls.certificate}\n    key: ${options.tls.key}\n`
+    const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${tls}${auth}`
     writeFileSync(join(dir, 'config.yml'), config)
     args = ['serve', join(dir, 'config.yml')]
   }
@@ -62,14 +67,4 @@ export async function startRegistry(
       rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -197,7 +197,7 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
     when: 'by `sign-attest` with `claims`: [claims.md](../claims.md)',
     checks: [
       ...claimChecks,
-      '`result` is `PASSED` and no test is listed as failed. Test results state no time, so every one of them has to pass.',
+      '`result` is `PASSED`, no test is listed as failed, and not all were skipped. Test results state no time, so every one of them has to pass.',
     ],
   },
 }

@@ -15,7 +15,7 @@ export const floors: readonly Floor[] = [
   { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'rebuild'], open: false },
   {
     name: 'chain',
-    rooms: ['tasks', 'agent', 'journal', 'verify', 'deploy', 'admission', 'kbs-server'],
+    rooms: ['tasks', 'agent', 'journal', 'verify', 'deploy', 'admission', 'guests', 'kbs-server'],
     open: true,
   },
   { name: 'runner and report', rooms: ['runner', 'report'], open: false },

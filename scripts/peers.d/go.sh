@@ -13,6 +13,20 @@ go_get() {
   return $code
 }
 
+# go_copy NAME MODULE@VERSION FOLDER: for a module with `replace`, which `go install` refuses: builds FOLDER of a copy, by the module's own go.sum.
+go_copy() {
+  local work source code
+  command -v go >/dev/null || { echo "needs go: $2" >&2; return 1; }
+  work=$(mktemp -d "$peers/go.XXXXXX") || return
+  source=$(cd "$work" && GOFLAGS='' go mod download -json "$2" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p') &&
+    cp -r "$source" "$work/source" && chmod -R u+w "$work/source" &&
+    (cd "$work/source" && GOFLAGS=-mod=mod nice -n 5 go build -trimpath -ldflags='-s -w' -o "$bin/$1" "$3") &&
+    note_version "$1" "${2##*@}"
+  code=$?
+  rm -rf "$work"
+  return $code
+}
+
 # The registry with the referrers API: our own small program over a pinned library (go.sum holds its hash).
 go_build_registry() {
   command -v go >/dev/null || { echo "needs go: tools/registry" >&2; return 1; }

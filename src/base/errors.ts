@@ -67,6 +67,12 @@ export const reasonCodes = [
   'log-invalid',
   'certificate-invalid',
   'identity-mismatch',
+  'notation-missing',
+  'notation-invalid',
+  'scitt-missing',
+  'scitt-invalid',
+  'revocation-unknown',
+  'revoked',
 ] as const
 export type ReasonCode = (typeof reasonCodes)[number]
 

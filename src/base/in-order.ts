@@ -3,13 +3,13 @@
  * nothing further.
  */
 export async function* inOrder<T, R>(
-  items: Iterable<T>,
+  items: Iterable<T> | AsyncIterable<T>,
   limit: number,
   fn: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const running: Promise<R>[] = []
   try {
-    for (const item of items) {
+    for await (const item of items) {
       running.push(fn(item))
       const [first] = running
       if (running.length < limit || first === undefined) continue

@@ -1,8 +1,11 @@
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
+import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
 import { evidenceCommands } from './tee/commands.ts'
@@ -30,9 +33,11 @@ export const commands: Readonly<Record<string, Command>> = {
       ),
       option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
       option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
+      option('log-witness-time', 'The cosignatures of these witnesses count as trusted time (docs/trusted-time.md).'),
       option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
+    flags: ['log-witness-time'],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
   },
   'kbs dev-server': {
@@ -50,7 +55,10 @@ export const commands: Readonly<Record<string, Command>> = {
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
+  ...modelCommands,
+  ...guestCommands,
   ...scittCommands,
+  ...storeCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

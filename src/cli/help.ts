@@ -6,6 +6,7 @@ const width = 100
 /** Headings of the overview and the first words of the commands under each, in this order. */
 const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['Policy of the gate:', ['policy']],
+  ['Who will read an image:', ['guest']],
   ['Signatures of files:', ['verify bundle', 'conformance']],
   ['SBOM documents:', ['sbom score', 'sbom convert', 'sbom diff', 'sbom verify']],
   ['Private transparency log:', ['log']],

@@ -40,7 +40,14 @@ export async function policyInit(
 /** The log to pin. @throws InputError `input-missing` for witnesses without a log */
 function givenLog(inputs: RawInputs): GivenLog | undefined {
   const [key, witnesses] = [inputs.text('log-key'), inputs.list('log-witness')]
-  if (key !== '') return { key, witnesses }
+  const timed = inputs.text('log-witness-time') !== ''
+  if (timed && witnesses.length === 0) {
+    throw new InputError('input-missing', '--log-witness-time needs the witnesses whose time counts', {
+      subject: 'log-witness',
+      remedy: 'Give --log-witness NAME+HASH+BASE64 as well.',
+    })
+  }
+  if (key !== '') return { key, witnesses, timed }
   if (witnesses.length === 0) return undefined
   throw new InputError('input-missing', '--log-witness needs the log that it watches', {
     subject: 'log-key',

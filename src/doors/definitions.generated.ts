@@ -498,7 +498,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sign-attest": {
-  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log.",
+  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log unless signing-config names one.",
   "inputs": [
    {
     "name": "image",
@@ -520,7 +520,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH) or a key that a KBS releases to this attested job (kbs:///REPOSITORY/TYPE/TAG, docs/kbs-signing.md). An agent that runs always signs; the others add a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), or keyless (an identity that Sigstore certifies, docs/keyless.md). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
@@ -533,6 +533,30 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "signing-config",
+    "description": "For signer keyless, the signing configuration (JSON, v0.2) that names the services of a Sigstore instance, or public for the public one, which publishes repository, workflow, commit and the hash of each statement for good. There is no default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trusted-root",
+    "description": "For signer keyless, the trusted root (JSON) of the instance, which every new bundle is verified by. Left out with signing-config public, it is the public one as of this release.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "oidc-audience",
+    "description": "For signer keyless, the audience of the token that the runner is asked for.",
+    "default": "sigstore",
+    "required": false
+   },
+   {
+    "name": "identity-token",
+    "description": "For signer keyless, an identity token in place of the runner's, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -634,7 +658,15 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "public-key-path",
-    "description": "Public key (PEM) to verify with, that of the key input if given, else the agent's."
+    "description": "Public key (PEM) to verify with, that of the key input if given, else the agent's. Empty where a keyless identity alone signed."
+   },
+   {
+    "name": "signer-identity",
+    "description": "Subject alternative name of the certificate of a keyless signature, as policies and cosign name it; else empty."
+   },
+   {
+    "name": "signer-issuer",
+    "description": "Issuer of that identity; else empty."
    },
    {
     "name": "report-path",
@@ -775,6 +807,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "log",
+    "description": "Place of the log that the policy pins (a directory, oci:DIR[:TAG], HOST/NAME[:TAG] or https://…), for the proof that it continues what was seen before. Left out, that is not checked, except for checkpoints of one size.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "log-state",
+    "description": "Folder that keeps the last checkpoint of each log that was seen; a log that does not continue it is refused. Left out, a folder in the state directory, which ends with the job.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "launch",
     "description": "What to do with an image that passed, one of none, unpack, podman, docker. Containers run by digest and read-only.",
     "default": "none",
@@ -807,6 +851,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service that stamps the verification summary; it sees a SHA-256 digest only. Left out, nothing is stamped.",
     "default": "",
     "required": false
    },
@@ -1087,7 +1137,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent, key, pkcs11:URI, command:/PATH or kbs:///REPOSITORY/TYPE/TAG (a key that the KBS of kbs-url releases to this job). An agent that runs always signs; the others add a signature of their own.",
+    "description": "agent, key, pkcs11:URI, command:/PATH or keyless (docs/keyless.md). An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },
@@ -1100,6 +1150,30 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of the key, or PIN of the token: env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "signing-config",
+    "description": "For signer keyless: signing configuration (JSON) of a Sigstore instance, or public. There is no default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trusted-root",
+    "description": "For signer keyless: trusted root (JSON) of that instance.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "oidc-audience",
+    "description": "For signer keyless: audience of the token that the runner is asked for.",
+    "default": "sigstore",
+    "required": false
+   },
+   {
+    "name": "identity-token",
+    "description": "For signer keyless: a token in place of the runner's, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -1201,7 +1275,15 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "public-key-path",
-    "description": "Public key (PEM) that the printed commands verify with."
+    "description": "Public key (PEM) that the printed commands verify with; empty where a keyless identity alone signed."
+   },
+   {
+    "name": "signer-identity",
+    "description": "Subject alternative name of the certificate of a keyless signature."
+   },
+   {
+    "name": "signer-issuer",
+    "description": "Issuer of that identity."
    },
    {
     "name": "report-path",

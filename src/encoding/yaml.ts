@@ -15,12 +15,27 @@ const shown = 20
  * @param whole what the document is called where no member of it is to blame: `the policy`
  */
 export async function readYaml<T>(text: string, schema: z.ZodType<T>, whole: string): Promise<ReadYaml<T>> {
-  const { LineCounter, parseDocument } = await import('yaml')
+  const { isNode, isScalar, LineCounter, parseDocument, visit } = await import('yaml')
   const lines = new LineCounter()
-  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false })
   const at = (offset: number): string => `line ${lines.linePos(offset).line}`
   const refused = (problems: string[]): ReadYaml<T> => ({ value: null, problems })
   if (yaml.errors.length > 0) return refused(yaml.errors.map((e) => `${at(e.pos[0])}: ${e.message}`))
+  const keys: string[] = []
+  visit(yaml, {
+    Map: (_, { items }) => {
+      // By the name that the member gets below: 1 and "1" are one. The parser's own check compares each key with all others of its map.
+      const seen = new Set<string>()
+      for (const { key } of items) {
+        const name = isScalar(key) ? String(key.value ?? '') : null
+        const where = (): string => at(isNode(key) ? (key.range?.[0] ?? 0) : 0)
+        if (name === null) keys.push(`${where()}: a key must be a text`)
+        else if (seen.has(name)) keys.push(`${where()}: the key ${JSON.stringify(name)} stands twice`)
+        else seen.add(name)
+      }
+    },
+  })
+  if (keys.length > 0) return refused(upTo(keys))
   let value: unknown
   try {
     // Aliases would let two places of the text mean one value, and a short text mean a huge one.
@@ -36,8 +51,12 @@ export async function readYaml<T>(text: string, schema: z.ZodType<T>, whole: str
     (issue) =>
       `${at(offsetOf(yaml, issue.path))}: ${issue.path.map(String).join('.') || whole}: ${inWords(issue, value)}`,
   )
+  return refused(upTo(problems))
+}
+
+function upTo(problems: string[]): string[] {
   const more = problems.length - shown
-  return refused(more <= 0 ? problems : [...problems.slice(0, shown), `… and ${more} more`])
+  return more <= 0 ? problems : [...problems.slice(0, shown), `… and ${more} more`]
 }
 
 function inWords(issue: Issue, document: unknown): string {

@@ -6,7 +6,7 @@ import { isEncryptedType } from '../oci/descriptor.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
 import { speaksOfEncryption } from './options.ts'
-import { encryptedMediaType, encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
+import { canEncrypt, encryptedMediaType, encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
 
 export interface EncryptImageOptions {
   /** Layers to encrypt, counted from 0; all of them by default. */
@@ -89,7 +89,8 @@ export function chooseLayers(image: Image, wanted: readonly number[] | undefined
   const chosen = new Set(wanted ?? Array.from({ length: count }, (_, i) => i))
   const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
   if (chosen.size > 0 && outside === undefined) {
-    for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '')
+    const possible = image.manifest.layers.flatMap(({ mediaType }, index) => (canEncrypt(mediaType) ? [index] : []))
+    for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '', { index, possible })
     // What another encryption left could be opened by whoever that was for, whatever this one says of its recipients.
     for (const { mediaType, annotations } of image.manifest.layers) {
       if (isEncryptedType(mediaType)) encryptedMediaType(mediaType)

@@ -15,24 +15,51 @@ export interface EncryptionPlan {
   readonly random: Ports['random']
 }
 
+/** Where a layer stands in its image, for messages. */
+export interface LayerPlace {
+  /** From 0. */
+  index: number
+  /** Layers of the image that can be encrypted. */
+  possible: readonly number[]
+}
+
+/** Whether a layer can be encrypted so that guests open it. */
+export function canEncrypt(mediaType: string): boolean {
+  return encryptable.includes(mediaType)
+}
+
+const encryptable: readonly string[] = [mediaTypes.layerTar, mediaTypes.layerGzip, mediaTypes.dockerLayer]
+
 /**
  * Media type of a layer once encrypted; Docker's names become OCI's, since guests refuse `docker…+encrypted` (coco.md §12).
  *
  * @throws InputError `unsupported` for what guests cannot open: zstd, an already encrypted layer, anything that is no layer
  */
-export function encryptedMediaType(mediaType: string): string {
-  if (mediaType === mediaTypes.layerTar || mediaType === mediaTypes.layerGzip)
-    return mediaType + mediaTypes.encryptedSuffix
-  if (mediaType === mediaTypes.dockerLayer) return mediaTypes.layerGzip + mediaTypes.encryptedSuffix
+export function encryptedMediaType(mediaType: string, place?: LayerPlace): string {
+  if (canEncrypt(mediaType))
+    return (mediaType === mediaTypes.dockerLayer ? mediaTypes.layerGzip : mediaType) + mediaTypes.encryptedSuffix
   const remedy = isEncryptedType(mediaType)
     ? 'The image is encrypted already: name the plain one.'
     : /zstd/.test(mediaType)
-      ? 'Confidential guests do not open encrypted zstd layers: build with compression: gzip.'
+      ? zstdRemedy(place)
       : 'Only tar and tar+gzip layers can be encrypted.'
-  throw new InputError('unsupported', `a layer of type ${mediaType} cannot be encrypted`, {
+  const which = place === undefined ? 'a layer' : `layer ${place.index}`
+  throw new InputError('unsupported', `${which} of type ${mediaType} cannot be encrypted`, {
     subject: mediaType,
     remedy,
   })
+}
+
+/** The layers of a base image keep their compression, whatever the build is told for its own. */
+function zstdRemedy(place: LayerPlace | undefined): string {
+  const ways = [
+    'build with compression: gzip',
+    'if it is a layer of the base image, which keeps its compression, recompress that first (skopeo copy --dest-compress-format gzip)',
+    ...(place === undefined || place.possible.length === 0
+      ? []
+      : [`encrypt the others alone (layers: ${place.possible.join(',')}), which leaves this one readable to all`]),
+  ]
+  return `Confidential guests do not open encrypted zstd layers: ${ways.join('; or ')}.`
 }
 
 /**

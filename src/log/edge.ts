@@ -74,8 +74,6 @@ export interface LogEdge {
   entries: Buffer
 }
 
-export const emptyLogEdge: LogEdge = { tree: emptyEdge, entries: Buffer.alloc(0) }
-
 /** A log after entries were appended. */
 export interface Grown {
   edge: LogEdge

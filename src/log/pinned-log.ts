@@ -29,12 +29,14 @@ export interface LoggedProof {
   index: number
   /** Cosignatures of pinned witnesses over the checkpoint, which are at least the quorum. */
   cosignatures: Cosignature[]
+  /** The signed checkpoint that its inclusion proof leads to. */
+  checkpoint: Buffer
 }
 
 /**
  * A log by its verifier key `NAME+HASH+BASE64`, or by a public key in PEM with the log's origin.
  *
- * @throws InputError `file-invalid`, `input-missing` (a PEM key without origin)
+ * @throws InputError `file-invalid`, `input-missing` (a PEM key without origin), `input-invalid` (one witness twice, or the log as its own witness)
  */
 export function pinLog(
   text: string,
@@ -51,16 +53,23 @@ export function pinLog(
       remedy: 'Give the verifier key that sealwright log init printed for this log.',
     })
   }
-  const names = new Set(witnesses.keys.map(({ keyId }) => keyId.toString('hex')))
-  if (names.size < witnesses.quorum || names.size < witnesses.keys.length) {
+  // By the key alone: a verifier key names its holder as it likes, and one holder under two names is still one witness.
+  const holders = new Set(witnesses.keys.map(({ object }) => rawEd25519(object)?.toString('hex')))
+  if (holders.size < witnesses.quorum || holders.size < witnesses.keys.length) {
     throw new InputError(
       'input-invalid',
-      `${subject}: ${names.size} different witnesses cannot give ${witnesses.quorum} cosignatures`,
+      `${subject}: ${holders.size} different witnesses cannot give ${witnesses.quorum} cosignatures`,
       {
         subject: 'witnesses',
         remedy: 'Name each witness once, and at least as many as the quorum.',
       },
     )
+  }
+  if (holders.has(raw.toString('hex'))) {
+    throw new InputError('input-invalid', `${subject}: the log's own key is named as a witness`, {
+      subject: 'witnesses',
+      remedy: 'Name witnesses that somebody else runs: a log that watches itself can show everybody another history.',
+    })
   }
   return { origin: name, key, id: noteKeyId(name, raw), witnesses: witnesses.keys, quorum: witnesses.quorum }
 }
@@ -99,15 +108,13 @@ export function verifyLogged(bundle: Uint8Array, signer: Buffer, log: PinnedLog)
 /** As {@link verifyLogged}, for the members of `tlogEntries` alone. */
 export function verifyLoggedSignature(
   entries: readonly JsonValue[],
-  { signature, payloadType, payload, signer }: EnvelopeSignature,
+  signed: EnvelopeSignature,
   log: PinnedLog,
 ): LoggedProof | null {
-  const entry = entryOf(entries, log)
-  if (entry === null) return null
-  const signed = { content: { kind: 'envelope', payloadType, payload }, signature, verifier: signer } as const
-  const { index } = verifyLogEntry(entry, signed, [asTrusted(log, log.key.object)])
-  const note = parseSignedNote(entry.proof?.checkpoint ?? Buffer.alloc(0), 'the checkpoint of the log entry')
-  const cosignatures = cosignaturesOf(note, log.witnesses)
+  const found = includedEntry(entries, signed, log)
+  if (found === null) return null
+  const { index, checkpoint } = found
+  const cosignatures = cosignaturesOf(parseSignedNote(checkpoint, 'the checkpoint of the log entry'), log.witnesses)
   if (cosignatures.length < log.quorum) {
     const found = cosignatures.map(({ witness }) => witness).join(', ')
     throw new VerificationError(
@@ -119,11 +126,29 @@ export function verifyLoggedSignature(
       },
     )
   }
-  return { index: Number(index), cosignatures }
+  return { index: Number(index), cosignatures, checkpoint }
+}
+
+/**
+ * The entry of a pinned log over a signature, proven under a checkpoint that the log's key signed. Witnesses are not looked at.
+ *
+ * @returns null where there is no entry of this log
+ * @throws VerificationError `log-invalid`, `signature-invalid` (the log's), `format-invalid`
+ */
+export function includedEntry(
+  entries: readonly JsonValue[],
+  { signature, payloadType, payload, signer }: EnvelopeSignature,
+  log: Pick<PinnedLog, 'origin' | 'id' | 'key'>,
+): { index: bigint; checkpoint: Buffer } | null {
+  const entry = entryOf(entries, log)
+  if (entry === null) return null
+  const signed = { content: { kind: 'envelope', payloadType, payload }, signature, verifier: signer } as const
+  const { index } = verifyLogEntry(entry, signed, [asTrusted(log, log.key.object)])
+  return { index, checkpoint: entry.proof?.checkpoint ?? Buffer.alloc(0) }
 }
 
 /** The first entry of a log; what other logs wrote may be of any form. */
-function entryOf(entries: readonly JsonValue[], { id }: PinnedLog): LogEntry | null {
+function entryOf(entries: readonly JsonValue[], { id }: Pick<PinnedLog, 'id'>): LogEntry | null {
   const found = entries.find((entry) => {
     const logId = isObject(entry) ? entry['logId'] : undefined
     return isObject(logId) && logId['keyId'] === toBase64(id)
@@ -131,6 +156,9 @@ function entryOf(entries: readonly JsonValue[], { id }: PinnedLog): LogEntry | n
   return found === undefined ? null : readLogEntry(new ProtoMessage(found, 'the log entry'))
 }
 
-function asTrusted({ origin, id }: PinnedLog, key: KeyObject): Parameters<typeof verifyLogEntry>[2][number] {
+function asTrusted(
+  { origin, id }: Pick<PinnedLog, 'origin' | 'id'>,
+  key: KeyObject,
+): Parameters<typeof verifyLogEntry>[2][number] {
   return { baseUrl: `https://${origin}`, host: origin, id, key, window: { notBefore: null, notAfter: null } }
 }

@@ -20,12 +20,23 @@ export async function proveEntry(
   logId: Buffer,
 ): Promise<LoggedEntry> {
   const proof = await inclusionProof(index, head.size, tileReader(files))
-  const id = tileAt('entries', Math.floor(index / tileWidth), head.size)
-  if (id === null) throw new InternalError(`a log of ${head.size} entries without entry ${index}`)
-  const body = (await bundleReader(files)(id))[index % tileWidth]
-  if (body === undefined) throw new InternalError(`a bundle without entry ${index}`)
+  const body = await readEntry(files, head.size, index)
   verifyInclusion(leafHash(body), index, head, proof, files.name)
   return { body, index, head, proof, checkpoint: head.note, logId }
+}
+
+/**
+ * Reads one entry of a log that has `size` entries; nothing proves it yet.
+ *
+ * @param index below `size`
+ * @throws VerificationError `missing-blob`, `format-invalid`
+ */
+export async function readEntry(files: LogFiles, size: number, index: number): Promise<Buffer> {
+  const id = tileAt('entries', Math.floor(index / tileWidth), size)
+  if (id === null) throw new InternalError(`a log of ${size} entries without entry ${index}`)
+  const body = (await bundleReader(files)(id))[index % tileWidth]
+  if (body === undefined) throw new InternalError(`a bundle without entry ${index}`)
+  return body
 }
 
 /** Index of an entry in a log, by reading the hashes of all leaves; null where the log does not have it. */

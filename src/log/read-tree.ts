@@ -2,7 +2,6 @@ import { hashBytes } from './merkle.ts'
 import { completeRoot, foldRoots } from './subtree.ts'
 import { completeSubtrees, consistencyRanges, inclusionRanges, type Range, type Subtree } from './tree.ts'
 import { tileAt, tileHeight, tilePath, tileWidth, type TileId } from './tiles.ts'
-import type { Edge } from './edge.ts'
 import { InternalError } from '../base/errors.ts'
 
 /** Gives the checked bytes of a tile, as long as its width says. */
@@ -38,16 +37,6 @@ export async function rootOf(size: number, read: TileReader): Promise<Buffer> {
   const [root] = await rangeRoots([{ begin: 0, end: size }], size, read)
   if (root === undefined) throw new InternalError('a range without a root')
   return root
-}
-
-/** Reads what appending to the tree needs: the partial tiles. */
-export async function readEdge(size: number, read: TileReader): Promise<Edge> {
-  const rows: Buffer[] = []
-  for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / tileWidth)) {
-    const id = tileAt(level, Math.floor(hashes / tileWidth), size)
-    rows.push(id === null ? Buffer.alloc(0) : await read(id))
-  }
-  return { size, rows }
 }
 
 /** The tile that holds the hashes from which a subtree's root is computed, and where in it they stand, in bytes. */

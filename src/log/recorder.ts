@@ -5,6 +5,7 @@ import type { LogStore } from './files.ts'
 import type { Memory } from './memory.ts'
 import { leafHash } from './merkle.ts'
 import { tileReader, type SignedHead } from './open-log.ts'
+import { readEntry } from './prove.ts'
 import { inclusionProof } from './read-tree.ts'
 import type { LoggedEntry } from './tlog-entry.ts'
 import { verifyInclusion } from './proof.ts'
@@ -18,6 +19,12 @@ export interface Recorded extends LoggedEntry {
 /** Takes entries for a log, and gives each with its proof under a checkpoint that all witnesses cosigned. */
 export interface Recorder {
   record(body: Buffer): Promise<Recorded>
+  /**
+   * The entry with this leaf hash, or null where the log had none when it was appended to last.
+   *
+   * @throws VerificationError `missing-blob`, `format-invalid`
+   */
+  entry(leaf: Buffer): Promise<Buffer | null>
 }
 
 interface Waiting {
@@ -58,6 +65,8 @@ export function openRecorder(
     }
   }
   const run = async (): Promise<void> => {
+    // What is handed in at the same time belongs under one checkpoint.
+    await Promise.resolve()
     while (waiting.length > 0) {
       const taken = waiting.slice(0, batchSize)
       waiting = waiting.slice(batchSize)
@@ -75,6 +84,10 @@ export function openRecorder(
         waiting.push({ body, done, failed })
         running ??= run()
       }),
+    entry: async (leaf) => {
+      const place = writer.find(leaf)
+      return place === null ? null : readEntry(store, place.size, place.index)
+    },
   }
 }
 

@@ -90,6 +90,12 @@ export class LogWriter {
     })
   }
 
+  /** Index of the first entry with this leaf hash, and the size of the log that this writer knows; null for an entry that it does not know. */
+  find(leaf: Buffer): { index: number; size: number } | null {
+    const index = this.#state.leaves.find(leaf)
+    return index === null ? null : { index, size: this.#state.edge.tree.size }
+  }
+
   async #appendOnce(entries: readonly Buffer[]): Promise<Appended | null> {
     const before = await resume(this.#store, await currentHead(this.#store, this.#key), this.#key, this.#memory)
     await catchUp(this.#state, before, this.#store)

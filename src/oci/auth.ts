@@ -3,7 +3,7 @@ import { isLoopback } from '../base/loopback.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
 import { collect, type ByteSource } from '../base/streams.ts'
-import type { Credential } from './credentials.ts'
+import { credentialFiles, type Credential } from './credentials.ts'
 
 export type Challenge =
   | { readonly scheme: 'basic' }
@@ -102,7 +102,7 @@ export async function fetchToken(
         }
       : {
           url: withQuery(realm, [...fields, ...scopes.map((scope): [string, string] => ['scope', scope])]),
-          options: { headers: credential === null ? {} : { authorization: basic(credential) } },
+          options: { headers: credential?.kind === 'basic' ? { authorization: basic(credential) } : {} },
         }
   // A redirect could carry the password to a host that nobody named.
   const response = await ports.http.request(request.url, { ...request.options, redirect: 'manual' })
@@ -111,7 +111,7 @@ export async function fetchToken(
       ? ''
       : (await collect(response.body as ByteSource, answerLimit, `the answer of ${realm.host}`)).toString('utf8')
   if (response.status === 401 || response.status === 403)
-    throw unauthorized(host, credential !== null, `${realm.host} gives no token`)
+    throw unauthorized(host, credential !== null, `${realm.host} gives no token`, ports)
   if (response.status !== 200) {
     throw new TransportError('registry-error', `${realm.host} answered ${response.status} instead of a token`, {
       subject: host,
@@ -127,7 +127,8 @@ export function basic(credential: Credential & { kind: 'basic' }): string {
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`, 'utf8').toString('base64')}`
 }
 
-export function unauthorized(host: string, hadCredential: boolean, what: string): TransportError {
+/** The error for a registry that refuses; it names the files in which credentials were looked for. */
+export function unauthorized(host: string, hadCredential: boolean, what: string, ports: Ports): TransportError {
   return new TransportError(
     'unauthorized',
     `${what}: ${hadCredential ? 'the credentials are refused' : 'no credentials were found'}`,
@@ -135,9 +136,19 @@ export function unauthorized(host: string, hadCredential: boolean, what: string)
       subject: host,
       remedy: hadCredential
         ? `Check that the account may do this, and log in to ${host} again.`
-        : `Log in to ${host} first (docker login, skopeo login, or REGISTRY_AUTH_FILE).`,
+        : howToLogIn(host, ports),
     },
   )
+}
+
+function howToLogIn(host: string, { env, remote }: Ports): string {
+  // A worker is asked for its credentials by nobody but its step, which looks where the job's environment says.
+  if (remote !== undefined)
+    return `Log in to ${host} in the job first (docker login, skopeo login, or REGISTRY_AUTH_FILE).`
+  const named = env['REGISTRY_AUTH_FILE']
+  if (named !== undefined && named !== '')
+    return `REGISTRY_AUTH_FILE is set, so only ${named} is read: log in with it (skopeo login --authfile ${named} ${host}), or unset it.`
+  return `Log in to ${host} first (docker login or skopeo login). Looked in ${credentialFiles({ env }).join(', ')}.`
 }
 
 function checkRealm(text: string, host: string): URL {

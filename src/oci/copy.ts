@@ -1,3 +1,4 @@
+import { eachOf } from '../base/each-of.ts'
 import type { Log } from '../base/ports.ts'
 import { isIndex } from './manifest.ts'
 import { missingBlob, referencedBlobs } from './referrers.ts'
@@ -19,13 +20,16 @@ export async function copyImage(
   options: { tag?: string | undefined; log?: Log | undefined } = {},
 ): Promise<Descriptor> {
   const done = new Set<Digest>()
+  // A registry that has the blob in another repository need not be sent it again.
+  const mountFrom =
+    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
   const copyBlob = async (blob: Descriptor): Promise<void> => {
     const open = async (): Promise<AsyncIterable<Uint8Array>> => {
       options.log?.progress(`copying ${blob.digest.slice(7, 19)} (${blob.size} bytes) to ${to.name}`)
       return from.openBlob(blob)
     }
     // `putBlob` asks for the bytes only where the target lacks them.
-    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size } })
+    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size }, mountFrom })
   }
   const copyManifest = async (wanted: Digest, tag: string | undefined): Promise<Descriptor> => {
     const { bytes, content, descriptor } = await from.getManifest(wanted)
@@ -43,25 +47,6 @@ export async function copyImage(
   }
   if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
   return copyManifest(digest, options.tag)
-}
-
-/** Runs `fn` over all items, at most `limit` at a time. After the first failure nothing new is begun. */
-async function eachOf<T>(items: readonly T[], limit: number, fn: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  let stopped = false
-  const worker = async (): Promise<void> => {
-    for (const item of queue) {
-      if (stopped) return
-      try {
-        await fn(item)
-      } catch (error) {
-        stopped = true
-        throw error
-      }
-    }
-  }
-  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker))
-  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** A source that is opened when its first byte is wanted: the target may have the blob already. */

@@ -4,25 +4,27 @@ import { InputError, TransportError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 
-/** A name and password, or an identity token that only a token service takes (docker's `identitytoken`). */
+/**
+ * A name and password, an identity token that only a token service takes (docker's `identitytoken`), or a token that the registry itself takes
+ * (docker's `registrytoken`).
+ */
 export type Credential =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  | { readonly kind: 'identity'; readonly token: string }
+  | { readonly kind: 'identity' | 'registry'; readonly token: string }
 
 const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io', 'docker.io']
 
 /**
- * The credential for a registry from `REGISTRY_AUTH_FILE`, else from `$XDG_RUNTIME_DIR/containers/auth.json` (where podman, buildah and skopeo log
- * in), else from docker's `config.json` (`DOCKER_CONFIG`, else `~/.docker`). In each: `credHelpers`, then `auths`, then `credsStore`. Only an entry for exactly this host counts, or for a path prefix of the
- * repository (containers-auth.json).
+ * The credential for a registry, from the first file that has one: see {@link credentialFiles}. In each: `credHelpers`, then `auths`, then
+ * `credsStore`. Only an entry for exactly this host counts, or for a path prefix of the repository (containers-auth.json(5)).
  *
  * @returns null when there is none
  * @throws InputError `file-missing`, `file-invalid`, `tool-missing` · TransportError `unauthorized` when a helper fails
  */
 export async function findCredential(host: string, repository: string, ports: Ports): Promise<Credential | null> {
   if (ports.remote !== undefined) return credentialOf(await ports.remote.credential(host, repository))
-  for (const { path, named } of places(ports)) {
-    const document = await readConfig(path, named)
+  for (const path of credentialFiles(ports)) {
+    const document = await readConfig(path, path === ports.env['REGISTRY_AUTH_FILE'])
     const found = document === null ? null : await lookUp(document, path, host, repository, ports)
     if (found !== null) return found
   }
@@ -53,16 +55,27 @@ async function lookUp(
   return askHelper(store, host === 'docker.io' ? 'https://index.docker.io/v1/' : host, ports)
 }
 
-/** Where logins lie, first the one to look at first (containers-auth.json(5), docker's own). A named file is the only one. */
-function places({ env }: Ports): { path: string; named: boolean }[] {
+/**
+ * Files in which logins are looked for, in this order: `REGISTRY_AUTH_FILE` alone where it is set, else those of podman, buildah and skopeo
+ * (containers-auth.json(5)), then those of docker.
+ */
+export function credentialFiles({ env }: Pick<Ports, 'env'>): string[] {
   const named = env['REGISTRY_AUTH_FILE']
-  if (named !== undefined) return [{ path: named, named: true }]
-  const runtime = env['XDG_RUNTIME_DIR']
-  const docker = env['DOCKER_CONFIG'] ?? (env['HOME'] === undefined ? undefined : join(env['HOME'], '.docker'))
+  if (named !== undefined && named !== '') return [named]
+  const { HOME: home, XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: config, DOCKER_CONFIG: docker } = env
+  const below = (folder: string | undefined, ...path: string[]): string[] =>
+    folder === undefined || folder === '' ? [] : [join(folder, ...path)]
+  const uid = process.getuid?.()
   return [
-    ...(runtime === undefined || runtime === '' ? [] : [join(runtime, 'containers/auth.json')]),
-    ...(docker === undefined ? [] : [join(docker, 'config.json')]),
-  ].map((path) => ({ path, named: false }))
+    ...(runtime === undefined || runtime === ''
+      ? below(uid === undefined ? undefined : '/run/containers', String(uid), 'auth.json')
+      : below(runtime, 'containers/auth.json')),
+    ...(config === undefined || config === ''
+      ? below(home, '.config/containers/auth.json')
+      : below(config, 'containers/auth.json')),
+    ...(docker === undefined || docker === '' ? below(home, '.docker/config.json') : below(docker, 'config.json')),
+    ...below(home, '.dockercfg'),
+  ]
 }
 
 async function readConfig(path: string, named: boolean): Promise<JsonObject | null> {
@@ -77,8 +90,11 @@ async function readConfig(path: string, named: boolean): Promise<JsonObject | nu
       remedy: 'Check REGISTRY_AUTH_FILE, or log in to the registry again.',
     })
   }
+  // `podman logout` and a first `docker login` leave such a file.
+  if (text.trim() === '') return null
   const document = parseJson(text, path, 'input')
-  if (isObject(document)) return document
+  // Docker's oldest form has the entries at the top.
+  if (isObject(document)) return path.endsWith('/.dockercfg') ? { auths: document } : document
   throw new InputError('file-invalid', `${path} is not a JSON object`, { subject: path })
 }
 
@@ -100,9 +116,12 @@ function keysFor(host: string, repository: string): string[] {
 function readEntry(entry: JsonObject, subject: string): Credential | null {
   const identity = text(entry['identitytoken'])
   if (identity !== null) return { kind: 'identity', token: identity }
+  const registry = text(entry['registrytoken'])
+  if (registry !== null) return { kind: 'registry', token: registry }
   const username = text(entry['username'])
-  const password = text(entry['password'])
-  if (username !== null && password !== null) return { kind: 'basic', username, password }
+  const { password } = entry
+  // Some services take the token as the name, with an empty password.
+  if (username !== null && typeof password === 'string') return { kind: 'basic', username, password }
   const auth = text(entry['auth'])
   if (auth === null) return null
   const decoded = Buffer.from(auth, 'base64').toString('utf8')
@@ -113,7 +132,8 @@ function readEntry(entry: JsonObject, subject: string): Credential | null {
       remedy: 'Log in to the registry again.',
     })
   }
-  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
+  // Docker's own reader takes away the NUL bytes that some writers leave at the end.
+  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1).replace(/\0+$/, '') }
 }
 
 async function askHelper(helper: string, server: string, ports: Ports): Promise<Credential | null> {
@@ -150,7 +170,7 @@ function text(value: JsonValue | undefined): string | null {
 function credentialOf(value: JsonValue): Credential | null {
   if (!isObject(value)) return null
   const { kind, username, password, token } = value
-  if (kind === 'identity' && typeof token === 'string') return { kind, token }
+  if ((kind === 'identity' || kind === 'registry') && typeof token === 'string') return { kind, token }
   if (kind === 'basic' && typeof username === 'string' && typeof password === 'string')
     return { kind, username, password }
   return null

@@ -15,7 +15,7 @@ import {
   referencedBlobs,
   type OnBroken,
 } from './referrers.ts'
-import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './types.ts'
+import type { BlobSource, Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
 
 /** Manifests that are read at a time. */
 const parallel = 4
@@ -63,6 +63,18 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     }
     const { descriptor, content } = await getManifest(digest)
     await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
+  }
+
+  const putBytes = async ({ bytes, mediaType }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
+    const digest = sha256(bytes)
+    const content = parseManifest(bytes, mediaType, digest)
+    await prepare()
+    for (const needed of referencedBlobs(content)) {
+      if ((await blobSize(directory, needed.digest)) === null) throw missingBlob(needed.digest, `oci:${directory}`)
+    }
+    const descriptor = { mediaType, digest, size: bytes.length }
+    if ((await blobSize(directory, digest)) !== bytes.length) await writeBlob(directory, [bytes], descriptor)
+    return { descriptor, content }
   }
 
   const retag = async (name: string, digest: Digest, from: Digest | null): Promise<boolean> => {
@@ -143,19 +155,20 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     },
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const digest = sha256(bytes)
-      const content = parseManifest(bytes, mediaType, digest)
-      await prepare()
-      for (const needed of referencedBlobs(content)) {
-        if ((await blobSize(directory, needed.digest)) === null) throw missingBlob(needed.digest, `oci:${directory}`)
-      }
-      const descriptor = { mediaType, digest, size: bytes.length }
-      if ((await blobSize(directory, digest)) !== bytes.length) await writeBlob(directory, [bytes], descriptor)
-      if (content.subject !== undefined) {
+      const { descriptor, content } = await putBytes({ bytes, mediaType })
+      if (content.subject !== undefined)
         await changeEntries(directory, ports, (entries) => withEntry(entries, entryOf(descriptor, content)))
-      }
-      if (options.tag !== undefined) await tag(options.tag, digest)
+      if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
       return descriptor
+    },
+    putManifests: async (manifests) => {
+      const put: Omit<StoredManifest, 'bytes'>[] = []
+      for (const manifest of manifests) put.push(await putBytes(manifest))
+      const referrers = put.filter(({ content }) => content.subject !== undefined)
+      await changeEntries(directory, ports, (entries) =>
+        referrers.reduce((all, { descriptor, content }) => withEntry(all, entryOf(descriptor, content)), entries),
+      )
+      return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: async (digest) => {

@@ -29,12 +29,20 @@ interface Tools {
   ports: Ports
 }
 
+/** A referrer that was put. */
+export interface PutReferrer {
+  readonly descriptor: Descriptor
+  readonly content: Manifest | Index
+  /** The registry answered with `OCI-Subject`. */
+  readonly processed: boolean
+}
+
 /** Referrers of one repository: the API where the registry has it, else the fallback tag (distribution-spec 1.1). */
 export function openReferrers(tools: Tools): {
   list(digest: Digest, artifactType?: string): Promise<Descriptor[]>
   read(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest>
-  /** After the PUT of a referrer. `processed` tells whether the registry answered with `OCI-Subject`. */
-  announce(subject: Digest, descriptor: Descriptor, content: Manifest | Index, processed: boolean): Promise<void>
+  /** After the PUT of referrers of one subject: lists those that the registry does not list by itself, with one write. */
+  announce(subject: Digest, referrers: readonly PutReferrer[]): Promise<void>
 } {
   const { session, name, ports } = tools
   let turn: Promise<void> = Promise.resolve()
@@ -145,7 +153,7 @@ export function openReferrers(tools: Tools): {
    * Adds to the fallback index: read, union, write, read back. Registries know no conditional write, so another writer may have
    * replaced ours between; then it is done again.
    */
-  const addToFallback = async (subject: Digest, entry: Descriptor): Promise<void> => {
+  const addToFallback = async (subject: Digest, entries: readonly Descriptor[]): Promise<void> => {
     const tag = fallbackTag(subject)
     for (let attempt = 0; attempt < writes; attempt++) {
       const stored = await readFallback(subject)
@@ -160,13 +168,14 @@ export function openReferrers(tools: Tools): {
         )
       }
       const manifests = stored !== null && isIndex(stored.content) ? stored.content.manifests : []
-      if (manifests.some((d) => d.digest === entry.digest)) return
+      const missing = absentIn(manifests, entries)
+      if (missing.length === 0) return
       const put = (others: readonly Descriptor[]): Promise<Response> => {
         const index: Index = {
           ...(stored !== null && isIndex(stored.content) ? stored.content : undefined),
           schemaVersion: 2,
           mediaType: mediaTypes.index,
-          manifests: [...others, entry].sort(byDigest),
+          manifests: [...others, ...missing].sort(byDigest),
         }
         return tools.putAs(tag, manifestBytes(index), mediaTypes.index)
       }
@@ -180,8 +189,7 @@ export function openReferrers(tools: Tools): {
       // Writers that collide wait for unequal times, so that one of them comes last and sees all.
       if (attempt > 0) await ports.clock.sleep((ports.random(1)[0] ?? 0) * attempt)
       const after = await readFallback(subject)
-      if (after !== null && isIndex(after.content) && after.content.manifests.some((d) => d.digest === entry.digest))
-        return
+      if (after !== null && isIndex(after.content) && absentIn(after.content.manifests, entries).length === 0) return
     }
     throw new TransportError(
       'registry-error',
@@ -193,20 +201,28 @@ export function openReferrers(tools: Tools): {
     )
   }
 
-  const announce = async (
-    subject: Digest,
-    descriptor: Descriptor,
-    content: Manifest | Index,
-    processed: boolean,
-  ): Promise<void> => {
+  const announce = async (subject: Digest, referrers: readonly PutReferrer[]): Promise<void> => {
     // The header alone is no proof (a registry sent it without having the API), nor is an answer of the API.
     const api = await fromApi(subject)
-    if (api !== null && (processed || api.some((d) => d.digest === descriptor.digest))) return
+    const unlisted = referrers.filter(
+      ({ descriptor, processed }) => api === null || !(processed || api.some((d) => d.digest === descriptor.digest)),
+    )
+    if (unlisted.length === 0) return
     // One writer at a time here; only other processes are left to collide with.
-    const mine = turn.then(() => addToFallback(subject, referrerOf(descriptor, content)))
+    const mine = turn.then(() =>
+      addToFallback(
+        subject,
+        unlisted.map(({ descriptor, content }) => referrerOf(descriptor, content)),
+      ),
+    )
     turn = mine.catch(() => {})
     await mine
   }
 
   return { list, read: (digest, onBroken) => read(digest, onBroken), announce }
+}
+
+function absentIn(listed: readonly Descriptor[], entries: readonly Descriptor[]): Descriptor[] {
+  const there = new Set(listed.map(({ digest }) => digest))
+  return entries.filter(({ digest }) => !there.has(digest))
 }

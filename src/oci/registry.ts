@@ -1,19 +1,23 @@
 import { InputError, VerificationError } from '../base/errors.ts'
+import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256, verified, type ByteSource } from '../base/streams.ts'
+import { collect, sha256 } from '../base/streams.ts'
 import { isDigest } from './digest.ts'
 import { acceptManifests, isManifestType, manifestLimit, parseManifest } from './manifest.ts'
+import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
 import { missingBlob } from './referrers.ts'
-import { openReferrers } from './registry-referrers.ts'
+import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
-import { bodyTimeoutMs, knownOf, uploadBlob } from './upload.ts'
+import { knownOf, uploadBlob } from './upload.ts'
 
 const listLimit = 4 << 20
 const cacheLimit = 8 << 20
+/** Manifests that are put at a time. */
+const parallel = 4
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
 const unknownBlobPauses: readonly number[] = [100, 400]
 
@@ -26,6 +30,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const session = openSession(host, imagePath, ports)
   const name = `${host}/${repository}`
   const cache = manifestCache()
+  /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
+  const seen = new Set<Digest>()
 
   const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
@@ -79,6 +85,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
+  const putOne = async (bytes: Uint8Array, mediaType: string): Promise<PutReferrer> => {
+    const digest = sha256(bytes)
+    const content = parseManifest(bytes, mediaType, digest)
+    const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
+    const there = (await digestOf(digest)) === digest
+    const response = there ? null : await putAs(digest, bytes, mediaType)
+    cache.add({ descriptor, bytes: Buffer.from(bytes), content })
+    const processed = response?.headers.get('oci-subject') === content.subject?.digest
+    return { descriptor, content, processed: processed && content.subject !== undefined }
+  }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
     if ((await digestOf(tagName)) !== from) return false
@@ -92,11 +108,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
   }
+  const present = async (digest: Digest): Promise<boolean> => {
+    if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
+    return seen.has(digest)
+  }
   const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
 
   return {
     kind: 'registry',
     name,
+    location: { host, repository: imagePath },
     identity: name,
     getManifest,
     tag,
@@ -106,25 +127,29 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags: () => listTags(session),
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const digest = sha256(bytes)
-      const content = parseManifest(bytes, mediaType, digest)
-      const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
-      const there = (await digestOf(digest)) === digest
-      const response = there ? null : await putAs(digest, bytes, mediaType)
-      cache.add({ descriptor, bytes: Buffer.from(bytes), content })
-      if (content.subject !== undefined) {
-        const processed = response?.headers.get('oci-subject') === content.subject.digest
-        await referrers.announce(content.subject.digest, descriptor, content, processed)
-      }
-      if (options.tag !== undefined) await tag(options.tag, digest)
+      const { descriptor, ...put } = await putOne(bytes, mediaType)
+      if (put.content.subject !== undefined)
+        await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
+      if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
       return descriptor
     },
+    putManifests: async (manifests) => {
+      const put: PutReferrer[] = []
+      for await (const one of inOrder(manifests, parallel, ({ bytes, mediaType }) => putOne(bytes, mediaType)))
+        put.push(one)
+      const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
+      for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
+      return put.map(({ descriptor }) => descriptor)
+    },
 
-    hasBlob: (digest) => hasBlob(session, digest),
-    openBlob: ({ digest, size }) => openBlob(session, digest, size, name),
+    hasBlob: (digest) => present(digest),
+    openBlob: ({ digest, size }) => pullBlob(session, digest, size, name),
     putBlob: async (source) => {
       const known = knownOf(source)
-      return known !== undefined && (await hasBlob(session, known.digest)) ? known : uploadBlob(session, source)
+      if (known !== undefined && (await present(known.digest))) return known
+      const put = await uploadBlob(session, source)
+      seen.add(put.digest)
+      return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
@@ -160,19 +185,6 @@ async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
   if (response.status === 200) return true
   if (response.status === 404) return false
   throw await failed(response, session.host, `HEAD of ${digest}`)
-}
-
-async function openBlob(session: Session, digest: Digest, size: number, name: string): Promise<ByteSource> {
-  const response = await session.send(`blobs/${digest}`, {
-    timeoutMs: bodyTimeoutMs(size),
-    headers: { 'accept-encoding': 'identity' },
-  })
-  if (response.status === 404) {
-    await response.body?.cancel()
-    throw missingBlob(digest, name)
-  }
-  if (response.status !== 200) throw await failed(response, session.host, `GET of ${digest}`)
-  return verified(bodyOf(response, session.host), { digest, size })
 }
 
 async function listTags(session: Session): Promise<string[]> {

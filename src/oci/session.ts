@@ -2,6 +2,7 @@ import { TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
+import { tlsOrigin } from './loopback-tls.ts'
 import { basic, fetchToken, parseChallenge, unauthorized } from './auth.ts'
 import { findCredential, type Credential } from './credentials.ts'
 
@@ -16,6 +17,8 @@ export interface Session {
   readonly repository: string
   /** @param target path below `/v2/NAME/`, or an absolute URL (an upload's `Location`) */
   send(target: string | URL, request?: SessionRequest): Promise<Response>
+  /** Waits before the given attempt is made again (1 for the first). */
+  pause(attempt: number): Promise<void>
 }
 
 const attempts = 5
@@ -29,9 +32,11 @@ const redirected = new Set([301, 302, 303, 307, 308])
  * Every other status is the caller's to judge.
  */
 export function openSession(host: string, repository: string, ports: Ports): Session {
-  const base = new URL(
-    `${isLoopback(host) ? 'http' : 'https'}://${host === 'docker.io' ? 'registry-1.docker.io' : host}`,
-  )
+  let base = new URL(`${isLoopback(host) ? 'http' : 'https'}://${host === 'docker.io' ? 'registry-1.docker.io' : host}`)
+  const plain = base
+  /** A plain answer that is not a 400 settles that a registry on loopback speaks no TLS. */
+  let isPlain = false
+  let secure: Promise<URL | null> | null = null
   const authorizations = new Map<'pull' | 'push', string>()
   let credential: Promise<Credential | null> | null = null
 
@@ -39,9 +44,13 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
     const found = await (credential ??= findCredential(host, repository, ports))
     const challenge = parseChallenge(header)
     if (challenge === null)
-      throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`)
+      throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`, ports)
+    if (found?.kind === 'registry') {
+      authorizations.set(action, `Bearer ${found.token}`)
+      return
+    }
     if (challenge.scheme === 'basic') {
-      if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`)
+      if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`, ports)
       authorizations.set(action, basic(found))
       return
     }
@@ -81,8 +90,19 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
     throw new TransportError('registry-error', `${host} redirects more than ${redirects} times`, { subject: host })
   }
 
+  /** Whether a request that went to a registry on loopback in the clear is to be sent again over TLS. It is found out once for all requests. */
+  const turnsToTls = async (url: URL, request: SessionRequest): Promise<boolean> => {
+    if (isPlain || url.protocol === 'https:' || url.origin !== plain.origin || request.once === true) return false
+    const origin = await (secure ??= tlsOrigin(host, ports))
+    if (origin === null) return false
+    base = origin
+    return true
+  }
+
   const send = async (target: string | URL, request: SessionRequest = {}): Promise<Response> => {
-    const url = typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : onward(base, target, host)
+    const address = (): URL =>
+      typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : onward(base, target, host)
+    let url = address()
     const action =
       request.method === undefined || request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push'
     let signedIn = false
@@ -92,10 +112,21 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
       try {
         response = await exchange(url, request, action)
       } catch (error) {
-        if (last || !(error instanceof TransportError) || error.code !== 'unreachable') throw error
+        if (!(error instanceof TransportError) || error.code !== 'unreachable') throw error
+        if (await turnsToTls(url, request)) {
+          url = address()
+          continue
+        }
+        if (last) throw error
         await ports.clock.sleep(waitMs(attempt, null, ports))
         continue
       }
+      if (response.status === 400 && (await turnsToTls(url, request))) {
+        await response.body?.cancel()
+        url = address()
+        continue
+      }
+      isPlain ||= url.protocol === 'http:' && response.status !== 400
       if (response.status === 401 && !signedIn && request.once !== true && url.origin === base.origin) {
         await response.body?.cancel()
         await signIn(response.headers.get('www-authenticate'), action)
@@ -109,6 +140,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
           host,
           had,
           `${host} refuses ${request.method ?? 'GET'} for ${repository} (${await explain(response)})`,
+          ports,
         )
       }
       if (!retried.has(response.status)) return response
@@ -119,7 +151,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
       await ports.clock.sleep(wait)
     }
   }
-  return { host, repository, send }
+  return { host, repository, send, pause: (attempt) => ports.clock.sleep(waitMs(attempt, null, ports)) }
 }
 
 /** An error of a status that nobody expected, with what the registry says about it. The body is used up. */

@@ -52,7 +52,18 @@ export interface StoredManifest {
 export type BlobSource =
   | { readonly bytes: Uint8Array }
   | { readonly path: string; readonly digest: Digest; readonly size: number }
-  | { readonly stream: ByteSource; readonly expect?: { readonly digest: Digest; readonly size: number } | undefined }
+  | {
+      readonly stream: ByteSource
+      readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
+      /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
+      readonly mountFrom?: string | undefined
+    }
+
+/** The exact bytes of a manifest to put. */
+export interface NewManifest {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+}
 
 /**
  * One repository of a registry, or one OCI layout directory: the same verbs over both (INTERFACE §1).
@@ -68,6 +79,8 @@ export interface Store {
   readonly kind: 'layout' | 'registry'
   /** `oci:/abs/dir` or `host[:port]/name`, without tag and digest. */
   readonly name: string
+  /** Where a registry's repository lies. */
+  readonly location?: { readonly host: string; readonly repository: string } | undefined
   /** `docker-reference` for simple signing: `host/name`, or `localhost/<folder>` for a layout. */
   readonly identity: string
 
@@ -79,6 +92,11 @@ export interface Store {
   getManifest(digest: Digest): Promise<StoredManifest>
   /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
   putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
+  /**
+   * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
+   * `putAllManifests` works for all.
+   */
+  putManifests?(manifests: readonly NewManifest[]): Promise<Descriptor[]>
   tag(tag: string, digest: Digest): Promise<void>
   /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right

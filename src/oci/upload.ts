@@ -34,9 +34,12 @@ export async function uploadBlob(session: Session, source: BlobSource): Promise<
     return finish(session, await start(session), known, { body, length: known.size })
   }
   if (!('stream' in source)) throw new TypeError('a blob source of no known kind')
+  const mounted =
+    known === undefined || source.mountFrom === undefined ? null : await mount(session, known.digest, source.mountFrom)
+  if (mounted === 'there' && known !== undefined) return known
+  const location = mounted instanceof URL ? mounted : await start(session)
   const flow = watched(source.stream)
   const { stream, result } = digesting(flow.stream)
-  const location = await start(session)
   try {
     if (known !== undefined) {
       const done = await finish(session, location, known, { body: stream, length: known.size, once: true })
@@ -65,6 +68,35 @@ async function start(session: Session): Promise<URL> {
   const response = await session.send('blobs/uploads/', { method: 'POST', headers: { 'content-length': '0' } })
   if (response.status !== 202) throw await failed(response, session.host, 'POST of an upload')
   return nextLocation(response, null, session.host)
+}
+
+/**
+ * Asks for a blob of another repository (distribution-spec 1.1, "Mounting a blob from another repository").
+ *
+ * @returns `there`; or where to send it, since a registry may answer with an upload; null where it refuses
+ */
+async function mount(session: Session, digest: Digest, from: string): Promise<URL | 'there' | null> {
+  const query = new URLSearchParams({ mount: digest, from })
+  const response = await session
+    .send(`blobs/uploads/?${query.toString()}`, { method: 'POST', headers: { 'content-length': '0' } })
+    .catch((error: unknown) => {
+      if (error instanceof TransportError && error.code === 'unauthorized') return null
+      throw error
+    })
+  if (response?.status === 202) return nextLocation(response, null, session.host)
+  await response?.body?.cancel()
+  if (response?.status !== 201) return null
+  const told = response.headers.get('docker-content-digest')
+  if (told?.startsWith('sha256:') && told !== digest)
+    throw new VerificationError(
+      'digest-mismatch',
+      `${session.host} was asked to mount ${digest} of ${from}, but mounted ${told}`,
+      {
+        subject: digest,
+        remedy: "Ask the registry's operator.",
+      },
+    )
+  return 'there'
 }
 
 async function finish(

@@ -9,7 +9,7 @@ import { DigestReader, type Summed } from './digests.ts'
 import type { Catalogue, FoundPackage, Gap, OsRelease, OwnedFile } from './model.ts'
 import { absorb } from './merge.ts'
 import { oddNames } from './odd-names.ts'
-import { resolveOwners } from './ownership.ts'
+import { resolveFolders, resolveOwners } from './ownership.ts'
 import { takeTree, type FileTree } from './tree.ts'
 
 export interface SbomReaders {
@@ -86,7 +86,7 @@ function catalogue(
     if (owner !== undefined && owner !== found.purl && found.locations.every((path) => owners.has(path)))
       found.ownedBy = owner
   }
-  const folders = new Map(results.flatMap(({ result }) => [...(result.folders ?? [])]))
+  const folders = resolveFolders(results.flatMap(({ result }) => [...(result.folders ?? [])]))
   return {
     os,
     packages,

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { InputError } from '../base/errors.ts'
 import { loadSigner } from './keys.ts'
-import type { NoteKey, SignedNote } from './signed-note.ts'
+import type { NoteKey } from './signed-note.ts'
 
 /** Kinds of signatures in notes by an Ed25519 key (C2SP signed-note, tlog-cosignature): over the text, or over a time and the text. */
 export const noteAlgorithms = { ed25519: 1, cosignature: 4 } as const
@@ -87,14 +87,6 @@ export function signatureLine(name: string, keyId: Uint8Array, signature: Uint8A
 export async function signNote(text: string, signer: NoteSigner): Promise<Buffer> {
   const line = signatureLine(signer.name, signer.keyId, await signer.sign(Buffer.from(text)))
   return Buffer.from(`${text}\n${line}`)
-}
-
-/** A note with further signature lines behind those that it has; a line that is there already is not added. */
-export function addSignatures(note: SignedNote, added: SignedNote['signatures']): Buffer {
-  const lines = [...note.signatures, ...added].map(({ name, keyId, signature }) =>
-    signatureLine(name, keyId, signature),
-  )
-  return Buffer.from(`${note.text}\n${[...new Set(lines)].join('')}`)
 }
 
 function notEd25519(subject: string): InputError {

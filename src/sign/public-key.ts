@@ -100,3 +100,11 @@ function refuse(subject: string, why: string): VerificationError {
     remedy: 'Use EC P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519, as PEM "PUBLIC KEY".',
   })
 }
+
+/**
+ * Whether two keys are the same. Node's own comparison of keys of different types leaves an error in OpenSSL's queue, with which the next key that
+ * is opened is refused.
+ */
+export function isSameKey(one: KeyObject, other: KeyObject): boolean {
+  return one.asymmetricKeyType === other.asymmetricKeyType && one.equals(other)
+}

@@ -1,6 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
 import type { PinnedLog } from '../log/pinned-log.ts'
-import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
 import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
@@ -12,6 +11,7 @@ import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import { readEnvelopesOf } from './read-claims.ts'
+import { noTime, type TimeSources } from './signature-times.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
 const keptStrangers = 16
@@ -22,7 +22,7 @@ const keptStrangers = 16
  * and one check, and nothing of it is kept.
  *
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
- * @param authorities whose time stamps count
+ * @param time whose word on the time of a signature counts
  * @param log whose entries count; null where none is pinned
  * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
@@ -35,7 +35,7 @@ export async function readAttached(
   admit: Admission,
   notes: Notes,
   lacks: Lacks = () => Promise.resolve(false),
-  authorities: readonly TimestampAuthority[] = [],
+  time: TimeSources = noTime,
   log: PinnedLog | null = null,
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
@@ -62,7 +62,7 @@ export async function readAttached(
       notes,
       onBroken,
       lacks,
-      authorities,
+      time,
       log,
     })),
   }

@@ -3,6 +3,7 @@ import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
+import type { LogHistory } from '../log/history.ts'
 import type { JournalEvent } from '../journal/event.ts'
 import type { Described } from '../sbom/scan.ts'
 import type { Descriptor, Digest, Platform, Store } from '../oci/types.ts'
@@ -66,7 +67,7 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
-  /** The earliest stamp by a pinned authority on the statement that points to this evidence, and so to its seal; null without one. */
+  /** The earliest time that a pinned source states for the statement that points to this evidence, and so to its seal; null without one. */
   sealTime?: SignatureTime | null | undefined
 }
 
@@ -84,6 +85,8 @@ export interface Gate {
   expect?: { commit?: string | undefined; digest?: string | undefined } | undefined
   /** Tag that was asked for; null where a digest was. */
   tag?: string | null | undefined
+  /** What is remembered of the log that the policy pins; absent where nobody remembers. */
+  history?: LogHistory | undefined
   /** Statements by any key that may count: of a job whose evidence is attached, or a release key. */
   claims: readonly Claim[]
   /** Statements by such a key that cannot be read. */

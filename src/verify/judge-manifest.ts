@@ -39,6 +39,8 @@ export interface Question {
   expect?: Gate['expect']
   /** Tag that was asked for; null where a digest was. */
   tag?: string | null | undefined
+  /** What is remembered of the log that the policy pins. */
+  history?: Gate['history']
   admit: Admission
   releaseKeys: readonly PinnedKey[]
   /** Keys by which claims of other parties count, and nothing else. */
@@ -66,8 +68,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const { store } = subject
   const { releaseKeys, claimKeys, admit } = question
   const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
-  const { timeAuthorities, log } = policy
-  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, timeAuthorities, log)
+  const { time, log } = policy
+  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log)
   const parties = signingParties(attached.claims, await legacySigners(store, targets, known), known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)

@@ -9,6 +9,7 @@ import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
 import { isVerdictType } from '../statement/claims/types.ts'
 import { isSurelyWithin } from './seal-time.ts'
+import { pinsTime } from './signature-times.ts'
 import { identityId } from './identity-id.ts'
 import type { Claim } from './statements.ts'
 
@@ -48,15 +49,15 @@ export interface PinnedKey extends PublicKey {
 }
 
 /**
- * The release keys of a policy. Keys whose window does not hold now are among them where the policy pins time stamp authorities: a signature of theirs
- * counts if it was stamped in the window ({@link countsBy}), so that retiring a key does not refuse what it signed before (TRUST §6).
+ * The release keys of a policy. Keys whose window does not hold now are among them where the policy pins sources of trusted time: a signature of theirs
+ * counts if it was made in the window ({@link countsBy}), so that retiring a key does not refuse what it signed before (TRUST §6).
  *
  * @throws VerificationError `policy-invalid` for a key that cannot be read
  */
 export function releaseKeysAt(policy: Policy, at: Date): PinnedKey[] {
   return policy.releaseKeys
     .map(({ pem, window }) => ({ ...readKey(pem), window, current: isWithin(window, at) }))
-    .filter(({ current }) => current || policy.timeAuthorities.length > 0)
+    .filter(({ current }) => current || pinsTime(policy.time))
 }
 
 /**

@@ -1,6 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
 import type { PinnedLog } from '../log/pinned-log.ts'
-import type { TimestampAuthority } from '../log/timestamp/authority.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
 import { signersOf } from '../sign/dsse.ts'
@@ -13,7 +12,7 @@ import type { CertificateSigners } from './certificate-signers.ts'
 import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
-import { earliest, timesOf } from './signature-times.ts'
+import { earliest, timesOf, type TimeSources } from './signature-times.ts'
 import { claimOf, kindOf, type Claim } from './statements.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -35,11 +34,11 @@ export async function readEnvelopesOf(from: {
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
-  authorities: readonly TimestampAuthority[]
+  time: TimeSources
   /** Null where no log is pinned. */
   log: PinnedLog | null
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, authorities, log } = from
+  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, time, log } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
@@ -85,9 +84,9 @@ export async function readEnvelopesOf(from: {
       for (const place of named) addForeign({ ...signed, ...place })
       continue
     }
-    const { times, others } = timesOf(signed, signers, authorities)
+    const { times, others } = timesOf(signed, signers, time)
     if (others > 0) for (const { manifest } of named) notes.add('stamp', manifest)
-    const logged = provenBy(loggedOf(signed), signed.payload, signers, log)
+    const logged = provenBy(loggedOf(signed, signers), signed.payload, log)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
       for (const place of named)

@@ -20,6 +20,8 @@ import { countedSteps, signatureSteps } from './checks/signature.ts'
 import { predicateSteps } from './checks/predicates.ts'
 import { subjectSteps } from './checks/subject.ts'
 import { logSteps } from './checks/log.ts'
+import { notationSteps } from './checks/notation.ts'
+import { scittSteps } from './checks/scitt.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { chipOf } from '../tee/facts/machine.ts'
@@ -45,6 +47,8 @@ export const steps: readonly Step[] = [
   ...indexSteps,
   ...timeSteps,
   ...logSteps,
+  ...notationSteps,
+  ...scittSteps,
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,

@@ -12,7 +12,7 @@ import type { Claim } from './statements.ts'
 export const skewMs = 5 * 60_000
 
 /**
- * When an evidence bundle was complete at the latest: the statement that names its manifest is signed after the seal, so a stamp on it is the seal's.
+ * When an evidence bundle was complete at the latest: the statement that names its manifest is signed after the seal, so its trusted time is the seal's.
  *
  * @param claims statements by the key of the evidence
  */
@@ -37,13 +37,17 @@ export function isSurelyWithin(window: Window, { time, accuracyMs }: SignatureTi
 }
 
 /**
- * Whether the authority's key is one that the job had in hand (TRUST §5.7): K itself, or a key that bindings or journal name by thumbprint, by the
+ * Whether a key that states the time is one that the job had in hand (TRUST §5.7): K itself, or a key that bindings or journal name by thumbprint, by the
  * digest of its SPKI, or by its coordinate.
  */
-export function isSelfTimed({ key }: SignatureTime, { open, seals, journal }: Evidence): boolean {
+export function isSelfTimed({ keys }: Pick<SignatureTime, 'keys'>, evidence: Evidence): boolean {
+  return keys.some((key) => isInHand(key, evidence))
+}
+
+function isInHand(key: Buffer, { open, seals, journal }: Evidence): boolean {
   const object = createPublicKey({ key, format: 'der', type: 'spki' })
   const names = [sha256(key).slice('sha256:'.length)]
-  if (object.asymmetricKeyType === 'ec') {
+  if (object.asymmetricKeyType === 'ec' || object.asymmetricKeyType === 'ed25519') {
     const { crv, x = '', y = '' } = object.export({ format: 'jwk' })
     names.push(x)
     if (crv === 'P-256') names.push(thumbprint({ kty: 'EC', crv, x, y }))

@@ -20,7 +20,7 @@ export interface Claim extends Omit<
   signers: readonly string[]
   /** Its signatures by certificates that count, each with the identities that it fits. */
   certified: readonly CertificateFit[]
-  /** The earliest stamp by a pinned authority over the signature of each of these keys that has one. */
+  /** The earliest time that a pinned source states for the signature of each of these signers that has one. */
   times: readonly SignatureTime[]
   /** Log entries of its bundles, none of them read. */
   logged: readonly Logged[]
@@ -59,7 +59,7 @@ export function claimOf(
   targets: readonly Digest[],
   signers: readonly string[],
   times: readonly SignatureTime[] = [],
-  logged: readonly Logged[] = loggedOf(found),
+  logged: readonly Logged[] = loggedOf(found, signers),
   certified: readonly CertificateFit[] = [],
 ): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found

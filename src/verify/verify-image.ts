@@ -1,5 +1,6 @@
 import type { Ports } from '../base/ports.ts'
 import type { Child } from '../image/platforms.ts'
+import type { LogHistory } from '../log/history.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { admission } from './admitted.ts'
 import { contextFor } from './context.ts'
@@ -9,6 +10,7 @@ import { judgeManifest, type Question } from './judge-manifest.ts'
 import { openSubject, resolveNamed } from './named.ts'
 import { claimKeys } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
+import { withTrustedRoot } from './policy/trusted-root.ts'
 import { releaseKeysAt } from './parties.ts'
 import type { Verdict } from './types.ts'
 
@@ -30,6 +32,8 @@ export interface VerifyOptions {
   collateral?: string | undefined
   /** Roots of synthetic hardware, for tests; no door sets it. */
   trust?: VerifyContext['trust']
+  /** What is remembered of the log that the policy pins; without it nothing is compared. */
+  history?: LogHistory | undefined
   /** Where the key of encrypted layers comes from, as the verdict's inputs name it: the URL of a KBS, or that it was at hand. */
   keySource?: string | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
@@ -57,11 +61,12 @@ export async function verifyImage(
 /** As {@link verifyImage}, with the accept lines that the policy lacks, and the first failure that no line can accept. */
 export async function judgeImage(
   text: string,
-  policy: Policy,
+  written: Policy,
   options: VerifyOptions,
   ports: Ports,
 ): Promise<Judgement> {
   const at = options.at ?? ports.clock.now()
+  const policy = await withTrustedRoot(written, ports)
   const question: Question = {
     ports,
     policy,
@@ -70,6 +75,7 @@ export async function judgeImage(
     nonce: options.nonce ?? null,
     opener: options.opener,
     keySource: options.keySource,
+    history: options.history,
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),

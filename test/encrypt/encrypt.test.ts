@@ -179,6 +179,28 @@ describe('what cannot be encrypted or opened', () => {
     })
   })
 
+  test('a zstd layer of the base is named, and so are the ways out of it', async () => {
+    const { store, image } = await makeImage(scratch('base'), ports, [
+      Buffer.from('a'),
+      Buffer.from('b'),
+      Buffer.from('c'),
+    ])
+    const layers = image.manifest.layers.map((layer, i) =>
+      i === 1 ? { ...layer, mediaType: mediaTypes.layerZstd } : layer,
+    )
+    const mixed = { ...image, manifest: { ...image.manifest, layers } }
+    const recipients = await readRecipients([uri], keysIn('/'))
+    const plan = { target: store, recipients, kek: kek(randomBytes(32)), random: randomBytes }
+    await expect(encryptImage(store, mixed, plan)).rejects.toMatchObject({
+      message: `layer 1 of type ${mediaTypes.layerZstd} cannot be encrypted`,
+      remedy: expect.stringMatching(
+        /base image[^;]*recompress[^;]*skopeo copy --dest-compress-format gzip[^;]*; or .*layers: 0,2/,
+      ),
+    })
+    const made = await encryptImage(store, mixed, plan, { layers: [0, 2] })
+    expect(made.manifest.layers.map(({ mediaType }) => mediaType.endsWith('+encrypted'))).toEqual([true, false, true])
+  })
+
   test.each(['kbs:///a/b', 'kbs://host/a/b/c', 'kbs:///a/b/../c', 'kbs:///a/b/.c', '/default/image-kek/x', 'a'])(
     'recipient %s',
     async (text) => {

@@ -40,7 +40,11 @@ withPeers(
       type: 'spki',
     })
     const signers: Buffer[] = []
-    const server = await listenOn('127.0.0.1:0', logAnswers(store, recorder, signers), ports)
+    const server = await listenOn(
+      '127.0.0.1:0',
+      logAnswers(store, recorder, { keys: signers, authorities: [] }, ports.clock),
+      ports,
+    )
     try {
       const files = { log: signer, url: server.url, start: new Date(Date.now() - 60_000) }
       writeFileSync(join(folder, 'trusted_root.json'), trustedRootFile(files))

@@ -66,7 +66,11 @@ async function serve() {
     [askOver(watching.url, ports)],
     ports,
   )
-  const server = await listenOn('127.0.0.1:0', logAnswers(store, recorder, [spki]), ports)
+  const server = await listenOn(
+    '127.0.0.1:0',
+    logAnswers(store, recorder, { keys: [spki], authorities: [] }, ports.clock),
+    ports,
+  )
   open.push(watching, server)
   const post = async (body: Request | string): Promise<{ status: number; answer: Record<string, unknown> }> => {
     const response = await fetch(`${server.url}/api/v2/log/entries`, {

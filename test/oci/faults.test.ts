@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { sha256 } from '../../src/base/streams.ts'
 import { makeExec } from '../../src/runner/exec.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
@@ -348,5 +348,172 @@ describe('the fallback index of referrers names what a retention rule deleted', 
 
   test('an index that the registry refuses for another reason stays as it is', async () => {
     expect(await attach(400, 'TAG_INVALID', [gone, broken])).toEqual(['registry-error', [gone.digest, broken.digest]])
+  })
+})
+
+test('a blob is looked for once, and an upload is remembered', async () => {
+  const asked: string[] = []
+  const handler: Handler = (request, response) => {
+    asked.push(`${request.method} ${request.url?.split('?')[0]}`)
+    request.resume()
+    if (request.method === 'HEAD') response.writeHead(404).end()
+    else if (request.method === 'POST') response.writeHead(202, { location: '/v2/a/blobs/uploads/1' }).end()
+    else response.writeHead(201).end()
+  }
+  await withFake(handler, null, async (host, ports) => {
+    const store = storeOf(`${host}/a`, ports)
+    for (let i = 0; i < 2; i++) await store.putBlob({ bytes: Buffer.from('{}') })
+    expect(await store.hasBlob(sha256('{}') as Digest)).toBe(true)
+    // Another repository of the same registry may lack it.
+    expect(await storeOf(`${host}/b`, ports).hasBlob(sha256('{}') as Digest)).toBe(false)
+    expect(asked).toEqual([
+      `HEAD /v2/a/blobs/${sha256('{}')}`,
+      'POST /v2/a/blobs/uploads/',
+      'PUT /v2/a/blobs/uploads/1',
+      `HEAD /v2/b/blobs/${sha256('{}')}`,
+    ])
+  })
+})
+
+const long = Buffer.alloc(300_000, 'abcdefghij')
+const longBlob = { digest: sha256(long) as Digest, size: long.length }
+
+/** Sends what is asked for from there on, but breaks after `most` bytes; `ranges: false` ignores `Range`. */
+const breaking =
+  (asked: (string | undefined)[], most: number, ranges = true): Handler =>
+  (request, response) => {
+    asked.push(request.headers.range)
+    const from = ranges ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0
+    const part = long.subarray(from, from + most * (ranges ? 1 : asked.length))
+    const whole = from + part.length === long.length
+    if (from > 0) response.setHeader('content-range', `bytes ${from}-${long.length - 1}/${long.length}`)
+    response.writeHead(from > 0 ? 206 : 200, { 'content-length': String(long.length - from) })
+    if (whole) response.end(part)
+    else response.write(part, () => setTimeout(() => response.destroy(), 20))
+  }
+
+test.each([true, false])('a pull that breaks goes on where it ended (server knows ranges: %s)', async (ranges) => {
+  const asked: (string | undefined)[] = []
+  await withFake(breaking(asked, 100_000, ranges), null, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), longBlob)).toBe(long.toString())
+    expect(asked).toEqual([undefined, 'bytes=100000-', 'bytes=200000-'])
+    expect(ports.slept).toHaveLength(2)
+  })
+})
+
+test.each<[string, (response: Parameters<Handler>[1], from: number) => void, string]>([
+  ['another range', (r) => r.writeHead(206, { 'content-range': 'bytes 5-299999/300000' }).end('x'), 'registry-error'],
+  ['no range at all', (r) => r.writeHead(206).end('x'), 'registry-error'],
+  [
+    'other bytes',
+    (r, from) => r.writeHead(206, { 'content-range': `bytes ${from}-` }).end(Buffer.alloc(300_000 - from)),
+    'digest-mismatch',
+  ],
+  ['nothing left', (r) => r.writeHead(416).end(), 'digest-mismatch'],
+  ['a blob that is gone', (r) => r.writeHead(404).end(), 'missing-blob'],
+])('a pull that breaks and is answered with %s', async (_name, answer, code) => {
+  const handler: Handler = (request, response) => {
+    const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
+    if (from !== undefined) answer(response, Number(from))
+    else {
+      response.writeHead(200, { 'content-length': '300000' })
+      response.write(long.subarray(0, 4), () => setTimeout(() => response.destroy(), 20))
+    }
+  }
+  await withFake(handler, null, async (host, ports) => {
+    expect(await codeOf(readAll(storeOf(`${host}/a`, ports), longBlob))).toBe(code)
+  })
+})
+
+test.each<[string, object | string, string]>([
+  ['a token for the registry itself', { registrytoken: 'good' }, 'Bearer good'],
+  ['a name with an empty password', { username: 'token', password: '' }, `Basic ${btoa('token:')}`],
+  ['the same in one field', { auth: btoa('token:') }, `Basic ${btoa('token:')}`],
+  ['a password with NUL bytes behind it', { auth: btoa('u:p\0\0') }, `Basic ${btoa('u:p')}`],
+])('a login by %s', async (_name, entry, expected) => {
+  const handler: Handler = (request, response) =>
+    request.headers.authorization === expected
+      ? response.end('layer')
+      : response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+  await withFake(handler, entry as object, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
+  })
+})
+
+test('a registry token goes to no token service', async () => {
+  const seen: string[] = []
+  await withFake(tokenRegistry(seen, '{"token":"good"}'), { registrytoken: 'good' }, async (host, ports) => {
+    expect(await readAll(storeOf(`${host}/a`, ports), blob)).toBe('layer')
+  })
+  expect(seen).toEqual([])
+})
+
+test('logins are looked for where podman and docker write them, and the remedy names these files', async () => {
+  const handler: Handler = (request, response) =>
+    request.headers.authorization === `Basic ${btoa('u:p')}`
+      ? response.end('layer')
+      : response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+  const server = await fakeServer(handler)
+  const home = scratch('home')
+  const read = async (env: Record<string, string>): Promise<string> => {
+    const ports = hastyPorts({ env: { HOME: home, ...env } })
+    return readAll(storeOf(`${server.host}/a`, ports), blob).catch((error: { code: string; remedy: string }) => {
+      expect(error.code).toBe('unauthorized')
+      return error.remedy
+    })
+  }
+  try {
+    const files = ['.config/containers/auth.json', '.docker/config.json', '.dockercfg'].map((name) => join(home, name))
+    for (const file of files) expect(await read({})).toContain(file)
+    expect(await read({ XDG_CONFIG_HOME: '/c', DOCKER_CONFIG: '/d', XDG_RUNTIME_DIR: '/r' })).toContain(
+      `Looked in /r/containers/auth.json, /c/containers/auth.json, /d/config.json, ${home}/.dockercfg.`,
+    )
+    const entry = { [server.host]: { auth: btoa('u:p') } }
+    for (const file of files) {
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, JSON.stringify(file.endsWith('cfg') ? entry : { auths: entry }))
+      expect(await read({})).toBe('layer')
+      // An empty file is what `podman logout` leaves.
+      writeFileSync(file, '\n')
+      expect(await read({})).toContain('Log in to')
+    }
+    const named = join(home, 'named.json')
+    writeFileSync(named, '')
+    expect(await read({ REGISTRY_AUTH_FILE: named })).toContain(`only ${named} is read`)
+  } finally {
+    await server.close()
+  }
+})
+
+test.each<[string, (response: Parameters<Handler>[1]) => void, boolean, string]>([
+  ['answers with an upload', (r) => r.writeHead(202, { location: '/v2/b/blobs/uploads/7' }).end(), true, 'none'],
+  ['does not let the source be read', (r) => r.writeHead(403).end(), true, 'none'],
+  ['does not know mounts', (r) => r.writeHead(400).end(), true, 'none'],
+  ['mounts it', (r) => r.writeHead(201).end(), false, 'none'],
+  [
+    'mounts another blob',
+    (r) => r.writeHead(201, { 'docker-content-digest': sha256('x') }).end(),
+    false,
+    'digest-mismatch',
+  ],
+])('a registry that is asked to mount a blob and %s', async (_name, answer, sent, code) => {
+  const put: string[] = []
+  const handler: Handler = (request, response, url) => {
+    if (request.method === 'HEAD') response.writeHead(404).end()
+    else if (url.includes('mount=')) answer(response)
+    else if (request.method === 'POST') response.writeHead(202, { location: '/v2/b/blobs/uploads/8' }).end()
+    else {
+      put.push(url)
+      response.writeHead(201).end()
+    }
+  }
+  await withFake(handler, null, async (host, ports) => {
+    async function* stream(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('layer')
+    }
+    expect(await codeOf(storeOf(`${host}/b`, ports).putBlob({ stream: stream(), expect: blob, mountFrom: 'a' }))).toBe(
+      code,
+    )
+    expect(put).toHaveLength(sent ? 1 : 0)
   })
 })

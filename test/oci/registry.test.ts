@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Http } from '../../src/base/ports.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { copyImage } from '../../src/oci/copy.ts'
@@ -75,6 +76,26 @@ describe.each(['docker', 'referrers'] as const)('%s registry', (kind) => {
         const second = storeOf(`${registry.host}/b/app`, ports)
         expect((await copyImage(layout, second, image.digest, { tag: 'v2' })).digest).toBe(image.digest)
         expect(await second.tags()).toEqual(['v2'])
+
+        // Within one registry blobs are mounted: their bytes are neither read nor sent. The other registry keeps them for all repositories.
+        const asked: string[] = []
+        const watching: Http = {
+          ...ports.http,
+          request: (url, options) => {
+            asked.push(`${options?.method ?? 'GET'} ${new URL(url).pathname}${new URL(url).search}`)
+            return ports.http.request(url, options)
+          },
+        }
+        const watched = { ...ports, http: watching }
+        const third = storeOf(`${registry.host}/c/app`, watched)
+        expect((await copyImage(storeOf(text, watched), third, image.digest, { tag: 'v3' })).digest).toBe(image.digest)
+        expect(await readAll(third, { digest: sha256('layer') as Digest, size: 5 })).toBe('layer')
+        expect(asked.filter((line) => /^POST .*\?mount=sha256%3A[0-9a-f]{64}&from=a%2Fapp$/.test(line))).toHaveLength(
+          kind === 'docker' ? 2 : 0,
+        )
+        expect(asked.filter((line) => /^(GET|PUT) .*blobs/.test(line))).toEqual([
+          expect.stringMatching(/^GET .*\/c\/app\/blobs/),
+        ])
       } finally {
         await registry.close()
       }

@@ -15,6 +15,8 @@ import { findStatements, type FoundStatement } from '../../src/sign/find.ts'
 import { loadNoteSigner } from '../../src/sign/note-signer.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 import { parseNoteKey } from '../../src/sign/signed-note.ts'
+import { parsePolicy } from '../../src/verify/policy/load.ts'
+import { verifyImage } from '../../src/verify/verify-image.ts'
 import { ed25519Pem, noteSigner } from '../../testkit/log.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { job, stopAgents, type Job } from './job.ts'
@@ -109,6 +111,30 @@ test('witnesses cosign before the bundles are attached, and nothing is attached 
   const witnesses = { keys: [parseWitnessKey(witnessKey.vkey)], quorum: 1 }
   for (const one of await bundles(made))
     expect(verifyLogged(bundleOf(one), spki, pinLog(log.signer.vkey, null, witnesses))?.cosignatures).toHaveLength(1)
+
+  // The gate takes the same cosignatures as trusted time, and finds the evidence in the log.
+  const policy = {
+    version: 1,
+    'accept-sample': true,
+    'accept-self-asserted-job': true,
+    log: { key: log.signer.vkey, witnesses: [witnessKey.vkey] },
+    time: { witnesses: [witnessKey.vkey] },
+  }
+  const { digest } = made.image
+  const reference = `oci:${join(made.ports.roots.cwd, 'out')}@${digest}`
+  const { checks } = await verifyImage(reference, await parsePolicy(JSON.stringify(policy), '/p.yml'), {}, made.ports)
+  const found = checks.filter(({ id }) => /^(time|log)\./.test(id)).map(({ id, status }) => `${id} ${status}`)
+  expect(found).toEqual([
+    'time.job passed',
+    'time.age passed',
+    'time.statement passed',
+    'time.seal passed',
+    'time.release skipped',
+    'log.statements passed',
+    'log.evidence passed',
+    'log.history skipped',
+    'log.witnesses passed',
+  ])
 })
 
 test('a served log takes the signatures of listed keys, and what it answers is checked', async () => {
@@ -116,13 +142,13 @@ test('a served log takes the signatures of listed keys, and what it answers is c
   const log = await logOf(made)
   const recorder = openRecorder(log.store, log.signer, null, [], made.ports)
   const spki = await agentSpki(made)
-  const strange = await serve(logAnswers(log.store, recorder, []), made)
+  const strange = await serve(logAnswers(log.store, recorder, { keys: [], authorities: [] }, made.ports.clock), made)
   await expect(made.sign({ log: `rekor:${strange}` })).rejects.toMatchObject({ code: 'unreachable' })
   expect(await log.size()).toBe(0)
-  const answers = logAnswers(log.store, recorder, [spki])
+  const answers = logAnswers(log.store, recorder, { keys: [spki], authorities: [] }, made.ports.clock)
   const url = await serve(answers, made)
-  const liar = await serve(async (method, path, body) => {
-    const reply = await answers(method, path, body)
+  const liar = await serve(async (...request) => {
+    const reply = await answers(...request)
     if (reply === null) return null
     return { ...reply, body: String(reply.body).replace(/"treeSize":"(\d+)"/, '"treeSize":"1$1"') }
   }, made)

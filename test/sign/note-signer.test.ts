@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { withLines } from '../../src/log/witness.ts'
 import { checkpointText, readCheckpoint } from '../../src/sign/checkpoint.ts'
 import { cosign, cosignaturesOf, parseWitnessKey } from '../../src/sign/cosignature.ts'
-import { addSignatures, formatVkey, loadNoteSigner, noteKeyFor, signNote } from '../../src/sign/note-signer.ts'
+import { formatVkey, loadNoteSigner, noteKeyFor, signatureLine, signNote } from '../../src/sign/note-signer.ts'
 import { parseNoteKey, parseSignedNote } from '../../src/sign/signed-note.ts'
 import { loadPublicKey } from '../../src/sign/public-key.ts'
 
@@ -36,10 +37,12 @@ test('witnesses cosign with a time, and only pinned ones that signed this text c
   const log = await loadNoteSigner(origin, pem(), null)
   const first = await loadNoteSigner('witness.example/first', pem(), null, 'cosignature')
   const second = await loadNoteSigner('witness.example/second', pem(), null, 'cosignature')
-  const note = parseSignedNote(await signNote(checkpointText(origin, 5, root), log), 'log')
+  const signed = await signNote(checkpointText(origin, 5, root), log)
+  const note = parseSignedNote(signed, 'log')
   const late = await cosign(note, first, new Date('2026-01-02T00:00:00.900Z'))
   const early = await cosign(note, first, new Date('2026-01-01T00:00:00Z'))
-  const bytes = addSignatures(note, [late, early, early])
+  const lines = [late, early].map(({ name, keyId, signature }) => signatureLine(name, keyId, signature))
+  const bytes = withLines({ note: withLines({ note: signed }, lines) }, lines)
   const read = parseSignedNote(bytes, 'log')
   expect(read.signatures).toHaveLength(3)
   expect(readCheckpoint(bytes, parseNoteKey(log.vkey, 'log'), 'log').size).toBe(5n)

@@ -139,6 +139,14 @@ describe('private keys in more forms', () => {
 
   test('a JWK is read', async () => {
     expect((await loadSigner(JSON.stringify(privateKey.export({ format: 'jwk' })), null)).publicKeyPem).toBe(spki)
+    for (const other of [
+      generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+      generateKeyPairSync('rsa', { modulusLength: 2048 }),
+      generateKeyPairSync('ed25519'),
+    ])
+      expect((await loadSigner(JSON.stringify(other.privateKey.export({ format: 'jwk' })), null)).publicKeyPem).toBe(
+        other.publicKey.export({ format: 'pem', type: 'spki' }),
+      )
   })
   test.each([
     JSON.stringify(createPublicKey(privateKey).export({ format: 'jwk' })),

@@ -7,10 +7,13 @@ import { makeStatement, predicateTypeOf } from '../../src/statement/statement.ts
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { makeKey, type ChainKey } from '../../testkit/chain.ts'
 import { checkOf, judge, make, now, type Made } from '../../testkit/judged.ts'
+import { makeAuthority } from '../../testkit/timestamp/authority.ts'
+import { makeResponse, makeToken } from '../../testkit/timestamp/token.ts'
 import { bytesOf, grype, openvex } from '../statement/claims/reports.ts'
 import { looseStatement } from '../../testkit/loose-statement.ts'
 
 const scanner = makeKey()
+const authority = makeAuthority()
 const stranger = makeKey()
 const days = (count: number): string => new Date(now.getTime() - count * 86_400_000).toISOString()
 
@@ -19,10 +22,18 @@ beforeEach(async () => {
   made = await make()
 })
 
-async function attach(report: object | Buffer, key: ChainKey = scanner, subject = made.base.subject): Promise<void> {
+async function attach(
+  report: object | Buffer,
+  key: ChainKey = scanner,
+  subject = made.base.subject,
+  stampedAt: readonly Date[] = [],
+): Promise<void> {
   const claim = readReport(Buffer.isBuffer(report) ? report : bytesOf(report), 'report')
   const payload = makeStatement(claim.kind, { digest: subject.digest }, claim.predicate)
-  const bundle = makeBundle(await signEnvelope(payload, key.signer), key.signer.hint)
+  const envelope = await signEnvelope(payload, key.signer)
+  const signature = Buffer.from(envelope.signatures[0]!.sig, 'base64')
+  const stamps = stampedAt.map((at) => makeResponse(makeToken(authority, signature, { at })))
+  const bundle = makeBundle(envelope, key.signer.hint, stamps)
   await attachBundle(made.store, made.base.subject, bundle, predicateTypeOf(claim.kind))
 }
 
@@ -81,6 +92,52 @@ test('the newest scan decides: an older and kinder one cannot stand in for it', 
   await attach(scan(['Low'], 3))
   await attach(scan(['Critical'], 1))
   expect((await judge(made, { claims: [scanRule] })).reasons).toEqual(['severity-exceeded'])
+})
+
+describe('the age of a claim whose signature is stamped', () => {
+  const at = (age: number): Date => new Date(days(age))
+  const time = { authorities: [{ name: 'test TSA', chain: authority.pem }] }
+  const judged = async (
+    report: object,
+    stamped: readonly number[],
+    pinned: object | null = time,
+  ): Promise<string[]> => {
+    await attach(report, scanner, undefined, stamped.map(at))
+    const { reasons } = await judge(made, { claims: [scanRule], time: pinned ?? undefined })
+    return reasons
+  }
+
+  test('is judged by the stamp where the claim dates itself later', async () => {
+    expect(await judged(scan(['Low'], 1), [8])).toEqual(['expired'])
+  })
+
+  test('is judged by its own word where the stamp is later: an old claim can be stamped today', async () => {
+    expect(await judged(scan(['Low'], 8), [0])).toEqual(['expired'])
+  })
+
+  test('takes the earliest stamp', async () => {
+    expect(await judged(scan(['Low'], 1), [0, 8])).toEqual(['expired'])
+  })
+
+  test('is in order where both are fresh', async () => {
+    expect(await judged(scan(['Low'], 2), [1])).toEqual([])
+  })
+
+  test('is judged by its own word where the policy pins no authority, and a strange stamp moves nothing', async () => {
+    expect(await judged(scan(['Low'], 1), [8], null)).toEqual([])
+    const other = { authorities: [{ name: 'other', chain: makeAuthority({ name: 'Other TSA' }).pem }] }
+    made = await make()
+    expect(await judged(scan(['Low'], 1), [8], other)).toEqual([])
+  })
+
+  test('the same holds for VEX documents', async () => {
+    const rules = [scanRule, { kind: 'openvex', keys, 'max-age': '7d' }]
+    await attach(scan(['High']))
+    const vex = openvex(made.base.subject.digest, [{ id: 'CVE-2026-0000', status: 'not_affected' }], days(1))
+    await attach(vex, scanner, undefined, [at(8)])
+    expect((await judge(made, { claims: rules, time })).reasons).toEqual(['expired', 'severity-exceeded'])
+    expect((await judge(made, { claims: rules })).reasons).toEqual([])
+  })
 })
 
 test('another scanner than the required one is refused', async () => {
@@ -169,6 +226,34 @@ describe('test results', () => {
     expect(verdict.reasons).toEqual(['tests-failed'])
     expect(checkOf(verdict, 'claims.test-result').why).toBe('the test run is FAILED: a')
   })
+})
+
+test.each<[string, object, string[], string]>([
+  [
+    'skipped everything',
+    { passedTests: [], failedTests: [], skippedTests: ['a', 'b'] },
+    ['tests-failed'],
+    'the test run names no test that passed, 2 skipped',
+  ],
+  [
+    'lists nothing at all',
+    { passedTests: [], failedTests: [] },
+    ['tests-failed'],
+    'the test run names no test that passed',
+  ],
+  ['skipped one', { passedTests: ['a'], skippedTests: ['b'] }, [], 'the tests passed (1 named, 1 skipped)'],
+  ['has no lists', {}, [], 'the tests passed (none named)'],
+])('a run of PASSED that %s', async (_name, lists, reasons, why) => {
+  const payload = looseStatement(
+    'test-result',
+    { digest: made.base.subject.digest },
+    { result: 'PASSED', configuration: [], ...lists },
+  )
+  const bundle = makeBundle(await signEnvelope(payload, scanner.signer), scanner.signer.hint)
+  await attachBundle(made.store, made.base.subject, bundle, claimTypes['test-result'])
+  const verdict = await judge(made, { claims: [{ kind: 'test-result', keys }] })
+  expect(verdict.reasons).toEqual(reasons)
+  expect(checkOf(verdict, 'claims.test-result').why).toBe(why)
 })
 
 test('a verdict by a release key is no signature of the image', async () => {

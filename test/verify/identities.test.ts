@@ -9,13 +9,13 @@ import { makeStatement } from '../../src/statement/statement.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
 import { initPolicy } from '../../src/verify/init/init.ts'
 import type { GivenIdentities } from '../../src/verify/init/identity-lines.ts'
-import { parsePolicy } from '../../src/verify/policy/load.ts'
+import { parsePolicy, type Policy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { makeKey } from '../../testkit/chain.ts'
 import { checkOf, issuer, make, now, type Made } from '../../testkit/judged.ts'
 import { policyText } from '../../testkit/policy-text.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { fakeHttp, scratch, testPorts } from '../../testkit/ports.ts'
 import {
   attachLegacy,
   bundleBytes,
@@ -36,6 +36,7 @@ import {
   type LeafOptions,
   type TestLeaf,
 } from '../../testkit/sigstore/instance.ts'
+import { tufServer, TufWriter } from '../../testkit/sigstore/tuf.ts'
 import { putSmallImage, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
@@ -467,4 +468,37 @@ test.each<[string, object, RegExp]>([
   await expect(parsePolicy(JSON.stringify({ ...only, ...changes }), '/policies/policy.yml', read)).rejects.toThrow(
     message,
   )
+})
+
+test('the trusted root comes from a TUF repository whose root the policy pins', async () => {
+  const url = 'https://tuf.test'
+  const writer = new TufWriter()
+  const root = writer.publishRoot()
+  writer.publish({ targets: { 'trusted_root.json': Buffer.from(trustedRootOf(sigstore)) } })
+  const server = tufServer(url, writer.files)
+  const env = { SEALWRIGHT_TUF_CACHE: scratch('tuf-cache') }
+  const tufPorts = { ...testPorts({ http: fakeHttp(server.request), env }), clock: initPorts.clock }
+  const load = (changes: object = {}, bytes = root): Promise<Policy> =>
+    parsePolicy(
+      JSON.stringify({ ...only, 'trusted-root': { tuf: url, root: '1.root.json', ...changes } }),
+      '/policies/policy.yml',
+      () => Promise.resolve(bytes.toString()),
+    )
+  const { reference, store, subject } = await image()
+  await sign({ store, subject })
+  const judgeBy = async (policy: Policy): Promise<Verdict> => verifyImage(reference, policy, { at: now }, tufPorts)
+
+  const policy = await load()
+  await expect(judgeBy(policy)).resolves.toMatchObject({ verified: true })
+  expect(server.asked).toContain('timestamp.json')
+  // The pinned root is part of the policy, what it leads to is not.
+  await expect(load({}, Buffer.concat([root, Buffer.from('\n')]))).resolves.not.toMatchObject({ digest: policy.digest })
+
+  writer.publish({ targets: { 'trusted_root.json': Buffer.from(trustedRootOf(makeSigstore('other.test'))) } })
+  await expect(load().then(judgeBy)).resolves.toMatchObject({ verified: false, policy: { digest: policy.digest } })
+  writer.publish({ targets: {}, versions: { timestamp: 1 } })
+  await expect(judgeBy(policy)).rejects.toMatchObject({ code: 'rolled-back' })
+  await expect(load({ target: 'none.json' }).then(judgeBy)).rejects.toMatchObject({ code: 'rolled-back' })
+  await expect(load({ tuf: 'tuf.test' })).rejects.toMatchObject({ code: 'file-invalid' })
+  await expect(load({ root: undefined })).rejects.toMatchObject({ code: 'file-invalid' })
 })

@@ -40,7 +40,7 @@ test('what the image itself carries is written as a comment, and the line stays'
   expect(text).toContain('# UNSAFE: taken from the image.')
   expect(text).toContain('#     - name: "The \\"TSA\\""')
   expect(text).toContain('accept-unproven-time: true  # UNSAFE: ')
-  expect((await parsePolicy(text, '/policy.yml')).timeAuthorities).toEqual([])
+  expect((await parsePolicy(text, '/policy.yml')).time.authorities).toEqual([])
 })
 
 test('an image without stamps gives no such comment, and junk is none', async () => {
@@ -63,5 +63,5 @@ test('the command takes the authority from a file', async () => {
   }
   const inputs = rawInputs({ given: (name) => given[name], defaults: {}, ports, confine: null, label: (name) => name })
   const { text = '' } = await policyInit(inputs, { ports, state: openState(folder, ports) })
-  expect((await parsePolicy(text, '/policy.yml')).timeAuthorities).toHaveLength(1)
+  expect((await parsePolicy(text, '/policy.yml')).time.authorities).toHaveLength(1)
 })

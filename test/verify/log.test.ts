@@ -1,11 +1,12 @@
 import type { JsonObject } from '../../src/base/json.ts'
-import type { NoteSigner } from '../../src/sign/note-signer.ts'
+import { formatVkey, type NoteSigner } from '../../src/sign/note-signer.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
+import { makeKey, type ForgeOptions } from '../../testkit/chain.ts'
 import { checkOf, issuer, judge, make } from '../../testkit/judged.ts'
 import { noteSigner } from '../../testkit/log.ts'
-import { jobKey, logAll } from '../../testkit/logged-image.ts'
+import { jobKey, logAll, type LogOptions } from '../../testkit/logged-image.ts'
 import { policyText } from '../../testkit/policy-text.ts'
 
 const unwitnessed = { 'accept-unwitnessed-log': true }
@@ -32,7 +33,9 @@ test('a policy that pins a log admits an image whose signatures the log has', as
   const verdict = await judge(made, policy)
   expect(found(verdict)).toEqual([true, 'passed', 'accepted'])
   expect(checkOf(verdict, 'log.witnesses').why).toContain('log operator trusted')
-  expect(checkOf(verdict, 'log.statements').why).toMatch(/^log\.example\.internal has \d+ signature\(s\), entries 0, 1/)
+  expect(checkOf(verdict, 'log.statements').why).toMatch(
+    /^log\.example\.internal has \d+ signature\(s\), entries \d+, \d+/,
+  )
   expect(verdict.exceptions).toContain('accept-unwitnessed-log')
   // Without the line the operator is not trusted.
   expect(found(await judge(made, { log: { key: key.vkey } }))).toEqual([false, 'passed', 'failed: unwitnessed'])
@@ -56,16 +59,50 @@ test('witnesses of the policy must have cosigned, as many as its quorum', async 
   expect(found(await judge(made, log([impostor])))).toEqual([false, 'failed: unwitnessed', 'passed'])
 })
 
-test.each([
-  ['provenance', predicateTypes.provenance],
-  ['evidence', predicateTypes.evidence],
-])('every statement that counts must be in the log, the %s too', async (kind, type) => {
+test('every statement that counts must be in the log', async () => {
   const made = await make({ key: jobKey })
   const key = await noteSigner()
-  await logAll(made, key, { without: [type] })
+  await logAll(made, key, { without: [predicateTypes.provenance] })
   const verdict = await judge(made, { log: { key: key.vkey }, ...unwitnessed })
   expect(found(verdict)).toEqual([false, 'failed: unlogged', 'accepted'])
-  expect(checkOf(verdict, 'log.statements').why).toContain(`the ${kind} statement has no entry`)
+  expect(checkOf(verdict, 'log.statements').why).toContain('the provenance statement has no entry')
+})
+
+describe('the evidence', () => {
+  const evidenceOf = async (options: LogOptions, forge: Partial<ForgeOptions> = {}): Promise<string[]> => {
+    const made = await make({ key: jobKey, ...forge })
+    const key = await noteSigner()
+    await logAll(made, key, options)
+    const { reasons, checks } = await judge(made, { log: { key: key.vkey }, ...unwitnessed })
+    return [...reasons, checks.find(({ id }) => id === 'log.evidence')?.why ?? '']
+  }
+
+  test('is in the log by the statement that names it', async () => {
+    const [why] = await evidenceOf({})
+    expect(why).toMatch(/^log\.example\.internal has the evidence statement, entry \d+$/)
+  })
+
+  test('whose statement the log does not have is refused', async () => {
+    const [reason, why] = await evidenceOf({ without: [predicateTypes.evidence] })
+    expect([reason, why]).toEqual(['unlogged', 'the evidence statement has no entry of the log log.example.internal'])
+  })
+
+  test('whose entry is broken is refused for that', async () => {
+    const [, reason, why] = await evidenceOf({
+      changes: [(entry) => ({ ...entry, logIndex: '77' })],
+      without: Object.values(predicateTypes).filter((type) => type !== predicateTypes.evidence),
+    })
+    expect(reason).toBe('log-invalid')
+    expect(why).toMatch(/^the evidence statement: the log entry 77 has two indexes/)
+  })
+
+  test('that no statement of the job names is refused: no log could show it', async () => {
+    const [reason, why] = await evidenceOf(
+      { without: [predicateTypes.evidence] },
+      { signWith: (kind) => (kind === 'evidence' ? makeKey() : null) },
+    )
+    expect([reason, why]).toEqual(['unlogged', 'no statement of the job names this evidence, so no log can show it'])
+  })
 })
 
 const inheritedHash = `{"kind":"hashedrekord","apiVersion":"0.0.2","spec":{"hashedRekordV002":{
@@ -106,7 +143,7 @@ test.each<[string, (entry: JsonObject) => JsonObject, string]>([
 ])('an entry with %s is refused for its own reason', async (_, change, reason) => {
   const made = await make({ key: jobKey })
   const key = await noteSigner()
-  await logAll(made, key, { change })
+  await logAll(made, key, { changes: [change] })
   const policy = { log: { key: key.vkey }, ...unwitnessed }
   expect(found(await judge(made, policy))).toEqual([false, `failed: ${reason}`, 'accepted'])
   // A good copy beside it counts: strangers can add bad ones.
@@ -117,8 +154,11 @@ test.each<[string, (entry: JsonObject) => JsonObject, string]>([
 test('no number of copies with bad entries takes the place of the good one', async () => {
   const made = await make({ key: jobKey })
   const key = await noteSigner()
-  for (let copy = 0; copy < 20; copy++)
-    await logAll(made, key, { change: (entry) => ({ ...entry, logIndex: String(100 + copy) }) })
+  const bad = Array.from({ length: 20 }, (_, copy) => (entry: JsonObject) => ({
+    ...entry,
+    logIndex: String(100 + copy),
+  }))
+  await logAll(made, key, { changes: bad })
   const policy = { log: { key: key.vkey }, ...unwitnessed }
   expect(found(await judge(made, policy))).toEqual([false, 'failed: log-invalid', 'accepted'])
   await logAll(made, key)
@@ -138,6 +178,11 @@ test('a log in a policy is a verifier key, with witnesses of their own kind', as
   const { base } = await make()
   const key = (await noteSigner()).vkey
   const witness = (await noteSigner('w', 'cosignature')).vkey
+  const ownWitness = formatVkey(
+    'w',
+    Buffer.from(key.split('+').slice(2).join('+'), 'base64').subarray(1),
+    'cosignature',
+  )
   const load = (log: unknown) => parsePolicy(policyText(base, issuer, { log }), '/policy.yml')
   expect((await load({ key, witnesses: [witness] })).log?.quorum).toBe(1)
   const bad = [
@@ -149,6 +194,7 @@ test('a log in a policy is a verifier key, with witnesses of their own kind', as
     { key: witness },
     { key, witnesses: [witness], quorum: 2 },
     { key, witnesses: [witness, witness] },
+    { key, witnesses: [ownWitness] },
     { key, url: 'x' },
   ]
   for (const log of bad)

@@ -218,18 +218,19 @@ describe('docs/policy.md', () => {
   const examples = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text]) => text ?? '')
 
   test('its examples are valid policies', async () => {
-    expect(examples).toHaveLength(5)
+    expect(examples).toHaveLength(6)
     const folder = scratch('policy-docs')
     const key = makeKey('P-256')
     const pem = key.publicKey.export({ type: 'spki', format: 'pem' })
     const root = makeCertificate({ subject: 'Maker', issuer: 'Maker', key, by: key, ca: { pathLength: null } })
-    await writeFile(join(folder, 'image-maker.pub'), pem)
-    await writeFile(join(folder, 'registrar.pub'), pem)
-    await writeFile(join(folder, 'tpm-maker.pem'), writePem('CERTIFICATE', root))
+    for (const name of ['image-maker', 'registrar', 'release', 'vendor', 'receipts'])
+      await writeFile(join(folder, `${name}.pub`), pem)
+    for (const name of ['tpm-maker', 'acme-root'])
+      await writeFile(join(folder, `${name}.pem`), writePem('CERTIFICATE', root))
     await writeFile(join(folder, 'runner-2026.1.json'), '{}')
     const technologies = []
     for (const text of examples) technologies.push((await parsePolicy(text, join(folder, 'policy.yml'))).technology)
-    expect(technologies).toEqual(['sample', 'snp', 'tdx', 'az-snp-vtpm', 'tpm'])
+    expect(technologies).toEqual(['sample', 'snp', 'tdx', 'az-snp-vtpm', 'tpm', null])
   })
 
   test('it names every relaxation and every member of a policy', () => {
@@ -237,6 +238,9 @@ describe('docs/policy.md', () => {
       properties: Record<string, { properties?: Record<string, { properties?: object }> }>
     }
     for (const name of Object.keys(properties)) expect(page).toContain(`\`${name}`)
+    for (const section of ['notation', 'scitt'])
+      for (const name of Object.keys(properties[section]?.properties ?? {}))
+        expect(page).toContain(`\`${section}.${name}\``)
     for (const name of Object.keys(properties['build']?.properties ?? {})) expect(page).toContain(`\`build.${name}\``)
     for (const [name, { properties: inner }] of Object.entries(properties['tee']?.properties ?? {}))
       for (const member of inner === undefined ? [name] : Object.keys(inner).map((one) => `${name}.${one}`))

@@ -201,9 +201,9 @@ describe('the policy’s section time', () => {
   test('reads a chain from text or from a file beside it; the digest covers its content', async () => {
     const inline = await parsed({ authorities: [{ name: 'a', chain: authority.pem }] })
     const named = await parsed({ authorities: [{ name: 'a', chain: 'tsa.pem' }] })
-    expect(named.timeAuthorities).toEqual(inline.timeAuthorities)
+    expect(named.time.authorities).toEqual(inline.time.authorities)
     expect(named.digest).toBe(inline.digest)
-    expect(inline.timeAuthorities[0]?.chain).toHaveLength(2)
+    expect(inline.time.authorities[0]?.chain).toHaveLength(2)
   })
 
   test.each<[string, unknown, string]>([

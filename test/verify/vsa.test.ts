@@ -1,22 +1,33 @@
 import { join } from 'node:path'
+import { TransportError } from '../../src/base/errors.ts'
+import { readAuthorityChain } from '../../src/log/timestamp/authority.ts'
+import type { TimeStamper } from '../../src/log/timestamp/time-stamper.ts'
+import { verifyTimestamp } from '../../src/log/timestamp/verify.ts'
+import { manifestBytes } from '../../src/oci/manifest.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
+import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/oci/types.ts'
+import { findStatements } from '../../src/sign/find.ts'
+import type { Signer } from '../../src/statement/types.ts'
 import { readClaims } from '../../src/verify/statements.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
-import { signVsaByKey } from '../../src/verify/vsa/sign.ts'
+import { signVsaByKey, type VsaServices } from '../../src/verify/vsa/sign.ts'
 import { verifyVsa, type VsaPins } from '../../src/verify/vsa/verify.ts'
 import { vsaExtensions } from '../../src/statement/vsa.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { policyText } from '../../testkit/policy-text.ts'
 import { forgeChain, makeIssuer, makeKey } from '../../testkit/chain.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
+import { makeAuthority } from '../../testkit/timestamp/authority.ts'
+import { makeResponse, makeToken } from '../../testkit/timestamp/token.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
 const ports = testPorts()
 const issuer = makeIssuer()
 const now = new Date()
 const gate = makeKey()
+const services: VsaServices = { stamper: null, ports }
 const builder = makeKey()
 
 async function verified(): Promise<{ verdict: Verdict; place: Parameters<typeof signVsaByKey>[2] }> {
@@ -39,20 +50,22 @@ const made = verified()
 
 async function summaries(): Promise<Awaited<ReturnType<typeof readClaims>>['claims']> {
   const { verdict, place } = await made
-  await signVsaByKey(gate.signer, verdict, place, now)
+  await signVsaByKey(gate.signer, verdict, place, now, services)
   return (await readClaims(place.store, place.subject)).claims
 }
 
 async function pins(change: Partial<VsaPins> = {}): Promise<VsaPins> {
-  const { verdict } = await made
+  return { ...pinsFor(gate.signer, (await made).verdict), ...change }
+}
+
+function pinsFor(signer: Pick<Signer, 'hint' | 'publicKeyPem'>, verdict: Verdict): VsaPins {
   return {
-    verifierId: `https://sealwright.dev/key/${Buffer.from(gate.signer.hint, 'base64').toString('base64url')}`,
-    publicKeyPem: gate.signer.publicKeyPem,
+    verifierId: `https://sealwright.dev/key/${Buffer.from(signer.hint, 'base64').toString('base64url')}`,
+    publicKeyPem: signer.publicKeyPem,
     policyDigest: verdict.policy.digest,
     maxAgeSeconds: 3600,
     builderKeys: [builder.signer.publicKeyPem],
     at: now,
-    ...change,
   }
 }
 
@@ -63,8 +76,8 @@ test('a summary of the gate admits, with its exceptions', async () => {
 
 test('a summary that is there in all but its time is not signed again', async () => {
   const { verdict, place } = await made
-  const first = await signVsaByKey(gate.signer, verdict, place, now)
-  expect(await signVsaByKey(gate.signer, verdict, place, new Date(now.getTime() + 60_000))).toBe(first)
+  const first = await signVsaByKey(gate.signer, verdict, place, now, services)
+  expect(await signVsaByKey(gate.signer, verdict, place, new Date(now.getTime() + 60_000), services)).toBe(first)
 })
 
 test.each([
@@ -110,19 +123,21 @@ test('without a summary nothing is admitted', async () => {
 
 test('the key that signed the image signs no verdict on it', async () => {
   const { verdict, place } = await made
-  await expect(signVsaByKey(builder.signer, verdict, place, now)).rejects.toMatchObject({ code: 'self-verified' })
+  await expect(signVsaByKey(builder.signer, verdict, place, now, services)).rejects.toMatchObject({
+    code: 'self-verified',
+  })
 })
 
 test('a refused verdict is never signed', async () => {
   const { verdict, place } = await made
-  await expect(signVsaByKey(gate.signer, { ...verdict, verified: false }, place, now)).rejects.toMatchObject({
+  await expect(signVsaByKey(gate.signer, { ...verdict, verified: false }, place, now, services)).rejects.toMatchObject({
     code: 'denied',
   })
 })
 
 test("another gate's summary does not hide a chain that is in order", async () => {
   const { verdict, place } = await made
-  await signVsaByKey(gate.signer, verdict, place, now)
+  await signVsaByKey(gate.signer, verdict, place, now, services)
   await forgeChain(
     place.store,
     { ...(await smallBase(place.store, place.subject)), payloads: [], drafts: [] },
@@ -131,5 +146,115 @@ test("another gate's summary does not hide a chain that is in order", async () =
   const policy = await parsePolicy(policyText(await smallBase(place.store, place.subject), issuer), '/policy.yml')
   expect(await verifyImage(`${place.store.name}@${place.subject.digest}`, policy, { at: now }, ports)).toMatchObject({
     verified: true,
+  })
+})
+
+describe('a time stamp of the summary', () => {
+  const authority = makeAuthority()
+  const asked: Buffer[] = []
+  const stamper: TimeStamper = {
+    url: new URL('https://tsa.example'),
+    stamp: (signature) => {
+      asked.push(Buffer.from(signature))
+      return Promise.resolve(makeResponse(makeToken(authority, signature, { at: now })))
+    },
+  }
+  const stamping: VsaServices = { stamper, ports }
+
+  test('is over its signature, is asked for once, and is added to a summary that has none', async () => {
+    const { verdict, place } = await verified()
+    const key = makeKey()
+    const bare = await signVsaByKey(key.signer, verdict, place, now, services)
+    const stamped = await signVsaByKey(key.signer, verdict, place, now, stamping)
+    expect(stamped).not.toBe(bare)
+    expect(asked).toHaveLength(1)
+    // The one with the stamp is found again, whether a stamp is asked for or not.
+    expect(await signVsaByKey(key.signer, verdict, place, now, stamping)).toBe(stamped)
+    expect(await signVsaByKey(key.signer, verdict, place, now, services)).toBe(stamped)
+    expect(asked).toHaveLength(1)
+    const found = (await findStatements(place.store, place.subject)).find(({ manifest }) => manifest === stamped)!
+    const signature = Buffer.from(found.envelope.signatures[0]!.sig, 'base64')
+    const authorities = [{ name: 'tsa', chain: readAuthorityChain(authority.pem, 'tsa') }]
+    expect(verifyTimestamp(found.stamps[0]!, signature, authorities).time).toEqual(now)
+    expect(asked[0]).toEqual(signature)
+    const { claims } = await readClaims(place.store, place.subject)
+    expect(verifyVsa(claims, verdict.image.digest, pinsFor(key.signer, verdict)).manifest).toBeDefined()
+  })
+
+  test('that the service does not give leaves no summary behind', async () => {
+    const { verdict, place } = await verified()
+    const failing: TimeStamper = {
+      url: stamper.url,
+      stamp: () => Promise.reject(new TransportError('unreachable', 'no')),
+    }
+    const before = (await readClaims(place.store, place.subject)).claims.length
+    await expect(
+      signVsaByKey(makeKey().signer, verdict, place, now, { stamper: failing, ports }),
+    ).rejects.toMatchObject({ code: 'unreachable' })
+    expect((await readClaims(place.store, place.subject)).claims).toHaveLength(before)
+  })
+})
+
+describe('a registry whose list of referrers another writer replaces', () => {
+  /** As a registry without the referrers API: its fallback index lists what is attached, and others may write it whole. */
+  function racing(store: Store, losses: number) {
+    let listed: Descriptor[] = []
+    let sleeps = 0
+    const subject = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
+      const put = await store.putManifest(bytes, mediaType)
+      if (!listed.some(({ digest }) => digest === put.digest)) listed.push({ ...put, mediaType })
+      return put
+    }
+    const index = async (): Promise<Descriptor> => {
+      const manifests = listed.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }))
+      return store.putManifest(
+        manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }),
+        mediaTypes.index,
+      )
+    }
+    const racy = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'kind') return 'registry'
+        if (name === 'putManifest') return subject
+        if (name === 'resolve')
+          return (wanted: { tag?: string }) => ('tag' in wanted ? index() : store.resolve(wanted as { digest: Digest }))
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(target) : value
+      },
+    })
+    const clock = {
+      ...ports.clock,
+      sleep: async (): Promise<void> => {
+        if (sleeps++ < losses) listed = []
+      },
+    }
+    return {
+      store: racy,
+      ports: { ...ports, clock },
+      listed: () => listed.map(({ digest }) => digest),
+      sleeps: () => sleeps,
+    }
+  }
+
+  test('is looked at again, and what it lost is listed again', async () => {
+    const { verdict, place } = await verified()
+    const race = racing(place.store, 2)
+    const attached = await signVsaByKey(makeKey().signer, verdict, { ...place, store: race.store }, now, {
+      stamper: null,
+      ports: race.ports,
+    })
+    expect(race.listed()).toContain(attached)
+    expect(race.sleeps()).toBe(3)
+  })
+
+  test('that loses it again and again is an error, not a signed summary that nobody finds', async () => {
+    const { verdict, place } = await verified()
+    const race = racing(place.store, Number.POSITIVE_INFINITY)
+    await expect(
+      signVsaByKey(makeKey().signer, verdict, { ...place, store: race.store }, now, {
+        stamper: null,
+        ports: race.ports,
+      }),
+    ).rejects.toMatchObject({ code: 'registry-error' })
   })
 })

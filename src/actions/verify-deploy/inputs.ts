@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { parseTime } from '../../base/time.ts'
 import { launchKinds, type LaunchKind } from '../../deploy/launch.ts'
+import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
 import type { KeySource } from '../../sign/signers/types.ts'
@@ -19,6 +20,10 @@ export interface VerifyDeployInputs {
   /** Absolute; null for the policy's own. */
   collateral: string | null
   nonce: string | null
+  /** Place of the log that the policy pins; null where it cannot be asked. */
+  log: string | null
+  /** Absolute folder of the checkpoints that were seen; null for one in the state directory. */
+  logState: string | null
   /** Time to judge at; null for now. */
   at: Date | null
   /** Digest that the policy must have; null for any. */
@@ -31,6 +36,8 @@ export interface VerifyDeployInputs {
   enforce: boolean
   signer: 'agent' | 'key' | 'none'
   key: KeySource | null
+  /** Service that stamps the verification summary; null for none. */
+  timestamp: URL | null
 }
 
 /** @throws InputError `no-policy`, `input-missing`, `input-invalid` */
@@ -62,11 +69,14 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     expectCommit: commitOf(inputs),
     expectDigest: digestOf(inputs, 'expect-digest'),
     nonce: inputs.text('nonce') === '' ? null : inputs.text('nonce'),
+    log: inputs.text('log') === '' ? null : inputs.text('log'),
+    logState: inputs.text('log-state') === '' ? null : inputs.path('log-state'),
     launch,
     output: inputs.text('output') === '' ? null : inputs.path('output'),
     enforce: inputs.choice('enforce', ['true', 'warn']) === 'true',
     signer,
     key,
+    timestamp: inputs.text('timestamp') === '' ? null : timestampUrl(inputs.text('timestamp')),
   }
 }
 

@@ -6,6 +6,7 @@ import { resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
+import { openLogMemory } from '../../tasks/verify/log-memory.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
@@ -31,8 +32,10 @@ export const door: ActionDoor = {
     }
     const directory = inputs.launch === 'unpack' ? await unpackFolder(inputs.output, state) : ''
     const folder = await state.path('plain-layers')
-    const caller = gateCaller(policy, inputs, folder)
-    const { verdict } = await withKeyRequest(inputs.keys, ports, (keys) =>
+    const logState = inputs.logState ?? (await state.path('log-state'))
+    const memory = policy.log === null ? null : await openLogMemory(policy.log, logState, inputs.log, ports)
+    const caller = gateCaller(policy, inputs, folder, memory)
+    const { verdict, checkpoint } = await withKeyRequest(inputs.keys, ports, (keys) =>
       performTask(
         'verify',
         {
@@ -43,6 +46,7 @@ export const door: ActionDoor = {
           at: inputs.at?.toISOString() ?? null,
           platform: inputs.platform,
           expect: { commit: inputs.expectCommit, digest: inputs.expectDigest },
+          log: memory?.request ?? null,
           keySource: inputs.keys.kbsUrl === '' ? 'decryption-key' : inputs.keys.kbsUrl,
           keys,
           plainLayers: inputs.launch !== 'none',
@@ -51,10 +55,12 @@ export const door: ActionDoor = {
         context,
       ),
     )
+    await memory?.remember(checkpoint)
     const path = await state.path('verdict.json')
     await writeFile(path, jcs(verdict))
     const { store } = await resolveImage(text, ports)
-    const vsa = await attachVsa({ verdict, store, agent, key: inputs.signer === 'key' ? inputs.key : null }, ports)
+    const key = inputs.signer === 'key' ? inputs.key : null
+    const vsa = await attachVsa({ verdict, store, agent, key, timestamp: inputs.timestamp }, ports)
     const publicKeyPath = vsa === null ? '' : await state.path('verifier.pub')
     if (vsa !== null) await writeFile(publicKeyPath, vsa.publicKeyPem)
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)

@@ -5,6 +5,7 @@ import { writeDelivered } from '../shared/delivered.ts'
 import { keySecret } from '../shared/keys.ts'
 import type { Caller } from '../../agent/caller.ts'
 import { packFiles } from '../../tasks/verify/folder.ts'
+import type { LogMemory } from '../../tasks/verify/log-memory.ts'
 import type { Digest } from '../../oci/types.ts'
 import { parsePolicy, readPolicyText, type Policy } from '../../verify/policy/load.ts'
 import type { VerifyDeployInputs } from './inputs.ts'
@@ -17,6 +18,8 @@ export interface GatePolicy {
   files: ReadonlyMap<string, string>
   /** Its own folder of collateral, or null. */
   collateral: string | null
+  /** The log that it pins, or null. */
+  log: Policy['log']
 }
 
 /**
@@ -34,7 +37,7 @@ export async function loadGatePolicy(path: string, digest: Digest | null): Promi
     return content
   })
   requirePolicy(policy, digest)
-  return { text, path, files, collateral: policy.collateral }
+  return { text, path, files, collateral: policy.collateral, log: policy.log }
 }
 
 /** A policy that lies where the judged can write is no policy, unless its digest is pinned elsewhere (TRUST §6). */
@@ -51,6 +54,7 @@ export function gateCaller(
   policy: GatePolicy,
   inputs: VerifyDeployInputs,
   folder: string,
+  memory: LogMemory | null,
 ): Caller & { collateral: string | null; layers: ReadonlyMap<string, string> } {
   const collateral = inputs.collateral ?? policy.collateral
   const layers = new Map<string, string>()
@@ -60,6 +64,7 @@ export function gateCaller(
     secret: keySecret(inputs.keys),
     fetch: async (name) => {
       if (name === 'collateral' && collateral !== null) return packFiles(collateral)
+      if (name.startsWith('log:') && memory !== null) return memory.fetch(name.slice('log:'.length))
       const content = policy.files.get(name.replace(/^file:/, ''))
       if (content === undefined) throw new InputError('not-found', `nothing is served as "${name}"`)
       return one(Buffer.from(content))

@@ -4,19 +4,20 @@ import { artifactOfDigest, type Artifact } from '../../bundle/artifact.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { trustedRootInput } from '../../doors/trusted-root.ts'
 import { isDigest } from '../../oci/digest.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import type { CommandResult } from '../command.ts'
 import { optionFile } from '../option-file.ts'
 import { artifactAt, judge } from './judge.ts'
-import { keyOption, rootOption } from './verify-bundle.ts'
+import { keyOption } from './verify-bundle.ts'
 
 /** `conformance verify-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
 export async function conformanceVerifyBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   refuseStaging(inputs)
   return judge(await optionFile(inputs, 'bundle'), await artifactNamed(inputs), {
     signer: await signerOf(inputs),
-    root: inputs.text('trusted-root') === '' ? await publicGoodRoot() : await rootOption(inputs),
+    root: (await trustedRootInput(inputs, ports)) ?? (await publicGoodRoot()),
     now: ports.clock.now(),
   })
 }

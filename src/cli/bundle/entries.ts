@@ -1,33 +1,46 @@
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
-
-const trustedRoot = option(
-  'trusted-root',
-  'Trusted root (JSON) whose authorities, logs and time stamp authorities count. Default: the public Sigstore instance, as of this release; no network is used.',
-)
+import { trustedRootOptions } from '../trusted-root-options.ts'
 
 /** Commands about Sigstore bundles. */
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file. Uses no network.',
+      'Verifies a Sigstore bundle over a file, or what is attached to an image: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
     inputs: [
-      option('file', 'File that the bundle is about.', '', true),
-      option('bundle', 'Sigstore bundle, version 0.1 to 0.3.', '', true),
-      option('public-key', 'PEM file of the public key that has to have signed. Exclude it from a keyless check.'),
+      option(
+        'file',
+        'File that the bundle is about, the folder of a model (OpenSSF Model Signing), or an image: HOST/NAME[:TAG][@DIGEST] or oci:DIR.',
+        '',
+        true,
+      ),
+      option(
+        'bundle',
+        'Sigstore bundle, version 0.1 to 0.3. Without it the bundles that are attached to the image are verified, and the signatures of its .sig and .att tags; of a model model.sig in its folder.',
+      ),
+      option(
+        'public-key',
+        'PEM file of the public key that has to have signed. Logs and time stamps are then verified only with a trusted root.',
+      ),
       option('identity', 'Subject alternative name of the certificate, compared whole.'),
       option('identity-pattern', 'Regular expression that covers the whole name, in place of `identity`.'),
       option('issuer', 'Issuer of the identity, compared whole.'),
-      {
-        ...trustedRoot,
-        description: `${trustedRoot.description} With a public key and without a trusted root, logs and time stamps are not verified.`,
-      },
-      option('predicate-type', 'Type of the statement that is expected; may be repeated. Default: any.'),
+      option(
+        'certificate-chain',
+        'PEM file of an authority (root last), any of whose certificates may have signed the model, as long as they are valid now; without logs and time stamps.',
+      ),
+      ...trustedRootOptions,
+      option(
+        'predicate-type',
+        'Type of the statement that is expected; may be repeated. Default: any for a file; for an image with an expected signer the signature of the image itself, and `any` for every statement.',
+      ),
       option('log-entries', 'Entries of trusted logs that are required, 0 to 3; needs a trusted root.', '1'),
     ],
     positional: 'file',
+    flags: ['tuf-offline'],
     examples: [
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --public-key cosign.pub',
+      'sealwright verify bundle ghcr.io/OWNER/REPO:v1',
       'sealwright verify bundle app.tar.gz --bundle app.sigstore.json --identity https://github.com/OWNER/REPO/.github/workflows/release.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com',
     ],
     run: async (inputs, context) => (await import('./verify-bundle.ts')).verifyBundleCommand(inputs, context),
@@ -46,11 +59,11 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
         true,
       ),
       option('bundle', 'File to write; it must not exist.', '', true),
-      trustedRoot,
+      ...trustedRootOptions,
       option('signing-config', 'Signing configuration (JSON) version 0.2.', '', true),
     ],
     positional: 'file',
-    flags: ['staging', 'in-toto'],
+    flags: ['staging', 'in-toto', 'tuf-offline'],
     run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
   },
   'conformance verify-bundle': {
@@ -62,10 +75,10 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
       option('certificate-identity', 'Subject alternative name of the certificate.'),
       option('certificate-oidc-issuer', 'Issuer of the identity.'),
       option('key', 'PEM file of the public key.'),
-      trustedRoot,
+      ...trustedRootOptions,
     ],
     positional: 'file-or-digest',
-    flags: ['staging'],
+    flags: ['staging', 'tuf-offline'],
     run: async (inputs, context) => (await import('./conformance.ts')).conformanceVerifyBundle(inputs, context),
   },
 }

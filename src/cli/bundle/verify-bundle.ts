@@ -1,26 +1,87 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { asInput } from '../../base/as-input.ts'
+import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { trustedRootInput } from '../../doors/trusted-root.ts'
+import { readPem } from '../../encoding/pem.ts'
+import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
-import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
+import { publicGoodRoot } from '../../sign/public-root.ts'
 import type { CommandResult } from '../command.ts'
-import { optionFile } from '../option-file.ts'
+import { namedFile, optionFile } from '../option-file.ts'
 import { artifactAt, judge } from './judge.ts'
 
-/** `verify bundle`: one bundle over one file. */
+/** `verify bundle`: one bundle over one file, or what is attached to an image. */
 export async function verifyBundleCommand(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
-  inputs.required('file')
-  const signer = await expectedSigner(inputs)
-  const root = await trustedRoot(inputs, signer)
+  const file = inputs.required('file')
   const types = inputs.list('predicate-type')
+  const kind = await kindOf(inputs.path('file'))
+  if (kind === 'folder') return verifyModel(inputs, ports)
+  if (inputs.text('certificate-chain') !== '')
+    throw new InputError('input-invalid', 'certificate-chain is for the folder of a model', {
+      subject: 'certificate-chain',
+      remedy: 'Give --identity with --issuer and --trusted-root, or --public-key.',
+    })
+  if (inputs.text('bundle') === '') {
+    if (kind === 'file') throw bundleMissing(file)
+    const { judgeImage } = await import('./verify-image.ts')
+    const rules = await rulesOf(inputs, namesSigner(inputs) ? await expectedSigner(inputs) : null, ports)
+    return judgeImage(file, { ...rules, types }, ports)
+  }
+  const rules = await rulesOf(inputs, await expectedSigner(inputs), ports)
   return judge(await optionFile(inputs, 'bundle'), await artifactAt(inputs.path('file'), 'file'), {
-    signer,
-    root,
-    entries: root === null ? 0 : Number(inputs.choice('log-entries', ['0', '1', '2', '3'])),
-    certificateTimestamps: 1,
+    ...rules,
     predicateTypes: types.length === 0 ? undefined : types,
-    now: ports.clock.now(),
+  })
+}
+
+async function rulesOf<T extends ExpectedSigner | null>(inputs: RawInputs, signer: T, ports: Ports) {
+  const root = (await trustedRootInput(inputs, ports)) ?? (signer?.kind === 'key' ? null : await publicGoodRoot())
+  const entries = root === null ? 0 : Number(inputs.choice('log-entries', ['0', '1', '2', '3']))
+  return { signer, root, entries, certificateTimestamps: 1, now: ports.clock.now() }
+}
+
+function namesSigner(inputs: RawInputs): boolean {
+  return ['public-key', 'identity', 'identity-pattern', 'issuer'].some((name) => inputs.text(name) !== '')
+}
+
+async function verifyModel(inputs: RawInputs, ports: Ports): Promise<CommandResult> {
+  const { judgeModel } = await import('./verify-model.ts')
+  const folder = await realpath(inputs.path('file'))
+  const given = inputs.text('bundle') !== ''
+  const named = given ? inputs.path('bundle') : join(folder, 'model.sig')
+  const bundle = given ? await optionFile(inputs, 'bundle') : await namedFile(named, 'bundle')
+  const request = { folder, bundlePath: await realpath(named), bundle, proc: ports.roots.proc }
+  if (inputs.text('certificate-chain') === '')
+    return judgeModel(request, { kind: 'bundle', rules: await rulesOf(inputs, await expectedSigner(inputs), ports) })
+  if (namesSigner(inputs))
+    throw new InputError('input-invalid', 'certificate-chain excludes public-key, identity and issuer', {
+      subject: 'certificate-chain',
+      remedy: 'Give one way to name the signer.',
+    })
+  const text = (await optionFile(inputs, 'certificate-chain')).toString('utf8')
+  const chain = asInput('certificate-chain', () =>
+    readPem(text, 'certificate-chain').map(({ bytes }) => parseCertificate(bytes, 'certificate-chain', 'signer')),
+  )
+  return judgeModel(request, { kind: 'authority', chain, now: ports.clock.now() })
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | null> {
+  return stat(path).then(
+    (info) => (info.isDirectory() ? 'folder' : 'file'),
+    () => null,
+  )
+}
+
+/** A file without a bundle is a mistake, not an image that is not there. */
+function bundleMissing(text: string): InputError {
+  return new InputError('input-missing', `"${text}" is a file, and no bundle is given`, {
+    subject: 'bundle',
+    remedy: 'Give --bundle FILE. An image is named by HOST/NAME[:TAG] or oci:DIR.',
   })
 }
 
@@ -36,7 +97,8 @@ async function expectedSigner(inputs: RawInputs): Promise<ExpectedSigner> {
       'the signer is not named: expected is a public key, or an identity with its issuer',
       {
         subject: 'public-key',
-        remedy: 'Give --public-key FILE, or --identity SAN (or --identity-pattern) with --issuer URL.',
+        remedy:
+          'Give --public-key FILE, or --identity SAN (or --identity-pattern) with --issuer URL; for a model also --certificate-chain FILE.',
       },
     )
   }
@@ -51,32 +113,4 @@ async function expectedSigner(inputs: RawInputs): Promise<ExpectedSigner> {
 export async function keyOption(inputs: RawInputs, name: string) {
   const text = (await optionFile(inputs, name)).toString('utf8')
   return asInput(name, () => loadPublicKey(`${text.trim()}\n`, name))
-}
-
-/** The pinned root; without one a key is verified by itself, and an identity by the public instance. */
-async function trustedRoot(inputs: RawInputs, signer: ExpectedSigner): Promise<TrustedRoot | null> {
-  if (inputs.text('trusted-root') !== '') return rootOption(inputs)
-  if (signer.kind === 'key') return null
-  const { publicGoodRoot } = await import('../../sign/public-root.ts')
-  return publicGoodRoot()
-}
-
-/** @throws InputError `file-invalid` */
-export async function rootOption(inputs: RawInputs): Promise<TrustedRoot> {
-  const bytes = await optionFile(inputs, 'trusted-root')
-  return asInput('trusted-root', () => parseTrustedRoot(bytes))
-}
-
-/** A file that the user pins is an input: what is wrong with it says nothing about the bundle. */
-export function asInput<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (!(cause instanceof VerificationError)) throw cause
-    throw new InputError('file-invalid', `${name}: ${cause.message}`, {
-      subject: name,
-      cause,
-      remedy: cause.remedy ?? 'Give the file as its maker wrote it.',
-    })
-  }
 }

@@ -1,4 +1,4 @@
-import { InputError } from '../../base/errors.ts'
+import { InputError, SealwrightError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { envelopeEntry, signedEntry, withLogEntry } from '../../log/bundle-entry.ts'
@@ -7,13 +7,13 @@ import { openLogStore } from '../../log/open-store.ts'
 import { openRecorder } from '../../log/recorder.ts'
 import { tlogEntry } from '../../log/tlog-entry.ts'
 import { resolveImage } from '../../oci/open.ts'
-import { parseBundle } from '../../sign/bundle.ts'
 import { findStatements } from '../../sign/find.ts'
-import { verifySignature, type PublicKey } from '../../sign/public-key.ts'
+import { verifySignature } from '../../sign/public-key.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
-import { isFile, publicKeysOption, signerMemory, signerOption, witnessesOption } from './common.ts'
+import { isFile, signerMemory, signerOption, witnessesOption } from './common.ts'
+import { namedSignature, signersOption, type NamedSigners } from './signed-by.ts'
 
 /** Entries of what the user named, and the bundle where it is one. */
 interface Asked {
@@ -22,9 +22,9 @@ interface Asked {
 }
 
 /** `log append`. */
-export async function logAppend(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
-  const keys = await publicKeysOption(inputs, ports.roots.cwd)
-  const { bodies, bundle } = await askedFor(inputs, keys, ports)
+export async function logAppend(inputs: RawInputs, context: ActionContext): Promise<CommandResult> {
+  const { ports } = context
+  const { bodies, bundle } = await askedFor(inputs, await signersOption(inputs, context), ports)
   if (inputs.text('output') !== '' && bundle === null) {
     throw new InputError('input-invalid', '--output: only a bundle is written with its log entry', {
       subject: 'output',
@@ -55,17 +55,17 @@ async function originOf(note: Promise<Buffer | null>, name: string): Promise<str
   })
 }
 
-async function askedFor(inputs: RawInputs, keys: readonly PublicKey[], ports: Ports): Promise<Asked> {
+async function askedFor(inputs: RawInputs, signers: NamedSigners, ports: Ports): Promise<Asked> {
   const word = inputs.required('entry')
-  if (!(await isFile(inputs.path('entry')))) return { bodies: await imageEntries(word, keys, ports), bundle: null }
+  if (!(await isFile(inputs.path('entry')))) return { bodies: await imageEntries(word, signers, ports), bundle: null }
   const bytes = await optionFile(inputs, 'entry')
   if (inputs.text('signature') === '') {
-    return { bodies: [envelopeEntry(parseBundle(bytes).envelope, keys, word)], bundle: bytes }
+    return { bodies: [namedSignature(bytes, signers, word).body], bundle: bytes }
   }
   const given = await optionFile(inputs, 'signature')
   const text = given.toString('latin1').trim()
   const signature = /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : given
-  const key = keys.find((one) => verifySignature(one, bytes, signature))
+  const key = signers.keys.find((one) => verifySignature(one, bytes, signature))
   if (key !== undefined) return { bodies: [signedEntry(bytes, signature, key.object)], bundle: null }
   throw new InputError('input-invalid', `--signature: no key of --public-key made this signature over "${word}"`, {
     subject: 'signature',
@@ -73,21 +73,26 @@ async function askedFor(inputs: RawInputs, keys: readonly PublicKey[], ports: Po
   })
 }
 
-/** An entry for each statement of the image that a given key signed. */
-async function imageEntries(text: string, keys: readonly PublicKey[], ports: Ports): Promise<Buffer[]> {
+/** An entry for each statement of the image that a named signer signed. */
+async function imageEntries(text: string, signers: NamedSigners, ports: Ports): Promise<Buffer[]> {
   const { store, descriptor, reference } = await resolveImage(text, ports)
   const found = await findStatements(store, descriptor, { onBroken: () => {} })
-  const bodies = found.flatMap(({ envelope }) => {
+  const bodies = found.flatMap(({ envelope, bundle }) => {
     try {
-      return [envelopeEntry(envelope, keys, reference)]
-    } catch {
-      // Others sign too; what no given key signed is not logged.
-      return []
+      return [
+        bundle === null
+          ? envelopeEntry(envelope, signers.keys, reference)
+          : namedSignature(bundle, signers, reference).body,
+      ]
+    } catch (error) {
+      // Others sign too; what no named signer signed is not logged.
+      if (error instanceof SealwrightError) return []
+      throw error
     }
   })
   if (bodies.length > 0) return bodies
-  throw new InputError('not-found', `"${reference}" carries no statement that a key of --public-key signed`, {
+  throw new InputError('not-found', `"${reference}" carries no statement that a named signer signed`, {
     subject: reference,
-    remedy: 'Check the image and the key.',
+    remedy: 'Check the image, and --public-key, or --identity with --issuer and --trusted-root.',
   })
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
+import { scittServiceOptions } from './scitt-service-options.ts'
 
 const log = option(
   'log',
@@ -17,6 +18,15 @@ const logKey = option(
 )
 const origin = option('origin', 'Name of the log: a bare host name, such as log.example.internal.')
 const publicKey = option('public-key', 'PEM file of the key that signed; may be repeated.')
+/** A signer with a certificate, in place of a key or beside it. */
+const certified = [
+  option('identity', 'Subject alternative name of the certificate that signed, compared whole; needs --issuer.'),
+  option('issuer', 'Issuer of the identity, compared whole.'),
+  option(
+    'trusted-root',
+    'Trusted root (JSON) by which the certificate is verified. Default: the public Sigstore instance, as of this release.',
+  ),
+]
 const last = option(
   'last',
   'File that keeps the last checkpoint, so that a rollback or fork of the log is found. Default: the file of --key with .checkpoint behind it.',
@@ -56,11 +66,12 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log append': {
     description:
-      'Appends the signatures of an image, a Sigstore bundle, or a file with a detached signature. Only a signature by a key that is given is logged. An entry that the log has keeps its index.',
+      'Appends the signatures of an image, a Sigstore bundle, or a file with a detached signature. Only a signature by a named signer is logged: by a key that is given, or by a certificate for an identity. An entry that the log has keeps its index.',
     inputs: [
       log,
       option('entry', 'Sigstore bundle, image reference, or file (with --signature).', '', true),
-      { ...publicKey, required: true },
+      publicKey,
+      ...certified,
       option('signature', 'File with a signature over the file, raw or base64.'),
       key,
       password,
@@ -85,6 +96,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
       option('from', 'Size of the smaller log.'),
       option('bundle', 'Sigstore bundle whose signature is looked for.'),
       { ...publicKey, description: 'PEM file of the key that signed the bundle.' },
+      ...certified,
       option('output', 'File for the bundle with its log entry; it must not exist.'),
     ],
     positional: 'log',
@@ -103,6 +115,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
       quorum,
       option('bundle', 'Sigstore bundle to verify against the key of the log; the log itself is not read.'),
       { ...publicKey, description: 'PEM file of the key that signed the bundle.' },
+      ...certified,
     ],
     positional: 'log',
     examples: [
@@ -133,20 +146,29 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log serve': {
     description:
-      'Serves a log over HTTP on this machine: checkpoint, tiles, and the API of Rekor v2 for new entries of listed signers.',
+      'Serves a log over HTTP on this machine: checkpoint, tiles, and the API of Rekor v2 for new entries of listed signers. With --scitt-policy it is also a SCITT transparency service (SCRAPI).',
     inputs: [
       log,
       { ...origin, required: true },
       key,
       password,
       last,
-      option('signer', 'PEM file of a public key whose signatures are taken; may be repeated.', '', true),
+      option(
+        'signer',
+        'PEM file of a public key whose signatures are taken; may be repeated. Required without --signer-authority and --scitt-policy.',
+      ),
+      option(
+        'signer-authority',
+        'PEM file of an authority (issuer first, root last) whose certificates are taken while they are valid: for keyless signers. May be repeated.',
+      ),
       witnessUrl,
       listen('127.0.0.1:8080'),
+      ...scittServiceOptions,
     ],
     positional: 'log',
     examples: [
       'sealwright log serve ./log --origin log.example.internal --key log.pem --signer release.pub --listen 127.0.0.1:8080',
+      'sealwright log serve ./log --origin log.example.internal --key log.pem --scitt-policy registration.yaml --receipt-key receipts.pem',
     ],
     run: async (inputs, context) => (await import('./serve.ts')).logServe(inputs, context),
   },

@@ -1,5 +1,4 @@
-import { createPublicKey } from 'node:crypto'
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { VerificationError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { fileMemory } from '../../log/memory.ts'
 import { currentHead, readHead } from '../../log/open-log.ts'
@@ -7,13 +6,12 @@ import { openLogFiles } from '../../log/open-store.ts'
 import { verifyLogged, type PinnedLog } from '../../log/pinned-log.ts'
 import { continues } from '../../log/resume.ts'
 import { verifyLog } from '../../log/verify-log.ts'
-import { verifyEnvelope } from '../../sign/dsse.ts'
-import { parseBundle } from '../../sign/bundle.ts'
 import { cosignaturesOf } from '../../sign/cosignature.ts'
 import { parseSignedNote } from '../../sign/signed-note.ts'
 import type { CommandResult } from '../command.ts'
 import { optionFile } from '../option-file.ts'
-import { oneOf, pinnedOption, publicKeysOption } from './common.ts'
+import { oneOf, pinnedOption } from './common.ts'
+import { namedSignature, signersOption } from './signed-by.ts'
 
 /** `log verify`: a whole log, or one bundle offline. */
 export async function logVerify(inputs: RawInputs, context: ActionContext): Promise<CommandResult> {
@@ -51,18 +49,10 @@ async function verifyWhole(inputs: RawInputs, { ports }: ActionContext, pinned: 
   }
 }
 
-async function verifyOne(inputs: RawInputs, { ports }: ActionContext, pinned: PinnedLog): Promise<CommandResult> {
+async function verifyOne(inputs: RawInputs, context: ActionContext, pinned: PinnedLog): Promise<CommandResult> {
   const bundle = await optionFile(inputs, 'bundle')
-  const [key, second] = await publicKeysOption(inputs, ports.roots.cwd)
-  if (key === undefined || second !== undefined) {
-    throw new InputError('input-invalid', '--public-key: expected one key', {
-      subject: 'public-key',
-      remedy: 'Name the key that signed the bundle.',
-    })
-  }
-  verifyEnvelope(parseBundle(bundle).envelope, key.pem)
-  const spki = createPublicKey(key.pem).export({ format: 'der', type: 'spki' })
-  const proof = verifyLogged(bundle, spki, pinned)
+  const { signer } = namedSignature(bundle, await signersOption(inputs, context), 'bundle')
+  const proof = verifyLogged(bundle, signer, pinned)
   if (proof === null) {
     throw new VerificationError('unlogged', `the bundle has no entry of the log ${pinned.origin}`, {
       subject: pinned.origin,

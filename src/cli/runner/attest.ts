@@ -73,7 +73,7 @@ export async function runnerAttest(
   })
   const key = await inputs.secret('key')
   if (key === null) throw new InputError('input-missing', '--key is required', { subject: 'key' })
-  const signer = await loadSigner(key, await inputs.secret('key-password'))
+  const signer = await loadSigner(key, await inputs.passwords('key-password'))
   const folder = inputs.path('output')
   await mkdir(folder, { recursive: true })
   const files: string[] = []

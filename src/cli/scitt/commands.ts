@@ -2,6 +2,12 @@ import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
 import { issuerOptions, serviceOptions } from './trust.ts'
 
+/** Options of an issuer that select statements where they are listed. */
+const filters = [
+  option('issuer', 'Only statements of this issuer. A did:x509 also verifies them: it pins an authority.'),
+  option('subject', 'Only statements with this subject; `*` covers a part of one segment.'),
+]
+
 /** Commands about SCITT signed statements and receipts. */
 export const scittCommands: Readonly<Record<string, Command>> = {
   'scitt verify': {
@@ -38,6 +44,28 @@ export const scittCommands: Readonly<Record<string, Command>> = {
       'sealwright scitt submit statement.scitt --url https://log.example --service log.pub --output receipt.cose',
     ],
     run: async (inputs, context) => (await import('./submit.ts')).scittSubmit(inputs, context),
+  },
+  'scitt list': {
+    description:
+      'Lists the SCITT signed statements and receipts that are attached to an image, or to all tagged images of a repository. Nothing is verified without --public-key, a did:x509 as --issuer, or --service.',
+    inputs: [
+      option('image', 'Image or repository: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      { ...option('all-tags', 'List all tagged images of the repository.'), default: 'false' },
+      ...issuerOptions.map((one) => filters.find(({ name }) => name === one.name) ?? one),
+      option(
+        'feed',
+        'Only statements with this `feed`, which stood for the subject before RFC 9943; `*` covers a part of one segment.',
+      ),
+      option('type', 'Only statements of this content type.'),
+      ...serviceOptions,
+    ],
+    positional: 'image',
+    flags: ['all-tags'],
+    examples: [
+      'sealwright scitt list ghcr.io/owner/app:1.0',
+      'sealwright scitt list ghcr.io/owner/app --all-tags --type application/vnd.in-toto+json --public-key release.pub --service log.pub',
+    ],
+    run: async (inputs, context) => (await import('./list.ts')).scittList(inputs, context),
   },
   'scitt keys': {
     description:

@@ -26,7 +26,10 @@ export const serviceOptions = [
 
 /** Options of a trusted issuer. */
 export const issuerOptions = [
-  option('public-key', 'PEM file of a key of the issuer; may be repeated.'),
+  option(
+    'public-key',
+    'Key of an issuer, [ISSUER=]FILE (PEM); may be repeated. Among several keys each needs ISSUER, unless the issuer is named by the key itself (thumbprint, did:x509).',
+  ),
   option('issuer', 'The only issuer that counts. A did:x509 needs no key: it pins an authority of the certificates.'),
   option('subject', 'The only subject that counts.'),
   option(
@@ -47,9 +50,10 @@ export const issuerOptions = [
 export async function readTrust(inputs: RawInputs, { ports }: ActionContext): Promise<StatementTrust> {
   const { cwd } = ports.roots
   const keys = await Promise.all(
-    inputs.list('public-key').map(async (path) => {
+    inputs.list('public-key').map(async (text) => {
+      const { issuer, path } = namedBy(text)
       const pem = await namedFile(resolve(cwd, path), 'public-key')
-      return loadPublicKey(pem.toString('utf8'), path).object
+      return { key: loadPublicKey(pem.toString('utf8'), path).object, issuer }
     }),
   )
   const accept = inputs.list('accept')
@@ -97,11 +101,16 @@ export async function readServices(inputs: RawInputs, cwd: string, bindCurve = t
   const entry = inputs.choice('entry', ['statement', 'statement-sha256'])
   return Promise.all(
     inputs.list('service').map(async (text) => {
-      const cut = text.indexOf('=')
-      const issuer = cut === -1 ? null : text.slice(0, cut)
-      const path = resolve(cwd, text.slice(cut + 1))
+      const { issuer, path: file } = namedBy(text)
+      const path = resolve(cwd, file)
       const keys = readServiceKeys(await namedFile(path, 'service'), path)
       return { name: issuer ?? basename(path), issuer, keys, entry, bindCurve }
     }),
   )
+}
+
+/** Parts of `[ISSUER=]FILE`. */
+function namedBy(text: string): { issuer: string | null; path: string } {
+  const cut = text.indexOf('=')
+  return { issuer: cut === -1 ? null : text.slice(0, cut), path: text.slice(cut + 1) }
 }

@@ -37,7 +37,7 @@ export async function recordActivation(inputs: RawInputs, { ports }: ActionConte
       remedy: 'Give the private key of the registrar: a PEM file, or env:NAME.',
     })
   }
-  const signer = await loadSigner(key, await inputs.secret('key-password'))
+  const signer = await loadSigner(key, await inputs.passwords('key-password'))
   const answer = await optionFile(inputs, 'answer')
   const record = await signActivation(await optionFile(inputs, 'pending'), answer, signer, ports.clock.now())
   const path = await writeNewFile(inputs, 'output', record)

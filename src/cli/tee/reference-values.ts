@@ -27,7 +27,7 @@ export async function signReferenceValues(inputs: RawInputs, _context: ActionCon
       remedy: 'Give the private key: a PEM file, or env:NAME.',
     })
   }
-  const signer = await loadSigner(key, await inputs.secret('key-password'))
+  const signer = await loadSigner(key, await inputs.passwords('key-password'))
   const path = await writeNewFile(
     inputs,
     'output',

@@ -35,11 +35,6 @@ export function keyOf(item: CborItem): string {
   return `x${encodeCbor(valueOf(item)).toString('hex')}`
 }
 
-/** The bytes of an item as they were sent. @param bytes the document that the item was read from */
-export function sliceOf(bytes: Uint8Array, { offset, end }: CborItem): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(offset, end)
-}
-
 /** The document with one item replaced; all other bytes stay as they are. @param replacement one encoded item */
 export function replaceItem(bytes: Uint8Array, { offset, end }: CborItem, replacement: Uint8Array): Buffer {
   return Buffer.concat([bytes.subarray(0, offset), replacement, bytes.subarray(end)])

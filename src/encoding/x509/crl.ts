@@ -5,7 +5,7 @@ import type { Certificate } from './certificate.ts'
 import { DerMembers, derRefusal, readBits, readSerial, readSmall, readTime, tags } from './der-values.ts'
 import { readExtensions } from './extensions.ts'
 import { Memo } from './memo.ts'
-import { isSigned, readAlgorithm, type SignatureAlgorithm } from './signature.ts'
+import { isSigned, readAlgorithm, type Makers, type SignatureAlgorithm } from './signature.ts'
 import { isWithin } from '../../base/window.ts'
 
 /** A certificate revocation list (RFC 5280 §5). Nothing of it is believed before {@link checkCrl}. */
@@ -33,17 +33,18 @@ const read = new Memo<Crl>(16)
  * Reads a CRL from DER. A list without `nextUpdate`, or with a critical extension (a delta, one for some reasons or for other issuers only),
  * is refused: it could say less than it seems to.
  *
+ * @param makers whose algorithms may have signed it
  * @throws VerificationError `format-invalid` naming the offset
  */
-export function parseCrl(input: Uint8Array, name: string): Crl {
+export function parseCrl(input: Uint8Array, name: string, makers: Makers = 'processor'): Crl {
   if (input.length > limit) throw derRefusal(name, limit, `has more than ${limit} bytes`)
   const fingerprint = createHash('sha256').update(input).digest('hex')
   // A copy: what is kept must not change when the caller's buffer does.
-  const crl = read.get(fingerprint, () => readCrl(Buffer.from(input), name, fingerprint))
+  const crl = read.get(`${makers} ${fingerprint}`, () => readCrl(Buffer.from(input), name, fingerprint, makers))
   return crl.name === name ? crl : { ...crl, name }
 }
 
-function readCrl(input: Buffer, name: string, fingerprint: string): Crl {
+function readCrl(input: Buffer, name: string, fingerprint: string, makers: Makers): Crl {
   const outer = new DerMembers(readDer(input, name, listElements), name)
   const signed = outer.take(tags.sequence, 'the signed part')
   const outerAlgorithm = outer.take(tags.sequence, 'an algorithm')
@@ -70,7 +71,7 @@ function readCrl(input: Buffer, name: string, fingerprint: string): Crl {
     name,
     fingerprint,
     signed: signed.bytes,
-    algorithm: readAlgorithm(algorithm, name),
+    algorithm: readAlgorithm(algorithm, name, makers),
     signature,
     issuer,
     thisUpdate,

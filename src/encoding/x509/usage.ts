@@ -5,6 +5,13 @@ import { keyUsageOid } from './extensions.ts'
 
 export const extendedKeyUsageOid = '2.5.29.37'
 
+/** Purposes of an extended key usage (RFC 5280 §4.2.1.12), as dotted OIDs. */
+export const purposes = {
+  any: '2.5.29.37.0',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  timeStamping: '1.3.6.1.5.5.7.3.8',
+} as const
+
 /** Names of the bits of a key usage, from the first (RFC 5280 §4.2.1.3). */
 const usageBits = [
   'digitalSignature',

@@ -34,7 +34,8 @@ export interface UnsupportedReceipt {
   readonly issuer: string | null
 }
 
-const proofLabels = { inclusion: -1, consistency: -2 } as const
+/** Labels of the proofs in a receipt (RFC 9942 §4.1). */
+export const proofLabels = { inclusion: -1, consistency: -2 } as const
 
 /**
  * Reads a receipt (RFC 9942 §4, §5). Earlier forms (`tree_alg` of CCF, labels 390 and 391, no CBOR tag) and other trees are reported as unsupported.

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'no
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { coseKeyThumbprint, readCoseKeySet } from '../../sign/cose/key.ts'
+import { readPem, writePem } from '../../encoding/pem.ts'
 import { describeKey, loadPublicKey } from '../../sign/public-key.ts'
 
 /** A key of a transparency service. */
@@ -70,7 +71,11 @@ export function readServiceKeys(bytes: Uint8Array, subject: string): ServiceKey[
 
 function readAny(bytes: Buffer, subject: string): ServiceKey[] {
   const text = bytes.toString('utf8').trimStart()
-  if (text.startsWith('-----BEGIN')) return [{ kid: null, key: loadPublicKey(text, subject).object }]
+  if (text.startsWith('-----BEGIN'))
+    return readPem(text, subject).map(({ label, bytes: der }) => ({
+      kid: null,
+      key: loadPublicKey(writePem(label, der), subject).object,
+    }))
   if (!text.startsWith('{')) return readCoseKeySet(bytes, subject)
   const value = parseJson(text, subject)
   const { keys, parameters } = isObject(value) ? value : {}

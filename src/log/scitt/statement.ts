@@ -24,6 +24,10 @@ export interface SignedStatement {
   /** Null where the statement breaks the rule that it names one. */
   readonly subject: string | null
   readonly issuedAt: Date | null
+  /** `nbf`: when it starts to count. */
+  readonly notBefore: Date | null
+  /** `exp`: when it no longer counts. */
+  readonly expires: Date | null
   readonly contentType: string | number | bigint | null
   /** Null where the payload is the content itself. */
   readonly hashEnvelope: HashEnvelope | null
@@ -55,6 +59,8 @@ export function readStatement(bytes: Uint8Array, name: string): SignedStatement 
     issuer: read.issuer,
     subject: read.subject,
     issuedAt: read.issuedAt,
+    notBefore: read.notBefore,
+    expires: read.expires,
     contentType: envelope?.contentType ?? contentTypeOf(signed.get(headers.contentType), name),
     hashEnvelope: envelope,
     kid: signed.bytes(headers.kid),

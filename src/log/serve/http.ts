@@ -10,6 +10,7 @@ export interface Reply {
   status: number
   type: string
   body: string | Buffer
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface Listening {
@@ -20,15 +21,35 @@ export interface Listening {
 const bodyLimit = 1 << 20
 
 /** Answers a request, or null where there is nothing at this place. */
-export type Answer = (method: string, path: string, body: Buffer) => Promise<Reply | null>
+export type Answer = (method: string, path: string, body: Buffer, headers: Headers) => Promise<Reply | null>
+
+/** Asks several answers in their order. */
+export function firstOf(answers: readonly (Answer | undefined)[]): Answer {
+  return async (...request) => {
+    for (const answer of answers) {
+      const reply = (await answer?.(...request)) ?? null
+      if (reply !== null) return reply
+    }
+    return null
+  }
+}
+
+/** An error in the form that the API at a path has; null for the form of the others. */
+export type ErrorForm = (path: string, thrown: unknown) => Reply | null
 
 /**
  * Serves over plain HTTP on this machine; a proxy with TLS stands before it where others read.
  *
  * @param listen `HOST:PORT` on loopback; port 0 takes a free one
+ * @param errorForm form of what goes wrong before the answer is asked, as a body that is too long
  * @throws InputError `input-invalid`
  */
-export async function listenOn(listen: string, answer: Answer, ports: Ports): Promise<Listening> {
+export async function listenOn(
+  listen: string,
+  answer: Answer,
+  ports: Ports,
+  errorForm: ErrorForm = () => null,
+): Promise<Listening> {
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(listen) ?? []
   const bad = (cause?: unknown): InputError =>
     new InputError('input-invalid', `"${listen}" is not a free address on this machine`, {
@@ -38,7 +59,7 @@ export async function listenOn(listen: string, answer: Answer, ports: Ports): Pr
     })
   if (!isLoopback(host) || Number(port) > 65_535) throw bad()
   const server = createServer((request, response) => {
-    void respond(request, answer, ports).then((reply) => send(response, reply))
+    void respond(request, answer, ports, errorForm).then((reply) => send(response, reply))
   })
   const started = once(server, 'listening').catch((cause: unknown) => {
     throw bad(cause)
@@ -58,12 +79,22 @@ export async function listenOn(listen: string, answer: Answer, ports: Ports): Pr
   }
 }
 
-async function respond(request: IncomingMessage, answer: Answer, ports: Ports): Promise<Reply> {
+async function respond(request: IncomingMessage, answer: Answer, ports: Ports, errorForm: ErrorForm): Promise<Reply> {
+  const target = request.url ?? '/'
+  const pathname = URL.canParse(target, 'http://log') ? new URL(target, 'http://log').pathname : '/'
   try {
-    const { pathname } = new URL(request.url ?? '/', 'http://log')
     const body = await collect(request, bodyLimit, 'the request')
-    return (await answer(request.method ?? 'GET', pathname, body)) ?? problem(404, 'not-found', 'nothing is here')
+    const headers = new Headers(
+      Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
+        typeof value === 'string' ? [[name, value]] : [],
+      ),
+    )
+    return (
+      (await answer(request.method ?? 'GET', pathname, body, headers)) ?? problem(404, 'not-found', 'nothing is here')
+    )
   } catch (thrown) {
+    const formed = errorForm(pathname, thrown)
+    if (formed !== null) return formed
     const { code, message } = toSealwrightError(thrown)
     if (thrown instanceof VerificationError) return problem(code === 'denied' ? 403 : 400, code, message)
     if (thrown instanceof InputError) return problem(400, code, message)
@@ -81,6 +112,6 @@ export function problem(status: number, code: string, detail: string): Reply {
   }
 }
 
-function send(response: ServerResponse, { status, type, body }: Reply): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body)
+function send(response: ServerResponse, { status, type, body, headers = {} }: Reply): void {
+  response.writeHead(status, { ...headers, 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body)
 }

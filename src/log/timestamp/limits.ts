@@ -4,6 +4,8 @@ export const limits = {
   response: 65_536,
   /** Certificates in one token. */
   certificates: 16,
+  /** Signatures of a token's certificates that are checked on the way to one pinned chain. Real paths have one to three. */
+  pathSignatures: 16,
   /** Signed attributes of the one signer. */
   attributes: 32,
   /** Certificates that one signing-certificate attribute names. */

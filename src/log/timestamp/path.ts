@@ -5,6 +5,7 @@ import { readDer } from '../../encoding/der.ts'
 import { parseCertificate, type Certificate } from '../../encoding/x509/certificate.ts'
 import { isSignedBy } from '../../encoding/x509/chain.ts'
 import type { NamedCertificate } from './attributes.ts'
+import { limits } from './limits.ts'
 import type { SignedData, SignerId } from './signed-data.ts'
 
 const subjectKeyIdOid = '2.5.29.14'
@@ -21,11 +22,23 @@ export function heldCertificates(data: SignedData, name: string): Certificate[] 
   })
 }
 
-/** The certificate that the signer names, by issuer and serial or by key id, and by digest in its signed attributes; null where none is that one. */
-export function signerOf(data: SignedData, certificates: readonly Certificate[]): Certificate | null {
+/**
+ * The certificate that the signer names, by issuer and serial or by key id, and by digest in its signed attributes; null where none is that one. Of
+ * the token's certificates only the one with that digest is read.
+ *
+ * @param pinned certificates that come first
+ * @param name of the token, for errors
+ */
+export function signerOf(data: SignedData, pinned: readonly Certificate[], name: string): Certificate | null {
   const [first] = data.attributes.named
   if (first === undefined) return null
-  return certificates.find((one) => isIdOf(data.signer, one) && isNamed(one, first)) ?? null
+  const isSigner = (one: Certificate): boolean => isIdOf(data.signer, one) && isNamed(one, first)
+  const held = data.certificates.find((bytes) => isDigestOf(first, bytes))
+  return (
+    pinned.find(isSigner) ??
+    heldCertificates({ ...data, certificates: held === undefined ? [] : [held] }, name).find(isSigner) ??
+    null
+  )
 }
 
 function isIdOf(id: SignerId, certificate: Certificate): boolean {
@@ -35,22 +48,28 @@ function isIdOf(id: SignerId, certificate: Certificate): boolean {
 }
 
 /** Whether a name in a signing-certificate attribute is this certificate's, in both its parts. */
-export function isNamed(certificate: Certificate, { hash, digest, issuerSerial }: NamedCertificate): boolean {
-  const named = createHash(hash).update(certificate.bytes).digest().equals(digest)
+export function isNamed(certificate: Certificate, name: NamedCertificate): boolean {
+  const { issuerSerial } = name
+  const named = isDigestOf(name, certificate.bytes)
   if (!named || issuerSerial === null) return named
   return certificate.serial === issuerSerial.serial && certificate.issuer.equals(issuerSerial.issuer)
+}
+
+function isDigestOf({ hash, digest }: NamedCertificate, bytes: Uint8Array): boolean {
+  return createHash(hash).update(bytes).digest().equals(digest)
 }
 
 /**
  * The shortest path from a signer to what is pinned. The pinned chain is its end, whole; certificates of the token fill the gap below it.
  *
+ * @param held certificates of the token, asked for only where the pinned chain does not follow on the signer
  * @param at when the certificates between must be valid: an authority may renew one under the same key
- * @returns signer first, root last; null where no path is found
+ * @returns signer first, root last; null where no path is found within `limits.pathSignatures`
  */
 export function pathTo(
   pinned: readonly Certificate[],
   signer: Certificate,
-  held: readonly Certificate[],
+  held: () => readonly Certificate[],
   at: Date,
 ): Certificate[] | null {
   const [entry] = pinned
@@ -58,13 +77,17 @@ export function pathTo(
   if (entry.fingerprint === signer.fingerprint) return [...pinned]
   const seen = new Set([signer.fingerprint])
   const paths: Certificate[][] = [[signer]]
+  let tried = 0
   // Breadth first over certificates that were not seen: each is looked at once, whatever the token holds.
   for (let path = paths.shift(); path !== undefined; path = paths.shift()) {
     const last = path.at(-1)
     if (last === undefined) continue
     if (isParent(entry, last)) return [...path, ...pinned]
-    for (const parent of held) {
-      if (seen.has(parent.fingerprint) || !isWithin(parent, at) || !isParent(parent, last)) continue
+    for (const parent of held()) {
+      if (seen.has(parent.fingerprint) || !isWithin(parent, at) || !last.issuer.equals(parent.subject)) continue
+      // Whoever made the token can give all certificates in it one name, and a signature to check costs most.
+      if (++tried > limits.pathSignatures) return null
+      if (!isSignedBy(last, parent)) continue
       seen.add(parent.fingerprint)
       paths.push([...path, parent])
     }

@@ -25,9 +25,13 @@ export function verifyTimestamp(
   authorities: readonly TimestampAuthority[],
 ): StampedTime {
   const stamp = readTimestamp(response)
+  const other = imprintFault(stamp, signed)
+  // Anybody can put stamps of other bytes beside a good signature: they cost one hash, before a certificate is read.
+  if (other !== null) throw timestampRefusal(stamp.name, `is not accepted: ${other}`)
+  const held = heldOnce(stamp)
   const failed: { reach: number; why: string }[] = []
   for (const authority of authorities) {
-    const { checks, time } = examineTimestamp(stamp, signed, authority)
+    const { checks, time } = examineTimestamp(stamp, signed, authority, held)
     if (time !== null) return time
     // The authority whose rules held longest tells the most: for others the path alone fails.
     const reach = checks.findIndex(({ ok }) => !ok)
@@ -46,10 +50,10 @@ export function examineTimestamp(
   stamp: Timestamp,
   signed: Uint8Array,
   authority: TimestampAuthority,
+  held: () => readonly Certificate[] = heldOnce(stamp),
 ): { checks: Check[]; time: StampedTime | null } {
   const { info, data, name } = stamp
-  const held = heldCertificates(data, name)
-  const signer = signerOf(data, [...authority.chain, ...held])
+  const signer = signerOf(data, authority.chain, name)
   const path = signer === null ? null : pathTo(authority.chain, signer, held, info.time)
   const checks = [
     check('imprint', imprintFault(stamp, signed)),
@@ -100,6 +104,12 @@ export function signerChecks({ data, info }: Timestamp, signer: Certificate): Ch
     check('purpose', purposeFault(signer)),
     check('authority-name', foreign ? 'it calls its authority otherwise than the certificate of its signer' : null),
   ]
+}
+
+/** The certificates of a stamp, read when the first authority asks for them and never again. */
+function heldOnce({ data, name }: Timestamp): () => readonly Certificate[] {
+  let held: Certificate[] | null = null
+  return () => (held ??= heldCertificates(data, name))
 }
 
 function pathChecks({ info }: Timestamp, path: Certificate[], { chain }: TimestampAuthority): Check[] {

@@ -120,6 +120,12 @@ export function items(value: JsonValue | undefined, what: string): JsonValue[] {
   return value
 }
 
+/** An entry that has members. @throws Error for anything else */
+export function objectIn(value: JsonValue | undefined): JsonObject {
+  if (isObject(value)) return value
+  throw new Error(`expected an object, found ${value === undefined ? 'none' : kindOf(value)}`)
+}
+
 /** Texts of a list of texts; also of a single text. What is no text is left out. */
 export function textsOr(value: JsonValue | undefined): string[] {
   return (Array.isArray(value) ? value : [value]).map(textOr).filter((item) => item !== '')

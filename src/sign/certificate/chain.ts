@@ -1,15 +1,11 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isWithin, windowText } from '../../base/window.ts'
-import { readDer } from '../../encoding/der.ts'
 import type { Certificate } from '../../encoding/x509/certificate.ts'
 import { checkChain } from '../../encoding/x509/chain.ts'
-import { readOid, tags } from '../../encoding/x509/der-values.ts'
-import { keyUsageOid } from '../../encoding/x509/extensions.ts'
 import { alternativeNameOid } from '../../encoding/x509/general-names.ts'
-import { extendedKeyUsageOid } from '../../encoding/x509/usage.ts'
+import { extendedKeyUsageOid, purposes, readExtendedKeyUsage, readKeyUsage } from '../../encoding/x509/usage.ts'
 import type { TrustedAuthority } from '../trusted-root.ts'
 
-const codeSigningOid = '1.3.6.1.5.5.7.3.3'
 const understood: ReadonlySet<string> = new Set([alternativeNameOid, extendedKeyUsageOid])
 /** Certificates of a path, the signer's own and the root included. */
 const longest = 5
@@ -75,22 +71,16 @@ function faultOf(
 }
 
 /** Why a certificate is not one of a signer. */
-function unfit({ powers, extensions, name }: Certificate): string | null {
-  if (powers.ca) return 'is the certificate of an authority, not of a signer'
-  if (!allowsCodeSigning({ extensions, name }, true)) return 'is not for code signing'
-  const usage = extensions.get(keyUsageOid)
-  if (usage === undefined) return null
-  // RFC 5280 §4.2.1.3: bit 0 is digitalSignature.
-  const first = readDer(usage.value, `key usage of ${name}`).content[1] ?? 0
-  return (first & 0x80) === 0 ? 'is not for digital signatures' : null
+function unfit(leaf: Certificate): string | null {
+  if (leaf.powers.ca) return 'is the certificate of an authority, not of a signer'
+  if (!allowsCodeSigning(leaf, true)) return 'is not for code signing'
+  return readKeyUsage(leaf)?.has('digitalSignature') === false ? 'is not for digital signatures' : null
 }
 
 /** Whether the extended key usage (RFC 5280 §4.2.1.12) has code signing; an authority without one issues for everything. */
-function allowsCodeSigning({ extensions, name }: Pick<Certificate, 'extensions' | 'name'>, required: boolean): boolean {
-  const extension = extensions.get(extendedKeyUsageOid)
-  if (extension === undefined) return !required
-  const list = readDer(extension.value, `extended key usage of ${name}`)
-  return list.tag === tags.sequence && list.children.some((child) => readOid(child, name) === codeSigningOid)
+function allowsCodeSigning(certificate: Certificate, required: boolean): boolean {
+  const named = readExtendedKeyUsage(certificate)
+  return named === null ? !required : named.includes(purposes.codeSigning)
 }
 
 /** All paths over the candidates, by names; signatures are checked afterwards. */

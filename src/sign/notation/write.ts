@@ -9,6 +9,7 @@ import { coseAlgorithms } from '../cose/algorithms.ts'
 import { headers } from '../cose/labels.ts'
 import { parseSign1 } from '../cose/sign1.ts'
 import { withParameter, writeSign1, type CoseSigner } from '../cose/write.ts'
+import { isSameKey } from '../public-key.ts'
 import { notationRefusal } from './envelope.ts'
 import { attributes, notationPayloadType, schemes, type NotationFormat } from './names.ts'
 import { notationPayload } from './payload.ts'
@@ -49,7 +50,9 @@ export function checkSignerChain(
   const algorithm = coseAlgorithms.find(({ id }) => id === signer.algorithm) ?? null
   const fault = profileFault(chain, algorithm)
   if (fault !== null) throw unfit(fault)
-  if (chain[0]?.key.equals(signer.publicKey) !== true) throw unfit('the first certificate belongs to another key')
+  const [leaf] = chain
+  if (leaf === undefined || !isSameKey(leaf.key, signer.publicKey))
+    throw unfit('the first certificate belongs to another key')
   return algorithm?.name ?? ''
 }
 

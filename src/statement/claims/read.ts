@@ -1,7 +1,9 @@
 import { InputError } from '../../base/errors.ts'
 import { duplicateMember } from '../../base/json-members.ts'
 import { isObject, nestsDeeper, parseJson } from '../../base/json.ts'
+import { predicateFault } from '../schemas/predicate.ts'
 import { isGrype, readGrype } from './grype.ts'
+import { notA } from './report-values.ts'
 import { isSarif, readSarif } from './sarif.ts'
 import { vulnsClaim } from './scan.ts'
 import { isCtrf, isJest, readCtrf, readJest, readJunit } from './tests.ts'
@@ -18,9 +20,16 @@ const mostLevels = 128
  * CycloneDX VEX, JUnit XML, CTRF, jest.
  *
  * @param name path of the report, for errors
- * @throws InputError `file-invalid`: the format is unknown, or a report of a known one is incomplete
+ * @throws InputError `file-invalid`: the format is unknown, a report of a known one is incomplete, or its claim would not be read
  */
 export function readReport(bytes: Uint8Array, name: string): ReadClaim {
+  const claim = read(bytes, name)
+  const fault = predicateFault(claim.kind, claim.predicate)
+  if (fault !== null) throw notA(claim.format, `no reader would accept a claim of it (${fault})`)
+  return claim
+}
+
+function read(bytes: Uint8Array, name: string): ReadClaim {
   if (bytes.length > reportLimit)
     throw unknown(name, `it has ${bytes.length} bytes; at most ${reportLimit} bytes are read`)
   const start = Buffer.from(bytes.subarray(0, 256)).toString('utf8').trimStart()

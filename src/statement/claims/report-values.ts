@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
 
 /** Longest text that is taken from a report: an id, a package URL, a version. */
 const longest = 2048
-/** More findings or tests in one report are refused: the statement would not be read by anybody. */
+/** Findings, tests or statements of one claim. Readers of claims have the same bound, so what is signed is also read. */
 export const mostEntries = 100_000
 
 /** The text of a member; null where it is absent, empty or not a text. @throws InputError for one that is too long */
@@ -25,7 +25,7 @@ export function requiredText(object: JsonObject, name: string, format: string): 
 export function objectsOf(value: JsonValue | undefined, name: string, format: string): JsonObject[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw notA(format, `"${name}" is not a list`)
-  if (value.length > mostEntries) throw notA(format, `"${name}" has more than ${mostEntries} entries`)
+  if (value.length > mostEntries) throw tooMany(format, value.length, `entries in "${name}"`)
   return value.map((item) => {
     if (!isObject(item)) throw notA(format, `"${name}" has an entry that is not an object`)
     return item
@@ -64,4 +64,17 @@ export function notA(format: string, why: string): InputError {
     subject: 'claims',
     remedy: 'Give the report as the tool wrote it, as JSON (JUnit: as XML).',
   })
+}
+
+/** @param what entries of that kind: `findings` */
+export function tooMany(format: string, found: number, what: string): InputError {
+  return new InputError(
+    'file-invalid',
+    `the ${format} report cannot be used: a claim may have up to ${mostEntries} ${what}, and this report has ${found}`,
+    {
+      subject: 'claims',
+      remedy:
+        'Have the tool report less, as what is below the severity that the policy limits (trivy: --severity), and sign that report.',
+    },
+  )
 }

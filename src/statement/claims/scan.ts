@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/json.ts'
+import { mostEntries, tooMany } from './report-values.ts'
 import type { ReadClaim } from './types.ts'
 import { isWorse, severities, severityOf, type Rating } from './severity.ts'
 
@@ -29,9 +30,13 @@ export interface ScanReport {
 /**
  * in-toto vulns v0.2 of a report. Findings stand in the order of id and place, so the same report gives the same bytes. Aliases, package and fixed
  * versions are annotations, each a map with one member.
+ *
+ * @throws InputError `file-invalid` for more findings than a reader of the claim accepts
  */
 export function vulnsClaim(report: ScanReport): ReadClaim {
   const { scanner, db, findings, started, finished, about, format } = report
+  // Trivy splits findings over targets, so no single list of a report shows this.
+  if (findings.length > mostEntries) throw tooMany(format, findings.length, 'findings')
   const entries = findings
     .map((finding) => ({ key: [finding.id, finding.where ?? ''].join('\u0000'), finding }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))

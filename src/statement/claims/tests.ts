@@ -1,7 +1,9 @@
 import { sha256 } from '../../base/streams.ts'
-import { isObject, type JsonObject } from '../../base/json.ts'
+import { InputError } from '../../base/errors.ts'
+import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import { table } from '../../base/table.ts'
 import { readXml, type XmlElement } from '../../encoding/xml.ts'
-import { mostEntries, notA, objectOf, objectsOf, optionalText, requiredText } from './report-values.ts'
+import { mostEntries, notA, objectOf, objectsOf, optionalText, requiredText, tooMany } from './report-values.ts'
 import type { ReadClaim } from './types.ts'
 
 /** How one test ended. */
@@ -37,9 +39,12 @@ function junitTests(suite: XmlElement, format: string): Test[] {
     const name = child.attributes?.get('name')
     const classname = child.attributes?.get('classname')
     if (name === undefined) throw notA(format, 'a <testcase> has no name')
-    const is = (tag: string): boolean => child.children.some((inner) => inner.name === tag)
-    const outcome = is('failure') || is('error') ? 'failed' : is('skipped') ? 'skipped' : 'passed'
-    return [{ name: classname === undefined || classname === '' ? name : `${classname} ${name}`, outcome }]
+    return [
+      {
+        name: classname === undefined || classname === '' ? name : `${classname} ${name}`,
+        outcome: junitOutcome(child),
+      },
+    ]
   })
   // Writers disagree whether the tests of inner suites count.
   const own = suite.children.filter(({ name }) => name === 'testcase').length
@@ -51,6 +56,24 @@ function junitTests(suite: XmlElement, format: string): Test[] {
   return tests
 }
 
+/** How GoogleTest, CTest and others say by an attribute alone that a test did not run, or that it failed. */
+const junitWords: Readonly<Record<string, Outcome>> = table({
+  notrun: 'skipped',
+  disabled: 'skipped',
+  skipped: 'skipped',
+  suppressed: 'skipped',
+  fail: 'failed',
+  failed: 'failed',
+  error: 'failed',
+})
+
+function junitOutcome({ children, attributes }: XmlElement): Outcome {
+  const is = (tag: string): boolean => children.some((inner) => inner.name === tag)
+  const said = ['status', 'result'].map((name) => junitWords[attributes?.get(name)?.toLowerCase() ?? ''])
+  if (is('failure') || is('error') || said.includes('failed')) return 'failed'
+  return is('skipped') || said.includes('skipped') ? 'skipped' : 'passed'
+}
+
 export function isCtrf(document: JsonObject): boolean {
   return isObject(document['results']) && Array.isArray(document['results']['tests'])
 }
@@ -58,10 +81,13 @@ export function isCtrf(document: JsonObject): boolean {
 /** Reads a Common Test Report (CTRF) document. @throws InputError `file-invalid` */
 export function readCtrf(document: JsonObject, bytes: Uint8Array): ReadClaim {
   const format = 'CTRF'
-  const tests = objectsOf(objectOf(document['results'])['tests'], 'tests', format).map((test): Test => {
+  const results = objectOf(document['results'])
+  const tests = objectsOf(results['tests'], 'tests', format).map((test): Test => {
     const status = requiredText(test, 'status', format)
     return { name: requiredText(test, 'name', format), outcome: outcomeOf(status, format) }
   })
+  const { tests: total, failed, other } = objectOf(results['summary'])
+  refuseCut(tests, total, [failed, other], format)
   return claimOf(tests, bytes, format)
 }
 
@@ -84,11 +110,42 @@ export function readJest(document: JsonObject, bytes: Uint8Array): ReadClaim {
       ? [...inner, { name: optionalText(file, 'name', format) ?? 'test file', outcome: 'failed' as const }]
       : inner
   })
-  const stated = [document['numFailedTests'], document['numRuntimeErrorTestSuites']].some(
-    (n) => n !== undefined && n !== 0,
+  const listed = files.reduce(
+    (sum, file) => sum + objectsOf(file['assertionResults'], 'assertionResults', format).length,
+    0,
   )
-  if (stated) refuseHidden(tests, format)
+  if (document['numTotalTests'] !== listed) throw cut(format, document['numTotalTests'], listed)
+  refuseCut(tests, undefined, [document['numFailedTests']], format)
+  // A file may fail as a whole beside failed tests in it, so the two numbers do not add up.
+  if ((document['numRuntimeErrorTestSuites'] ?? 0) !== 0) refuseHidden(tests, format)
   return claimOf(tests, bytes, format)
+}
+
+/**
+ * Compares the numbers of a summary with the tests that the report lists.
+ *
+ * @param total of tests; absent where the report states none
+ * @param failures numbers that add up to the failures
+ * @throws InputError `file-invalid`
+ */
+function refuseCut(
+  tests: readonly Test[],
+  total: JsonValue | undefined,
+  failures: readonly (JsonValue | undefined)[],
+  format: string,
+): void {
+  if (total !== undefined && total !== tests.length) throw cut(format, total, tests.length)
+  const stated = failures.reduce<number>((sum, value) => {
+    if (value === undefined) return sum
+    if (typeof value !== 'number' || value < 0) throw notA(format, 'a number of failures is not a number')
+    return sum + value
+  }, 0)
+  const named = tests.filter(({ outcome }) => outcome === 'failed').length
+  if (stated > named) throw notA(format, `it states ${stated} failures and names ${named}: it is cut or merged wrongly`)
+}
+
+function cut(format: string, stated: unknown, listed: number): InputError {
+  return notA(format, `it states ${JSON.stringify(stated)} tests and lists ${listed}: it is cut or merged wrongly`)
 }
 
 /** A report that states failures and names none would give a claim that everything passed. @throws InputError `file-invalid` */
@@ -110,12 +167,18 @@ function outcomeOf(status: string, format: string): Outcome {
  */
 function claimOf(tests: readonly Test[], bytes: Uint8Array, format: string): ReadClaim {
   if (tests.length === 0) throw notA(format, 'it holds no test')
-  if (tests.length > mostEntries) throw notA(format, `it holds more than ${mostEntries} tests`)
+  if (tests.length > mostEntries) throw tooMany(format, tests.length, 'tests')
   const named = (wanted: Outcome): string[] =>
     tests.flatMap(({ name, outcome }) => (outcome === wanted ? [name] : [])).sort()
   const failed = named('failed')
   const skipped = named('skipped')
   const passed = named('passed')
+  if (skipped.length === tests.length)
+    throw new InputError(
+      'file-invalid',
+      `the ${format} report cannot be used: all ${skipped.length} tests in it were skipped, so nothing was tested`,
+      { subject: 'claims', remedy: 'Run the tests, and give the report of that run.' },
+    )
   return {
     kind: 'test-result',
     format,

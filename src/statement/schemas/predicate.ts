@@ -46,8 +46,14 @@ export function isDocumentKind(kind: StatementKind | ClaimKind): kind is SbomKin
  * @throws VerificationError `format-invalid`
  */
 export function checkPredicate(kind: PredicateKind, predicate: JsonObject): void {
+  const fault = predicateFault(kind, predicate)
+  if (fault !== null) throw malformed(kind, kind, fault)
+}
+
+/** What {@link checkPredicate} would refuse, in words; null where there is nothing. */
+export function predicateFault(kind: PredicateKind, predicate: JsonObject): string | null {
   const result = predicateForms[kind].strict.safeParse(predicate)
-  if (!result.success) throw malformed(kind, kind, firstIssue(result.error))
+  return result.success ? null : firstIssue(result.error)
 }
 
 /**

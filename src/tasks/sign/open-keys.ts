@@ -1,4 +1,5 @@
 import type { AgentClient } from '../../agent/protocol.ts'
+import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { openSigner } from '../../sign/signers/open.ts'
 import type { Signer } from '../../statement/types.ts'
@@ -32,6 +33,11 @@ export async function openKeys(inputs: SignRequest, agent: AgentClient | null, p
       throw error
     }
   }
+  if (inputs.signer === 'keyless' && servesCose(inputs))
+    throw new InputError('input-missing', 'consumers: notation and scitt need a key, and keyless makes a new one each run', {
+      subject: 'consumers',
+      remedy: 'Leave them out, or sign with another signer.',
+    })
   const close = (): Promise<void> => Promise.resolve()
   const key = source === null ? null : await openSigner(source, ports)
   if (!servesCose(inputs)) return { key, certified: null, close }

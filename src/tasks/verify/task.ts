@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
+import { toBase64 } from '../../encoding/base64.ts'
 import { digestSchema } from '../../journal/event.ts'
 import { loadImage } from '../../image/load.ts'
 import { resolveImage } from '../../oci/open.ts'
@@ -14,6 +15,7 @@ import { verifyEvent } from '../../verify/vsa/event.ts'
 import { defineTask, type TaskContext } from '../context.ts'
 import { imageOpener, keyRequestSchema } from '../keys.ts'
 import { unpackFiles } from './folder.ts'
+import { historyOf, lastLimit } from './log-memory.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const verifyRequestSchema = z.strictObject({
@@ -32,6 +34,10 @@ export const verifyRequestSchema = z.strictObject({
   expect: z.strictObject({ commit: z.string().nullable(), digest: digestSchema.nullable() }),
   /** Where the key of encrypted layers comes from, for the verdict's inputs. */
   keySource: z.string(),
+  /** What is remembered of the log that the policy pins; null where it pins none. */
+  log: z
+    .strictObject({ last: z.base64().max(lastLimit).nullable(), place: z.string().max(4096).nullable() })
+    .nullable(),
   keys: keyRequestSchema,
   /** Deliver the layers of an encrypted image in plain form, once the image passed: for a launch. */
   plainLayers: z.boolean(),
@@ -40,6 +46,8 @@ export type VerifyRequest = z.infer<typeof verifyRequestSchema>
 
 export interface VerifyResult {
   verdict: Verdict
+  /** The checkpoint to remember of the log that the policy pins, in base64; null to keep the old one. */
+  checkpoint: string | null
 }
 
 const fileLimit = 16 << 20
@@ -65,7 +73,9 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
         ? await unpackFiles(await caller.fetch('collateral'), folder)
         : undefined
     const opener = await imageOpener(request.keys, context)
+    const history = request.log === null ? undefined : historyOf(request.log, caller)
     const options = {
+      history,
       opener,
       nonce: request.nonce ?? undefined,
       at: request.at === null ? undefined : new Date(request.at),
@@ -77,7 +87,8 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
     }
     const verdict = await verifyImage(request.image, policy, options, ports)
     if (verdict.verified && request.plainLayers) await deliverLayers(request.image, verdict, opener, context)
-    const result: VerifyResult = { verdict }
+    const learned = history?.learned ?? null
+    const result: VerifyResult = { verdict, checkpoint: learned === null ? null : toBase64(learned) }
     const { store } = await resolveImage(request.image, ports)
     const subject = await store.resolve({ digest: verdict.image.digest })
     const events = subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }), isolation: noSteps }]

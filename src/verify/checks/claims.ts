@@ -50,17 +50,29 @@ function judge(gate: Gate, rule: PolicyClaim): Outcome {
   return failed('missing-statement', `no ${kind} claim about this image is attached`, gate.subject.descriptor.digest)
 }
 
+/**
+ * When a claim was made at the latest, in milliseconds since 1970: its own word, or an earlier time that a pinned authority, log or witness states for
+ * its signature. A later one proves nothing, since anybody can have an old claim stamped today.
+ */
+function madeAt({ times }: Claim, stated: number, { keys }: PolicyClaim): number {
+  const trusted = times.filter(({ by }) => keys.includes(by)).map(({ time, accuracyMs }) => time.getTime() + accuracyMs)
+  return Math.min(stated, ...trusted)
+}
+
 /** One claim, read. */
 interface Read {
   claim: Claim
-  /** Milliseconds since 1970; null where the claim states no time. */
+  /** {@link madeAt}; null where the claim states no time. */
   time: number | null
   judge: () => Outcome
 }
 
 /** The newest claim by the named keys decides: an older and kinder one cannot stand in for it. */
 function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcome {
-  const read = claims.map((claim) => readers[rule.kind](gate, rule, claim))
+  const read = claims.map((claim) => {
+    const one = readers[rule.kind](gate, rule, claim)
+    return one.time === null ? one : { ...one, time: madeAt(claim, one.time, rule) }
+  })
   const [best] = read.sort((a, b) => (b.time ?? 0) - (a.time ?? 0))
   if (best === undefined) return skipped('nothing was read')
   // Among claims without a time, or of one time, nobody knows which one is newer, so every one of them counts.
@@ -115,10 +127,14 @@ const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) =
     return {
       claim,
       time: null,
-      judge: () =>
-        run.result === 'PASSED'
-          ? passed(`the tests passed (${run.passed} named)`, claim.manifest)
-          : failed('tests-failed', `the test run is ${run.result}${named(run.failed)}`, claim.manifest),
+      judge: () => {
+        const { result, passed: count, skipped: left, failed: bad } = run
+        if (result !== 'PASSED') return failed('tests-failed', `the test run is ${result}${named(bad)}`, claim.manifest)
+        const aside = left === 0 ? '' : `, ${left} skipped`
+        // A run that skipped everything has no failure, and proves nothing.
+        if (count === 0) return failed('tests-failed', `the test run names no test that passed${aside}`, claim.manifest)
+        return passed(`the tests passed (${count ?? 'none'} named${aside})`, claim.manifest)
+      },
     }
   },
 }
@@ -163,7 +179,7 @@ function trustedVex(gate: Gate): OpenvexDocument[] {
         .flatMap((claim) => {
           try {
             const document = parseOpenvex(claim.statement.predicate, claim.manifest)
-            const age = gate.at.getTime() - timeOf(document)
+            const age = gate.at.getTime() - madeAt(claim, timeOf(document), rule)
             const fresh = age >= -skewMs && (rule.maxAgeSeconds === null || age <= rule.maxAgeSeconds * 1000)
             return fresh ? [document] : []
           } catch (error) {

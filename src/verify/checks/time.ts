@@ -2,11 +2,11 @@ import { windowText } from '../../base/window.ts'
 import type { Gate } from '../candidate.ts'
 import { neededKinds } from '../required.ts'
 import { isSelfTimed, isSurelyWithin, jobWindow, skewMs } from '../seal-time.ts'
-import type { SignatureTime } from '../signature-times.ts'
+import { pinsTime, type SignatureTime } from '../signature-times.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 import { evidenceTime } from '../window.ts'
 
-/** TRUST §5.7: K is good from the token's `iat` for `max-job`; statements and seal need a trusted time inside, by a pinned authority. */
+/** TRUST §5.7: K is good from the token's `iat` for `max-job`; statements and seal need a trusted time inside, by a pinned authority, log or witness. */
 export const timeSteps: Step[] = [
   {
     id: 'time.job',
@@ -57,7 +57,7 @@ export const timeSteps: Step[] = [
 function statementsTimed(gate: Gate): Outcome {
   const { evidence, mine, policy } = gate
   if (evidence === null) return skipped('no evidence')
-  if (policy.timeAuthorities.length === 0) return unproven(gate, 'no trusted time says when the statements were signed')
+  if (!pinsTime(policy.time)) return unproven(gate, 'no trusted time says when the statements were signed')
   const needed = neededKinds(gate)
   const judged = mine
     .filter(({ kind }) => kind !== null && needed.includes(kind))
@@ -75,11 +75,11 @@ function statementsTimed(gate: Gate): Outcome {
   return passed(`${times.length} statement(s) were signed from ${timeText(begin)} to ${timeText(end)}`)
 }
 
-/** Where a pinned key alone counts there is no job whose window could be compared: what it signed still needs a stamp by a pinned authority. */
+/** Where a pinned key alone counts there is no job whose window could be compared: what it signed still needs a pinned source of time. */
 function releaseTimed(gate: Gate): Outcome {
   const { evidence, key, mine, parties, policy } = gate
   if (evidence !== null) return skipped('the window of the job is judged')
-  if (policy.timeAuthorities.length === 0) return skipped('the policy pins no time stamp authority')
+  if (!pinsTime(policy.time)) return skipped('the policy pins no source of trusted time')
   if (key === null) return skipped('no pinned key counts')
   if (!parties.some(({ kind, id }) => kind === 'key' && id === key.pem))
     return skipped('the time of a certificate’s signature is judged with the certificate')
@@ -90,17 +90,17 @@ function releaseTimed(gate: Gate): Outcome {
   if (stamped.length < times.length)
     return unproven(
       gate,
-      `${times.length - stamped.length} statement(s) of the pinned key have no time stamp by a pinned authority`,
+      `${times.length - stamped.length} statement(s) of the pinned key have no time stamp by a pinned authority, log or witness`,
     )
   noteInputs(gate, stamped)
-  return passed(`${stamped.length} statement(s) of the pinned key are stamped by a pinned authority`)
+  return passed(`${stamped.length} statement(s) of the pinned key are stamped by a pinned authority, log or witness`)
 }
 
 /** The evidence statement is signed after the seal and names it: its stamp says when the job was closed. */
 function sealTimed(gate: Gate): Outcome {
   const { evidence, policy, found } = gate
   if (evidence === null) return skipped('no evidence')
-  if (policy.timeAuthorities.length === 0) return skipped('the policy pins no time stamp authority')
+  if (!pinsTime(policy.time)) return skipped('the policy pins no source of trusted time')
   const time = found.sealTime ?? null
   const refusal = fault(time, 'the evidence statement', evidence.manifest, gate)
   if (refusal !== null || time === null) return refusal ?? unproven(gate, 'no trusted time says when the seal was made')
@@ -112,7 +112,7 @@ function sealTimed(gate: Gate): Outcome {
 function fault(time: SignatureTime | null, what: string, subject: string, gate: Gate): Outcome | null {
   const { evidence, policy, found } = gate
   if (evidence === null) return null
-  if (time === null) return unproven(gate, `${what} has no time stamp by a pinned authority`, subject)
+  if (time === null) return unproven(gate, `${what} has no time stamp by a pinned authority, log or witness`, subject)
   if (isSelfTimed(time, evidence))
     return failed('self-timed', `${what} was stamped with a key that the job itself had in hand`, subject)
   const window = jobWindow(evidenceTime(evidence, found.claims), policy.maxJobSeconds)

@@ -36,16 +36,24 @@ export function parseVulns(predicate: JsonObject, subject: string): Scan {
 
 export interface TestRun {
   result: 'PASSED' | 'WARNED' | 'FAILED'
-  passed: number
+  /** Tests that are named as passed; null where the claim names none of any outcome. */
+  passed: number | null
+  skipped: number
   failed: readonly string[]
 }
 
 /** @throws VerificationError `format-invalid`, also where the lists contradict the result */
 export function parseTestResult(predicate: JsonObject, subject: string): TestRun {
-  const { result, passedTests = [], failedTests = [] } = readPredicate('test-result', predicate, subject)
+  const { result, passedTests, failedTests = [], skippedTests = [] } = readPredicate('test-result', predicate, subject)
   if (result !== 'FAILED' && failedTests.length > 0)
     throw malformed('test-result', subject, `it says ${result} and lists ${failedTests.length} failed tests`)
-  return { result, passed: passedTests.length, failed: failedTests }
+  const nothing = passedTests === undefined && skippedTests.length === 0
+  return {
+    result,
+    passed: nothing ? null : (passedTests?.length ?? 0),
+    skipped: skippedTests.length,
+    failed: failedTests,
+  }
 }
 
 export type OpenvexDocument = PredicateOf<'openvex'>

@@ -92,7 +92,10 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
-      time: [...timeLines(options.timeAuthorities ?? [], stamps), ...logLines(options.log)],
+      time: [
+        ...timeLines(options.timeAuthorities ?? [], stamps, options.log?.timed === true ? options.log.witnesses : []),
+        ...logLines(options.log),
+      ],
       steps: weakestSteps(events),
     })
     const policy = await parsePolicy(text, 'the new policy', identities?.readText)

@@ -6,6 +6,8 @@ export interface GivenLog {
   key: string
   /** Verifier keys of witnesses. */
   witnesses: readonly string[]
+  /** Whether the cosignatures of the witnesses count as trusted time. */
+  timed?: boolean | undefined
 }
 
 /**

@@ -11,12 +11,21 @@ import { readTimestamp } from '../../log/timestamp/response.ts'
  *
  * @param given PEM chains
  * @param stamps time stamps of the image's statements, in DER
+ * @param witnesses verifier keys of witnesses whose cosignatures count as time
  * @throws VerificationError `format-invalid` for a given chain that cannot be read
  */
-export function timeLines(given: readonly string[], stamps: readonly Buffer[]): string[] {
-  if (given.length > 0) {
+export function timeLines(
+  given: readonly string[],
+  stamps: readonly Buffer[],
+  witnesses: readonly string[] = [],
+): string[] {
+  if (given.length > 0 || witnesses.length > 0) {
     const chains = given.map((pem, i) => readAuthorityChain(pem, `time stamp authority ${i + 1}`))
-    return ['time:', '  authorities:', ...chains.flatMap(authorityLines)]
+    return [
+      'time:',
+      ...(chains.length === 0 ? [] : ['  authorities:', ...chains.flatMap(authorityLines)]),
+      ...(witnesses.length === 0 ? [] : ['  witnesses:', ...witnesses.map((one) => `    - ${JSON.stringify(one)}`)]),
+    ]
   }
   const found = certificatesOf(stamps)
   if (found === null) return []

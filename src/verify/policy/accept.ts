@@ -38,6 +38,8 @@ export const acceptances = {
   'accept-claimed-steps':
     'what was built, described or encrypted is the word of whoever reached the agent’s socket: any step of the job could have said it',
   'accept-steps-isolation': 'foreign steps of the build (prepare, RUN) were kept apart by less than a sandbox',
+  'accept-unknown-revocation':
+    'nobody looked whether an authority revoked the certificate of a Notary Project signature',
   'accept-embedded-kbs': 'the image key went to a folder of the job: whoever reads that folder opens the image',
 } as const
 export type Acceptance = keyof typeof acceptances

@@ -16,7 +16,9 @@ export const claimSchema = z
       .string()
       .regex(durationForm, 'write a duration such as 7d or 12h')
       .optional()
-      .describe('Oldest scan or VEX document that counts, by the time that it states'),
+      .describe(
+        'Oldest scan or VEX document that counts, by the time that it states, or by the trusted time of its signature where that is earlier',
+      ),
     'max-severity': z
       .enum(severityLimits)
       .optional()

@@ -2,16 +2,26 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
+import { isDigest } from '../../oci/digest.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
 export interface Resolved extends Omit<
   PolicyDocument,
-  'job' | 'release-keys' | 'trusted-root' | 'reference-values' | 'tee' | 'ear' | 'claims' | 'time'
+  | 'job'
+  | 'release-keys'
+  | 'trusted-root'
+  | 'reference-values'
+  | 'tee'
+  | 'ear'
+  | 'claims'
+  | 'time'
+  | 'notation'
+  | 'scitt'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
-  /** Text of the file. */
-  'trusted-root'?: string | undefined
+  /** Text of the file; of a repository with the text of its root. */
+  'trusted-root'?: PolicyDocument['trusted-root']
   'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
@@ -19,14 +29,14 @@ export interface Resolved extends Omit<
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
   time?: PolicyDocument['time']
+  notation?: PolicyDocument['notation']
+  scitt?: PolicyDocument['scitt']
 }
 
 /** Reads a file as text, by absolute path. */
 export type ReadText = (file: string) => Promise<string>
 
 const readText: ReadText = (file) => readFile(file, 'utf8')
-
-type Authority = NonNullable<PolicyDocument['time']>['authorities'][number]
 
 interface Files {
   /** Of the policy: names are taken from its folder. */
@@ -42,11 +52,17 @@ export async function inlineFiles(
 ): Promise<Resolved> {
   const files: Files = { path, read }
   const jobs = document.job === undefined ? [] : Array.isArray(document.job) ? document.job : [document.job]
-  const withChain = async (item: Authority): Promise<Authority> => ({
-    ...item,
-    chain: await pemText(item.chain, files),
-  })
-  const { 'reference-values': references, 'trusted-root': root, tee, ear, claims, time, ...rest } = document
+  const {
+    'reference-values': references,
+    'trusted-root': root,
+    tee,
+    ear,
+    claims,
+    time,
+    notation,
+    scitt,
+    ...rest
+  } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
@@ -67,7 +83,7 @@ export async function inlineFiles(
             })),
           ),
         }),
-    ...(root === undefined ? {} : { 'trusted-root': await beside(files, root) }),
+    ...(root === undefined ? {} : { 'trusted-root': await inlineRoot(root, files) }),
     ...(tee === undefined ? {} : { tee: await inlineTee(tee, files) }),
     ...(ear === undefined ? {} : { ear: { ...ear, keys: await pemTexts(ear.keys, files) } }),
     ...(claims === undefined
@@ -77,8 +93,33 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
-    ...(time === undefined ? {} : { time: { authorities: await Promise.all(time.authorities.map(withChain)) } }),
+    ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
+    ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
+    ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
+}
+
+type Time = NonNullable<PolicyDocument['time']>
+
+async function inlineTime({ authorities, logs, ...rest }: Time, files: Files): Promise<Time> {
+  const chain = (item: { chain: string }): Promise<string> => pemText(item.chain, files)
+  return {
+    ...(authorities === undefined
+      ? {}
+      : { authorities: await Promise.all(authorities.map(async (item) => ({ ...item, chain: await chain(item) }))) }),
+    ...(logs === undefined
+      ? {}
+      : { logs: await Promise.all(logs.map(async (item) => ({ ...item, key: await pemText(item.key, files) }))) }),
+    ...rest,
+  }
+}
+
+async function inlineRoot(
+  root: NonNullable<PolicyDocument['trusted-root']>,
+  files: Files,
+): Promise<PolicyDocument['trusted-root']> {
+  if (typeof root === 'string') return beside(files, root)
+  return isDigest(root.root) ? root : { ...root, root: await beside(files, root.root) }
 }
 
 async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files): Promise<PolicyDocument['tee']> {
@@ -91,6 +132,38 @@ async function inlineTee(tee: NonNullable<PolicyDocument['tee']>, files: Files):
       ...(roots === undefined ? {} : { 'ek-roots': await pemTexts(roots, files) }),
       ...(registrars === undefined ? {} : { registrars: await pemTexts(registrars, files) }),
     },
+  }
+}
+
+async function inlineNotation(
+  { roots, 'signing-authorities': authorities, ...rest }: NonNullable<PolicyDocument['notation']>,
+  files: Files,
+): Promise<PolicyDocument['notation']> {
+  return {
+    ...rest,
+    ...(roots === undefined ? {} : { roots: await pemTexts(roots, files) }),
+    ...(authorities === undefined ? {} : { 'signing-authorities': await pemTexts(authorities, files) }),
+  }
+}
+
+async function inlineScitt(
+  { issuers, services, ...rest }: NonNullable<PolicyDocument['scitt']>,
+  files: Files,
+): Promise<PolicyDocument['scitt']> {
+  return {
+    ...rest,
+    issuers: await Promise.all(
+      issuers.map(async ({ keys, ...issuer }) => ({
+        ...issuer,
+        ...(keys === undefined ? {} : { keys: await pemTexts(keys, files) }),
+      })),
+    ),
+    services: await Promise.all(
+      services.map(async ({ keys, ...service }) => ({
+        ...service,
+        keys: await Promise.all(keys.map(async (item) => (item.startsWith('{') ? item : pemText(item, files)))),
+      })),
+    ),
   }
 }
 

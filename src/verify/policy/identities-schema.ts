@@ -84,7 +84,7 @@ function isPattern(text: string): boolean {
 export function partyProblems(policy: {
   'release-keys'?: readonly unknown[] | undefined
   identities?: readonly PolicyIdentity[] | undefined
-  'trusted-root'?: string | undefined
+  'trusted-root'?: unknown
   threshold?: number | undefined
 }): { path: (string | number)[]; message: string }[] {
   const { identities = [], threshold = 1, 'trusted-root': root, 'release-keys': keys = [] } = policy

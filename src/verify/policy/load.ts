@@ -10,7 +10,6 @@ import { jcs } from '../../encoding/jcs.ts'
 import { readYaml } from '../../encoding/yaml.ts'
 import type { EarTrust } from '../../kbs/ear.ts'
 import { readEarTrust } from '../../kbs/ear-trust.ts'
-import { readAuthorityChain, type TimestampAuthority } from '../../log/timestamp/authority.ts'
 import type { Digest } from '../../oci/types.ts'
 import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
@@ -21,7 +20,11 @@ import { identityRules, type NamedIdentity } from './identities.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, type PolicyClaim } from './claims.ts'
+import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
 import { teeRules } from './tee-rules.ts'
+import type { PolicyTuf } from './trusted-root.ts'
+import { timeSources } from './time.ts'
+import type { TimeSources } from '../signature-times.ts'
 import { windowOf, type Window } from '../../base/window.ts'
 
 const limit = 1 << 20
@@ -41,8 +44,10 @@ export interface Policy {
   jobs: ResolvedJob[]
   releaseKeys: { pem: string; window: Window }[]
   identities: NamedIdentity[]
-  /** Of `identities`; null where the policy names none. */
+  /** Of `identities`; null where the policy names none, or names the repository that serves it. */
   trustedRoot: TrustedRoot | null
+  /** Where the trusted root comes from, for `withTrustedRoot`; null where it is a file. */
+  tuf: PolicyTuf | null
   /** Parties, of release keys and identities, that must have signed the image. */
   threshold: number
   /** Signed ones first. */
@@ -55,10 +60,14 @@ export interface Policy {
   ear: { trust: EarTrust; policyId: string } | null
   /** Claims that other parties must have made. */
   claims: PolicyClaim[]
-  /** Empty where no trusted time is asked for. */
-  timeAuthorities: TimestampAuthority[]
+  /** Nobody where no trusted time is asked for. */
+  time: TimeSources
   /** Null where no log is asked for. */
   log: PinnedLog | null
+  /** Null where no signature of the Notary Project is asked for. */
+  notation: NotationRules | null
+  /** Null where no registration is asked for. */
+  scitt: ScittRules | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -93,6 +102,8 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
   const resolved = await inlineFiles(document, path, read)
   const accepts = new Set(acceptanceNames.filter((name) => document[name] !== undefined))
   const { references, broken } = readReferences(resolved)
+  const { 'trusted-root': root } = resolved
+  const log = resolved.log === undefined ? null : pinnedLogOf(resolved.log)
   return {
     document,
     digest: sha256(jcs(resolved)),
@@ -102,7 +113,8 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
     identities: identityRules(document.identities ?? []),
-    trustedRoot: readTrustedRoot(resolved['trusted-root'], path),
+    trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
+    tuf: typeof root === 'object' ? root : null,
     threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
@@ -110,12 +122,22 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
     claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
-    timeAuthorities: (resolved.time?.authorities ?? []).map((item) => authorityOf(item, path)),
-    log: resolved.log === undefined ? null : pinnedLogOf(resolved.log),
+    time: readTime(resolved, log, path),
+    log,
+    ...coseRules(resolved, path),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
     maxJobSeconds: seconds(document['max-job'] ?? '6h'),
+  }
+}
+
+function coseRules({ notation, scitt }: Resolved, path: string): Pick<Policy, 'notation' | 'scitt'> {
+  const beside = notation?.crls
+  const crls = beside === undefined ? null : resolve(dirname(path), beside)
+  return {
+    notation: notation === undefined ? null : notationRules(notation, crls, path),
+    scitt: scitt === undefined ? null : scittRules(scitt, path),
   }
 }
 
@@ -130,8 +152,7 @@ function earOf({ keys, 'policy-id': policyId }: NonNullable<Resolved['ear']>): N
   }
 }
 
-function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | null {
-  if (text === undefined) return null
+function readTrustedRoot(text: string, path: string): TrustedRoot {
   try {
     return parseTrustedRoot(Buffer.from(text))
   } catch (cause) {
@@ -140,20 +161,12 @@ function readTrustedRoot(text: string | undefined, path: string): TrustedRoot | 
   }
 }
 
-function authorityOf(
-  { name, chain, policies, ...window }: NonNullable<Resolved['time']>['authorities'][number],
-  path: string,
-): TimestampAuthority {
+function readTime({ time }: Resolved, log: PinnedLog | null, path: string): TimeSources {
   try {
-    return {
-      name,
-      chain: readAuthorityChain(chain, `the time stamp authority "${name}"`),
-      policies,
-      window: windowOf(window),
-    }
+    return timeSources(time, log)
   } catch (cause) {
     if (!(cause instanceof VerificationError)) throw cause
-    throw invalid(path, [`time.authorities: ${cause.message}`])
+    throw invalid(path, [cause.message.startsWith('time.') ? cause.message : `time: ${cause.message}`])
   }
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { pinLog, type PinnedLog } from '../../log/pinned-log.ts'
 import { parseWitnessKey } from '../../sign/cosignature.ts'
 
-const vkey = z
+export const vkey = z
   .string()
   .max(512)
   .regex(/^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/, 'write a verifier key: NAME+HASH+BASE64')

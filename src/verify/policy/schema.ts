@@ -6,12 +6,14 @@ import { stepsIsolations } from '../../journal/event.ts'
 import { acceptances, plainAcceptances, type Acceptance } from './accept.ts'
 import { buildSchema } from './build-schema.ts'
 import { claimSchema } from './claims-schema.ts'
+import { notationSchema, scittSchema } from './cose-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
+import { tufSchema } from './trusted-root.ts'
 
 const text = z.string().min(1).max(1024)
 const duration = z.string().regex(durationForm, 'write a duration such as 30d, 6h, 15m or 90s')
@@ -146,6 +148,14 @@ export const policySchema = z
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
     log: logSchema.optional().describe('Private log that must have every signature that counts (docs/log.md)'),
+    notation: notationSchema
+      .optional()
+      .describe('Notary Project signature that the image must have, beside all else (docs/cose.md)'),
+    scitt: scittSchema(z.enum(kinds))
+      .optional()
+      .describe(
+        'SCITT: the statements must also be signed in COSE and registered with a transparency service (docs/cose.md)',
+      ),
     'minimum-svn': z
       .record(text, z.int().min(0))
       .optional()
@@ -166,10 +176,11 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('Whose certificates count as those of `release-keys` do: one of both must have signed the image'),
-    'trusted-root': text
+    'trusted-root': z
+      .union([text, tufSchema])
       .optional()
       .describe(
-        'Sigstore trusted root (JSON) beside the policy: authorities, logs and time stamp authorities of `identities`',
+        'Sigstore trusted root (JSON) beside the policy, or the TUF repository that serves it: authorities, logs and time stamp authorities of `identities`',
       ),
     threshold: z
       .int()
@@ -261,6 +272,8 @@ export const policySchema = z
     if (policy.job === undefined && !policy['accept-signature-only'] && !policy['accept-self-asserted-job']) {
       context.addIssue({ code: 'custom', path: ['job'], message: 'name the jobs that may have made the image' })
     }
+    if (policy.time?.witnesses !== undefined && policy.log === undefined)
+      context.addIssue({ code: 'custom', path: ['time', 'witnesses'], message: 'needs the log that they watch: `log`' })
     for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {
       context.addIssue({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { vkey } from './log-schema.ts'
 
 const time = z.iso.datetime({ error: 'write a time such as 2026-01-31T00:00:00Z' })
 
@@ -19,11 +20,43 @@ const authoritySchema = z.strictObject({
   'not-after': time.optional().describe('Stamps of after this time do not count'),
 })
 
-/** Who may say when a statement was signed (TRUST §5.7). */
-export const timeSchema = z.strictObject({
-  authorities: z
-    .array(authoritySchema)
-    .min(1)
-    .max(64)
-    .describe('RFC 3161 time stamp authorities; every statement that is needed must carry a stamp by one of them'),
+const timedLogSchema = z.strictObject({
+  name: z.string().min(1).max(256).describe('What verdicts call it'),
+  key: z.string().min(1).max(65_536).describe('Public key of the log in PEM, or a file with it'),
+  'not-before': time.optional().describe('Times before this one do not count'),
+  'not-after': time.optional().describe('Times after this one do not count'),
 })
+
+/** Who may say when a statement was signed (TRUST §5.7). */
+export const timeSchema = z
+  .strictObject({
+    authorities: z.array(authoritySchema).min(1).max(64).optional().describe('RFC 3161 time stamp authorities'),
+    logs: z
+      .array(timedLogSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Logs with a time of their own (Rekor v1), whose signed entry timestamps count'),
+    witnesses: z
+      .array(vkey)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Verifier keys of those witnesses in `log` whose cosignatures count as time'),
+    'witness-quorum': z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('How many of these witnesses must state the time; all by default'),
+  })
+  .superRefine(({ authorities, logs, witnesses = [], 'witness-quorum': quorum }, context) => {
+    if (authorities === undefined && logs === undefined && witnesses.length === 0)
+      context.addIssue({ code: 'custom', message: 'name authorities, logs or witnesses' })
+    if (quorum !== undefined && quorum > witnesses.length)
+      context.addIssue({
+        code: 'custom',
+        path: ['witness-quorum'],
+        message: `asks for ${quorum} of ${witnesses.length} witnesses`,
+      })
+  })

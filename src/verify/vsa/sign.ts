@@ -1,10 +1,15 @@
 import type { AgentClient } from '../../agent/protocol.ts'
 import { VerificationError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
 import { version } from '../../base/version.ts'
+import { fromEitherBase64 } from '../../encoding/base64.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../journal/evidence-manifest.ts'
+import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { putArtifact } from '../../oci/artifact.ts'
+import { keepWritten } from '../../oci/keep-written.ts'
+import { relist } from '../../oci/relist.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { makeBundle } from '../../sign/bundle.ts'
@@ -20,44 +25,66 @@ import type { VsaPlace } from './event.ts'
 /** How long who admits by a VSA of a plain key may rely on it, as for an agent's. */
 const lifetimeMs = 7 * 24 * 3600 * 1000
 
+/** Who stamps a summary, and the clock that looks again whether it stayed attached. */
+export interface VsaServices {
+  /** Null where nothing is stamped. */
+  stamper: TimeStamper | null
+  ports: Pick<Ports, 'clock' | 'random'>
+}
+
 /**
  * Has the gate's own agent sign a VSA, seals, and attaches both in the order of TRUST §3.
  *
  * @returns digest of the VSA's referrer
- * @throws VerificationError `self-verified` when this agent's job built the image
+ * @throws VerificationError `self-verified` when this agent's job built the image · TransportError where the service does not stamp, or the registry
+ *   keeps losing what was attached
  */
-export async function signVsaByAgent(agent: AgentClient, verdict: Verdict, place: VsaPlace): Promise<Digest> {
+export async function signVsaByAgent(
+  agent: AgentClient,
+  verdict: Verdict,
+  place: VsaPlace,
+  services: VsaServices,
+): Promise<Digest> {
   refuseFailed(verdict)
   const { store, subject } = place
   const { publicKeyPem } = await agent.status()
-  const before = await presentVsa(verdict, place, publicKeyPem)
-  if (before !== null) return before
+  const { hint } = loadPublicKey(publicKeyPem, 'agent key')
+  const writer = new VsaWriter(place, hint, services)
+  const before = find(verdict, (await readClaims(store, subject)).claims, publicKeyPem)
+  if (before !== null) return writer.completed(before)
   const documents = { verdict: jcs(verdict).toString('base64') }
   const signed = await agent.statement({ kind: 'vsa', subject: subject.digest, documents })
   const sealed = await agent.seal()
-  const { hint } = loadPublicKey(publicKeyPem, 'agent key')
-  const attached = await attachBundle(store, subject, makeBundle(signed.envelope, hint), predicateTypes.vsa)
+  const attached = await writer.attach(signed.envelope, predicateTypes.vsa)
   const put = await putArtifact(store, {
     artifactType: evidenceMediaTypes.index,
     subject,
     layers: evidenceLayers(sealed),
   })
+  writer.added.push(put.digest)
   const pointer = await agent.statement({
     kind: 'evidence',
     subject: subject.digest,
     documents: {},
     evidence: { digest: put.digest, size: put.size, subject: { mediaType: subject.mediaType, size: subject.size } },
   })
-  await attachBundle(store, subject, makeBundle(pointer.envelope, hint), predicateTypes.evidence)
-  return attached.digest
+  await writer.attach(pointer.envelope, predicateTypes.evidence)
+  await writer.keep()
+  return attached
 }
 
 /**
  * Signs a VSA with a plain key and attaches it.
  *
- * @throws VerificationError `self-verified` when the key signed anything that speaks for the image
+ * @throws VerificationError `self-verified` when the key signed anything that speaks for the image · TransportError as {@link signVsaByAgent}
  */
-export async function signVsaByKey(signer: Signer, verdict: Verdict, place: VsaPlace, now: Date): Promise<Digest> {
+export async function signVsaByKey(
+  signer: Signer,
+  verdict: Verdict,
+  place: VsaPlace,
+  now: Date,
+  services: VsaServices,
+): Promise<Digest> {
   refuseFailed(verdict)
   const { store, subject } = place
   const { claims } = await readClaims(store, subject)
@@ -74,8 +101,9 @@ export async function signVsaByKey(signer: Signer, verdict: Verdict, place: VsaP
       },
     )
   }
+  const writer = new VsaWriter(place, signer.hint, services)
   const before = find(verdict, claims, signer.publicKeyPem)
-  if (before !== null) return before
+  if (before !== null) return writer.completed(before)
   const predicate = vsaPredicate({
     verdict,
     verifierId: `https://sealwright.dev/key/${Buffer.from(signer.hint, 'base64').toString('base64url')}`,
@@ -84,16 +112,61 @@ export async function signVsaByKey(signer: Signer, verdict: Verdict, place: VsaP
     expires: new Date(now.getTime() + lifetimeMs),
   })
   const envelope: Envelope = await signEnvelope(makeStatement('vsa', { digest: subject.digest }, predicate), signer)
-  return (await attachBundle(store, subject, makeBundle(envelope, signer.hint), predicateTypes.vsa)).digest
+  const attached = await writer.attach(envelope, predicateTypes.vsa)
+  await writer.keep()
+  return attached
 }
 
-async function presentVsa(verdict: Verdict, { store, subject }: VsaPlace, pem: string): Promise<Digest | null> {
-  return find(verdict, (await readClaims(store, subject)).claims, pem)
+/** Attaches the statements of one summary, stamped where that is asked for. */
+class VsaWriter {
+  /** Manifests that were attached. */
+  readonly added: Digest[] = []
+  readonly #place: VsaPlace
+  readonly #hint: string
+  readonly #services: VsaServices
+  readonly #begin: number
+
+  constructor(place: VsaPlace, hint: string, services: VsaServices) {
+    this.#place = place
+    this.#hint = hint
+    this.#services = services
+    this.#begin = services.ports.clock.monotonic()
+  }
+
+  async attach(envelope: Envelope, predicateType: string): Promise<Digest> {
+    const { store, subject } = this.#place
+    const stamp = await this.#services.stamper?.stamp(rawSignature(envelope))
+    const bundle = makeBundle(envelope, this.#hint, stamp === undefined ? [] : [stamp])
+    const { digest } = await attachBundle(store, subject, bundle, predicateType)
+    this.added.push(digest)
+    return digest
+  }
+
+  /** A summary that is attached already; a stamp that it lacks is added in a bundle of its own. */
+  async completed({ envelope, stamps, manifest }: ReadClaim): Promise<Digest> {
+    const isStamped = stamps.some((stamp) => isOwnStamp(stamp, rawSignature(envelope)))
+    if (this.#services.stamper === null || isStamped) return manifest
+    const attached = await this.attach(envelope, predicateTypes.vsa)
+    await this.keep()
+    return attached
+  }
+
+  /** Waits until what was attached stays listed: another gate may write the same index. */
+  async keep(): Promise<void> {
+    const { store, subject } = this.#place
+    const { ports } = this.#services
+    const confirm = (): Promise<boolean> => relist(store, subject.digest, this.added)
+    await keepWritten(store, [{ confirm }], ports.clock.monotonic() - this.#begin, ports)
+  }
+}
+
+function rawSignature({ signatures }: Envelope): Buffer {
+  return fromEitherBase64(signatures[0]?.sig ?? '', 'envelope signature')
 }
 
 /** A VSA of the same signer that says the same in all but its times (INTERFACE §7). */
-function find(verdict: Verdict, claims: readonly ReadClaim[], pem: string): Digest | null {
-  const same = claims.find((claim) => {
+function find(verdict: Verdict, claims: readonly ReadClaim[], pem: string): ReadClaim | null {
+  const same = claims.filter((claim) => {
     if (claim.kind !== 'vsa' || !signedBy(claim, pem)) return false
     const found = parseStatement(claim.payload)
     const verifier = found.predicate['verifier'] as { id?: string } | undefined
@@ -106,7 +179,7 @@ function find(verdict: Verdict, claims: readonly ReadClaim[], pem: string): Dige
     })
     return vsaIdentity(found).equals(vsaIdentity({ ...found, predicate: ours }))
   })
-  return same?.manifest ?? null
+  return same.find(({ stamps }) => stamps.length > 0) ?? same[0] ?? null
 }
 
 function refuseFailed(verdict: Verdict): void {

@@ -20,7 +20,7 @@ export async function door<T = JsonObject>(name: string, ...args: string[]): Pro
   const ports = testPorts()
   try {
     const names = command.inputs.map((input) => input.name)
-    const { values } = parseOptions(name, names, args, command.positional)
+    const { values } = parseOptions(name, names, args, command.positional, command.flags)
     const defaults = Object.fromEntries(command.inputs.map((input) => [input.name, input.default]))
     const inputs = rawInputs({
       given: (one) => values[one],

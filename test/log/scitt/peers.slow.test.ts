@@ -145,7 +145,7 @@ withPeers(['scitt-cose'], 'we take statements and receipts of scitt-cose', async
       entry: 'statement-sha256',
     }
     const trust = {
-      keys: [publicKey],
+      keys: [{ key: publicKey, issuer: null }],
       issuer: 'https://issuer.example',
       about: 'app',
       bindCurve: true,

@@ -216,16 +216,16 @@ describe('pom', () => {
       'pom.xml',
       'maven',
       'unreadable',
-      `the ${what} has no groupId or artifactId, here or in a parent of the same tree`,
+      `the entry ${JSON.stringify(what)}: no groupId or artifactId, here or in a parent of the same tree`,
     ]
-    expect(await of('')).toEqual([[], [gap('project ":"')]])
-    expect(await of(`<artifactId>x</artifactId>${needs('g')}`)).toEqual([['pkg:maven/g/a'], [gap('project ":x"')]])
+    expect(await of('')).toEqual([[], [gap('project :')]])
+    expect(await of(`<artifactId>x</artifactId>${needs('g')}`)).toEqual([['pkg:maven/g/a'], [gap('project :x')]])
     const own =
       '<parent><groupId>p</groupId><artifactId>p</artifactId><version>1</version></parent><artifactId>x</artifactId>'
     expect(await of(own)).toEqual([['pkg:maven/p/x@1'], []])
     expect(await of(`${own}${needs('${of.parent}')}`)).toEqual([
       ['pkg:maven/p/x@1'],
-      [gap('dependency "${of.parent}:a"')],
+      [gap('dependency ${of.parent}:a')],
     ])
   })
 
@@ -321,7 +321,7 @@ test('mix-lock and rebar-lock', async () => {
     '%{\n  "a": {:hex, :a, "1.0.0", "x", [], [], "hexpm", "y"},\n  nonsense\n}\n',
   )
   expect(purls(partly)).toEqual(['pkg:hex/a@1.0.0'])
-  expect(partly.gaps).toMatchObject([{ kind: 'hex', why: '"nonsense" is not an entry of a mix.lock' }])
+  expect(partly.gaps).toMatchObject([{ kind: 'hex', why: 'the entry "nonsense": expected "name": {:source, …}' }])
 })
 
 test('packages.lock.json: an entry that cannot be read costs itself only', async () => {
@@ -377,7 +377,7 @@ test('conan-lock, conanfile and vcpkg', async () => {
   ])
   const file = await declared('conanfile.txt', '[requires]\na/1.0 # why\nb/[>=1.0 <2]\nnothing\n[generators]\ncmake\n')
   expect(purls(file)).toEqual(['pkg:conan/a@1.0', 'pkg:conan/b'])
-  expect(file.gaps).toMatchObject([{ kind: 'conan', why: '"nothing" is not a reference' }])
+  expect(file.gaps).toMatchObject([{ kind: 'conan', why: 'the entry "nothing": expected name/version' }])
   const vcpkg = await declared(
     'vcpkg.json',
     JSON.stringify({

@@ -44,7 +44,7 @@ test('requirements: what is pinned has a version, what is not has none; options 
 test('a line that is no requirement is a gap beside the others', async () => {
   const found = await declared('requirements.txt', 'a==1\n==2.0\n')
   expect(purls(found)).toEqual(['pkg:pypi/a@1'])
-  expect(found.gaps).toMatchObject([{ kind: 'pypi', why: '"==2.0" is not a requirement' }])
+  expect(found.gaps).toMatchObject([{ kind: 'pypi', why: 'the entry "==2.0": not a requirement' }])
 })
 
 test('poetry.lock, before and after the archives moved to their package', async () => {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { VerificationError } from '../../../src/base/errors.ts'
+import { octets } from '../../../src/encoding/der-write.ts'
+import { readDer } from '../../../src/encoding/der.ts'
 import { parseCertificate } from '../../../src/encoding/x509/certificate.ts'
 import { verifySignerPath } from '../../../src/sign/certificate/chain.ts'
 import { readClaims } from '../../../src/sign/certificate/claims.ts'
@@ -47,6 +49,20 @@ test('a list of certificate timestamps is read to its last byte', () => {
   for (let end = 0; end < value.length; end++) expect(() => reads(value.subarray(0, end))).toThrow(VerificationError)
   // Every bit: lengths, version, log, time, algorithm and signature. What makes the log unknown leaves none that counts.
   for (let bit = 0; bit < value.length * 8; bit++) expect(() => reads(flip(value, bit))).toThrow(VerificationError)
+})
+
+test('two promises of one log are the promise of one log', () => {
+  const certificate = parseCertificate(leaf.der, 'certificate', 'signer')
+  const { issuer } = verifySignerPath(certificate, [], root.certificateAuthorities, signedAt)
+  const list = readDer(certificate.extensions.get(timestampListOid)?.value ?? Buffer.alloc(0), 'list').content
+  const one = list.subarray(2)
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(one.length * 2)
+  const value = octets(Buffer.concat([length, one, one]))
+  const extensions = new Map([...certificate.extensions, [timestampListOid, { critical: false, value }]])
+  const doubled = { ...certificate, extensions }
+  expect(verifyCertificateTimestamps(doubled, issuer, root.ctlogs)).toHaveLength(1)
+  expect(() => verifyCertificateTimestamps(doubled, issuer, root.ctlogs, 2)).toThrow('no certificate timestamp')
 })
 
 const bundle = 'sigstore/conformance/bundle-verify/happy-path-v0.3/bundle.sigstore.json'

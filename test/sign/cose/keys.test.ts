@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readCbor } from '../../../src/encoding/cbor/read.ts'
 import { encodeCbor } from '../../../src/encoding/cbor/write.ts'
 import type { CborValue } from '../../../src/encoding/cbor/types.ts'
@@ -6,6 +6,7 @@ import { coseKeyOf, coseKeyThumbprint, readCoseKey, readCoseKeySet } from '../..
 import { parseSign1 } from '../../../src/sign/cose/sign1.ts'
 import { verifySign1 } from '../../../src/sign/cose/verify.ts'
 import { coseSigner, writeSign1 } from '../../../src/sign/cose/write.ts'
+import { isSameKey } from '../../../src/sign/public-key.ts'
 
 const pairs: [string, () => { privateKey: KeyObject; publicKey: KeyObject }][] = [
   ['P-256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
@@ -154,4 +155,14 @@ test('a set leaves out the keys that it cannot read, and is bounded', () => {
   expect(set.map(({ kid }) => kid?.toString())).toEqual(['a'])
   expect(() => readCoseKeySet(encodeCbor(named), 'set')).toThrow('is not an array of at most 256 keys')
   expect(() => readCoseKeySet(encodeCbor(Array.from({ length: 257 }, () => 0)), 'set')).toThrow('at most 256 keys')
+})
+
+test('keys of different types are compared without harm to the next key', () => {
+  const [one, other] = [generateKeyPairSync('ec', { namedCurve: 'P-256' }), generateKeyPairSync('ed25519')]
+  const pem = other.privateKey.export({ format: 'pem', type: 'pkcs8' })
+  expect([isSameKey(one.publicKey, other.publicKey), isSameKey(other.publicKey, other.publicKey)]).toEqual([
+    false,
+    true,
+  ])
+  expect(isSameKey(createPublicKey(createPrivateKey(pem)), other.publicKey)).toBe(true)
 })

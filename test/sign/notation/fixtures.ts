@@ -2,7 +2,13 @@ import { writePem } from '../../../src/encoding/pem.ts'
 import { der, oid, sequence } from '../../../src/encoding/der-write.ts'
 import { parseCertificate, type Certificate } from '../../../src/encoding/x509/certificate.ts'
 import { coseSigner, type CoseSigner } from '../../../src/sign/cose/write.ts'
-import { makeCertificate, makeKey, type CertificateOptions } from '../../../testkit/tee/pki/pki.ts'
+import {
+  makeCertificate,
+  makeCrl,
+  makeKey,
+  type CertificateOptions,
+  type CrlOptions,
+} from '../../../testkit/tee/pki/pki.ts'
 
 /** A signer with certificates, made anew. */
 export interface CertifiedSigner {
@@ -11,6 +17,8 @@ export interface CertifiedSigner {
   signer: CoseSigner
   keyPem: string
   chainPem: string
+  /** Revocation list of the root in DER; the leaf's serial number is 2. */
+  crl: (change?: Partial<CrlOptions>) => Buffer
 }
 
 /** Country, state and organisation, which trust policies of Notation must name. */
@@ -61,6 +69,7 @@ export function certified(
     chain: [leafDer, rootDer].map((bytes, n) => parseCertificate(bytes, `certificate ${n}`, 'signer')),
     signer: coseSigner(used.privateKey, used.publicKey),
     keyPem: used.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    crl: (change = {}) => makeCrl({ issuer: 'Root', place, by: rootKey, ...change }),
     chainPem: [leafDer, rootDer].map((bytes) => writePem('CERTIFICATE', bytes)).join(''),
   }
 }

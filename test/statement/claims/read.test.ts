@@ -236,9 +236,85 @@ test.each([
     'a jest report with hidden failures',
     '{"numTotalTests":1,"numFailedTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed"}]}]}',
   ],
+  [
+    'a jest report that names fewer failures than it states',
+    '{"numTotalTests":2,"numFailedTests":2,"testResults":[{"assertionResults":[{"fullName":"a","status":"failed"},{"fullName":"b","status":"passed"}]}]}',
+  ],
+  [
+    'a jest report that lists fewer tests than it states',
+    '{"numTotalTests":2,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed"}]}]}',
+  ],
+  [
+    'a CTRF report with hidden failures',
+    '{"results":{"summary":{"tests":1,"failed":1},"tests":[{"name":"a","status":"passed"}]}}',
+  ],
+  [
+    'a CTRF report with another end that is hidden',
+    '{"results":{"summary":{"tests":1,"failed":0,"other":1},"tests":[{"name":"a","status":"passed"}]}}',
+  ],
+  [
+    'a CTRF report that lists fewer tests than it states',
+    '{"results":{"summary":{"tests":2,"failed":0},"tests":[{"name":"a","status":"passed"}]}}',
+  ],
+  [
+    'a CTRF report whose number is a text',
+    '{"results":{"summary":{"tests":1,"failed":"1"},"tests":[{"name":"a","status":"passed"}]}}',
+  ],
 ])('a report with two meanings is refused: %s', (_, text) => {
   expect(() => readReport(Buffer.from(text), 'report')).toThrow(expect.objectContaining({ code: 'file-invalid' }))
 })
+
+test.each<[string, string]>([
+  [
+    'JUnit',
+    '<testsuite tests="2"><testcase name="a"><skipped/></testcase><testcase name="b" status="notrun"/></testsuite>',
+  ],
+  ['CTRF', '{"results":{"tests":[{"name":"a","status":"skipped"},{"name":"b","status":"pending"}]}}'],
+  [
+    'jest',
+    '{"numTotalTests":2,"testResults":[{"assertionResults":[{"fullName":"a","status":"pending"},{"fullName":"b","status":"todo"}]}]}',
+  ],
+])('a %s report in which every test was skipped is refused', (_format, text) => {
+  expect(() => readReport(Buffer.from(text), 'report')).toThrow(
+    expect.objectContaining({
+      code: 'file-invalid',
+      message: expect.stringContaining('all 2 tests in it were skipped'),
+    }),
+  )
+})
+
+test.each<[string, object]>([
+  ['status="notrun"', { passedTests: ['b'], skippedTests: ['a'], result: 'PASSED' }],
+  ['status="run" result="suppressed"', { passedTests: ['b'], skippedTests: ['a'], result: 'PASSED' }],
+  ['status="run" result="completed"', { passedTests: ['a', 'b'], result: 'PASSED' }],
+  ['status="failed"', { failedTests: ['a'], passedTests: ['b'], result: 'FAILED' }],
+])('a JUnit test with %s and nothing inside counts as what it says', (attributes, predicate) => {
+  const text = `<testsuite><testcase name="a" ${attributes}/><testcase name="b"/></testsuite>`
+  expect(readReport(Buffer.from(text), 'report').predicate).toMatchObject(predicate)
+})
+
+test.each<[string, object, RegExp]>([
+  [
+    'findings that add up to more than one claim may have',
+    manyFindings(),
+    /up to 100000 findings, and this report has 100002/,
+  ],
+  ['a finding with more names than a reader takes', manyNames(), /no reader would accept a claim of it .*annotations/],
+])('a report with %s is refused before it is signed', (_name, document, why) => {
+  expect(() => read(document)).toThrow(
+    expect.objectContaining({ code: 'file-invalid', message: expect.stringMatching(why), remedy: expect.any(String) }),
+  )
+})
+
+function manyFindings(): object {
+  const Vulnerabilities = Array.from({ length: 50_001 }, (_, i) => ({ VulnerabilityID: `CVE-${i}` }))
+  return { ...trivy(about), Results: [{ Vulnerabilities }, { Vulnerabilities }] }
+}
+
+function manyNames(): object {
+  const VendorIDs = Array.from({ length: 1025 }, (_, i) => `DSA-${i}`)
+  return { ...trivy(about), Results: [{ Vulnerabilities: [{ VulnerabilityID: 'CVE-1', VendorIDs }] }] }
+}
 
 test('a jest file whose name is not a text is still a failed one', () => {
   const document = {

@@ -75,6 +75,8 @@ export function makeCertificate(options: CertificateOptions): Buffer {
 export interface CrlOptions {
   issuer: string
   by: KeyPair
+  /** As in {@link CertificateOptions}. */
+  place?: CertificateOptions['place']
   revoked?: readonly number[]
   thisUpdate?: Date
   /** Null leaves it out, which is a fault. */
@@ -84,12 +86,12 @@ export interface CrlOptions {
 
 /** One revocation list of version 2 in DER. */
 export function makeCrl(options: CrlOptions): Buffer {
-  const { issuer, by, revoked = [], thisUpdate = from, nextUpdate = to, extensions = [] } = options
+  const { issuer, by, revoked = [], thisUpdate = from, nextUpdate = to, extensions = [], place = [] } = options
   const algorithm = algorithmOf(by, 48)
   const signed = sequence(
     integer(1),
     algorithm,
-    name(issuer),
+    name(issuer, place),
     time(thisUpdate),
     ...(nextUpdate === null ? [] : [time(nextUpdate)]),
     ...(revoked.length === 0

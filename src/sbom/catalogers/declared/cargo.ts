@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../../base/json.ts'
 import { readToml } from '../../../encoding/toml.ts'
-import { at, items, nameIn, textIn, textOr, textsOr } from '../foreign.ts'
+import { at, items, nameIn, objectIn, textIn, textOr, textsOr } from '../foreign.ts'
 import { withoutUser } from '../language/python/direct-url.ts'
+import { Losses } from '../losses.ts'
 import { sumsOf } from '../sums.ts'
-import { link, lockFile, type Linked } from './lock.ts'
+import { link, lockFile, partly, type Linked } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** Cargo.lock, versions 1 to 4. */
@@ -17,7 +18,9 @@ export const cargo = lockFile({
     if (at(lock, 'package') === undefined && at(lock, 'version') === undefined) throw new Error('expected [[package]]')
     // Null where the key stands for several packages.
     const keys = new Map<string, string | null>()
-    const entries = packages.map((entry): Linked => {
+    const losses = new Losses()
+    const read = (raw: JsonValue): Linked => {
+      const entry = objectIn(raw)
       const [name, version] = [nameIn(at(entry, 'name'), 'name'), nameIn(at(entry, 'version'), 'version')]
       const source = textOr(at(entry, 'source'))
       const known = `${name} ${version} (${source})`
@@ -30,9 +33,15 @@ export const cargo = lockFile({
       })
       for (const key of [name, `${name} ${version}`, known]) keys.set(key, keys.has(key) ? null : found.purl)
       return { found, needs: textsOr(at(entry, 'dependencies')) }
-    })
+    }
+    const entries = packages.flatMap(
+      (entry, i) => losses.try(textOr(at(entry, 'name')) || `package ${i + 1}`, () => read(entry)) ?? [],
+    )
     // A name alone stands there only where one version is in the file.
-    return link(entries, (need) => keys.get(need) ?? undefined)
+    return partly(
+      link(entries, (need) => keys.get(need) ?? undefined),
+      losses,
+    )
   },
 })
 

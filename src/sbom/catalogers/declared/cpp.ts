@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from '../../../base/json.ts'
 import type { FoundPackage } from '../../model.ts'
 import { conanPackage } from '../conan-reference.ts'
-import { at, items, jsonIn, jsonValueIn, members, textIn, textOr, textsOr } from '../foreign.ts'
-import { link, lockFile, type Linked, type Partly } from './lock.ts'
+import { at, items, jsonIn, members, objectIn, textIn, textOr, textsOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
+import { link, lockFile, partly, type Linked, type Partly } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** conan.lock of Conan 1 and 2. */
@@ -13,28 +14,35 @@ export const conanLock = lockFile({
   read: (content) => {
     const lock = jsonIn(content)
     const nodes = at(lock, 'graph_lock', 'nodes')
-    if (nodes !== undefined) return graph(nodes)
+    const losses = new Losses()
+    if (nodes !== undefined) return partly(graph(nodes, losses), losses)
     if (at(lock, 'version') === undefined) throw new Error('expected "version"')
     const scopes = { requires: undefined, build_requires: 'build', python_requires: 'build' } as const
-    return (['requires', 'build_requires', 'python_requires'] as const).flatMap((kind) =>
-      items(at(lock, kind), kind).map((reference) => ({ ...required(textOr(reference)), scope: scopes[kind] })),
+    const packages = (['requires', 'build_requires', 'python_requires'] as const).flatMap((kind) =>
+      items(at(lock, kind), kind).flatMap((reference, i) => {
+        const found = losses.try(textOr(reference) || `${kind}[${i}]`, () => required(textOr(reference)))
+        return found === undefined ? [] : [{ ...found, scope: scopes[kind] }]
+      }),
     )
+    return partly(packages, losses)
   },
 })
 
-function required(reference: string): FoundPackage {
-  const found = conanPackage('conan-lock', reference)
-  if (found === null) throw new Error(`expected name/version, found "${reference.slice(0, 100)}"`)
+function required(reference: string, cataloger = 'conan-lock'): FoundPackage {
+  const found = conanPackage(cataloger, reference)
+  if (found === null) throw new Error('expected name/version')
   return found
 }
 
-function graph(nodes: JsonValue): FoundPackage[] {
+function graph(nodes: JsonValue, losses: Losses): FoundPackage[] {
   const purls = new Map<string, string>()
   const entries: Linked[] = []
   for (const [key, node] of members(nodes, 'nodes')) {
-    const found = conanPackage('conan-lock', textOr(at(node, 'ref')))
-    // The project itself has no reference where it is a conanfile.txt.
-    if (found === null) continue
+    const reference = at(node, 'ref')
+    // The project itself has no reference where it is a conanfile.txt, and none with a version where its recipe has none.
+    if (key === '0' && (reference === undefined || conanPackage('conan-lock', textOr(reference)) === null)) continue
+    const found = losses.try(key, () => required(textOr(at(objectIn(node), 'ref'))))
+    if (found === undefined) continue
     purls.set(key, found.purl)
     if (textOr(at(node, 'context')) === 'build') found.scope = 'build'
     entries.push({ found, needs: textsOr(at(node, 'requires')) })
@@ -50,22 +58,21 @@ export const conanFile = lockFile({
   read: (content): FoundPackage[] | Partly => {
     const packages: FoundPackage[] = []
     let section = ''
-    let why: string | null = null
+    const losses = new Losses()
     for (const raw of textIn(content).split(/\r?\n/)) {
       const line = raw.replace(/(?:^|\s)#.*$/, '').trim()
       const header = /^\[(\w+)\]$/.exec(line)?.[1]
       if (header !== undefined) section = header
       else if (line !== '' && /^(?:requires|build_requires|tool_requires|test_requires)$/.test(section)) {
-        const found = conanPackage('conanfile', line)
-        if (found === null) why ??= `"${line.slice(0, 100)}" is not a reference`
-        else
+        const found = losses.try(line, () => required(line, 'conanfile'))
+        if (found !== undefined)
           packages.push({
             ...found,
             scope: section === 'requires' ? undefined : section === 'test_requires' ? 'development' : 'build',
           })
       }
     }
-    return why === null ? packages : { packages, why }
+    return partly(packages, losses)
   },
 })
 
@@ -75,32 +82,33 @@ export const vcpkg = lockFile({
   kind: 'vcpkg',
   match: { names: ['vcpkg.json'] },
   read: (content) => {
-    const manifest = jsonValueIn(content)
+    const manifest = jsonIn(content)
+    const losses = new Losses()
     const overrides = new Map(
       items(at(manifest, 'overrides'), 'overrides').map((one) => [textOr(at(one, 'name')), versionOf(one)]),
     )
-    const needed = items(at(manifest, 'dependencies'), 'dependencies').map((one) => {
+    const needed = items(at(manifest, 'dependencies'), 'dependencies').flatMap((one, i) => {
       const name = typeof one === 'string' ? one : textOr(at(one, 'name'))
       const version = overrides.get(name) ?? null
       const scope = at(one, 'host') === true ? 'build' : undefined
-      return packageFound('vcpkg', 'vcpkg', {
-        name,
-        version: version?.text ?? null,
-        qualifiers: portOf(version),
-        scope,
-      })
+      return losses.try(name || `dependencies[${i}]`, () => portPackage(name, version, scope)) ?? []
     })
-    const own = textOr(at(manifest, 'name'))
-    if (own === '') return needed
-    const version = versionOf(manifest)
-    const root = packageFound('vcpkg', 'vcpkg', {
-      name: own,
-      version: version?.text ?? null,
-      qualifiers: portOf(version),
-    })
-    return [{ ...root, dependsOn: [...new Set(needed.map(({ purl }) => purl))].sort() }, ...needed]
+    const own = at(manifest, 'name')
+    if (own === undefined) return partly(needed, losses)
+    const root = losses.try('name', () => portPackage(textOr(own), versionOf(manifest), undefined))
+    if (root === undefined) return partly(needed, losses)
+    return partly([{ ...root, dependsOn: [...new Set(needed.map(({ purl }) => purl))].sort() }, ...needed], losses)
   },
 })
+
+function portPackage(name: string, version: PortVersion | null, scope: FoundPackage['scope']): FoundPackage {
+  return packageFound('vcpkg', 'vcpkg', {
+    name,
+    version: version?.text ?? null,
+    qualifiers: portOf(version),
+    scope,
+  })
+}
 
 interface PortVersion {
   text: string

@@ -2,10 +2,11 @@ import type { JsonValue } from '../../../base/json.ts'
 import { readYamlData } from '../../../encoding/yaml-data.ts'
 import { homepageOf } from '../../found.ts'
 import type { FoundPackage } from '../../model.ts'
-import { at, members, nameIn, textIn, textOr, versionIn } from '../foreign.ts'
+import { at, members, nameIn, objectIn, textIn, textOr, versionIn } from '../foreign.ts'
 import { withoutUser } from '../language/python/direct-url.ts'
 import { sumsOf } from '../sums.ts'
-import { lockFile } from './lock.ts'
+import { Losses } from '../losses.ts'
+import { lockFile, partly } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** pubspec.lock of Dart and Flutter. */
@@ -17,8 +18,12 @@ export const pubspecLock = lockFile({
     const [lock] = readYamlData(textIn(content))
     if (at(lock, 'packages') === undefined && at(lock, 'sdks') === undefined) throw new Error('expected "packages"')
     const packages = at(lock, 'packages')
-    return members(packages === '' ? undefined : packages, 'packages').map(([name, entry]) =>
-      lockedPackage(name, entry),
+    const losses = new Losses()
+    return partly(
+      members(packages === '' ? undefined : packages, 'packages').flatMap(
+        ([name, entry]) => losses.try(name, () => lockedPackage(name, objectIn(entry))) ?? [],
+      ),
+      losses,
     )
   },
 })
@@ -27,7 +32,7 @@ export const pubspecLock = lockFile({
 const standard = /^https?:\/\/(?:pub\.dartlang\.org|pub\.dev)\/?$/
 
 function lockedPackage(name: string, entry: JsonValue): FoundPackage {
-  const version = versionIn(at(entry, 'version'))
+  const version = nameIn(at(entry, 'version'), 'version')
   const address = textOr(at(entry, 'description', 'url'))
   const source = textOr(at(entry, 'source'))
   const commit = textOr(at(entry, 'description', 'resolved-ref'))

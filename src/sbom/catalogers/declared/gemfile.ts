@@ -5,7 +5,8 @@ import { nameIn, textIn } from '../foreign.ts'
 import { gemPackage, gemPurl } from '../language/ruby/index.ts'
 import { readGemspec } from '../language/ruby/gemspec.ts'
 import { prefixedSum } from '../sums.ts'
-import { linkAll, lockFile } from './lock.ts'
+import { Losses } from '../losses.ts'
+import { linkAll, lockFile, partly, type Partly } from './lock.ts'
 
 /** Sections with resolved gems. */
 const sources: ReadonlySet<string> = new Set(['GEM', 'GIT', 'PATH', 'PLUGIN SOURCE'])
@@ -18,11 +19,13 @@ export const gemfile = lockFile({
   read: (content) => readLock(textIn(content)),
 })
 
-function readLock(text: string): FoundPackage[] {
+function readLock(text: string): FoundPackage[] | Partly {
   const entries: { found: FoundPackage; needs: string[] }[] = []
   const sums = new Map<string, Checksum[]>()
+  const losses = new Losses()
   let section = ''
   let sections = 0
+  let last: (typeof entries)[number] | null = null
   for (const line of text.split(/\r?\n/)) {
     if (/^[A-Z]/.test(line)) {
       section = line.trim()
@@ -32,14 +35,16 @@ function readLock(text: string): FoundPackage[] {
       if (key !== undefined && list !== undefined) sums.set(key, list.split(',').flatMap(prefixedSum))
     } else if (sources.has(section)) {
       const [, indent = '', name, version] = /^( +)([\w.-]+)(?: \(([^)]*)\))?!?$/.exec(line) ?? []
-      if (name === undefined) continue
-      if (indent.length === 4 && version !== undefined) entries.push({ found: lockedGem(name, version), needs: [] })
-      else if (indent.length === 6) entries.at(-1)?.needs.push(name)
+      if (/^ {4}\S/.test(line)) {
+        const found = losses.try(line.trim(), () => lockedGem(name ?? '', version ?? ''))
+        last = found === undefined ? null : { found, needs: [] }
+        if (last !== null) entries.push(last)
+      } else if (indent.length === 6 && name !== undefined) last?.needs.push(name)
     }
   }
   if (sections === 0 && text.trim() !== '') throw new Error('expected sections, as GEM')
   for (const { found } of entries) found.checksums = sums.get(`${found.name} (${found.version ?? ''})`)
-  return linkAll(entries)
+  return partly(linkAll(entries), losses)
 }
 
 /** `1.2.3`, or `1.2.3-x86_64-linux` for the gem of one platform. */

@@ -1,8 +1,9 @@
 import type { Cataloger } from '../../cataloger.ts'
 import type { Checksum, FoundPackage } from '../../model.ts'
-import { textIn } from '../foreign.ts'
+import { shownText, textIn } from '../foreign.ts'
+import { Losses } from '../losses.ts'
 import { sumsOf } from '../sums.ts'
-import { isOfDependency, lockLimit } from './lock.ts'
+import { gapOf, isOfDependency, lockLimit } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 interface Required {
@@ -11,7 +12,14 @@ interface Required {
   indirect: boolean
 }
 
-type Fact = { is: 'mod'; required: Required[] } | { is: 'sum'; sums: Map<string, Checksum[]> }
+type Fact = (
+  | { is: 'mod'; required: Required[] }
+  /** Digests by module and version. */
+  | { is: 'sum'; sums: Map<string, Checksum[]> }
+) & {
+  /** Names what cannot be read. */
+  why: string | null
+}
 
 /** Modules that a go.mod requires, after its replacements, with the digests of the go.sum beside it. */
 export const goMod: Cataloger<Fact> = {
@@ -20,10 +28,12 @@ export const goMod: Cataloger<Fact> = {
   finds: 'declared',
   match: { names: ['go.mod', 'go.sum'] },
   wants: (file) => (isOfDependency(file) || /(?:^|\/)vendor\//.test(file.path) ? 0 : lockLimit),
-  read: ({ name }, content) =>
-    name === 'go.mod'
-      ? { is: 'mod', required: readMod(textIn(content)) }
-      : { is: 'sum', sums: readSum(textIn(content)) },
+  read: ({ name }, content) => {
+    const losses = new Losses()
+    return name === 'go.mod'
+      ? { is: 'mod', required: readMod(textIn(content), losses), why: losses.why }
+      : { is: 'sum', sums: readSum(textIn(content), losses), why: losses.why }
+  },
   finish: (facts) => ({
     packages: [...facts].flatMap(([path, fact]) => {
       if (fact.is !== 'mod') return []
@@ -31,6 +41,7 @@ export const goMod: Cataloger<Fact> = {
       const sums = beside?.is === 'sum' ? beside.sums : new Map<string, Checksum[]>()
       return fact.required.map((one) => ({ ...modulePackage(one, sums), locations: [path] }))
     }),
+    gaps: [...facts].flatMap(([path, { why }]) => gapOf(path, 'golang', why)),
   }),
 }
 
@@ -46,8 +57,11 @@ function modulePackage({ path, version, indirect }: Required, sums: ReadonlyMap<
   return indirect ? { ...found, properties: [['golang:indirect', 'true']] } : found
 }
 
-/** Reads `require`, `replace` and `exclude`. @throws Error with the line */
-function readMod(text: string): Required[] {
+/** What a go.mod may say beside `require` and `replace` (Go Modules Reference, §go.mod files). */
+const otherVerbs = ['module', 'go', 'toolchain', 'exclude', 'retract', 'godebug', 'tool', 'ignore']
+
+/** Reads `require` and `replace`. @throws Error for another kind of file */
+function readMod(text: string, losses: Losses): Required[] {
   const required = new Map<string, Required>()
   const replaced = new Map<string, { path: string; version: string | null }>()
   let block = ''
@@ -62,6 +76,9 @@ function readMod(text: string): Required[] {
     }
     const words = wordsOf(line)
     const verb = block === '' ? (words.shift() ?? '') : block
+    const place = `line ${index + 1}`
+    if (block === '' && verb !== 'require' && verb !== 'replace' && !otherVerbs.includes(verb))
+      losses.add(place, `expected require or replace, found ${shownText(verb)}`)
     if (block === '' && words[0] === '(') {
       block = verb
       continue
@@ -69,13 +86,13 @@ function readMod(text: string): Required[] {
     const [path = '', version = ''] = words
     if (verb === 'module') module = path
     if (verb === 'require') {
-      if (path === '' || version === '') throw new Error(`line ${index + 1}: expected a module and its version`)
-      required.set(path, { path, version, indirect })
+      if (path === '' || version === '') losses.add(place, 'expected a module and its version')
+      else required.set(path, { path, version, indirect })
     } else if (verb === 'replace') {
       const arrow = words.indexOf('=>')
       const [target = '', its = ''] = words.slice(arrow + 1)
-      if (arrow === -1 || path === '' || target === '') throw new Error(`line ${index + 1}: expected module => other`)
-      replaced.set(words.slice(0, arrow).join(' '), { path: target, version: its === '' ? null : its })
+      if (arrow === -1 || path === '' || target === '') losses.add(place, 'expected module => other')
+      else replaced.set(words.slice(0, arrow).join(' '), { path: target, version: its === '' ? null : its })
     }
   }
   if (module === '' && required.size === 0) throw new Error('expected "module"')
@@ -85,9 +102,8 @@ function readMod(text: string): Required[] {
     // A folder of the same tree has no version.
     return { ...one, ...(other.version === null ? { version: null } : other) }
   })
-  // A name that none can have is a fault of this file; found at the end, it would be one of the whole tree.
-  for (const one of modules) modulePackage(one, new Map())
-  return modules
+  // A name that none can have is a fault of this entry; found at the end, it would be one of the whole tree.
+  return modules.filter((one) => losses.try(one.path, () => modulePackage(one, new Map())) !== undefined)
 }
 
 /** A path may stand in quotes or backquotes. */
@@ -96,13 +112,13 @@ function wordsOf(line: string): string[] {
 }
 
 /** Lines of `module version h1:base64`, and of the go.mod files alone, which say nothing of the code. */
-function readSum(text: string): Map<string, Checksum[]> {
+function readSum(text: string, losses: Losses): Map<string, Checksum[]> {
   const sums = new Map<string, Checksum[]>()
-  for (const line of text.split(/\r?\n/)) {
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     const [path = '', version = '', sum = ''] = line.split(' ')
     if (line === '' || version.endsWith('/go.mod')) continue
     if (path === '' || version === '' || sum === '')
-      throw new Error(`expected module, version and h1, found "${line.slice(0, 100)}"`)
+      losses.add(`line ${index + 1}`, `expected module, version and h1, found ${shownText(line)}`)
     if (sum.startsWith('h1:')) sums.set(`${path} ${version}`, sumsOf('sha256', sum.slice('h1:'.length)))
   }
   return sums

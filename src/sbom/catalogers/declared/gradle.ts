@@ -1,6 +1,7 @@
 import type { FoundPackage } from '../../model.ts'
 import { textIn } from '../foreign.ts'
-import { lockFile } from './lock.ts'
+import { Losses } from '../losses.ts'
+import { lockFile, partly } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** Gradle's lock files: of a project, of a build script, and one for each configuration, as Gradle wrote them before version 6. */
@@ -12,23 +13,21 @@ export const gradle = lockFile({
     /^(?:buildscript-|settings-)?gradle\.lockfile$/.test(name) || parent === 'dependency-locks',
   read: (content, { name }) => {
     const found: FoundPackage[] = []
+    const losses = new Losses()
     for (const [index, raw] of textIn(content).split(/\r?\n/).entries()) {
       const line = raw.trim()
       if (line === '' || line.startsWith('#') || line.startsWith('empty=')) continue
       const [, group, artifact, version, configurations] =
         /^([^:=\s]+):([^:=\s]+):([^:=\s]+)(?:=(.*))?$/.exec(line) ?? []
-      if (group === undefined || artifact === undefined || version === undefined)
-        throw new Error(`line ${index + 1}: expected group:artifact:version`)
-      found.push(
-        packageFound('gradle-lock', 'maven', {
-          namespace: group,
-          name: artifact,
-          version,
-          scope: scopeOf(name, (configurations ?? '').split(',')),
-        }),
-      )
+      const one = losses.try(`line ${index + 1}`, () => {
+        if (group === undefined || artifact === undefined || version === undefined)
+          throw new Error('expected group:artifact:version')
+        const scope = scopeOf(name, (configurations ?? '').split(','))
+        return packageFound('gradle-lock', 'maven', { namespace: group, name: artifact, version, scope })
+      })
+      if (one !== undefined) found.push(one)
     }
-    return found
+    return partly(found, losses)
   },
 })
 

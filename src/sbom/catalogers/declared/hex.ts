@@ -3,7 +3,8 @@ import { erlangTerms, itemOf, valueOf, type Term } from '../erlang-terms.ts'
 import { textIn } from '../foreign.ts'
 import { withoutUser } from '../language/python/direct-url.ts'
 import { sumsOf } from '../sums.ts'
-import { byName, link, lockFile, type Linked, type Partly } from './lock.ts'
+import { Losses } from '../losses.ts'
+import { byName, link, lockFile, partly, type Linked, type Partly } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** mix.lock of Elixir: one line for each package. */
@@ -13,24 +14,25 @@ export const mix = lockFile({
   match: { names: ['mix.lock'] },
   read: (content): FoundPackage[] | Partly => {
     const entries: Linked[] = []
-    let why: string | null = null
+    const losses = new Losses()
     for (const raw of textIn(content).split(/\r?\n/)) {
       const line = raw.trim()
       if (line === '' || line === '%{' || line === '}' || line.startsWith('#')) continue
-      const entry = mixEntry(line)
-      if (entry === null) why ??= `"${line.slice(0, 100)}" is not an entry of a mix.lock`
-      else entries.push(entry)
+      const entry = losses.try(line, () => mixEntry(line))
+      if (entry !== undefined) entries.push(entry)
     }
     const purls = byName(entries)
-    const packages = link(entries, (need) => purls.get(need))
-    return why === null ? packages : { packages, why }
+    return partly(
+      link(entries, (need) => purls.get(need)),
+      losses,
+    )
   },
 })
 
 /** `"name": {:hex, :name, "1.0.0", "inner", [managers], [dependencies], "hexpm", "outer"},` */
-function mixEntry(line: string): Linked | null {
+function mixEntry(line: string): Linked {
   const [, key, source, rest = ''] = /^"([^"]+)":\s*\{:(\w+),\s*(.*)\},?$/.exec(line) ?? []
-  if (key === undefined || source === undefined) return null
+  if (key === undefined || source === undefined) throw new Error('expected "name": {:source, …}')
   const needs = [...rest.matchAll(/\{:(\w+),/g)].map(([, need = '']) => need)
   const quoted = [...rest.matchAll(/"([^"]*)"/g)].map(([, text = '']) => text)
   if (source === 'git') {
@@ -39,7 +41,7 @@ function mixEntry(line: string): Linked | null {
   }
   if (source !== 'hex') return { found: gitPackage('mix-lock', key, '', ''), needs }
   const [, name = key, version] = /^:"?([\w.]+)"?,\s*"([^"]+)"/.exec(rest) ?? []
-  if (version === undefined) return null
+  if (version === undefined) throw new Error('expected a name and a version')
   // The last digest is of the archive, the first of what is in it.
   const outer = quoted.length > 2 ? sumsOf('sha256', quoted.at(-1) ?? '') : []
   return { found: packageFound('mix-lock', 'hex', { shown: key, name, version, checksums: outer }), needs }
@@ -68,7 +70,13 @@ export const rebar = lockFile({
     const list = typeof itemOf(first, 0) === 'string' ? itemOf(first, 1) : first
     if (!Array.isArray(list)) throw new Error('expected a list of packages')
     const outer = valueOf(hashes, 'pkg_hash_ext')
-    return list.map((entry) => rebarPackage(entry, outer))
+    const losses = new Losses()
+    return partly(
+      list.flatMap(
+        (entry, i) => losses.try(textOf(itemOf(entry, 0)) || `entry ${i + 1}`, () => rebarPackage(entry, outer)) ?? [],
+      ),
+      losses,
+    )
   },
 })
 

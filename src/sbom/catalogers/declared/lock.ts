@@ -1,5 +1,5 @@
 import type { Cataloger, FileHead, Match } from '../../cataloger.ts'
-import type { FoundPackage } from '../../model.ts'
+import type { FoundPackage, Gap } from '../../model.ts'
 import type { Losses } from '../losses.ts'
 
 /** How one kind of lock file is read. */
@@ -26,6 +26,11 @@ export function partly(packages: FoundPackage[], { why }: Losses): FoundPackage[
   return why === null ? packages : { packages, why }
 }
 
+/** The gap of a file with entries that cannot be read; none where all can. */
+export function gapOf(path: string, kind: string, why: string | null): Gap[] {
+  return why === null ? [] : [{ path, kind, reason: 'unreadable', why }]
+}
+
 /** Most bytes of a lock file. */
 export const lockLimit = 64 << 20
 
@@ -42,9 +47,7 @@ export function lockFile({ name, kind, match, when, read }: LockFile): Cataloger
       packages: [...facts].flatMap(([path, fact]) =>
         (Array.isArray(fact) ? fact : fact.packages).map((found) => ({ ...found, locations: [path] })),
       ),
-      gaps: [...facts].flatMap(([path, fact]) =>
-        Array.isArray(fact) ? [] : [{ path, kind, reason: 'unreadable' as const, why: fact.why }],
-      ),
+      gaps: [...facts].flatMap(([path, fact]) => (Array.isArray(fact) ? [] : gapOf(path, kind, fact.why))),
     }),
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../../base/json.ts'
 import type { FoundPackage } from '../../model.ts'
-import { at, jsonIn, members, textOr, versionIn } from '../foreign.ts'
+import { at, jsonIn, members, nameIn, objectIn, textOr } from '../foreign.ts'
 import { sumsOf } from '../sums.ts'
 import { Losses } from '../losses.ts'
 import { lockFile, partly } from './lock.ts'
@@ -16,9 +16,9 @@ export const nugetLock = lockFile({
     if (at(lock, 'version') === undefined) throw new Error('expected "version"')
     const found: FoundPackage[] = []
     const losses = new Losses()
-    for (const [, framework] of members(at(lock, 'dependencies'), 'dependencies')) {
+    for (const [target, framework] of members(at(lock, 'dependencies'), 'dependencies')) {
       const byName = new Map<string, FoundPackage>()
-      const entries = members(framework, 'framework')
+      const entries = losses.try(target, () => members(objectIn(framework), 'framework')) ?? []
       for (const [name, entry] of entries) {
         const one = losses.try(name, () => readEntry(name, entry))
         if (one !== undefined && one !== null) byName.set(name.toLowerCase(), one)
@@ -37,8 +37,9 @@ export const nugetLock = lockFile({
 
 /** Null for another project of the same solution, which is not resolved to a package. @throws Error where it cannot be read */
 function readEntry(name: string, entry: JsonValue): FoundPackage | null {
-  const version = versionIn(at(entry, 'resolved'))
-  if (version === null && textOr(at(entry, 'type')) === 'Project') return null
+  const resolved = at(objectIn(entry), 'resolved')
+  if (resolved === undefined && textOr(at(entry, 'type')) === 'Project') return null
+  const version = nameIn(resolved, 'version')
   // Read here, so that what is wrong costs this package only.
   members(at(entry, 'dependencies'), 'dependencies')
   const checksums = sumsOf('sha512', textOr(at(entry, 'contentHash')))

@@ -1,5 +1,6 @@
-import { at, jsonIn, members, textOr, textsOr, versionIn } from '../foreign.ts'
-import { byName, link, lockFile, type Linked } from './lock.ts'
+import { at, jsonIn, members, nameIn, objectIn, textOr, textsOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
+import { byName, link, lockFile, partly, type Linked } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** renv.lock of R. */
@@ -10,15 +11,22 @@ export const renv = lockFile({
   read: (content) => {
     const lock = jsonIn(content)
     if (at(lock, 'Packages') === undefined && at(lock, 'R') === undefined) throw new Error('expected "Packages"')
-    const entries = members(at(lock, 'Packages'), 'Packages').map(([key, entry]): Linked => {
-      const name = textOr(at(entry, 'Package')) || key
-      return {
-        found: packageFound('renv-lock', 'cran', { name, version: versionIn(at(entry, 'Version')) }),
-        needs: [...textsOr(at(entry, 'Requirements')), ...described(textsOr(at(entry, 'Imports')))],
-      }
-    })
+    const losses = new Losses()
+    const entries = members(at(lock, 'Packages'), 'Packages').flatMap(
+      ([key, entry]) =>
+        losses.try(key, (): Linked => {
+          const name = textOr(at(objectIn(entry), 'Package')) || key
+          return {
+            found: packageFound('renv-lock', 'cran', { name, version: nameIn(at(entry, 'Version'), 'version') }),
+            needs: [...textsOr(at(entry, 'Requirements')), ...described(textsOr(at(entry, 'Imports')))],
+          }
+        }) ?? [],
+    )
     const purls = byName(entries)
-    return link(entries, (need) => purls.get(need))
+    return partly(
+      link(entries, (need) => purls.get(need)),
+      losses,
+    )
   },
 })
 

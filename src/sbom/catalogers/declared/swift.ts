@@ -1,8 +1,9 @@
 import type { JsonValue } from '../../../base/json.ts'
 import { readYamlData } from '../../../encoding/yaml-data.ts'
 import type { FoundPackage } from '../../model.ts'
-import { at, items, jsonIn, members, textIn, textOr } from '../foreign.ts'
-import { link, lockFile, type Linked } from './lock.ts'
+import { at, items, jsonIn, members, nameIn, objectIn, textIn, textOr } from '../foreign.ts'
+import { Losses } from '../losses.ts'
+import { link, lockFile, partly, type Linked } from './lock.ts'
 import { packageFound } from './package-found.ts'
 
 /** Package.resolved of Swift, versions 1 to 3. */
@@ -15,7 +16,12 @@ export const swift = lockFile({
     const version = at(json, 'version')
     if (version !== 1 && version !== 2 && version !== 3) throw new Error('expected version 1, 2 or 3')
     const pins = version === 1 ? at(json, 'object', 'pins') : at(json, 'pins')
-    return items(pins, 'pins').flatMap(pinned)
+    const losses = new Losses()
+    const packages = items(pins, 'pins').flatMap((pin, i) => {
+      const name = textOr(at(pin, 'identity') ?? at(pin, 'package')) || `pins[${i}]`
+      return losses.try(name, () => pinned(objectIn(pin))) ?? []
+    })
+    return partly(packages, losses)
   },
 })
 
@@ -34,7 +40,7 @@ function pinned(pin: JsonValue): FoundPackage[] {
     namespace: [host ?? 'registry', ...parts].join('/'),
     name,
     // A pin to a branch has no version, but a commit.
-    version: version || revision || null,
+    version: nameIn(version || revision, 'version or revision'),
   })
   return [found]
 }
@@ -49,8 +55,10 @@ export const cocoapods = lockFile({
     const pods = at(lock, 'PODS')
     if (pods === undefined) throw new Error('expected PODS')
     const purls = new Map<string, string>()
-    const entries = items(pods, 'PODS').map((pod): Linked => {
-      const [key, needs] = typeof pod === 'string' ? [pod, []] : (members(pod, 'PODS')[0] ?? ['', []])
+    const losses = new Losses()
+    const read = (pod: JsonValue): Linked => {
+      const [[key, needs], ...more] = podOf(pod)
+      if (more.length > 0) throw new Error('expected one pod in an item of the list')
       const [, whole, version] = /^(\S+) \(([^)]+)\)$/.exec(key) ?? []
       if (whole === undefined || version === undefined)
         throw new Error(`expected a pod and its version, found "${key.slice(0, 100)}"`)
@@ -63,7 +71,18 @@ export const cocoapods = lockFile({
       })
       purls.set(whole, found.purl)
       return { found, needs: items(needs, 'pod').map((need) => textOr(need).split(' ')[0] ?? '') }
-    })
-    return link(entries, (need) => purls.get(need))
+    }
+    const entries = items(pods, 'PODS').flatMap((pod, i) => losses.try(`PODS[${i}]`, () => read(pod)) ?? [])
+    return partly(
+      link(entries, (need) => purls.get(need)),
+      losses,
+    )
   },
 })
+
+/** `name (version)`, or one such key with the list of what the pod needs. */
+function podOf(pod: JsonValue): [[key: string, needs: JsonValue], ...[string, JsonValue][]] {
+  if (typeof pod === 'string') return [[pod, []]]
+  const [first = ['', []], ...more] = members(objectIn(pod), 'PODS')
+  return [first, ...more]
+}

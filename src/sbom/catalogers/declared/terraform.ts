@@ -1,7 +1,8 @@
 import type { FoundPackage } from '../../model.ts'
 import { textIn } from '../foreign.ts'
 import { sumsOf } from '../sums.ts'
-import { lockFile } from './lock.ts'
+import { Losses } from '../losses.ts'
+import { lockFile, partly } from './lock.ts'
 import { onlySum, packageFound } from './package-found.ts'
 
 /** Providers that Terraform or OpenTofu has locked (`.terraform.lock.hcl`). */
@@ -11,37 +12,49 @@ export const terraform = lockFile({
   match: { names: ['.terraform.lock.hcl'] },
   read: (content) => {
     const found: FoundPackage[] = []
-    let block: { name: string; version: string | null; hashes: string[] } | null = null
+    const losses = new Losses()
+    let block: Block | null = null
+    const end = (): void => {
+      if (block !== null) losses.add(block.name, 'the block does not end')
+      block = null
+    }
     for (const [index, raw] of textIn(content).split(/\r?\n/).entries()) {
       const line = raw.replace(/^\s*(?:#|\/\/).*$/, '').trim()
       const name = /^provider\s+"([^"]+)"\s*\{$/.exec(line)?.[1]
-      if (name !== undefined) block = { name, version: null, hashes: [] }
-      else if (line === '}' && block !== null) {
-        found.push(providerPackage(block))
+      const other = name === undefined && /\{$/.test(line)
+      if (name !== undefined || other) {
+        end()
+        if (other) losses.add(`line ${index + 1}`, 'expected a provider')
+        block = { name: name ?? '', version: null, hashes: [], other }
+      } else if (line === '}' && block !== null) {
+        const { other: isOther, ...provider } = block
+        const one = isOther ? undefined : losses.try(provider.name, () => providerPackage(provider))
+        if (one !== undefined) found.push(one)
         block = null
       } else if (block === null) {
-        if (line !== '') throw new Error(`line ${index + 1}: expected a provider`)
+        if (line !== '') losses.add(`line ${index + 1}`, 'expected a provider')
       } else {
         block.version = /^version\s*=\s*"([^"]+)"$/.exec(line)?.[1] ?? block.version
         const hash = /^(?:hashes\s*=\s*\[\s*)?"zh:([0-9a-f]{64})",?/.exec(line)?.[1]
         if (hash !== undefined) block.hashes.push(hash)
       }
     }
-    if (block !== null) throw new Error(`the block of ${block.name} does not end`)
-    return found
+    end()
+    return partly(found, losses)
   },
 })
 
-/** No type of package URL is defined for providers. */
-function providerPackage({
-  name,
-  version,
-  hashes,
-}: {
+interface Block {
   name: string
   version: string | null
   hashes: string[]
-}): FoundPackage {
+  /** It describes no provider. */
+  other: boolean
+}
+
+/** No type of package URL is defined for providers. */
+function providerPackage({ name, version, hashes }: Omit<Block, 'other'>): FoundPackage {
+  if (version === null) throw new Error('expected a version')
   const parts = name.split('/')
   const found = packageFound('terraform-lock', 'generic', {
     shown: name,

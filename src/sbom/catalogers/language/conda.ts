@@ -4,6 +4,7 @@ import { emptyPackage, homepageOf } from '../../found.ts'
 import { declaredLicence } from '../../licence.ts'
 import type { FoundPackage, OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { isShared } from '../../shared-folders.ts'
 import { at, items, jsonIn, nameIn, textOr, textsOr, versionIn } from '../foreign.ts'
 import { sumsOf } from '../sums.ts'
 import { placed } from './python/record.ts'
@@ -33,7 +34,7 @@ export const conda: Cataloger<Fact> = {
       for (const file of files) {
         const at = placed(prefix, file.path)
         // A list of files that leaves its environment would claim those of anybody.
-        if (at !== null && (prefix === '' || at.startsWith(`${prefix}/`)))
+        if (at !== null && (prefix === '' || at.startsWith(`${prefix}/`)) && isCounted(file, prefix))
           owned.push({ ...file, path: at, purl: found.purl })
       }
       const dependsOn = [...new Set(needs.flatMap((name) => byPrefix.get(`${prefix}\n${name}`) ?? []))]
@@ -41,6 +42,11 @@ export const conda: Cataloger<Fact> = {
     })
     return { packages, owned }
   },
+}
+
+/** An environment that is the system itself (`/`, `/usr`) has files of anybody: there only a SHA-256 makes a file its package's. */
+function isCounted({ checksum }: Fact['files'][number], prefix: string): boolean {
+  return checksum?.algorithm === 'SHA-256' || !isShared(prefix)
 }
 
 function readPackage(json: JsonObject): Fact {

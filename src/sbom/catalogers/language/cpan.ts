@@ -1,10 +1,12 @@
 import { table } from '../../../base/table.ts'
-import { parentOf } from '../../../image/paths.ts'
+import { baseOf, parentOf } from '../../../image/paths.ts'
+import type { InventoryEntry } from '../../../image/types.ts'
 import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage, parseParty } from '../../found.ts'
 import { spdxExpression } from '../../licence.ts'
 import type { FoundPackage, OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { isShared } from '../../shared-folders.ts'
 import { at, jsonIn, nameIn, textIn, textOr, textsOr, versionIn } from '../foreign.ts'
 
 type Fact =
@@ -50,7 +52,7 @@ export const cpan: Cataloger<Fact> = {
       author: /^[A-Z]\/[A-Z][A-Z0-9]\/([A-Z0-9-]+)\//.exec(textOr(at(json, 'pathname')))?.[1] ?? '',
     }
   },
-  finish: (facts) => {
+  finish: (facts, { tree }) => {
     const packages: FoundPackage[] = []
     const owned: OwnedFile[] = []
     const all = [...facts]
@@ -77,7 +79,8 @@ export const cpan: Cataloger<Fact> = {
         packages.push(found)
         purl = found.purl
       }
-      for (const file of fact.files) owned.push({ path: file, purl })
+      const roots = rootsOf(library)
+      for (const file of fact.files) if (isOwn(file, module, roots, tree.get(file))) owned.push({ path: file, purl })
     }
     return { packages, owned }
   },
@@ -95,6 +98,31 @@ function filesOf(text: string): string[] {
     const facts = line.search(/ \w+=/)
     return line.startsWith('/') ? [line.slice(1, facts === -1 ? undefined : facts)] : []
   })
+}
+
+/**
+ * A list has no digests, so it is believed inside of its own module only (`Foo/Bar.pm`, `Foo/Bar/…`, `auto/Foo/Bar/…`, pages of the manual), and for
+ * further modules that nobody can run: a line `/usr/bin/x` would give an owner to any program.
+ */
+function isOwn(file: string, module: string, roots: readonly string[], entry: InventoryEntry | undefined): boolean {
+  if (/(?:^|\/)man\/man3(?:pm)?\/[^/]+$/.test(file)) return true
+  const own = module.replaceAll('::', '/')
+  const places = roots.filter((root) => file.startsWith(`${root}/`)).map((root) => file.slice(root.length + 1))
+  if (places.some((place) => [`auto/${own}/`, `${own}/`, `${own}.`].some((start) => place.startsWith(start))))
+    return true
+  return places.length > 0 && /\.(?:pm|pod|pl|al|ix)$/.test(file) && ((entry?.mode ?? 0) & 0o111) === 0
+}
+
+/** Where a distribution has its modules: beside the compiled ones, one folder above them, and in the `share` of Debian and Red Hat. */
+function rootsOf(library: string): string[] {
+  const prefix = /^(.*?)\/?lib(?:64)?\//.exec(`${library}/`)?.[1]
+  const shared =
+    prefix === undefined
+      ? []
+      : ['share/perl5', 'lib/perl5', `share/perl/${baseOf(library)}`, `share/perl5/${baseOf(library)}`].map((folder) =>
+          prefix === '' ? folder : `${prefix}/${folder}`,
+        )
+  return [library, parentOf(library), ...shared].filter((folder) => !isShared(folder))
 }
 
 function logOf(text: string): Map<string, string> {

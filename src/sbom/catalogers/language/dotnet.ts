@@ -3,6 +3,7 @@ import type { Cataloged, Cataloger, FileHead } from '../../cataloger.ts'
 import { emptyPackage } from '../../found.ts'
 import type { FoundPackage, Gap, OwnedFile } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { isShared } from '../../shared-folders.ts'
 import { at, jsonIn, members, nameIn, textOr } from '../foreign.ts'
 import { Losses } from '../losses.ts'
 import { integrityOf } from '../sums.ts'
@@ -126,13 +127,15 @@ function catalogued(facts: ReadonlyMap<string, Fact>): Cataloged {
   }
   for (const [path, fact] of facts) {
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
+    const isOwn = !isShared(folder)
     if (fact.is === 'deps') {
       lose(path, fact)
       const keys = new Map(fact.libraries.map(({ name, version }) => [`${name}/${version}`, nugetPurl(name, version)]))
       for (const library of fact.libraries) {
         const purl = nugetPurl(library.name, library.version)
         packages.push({ ...makePackage(library, purl, keys), locations: [path] })
-        owned.push(...library.files.map((file) => ({ path: `${folder}${file}`, purl })))
+        // In a folder of the whole system its names are those of anybody's files.
+        if (isOwn) owned.push(...library.files.map((file) => ({ path: `${folder}${file}`, purl })))
       }
       continue
     }

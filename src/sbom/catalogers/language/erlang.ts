@@ -24,7 +24,10 @@ export const erlang: Cataloger<Fact> = {
     const folders = new Map<string, string>()
     const packages = [...facts].map(([path, { found, needs }]) => {
       const folder = /^(.+)\/ebin\/[^/]+$/.exec(path)?.[1]
-      if (folder !== undefined && /(?:^|\/)lib\/[^/]+$/.test(folder)) folders.set(folder, found.purl)
+      const own = /(?:^|\/)lib\/([^/]+)$/.exec(folder ?? '')?.[1]
+      // `lib/NAME` or `lib/NAME-VERSION`: no other folder can be claimed.
+      if (folder !== undefined && (own === found.name || own?.startsWith(`${found.name}-`) === true))
+        folders.set(folder, found.purl)
       const dependsOn = [...new Set(needs.flatMap((name) => byName.get(name) ?? []))]
       return { ...found, locations: [path], dependsOn: dependsOn.filter((purl) => purl !== found.purl).sort() }
     })

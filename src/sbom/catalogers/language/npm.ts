@@ -5,6 +5,7 @@ import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { declaredLicence } from '../../licence.ts'
 import type { FoundPackage, OwnedFile, Party } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
+import { isShared } from '../../shared-folders.ts'
 import { at, jsonIn, nameIn, refuseDoubled, textOr, textsOr, versionIn } from '../foreign.ts'
 
 /** Most bytes of a package.json. */
@@ -181,9 +182,9 @@ function resolveFrom(
   return purls.get(`usr/share/nodejs/${name}`) ?? null
 }
 
-/** A manifest in the root of the image would own any file of it. */
+/** A manifest in the root of the image, or in a folder of the whole system, would own any file of it. */
 function ownFiles(folder: string, { files, purl }: Manifest): OwnedFile[] {
-  if (folder === '') return []
+  if (isShared(folder)) return []
   return files
     .map((file) => file.replace(/^\.\//, ''))
     .filter((file) => /^[^*?[\]{}]+$/.test(file) && !file.startsWith('/') && !file.split('/').includes('..'))

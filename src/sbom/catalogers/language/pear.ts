@@ -5,6 +5,7 @@ import { declaredLicence } from '../../licence.ts'
 import type { FoundPackage } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
 import { at, members, nameIn, textOr, versionIn } from '../foreign.ts'
+import { parentOf } from '../../../image/paths.ts'
 import { unserialize } from './php-serialized.ts'
 
 interface Fact {
@@ -25,9 +26,30 @@ export const pear: Cataloger<Fact> = {
   },
   finish: (facts) => {
     const found = [...facts].map(([path, fact]) => ({ ...fact.found, locations: [path] }))
-    const owned = [...facts.values()].flatMap(({ found: { purl }, files }) => files.map((path) => ({ path, purl })))
+    const owned = [...facts].flatMap(
+      ([
+        path,
+        {
+          found: { name, purl },
+          files,
+        },
+      ]) => files.filter((file) => isOwn(file, libraryOf(path), name)).map((file) => ({ path: file, purl })),
+    )
     return { packages: found, owned }
   },
+}
+
+/** `LIBRARY/.registry/name.reg`, or one level deeper for another channel than PEAR's. */
+function libraryOf(path: string): string {
+  const folder = parentOf(path)
+  return parentOf(folder.endsWith('.registry') ? folder : parentOf(folder))
+}
+
+/** The list has no sum that would still fit after installation, so it counts in the library alone, and for the extension that bears its name. */
+function isOwn(file: string, library: string, name: string): boolean {
+  return (
+    (library !== '.' && file.startsWith(`${library}/`)) || /\/php\/(?:[^/]+\/)*([^/]+)\.so$/.exec(file)?.[1] === name
+  )
 }
 
 /** package.xml 1 has plain texts, package.xml 2 groups (`version` with `release`, `license` with `_content`). */

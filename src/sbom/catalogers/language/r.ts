@@ -24,8 +24,8 @@ export const r: Cataloger<Fact> = {
     const folders = new Map<string, string>()
     const packages = [...facts].map(([path, { found, needs }]) => {
       const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
-      // Built: R has installed it, so that the whole folder is its own.
-      if (folder !== '' && found.properties !== undefined) folders.set(folder, found.purl)
+      // Built: R has installed it into a folder of its name, which is its own as a whole.
+      if (found.properties !== undefined && folder.endsWith(`/${found.name}`)) folders.set(folder, found.purl)
       const dependsOn = [...new Set(needs.flatMap((name) => byName.get(name) ?? []))]
       return { ...found, locations: [path], dependsOn: dependsOn.filter((purl) => purl !== found.purl).sort() }
     })

@@ -42,14 +42,20 @@ export function omsRoot(resources: readonly Pick<OmsResource, 'digest'>[]): Dige
   return `sha256:${hash.digest('hex')}`
 }
 
-/** A manifest by the method `files`: one resource a file. */
-export function omsFiles(inventory: readonly InventoryEntry[]): OmsManifest {
+/**
+ * A manifest by the method `files`: one resource a file.
+ *
+ * @param ignored paths that are not signed, with all below them
+ */
+export function omsFiles(inventory: readonly InventoryEntry[], ignored: readonly string[] = omsIgnored): OmsManifest {
   const resources = inventory.flatMap(({ path, sha256 }): OmsResource[] =>
-    sha256 === undefined || isIgnored(path) ? [] : [{ name: path, algorithm: 'sha256', digest: sha256.slice(7) }],
+    sha256 === undefined || omsIgnores(ignored, path)
+      ? []
+      : [{ name: path, algorithm: 'sha256', digest: sha256.slice(7) }],
   )
   resources.sort((a, b) => compareUtf8(a.name, b.name))
   const gaps = inventory
-    .filter(({ path, type }) => type === 'symlink' && !isIgnored(path))
+    .filter(({ path, type }) => type === 'symlink' && !omsIgnores(ignored, path))
     .map(({ path }): Gap => {
       const why = 'a symbolic link: the signing manifest holds files only, and links are not followed'
       return { path, kind: 'file', reason: 'unsupported', why }
@@ -58,14 +64,14 @@ export function omsFiles(inventory: readonly InventoryEntry[]): OmsManifest {
     method: 'files',
     hash_type: 'sha256',
     allow_symlinks: false,
-    ignore_paths: [...omsIgnored],
+    ignore_paths: [...ignored],
   }
   return { resources, serialization, root: omsRoot(resources), gaps }
 }
 
-function isIgnored(path: string): boolean {
-  const top = path.split('/', 1)[0]
-  return omsIgnored.some((name) => name === top)
+/** Whether a path is one of the ignored ones, or lies below one. */
+export function omsIgnores(ignored: readonly string[], path: string): boolean {
+  return ignored.some((one) => path === one || path.startsWith(`${one}/`))
 }
 
 /** The in-toto statement that a signer of models signs, in RFC 8785 form. @param name of the model: for reading only */

@@ -5,7 +5,7 @@ import { parseCertificate, type Certificate } from '../../../encoding/x509/certi
 import { checkChain } from '../../../encoding/x509/chain.ts'
 import { DerMembers, readOid, tags } from '../../../encoding/x509/der-values.ts'
 import { alternativeNameOid } from '../../../encoding/x509/general-names.ts'
-import { extendedKeyUsageOid } from '../../../encoding/x509/usage.ts'
+import { extendedKeyUsageOid, readExtendedKeyUsage } from '../../../encoding/x509/usage.ts'
 import type { Steps } from '../steps.ts'
 import { keyFingerprint } from './attestation-key.ts'
 
@@ -116,9 +116,9 @@ function chainsOf(
 }
 
 /** @throws VerificationError `format-invalid` */
-function tpmNames({ extensions, name }: Certificate): TpmNames {
-  const usage = extensions.get(extendedKeyUsageOid)
-  const purposes = usage === undefined ? [] : readDer(usage.value, name).children.map((child) => readOid(child, name))
+function tpmNames(certificate: Certificate): TpmNames {
+  const { extensions, name } = certificate
+  const purposes = readExtendedKeyUsage(certificate) ?? []
   const facts: TpmNames = { purposes, manufacturer: null, model: null, version: null }
   const alternative = extensions.get(alternativeNameOid)
   if (alternative === undefined) return facts

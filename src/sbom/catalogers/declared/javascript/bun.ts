@@ -1,10 +1,11 @@
 import type { JsonValue } from '../../../../base/json.ts'
 import { isObject } from '../../../../base/json.ts'
+import { Losses } from '../../losses.ts'
 import type { Cataloger } from '../../../cataloger.ts'
 import type { FoundPackage } from '../../../model.ts'
 import { at, jsonValueIn, members, textOr } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
-import { isOfDependency, link, lockFile, markDevelopment, type Linked } from '../lock.ts'
+import { isOfDependency, link, lockFile, markDevelopment, partly, type Linked, type Partly } from '../lock.ts'
 import { npmFound, registryVersion, splitAt } from './npm-found.ts'
 
 const name = 'bun-lock'
@@ -41,34 +42,37 @@ export const bunBinary: Cataloger<true> = {
   }),
 }
 
-function readPackages(json: JsonValue): FoundPackage[] {
+function readPackages(json: JsonValue): FoundPackage[] | Partly {
   const purls = new Map<string, string>()
   const keys = new Map<FoundPackage, string>()
   const entries: Linked[] = []
-  for (const [key, entry] of members(at(json, 'packages'), 'packages')) {
-    if (!Array.isArray(entry)) throw new Error(`packages.${key}: expected a list`)
+  const losses = new Losses()
+  const read = (key: string, entry: JsonValue): void => {
+    if (!Array.isArray(entry)) throw new Error('expected a list')
     const [own, version] = splitAt(textOr(entry[0])) ?? []
-    if (own === undefined || version === undefined) throw new Error(`packages.${key}: expected name@version`)
+    if (own === undefined || version === undefined) throw new Error('expected name@version')
     // A workspace is the project's own; its manifest lies beside.
-    if (version.startsWith('workspace:')) continue
+    if (version.startsWith('workspace:')) return
     const info = entry.find((item) => isObject(item))
     const found = npmFound(name, own, registryVersion(version), { checksums: integrityOf(textOr(entry.at(-1))) })
+    const needs = ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((kind) =>
+      members(at(info, kind), kind).map(([need]) => need),
+    )
     purls.set(key, found.purl)
     keys.set(found, key)
-    entries.push({
-      found,
-      needs: ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((kind) =>
-        members(at(info, kind), kind).map(([need]) => need),
-      ),
-    })
+    entries.push({ found, needs })
   }
+  for (const [key, entry] of members(at(json, 'packages'), 'packages')) losses.try(key, () => read(key, entry))
   const packages = link(entries, (need, found) => resolve(keys.get(found) ?? '', need, purls))
   const asked = (...kinds: string[]): string[] =>
-    members(at(json, 'workspaces'), 'workspaces').flatMap(([, workspace]) =>
-      kinds.flatMap((kind) => members(at(workspace, kind), kind).flatMap(([need]) => purls.get(need) ?? [])),
+    members(at(json, 'workspaces'), 'workspaces').flatMap(
+      ([folder, workspace]) =>
+        losses.try(`the workspace "${folder}"`, () =>
+          kinds.flatMap((kind) => members(at(workspace, kind), kind).flatMap(([need]) => purls.get(need) ?? [])),
+        ) ?? [],
     )
   markDevelopment(packages, asked('dependencies', 'optionalDependencies', 'peerDependencies'), asked('devDependencies'))
-  return packages
+  return partly(packages, losses)
 }
 
 /** A key is the way through node_modules: `user/needed` comes before `needed`. */

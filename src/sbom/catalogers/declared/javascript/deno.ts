@@ -2,9 +2,10 @@ import type { JsonValue } from '../../../../base/json.ts'
 import type { FoundPackage } from '../../../model.ts'
 import { emptyPackage } from '../../../found.ts'
 import { formatPurl } from '../../../purl.ts'
-import { at, jsonIn, members, nameIn, textOr, textsOr } from '../../foreign.ts'
+import { at, jsonIn, members, nameIn, objectIn, textOr, textsOr } from '../../foreign.ts'
 import { integrityOf, sumsOf } from '../../sums.ts'
-import { link, lockFile, type Linked } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { link, lockFile, partly, type Linked } from '../lock.ts'
 import { npmFound, splitAt } from './npm-found.ts'
 
 const name = 'deno-lock'
@@ -20,34 +21,36 @@ export const deno = lockFile({
     // Version 2 and 3 have one more level, and version 2 another one below it.
     const groups = at(json, 'packages') ?? json
     const npm = at(json, 'npm', 'packages') ?? at(groups, 'npm')
-    return [...npmPackages(npm), ...jsrPackages(at(groups, 'jsr'))]
+    const losses = new Losses()
+    return partly([...npmPackages(npm, losses), ...jsrPackages(at(groups, 'jsr'), losses)], losses)
   },
 })
 
-function npmPackages(group: JsonValue | undefined): FoundPackage[] {
+function npmPackages(group: JsonValue | undefined, losses: Losses): FoundPackage[] {
   const purls = new Map<string, string>()
-  const entries = members(group, 'npm').map(([key, entry]): Linked => {
+  const read = (key: string, raw: JsonValue): Linked => {
+    const entry = objectIn(raw)
     const [own, version] = splitAt(key) ?? []
-    if (own === undefined || version === undefined) throw new Error(`npm: expected name@version, found "${key}"`)
+    if (own === undefined || version === undefined) throw new Error('expected name@version')
     // Peers follow the version, as `_react@18.0.0`.
     const found = npmFound(name, own, version.replace(/_.*$/s, ''), {
       checksums: integrityOf(textOr(at(entry, 'integrity'))),
     })
-    purls.set(key, found.purl)
     const needs = at(entry, 'dependencies')
-    return {
-      found,
-      needs: Array.isArray(needs) ? textsOr(needs) : members(needs, 'dependencies').map(([, key]) => textOr(key)),
-    }
-  })
+    const known = Array.isArray(needs) ? textsOr(needs) : members(needs, 'dependencies').map(([, need]) => textOr(need))
+    purls.set(key, found.purl)
+    return { found, needs: known }
+  }
+  const entries = members(group, 'npm').flatMap(([key, entry]) => losses.try(key, () => read(key, entry)) ?? [])
   // Where the file has one version of a package, its users name it without.
   const single = new Map(entries.map(({ found }) => [found.name, found.purl]))
   return link(entries, (need) => purls.get(need) ?? single.get(need))
 }
 
 /** JSR has no purl type; Deno's own registry serves the packages to npm as `@jsr/scope__name`. */
-function jsrPackages(group: JsonValue | undefined): FoundPackage[] {
-  return members(group, 'jsr').map(([key, entry]) => {
+function jsrPackages(group: JsonValue | undefined, losses: Losses): FoundPackage[] {
+  const read = (key: string, raw: JsonValue): FoundPackage => {
+    const entry = objectIn(raw)
     const [own, version] = splitAt(key) ?? []
     const checksums = sumsOf('sha256', textOr(at(entry, 'integrity')))
     return {
@@ -62,5 +65,6 @@ function jsrPackages(group: JsonValue | undefined): FoundPackage[] {
       }),
       checksums: checksums.length > 0 ? checksums : undefined,
     }
-  })
+  }
+  return members(group, 'jsr').flatMap(([key, entry]) => losses.try(key, () => read(key, entry)) ?? [])
 }

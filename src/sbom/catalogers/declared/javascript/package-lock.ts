@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from '../../../../base/json.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, jsonIn, members, textOr, versionIn } from '../../foreign.ts'
+import { at, jsonIn, members, objectIn, shownText, textOr, versionIn } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
-import { link, lockFile, type Linked } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { link, lockFile, partly, type Linked } from '../lock.ts'
 import { npmFound, registryVersion, splitAt } from './npm-found.ts'
 
 const name = 'npm-lock'
@@ -15,43 +16,47 @@ export const packageLock = lockFile({
   read: (content) => {
     const json = jsonIn(content)
     const packages = at(json, 'packages')
-    if (packages !== undefined) return fromPlaces(json, new Map(members(packages, 'packages')))
+    const losses = new Losses()
+    if (packages !== undefined) return partly(fromPlaces(json, new Map(members(packages, 'packages')), losses), losses)
     const dependencies = at(json, 'dependencies')
     if (dependencies === undefined && at(json, 'lockfileVersion') === undefined && at(json, 'name') === undefined)
       throw new Error('expected "packages" or "dependencies"')
-    return fromTree(json, dependencies)
+    return partly(fromTree(json, dependencies, losses), losses)
   },
 })
 
 /** Versions 2 and 3: every package by the folder that it is put into. */
-function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>): FoundPackage[] {
+function fromPlaces(json: JsonObject, places: ReadonlyMap<string, JsonValue>, losses: Losses): FoundPackage[] {
   const purls = new Map<string, string>()
   const entries: Linked[] = []
   const folders: string[] = []
-  for (const [place, entry] of places) {
+  const read = (place: string, raw: JsonValue): void => {
+    const entry = objectIn(raw)
     const own = nameOf(json, place, entry)
-    // A link stands for a folder that is listed itself.
-    if (at(entry, 'link') === true || own === '') continue
+    // A link stands for a folder that is listed itself; the project itself may have no name.
+    if (at(entry, 'link') === true || (own === '' && place === '')) return
     const found = npmFound(name, own, versionIn(at(entry, 'version')), {
       checksums: integrityOf(textOr(at(entry, 'integrity'))),
       licence: textOr(at(entry, 'license')),
       scope: scopeOf(entry),
     })
+    const needs = [
+      'dependencies',
+      'optionalDependencies',
+      'peerDependencies',
+      ...(isOwn(place) ? ['devDependencies'] : []),
+    ].flatMap((kind) => members(at(entry, kind), kind).map(([need]) => need))
     purls.set(place, found.purl)
     folders.push(place)
-    entries.push({
-      found,
-      needs: [
-        'dependencies',
-        'optionalDependencies',
-        'peerDependencies',
-        ...(isOwn(place) ? ['devDependencies'] : []),
-      ].flatMap((kind) => members(at(entry, kind), kind).map(([need]) => need)),
-    })
+    entries.push({ found, needs })
   }
+  for (const [place, entry] of places) losses.try(place, () => read(place, entry))
   for (const [place, entry] of places) {
-    const target = purls.get(textOr(at(entry, 'resolved')))
-    if (at(entry, 'link') === true && target !== undefined) purls.set(place, target)
+    if (at(entry, 'link') !== true) continue
+    const folder = textOr(at(entry, 'resolved'))
+    const target = purls.get(folder)
+    if (target !== undefined) purls.set(place, target)
+    else if (!places.has(folder)) losses.add(place, `a link to ${shownText(folder)}, which is not listed`)
   }
   const folderOf = new Map(entries.map(({ found }, i) => [found, folders[i] ?? '']))
   return link(entries, (need, found) => resolve(folderOf.get(found) ?? '', need, purls))
@@ -91,14 +96,15 @@ function resolve(place: string, need: string, purls: ReadonlyMap<string, string>
 }
 
 /** Version 1: dependencies below their users, where not every one can share a version. */
-function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundPackage[] {
+function fromTree(json: JsonObject, dependencies: JsonValue | undefined, losses: Losses): FoundPackage[] {
   const entries: Linked[] = []
   const scopes = new Map<FoundPackage, Map<string, string>[]>()
   const walk = (tree: JsonValue | undefined, above: Map<string, string>[], depth: number): Map<string, string>[] => {
     if (depth > 60) throw new Error('dependencies nest more than 60 levels')
     const here = new Map<string, string>()
     const scope = [...above, here]
-    for (const [key, entry] of members(tree, 'dependencies')) {
+    const read = (key: string, raw: JsonValue): void => {
+      const entry = objectIn(raw)
       const version = versionIn(at(entry, 'version')) ?? ''
       // An alias: `"version": "npm:real-name@1.0.0"`.
       const real = version.startsWith('npm:') ? splitAt(version.slice('npm:'.length)) : null
@@ -111,12 +117,14 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
           scope: scopeOf(entry),
         },
       )
+      const needs = members(ignoreFlag(at(entry, 'requires')), 'requires').map(([need]) => need)
       here.set(key, found.purl)
-      entries.push({ found, needs: members(ignoreFlag(at(entry, 'requires')), 'requires').map(([need]) => need) })
+      entries.push({ found, needs })
       const below = at(entry, 'dependencies')
-      const inner = below === undefined ? scope : walk(below, scope, depth + 1)
-      scopes.set(found, inner)
+      const inner = below === undefined ? scope : losses.try(key, () => walk(below, scope, depth + 1))
+      scopes.set(found, inner ?? scope)
     }
+    for (const [key, entry] of members(tree, 'dependencies')) losses.try(key, () => read(key, entry))
     return scope
   }
   walk(dependencies, [], 0)
@@ -129,7 +137,8 @@ function fromTree(json: JsonObject, dependencies: JsonValue | undefined): FoundP
   const own = textOr(at(json, 'name'))
   if (own === '') return packages
   // Version 1 does not say which packages the project itself asks for.
-  return [npmFound(name, own, versionIn(at(json, 'version'))), ...packages]
+  const root = losses.try(own, () => npmFound(name, own, versionIn(at(json, 'version'))))
+  return root === undefined ? packages : [root, ...packages]
 }
 
 /** npm 5 wrote `"requires": true` at the top, and npm 4 lists. */

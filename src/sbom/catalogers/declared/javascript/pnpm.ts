@@ -1,10 +1,11 @@
 import type { JsonValue } from '../../../../base/json.ts'
 import { readYamlData } from '../../../../encoding/yaml-data.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, members, textIn, textOr, versionIn } from '../../foreign.ts'
+import { at, members, objectIn, textIn, textOr, versionIn } from '../../foreign.ts'
 import { npmPurl } from '../../language/npm.ts'
 import { integrityOf } from '../../sums.ts'
-import { link, lockFile, markDevelopment, type Linked } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { link, lockFile, markDevelopment, partly, type Linked } from '../lock.ts'
 import { npmFound, registryVersion, splitAt } from './npm-found.ts'
 
 const name = 'pnpm-lock'
@@ -17,11 +18,17 @@ export const pnpm = lockFile({
   read: (content) => {
     const documents = readYamlData(textIn(content)).filter((document) => document !== '')
     if (documents.length === 0) throw new Error('the file is empty')
-    return documents.flatMap(readDocument)
+    const losses = new Losses()
+    const [first] = documents
+    if (documents.length === 1 && first !== undefined) return partly(readDocument(first, losses), losses)
+    return partly(
+      documents.flatMap((one, i) => losses.try(`document ${i + 1}`, () => readDocument(one, losses)) ?? []),
+      losses,
+    )
   },
 })
 
-function readDocument(document: JsonValue): FoundPackage[] {
+function readDocument(document: JsonValue, losses: Losses): FoundPackage[] {
   const major = Number.parseInt(textOr(at(document, 'lockfileVersion')), 10)
   if (!(major >= 5 && major <= 9))
     throw new Error(`expected lockfileVersion 5 to 9, found "${textOr(at(document, 'lockfileVersion'))}"`)
@@ -29,18 +36,23 @@ function readDocument(document: JsonValue): FoundPackage[] {
   const purls = new Map<string, string>()
   const entries: Linked[] = []
   for (const [key, entry] of members(filled(at(document, 'packages')), 'packages')) {
-    const found = packageOf(key, entry, parts)
-    purls.set(key, found.purl)
-    entries.push({ found, needs: needsOf(entry) })
+    const one = losses.try(key, () => ({ found: packageOf(key, objectIn(entry), parts), needs: needsOf(entry) }))
+    if (one === undefined) continue
+    purls.set(key, one.found.purl)
+    entries.push(one)
   }
   // Since version 9 the edges stand beside, once for each set of peers.
   const byPurl = new Map(entries.map(({ found }) => [found.purl, found]))
   for (const [key, entry] of members(filled(at(document, 'snapshots')), 'snapshots')) {
     const plain = withoutPeers(key)
-    const found = byPurl.get(purls.get(plain) ?? '') ?? packageOf(plain, {}, parts)
-    purls.set(key, found.purl)
-    purls.set(plain, found.purl)
-    entries.push({ found, needs: needsOf(entry) })
+    const one = losses.try(key, () => {
+      const known = byPurl.get(purls.get(plain) ?? '')
+      return { needs: needsOf(objectIn(entry)), found: known ?? packageOf(plain, {}, parts) }
+    })
+    if (one === undefined) continue
+    purls.set(key, one.found.purl)
+    purls.set(plain, one.found.purl)
+    entries.push(one)
   }
   const purlOf = (need: string): string | undefined => {
     const [own, version] = splitAt(need) ?? []
@@ -53,13 +65,14 @@ function readDocument(document: JsonValue): FoundPackage[] {
     const guess = plain === null ? '' : npmPurl(own, plain)
     return byPurl.has(guess) ? guess : undefined
   }
-  const roots = rootsOf(document)
+  const roots = rootsOf(document, losses)
   for (const need of roots.running) {
     const [own, version] = splitAt(need) ?? []
     const plain = registryVersion(withoutPeers(version ?? '').replace(/_.*$/, ''))
     // A file that was cut down by hand still names them.
     if (own === undefined || plain === null || purlOf(need) !== undefined) continue
-    const found = npmFound(name, own, plain)
+    const found = losses.try(own, () => npmFound(name, own, plain))
+    if (found === undefined) continue
     purls.set(`/${own}/${version ?? ''}`, found.purl)
     entries.push({ found, needs: [] })
   }
@@ -114,17 +127,19 @@ function needsOf(entry: JsonValue): string[] {
 }
 
 /** What the workspace's own packages ask for. */
-function rootsOf(document: JsonValue): { running: string[]; developing: string[] } {
-  const importers = [
-    document,
-    ...members(filled(at(document, 'importers')), 'importers').map(([, importer]) => importer),
+function rootsOf(document: JsonValue, losses: Losses): { running: string[]; developing: string[] } {
+  const importers: [string, JsonValue][] = [
+    ['the project', document],
+    ...members(filled(at(document, 'importers')), 'importers'),
   ]
-  const developing = importers.flatMap((importer) =>
+  const asked = (read: (importer: JsonValue) => string[]): string[] =>
+    importers.flatMap(([key, importer]) => losses.try(key, () => read(importer)) ?? [])
+  const developing = asked((importer) =>
     members(filled(at(importer, 'devDependencies')), 'devDependencies').map(
       ([need, version]) => `${need}@${textOr(at(version, 'version') ?? version)}`,
     ),
   )
-  return { running: importers.flatMap(needsOf), developing }
+  return { running: asked(needsOf), developing }
 }
 
 /** An empty value of YAML is no map. */

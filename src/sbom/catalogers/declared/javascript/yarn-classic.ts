@@ -1,26 +1,28 @@
 import { integrityOf, sumsOf } from '../../sums.ts'
+import type { Losses } from '../../losses.ts'
 import { splitAt } from './npm-found.ts'
 import type { YarnEntry } from './yarn.ts'
 
-/** Reads the format of Yarn 1, which looks like YAML and is none. @throws Error with the line */
-export function readYarnClassic(text: string): YarnEntry[] {
+/** Reads the format of Yarn 1, which looks like YAML and is none. An entry that cannot be read costs itself. */
+export function readYarnClassic(text: string, losses: Losses): YarnEntry[] {
   const found: YarnEntry[] = []
   let entry: YarnEntry | null = null
   let inNeeds = false
+  let isLost = false
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
     const indent = line.length - line.trimStart().length
     const words = wordsOf(line.trim())
     if (indent === 0) {
-      const patterns = patternsOf(line)
-      const first = patterns[0]
-      if (first === undefined || !line.trimEnd().endsWith(':'))
-        throw new Error(`line ${index + 1}: expected name@range:`)
-      entry = { patterns, name: nameOf(first), version: null, checksums: [], needs: [] }
-      found.push(entry)
+      entry = losses.try(`line ${index + 1}`, () => begin(line)) ?? null
+      if (entry !== null) found.push(entry)
       inNeeds = false
-    } else if (entry === null) throw new Error(`line ${index + 1}: expected name@range:`)
-    else if (indent === 2) {
+      isLost = entry === null
+    } else if (entry === null) {
+      // What follows on a line that began no entry was counted with it.
+      if (!isLost) losses.add(`line ${index + 1}`, 'expected name@range:')
+      isLost = true
+    } else if (indent === 2) {
       const [key = '', value = ''] = words
       inNeeds = key === 'dependencies:' || key === 'optionalDependencies:'
       if (key === 'version') entry.version = value
@@ -31,8 +33,18 @@ export function readYarnClassic(text: string): YarnEntry[] {
       }
     } else if (inNeeds) entry.needs.push(`${words[0] ?? ''}@${words[1] ?? ''}`)
   }
-  for (const { name, version } of found) if (version === null) throw new Error(`"${name}" has no version`)
-  return found
+  return found.filter(({ patterns, version }) => {
+    if (version === null) losses.add(patterns.join(', '), 'expected a version')
+    return version !== null
+  })
+}
+
+/** An entry by its first line. @throws Error for another line */
+function begin(line: string): YarnEntry {
+  const patterns = patternsOf(line)
+  const [first] = patterns
+  if (first === undefined || !line.trimEnd().endsWith(':')) throw new Error('expected name@range:')
+  return { patterns, name: nameOf(first), version: null, checksums: [], needs: [] }
 }
 
 /** Words of a line; a quoted one may hold blanks. */

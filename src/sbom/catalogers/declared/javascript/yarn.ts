@@ -2,9 +2,10 @@ import type { JsonValue } from '../../../../base/json.ts'
 import { readYamlData } from '../../../../encoding/yaml-data.ts'
 import type { Cataloger } from '../../../cataloger.ts'
 import type { Checksum, FoundPackage } from '../../../model.ts'
-import { at, jsonIn, members, textIn, textOr, versionIn } from '../../foreign.ts'
+import { at, jsonIn, members, nameIn, objectIn, textIn, textOr } from '../../foreign.ts'
 import { integrityOf } from '../../sums.ts'
-import { isOfDependency, link, lockLimit, markDevelopment, type Linked } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { gapOf, isOfDependency, link, lockLimit, markDevelopment, type Linked } from '../lock.ts'
 import { npmFound, splitAt } from './npm-found.ts'
 import { readYarnClassic } from './yarn-classic.ts'
 
@@ -22,7 +23,7 @@ export interface YarnEntry {
 }
 
 type Fact =
-  | { is: 'lock'; packages: FoundPackage[]; byPattern: Map<string, string> }
+  | { is: 'lock'; packages: FoundPackage[]; byPattern: Map<string, string>; why: string | null }
   | { is: 'manifest'; running: string[]; developing: string[] }
 
 /** yarn.lock of Yarn 1 and of Yarn 2 and later. The package.json files beside and below it tell what only developers need. */
@@ -47,7 +48,8 @@ export const yarn: Cataloger<Fact> = {
       markDevelopment(lock.packages, purls('running'), purls('developing'))
       packages.push(...lock.packages.map((found) => ({ ...found, locations: [path] })))
     }
-    return { packages }
+    const gaps = [...facts].flatMap(([path, fact]) => (fact.is === 'lock' ? gapOf(path, 'npm', fact.why) : []))
+    return { packages, gaps }
   },
 }
 
@@ -73,22 +75,27 @@ function readManifest(content: Buffer): Fact | null {
 }
 
 function readLock(text: string): Fact {
-  const entries = /^# yarn lockfile v1\s*$/m.test(text.slice(0, 1000)) ? readYarnClassic(text) : readBerry(text)
+  const losses = new Losses()
+  const isClassic = /^# yarn lockfile v1\s*$/m.test(text.slice(0, 1000))
+  const entries = isClassic ? readYarnClassic(text, losses) : readBerry(text, losses)
   const byPattern = new Map<string, string>()
-  const linked = entries.map((entry): Linked => {
-    const found = npmFound(name, entry.name, entry.version, { checksums: entry.checksums })
+  const linked = entries.flatMap((entry): Linked[] => {
+    const found = losses.try(entry.name, () =>
+      npmFound(name, entry.name, entry.version, { checksums: entry.checksums }),
+    )
+    if (found === undefined) return []
     for (const pattern of entry.patterns) byPattern.set(pattern, found.purl)
-    return { found, needs: entry.needs }
+    return [{ found, needs: entry.needs }]
   })
-  return { is: 'lock', packages: link(linked, (need) => byPattern.get(need)), byPattern }
+  return { is: 'lock', packages: link(linked, (need) => byPattern.get(need)), byPattern, why: losses.why }
 }
 
 /** Its checksum is of the archive that Yarn makes, which nobody else has: it is no digest of the package. */
-function readBerry(text: string): YarnEntry[] {
+function readBerry(text: string, losses: Losses): YarnEntry[] {
   const [document] = readYamlData(text)
   if (at(document, '__metadata') === undefined) throw new Error('expected "# yarn lockfile v1" or "__metadata"')
   return members(document, 'yarn.lock').flatMap(([key, entry]) =>
-    key === '__metadata' ? [] : [berryEntry(key, entry)],
+    key === '__metadata' ? [] : (losses.try(key, () => berryEntry(key, objectIn(entry))) ?? []),
   )
 }
 
@@ -96,8 +103,8 @@ function berryEntry(key: string, entry: JsonValue): YarnEntry {
   const patterns = key.split(/,\s*/)
   const resolution = textOr(at(entry, 'resolution'))
   const [own] = splitAt(resolution) ?? splitAt(patterns[0] ?? '') ?? []
-  if (own === undefined) throw new Error(`expected name@range, found "${key.slice(0, 200)}"`)
-  const version = versionIn(at(entry, 'version'))
+  if (own === undefined) throw new Error('expected name@range')
+  const version = nameIn(at(entry, 'version'), 'version')
   return {
     patterns,
     name: own,

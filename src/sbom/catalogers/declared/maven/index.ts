@@ -1,10 +1,10 @@
-import { messageOf } from '../../../../base/errors.ts'
 import type { Cataloger, FileHead } from '../../../cataloger.ts'
 import { homepageOf, parseParty } from '../../../found.ts'
 import { declaredLicences } from '../../../licence.ts'
 import type { FoundPackage } from '../../../model.ts'
 import { textIn } from '../../foreign.ts'
-import { isOfDependency, lockLimit } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { gapOf, isOfDependency, lockLimit } from '../lock.ts'
 import { packageFound } from '../package-found.ts'
 import { ownCoordinates, PomTree, resolveAll, resolved, type Effective } from './effective.ts'
 import { readPom, type Coordinates, type PomDependency, type PomFile } from './pom-file.ts'
@@ -19,12 +19,13 @@ export const pom: Cataloger<PomFile> = {
   read: (_file, content) => readPom(textIn(content)),
   finish: (facts) => {
     const tree = new PomTree(facts)
-    const found = [...facts].map(([path, file]) => ({ path, ...read(tree.effective(file)) }))
+    const found = [...facts].map(([path, file]) => {
+      const losses = new Losses()
+      return { path, packages: packagesOf(tree.effective(file), losses), losses }
+    })
     return {
       packages: found.flatMap(({ path, packages }) => packages.map((one) => ({ ...one, locations: [path] }))),
-      gaps: found.flatMap(({ path, nameless }) =>
-        nameless[0] === undefined ? [] : [{ path, kind: 'maven', reason: 'unreadable', why: nameless[0] }],
-      ),
+      gaps: found.flatMap(({ path, losses }) => gapOf(path, 'maven', losses.why)),
     }
   },
 }
@@ -34,33 +35,27 @@ function isOfBuild({ path }: FileHead): boolean {
   return /(?:^|\/)target\/(?:classes|maven-archiver|test-classes)\//.test(path)
 }
 
-/** What a property puts into a name is known only here: one that none can have costs its own file. */
-function read(effective: Effective): ReturnType<typeof packagesOf> {
-  try {
-    return packagesOf(effective)
-  } catch (error) {
-    return { packages: [], nameless: [messageOf(error)] }
+/** What a property puts into a name is known only here: one that none can have costs its own entry. */
+function packagesOf(effective: Effective, losses: Losses): FoundPackage[] {
+  const entries = effective.line.flatMap(({ dependencies }) => dependencies)
+  const needs = new Map<string, FoundPackage>()
+  for (const entry of entries) {
+    const { key, read } = dependency(entry, effective)
+    const found = losses.try(`dependency ${key}`, () => named(read()))
+    if (found !== undefined) needs.set(key, found)
   }
+  const { group, artifact } = ownCoordinates(effective.pom)
+  const root = losses.try(`project ${group}:${artifact}`, () => named(projectOf(effective)))
+  const packages = [...needs.values()]
+  if (root === undefined) return packages
+  root.dependsOn = [...new Set(packages.map(({ purl }) => purl))].filter((purl) => purl !== root.purl).sort()
+  return [root, ...packages]
 }
 
-/** @returns `nameless`: in words, what has no group or artifact here; both may stand in a parent that is not in this tree */
-function packagesOf(effective: Effective): { packages: FoundPackage[]; nameless: string[] } {
-  const all = new Map(
-    effective.line.flatMap(({ dependencies }) => dependencies).map((one) => dependency(one, effective)),
-  )
-  const needs = [...all.values()].filter((one) => one !== null)
-  const nameless = [...all].flatMap(([key, found]) => (found === null ? [namelessOf('the dependency', key)] : []))
-  const root = projectOf(effective)
-  if (root === null) {
-    const { group, artifact } = ownCoordinates(effective.pom)
-    return { packages: needs, nameless: [namelessOf('the project', `${group}:${artifact}`), ...nameless] }
-  }
-  root.dependsOn = [...new Set(needs.map(({ purl }) => purl))].filter((purl) => purl !== root.purl).sort()
-  return { packages: [root, ...needs], nameless }
-}
-
-function namelessOf(what: string, key: string): string {
-  return `${what} "${key}" has no groupId or artifactId, here or in a parent of the same tree`
+/** Both names may stand in a parent that is not in this tree. @throws Error without them */
+function named(found: FoundPackage | null): FoundPackage {
+  if (found === null) throw new Error('no groupId or artifactId, here or in a parent of the same tree')
+  return found
 }
 
 /** Null where a project has no name of its own: the model asks for one. */
@@ -91,12 +86,16 @@ function filled({ group, artifact, version }: Coordinates, properties: ReadonlyM
   }
 }
 
-function dependency(entry: PomDependency, { properties, managed }: Effective): [string, FoundPackage | null] {
+function dependency(
+  entry: PomDependency,
+  { properties, managed }: Effective,
+): { key: string; read: () => FoundPackage | null } {
   const own = resolveAll(entry, properties)
   const key = `${own.group}:${own.artifact}`
   const other = managed.get(key)
   const scope = own.scope || (other?.scope ?? '')
-  return [key, mavenPackage({ ...own, version: own.version || (other?.version ?? '') }, scopeOf(scope, own.optional))]
+  const version = own.version || (other?.version ?? '')
+  return { key, read: () => mavenPackage({ ...own, version }, scopeOf(scope, own.optional)) }
 }
 
 function scopeOf(scope: string, optional: boolean): FoundPackage['scope'] {

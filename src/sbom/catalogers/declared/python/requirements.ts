@@ -1,7 +1,8 @@
 import type { Checksum, FoundPackage } from '../../../model.ts'
 import { textIn } from '../../foreign.ts'
 import { prefixedSum } from '../../sums.ts'
-import { lockFile } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { lockFile, partly } from '../lock.ts'
 import { pypiFound, vcsUrl } from './pypi-found.ts'
 
 const name = 'requirements'
@@ -16,14 +17,14 @@ export const requirements = lockFile({
   when: ({ name: file, parent }) => file.includes('requirements') || parent === 'requirements',
   read: (content) => {
     const packages: FoundPackage[] = []
-    let why: string | null = null
+    const losses = new Losses()
     for (const line of logicalLines(textIn(content))) {
       if (isOption(line)) continue
-      const found = readLine(line)
-      if (found !== null) packages.push(found)
-      else why ??= `"${line.slice(0, 100)}" is not a requirement`
+      const found = losses.try(line, () => readLine(line))
+      if (found === null) losses.add(line, 'not a requirement')
+      else if (found !== undefined) packages.push(found)
     }
-    return why === null ? packages : { packages, why }
+    return partly(packages, losses)
   },
 })
 

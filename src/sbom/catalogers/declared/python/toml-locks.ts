@@ -1,9 +1,10 @@
 import type { JsonObject, JsonValue } from '../../../../base/json.ts'
 import { readToml } from '../../../../encoding/toml.ts'
 import type { FoundPackage } from '../../../model.ts'
-import { at, items, members, textIn, textOr, textsOr, versionIn } from '../../foreign.ts'
+import { at, items, members, nameIn, objectIn, textIn, textOr, textsOr, versionIn } from '../../foreign.ts'
 import { pypiName, requirementName } from '../../language/python/metadata.ts'
-import { byName, linkAll, lockFile, markDevelopment, type Linked } from '../lock.ts'
+import { Losses } from '../../losses.ts'
+import { byName, linkAll, lockFile, markDevelopment, partly, type Linked } from '../lock.ts'
 import { archiveSums, pypiFound, vcsUrl } from './pypi-found.ts'
 
 /** poetry.lock of every version: since 1.5 the archives stand with their package, before in a table at the end. */
@@ -13,12 +14,13 @@ export const poetry = lockFile({
   match: { names: ['poetry.lock'] },
   read: (content) => {
     const lock = lockOf(content)
-    const entries = items(at(lock, 'package'), 'package').map((entry): Linked => {
+    const losses = new Losses()
+    const entries = eachPackage(lock, losses, (entry): Linked => {
       const name = textOr(at(entry, 'name'))
       const source = at(entry, 'source')
       const isGit = textOr(at(source, 'type')) === 'git'
       return {
-        found: pypiFound('poetry-lock', name, versionIn(at(entry, 'version')), {
+        found: pypiFound('poetry-lock', name, nameIn(at(entry, 'version'), 'version'), {
           checksums: archiveSums(at(entry, 'files') ?? at(lock, 'metadata', 'files', name), 'files'),
           scope: poetryScope(entry),
           vcsUrl: isGit ? vcsUrl(textOr(at(source, 'url')), textOr(at(source, 'resolved_reference'))) : undefined,
@@ -26,7 +28,7 @@ export const poetry = lockFile({
         needs: members(at(entry, 'dependencies'), 'dependencies').map(([need]) => pypiName(need)),
       }
     })
-    return linkAll(entries)
+    return partly(linkAll(entries), losses)
   },
 })
 
@@ -44,27 +46,27 @@ export const uv = lockFile({
   match: { names: ['uv.lock'], extensions: ['lock'] },
   when: ({ name }) => name === 'uv.lock' || name.endsWith('.py.lock'),
   read: (content) => {
-    const entries: Linked[] = []
+    const losses = new Losses()
     const [running, developing]: [string[], string[]] = [[], []]
-    for (const entry of items(at(lockOf(content), 'package'), 'package')) {
+    const entries = eachPackage(lockOf(content), losses, (entry): Linked => {
       const [found, isOwn] = uvPackage(entry)
       const needs = (kind: string): string[] =>
         members(at(entry, kind), kind).flatMap(([, list]) => items(list, kind).map(uvNeed))
       const own = items(at(entry, 'dependencies'), 'dependencies').map(uvNeed)
       const optional = needs('optional-dependencies')
       const development = needs('dev-dependencies')
-      entries.push({ found, needs: [...own, ...optional, ...(isOwn ? development : [])] })
       if (isOwn) {
         running.push(...own, ...optional)
         developing.push(...development)
       }
-    }
+      return { found, needs: [...own, ...optional, ...(isOwn ? development : [])] }
+    })
     const packages = linkAll(entries)
     // Marked from what the project's own packages ask for, not from them: they need both.
     const purls = byName(entries)
     const purlsOf = (needs: readonly string[]): string[] => needs.flatMap((need) => purls.get(need) ?? [])
     markDevelopment(packages, purlsOf(running), purlsOf(developing))
-    return packages
+    return partly(packages, losses)
   },
 })
 
@@ -72,11 +74,13 @@ function uvPackage(entry: JsonValue): [FoundPackage, isOwn: boolean] {
   const source = at(entry, 'source')
   const git = textOr(at(source, 'git'))
   const [address = '', commit = ''] = git.split('#')
-  const found = pypiFound('uv-lock', at(entry, 'name'), versionIn(at(entry, 'version')), {
+  const isOwn = ['editable', 'virtual', 'directory', 'workspace'].some((kind) => at(source, kind) !== undefined)
+  // The project's own version may be computed when it is built.
+  const version = isOwn ? versionIn(at(entry, 'version')) : nameIn(at(entry, 'version'), 'version')
+  const found = pypiFound('uv-lock', at(entry, 'name'), version, {
     checksums: [...archiveSums([at(entry, 'sdist') ?? null], 'sdist'), ...archiveSums(at(entry, 'wheels'), 'wheels')],
     vcsUrl: vcsUrl(address.replace(/\?.*$/, ''), commit),
   })
-  const isOwn = ['editable', 'virtual', 'directory', 'workspace'].some((kind) => at(source, kind) !== undefined)
   return [found, isOwn]
 }
 
@@ -91,13 +95,14 @@ export const pdm = lockFile({
   match: { names: ['pdm.lock'] },
   read: (content) => {
     const lock = lockOf(content)
+    const losses = new Losses()
     const found = new Map<string, { found: FoundPackage; needs: string[] }>()
-    for (const entry of items(at(lock, 'package'), 'package')) {
+    eachPackage(lock, losses, (entry) => {
       const groups = textsOr(at(entry, 'groups'))
       const isGit = textOr(at(entry, 'git'))
       // Before PDM 2.11 the archives stood in a table at the end.
-      const [name, version] = [textOr(at(entry, 'name')), versionIn(at(entry, 'version'))]
-      const files = at(entry, 'files') ?? at(lock, 'metadata', 'files', `${name} ${version ?? ''}`)
+      const [name, version] = [textOr(at(entry, 'name')), nameIn(at(entry, 'version'), 'version')]
+      const files = at(entry, 'files') ?? at(lock, 'metadata', 'files', `${name} ${version}`)
       const one = pypiFound('pdm-lock', name, version, {
         checksums: archiveSums(files, 'files'),
         scope: groups.length > 0 && !groups.includes('default') ? 'optional' : undefined,
@@ -107,10 +112,18 @@ export const pdm = lockFile({
       known.needs.push(...textsOr(at(entry, 'dependencies')).flatMap((need) => requirementName(need) ?? []))
       if (one.scope === undefined) known.found.scope = undefined
       found.set(one.purl, known)
-    }
-    return linkAll([...found.values()])
+    })
+    return partly(linkAll([...found.values()]), losses)
   },
 })
+
+/** What `read` makes of each package; one that cannot be read costs itself. */
+function eachPackage<T>(lock: JsonObject, losses: Losses, read: (entry: JsonObject) => T): T[] {
+  return items(at(lock, 'package'), 'package').flatMap((entry, i) => {
+    const one = losses.try(textOr(at(entry, 'name')) || `package ${i + 1}`, () => [read(objectIn(entry))])
+    return one ?? []
+  })
+}
 
 /** @throws Error for a file without a table of packages: all of them have one, if only an empty one */
 function lockOf(content: Buffer): JsonObject {

@@ -2,6 +2,7 @@ import type { CatalogContext, Cataloged, Cataloger, FileHead } from '../../../ca
 import { emptyPackage, homepageOf } from '../../../found.ts'
 import type { FoundPackage, OwnedFile } from '../../../model.ts'
 import { formatPurl } from '../../../purl.ts'
+import { isShared } from '../../../shared-folders.ts'
 import { jsonIn, textIn } from '../../foreign.ts'
 import { readDirectUrl, type DirectUrl } from './direct-url.ts'
 import { eggRequirements, pypiName, readMetadata, type PythonMetadata } from './metadata.ts'
@@ -167,7 +168,7 @@ function ownedFiles({ facts, site, found, describedIn }: Installed): OwnedFile[]
   const prefix = prefixOf(site)
   const listed = (facts.files?.files ?? []).flatMap(({ path, checksum }) => {
     const at = placed(base, path)
-    return at === null || !isBelow(at, prefix) ? [] : [{ path: at, purl, checksum }]
+    return at === null || !isBelow(at, prefix) || !isCounted(at, site, checksum) ? [] : [{ path: at, purl, checksum }]
   })
   return [...(facts.paths ?? []).map((path) => ({ path, purl })), ...listed]
 }
@@ -179,6 +180,11 @@ function prefixOf(site: string): string {
 
 function isBelow(path: string, folder: string): boolean {
   return folder === '' || path.startsWith(`${folder}/`)
+}
+
+/** Beside the modules, and where a distribution lies in a folder of the whole system, only a SHA-256 makes a file its own. */
+function isCounted(path: string, site: string, checksum: OwnedFile['checksum']): boolean {
+  return checksum?.algorithm === 'SHA-256' || (!isShared(site) && isBelow(path, site))
 }
 
 /** Without a list of files: the describing folder, and the modules that it names. */

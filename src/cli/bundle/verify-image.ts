@@ -1,0 +1,146 @@
+import { VerificationError } from '../../base/errors.ts'
+import type { JsonObject } from '../../base/json.ts'
+import type { Ports } from '../../base/ports.ts'
+import { attachedBundles, type AttachedBundle, type Unreadable } from '../../bundle/attached.ts'
+import { readIdentity } from '../../bundle/identity.ts'
+import { verifyBundle, type BundleRules, type ExpectedSigner, type VerifiedBundle } from '../../bundle/verify.ts'
+import { resolveImage } from '../../oci/open.ts'
+import { predicateTypes } from '../../statement/types.ts'
+import type { CommandResult } from '../command.ts'
+import { outputsOf } from './judge.ts'
+
+export interface ImageRules extends Omit<BundleRules, 'signer' | 'predicateTypes'> {
+  /** Null where the question is who vouches for the image. */
+  signer: ExpectedSigner | null
+  /** Empty for a signature of the image itself; `any` among them for every statement. */
+  types: readonly string[]
+}
+
+/** One attached signature and what came of it. */
+interface Judged {
+  attached: Pick<AttachedBundle, 'manifest' | 'form'>
+  /** Null where it does not hold, or not by whom it should be. */
+  verified: VerifiedBundle | null
+  /** By a public key, while no key is expected: nobody can say whether it holds. */
+  hint: string | null
+  refusal: VerificationError | null
+}
+
+/** Judges what is attached to an image: verified where one signature by the expected signer holds. */
+export async function judgeImage(reference: string, rules: ImageRules, ports: Ports): Promise<CommandResult> {
+  const { store, descriptor, reference: pinned } = await resolveImage(reference, ports)
+  const { bytes } = await store.getManifest(descriptor.digest)
+  const judged: Judged[] = []
+  const tell = ({ manifest, error }: Unreadable): void => {
+    judged.push({ attached: { manifest, form: 'bundle' }, verified: null, hint: null, refusal: error })
+  }
+  for await (const attached of attachedBundles(store, descriptor, bytes, tell)) judged.push(judgeOne(attached, rules))
+  const good = judged.find(({ verified }) => verified !== null)
+  const bundles = judged.map(recordOf)
+  const lines = judged.map((item) => `  ${lineOf(item)}\n`).join('')
+  if (rules.signer === null) return listing(pinned, judged, bundles, lines)
+  if (good?.verified) {
+    const { verified } = good
+    return { outputs: { ...outputsOf(verified), image: pinned, bundles }, text: `verified: ${pinned}\n${lines}` }
+  }
+  const { code, message, remedy = null } = refusalOf(pinned, judged)
+  return {
+    outputs: { verified: 'false', reason: code, message, remedy, image: pinned, bundles },
+    text: `refused (${code}): ${message}\n${lines}${remedy === null ? '' : `  ${remedy}\n`}`,
+    refused: true,
+  }
+}
+
+function judgeOne(attached: AttachedBundle, { signer, types, ...rules }: ImageRules): Judged {
+  const { bundle, artifact, form } = attached
+  const { material } = bundle
+  if (signer === null && material.kind === 'key')
+    return { attached, verified: null, hint: material.hint, refusal: null }
+  try {
+    const expected: ExpectedSigner = signer ?? anybody(attached)
+    // cosign's `.sig` is by itself the signature of an image; of statements only one kind is.
+    const wanted = form === 'sig' || bundle.content.kind === 'message' ? undefined : typesOf(types, signer)
+    return {
+      attached,
+      verified: verifyBundle(bundle, artifact, { ...rules, signer: expected, predicateTypes: wanted }),
+      hint: null,
+      refusal: null,
+    }
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return { attached, verified: null, hint: null, refusal: error }
+  }
+}
+
+function typesOf(types: readonly string[], signer: ExpectedSigner | null): readonly string[] | undefined {
+  if (types.includes('any') || (types.length === 0 && signer === null)) return undefined
+  return types.length === 0 ? [predicateTypes.sign] : types
+}
+
+/** Whom the certificate names, whoever that is. */
+function anybody({ bundle: { material } }: AttachedBundle): ExpectedSigner {
+  if (material.kind !== 'certificate') throw new TypeError('a key names nobody')
+  const { issuer, san } = readIdentity(material.leaf)
+  return { kind: 'identity', rules: [{ name: san.value, issuer, san: { exact: san.value }, claims: {} }] }
+}
+
+function listing(image: string, judged: readonly Judged[], bundles: JsonObject[], lines: string): CommandResult {
+  const proven = judged.filter(({ verified }) => verified !== null).length
+  const message =
+    judged.length === 0
+      ? 'nothing is attached to the image'
+      : `${proven} of ${judged.length} attached signatures hold, but no signer is expected, so nothing is verified`
+  const remedy =
+    judged.length === 0
+      ? 'Sign the image first.'
+      : 'Name the signer that you trust: --identity SAN with --issuer URL, or --public-key FILE.'
+  const reason = judged.length === 0 ? 'missing-statement' : 'not-checked'
+  return {
+    outputs: { verified: 'false', reason, message, remedy, image, bundles },
+    text: `${image}: ${message}\n${lines}  ${remedy}\n`,
+    refused: true,
+  }
+}
+
+/** The reason of the signature that came closest: one by somebody else says least. */
+function refusalOf(image: string, judged: readonly Judged[]): VerificationError {
+  const refusals = judged.flatMap(({ refusal }) => refusal ?? [])
+  const [first] = refusals
+  if (first === undefined)
+    return new VerificationError('missing-statement', 'nothing is attached to the image', {
+      subject: image,
+      remedy: 'Sign the image first.',
+    })
+  const type = refusals.find(({ code }) => code === 'predicate-mismatch')
+  if (type !== undefined)
+    return new VerificationError(
+      'predicate-mismatch',
+      `the signer attested the image, but did not sign it: ${type.message}`,
+      {
+        subject: image,
+        remedy: 'If such a statement is enough, name its type by --predicate-type, or any.',
+      },
+    )
+  const others: readonly string[] = ['identity-mismatch', 'key-mismatch', 'signature-invalid']
+  return refusals.find(({ code }) => !others.includes(code)) ?? first
+}
+
+function recordOf({ attached: { manifest, form }, verified, hint, refusal }: Judged): JsonObject {
+  if (verified !== null) return { manifest, form, ...outputsOf(verified) }
+  if (refusal === null) return { manifest, form, verified: 'false', reason: 'not-checked', key: hint }
+  return { manifest, form, verified: 'false', reason: refusal.code, message: refusal.message }
+}
+
+function lineOf({ attached: { form }, verified, hint, refusal }: Judged): string {
+  if (refusal !== null) return `${form}: ${refusal.code}: ${refusal.message}`
+  if (verified === null)
+    return `${form}: signed by a public key (${hint === '' ? 'without a hint' : `hint ${hint ?? ''}`}): not checked`
+  const { signer, statement, times, entries } = verified
+  const who =
+    signer.kind === 'key'
+      ? `the public key ${signer.hint}`
+      : `${signer.identity.san.value} (issuer ${signer.identity.issuer ?? 'not named'})`
+  const when = times[0] === undefined ? '' : ` at ${times[0].time.toISOString()}`
+  const what = statement === null ? '' : `: ${statement.predicateType}`
+  return `${form}: ${who}${when}${what}, log entries: ${entries.length}`
+}

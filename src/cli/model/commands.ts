@@ -1,0 +1,36 @@
+import type { Command } from '../command.ts'
+import { option } from '../tee/evidence-options.ts'
+
+/** Commands about models; `verify bundle DIR` verifies what `sign model` writes. */
+export const modelCommands: Readonly<Record<string, Command>> = {
+  'sign model': {
+    description:
+      'Signs a model by the OpenSSF Model Signing specification 1.0: a Sigstore bundle over the SHA-256 of every file of its folder. No log is written and no network is used.',
+    inputs: [
+      option(
+        'directory',
+        'Folder of the model. .git, .gitattributes, .github and .gitignore at its top are not signed.',
+        '',
+        true,
+      ),
+      option('key', 'Private key on P-256, P-384 or P-521: a file (PEM, JWK or cosign.key), or env:NAME.', '', true),
+      option('key-password', 'Password of the key: a file, or env:NAME.'),
+      option(
+        'certificate',
+        'PEM file: the certificate of the key, then the authorities above it. Readers then pin the authority instead of the key.',
+      ),
+      option(
+        'output',
+        'File to write, usually model.sig; it must not exist. In the folder of the model it is no part of it.',
+        '',
+        true,
+      ),
+    ],
+    positional: 'directory',
+    examples: [
+      'sealwright sign model ./llama --key cosign.key --key-password env:COSIGN_PASSWORD --output ./llama/model.sig',
+      'sealwright verify bundle ./llama --public-key cosign.pub',
+    ],
+    run: async (inputs, context) => (await import('./sign-model.ts')).signModel(inputs, context),
+  },
+}

@@ -1,0 +1,47 @@
+import { TransportError } from '../base/errors.ts'
+import type { Ports } from '../base/ports.ts'
+import type { Store } from './types.ts'
+
+/** How often what was written is looked for before the run gives up. */
+const looks = 12
+/** Least and longest pause before a look, in milliseconds. */
+const pause = { least: 250, most: 10_000 } as const
+
+/** What one writer has written. */
+export interface Written {
+  /** Looks for all of it, and writes again what another writer's listing or tag has lost. @returns whether everything was there */
+  confirm(): Promise<boolean>
+}
+
+/**
+ * Waits until what was written stays written. A registry knows no conditional write: somebody who had read a tag or a fallback index before our
+ * write replaces it by one without our entries, after we saw them there. So each writer looks once more after a pause that is longer than
+ * another's way from reading to writing, and whoever finds a loss writes again. A layout is written under a lock and needs none of this.
+ *
+ * @param tookMs what writing took: on a slow line another writer is as slow
+ * @throws TransportError `registry-error` when entries are lost again and again: a second run adds them
+ */
+export async function keepWritten(
+  store: Store,
+  written: readonly Written[],
+  tookMs: number,
+  { clock, random }: Pick<Ports, 'clock' | 'random'>,
+): Promise<void> {
+  if (store.kind === 'layout') return
+  let open = written
+  for (let look = 0; open.length > 0; look++) {
+    if (look === looks) {
+      throw new TransportError(
+        'registry-error',
+        `${store.name} keeps losing signatures: other writers replace the same tags at the same time`,
+        { subject: store.name, remedy: 'Run it again, with one job at a time signing an image.' },
+      )
+    }
+    // Unequal pauses keep two writers from meeting again.
+    const chance = 1 + (look === 0 ? 0 : (random(1)[0] ?? 0) / 128)
+    await clock.sleep(Math.min(pause.most, Math.max(pause.least, tookMs) * chance))
+    const lost: Written[] = []
+    for (const one of open) if (!(await one.confirm())) lost.push(one)
+    open = lost
+  }
+}

@@ -1,0 +1,111 @@
+import { VerificationError } from '../../base/errors.ts'
+import { collect } from '../../base/streams.ts'
+import { readIdentity } from '../../bundle/identity.ts'
+import { readBundle, type BundleMaterial, type SealedBundle } from '../../bundle/read.ts'
+import type { GraphNode } from '../../oci/graph.ts'
+import { artifactTypeOf, isIndex } from '../../oci/manifest.ts'
+import type { Descriptor, Digest, Manifest, Store } from '../../oci/types.ts'
+import { bundleAnnotations } from '../../sign/attach.ts'
+import { isBundleMediaType } from '../../sign/bundle.ts'
+import { envelopePayload } from '../../sign/dsse.ts'
+import { predicateTypeAnnotation, signatureAnnotation } from '../../sign/legacy.ts'
+import { parseStatement, speaksOf, subjectInWords } from '../../statement/statement.ts'
+
+/** What a manifest says of itself. Nothing of it is verified. */
+export interface NodeFacts {
+  /** `image`, `index`, `statement`, `signature`, `attestations`, `signatures` or `artifact`. */
+  readonly kind: string
+  /** Predicate type, artifact type, or media type of the configuration. */
+  readonly type: string | null
+  /** Who signed by his own word: `key HINT`, or `SAN (issuer URL)`. */
+  readonly signer: string | null
+  /** `logged`, `time-stamped`, sizes and counts. */
+  readonly details: readonly string[]
+  /** What does not fit together, such as an annotation that lies. */
+  readonly notes: readonly string[]
+}
+
+/** A bundle up to this size is read. */
+const mostBundle = 16 << 20
+
+/**
+ * Reads what a manifest of the graph says of itself: of a Sigstore bundle the statement's predicate type and the signer, whose signature is not
+ * checked here.
+ *
+ * @throws TransportError when the store does not answer
+ */
+export async function describeNode(store: Store, node: GraphNode): Promise<NodeFacts> {
+  const { content, relation, tag } = node
+  if (isIndex(content))
+    return plain(artifactTypeOf(content) === undefined ? 'index' : 'artifact', artifactTypeOf(content), [
+      `${content.manifests.length} manifests`,
+    ])
+  if (relation === 'tagged') return legacy(content, tag ?? '')
+  const layer = content.layers.find(({ mediaType }) => isBundleMediaType(mediaType))
+  if (layer !== undefined) return describeBundle(store, layer, node)
+  const bytes = content.layers.reduce((sum, { size }) => sum + size, 0)
+  const layers = `${content.layers.length} ${content.layers.length === 1 ? 'layer' : 'layers'}, ${bytes} bytes`
+  const isImage = relation !== 'referrer' && content.artifactType === undefined
+  return plain(isImage ? 'image' : 'artifact', isImage ? undefined : artifactTypeOf(content), [layers])
+}
+
+function plain(kind: string, type: string | undefined, details: readonly string[]): NodeFacts {
+  return { kind, type: type ?? null, signer: null, details, notes: [] }
+}
+
+function legacy(content: Manifest, tag: string): NodeFacts {
+  const attestations = tag.endsWith('.att')
+  const named = content.layers.flatMap(({ annotations }) => annotations?.[predicateTypeAnnotation] ?? [])
+  const signed = content.layers.filter(({ annotations }) => annotations?.[signatureAnnotation] !== undefined)
+  return {
+    kind: attestations ? 'attestations' : tag.endsWith('.sig') ? 'signatures' : 'artifact',
+    type: null,
+    signer: null,
+    details: [
+      `${attestations ? content.layers.length : signed.length} in the form of cosign 2`,
+      ...[...new Set(named)].sort(),
+    ],
+    notes: [],
+  }
+}
+
+async function describeBundle(store: Store, layer: Descriptor, node: GraphNode): Promise<NodeFacts> {
+  const annotated = node.content.annotations?.[bundleAnnotations.predicateType] ?? null
+  const facts = { kind: 'statement', type: annotated, signer: null, details: [] }
+  if (layer.size > mostBundle) return { ...facts, notes: [`the bundle has ${layer.size} bytes and was not read`] }
+  try {
+    const bundle = readBundle(await collect(await store.openBlob(layer), mostBundle, layer.digest))
+    return bundleFacts(bundle, annotated, node.parent)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return { ...facts, notes: [`cannot be read: ${error.message}`] }
+  }
+}
+
+function bundleFacts(bundle: SealedBundle, annotated: string | null, parent: Digest | null): NodeFacts {
+  const common = {
+    signer: signerOf(bundle.material),
+    details: [
+      ...(bundle.entries.length > 0 ? ['logged'] : []),
+      ...(bundle.timestamps.length > 0 ? ['time-stamped'] : []),
+    ],
+  }
+  if (bundle.content.kind === 'message') return { kind: 'signature', type: null, ...common, notes: [] }
+  const statement = parseStatement(envelopePayload(bundle.content.envelope))
+  const notes: string[] = []
+  if (annotated !== null && annotated !== statement.predicateType) notes.push(`the annotation says ${annotated}`)
+  if (parent !== null && !speaksOf(statement, parent))
+    notes.push(`speaks of ${subjectInWords(statement)}, not of this manifest`)
+  return { kind: 'statement', type: statement.predicateType, ...common, notes }
+}
+
+function signerOf(material: BundleMaterial): string {
+  if (material.kind === 'key') return `key ${material.hint === '' ? 'without a hint' : material.hint}`
+  try {
+    const { issuer, san } = readIdentity(material.leaf)
+    return issuer === null ? san.value : `${san.value} (${issuer})`
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return `certificate ${material.leaf.subjectName ?? material.leaf.fingerprint.slice(0, 16)}`
+  }
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { readYaml } from '../../src/encoding/yaml.ts'
+
+const any = z.record(z.string(), z.unknown())
+const read = (text: string): ReturnType<typeof readYaml> => readYaml(text, any, 'the policy')
+
+test.each<[string, string, string[]]>([
+  ['a key that stands twice', 'a: 1\nb: 2\na: 3\n', ['line 3: the key "a" stands twice']],
+  ['a number and the same as a text', '1: a\n"1": b\n', ['line 2: the key "1" stands twice']],
+  ['a key that stands twice inside', 'a:\n  - b: 1\n    b: 1\n', ['line 3: the key "b" stands twice']],
+  ['an empty key twice', '? \n: 1\n"": 2\n', ['line 3: the key "" stands twice']],
+  ['a list as a key', '? [a]\n: b\n', ['line 1: a key must be a text']],
+])('%s is refused with its line', async (_name, text, problems) => {
+  expect(await read(text)).toEqual({ value: null, problems })
+})
+
+test('of many keys that stand twice the first twenty are shown', async () => {
+  const { problems } = await read('a: 1\n'.repeat(30))
+  expect(problems).toHaveLength(21)
+  expect(problems?.at(-1)).toBe('… and 9 more')
+})
+
+test('numbers are keys by their text', async () => {
+  expect(await read('pcrs: {0: a, 11: b}\n')).toEqual({ value: { pcrs: { 0: 'a', 11: 'b' } }, problems: null })
+})
+
+test('time grows with the number of keys, not with its square', async () => {
+  const keys = Array.from({ length: 60_000 }, (_, i) => `k${i}: 1\n`).join('')
+  const begin = performance.now()
+  expect((await read(keys)).problems).toBeNull()
+  // The parser's own comparison of all pairs takes more than 20 s for as many.
+  expect(performance.now() - begin).toBeLessThan(8000)
+})
