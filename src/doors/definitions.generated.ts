@@ -520,7 +520,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), or keyless (an identity that Sigstore certifies, docs/keyless.md). An agent that runs always signs; the others add a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), keyless (an identity that Sigstore certifies, docs/keyless.md) or a key that a KBS releases to this attested job (kbs:///REPOSITORY/TYPE/TAG, docs/kbs-signing.md). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
@@ -1137,7 +1137,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent, key, pkcs11:URI, command:/PATH or keyless (docs/keyless.md). An agent that runs always signs; the others add a signature of their own.",
+    "description": "agent, key, pkcs11:URI, command:/PATH, keyless (docs/keyless.md) or kbs:///REPOSITORY/TYPE/TAG (a key that the KBS of kbs-url releases to this job, docs/kbs-signing.md). An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },

@@ -34,10 +34,14 @@ export async function openKeys(inputs: SignRequest, agent: AgentClient | null, p
     }
   }
   if (inputs.signer === 'keyless' && servesCose(inputs))
-    throw new InputError('input-missing', 'consumers: notation and scitt need a key, and keyless makes a new one each run', {
-      subject: 'consumers',
-      remedy: 'Leave them out, or sign with another signer.',
-    })
+    throw new InputError(
+      'input-missing',
+      'consumers: notation and scitt need a key, and keyless makes a new one each run',
+      {
+        subject: 'consumers',
+        remedy: 'Leave them out, or sign with another signer.',
+      },
+    )
   const close = (): Promise<void> => Promise.resolve()
   const key = source === null ? null : await openSigner(source, ports)
   if (!servesCose(inputs)) return { key, certified: null, close }
