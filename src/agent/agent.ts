@@ -17,10 +17,18 @@ import { JournalFile } from './journal-file.ts'
 import { Keks } from './keks.ts'
 import { makeKeys, type AgentKeys } from './keys.ts'
 import { bootFacts, identifyJob, nonceOf, type Job } from './job.ts'
-import type { AgentStatus, SignedStatement, StatementRequest } from './protocol.ts'
+import type {
+  AgentStatus,
+  NotationRequest,
+  SignedStatement,
+  SignedStatementRequest,
+  StatementRequest,
+} from './protocol.ts'
 import { Reports } from './reports.ts'
-import { requirePublished } from './rules/context.ts'
+import { requirePublished, type RuleContext } from './rules/context.ts'
+import type { CoseContext } from './rules/cose.ts'
 import { rules } from './rules/index.ts'
+import { isOwnWork, requireSignable, requireStatement, type Signable } from './rules/signable.ts'
 
 export interface AgentOptions {
   collector: Collector
@@ -50,6 +58,8 @@ export class Agent {
   readonly #warnings: string[] = []
   /** The last event that a seal must cover: statements other than of evidence. */
   #unsealed = false
+  /** Statements that rest on the work of this agent's workers alone: what a long-lived key may sign. */
+  readonly #ownWork = new Set<Digest>()
   /** The VSA of a verdict holds a time: asked for once more, the first one is given again. */
   readonly #vsas = new Map<string, Buffer>()
 
@@ -150,24 +160,24 @@ export class Agent {
     const documents = new Map(Object.entries(request.documents).map(([name, text]) => [name, fromBase64(text, name)]))
     const verdict = documents.get('verdict')
     const cached = verdict === undefined ? undefined : this.#vsas.get(`${request.subject} ${sha256(verdict)}`)
-    const payload =
-      request.kind === 'vsa' && cached !== undefined
-        ? cached
-        : rules[request.kind]({
-            events: this.#journal.events,
-            subject: request.subject,
-            documents,
-            evidence: request.evidence,
-            technology: this.#options.collector.technology,
-            job: this.#job.record,
-            keyId: this.keys.keyId,
-            sealed: this.#reports.sealed,
-            version,
-            now: this.#ports.clock.now(),
-          })
+    const context: RuleContext = {
+      events: this.#journal.events,
+      subject: request.subject,
+      documents,
+      evidence: request.evidence,
+      technology: this.#options.collector.technology,
+      job: this.#job.record,
+      keyId: this.keys.keyId,
+      sealed: this.#reports.sealed,
+      version,
+      now: this.#ports.clock.now(),
+    }
+    const make = rules[request.kind]
+    const payload = request.kind === 'vsa' && cached !== undefined ? cached : make(context)
     if (request.kind === 'vsa' && verdict !== undefined)
       this.#vsas.set(`${request.subject} ${sha256(verdict)}`, payload)
     const payloadDigest = sha256(payload)
+    if (request.kind !== 'vsa' && isOwnWork(make, context, payload)) this.#ownWork.add(payloadDigest)
     const before = this.#journal.events.length
     await this.#record(
       this.#draft(
@@ -185,6 +195,34 @@ export class Agent {
     requirePublished(this.#journal.events, subject)
     const payload = simpleSigningPayload({ dockerReference, digest: subject })
     return { payload, signature: this.keys.sign(payload) }
+  }
+
+  /** @throws VerificationError `role-mismatch`; InputError `file-invalid` for certificates that do not fit */
+  async notation(request: NotationRequest): Promise<Buffer> {
+    const { notationFor } = await import('./rules/cose.ts')
+    return notationFor(request, await this.#coseContext())
+  }
+
+  /** @throws VerificationError `role-mismatch` */
+  async signedStatement(request: SignedStatementRequest): Promise<Buffer> {
+    const { signedStatementFor } = await import('./rules/cose.ts')
+    return signedStatementFor(request, await this.#coseContext())
+  }
+
+  async #coseContext(): Promise<CoseContext> {
+    const signer = await this.keys.cose()
+    const { events } = this.#journal
+    return {
+      signer,
+      now: this.#ports.clock.now(),
+      permit: async ({ subject, payload }) =>
+        payload === null ? requirePublished(events, subject) : requireStatement(events, payload, subject, null),
+    }
+  }
+
+  /** @throws VerificationError `role-mismatch` for what a long-lived key of this job may not sign */
+  maySign(wanted: Signable): void {
+    requireSignable(this.#journal.events, this.#ownWork, wanted)
   }
 
   /** @throws VerificationError `unsealed` when nothing was signed that a seal could close */

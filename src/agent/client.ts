@@ -47,6 +47,9 @@ export function agentClient(socketPath: string, ports: Ports): AgentClient {
     },
     simpleSigning: (subject, dockerReference) =>
       ask('simple-signing', { subject, dockerReference }, z.strictObject({ payload: b64, signature: b64 })),
+    notation: async (request) => (await ask('notation', request, z.strictObject({ envelope: b64 }))).envelope,
+    signedStatement: async (request) =>
+      (await ask('signed-statement', request, z.strictObject({ statement: b64 }))).statement,
     seal: () =>
       ask(
         'seal',

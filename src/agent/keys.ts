@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:cryp
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import { teePubkeySchema, signingJwkSchema, thumbprint, type SigningJwk, type TeePubkey } from '../journal/binding.ts'
+import type { CoseSigner } from '../sign/cose/write.ts'
 import { signEnvelope } from '../sign/dsse.ts'
 import type { Envelope, Signer } from '../statement/types.ts'
 
@@ -15,6 +16,8 @@ export interface AgentKeys {
   /** ECDSA P-256 over SHA-256, DER. */
   sign(bytes: Uint8Array): Buffer
   envelope(payload: Uint8Array): Promise<Envelope>
+  /** K as a signer of COSE messages (ES256). */
+  cose(): Promise<CoseSigner>
   decrypt(jwe: string): Promise<Buffer>
 }
 
@@ -40,6 +43,10 @@ export function makeKeys(): AgentKeys {
     publicKeyPem: signer.publicKeyPem,
     sign: signBytes,
     envelope: (payload) => signEnvelope(payload, signer),
+    cose: async () => {
+      const { coseSigner } = await import('../sign/cose/write.ts')
+      return coseSigner(signing.privateKey, signing.publicKey)
+    },
     decrypt: (jwe) => decryptJwe(jwe, decryption.privateKey),
   }
 }

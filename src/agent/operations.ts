@@ -2,15 +2,17 @@ import { z } from 'zod'
 import { toBase64 } from '../encoding/base64.ts'
 import { digestSchema } from '../journal/event.ts'
 import type { Agent } from './agent.ts'
-import { eventFactsSchema, statementRequestSchema } from './protocol.ts'
+import {
+  eventFactsSchema,
+  imageNameSchema,
+  notationRequestSchema,
+  signedStatementRequestSchema,
+  statementRequestSchema,
+} from './protocol.ts'
 
 const kib = 1024
 const nothing = z.strictObject({})
-/** A name that a pull can match: `host[:port]/path`, or `localhost/folder`. */
-const dockerReference = z
-  .string()
-  .max(512)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~-]+)+$/)
+const simpleSigning = z.strictObject({ subject: digestSchema, dockerReference: imageNameSchema })
 
 /** One thing that a caller may ask: the strict form of its body, how large that may be, what it does. */
 export interface Operation {
@@ -34,10 +36,16 @@ export const operations: Readonly<Record<string, Operation>> = {
     // The payload is in the envelope already.
     return { payloadDigest, envelope, size: payload.length }
   }),
-  'simple-signing': operation(4 * kib, z.strictObject({ subject: digestSchema, dockerReference }), (body, agent) => {
+  'simple-signing': operation(4 * kib, simpleSigning, (body, agent) => {
     const { payload, signature } = agent.simpleSigning(body.subject, body.dockerReference)
     return { payload: toBase64(payload), signature: toBase64(signature) }
   }),
+  notation: operation(192 * kib, notationRequestSchema, async (body, agent) => ({
+    envelope: toBase64(await agent.notation(body)),
+  })),
+  'signed-statement': operation(192 * kib, signedStatementRequestSchema, async (body, agent) => ({
+    statement: toBase64(await agent.signedStatement(body)),
+  })),
   seal: operation(kib, nothing, async (_body, agent) => {
     const { index, documents } = await agent.seal()
     return { index, documents: documents.map((document) => ({ ...document, bytes: toBase64(document.bytes) })) }

@@ -8,6 +8,7 @@ import type { JsonValue } from '../base/json.ts'
 import type { Caller } from './caller.ts'
 import type { Envelope } from '../statement/types.ts'
 import type { Digest } from '../oci/types.ts'
+import type { Signable } from './rules/signable.ts'
 import type { TaskName } from './worker/table.ts'
 
 /** JSON over HTTP on the agent's Unix socket. Every caller counts as hostile (TRUST §4): each body is checked strictly. */
@@ -32,6 +33,12 @@ export const statusSchema = z.strictObject({
   warnings: z.array(z.string()).optional(),
 })
 export type AgentStatus = z.infer<typeof statusSchema>
+
+/** A name that a pull can match: `host[:port]/path`, or `localhost/folder`. */
+export const imageNameSchema = z
+  .string()
+  .max(512)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~-]+)+$/)
 
 /** What a caller may say of an event; a member that the agent writes itself is refused. */
 export const eventFactsSchema = eventSchema.pick({ kind: true, inputs: true, outputs: true, result: true })
@@ -79,6 +86,27 @@ export const statementRequestSchema = z.strictObject({
 })
 export type StatementRequest = z.infer<typeof statementRequestSchema>
 
+/** Certificates of the key that signs, DER in base64, leaf first. */
+const certificates = z.array(z.base64().max(16_384)).min(1).max(10)
+
+/** A signature of the Notary Project: the certificates are the caller's, the key and the time are the agent's. */
+export const notationRequestSchema = z.strictObject({
+  subject: z.strictObject({ mediaType: z.string().max(255), digest: digestSchema, size: z.int().min(1) }),
+  certificates,
+})
+export type NotationRequest = z.infer<typeof notationRequestSchema>
+
+/** A SCITT signed statement over one of the job's statements. */
+export const signedStatementRequestSchema = z.strictObject({
+  /** Digest of the published manifest, and its name without tag. */
+  subject: digestSchema,
+  name: imageNameSchema,
+  /** Digest of the statement's payload, as it stands in the journal. */
+  payload: digestSchema,
+  certificates: certificates.nullable(),
+})
+export type SignedStatementRequest = z.infer<typeof signedStatementRequestSchema>
+
 export interface SignedStatement {
   /** The exact payload bytes. */
   payload: Buffer
@@ -96,6 +124,10 @@ export interface AgentClient {
   statement(request: StatementRequest): Promise<SignedStatement>
   /** A cosign simple-signing payload for a manifest that plays the role of a published image. */
   simpleSigning(subject: Digest, dockerReference: string): Promise<{ payload: Buffer; signature: Buffer }>
+  /** An envelope of the Notary Project (COSE) by the agent's key, for a manifest that plays the role of a published image. */
+  notation(request: NotationRequest): Promise<Buffer>
+  /** A SCITT signed statement by the agent's key over a statement of its journal. */
+  signedStatement(request: SignedStatementRequest): Promise<Buffer>
   /** Seals the journal. When nothing was signed since the last seal, that one's bundle comes back. */
   seal(): Promise<EvidenceBundle>
   /**
@@ -111,6 +143,8 @@ export interface AgentClient {
 /** What a worker may ask of its agent, as far as the table of tasks gives it to its task. None of it stands on the socket. */
 export interface TaskAgent {
   status(): Promise<AgentStatus>
+  /** Whether a long-lived key may sign a statement of the journal, or its image. @throws VerificationError `role-mismatch` */
+  maySign(wanted: Signable): Promise<void>
   /** Makes the KEK for a `kbs:///repo/type/tag` URI, once, for one KBS. It stays in the agent. */
   createKey(uri: string, kbs: KbsBinding): Promise<void>
   /** Wraps ocicrypt's private options with a KEK: AES-256-GCM, no AAD; ciphertext ‖ tag, and the 12-byte IV (coco.md §4.2). */

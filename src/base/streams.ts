@@ -66,6 +66,11 @@ export async function* verified(
   }
 }
 
+/** Bytes that are there already, as a source of one piece. */
+export async function* once(bytes: Uint8Array | string): AsyncGenerator<Uint8Array> {
+  yield typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+}
+
 /** SHA-256 of bytes as `sha256:<hex>`. */
 export function sha256(bytes: Uint8Array | string): `sha256:${string}` {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`

@@ -520,7 +520,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), or keyless (an identity that Sigstore certifies, docs/keyless.md). An agent that runs always signs; the others add a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), keyless (an identity that Sigstore certifies, docs/keyless.md) or a key that a KBS releases to this attested job (kbs:///REPOSITORY/TYPE/TAG, docs/kbs-signing.md). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
@@ -562,7 +562,19 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "certificate",
-    "description": "PEM file with the certificates of key, the leaf first and the self-signed root last. consumers notation needs it; scitt then names the issuer as did:x509.",
+    "description": "PEM file with the certificates of the key that signs, the leaf first and the self-signed root last. consumers notation needs it; scitt then names the issuer as did:x509.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "kbs-url",
+    "description": "Key Broker Service that keeps the key of signer kbs:///… (https, http on loopback, or embedded:DIR).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "Attestation Service (REST) whose token over this job's evidence is the passport to that KBS; not needed for embedded.",
     "default": "",
     "required": false
    },
@@ -574,7 +586,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "consumers",
-    "description": "Readers to serve. cosign2 adds the .att and .sig tags, coco the .sig tag that Confidential Containers guests read; cosign3 reads the bundles, which are always written. notation adds a Notary Project signature (COSE), scitt each statement as a SCITT signed statement; both need signer key (docs/cose.md).",
+    "description": "Readers to serve. cosign2 adds the .att and .sig tags, coco the .sig tag that Confidential Containers guests read; cosign3 reads the bundles, which are always written. notation adds a Notary Project signature (COSE, needs certificate), scitt each statement as a SCITT signed statement; both by the signer (docs/cose.md).",
     "default": "cosign2,cosign3,coco",
     "required": false
    },
@@ -1125,7 +1137,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent, key, pkcs11:URI, command:/PATH or keyless (docs/keyless.md). An agent that runs always signs; the others add a signature of their own.",
+    "description": "agent, key, pkcs11:URI, command:/PATH, keyless (docs/keyless.md) or kbs:///REPOSITORY/TYPE/TAG (a key that the KBS of kbs-url releases to this job, docs/kbs-signing.md). An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },
@@ -1179,7 +1191,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "consumers",
-    "description": "Whose form to write: cosign2 (tags), cosign3 (bundles), coco (tags), notation and scitt (COSE, with signer key).",
+    "description": "Whose form to write: cosign2 (tags), cosign3 (bundles), coco (tags), notation and scitt (COSE, by the signer; notation needs certificate).",
     "default": "cosign2,cosign3,coco",
     "required": false
    },

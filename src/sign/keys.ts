@@ -1,6 +1,6 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import { InputError } from '../base/errors.ts'
-import { isObject, parseJson, type JsonObject } from '../base/json.ts'
+import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { readPem } from '../encoding/pem.ts'
 import type { Signer } from '../statement/types.ts'
 import { describeKey } from './public-key.ts'
@@ -90,12 +90,24 @@ function onlyKey(pem: string): string {
 }
 
 function jwkOf(text: string): JsonObject {
-  const value = parseJson(text, 'the key', 'input')
+  const value = jsonOf(text)
   if (isObject(value) && typeof value['kty'] === 'string' && typeof value['d'] === 'string') return value
   throw new InputError('file-invalid', 'the key is JSON, but not a private JWK: it needs "kty" and "d"', {
     subject,
     remedy: 'Give one key of a JWK set, not the set.',
   })
+}
+
+/** The reason of a parser quotes the text around the fault, which is a key here. */
+function jsonOf(text: string): JsonValue {
+  try {
+    return parseJson(text, 'the key')
+  } catch {
+    throw new InputError('file-invalid', 'the key begins as JSON, but is not valid JSON', {
+      subject,
+      remedy: 'Give a PEM file or one private JWK.',
+    })
+  }
 }
 
 function parse(pem: string): { label: string; bytes: Buffer }[] {

@@ -1,14 +1,16 @@
 import { VerificationError, type ReasonCode } from '../base/errors.ts'
-import { isWithin, windowText } from '../base/window.ts'
+import { isWithin, windowText, type Window } from '../base/window.ts'
 import { artifactOf, artifactOfDigest, type Artifact } from '../bundle/artifact.ts'
-import { identityText, mismatch, readIdentity, type CertificateIdentity } from '../bundle/identity.ts'
+import { identityText, mismatch, readIdentity, unlikeRule, type CertificateIdentity } from '../bundle/identity.ts'
 import { legacyBundle } from '../bundle/legacy.ts'
 import { readBundle, type SealedBundle } from '../bundle/read.ts'
 import { verifyBundle, type VerifiedBundle } from '../bundle/verify.ts'
 import type { Digest } from '../oci/types.ts'
 import type { FulcioClaims } from '../sign/certificate/claims.ts'
 import type { SignedDocument } from '../sign/documents.ts'
+import { describeKey } from '../sign/public-key.ts'
 import type { FoundSignature, Place } from '../sign/find.ts'
+import type { CertificateFit } from './assign-parties.ts'
 import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
 import { identityId } from './identity-id.ts'
@@ -31,8 +33,6 @@ const keptSightings = 16
 export class CertificateSigners {
   /** Why the first of those that do not count do not. */
   readonly sightings: CertificateSighting[] = []
-  /** Lines that a party's signature needs, by the party's id: the fewest that one of its signatures needs. */
-  readonly #lacks = new Map<string, readonly Acceptance[]>()
   /** Claims of the certificate of a party, by the party's id: of the first signature that counts. */
   readonly #claims = new Map<string, FulcioClaims>()
   readonly #policy: Pick<Policy, 'identities' | 'trustedRoot'>
@@ -43,29 +43,24 @@ export class CertificateSigners {
     this.#at = at
   }
 
-  /** Lines that the signature of a party needs. */
-  lacksOf(id: string): readonly Acceptance[] {
-    return this.#lacks.get(id) ?? []
-  }
-
   /** Claims of the certificate of a party; empty for one that did not sign. */
   claimsOf(id: string): FulcioClaims {
     return this.#claims.get(id) ?? {}
   }
 
-  /** The identities of the policy that signed a document over one of some digests, by their ids. */
+  /** The signature of a document over one of some digests, with the identities of the policy that it fits; null where it does not count. */
   signersOf(
     document: Pick<SignedDocument, 'bundle' | 'envelope'>,
     places: readonly Pick<Place, 'manifest' | 'legacy'>[],
     targets: readonly Digest[],
-  ): string[] {
+  ): CertificateFit | null {
     const { bundle, envelope } = document
     const legacy = places.find((place) => place.legacy !== null)
-    if (bundle === null && legacy === undefined) return []
+    if (bundle === null && legacy === undefined) return null
     const [place] = legacy === undefined ? places : [legacy]
-    if (place === undefined) return []
+    if (place === undefined) return null
     // Where nobody can count, a large document is not read a second time only to tell its signer.
-    if (this.#policy.identities.length === 0 && (bundle?.length ?? 0) > toldBytes) return []
+    if (this.#policy.identities.length === 0 && (bundle?.length ?? 0) > toldBytes) return null
     const read = (): SealedBundle =>
       bundle === null && place.legacy !== null
         ? legacyBundle(place.legacy, { kind: 'envelope', envelope })
@@ -74,24 +69,24 @@ export class CertificateSigners {
   }
 
   /** The same for cosign's older signature of an image, whose payload says which image is meant. */
-  signersOfLegacy({ manifest, payload, signature, legacy }: FoundSignature): string[] {
-    if (legacy === null) return []
+  signersOfLegacy({ manifest, payload, signature, legacy }: FoundSignature): CertificateFit | null {
+    if (legacy === null) return null
     const read = (): SealedBundle => legacyBundle(legacy, { kind: 'message', digest: null, signature })
     return this.#judge(manifest, read, [artifactOf(payload, 'the payload of the signature')])
   }
 
-  #judge(manifest: Digest, read: () => SealedBundle, artifacts: readonly Artifact[]): string[] {
+  #judge(manifest: Digest, read: () => SealedBundle, artifacts: readonly Artifact[]): CertificateFit | null {
     let bundle: SealedBundle | null = null
     try {
       bundle = read()
       const verified = this.#verify(bundle, artifacts)
-      if (verified.signer.kind !== 'certificate') return []
-      const id = identityId(verified.signer.rule.name)
-      if (!this.#claims.has(id)) this.#claims.set(id, verified.signer.identity.claims)
-      const lacks = lackOf(verified)
-      const known = this.#lacks.get(id)
-      if (known === undefined || lacks.length < known.length) this.#lacks.set(id, lacks)
-      return [id]
+      if (verified.signer.kind !== 'certificate' || bundle.material.kind !== 'certificate') return null
+      const { identity } = verified.signer
+      const ids = this.#fitting(verified).map(({ rule }) => identityId(rule.name))
+      for (const id of ids) if (!this.#claims.has(id)) this.#claims.set(id, identity.claims)
+      const { leaf } = bundle.material
+      const key = describeKey(leaf.key, leaf.name).pem
+      return { by: identityText(identity), key, ids, lacks: lackOf(verified) }
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       if (this.sightings.length < keptSightings) {
@@ -105,7 +100,7 @@ export class CertificateSigners {
           why: isOther ? mismatch(identity, rules) : error.message,
         })
       }
-      return []
+      return null
     }
   }
 
@@ -125,7 +120,6 @@ export class CertificateSigners {
           certificateTimestamps: 0,
           now: this.#at,
         })
-        this.#checkWindow(verified)
         return verified
       } catch (error) {
         if (!(error instanceof VerificationError)) throw error
@@ -136,15 +130,21 @@ export class CertificateSigners {
     throw reason ?? new VerificationError('subject-mismatch', 'the signature is over nothing that was asked for')
   }
 
-  /** The window of an identity is compared with the proven time of the signature. */
-  #checkWindow({ signer, times }: VerifiedBundle): void {
-    if (signer.kind !== 'certificate') return
-    const window = this.#policy.identities.find(({ rule }) => rule === signer.rule)?.window
-    const outside = times.find(({ time }) => window !== undefined && !isWithin(window, time))
-    if (window === undefined || outside === undefined) return
+  /**
+   * The identities that a signature fits. The window of an identity is compared with the proven time of the signature.
+   *
+   * @throws VerificationError `expired` where all of them count at other times
+   */
+  #fitting({ signer, times }: VerifiedBundle): Policy['identities'] {
+    if (signer.kind !== 'certificate') return []
+    const named = this.#policy.identities.filter(({ rule }) => unlikeRule(rule, signer.identity) === null)
+    const outside = (window: Window): Date | undefined => times.find(({ time }) => !isWithin(window, time))?.time
+    const fitting = named.filter(({ window }) => outside(window) === undefined)
+    const [first] = named
+    if (fitting.length > 0 || first === undefined) return fitting
     throw new VerificationError(
       'expired',
-      `the identity ${signer.rule.name} counts ${windowText(window)}, not at ${outside.time.toISOString()}`,
+      `the identity ${first.rule.name} counts ${windowText(first.window)}, not at ${outside(first.window)?.toISOString() ?? ''}`,
     )
   }
 }

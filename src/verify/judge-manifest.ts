@@ -19,7 +19,7 @@ import { Notes } from './notes.ts'
 import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
 import { identityId } from './identity-id.ts'
-import { countsBy, signingParties, type Party, type PinnedKey } from './parties.ts'
+import { countsBy, legacySigners, signingParties, type LegacySigners, type PinnedKey } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
@@ -70,7 +70,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
   const { time, log } = policy
   const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log)
-  const parties = await signingParties(store, targets, attached.claims, known)
+  const parties = signingParties(attached.claims, await legacySigners(store, targets, known), known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
@@ -164,7 +164,7 @@ function lacksOf(
   { policy, releaseKeys }: Question,
   certificates: CertificateSigners,
 ): Lacks {
-  let legacy: Promise<Party[]> | null = null
+  let legacy: Promise<LegacySigners> | null = null
   const identities = policy.identities.map(({ rule }) => rule.name)
   const known = { keys: releaseKeys, certificates, identities }
   const ids = new Set([...releaseKeys.map(({ pem }) => pem), ...identities.map(identityId)])
@@ -175,15 +175,16 @@ function lacksOf(
     const mine = claims.filter(
       (claim) => !isVerdictType(claim.predicateType) && claim.subject !== null && countingIds(claim).length > 0,
     )
-    const signed = new Set(mine.flatMap(countingIds))
-    if (signed.size < policy.threshold) {
-      for (const { id } of await (legacy ??= signingParties(subject.store, targets, [], known))) signed.add(id)
-      if (signed.size < policy.threshold) return true
+    if (signingParties(claims, noLegacy, known).length < policy.threshold) {
+      const found = await (legacy ??= legacySigners(subject.store, targets, known))
+      if (signingParties(claims, found, known).length < policy.threshold) return true
     }
     const counts = policy.accepts.has('accept-signature-only')
     return counts && requiredKinds({ policy, subject }).some((kinds) => !mine.some(({ kind }) => isAmong(kind, kinds)))
   }
 }
+
+const noLegacy: LegacySigners = { keys: new Set(), fits: [] }
 
 function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
   return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))

@@ -3,7 +3,9 @@ import { isWithin, type Window } from '../base/window.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
+import { assignParties, type CertificateFit } from './assign-parties.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
+import type { Acceptance } from './policy/accept.ts'
 import type { Policy } from './policy/load.ts'
 import { isVerdictType } from '../statement/claims/types.ts'
 import { isSurelyWithin } from './seal-time.ts'
@@ -20,6 +22,14 @@ export interface Party {
   name: string
   /** It made a legacy signature of cosign, which says what a `sign` statement says. */
   legacy: boolean
+  /** Lines of the policy that the signature of an identity needs. */
+  lacks: readonly Acceptance[]
+}
+
+/** Who made legacy signatures of cosign, which stand under a tag of the image. */
+export interface LegacySigners {
+  keys: ReadonlySet<string>
+  fits: readonly CertificateFit[]
 }
 
 /** Everybody whose signature the policy knows how to verify. */
@@ -62,42 +72,60 @@ export function countsBy({ signers, times }: Claim, id: string, keys: readonly P
   return named.length === 0 || named.some(({ window, current }) => current || stamped(window))
 }
 
-/**
- * The parties that signed the image or the index that was named, whose digest covers it: with a statement that speaks for the image (never a
- * verdict on it), or with cosign's legacy signature. In the order of the policy, keys first.
- *
- * @param targets digests whose signature counts
- */
-export async function signingParties(
+/** Reads the legacy signatures over some digests. */
+export async function legacySigners(
   store: Store,
   targets: readonly Digest[],
-  claims: readonly Claim[],
   { keys, certificates, identities }: KnownSigners,
-): Promise<Party[]> {
-  if (keys.length + identities.length === 0) return []
-  const mine = claims.filter((claim) => !isVerdictType(claim.predicateType) && claim.subject !== null)
-  const legacy = new Set<string>()
+): Promise<LegacySigners> {
+  const signed = new Set<string>()
+  const fits: CertificateFit[] = []
+  if (keys.length + identities.length === 0) return { keys: signed, fits }
   for (const digest of targets) {
     const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })
     for (const item of found.filter((one) => one.claims.digest === digest)) {
-      for (const id of certificates.signersOfLegacy(item)) legacy.add(id)
+      const fit = certificates.signersOfLegacy(item)
+      if (fit !== null) fits.push(fit)
       // A legacy tag holds no stamps: only keys that are good now count by it.
-      for (const key of keys) if (key.current && verifySignature(key, item.payload, item.signature)) legacy.add(key.pem)
+      for (const key of keys) if (key.current && verifySignature(key, item.payload, item.signature)) signed.add(key.pem)
     }
   }
+  return { keys: signed, fits }
+}
+
+/**
+ * The parties that signed the image or the index that was named, whose digest covers it: with a statement that speaks for the image (never a
+ * verdict on it), or with cosign's legacy signature. In the order of the policy, keys first. A signature counts for one party ({@link assignParties}).
+ */
+export function signingParties(
+  claims: readonly Claim[],
+  legacy: LegacySigners,
+  { keys, identities }: KnownSigners,
+): Party[] {
+  const mine = claims.filter((claim) => !isVerdictType(claim.predicateType) && claim.subject !== null)
+  // A key that the policy names twice is one party.
+  const signed = [...new Map(keys.map((key) => [key.pem, key])).values()].filter(
+    ({ pem }) => legacy.keys.has(pem) || mine.some((claim) => countsBy(claim, pem, keys)),
+  )
   // A workflow signs its scans and failed tests too: of an identity only a kind that is known to speak for an image counts.
-  const known = mine.filter(({ kind }) => kind !== null)
-  const signed = (id: string, among: readonly Claim[]): boolean =>
-    legacy.has(id) || among.some((claim) => countsBy(claim, id, keys))
+  const fits = [...mine.filter(({ kind }) => kind !== null).flatMap(({ certified }) => certified), ...legacy.fits]
+  // The key of a certificate may be pinned as well: whoever has it is one party.
+  const assigned = assignParties(fits.filter(({ key }) => !signed.some(({ pem }) => pem === key)))
   return [
-    // A key that the policy names twice is one party.
-    ...[...new Map(keys.map((key) => [key.pem, key])).values()]
-      .filter(({ pem }) => signed(pem, mine))
-      .map(({ pem, hint }) => ({ kind: 'key' as const, id: pem, name: hint, legacy: legacy.has(pem) })),
-    ...identities
-      .map((name) => ({ name, id: identityId(name) }))
-      .filter(({ id }) => signed(id, known))
-      .map(({ name, id }) => ({ kind: 'identity' as const, id, name, legacy: legacy.has(id) })),
+    ...signed.map(({ pem, hint }) => ({
+      kind: 'key' as const,
+      id: pem,
+      name: hint,
+      legacy: legacy.keys.has(pem),
+      lacks: [],
+    })),
+    ...identities.flatMap((name) => {
+      const id = identityId(name)
+      const fit = assigned.get(id)
+      if (fit === undefined) return []
+      const isLegacy = legacy.fits.some(({ by, ids }) => by === fit.by && ids.includes(id))
+      return [{ kind: 'identity' as const, id, name, legacy: isLegacy, lacks: fit.lacks }]
+    }),
   ]
 }
 

@@ -74,9 +74,11 @@ export async function readEnvelopesOf(from: {
 
   for await (const document of readDocuments(store, places, onBroken, plan)) {
     const { places: named, ...signed } = document
+    const fit = certificates?.signersOf(signed, named, targets) ?? null
+    const certified = fit === null ? [] : [fit]
     const signers = [
       ...signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem),
-      ...(certificates?.signersOf(signed, named, targets) ?? []),
+      ...certified.flatMap(({ ids }) => ids),
     ]
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
@@ -87,7 +89,8 @@ export async function readEnvelopesOf(from: {
     const logged = provenBy(loggedOf(signed, signers), signed.payload, log)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
-      for (const place of named) addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times, logged))
+      for (const place of named)
+        addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times, logged, certified))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       for (const { manifest } of named) {
@@ -114,6 +117,7 @@ function addClaim(claims: Map<Digest, Claim>, claim: Claim): void {
     manifest: better.manifest,
     declaredType: better.declaredType,
     signers,
+    certified: [...known.certified, ...claim.certified],
     times,
     logged: joinLogged(known.logged, claim.logged),
   })

@@ -4,6 +4,7 @@ import { verifyEnvelope } from '../sign/dsse.ts'
 import { findStatements, type FoundStatement } from '../sign/find.ts'
 import { speaksOf } from '../statement/statement.ts'
 import { predicateTypes, type StatementKind } from '../statement/types.ts'
+import type { CertificateFit } from './assign-parties.ts'
 import { loggedOf, type Logged } from './logged.ts'
 import type { SignatureTime } from './signature-times.ts'
 
@@ -17,6 +18,8 @@ export interface Claim extends Omit<
   subject: Digest | null
   /** Each party that made a signature of it: SPKI PEM of a key, or the id of an identity that the policy names. */
   signers: readonly string[]
+  /** Its signatures by certificates that count, each with the identities that it fits. */
+  certified: readonly CertificateFit[]
   /** The earliest time that a pinned source states for the signature of each of these signers that has one. */
   times: readonly SignatureTime[]
   /** Log entries of its bundles, none of them read. */
@@ -57,6 +60,7 @@ export function claimOf(
   signers: readonly string[],
   times: readonly SignatureTime[] = [],
   logged: readonly Logged[] = loggedOf(found, signers),
+  certified: readonly CertificateFit[] = [],
 ): Claim {
   const { origin, manifest, declaredType, payload, payloadDigest, statement, predicateType, signer } = found
   return {
@@ -72,6 +76,7 @@ export function claimOf(
     kind: statement.predicateText === undefined ? kindOf(predicateType) : null,
     subject: targets.find((digest) => speaksOf(statement, digest)) ?? null,
     signers,
+    certified,
     times,
     logged,
   }

@@ -128,9 +128,21 @@ test.each([
   ['report', { nonce: 'n', reportData: 'AAAA' }],
   ['report', { nonce: '' }],
   ['status', { a: 1 }],
+  ['may-sign', { payload: null }],
+  ['may-sign', { subject: 'sha256:00', payload: null }],
   ['attach-ear', { ear: 'x'.repeat(200_000) }],
 ] as const)('%s with arguments of another form is refused: %j', async (name, args) => {
   await expect(callHandlers[name](args, agent)).rejects.toThrow(/Invalid|Unrecognized|Too/)
+})
+
+test('a long-lived key may sign nothing that is not in the journal', async () => {
+  const digest = `sha256:${'0'.repeat(64)}` as const
+  for (const wanted of [
+    { subject: null, payload: null },
+    { subject: digest, payload: null },
+    { subject: null, payload: digest },
+  ])
+    await expect(calls.maySign(wanted)).rejects.toMatchObject({ code: 'role-mismatch' })
 })
 
 test('every call has a handler, and there is no handler beside them', () => {

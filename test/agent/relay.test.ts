@@ -303,7 +303,7 @@ describe('a hostile step', () => {
     expect([worker.started, events()]).toEqual([0, []])
   })
 
-  test.each(['sign', 'constructor', 'toString'])('the task %s is not there', async (name) => {
+  test.each(['take-key', 'constructor', 'toString'])('the task %s is not there', async (name) => {
     const { caller, served, worker } = scene(name, async () => outcome)
     await expect(step(caller)).rejects.toMatchObject({ code: 'not-found' })
     await served

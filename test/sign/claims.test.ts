@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
 import { claimTypes } from '../../src/statement/claims/types.ts'
 import { bytesOf, grype, openvex } from '../statement/claims/reports.ts'
-import { privatePem } from './fixtures.ts'
-import { job, stopAgents } from './job.ts'
+import { withPeers } from '../../testkit/peers.ts'
+import { registryPeers, startRegistry } from '../../testkit/registry.ts'
+import { privatePem, putImage, storeOf } from './fixtures.ts'
+import { job, runSign, stopAgents } from './job.ts'
 
 afterEach(stopAgents)
 
@@ -61,3 +63,33 @@ test.each<[string, (digest: string) => Record<string, object | string>, Record<s
   await expect(run()).rejects.toMatchObject(error)
   expect(existsSync(join(ports.roots.cwd, 'out'))).toBe(false)
 })
+
+withPeers(
+  [registryPeers.referrers],
+  'a tag that moves meanwhile leads to nothing else: it is resolved once',
+  async () => {
+    const registry = await startRegistry('referrers')
+    try {
+      const { ports, directory } = await job({ agent: false })
+      const store = storeOf(`${registry.host}/team/app`, ports)
+      const image = await putImage(store, 'v1', 'scanned')
+      const { cwd } = ports.roots
+      writeFileSync(join(cwd, 'scan.json'), bytesOf(grype(image.digest, ['Low'])))
+      writeFileSync(join(cwd, 'scanner.key'), privatePem())
+      let moved = false
+      const request: typeof ports.http.request = async (url, options) => {
+        const answer = await ports.http.request(url, options)
+        if (url.endsWith('/manifests/v1') && !moved) {
+          moved = true
+          await putImage(store, 'v1', 'another')
+        }
+        return answer
+      }
+      const given = { image: `${registry.host}/team/app:v1`, claims: 'scan.json', signer: 'key', key: 'scanner.key' }
+      const { outputs } = await runSign(given, { ...ports, http: { ...ports.http, request } }, directory)
+      expect([moved, outputs['digest']]).toEqual([true, image.digest])
+    } finally {
+      await registry.close()
+    }
+  },
+)

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../../src/base/streams.ts'
@@ -12,7 +13,10 @@ import type { Descriptor, Store } from '../../src/oci/types.ts'
 import { verifyTimestamp } from '../../src/log/timestamp/verify.ts'
 import { makeAuthority } from '../../testkit/timestamp/authority.ts'
 import { startTimestampServer } from '../../testkit/timestamp/server.ts'
-import { privatePem } from './fixtures.ts'
+import { coseKeyThumbprint } from '../../src/sign/cose/key.ts'
+import { verifySign1 } from '../../src/sign/cose/verify.ts'
+import { makeKey } from '../../testkit/tee/pki/pki.ts'
+import { privatePem, putImage } from './fixtures.ts'
 import { job, stopAgents, type Job } from './job.ts'
 import { certified } from './notation/fixtures.ts'
 
@@ -141,10 +145,85 @@ test.each<[string, Record<string, string>, string, string]>([
   expect(await published.resolve({ tag: 'latest' }).catch(() => null)).toBeNull()
 })
 
-test('with an agent and no key these consumers are refused', async () => {
-  const { sign } = await job({ agent: true })
-  for (const consumer of ['notation', 'scitt'])
-    await expect(sign({ consumers: consumer })).rejects.toThrow(`consumers: ${consumer} need a key`)
+test('the agent signs for readers of COSE by its own rules, with certificates of its key where Notary Project reads', async () => {
+  const { sign, published, image, ports, agent } = await job({ agent: true })
+  const { publicKeyPem = '' } = (await agent?.status()) ?? {}
+  // As a certificate authority of the organisation does that knows the key of this job.
+  const own = certified('P-256', {
+    key: { publicKey: createPublicKey(publicKeyPem), privateKey: makeKey('P-256').privateKey },
+  })
+  writeFileSync(join(ports.roots.cwd, 'chain.pem'), own.chainPem)
+  writeFileSync(join(ports.roots.cwd, 'other.pem'), certified().chainPem)
+  await expect(sign({ consumers: 'notation' })).rejects.toMatchObject({ code: 'input-missing', subject: 'certificate' })
+  await expect(sign({ consumers: 'notation', certificate: 'other.pem' })).rejects.toMatchObject({
+    code: 'file-invalid',
+    message: 'the first certificate belongs to another key',
+  })
+  await sign({ consumers: 'notation,scitt', certificate: 'chain.pem' })
+  const [signature] = await findNotation(published, image, fail)
+  if (signature === undefined) throw new Error('no signature')
+  const trust = { store: own.chain.slice(1), identities: [{ CN: 'Signer' }], stampedTime: null, now: new Date() }
+  expect(judgeNotation(signature.signature, image, trust).filter(({ ok }) => !ok)).toEqual([])
+  const contents = await payloads(published, image)
+  const attached = await findAttachedStatements(published, image, fail)
+  // All but the statement that points to the evidence.
+  expect(attached).toHaveLength(contents.length - 1)
+  for (const { bytes } of attached) {
+    const statement = readStatement(bytes, 'it')
+    expect(statement.subject).toBe(`localhost/out@${image.digest}`)
+    const good = contents.filter((content) =>
+      judgeStatement(statement, trustOf(statement.issuer), Buffer.from(content)).checks.every(({ ok }) => ok),
+    )
+    expect(good).toHaveLength(1)
+  }
+  const before = await published.referrers(image.digest)
+  const { report } = await sign({ consumers: 'notation,scitt', certificate: 'chain.pem' })
+  expect([await published.referrers(image.digest), report.headline]).toEqual([
+    before,
+    expect.stringMatching(/^Nothing to sign/),
+  ])
+})
+
+test('without certificates the issuer of the agent’s SCITT statements is the thumbprint of its key, which is the key id', async () => {
+  const { sign, published, image, agent } = await job({ agent: true })
+  await sign({ consumers: 'scitt', statements: 'sign' })
+  const [attached] = await findAttachedStatements(published, image, fail)
+  const { issuer, kid, message } = readStatement(attached?.bytes ?? Buffer.alloc(0), 'it')
+  const key = createPublicKey((await agent?.status())?.publicKeyPem ?? '')
+  expect(kid).toEqual(coseKeyThumbprint(key))
+  expect(issuer).toBe(`urn:ietf:params:oauth:ckt:sha-256:${kid?.toString('base64url')}`)
+  expect(() => verifySign1(message, key)).not.toThrow()
+})
+
+test('the agent makes envelopes for its own images and statements only', async () => {
+  const { agent, store, image, sign } = await job({ agent: true })
+  if (agent === null) throw new Error('no agent')
+  const { mediaType, digest, size } = await putImage(store, 'other', 'other')
+  const other = { mediaType, digest, size }
+  const certificates = certified().chain.map(({ bytes }) => bytes.toString('base64'))
+  await expect(agent.notation({ subject: other, certificates })).rejects.toMatchObject({ code: 'role-mismatch' })
+  const target = { mediaType: image.mediaType, digest: image.digest, size: image.size }
+  await expect(agent.notation({ subject: target, certificates })).rejects.toMatchObject({ code: 'file-invalid' })
+  await sign({ consumers: 'cosign3', statements: 'sign' })
+  const { outputs } = (await agent.journal()).findLast(
+    ({ kind, result }) => kind === 'statement' && String(result['predicateType']).includes('sign'),
+  ) ?? {
+    outputs: [],
+  }
+  const about = { name: 'localhost/out', subject: image.digest, certificates: null }
+  const payload = outputs[0]?.digest ?? sha256('')
+  expect((await agent.signedStatement({ ...about, payload })).length).toBeGreaterThan(100)
+  await expect(agent.signedStatement({ ...about, payload: sha256('{}') })).rejects.toMatchObject({
+    code: 'role-mismatch',
+    message: expect.stringContaining('is not a statement that the agent of this job made') as string,
+  })
+  await expect(agent.signedStatement({ ...about, payload, subject: other.digest })).rejects.toMatchObject({
+    code: 'role-mismatch',
+    message: expect.stringContaining('is not about') as string,
+  })
+  await expect(agent.signedStatement({ ...about, payload, name: '../x' })).rejects.toMatchObject({
+    code: 'input-invalid',
+  })
 })
 
 test('signatures for readers of COSE are stamped once, where a time stamp service is named', async () => {

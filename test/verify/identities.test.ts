@@ -288,6 +288,56 @@ test('a threshold counts parties, not signatures', async () => {
   expect((await judge(made.reference, { ...policy, threshold: 3 })).reasons).toEqual([])
 })
 
+test('names that overlap: one signature counts for one of them, in any order of the policy', async () => {
+  const broad = { name: 'anybody', issuer: actionsIssuer, 'san-pattern': 'https://github\\.com/acme/app/.+' }
+  const qa = workflowSan.replace('release', 'qa')
+  const made = await image()
+  await sign(made)
+  // The same signer again does not become a second party by it.
+  await sign(made)
+  for (const identities of [
+    [broad, release],
+    [release, broad],
+  ]) {
+    const one = await judge(made.reference, { identities, threshold: 2 })
+    expect([one.verified, why(one)]).toEqual([
+      false,
+      expect.stringMatching(/only: the policy asks for 2 of 2 parties$/),
+    ])
+  }
+  await sign(made, leafOf({ san: [uriName(qa)] }))
+  for (const identities of [
+    [broad, release],
+    [release, broad],
+  ]) {
+    const two = await judge(made.reference, { identities, threshold: 2 })
+    expect(two.reasons).toEqual([])
+    expect(two.keys.toSorted()).toEqual(['anybody', 'release'])
+  }
+})
+
+test('a signature that is in no log does not hide behind the logged one of another name', async () => {
+  const broad = { name: 'anybody', issuer: actionsIssuer, 'san-pattern': 'https://github\\.com/acme/app/.+' }
+  const policy = { identities: [release, broad], threshold: 2 }
+  const made = await image()
+  await sign(made)
+  const other = leafOf({ san: [uriName(workflowSan.replace('release', 'qa'))] })
+  await sign(made, other, (parts) => ({ ...parts, entries: [] }))
+  expect((await judge(made.reference, policy)).reasons).toEqual(['log-invalid'])
+  const accepted = await judge(made.reference, { ...policy, 'accept-unlogged-signature': true })
+  expect([accepted.verified, accepted.exceptions.includes('accept-unlogged-signature')]).toEqual([true, true])
+})
+
+test('a release key that a certificate names too is one party', async () => {
+  const made = await image()
+  const leaf = leafOf()
+  await sign(made, leaf)
+  const pem = leaf.key.publicKey.export({ format: 'pem', type: 'spki' }).toString()
+  const twice = await judge(made.reference, { 'release-keys': [pem], threshold: 2 })
+  expect([twice.verified, why(twice)]).toEqual([false, expect.stringContaining('asks for 2 of 2 parties')])
+  expect((await judge(made.reference, { 'release-keys': [pem], threshold: 1 })).reasons).toEqual([])
+})
+
 test('the window of an identity is compared with the proven time of its signature', async () => {
   const made = await image()
   await sign(made)

@@ -37,6 +37,11 @@ export async function readSigner<T extends string>(raw: RawInputs, words: readon
   }
   if (text.startsWith('pkcs11:'))
     return { signer: 'key', key: { kind: 'pkcs11', uri: text, pin: await raw.secret('key-password') } }
+  if (text.startsWith('kbs:'))
+    throw new InputError('unsupported', `signer: ${JSON.stringify(text)} does not sign here`, {
+      subject: 'signer',
+      remedy: 'A key of a KBS signs what vouches for images, in sign-attest alone: no verdict is signed with it.',
+    })
   const signer = raw.choice('signer', [...words, 'key'])
   if (signer !== 'key') return { signer, key: null }
   if (pem === null)

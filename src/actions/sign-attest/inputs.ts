@@ -5,10 +5,13 @@ import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/req
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
 import { readKeyless } from './keyless.ts'
+import { readReleased } from './released.ts'
 
 /** @throws InputError `input-invalid`, `input-missing` */
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
-  const { signer, key } = await readSigner(raw, ['agent', 'keyless'])
+  const released = readReleased(raw)
+  const { signer, key } =
+    released === null ? await readSigner(raw, ['agent', 'keyless']) : { signer: 'key' as const, key: released }
   if (signer !== 'key' && raw.text('key') !== '') {
     const who = signer === 'agent' ? 'the agent' : signer
     throw new InputError('input-invalid', `a key was given, but the signer is ${who}`, {

@@ -89,7 +89,8 @@ export function report(
 function signers({ agent, keyless }: SignAttestResult, inputs: SignRequest): string {
   const names = [
     ...(agent === null ? [] : [`the agent (key ${agent.keyId})`]),
-    ...(inputs.signer === 'key' ? ['the given key'] : []),
+    ...(inputs.key?.kind === 'kbs' ? [`the key ${inputs.key.uri}, which its KBS released to this job`] : []),
+    ...(inputs.signer === 'key' && inputs.key?.kind !== 'kbs' ? ['the given key'] : []),
     ...(keyless === null ? [] : [identityText(keyless.identity)]),
   ]
   return names.join(' and ')

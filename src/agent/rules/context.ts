@@ -69,11 +69,15 @@ export function buildOf(context: RuleContext): JournalEvent {
 }
 
 /** The subject was built or encrypted here: what signatures without a document are given for. */
+export function isPublished(events: readonly JournalEvent[], subject: Digest): boolean {
+  return (['build', 'encrypt'] as const).some(
+    (kind) => eventWith(events, kind, 'outputs', roles.image, subject) !== null,
+  )
+}
+
+/** @throws VerificationError `role-mismatch` for a manifest of others: {@link isPublished} */
 export function requirePublished(events: readonly JournalEvent[], subject: Digest): void {
-  const made =
-    eventWith(events, 'build', 'outputs', roles.image, subject) ??
-    eventWith(events, 'encrypt', 'outputs', roles.image, subject)
-  if (made === null) throw mismatch(subject, 'was neither built nor encrypted in this job')
+  if (!isPublished(events, subject)) throw mismatch(subject, 'was neither built nor encrypted in this job')
 }
 
 /**

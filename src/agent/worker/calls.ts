@@ -22,6 +22,13 @@ function call<T>(schema: z.ZodType<T>, run: (args: T, agent: Agent) => unknown):
 /** What a worker may ask, the agent's side. */
 export const callHandlers: Readonly<Record<AgentCall, Call>> = {
   status: call(nothing, (_args, agent) => agent.status()),
+  'may-sign': call(
+    z.strictObject({ subject: digestSchema.nullable(), payload: digestSchema.nullable() }),
+    (args, agent) => {
+      agent.maySign(args)
+      return {}
+    },
+  ),
   'create-key': call(z.strictObject({ uri, kbs, serverKey }), (args, agent) => {
     agent.keks.create(args.uri, args.kbs, args.serverKey)
     return {}
@@ -57,6 +64,9 @@ const b64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
 export function taskAgent(ask: (name: AgentCall, args: Record<string, string | null>) => Promise<unknown>): TaskAgent {
   return {
     status: async () => statusSchema.parse(await ask('status', {})),
+    maySign: async ({ subject, payload }) => {
+      await ask('may-sign', { subject, payload })
+    },
     createKey: async (keyUri, { name, serverKey: shown }) => {
       await ask('create-key', { uri: keyUri, kbs: name, serverKey: shown })
     },

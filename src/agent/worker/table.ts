@@ -3,6 +3,7 @@ import type { EventKind } from '../../journal/event.ts'
 /** Calls that a worker may make back to its agent. They stand on no socket (TRUST §4). */
 export const agentCalls = [
   'status',
+  'may-sign',
   'create-key',
   'wrap',
   'unwrap',
@@ -31,6 +32,8 @@ export const taskTable = {
   encrypt: { calls: ['status', 'create-key', 'wrap'], events: ['encrypt'] },
   // `sbom` and `encrypt` over one reading of the layers.
   pass: { calls: ['status', 'create-key', 'wrap'], events: ['sbom', 'encrypt'] },
+  // A signing key that a KBS gives to this job, used for what the journal tells alone.
+  sign: { calls: ['status', 'may-sign', 'open-report', 'decrypt'], events: [] },
   publish: { calls: ['status', 'open-report', 'take-key'], events: ['publish'] },
   verify: { calls: reading, events: ['verify'] },
   attest: { calls: ['status', 'report', 'open-report', 'attach-ear', 'decrypt'], events: [] },

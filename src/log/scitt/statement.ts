@@ -71,7 +71,8 @@ export function readStatement(bytes: Uint8Array, name: string): SignedStatement 
 export interface NewStatement {
   /** What the statement is about. */
   readonly subject: string
-  readonly content: Uint8Array
+  /** The content, or its SHA-256 (32 bytes) where only that is at hand. */
+  readonly content: Uint8Array | { readonly sha256: Buffer }
   /** Media type of the content. */
   readonly contentType: string
   readonly issuedAt: Date
@@ -87,7 +88,8 @@ export async function writeStatement(
   { subject, content, contentType, issuedAt, chain }: NewStatement,
   signer: CoseSigner,
 ): Promise<Buffer> {
-  const { payload, parameters } = hashEnvelope(content, contentType)
+  const digest = 'sha256' in content ? content.sha256 : createHash('sha256').update(content).digest()
+  const { payload, parameters } = hashEnvelope(digest, contentType)
   const thumbprint = coseKeyThumbprint(signer.publicKey)
   const [leaf] = chain ?? []
   const named = new Map<CborValue, CborValue>([

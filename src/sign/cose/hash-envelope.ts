@@ -70,13 +70,17 @@ export function checkPreimage({ hash }: HashEnvelope, payload: Uint8Array, conte
   )
 }
 
-/** Payload and protected parameters of a hash envelope over content, by SHA-256. */
+/**
+ * Payload and protected parameters of a hash envelope over content of which only the digest is known here.
+ *
+ * @param digest SHA-256 of the content, 32 bytes
+ */
 export function hashEnvelope(
-  content: Uint8Array,
+  digest: Buffer,
   contentType: string,
 ): { payload: Buffer; parameters: [CborValue, CborValue][] } {
   return {
-    payload: createHash('sha256').update(content).digest(),
+    payload: digest,
     parameters: [
       [headers.payloadHashAlg, coseHashes[0].id],
       [headers.preimageContentType, contentType],

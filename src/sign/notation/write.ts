@@ -43,7 +43,10 @@ export async function writeNotation(request: NewNotationSignature, format: Notat
  * @returns name of the algorithm
  * @throws InputError `file-invalid`
  */
-export function checkSignerChain(chain: readonly Certificate[], signer: CoseSigner): string {
+export function checkSignerChain(
+  chain: readonly Certificate[],
+  signer: Pick<CoseSigner, 'algorithm' | 'publicKey'>,
+): string {
   const algorithm = coseAlgorithms.find(({ id }) => id === signer.algorithm) ?? null
   const fault = profileFault(chain, algorithm)
   if (fault !== null) throw unfit(fault)

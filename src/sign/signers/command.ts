@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
-import type { Signer } from '../../statement/types.ts'
 import { loadPublicKey } from '../public-key.ts'
 import { checked } from './checked.ts'
+import type { OpenedSigner } from './types.ts'
 
 /** A key service may be slow, and a person may have to agree. */
 const timeoutMs = 120_000
@@ -17,11 +17,14 @@ const mostOutput = 1 << 20
  * - `PROGRAM sign` reads one JSON object from stdin, `{"algorithm":"sha256","digest":"<base64>"}`, and prints the signature as base64: ECDSA in DER, or RSA
  *   PKCS#1 v1.5. Ed25519 has no digest form that verifiers of statements take; such a key gets `{"algorithm":"ed25519","message":"<base64>"}`.
  *
+ * For readers of COSE (`consumers: notation, scitt`) the algorithm is `sha256`, `sha384` or `sha512` for ECDSA, by the size of the curve, and
+ * `rsa-pss-sha256`, `-sha384` or `-sha512` for RSA, with a salt as long as the hash.
+ *
  * The program gets the whole environment of the step, because it needs its credentials. Every signature is checked before it is used.
  *
  * @throws InputError `tool-missing`, `file-invalid` for a program that fails or prints something else
  */
-export async function openCommand(path: string, ports: Ports): Promise<Signer> {
+export async function openCommand(path: string, ports: Ports): Promise<OpenedSigner> {
   const shown = await run(path, ['public-key'], '', ports)
   let key
   try {
@@ -34,26 +37,33 @@ export async function openCommand(path: string, ports: Ports): Promise<Signer> {
     })
   }
   const pure = key.object.asymmetricKeyType === 'ed25519'
+  const ask = (scheme: '' | 'rsa-pss-', hash: string, bytes: Uint8Array): Promise<Buffer> =>
+    signature(
+      path,
+      pure
+        ? { algorithm: 'ed25519', message: Buffer.from(bytes).toString('base64') }
+        : { algorithm: `${scheme}${hash}`, digest: createHash(hash).update(bytes).digest('base64') },
+      ports,
+    )
   return checked({
-    name: 'key',
     publicKeyPem: key.pem,
     hint: key.hint,
-    sign: async (bytes) => {
-      const request = pure
-        ? { algorithm: 'ed25519', message: Buffer.from(bytes).toString('base64') }
-        : { algorithm: 'sha256', digest: createHash('sha256').update(bytes).digest('base64') }
-      const printed = await run(path, ['sign'], JSON.stringify(request), ports)
-      try {
-        return fromBase64(printed.replace(/\s/g, ''), 'signature')
-      } catch (cause) {
-        throw new InputError('file-invalid', `${JSON.stringify(path)} sign did not print base64`, {
-          subject: 'signer',
-          cause,
-          remedy: 'Print the signature, and nothing else, as base64 on stdout.',
-        })
-      }
-    },
+    sign: (bytes) => ask('', 'sha256', bytes),
+    signFor: ({ kind, hash }, bytes) => ask(kind === 'rsa-pss' ? 'rsa-pss-' : '', hash ?? 'sha256', bytes),
   })
+}
+
+async function signature(path: string, request: Record<string, string>, ports: Ports): Promise<Buffer> {
+  const printed = await run(path, ['sign'], JSON.stringify(request), ports)
+  try {
+    return fromBase64(printed.replace(/\s/g, ''), 'signature')
+  } catch (cause) {
+    throw new InputError('file-invalid', `${JSON.stringify(path)} sign did not print base64`, {
+      subject: 'signer',
+      cause,
+      remedy: 'Print the signature, and nothing else, as base64 on stdout.',
+    })
+  }
 }
 
 async function run(path: string, args: readonly string[], input: string, ports: Ports): Promise<string> {

@@ -3,11 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { ExecResult, Ports } from '../../base/ports.ts'
-import type { Signer } from '../../statement/types.ts'
+import type { CoseAlgorithm } from '../cose/algorithms.ts'
 import { describeKey } from '../public-key.ts'
 import { checked } from './checked.ts'
 import { parseListedKeys, type ListedKey } from './pkcs11-objects.ts'
 import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts'
+import type { OpenedSigner } from './types.ts'
 
 const tool = 'pkcs11-tool'
 /** Name of the variable by which the tool gets the PIN: a command line can be read by every user of the machine. */
@@ -22,7 +23,7 @@ const timeoutMs = 120_000
  * @throws InputError `tool-missing` without OpenSC, `input-invalid` for a URI, `input-missing` without a PIN, `file-invalid` where the token has no
  *   such key or refuses the PIN
  */
-export async function openPkcs11(uri: string, pin: string | null, ports: Ports): Promise<Signer> {
+export async function openPkcs11(uri: string, pin: string | null, ports: Ports): Promise<OpenedSigner> {
   const parsed = parsePkcs11Uri(uri)
   const secret = pin ?? (parsed.pinFile === null ? null : await readPin(parsed.pinFile))
   if (secret === null)
@@ -35,10 +36,10 @@ export async function openPkcs11(uri: string, pin: string | null, ports: Ports):
   const { key, id } = await findKey(session)
   const described = describeKey(key ?? (await readRsa(session, id)), 'PKCS #11 key')
   return checked({
-    name: 'key',
     publicKeyPem: described.pem,
     hint: described.hint,
-    sign: (bytes) => signWith(session, id, described.object, bytes),
+    sign: (bytes) => signWith(session, id, mechanism(described.object, bytes)),
+    signFor: (algorithm, bytes) => signWith(session, id, coseMechanism(algorithm, bytes)),
   })
 }
 
@@ -78,8 +79,13 @@ async function readRsa(session: Session, id: string): Promise<KeyObject> {
   return createPublicKey({ key: der, format: 'der', type: 'spki' })
 }
 
-async function signWith(session: Session, id: string, key: KeyObject, bytes: Uint8Array): Promise<Buffer> {
-  const { data, args } = mechanism(key, bytes)
+/** What the token is given, and the options that say how it signs. */
+interface Mechanism {
+  data: Uint8Array
+  args: string[]
+}
+
+async function signWith(session: Session, id: string, { data, args }: Mechanism): Promise<Buffer> {
   return withFiles(session, data, async (input, output) => {
     const files = ['--input-file', input, '--output-file', output]
     await run(session, ['--login', '--pin', `env:${pinVariable}`, '--sign', ...args, '--id', id, ...files])
@@ -87,13 +93,23 @@ async function signWith(session: Session, id: string, key: KeyObject, bytes: Uin
 }
 
 /** ECDSA gets the digest, because many tokens cannot hash; RSA and Ed25519 get the bytes. */
-function mechanism(key: KeyObject, bytes: Uint8Array): { data: Uint8Array; args: string[] } {
-  if (key.asymmetricKeyType === 'ec')
-    return {
-      data: createHash('sha256').update(bytes).digest(),
-      args: ['--mechanism', 'ECDSA', '--signature-format', 'openssl'],
-    }
+function mechanism(key: KeyObject, bytes: Uint8Array): Mechanism {
+  if (key.asymmetricKeyType === 'ec') return ecdsa('sha256', bytes)
   return { data: bytes, args: ['--mechanism', key.asymmetricKeyType === 'ed25519' ? 'EDDSA' : 'SHA256-RSA-PKCS'] }
+}
+
+/** The same for an algorithm of COSE. The tool takes the salt of RSA-PSS as long as the hash by itself. */
+function coseMechanism({ kind, hash }: CoseAlgorithm, bytes: Uint8Array): Mechanism {
+  if (kind === 'ecdsa') return ecdsa(hash ?? 'sha256', bytes)
+  const name = kind === 'eddsa' ? 'EDDSA' : `${(hash ?? 'sha256').toUpperCase()}-RSA-PKCS-PSS`
+  return { data: bytes, args: ['--mechanism', name] }
+}
+
+function ecdsa(hash: string, bytes: Uint8Array): Mechanism {
+  return {
+    data: createHash(hash).update(bytes).digest(),
+    args: ['--mechanism', 'ECDSA', '--signature-format', 'openssl'],
+  }
 }
 
 async function withFiles(

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
+import { once } from '../../base/streams.ts'
 import { buildImage } from '../../build/build.ts'
 import { driverNames, jobPlaces, type BuildOptions, type BuildResult } from '../../build/types.ts'
 import { copyImage } from '../../oci/copy.ts'
@@ -83,8 +84,4 @@ async function buildWith(
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

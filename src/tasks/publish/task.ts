@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InputError, VerificationError } from '../../base/errors.ts'
-import { sha256 } from '../../base/streams.ts'
+import { once, sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
@@ -86,10 +86,6 @@ function checkKbs({ kbs, url, embedded }: PublishRequest): void {
   throw new VerificationError('role-mismatch', `the keys are for ${kbs}, and the request would send them to ${url}`, {
     subject: 'kbs',
   })
-}
-
-async function* once(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text)
 }
 
 /** Without a plan: every KEK that the agent holds, for guests measured as this machine. */

@@ -13,7 +13,7 @@ import type { StepContext } from '../context.ts'
 import { keepWritten } from './keep.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import type { SignRequest } from './request.ts'
-import { publishImage, type Published } from './source.ts'
+import { findImage, publishTo, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { timeStamperFor } from './time-stamp.ts'
 import { keyedSigner } from './signer.ts'
@@ -32,14 +32,20 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
       subject: 'claims',
       remedy: 'Set signer: key and key. The agent signs no claims, because it did not make them.',
     })
+  if (inputs.key.kind === 'kbs')
+    throw new InputError('unsupported', '`claims` cannot be signed with a key of a KBS', {
+      subject: 'claims',
+      remedy: 'Such a key signs only what vouches for images. Set signer: key and the key of whoever made the reports.',
+    })
   const key = await openSigner(inputs.key, context.ports)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const claims = await Promise.all(inputs.claims.map(async (path) => ({ path, claim: await readClaim(path) })))
   // Where the image lies nothing is copied, so a report about another image is found before anything is written.
-  const source = await publishImage({ ...inputs, output: null }, null, context)
+  const found = await findImage(inputs, null, context)
+  const source = await publishTo(found, null, context)
   const known = await formsOf(source)
   for (const { path, claim } of claims) requireAbout(claim, path, known, source.descriptor.digest)
-  const published = inputs.output === null ? source : await publishImage(inputs, null, context)
+  const published = inputs.output === null ? source : await publishTo(found, inputs.output, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }

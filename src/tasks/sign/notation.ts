@@ -6,7 +6,7 @@ import type { NotationSignature } from '../../sign/notation/envelope.ts'
 import { attachNotation, findNotation, readNotation } from '../../sign/notation/attach.ts'
 import { notationPayload } from '../../sign/notation/payload.ts'
 import { judgeNotation } from '../../sign/notation/verify.ts'
-import { stampNotation, writeNotation } from '../../sign/notation/write.ts'
+import { stampNotation } from '../../sign/notation/write.ts'
 import type { CertifiedKey } from './certified.ts'
 import type { Published } from './source.ts'
 import type { Receipt } from './writer.ts'
@@ -19,22 +19,24 @@ import type { Receipt } from './writer.ts'
  */
 export async function signForNotation(
   { store, descriptor }: Published,
-  { signer, chain }: CertifiedKey,
+  key: CertifiedKey,
   { now, log, stamper }: { now: Date; log: Log; stamper: TimeStamper | null },
 ): Promise<Receipt> {
-  const certificates = chain ?? []
-  const receipt = { kind: 'notation-signature', signer: 'key', payload: sha256(notationPayload(descriptor)) } as const
+  const receipt = {
+    kind: 'notation-signature',
+    signer: key.name,
+    payload: sha256(notationPayload(descriptor)),
+  } as const
   const found = await findNotation(store, descriptor, ({ manifest }) => {
     log.debug(`an attached signature in ${manifest} cannot be read`)
   })
-  const trust = { store: certificates.slice(0, 1), identities: '*' as const, stampedTime: null, now }
+  const trust = { store: key.chain?.slice(0, 1) ?? [], identities: '*' as const, stampedTime: null, now }
   const present = found.find(
     ({ signature }) =>
       judgeNotation(signature, descriptor, trust).every(({ ok }) => ok) && (stamper === null || isStamped(signature)),
   )
   if (present !== undefined) return { ...receipt, manifest: present.manifest, state: 'present' }
-  const request = { target: descriptor, chain: certificates, signer, signingTime: now }
-  const envelope = await writeNotation(request, 'cose')
+  const envelope = await key.notation(descriptor)
   const stamped = stamper === null ? envelope : await stampedBy(stamper, envelope)
   const put = await attachNotation(store, descriptor, stamped, 'cose')
   return { ...receipt, manifest: put.digest, state: 'added' }

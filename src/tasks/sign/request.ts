@@ -1,6 +1,7 @@
 import type { KeySource } from '../../sign/signers/types.ts'
 import type { KeylessRequest } from './keyless.ts'
 import type { LogRequest } from './log-signatures.ts'
+import type { ReleasedKeySource } from './released/session.ts'
 
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
 export const signableKinds = [
@@ -33,7 +34,7 @@ export interface SignRequest {
   /** `key` stands for every key of people. */
   signer: 'agent' | 'key' | 'keyless'
   /** Where that key lies; null for the agent alone. */
-  key: KeySource | null
+  key: KeySource | ReleasedKeySource | null
   /** Where a keyless signature comes from; null for another signer. */
   keyless: KeylessRequest | null
   /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */

@@ -8,10 +8,9 @@ import { headers } from '../../sign/cose/labels.ts'
 import { withParameter } from '../../sign/cose/write.ts'
 import { parseSign1 } from '../../sign/cose/sign1.ts'
 import { attachStatement, findAttachedStatements, type AttachedStatement } from '../../log/scitt/attach.ts'
-import { readStatement, writeStatement } from '../../log/scitt/statement.ts'
+import { readStatement } from '../../log/scitt/statement.ts'
 import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
 import { verifySign1 } from '../../sign/cose/verify.ts'
-import { payloadType } from '../../statement/types.ts'
 import type { CertifiedKey } from './certified.ts'
 import type { Published } from './source.ts'
 import type { Receipt } from './writer.ts'
@@ -25,25 +24,24 @@ import type { Receipt } from './writer.ts'
  */
 export async function signForScitt(
   { store, descriptor }: Published,
-  { signer, chain }: CertifiedKey,
+  key: CertifiedKey,
   payloads: readonly Buffer[],
-  { name, now, log, stamper }: { name: string; now: Date; log: Log; stamper: TimeStamper | null },
+  { name, log, stamper }: { name: string; log: Log; stamper: TimeStamper | null },
 ): Promise<Receipt[]> {
   const existing = await findAttachedStatements(store, descriptor, ({ manifest }) => {
     log.debug(`an attached statement in ${manifest} cannot be read`)
   })
   const receipts: Receipt[] = []
   for (const content of payloads) {
-    const receipt = { kind: 'scitt-statement', signer: 'key', payload: sha256(content) } as const
+    const receipt = { kind: 'scitt-statement', signer: key.name, payload: sha256(content) } as const
     const present = existing.find(
-      (attached) => isOver(attached, content, signer.publicKey) && (stamper === null || isStamped(attached)),
+      (attached) => isOver(attached, content, key.publicKey) && (stamper === null || isStamped(attached)),
     )
     if (present !== undefined) {
       receipts.push({ ...receipt, manifest: present.manifest.digest, state: 'present' })
       continue
     }
-    const subject = `${name}@${descriptor.digest}`
-    const statement = await writeStatement({ subject, content, contentType: payloadType, issuedAt: now, chain }, signer)
+    const statement = await key.statement({ name, subject: descriptor.digest, content })
     const stamped = stamper === null ? statement : await stampedBy(stamper, statement)
     const put = await attachStatement(store, descriptor, stamped)
     receipts.push({ ...receipt, manifest: put.digest, state: 'added' })
@@ -64,11 +62,7 @@ async function stampedBy(stamper: TimeStamper, statement: Buffer): Promise<Buffe
   return withParameter(message, headers.signThenTimestamp, token)
 }
 
-function isOver(
-  { bytes, manifest }: AttachedStatement,
-  content: Buffer,
-  key: CertifiedKey['signer']['publicKey'],
-): boolean {
+function isOver({ bytes, manifest }: AttachedStatement, content: Buffer, key: CertifiedKey['publicKey']): boolean {
   try {
     const { message, hashEnvelope } = readStatement(bytes, manifest.digest)
     if (hashEnvelope === null) return false

@@ -20,20 +20,34 @@ export interface Published {
   index: Digest | null
 }
 
-/**
- * Finds the image to sign and copies it to `output`.
- *
- * @param journal events of the job, null where no agent runs
- * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave; `role-mismatch` for an
- *   image that the job did not make
- */
+/** An image that was found, before it is copied anywhere. */
+export interface FoundImage {
+  from: Awaited<ReturnType<typeof resolveImage>>
+  plain: Digest
+}
+
+/** Finds the image to sign and copies it to `output`: {@link findImage}, {@link publishTo}. */
 export async function publishImage(
   inputs: SignRequest,
   journal: readonly JournalEvent[] | null,
   context: StepContext,
 ): Promise<Published> {
-  const { ports } = context
-  const from = await resolveImage(await sourceOf(inputs, context), ports)
+  return publishTo(await findImage(inputs, journal, context), inputs.output, context)
+}
+
+/**
+ * Finds the image to sign. A tag is resolved once a run: it may lead elsewhere a moment later.
+ *
+ * @param journal events of the job, null where no agent runs
+ * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave; `role-mismatch` for an
+ *   image that the job did not make
+ */
+export async function findImage(
+  inputs: SignRequest,
+  journal: readonly JournalEvent[] | null,
+  context: StepContext,
+): Promise<FoundImage> {
+  const from = await resolveImage(await sourceOf(inputs, context), context.ports)
   const digest = from.descriptor.digest
   requireNoPlain(inputs, journal ?? [], digest)
   if (journal !== null && !isOwn(journal, digest)) {
@@ -46,16 +60,29 @@ export async function publishImage(
       },
     )
   }
-  const plain = plainOf(journal ?? [], digest)
+  return { from, plain: plainOf(journal ?? [], digest) }
+}
 
-  const parsed = parseReference(inputs.output ?? from.reference, ports.roots.cwd)
+/**
+ * Copies an image that was found, without its tag.
+ *
+ * @param output where to, or null to leave it where it lies
+ * @throws InputError `input-invalid` for an output of another digest
+ */
+export async function publishTo(
+  { from, plain }: FoundImage,
+  output: string | null,
+  { ports }: Pick<StepContext, 'ports'>,
+): Promise<Published> {
+  const { digest } = from.descriptor
+  const parsed = parseReference(output ?? from.reference, ports.roots.cwd)
   if (parsed.digest !== undefined && parsed.digest !== digest) {
     throw new InputError('input-invalid', `output names ${parsed.digest}, but the image is ${digest}`, {
       subject: 'output',
       remedy: 'Leave the digest out of output.',
     })
   }
-  const tag = parsed.tag ?? (inputs.output === null ? from.tag : null) ?? 'latest'
+  const tag = parsed.tag ?? (output === null ? from.tag : null) ?? 'latest'
   const reference: Reference = { ...parsed, tag, digest }
   const store = openStore(reference, ports)
   if (store.name === from.store.name) return { store, descriptor: from.descriptor, reference, tag, plain, index: null }

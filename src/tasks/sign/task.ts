@@ -8,16 +8,16 @@ import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
-import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Envelope, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
-import { openCertifiedKey, type CertifiedKey } from './certified.ts'
+import type { CertifiedKey } from './certified.ts'
 import { signClaims } from './claims.ts'
 import { signForNotation } from './notation.ts'
 import { readsSignatureTag, type SignRequest } from './request.ts'
 import { signForScitt } from './scitt.ts'
 import { keyedPayload } from './keyed-statement.ts'
+import { openKeys, type OpenedKeys } from './open-keys.ts'
 import { keepWritten } from './keep.ts'
 import { signedManifests } from './manifests.ts'
 import { gatherMaterial, requireMaterial, type Material } from './material.ts'
@@ -44,9 +44,21 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     })
   }
   // A key or log that cannot be opened, or a time stamp service that is refused, must not leave a half-published image behind.
-  const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
-  const certified = await openCertifiedKey(inputs)
   requireKeyForServices(inputs, agent)
+  const opened = await openKeys(inputs, agent, context.ports)
+  try {
+    return await signWith(inputs, agent, opened, context)
+  } finally {
+    await opened.close()
+  }
+}
+
+async function signWith(
+  inputs: SignRequest,
+  agent: AgentClient | null,
+  { key, certified }: OpenedKeys,
+  context: StepContext,
+): Promise<SignAttestResult> {
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])

@@ -49,10 +49,10 @@ function rank({ code }: CertificateSighting): number {
 
 /** Whether the signatures of all identities that count stand in logs; the line that accepts those that do not. */
 export function logged(gate: Gate, acceptance: Acceptance): Outcome {
-  const { parties, certificates, policy } = gate
+  const { parties, policy } = gate
   const identities = parties.filter(({ kind }) => kind === 'identity')
   if (identities.length === 0) return skipped('no identity of the policy signed the image')
-  const lacking = identities.filter(({ id }) => certificates.lacksOf(id).includes(acceptance))
+  const lacking = identities.filter(({ lacks }) => lacks.includes(acceptance))
   // A party that the threshold does not need takes nothing from the others.
   if (lacking.length === 0 || parties.length - lacking.length >= policy.threshold)
     return passed(`in a log of the trusted root: ${inWords(identities.filter((one) => !lacking.includes(one)))}`)

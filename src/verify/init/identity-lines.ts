@@ -37,7 +37,7 @@ export class PinnedIdentities {
 
   /** Whether one of them signed a statement over a digest. */
   signed(claim: ReadClaim, digest: Digest): boolean {
-    return this.#certificates.signersOf(claim, [claim], [digest]).length > 0
+    return this.#certificates.signersOf(claim, [claim], [digest]) !== null
   }
 
   /** The trusted root is at hand; the policy names no other file. */

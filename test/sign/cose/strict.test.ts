@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { InputError, VerificationError } from '../../../src/base/errors.ts'
 import { CborEncoded, CborTag, type CborValue } from '../../../src/encoding/cbor/types.ts'
 import { encodeCbor } from '../../../src/encoding/cbor/write.ts'
@@ -251,7 +251,7 @@ test('external data is signed too', async () => {
 })
 
 test('a hash envelope names hash and content type of its preimage', async () => {
-  const { payload: digest, parameters } = hashEnvelope(payload, 'text/plain')
+  const { payload: digest, parameters } = hashEnvelope(createHash('sha256').update(payload).digest(), 'text/plain')
   const message = parseSign1(await signed(parameters, [], { payload: digest }), 'it')
   const found = verifySign1(message, pair.publicKey)
   const envelope = readHashEnvelope(message)

@@ -1,63 +1,16 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { attachNotation, findNotation, readNotation } from '../../../src/sign/notation/attach.ts'
 import { notationArtifactType, thumbprintAnnotation } from '../../../src/sign/notation/names.ts'
 import { judgeNotation } from '../../../src/sign/notation/verify.ts'
 import { stampNotation, writeNotation } from '../../../src/sign/notation/write.ts'
 import { isIndex } from '../../../src/oci/manifest.ts'
-import { writePem } from '../../../src/encoding/pem.ts'
-import { peer, withPeers } from '../../../testkit/peers.ts'
-import { scratch, testPorts } from '../../../testkit/ports.ts'
+import { withPeers } from '../../../testkit/peers.ts'
+import { testPorts } from '../../../testkit/ports.ts'
 import { startRegistry } from '../../../testkit/registry.ts'
 import { putImage, storeOf } from '../fixtures.ts'
-import { makeAuthority, type TestAuthority } from '../../../testkit/timestamp/authority.ts'
+import { makeAuthority } from '../../../testkit/timestamp/authority.ts'
 import { makeToken } from '../../../testkit/timestamp/token.ts'
-import { certified, type CertifiedSigner } from './fixtures.ts'
-
-/** A home of Notation: one key, one trust store, and a policy that names the signer. */
-function notationHome(by: CertifiedSigner, authority: TestAuthority | null = null): string {
-  const home = scratch('notation')
-  const config = join(home, 'notation')
-  const store = join(config, 'truststore/x509/ca/tests')
-  mkdirSync(store, { recursive: true })
-  const [, root] = by.chain
-  writeFileSync(join(store, 'root.crt'), writePem('CERTIFICATE', root?.bytes ?? Buffer.alloc(0)))
-  writeFileSync(join(config, 'key.pem'), by.keyPem, { mode: 0o600 })
-  writeFileSync(join(config, 'chain.crt'), by.chainPem)
-  if (authority !== null) {
-    const stamps = join(config, 'truststore/x509/tsa/tests')
-    mkdirSync(stamps, { recursive: true })
-    writeFileSync(join(stamps, 'root.crt'), writePem('CERTIFICATE', authority.root))
-  }
-  const policy = {
-    name: 'tests',
-    registryScopes: ['*'],
-    signatureVerification: { level: 'strict' },
-    trustStores: ['ca:tests', ...(authority === null ? [] : ['tsa:tests'])],
-    trustedIdentities: ['x509.subject: C=US, ST=WA, O=Sealwright tests, CN=Signer'],
-  }
-  writeFileSync(join(config, 'trustpolicy.json'), JSON.stringify({ version: '1.0', trustPolicies: [policy] }))
-  const key = { name: 'tests', keyPath: join(config, 'key.pem'), certPath: join(config, 'chain.crt') }
-  writeFileSync(join(config, 'signingkeys.json'), JSON.stringify({ default: 'tests', keys: [key] }))
-  return home
-}
-
-function notation(home: string, ...args: string[]): { code: number; text: string } {
-  const env = { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
-  try {
-    const text = execFileSync(peer('notation'), args, {
-      env,
-      cwd: home,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    return { code: 0, text }
-  } catch (error) {
-    const { status, stderr } = error as { status: number; stderr: string }
-    return { code: status, text: stderr }
-  }
-}
+import { certified } from './fixtures.ts'
+import { notation, notationHome } from './program.ts'
 
 for (const kind of ['referrers', 'docker'] as const) {
   withPeers(

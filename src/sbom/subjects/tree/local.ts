@@ -1,6 +1,7 @@
 import { constants, type BigIntStats } from 'node:fs'
 import { open, readlink, type FileHandle } from 'node:fs/promises'
 import { inOrder } from '../../../base/in-order.ts'
+import { once } from '../../../base/streams.ts'
 import type { InventoryEntry, TarEntry, TarHeader } from '../../../image/types.ts'
 import type { Gap } from '../../model.ts'
 import { changedMeanwhile, isDenied, isGone } from './changed.ts'
@@ -172,10 +173,6 @@ function gitMode({ type, mode }: Listed): number {
 function socketOf(listed: Listed, options: LocalTreeOptions): InventoryEntry {
   const { path, mode, uid, gid } = headerOf(listed, 0, options)
   return { path, type: 'socket', mode, uid, gid, size: 0 }
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
