@@ -34,23 +34,23 @@ export interface ReadClaim extends Claim {
   legacy: FoundStatement['legacy']
 }
 
+/** Time stamps of one signature that are kept: anybody may attach copies. */
+const mostStamps = 16
+
 /** Reads all statements of a subject that can be read, the same payload under one signature once. */
 export async function readClaims(store: Store, subject: Descriptor): Promise<{ claims: ReadClaim[] }> {
-  const seen = new Set<string>()
-  const claims: ReadClaim[] = []
+  const found = new Map<string, ReadClaim>()
   for (const item of await findStatements(store, subject, { onBroken: () => {} })) {
     const id = [item.payloadDigest, ...item.envelope.signatures.map(({ sig }) => sig)].join(' ')
-    if (seen.has(id)) continue
-    seen.add(id)
-    claims.push({
-      ...claimOf(item, [subject.digest], []),
-      envelope: item.envelope,
-      stamps: item.stamps,
-      bundle: item.bundle,
-      legacy: item.legacy,
-    })
+    const known = found.get(id)
+    const { envelope, bundle, legacy } = item
+    // Copies have stamps of their own; the one that is named is the first that has any, wherever the store lists it.
+    const stamps = [...(known?.stamps ?? []), ...item.stamps].slice(0, mostStamps)
+    const isBetter = known === undefined || (known.stamps.length === 0 && item.stamps.length > 0)
+    const claim = isBetter ? { ...claimOf(item, [subject.digest], []), envelope, bundle, legacy } : known
+    found.set(id, { ...claim, stamps })
   }
-  return { claims }
+  return { claims: [...found.values()] }
 }
 
 /** A statement as a claim on one of some digests. */
