@@ -171,7 +171,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "build-reproducible": {
-  "description": "Builds a container image bit for bit, builds it again and compares, and records what it was made of",
+  "description": "Builds a container image twice and compares bit for bit. Records which sources, base images and tools it was made of.",
   "inputs": [
    {
     "name": "context",
@@ -296,7 +296,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sbom": {
-  "description": "Describes a container image, a folder, a source tree, a model or a dataset in one pass: SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with its packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
+  "description": "Writes the SBOM of an image, folder, source tree or model. Also describes datasets and disk images. One pass gives SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with all packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
   "inputs": [
    {
     "name": "image",
@@ -429,7 +429,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "encrypt": {
-  "description": "Encrypts the layers of an image (AES-256-CTR with HMAC, as ocicrypt, skopeo and Confidential Containers read it) for a KBS key or public keys. The key of a kbs recipient is made by the agent of the job and stays there until kbs-publish takes it.",
+  "description": "Encrypts the layers of an image for a KBS key or public keys. Uses AES-256-CTR with HMAC, which ocicrypt, skopeo and Confidential Containers read. The key of a kbs recipient is made by the agent of the job and stays there until kbs-publish takes it.",
   "inputs": [
    {
     "name": "image",
@@ -498,7 +498,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sign-attest": {
-  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log.",
+  "description": "Signs an image and attaches its statements and evidence. These are provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log.",
   "inputs": [
    {
     "name": "image",
@@ -631,7 +631,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "kbs-publish": {
-  "description": "Plans and applies keys, reference values and policies on a Trustee Key Broker Service, or an embedded one. Policies are made from a plan, tried on tokens that must be refused before anything is uploaded, and no secret is ever printed.",
+  "description": "Plans and applies keys and policies on a Trustee KBS. Also writes reference values. The KBS may be an embedded one. Policies are made from a plan and tried on tokens that must be refused before anything is uploaded. No secret is ever printed.",
   "inputs": [
    {
     "name": "kbs-url",
@@ -688,7 +688,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "verify-deploy": {
-  "description": "Replays the whole chain of an image against a policy: evidence, job, journal, statements, encryption, content. Gives a verdict, signs a verification summary (VSA) with the gate's own agent or a key, and launches what passed. Run it in another job than the build.",
+  "description": "Verifies an image against a policy, and launches it. Checks evidence, job, journal, statements, encryption and content. Gives a verdict, signs a verification summary (VSA) with the gate's own agent or a key, and launches what passed. Run it in another job than the build.",
   "inputs": [
    {
     "name": "image",
@@ -837,7 +837,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "publish": {
-  "description": "Builds, describes, encrypts, signs and publishes a container image in one step on a confidential VM runner, with proof of which machine did it. Needs `permissions: id-token: write`.",
+  "description": "Builds, describes, encrypts, signs and publishes an image in one step. Runs on a confidential VM runner and proves which machine did it. Needs `permissions: id-token: write`.",
   "inputs": [
    {
     "name": "technology",

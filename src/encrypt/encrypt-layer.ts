@@ -27,7 +27,7 @@ export function encryptedMediaType(mediaType: string): string {
   const remedy = isEncryptedType(mediaType)
     ? 'The image is encrypted already: name the plain one.'
     : /zstd/.test(mediaType)
-      ? 'Confidential guests do not open encrypted zstd layers: build with compression: gzip.'
+      ? 'Confidential guests do not open encrypted zstd layers: build with `compression: gzip`.'
       : 'Only tar and tar+gzip layers can be encrypted.'
   throw new InputError('unsupported', `a layer of type ${mediaType} cannot be encrypted`, {
     subject: mediaType,

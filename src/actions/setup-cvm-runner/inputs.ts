@@ -109,6 +109,6 @@ function checkedNonce(text: string): string {
   throw new InputError('input-invalid', 'nonce: it names no source', {
     subject: 'nonce',
     remedy:
-      'Write oidc (the default), none, kbs (a challenge of kbs-url), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
+      'Write oidc (the default), none, kbs (a challenge of `kbs-url`), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
   })
 }

@@ -7,6 +7,7 @@ import { formatReference, parseReference } from '../../oci/reference.ts'
 import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
+import { jobImage } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
@@ -26,7 +27,7 @@ export const door: ActionDoor = {
     if (inputs.signer === 'agent' && agent === null) {
       throw new InputError('no-agent', 'no agent runs in this job', {
         subject: 'signer',
-        remedy: 'Run setup-cvm-runner first, or set signer: none.',
+        remedy: 'Run setup-cvm-runner first, or set `signer: none`.',
       })
     }
     const directory = inputs.launch === 'unpack' ? await unpackFolder(inputs.output, state) : ''
@@ -85,10 +86,6 @@ export const door: ActionDoor = {
 }
 
 async function imageText({ image }: VerifyDeployInputs, { state, ports }: ActionContext): Promise<string> {
-  const text = image === '' ? await state.lastImage(['published']) : image
-  if (text !== null) return formatReference(parseReference(text, ports.roots.cwd))
-  throw new InputError('input-missing', 'no image was given and none was published in this job', {
-    subject: 'image',
-    remedy: 'Set image.',
-  })
+  const text = image === '' ? await jobImage(state, ['published']) : image
+  return formatReference(parseReference(text, ports.roots.cwd))
 }

@@ -10,7 +10,7 @@ const trustedRoot = option(
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file. Uses no network.',
+      'Verifies a Sigstore bundle over a file. Checks signature, signer, log entries and trusted time, and for statements that one of the subjects is the file. Uses no network.',
     inputs: [
       option('file', 'File that the bundle is about.', '', true),
       option('bundle', 'Sigstore bundle, version 0.1 to 0.3.', '', true),
@@ -34,7 +34,7 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
   },
   'conformance sign-bundle': {
     description:
-      "Signs a file keyless by the options of Sigstore's conformance suite, for use by that suite: certificate, log entry and time stamp as the signing configuration says.",
+      "Signs a file keyless, for Sigstore's conformance suite. Takes the options of that suite; certificate, log entry and time stamp come from the services of the signing configuration.",
     inputs: [
       option('file', 'File to sign, or with --in-toto the statement.', '', true),
       option('staging', 'Not supported: give signing configuration and trusted root by file.'),
@@ -51,10 +51,13 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     ],
     positional: 'file',
     flags: ['staging', 'in-toto'],
+    examples: [
+      'sealwright conformance sign-bundle app.tar.gz --identity-token env:TOKEN --bundle app.sigstore.json --signing-config signing_config.json',
+    ],
     run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
   },
   'conformance verify-bundle': {
-    description: "Verifies a bundle by the options of Sigstore's conformance suite, for use by that suite.",
+    description: "Verifies a bundle, for Sigstore's conformance suite. Takes the options of that suite.",
     inputs: [
       option('file-or-digest', 'Artifact, or its digest as sha256:HEX.', '', true),
       option('staging', 'Not supported: give the trusted root of the staging instance by file.'),
@@ -66,6 +69,7 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     ],
     positional: 'file-or-digest',
     flags: ['staging'],
+    examples: ['sealwright conformance verify-bundle app.tar.gz --bundle app.sigstore.json --key cosign.pub'],
     run: async (inputs, context) => (await import('./conformance.ts')).conformanceVerifyBundle(inputs, context),
   },
 }

@@ -47,7 +47,7 @@ export const sbomCompareCommands = {
   },
   'sbom verify': {
     description:
-      'Reads an image anew and compares it with its attested SBOMs, or with given ones. Says whose signature was verified. Exits with 1 if they differ.',
+      'Reads an image again and compares it with its SBOMs. These are the attested SBOMs, or given ones. Reports whose signature was verified. Exits with 1 if they differ.',
     inputs: [
       option(
         'image',

@@ -7,6 +7,7 @@ import { formatFacts, sbomFormats } from '../../sbom/formats/names.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** `sbom convert`: what the new format cannot hold is told, never dropped in silence. */
 export async function sbomConvert(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
@@ -15,7 +16,7 @@ export async function sbomConvert(inputs: RawInputs, { ports }: ActionContext): 
   if (to === undefined) {
     throw new InputError('input-invalid', `--to: "${inputs.text('to')}" is not a format that can be written`, {
       subject: 'to',
-      remedy: `Use one of: ${sbomFormats.join(', ')}.`,
+      remedy: useOneOf(inputs.text('to'), sbomFormats),
     })
   }
   const document = await readSbom(await optionFile(inputs, 'file'), name)

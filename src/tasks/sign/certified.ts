@@ -28,18 +28,18 @@ export async function openCertifiedKey({ key, certificate, consumers }: SignRequ
   if (key === null)
     throw new InputError('input-missing', `consumers: ${served.join(' and ')} need a key`, {
       subject: 'key',
-      remedy: 'Set signer: key and key, or leave these consumers out.',
+      remedy: 'Set `signer: key` and `key`, or leave these consumers out.',
     })
   if (certificate === null && served.includes('notation'))
     throw new InputError('input-missing', 'consumers: notation needs the certificates of the key', {
       subject: 'certificate',
-      remedy: 'Set certificate to a PEM file: the leaf first, the self-signed root last.',
+      remedy: 'Set `certificate` to a PEM file: the leaf first, the self-signed root last.',
     })
   // COSE signs by the hash of the key's size, RSA by PSS: a token or program that signs as cosign does gives neither.
   if (key.kind !== 'pem')
-    throw new InputError('unsupported', `consumers: ${served.join(' and ')} need signer: key`, {
+    throw new InputError('unsupported', `consumers: ${served.join(' and ')} need \`signer: key\``, {
       subject: 'consumers',
-      remedy: 'Set signer: key and key, or leave these consumers out.',
+      remedy: 'Set `signer: key` and `key`, or leave these consumers out.',
     })
   const opened = await openPrivateKey(key.text, key.passwords)
   const publicKey = createPublicKey(opened)
