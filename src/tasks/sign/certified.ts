@@ -20,11 +20,17 @@ const mostCertificates = 10
  * Opens the key for the consumers that read COSE and JWS; null where none of them is served. An agent signs its own statements only, never an
  * envelope of others, so these need a key.
  *
- * @throws InputError `input-missing` for a missing key or certificate, `file-invalid` for one that does not fit
+ * @throws InputError `input-missing` for a missing key or certificate, `input-invalid` for a certificate that nobody reads, `file-invalid` for one that does not fit
  */
 export async function openCertifiedKey({ key, certificate, consumers }: SignRequest): Promise<CertifiedKey | null> {
   const served = consumers.filter((name) => name === 'notation' || name === 'scitt')
-  if (served.length === 0) return null
+  if (served.length === 0 && certificate === null) return null
+  // Ignoring it would leave the reader with signatures that no certificate vouches for.
+  if (served.length === 0)
+    throw new InputError('input-invalid', '`certificate` is set, but no consumer reads it', {
+      subject: 'certificate',
+      remedy: 'Add notation or scitt to `consumers`, or leave `certificate` out.',
+    })
   if (key === null)
     throw new InputError('input-missing', `consumers: ${served.join(' and ')} need a key`, {
       subject: 'key',

@@ -70,7 +70,8 @@ function evidenceThere(gate: Gate): Outcome {
   const other = strangerOf(gate) ?? allExpired(gate)
   if (other !== null) return other
   const kinds = notes.kinds()
-  if (kinds.length === 0) return failed('missing-evidence', 'no signature, statement or evidence is attached to this image', digest)
+  if (kinds.length === 0)
+    return failed('missing-evidence', 'no signature, statement or evidence is attached to this image', digest)
   if (kinds.every((kind) => kind === 'foreign')) {
     return failed(
       'signature-only',
