@@ -14,7 +14,7 @@ import { checkInputNames } from './lint/inputs.ts'
 import { checkSides } from './lint/sides.ts'
 import { projectFiles } from './lint/sources.ts'
 import { checkLength, checkTraces, measureDoors } from './lint/text.ts'
-import { checkWorkflows } from './lint/workflows.ts'
+import { checkPages, checkWorkflows } from './lint/workflows.ts'
 import { definitions } from '../src/doors/definitions.generated.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -47,7 +47,7 @@ own('circles', checkCircles(files))
 own('inputs', checkInputNames(files, inputNames()))
 own('length', checkLength(files))
 own('traces', checkTraces(files))
-own('workflows', checkWorkflows(files))
+own('workflows', [...checkWorkflows(files), ...checkPages(files)])
 own('dependencies', checkDependencies(files, read('package.json') as Manifest))
 own('casts', casts())
 const doors = measureDoors(files)

@@ -5,7 +5,7 @@ import { checkInputNames } from '../../scripts/lint/inputs.ts'
 import { graph } from '../../scripts/lint/graph.ts'
 import type { Source } from '../../scripts/lint/sources.ts'
 import { measureDoors } from '../../scripts/lint/text.ts'
-import { checkWorkflows } from '../../scripts/lint/workflows.ts'
+import { checkPages, checkWorkflows } from '../../scripts/lint/workflows.ts'
 
 const source = (path: string, ...lines: string[]): Source => ({ path, text: `${lines.join('\n')}\n` })
 
@@ -34,6 +34,14 @@ describe('inputs in remedies', () => {
   test('allowed on the command line, which has its own form', () => {
     expect(remedy("'Set signer: key.'", 'src/cli/x.ts')).toEqual([])
   })
+})
+
+test('a page shows no action of a checkout that its readers do not have', () => {
+  const page = (line: string): Source => source('docs/x.md', 'Text: `uses: ./x`', '```yaml', line, '```')
+  expect(checkPages([page('- uses: ./actions/sbom')])).toEqual([
+    'docs/x.md:3: readers do not have "./actions/sbom". Use "OWNER/REPO/actions/sbom@SHA"',
+  ])
+  expect(checkPages([page('- uses: OWNER/REPO/actions/sbom@SHA # not uses: ./actions/sbom')])).toEqual([])
 })
 
 describe('workflows', () => {
