@@ -12,7 +12,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "technology",
-    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. A TPM that no maker vouches for is told as software TPM.",
+    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. A TPM without a manufacturer's certificate chain is reported as a software TPM.",
     "default": "auto",
     "required": false
    },
@@ -24,7 +24,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "trustee-url",
-    "description": "Base URL of a Trustee Attestation Service's REST door, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
+    "description": "Base URL of a Trustee Attestation Service's REST interface, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
     "default": "",
     "required": false
    },
@@ -60,7 +60,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), for the local verifier. What fits the machine travels with the evidence, so that a gate needs none of its own. \"sealwright tee collateral fetch\" fills one; no host is asked for any.",
+    "description": "Folder of collateral (certificates, CRLs and TCB data of the hardware manufacturers) for the local verifier. Documents that fit the machine travel with the evidence, so that a gate needs none of its own. \"sealwright tee collateral fetch\" fills one; this step downloads none.",
     "default": "",
     "required": false
    },
@@ -166,7 +166,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "The full report of this step (JSON; .md and .html lie beside it)."
+    "description": "The full report of this step (JSON; .md and .html are in the same folder)."
    }
   ]
  },
@@ -291,7 +291,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "File of the full report (JSON; beside it .md and .html)"
+    "description": "File of the full report (JSON; .md and .html are in the same folder)"
    }
   ]
  },
@@ -424,7 +424,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "File of the full report (JSON; beside it .md and .html)."
+    "description": "File of the full report (JSON; .md and .html are in the same folder)."
    }
   ]
  },
@@ -493,7 +493,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report as JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  },
@@ -562,7 +562,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "claims",
-    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key, the key of whoever made them.",
+    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key and the key of the party that made them.",
     "default": "",
     "required": false
    },
@@ -683,7 +683,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report as JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  },
@@ -728,7 +728,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
+    "description": "Folder of collateral (certificates, CRLs and TCB data of the hardware manufacturers), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
     "default": "",
     "required": false
    },
@@ -901,7 +901,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "tpm-device",
-    "description": "Path of a TPM, or swtpm:SOCKET. By default the own one of the machine.",
+    "description": "Path of a TPM, or swtpm:SOCKET. Default: the machine's own TPM.",
     "default": "",
     "required": false
    },
@@ -1193,7 +1193,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report, JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  }

@@ -44,7 +44,10 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       'Serves the agent of the whole machine, as a systemd unit. It starts one agent for each job and counts the jobs of a boot (examples/runner).',
     inputs: [
       option('socket', 'Path to listen on, unless systemd hands over a socket.', usual.agentSocket),
-      option('sockets', "Folder for the jobs' sockets; its group may connect. By default jobs beside the socket."),
+      option(
+        'sockets',
+        "Folder for the jobs' sockets; its group may connect. Default: jobs, in the folder of the socket.",
+      ),
       option('directory', 'Folder of this agent alone, for the count and the jobs.', '/var/lib/sealwright'),
       technology,
       tpmDevice,
@@ -53,7 +56,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       akActivation,
       option(
         'collateral',
-        'Folder of what the makers of the hardware say, which then travels with the evidence (tee collateral fetch fills it).',
+        'Folder of collateral (certificates, CRLs, TCB data), which then travels with the evidence (tee collateral fetch fills it).',
       ),
       option(
         'workers',

@@ -32,7 +32,7 @@ export const sbomCompareCommands = {
       option('b', 'What is compared with it, in the same forms.', '', true),
       option(
         'inventory-a',
-        'File inventory that belongs to A; by default inventory.jsonl beside it, where A names that very file.',
+        'File inventory that belongs to A; default: inventory.jsonl in the same folder, where A names that very file.',
       ),
       option('inventory-b', 'The same for B.'),
       ...shared,

@@ -25,7 +25,10 @@ export const akCommands = {
       option('keys', 'File of "tee ak show", from the machine.', '', true),
       option('output', 'New file for the challenge, for the machine (also for tpm2_activatecredential).', '', true),
       option('pending', 'New file that the registrar keeps until the answer.', '', true),
-      option('ek-root', "Root certificate of the TPM's maker, PEM or DER; its chain must then hold. May be repeated."),
+      option(
+        'ek-root',
+        "Root certificate of the TPM's manufacturer, PEM or DER; the chain must then be valid. May be repeated.",
+      ),
       option('ek-authority', "Certificates between it and the TPM's, PEM or DER. May be repeated."),
     ],
     examples: [
