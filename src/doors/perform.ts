@@ -57,6 +57,7 @@ export async function perform(
     result = { outputs: {}, report: errorReport(name, error) }
   }
   if (door !== undefined) {
+    result.report.headline = asTyped(result.report.headline, door)
     result.report.notes = result.report.notes.map((note) => asTyped(note, door))
     result.lines = result.lines?.map((line) => asTyped(line, door))
   }
