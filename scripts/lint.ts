@@ -10,10 +10,12 @@ import { checkCircles } from './lint/circles.ts'
 import { checkDependencies, type Manifest } from './lint/dependencies.ts'
 import { checkFloors } from './lint/floors.ts'
 import { graph } from './lint/graph.ts'
+import { checkInputNames } from './lint/inputs.ts'
 import { checkSides } from './lint/sides.ts'
 import { projectFiles } from './lint/sources.ts'
 import { checkLength, checkTraces, measureDoors } from './lint/text.ts'
-import { checkWorkflows } from './lint/workflows.ts'
+import { checkPages, checkWorkflows } from './lint/workflows.ts'
+import { definitions } from '../src/doors/definitions.generated.ts'
 
 const root = resolve(import.meta.dirname, '..')
 if (process.argv.includes('--graph')) {
@@ -42,9 +44,10 @@ const files = projectFiles(root)
 own('floors', checkFloors(files))
 own('sides', checkSides(files))
 own('circles', checkCircles(files))
+own('inputs', checkInputNames(files, inputNames()))
 own('length', checkLength(files))
 own('traces', checkTraces(files))
-own('workflows', checkWorkflows(files))
+own('workflows', [...checkWorkflows(files), ...checkPages(files)])
 own('dependencies', checkDependencies(files, read('package.json') as Manifest))
 own('casts', casts())
 const doors = measureDoors(files)
@@ -54,6 +57,11 @@ own('doors', doors.findings)
 for (const script of ['scripts/definitions.ts', 'scripts/docs.ts']) {
   if (existsSync(join(root, script)))
     program(script, process.execPath, [join(root, script), ...(fix ? [] : ['--check'])])
+}
+
+/** Of all actions. */
+function inputNames(): string[] {
+  return [...new Set(Object.values(definitions).flatMap(({ inputs }) => inputs.map(({ name }) => name)))]
 }
 
 /** `--fix` writes down fewer casts than the list allows, and moves of files; never more of them. */

@@ -22,6 +22,25 @@ export function checkWorkflows(sources: readonly Source[]): string[] {
     )
 }
 
+/**
+ * A page is read by people whose workspace is their own repository: `uses: ./…` in its code would not find our actions there.
+ */
+export function checkPages(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => path.endsWith('.md'))
+    .flatMap(({ path, text }) => {
+      let code = false
+      return text.split('\n').flatMap((line, index) => {
+        if (line.trimStart().startsWith('```')) code = !code
+        if (!code) return []
+        return [...line.replace(/(?:^|\s)#.*$/, '').matchAll(step)].map(
+          ([, used = '']) =>
+            `${path}:${index + 1}: readers do not have "${used}". Use "OWNER/REPO/${used.slice(2)}@SHA"`,
+        )
+      })
+    })
+}
+
 function isCalled(text: string): boolean {
   return /^[^#]*\bworkflow_call\b/m.test(text) || /^\s*using:\s*['"]?composite\b/m.test(text)
 }

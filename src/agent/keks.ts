@@ -109,7 +109,7 @@ function otherKbs(uri: string, own: string, asked: string): VerificationError {
   return new VerificationError(
     'role-mismatch',
     `the key of ${uri} was made for the KBS ${own}, and leaves this agent for no other: ${asked} was named`,
-    { subject: uri, remedy: 'Give encrypt and kbs-publish the same kbs-url.' },
+    { subject: uri, remedy: 'Give encrypt and kbs-publish the same `kbs-url`.' },
   )
 }
 

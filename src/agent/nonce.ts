@@ -2,6 +2,7 @@ import { InputError, TransportError } from '../base/errors.ts'
 import { isPrivateUrl } from '../base/loopback.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
+import { answeredBadly } from '../log/answered.ts'
 import { call, kbsError } from '../kbs/call.ts'
 import { protocolVersion } from '../kbs/client.ts'
 import { readCheckpoint } from '../sign/checkpoint.ts'
@@ -76,10 +77,13 @@ async function logCheckpoint(url: string, logKey: string | null, ports: Ports): 
   const key = logKey === null ? null : parseNoteKey(logKey, 'log-key')
   const response = await ports.http.request(url, { redirect: 'manual', timeoutMs: 30_000 })
   if (response.status !== 200) {
-    throw new TransportError('unreachable', `${url} answered ${response.status}`, {
-      subject: 'nonce',
-      remedy: 'Give the address of a checkpoint, as in log:https://log.example/checkpoint.',
-    })
+    await response.body?.cancel()
+    throw answeredBadly(
+      'the log',
+      url,
+      response.status,
+      'nonce names a checkpoint, as in log:https://log.example/checkpoint',
+    )
   }
   const bytes = Buffer.from(await response.arrayBuffer())
   const { origin, size, digest } = readCheckpoint(bytes, key, url)

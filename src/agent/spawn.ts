@@ -112,7 +112,7 @@ async function byMachine(options: SpawnOptions, socket: string, mark: JobMark, p
   if ((options.tee?.tpmDevice ?? '') !== '') {
     throw new InputError('input-invalid', "the machine's agent chooses the TPM by itself", {
       subject: 'tpm-device',
-      remedy: 'Leave tpm-device out, or set agent-socket: none.',
+      remedy: 'Leave `tpm-device` out, or set `agent-socket: none`.',
     })
   }
   const { file, reused } = await machineClient(socket, ports).start({
@@ -130,7 +130,7 @@ async function byMachine(options: SpawnOptions, socket: string, mark: JobMark, p
   if (options.technology !== 'auto' && options.technology !== living.status.technology) {
     throw new InputError('state-conflict', `this machine's agent works with ${living.status.technology}`, {
       subject: 'technology',
-      remedy: 'Leave technology out, or name that one.',
+      remedy: 'Leave `technology` out, or name that one.',
     })
   }
   await replaceFile(join(options.directory, agentFileName), `${JSON.stringify(file)}\n`)

@@ -3,6 +3,7 @@ import { chmod, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from './errors.ts'
 import { ownedName } from './owned-name.ts'
+import { table } from './table.ts'
 
 /**
  * Writes a file so that a reader sees the old content or the new one, never half of it, whatever happens to this process. The file is flushed
@@ -37,6 +38,19 @@ export async function replaceFile(
   await parent.sync().finally(() => parent.close())
 }
 
+/** Why a file could not be read, for the end of a sentence; '' where the system's word would tell a reader nothing. */
+function whyUnread(cause: unknown): string {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
+  return reasons[code] ?? ''
+}
+const reasons: Readonly<Record<string, string>> = table({
+  ENOENT: ': it does not exist',
+  EISDIR: ': it is a folder',
+  ENOTDIR: ': a part of its path is not a folder',
+  EACCES: ': this user may not read it',
+  ELOOP: ': its links lead in a circle',
+})
+
 /**
  * Reads the file that an option or input names.
  *
@@ -51,7 +65,7 @@ export async function readNamedFile(
 ): Promise<Buffer> {
   const { remedy, shown = subject } = more
   return readFile(path).catch((cause: unknown) => {
-    throw new InputError('file-missing', `${shown}: "${path}" cannot be read`, {
+    throw new InputError('file-missing', `${shown}: "${path}" cannot be read${whyUnread(cause)}`, {
       subject,
       cause,
       remedy: remedy ?? `Name a readable file for ${subject}.`,

@@ -13,6 +13,12 @@ export function nearest(typed: string, known: readonly string[]): string | null 
   return best?.name ?? null
 }
 
+/** The remedy for a value that is none of the allowed ones: `Did you mean json? Use one of: json, text.` */
+export function useOneOf(typed: string, allowed: readonly string[], count: 'one' | 'some' = 'one'): string {
+  const near = nearest(typed, allowed)
+  return `${near === null ? '' : `Did you mean ${near}? `}Use ${count} of: ${allowed.join(', ')}.`
+}
+
 /** Levenshtein's distance, row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

@@ -38,7 +38,7 @@ export async function resolveBases(
     if (image.platform.os !== platform.os || image.platform.architecture !== platform.architecture) {
       throw new InputError('input-invalid', `${where}: ${text} is for ${formatPlatform(image.platform)}`, {
         subject: text,
-        remedy: `Give platforms: ${formatPlatform(image.platform)}, or another image.`,
+        remedy: `Give \`platforms: ${formatPlatform(image.platform)}\`, or another image.`,
       })
     }
     bases.set(text, { text, name: openStore(reference, ports).identity, digest: descriptor.digest, store, image })

@@ -32,7 +32,7 @@ export async function findContainerfile(
   }
   throw new InputError('file-missing', file === null ? `${context} holds no Containerfile` : `${file} is not there`, {
     subject: 'file',
-    remedy: 'Write a Containerfile into the context, or name one with file.',
+    remedy: 'Write a Containerfile into the context, or name one with `file`.',
   })
 }
 

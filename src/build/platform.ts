@@ -25,7 +25,7 @@ export function parsePlatform(platforms: readonly string[]): Platform {
     throw new InputError('unsupported', `one build gives one platform, but ${platforms.length} are wanted`, {
       subject: 'platforms',
       remedy:
-        'Build each platform in a job of its own, on a machine of that platform or with builder: buildah or docker.',
+        'Build each platform in a job of its own, on a machine of that platform or with `builder: buildah` or docker.',
     })
   }
   const match = /^(linux)\/([a-z0-9]+)(?:\/(v\d+))?$/.exec(first)

@@ -4,6 +4,6 @@ import { InputError } from '../base/errors.ts'
 export function unsupported(file: string, line: number, what: string): InputError {
   return new InputError('unsupported', `line ${line} of ${file}: the embedded builder does not support ${what}`, {
     subject: `${file}:${line}`,
-    remedy: 'Use builder: buildah or builder: docker, or do this work in the prepare command.',
+    remedy: 'Use `builder: buildah` or `builder: docker`, or do this work in the prepare command.',
   })
 }

@@ -13,6 +13,7 @@ export interface CommandResult {
 
 /** A command that is not an action: the names that INTERFACE §4 lists. */
 export interface Command {
+  /** Its first sentence stands in the overview, on one line. */
   description: string
   inputs: Definition['inputs']
   /** Inputs that may be given as words behind the command, in this order. */
@@ -20,6 +21,6 @@ export interface Command {
   /** Inputs that are given without a value. */
   flags?: readonly string[]
   /** Lines for `--help`, each one that can be typed. */
-  examples?: readonly string[]
+  examples: readonly string[]
   run(inputs: RawInputs, context: ActionContext): Promise<CommandResult>
 }

@@ -22,7 +22,7 @@ export const commands: Readonly<Record<string, Command>> = {
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
       option('identity', 'Subject alternative name of certificates to pin; may be repeated.'),
       option('issuer', 'Issuer of the identity; one for all, or one for each in the same order.'),
-      option('trusted-root', 'Sigstore trusted root (JSON) of these identities; the policy then names it, too.'),
+      option('trusted-root', 'Sigstore trusted root (JSON) of these identities; the policy then names it as well.'),
       option(
         'jwks',
         'JWKS file of the issuer of the job tokens, pinned in the policy; by default it is read from the issuer.',
@@ -34,10 +34,17 @@ export const commands: Readonly<Record<string, Command>> = {
       option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
       option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
       option('log-witness-time', 'The cosignatures of these witnesses count as trusted time (docs/trusted-time.md).'),
-      option('collateral', 'Folder of what the makers of the hardware say; the policy then names it, too.'),
+      option(
+        'collateral',
+        'Folder with collateral of the hardware (certificates, CRLs, TCB data); the policy then names it as well.',
+      ),
       option('output', 'File to write; it must not exist. Without it the policy goes to stdout.'),
     ],
     flags: ['log-witness-time'],
+    examples: [
+      'sealwright policy init --image registry.example.com/team/app:1.0 --output policy.yml',
+      'sealwright policy init --image oci:/tmp/app:1.0 --public-key release.pub --output policy.yml',
+    ],
     run: async (inputs, context) => (await import('./policy-init.ts')).policyInit(inputs, context),
   },
   'kbs dev-server': {
@@ -47,11 +54,13 @@ export const commands: Readonly<Record<string, Command>> = {
       option('directory', 'Folder of its keys, resources and policies (made with mode 0700).', '', true),
       option('listen', 'Loopback address and port.', '127.0.0.1:8080'),
     ],
+    examples: ['sealwright kbs dev-server --directory ./kbs --listen 127.0.0.1:8080'],
     run: async (inputs, context) => (await import('./kbs-dev-server.ts')).kbsDevServer(inputs, context),
   },
   'agent stop': {
-    description: "Ends this job's agent; its keys are gone with it.",
+    description: "Stops this job's agent and deletes its keys.",
     inputs: [],
+    examples: ['sealwright agent stop'],
     run: async (_inputs, context) => (await import('./agent-stop.ts')).agentStop(context),
   },
   ...bundleCommands,
@@ -69,6 +78,7 @@ export const commands: Readonly<Record<string, Command>> = {
   version: {
     description: 'Prints the version.',
     inputs: [],
+    examples: ['sealwright version --json'],
     run: async () => {
       const { version } = await import('../base/version.ts')
       return { outputs: { version, node: process.version }, text: `sealwright ${version} (Node ${process.version})\n` }

@@ -1,5 +1,8 @@
 import { definitions, type Definition } from '../doors/definitions.generated.ts'
+import { actionExamples } from './action-examples.ts'
 import { commands } from './commands.ts'
+import { find } from './find.ts'
+import { topics } from './topics.ts'
 
 const width = 100
 
@@ -14,20 +17,39 @@ const groups: readonly (readonly [heading: string, words: readonly string[]])[] 
   ['Values to expect of a machine:', ['tee predict', 'tee reference-values']],
   ['Runners and their agent:', ['agent', 'runner']],
   ['Keys from a broker:', ['kbs']],
+  ['SCITT transparency services:', ['scitt']],
   ['More:', ['']],
 ]
 
+/**
+ * What `sealwright help WORDS` and `sealwright WORDS --help` print: the overview without words, else a topic, an action, a command or a family.
+ *
+ * @throws InputError `input-invalid` for other words
+ */
+export function help(words: readonly string[]): string {
+  const asked = words.filter((word) => !word.startsWith('-'))
+  const [first] = asked
+  if (first === undefined) return overview()
+  const topic = asked.length === 1 && Object.hasOwn(topics, first) ? topics[first] : undefined
+  if (topic !== undefined) return [topic.title, '', ...topic.lines.map((text) => `  ${text}`.trimEnd()), ''].join('\n')
+  const found = find(asked, Object.keys(topics))
+  if (found.kind === 'family') return family(found.name)
+  if (found.kind === 'action') return commandHelp(found.name, found.definition, actionExamples[found.name])
+  return commandHelp(found.name, { ...found.command, outputs: [] }, found.command.examples)
+}
+
 /** The overview: what there is, in one screen. */
-export function overview(): string {
+function overview(): string {
   const names = Object.keys(commands)
   const headingOf = (name: string): string =>
     groups.find(([, words]) =>
       words.some((word) => word === '' || name === word || name.startsWith(`${word} `)),
     )?.[0] ?? ''
   return [
-    'sealwright: a confidential supply chain on machines that prove what they are',
+    'sealwright: build, describe, sign, encrypt and admit software with proof of which machine did it',
     '',
     'Usage: sealwright <action or command> --<option> <value> …',
+    '       sealwright help <action, command or topic>',
     '',
     'Actions (each also a step in a workflow):',
     ...Object.entries(definitions).map(([name, d]) => line(name, d.description)),
@@ -37,6 +59,9 @@ export function overview(): string {
         ? []
         : ['', heading, ...under.map((name) => line(name, commands[name]?.description ?? ''))]
     }),
+    '',
+    'Topics of "sealwright help":',
+    ...Object.entries(topics).map(([name, { title }]) => line(name, title)),
     '',
     ...footer,
   ].join('\n')
@@ -66,9 +91,11 @@ function line(name: string, text: string): string {
   return `  ${name.padEnd(nameWidth)} ${firstSentence(text)}`
 }
 
-/** Help of one command: inputs with defaults, outputs, examples. */
-export function commandHelp(name: string, definition: Definition, examples: readonly string[] = []): string {
-  const lines = [`sealwright ${name}`, '', ...wrap(definition.description, ''), '', 'Options:']
+/** Help of one action or command: examples first, then inputs with defaults, and outputs. */
+function commandHelp(name: string, definition: Definition, examples: readonly string[] = []): string {
+  const lines = [`sealwright ${name}`, '', ...wrap(definition.description, ''), '']
+  if (examples.length > 0) lines.push('Examples:', ...examples.map((example) => `  ${example}`), '')
+  lines.push('Options:')
   for (const input of definition.inputs) {
     const extra = input.required ? ' (required)' : input.default === '' ? '' : ` (default: ${input.default})`
     lines.push(`  --${input.name}${extra}`, ...wrap(input.description, '      '))
@@ -81,7 +108,6 @@ export function commandHelp(name: string, definition: Definition, examples: read
   const under = Object.entries(commands).filter(([command]) => command.startsWith(`${name} `))
   if (under.length > 0)
     lines.push('', 'Commands:', ...under.map(([command, { description }]) => line(command, description)))
-  if (examples.length > 0) lines.push('', 'Examples:', ...examples.map((example) => `  ${example}`))
   return `${lines.join('\n')}\n`
 }
 

@@ -1,5 +1,4 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { definitions, type Definition } from '../doors/definitions.generated.ts'
 import { InputError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 
@@ -82,8 +81,4 @@ function meant(cause: unknown, known: readonly string[]): string {
   const typed = /^Unknown option '--([^']+)'/.exec(cause instanceof Error ? cause.message : '')?.[1]
   const name = typed === undefined ? null : nearest(typed, known)
   return name === null ? '' : `Did you mean --${name}? `
-}
-
-export function actionDefinition(name: string): Definition | undefined {
-  return Object.hasOwn(definitions, name) ? definitions[name] : undefined
 }

@@ -55,19 +55,19 @@ async function runContainer(
   if ((await ports.exec.find(program)) === null) {
     throw new InputError('tool-missing', `${program} is not installed`, {
       subject: 'launch',
-      remedy: `Install ${program}, or use launch: unpack.`,
+      remedy: `Install ${program}, or use \`launch: unpack\`.`,
     })
   }
   if (encrypted) {
     throw new InputError('unsupported', `${program} cannot open the encrypted layers`, {
       subject: 'launch',
-      remedy: 'Start it in a confidential guest, which gets the key from the KBS, or use launch: unpack with a key.',
+      remedy: 'Start it in a confidential guest, which gets the key from the KBS, or use `launch: unpack` with a key.',
     })
   }
   if (store.kind === 'layout') {
     throw new InputError('unsupported', `${program} runs an image by digest from a registry only`, {
       subject: 'launch',
-      remedy: 'Publish to a registry, or use launch: unpack.',
+      remedy: 'Publish to a registry, or use `launch: unpack`.',
     })
   }
   const name = `${store.name}@${digest}`

@@ -12,7 +12,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "technology",
-    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. A TPM that no maker vouches for is told as software TPM.",
+    "description": "Where the evidence comes from, one of auto, snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sample. auto takes the first that works here, never sample, and fails saying what is missing. sample proves nothing and is for trials. A TPM without a manufacturer's certificate chain is reported as a software TPM.",
     "default": "auto",
     "required": false
    },
@@ -24,7 +24,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "trustee-url",
-    "description": "Base URL of a Trustee Attestation Service's REST door, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
+    "description": "Base URL of a Trustee Attestation Service's REST interface, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
     "default": "",
     "required": false
    },
@@ -60,7 +60,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), for the local verifier. What fits the machine travels with the evidence, so that a gate needs none of its own. \"sealwright tee collateral fetch\" fills one; no host is asked for any.",
+    "description": "Folder of collateral (certificates, CRLs and TCB data of the hardware manufacturers) for the local verifier. Documents that fit the machine travel with the evidence, so that a gate needs none of its own. \"sealwright tee collateral fetch\" fills one; this step downloads none.",
     "default": "",
     "required": false
    },
@@ -166,12 +166,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "The full report of this step (JSON; .md and .html lie beside it)."
+    "description": "The full report of this step (JSON; .md and .html are in the same folder)."
    }
   ]
  },
  "build-reproducible": {
-  "description": "Builds a container image bit for bit, builds it again and compares, and records what it was made of",
+  "description": "Builds a container image twice and compares bit for bit. Records which sources, base images and tools it was made of.",
   "inputs": [
    {
     "name": "context",
@@ -291,12 +291,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "File of the full report (JSON; beside it .md and .html)"
+    "description": "File of the full report (JSON; .md and .html are in the same folder)"
    }
   ]
  },
  "sbom": {
-  "description": "Describes a container image, a folder, a source tree, a model or a dataset in one pass: SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with its packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
+  "description": "Writes the SBOM of an image, folder, source tree or model. Also describes datasets and disk images. One pass gives SPDX 2.3 or 3.0.1 and CycloneDX 1.6 or 1.7 documents with all packages, and an inventory with the SHA-256 of every file. Equal subjects give equal bytes. Contacts no host but the registry of the image.",
   "inputs": [
    {
     "name": "image",
@@ -424,12 +424,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "File of the full report (JSON; beside it .md and .html)."
+    "description": "File of the full report (JSON; .md and .html are in the same folder)."
    }
   ]
  },
  "encrypt": {
-  "description": "Encrypts the layers of an image (AES-256-CTR with HMAC, as ocicrypt, skopeo and Confidential Containers read it) for a KBS key or public keys. The key of a kbs recipient is made by the agent of the job and stays there until kbs-publish takes it.",
+  "description": "Encrypts the layers of an image for a KBS key or public keys. Uses AES-256-CTR with HMAC, which ocicrypt, skopeo and Confidential Containers read. The key of a kbs recipient is made by the agent of the job and stays there until kbs-publish takes it.",
   "inputs": [
    {
     "name": "image",
@@ -493,12 +493,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report as JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  },
  "sign-attest": {
-  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log unless signing-config names one.",
+  "description": "Signs an image and attaches its statements and evidence. These are provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log unless signing-config names one.",
   "inputs": [
    {
     "name": "image",
@@ -598,7 +598,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "claims",
-    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key, the key of whoever made them.",
+    "description": "Reports of other tools to sign, one path a line; grype, Trivy or SARIF as vulns v0.2, OpenVEX or CycloneDX VEX as OpenVEX, JUnit, CTRF or jest as test-result v0.1. The step then signs these alone, with signer key and the key of the party that made them.",
     "default": "",
     "required": false
    },
@@ -675,7 +675,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "kbs-publish": {
-  "description": "Plans and applies keys, reference values and policies on a Trustee Key Broker Service, or an embedded one. Policies are made from a plan, tried on tokens that must be refused before anything is uploaded, and no secret is ever printed.",
+  "description": "Plans and applies keys and policies on a Trustee KBS. Also writes reference values. The KBS may be an embedded one. Policies are made from a plan and tried on tokens that must be refused before anything is uploaded. No secret is ever printed.",
   "inputs": [
    {
     "name": "kbs-url",
@@ -727,12 +727,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report as JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  },
  "verify-deploy": {
-  "description": "Replays the whole chain of an image against a policy: evidence, job, journal, statements, encryption, content. Gives a verdict, signs a verification summary (VSA) with the gate's own agent or a key, and launches what passed. Run it in another job than the build.",
+  "description": "Verifies an image against a policy, and launches it. Checks evidence, job, journal, statements, encryption and content. Gives a verdict, signs a verification summary (VSA) with the gate's own agent or a key, and launches what passed. Run it in another job than the build.",
   "inputs": [
    {
     "name": "image",
@@ -772,7 +772,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "collateral",
-    "description": "Folder of what the makers of the hardware say (certificates, revocation lists, TCB data), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
+    "description": "Folder of collateral (certificates, CRLs and TCB data of the hardware manufacturers), in place of the policy's. \"sealwright tee collateral fetch\" fills one.",
     "default": "",
     "required": false
    },
@@ -899,7 +899,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "publish": {
-  "description": "Builds, describes, encrypts, signs and publishes a container image in one step on a confidential VM runner, with proof of which machine did it. Needs `permissions: id-token: write`.",
+  "description": "Builds, describes, encrypts, signs and publishes an image in one step. Runs on a confidential VM runner and proves which machine did it. Needs `permissions: id-token: write`.",
   "inputs": [
    {
     "name": "technology",
@@ -963,7 +963,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "tpm-device",
-    "description": "Path of a TPM, or swtpm:SOCKET. By default the own one of the machine.",
+    "description": "Path of a TPM, or swtpm:SOCKET. Default: the machine's own TPM.",
     "default": "",
     "required": false
    },
@@ -1287,7 +1287,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "report-path",
-    "description": "Full report, JSON; Markdown and HTML lie beside it."
+    "description": "Full report as JSON; Markdown and HTML are in the same folder."
    }
   ]
  }

@@ -3,6 +3,7 @@ import { errorRecord, exitCodes, toSealwrightError, TransportError, type ErrorRe
 import { renderHtml } from '../report/html.ts'
 import { renderMarkdown } from '../report/markdown.ts'
 import { errorReport } from '../report/error-report.ts'
+import { asTyped, errorAsTyped, type InputNames } from './phrase.ts'
 import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from './context.ts'
 
 /** What a door shows of one run of an action. */
@@ -26,28 +27,39 @@ function bounded(lines: readonly string[]): string[] {
   return more <= 0 ? [...lines] : [...lines.slice(0, shownLines), `… and ${more} more`]
 }
 
+export interface PerformOptions {
+  /** Who runs this, as the door knows it; shown after the action's own facts. */
+  who?: readonly [string, string][] | undefined
+  /** How this door's reader types inputs; left out where that is as a workflow does, which is how tasks name them. */
+  door?: InputNames | undefined
+}
+
 /** Runs one action and writes its report files. Never throws: every failure becomes an error record and a report. */
 export async function perform(
   name: string,
   load: () => Promise<ActionDoor>,
   inputs: RawInputs,
   context: ActionContext,
-  /** Who runs this, as the door knows it; shown after the action's own facts. */
-  who: readonly [string, string][] = [],
+  { who = [], door }: PerformOptions = {},
 ): Promise<Performed> {
   let result: ActionResult
   let error: ErrorRecord | null = null
   let exitCode: number = exitCodes.ok
   try {
-    const door = await load()
-    result = await withTimeout(name, inputs, () => door.run(inputs, context))
+    const action = await load()
+    result = await withTimeout(name, inputs, () => action.run(inputs, context))
     if (result.refused === true) exitCode = exitCodes.refused
   } catch (thrown) {
-    error = errorRecord(thrown)
+    error = door === undefined ? errorRecord(thrown) : errorAsTyped(errorRecord(thrown), door)
     exitCode = toSealwrightError(thrown).exitCode
     if (context.ports.env['SEALWRIGHT_DEBUG'] === '1' && thrown instanceof Error)
       context.ports.log.info(thrown.stack ?? '')
     result = { outputs: {}, report: errorReport(name, error) }
+  }
+  if (door !== undefined) {
+    result.report.headline = asTyped(result.report.headline, door)
+    result.report.notes = result.report.notes.map((note) => asTyped(note, door))
+    result.lines = result.lines?.map((line) => asTyped(line, door))
   }
   const said = new Set(result.report.facts.map(([label]) => label))
   result.report.facts.push(...who.filter(([label]) => !said.has(label)))

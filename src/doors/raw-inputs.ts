@@ -3,6 +3,7 @@ import { isAbsolute, relative, resolve } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import type { RawInputs } from './context.ts'
 import type { Ports } from '../base/ports.ts'
+import { useOneOf } from '../base/nearest.ts'
 
 export interface RawInputOptions {
   /** Text of an input as it was given, or undefined. Repeated options of the command line arrive joined by newlines. */
@@ -57,11 +58,7 @@ export function rawInputs(options: RawInputOptions): RawInputs {
       const value = text(name)
       const found = allowed.find((item) => item === value)
       if (found !== undefined) return found
-      throw invalid(
-        name,
-        `${value === '' ? 'nothing' : value} is not one of the values`,
-        `Use one of: ${allowed.join(', ')}.`,
-      )
+      throw invalid(name, `${value === '' ? 'nothing' : value} is not one of the values`, useOneOf(value, allowed))
     },
     integer: (name, min, max) => {
       const value = text(name)

@@ -36,7 +36,7 @@ export async function runStep(name: string, phase: 'main' | 'post', entries: Pro
     confine: [cwd, ports.roots.temp, directory],
     label: (input) => `input "${input}"`,
   })
-  const done = await perform(name, load, inputs, { ports, state: openState(directory, ports) }, runner.who)
+  const done = await perform(name, load, inputs, { ports, state: openState(directory, ports) }, { who: runner.who })
 
   for (const [output, value] of Object.entries(done.outputs)) runner.output(output, value)
   if (phase === 'main') await runner.summary(done.markdown)

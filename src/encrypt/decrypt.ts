@@ -119,7 +119,7 @@ export async function openKey(layer: Descriptor, keys: DecryptionKeys): Promise<
     remedy:
       wanted.length === 0
         ? 'The layer names no recipient that Sealwright can read (JWE or KBS): encrypt the image again.'
-        : `The layer was encrypted for ${wanted.join(', ')}: give the private key as decryption-key, or the KBS that holds the key as kbs-url.`,
+        : `The layer was encrypted for ${wanted.join(', ')}: give the private key as \`decryption-key\`, or the KBS that holds the key as \`kbs-url\`.`,
   })
 }
 

@@ -40,7 +40,7 @@ export function compressionOf(mediaType: string): Compression {
   if (mediaType.endsWith('+encrypted')) {
     throw new VerificationError('not-checked', `a layer of type ${mediaType} is encrypted and no key was given`, {
       subject: mediaType,
-      remedy: 'Give decryption-key or kbs-url.',
+      remedy: 'Give `decryption-key` or `kbs-url`.',
     })
   }
   if (/(\.tar\+gzip|\.tar\.gzip)$/.test(mediaType)) return 'gzip'

@@ -38,7 +38,7 @@ const bodyLimit = 2 << 20
 const jsonLimitText = 'payload reached size limit'
 
 /**
- * The embedded KBS with the Attestation Service's REST door, on one port (DESIGN §3). It speaks as a live Trustee was recorded to
+ * The embedded KBS with the Attestation Service's REST interface, on one port (DESIGN §3). It speaks as a live Trustee was recorded to
  * (coco.md §12), verifies evidence of `sample` and of software TPMs only, and believes no EAR but its own.
  *
  * @throws InputError `input-invalid` for an address that is not on loopback, or taken

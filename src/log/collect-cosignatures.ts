@@ -2,6 +2,7 @@ import { TransportError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
 import { parseSignedNote } from '../sign/signed-note.ts'
+import { answeredBadly } from './answered.ts'
 import type { LogFiles } from './files.ts'
 import { checkpointLimit, tileReader, type SignedHead } from './open-log.ts'
 import { consistencyProof } from './read-tree.ts'
@@ -37,7 +38,7 @@ export async function cosignatureOf(files: LogFiles, head: SignedHead, ask: AskW
     }
     old = answer.known
   }
-  throw new TransportError('unreachable', `a witness of ${files.name} changes its mind about what it saw`, {
+  throw new TransportError('log-error', `a witness of ${files.name} changes its mind about what it saw`, {
     subject: files.name,
     remedy: 'Try again.',
   })
@@ -59,10 +60,8 @@ export function askOver(url: string, ports: Ports): AskWitness {
         remedy: 'Keep both checkpoints as evidence, and ask the operator of the log.',
       })
     }
-    throw new TransportError('unreachable', `the witness ${url} answered ${response.status}`, {
-      subject: url,
-      remedy: 'Check that the witness watches this log with this key, then try again.',
-    })
+    const unknown = 'Check that the witness watches this log with this key.'
+    throw answeredBadly('the witness', url, response.status, '', unknown)
   }
 }
 

@@ -1,7 +1,8 @@
-import { InputError, TransportError } from '../base/errors.ts'
+import { InputError } from '../base/errors.ts'
 import { isPrivateUrl } from '../base/loopback.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
+import { answeredBadly } from './answered.ts'
 import type { LogFiles } from './files.ts'
 
 const timeoutMs = 30_000
@@ -27,10 +28,7 @@ export function httpFiles(url: string, ports: Ports): LogFiles {
       if (response.status === 200) return collect(bodyOf(response), limit, `${prefix}${path}`)
       await response.body?.cancel()
       if (response.status === 404) return null
-      throw new TransportError('unreachable', `${url} answered ${response.status} for ${path}`, {
-        subject: url,
-        remedy: 'Check the address of the log, then try again.',
-      })
+      throw answeredBadly('the log', url, response.status, path)
     },
   }
 }

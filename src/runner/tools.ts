@@ -103,8 +103,9 @@ async function download(tool: Tool, file: string, ports: Ports): Promise<void> {
   const response = await ports.http.request(tool.url)
   if (!response.ok || response.body === null) {
     await response.body?.cancel()
-    throw new TransportError('unreachable', `${tool.name}: the server answered ${response.status}`, {
+    throw new TransportError('tool-failed', `${tool.name}: the server answered ${response.status}`, {
       subject: tool.url,
+      remedy: 'Try again later, or install the tool on the runner image.',
     })
   }
   const temporary = `${file}.${ports.random(6).toString('hex')}`

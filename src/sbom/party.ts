@@ -13,6 +13,14 @@ export function parseStatedParty(text: string, input: string): Party | null {
   if (text.trim() === '') return null
   const said = /^\s*(Person|Organization):\s*/i.exec(text)
   const found = parseParty(said === null ? text : text.slice(said[0].length))
+  // Taken as a name it would stand in the documents as a person of that name.
+  const alone = text.trim().replace(/^<(.*)>$/, '$1')
+  if (isAddress(alone)) {
+    throw new InputError('input-invalid', `${input}: "${text}" is an address without a name`, {
+      subject: input,
+      remedy: `Write the name before it: NAME <${alone}>.`,
+    })
+  }
   if (found === null || found.name.length > 1024) {
     throw new InputError('input-invalid', `${input}: "${text}" is not a person or an organization`, {
       subject: input,
@@ -22,10 +30,18 @@ export function parseStatedParty(text: string, input: string): Party | null {
   const { name, email: address } = found
   const kind = said === null ? found.kind : said[1]?.toLowerCase() === 'person' ? 'person' : 'organization'
   if (address === undefined) return { kind, name }
-  if (/^https?:\/\/[^\s]+$/.test(address)) return { kind, name, url: address }
-  if (formats['idn-email']?.(address) === true) return { kind, name, email: address }
+  if (isWeb(address)) return { kind, name, url: address }
+  if (isAddress(address)) return { kind, name, email: address }
   throw new InputError('input-invalid', `${input}: "${address}" is neither an e-mail address nor a web address`, {
     subject: input,
     remedy: 'Write NAME <name@host> or NAME <https://host>.',
   })
+}
+
+function isWeb(text: string): boolean {
+  return /^https?:\/\/[^\s]+$/.test(text)
+}
+
+function isAddress(text: string): boolean {
+  return isWeb(text) || formats['idn-email']?.(text) === true
 }

@@ -62,6 +62,6 @@ function refuse(why: string, cause?: unknown): InputError {
   return new InputError('file-invalid', `the cosign key cannot be opened: ${why}`, {
     subject: 'key',
     cause,
-    remedy: 'Check key and key-password.',
+    remedy: 'Check key and `key-password`.',
   })
 }

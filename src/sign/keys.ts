@@ -78,7 +78,7 @@ async function openKey(pem: string, password: string | null): Promise<KeyObject>
   if (password === null) {
     throw new InputError('input-missing', 'the key is encrypted and no password was given', {
       subject: 'key-password',
-      remedy: 'Set key-password.',
+      remedy: 'Set `key-password`.',
     })
   }
   return privateKey(() => createPrivateKey({ key: onlyKey(pem), passphrase: password }))
@@ -138,7 +138,7 @@ function privateKey(open: () => KeyObject): KeyObject {
     throw new InputError('file-invalid', 'the private key cannot be opened: wrong password or damaged file', {
       subject,
       cause,
-      remedy: 'Check key and key-password.',
+      remedy: 'Check key and `key-password`.',
     })
   }
 }

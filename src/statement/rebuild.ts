@@ -15,7 +15,7 @@ export function rebuildPredicate(record: BuildRecord, recordDigest: Digest): Jso
   if (count < 1)
     throw new VerificationError('role-mismatch', 'the image was not rebuilt', {
       subject,
-      remedy: 'Build it with rebuilds: 1 or more.',
+      remedy: 'Build it with `rebuilds: 1` or more.',
     })
   if (matched !== count) {
     throw new VerificationError('not-reproducible', `only ${matched} of ${count} rebuilds gave the same image`, {

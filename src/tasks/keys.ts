@@ -75,7 +75,7 @@ async function fetcher(
   if (!kbs.embedded) {
     throw new InputError('no-agent', 'no agent runs in this job: the KBS gives keys only to an attested one', {
       subject: 'kbs-url',
-      remedy: 'Run setup-cvm-runner first, or give decryption-key.',
+      remedy: 'Run setup-cvm-runner first, or give `decryption-key`.',
     })
   }
   ports.log.warn('no agent runs in this job: the embedded KBS is asked with sample evidence')

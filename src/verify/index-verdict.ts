@@ -120,7 +120,7 @@ function wholeCheck({ digest }: Named, count: number, failed: readonly { child: 
       failed.length === 0
         ? `each of the ${count} manifests that a runtime could take from the index passed on its own`
         : `${failed.length} of ${count} manifests that a runtime could take from the index were refused: ${names.join(', ')}. ` +
-          'Name one manifest by its digest, or give platform',
+          'Name one manifest by its digest, or give `platform`',
     subject: digest,
   }
 }

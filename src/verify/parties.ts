@@ -1,5 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
-import { isWithin, type Window } from '../base/window.ts'
+import { isWithin, windowText, type Window } from '../base/window.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { findCosignSignatures } from '../sign/find.ts'
 import { loadPublicKey, verifySignature, type PublicKey } from '../sign/public-key.ts'
@@ -58,6 +58,17 @@ export function releaseKeysAt(policy: Policy, at: Date): PinnedKey[] {
   return policy.releaseKeys
     .map(({ pem, window }) => ({ ...readKey(pem), window, current: isWithin(window, at) }))
     .filter(({ current }) => current || pinsTime(policy.time))
+}
+
+/**
+ * Release keys of a policy whose window does not hold at a time, each in words: `ab12… (to 2026-01-31T00:00:00.000Z)`.
+ *
+ * @throws VerificationError `policy-invalid` for a key that cannot be read
+ */
+export function keysOutOfWindow({ releaseKeys }: Pick<Policy, 'releaseKeys'>, at: Date): string[] {
+  return releaseKeys
+    .filter(({ window }) => !isWithin(window, at))
+    .map(({ pem, window }) => `${readKey(pem).hint} (${windowText(window)})`)
 }
 
 /**

@@ -1,6 +1,5 @@
 import { VerificationError, type ReasonCode } from '../base/errors.ts'
 import type { Acceptance } from './policy/accept.ts'
-import { acceptances } from './policy/accept.ts'
 import type { Found, Gate } from './candidate.ts'
 
 /** What one step found. */
@@ -85,7 +84,7 @@ export function unlessAccepted(
   return {
     status: 'accepted',
     reason,
-    why: `${why}; ${acceptance}${bound}: ${acceptances[acceptance]}`,
+    why: `${why} (accepted by the policy’s ${acceptance}${bound})`,
     subject,
     acceptance,
   }

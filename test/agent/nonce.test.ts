@@ -82,7 +82,7 @@ test.each([
 })
 
 test('addresses and keys that are wrong', async () => {
-  await expect(fetchFrom(note, null, 404)).rejects.toMatchObject({ code: 'unreachable' })
+  await expect(fetchFrom(note, null, 404)).rejects.toMatchObject({ code: 'log-error' })
   await expect(fetchFrom(note, null, 200, 'http://log.example/checkpoint')).rejects.toMatchObject({
     code: 'input-invalid',
   })

@@ -43,7 +43,7 @@ test('a file that an option names', async () => {
   await expect(readNamedFile(path, 'collateral')).rejects.toMatchObject({
     code: 'file-missing',
     subject: 'collateral',
-    message: `collateral: "${path}" cannot be read`,
+    message: `collateral: "${path}" cannot be read: it does not exist`,
     remedy: 'Name a readable file for collateral.',
   })
   await expect(readNamedFile(path, 'x', { remedy: 'Run it again.' })).rejects.toMatchObject({ remedy: 'Run it again.' })
@@ -62,4 +62,17 @@ test('a folder that must be empty is empty or missing', async () => {
     message: `"${folder}" is not empty: it holds "mine"`,
   })
   await expect(requireEmpty(join(folder, 'mine'))).rejects.toMatchObject({ code: 'exists' })
+})
+
+test('why a file cannot be read is said in words: a folder, a path through a file', async () => {
+  const folder = scratch('files')
+  writeFileSync(join(folder, 'file'), '')
+  const message = async (path: string): Promise<string> =>
+    readNamedFile(path, 'x').then(
+      () => 'read',
+      (error: unknown) => String((error as { message: string }).message),
+    )
+  expect(await message(folder)).toBe(`x: "${folder}" cannot be read: it is a folder`)
+  expect(await message(join(folder, 'file', 'y'))).toContain(': a part of its path is not a folder')
+  expect(await message(join(folder, 'file'))).toBe('read')
 })

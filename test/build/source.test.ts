@@ -68,7 +68,7 @@ describe('git facts', () => {
     expect(findUnclean(await source(folder), folder, (await copy(folder)).files, noRules)).toEqual([
       'a.txt: content differs from the commit',
       'dir/b.sh: mode 100644, the commit says 100755',
-      'empty: untracked folder',
+      'empty: empty folder, which git cannot commit',
       'link: content differs from the commit',
       'new: not in the commit',
       'dir-x: in the commit, but not here',

@@ -88,7 +88,7 @@ test('an image for two public keys is admitted with either private key, and refu
   expect(without.stderr).toMatch(/^ {2}exception used: accept-sample: no TEE stands behind this run/m)
   const wrong = await gate(image, other.private)
   expect([wrong.exitCode, wrong.verdict.reasons]).toEqual([1, ['decryption-failed']])
-  expect(wrong.stderr).toMatch(/^ {2}decryption-failed: .*encrypted for a JWE public key.*as decryption-key/m)
+  expect(wrong.stderr).toMatch(/^ {2}decryption-failed: .*encrypted for a JWE public key.*as `--decryption-key`/m)
 
   // A launch may be started again; what was unpacked is what passed.
   for (let run = 0; run < 2; run++) {
@@ -107,7 +107,7 @@ test.each([
 ])('%s: %s is refused as wrong use, with the values that there are', async (name, value) => {
   const answer = await cli(['sign-attest', `--${name}`, value, '--state', job.state])
   expect(answer).toMatchObject({ exitCode: 2, error: { code: 'input-invalid', subject: name } })
-  expect(answer.error?.remedy).toMatch(/^Use some of: /)
+  expect(answer.error?.remedy).toMatch(/^Did you mean cosign2\? Use some of: /)
 })
 
 test('a folder for the launch that is not empty is refused before the image is even looked for', async () => {

@@ -1,12 +1,48 @@
 import { checkCasts, countCasts, lowered } from '../../scripts/lint/casts.ts'
 import { checkCircles } from '../../scripts/lint/circles.ts'
 import { checkDependencies, importers, type Manifest } from '../../scripts/lint/dependencies.ts'
+import { checkInputNames } from '../../scripts/lint/inputs.ts'
 import { graph } from '../../scripts/lint/graph.ts'
 import type { Source } from '../../scripts/lint/sources.ts'
 import { measureDoors } from '../../scripts/lint/text.ts'
-import { checkWorkflows } from '../../scripts/lint/workflows.ts'
+import { checkPages, checkWorkflows } from '../../scripts/lint/workflows.ts'
 
 const source = (path: string, ...lines: string[]): Source => ({ path, text: `${lines.join('\n')}\n` })
+
+describe('inputs in remedies', () => {
+  const names = ['signer', 'kbs-url', 'image', 'incomplete', 'reference-values']
+  const remedy = (text: string, path = 'src/tasks/x.ts'): string[] =>
+    checkInputNames([source(path, `throw new InputError('x', 'y', {`, `  remedy: ${text},`, '})')], names)
+
+  test.each([
+    ["'Set signer: key.'", 'signer: key'],
+    ["'Give kbs-url or a key.'", 'kbs-url'],
+    ['`Use signer: key or ${other}.`', 'signer: key'],
+    ["\n    'Give kbs-url.'", 'kbs-url'],
+  ])('refused: %s', (text, found) => {
+    expect(remedy(text)).toEqual([`src/tasks/x.ts: a remedy names the input "${found}" without backticks`])
+  })
+  test.each([
+    "'Set `signer: key`.'",
+    '`Give \\`kbs-url\\`.`',
+    "'Repair the image: build it again.'",
+    "'The copy is incomplete: publish it again.'",
+    `'Sign it with "sealwright tee reference-values sign".'`,
+  ])('allowed: %s', (text) => {
+    expect(remedy(text)).toEqual([])
+  })
+  test('allowed on the command line, which has its own form', () => {
+    expect(remedy("'Set signer: key.'", 'src/cli/x.ts')).toEqual([])
+  })
+})
+
+test('a page shows no action of a checkout that its readers do not have', () => {
+  const page = (line: string): Source => source('docs/x.md', 'Text: `uses: ./x`', '```yaml', line, '```')
+  expect(checkPages([page('- uses: ./actions/sbom')])).toEqual([
+    'docs/x.md:3: readers do not have "./actions/sbom". Use "OWNER/REPO/actions/sbom@SHA"',
+  ])
+  expect(checkPages([page('- uses: OWNER/REPO/actions/sbom@SHA # not uses: ./actions/sbom')])).toEqual([])
+})
 
 describe('workflows', () => {
   const reusable = (uses: string): Source =>

@@ -85,12 +85,17 @@ describe('encrypt', () => {
   })
 
   test('without an agent a key file, and only then', async () => {
-    const { run, directory } = await setting(true)
-    expect(await codeOf(run(encryptDoor, { recipients: uri }))).toBe('input-missing')
+    const { run, directory, image } = await setting(true)
+    const plain = `oci:${directory}/layout:latest@${image.image.descriptor.digest}`
+    expect(await codeOf(run(encryptDoor, { image: plain, recipients: uri }))).toBe('input-missing')
     await writeFile(join(directory, 'kek'), randomBytes(31))
-    expect(await codeOf(run(encryptDoor, { recipients: uri, 'key-file': join(directory, 'kek') }))).toBe('file-invalid')
+    expect(await codeOf(run(encryptDoor, { image: plain, recipients: uri, 'key-file': join(directory, 'kek') }))).toBe(
+      'file-invalid',
+    )
     await writeFile(join(directory, 'kek'), randomBytes(32))
-    expect(await codeOf(run(encryptDoor, { recipients: uri, 'key-file': join(directory, 'kek') }))).toBe('resolved')
+    expect(await codeOf(run(encryptDoor, { image: plain, recipients: uri, 'key-file': join(directory, 'kek') }))).toBe(
+      'resolved',
+    )
     const withAgent = await setting()
     expect(await codeOf(withAgent.encrypt(uri, { 'key-file': join(directory, 'kek') }))).toBe('input-invalid')
     expect(await codeOf(withAgent.encrypt(uri, { layers: '5' }))).toBe('input-invalid')

@@ -72,6 +72,17 @@ describe('author and supplier', () => {
       })
     }
   })
+
+  test.each(['jo@acme.example', '<jo@acme.example>', 'https://acme.example'])(
+    'an address without a name is refused, and not taken for a name: %s',
+    async (text) => {
+      await expect(run({ author: text, image: 'oci:/nowhere' })).rejects.toMatchObject({
+        code: 'input-invalid',
+        message: `author: "${text}" is an address without a name`,
+        remedy: `Write the name before it: NAME <${text.replace(/[<>]/g, '')}>.`,
+      })
+    },
+  )
 })
 
 describe('complete, unread and coverage', () => {

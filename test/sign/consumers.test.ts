@@ -121,6 +121,15 @@ function artifactDigest(content: string): string {
   return sha256(Buffer.from(content)).slice('sha256:'.length)
 }
 
+test('a certificate that no consumer reads is refused, and nothing is signed', async () => {
+  const { given, job } = await signing()
+  await expect(job.sign({ ...given, consumers: 'cosign2,cosign3' })).rejects.toMatchObject({
+    code: 'input-invalid',
+    subject: 'certificate',
+    message: '`certificate` is set, but no consumer reads it',
+  })
+})
+
 test.each<[string, Record<string, string>, string, string]>([
   ['no certificates', { certificate: '' }, 'notation needs the certificates of the key', 'input-missing'],
   ['certificates of another key', { key: 'other.key' }, 'the first certificate belongs to another key', 'file-invalid'],

@@ -91,6 +91,10 @@ test('an image with a foreign signature alone is signature-only, unless the poli
   await expect(initPolicy(reference, { publicKeys: [], jwks }, ports)).rejects.toMatchObject({
     code: 'missing-evidence',
   })
+  await expect(initPolicy(reference, { publicKeys: [makeKey().signer.publicKeyPem] }, ports)).rejects.toMatchObject({
+    code: 'signature-only',
+    remedy: expect.stringContaining('No given key signed this image. Give --public-key of the key that signed it'),
+  })
   const { text } = await initPolicy(reference, { publicKeys: [release.signer.publicKeyPem] }, ports)
   expect(text.match(/^accept-[a-z-]+/gm)).toEqual(['accept-signature-only'])
   const strict = await parsePolicy(

@@ -41,6 +41,38 @@ function report(
   return summary({ verdict, inputs, reference: verdict.image.reference, ...paths })
 }
 
+test('a reviewer reads what failed and what was excused first, then what was proven, then what does not apply', () => {
+  const check = (id: string, status: Verdict['checks'][number]['status']) =>
+    ({ id, status, reason: null, why: id, subject: null, clause: 'TRUST §5' }) as Verdict['checks'][number]
+  const checks = [
+    check('a', 'skipped'),
+    check('b', 'passed'),
+    check('c', 'failed'),
+    check('d', 'accepted'),
+    check('e', 'passed'),
+  ]
+  const { tables } = report(null, 'snp', { checks })
+  expect(tables.map(({ title, rows }) => [title, rows.map(([id]) => id).join()])).toEqual([
+    ['Failed: 1 of 5 checks', 'c'],
+    ['Accepted by exception: 1 of 5 checks', 'd'],
+    ['Passed: 2 of 5 checks', 'b,e'],
+    ['Not applicable: 1 of 5 checks', 'a'],
+  ])
+})
+
+test('a plain image is named where it is another than the judged one, and a job without token says so', () => {
+  const facts = (plainDigest: `sha256:${string}`) =>
+    Object.fromEntries(
+      report(null, 'sample', {
+        image: { reference: `oci:layout@${digest}`, digest, plainDigest, configDigest: null },
+        job: { assurance: 'self-asserted', claims: {}, instance: null, digest: null },
+      }).facts,
+    )
+  expect(facts(digest)['Plain image']).toBeUndefined()
+  expect(facts(`sha256:${'1'.repeat(64)}`)['Plain image']).toBe(`sha256:${'1'.repeat(64)}`)
+  expect(facts(digest)['Job']).toBe('self-asserted: no token confirms repository, commit and run')
+})
+
 test('a reviewer reads which machine it was, how good it is, what it measures to, and its register', () => {
   const { facts, exceptions, commands } = report(
     {

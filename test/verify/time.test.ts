@@ -278,6 +278,26 @@ describe('a release key whose window is over', () => {
   ])('does not count %s', async (_title, minutes, time) => {
     expect(await verified(await signed(minutes), time)).toBe(false)
   })
+
+  test.each([null, authority.pem])('is named as the reason, and not the image (authority: %#)', async (time) => {
+    const { reference } = await signed(null)
+    const verdict = await verifyImage(reference, await parsePolicy(pinned(time), '/policy.yml'), { at: now }, ports)
+    const why = verdict.checks.find(({ reason }) => reason === 'expired')?.why ?? ''
+    expect(why).toContain(`every release key of the policy is outside of its window at ${now.toISOString()}`)
+    expect(why).toContain(`${release.signer.hint} (to ${after(-day).toISOString()})`)
+    expect(verdict.reasons).not.toContain('missing-evidence')
+  })
+
+  test('is named beside one that did not sign', async () => {
+    const { reference } = await signed(null)
+    const policy = JSON.parse(pinned(null)) as { 'release-keys': unknown[] }
+    policy['release-keys'].push(makeKey().signer.publicKeyPem)
+    const text = JSON.stringify(policy)
+    const verdict = await verifyImage(reference, await parsePolicy(text, '/policy.yml'), { at: now }, ports)
+    expect(verdict.reasons).not.toContain('expired')
+    const why = verdict.checks.map((check) => check.why).join('\n')
+    expect(why).toContain(`outside of their window at ${now.toISOString()}: ${release.signer.hint}`)
+  })
 })
 
 describe('where a pinned key alone counts', () => {

@@ -20,12 +20,17 @@ export function differenceLines({ differences }: Pick<BuildResult, 'differences'
   })
 }
 
+function whatToDo(unclean: readonly string[]): string {
+  const folders = unclean.some((line) => line.includes(': empty folder'))
+  return `Commit these files${folders ? ' and remove the empty folders' : ''}, or list them in the ignore file (.containerignore or .dockerignore)`
+}
+
 /** A source that is not a clean commit is refused by the gate much later, which knows no names any more. */
 export function uncleanWarnings({ unclean }: Pick<BuildResult, 'unclean'>): string[] {
   if (unclean.length === 0) return []
   const more = unclean.length > shown.unclean ? '; … (the report lists more)' : ''
   return [
     `the source is not clean: ${unclean.slice(0, shown.unclean).join('; ')}${more}. ` +
-      'verify-deploy refuses the image with source-mismatch unless the policy has accept-unbound-source. Commit these files, or list them in the ignore file',
+      `verify-deploy refuses the image with source-mismatch unless the policy has accept-unbound-source. ${whatToDo(unclean)}`,
   ]
 }

@@ -8,6 +8,7 @@ import { resolveImage } from '../../oci/open.ts'
 import type { Caller } from '../../agent/caller.ts'
 import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
 import type { EncryptRequest } from '../../tasks/encrypt/prepare.ts'
+import { jobImage } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs, type EncryptInputs } from './inputs.ts'
 import { summary } from './summary.ts'
@@ -31,13 +32,7 @@ export async function encryptRequest(
   { ports, state }: ActionContext,
   output?: string,
 ): Promise<EncryptRequest> {
-  const text = inputs.image ?? (await state.lastImage(['plain']))
-  if (text === null) {
-    throw new InputError('input-missing', 'no image was given, and this job built none', {
-      subject: 'image',
-      remedy: 'Set image, or run build-reproducible first.',
-    })
-  }
+  const text = inputs.image ?? (await jobImage(state, ['plain']))
   const { recipients, layers, kbs } = inputs
   const image = formatReference(parseReference(text, ports.roots.cwd))
   return { image, recipients, layers, kbs, output: output ?? (await targetOf(inputs.output, text, ports)) }

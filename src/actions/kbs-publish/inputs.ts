@@ -23,13 +23,13 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishI
   if (embedded && adminKey !== null) {
     throw new InputError('input-invalid', 'admin-key was given, but an embedded KBS has its own', {
       subject: 'admin-key',
-      remedy: 'Leave admin-key out.',
+      remedy: 'Leave `admin-key` out.',
     })
   }
   if (!embedded && mode === 'apply' && adminKey === null) {
     throw new InputError('input-missing', 'a KBS takes keys from its admin only', {
       subject: 'admin-key',
-      remedy: 'Set admin-key to env:NAME or a file.',
+      remedy: 'Set `admin-key` to env:NAME or a file.',
     })
   }
   return { kbsUrl, adminKey, mode, plan: raw.text('plan') === '' ? null : await planFile(raw.path('plan')) }

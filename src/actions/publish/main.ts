@@ -85,7 +85,7 @@ async function chain(inputs: RawInputs, context: ActionContext): Promise<string[
   else if (running || parts.length > 0) {
     throw new InputError('input-invalid', 'image was given, but an agent signs only what its own job built', {
       subject: 'image',
-      remedy: 'Leave image out, so that it is built here; or set technology: none and signer: key.',
+      remedy: 'Leave `image` out, so that it is built here; or set `technology: none` and `signer: key`.',
     })
   }
   parts.push('sbom')

@@ -27,7 +27,7 @@ export async function engineRequest(engine: EngineName, { ports, state }: Action
       `syft is not on PATH, and none is pinned for ${process.platform}-${process.arch}`,
       {
         subject: 'engine',
-        remedy: `Install syft ${syftPin.version} on PATH, or use engine: builtin.`,
+        remedy: `Install syft ${syftPin.version} on PATH, or use \`engine: builtin\`.`,
       },
     )
   }

@@ -7,11 +7,13 @@ import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../sbom/formats/names.ts'
 import { parseStatedParty } from '../../sbom/party.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
+import { jobImage } from '../../tasks/job-image.ts'
 import type { SubjectRequest } from '../../tasks/sbom/request.ts'
 import { ownImage, preferPlain } from './plain-form.ts'
 import type { EngineName } from '../../sbom/engines/types.ts'
 import { readEngine } from './engine.ts'
 import { readPlatform, readSubject, subjectRequest } from './subject.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 export interface SbomInputs {
   subject: SubjectRequest
@@ -32,7 +34,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     if (found !== undefined) return found
     throw new InputError('input-invalid', `formats: "${name}" is not a known format`, {
       subject: 'formats',
-      remedy: `Use ${sbomFormats.join(', ')}.`,
+      remedy: useOneOf(name, sbomFormats, 'some'),
     })
   })
   const keys = await readKeyInputs(inputs)
@@ -62,13 +64,12 @@ function ownDocuments(directory: string | null): string[] {
 }
 
 async function imageRequest(inputs: RawInputs, { state, ports }: ActionContext): Promise<SubjectRequest> {
-  const image = inputs.text('image') || (await ownImage(state))
-  if (image === null) {
-    throw new InputError('input-missing', 'no image was given, and this job has built none', {
-      subject: 'image',
-      remedy: 'Give image, run build-reproducible before, or name another subject.',
-    })
-  }
+  const image =
+    inputs.text('image') ||
+    (await jobImage(state, ['plain', 'published', 'encrypted'], {
+      find: ownImage,
+      otherwise: ', or name another `subject`',
+    }))
   const reference = parseReference(await preferPlain(state, image, ports), ports.roots.cwd)
   return {
     kind: 'image',

@@ -86,7 +86,7 @@ export function subjectRequest(
   if (foreign !== undefined) {
     throw new InputError('input-invalid', `${foreign} belongs to an image, but the subject is "${named}"`, {
       subject: foreign,
-      remedy: `Leave ${foreign} out, or leave subject out.`,
+      remedy: `Leave \`${foreign}\` out, or leave \`subject\` out.`,
     })
   }
   if (choice.kind === 'disk')

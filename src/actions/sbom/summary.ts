@@ -92,7 +92,7 @@ export function sbomReport(result: SbomResult, documents: string[][]): ActionRep
     exceptions: [],
     commands: [],
     notes: [
-      'The file inventory lists every path with its SHA-256, so that a changed file shows even where no package knows it.',
+      'The file inventory lists every path, folders and links as well, and the SHA-256 of each file: a changed file shows even where no package owns it.',
     ],
     details: {
       config: result.configDigest,

@@ -19,7 +19,7 @@ export interface SetupInputs {
   referenceValues: string | null
   /** PEM files of keys, one of which must have signed the reference values. */
   referenceKeys: string[]
-  /** Folder of what the makers of the hardware say. */
+  /** Folder of collateral (certificates, CRLs, TCB data). */
   collateral: string | null
   /** The gate's policy file, for its rules of TEEs. */
   policy: string | null
@@ -109,6 +109,6 @@ function checkedNonce(text: string): string {
   throw new InputError('input-invalid', 'nonce: it names no source', {
     subject: 'nonce',
     remedy:
-      'Write oidc (the default), none, kbs (a challenge of kbs-url), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
+      'Write oidc (the default), none, kbs (a challenge of `kbs-url`), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
   })
 }

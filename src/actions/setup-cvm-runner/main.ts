@@ -91,7 +91,7 @@ async function findMachineSocket(given: string, ports: Ports): Promise<string | 
   if (named === '') return null
   throw new InputError('no-agent', `${path} is no socket of the machine's agent`, {
     subject: 'agent-socket',
-    remedy: 'Start it (systemctl start sealwright-agent.socket), or set agent-socket: none.',
+    remedy: 'Start it (systemctl start sealwright-agent.socket), or set `agent-socket: none`.',
   })
 }
 

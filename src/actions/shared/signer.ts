@@ -23,7 +23,7 @@ export async function readSigner<T extends string>(raw: RawInputs, words: readon
   if (program && pem !== null)
     throw new InputError('input-invalid', `a key was given, but the signer is ${text.slice(0, text.indexOf(':'))}`, {
       subject: 'signer',
-      remedy: 'Leave key out, or set signer: key.',
+      remedy: 'Leave `key` out, or set `signer: key`.',
     })
   if (text.startsWith('command:')) {
     const path = text.slice('command:'.length)
@@ -47,7 +47,7 @@ export async function readSigner<T extends string>(raw: RawInputs, words: readon
   if (pem === null)
     throw new InputError('input-missing', 'signer: key needs a key', {
       subject: 'key',
-      remedy: 'Set key to env:NAME or a file.',
+      remedy: 'Set `key` to env:NAME or a file.',
     })
   return { signer, key: { kind: 'pem', text: pem, passwords: await raw.passwords('key-password') } }
 }

@@ -4,6 +4,7 @@ import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
+import { useOneOf } from '../../base/nearest.ts'
 import { readKeyless } from './keyless.ts'
 import { readReleased } from './released.ts'
 
@@ -16,7 +17,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     const who = signer === 'agent' ? 'the agent' : signer
     throw new InputError('input-invalid', `a key was given, but the signer is ${who}`, {
       subject: 'signer',
-      remedy: 'Set signer: key; an agent that runs signs as well.',
+      remedy: 'Set `signer: key`; an agent that runs signs as well.',
     })
   }
   const statements = raw.list('statements').map((item) => oneOf('statements', item, signableKinds))
@@ -71,7 +72,7 @@ function oneOf<T extends string>(input: string, value: string, allowed: readonly
   if (found !== undefined) return found
   throw new InputError('input-invalid', `${input}: ${value} is not one of the values`, {
     subject: input,
-    remedy: `Use some of: ${allowed.join(', ')}.`,
+    remedy: useOneOf(value, allowed, 'some'),
   })
 }
 

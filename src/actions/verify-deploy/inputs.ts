@@ -46,7 +46,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
     throw new InputError('no-policy', 'the gate has no policy', {
       subject: 'policy',
       remedy:
-        'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as policy.',
+        'Write a first one with "sealwright policy init --image REF --output policy.yml", read it, and give it as `policy`.',
     })
   }
   const { signer, key } = await readSigner(inputs, ['agent', 'none'])
@@ -55,7 +55,7 @@ export async function readInputs(inputs: RawInputs): Promise<VerifyDeployInputs>
   if (at !== null && (signer !== 'none' || launch !== 'none')) {
     throw new InputError('input-invalid', 'a verdict of another time than now is neither signed nor launched', {
       subject: 'at',
-      remedy: 'Leave at out, or set signer: none and launch: none.',
+      remedy: 'Leave `at` out, or set `signer: none` and `launch: none`.',
     })
   }
   return {

@@ -8,6 +8,7 @@ import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
 import { openLogMemory } from '../../tasks/verify/log-memory.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
+import { jobImage } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
@@ -27,7 +28,7 @@ export const door: ActionDoor = {
     if (inputs.signer === 'agent' && agent === null) {
       throw new InputError('no-agent', 'no agent runs in this job', {
         subject: 'signer',
-        remedy: 'Run setup-cvm-runner first, or set signer: none.',
+        remedy: 'Run setup-cvm-runner first, or set `signer: none`.',
       })
     }
     const directory = inputs.launch === 'unpack' ? await unpackFolder(inputs.output, state) : ''
@@ -91,10 +92,6 @@ export const door: ActionDoor = {
 }
 
 async function imageText({ image }: VerifyDeployInputs, { state, ports }: ActionContext): Promise<string> {
-  const text = image === '' ? await state.lastImage(['published']) : image
-  if (text !== null) return formatReference(parseReference(text, ports.roots.cwd))
-  throw new InputError('input-missing', 'no image was given and none was published in this job', {
-    subject: 'image',
-    remedy: 'Set image.',
-  })
+  const text = image === '' ? await jobImage(state, ['published']) : image
+  return formatReference(parseReference(text, ports.roots.cwd))
 }

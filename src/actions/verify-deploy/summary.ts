@@ -41,12 +41,14 @@ export function summary(facts: SummaryFacts): ActionReport {
       'Job',
       job.assurance === null
         ? 'unknown'
-        : `${job.assurance}: ${claim('repository')} ${claim('ref')} ${claim('event_name')}`.trim(),
+        : job.assurance === 'self-asserted'
+          ? 'self-asserted: no token confirms repository, commit and run'
+          : `${job.assurance}: ${claim('repository')} ${claim('ref')} ${claim('event_name')}`.trim(),
     ],
     ['Commit', claim('sha')],
     ['Run', claim('run_id')],
     ['Trusted time', timeInWords(verdict)],
-    ['Plain image', image.plainDigest ?? ''],
+    ['Plain image', image.plainDigest === image.digest ? '' : (image.plainDigest ?? '')],
     ...(image.children ?? []).map(({ digest, platform, verified }): [string, string] => [
       `Manifest for ${platform}`,
       `${digest}${verified ? '' : ' (refused)'}`,
@@ -68,18 +70,7 @@ export function summary(facts: SummaryFacts): ActionReport {
         : 'warning',
     subject: { name: image.reference.replace(/@sha256:[0-9a-f]{64}$/, ''), digest: image.digest },
     facts: shown.filter(([, value]) => value !== ''),
-    tables: [
-      {
-        title: `All ${verdict.checks.length} checks`,
-        header: ['check', 'result', 'why', 'rule'],
-        rows: verdict.checks.map((check) => [
-          check.id,
-          check.reason === null ? marks[check.status] : `${marks[check.status]} (${check.reason})`,
-          check.why,
-          check.clause,
-        ]),
-      },
-    ],
+    tables: checkTables(verdict.checks),
     exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),
     commands: commands(facts),
     notes: [
@@ -91,6 +82,28 @@ export function summary(facts: SummaryFacts): ActionReport {
     ],
     details: { verdict: verdict as unknown as JsonValue } as JsonObject,
   }
+}
+
+/** The checks in the order of a reviewer's interest: what failed or was excused, what was proven, what this image has no part in. */
+function checkTables(checks: readonly Check[]): ActionReport['tables'] {
+  const table = (title: string, ...states: Check['status'][]): ActionReport['tables'] => {
+    const rows = checks
+      .filter(({ status }) => states.includes(status))
+      .map(({ id, status, reason, why, clause }) => [
+        id,
+        reason === null ? marks[status] : `${marks[status]} (${reason})`,
+        why,
+        clause,
+      ])
+    return rows.length === 0 ? [] : [{ title: `${title}: ${rows.length} of ${checks.length} checks`, header, rows }]
+  }
+  const header = ['check', 'result', 'why', 'rule']
+  return [
+    ...table('Failed', 'failed'),
+    ...table('Accepted by exception', 'accepted'),
+    ...table('Passed', 'passed'),
+    ...table('Not applicable', 'skipped'),
+  ]
 }
 
 /** What pinned time stamp authorities say; '' where the policy pins none. */

@@ -23,7 +23,7 @@ function unreachable(socketPath: string, cause: unknown): unknown {
     subject: 'agent-socket',
     cause,
     remedy: denied
-      ? "Put this user into the group of the socket (sealwright-job), or set agent-socket: none for an agent of the job's own."
+      ? "Put this user into the group of the socket (sealwright-job), or set `agent-socket: none` for an agent of the job's own."
       : 'See what it says: journalctl -u sealwright-agent.',
   })
 }

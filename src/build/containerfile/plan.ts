@@ -2,6 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Platform } from '../../oci/types.ts'
 import type { Containerfile, Instruction, Stage } from './parse.ts'
 import { expand, splitWords, type Lookup } from './words.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** A stage that is needed for the target, with its base resolved to an earlier stage, nothing, or an image's name. */
 export interface PlannedStage {
@@ -145,10 +146,10 @@ function findTarget(file: Containerfile, target: string | null): number {
   if (target === null) return file.stages.length - 1
   const index = findStage(file, target, file.stages.length)
   if (index !== null) return index
-  const names = file.stages.map((stage) => stage.name ?? String(stage.index)).join(', ')
+  const names = file.stages.map((stage) => stage.name ?? String(stage.index))
   throw new InputError('not-found', `${file.name} has no stage ${target}`, {
     subject: 'target',
-    remedy: `Use one of: ${names}.`,
+    remedy: useOneOf(target, names),
   })
 }
 

@@ -98,5 +98,5 @@ export async function runPrepare(
 
 /** What a failed step may have lacked. */
 export function networkHint(network: 'none' | 'default'): string {
-  return network === 'none' ? 'It ran without a network. If it needs one, set network: default. ' : ''
+  return network === 'none' ? 'It ran without a network. If it needs one, set `network: default`. ' : ''
 }

@@ -51,6 +51,6 @@ async function usable(find: () => Promise<Driver | null>, ports: Ports): Promise
 function missing(name: string): InputError {
   return new InputError('tool-missing', `${name} is not installed`, {
     subject: 'builder',
-    remedy: `Install ${name}, or use builder: embedded where the Containerfile has no RUN.`,
+    remedy: `Install ${name}, or use \`builder: embedded\` where the Containerfile has no RUN.`,
   })
 }

@@ -43,6 +43,6 @@ function elsewhere(what: string): InputError {
   return new InputError('unsupported', `${what}, but a build must stay on this machine`, {
     subject: 'builder',
     remedy:
-      'Use an engine on a local Unix socket (unset DOCKER_HOST, docker context use default, docker buildx use default), or builder: buildah.',
+      'Use an engine on a local Unix socket (unset DOCKER_HOST, docker context use default, docker buildx use default), or `builder: buildah`.',
   })
 }

@@ -43,14 +43,14 @@ export async function dockerDriver(needs: DriverNeeds, ports: Ports): Promise<Dr
   if (server === null || server.trim() === '') {
     throw new InputError('unsupported', 'docker is installed, but no engine answers', {
       subject: 'builder',
-      remedy: 'Start the engine (systemctl start docker) or set DOCKER_HOST, or use builder: buildah or embedded.',
+      remedy: 'Start the engine (systemctl start docker) or set DOCKER_HOST, or use `builder: buildah` or embedded.',
     })
   }
   const buildx = /v?(\d+\.\d+\S*)/.exec((await ask('buildx', 'version')) ?? '')?.[1]
   if (buildx === undefined) {
     throw new InputError('unsupported', 'docker is installed without its buildx plugin', {
       subject: 'builder',
-      remedy: 'Install docker-buildx-plugin, or use builder: buildah or embedded.',
+      remedy: 'Install docker-buildx-plugin, or use `builder: buildah` or embedded.',
     })
   }
   const inspection = (await ask('buildx', 'inspect', '--bootstrap')) ?? ''
@@ -75,7 +75,7 @@ function requireOwnNames(names: ReadonlySet<string>): void {
     if (!/^(?:DOCKER_|BUILDX_|BUILDKIT_|LD_|GODEBUG$|HOME$|PATH$)/i.test(name)) continue
     throw new InputError('input-invalid', `docker would read the build argument ${name} as a setting of its own`, {
       subject: 'build-args',
-      remedy: 'Give the ARG another name, or use builder: buildah.',
+      remedy: 'Give the ARG another name, or use `builder: buildah`.',
     })
   }
 }

@@ -127,7 +127,7 @@ export async function probeSandboxed(temp: string, sandbox: Sandbox): Promise<St
 function cannotBuild(why: string): InputError {
   return new InputError('unsupported', `buildah is installed, but cannot build here: ${why}`, {
     subject: 'builder',
-    remedy: 'Allow user namespaces or run as root, or use builder: embedded where no RUN is needed.',
+    remedy: 'Allow user namespaces or run as root, or use `builder: embedded` where no RUN is needed.',
   })
 }
 

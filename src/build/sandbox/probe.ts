@@ -28,7 +28,7 @@ export async function requirePrograms(
     {
       subject: 'sandbox',
       remedy:
-        'Run apt-get install bubblewrap uidmap slirp4netns util-linux iproute2 on the runner (docs/runner-admin.md), or use builder: embedded without prepare.',
+        'Run apt-get install bubblewrap uidmap slirp4netns util-linux iproute2 on the runner (docs/runner-admin.md), or use `builder: embedded` without `prepare`.',
     },
   )
 }
@@ -86,7 +86,7 @@ export function explainProbe(facts: MachineFacts, network: SandboxNetwork, said:
   const tail = said.trim().split('\n').slice(-3).join(' / ').slice(0, 400)
   return new InputError('unsupported', `the sandbox for prepare and RUN does not start here: ${why} (${tail})`, {
     subject: 'sandbox',
-    remedy: `${remedy} Without a sandbox only builder: embedded without prepare works (docs/runner-admin.md).`,
+    remedy: `${remedy} Without a sandbox only \`builder: embedded\` without \`prepare\` works (docs/runner-admin.md).`,
   })
 }
 
@@ -127,7 +127,7 @@ function reason(facts: MachineFacts, network: SandboxNetwork): { why: string; re
     }
   }
   if (network === 'default') {
-    const remedy = 'Load the module tun and make /dev/net/tun readable and writable, or use network: none.'
+    const remedy = 'Load the module tun and make /dev/net/tun readable and writable, or use `network: none`.'
     return { why: 'namespaces or slirp4netns do not work', remedy }
   }
   const remedy = 'A job container needs --privileged; a machine needs user namespaces and an unmasked /proc.'

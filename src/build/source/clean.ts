@@ -30,7 +30,7 @@ export function findUnclean(
     if (file.mode === '040000') {
       // Git knows no empty folders. One whose files the rules leave out is known by those.
       if (![...source.files.keys()].some((other) => other.startsWith(`${path}/`)))
-        problems.push(`${file.path}: untracked folder`)
+        problems.push(`${file.path}: empty folder, which git cannot commit`)
     } else if (tracked === undefined) problems.push(`${file.path}: not in the commit`)
     else if (tracked.mode !== file.mode)
       problems.push(`${file.path}: mode ${file.mode}, the commit says ${tracked.mode}`)

@@ -178,7 +178,7 @@ export function resolveEpoch(wanted: 'commit' | number, source: GitSource | null
     {
       subject: 'source-date-epoch',
       remedy:
-        'Give source-date-epoch as seconds since 1970, for example 1700000000, or check out the repository with git.',
+        'Give `source-date-epoch` as seconds since 1970, for example 1700000000, or check out the repository with git.',
     },
   )
 }

@@ -6,7 +6,7 @@ import { trustedRootOptions } from '../trusted-root-options.ts'
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file, or what is attached to an image: signature, signer, log entries, trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
+      'Verifies a Sigstore bundle over a file, or what is attached to an image. Checks signature, signer, log entries and trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
     inputs: [
       option(
         'file',
@@ -47,7 +47,7 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
   },
   'conformance sign-bundle': {
     description:
-      "Signs a file keyless by the options of Sigstore's conformance suite, for use by that suite: certificate, log entry and time stamp as the signing configuration says.",
+      "Signs a file keyless, for Sigstore's conformance suite. Takes the options of that suite; certificate, log entry and time stamp come from the services of the signing configuration.",
     inputs: [
       option('file', 'File to sign, or with --in-toto the statement.', '', true),
       option('staging', 'Not supported: give signing configuration and trusted root by file.'),
@@ -64,10 +64,13 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     ],
     positional: 'file',
     flags: ['staging', 'in-toto', 'tuf-offline'],
+    examples: [
+      'sealwright conformance sign-bundle app.tar.gz --identity-token env:TOKEN --bundle app.sigstore.json --signing-config signing_config.json',
+    ],
     run: async (inputs, context) => (await import('./conformance-sign.ts')).conformanceSignBundle(inputs, context),
   },
   'conformance verify-bundle': {
-    description: "Verifies a bundle by the options of Sigstore's conformance suite, for use by that suite.",
+    description: "Verifies a bundle, for Sigstore's conformance suite. Takes the options of that suite.",
     inputs: [
       option('file-or-digest', 'Artifact, or its digest as sha256:HEX.', '', true),
       option('staging', 'Not supported: give the trusted root of the staging instance by file.'),
@@ -79,6 +82,7 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     ],
     positional: 'file-or-digest',
     flags: ['staging', 'tuf-offline'],
+    examples: ['sealwright conformance verify-bundle app.tar.gz --bundle app.sigstore.json --key cosign.pub'],
     run: async (inputs, context) => (await import('./conformance.ts')).conformanceVerifyBundle(inputs, context),
   },
 }

@@ -48,7 +48,7 @@ const listen = (fallback: string) =>
 export const logCommands: Readonly<Record<string, Command>> = {
   'log init': {
     description:
-      'Makes an empty private log with a signed checkpoint, and beside it the files that its readers need: verifier key, trusted_root.json, signing_config.json.',
+      'Makes an empty private log with a signed checkpoint. Writes the files that readers need next to it: verifier key, trusted_root.json, signing_config.json.',
     inputs: [
       log,
       { ...origin, required: true },
@@ -66,7 +66,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log append': {
     description:
-      'Appends the signatures of an image, a Sigstore bundle, or a file with a detached signature. Only a signature by a named signer is logged: by a key that is given, or by a certificate for an identity. An entry that the log has keeps its index.',
+      'Appends signatures of an image, a bundle or a file to a log. A file needs a detached signature. Only a signature by a named signer is logged: by a key that is given, or by a certificate for an identity. An entry that the log has keeps its index.',
     inputs: [
       log,
       option('entry', 'Sigstore bundle, image reference, or file (with --signature).', '', true),
@@ -87,7 +87,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log prove': {
     description:
-      'Prints the proof that an entry is in the log, as a member of tlogEntries; with --from, the proof that the log continues a smaller one.',
+      'Prints the proof that an entry is in the log. The form is a member of tlogEntries. With --from, it prints the proof that the log continues a smaller one.',
     inputs: [
       log,
       logKey,
@@ -105,7 +105,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log verify': {
     description:
-      'Verifies a whole log: every tile and entry against the signed checkpoint. With --bundle it verifies, offline, that a bundle was logged.',
+      'Verifies a whole log, or that a bundle was logged. Compares every tile and entry with the signed checkpoint. With --bundle it verifies, offline, that the bundle was logged.',
     inputs: [
       { ...log, required: false },
       logKey,
@@ -126,7 +126,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log witness': {
     description:
-      'Cosigns the checkpoint of a log with the present time, if it continues the one cosigned last; with --listen it serves that to logs (C2SP tlog-witness).',
+      'Cosigns the checkpoint of a log with the present time. It cosigns only what continues the checkpoint that it cosigned last. With --listen it serves logs (C2SP tlog-witness).',
     inputs: [
       { ...log, required: false },
       logKey,
@@ -146,7 +146,7 @@ export const logCommands: Readonly<Record<string, Command>> = {
   },
   'log serve': {
     description:
-      'Serves a log over HTTP on this machine: checkpoint, tiles, and the API of Rekor v2 for new entries of listed signers. With --scitt-policy it is also a SCITT transparency service (SCRAPI).',
+      'Serves a log over HTTP on this machine. Serves checkpoint and tiles, and the API of Rekor v2 for new entries of listed signers. With --scitt-policy it is also a SCITT transparency service (SCRAPI).',
     inputs: [
       log,
       { ...origin, required: true },

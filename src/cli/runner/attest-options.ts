@@ -17,7 +17,7 @@ export const attestOptions: Definition['inputs'] = [
   option('builder-level', 'SLSA Build level that you trust this builder for, 0 to 3.', '0'),
   option('reference-values', 'Signed reference values of the image.'),
   option('reference-keys', 'PEM public keys, one of which must have signed them.'),
-  option('collateral', 'Folder of what the makers of the hardware say.'),
+  option('collateral', 'Folder of collateral (certificates, CRLs, TCB data).'),
   option('policy', "The gate's policy file, for its rules of TEEs."),
   option('at', 'Time of the judgement, RFC 3339; by default now.'),
   option('key', 'Private key that signs the statements: a file, or env:NAME.', '', true),

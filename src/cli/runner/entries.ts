@@ -41,10 +41,13 @@ const setup = definitions['setup-cvm-runner']?.inputs ?? []
 export const runnerCommands: Readonly<Record<string, Entry>> = {
   'agent serve': {
     description:
-      'Serves the agent of the whole machine: it starts one agent for each job and counts the jobs of a boot. For a systemd unit (examples/runner).',
+      'Serves the agent of the whole machine, as a systemd unit. It starts one agent for each job and counts the jobs of a boot (examples/runner).',
     inputs: [
       option('socket', 'Path to listen on, unless systemd hands over a socket.', usual.agentSocket),
-      option('sockets', "Folder for the jobs' sockets; its group may connect. By default jobs beside the socket."),
+      option(
+        'sockets',
+        "Folder for the jobs' sockets; its group may connect. Default: jobs, in the folder of the socket.",
+      ),
       option('directory', 'Folder of this agent alone, for the count and the jobs.', '/var/lib/sealwright'),
       technology,
       tpmDevice,
@@ -53,7 +56,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       akActivation,
       option(
         'collateral',
-        'Folder of what the makers of the hardware say, which then travels with the evidence (tee collateral fetch fills it).',
+        'Folder of collateral (certificates, CRLs, TCB data), which then travels with the evidence (tee collateral fetch fills it).',
       ),
       option(
         'workers',
@@ -67,7 +70,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
   },
   'agent launcher': {
     description:
-      'Root only: starts a fresh worker for each connection, under a user of its own, for machines without systemd. It reads nothing of what is sent.',
+      'Starts workers on machines without systemd; needs root. Each connection gets a fresh worker under a user of its own. The launcher reads nothing that is sent.',
     inputs: [
       option('listen', 'Path of the socket, mode 0600.', usual.workerSocket),
       option('agent-user', "User of the machine's agent, who alone may connect.", usual.agentUser),
@@ -79,7 +82,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
   },
   'kbs get': {
     description:
-      'Reads one resource of a KBS by attesting this machine, without any job. It extends no register and counts as no job.',
+      'Reads one resource of a KBS by attesting this machine. It needs no job, extends no register and does not count as a job.',
     inputs: [
       option('kbs-url', 'Base URL of the KBS.', '', true),
       option('resource', 'kbs:///REPOSITORY/TYPE/TAG.', '', true),
@@ -96,7 +99,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
   },
   'runner self-test': {
     description:
-      "Says what of a runner image's claims is true here: agent-exclusive, storage sealed, one job a machine. Exit code 1 where one is not.",
+      'Tests the claims of a runner image on this machine. The claims are: agent-exclusive, storage sealed, one job a machine. Exits with 1 if one is not true.',
     inputs: [
       option('job-user', 'User that the runner and its jobs run as.', 'runner'),
       option('agent-user', 'User of the agent of the machine.', usual.agentUser),
@@ -116,7 +119,7 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
   },
   'runner job-started': {
     description:
-      "The runner's job-started hook: attests before the first step, ties the evidence to run and attempt, and fails the job otherwise.",
+      "The runner's job-started hook: attests before the first step. It ties the evidence to run and attempt, and fails the job otherwise.",
     inputs: [
       ...setup,
       option('max-jobs', 'Jobs that a boot may run.', '1'),
@@ -126,16 +129,17 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
     run: async (inputs, context) => (await import('./job-hooks.ts')).jobStarted(inputs, context),
   },
   'runner job-completed': {
-    description: "The runner's job-completed hook: ends the agent of the job and wipes its state.",
+    description: "The runner's job-completed hook: ends the agent of the job. It also wipes the state of the job.",
     inputs: [],
+    examples: ['sealwright runner job-completed'],
     run: async (inputs, context) => (await import('./job-hooks.ts')).jobCompleted(inputs, context),
   },
   'runner attest': {
     description:
-      'Judges a machine by the evidence of its job and signs what that proves: SLSA Build Environment statements (draft track).',
+      'Judges a machine by evidence and signs the result. The results are SLSA Build Environment statements (draft track).',
     inputs: attestOptions,
     examples: [
-      'sealwright runner attest --evidence evidence.json --image sha256:… --image-uri https://images.example/runner --reference-values runner.dsse.json --reference-keys images.pub --key control-plane.pem --output attestations',
+      'sealwright runner attest --evidence evidence.json --image sha256:… --image-uri https://images.example/runner --reference-values runner.dsse.json --reference-keys images.pub --key control-plane.pem --verifier-id https://images.example/control-plane --output attestations',
     ],
     run: async (inputs, context) => (await import('./attest.ts')).runnerAttest(inputs, context),
   },

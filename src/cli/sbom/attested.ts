@@ -47,8 +47,18 @@ export async function attestedImages(
     })
   }
   const lacking = found.filter(({ attested }) => attested.documents.length + attested.inventories.size === 0)
-  if (lacking.length > 0) throw nothingAttested(image, lacking, found, keys)
+  if (lacking.length > 0) throw nothingAttested(image, lacking, found, await byOthers(lacking, keys))
   return found
+}
+
+/** Whether documents are attached that no given key signed. */
+async function byOthers(lacking: readonly AttestedImage[], keys: readonly PublicKey[]): Promise<boolean> {
+  if (keys.length === 0) return false
+  for (const { artifact } of lacking) {
+    const { documents, inventories } = await attestedSboms(artifact.store, artifact.descriptor, [])
+    if (documents.length + inventories.size > 0) return true
+  }
+  return false
 }
 
 interface Shared {
@@ -108,24 +118,26 @@ function nothingAttested(
   { reference }: ResolvedImage,
   lacking: readonly AttestedImage[],
   all: readonly AttestedImage[],
-  keys: readonly PublicKey[],
+  others: boolean,
 ): VerificationError {
-  const by = keys.length === 0 ? '' : ' that a given key signed'
+  const by = others ? ' that a given key signed' : ''
   const names = (images: readonly AttestedImage[]): string =>
     images.flatMap(({ platform }) => platform ?? []).join(', ')
   const rest = all.filter((image) => !lacking.includes(image))
   const where = names(lacking) === '' ? '' : ` for ${names(lacking)}`
-  const others = names(rest) === '' ? '' : ` There is one for ${names(rest)}.`
+  const elsewhere = names(rest) === '' ? '' : ` There is one for ${names(rest)}.`
   const notes = [...new Set(lacking.flatMap(({ attested }) => attested.notes))].join(' ')
   return new VerificationError(
     'missing-statement',
-    `no SBOM${by} is attached to "${reference}"${where}.${others} ${notes}`.trim(),
+    `no SBOM${by} is attached to "${reference}"${where}.${elsewhere} ${notes}`.trim(),
     {
       subject: reference,
       remedy:
-        others === ''
-          ? 'Give the document with `--sbom FILE`, or the key that signed it with `--public-key FILE`.'
-          : 'Name a platform with `--platform`, or attach an SBOM for each one.',
+        elsewhere !== ''
+          ? 'Name a platform with `--platform`, or attach an SBOM for each one.'
+          : others
+            ? 'Give the key that signed the documents with `--public-key FILE`.'
+            : 'Attach one (the action sbom, then sign-attest), or leave `--public-key` out and give a document with `--sbom FILE`.',
     },
   )
 }

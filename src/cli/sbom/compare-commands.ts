@@ -32,7 +32,7 @@ export const sbomCompareCommands = {
       option('b', 'What is compared with it, in the same forms.', '', true),
       option(
         'inventory-a',
-        'File inventory that belongs to A; by default inventory.jsonl beside it, where A names that very file.',
+        'File inventory that belongs to A; default: inventory.jsonl in the same folder, where A names that very file.',
       ),
       option('inventory-b', 'The same for B.'),
       ...shared,
@@ -47,7 +47,7 @@ export const sbomCompareCommands = {
   },
   'sbom verify': {
     description:
-      'Reads an image anew and compares it with its attested SBOMs, or with given ones. Says whose signature was verified. Exits with 1 if they differ.',
+      'Reads an image again and compares it with its SBOMs. These are the attested SBOMs, or given ones. Reports whose signature was verified. Exits with 1 if they differ.',
     inputs: [
       option(
         'image',

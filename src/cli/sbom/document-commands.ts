@@ -7,7 +7,7 @@ import { option } from '../tee/evidence-options.ts'
 export const sbomDocumentCommands: Readonly<Record<string, Command>> = {
   'sbom score': {
     description:
-      'Reports which elements of a quality profile an SBOM has, declares unknown, or lacks. Reads SPDX, CycloneDX, syft, Trivy and GitHub documents, bare or in a statement; no signature is verified.',
+      'Reports how much of a quality profile an SBOM meets. Lists the elements that it has, declares unknown, or lacks. Reads SPDX, CycloneDX, syft, Trivy and GitHub documents, bare or in a statement; no signature is verified.',
     inputs: [
       option('file', 'SBOM to score.', '', true),
       option('profile', `Profile to score by, one of ${profiles.join(', ')}.`, 'cisa-2026'),

@@ -3,14 +3,14 @@ import { readSbom } from '../../sbom/documents/read.ts'
 import { scoreDocument } from '../../sbom/score/score.ts'
 import { profiles, type Score } from '../../sbom/score/types.ts'
 import type { CommandResult } from '../command.ts'
-import { optionFile } from '../option-file.ts'
+import { readDocument } from './sides.ts'
 
 /** `sbom score`: one profile, element by element. */
-export async function sbomScore(inputs: RawInputs, _context: ActionContext): Promise<CommandResult> {
-  const name = inputs.required('file')
+export async function sbomScore(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const wanted = inputs.choice('profile', profiles)
   const require = inputs.choice('require', ['nothing', 'absent', 'unknown'])
-  const document = await readSbom(await optionFile(inputs, 'file'), name)
+  const { bytes, name } = await readDocument(inputs.required('file'), ports.roots.cwd)
+  const document = await readSbom(bytes, name)
   const profile = profiles.find((known) => known === wanted) ?? 'cisa-2026'
   const score = scoreDocument(document, profile)
   const { text, present, unknown, absent, elements, value, grade } = score

@@ -45,6 +45,31 @@ export async function readSide(text: string, inventory: string, ports: Ports, pl
   return { kind: 'documents', side: neighbour === null ? side : await documentSide(text, bytes, neighbour) }
 }
 
+/**
+ * The one document that `sbom score` and `sbom convert` read: a file, or a folder as the action `sbom` writes it.
+ *
+ * @returns its bytes, and its name for messages
+ * @throws InputError `file-missing` for what is not there, with a hint for the reference of an image; `file-invalid` for a folder without documents
+ */
+export async function readDocument(text: string, cwd: string): Promise<{ bytes: Buffer; name: string }> {
+  const path = resolve(cwd, text)
+  const found = await stat(path).catch(() => null)
+  if (found === null) throw noFile(text)
+  if (!found.isDirectory()) return { bytes: await namedFile(path, 'file', 'file'), name: text }
+  const file = await fileIn(path, text)
+  return { bytes: await namedFile(file, 'file', 'file'), name: file }
+}
+
+function noFile(text: string): InputError {
+  const reference = /^[a-z]+:|^[^/]+[.:][^/]*\/[^/]/.test(text)
+  return new InputError('file-missing', `file: "${text}" is not there`, {
+    subject: 'file',
+    remedy: reference
+      ? 'This command reads a document. For an image, write one first: sealwright sbom --image REF --directory DIR, then name DIR.'
+      : 'Name the file of an SBOM, or a folder that the action sbom wrote.',
+  })
+}
+
 /** The first document of a folder, in the order of our formats. */
 async function fileIn(folder: string, text: string): Promise<string> {
   for (const name of documentFiles) {

@@ -12,7 +12,7 @@ const filters = [
 export const scittCommands: Readonly<Record<string, Command>> = {
   'scitt verify': {
     description:
-      'Verifies SCITT signed statements and their receipts: of a file, or all that are attached to an image. Offline for files.',
+      'Verifies SCITT signed statements and their receipts. Reads a file, or all statements that are attached to an image. Offline for files.',
     inputs: [
       option('statement', 'File with a signed statement, or an image: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       ...issuerOptions,
@@ -29,7 +29,7 @@ export const scittCommands: Readonly<Record<string, Command>> = {
   },
   'scitt submit': {
     description:
-      'Registers signed statements with a transparency service (SCRAPI) and keeps the receipts: of a file, or those of a trusted issuer that are attached to an image. The service sees the statements.',
+      'Registers signed statements and keeps the receipts. Sends a file, or the statements of a trusted issuer that are attached to an image, to a transparency service (SCRAPI). The service sees the statements.',
     inputs: [
       option('statement', 'File with a signed statement, or an image whose statements are registered.', '', true),
       option('url', 'Address of the service: https://HOST[/PATH], or http on this machine.', '', true),
@@ -69,7 +69,7 @@ export const scittCommands: Readonly<Record<string, Command>> = {
   },
   'scitt keys': {
     description:
-      'Writes the keys that a transparency service publishes, to be pinned with --service. Compare their thumbprints with what its operator says elsewhere.',
+      'Writes the keys that a transparency service publishes. `scitt verify` pins them with --service. Compare their thumbprints with what the operator of the service says elsewhere.',
     inputs: [
       option('url', 'Address of the service: https://HOST[/PATH], or http on this machine.', '', true),
       option('output', 'File for the keys; it must not exist.', '', true),

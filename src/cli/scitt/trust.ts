@@ -8,6 +8,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { namedFile } from '../option-file.ts'
 import { option } from '../tee/evidence-options.ts'
 import { timeOption } from '../tee/option-values.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 const acceptances = ['no-subject', 'unbound-curve'] as const
 
@@ -61,7 +62,7 @@ export async function readTrust(inputs: RawInputs, { ports }: ActionContext): Pr
   if (unknown !== undefined)
     throw new InputError('input-invalid', `\`--accept\`: "${unknown}" is not known`, {
       subject: 'accept',
-      remedy: `Use one of: ${acceptances.join(', ')}.`,
+      remedy: useOneOf(unknown, acceptances),
     })
   const orNull = (name: string): string | null => (inputs.text(name) === '' ? null : inputs.text(name))
   const issuer = orNull('issuer')

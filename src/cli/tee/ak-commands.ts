@@ -11,19 +11,24 @@ const key = option(
 /** Commands that tie a TPM's attestation key to its endorsement key (docs/tpm.md). */
 export const akCommands = {
   'tee ak show': {
-    description: "Prints the keys of this machine's TPM, which a policy can pin, and writes them for a registrar.",
+    description:
+      "Prints the keys of this machine's TPM. A policy can pin them. With --output it writes them for a registrar.",
     inputs: [device, key, option('output', 'New file for the keys, as "tee ak challenge" takes them.')],
     examples: ['sealwright tee ak show', 'sealwright tee ak show --output keys.json'],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./ak-machine.ts')).showKeys(inputs, context),
   },
   'tee ak challenge': {
-    description: 'Registrar: asks a machine to prove that the keys it showed are in one TPM.',
+    description:
+      'Registrar: challenges a machine to prove its TPM keys. The proof shows that the keys of `tee ak show` are in one TPM.',
     inputs: [
       option('keys', 'File of "tee ak show", from the machine.', '', true),
       option('output', 'New file for the challenge, for the machine (also for tpm2_activatecredential).', '', true),
       option('pending', 'New file that the registrar keeps until the answer.', '', true),
-      option('ek-root', "Root certificate of the TPM's maker, PEM or DER; its chain must then hold. May be repeated."),
+      option(
+        'ek-root',
+        "Root certificate of the TPM's manufacturer, PEM or DER; the chain must then be valid. May be repeated.",
+      ),
       option('ek-authority', "Certificates between it and the TPM's, PEM or DER. May be repeated."),
     ],
     examples: [
@@ -33,7 +38,7 @@ export const akCommands = {
       (await import('./ak-registrar.ts')).challengeKeys(inputs, context),
   },
   'tee ak activate': {
-    description: "Machine: answers a registrar's challenge, which only the TPM that holds both keys can.",
+    description: "Machine: answers a registrar's challenge with its TPM. Only the TPM that holds both keys can.",
     inputs: [
       device,
       key,
@@ -45,7 +50,7 @@ export const akCommands = {
       (await import('./ak-machine.ts')).answerChallenge(inputs, context),
   },
   'tee ak record': {
-    description: 'Registrar: checks the answer and signs the record that travels with the evidence of this TPM.',
+    description: 'Registrar: checks the answer and signs the record. The record travels with the evidence of this TPM.',
     inputs: [
       option('pending', 'File that "tee ak challenge" kept.', '', true),
       option('answer', 'File of "tee ak activate", from the machine.', '', true),

@@ -12,7 +12,7 @@ import {
 export const evidenceCommands = {
   'tee show': {
     description:
-      'Prints what evidence holds, field by field with offsets. It checks nothing. Event logs, IMA lists and certificates are shown, too.',
+      'Prints evidence field by field, with offsets. Nothing is verified. Also prints event logs, IMA lists and certificates.',
     inputs: showOptions,
     positional: 'file',
     examples: ['sealwright tee show quote.bin', 'sealwright tee show evidence.json --json'],
@@ -20,7 +20,7 @@ export const evidenceCommands = {
   },
   'tee verify': {
     description:
-      'Verifies evidence of a TEE, offline. Ends with 0 when it holds, with 1 and all checks when it is refused.',
+      'Verifies evidence of a TEE, offline. Exits with 0 if it is accepted, and with 1 and all checks if it is refused.',
     inputs: verifyOptions,
     positional: 'evidence',
     examples: [
@@ -32,7 +32,7 @@ export const evidenceCommands = {
   },
   'tee collateral fetch': {
     description:
-      "Brings certificates, revocation lists and TCB information of a machine's maker into a folder. What is good for a while yet is not asked for again.",
+      "Downloads the manufacturer's certificates, CRLs and TCB data. Documents that are still valid are not downloaded again; --refresh forces it.",
     inputs: collateralFetchOptions,
     examples: [
       'sealwright tee collateral fetch --evidence evidence.json --directory collateral',
@@ -43,7 +43,7 @@ export const evidenceCommands = {
   },
   'tee collateral show': {
     description:
-      'Lists what lies in a folder of collateral, with windows. Ends with 1 when something is outside its window or of no use.',
+      'Lists the documents in a folder of collateral, with validity. Exits with 1 if a document is expired, not yet valid, or unusable.',
     inputs: collateralShowOptions,
     positional: 'directory',
     examples: [
@@ -65,7 +65,7 @@ export const evidenceCommands = {
   },
   'tee convert': {
     description:
-      'Writes evidence in another form. Signed bytes stay as they are; what the form has no place for is named.',
+      'Writes evidence in another format. Signed bytes stay as they are; data that the format cannot hold is listed.',
     inputs: convertOptions,
     examples: [
       'sealwright tee convert --evidence evidence.json --to tdx-quote --output quote.bin',

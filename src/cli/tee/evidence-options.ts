@@ -57,7 +57,7 @@ export const collateralFetchOptions: Options = [
   option('tcb', 'AMD: reported TCB, 8 bytes in hex as "tee show" prints them.'),
   option('fmspc', 'Intel: family of platforms, 6 bytes in hex.'),
   option('ca', 'Intel: CA of the PCK certificate: platform or processor.', 'platform'),
-  option('refresh', 'true asks also for what is good for a while yet.', 'false'),
+  option('refresh', 'true also downloads documents that are still valid.', 'false'),
   option('kds-url', "AMD's Key Distribution Service, or a mirror of it.", amdService),
   option(
     'pcs-url',
@@ -88,7 +88,7 @@ export const collectOptions: Options = [
 export const convertOptions: Options = [
   option('evidence', 'File with evidence.', '', true),
   option('to', 'Form to write: sealwright, coco, snp-report, tdx-quote, tpm-quote or keylime.', '', true),
-  option('output', 'New file; a quote has .sig, .pcrs and .pem beside it, a Keylime quote .pem.', '', true),
+  option('output', 'New file; a quote also gets files .sig, .pcrs and .pem, a Keylime quote .pem.', '', true),
   option(
     'collateral',
     'Folder or file with collateral: what fits the machine goes along as documents (--to sealwright).',

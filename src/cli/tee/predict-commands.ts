@@ -25,7 +25,7 @@ export const predictCommands = {
   },
   'tee predict tdx': {
     description:
-      'Predicts MRTD (experimental) of a TDX firmware, and RTMR0 to 2 of a kernel that QEMU boots directly with it.',
+      'Predicts MRTD and RTMR0 to 2 of a TDX guest. MRTD (experimental) is of the firmware, the RTMRs are of a kernel that QEMU boots directly with it.',
     inputs: [...predictTdxOptions],
     examples: [
       'sealwright tee predict tdx --firmware OVMF.fd --kernel vmlinuz --initrd initrd.img --append "console=hvc0" --memory 4G',
@@ -46,7 +46,8 @@ export const predictCommands = {
       (await import('./predict-pcr.ts')).predictPcr(inputs, context),
   },
   'tee predict verity': {
-    description: 'Computes the dm-verity root hash of a partition image, as veritysetup does, without a hash tree.',
+    description:
+      'Computes the dm-verity root hash of a partition image. The result equals that of veritysetup; no hash tree is written.',
     inputs: [...predictVerityOptions],
     examples: ['sealwright tee predict verity --image root.img --salt -'],
     run: async (inputs: RawInputs, context: ActionContext) =>
@@ -62,14 +63,15 @@ export const predictCommands = {
       (await import('./reference-values.ts')).signReferenceValues(inputs, context),
   },
   'tee reference-values verify': {
-    description: 'Verifies signed reference values with a public key, and that they hold now.',
+    description: 'Verifies signed reference values with a public key. They must be valid now.',
     inputs: [...verifyValuesOptions],
+    examples: ['sealwright tee reference-values verify --file values.dsse.json --public-key values.pub'],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./reference-values.ts')).verifyReferenceValues(inputs, context),
   },
   'tee reference-values trustee': {
     description:
-      "Prints signed reference values under the names of Trustee's default policy, for a plan of kbs-publish. The signature is verified first.",
+      "Prints signed reference values for a plan of kbs-publish. Uses the names of Trustee's default policy. The signature is verified first.",
     inputs: [...trusteeValuesOptions],
     examples: ['sealwright tee reference-values trustee --file values.dsse.json --public-key values.pub'],
     run: async (inputs: RawInputs, context: ActionContext) =>
@@ -79,6 +81,7 @@ export const predictCommands = {
     description: 'Prints reference values, signed or not. It checks no signature.',
     inputs: [...showValuesOptions],
     positional: 'file',
+    examples: ['sealwright tee reference-values show values.dsse.json'],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./reference-values.ts')).showReferenceValues(inputs, context),
   },

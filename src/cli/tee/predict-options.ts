@@ -63,7 +63,7 @@ export const predictVerityOptions: Options = [
   option('image', 'Image of one partition, of whole blocks; or of a disk, with --offset and --size.', '', true),
   option('offset', 'Byte at which the partition begins in --image.', '0'),
   option('size', 'Bytes of the partition; by default to the end of --image.'),
-  option('salt', 'Salt in hexadecimal, - for none: the one that veritysetup is given.', '', true),
+  option('salt', 'Salt in hexadecimal, as veritysetup gets it; - for no salt.', '', true),
   option('hash', 'sha256 or sha512.', 'sha256'),
   option('data-block', 'Bytes of a data block.', '4096'),
   option('hash-block', 'Bytes of a hash block.', '4096'),

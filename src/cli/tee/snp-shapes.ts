@@ -3,6 +3,7 @@ import { InputError } from '../../base/errors.ts'
 import { vcpuLimit, type ShapeMatrix } from '../../tee/measure/matrix.ts'
 import { namesModel, vmmTypes, type VmmType } from '../../tee/measure/vmsa.ts'
 import type { SnpMachine, SnpProcessor } from '../../tee/predict/snp.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** Reads the options that may name several machine shapes. @throws InputError `input-missing`, `input-invalid` */
 export function readShapes(inputs: RawInputs): ShapeMatrix {
@@ -61,7 +62,7 @@ function readVmm(text: string): VmmType {
   if (found !== undefined) return found
   throw new InputError('input-invalid', `--vmm-type: there is no "${text}"`, {
     subject: 'vmm-type',
-    remedy: `Use one of: ${vmmTypes.join(', ')}.`,
+    remedy: useOneOf(text, vmmTypes),
   })
 }
 

@@ -22,6 +22,7 @@ import { machineChecks } from '../../verify/machine-checks.ts'
 import { hexOption, readCompanions, selectionOption, timeOption } from './option-values.ts'
 import { optionFile } from '../option-file.ts'
 import { verdictText } from './verdict-text.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** `tee verify`: a verdict on evidence in any form. A refused verdict is an output, and the exit code is 1. */
 export async function teeVerify(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
@@ -117,7 +118,7 @@ function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptanc
       if (known !== undefined) return known
       throw new InputError('input-invalid', `--accept: there is no "${name}"`, {
         subject: 'accept',
-        remedy: `Use one of: ${acceptances.join(', ')}.`,
+        remedy: useOneOf(name, acceptances),
       })
     }),
   )

@@ -1,4 +1,4 @@
-import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { isPrivateUrl } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -7,6 +7,7 @@ import { collect } from '../../base/streams.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { readProtoJson } from '../../encoding/proto-json.ts'
 import { readCheckpoint } from '../../sign/checkpoint.ts'
+import { answeredBadly } from '../answered.ts'
 import { parseEntry, type HashedRekord } from '../hashedrekord.ts'
 import { isIncluded, leafHash } from '../merkle.ts'
 import { readLogEntry } from './entry.ts'
@@ -32,7 +33,7 @@ export function requireSafeLog(url: string): void {
  * @param url of the log: https, or http on this machine
  * @param body of {@link parseEntry}
  * @returns the member of a bundle's `tlogEntries`
- * @throws InputError `input-invalid` · TransportError `unreachable` · VerificationError `log-invalid`
+ * @throws InputError `input-invalid` · TransportError `unreachable`, `unauthorized`, `log-error` · VerificationError `log-invalid`
  */
 export async function sendEntry(url: string, body: Buffer, ports: Ports): Promise<JsonObject> {
   requireSafeLog(url)
@@ -80,13 +81,8 @@ async function post(address: string, body: string, url: string, ports: Ports): P
   const { status } = response
   const bytes = await collect(response.body ?? [], answerLimit, `the answer of ${url}`)
   if (status === 200 || status === 201) return bytes
-  throw new TransportError('unreachable', `the log ${url} answered ${status}: ${reasonIn(bytes)}`, {
-    subject: url,
-    remedy:
-      status === 403
-        ? 'Ask the operator of the log to list the key of the signer.'
-        : 'Check the address of the log, then try again.',
-  })
+  const unlisted = 'Ask the operator of the log to list the key of the signer.'
+  throw answeredBadly('the log', url, status, reasonIn(bytes), unlisted)
 }
 
 /** What the log says, as far as it is text. */

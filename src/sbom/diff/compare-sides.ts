@@ -1,3 +1,4 @@
+import type { Entries } from '../../image/types.ts'
 import { compareAttributes } from './attributes.ts'
 import { ChangeList } from './change-list.ts'
 import { engineText, enginesOf, type Context } from './context.ts'
@@ -66,6 +67,13 @@ function explainLayers({ a, b, list, notes }: Context): void {
   )
 }
 
+/** Files and hard links, which is what the action `sbom` counts: an inventory lists folders and other links too. */
+function filesIn(inventory: Entries): number {
+  let files = 0
+  for (const { type } of inventory) if (type === 'file' || type === 'hardlink') files++
+  return files
+}
+
 function summaryOf({ label, document, inventory, regenerated }: Side): SideSummary {
   const identity = document?.identity ?? null
   return {
@@ -75,7 +83,7 @@ function summaryOf({ label, document, inventory, regenerated }: Side): SideSumma
     subject: identity?.configDigest ?? identity?.manifestDigest ?? identity?.name ?? null,
     platform: identity?.platform ?? null,
     packages: document?.packages.filter(({ kind }) => kind !== 'operating-system' && kind !== 'file').length ?? null,
-    files: inventory?.length ?? document?.files?.length ?? null,
+    files: inventory === null ? (document?.files?.length ?? null) : filesIn(inventory),
     regenerated,
   }
 }

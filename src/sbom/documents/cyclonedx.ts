@@ -12,7 +12,7 @@ import type {
 } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
 import type { Party } from '../model.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl } from './values.ts'
+import { checksumOf, digestIn, digestOf, manifestDigestOf, relativePath, setPurl } from './values.ts'
 
 const lifecycles: Readonly<Record<string, Lifecycle>> = table({
   design: 'design',
@@ -119,9 +119,7 @@ function readRoot(source: JsonObject | undefined, document: SbomDocument): void 
   }
   readComponents(objects(source, 'components'), document, identity.id)
   readModel(source, document, identity.id)
-  if (identity.configDigest === null)
-    identity.manifestDigest ??=
-      digestIn(item.purl?.split('?')[0]?.replace('%3A', ':') ?? null) ?? digestOf(item.version)
+  if (identity.configDigest === null) identity.manifestDigest ??= manifestDigestOf(identity)
 }
 
 /** A model card's parameters, the datasets that it names or holds, and the models that it was made from. */

@@ -4,7 +4,7 @@ import { emptyDocument, emptyItem } from './empty.ts'
 import { object, objects, secondsOf, text, texts } from './members.ts'
 import type { DocumentIdentity, DocumentPackage, DocumentRelationship, Lifecycle, SbomDocument } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, spdxParty, toolOf } from './values.ts'
+import { checksumOf, digestIn, digestOf, manifestDigestOf, relativePath, setPurl, spdxParty, toolOf } from './values.ts'
 
 const own = 'https://sealwright.dev/ref/'
 const documentId = 'SPDXRef-DOCUMENT'
@@ -109,8 +109,7 @@ function readRoot(source: JsonObject, document: SbomDocument): void {
   document.inventory ??= digestOf(locators(`${own}inventory`)[0] ?? null)
   readTrivy(source, identity)
   if (identity.configDigest !== null) return
-  // Of tools that describe images by their manifest (syft, Trivy): in the purl, else as the version.
-  identity.manifestDigest ??= digestIn(item.purl?.split('?')[0]?.replace('%3A', ':') ?? null) ?? digestOf(item.version)
+  identity.manifestDigest ??= manifestDigestOf(identity)
 }
 
 /** Trivy writes facts of the image as attribution texts or annotations: `DiffID: sha256:…`. */

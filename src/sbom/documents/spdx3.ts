@@ -15,7 +15,7 @@ import type {
 import { lifecycles } from './model.ts'
 import { takeDocumentFacts, takePackageFacts } from './own-facts.ts'
 import { distributionComment, fromSpdx3 } from './references.ts'
-import { checksumOf, digestIn, digestOf, relativePath, setPurl, toolOf } from './values.ts'
+import { checksumOf, manifestDigestOf, relativePath, setPurl, toolOf } from './values.ts'
 
 const packageTypes = new Set(['software_Package', 'ai_AIPackage', 'dataset_DatasetPackage'])
 const kinds: Readonly<Record<string, string>> = table({
@@ -333,6 +333,5 @@ function readFacts(graph: Graph, document: SbomDocument): void {
   }
   if (document.identity.configDigest !== null) return
   const { identity } = document
-  identity.manifestDigest ??=
-    digestIn(identity.purl?.split('?')[0]?.replace('%3A', ':') ?? null) ?? digestOf(identity.version)
+  identity.manifestDigest ??= manifestDigestOf(identity)
 }

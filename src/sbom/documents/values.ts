@@ -4,7 +4,7 @@ import type { Digest } from '../../oci/types.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { Checksum, Party } from '../model.ts'
 import { formatPurl, parsePurl } from '../purl.ts'
-import type { DocumentPackage, DocumentTool } from './model.ts'
+import type { DocumentIdentity, DocumentPackage, DocumentTool } from './model.ts'
 
 const algorithms: Readonly<Record<string, Checksum['algorithm']>> = table({
   MD5: 'MD5',
@@ -57,6 +57,15 @@ export function digestOf(value: string | null): Digest | null {
 /** The digest behind the last `@` of a reference, or the digest itself. */
 export function digestIn(reference: string | null): Digest | null {
   return digestOf((reference ?? '').slice((reference ?? '').lastIndexOf('@') + 1))
+}
+
+/**
+ * The manifest that a document of another tool is about (syft, Trivy): in the purl, else as the version of a container. A folder or file may have a
+ * digest as its version as well, which is of no image.
+ */
+export function manifestDigestOf({ purl, type, version }: DocumentIdentity): Digest | null {
+  const image = type === null || type === 'container'
+  return digestIn(purl?.split('?')[0]?.replace('%3A', ':') ?? null) ?? (image ? digestOf(version) : null)
 }
 
 /** `Person: NAME (ADDRESS)` or `Organization: …`, as SPDX 2 writes it; null for `NOASSERTION` and for tools. */

@@ -6,6 +6,7 @@ import type { SbomFormat } from './names.ts'
 import { spdx } from './spdx.ts'
 import { spdx3 } from './spdx3.ts'
 import { Ids } from './ids.ts'
+import { order } from './order.ts'
 
 /** What a writer gets: the document, a UUID that stands for its content in this format, and ids for its packages. */
 export interface Writing {
@@ -26,11 +27,26 @@ const writers: Readonly<Record<SbomFormat, (writing: Writing) => object>> = {
  * host or chance, and the id of the document is a UUID of version 5 over its content (SPDX 2.3 clause 6.5.2 allows that).
  */
 export function encodeDocument(document: SbomDocument, format: SbomFormat): Buffer {
-  const writing = { document, uuid: uuid5(`${format} sha256:${contentDigest(document)}`), ids: new Ids(document) }
-  const written = writers[format](writing)
+  const ids = new Ids(document)
+  const uuid = uuid5(`${format} sha256:${contentDigest(document)}`)
+  const written = writers[format]({ document: inWrittenOrder(document, ids), uuid, ids })
   const text = JSON.stringify(written)
   // JSON.stringify writes a lone surrogate, and nothing else, as an escape of this form. Looking at each value while it writes takes longer.
   return Buffer.from(`${/\\ud[89a-f]/.test(text) ? JSON.stringify(written, wellFormed) : text}\n`)
+}
+
+/**
+ * Packages and files by their written ids, whatever the order of their source: a document that was converted, and the same one written at once, can
+ * then be compared line by line.
+ */
+function inWrittenOrder(document: SbomDocument, ids: Ids): SbomDocument {
+  const sorted = <T extends { id: string }>(items: readonly T[]): T[] =>
+    items.toSorted((a, b) => order(ids.get(a.id) ?? '', ids.get(b.id) ?? ''))
+  return {
+    ...document,
+    packages: sorted(document.packages),
+    files: document.files === null ? null : sorted(document.files),
+  }
 }
 
 function contentDigest(document: SbomDocument): string {

@@ -69,6 +69,6 @@ function refuse(why: string): InputError {
   return new InputError('input-invalid', `\`signer\` is not a PKCS #11 URI that can be used: ${why}`, {
     subject: 'signer',
     remedy:
-      'Write pkcs11:token=NAME;object=LABEL?module-path=/usr/lib/softhsm/libsofthsm2.so and give the PIN as key-password (env:NAME or a file).',
+      'Write pkcs11:token=NAME;object=LABEL?module-path=/usr/lib/softhsm/libsofthsm2.so and give the PIN as `key-password` (env:NAME or a file).',
   })
 }

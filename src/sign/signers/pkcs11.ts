@@ -29,7 +29,7 @@ export async function openPkcs11(uri: string, pin: string | null, ports: Ports):
   if (secret === null)
     throw new InputError('input-missing', 'the PKCS #11 token needs a PIN and none was given', {
       subject: 'key-password',
-      remedy: 'Set key-password to env:NAME or a file, or add pin-source=FILE to the URI.',
+      remedy: 'Set `key-password` to env:NAME or a file, or add pin-source=FILE to the URI.',
     })
   ports.log.mask(secret)
   const session: Session = { uri: parsed, pin: secret, ports }

@@ -4,7 +4,7 @@ import type { TeeVerdict } from '../../tee/types.ts'
 /** What a step was given to judge its runner's evidence by. */
 export interface EvidenceInputs {
   verifier: 'local' | 'trustee' | 'both' | 'none'
-  /** Folder of what the makers of the hardware say. */
+  /** Folder of collateral (certificates, CRLs, TCB data). */
   collateral: string | null
   /** The gate's policy file, for its rules of TEEs. */
   policy: string | null

@@ -114,7 +114,7 @@ function checkTpmKey(evidence: JsonValue): void {
   if (typeof signature === 'string' && fromBase64(signature, 'TPM signature').subarray(0, 2).equals(rsassa)) return
   throw new InputError('unsupported', "Trustee takes a TPM's quotes by RSASSA keys alone", {
     subject: 'tpm-key',
-    remedy: 'Set tpm-key: rsa.',
+    remedy: 'Set `tpm-key: rsa`.',
   })
 }
 
@@ -126,7 +126,8 @@ async function publishedKeys(asUrl: string, ports: Ports): Promise<KeyObject[]> 
   if (!Array.isArray(keys)) {
     throw new TransportError('kbs-error', `the Attestation Service publishes no keys: it answered ${answer.status}`, {
       subject: asUrl,
-      remedy: 'Give the base URL of its REST door (restful-as), or trustee-keys; the one inside a KBS publishes none.',
+      remedy:
+        'Give the base URL of its REST door (restful-as), or `trustee-keys`; the one inside a KBS publishes none.',
     })
   }
   return keys.filter(isObject).flatMap(publicKey)

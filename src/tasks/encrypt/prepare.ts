@@ -103,19 +103,19 @@ async function kekWrap(uris: readonly string[], { kbs }: EncryptRequest, context
   if (agent !== null && kek !== null) {
     throw new InputError('input-invalid', 'key-file was given, but the agent of this job makes and keeps the key', {
       subject: 'key-file',
-      remedy: 'Leave key-file out.',
+      remedy: 'Leave `key-file` out.',
     })
   }
   if (agent !== null && kbs === null && first !== undefined) {
     throw new InputError('input-missing', `kbs-url is missing: the key of ${first} is made for one KBS`, {
       subject: 'kbs-url',
-      remedy: 'Give encrypt the kbs-url that kbs-publish will be given.',
+      remedy: 'Give encrypt the `kbs-url` that kbs-publish will be given.',
     })
   }
   if (agent === null && kek === null && first !== undefined) {
     throw new InputError('input-missing', `${first} needs a key, and no agent runs that could keep one`, {
       subject: 'key-file',
-      remedy: 'Run setup-cvm-runner first, or give key-file with 32 raw bytes.',
+      remedy: 'Run setup-cvm-runner first, or give `key-file` with 32 raw bytes.',
     })
   }
   return async (uri, plaintext) => {

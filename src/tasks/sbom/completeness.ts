@@ -26,7 +26,7 @@ export function refuseGaps(gaps: readonly Gap[]): void {
     `the SBOM is incomplete: ${first.path} (${first.kind})${more} could not be read: ${first.why}`,
     {
       subject: first.path,
-      remedy: 'Repair or remove what cannot be read, or set incomplete: warn to get documents that name the gaps.',
+      remedy: 'Repair or remove what cannot be read, or set `incomplete: warn` to get documents that name the gaps.',
     },
   )
 }

@@ -29,7 +29,7 @@ export async function withOpener<T>(
   if (agent === null || held.size === 0) {
     throw new InputError('input-missing', 'the image is encrypted, and no key was given', {
       subject: 'decryption-key',
-      remedy: 'Give decryption-key or kbs-url, or describe the image before it is encrypted.',
+      remedy: 'Give `decryption-key` or `kbs-url`, or describe the image before it is encrypted.',
     })
   }
   const unwrap = async (uri: string, wrapped: Buffer, iv: Buffer): Promise<Buffer | null> =>

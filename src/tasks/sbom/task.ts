@@ -68,7 +68,7 @@ async function chosen(store: Store, digest: Digest, platform: string | null): Pr
     `the image ${digest} is for ${formatPlatform(image.platform)}, not for ${platform}`,
     {
       subject: 'platform',
-      remedy: 'Name an index that holds an image for the platform, or leave platform out.',
+      remedy: 'Name an index that holds an image for the platform, or leave `platform` out.',
     },
   )
 }

@@ -58,7 +58,7 @@ export function openCertifiedKey(
   if (certificate === null && consumers.includes('notation'))
     throw new InputError('input-missing', 'consumers: notation needs the certificates of the key', {
       subject: 'certificate',
-      remedy: 'Set certificate to a PEM file: the leaf first, the self-signed root last.',
+      remedy: 'Set `certificate` to a PEM file: the leaf first, the self-signed root last.',
     })
   const publicKey =
     hand.kind === 'step' ? hand.signer.publicKey : loadPublicKey(hand.publicKeyPem, 'key of the signer').object

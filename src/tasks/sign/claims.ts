@@ -30,7 +30,7 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   if (inputs.key === null)
     throw new InputError('input-missing', '`claims` needs `signer: key` with the key of whoever made the reports', {
       subject: 'claims',
-      remedy: 'Set signer: key and key. The agent signs no claims, because it did not make them.',
+      remedy: 'Set `signer: key` and `key`. The agent signs no claims, because it did not make them.',
     })
   if (inputs.key.kind === 'kbs')
     throw new InputError('unsupported', '`claims` cannot be signed with a key of a KBS', {

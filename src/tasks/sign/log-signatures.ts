@@ -63,7 +63,7 @@ export async function openSignatureLog(request: LogRequest | null, ports: Ports)
       remedy:
         note === null
           ? 'Make one with sealwright log init, or check the name.'
-          : 'Set log-private-key to env:NAME or a file, or name a log that is served: rekor:URL.',
+          : 'Set `log-private-key` to env:NAME or a file, or name a log that is served: rekor:URL.',
     })
   }
   const origin = note.toString('utf8').split('\n', 1)[0] ?? ''

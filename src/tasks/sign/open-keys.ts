@@ -18,9 +18,15 @@ export interface OpenedKeys {
 /**
  * Opens what a request signs with. Readers of COSE get the signature of the same signer as those of bundles.
  *
- * @throws InputError `no-agent`, `input-missing`, `file-invalid`, `unsupported`; for a key of a KBS also what the task `sign` throws
+ * @throws InputError `no-agent`, `input-missing`, `input-invalid` for a certificate that nobody reads, `file-invalid`, `unsupported`; for a key of a KBS also what the task `sign` throws
  */
 export async function openKeys(inputs: SignRequest, agent: AgentClient | null, ports: Ports): Promise<OpenedKeys> {
+  // Ignoring it would leave the reader with signatures that no certificate vouches for.
+  if (inputs.certificate !== null && !servesCose(inputs))
+    throw new InputError('input-invalid', '`certificate` is set, but no consumer reads it', {
+      subject: 'certificate',
+      remedy: 'Add notation or scitt to `consumers`, or leave `certificate` out.',
+    })
   const source = inputs.key
   if (source?.kind === 'kbs') {
     const { openReleased } = await import('./released/session.ts')

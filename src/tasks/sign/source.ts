@@ -5,6 +5,7 @@ import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
 import type { StepContext } from '../context.ts'
+import { jobImage } from '../job-image.ts'
 import type { SignRequest } from './request.ts'
 
 /** The image as it was published, still without its tag. */
@@ -47,7 +48,8 @@ export async function findImage(
   journal: readonly JournalEvent[] | null,
   context: StepContext,
 ): Promise<FoundImage> {
-  const from = await resolveImage(await sourceOf(inputs, context), context.ports)
+  const { ports } = context
+  const from = await resolveImage(inputs.image ?? (await jobImage(context.state, ['plain', 'encrypted'])), ports)
   const digest = from.descriptor.digest
   requireNoPlain(inputs, journal ?? [], digest)
   if (journal !== null && !isOwn(journal, digest)) {
@@ -128,19 +130,7 @@ function requireNoPlain({ image }: SignRequest, journal: readonly JournalEvent[]
         ? 'Give the output of the encrypt step as image.'
         : own
           ? 'Run encrypt again, or give the output of the encrypt step as image.'
-          : 'Run encrypt again, or name the plain image as image if it may be published unencrypted.',
-  })
-}
-
-async function sourceOf(inputs: SignRequest, { state }: StepContext): Promise<string> {
-  if (inputs.image !== null) return inputs.image
-  const agent = await state.agent()
-  const last = agent === null ? null : await state.lastImage(['plain', 'encrypted'])
-  if (last !== null) return last
-  const why = agent === null ? 'no agent runs, whose journal would name one' : 'this job has built none'
-  throw new InputError('input-missing', `no image was given, and ${why}`, {
-    subject: 'image',
-    remedy: 'Give image, or build one in this job after setup-cvm-runner.',
+          : 'Run encrypt again, or name the plain image as `image` if it may be published unencrypted.',
   })
 }
 

@@ -40,7 +40,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   if (inputs.signer === 'agent' && agent === null) {
     throw new InputError('no-agent', 'no agent runs in this job', {
       subject: 'signer',
-      remedy: 'Run setup-cvm-runner first, or set signer: key and key.',
+      remedy: 'Run setup-cvm-runner first, or set `signer: key` and `key`.',
     })
   }
   // A key or log that cannot be opened, or a time stamp service that is refused, must not leave a half-published image behind.

@@ -48,7 +48,7 @@ export async function chooseCollector(
     `no TEE can be used here:\n${missing.map((why) => `- ${why}`).join('\n')}`,
     {
       subject: wanted,
-      remedy: 'Run on a confidential VM. For a trial without any proof, set technology: sample.',
+      remedy: 'Run on a confidential VM. For a trial without any proof, set `technology: sample`.',
     },
   )
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** Family, model and stepping of QEMU's built-in processor models (target/i386/cpu.c), whose versions share one signature. */
 const models: readonly (readonly [family: number, model: number, stepping: number, names: readonly string[]])[] = [
@@ -24,6 +25,6 @@ export function vcpuSignature(type: string): number {
   if (found !== undefined) return cpuSignature(found[0], found[1], found[2])
   throw new InputError('input-invalid', `there is no vCPU type "${type}"`, {
     subject: 'vcpu-type',
-    remedy: `Use one of: ${vcpuTypes.join(', ')}.`,
+    remedy: useOneOf(type, vcpuTypes),
   })
 }

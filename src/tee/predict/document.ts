@@ -9,6 +9,7 @@ import {
 } from '../reference/values.ts'
 import type { RecordedInputs } from './files.ts'
 import type { Prediction } from './prediction.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** What the owner of a machine image says about it; a prediction cannot know these things. */
 export interface ImageStatements {
@@ -67,7 +68,7 @@ function coveredParts(
   const pinned = [...predicted, ...(captured.some((name) => firmwareValues.includes(name)) ? ['firmware'] : [])]
   return asked.map((part) => {
     const found = coverages.find((known) => known === part)
-    if (found === undefined) throw notCovered(part, `Use some of: ${coverages.join(', ')}.`)
+    if (found === undefined) throw notCovered(part, useOneOf(part, coverages, 'some'))
     if (pinned.includes(found)) return found
     if (measuredParts.includes(found)) {
       throw notCovered(part, `Nothing in this prediction pins the ${part}: leave it out.`)

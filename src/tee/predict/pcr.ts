@@ -7,6 +7,7 @@ import { directRegisters, type KernelBoot } from './pcr-direct.ts'
 import { secureBootRegisters, type SecureBoot } from './secure-boot.ts'
 import { ukiRegisters, type UkiBoot } from './pcr-uki.ts'
 import type { Prediction } from './prediction.ts'
+import { useOneOf } from '../../base/nearest.ts'
 
 /** Technologies whose evidence has a TPM quote. */
 export const tpmTechnologies = ['tpm', 'az-snp-vtpm', 'az-tdx-vtpm'] as const
@@ -63,7 +64,7 @@ function chosenRegisters(
   if (unknown === undefined) return asked.length === 0 ? possible : asked
   throw new InputError('input-invalid', `registers: ${unknown} is not predicted here`, {
     subject: 'registers',
-    remedy: [`Use some of: ${possible.join(', ')}.`, ...notes.map(({ text }) => text)].join(' '),
+    remedy: [useOneOf(unknown, possible, 'some'), ...notes.map(({ text }) => text)].join(' '),
   })
 }
 

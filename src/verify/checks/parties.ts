@@ -1,8 +1,9 @@
 import type { Gate } from '../candidate.ts'
 import type { CertificateSighting } from '../certificate-signers.ts'
 import type { Acceptance } from '../policy/accept.ts'
-import type { Party } from '../parties.ts'
+import { keysOutOfWindow, type Party } from '../parties.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome } from '../step.ts'
+import { pinsTime } from '../signature-times.ts'
 
 /** TRUST §6: as many of the named parties as the policy asks for have signed the image, each counted once. */
 export function partiesSigned(gate: Gate): Outcome {
@@ -19,8 +20,32 @@ export function partiesSigned(gate: Gate): Outcome {
   }
   return (
     strangerOf(gate) ??
-    failed('signature-invalid', `none of the parties that the policy names signed this image: ${namedParties(gate)}`)
+    allExpired(gate) ??
+    failed(
+      'signature-invalid',
+      `none of the parties that the policy names signed this image: ${namedParties(gate)}${outOfWindow(gate)}`,
+    )
   )
+}
+
+/**
+ * Why nothing can count of a policy that names release keys alone, each outside of its window; null for any other. Their signatures are not looked
+ * at, so that the reason speaks of the policy and not of the image.
+ */
+export function allExpired({ policy, at }: Pick<Gate, 'policy' | 'at'>): Outcome | null {
+  const outside = keysOutOfWindow(policy, at)
+  if (outside.length === 0 || outside.length < policy.releaseKeys.length || policy.identities.length > 0) return null
+  const stamp = pinsTime(policy.time) ? ', and no statement of theirs has a trusted time inside of it' : ''
+  return failed(
+    'expired',
+    `every release key of the policy is outside of its window at ${at.toISOString()}${stamp}: ${outside.join(', ')}`,
+  )
+}
+
+/** An addition to a reason that no signature counts: keys that would count at another time. */
+export function outOfWindow({ policy, at }: Pick<Gate, 'policy' | 'at'>): string {
+  const outside = keysOutOfWindow(policy, at)
+  return outside.length === 0 ? '' : `; outside of their window at ${at.toISOString()}: ${outside.join(', ')}`
 }
 
 /** Why a certificate's signature does not count; null where there is none. The first that names an expected identity says most. */

@@ -1,6 +1,6 @@
 import type { Gate } from '../candidate.ts'
 import { neededKinds } from '../required.ts'
-import { inWords, logged, partiesSigned, strangerOf } from './parties.ts'
+import { allExpired, inWords, logged, outOfWindow, partiesSigned, strangerOf } from './parties.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
 
 /** TRUST §5.2: K = open.key = seal.key, or a pinned signer, which gives `signature-only`. */
@@ -67,10 +67,11 @@ function evidenceThere(gate: Gate): Outcome {
       digest,
     )
   }
-  const stranger = strangerOf(gate)
-  if (stranger !== null) return stranger
+  const other = strangerOf(gate) ?? allExpired(gate)
+  if (other !== null) return other
   const kinds = notes.kinds()
-  if (kinds.length === 0) return failed('missing-evidence', 'nothing that vouches for this image is attached', digest)
+  if (kinds.length === 0)
+    return failed('missing-evidence', 'no signature, statement or evidence is attached to this image', digest)
   if (kinds.every((kind) => kind === 'foreign')) {
     return failed(
       'signature-only',
@@ -80,7 +81,7 @@ function evidenceThere(gate: Gate): Outcome {
   }
   return failed(
     'missing-statement',
-    `no required statement is signed by a key that counts; what else is attached is in the notes${notes.unread()}`,
+    `no required statement is signed by a key that counts; what else is attached is in the notes${notes.unread()}${outOfWindow(gate)}`,
     digest,
   )
 }

@@ -113,7 +113,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
         `the image’s own statements do not verify: ${hard.why}`,
         {
           subject: verdict.image.digest,
-          remedy: remedyFor(hard.reason, evidence !== null, claims.flat()),
+          remedy: remedyFor(hard.reason, evidence !== null, claims.flat(), options),
         },
       )
     }
@@ -124,8 +124,23 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   })
 }
 
-/** @param claims statements that a given key signed */
-function remedyFor(reason: string | null, evidence: boolean, claims: readonly Claim[]): string {
+/** Reasons of an image that somebody else signed, or nobody. */
+const byOthers: readonly string[] = ['signature-only', 'signature-invalid', 'identity-mismatch', 'missing-evidence']
+
+/** @param claims statements that a given key or identity signed */
+function remedyFor(
+  reason: string | null,
+  evidence: boolean,
+  claims: readonly Claim[],
+  { identities, publicKeys }: Pick<InitOptions, 'identities' | 'publicKeys'>,
+): string {
+  // A key has no identity, and a certificate's key is gone: the reader may have given one where the other signed.
+  if (!evidence && claims.length === 0 && reason !== null && byOthers.includes(reason)) {
+    const given = [...(publicKeys.length === 0 ? [] : ['key']), ...(identities === undefined ? [] : ['identity'])].join(
+      ' or ',
+    )
+    return `No given ${given} signed this image. Give --public-key of the key that signed it, or, where a certificate signed it, --identity with --issuer and --trusted-root.`
+  }
   // An attestation can say anything of an image, also that it must not run.
   if (reason === 'missing-statement' && !evidence && claims.length > 0)
     return 'The key attested the image, but did not sign it. Sign it also (cosign sign --key KEY IMAGE@DIGEST).'

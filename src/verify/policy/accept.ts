@@ -17,9 +17,8 @@ export const acceptances = {
   'accept-no-register':
     'no register was extended by the agent: another agent may have run in the same boot of the machine before or beside it',
   'accept-resettable-register': 'whoever has the TPM can set the register back and extend it anew: for tests only',
-  'accept-foreign-extensions':
-    'what others extended into the agent’s register may be anything, another agent of the same boot, too',
-  'accept-no-crl': 'nobody looked whether AMD revoked the authority of the chip’s key',
+  'accept-foreign-extensions': 'others extended the agent’s register: another agent may have run in the same boot',
+  'accept-no-crl': 'no AMD revocation list (CRL) was checked for the authority of the chip’s key',
   'accept-tcb-status': 'Intel says that the platform needs an update or another configuration',
   'accept-tdx-attributes':
     'the host can take memory of the TD away unseen (SEPT_VE_DISABLE is off, as under Azure’s paravisor)',

@@ -24,9 +24,7 @@ export const buildSchema = z.strictObject({
   target: path.optional().describe('Stages that may have been built; the last one by default'),
   file: path
     .optional()
-    .describe(
-      'Containerfiles, from the top of the repository; by default Containerfile of the context, or Dockerfile where there is no other',
-    ),
+    .describe('Containerfiles, from the top of the repository; default: Containerfile of the context, else Dockerfile'),
   context: path.optional().describe('Folders that may have been the context; the top of the repository by default'),
   network: isolationSchema.shape.network
     .optional()

@@ -143,7 +143,7 @@ export const policySchema = z
     collateral: text
       .optional()
       .describe(
-        'Folder beside the policy with certificates and lists of the hardware makers; what is in it is no part of the digest',
+        'Folder next to the policy with certificates, CRLs and TCB data of the hardware manufacturers; its content is not part of the digest',
       ),
     ear: earSchema.optional().describe('An Attestation Service’s token must stand beside the evidence'),
     time: timeSchema.optional().describe('Who may say when statements were signed: trusted time'),
@@ -169,7 +169,7 @@ export const policySchema = z
       .array(releaseKeySchema)
       .min(1)
       .optional()
-      .describe('PEM text or files: one of these keys must have signed the image, too'),
+      .describe('PEM text or files: one of these keys must also have signed the image'),
     identities: z
       .array(identitySchema)
       .min(1)

@@ -15,7 +15,7 @@ const snp = z
       .array(z.enum(['Milan', 'Genoa', 'Turin']))
       .min(1)
       .optional()
-      .describe('Processor lines that count; Genoa stands for Bergamo and Siena, too'),
+      .describe('Processor lines that count; Genoa also stands for Bergamo and Siena'),
     'minimum-tcb': z
       .strictObject({
         Milan: tcb.optional(),
@@ -85,7 +85,9 @@ const tpm = z
       .min(1)
       .max(64)
       .optional()
-      .describe('Root certificates of TPM makers (PEM text or files): a TPM under none of them is a software TPM'),
+      .describe(
+        'Root certificates of TPM manufacturers (PEM text or files): a TPM without a chain to one of them is a software TPM',
+      ),
     registrars: z
       .array(pemOrFile)
       .min(1)

@@ -34,7 +34,7 @@ describe('where the sandbox does not start', () => {
     const error = explainProbe({ ...facts, ...change }, 'none', 'a\nb: Operation not permitted')
     expect(error).toMatchObject({ code: 'unsupported', exitCode: 2, subject: 'sandbox' })
     expect(error.remedy).toMatch(remedy)
-    expect(error.remedy).toContain('builder: embedded without prepare')
+    expect(error.remedy).toContain('`builder: embedded` without `prepare`')
     expect(error.message).toContain('Operation not permitted')
   })
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject } from '../../../src/base/json.ts'
 import { readSbom } from '../../../src/sbom/documents/read.ts'
@@ -42,6 +42,7 @@ beforeAll(async () => {
   described = await describeImage(store, image, { author, supplier: author })
   for (const format of sbomFormats) writeFileSync(file(format), described.encode(format))
   writeFileSync(join(folder, 'invalid.json'), '{"bomFormat":"CycloneDX","specVersion":"1.6","components":7}')
+  mkdirSync(join(folder, 'bare'))
   writeFileSync(join(folder, 'words.txt'), 'words')
 })
 
@@ -83,7 +84,15 @@ describe('sbom score', () => {
     expect(ran).toMatchObject({ code, stderr: '', stdout: expect.stringContaining(' minimum elements: ') })
   })
 
+  test('a folder that the action sbom wrote stands for its first document', () => {
+    const { code, stdout } = sealwright('sbom', 'score', '.')
+    expect(code).toBe(0)
+    expect(stdout.split('\n')[0]).toMatch(/sbom\.spdx\.json: CISA/)
+  })
+
   test.each<[string, string[], number, string, string]>([
+    ['a folder without documents', ['bare'], 2, 'file-invalid', 'holds no SBOM'],
+    ['an image', ['oci:/some/image:1'], 2, 'file-missing', 'write one first: sealwright sbom --image REF'],
     ['a file that is not there', ['no.json'], 2, 'file-missing', 'file: "'],
     ['no file', [], 2, 'input-missing', 'file'],
     ['an unknown profile', ['sbom.cdx.json', '--profile', 'cisa'], 2, 'input-invalid', 'cisa-2026'],

@@ -60,7 +60,16 @@ test('what another key signed is ignored and told; nothing else is an error', as
   const alone = await verify(referenceOf(made), '--public-key', pemFile(ours))
   expect(alone).toMatchObject({
     code: 1,
-    error: { code: 'missing-statement', message: expect.stringContaining('no given key') },
+    error: {
+      code: 'missing-statement',
+      message: expect.stringContaining('no given key'),
+      remedy: expect.stringContaining('Give the key that signed the documents'),
+    },
+  })
+  const bare = await verify(referenceOf(await makeImage(layers)), '--public-key', pemFile(ours))
+  expect(bare.error).toMatchObject({
+    message: expect.not.stringContaining('given key'),
+    remedy: expect.stringContaining('Attach one (the action sbom, then sign-attest)'),
   })
   await attest(made, await described(made), ['cyclonedx'])
   const both = await verify(referenceOf(made), '--public-key', pemFile(ours))

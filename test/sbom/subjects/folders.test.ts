@@ -194,8 +194,13 @@ test.each<[string, Record<string, string>, string, string]>([
   ['a pipeline', { subject: 'pipeline' }, 'unsupported', 'Use image'],
   ['a folder that is not there', { subject: 'directory:/nowhere' }, 'file-missing', 'directory:PATH'],
   ['a file for a folder', { subject: 'source:/etc/passwd' }, 'file-invalid', 'source:PATH'],
-  ['an image beside a folder', { subject: 'directory:/tmp', image: 'oci:x' }, 'input-invalid', 'Leave image out'],
-  ['a platform of a folder', { subject: 'directory:/tmp', platform: 'linux/amd64' }, 'input-invalid', 'Leave platform'],
+  ['an image beside a folder', { subject: 'directory:/tmp', image: 'oci:x' }, 'input-invalid', 'Leave `image` out'],
+  [
+    'a platform of a folder',
+    { subject: 'directory:/tmp', platform: 'linux/amd64' },
+    'input-invalid',
+    'Leave `platform`',
+  ],
   ['a platform that is none', { image: 'oci:x', platform: 'linux' }, 'input-invalid', 'linux/amd64'],
 ])('%s is refused', async (_what, given, code, remedy) => {
   await expect(run(given)).rejects.toMatchObject({ code, remedy: expect.stringContaining(remedy) })

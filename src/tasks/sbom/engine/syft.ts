@@ -86,7 +86,7 @@ export async function withSyft<T>(
         const why = done.stderr.trim().split('\n').slice(-3).join('; ')
         throw new TransportError('tool-failed', `syft ended with ${done.code}: ${why}`, {
           subject: 'syft',
-          remedy: 'Use engine: builtin, or another syft.',
+          remedy: 'Use `engine: builtin`, or another syft.',
         })
       }
       const document = await readSbom(await readFile(join(folder, 'out/syft.json')), 'the output of syft')
@@ -115,7 +115,7 @@ export async function runSyft(
       `engine: "${engine.name}" cannot describe an encrypted image: syft reads files, and these would lie decrypted on the disk`,
       {
         subject: 'engine',
-        remedy: 'Use engine: builtin, which decrypts in memory, or describe the image before it is encrypted.',
+        remedy: 'Use `engine: builtin`, which decrypts in memory, or describe the image before it is encrypted.',
       },
     )
   }
