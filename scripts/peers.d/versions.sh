@@ -28,6 +28,7 @@ version_of() {
     OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | python-tuf | model-signing | tessera-fsck | pyspdxtools | ntia-checker | sbomcheck) text='' ;;
     softhsm2-util) text=$("$path" --version 2>/dev/null) || return 1 ;;
     pkcs11-tool) text=$(dpkg-query -W -f '${Version}' opensc 2>/dev/null) || return 1 ;; # it does not tell its version itself
+    fulcio | rekor-server | rekor-server22 | timestamp-server) text=$("$path" version 2>/dev/null | grep "^GitVersion:") || return 1 ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
     actionlint | oci-registry | cdx-decode) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
@@ -55,8 +56,9 @@ first_version() {
   [ -n "$found" ] && echo "$found"
 }
 
-# in_range NAME FOUND MINIMUM: FOUND is MINIMUM or newer. cosign 2 and 3 must not stand in for one another.
+# in_range NAME FOUND MINIMUM: FOUND is MINIMUM or newer. cosign 2 and 3 must not stand in for one another, and Rekor 2.2 is the last one that
+# accepts DSSE entries.
 in_range() {
-  case "$1:$2" in cosign2:2.* | cosign3:3.*) ;; cosign*) return 1 ;; esac
+  case "$1:$2" in cosign2:2.* | cosign3:3.* | rekor-server22:2.2.*) ;; cosign* | rekor-server22*) return 1 ;; esac
   [ "$(printf '%s\n%s\n' "$3" "$2" | sort -V | head -n 1)" = "$3" ]
 }

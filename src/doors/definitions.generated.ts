@@ -498,7 +498,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   ]
  },
  "sign-attest": {
-  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log.",
+  "description": "Signs an image and attaches what vouches for it: provenance, SBOM, file inventory, rebuild and encryption statements and the sealed TEE evidence, as Sigstore bundles and, for older readers, under cosign's tags. Publishes the image where output says. Writes no public log unless signing-config names one.",
   "inputs": [
    {
     "name": "image",
@@ -520,7 +520,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password) or a program (command:/PATH). An agent that runs always signs; the others add a second signature over the same payloads.",
+    "description": "Who signs, agent (the key that the TEE evidence is bound to), key (the key input), a key in a token (pkcs11:URI of RFC 7512, with the PIN as key-password), a program (command:/PATH), or keyless (an identity that Sigstore certifies, docs/keyless.md). An agent that runs always signs; the others add a second signature over the same payloads.",
     "default": "agent",
     "required": false
    },
@@ -533,6 +533,30 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "signing-config",
+    "description": "For signer keyless, the signing configuration (JSON, v0.2) that names the services of a Sigstore instance, or public for the public one, which publishes repository, workflow, commit and the hash of each statement for good. There is no default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trusted-root",
+    "description": "For signer keyless, the trusted root (JSON) of the instance, which every new bundle is verified by. Left out with signing-config public, it is the public one as of this release.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "oidc-audience",
+    "description": "For signer keyless, the audience of the token that the runner is asked for.",
+    "default": "sigstore",
+    "required": false
+   },
+   {
+    "name": "identity-token",
+    "description": "For signer keyless, an identity token in place of the runner's, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -622,7 +646,15 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "public-key-path",
-    "description": "Public key (PEM) to verify with, that of the key input if given, else the agent's."
+    "description": "Public key (PEM) to verify with, that of the key input if given, else the agent's. Empty where a keyless identity alone signed."
+   },
+   {
+    "name": "signer-identity",
+    "description": "Subject alternative name of the certificate of a keyless signature, as policies and cosign name it; else empty."
+   },
+   {
+    "name": "signer-issuer",
+    "description": "Issuer of that identity; else empty."
    },
    {
     "name": "report-path",
@@ -1075,7 +1107,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "signer",
-    "description": "agent, key, pkcs11:URI or command:/PATH. An agent that runs always signs; the others add a signature of their own.",
+    "description": "agent, key, pkcs11:URI, command:/PATH or keyless (docs/keyless.md). An agent that runs always signs; the others add a signature of their own.",
     "default": "agent",
     "required": false
    },
@@ -1088,6 +1120,30 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "key-password",
     "description": "Password of the key, or PIN of the token: env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "signing-config",
+    "description": "For signer keyless: signing configuration (JSON) of a Sigstore instance, or public. There is no default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trusted-root",
+    "description": "For signer keyless: trusted root (JSON) of that instance.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "oidc-audience",
+    "description": "For signer keyless: audience of the token that the runner is asked for.",
+    "default": "sigstore",
+    "required": false
+   },
+   {
+    "name": "identity-token",
+    "description": "For signer keyless: a token in place of the runner's, as env:NAME or a file.",
     "default": "",
     "required": false
    },
@@ -1189,7 +1245,15 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "public-key-path",
-    "description": "Public key (PEM) that the printed commands verify with."
+    "description": "Public key (PEM) that the printed commands verify with; empty where a keyless identity alone signed."
+   },
+   {
+    "name": "signer-identity",
+    "description": "Subject alternative name of the certificate of a keyless signature."
+   },
+   {
+    "name": "signer-issuer",
+    "description": "Issuer of that identity."
    },
    {
     "name": "report-path",

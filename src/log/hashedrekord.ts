@@ -1,4 +1,4 @@
-import { X509Certificate, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject } from '../base/json.ts'
 import { fromBase64, toBase64 } from '../encoding/base64.ts'
@@ -53,10 +53,13 @@ export function keyEntry(digest: Buffer, signature: Buffer, key: KeyObject): Has
   return { digest, signature, verifier: { kind: 'key', der }, keyDetails: keyDetailsOf(key) }
 }
 
-/** An entry for a signature by the key of a certificate. @param der the certificate */
-export function certificateEntry(digest: Buffer, signature: Buffer, der: Buffer): HashedRekord {
-  const { publicKey } = new X509Certificate(der)
-  return { digest, signature, verifier: { kind: 'certificate', der }, keyDetails: keyDetailsOf(publicKey) }
+/** An entry for a signature by the key of a certificate. */
+export function certificateEntry(
+  digest: Buffer,
+  signature: Buffer,
+  { bytes, key }: { bytes: Buffer; key: KeyObject },
+): HashedRekord {
+  return { digest, signature, verifier: { kind: 'certificate', der: bytes }, keyDetails: keyDetailsOf(key) }
 }
 
 /** Bytes of an entry as the log holds them: RFC 8785 JSON, the same for Rekor v2 (`canonicalizedBody`). */

@@ -29,6 +29,17 @@ export interface Bundle {
   logEntries: JsonValue[]
 }
 
+/** What proves a signature beside itself: times and logs. */
+export interface BundleProofs {
+  /** RFC 3161 responses over the raw bytes of the signature, in DER. */
+  stamps: readonly Buffer[]
+  /** Members of `tlogEntries`. */
+  logEntries: readonly JsonValue[]
+}
+
+/** What a bundle holds: a statement in its envelope, or a signature over the SHA-256 of an artifact. */
+export type NewContent = { envelope: Envelope } | { digest: Buffer; signature: Buffer }
+
 /**
  * Sigstore bundle v0.3 of an envelope signed with a plain key, with the log entries that are given. Members stand in a fixed order, so equal envelopes give equal bytes.
  *
@@ -42,23 +53,43 @@ export function makeBundle(
   stamps: readonly Buffer[] = [],
   logEntries: readonly JsonValue[] = [],
 ): Buffer {
+  return writeBundle({ publicKey: { hint } }, { envelope }, { stamps, logEntries })
+}
+
+/** Sigstore bundle v0.3 of a signature by the key of a certificate. @param certificate DER of the signer's own; authorities stand in the trusted root */
+export function makeCertificateBundle(certificate: Uint8Array, content: NewContent, proofs: BundleProofs): Buffer {
+  return writeBundle({ certificate: { rawBytes: toBase64(certificate) } }, content, proofs)
+}
+
+function writeBundle(signer: JsonObject, content: NewContent, { stamps, logEntries }: BundleProofs): Buffer {
   return Buffer.from(
     JSON.stringify({
       mediaType: bundleMediaType,
       verificationMaterial: {
-        publicKey: { hint },
+        ...signer,
         tlogEntries: logEntries,
         timestampVerificationData: {
           rfc3161Timestamps: stamps.map((stamp) => ({ signedTimestamp: toBase64(stamp) })),
         },
       },
-      dsseEnvelope: {
-        payload: envelope.payload,
-        payloadType: envelope.payloadType,
-        signatures: envelope.signatures.map(({ sig, keyid }) => (keyid === '' ? { sig } : { sig, keyid })),
-      },
+      ...contentMember(content),
     }),
   )
+}
+
+function contentMember(content: NewContent): JsonObject {
+  if ('envelope' in content) {
+    const { payload, payloadType, signatures } = content.envelope
+    const listed = signatures.map(({ sig, keyid }) => (keyid === '' ? { sig } : { sig, keyid }))
+    return { dsseEnvelope: { payload, payloadType, signatures: listed } }
+  }
+  const { digest, signature } = content
+  return {
+    messageSignature: {
+      messageDigest: { algorithm: 'SHA2_256', digest: toBase64(digest) },
+      signature: toBase64(signature),
+    },
+  }
 }
 
 /**

@@ -1,23 +1,16 @@
-import { createPublicKey, verify } from 'node:crypto'
-import type { HttpRequest } from '../../src/base/ports.ts'
 import { artifactOf } from '../../src/bundle/artifact.ts'
 import { readTokenSubject } from '../../src/bundle/keyless/certificate.ts'
-import { readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
-import { signKeyless } from '../../src/bundle/keyless/sign.ts'
+import { publicServices, readSigningConfig } from '../../src/bundle/keyless/signing-config.ts'
+import { openKeyless, type KeylessContent, type KeylessSignature } from '../../src/bundle/keyless/sign.ts'
 import { toBase64url } from '../../src/encoding/base64.ts'
+import { openTimeStamper } from '../../src/log/timestamp/time-stamper.ts'
+import { publicGoodRoot } from '../../src/sign/public-root.ts'
 import { parseTrustedRoot } from '../../src/sign/trusted-root.ts'
-import { makeKey } from '../../testkit/tee/pki/pki.ts'
 import { fakeHttp, testPorts } from '../../testkit/ports.ts'
-import { hashedrekord2Of, payloadOf, tileEntry } from '../../testkit/sigstore/bundle.ts'
-import {
-  actionsIssuer,
-  makeLeaf,
-  makeSigstore,
-  trustedRootOf,
-  type LeafOptions,
-} from '../../testkit/sigstore/instance.ts'
+import { payloadOf } from '../../testkit/sigstore/bundle.ts'
+import { actionsIssuer, makeSigstore, trustedRootOf, uriName, workflowSan } from '../../testkit/sigstore/instance.ts'
+import { services as addresses, sigstoreServices, type ServiceFaults } from '../../testkit/sigstore/services.ts'
 import { startTimestampServer, type TestServer } from '../../testkit/timestamp/server.ts'
-import { writePem } from '../../src/encoding/pem.ts'
 
 const sigstore = makeSigstore()
 const root = parseTrustedRoot(Buffer.from(trustedRootOf(sigstore)))
@@ -33,68 +26,32 @@ beforeAll(async () => {
 })
 afterAll(() => tsa.close())
 
-interface Faults {
-  leaf?: LeafOptions
-  otherKey?: boolean
-  otherEntry?: boolean
-  /** Status of the first answers. */
-  busy?: number[]
-}
-
-interface Certificate {
-  credentials: { oidcIdentityToken: string }
-  publicKeyRequest: { publicKey: { content: string }; proofOfPossession: string }
-}
-
-/** Fulcio and Rekor v2 as Sigstore's documentation describes their requests, without a network. */
-function services(faults: Faults = {}) {
+/** The services without a network; the time stamp authority is a server of the test. */
+function services(faults: ServiceFaults = {}) {
   const seen: string[] = []
-  const busy = [...(faults.busy ?? [])]
-  const request = async (url: string, options: HttpRequest = {}): Promise<Response> => {
-    if (url === tsa.url)
-      return fetch(url, {
-        method: 'POST',
-        headers: { ...options.headers },
-        body: options.body as Uint8Array<ArrayBuffer>,
-      })
-    seen.push(url)
-    const status = busy.shift()
-    if (status !== undefined) return new Response('later', { status, headers: { 'retry-after': '0' } })
-    const body = JSON.parse(String(options.body)) as object
-    if (url === 'https://fulcio.test/api/v2/signingCert') {
-      const { credentials, publicKeyRequest } = body as Certificate
-      const publicKey = createPublicKey(publicKeyRequest.publicKey.content)
-      const proof = Buffer.from(publicKeyRequest.proofOfPossession, 'base64')
-      if (credentials.oidcIdentityToken !== token || !verify('sha256', Buffer.from(claims.sub), publicKey, proof))
-        return new Response('{"message":"no proof of possession"}', { status: 400 })
-      const at = Date.now()
-      const { der } = makeLeaf(sigstore, {
-        key:
-          faults.otherKey === true ? makeKey('P-256') : { publicKey, privateKey: sigstore.intermediateKey.privateKey },
-        from: new Date(at - 60_000),
-        to: new Date(at + 540_000),
-        sctTime: new Date(at),
-        ...faults.leaf,
-      })
-      const certificates = [der, sigstore.intermediate, sigstore.root].map((one) => writePem('CERTIFICATE', one))
-      return Response.json({ signedCertificateEmbeddedSct: { chain: { certificates } } })
-    }
-    if (url !== 'https://rekor.test/api/v2/log/entries') return new Response('', { status: 404 })
-    const entry = hashedrekord2Of(body)
-    return Response.json(tileEntry(sigstore.tiles, faults.otherEntry === true ? { ...entry, kind: 'dsse' } : entry), {
-      status: 201,
-    })
-  }
+  const request = sigstoreServices(sigstore, faults, seen, (url, options = {}) =>
+    fetch(url, { method: 'POST', headers: { ...options.headers }, body: options.body as Uint8Array<ArrayBuffer> }),
+  )
   return { seen, ports: testPorts({ http: fakeHttp(request) }) }
 }
 
-const named = { authority: new URL('https://fulcio.test'), log: new URL('https://rekor.test/') }
-const sign = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
-  signKeyless(
-    { kind: 'message', bytes },
-    { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact, ...more },
+const named = { authority: new URL(addresses.fulcio), log: new URL(addresses.rekor) }
+const open = (ports: ReturnType<typeof testPorts>, more: object = {}) =>
+  openKeyless(
+    {
+      ...named,
+      stamper: openTimeStamper(new URL(tsa.url), [], ports),
+      token: () => Promise.resolve(token),
+      root,
+      ...more,
+    },
     ports,
   )
+const sign = async (
+  ports: ReturnType<typeof testPorts>,
+  more: object = {},
+  content: KeylessContent = { kind: 'message', bytes },
+): Promise<KeylessSignature> => (await open(ports, more)).sign(content, artifact)
 
 test('a file and a statement are signed, logged and stamped, and every reader would accept the bundle', async () => {
   const { ports, seen } = services()
@@ -107,8 +64,7 @@ test('a file and a statement are signed, logged and stamped, and every reader wo
 
   const sha256 = artifact.digest('sha256')?.toString('hex') ?? ''
   const payload = payloadOf([{ digest: { sha256 } }])
-  const request = { services: { ...named, timestamp: new URL(tsa.url) }, token, root, artifact }
-  const statement = await signKeyless({ kind: 'statement', payload }, request, services().ports)
+  const statement = await sign(services().ports, {}, { kind: 'statement', payload })
   expect(statement.verified.statement?.predicateType).toBe('https://example.test/fact/v1')
   expect(statement.verified.entries[0]).toMatchObject({ kind: 'hashedrekord', version: '0.0.2' })
 })
@@ -122,12 +78,9 @@ test('a busy service is asked again, one that refuses is told with what it said'
     code: 'sigstore-error',
     message: expect.stringContaining('later') as string,
   })
-  await expect(sign(services().ports, { token: tokenOf({ ...claims, sub: 'other' }) })).rejects.toThrow(
-    /no proof of possession/,
-  )
 })
 
-test.each<[string, Faults, string]>([
+test.each<[string, ServiceFaults, string]>([
   ['a certificate of another key', { otherKey: true }, 'certificate-invalid'],
   ['a certificate without a timestamp', { leaf: { sct: 'none' } }, 'certificate-invalid'],
   ['a certificate of another issuer', { leaf: { issuer: 'https://issuer.evil' } }, 'identity-mismatch'],
@@ -137,14 +90,111 @@ test.each<[string, Faults, string]>([
   await expect(sign(services(faults).ports)).rejects.toMatchObject({ code })
 })
 
-test('without a time stamp a certificate proves nothing: refused', async () => {
-  await expect(sign(services().ports, { services: { ...named, timestamp: null } })).rejects.toMatchObject({
-    code: 'time-unproven',
+test('without a time stamp a certificate proves nothing: refused before a certificate is asked for', async () => {
+  const { ports, seen } = services()
+  await expect(sign(ports, { stamper: null })).rejects.toMatchObject({ code: 'time-unproven' })
+  expect(seen).toEqual([])
+})
+
+test('what the trusted root does not vouch for is refused before anything is logged', async () => {
+  for (const without of ['ctlogs', 'certificateAuthorities'] as const) {
+    const { ports, seen } = services()
+    const lacking = parseTrustedRoot(Buffer.from(trustedRootOf(sigstore, { without: [without] })))
+    await expect(sign(ports, { root: lacking })).rejects.toMatchObject({ code: 'certificate-invalid' })
+    expect(seen).toEqual(['https://fulcio.test/api/v2/signingCert'])
+  }
+})
+
+/** Ports whose clock the test moves. */
+function moved(faults: ServiceFaults = {}) {
+  const { seen, ports } = services(faults)
+  const clock = { ...ports.clock, now: () => new Date(Date.now() + late.ms) }
+  const late = { ms: 0 }
+  const asked = (): number => seen.filter((url) => url.startsWith(named.authority.href)).length
+  return { ports: { ...ports, clock }, late, asked }
+}
+
+test('one certificate serves a run; near its end the next one is asked for', async () => {
+  const { ports, late, asked } = moved()
+  const signer = await open(ports)
+  const content: KeylessContent = { kind: 'message', bytes }
+  for (let n = 0; n < 3; n++) await signer.sign(content, artifact)
+  expect(asked()).toBe(1)
+  late.ms = 6 * 60_000
+  await signer.sign(content, artifact)
+  expect(asked()).toBe(1)
+  late.ms = 8 * 60_000
+  await Promise.all([1, 2].map(() => signer.sign(content, artifact)))
+  // The certificate of the test is dated by the real clock, so each signature asks again.
+  expect(asked()).toBe(3)
+})
+
+test('a certificate names the provider behind an issuer that passes identities on, and nobody else', async () => {
+  const provider = 'https://accounts.example.test'
+  const leaf = { issuer: provider }
+  const dex = tokenOf({ ...claims, federated_claims: { connector_id: provider } })
+  const { identity } = await open(services({ leaf }).ports, { token: () => Promise.resolve(dex) })
+  expect(identity.issuer).toBe(provider)
+  await expect(
+    open(services({ leaf: { issuer: `${provider}/x` } }).ports, { token: () => Promise.resolve(dex) }),
+  ).rejects.toMatchObject({
+    code: 'identity-mismatch',
   })
 })
 
+test('a later certificate for somebody else is refused', async () => {
+  const faults: ServiceFaults = {}
+  const { ports, late } = moved(faults)
+  const signer = await open(ports)
+  late.ms = 8 * 60_000
+  faults.leaf = { san: [uriName(`${workflowSan}x`)] }
+  await expect(signer.sign({ kind: 'message', bytes }, artifact)).rejects.toMatchObject({ code: 'identity-mismatch' })
+})
+
+test('an expired token is refused without asking anybody', async () => {
+  const { ports, seen } = services()
+  const old = tokenOf({ ...claims, exp: Math.floor(Date.now() / 1000) - 1 })
+  await expect(sign(ports, { token: () => Promise.resolve(old) })).rejects.toMatchObject({
+    code: 'input-invalid',
+    message: expect.stringContaining('expired at 20') as string,
+  })
+  expect(seen).toEqual([])
+})
+
+test('what is signed already is known again: by the same identity, over the same artifact, whole', async () => {
+  const signer = await open(services().ports)
+  const { bundle } = await signer.sign({ kind: 'message', bytes }, artifact)
+  const again = await open(services().ports)
+  expect(again.verifies(bundle, artifact)).toBe(true)
+  expect(again.verifies(bundle, artifactOf(Buffer.from('another'), 'b.txt'))).toBe(false)
+  const other = await open(services({ leaf: { san: [uriName(`${workflowSan}x`)] } }).ports)
+  expect(other.verifies(bundle, artifact)).toBe(false)
+  const part = (change: object): Buffer => {
+    const whole = JSON.parse(bundle.toString()) as { verificationMaterial: object }
+    return Buffer.from(JSON.stringify({ ...whole, verificationMaterial: { ...whole.verificationMaterial, ...change } }))
+  }
+  expect(again.verifies(part({}), artifact)).toBe(true)
+  expect(again.verifies(part({ tlogEntries: [] }), artifact)).toBe(false)
+  expect(again.verifies(part({ timestampVerificationData: { rfc3161Timestamps: [] } }), artifact)).toBe(false)
+})
+
+test('the services of the public instance stand in its trusted root', async () => {
+  const found = publicServices(await publicGoodRoot(), new Date('2026-06-01T00:00:00Z'))
+  expect([found.authority.href, found.log?.hostname, found.timestamp?.href]).toEqual([
+    'https://fulcio.sigstore.dev/',
+    'log2025-1.rekor.sigstore.dev',
+    'https://timestamp.sigstore.dev/api/v1/timestamp',
+  ])
+  const none = { tlogs: [], certificateAuthorities: [], ctlogs: [], timestampAuthorities: [] }
+  expect(() => publicServices(none, new Date())).toThrow(/names no certificate authority/)
+})
+
 test('whom a token speaks for', () => {
-  expect(readTokenSubject(token)).toEqual({ issuer: actionsIssuer, subject: claims.sub })
+  expect(readTokenSubject(token)).toEqual({
+    issuers: [actionsIssuer],
+    subject: claims.sub,
+    expires: null,
+  })
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: true })).subject).toBe('me@a.test')
   expect(readTokenSubject(tokenOf({ ...claims, email: 'me@a.test', email_verified: false })).subject).toBe(claims.sub)
   for (const bad of ['', 'a.b', 'a.b.c', 'a.b.c.d', tokenOf({ iss: 'x' }), tokenOf([])])

@@ -78,11 +78,12 @@ function plainLog(baseUrl: string): TestLog {
   return { baseUrl, key, id: createHash('sha256').update(spki(key.publicKey)).digest() }
 }
 
-function tileLog(baseUrl: string): TestLog {
+/** A log of Rekor v2, whose name is the bare host of its URL. */
+export function tileLog(baseUrl: string): TestLog {
   const key = generateKeyPairSync('ed25519')
   const raw = spki(key.publicKey).subarray(-32)
   const id = createHash('sha256')
-    .update(`${new URL(baseUrl).host}\n`)
+    .update(`${new URL(baseUrl).hostname}\n`)
     .update(Buffer.of(1))
     .update(raw)
     .digest()
@@ -145,13 +146,28 @@ function certificateTimestamps(sigstore: TestSigstore, plain: Buffer, options: L
   const log = options.sct === 'other-log' ? plainLog('https://ct.other.test') : sigstore.certificateLog
   const body = readDer(plain, 'precertificate').children[0]?.bytes ?? Buffer.alloc(0)
   const signed = options.sct === 'other-certificate' ? Buffer.concat([body, Buffer.of(0)]) : body
-  const time = Buffer.alloc(8)
-  time.writeBigUInt64BE(BigInt((options.sctTime ?? signedAt).getTime()))
-  const issuerKey = createHash('sha256').update(spki(sigstore.intermediateKey.publicKey)).digest()
-  const covered = Buffer.concat([Buffer.of(0, 0), time, Buffer.of(0, 1), issuerKey, sized(signed, 3), Buffer.of(0, 0)])
-  const signature = sign('sha256', covered, log.key.privateKey)
-  const stamp = Buffer.concat([Buffer.of(0), log.id, time, Buffer.of(0, 0, 4, 3), sized(signature, 2)])
+  const time = milliseconds(options.sctTime ?? signedAt)
+  const signature = timestampSignature(log, signed, sigstore.intermediateKey.publicKey, options.sctTime ?? signedAt)
+  const stamp = Buffer.concat([Buffer.of(0), log.id, time, Buffer.of(0, 0), signature])
   return sized(sized(stamp, 2), 2)
+}
+
+/**
+ * What a certificate log signs of a precertificate, as `DigitallySigned` of TLS.
+ *
+ * @param body the signed part of the certificate, without the extension that makes it a precertificate
+ */
+export function timestampSignature(log: TestLog, body: Buffer, issuer: KeyObject, at: Date): Buffer {
+  const issuerKey = createHash('sha256').update(spki(issuer)).digest()
+  const entry = [Buffer.of(0, 1), issuerKey, sized(body, 3), Buffer.of(0, 0)]
+  const covered = Buffer.concat([Buffer.of(0, 0), milliseconds(at), ...entry])
+  return Buffer.concat([Buffer.of(4, 3), sized(sign('sha256', covered, log.key.privateKey), 2)])
+}
+
+function milliseconds(at: Date): Buffer {
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(at.getTime()))
+  return time
 }
 
 function sized(bytes: Buffer, width: number): Buffer {

@@ -109,7 +109,15 @@ function part(inputs: RawInputs, names: readonly string[], image: string): RawIn
 }
 
 function pick(outputs: Record<string, string>): Record<string, string> {
-  const names = ['image', 'digest', 'plain-digest', 'bundles-path', 'public-key-path']
+  const names = [
+    'image',
+    'digest',
+    'plain-digest',
+    'bundles-path',
+    'public-key-path',
+    'signer-identity',
+    'signer-issuer',
+  ]
   return Object.fromEntries(names.flatMap((name) => (outputs[name] === undefined ? [] : [[name, outputs[name]]])))
 }
 

@@ -6,12 +6,20 @@ import { legacyTag } from '../../sign/legacy.ts'
 import { claimKinds } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'
 import { sbomKinds } from '../../statement/types.ts'
-import { readsSignatureTag, type Consumer } from '../../tasks/sign/request.ts'
+import { readsSignatureTag, type Consumer, type SignRequest } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/result.ts'
 
 export interface CommandGroup {
   title: string
   lines: string[]
+}
+
+/** What a reader verifies with. */
+export interface SignerPaths {
+  /** Public key (PEM); null where an identity alone signed. */
+  key: string | null
+  /** Trusted root of a keyless signature; null for the public one, and for keys. */
+  root: string | null
 }
 
 /** Names that both cosigns have for `--type`; where there is none, the URI does. */
@@ -28,13 +36,14 @@ const attested = ['provenance', ...sbomKinds, ...claimKinds] as const
  * with it neither cosign asks the network for a trust root. cosign reads registries only, so a layout is copied into one first, under a name that
  * cosign accepts.
  *
+ * @param paths of the public key and of the trusted root, where there are some
  * @param localIssuer the job's token came from an issuer on this machine's loopback
  */
 export function commandsFor(
   result: SignAttestResult,
-  keyPath: string,
+  paths: SignerPaths,
   consumers: readonly Consumer[],
-  signer: 'agent' | 'key',
+  signer: SignRequest['signer'],
   localIssuer: boolean,
 ): CommandGroup[] {
   const { published, receipts } = result
@@ -54,11 +63,23 @@ export function commandsFor(
     ['cosign 2.5', 'cosign2'],
     ['cosign 3', 'cosign3'],
   ] as const) {
-    if (!consumers.includes(consumer) || !cosignReads(target)) continue
-    const flags = `--key ${quote(keyPath)} --private-infrastructure=true`
+    if (paths.key === null || !consumers.includes(consumer) || !cosignReads(target)) continue
+    const flags = `--key ${quote(paths.key)} --private-infrastructure=true`
     groups.push({
       title: `Verify with ${program}`,
       lines: signed.flatMap((subject) => cosignLines(consumer, flags, `${target}@${subject}`, about(subject))),
+    })
+  }
+  const { keyless } = result
+  if (keyless !== null && consumers.includes('cosign3') && cosignReads(target)) {
+    const { san, issuer: by } = keyless.identity
+    const who = `--certificate-identity ${quote(san.value)} --certificate-oidc-issuer ${quote(by ?? '')}`
+    const flags = paths.root === null ? who : `${who} --trusted-root ${quote(paths.root)}`
+    groups.push({
+      title: 'Verify with cosign 3 by identity',
+      lines: signed.flatMap((subject) =>
+        cosignLines('cosign3', flags, `${target}@${subject}`, about(subject).filter(isKeyless)),
+      ),
     })
   }
   // Claims vouch for nothing: a policy names their keys in `claims`, as docs/claims.md shows.
@@ -66,11 +87,13 @@ export function commandsFor(
     return groups.filter(({ lines }) => lines.length > 0)
   const itself = quote(formatReference(reference))
   // An agent's key is another one in the next job: a policy pins only a key that stays.
-  const release = signer === 'key' ? ` --public-key ${quote(keyPath)}` : ''
-  // An issuer on loopback may have ended before anybody reads this.
-  const issuer = localIssuer ? ' --jwks FILE' : ''
+  const release =
+    signer === 'key' && paths.key !== null ? ` --public-key ${quote(paths.key)}` : identityOptions(result, paths)
+  // An issuer on loopback may have ended before anybody reads this. Only an agent has a token that is judged by its keys.
+  const local = localIssuer && result.agent !== null
+  const issuer = local ? ' --jwks FILE' : ''
   groups.push({
-    title: localIssuer ? 'Verify with Sealwright (FILE: keys of the local token issuer)' : 'Verify with Sealwright',
+    title: local ? 'Verify with Sealwright (FILE: keys of the local token issuer)' : 'Verify with Sealwright',
     lines: [
       `sealwright policy init --image ${itself}${release}${issuer} --output policy.yml`,
       `sealwright verify-deploy --image ${itself} --policy policy.yml`,
@@ -80,6 +103,18 @@ export function commandsFor(
 }
 
 type Receipts = SignAttestResult['receipts']
+
+function isKeyless({ signer }: Receipts[number]): boolean {
+  return signer === 'keyless'
+}
+
+/** What pins the identity in a policy: the public instance's trusted root is not at hand as a file. */
+function identityOptions({ keyless }: SignAttestResult, { root }: SignerPaths): string {
+  if (keyless === null) return ''
+  const file = root === null ? 'FILE' : quote(root)
+  const { san, issuer } = keyless.identity
+  return ` --identity ${quote(san.value)} --issuer ${quote(issuer ?? '')} --trusted-root ${file}`
+}
 
 /** What cosign checks of one manifest. */
 function cosignLines(consumer: 'cosign2' | 'cosign3', flags: string, image: string, receipts: Receipts): string[] {

@@ -4,12 +4,14 @@ import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
+import { readKeyless } from './keyless.ts'
 
 /** @throws InputError `input-invalid`, `input-missing` */
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
-  const { signer, key } = await readSigner(raw, ['agent'])
-  if (signer === 'agent' && raw.text('key') !== '') {
-    throw new InputError('input-invalid', 'a key was given, but the signer is the agent', {
+  const { signer, key } = await readSigner(raw, ['agent', 'keyless'])
+  if (signer !== 'key' && raw.text('key') !== '') {
+    const who = signer === 'agent' ? 'the agent' : signer
+    throw new InputError('input-invalid', `a key was given, but the signer is ${who}`, {
       subject: 'signer',
       remedy: 'Set signer: key; an agent that runs signs as well.',
     })
@@ -38,6 +40,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     recursive: raw.text('recursive') === '' || raw.boolean('recursive'),
     signer,
     key,
+    keyless: await readKeyless(raw, signer),
     certificate: certificate?.toString('utf8') ?? null,
     statements: statements.length === 0 ? null : statements,
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),

@@ -18,15 +18,18 @@ export const door: ActionDoor = {
     const paths = {
       bundles: await write(context, 'bundles.jsonl', lines(result.bundles)),
       receipts: await write(context, 'receipts.json', `${JSON.stringify(result.receipts, null, 2)}\n`),
-      key: await write(context, 'signer.pub', result.publicKeyPem),
+      key: result.publicKeyPem === null ? null : await write(context, 'signer.pub', result.publicKeyPem),
+      root: inputs.keyless?.trustedRoot ? await write(context, 'trusted-root.json', inputs.keyless.trustedRoot) : null,
     }
-    await context.state.remember('public-key-path', paths.key)
+    if (paths.key !== null) await context.state.remember('public-key-path', paths.key)
     const outputs = {
       image,
       digest: published.descriptor.digest,
       'bundles-path': paths.bundles,
       'receipts-path': paths.receipts,
-      'public-key-path': paths.key,
+      'public-key-path': paths.key ?? '',
+      'signer-identity': result.keyless?.identity.san.value ?? '',
+      'signer-issuer': result.keyless?.identity.issuer ?? '',
     }
     return { outputs, report: report(result, inputs, paths, hasLocalIssuer(context)) } satisfies ActionResult
   },

@@ -1,8 +1,9 @@
+import { identityText } from '../../bundle/identity.ts'
 import { cosignReads } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { ActionReport } from '../../doors/context.ts'
-import { commandsFor } from './commands.ts'
-import type { SignRequest } from '../../tasks/sign/request.ts'
+import { commandsFor, type SignerPaths } from './commands.ts'
+import { readsSignatureTag, type SignRequest } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/result.ts'
 import type { Receipt } from '../../tasks/sign/writer.ts'
 
@@ -31,7 +32,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
 export function report(
   result: SignAttestResult,
   inputs: SignRequest,
-  paths: { key: string },
+  paths: SignerPaths,
   localIssuer: boolean,
 ): ActionReport {
   const { published, receipts, agent } = result
@@ -42,8 +43,8 @@ export function report(
   const facts: [string, string][] = [
     ['Published as', formatReference({ ...published.reference, digest: undefined })],
     ['Signed by', who],
-    ['Public key', paths.key],
   ]
+  if (paths.key !== null) facts.push(['Public key', paths.key])
   if (inputs.timestamp !== null)
     facts.push(['Time stamps', `by ${inputs.timestamp.host}; the gate decides whether its policy knows that service`])
   if (inputs.log !== null)
@@ -79,16 +80,17 @@ export function report(
       },
     ],
     exceptions: [],
-    commands: commandsFor(result, paths.key, inputs.consumers, inputs.signer, localIssuer),
-    notes: notes(result),
+    commands: commandsFor(result, paths, inputs.consumers, inputs.signer, localIssuer),
+    notes: notes(result, inputs),
     details: { digest, plain: published.plain, receipts: receipts.map((receipt) => ({ ...receipt })) },
   }
 }
 
-function signers({ agent }: SignAttestResult, inputs: SignRequest): string {
+function signers({ agent, keyless }: SignAttestResult, inputs: SignRequest): string {
   const names = [
     ...(agent === null ? [] : [`the agent (key ${agent.keyId})`]),
     ...(inputs.signer === 'key' ? ['the given key'] : []),
+    ...(keyless === null ? [] : [identityText(keyless.identity)]),
   ]
   return names.join(' and ')
 }
@@ -99,17 +101,34 @@ function evidenceWords(technology: string): string {
     : `${technology}, sealed; the gate decides what it proves`
 }
 
-function notes({ published, agent, left }: SignAttestResult): string[] {
-  const found = ['No public log was written.']
+function notes({ published, agent, left, keyless }: SignAttestResult, inputs: SignRequest): string[] {
+  const found = [logNote(keyless, inputs)]
+  if (keyless !== null && agent === null && readsSignatureTag(inputs.consumers))
+    found.push(
+      'No legacy tags were written: cosign 2 and Confidential Containers guests look for a key there, and an identity signed.',
+    )
   if (left.length > 0)
     found.push(
       `The agent did not sign these manifests of the index, because its job did not build them: ${left.join(', ')}. The gate refuses the index until each of them is signed.`,
     )
   if (agent === null)
-    found.push('No agent ran: the builder is "plain", nothing ties these signatures to a machine or a job.')
+    found.push(
+      keyless === null
+        ? 'No agent ran: the builder is "plain", nothing ties these signatures to a machine or a job.'
+        : 'No agent ran: the builder is "plain". The certificate ties these signatures to a job, nothing ties them to a machine.',
+    )
   if (published.store.kind === 'layout')
     found.push('cosign reads registries only: copy the layout into one before verifying with it.')
   else if (!cosignReads(formatReference(published.reference)))
     found.push('cosign refuses a repository name of one character: no command of cosign can verify this image.')
   return found
+}
+
+function logNote(keyless: SignAttestResult['keyless'], inputs: SignRequest): string {
+  if (keyless === null) return 'No public log was written.'
+  if (inputs.keyless?.services === 'public')
+    return 'The public Sigstore instance shows the certificate of this run (repository, workflow, commit, run) and the SHA-256 of each signed statement, for good.'
+  const { authority, log, timestamp } = keyless.services
+  const by = [`certificates by ${authority.host}`, `time stamps by ${timestamp?.host ?? 'nobody'}`]
+  return `As the signing configuration says: ${by.join(', ')}, log entries ${log === null ? 'nowhere' : `in ${log.host}`}.`
 }

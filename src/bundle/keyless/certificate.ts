@@ -6,18 +6,21 @@ import { readPem } from '../../encoding/pem.ts'
 import { parseCertificate, type Certificate } from '../../encoding/x509/certificate.ts'
 import { postJson } from './post.ts'
 
-/** A key that lives for one signature, with its certificate. */
+/** A key in this process, with its certificate. */
 export interface KeylessKey {
   privateKey: KeyObject
   certificate: Certificate
-  /** Issuer that the token names. */
-  issuer: string
+  /** {@link TokenSubject.issuers} of its token. */
+  issuers: TokenSubject['issuers']
 }
 
 /** What of an identity token says whom it speaks for; nothing of it is verified here, the authority does that. */
 export interface TokenSubject {
-  issuer: string
+  /** The issuer of the token; and the provider behind it, which a certificate names where the issuer (Dex) only passes identities on. */
+  issuers: readonly [string, ...string[]]
   subject: string
+  /** Null where the token does not say it. */
+  expires: Date | null
 }
 
 /** @throws InputError `input-invalid` for a text that is not a JWT with issuer and subject */
@@ -37,11 +40,13 @@ export function readTokenSubject(token: string): TokenSubject {
     throw refuse('is not a JWT', cause)
   }
   if (!isObject(claims)) throw refuse('is not a JWT')
-  const { iss, sub, email } = claims
+  const { iss, sub, email, exp, federated_claims: federated } = claims
   // Fulcio has mail addresses prove themselves by the address, everything else by its subject.
   const subject = typeof email === 'string' && claims['email_verified'] === true ? email : sub
   if (typeof iss !== 'string' || typeof subject !== 'string') throw refuse('names no issuer and subject')
-  return { issuer: iss, subject }
+  const provider = isObject(federated) ? federated['connector_id'] : undefined
+  const issuers: TokenSubject['issuers'] = typeof provider === 'string' ? [iss, provider] : [iss]
+  return { issuers, subject, expires: typeof exp === 'number' ? new Date(exp * 1000) : null }
 }
 
 /**
@@ -53,7 +58,13 @@ export function readTokenSubject(token: string): TokenSubject {
  */
 export async function requestCertificate(authority: URL, token: string, ports: Ports): Promise<KeylessKey> {
   ports.log.mask(token)
-  const { issuer, subject } = readTokenSubject(token)
+  const { issuers, subject, expires } = readTokenSubject(token)
+  if (expires !== null && expires < ports.clock.now())
+    throw new InputError('input-invalid', `the identity token expired at ${expires.toISOString()}`, {
+      subject: 'identity-token',
+      remedy:
+        'Give a new token. A long run may need a second one: leave identity-token out where the job has a token endpoint.',
+    })
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const answer = await postJson(
     new URL('api/v2/signingCert', withSlash(authority)),
@@ -77,9 +88,9 @@ export async function requestCertificate(authority: URL, token: string, ports: P
     throw new VerificationError('certificate-invalid', 'the new certificate is for another key', {
       subject: authority.host,
     })
-  return { privateKey, certificate, issuer }
+  return { privateKey, certificate, issuers }
 }
 
-export function withSlash(url: URL): string {
+function withSlash(url: URL): string {
   return url.href.endsWith('/') ? url.href : `${url.href}/`
 }

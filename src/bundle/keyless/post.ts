@@ -4,7 +4,6 @@ import { requestPatiently } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
 import { readProtoJson, type ProtoMessage } from '../../encoding/proto-json.ts'
 
-/** Rekor v2 answers when its next checkpoint is signed, which takes up to 10 s. */
 const timeoutMs = 45_000
 const patience = { attempts: 4, mostMs: 30_000 } as const
 const answerBytes = 1 << 20
@@ -13,15 +12,10 @@ const answerBytes = 1 << 20
  * Posts one JSON document to a service of Sigstore and reads its answer. Redirects are not followed: the token is for this service alone. A busy
  * service is asked again.
  *
- * @param token of the signer; only where the service needs it
  * @throws TransportError `sigstore-error` with what the service said
  */
-export async function postJson(url: URL, document: object, ports: Ports, token?: string): Promise<ProtoMessage> {
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json',
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-  }
+export async function postJson(url: URL, document: object, ports: Ports): Promise<ProtoMessage> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' }
   const request = { method: 'POST', headers, body: JSON.stringify(document), redirect: 'manual', timeoutMs } as const
   const response = await requestPatiently(url.href, request, patience, ports)
   const { status } = response

@@ -1,6 +1,8 @@
+import { VerificationError } from '../../base/errors.ts'
 import { isPrivateUrl } from '../../base/loopback.ts'
 import { isWithin, type Window } from '../../base/window.ts'
 import { readProtoJson, type ProtoMessage } from '../../encoding/proto-json.ts'
+import type { TrustedAuthority, TrustedRoot } from '../../sign/trusted-root.ts'
 
 /** Services that a keyless signature is made with: Sigstore's `SigningConfig` message. */
 export interface SigningServices {
@@ -45,6 +47,39 @@ export function readSigningConfig(bytes: Uint8Array, at: Date): SigningServices 
   const authority = choose('caUrls', 1n)
   if (authority === null) throw config.refuse('names no certificate authority')
   return { authority, log: choose('rekorTlogUrls', 2n), timestamp: choose('tsaUrls', 1n) }
+}
+
+/**
+ * The services of the public instance, by its trusted root: of each kind the one that was started last and is good at a time. Its Rekors of version 2
+ * are the logs with Ed25519 keys.
+ *
+ * @throws VerificationError `format-invalid` where the root names no such service
+ */
+export function publicServices(root: TrustedRoot, at: Date): SigningServices {
+  const newest = (kind: string, services: readonly { url: string; window: Window }[]): URL => {
+    const good = services.filter(({ window }) => isWithin(window, at))
+    const [first] = good.toSorted((a, b) => Number(b.window.notBefore) - Number(a.window.notBefore))
+    const url = URL.parse(first?.url ?? '')
+    if (url?.protocol === 'https:') return url
+    throw new VerificationError('format-invalid', `the trusted root of the public instance names no ${kind}`, {
+      subject: 'signing-config',
+      remedy: 'Give a signing configuration by file.',
+    })
+  }
+  const tiled = root.tlogs.filter(({ key }) => key.asymmetricKeyType === 'ed25519')
+  return {
+    authority: newest('certificate authority', root.certificateAuthorities.map(named)),
+    log: newest(
+      'log of version 2',
+      tiled.map(({ baseUrl, window }) => ({ url: baseUrl, window })),
+    ),
+    timestamp: newest('time stamp authority', root.timestampAuthorities.map(named)),
+  }
+}
+
+/** An authority of the public instance is named by the address of its service. */
+function named({ name, window }: TrustedAuthority): { url: string; window: Window } {
+  return { url: name, window }
 }
 
 function readService(service: ProtoMessage): Service {

@@ -1,8 +1,10 @@
+import { asInput } from '../../base/as-input.ts'
 import { artifactOf, artifactOfSubject, type Artifact } from '../../bundle/artifact.ts'
 import { readSigningConfig, type SigningServices } from '../../bundle/keyless/signing-config.ts'
-import { signKeyless, type KeylessContent } from '../../bundle/keyless/sign.ts'
+import { openKeyless, type KeylessContent } from '../../bundle/keyless/sign.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { trustedRootInput } from '../../doors/trusted-root.ts'
+import { openTimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import { parseStatement } from '../../statement/statement.ts'
 import type { CommandResult } from '../command.ts'
@@ -10,7 +12,6 @@ import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
 import { refuseStaging } from './conformance.ts'
 import { outputsOf } from './judge.ts'
-import { asInput } from './verify-bundle.ts'
 
 /** `conformance sign-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
 export async function conformanceSignBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
@@ -19,7 +20,10 @@ export async function conformanceSignBundle(inputs: RawInputs, { ports }: Action
   const services = await servicesOf(inputs, ports.clock.now())
   const root = (await trustedRootInput(inputs, ports)) ?? (await publicGoodRoot())
   const token = await tokenOf(inputs)
-  const { bundle, verified } = await signKeyless(content, { services, token, root, artifact }, ports)
+  const { authority, log, timestamp } = services
+  const stamper = timestamp === null ? null : openTimeStamper(timestamp, [], ports)
+  const signer = await openKeyless({ authority, log, stamper, root, token: () => Promise.resolve(token) }, ports)
+  const { bundle, verified } = await signer.sign(content, artifact)
   const path = await writeNewFile(inputs, 'bundle', bundle)
   return { outputs: { ...outputsOf(verified), 'bundle-path': path }, text: `${path}\n` }
 }

@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { asInput } from '../../base/as-input.ts'
+import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { ExpectedSigner } from '../../bundle/verify.ts'
@@ -112,18 +113,4 @@ async function expectedSigner(inputs: RawInputs): Promise<ExpectedSigner> {
 export async function keyOption(inputs: RawInputs, name: string) {
   const text = (await optionFile(inputs, name)).toString('utf8')
   return asInput(name, () => loadPublicKey(`${text.trim()}\n`, name))
-}
-
-/** A file that the user pins is an input: what is wrong with it says nothing about the bundle. */
-export function asInput<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (!(cause instanceof VerificationError)) throw cause
-    throw new InputError('file-invalid', `${name}: ${cause.message}`, {
-      subject: name,
-      cause,
-      remedy: cause.remedy ?? 'Give the file as its maker wrote it.',
-    })
-  }
 }

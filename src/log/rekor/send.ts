@@ -57,7 +57,7 @@ export async function sendEntry(url: string, body: Buffer, ports: Ports): Promis
 }
 
 /** The document that asks Rekor v2 for an entry. */
-export function entryRequest({ digest, signature, verifier, keyDetails }: HashedRekord): JsonObject {
+function entryRequest({ digest, signature, verifier, keyDetails }: HashedRekord): JsonObject {
   const rawBytes = toBase64(verifier.der)
   return {
     hashedRekordRequestV002: {

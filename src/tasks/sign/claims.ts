@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isIndex } from '../../oci/manifest.ts'
+import { signEnvelope } from '../../sign/dsse.ts'
 import { findStatements } from '../../sign/find.ts'
 import { openSigner } from '../../sign/signers/open.ts'
 import { readReport } from '../../statement/claims/read.ts'
@@ -15,7 +16,8 @@ import type { SignRequest } from './request.ts'
 import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { timeStamperFor } from './time-stamp.ts'
-import { keyEnvelope, openWriter } from './writer.ts'
+import { keyedSigner } from './signer.ts'
+import { openWriter } from './writer.ts'
 
 /**
  * Signs what other tools found out about an image: results of scanners, VEX and test runs. Nothing else is signed in such a run, because a key that
@@ -42,12 +44,13 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
   const stamper = await timeStamperFor(inputs.timestamp, null, [key.publicKeyPem], context.ports)
-  const writer = await openWriter(published, { legacy, stamper, signatureLog, log: context.ports.log })
+  const writer = await openWriter(published, { legacy, log: context.ports.log })
+  const by = keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), { stamper, signatureLog })
   for (const { path, claim } of claims) {
     context.ports.log.progress(`claim ${claim.kind} (${claim.format}): ${claim.summary}`)
     context.ports.log.debug(`read from ${path}`)
     const payload = makeStatement(claim.kind, { name: identity, digest: descriptor.digest }, claim.predicate)
-    await writer.statement(claim.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
+    await writer.statement(claim.kind, payload, by)
   }
   const begin = context.ports.clock.monotonic()
   await writer.finish()
@@ -61,6 +64,7 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
     bundles: writer.bundles,
     publicKeyPem: key.publicKeyPem,
     agent: null,
+    keyless: null,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { KeySource } from '../../sign/signers/types.ts'
+import type { KeylessRequest } from './keyless.ts'
 import type { LogRequest } from './log-signatures.ts'
 
 /** Statements that signing can make; the rest are made by others (`vsa`) or always (`evidence`, where an agent runs). */
@@ -30,9 +31,11 @@ export interface SignRequest {
   /** Whether the manifests of an index are signed beside it. */
   recursive: boolean
   /** `key` stands for every key of people. */
-  signer: 'agent' | 'key'
+  signer: 'agent' | 'key' | 'keyless'
   /** Where that key lies; null for the agent alone. */
   key: KeySource | null
+  /** Where a keyless signature comes from; null for another signer. */
+  keyless: KeylessRequest | null
   /** PEM of the certificates of the key, leaf first, or null; consumers `notation` and `scitt` write them. */
   certificate: string | null
   /** Null: all that there is material for. */

@@ -6,11 +6,11 @@ import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import type { Descriptor } from '../../oci/types.ts'
-import type { TimeStamper } from '../../log/timestamp/time-stamper.ts'
+import { signEnvelope } from '../../sign/dsse.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { openSigner } from '../../sign/signers/open.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
-import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
+import { inventoryArtifactType, inventoryMediaType, type Envelope, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import { openCertifiedKey, type CertifiedKey } from './certified.ts'
 import { signClaims } from './claims.ts'
@@ -25,7 +25,8 @@ import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
-import { keyEnvelope, openWriter, type Identity, type Receipt, type StatementWriter } from './writer.ts'
+import { keyedSigner, type KeyIdentity, type KeyServices, type StatementSigner } from './signer.ts'
+import { openWriter, type Receipt, type StatementWriter } from './writer.ts'
 
 /**
  * Publishes the image with all that vouches for it, in the order of TRUST §3: blobs, statements, evidence bundle, evidence statement, tags.
@@ -45,10 +46,16 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   // A key or log that cannot be opened, or a time stamp service that is refused, must not leave a half-published image behind.
   const key = inputs.key === null ? null : await openSigner(inputs.key, context.ports)
   const certified = await openCertifiedKey(inputs)
+  requireKeyForServices(inputs, agent)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)
   const attested = agent === null ? null : { client: agent, by: await agentIdentity(agent) }
   const keys = [key?.publicKeyPem, attested?.by.publicKeyPem].flatMap((pem) => pem ?? [])
   const stamper = await timeStamperFor(inputs.timestamp, agent, keys, context.ports)
+  const keyless =
+    inputs.keyless === null
+      ? null
+      : await (await import('./keyless.ts')).openKeylessSigner(inputs.keyless, agent, keys, context.ports)
+  const services = { stamper, signatureLog }
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
   const { store, descriptor, tag } = published
@@ -60,8 +67,14 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
 
   const signings: Signing[] = []
   for (const [i, one] of manifests.entries()) {
-    const writer = await openWriter(one, { legacy, stamper, signatureLog, log: context.ports.log })
-    const signing: Signing = { agent: attested, key, published: one, identity, stamper, writer }
+    const writer = await openWriter(one, { legacy, log: context.ports.log })
+    const signers = [
+      ...(key === null
+        ? []
+        : [keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), services)]),
+      ...(keyless === null ? [] : [keyless.statementsOf(one.descriptor.digest)]),
+    ]
+    const signing: Signing = { agent: attested, key, signers, published: one, identity, services, writer }
     signings.push(signing)
     const payloads = await writeStatements(materials[i] ?? [], signing, context)
     if (certified !== null)
@@ -69,7 +82,7 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
   }
   // One seal closes the statements about all manifests.
   let status: AgentStatus | null = null
-  for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one.published, one.writer)
+  for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
   const begin = context.ports.clock.monotonic()
   for (const { writer } of signings) await writer.finish()
   const writers = signings.map(({ writer }) => writer)
@@ -83,9 +96,20 @@ export async function signAttest(inputs: SignRequest, context: StepContext): Pro
     ),
     left,
     bundles: writers.flatMap(({ bundles }) => bundles),
-    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? '',
+    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? null,
+    keyless: keyless === null ? null : { identity: keyless.identity, services: keyless.services },
     agent: status,
   }
+}
+
+/** A keyless signature is stamped and logged where its signing configuration says. @throws InputError `input-invalid` */
+function requireKeyForServices({ keyless, timestamp, log }: SignRequest, agent: AgentClient | null): void {
+  if (keyless === null || agent !== null || (timestamp === null && log === null)) return
+  const named = timestamp === null ? 'log' : 'timestamp'
+  throw new InputError('input-invalid', `${named}: signer keyless takes its services from the signing configuration`, {
+    subject: named,
+    remedy: `Leave ${named} out, and name the service in signing-config.`,
+  })
 }
 
 /** All statements about one manifest, and cosign's signature of it. @returns the payloads */
@@ -112,20 +136,24 @@ async function writeStatements(
 /** The agent and what its signatures are checked with. */
 interface AttestedSigner {
   client: AgentClient
-  by: Identity
+  by: KeyIdentity
 }
 
 interface Signing {
   agent: AttestedSigner | null
   key: Signer | null
+  /** Who adds a bundle of its own over each payload. */
+  signers: readonly StatementSigner[]
   published: Published
   identity: string
-  stamper: TimeStamper | null
+  /** For the signatures of keys. */
+  services: KeyServices
   writer: StatementWriter
 }
 
-/** Where an agent runs it makes the payload and signs it; a key adds its own signature over the same bytes. */
-async function writeStatement(item: Material, { agent, key, published, identity, writer }: Signing): Promise<Buffer> {
+/** Where an agent runs it makes the payload and signs it; the others add their own signatures over the same bytes. */
+async function writeStatement(item: Material, signing: Signing): Promise<Buffer> {
+  const { agent, signers, published, identity, writer } = signing
   let payload: Buffer
   if (agent === null) {
     payload = keyedPayload(item, published, identity)
@@ -135,10 +163,19 @@ async function writeStatement(item: Material, { agent, key, published, identity,
     )
     const signed = await agent.client.statement({ kind: item.kind, subject: published.descriptor.digest, documents })
     payload = signed.payload
-    await writer.statement(item.kind, payload, agent.by, () => Promise.resolve(signed.envelope))
+    await writer.statement(item.kind, payload, signedBy(agent, signed.envelope, signing))
   }
-  if (key !== null) await writer.statement(item.kind, payload, { ...key, name: 'key' }, keyEnvelope(payload, key))
+  for (const signer of signers) await writer.statement(item.kind, payload, signer)
   return payload
+}
+
+/** The agent, for a statement that it has signed. */
+function signedBy(
+  { by }: AttestedSigner,
+  envelope: Envelope,
+  { services }: Pick<Signing, 'services'>,
+): StatementSigner {
+  return keyedSigner(by, () => Promise.resolve(envelope), services)
 }
 
 /** What readers of COSE get beside the bundles. */
@@ -146,7 +183,7 @@ async function signForOthers(
   { consumers }: SignRequest,
   certified: CertifiedKey,
   payloads: readonly Buffer[],
-  { published, identity, stamper }: Signing,
+  { published, identity, services: { stamper } }: Signing,
   { ports: { clock, log } }: StepContext,
 ): Promise<Receipt[]> {
   const at = { now: clock.now(), log, stamper }
@@ -168,7 +205,7 @@ async function signImage({ agent, key, published, identity, writer }: Signing): 
   if (key !== null) await writer.imageSignature(payload, { ...key, name: 'key' }, () => key.sign(payload))
 }
 
-async function agentIdentity(agent: AgentClient): Promise<Identity> {
+async function agentIdentity(agent: AgentClient): Promise<KeyIdentity> {
   const { publicKeyPem } = await agent.status()
   return { name: 'agent', publicKeyPem, hint: loadPublicKey(publicKeyPem, 'agent key').hint }
 }
@@ -191,11 +228,10 @@ async function putInventory(bytes: Buffer, { store, descriptor }: Published, wri
 }
 
 /** Seals the journal, puts the raw evidence and signs the statement that points to it. */
-async function attachEvidence(
-  { client, by }: AttestedSigner,
-  { store, descriptor }: Published,
-  writer: StatementWriter,
-): Promise<AgentStatus> {
+async function attachEvidence(agent: AttestedSigner, signing: Signing): Promise<AgentStatus> {
+  const { client } = agent
+  const { writer } = signing
+  const { store, descriptor } = signing.published
   const before = await store.referrers(descriptor.digest, evidenceMediaTypes.index)
   const sealed = await client.seal()
   const put = await putArtifact(store, {
@@ -220,7 +256,7 @@ async function attachEvidence(
       subject: { mediaType: descriptor.mediaType, size: descriptor.size },
     },
   })
-  await writer.statement('evidence', signed.payload, by, () => Promise.resolve(signed.envelope))
+  await writer.statement('evidence', signed.payload, signedBy(agent, signed.envelope, signing))
   return client.status()
 }
 

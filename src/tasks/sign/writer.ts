@@ -1,19 +1,15 @@
 import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { fromEitherBase64 } from '../../encoding/base64.ts'
-import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { relist } from '../../oci/relist.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
-import { makeBundle } from '../../sign/bundle.ts'
-import { signEnvelope, verifyEnvelope } from '../../sign/dsse.ts'
-import { findCosignSignatures, findStatements, type FoundSignature, type FoundStatement } from '../../sign/find.ts'
+import { findCosignSignatures, findStatements, type FoundSignature } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'
-import type { Envelope, Signer, StatementKind } from '../../statement/types.ts'
-import type { SignatureLog } from './log-signatures.ts'
+import type { Envelope, StatementKind } from '../../statement/types.ts'
+import type { KeyIdentity, StatementSigner } from './signer.ts'
 import type { Published } from './source.ts'
 
 /** One attached thing, for `receipts-path` and the summary. */
@@ -26,7 +22,7 @@ export interface Receipt {
     | 'image-signature'
     | 'notation-signature'
     | 'scitt-statement'
-  signer: 'agent' | 'key' | null
+  signer: StatementSigner['name'] | null
   /** Digest of the payload, or of the document. */
   payload: Digest
   /** Manifest that holds it. */
@@ -34,24 +30,16 @@ export interface Receipt {
   state: 'added' | 'present'
 }
 
-/** Who signs, by a public key that existing statements can be checked with. */
-export type Identity = Pick<Signer, 'hint' | 'publicKeyPem'> & { name: 'agent' | 'key' }
-
 export interface StatementWriter {
   readonly receipts: Receipt[]
   readonly bundles: Buffer[]
   /**
-   * Attaches a payload with the envelope that `sign` gives, unless it is attached already, verifies under the same key and has a time stamp where
-   * stamps are asked for. Where they are, it is attached by {@link StatementWriter.settle}, since stamps are asked for side by side.
+   * Attaches a payload with the bundle that its signer gives, unless a complete one of this signer is attached already. Where services are asked for
+   * stamps and log entries, it is attached by {@link StatementWriter.settle}, since they are asked side by side.
    */
-  statement(
-    kind: StatementKind | ClaimKind,
-    payload: Buffer,
-    by: Identity,
-    sign: () => Promise<Envelope>,
-  ): Promise<void>
+  statement(kind: StatementKind | ClaimKind, payload: Buffer, by: StatementSigner): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
-  imageSignature(payload: Buffer, by: Identity, sign: () => Promise<Buffer>): Promise<void>
+  imageSignature(payload: Buffer, by: KeyIdentity, sign: () => Promise<Buffer>): Promise<void>
   /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
   settle(): Promise<void>
   /** Writes the legacy tags, each with one write. */
@@ -67,20 +55,16 @@ export interface StatementWriter {
 /** What a writer is told beside the image. */
 export interface WriterOptions {
   legacy: { att: boolean; sig: boolean }
-  /** Null where nothing is stamped. */
-  stamper: TimeStamper | null
-  /** Null where nothing is logged. */
-  signatureLog: SignatureLog | null
   log: Log
 }
 
 /**
- * Writes statements beside those that are there. Idempotent by payload and key (INTERFACE §7): signatures are randomised, payloads are not.
+ * Writes statements beside those that are there. Idempotent by payload and signer (INTERFACE §7): signatures are randomised, payloads are not.
  * What others attached, readable or not, neither stops nor changes ours.
  */
 export async function openWriter(
   { store, descriptor }: Published,
-  { legacy, stamper, signatureLog, log }: WriterOptions,
+  { legacy, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>
     log.debug(`an attached document in ${manifest} cannot be read`)
@@ -102,39 +86,33 @@ export async function openWriter(
     receipts,
     bundles,
     settle,
-    async statement(kind, payload, by, sign) {
+    async statement(kind, payload, by) {
       const digest = sha256(payload)
       const predicateType = predicateTypeOf(kind)
-      const same = existing.filter((found) => found.payloadDigest === digest && isBy(found, by))
-      const referrers = same.filter(({ origin }) => origin === 'referrer')
-      const isLogged = (found: FoundStatement): boolean =>
-        signatureLog === null || signatureLog.has(found.logEntries, found.envelope, by.publicKeyPem)
-      const referrer = referrers.find((found) => (stamper === null || isStamped(found)) && isLogged(found))
-      const envelope = (referrer ?? referrers[0] ?? same[0])?.envelope ?? (await sign())
+      const same = existing.flatMap((found) => {
+        const state = found.payloadDigest === digest ? by.judge(found) : null
+        return state === null ? [] : [{ found, state }]
+      })
+      const referrers = same.filter(({ found }) => found.origin === 'referrer')
+      const complete = referrers.find(({ state }) => state === 'complete')?.found
+      const begun = (referrers[0] ?? same[0])?.found ?? null
+      const { envelope, bundle } = complete === undefined ? await by.sign(payload, begun) : by.present(complete)
       // The bundle of an image signature has its legacy counterpart in the .sig tag.
-      const attested = same.some(({ origin }) => origin === 'att')
-      if (legacy.att && kind !== 'sign' && !attested) newAttestations.push({ envelope, predicateType })
-      const receipt = { kind, signer: by.name, payload: digest } as const
-      const keep = (bundle: Buffer, manifest: Digest, state: Receipt['state']): void => {
-        bundles.push(bundle)
-        receipts.push({ ...receipt, manifest, state })
+      const attested = same.some(({ found }) => found.origin === 'att')
+      if (legacy.att && envelope !== null && kind !== 'sign' && !attested)
+        newAttestations.push({ envelope, predicateType })
+      const keep = (bytes: Buffer, manifest: Digest, state: Receipt['state']): void => {
+        bundles.push(bytes)
+        receipts.push({ kind, signer: by.name, payload: digest, manifest, state })
       }
-      if (referrer !== undefined) {
-        keep(makeBundle(envelope, by.hint, referrer.stamps, referrer.logEntries), referrer.manifest, 'present')
-        return
-      }
-      const stamp = stamper?.stamp(rawSignature(envelope))
-      // It is awaited when its turn comes; until then its failure belongs to nobody.
-      stamp?.catch(() => {})
-      const entry = signatureLog?.record(envelope, by.publicKeyPem)
-      entry?.catch(() => {})
-      const attach = async (): Promise<void> => {
-        const stamps = stamp === undefined ? [] : [await stamp]
-        const bundle = makeBundle(envelope, by.hint, stamps, entry === undefined ? [] : [await entry])
-        keep(bundle, (await attachBundle(store, descriptor, bundle, predicateType)).digest, 'added')
-      }
-      if (stamp === undefined && entry === undefined) await attach()
-      else waiting.push(attach)
+      const attach = async (bytes: Buffer): Promise<void> =>
+        keep(bytes, (await attachBundle(store, descriptor, bytes, predicateType)).digest, 'added')
+      if (!Buffer.isBuffer(bundle)) {
+        // It is awaited when its turn comes; until then its failure belongs to nobody.
+        bundle.catch(() => {})
+        waiting.push(async () => attach(await bundle))
+      } else if (complete === undefined) await attach(bundle)
+      else keep(bundle, complete.manifest, 'present')
     },
     async imageSignature(payload, by, sign) {
       if (!legacy.sig) return
@@ -173,30 +151,6 @@ export async function openWriter(
   }
 }
 
-/** The one signature of an envelope of ours: what a time stamp of its bundle is over (Sigstore's verifiers take the raw bytes). */
-function rawSignature({ signatures }: Envelope): Buffer {
-  return fromEitherBase64(signatures[0]?.sig ?? '', 'envelope signature')
-}
-
-/** A stamp that states its signer, over this very signature. Whether its authority counts is for the reader's policy to say. */
-function isStamped({ envelope, stamps }: FoundStatement): boolean {
-  return envelope.signatures.length === 1 && stamps.some((stamp) => isOwnStamp(stamp, rawSignature(envelope)))
-}
-
-/** A plain key as a signer of statements. */
-export function keyEnvelope(payload: Buffer, signer: Signer): () => Promise<Envelope> {
-  return () => signEnvelope(payload, signer)
-}
-
-function isBy(found: FoundStatement, by: Identity): boolean {
-  try {
-    verifyEnvelope(found.envelope, by.publicKeyPem)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function isSignatureBy(found: FoundSignature, payload: Buffer, by: Identity): boolean {
+function isSignatureBy(found: FoundSignature, payload: Buffer, by: KeyIdentity): boolean {
   return found.payload.equals(payload) && verifySignature(loadPublicKey(by.publicKeyPem), payload, found.signature)
 }

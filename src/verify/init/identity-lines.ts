@@ -1,8 +1,8 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { asInput } from '../../base/as-input.ts'
 import { identityRule } from '../../bundle/identity.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { FulcioClaims } from '../../sign/certificate/claims.ts'
-import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
+import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { CertificateSigners } from '../certificate-signers.ts'
 import { identityId } from '../identity-id.ts'
 import type { ReadText } from '../policy/files.ts'
@@ -31,7 +31,8 @@ export class PinnedIdentities {
       rule: identityRule({ issuer, san, pattern: null }, 'identity'),
       window: { notBefore: null, notAfter: null },
     }))
-    this.#certificates = new CertificateSigners({ identities, trustedRoot: rootOf(given) }, at)
+    const trustedRoot = asInput('trusted-root', () => parseTrustedRoot(Buffer.from(given.trustedRoot.text)))
+    this.#certificates = new CertificateSigners({ identities, trustedRoot }, at)
   }
 
   /** Whether one of them signed a statement over a digest. */
@@ -64,17 +65,4 @@ function claimLines(claims: FulcioClaims): string[] {
     return value === undefined ? [] : [`      ${name}: ${JSON.stringify(value)}`]
   })
   return lines.length === 0 ? [] : ['    claims:', ...lines]
-}
-
-function rootOf({ trustedRoot }: GivenIdentities): TrustedRoot {
-  try {
-    return parseTrustedRoot(Buffer.from(trustedRoot.text))
-  } catch (cause) {
-    if (!(cause instanceof VerificationError)) throw cause
-    throw new InputError('file-invalid', `trusted-root: ${cause.message}`, {
-      subject: 'trusted-root',
-      cause,
-      remedy: 'Give a Sigstore trusted root as JSON.',
-    })
-  }
 }
