@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:cryp
 import { der, oid, sequence } from '../../src/encoding/der-write.ts'
 import { readDer } from '../../src/encoding/der.ts'
 import { makeAuthority, type TestAuthority } from '../timestamp/authority.ts'
-import { makeCertificate, makeKey, type KeyPair, type TestExtension } from '../tee/pki/pki.ts'
+import { keyIds, makeCertificate, makeKey, type KeyPair, type TestExtension } from '../tee/pki/pki.ts'
 
 export const actionsIssuer = 'https://token.actions.githubusercontent.com'
 export const workflowSan = 'https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3'
@@ -56,14 +56,14 @@ export function makeSigstore(name = 'sigstore.test'): TestSigstore {
   const [rootKey, intermediateKey] = [makeKey('P-384'), makeKey('P-384')]
   const ca = { subject: `${name} root`, issuer: `${name} root`, key: rootKey, by: rootKey }
   return {
-    root: makeCertificate({ ...ca, ca: { pathLength: 1 } }),
+    root: makeCertificate({ ...ca, ca: { pathLength: 1 }, extensions: keyIds(rootKey, rootKey) }),
     intermediate: makeCertificate({
       subject: `${name} intermediate`,
       issuer: ca.subject,
       key: intermediateKey,
       by: rootKey,
       ca: { pathLength: 0 },
-      extensions: [{ oid: '2.5.29.37', value: sequence(oid(codeSigning)) }],
+      extensions: [{ oid: '2.5.29.37', value: sequence(oid(codeSigning)) }, ...keyIds(intermediateKey, rootKey)],
     }),
     intermediateKey,
     certificateLog: plainLog(`https://ct.${name}`),

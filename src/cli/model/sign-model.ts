@@ -20,12 +20,14 @@ import { optionFile } from '../option-file.ts'
 /** Readers of model signatures take these curves, each with the hash of its own size. */
 const hashes: Readonly<Record<string, string>> = { prime256v1: 'sha256', secp384r1: 'sha384', secp521r1: 'sha512' }
 
-/** `sign model`: an OpenSSF model signature (a Sigstore bundle over the list of files), by a key or a certificate. */
+/** `sign model`: an OpenSSF model signature (a Sigstore bundle over the list of files), by a key, a certificate, or keyless. */
 export async function signModel(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   inputs.required('directory')
   inputs.required('output')
-  const key = await signingKey(inputs)
-  const material = await materialOf(inputs, key)
+  const keyless = inputs.text('signing-config') !== ''
+  requireOneSigner(inputs, keyless)
+  const key = keyless ? null : await signingKey(inputs)
+  const material = key === null ? null : await materialOf(inputs, key)
   const folder = await realpath(inputs.path('directory')).catch(() => inputs.path('directory'))
   const ignored = [...omsIgnored, ...(await ownName(folder, inputs.path('output')))].sort()
   const { inventory, uncovered } = await readModelFolder(folder, ignored, ports.roots.proc)
@@ -43,18 +45,42 @@ export async function signModel(inputs: RawInputs, { ports }: ActionContext): Pr
     )
   const manifest = omsFiles(inventory, ignored)
   const payload = omsStatement(basename(folder), manifest)
-  const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
-  const signature = sign(hashes[curve], pae(payloadType, payload), key)
-  const bundle = {
-    mediaType: bundleMediaType,
-    verificationMaterial: { ...material, tlogEntries: [] },
-    dsseEnvelope: { payload: toBase64(payload), payloadType, signatures: [{ sig: toBase64(signature), keyid: '' }] },
-  }
-  const path = await writeNewFile(inputs, 'output', JSON.stringify(bundle))
+  const bundle =
+    key === null || material === null
+      ? await (await import('./keyless.ts')).signStatementKeyless(inputs, payload, manifest.root, ports)
+      : signWithKey(payload, key, material)
+  const path = await writeNewFile(inputs, 'output', bundle)
   return {
     outputs: { 'bundle-path': path, digest: manifest.root, files: manifest.resources.length },
     text: `${path}: ${manifest.resources.length} files, ${manifest.root}\n`,
   }
+}
+
+function signWithKey(payload: Buffer, key: KeyObject, material: JsonObject): string {
+  const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
+  const signature = sign(hashes[curve], pae(payloadType, payload), key)
+  return JSON.stringify({
+    mediaType: bundleMediaType,
+    verificationMaterial: { ...material, tlogEntries: [] },
+    dsseEnvelope: { payload: toBase64(payload), payloadType, signatures: [{ sig: toBase64(signature), keyid: '' }] },
+  })
+}
+
+const keyInputs = ['key', 'key-password', 'certificate'] as const
+const keylessInputs = ['identity-token', 'trusted-root', 'tuf-root', 'tuf-target', 'tuf-cache', 'tuf-offline'] as const
+
+/** @throws InputError `input-invalid` for an input of the other kind of signer */
+function requireOneSigner(inputs: RawInputs, keyless: boolean): void {
+  const stray = (keyless ? keyInputs : keylessInputs).find((name) => inputs.text(name) !== '')
+  if (stray === undefined) return
+  throw new InputError(
+    'input-invalid',
+    keyless ? `${stray} is given beside signing-config` : `${stray} is given without signing-config`,
+    {
+      subject: stray,
+      remedy: 'Give --key to sign with a key, or --signing-config with --identity-token to sign keyless.',
+    },
+  )
 }
 
 /** @throws InputError `unsupported` for keys that model signatures do not have */

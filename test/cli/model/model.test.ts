@@ -190,6 +190,20 @@ test('what cannot be signed is refused before anything is written', async () => 
     message: expect.stringContaining('not the one of the key'),
   })
   await expect(sign({ ...given, directory: beside('none') })).rejects.toMatchObject({ code: 'file-missing' })
+  for (const [name, others] of [
+    ['identity-token', {}],
+    ['trusted-root', {}],
+    ['key', { 'signing-config': beside('config.json', '{}'), 'identity-token': 'env:T' }],
+  ] as const)
+    await expect(sign({ ...given, [name]: given.key, ...others })).rejects.toMatchObject({
+      code: 'input-invalid',
+      subject: name,
+    })
+  const keyless = { directory: folder, output: given.output, 'signing-config': beside('config.json', '{}') }
+  await expect(sign({ ...keyless, 'identity-token': beside('token', 'x') })).rejects.toMatchObject({
+    code: 'file-invalid',
+    subject: 'signing-config',
+  })
   await sign(given)
   await expect(sign(given)).rejects.toMatchObject({ code: 'exists' })
   await expect(

@@ -1,4 +1,4 @@
-import { constants, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { bits, der, integer, octets, oid, sequence, time } from '../../../src/encoding/der-write.ts'
 
 /**
@@ -112,6 +112,18 @@ function name(common: string, place: CertificateOptions['place'] = []): Buffer {
 
 function constraints(pathLength: number | null): Buffer {
   return sequence(der(0x01, Buffer.from([0xff])), ...(pathLength === null ? [] : [integer(pathLength)]))
+}
+
+/** Identifiers of the own key and of the issuer's (RFC 5280 §4.2.1.1, §4.2.1.2), which Python's verifier asks for. */
+export function keyIds(own: KeyPair, issuer: KeyPair): TestExtension[] {
+  const idOf = ({ publicKey }: KeyPair): Buffer =>
+    createHash('sha1')
+      .update(publicKey.export({ format: 'der', type: 'spki' }))
+      .digest()
+  return [
+    { oid: '2.5.29.14', value: octets(idOf(own)) },
+    { oid: '2.5.29.35', value: sequence(der(0x80, idOf(issuer))) },
+  ]
 }
 
 function extension({ oid: id, critical = false, value }: TestExtension): Buffer {
