@@ -18,7 +18,12 @@ const trims: readonly Trim[] = [
   { file: '@actions/github/lib/github.js', from: /^import \{ GitHub.* from '.\/utils\.js';$/m, to: '', count: 1 },
   { file: '@actions/github/lib/github.js', from: /^export function getOctokit\([^]*?^\}$/m, to: '', count: 1 },
   // undici carries its parser twice, the second one for processors without vector instructions, on which Node 24 does not run.
-  { file: 'undici/lib/dispatcher/client-h1.js', from: /llhttp\/llhttp-wasm\.js/g, to: 'llhttp/llhttp_simd-wasm.js', count: 2 },
+  {
+    file: 'undici/lib/dispatcher/client-h1.js',
+    from: /llhttp\/llhttp-wasm\.js/g,
+    to: 'llhttp/llhttp_simd-wasm.js',
+    count: 2,
+  },
 ]
 
 /** Takes it out of the workspace's copies. @throws when a package has changed, so that somebody looks again */

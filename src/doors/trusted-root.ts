@@ -23,7 +23,7 @@ export async function trustedRootInput(inputs: RawInputs, ports: Ports): Promise
   if (stray !== undefined)
     throw new InputError('input-invalid', `${stray} is given, but trusted-root does not name a TUF repository`, {
       subject: stray,
-      remedy: 'Give trusted-root as tuf:URL.',
+      remedy: 'Give `trusted-root` as tuf:URL.',
     })
   if (text === '') return null
   return asRoot(await readNamedFile(inputs.path('trusted-root'), 'trusted-root'))

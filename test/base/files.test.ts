@@ -70,7 +70,7 @@ test('why a file cannot be read is said in words: a folder, a path through a fil
   const message = async (path: string): Promise<string> =>
     readNamedFile(path, 'x').then(
       () => 'read',
-      (error: unknown) => String((error as { message: string }).message),
+      (error: unknown) => (error as { message: string }).message,
     )
   expect(await message(folder)).toBe(`x: "${folder}" cannot be read: it is a folder`)
   expect(await message(join(folder, 'file', 'y'))).toContain(': a part of its path is not a folder')

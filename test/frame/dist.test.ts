@@ -149,5 +149,6 @@ test('what is cut out of a package has to stand there as often as expected', () 
   const trim = { file: 'x.js', from: /^cut$/m, to: '', count: 1 }
   expect(trimmed('a\ncut\nb', trim)).toBe('a\n\nb')
   expect(trimmed('cut cut', { ...trim, from: /cut/g, to: 'put', count: 2 })).toBe('put put')
-  for (const text of ['a\nb', 'cut\ncut']) expect(() => trimmed(text, trim)).toThrow(/expected .* 1 times in x\.js, found [02]/)
+  for (const text of ['a\nb', 'cut\ncut'])
+    expect(() => trimmed(text, trim)).toThrow(/expected .* 1 times in x\.js, found [02]/)
 })

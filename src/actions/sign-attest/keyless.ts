@@ -17,7 +17,7 @@ export async function readKeyless(raw: RawInputs, signer: SignRequest['signer'])
     if (given === undefined) return null
     throw new InputError('input-invalid', `${given} was given, but the signer is ${signer}`, {
       subject: given,
-      remedy: `Set signer: keyless, or leave ${given} out.`,
+      remedy: `Set \`signer: keyless\`, or leave \`${given}\` out.`,
     })
   }
   const config = raw.text('signing-config')
@@ -25,7 +25,7 @@ export async function readKeyless(raw: RawInputs, signer: SignRequest['signer'])
     throw new InputError('input-missing', 'signer: keyless needs a signing configuration', {
       subject: 'signing-config',
       remedy:
-        'Name the signing configuration (JSON) of your Sigstore instance; or set signing-config: public, which publishes repository, workflow, commit and the hash of each statement for good.',
+        'Name the signing configuration (JSON) of your Sigstore instance; or set `signing-config: public`, which publishes repository, workflow, commit and the hash of each statement for good.',
     })
   if (config !== 'public' && raw.text('trusted-root') === '')
     throw new InputError('input-missing', 'signer: keyless needs the trusted root of the instance', {

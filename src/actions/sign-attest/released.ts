@@ -15,7 +15,7 @@ export function readReleased(raw: RawInputs): ReleasedKeySource | null {
   if (raw.text('key') !== '')
     throw new InputError('input-invalid', 'a key was given, but the signer is a key of a KBS', {
       subject: 'signer',
-      remedy: 'Leave key out, or set signer: key.',
+      remedy: 'Leave `key` out, or set `signer: key`.',
     })
   const kbsUrl = raw.text('kbs-url')
   if (kbsUrl === '') throw missing('kbs-url', uri, 'Set kbs-url to the KBS that keeps the key, or embedded:DIR.')

@@ -63,7 +63,7 @@ export async function requestCertificate(authority: URL, token: string, ports: P
     throw new InputError('input-invalid', `the identity token expired at ${expires.toISOString()}`, {
       subject: 'identity-token',
       remedy:
-        'Give a new token. A long run may need a second one: leave identity-token out where the job has a token endpoint.',
+        'Give a new token. A long run may need a second one: leave `identity-token` out where the job has a token endpoint.',
     })
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const answer = await postJson(

@@ -50,7 +50,7 @@ function clusterPolicy(image: ImageFacts, question: Question): Finding[] {
 
 /** One bundle that cannot be read, or one referrer too many, and the whole rule fails. */
 function bundleLimits({ signatures: { referrers, bundles } }: ImageFacts): Finding[] {
-  const remedy = 'Let a rule of type: Cosign read the tag: sign-attest with consumers: cosign2.'
+  const remedy = 'Let a rule of type: Cosign read the tag: sign-attest with `consumers: cosign2`.'
   if (referrers > kyvernoLimits.referrers)
     return [
       fails(

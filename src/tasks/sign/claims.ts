@@ -35,7 +35,8 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   if (inputs.key.kind === 'kbs')
     throw new InputError('unsupported', '`claims` cannot be signed with a key of a KBS', {
       subject: 'claims',
-      remedy: 'Such a key signs only what vouches for images. Set signer: key and the key of whoever made the reports.',
+      remedy:
+        'Such a key signs only what vouches for images. Set `signer: key` and the key of whoever made the reports.',
     })
   const key = await openSigner(inputs.key, context.ports)
   const signatureLog = await openSignatureLog(inputs.log, context.ports)

@@ -76,7 +76,7 @@ async function tokenFor({ token, audience }: KeylessRequest, ports: Ports): Prom
   if (found !== null) return found.jwt
   throw new InputError('input-missing', 'signer: keyless needs an identity token, and this job has no token endpoint', {
     subject: 'identity-token',
-    remedy: 'Give the job the permission "id-token: write", or set identity-token to env:NAME or a file.',
+    remedy: 'Give the job the permission "id-token: write", or set `identity-token` to env:NAME or a file.',
   })
 }
 

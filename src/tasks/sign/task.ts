@@ -120,7 +120,7 @@ function requireKeyForServices({ keyless, timestamp, log }: SignRequest, agent: 
   const named = timestamp === null ? 'log' : 'timestamp'
   throw new InputError('input-invalid', `${named}: signer keyless takes its services from the signing configuration`, {
     subject: named,
-    remedy: `Leave ${named} out, and name the service in signing-config.`,
+    remedy: `Leave \`${named}\` out, and name the service in \`signing-config\`.`,
   })
 }
 

@@ -44,7 +44,7 @@ export function notReleased(uri: string, error: unknown): unknown {
     return new VerificationError('decryption-failed', `signer: ${uri} was released to another job: ${error.message}`, {
       subject: uri,
       cause: error,
-      remedy: 'The token of the Attestation Service is over the evidence of another job: check trustee-url.',
+      remedy: 'The token of the Attestation Service is over the evidence of another job: check `trustee-url`.',
     })
   return error
 }
