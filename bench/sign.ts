@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- sign`: one `sign-attest` with a signature and four statements beside five calls of cosign, then one `verify-deploy` beside the
- * five calls that it replaces, for cosign 2 (tags) and cosign 3 (bundles). A small image in a registry in memory on loopback; a proxy counts the
+ * `npm run bench -- sign`: one `sign-attest` with a signature and four statements beside five calls of cosign, then one `verify bundle` and one
+ * `verify-deploy` beside the five calls that each replaces, for cosign 2 (tags) and cosign 3 (bundles). A small image in a registry in memory on loopback; a proxy counts the
  * requests. Prints medians and ratios; asserts nothing, but a command that fails ends the run.
  *
  * The gate does more than cosign in the same time: it reads the image's layers and compares them with inventory and SBOM.
@@ -135,18 +135,31 @@ function cosign(
   ]
 }
 
-function mine(run: Run, { consumers }: Reader, image: string): [sign: Call[], verify: Call[]] {
+function mine(run: Run, { consumers }: Reader, image: string): [sign: Call[], gate: Call[], verify: Call[]] {
   const kinds = ['sign', ...documents.map(([kind]) => kind)].join(',')
   const key = ['--signer', 'key', '--key', run.keys.signing, '--key-password', 'env:COSIGN_PASSWORD']
   return [
     [run.ours('sign-attest', '--image', image, ...key, '--consumers', consumers, '--statements', kinds)],
     [run.ours('verify-deploy', '--image', image, '--policy', 'policy.yml')],
+    [run.ours('verify', 'bundle', image, '--public-key', 'cosign.pub', '--predicate-type', 'any')],
   ]
 }
 
 function policy(): string {
   const kinds = ['sign', ...documents.map(([kind]) => kind)].join(', ')
   return `version: 1\nrelease-keys: [cosign.pub]\naccept-signature-only: true\naccept-not-rebuilt: true\nstatements: [${kinds}]\n`
+}
+
+interface Results {
+  sign: Total[]
+  gate: Total[]
+  verify: Total[]
+  theirSign: Total[]
+  theirVerify: Total[]
+}
+
+function emptyResults(): Results {
+  return { sign: [], gate: [], verify: [], theirSign: [], theirVerify: [] }
 }
 
 function show(label: string, ours: readonly Total[], theirs: readonly Total[]): void {
@@ -171,14 +184,9 @@ const work = mkdtempSync(join(tmpdir(), 'sealwright-bench-'))
 try {
   const keys = makeKeys(work, join(peers, 'cosign2'))
   console.log(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, n = ${runs}, medians`)
-  const results = new Map(
-    readers.map((reader) => [
-      reader,
-      { sign: [[], []], verify: [[], []] } as Record<'sign' | 'verify', [Total[], Total[]]>,
-    ]),
-  )
+  const results = new Map(readers.map((reader) => [reader, emptyResults()]))
   for (let i = 0; i < runs; i += 1) {
-    for (const [reader, { sign, verify }] of results) {
+    for (const [reader, result] of results) {
       const registry = await startRegistry(join(peers, 'oci-registry'))
       const counter = await countRequests(registry.host)
       const run = new Run(join(work, `${reader.name}-${i}`), counter, keys)
@@ -188,19 +196,22 @@ try {
       writeFileSync(join(run.folder, 'policy.yml'), policy())
       const [here, there] = [await run.image('ours'), await run.image('theirs')]
       const paths = await run.describe(here)
-      const sides = [mine(run, reader, here), cosign(reader, there, paths)] as const
-      for (const [side, calls] of sides.entries()) {
-        sign[side]?.push(await run.total(calls[0]))
-        verify[side]?.push(await run.total(calls[1]))
-      }
+      const [sign, gate, verify] = mine(run, reader, here)
+      result.sign.push(await run.total(sign))
+      result.gate.push(await run.total(gate))
+      result.verify.push(await run.total(verify))
+      const [theirSign, theirVerify] = cosign(reader, there, paths)
+      result.theirSign.push(await run.total(theirSign))
+      result.theirVerify.push(await run.total(theirVerify))
       await counter.close()
       await registry.close()
       rmSync(run.folder, { recursive: true })
     }
   }
-  for (const [{ name }, { sign, verify }] of results) {
-    show(`signature and ${documents.length} statements, beside ${name}`, ...sign)
-    show(`verification of the same, beside ${name}`, ...verify)
+  for (const [{ name }, result] of results) {
+    show(`signature and ${documents.length} statements, beside ${name}`, result.sign, result.theirSign)
+    show(`verify bundle: the same signatures, beside ${name}`, result.verify, result.theirVerify)
+    show(`verify-deploy: the same, and the contents of the image, beside ${name}`, result.gate, result.theirVerify)
   }
 } finally {
   rmSync(work, { recursive: true, force: true })

@@ -102,12 +102,12 @@ test('an image for two public keys is admitted with either private key, and refu
 }, 60_000)
 
 test.each([
-  ['consumers', 'cosign4'],
-  ['statements', 'everything'],
-])('%s: %s is refused as wrong use, with the values that there are', async (name, value) => {
+  ['consumers', 'cosign4', /^Did you mean cosign2\? Use some of: /],
+  ['statements', 'everything', /^Use some of: sign, /],
+])('%s: %s is refused as wrong use, with the values that there are', async (name, value, remedy) => {
   const answer = await cli(['sign-attest', `--${name}`, value, '--state', job.state])
   expect(answer).toMatchObject({ exitCode: 2, error: { code: 'input-invalid', subject: name } })
-  expect(answer.error?.remedy).toMatch(/^Did you mean cosign2\? Use some of: /)
+  expect(answer.error?.remedy).toMatch(remedy)
 })
 
 test('a folder for the launch that is not empty is refused before the image is even looked for', async () => {
