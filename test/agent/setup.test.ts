@@ -291,7 +291,7 @@ describe('tools', () => {
     await expect(installTool(tool, folder, ports)).rejects.toMatchObject({ code: 'digest-mismatch' })
     expect(existsSync(join(folder, 'downloads', tool.sha256))).toBe(false)
     await expect(installTool({ ...tool, url: `${url}/none` }, folder, ports)).rejects.toMatchObject({
-      code: 'unreachable',
+      code: 'tool-failed',
     })
   })
 })

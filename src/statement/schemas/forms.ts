@@ -16,8 +16,8 @@ export interface Form {
  * read: unknown members are ignored, as in-toto's monotonic rule asks of consumers, and known members are checked.
  */
 export interface Forms<T> {
-  strict: z.ZodType<T>
-  tolerant: z.ZodType<T>
+  readonly strict: z.ZodType<T>
+  readonly tolerant: z.ZodType<T>
 }
 
 const strictForm: Form = { object: (shape) => z.strictObject(shape), always: (member) => member, strict: true }
@@ -27,7 +27,19 @@ const tolerantForm: Form = {
   strict: false,
 }
 
-/** Builds both readings from one description, so that they cannot drift apart. */
+/** Builds both readings from one description, so that they cannot drift apart, each when it is first needed: a run needs few of them. */
 export function formsOf<T>(make: (form: Form) => z.ZodType<T>): Forms<T> {
-  return { strict: make(strictForm), tolerant: make(tolerantForm) }
+  const once = (form: Form): (() => z.ZodType<T>) => {
+    let made: z.ZodType<T> | null = null
+    return () => (made ??= make(form))
+  }
+  const [strict, tolerant] = [once(strictForm), once(tolerantForm)]
+  return {
+    get strict() {
+      return strict()
+    },
+    get tolerant() {
+      return tolerant()
+    },
+  }
 }
