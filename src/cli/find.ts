@@ -47,6 +47,8 @@ function nearestName(argv: readonly string[], topics: readonly string[]): string
   const words = leadingWords(argv)
   for (const count of [3, 2, 1].filter((count) => count <= words.length)) {
     const typed = words.slice(0, count).join(' ')
+    // The first word of a family is no mistake: `tee` alone would be near to `tree`.
+    if (isFamily(typed)) break
     const alike = known.filter((name) => name.split(' ').length === count)
     const near = nearest(typed, alike) ?? known.find((name) => sortedWords(name) === sortedWords(typed))
     if (near !== undefined) return near

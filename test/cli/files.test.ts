@@ -26,7 +26,7 @@ test('a folder that is missing is no file that is taken', async () => {
 
 test('a file that cannot be read is told by its option, whether it was named alone or in a list', async () => {
   const folder = scratch('files')
-  const message = expect.stringMatching(/^--keys: ".*" cannot be read$/)
+  const message = expect.stringMatching(/^--keys: ".*" cannot be read: it (does not exist|is a folder)$/)
   const missing = { code: 'file-missing', subject: 'keys', message, remedy: 'Name a file that this user can read.' }
   await expect(optionFile(named(join(folder, 'none')), 'keys')).rejects.toMatchObject(missing)
   mkdirSync(join(folder, 'keys'))

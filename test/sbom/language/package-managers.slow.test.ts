@@ -126,17 +126,18 @@ withPeers(['perl'], "what Perl's own installer leaves gives name, version and ev
   mkdirSync(join(dir, 'blib/Foo'), { recursive: true })
   writeFileSync(join(dir, 'blib/Foo/Bar.pm'), 'package Foo::Bar;\nour $VERSION = "1.02";\n1;\n')
   const root = join(dir, 'root')
-  const library = join(root, 'opt/lib')
+  // Debian's two folders of one library: code for this machine, and code for all.
+  const library = join(root, 'usr/local/lib/x86_64-linux-gnu/perl/5.36')
   const options = { ...quiet, cwd: dir, env: { PATH: process.env['PATH'], HOME: dir } }
   const code = 'install([from_to => {@ARGV}, verbose => 0])'
-  const places = ['blib', join(root, 'opt/share'), 'write', join(library, 'auto/Foo/Bar/.packlist')]
+  const places = ['blib', join(root, 'usr/local/share/perl/5.36'), 'write', join(library, 'auto/Foo/Bar/.packlist')]
   execFileSync(peer('perl'), ['-MExtUtils::Install', '-e', code, ...places], options)
-  const facts = ['Module', 'Foo::Bar', 'installed into', '/opt/share', 'VERSION', '1.02']
+  const facts = ['Module', 'Foo::Bar', 'installed into', '/usr/local/share/perl/5.36', 'VERSION', '1.02']
   const log = execFileSync(peer('perl'), ['-MExtUtils::Command::MM', '-e', 'perllocal_install', ...facts], options)
   writeFileSync(join(library, 'perllocal.pod'), log)
-  const files = filesOf(join(root, 'opt'), 'opt')
+  const files = filesOf(join(root, 'usr'), 'usr')
   // The list has the paths of the machine that it was made on.
-  const list = 'opt/lib/auto/Foo/Bar/.packlist'
+  const list = 'usr/local/lib/x86_64-linux-gnu/perl/5.36/auto/Foo/Bar/.packlist'
   const text = readFileSync(join(root, list), 'utf8').replaceAll(root, '')
   const found = await catalog({ ...files, [list]: text })
   expect(found.packages.map(({ purl }) => purl)).toEqual(['pkg:cpan/Foo::Bar@1.02'])
