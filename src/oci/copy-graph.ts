@@ -18,6 +18,8 @@ export interface GraphPlan {
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
+  /** Writes one of cosign's tags, which may stand at the target already; by default it is moved. */
+  readonly putAttached?: ((target: Store, tag: string, digest: Digest) => Promise<void>) | undefined
   readonly log?: Log | undefined
 }
 
@@ -67,7 +69,8 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
     gaps: [...wanted.gaps, ...broken],
   }
   if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
-  for (const { tag, descriptor } of copied) if (tag !== null) await to.tag(tag, descriptor.digest)
+  const put = plan.putAttached ?? ((target, tag, of) => target.tag(tag, of))
+  for (const { tag, descriptor } of copied) if (tag !== null) await put(to, tag, descriptor.digest)
   if (plan.tag !== undefined) await to.tag(plan.tag, digest)
   return { ...result, tagged: true }
 }
