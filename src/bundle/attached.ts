@@ -26,8 +26,9 @@ export interface Unreadable {
 }
 
 /**
- * All signatures of an image that Sigstore's forms hold: bundles that refer to it, and cosign's `.att` and `.sig` tags. One is read after the other, and no
- * more than `findLimits.budget` bytes in all.
+ * All signatures of an image that Sigstore's forms hold: bundles that refer to it, and cosign's `.att` and `.sig` tags. Each blob is read once, one after
+ * the other: all small ones first, then larger ones by size, of these no more than `findLimits.budget` bytes. Anybody may attach, and what he claims
+ * of sizes takes nothing from others (TRUST §5.2).
  *
  * @param image bytes of its manifest or index
  * @throws TransportError when the store does not answer: an empty list means that nothing is attached
@@ -39,34 +40,34 @@ export async function* attachedBundles(
   onUnreadable: (broken: Unreadable) => void,
 ): AsyncGenerator<AttachedBundle> {
   const places: Place[] = []
-  const keep = (manifest: Digest, place: Place | null): void => {
-    if (place === null) return
-    if (places.length < findLimits.layers) places.push(place)
-    else onUnreadable({ manifest, error: tooMany() })
-  }
   for await (const stored of store.readReferrers(subject.digest, onUnreadable)) {
     const { digest } = stored.descriptor
-    keep(
-      digest,
-      attempt(digest, () => bundlePlace(stored), onUnreadable),
-    )
+    const place = attempt(digest, () => bundlePlace(stored), onUnreadable)
+    if (place !== null) places.push(place)
   }
-  for (const place of await attestationPlaces(store, subject.digest, onUnreadable)) keep(place.manifest, place)
+  places.push(...(await attestationPlaces(store, subject.digest, onUnreadable)))
 
   const artifact = artifactOf(image, subject.digest)
   let left: number = findLimits.budget
-  for (const { manifest, layer, origin, legacy } of places) {
-    if (layer.size > Math.min(left, findLimits.documentBytes)) {
-      onUnreadable({ manifest, error: tooMany() })
+  for (const group of byBlob(places)) {
+    const [{ layer }] = group
+    const isSmall = layer.size <= findLimits.smallBytes
+    const broken = (error: VerificationError): void => {
+      for (const { manifest } of group) onUnreadable({ manifest, error })
+    }
+    if (layer.size > (isSmall ? layer.size : Math.min(left, findLimits.documentBytes))) {
+      broken(tooMany())
       continue
     }
-    left -= layer.size
-    const bytes = await read(store, layer, manifest, onUnreadable)
-    const bundle =
-      bytes === null
-        ? null
-        : attempt(manifest, () => (origin === 'referrer' ? readBundle(bytes) : ofEnvelope(bytes, legacy)), onUnreadable)
-    if (bundle !== null) yield { manifest, form: origin === 'referrer' ? 'bundle' : 'att', bundle, artifact }
+    const { bytes, count } = await read(store, layer, broken)
+    if (!isSmall) left -= count
+    if (bytes === null) continue
+    for (const { manifest, origin, legacy } of group) {
+      const form = origin === 'referrer' ? 'bundle' : 'att'
+      const open = (): SealedBundle => (form === 'bundle' ? readBundle(bytes) : ofEnvelope(bytes, legacy))
+      const bundle = attempt(manifest, open, onUnreadable)
+      if (bundle !== null) yield { manifest, form, bundle, artifact }
+    }
   }
   for (const { manifest, payload, claims, signature, legacy } of await findCosignSignatures(store, subject, {
     onBroken: onUnreadable,
@@ -100,18 +101,39 @@ function sealed(content: BundleContent, legacy: LegacyMaterial | null): SealedBu
   return { version: 1, content, material: { kind: 'key', hint: '' }, entries: [], timestamps: [] }
 }
 
+/** Places of one blob together, as they describe it: small ones in their order, then larger ones by size. */
+function byBlob(places: readonly Place[]): [Place, ...Place[]][] {
+  const groups = new Map<string, [Place, ...Place[]]>()
+  for (const place of places) {
+    const { digest, size } = place.layer
+    const known = groups.get(`${digest} ${size}`)
+    if (known === undefined) groups.set(`${digest} ${size}`, [place])
+    else known.push(place)
+  }
+  const rank = ([{ layer }]: readonly [Place, ...Place[]]): number =>
+    layer.size <= findLimits.smallBytes ? 0 : layer.size
+  return [...groups.values()].sort((a, b) => rank(a) - rank(b))
+}
+
+/** @returns also the number of bytes that came: a size that lies costs what was read, and no more */
 async function read(
   store: Store,
   layer: Pick<Descriptor, 'digest' | 'size'>,
-  manifest: Digest,
-  onUnreadable: (broken: Unreadable) => void,
-): Promise<Buffer | null> {
+  broken: (error: VerificationError) => void,
+): Promise<{ bytes: Buffer | null; count: number }> {
+  let count = 0
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const piece of await store.openBlob(layer)) {
+      count += piece.length
+      yield piece
+    }
+  }
   try {
-    return await collect(await store.openBlob(layer), layer.size, layer.digest)
+    return { bytes: await collect(counted(), layer.size, layer.digest), count }
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    onUnreadable({ manifest, error })
-    return null
+    broken(error)
+    return { bytes: null, count }
   }
 }
 

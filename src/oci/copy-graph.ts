@@ -1,7 +1,9 @@
 import type { Log } from '../base/ports.ts'
 import { eachOf } from '../base/each-of.ts'
+import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
 import { walkGraph, type GraphGap, type GraphNode } from './graph.ts'
+import { membersFirst, partGraph } from './graph-parts.ts'
 import { isIndex } from './manifest.ts'
 import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
@@ -16,6 +18,8 @@ export interface GraphPlan {
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
+  /** Writes one of cosign's tags, which may stand at the target already; by default it is moved. */
+  readonly putAttached?: ((target: Store, tag: string, digest: Digest) => Promise<void>) | undefined
   readonly log?: Log | undefined
 }
 
@@ -25,48 +29,48 @@ export interface CopiedGraph {
   readonly copied: readonly GraphNode[]
   /** Whether the tags were written. */
   readonly tagged: boolean
-  /** Left out by the plan. */
+  /** Left out by the plan, or not whole. */
   readonly left: readonly GraphNode[]
-  /** Named at the source, but not there. */
+  /** Named at the source, but not there or not as it is named. */
   readonly gaps: readonly GraphGap[]
 }
 
 /**
- * Copies an image with what is attached to it. In this order: blobs, children before their index, the root, referrers from below with one listing
+ * Copies an image with what is attached to it. In this order: blobs, members before their index, the root, referrers from below with one listing
  * for each subject, cosign's tags, the image's tag. So a tag never names an image whose evidence is not there yet, and an interrupted copy is
- * gone on with by running it again.
+ * gone on with by running it again. What is attached and not whole is left out and told: anybody may attach (TRUST §5.2).
  *
- * @throws VerificationError `missing-blob`, `digest-mismatch`: a child of an index that is not at the source ends the copy
+ * @throws VerificationError `missing-blob`, `digest-mismatch`: what is missing of the image itself ends the copy
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
-  const { copied, left, gaps } = await collectGraph(from, digest, plan)
-  const [root] = copied
+  const wanted = await collectGraph(from, digest, plan)
+  const [root] = wanted.copied
   if (root === undefined) throw new TypeError('a graph without a root')
-  const mountFrom =
-    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
-  await copyBlobs(from, to, copied, mountFrom, plan.log)
+  const broken = await copyBlobs(from, to, wanted.copied, plan.log)
+  const { copied, left } = partGraph(wanted.copied, new Set(broken.map(({ manifest }) => manifest)))
   const bytesOf = async ({ descriptor }: GraphNode): Promise<NewManifest> => {
     const { bytes } = await from.getManifest(descriptor.digest)
     return { bytes, mediaType: descriptor.mediaType }
   }
-  // The walk gives what hangs on a manifest after it, so that from behind everything that one names is there before it.
-  for (const node of copied.toReversed()) {
-    if (node.relation !== 'child' && node.relation !== 'root') continue
+  for (const node of membersFirst(copied.filter(({ attached }) => !attached)).flat()) {
     const { bytes, mediaType } = await bytesOf(node)
     await to.putManifest(bytes, mediaType)
   }
-  const referrers = copied.filter(({ relation }) => relation === 'referrer')
-  const manifests: NewManifest[] = []
-  for await (const manifest of inOrder(referrers.toReversed(), parallel, bytesOf)) manifests.push(manifest)
-  await putAllManifests(to, manifests)
-  const tagged = copied.filter(({ relation }) => relation === 'tagged')
-  for (const node of tagged) {
-    const { bytes, mediaType } = await bytesOf(node)
-    await to.putManifest(bytes, mediaType)
+  // The walk gives what hangs on a manifest after it, so that from behind everything that hangs on one is there before it.
+  for (const group of membersFirst(copied.filter(({ attached }) => attached).toReversed())) {
+    const manifests: NewManifest[] = []
+    for await (const manifest of inOrder(group, parallel, bytesOf)) manifests.push(manifest)
+    await putAllManifests(to, manifests)
   }
-  const result = { root: root.descriptor, copied, left, gaps }
+  const result = {
+    root: root.descriptor,
+    copied,
+    left: [...wanted.left, ...left],
+    gaps: [...wanted.gaps, ...broken],
+  }
   if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
-  for (const { tag, descriptor } of tagged) if (tag !== null) await to.tag(tag, descriptor.digest)
+  const put = plan.putAttached ?? ((target, tag, of) => target.tag(tag, of))
+  for (const { tag, descriptor } of copied) if (tag !== null) await put(to, tag, descriptor.digest)
   if (plan.tag !== undefined) await to.tag(plan.tag, digest)
   return { ...result, tagged: true }
 }
@@ -83,47 +87,84 @@ export async function collectGraph(
   digest: Digest,
   { takes }: GraphPlan,
 ): Promise<Omit<CopiedGraph, 'root' | 'tagged'>> {
-  const copied: GraphNode[] = []
-  const left: GraphNode[] = []
+  const nodes: GraphNode[] = []
   const gaps: GraphGap[] = []
-  const leftOut = new Set<Digest>()
+  const out = new Set<Digest>()
   for await (const node of walkGraph(from, digest, (gap) => gaps.push(gap))) {
-    const below = node.parent !== null && leftOut.has(node.parent)
+    nodes.push(node)
+    const below = node.parent !== null && out.has(node.parent)
     const asked = node.relation === 'referrer' || node.relation === 'tagged'
-    if (!below && !(asked && (await takes?.(node)) === false)) {
-      copied.push(node)
-      continue
-    }
-    leftOut.add(node.descriptor.digest)
-    left.push(node)
+    if (asked && (below || (await takes?.(node)) === false)) out.add(node.descriptor.digest)
   }
-  // A referrer that a retention rule deleted is a note; an index without a child that it names is no whole image.
+  // A referrer that a retention rule deleted is a note; an image without a child that its index names is no whole image.
   const members = new Set(
-    copied.flatMap(({ content }) => (isIndex(content) ? content.manifests.map((d) => d.digest) : [])),
+    nodes.flatMap(({ content, attached }) =>
+      isIndex(content) && !attached ? content.manifests.map((child) => child.digest) : [],
+    ),
   )
   const broken = gaps.find(({ manifest }) => members.has(manifest))
   if (broken !== undefined) throw broken.error
-  return { copied, left, gaps }
+  return { ...partGraph(nodes, out), gaps }
 }
 
+/**
+ * Copies the blobs of the image, then those of what is attached.
+ *
+ * @returns attached manifests whose blobs are not there, or not as they say
+ */
 async function copyBlobs(
   from: Store,
   to: Store,
   nodes: readonly GraphNode[],
-  mountFrom: string | undefined,
   log: Log | undefined,
-): Promise<void> {
-  const blobs = new Map<Digest, Descriptor>()
-  for (const { content } of nodes)
-    if (!isIndex(content)) for (const blob of referencedBlobs(content)) blobs.set(blob.digest, blob)
-  let done = 0
-  await eachOf([...blobs.values()], parallel, async ({ digest, size }) => {
+): Promise<GraphGap[]> {
+  const mountFrom =
+    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
+  const blobsOf = ({ content }: GraphNode): Descriptor[] => (isIndex(content) ? [] : referencedBlobs(content))
+  const total = new Set(nodes.flatMap(blobsOf).map(({ digest }) => digest)).size
+  const done = new Map<Digest, number>()
+  const copy = async ({ digest, size }: Descriptor): Promise<void> => {
     async function* bytes(): AsyncGenerator<Uint8Array> {
       yield* await from.openBlob({ digest, size })
     }
     // `putBlob` reads the source only where the target lacks the blob.
     await to.putBlob({ stream: bytes(), expect: { digest, size }, mountFrom })
-    done += 1
-    log?.progress(`${done} of ${blobs.size} blobs are in ${to.name}`)
+    done.set(digest, size)
+    log?.progress(`${done.size} of ${total} blobs are in ${to.name}`)
+  }
+  await eachOf(distinct(nodes.filter(({ attached }) => !attached).flatMap(blobsOf)), parallel, copy)
+  const attached = nodes.filter((node) => node.attached)
+  const failed = new Map<string, VerificationError>()
+  await eachOf(distinct(attached.flatMap(blobsOf)), parallel, async (blob) => {
+    const size = done.get(blob.digest)
+    if (size === blob.size) return
+    try {
+      // One blob has one size: registries do not compare it.
+      if (size !== undefined) throw otherSize(blob, size)
+      await copy(blob)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      failed.set(nameOf(blob), error)
+    }
   })
+  return attached.flatMap((node) => {
+    const error = blobsOf(node)
+      .map((blob) => failed.get(nameOf(blob)))
+      .find((found) => found !== undefined)
+    return error === undefined || node.parent === null
+      ? []
+      : [{ manifest: node.descriptor.digest, parent: node.parent, error }]
+  })
+}
+
+function nameOf({ digest, size }: Descriptor): string {
+  return `${digest} ${size}`
+}
+
+function distinct(blobs: readonly Descriptor[]): Descriptor[] {
+  return [...new Map(blobs.map((blob) => [nameOf(blob), blob])).values()]
+}
+
+function otherSize({ digest, size }: Descriptor, is: number): VerificationError {
+  return new VerificationError('digest-mismatch', `${digest} has ${is} bytes, not ${size}`, { subject: digest })
 }

@@ -20,6 +20,8 @@ export interface GraphNode {
   readonly tag: string | null
   /** What the index says of a child. */
   readonly platform: Platform | null
+  /** Whether it hangs on the image: false for the root, and for members of an index that is part of the image. Anybody may attach. */
+  readonly attached: boolean
 }
 
 /** Something that is named and cannot be read. */
@@ -33,10 +35,11 @@ const most = { depth: 8, nodes: 100_000 } as const
 
 /**
  * Walks an image with all that is attached to it: children of indexes, referrers of everything (also of children and of referrers), and the
- * manifests under cosign's tags. Each manifest once, each before what hangs on it; children and referrers in the order of the store.
+ * manifests under cosign's tags. Each manifest once, each before what hangs on it; children and referrers in the order of the store. Members of
+ * attached indexes come last: what refers to the image is shown as that, whoever puts an index around it.
  *
- * @param onGap told of what is named and is not there or cannot be read; the walk goes on
- * @throws VerificationError `missing-blob` for the root, `format-invalid` for more than 8 levels or 100,000 manifests · TransportError
+ * @param onGap told of what is named and is not there, cannot be read, or is attached beyond 8 levels or 100,000 manifests; the walk goes on
+ * @throws VerificationError `missing-blob` for the root, `format-invalid` for an image of more than 8 levels or 100,000 manifests · TransportError
  */
 export async function* walkGraph(
   store: Store,
@@ -45,6 +48,8 @@ export async function* walkGraph(
 ): AsyncGenerator<GraphNode> {
   const seen = new Set<Digest>()
   const told = new Set<Digest>()
+  const counts = { own: 0, attached: 0 }
+  const later: (() => AsyncGenerator<GraphNode>)[] = []
   // A layout lists what is untagged without saying what it belongs to, so one gap shows beside several subjects.
   const gap = (one: GraphGap): void => {
     if (told.has(one.manifest)) return
@@ -59,23 +64,23 @@ export async function* walkGraph(
   ): AsyncGenerator<GraphNode> {
     const { content } = stored
     const { digest } = stored.descriptor
+    const { parent, attached } = at
     if (seen.has(digest)) return
-    seen.add(digest)
-    if (seen.size > most.nodes || at.depth > most.depth) {
-      const what = at.depth > most.depth ? `${most.depth} levels` : `${most.nodes} manifests`
-      throw new VerificationError('format-invalid', `the graph of ${root} has more than ${what}`, {
-        subject: digest,
-        remedy: 'Delete what does not belong to the image.',
-      })
+    const count = (counts[attached ? 'attached' : 'own'] += 1)
+    if (count > most.nodes || at.depth > most.depth) {
+      const error = tooMuch(root, digest, at.depth > most.depth ? `${most.depth} levels` : `${most.nodes} manifests`)
+      // Anybody may attach: only the image itself is refused for this.
+      if (!attached || parent === null) throw error
+      gap({ manifest: digest, parent, error })
+      return
     }
+    seen.add(digest)
     yield { ...at, descriptor: referrerOf(stored.descriptor, content), content }
-    const below = { parent: digest, depth: at.depth + 1, tag: null, platform: null }
+    const below = { parent: digest, depth: at.depth + 1, tag: null, platform: null, attached: true }
     if (isIndex(content)) {
-      for (const child of content.manifests) {
-        if (!isManifestType(child.mediaType)) continue
-        const read = await attempt(child.digest, digest)
-        if (read !== null) yield* visit(read, { ...below, relation: 'child', platform: child.platform ?? null })
-      }
+      const children = (): AsyncGenerator<GraphNode> => members(content, digest, { ...below, attached })
+      if (attached) later.push(children)
+      else yield* children()
     }
     const referrers = store.readReferrers(digest, ({ manifest, error }) => gap({ manifest, parent: digest, error }))
     for await (const referrer of referrers) yield* visit(referrer, { ...below, relation: 'referrer' })
@@ -83,6 +88,18 @@ export async function* walkGraph(
       const found = await store.resolve({ tag })
       const read = found === null ? null : await attempt(found.digest, digest)
       if (read !== null) yield* visit(read, { ...below, relation: 'tagged', tag })
+    }
+  }
+
+  async function* members(
+    index: Index,
+    digest: Digest,
+    at: Omit<GraphNode, 'descriptor' | 'content' | 'relation'>,
+  ): AsyncGenerator<GraphNode> {
+    for (const child of index.manifests) {
+      if (!isManifestType(child.mediaType)) continue
+      const read = await attempt(child.digest, digest)
+      if (read !== null) yield* visit(read, { ...at, relation: 'child', platform: child.platform ?? null })
     }
   }
 
@@ -96,7 +113,16 @@ export async function* walkGraph(
     }
   }
 
-  yield* visit(await store.getManifest(root), { relation: 'root', parent: null, depth: 0, tag: null, platform: null })
+  const top = { relation: 'root', parent: null, depth: 0, tag: null, platform: null, attached: false } as const
+  yield* visit(await store.getManifest(root), top)
+  for (let next = later.shift(); next !== undefined; next = later.shift()) yield* next()
+}
+
+function tooMuch(root: Digest, subject: Digest, what: string): VerificationError {
+  return new VerificationError('format-invalid', `the graph of ${root} has more than ${what}`, {
+    subject,
+    remedy: 'Delete what does not belong to the image.',
+  })
 }
 
 /** Tags that name what they belong to, by the digest in them. The fallback tag is no such thing: it is a listing of referrers. */

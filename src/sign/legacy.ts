@@ -21,7 +21,8 @@ const attempts = 16
 interface NewLayer {
   mediaType: string
   digest: Digest
-  bytes: Uint8Array
+  /** Size of what the store holds already, or the bytes. */
+  content: number | Uint8Array
   annotations: Record<string, string>
 }
 
@@ -54,7 +55,7 @@ export async function attachCosignSignature(
     signatures.map(({ payload, signature }) => ({
       mediaType: simpleSigningMediaType,
       digest: sha256(payload),
-      bytes: payload,
+      content: payload,
       annotations: { [signatureAnnotation]: toBase64(signature) },
     })),
   )
@@ -73,9 +74,29 @@ export async function attachCosignAttestation(
       const bytes = Buffer.from(JSON.stringify(envelope))
       // cosign writes the signature annotation empty: the signatures are in the envelope.
       const annotations = { [signatureAnnotation]: '', [predicateTypeAnnotation]: predicateType }
-      return { mediaType: dsseMediaType, digest: sha256(bytes), bytes, annotations }
+      return { mediaType: dsseMediaType, digest: sha256(bytes), content: bytes, annotations }
     }),
   )
+}
+
+/**
+ * Brings a copied manifest under a legacy tag. Signatures that others made at the target stay there, in front; where all of them are in the copy, the tag
+ * names the copy itself. Of more than a thousand the copy's last ones are left out.
+ *
+ * @param copy whose blobs are in the store
+ * @throws TransportError `registry-error` where others move the tag each time
+ */
+export async function mergeLegacyTag(store: Store, tag: string, copy: Digest): Promise<void> {
+  const { content } = await store.getManifest(copy)
+  const { layers: there } = await standing(store, tag)
+  const copied = isIndex(content) ? [] : content.layers.map(asNewLayer)
+  if (there.every((layer) => copied.some((one) => isSame(layer, one)))) return store.tag(tag, copy)
+  const missing = copied.filter((layer) => !there.some((one) => isSame(one, layer)))
+  await append(store, tag, missing.slice(0, Math.max(0, layerLimit - there.length)))
+}
+
+function asNewLayer({ mediaType, digest, size, annotations = {} }: Descriptor): NewLayer {
+  return { mediaType, digest, content: size, annotations }
 }
 
 /** The manifest under a legacy tag, or null where there is none. @throws VerificationError `format-invalid` for an index */
@@ -106,7 +127,8 @@ async function append(store: Store, tag: string, added: readonly NewLayer[]): Pr
     const layers = [...before.layers]
     for (const layer of missing) {
       if (layers.some((one) => isSame(one, layer))) continue
-      const { digest, size } = await store.putBlob({ bytes: layer.bytes })
+      const { digest, content } = layer
+      const size = typeof content === 'number' ? content : (await store.putBlob({ bytes: content })).size
       layers.push({ mediaType: layer.mediaType, digest, size, annotations: layer.annotations })
     }
     if (layers.length > layerLimit) {

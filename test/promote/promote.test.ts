@@ -1,6 +1,9 @@
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
 import type { Digest, Store } from '../../src/oci/types.ts'
+import { findCosignSignatures } from '../../src/sign/find.ts'
+import { attachCosignSignature, legacyTag } from '../../src/sign/legacy.ts'
+import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
 import { promote, type Promoted } from '../../src/tasks/promote/promote.ts'
 import { parsePolicy, type Policy } from '../../src/verify/policy/load.ts'
 import { forgeChain, makeIssuer } from '../../testkit/chain.ts'
@@ -60,6 +63,33 @@ withPeers([registryPeers.docker], 'through a registry without the referrers API'
   } finally {
     await registry.close()
   }
+})
+
+test("the receiver's signature under cosign's tag stays when the image is promoted again", async () => {
+  const { from, digest, run } = await place()
+  const to = `oci:${scratch()}`
+  const sign = async (reference: string, text: string): Promise<void> => {
+    const store = open(reference)
+    const { descriptor } = await store.getManifest(digest)
+    const payload = simpleSigningPayload({ dockerReference: `host/${text}`, digest })
+    await attachCosignSignature(store, descriptor, [{ payload, signature: Buffer.from(text) }])
+  }
+  const signatures = async (reference: string): Promise<string[]> => {
+    const store = open(reference)
+    const { descriptor } = await store.getManifest(digest)
+    return (await findCosignSignatures(store, descriptor)).map(({ signature }) => signature.toString())
+  }
+  await sign(from, 'source')
+  await run(`${to}:prod`)
+  const tag = legacyTag(digest, 'sig')
+  // Nobody signed there yet: the same manifest.
+  expect(await open(to).resolve({ tag })).toMatchObject({ digest: (await open(from).resolve({ tag }))?.digest })
+  await sign(`${to}:prod`, 'receiver')
+  await run(`${to}:prod`)
+  expect(await signatures(`${to}:prod`)).toEqual(['source', 'receiver'])
+  await sign(from, 'later')
+  await run(`${to}:prod`)
+  expect(await signatures(`${to}:prod`)).toEqual(['source', 'receiver', 'later'])
 })
 
 test('what does not pass at the source is not copied', async () => {

@@ -5,13 +5,14 @@ import { attachNotation } from '../../src/sign/notation/attach.ts'
 import { notationArtifactType, notationMediaTypes } from '../../src/sign/notation/names.ts'
 import { writeNotation } from '../../src/sign/notation/write.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
-import type { Descriptor } from '../../src/oci/types.ts'
+import type { Descriptor, Store } from '../../src/oci/types.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { checkOf, issuer, judge, make, now, type Made } from '../../testkit/judged.ts'
 import { policyText } from '../../testkit/policy-text.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { makeKey } from '../../testkit/tee/pki/pki.ts'
+import { attachBefore, listedLate } from './listed-late.ts'
 import { certified, type CertifiedSigner } from '../sign/notation/fixtures.ts'
 
 const accepted = { 'accept-unknown-revocation': true }
@@ -102,6 +103,21 @@ test('what strangers attach beside it changes nothing', async () => {
   expect(found(await judge(made, policy))).toEqual([false, 'failed: notation-invalid', 'skipped'])
   await sign(made, by)
   expect(found(await judge(made, policy))).toEqual([true, 'passed', 'accepted: revocation-unknown'])
+})
+
+test('no number of signatures by strangers hides one that counts', async () => {
+  const [made, by] = [await make(), certified()]
+  const subject = await subjectOf(made)
+  await attachBefore(100, (bytes) => {
+    const layer = { mediaType: notationMediaTypes.cose, bytes }
+    return putArtifact(made.store, { artifactType: notationArtifactType, subject, layers: [layer] })
+  })
+  const request = { target: subject, chain: by.chain, signer: by.signer, signingTime: now }
+  const attach = (store: Store, envelope: Buffer): Promise<Descriptor> =>
+    attachNotation(store, subject, envelope, 'cose')
+  await attach(made.store, await listedLate(() => writeNotation(request, 'cose'), attach))
+  const verdict = await judge(made, { ...rules(by), ...accepted })
+  expect(found(verdict)).toEqual([true, 'passed', 'accepted: revocation-unknown'])
 })
 
 test('an expired certificate needs a trusted time', async () => {

@@ -5,7 +5,7 @@ import { attachReceipt, attachStatement, findAttachedStatements } from '../../sr
 import { writeReceipt } from '../../src/log/scitt/issue.ts'
 import { issuerOf, writeStatement } from '../../src/log/scitt/statement.ts'
 import { registeredForm } from '../../src/log/scitt/verify.ts'
-import type { Descriptor } from '../../src/oci/types.ts'
+import type { Descriptor, Store } from '../../src/oci/types.ts'
 import { coseKeyThumbprint } from '../../src/sign/cose/key.ts'
 import { parseSign1, withUnprotected } from '../../src/sign/cose/sign1.ts'
 import { coseSigner, type CoseSigner } from '../../src/sign/cose/write.ts'
@@ -16,6 +16,7 @@ import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import { checkOf, issuer, judge, make, now, type Made } from '../../testkit/judged.ts'
 import { policyText } from '../../testkit/policy-text.ts'
+import { attachBefore, listedLate } from './listed-late.ts'
 import { certified } from '../sign/notation/fixtures.ts'
 
 interface Party {
@@ -51,32 +52,44 @@ interface RegisterOptions {
   log: Party | null
   /** Signs other bytes in place of the statement. */
   content?: (payload: Buffer) => Buffer
+  /** Listed late, and with a hundred receipts of strangers before its own. */
+  late?: boolean
 }
 
 /** Signs the statements of an image in COSE and registers each with a log in which it is the only entry. */
-async function register(made: Made, { by, log, without = [], content = (payload) => payload }: RegisterOptions) {
+async function register(
+  made: Made,
+  { by, log, without = [], content = (payload) => payload, late = false }: RegisterOptions,
+) {
   const { store, base } = made
   const subject: Descriptor = (await store.getManifest(base.subject.digest)).descriptor
   const statements = await findStatements(store, subject, { onBroken: () => {} })
   for (const { envelope, predicateType } of statements) {
     if (without.includes(predicateType)) continue
-    const bytes = await writeStatement(
-      {
-        subject: `app@${subject.digest}`,
-        content: content(envelopePayload(envelope)),
-        contentType: payloadType,
-        issuedAt: now,
-        chain: null,
-      },
-      by.signer,
-    )
+    const write = (): Promise<Buffer> =>
+      writeStatement(
+        {
+          subject: `app@${subject.digest}`,
+          content: content(envelopePayload(envelope)),
+          contentType: payloadType,
+          issuedAt: now,
+          chain: null,
+        },
+        by.signer,
+      )
+    const place = (to: Store, made: Buffer): Promise<Descriptor> => attachStatement(to, subject, made)
+    const bytes = late ? await listedLate(write, place) : await write()
     const attached = await attachStatement(store, subject, bytes)
     if (log === null) continue
     const root = leafHash(registeredForm(parseSign1(bytes, 'it')))
-    const receipt = await writeReceipt(
-      { issuer: 'https://log', subject: 'app', issuedAt: now, index: 0, head: { size: 1, root }, proof: [] },
-      log.signer,
-    )
+    const issue = (): Promise<Buffer> =>
+      writeReceipt(
+        { issuer: 'https://log', subject: 'app', issuedAt: now, index: 0, head: { size: 1, root }, proof: [] },
+        log.signer,
+      )
+    if (late) await attachBefore(100, (noise) => attachReceipt(store, attached, noise))
+    const beside = (to: Store, made: Buffer): Promise<Descriptor> => attachReceipt(to, attached, made)
+    const receipt = late ? await listedLate(issue, beside) : await issue()
     await attachReceipt(store, attached, receipt)
   }
 }
@@ -150,6 +163,18 @@ test('a copy of a good statement that is full of noise changes nothing', async (
   expect(found(refused)).toEqual([false, 'failed: scitt-invalid'])
   await register(made, { by, log })
   expect(found(await judge(made, rules(by, log)))).toEqual([true, 'passed'])
+})
+
+test('no number of statements and receipts by strangers hides those that count', async () => {
+  const [made, by, log] = [await make(), party(), party()]
+  const subject: Descriptor = (await made.store.getManifest(made.base.subject.digest)).descriptor
+  const policy = rules(by, log, { statements: ['provenance'] })
+  const without = [predicateTypes.sign, predicateTypes.spdx, predicateTypes.inventory, predicateTypes.rebuild]
+  await attachBefore(100, (noise) => attachStatement(made.store, subject, noise))
+  await register(made, { by, log: null, without, late: true })
+  expect(found(await judge(made, policy))).toEqual([false, 'failed: scitt-invalid'])
+  await register(made, { by, log, without, late: true })
+  expect(found(await judge(made, policy))).toEqual([true, 'passed'])
 })
 
 test('a did:x509 as issuer needs no keys', async () => {

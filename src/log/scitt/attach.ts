@@ -12,7 +12,7 @@ export interface AttachedStatement {
   readonly receipts: readonly Buffer[]
 }
 
-/** Referrers of one kind that are read at most. */
+/** Referrers of one kind that are listed at most. */
 const mostReferrers = 100
 
 /** Attaches a signed statement to a manifest as OCI referrer. */
@@ -30,40 +30,60 @@ async function attach(store: Store, subject: Descriptor, bytes: Uint8Array, medi
 }
 
 /**
- * The statements that are attached to a manifest, with their receipts.
+ * The statements that are attached to a manifest, with their receipts, as many as one page of each: for a list. Whoever decides by them reads
+ * {@link eachStatement} and {@link eachReceipt}.
  *
  * @param onBroken hears of a referrer that is not of its type: strangers may attach what they like
  */
 export async function findAttachedStatements(
   store: Store,
   subject: Descriptor,
-  onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
+  onBroken: OnBroken,
 ): Promise<AttachedStatement[]> {
-  const statements = await findOf(store, subject, statementMediaType, onBroken)
   const found: AttachedStatement[] = []
-  for (const { manifest, bytes } of statements) {
-    const receipts = await findOf(store, manifest, receiptMediaType, onBroken)
-    found.push({ manifest, bytes, receipts: receipts.map((receipt) => receipt.bytes) })
+  for await (const { manifest, bytes } of eachOfType(store, subject, statementMediaType, onBroken, mostReferrers)) {
+    const receipts: Buffer[] = []
+    for await (const receipt of eachOfType(store, manifest, receiptMediaType, onBroken, mostReferrers))
+      receipts.push(receipt.bytes)
+    found.push({ manifest, bytes, receipts })
   }
   return found
 }
 
-async function findOf(
+/** All statements that are attached to a manifest: no number of strangers' hides one that counts (TRUST §5.2). None is kept. */
+export function eachStatement(
+  store: Store,
+  subject: Descriptor,
+  onBroken: OnBroken,
+): AsyncGenerator<Omit<AttachedStatement, 'receipts'>> {
+  return eachOfType(store, subject, statementMediaType, onBroken)
+}
+
+/** All receipts that are attached to a statement's manifest. */
+export async function* eachReceipt(store: Store, statement: Descriptor, onBroken: OnBroken): AsyncGenerator<Buffer> {
+  for await (const { bytes } of eachOfType(store, statement, receiptMediaType, onBroken)) yield bytes
+}
+
+type OnBroken = (broken: { manifest: Digest; error: VerificationError }) => void
+
+async function* eachOfType(
   store: Store,
   subject: Descriptor,
   mediaType: string,
-  onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
-): Promise<{ manifest: Descriptor; bytes: Buffer }[]> {
-  const found: { manifest: Descriptor; bytes: Buffer }[] = []
-  for (const { digest } of (await store.referrers(subject.digest, mediaType)).slice(0, mostReferrers)) {
+  onBroken: OnBroken,
+  most = Infinity,
+): AsyncGenerator<Omit<AttachedStatement, 'receipts'>> {
+  for (const { digest } of (await store.referrers(subject.digest, mediaType)).slice(0, most)) {
+    let found: Omit<AttachedStatement, 'receipts'>
     try {
-      found.push(await readAttached(store, subject, digest, mediaType))
+      found = await readAttached(store, subject, digest, mediaType)
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: digest, error })
+      continue
     }
+    yield found
   }
-  return found
 }
 
 async function readAttached(

@@ -20,7 +20,7 @@ export interface AttachedNotation {
   readonly signature: NotationSignature
 }
 
-/** Signatures of one manifest that are read at most. */
+/** Signatures of one manifest that are listed at most. */
 const mostSignatures = 100
 
 /** Reads an envelope of either form. @throws VerificationError */
@@ -49,7 +49,8 @@ export async function attachNotation(
 }
 
 /**
- * The signatures of the Notary Project that are attached to a manifest.
+ * The signatures of the Notary Project that are attached to a manifest, as many as one page of them: for a list. Whoever decides by them reads
+ * {@link eachNotation}.
  *
  * @param onBroken hears of a referrer that is not such a signature, or cannot be read: strangers may attach what they like
  */
@@ -59,15 +60,32 @@ export async function findNotation(
   onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
 ): Promise<AttachedNotation[]> {
   const found: AttachedNotation[] = []
-  for (const { digest } of (await store.referrers(subject.digest, notationArtifactType)).slice(0, mostSignatures)) {
+  for await (const one of eachNotation(store, subject, onBroken, mostSignatures)) found.push(one)
+  return found
+}
+
+/**
+ * The same one after the other, and however many there are: no number of signatures by strangers hides one that counts (TRUST §5.2). None is kept.
+ *
+ * @param most referrers that are read
+ */
+export async function* eachNotation(
+  store: Store,
+  subject: Descriptor,
+  onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
+  most = Infinity,
+): AsyncGenerator<AttachedNotation> {
+  for (const { digest } of (await store.referrers(subject.digest, notationArtifactType)).slice(0, most)) {
+    let signature: NotationSignature
     try {
-      found.push({ manifest: digest, signature: await readAttached(store, subject, digest) })
+      signature = await readAttached(store, subject, digest)
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: digest, error })
+      continue
     }
+    yield { manifest: digest, signature }
   }
-  return found
 }
 
 async function readAttached(store: Store, subject: Descriptor, digest: Digest): Promise<NotationSignature> {

@@ -3,7 +3,9 @@ import type { Ports } from '../../base/ports.ts'
 import { collectGraph, copyGraph, type CopiedGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
+import type { Digest, Store } from '../../oci/types.ts'
 import type { Policy } from '../../verify/policy/load.ts'
+import { mergeLegacyTag } from '../../sign/legacy.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { typeFilter, type TypeFilter } from './filter.ts'
@@ -63,6 +65,11 @@ export async function promote(request: PromoteRequest, ports: Ports): Promise<Pr
     copy = await verifyImage(formatReference(place), policy, {}, ports)
     return copy.verified
   }
-  const graph = await copyGraph(from.store, target, digest, { takes, tag, beforeTags, log: ports.log })
+  const graph = await copyGraph(from.store, target, digest, { takes, tag, beforeTags, putAttached, log: ports.log })
   return { source, target: copy, image, tag, graph }
+}
+
+/** What the receiver signed at the target stays, whenever the image is promoted again. */
+function putAttached(target: Store, tag: string, digest: Digest): Promise<void> {
+  return /\.(?:sig|att)$/.test(tag) ? mergeLegacyTag(target, tag, digest) : target.tag(tag, digest)
 }

@@ -1,8 +1,9 @@
+import type { Crl } from '../../encoding/x509/crl.ts'
 import { verifyTimestamp } from '../../log/timestamp/verify.ts'
-import { findNotation, type AttachedNotation } from '../../sign/notation/attach.ts'
+import { eachNotation, type AttachedNotation } from '../../sign/notation/attach.ts'
 import { revocationOf } from '../../sign/notation/revocation.ts'
 import { judgeNotation, type NotationTrust } from '../../sign/notation/verify.ts'
-import type { Descriptor } from '../../oci/types.ts'
+import type { Descriptor, Digest } from '../../oci/types.ts'
 import type { Gate } from '../candidate.ts'
 import type { NotationRules } from '../policy/cose.ts'
 import { readCrlFiles } from '../policy/crl-files.ts'
@@ -16,9 +17,12 @@ export const notationSteps: Step[] = [
 
 interface JudgedNotation {
   signature: Outcome
-  /** Signatures that pass every check, with what they are about. */
-  good: AttachedNotation[]
+  /** What lists of revoked certificates say of the signatures that pass every check: the best of them. */
+  revocation: Revocation
 }
+
+type Revocation =
+  { is: 'good'; why: string; manifest: Digest } | { is: 'unknown' | 'revoked'; why: string } | { is: 'none' }
 
 const known = new WeakMap<Gate, Promise<JudgedNotation>>()
 
@@ -29,34 +33,51 @@ function judgedOnce(gate: Gate): Promise<JudgedNotation> {
   return found
 }
 
-/** The best signature counts: anybody may attach others beside it. */
+/** The best signature counts: anybody may attach others beside it, of which none is kept. */
 async function judged({ policy, subject, at }: Gate): Promise<JudgedNotation> {
   const rules = policy.notation
-  if (rules === null) return { signature: skipped('the policy asks for no signature of the Notary Project'), good: [] }
-  const faults: string[] = []
-  const good: AttachedNotation[] = []
+  if (rules === null)
+    return { signature: skipped('the policy asks for no signature of the Notary Project'), revocation: { is: 'none' } }
+  let lists: Crl[] | null = null
+  const trust = trustOf(rules, { policy, at })
+  let fault: string | null = null
+  let first: AttachedNotation | null = null
+  let best: Revocation = { is: 'none' }
   for (const target of await targetsOf(subject)) {
-    const found = await findNotation(subject.store, target, ({ error }) => faults.push(error.message))
-    for (const one of found) {
-      const wrong = judgeNotation(one.signature, target, trustOf(rules, { policy, at })).find(({ ok }) => !ok)
-      if (wrong === undefined) good.push(one)
-      else faults.push(`${one.manifest}: ${wrong.name}: ${wrong.why}`)
+    for await (const one of eachNotation(subject.store, target, ({ error }) => (fault ??= error.message))) {
+      const wrong = judgeNotation(one.signature, target, trust).find(({ ok }) => !ok)
+      if (wrong !== undefined) {
+        fault ??= `${one.manifest}: ${wrong.name}: ${wrong.why}`
+        continue
+      }
+      first ??= one
+      lists ??= rules.crls === null ? [] : await readCrlFiles(rules.crls)
+      const next = revocationBy(one, lists, at)
+      if (rank[next.is] > rank[best.is]) best = next
     }
   }
-  const [first] = good
-  if (first !== undefined) {
+  if (first !== null) {
     const { chain } = first.signature
-    return {
-      signature: passed(`signed by ${chain[0]?.name ?? ''} (${chain[0]?.fingerprint ?? ''})`, first.manifest),
-      good,
-    }
+    const signature = passed(`signed by ${chain[0]?.name ?? ''} (${chain[0]?.fingerprint ?? ''})`, first.manifest)
+    return { signature, revocation: best }
   }
-  const [why] = faults
   const signature =
-    why === undefined
+    fault === null
       ? failed('notation-missing', 'no signature of the Notary Project is attached', subject.descriptor.digest)
-      : failed('notation-invalid', why, subject.descriptor.digest)
-  return { signature, good }
+      : failed('notation-invalid', fault, subject.descriptor.digest)
+  return { signature, revocation: best }
+}
+
+/** One signature whose certificates are not revoked is enough; one of which nothing is known is better than a revoked one. */
+const rank: Readonly<Record<Revocation['is'], number>> = { none: 0, revoked: 1, unknown: 2, good: 3 }
+
+function revocationBy({ signature, manifest }: AttachedNotation, lists: readonly Crl[], at: Date): Revocation {
+  if (signature.chain.length === 1)
+    return { is: 'good', why: 'the signer has no authority that could revoke it', manifest }
+  const { revoked, unknown } = revocationOf(signature.chain, lists, at)
+  if (revoked !== null) return { is: 'revoked', why: revoked }
+  if (unknown !== null) return { is: 'unknown', why: unknown }
+  return { is: 'good', why: `no certificate of the chain is revoked, by ${lists.length} list(s)`, manifest }
 }
 
 /** The manifest, and the indexes that were named on the way to it: their digests cover it. */
@@ -79,23 +100,13 @@ function trustOf(
   }
 }
 
-/** One signature whose certificates are not revoked is enough; where nothing is known of any, the policy must accept that. */
+/** Where nothing is known of any signature that counts, the policy must accept that. */
 async function revocation(gate: Gate): Promise<Outcome> {
-  const { policy, at } = gate
-  if (policy.notation === null) return skipped('the policy asks for no signature of the Notary Project')
-  const { good } = await judgedOnce(gate)
-  if (good.length === 0) return skipped('no signature counts')
-  const lists = policy.notation.crls === null ? [] : await readCrlFiles(policy.notation.crls)
-  let unknown: string | null = null
-  let revoked: string | null = null
-  for (const { signature, manifest } of good) {
-    if (signature.chain.length === 1) return passed('the signer has no authority that could revoke it', manifest)
-    const status = revocationOf(signature.chain, lists, at)
-    if (status.revoked === null && status.unknown === null)
-      return passed(`no certificate of the chain is revoked, by ${lists.length} list(s)`, manifest)
-    revoked ??= status.revoked
-    if (status.revoked === null) unknown ??= status.unknown
-  }
-  if (unknown !== null) return unlessAccepted(gate, 'accept-unknown-revocation', 'revocation-unknown', unknown)
-  return failed('revoked', revoked ?? 'a certificate is revoked')
+  if (gate.policy.notation === null) return skipped('the policy asks for no signature of the Notary Project')
+  const { revocation: best } = await judgedOnce(gate)
+  if (best.is === 'none') return skipped('no signature counts')
+  if (best.is === 'good') return passed(best.why, best.manifest)
+  return best.is === 'unknown'
+    ? unlessAccepted(gate, 'accept-unknown-revocation', 'revocation-unknown', best.why)
+    : failed('revoked', best.why)
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { identityRule } from '../../../src/bundle/identity.ts'
 import type { ExpectedSigner } from '../../../src/bundle/verify.ts'
 import { judgeImage, type ImageRules } from '../../../src/cli/bundle/verify-image.ts'
+import { manifestBytes } from '../../../src/oci/manifest.ts'
 import { openStore } from '../../../src/oci/open.ts'
 import { parseReference } from '../../../src/oci/reference.ts'
+import { mediaTypes } from '../../../src/oci/types.ts'
 import { attachBundle } from '../../../src/sign/attach.ts'
 import { loadPublicKey } from '../../../src/sign/public-key.ts'
 import { simpleSigningPayload } from '../../../src/sign/simple-signing.ts'
@@ -169,6 +171,20 @@ test('another identity, another image and what cannot be read are told', async (
   const { outputs, text } = await judgeImage(reference, rules(byIdentity), ports)
   expect(outputs).toMatchObject({ verified: 'true' })
   expect(text).toContain('format-invalid')
+})
+
+test('strangers who claim large bundles keep nobody from being read', async () => {
+  const { reference, store, subject, keyless } = await image()
+  const config = { mediaType: mediaTypes.empty, ...(await store.putBlob({ bytes: Buffer.from('{}') })) }
+  for (let n = 0; n < 12; n++) {
+    const { digest } = await store.putBlob({ bytes: Buffer.from(`stranger ${n}`) })
+    const layers = [{ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json', digest, size: 128 << 20 }]
+    const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers, subject } as const
+    await store.putManifest(manifestBytes(manifest), mediaTypes.manifest)
+  }
+  await keyless()
+  const { outputs } = await judgeImage(reference, rules(byIdentity), ports)
+  expect(outputs).toMatchObject({ verified: 'true' })
 })
 
 test('a bundle over the bytes of the manifest, and the tag of cosign 2', async () => {

@@ -102,6 +102,12 @@ test.each<[string, string, Parts, string | RegExp]>([
     { contentType: payloadType, payload: '{"predicateType":"https://q","predicateType":"https://p"}' },
     /a member twice/,
   ],
+  [
+    'a predicate type for readers in Go',
+    'predicate-types: ["https://p"]',
+    { contentType: payloadType, payload: '{"predicateType":"https://p","PredicateType":"https://q"}' },
+    /the member "PredicateType"/,
+  ],
   ['no in-toto statement', 'predicate-types: ["https://p"]', {}, /does not contain an in-toto statement/],
 ])('a rule for subjects and types judges %s', async (_, line, parts, expected) => {
   const found = await judge(`\n  - name: key\n    keys: [key.pub]\n    ${line}`, await crafted(parts))

@@ -335,6 +335,12 @@ test('too many requests are put off', async () => {
   expect([first.status, second.status]).toEqual([303, 429])
 })
 
+test('requests without the token use up nothing of the rate', async () => {
+  const served = await serve({ token: 'secret' }, 'limits: { per-minute: 2 }\n')
+  for (let n = 0; n < 4; n++) expect((await post(served, Buffer.from('x'))).status).toBe(401)
+  expect(await registerStatement(at(served, 'secret'), await statement(), ports)).toMatchObject({})
+})
+
 test('a service that ends brings what it took into the log', async () => {
   const served = await serveRegister(policy(), { waitMs: 0, gatherMs: 60_000 })
   expect((await post(served, await statement())).status).toBe(303)

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
 import { isObject, nestsDeeper, parseJson } from '../../../base/json.ts'
-import { duplicateMember } from '../../../base/json-members.ts'
+import { duplicateMember, otherSpelling } from '../../../base/json-members.ts'
 import type { Certificate } from '../../../encoding/x509/certificate.ts'
 import { checkChain, isSignedBy } from '../../../encoding/x509/chain.ts'
 import { alternativeNameOid, readAlternativeNames } from '../../../encoding/x509/general-names.ts'
@@ -127,6 +127,9 @@ function predicateType({ message, hashEnvelope, contentType }: SignedStatement):
   if (nestsDeeper(message.payload, 64) || duplicateMember(text) !== null)
     throw denied(message.subject, 'contains JSON that nests too deep or has a member twice')
   const value = parseJson(text, `the payload of ${message.subject}`)
+  const spelled = isObject(value) ? otherSpelling(value, ['predicateType']) : null
+  if (spelled !== null)
+    throw denied(message.subject, `has the member "${spelled}", which some readers take for predicateType`)
   const type = isObject(value) ? value['predicateType'] : undefined
   if (typeof type === 'string') return type
   throw denied(message.subject, 'contains an in-toto statement without a predicate type')

@@ -82,10 +82,11 @@ export function scrapiAnswers(options: ScrapiOptions): Answer {
 
 /** POST /entries (SCRAPI §2.3): 201 with the receipt, or 303 to where it will be. */
 async function registered(options: ScrapiOptions, rate: Rate, body: Buffer, headers: Headers): Promise<Reply> {
+  // Who has no token takes nothing of the rate from those who have it.
+  requireToken(options.token, headers.get('authorization'))
   const wait = rate.take()
   if (wait > 0)
     throw new Refusal(429, 'Too Many Requests', `Only ${options.perMinute} requests per minute are allowed`, wait)
-  requireToken(options.token, headers.get('authorization'))
   const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== cose && type !== statementMediaType)
     throw new Refusal(415, 'Unsupported Media Type', `send a signed statement as ${cose} or ${statementMediaType}`)
