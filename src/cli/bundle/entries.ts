@@ -6,7 +6,7 @@ import { trustedRootOptions } from '../trusted-root-options.ts'
 export const bundleCommands: Readonly<Record<string, Command>> = {
   'verify bundle': {
     description:
-      'Verifies a Sigstore bundle over a file, or what is attached to an image. Checks signature, signer, log entries and trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
+      'Verifies a bundle over a file or model, or what an image carries. Checks signature, signer, log entries and trusted time, and for statements that one of the subjects is the file or image. Of a model every file of the folder is compared. Of an image without an expected signer it lists who vouches for it, and exits with 1. Only the registry of the image is contacted, and a TUF repository where one is named.',
     inputs: [
       option(
         'file',

@@ -140,7 +140,7 @@ function refusalOf(image: string, judged: readonly Judged[], types: readonly str
       'predicate-mismatch',
       types.length === 0
         ? `the signer attested the image, but did not sign it: ${type.message}`
-        : `the signer made no statement of that type about the image: ${type.message}`,
+        : `the signer made no statement of the type ${types.join(' or ')} about the image`,
       {
         subject: image,
         remedy: 'If such a statement is enough, name its type by --predicate-type, or any.',
@@ -156,12 +156,20 @@ function recordOf({ attached: { manifest, form }, verified, hint, refusal }: Jud
   return { manifest, form, verified: 'false', reason: refusal.code, message: refusal.message }
 }
 
-/** What holds first; lines that say the same are counted, and so are those of another type or signer beside one that holds. */
+/** What holds first; lines that say the same are counted, and statements of other types by the signer take one line a form. */
 function linesOf(judged: readonly Judged[]): string {
+  const [good, refused] = [true, false].map((holds) => judged.filter(({ verified }) => (verified !== null) === holds))
   const counts = new Map<string, number>()
-  const order = [...judged].sort((a, b) => Number(b.verified !== null) - Number(a.verified !== null))
-  for (const line of order.map(lineOf)) counts.set(line, (counts.get(line) ?? 0) + 1)
-  return [...counts].map(([line, count]) => `  ${line}${count === 1 ? '' : ` (${count} times)`}\n`).join('')
+  const others = new Map<string, string[]>()
+  for (const item of [...(good ?? []), ...(refused ?? [])]) {
+    const { form } = item.attached
+    const { code, subject } = item.refusal ?? {}
+    if (code === 'predicate-mismatch' && subject !== undefined) others.set(form, [...(others.get(form) ?? []), subject])
+    else counts.set(lineOf(item), (counts.get(lineOf(item)) ?? 0) + 1)
+  }
+  const lines = [...counts].map(([line, count]) => `${line}${count === 1 ? '' : ` (${count} times)`}`)
+  const apart = [...others].map(([form, types]) => `${form}: not asked for, by the same signer: ${types.join(', ')}`)
+  return [...lines, ...apart].map((line) => `  ${line}\n`).join('')
 }
 
 function lineOf({ attached: { form }, verified, hint, refusal }: Judged): string {

@@ -46,7 +46,9 @@ function textOf(image: ImageFacts, judgements: readonly Judgement[]): string {
   const count = (standing: Judgement['standing']): number =>
     judgements.filter((judgement) => judgement.standing === standing).length
   const total = `${count('reads')} of ${judgements.length} read it, ${count('fails')} fail, ${count('not-checked')} could not be checked`
-  const shared = [...common].map(([why, readers]) => `note for ${readers.join(', ')}: ${why}`)
+  const shared = [...common].map(
+    ([why, readers]) => `note for ${readers.length === judgements.length ? 'all' : readers.join(', ')}: ${why}`,
+  )
   return [`${image.reference} for ${formatPlatform(image.platform)}: ${total}`, ...lines, ...shared, ''].join('\n')
 }
 

@@ -47,7 +47,7 @@ export const scittCommands: Readonly<Record<string, Command>> = {
   },
   'scitt list': {
     description:
-      'Lists the SCITT signed statements and receipts that are attached to an image, or to all tagged images of a repository. Nothing is verified without --public-key, a did:x509 as --issuer, or --service.',
+      'Lists SCITT signed statements and their receipts. Those that are attached to an image, or to all tagged images of a repository. Nothing is verified without --public-key, a did:x509 as --issuer, or --service.',
     inputs: [
       option('image', 'Image or repository: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       { ...option('all-tags', 'List all tagged images of the repository.'), default: 'false' },

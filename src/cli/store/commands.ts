@@ -5,7 +5,7 @@ import { option } from '../tee/evidence-options.ts'
 export const storeCommands: Readonly<Record<string, Command>> = {
   tree: {
     description:
-      'Shows an image with everything that is attached to it: children of an index, referrers of each manifest, cosign tags. Verifies nothing.',
+      'Shows all that is attached to an image. Children of an index, referrers of each manifest, cosign tags. Verifies nothing.',
     inputs: [
       option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
       option('format', 'text, json, mermaid (for Markdown on GitHub) or html (a page of its own).', 'text'),
@@ -16,7 +16,7 @@ export const storeCommands: Readonly<Record<string, Command>> = {
   },
   promote: {
     description:
-      'Copies an image with everything that is attached to it to another store, if it passes a policy there and here. The tag is written last.',
+      'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
     inputs: [
       option('from', 'Image to copy: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('to', 'Where to: oci:DIR[:TAG] or HOST/NAME[:TAG]; without a tag that of the source.', '', true),

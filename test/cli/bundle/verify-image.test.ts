@@ -160,7 +160,7 @@ test('a type that nobody attested is refused, whatever else the signer made', as
   await keyless()
   await expect(judgeImage(reference, rules(byIdentity, { types: [scan] }), ports)).resolves.toMatchObject({
     ...refusal,
-    outputs: { message: expect.stringContaining('made no statement of that type') },
+    outputs: { message: `the signer made no statement of the type ${scan} about the image` },
   })
   const whole = await image()
   const { bytes } = await whole.store.getManifest(whole.subject.digest)
@@ -198,6 +198,8 @@ test('signatures that say the same are listed once', async () => {
   await keyed()
   await keyed(scan)
   await keyless()
+  const byPinned = await judgeImage(reference, rules(byKey), ports)
+  expect(byPinned.text).toContain(`bundle: not asked for, by the same signer: ${scan}\n`)
   const { text } = await judgeImage(reference, rules(null), ports)
   expect(text).toMatch(/not checked \(2 times\)/)
   expect(text?.split('\n')[1]).toContain(workflowSan)

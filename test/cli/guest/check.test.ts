@@ -73,9 +73,11 @@ test('one reader that fails makes it a refusal, with a line for each', async () 
 test('a note that concerns several readers is printed once', async () => {
   await putShape(store, 'noted')
   const { text, outputs } = await check(`${layout}:noted`, '--for', 'docker,podman', '--models')
-  const note = 'judged as if it were copied to a registry: this reader opens no layout directory'
-  expect(text.split('\n').filter((line) => line.includes(note))).toEqual([`note for docker@28, podman@5: ${note}`])
+  const note = 'judged as if it were copied to a registry: this reader does not open a layout directory'
+  expect(text.split('\n').filter((line) => line.includes(note))).toEqual([`note for all: ${note}`])
   for (const { findings } of outputs.readers) expect(findings).toMatchObject([{ effect: 'note', why: note }])
+  const { text: mixed } = await check(`${layout}:noted`, '--for', 'docker,podman,skopeo', '--models')
+  expect(mixed).toContain(`note for docker@28, podman@5: ${note}`)
   const { text: alone } = await check(`${layout}:noted`, '--for', 'docker', '--models')
   expect(alone).toContain(`  note: ${note}`)
 })
