@@ -1,4 +1,4 @@
-import type { VerificationError } from '../../base/errors.ts'
+import { VerificationError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { CommandResult } from '../command.ts'
 
@@ -32,5 +32,16 @@ export function refusedBy(
     outputs: { verified: 'false', reason: code, message, remedy, ...more.outputs },
     text: `refused (${code}): ${message}\n${more.lines ?? ''}${remedy === null ? '' : `  ${remedy}\n`}`,
     refused: true,
+  }
+}
+
+/** Runs what may refuse by the trusted root, and adds to a refusal where to look. @throws VerificationError as `run` does */
+export async function explainRoot<T>(publicRoot: boolean, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    const remedy = remedyOf(error, publicRoot) ?? undefined
+    throw new VerificationError(error.code, error.message, { subject: error.subject, cause: error, remedy })
   }
 }
