@@ -46,7 +46,9 @@ export function textOf(value: JsonValue | undefined): string {
 }
 
 function invalidJson(subject: string, kind: 'input' | 'verification', cause: unknown): SealwrightError {
-  const why = cause instanceof Error ? cause.message.replace(/ is not valid JSON$/, '') : String(cause)
+  // V8 quotes the text as it stands: a line break of it would begin a line of ours.
+  const told = cause instanceof Error ? cause.message : String(cause)
+  const why = told.replace(/ is not valid JSON$/, '').replace(/\p{Cc}+/gu, ' ')
   const message = `${subject} is not valid JSON: ${why}`
   return kind === 'input'
     ? new InputError('file-invalid', message, { subject, cause, remedy: 'Give a file that holds one JSON document.' })

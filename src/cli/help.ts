@@ -10,7 +10,7 @@ const width = 100
 const groups: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['Policy of the gate:', ['policy']],
   ['Who will read an image:', ['guest']],
-  ['Signatures of files:', ['verify bundle', 'conformance']],
+  ['Signatures of files and models:', ['verify bundle', 'sign', 'conformance']],
   ['SBOM documents:', ['sbom score', 'sbom convert', 'sbom diff', 'sbom verify']],
   ['Private transparency log:', ['log']],
   ['Evidence of machines:', ['tee show', 'tee verify', 'tee collect', 'tee convert', 'tee collateral', 'tee ak']],

@@ -1,6 +1,7 @@
 import { dirname, relative, resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../doors/context.ts'
 import { z } from 'zod'
+import { asInput } from '../base/as-input.ts'
 import { InputError } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import type { GivenIdentities } from '../verify/init/identity-lines.ts'
@@ -20,8 +21,13 @@ export async function policyInit(
   const publicKeys = await Promise.all(
     inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
   )
+  const { readAuthorityChain } = await import('../log/timestamp/authority.ts')
   const timeAuthorities = await Promise.all(
-    inputs.list('timestamp-authority').map((file) => fileText('timestamp-authority', resolve(ports.roots.cwd, file))),
+    inputs.list('timestamp-authority').map(async (file) => {
+      const pem = await fileText('timestamp-authority', resolve(ports.roots.cwd, file))
+      asInput('timestamp-authority', () => readAuthorityChain(pem, JSON.stringify(file)))
+      return pem
+    }),
   )
   const jwks = inputs.text('jwks') === '' ? undefined : await readJwks(inputs.path('jwks'))
   const { initPolicy } = await import('../verify/init/init.ts')

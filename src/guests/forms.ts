@@ -25,7 +25,7 @@ const signerOptions: Readonly<Record<Form, string>> = {
  * @param facts of the manifest whose signatures it looks for
  */
 export function signatureFindings(form: Form, result: FormResult, facts: SignatureFacts): Finding[] {
-  const sign = `Run sign-attest with consumers: ${consumers[form]}.`
+  const sign = `Run sign-attest with consumers: ${consumers[form]}${form === 'tag' ? '; a key or the agent writes this tag, signer: keyless does not' : ''}.`
   if (result.there === 0) {
     const others = otherForms(form, facts)
     if (others.length > 0)

@@ -139,7 +139,7 @@ export function missingFindings({ missing }: ImageFacts): Finding[] {
 /** A layout is opened by programs on this machine only. */
 export function placeFindings({ registry }: ImageFacts): Finding[] {
   return registry === null
-    ? [note('registry', 'judged as if it were copied to a registry: this reader opens no layout directory')]
+    ? [note('registry', 'judged as if it were copied to a registry: this reader does not open a layout directory')]
     : []
 }
 

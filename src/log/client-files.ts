@@ -19,6 +19,11 @@ export interface ClientFilesRequest {
  * @throws InputError `input-invalid`
  */
 export function checkLogUrl(url: string, origin: string): void {
+  if (/[/:]/.test(origin))
+    throw new InputError('input-invalid', `the origin "${origin}" is not a bare host name`, {
+      subject: 'origin',
+      remedy: 'Give a host name without scheme, port and path, such as log.example.internal.',
+    })
   const parsed = URL.canParse(url) ? new URL(url) : null
   if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.hostname === origin) return
   throw new InputError('input-invalid', `"${url}" is not an address whose host is the origin "${origin}"`, {

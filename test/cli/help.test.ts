@@ -102,6 +102,13 @@ describe('help for words', () => {
   })
 })
 
+test('the overview shows every summary whole', () => {
+  const cut = help([])
+    .split('\n')
+    .filter((line) => line.endsWith(' …') && !line.startsWith('Usage:'))
+  expect(cut).toEqual([])
+})
+
 test.each([
   [['verify-deply'], 'verify-deploy'],
   [['build'], 'build-reproducible'],

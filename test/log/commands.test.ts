@@ -181,6 +181,8 @@ test('options are refused by name', async () => {
   const { init, run, file } = await setUp()
   await expect(init('./log', { url: 'https://other.example' })).rejects.toMatchObject({ code: 'input-invalid' })
   await expect(init('./log', { origin: 'a b' })).rejects.toMatchObject({ code: 'input-invalid' })
+  for (const origin of ['https://log.example', 'log.example:8080', 'log.example/x'])
+    await expect(init('./log', { origin })).rejects.toMatchObject({ code: 'input-invalid', subject: 'origin' })
   file(
     'p256.pem',
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }),

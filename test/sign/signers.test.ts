@@ -218,7 +218,11 @@ describe('the input signer', () => {
     [{ signer: 'command:kms' }, { code: 'input-invalid', message: expect.stringContaining('not an absolute path') }],
     [{ signer: 'command:/bin/kms', key: 'env:K' }, { code: 'input-invalid' }],
     [{ signer: 'key' }, { code: 'input-missing' }],
-    [{ signer: 'pkcs12:x' }, { code: 'input-invalid' }],
+    [
+      { signer: 'pkcs12:x' },
+      { code: 'input-invalid', remedy: expect.stringMatching(/agent, key, pkcs11:URI, command:\/PATH\.$/) },
+    ],
+    [{ signer: '' }, { code: 'input-invalid' }],
   ])('%j is refused', async (given, error) => {
     await expect(read(given, { K: 'pem' })).rejects.toMatchObject(error)
   })

@@ -64,4 +64,10 @@ test('the command takes the authority from a file', async () => {
   const inputs = rawInputs({ given: (name) => given[name], defaults: {}, ports, confine: null, label: (name) => name })
   const { text = '' } = await policyInit(inputs, { ports, state: openState(folder, ports) })
   expect((await parsePolicy(text, '/policy.yml')).time.authorities).toHaveLength(1)
+  writeFileSync(join(folder, 'tsa.pem'), 'no certificate')
+  await expect(policyInit(inputs, { ports, state: openState(folder, ports) })).rejects.toMatchObject({
+    code: 'file-invalid',
+    subject: 'timestamp-authority',
+    message: expect.stringContaining('tsa.pem'),
+  })
 })

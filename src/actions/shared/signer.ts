@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { InputError } from '../../base/errors.ts'
+import { useOneOf } from '../../base/nearest.ts'
 import type { KeySource } from '../../sign/signers/types.ts'
 import type { RawInputs } from '../../doors/context.ts'
 
@@ -14,9 +15,14 @@ export interface SignerInput<T extends string> {
  * Reads `signer`, `key` and `key-password`: one of the plain words, `key`, `pkcs11:URI` (RFC 7512; `key-password` is the PIN) or `command:PATH`.
  *
  * @param words what else `signer` may be
+ * @param more forms that the caller has read before, which a refusal lists
  * @throws InputError `input-invalid`, `input-missing`
  */
-export async function readSigner<T extends string>(raw: RawInputs, words: readonly T[]): Promise<SignerInput<T>> {
+export async function readSigner<T extends string>(
+  raw: RawInputs,
+  words: readonly T[],
+  more: readonly string[] = [],
+): Promise<SignerInput<T>> {
   const text = raw.text('signer')
   const pem = await raw.secret('key')
   const program = text.startsWith('command:') || text.startsWith('pkcs11:')
@@ -42,7 +48,13 @@ export async function readSigner<T extends string>(raw: RawInputs, words: readon
       subject: 'signer',
       remedy: 'A key of a KBS signs what vouches for images, in sign-attest alone: no verdict is signed with it.',
     })
-  const signer = raw.choice('signer', [...words, 'key'])
+  const plain = [...words, 'key'] as const
+  const signer = plain.find((word) => word === text)
+  if (signer === undefined)
+    throw new InputError('input-invalid', `signer: ${JSON.stringify(text)} is not a kind of signer`, {
+      subject: 'signer',
+      remedy: useOneOf(text, [...plain, 'pkcs11:URI', 'command:/PATH', ...more]),
+    })
   if (signer !== 'key') return { signer, key: null }
   if (pem === null)
     throw new InputError('input-missing', 'signer: key needs a key', {

@@ -138,7 +138,8 @@ function legacyTags(subject: Digest, receipts: Receipts, consumers: readonly Con
     'notation-signature',
     'scitt-statement',
   ]
-  const attestations = receipts.some(({ kind }) => !others.includes(kind))
+  // An identity signs for no legacy tag: an `.att` tag that nobody wrote cannot be copied.
+  const attestations = receipts.some((receipt) => !isKeyless(receipt) && !others.includes(receipt.kind))
   const signature = receipts.some(({ kind }) => kind === 'image-signature')
   return [
     ...(attestations && consumers.includes('cosign2') ? [legacyTag(subject, 'att')] : []),

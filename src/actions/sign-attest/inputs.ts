@@ -12,7 +12,9 @@ import { readReleased } from './released.ts'
 export async function readInputs(raw: RawInputs): Promise<SignRequest> {
   const released = readReleased(raw)
   const { signer, key } =
-    released === null ? await readSigner(raw, ['agent', 'keyless']) : { signer: 'key' as const, key: released }
+    released === null
+      ? await readSigner(raw, ['agent', 'keyless'], ['kbs:///REPOSITORY/TYPE/TAG'])
+      : { signer: 'key' as const, key: released }
   if (signer !== 'key' && raw.text('key') !== '') {
     const who = signer === 'agent' ? 'the agent' : signer
     throw new InputError('input-invalid', `a key was given, but the signer is ${who}`, {

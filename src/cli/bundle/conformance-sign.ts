@@ -12,18 +12,22 @@ import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
 import { refuseStaging } from './conformance.ts'
 import { outputsOf } from './judge.ts'
+import { explainRoot } from './refusal.ts'
 
 /** `conformance sign-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
 export async function conformanceSignBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   refuseStaging(inputs)
   const { content, artifact } = await signedContent(inputs)
   const services = await servicesOf(inputs, ports.clock.now())
-  const root = (await trustedRootInput(inputs, ports)) ?? (await publicGoodRoot())
+  const given = await trustedRootInput(inputs, ports)
+  const root = given ?? (await publicGoodRoot())
   const token = await tokenOf(inputs)
   const { authority, log, timestamp } = services
   const stamper = timestamp === null ? null : openTimeStamper(timestamp, [], ports)
-  const signer = await openKeyless({ authority, log, stamper, root, token: () => Promise.resolve(token) }, ports)
-  const { bundle, verified } = await signer.sign(content, artifact)
+  const { bundle, verified } = await explainRoot(given === null, async () => {
+    const signer = await openKeyless({ authority, log, stamper, root, token: () => Promise.resolve(token) }, ports)
+    return signer.sign(content, artifact)
+  })
   const path = await writeNewFile(inputs, 'bundle', bundle)
   return { outputs: { ...outputsOf(verified), 'bundle-path': path }, text: `${path}\n` }
 }

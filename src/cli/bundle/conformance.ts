@@ -15,11 +15,13 @@ import { keyOption } from './verify-bundle.ts'
 /** `conformance verify-bundle`: the protocol of Sigstore's conformance suite (its docs/cli_protocol.md). */
 export async function conformanceVerifyBundle(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   refuseStaging(inputs)
-  return judge(await optionFile(inputs, 'bundle'), await artifactNamed(inputs), {
-    signer: await signerOf(inputs),
-    root: (await trustedRootInput(inputs, ports)) ?? (await publicGoodRoot()),
-    now: ports.clock.now(),
-  })
+  const root = await trustedRootInput(inputs, ports)
+  return judge(
+    await optionFile(inputs, 'bundle'),
+    await artifactNamed(inputs),
+    { signer: await signerOf(inputs), root: root ?? (await publicGoodRoot()), now: ports.clock.now() },
+    root === null,
+  )
 }
 
 /** @throws InputError `unsupported` */

@@ -8,6 +8,7 @@ import { readBundle } from '../../bundle/read.ts'
 import { verifyBundle, type BundleRules, type VerifiedBundle } from '../../bundle/verify.ts'
 import type { CommandResult } from '../command.ts'
 import { missingFile, namedFile } from '../option-file.ts'
+import { refusedBy } from './refusal.ts'
 
 /** Larger files are hashed as they are read, and not kept. */
 const keptBytes = 64 << 20
@@ -21,19 +22,18 @@ export async function artifactAt(path: string, name: string): Promise<Artifact> 
   return digestArtifact(createReadStream(path), path)
 }
 
-/** Judges a bundle; a refusal is a result, not an error (INTERFACE §4). */
-export function judge(bundle: Uint8Array, artifact: Artifact, rules: BundleRules): CommandResult {
+/**
+ * Judges a bundle; a refusal is a result, not an error (INTERFACE §4).
+ *
+ * @param publicRoot the public Sigstore instance counts, because no trusted root was named
+ */
+export function judge(bundle: Uint8Array, artifact: Artifact, rules: BundleRules, publicRoot: boolean): CommandResult {
   try {
     const verified = verifyBundle(readBundle(bundle), artifact, rules)
     return { outputs: outputsOf(verified), text: textOf(artifact, verified) }
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    const { code, message, remedy = null } = error
-    return {
-      outputs: { verified: 'false', reason: code, message, remedy },
-      text: `refused (${code}): ${message}\n${remedy === null ? '' : `  ${remedy}\n`}`,
-      refused: true,
-    }
+    return refusedBy(error, publicRoot)
   }
 }
 

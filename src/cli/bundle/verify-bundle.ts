@@ -12,6 +12,7 @@ import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import type { CommandResult } from '../command.ts'
+import { requireImageName } from '../file-or-image.ts'
 import { namedFile, optionFile } from '../option-file.ts'
 import { artifactAt, judge } from './judge.ts'
 
@@ -28,15 +29,23 @@ export async function verifyBundleCommand(inputs: RawInputs, { ports }: ActionCo
     })
   if (inputs.text('bundle') === '') {
     if (kind === 'file') throw bundleMissing(file)
+    requireImageName(file, ports.roots.cwd)
     const { judgeImage } = await import('./verify-image.ts')
     const rules = await rulesOf(inputs, namesSigner(inputs) ? await expectedSigner(inputs) : null, ports)
-    return judgeImage(file, { ...rules, types }, ports)
+    return judgeImage(file, { ...rules, types, publicRoot: assumesPublicRoot(inputs) }, ports)
   }
   const rules = await rulesOf(inputs, await expectedSigner(inputs), ports)
-  return judge(await optionFile(inputs, 'bundle'), await artifactAt(inputs.path('file'), 'file'), {
-    ...rules,
-    predicateTypes: types.length === 0 ? undefined : types,
-  })
+  return judge(
+    await optionFile(inputs, 'bundle'),
+    await artifactAt(inputs.path('file'), 'file'),
+    { ...rules, predicateTypes: types.length === 0 || types.includes('any') ? undefined : types },
+    assumesPublicRoot(inputs),
+  )
+}
+
+/** Whether the public Sigstore instance counts because the command line names no other. */
+function assumesPublicRoot(inputs: RawInputs): boolean {
+  return inputs.text('trusted-root') === '' && inputs.text('public-key') === ''
 }
 
 async function rulesOf<T extends ExpectedSigner | null>(inputs: RawInputs, signer: T, ports: Ports) {
@@ -57,7 +66,11 @@ async function verifyModel(inputs: RawInputs, ports: Ports): Promise<CommandResu
   const bundle = given ? await optionFile(inputs, 'bundle') : await namedFile(named, 'bundle')
   const request = { folder, bundlePath: await realpath(named), bundle, proc: ports.roots.proc }
   if (inputs.text('certificate-chain') === '')
-    return judgeModel(request, { kind: 'bundle', rules: await rulesOf(inputs, await expectedSigner(inputs), ports) })
+    return judgeModel(request, {
+      kind: 'bundle',
+      rules: await rulesOf(inputs, await expectedSigner(inputs), ports),
+      publicRoot: assumesPublicRoot(inputs),
+    })
   if (namesSigner(inputs))
     throw new InputError('input-invalid', 'certificate-chain excludes public-key, identity and issuer', {
       subject: 'certificate-chain',

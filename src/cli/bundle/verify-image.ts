@@ -8,12 +8,15 @@ import { resolveImage } from '../../oci/open.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import type { CommandResult } from '../command.ts'
 import { outputsOf } from './judge.ts'
+import { refusedBy, remedyOf } from './refusal.ts'
 
 export interface ImageRules extends Omit<BundleRules, 'signer' | 'predicateTypes'> {
   /** Null where the question is who vouches for the image. */
   signer: ExpectedSigner | null
   /** Empty for a signature of the image itself; `any` among them for every statement. */
   types: readonly string[]
+  /** The public Sigstore instance counts because no trusted root was named. */
+  publicRoot: boolean
 }
 
 /** One attached signature and what came of it. */
@@ -37,32 +40,31 @@ export async function judgeImage(reference: string, rules: ImageRules, ports: Po
   for await (const attached of attachedBundles(store, descriptor, bytes, tell)) judged.push(judgeOne(attached, rules))
   const good = judged.find(({ verified }) => verified !== null)
   const bundles = judged.map(recordOf)
-  const lines = judged.map((item) => `  ${lineOf(item)}\n`).join('')
-  if (rules.signer === null) return listing(pinned, judged, bundles, lines)
+  const lines = linesOf(judged)
+  if (rules.signer === null) return listing(pinned, judged, bundles, lines, rules.publicRoot)
   if (good?.verified) {
     const { verified } = good
     return { outputs: { ...outputsOf(verified), image: pinned, bundles }, text: `verified: ${pinned}\n${lines}` }
   }
-  const { code, message, remedy = null } = refusalOf(pinned, judged)
-  return {
-    outputs: { verified: 'false', reason: code, message, remedy, image: pinned, bundles },
-    text: `refused (${code}): ${message}\n${lines}${remedy === null ? '' : `  ${remedy}\n`}`,
-    refused: true,
-  }
+  return refusedBy(refusalOf(pinned, judged, rules.types), rules.publicRoot, {
+    outputs: { image: pinned, bundles },
+    lines,
+  })
 }
 
 function judgeOne(attached: AttachedBundle, { signer, types, ...rules }: ImageRules): Judged {
-  const { bundle, artifact, form } = attached
+  const { bundle, artifact } = attached
   const { material } = bundle
   if (signer === null && material.kind === 'key')
     return { attached, verified: null, hint: material.hint, refusal: null }
   try {
     const expected: ExpectedSigner = signer ?? anybody(attached)
-    // cosign's `.sig` is by itself the signature of an image; of statements only one kind is.
-    const wanted = form === 'sig' || bundle.content.kind === 'message' ? undefined : typesOf(types, signer)
+    // Without a type: only a statement whose signer is proven may be reported as one of another type by that signer.
+    const verified = verifyBundle(bundle, artifact, { ...rules, signer: expected })
+    checkType(verified, typesOf(types, signer))
     return {
       attached,
-      verified: verifyBundle(bundle, artifact, { ...rules, signer: expected, predicateTypes: wanted }),
+      verified,
       hint: null,
       refusal: null,
     }
@@ -77,6 +79,21 @@ function typesOf(types: readonly string[], signer: ExpectedSigner | null): reado
   return types.length === 0 ? [predicateTypes.sign] : types
 }
 
+/**
+ * A bundle over the manifest and cosign's `.sig` are by themselves signatures of the image, of statements only one kind is.
+ *
+ * @throws VerificationError `predicate-mismatch`
+ */
+function checkType({ statement }: VerifiedBundle, wanted: readonly string[] | undefined): void {
+  const type = statement?.predicateType ?? predicateTypes.sign
+  if (wanted === undefined || wanted.includes(type)) return
+  throw new VerificationError(
+    'predicate-mismatch',
+    `the statement is of the type ${type}; expected is ${wanted.join(' or ')}`,
+    { subject: type, remedy: 'Name the type by --predicate-type if such a statement is enough, or any.' },
+  )
+}
+
 /** Whom the certificate names, whoever that is. */
 function anybody({ bundle: { material } }: AttachedBundle): ExpectedSigner {
   if (material.kind !== 'certificate') throw new TypeError('a key names nobody')
@@ -84,16 +101,22 @@ function anybody({ bundle: { material } }: AttachedBundle): ExpectedSigner {
   return { kind: 'identity', rules: [{ name: san.value, issuer, san: { exact: san.value }, claims: {} }] }
 }
 
-function listing(image: string, judged: readonly Judged[], bundles: JsonObject[], lines: string): CommandResult {
+function listing(
+  image: string,
+  judged: readonly Judged[],
+  bundles: JsonObject[],
+  lines: string,
+  publicRoot: boolean,
+): CommandResult {
   const proven = judged.filter(({ verified }) => verified !== null).length
   const message =
     judged.length === 0
       ? 'nothing is attached to the image'
       : `${proven} of ${judged.length} attached signatures hold, but no signer is expected, so nothing is verified`
-  const remedy =
-    judged.length === 0
-      ? 'Sign the image first.'
-      : 'Name the signer that you trust: --identity SAN with --issuer URL, or --public-key FILE.'
+  const signer = 'Name the signer that you trust: --identity SAN with --issuer URL, or --public-key FILE.'
+  const failed = judged.flatMap(({ refusal }) => refusal ?? []).map(({ code }) => remedyOf({ code }, publicRoot))
+  const hints = [signer, ...new Set(failed.filter((hint) => hint !== null))]
+  const remedy = judged.length === 0 ? 'Sign the image first.' : hints.join(' ')
   const reason = judged.length === 0 ? 'missing-statement' : 'not-checked'
   return {
     outputs: { verified: 'false', reason, message, remedy, image, bundles },
@@ -103,7 +126,7 @@ function listing(image: string, judged: readonly Judged[], bundles: JsonObject[]
 }
 
 /** The reason of the signature that came closest: one by somebody else says least. */
-function refusalOf(image: string, judged: readonly Judged[]): VerificationError {
+function refusalOf(image: string, judged: readonly Judged[], types: readonly string[]): VerificationError {
   const refusals = judged.flatMap(({ refusal }) => refusal ?? [])
   const [first] = refusals
   if (first === undefined)
@@ -115,7 +138,9 @@ function refusalOf(image: string, judged: readonly Judged[]): VerificationError 
   if (type !== undefined)
     return new VerificationError(
       'predicate-mismatch',
-      `the signer attested the image, but did not sign it: ${type.message}`,
+      types.length === 0
+        ? `the signer attested the image, but did not sign it: ${type.message}`
+        : `the signer made no statement of the type ${types.join(' or ')} about the image`,
       {
         subject: image,
         remedy: 'If such a statement is enough, name its type by --predicate-type, or any.',
@@ -129,6 +154,22 @@ function recordOf({ attached: { manifest, form }, verified, hint, refusal }: Jud
   if (verified !== null) return { manifest, form, ...outputsOf(verified) }
   if (refusal === null) return { manifest, form, verified: 'false', reason: 'not-checked', key: hint }
   return { manifest, form, verified: 'false', reason: refusal.code, message: refusal.message }
+}
+
+/** What holds first; lines that say the same are counted, and statements of other types by the signer take one line a form. */
+function linesOf(judged: readonly Judged[]): string {
+  const [good, refused] = [true, false].map((holds) => judged.filter(({ verified }) => (verified !== null) === holds))
+  const counts = new Map<string, number>()
+  const others = new Map<string, string[]>()
+  for (const item of [...(good ?? []), ...(refused ?? [])]) {
+    const { form } = item.attached
+    const { code, subject } = item.refusal ?? {}
+    if (code === 'predicate-mismatch' && subject !== undefined) others.set(form, [...(others.get(form) ?? []), subject])
+    else counts.set(lineOf(item), (counts.get(lineOf(item)) ?? 0) + 1)
+  }
+  const lines = [...counts].map(([line, count]) => `${line}${count === 1 ? '' : ` (${count} times)`}`)
+  const apart = [...others].map(([form, types]) => `${form}: not asked for, by the same signer: ${types.join(', ')}`)
+  return [...lines, ...apart].map((line) => `  ${line}\n`).join('')
 }
 
 function lineOf({ attached: { form }, verified, hint, refusal }: Judged): string {

@@ -15,10 +15,11 @@ import { parseStatement } from '../../statement/statement.ts'
 import type { Statement } from '../../statement/types.ts'
 import type { CommandResult } from '../command.ts'
 import { outputsOf } from './judge.ts'
+import { refusedBy } from './refusal.ts'
 
 /** Whose signature counts: a key or an identity, or any certificate of an own authority. */
 export type ModelRules =
-  | { kind: 'bundle'; rules: Omit<BundleRules, 'predicateTypes'> }
+  | { kind: 'bundle'; rules: Omit<BundleRules, 'predicateTypes'>; publicRoot: boolean }
   | { kind: 'authority'; chain: readonly Certificate[]; now: Date }
 
 export interface ModelRequest {
@@ -48,12 +49,7 @@ export async function judgeModel(request: ModelRequest, rules: ModelRules): Prom
     }
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    const { code, message, remedy = null } = error
-    return {
-      outputs: { verified: 'false', reason: code, message, remedy },
-      text: `refused (${code}): ${message}\n${remedy === null ? '' : `  ${remedy}\n`}`,
-      refused: true,
-    }
+    return refusedBy(error, rules.kind === 'bundle' && rules.publicRoot)
   }
 }
 

@@ -5,7 +5,7 @@ import { option } from '../tee/evidence-options.ts'
 export const guestCommands: Readonly<Record<string, Command>> = {
   'guest check': {
     description:
-      'Tells which readers will find, verify and open an image. For the others it says why. Where a reader is installed it is run, otherwise a model of one version judges. Exits with 1 unless every reader that was asked for reads the image.',
+      'Tells which readers of an image find, verify and open it. For the others it says why not. Where a reader is installed it is run, otherwise a model of one version judges. Exits with 1 unless every reader that was asked for reads the image.',
     inputs: [
       option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG][@DIGEST].', '', true),
       option('for', 'Readers, as NAME or NAME@VERSION; may be repeated. Default: all that are known.'),

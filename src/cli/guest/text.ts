@@ -29,8 +29,9 @@ function outputsOf(image: ImageFacts, judgements: readonly Judgement[], read: bo
 /** One line for each reader; its first reason stands behind it, all others and the remedies below. */
 function textOf(image: ImageFacts, judgements: readonly Judgement[]): string {
   const width = Math.max(...judgements.map(({ reader }) => reader.length))
+  const common = commonNotes(judgements)
   const lines = judgements.flatMap(({ reader, standing, by, findings }) => {
-    const { first, rest } = ordered(findings)
+    const { first, rest } = ordered(findings.filter((finding) => !common.has(finding.why)))
     const why = first === undefined ? '' : `: ${first.why}`
     const indent = ' '.repeat(width + 2)
     return [
@@ -45,7 +46,19 @@ function textOf(image: ImageFacts, judgements: readonly Judgement[]): string {
   const count = (standing: Judgement['standing']): number =>
     judgements.filter((judgement) => judgement.standing === standing).length
   const total = `${count('reads')} of ${judgements.length} read it, ${count('fails')} fail, ${count('not-checked')} could not be checked`
-  return [`${image.reference} for ${formatPlatform(image.platform)}: ${total}`, ...lines, ''].join('\n')
+  const shared = [...common].map(
+    ([why, readers]) => `note for ${readers.length === judgements.length ? 'all' : readers.join(', ')}: ${why}`,
+  )
+  return [`${image.reference} for ${formatPlatform(image.platform)}: ${total}`, ...lines, ...shared, ''].join('\n')
+}
+
+/** Notes without a remedy that concern several readers, which are printed once: the text, and the readers. */
+function commonNotes(judgements: readonly Judgement[]): Map<string, string[]> {
+  const readers = new Map<string, string[]>()
+  for (const { reader, findings } of judgements)
+    for (const { effect, why, remedy } of findings)
+      if (effect === 'note' && remedy === null) readers.set(why, [...(readers.get(why) ?? []), reader])
+  return new Map([...readers].filter(([, names]) => names.length > 1))
 }
 
 function ordered(findings: readonly Finding[]): { first: Finding | undefined; rest: Finding[] } {

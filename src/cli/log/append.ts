@@ -12,6 +12,7 @@ import { verifySignature } from '../../sign/public-key.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
+import { requireImageName } from '../file-or-image.ts'
 import { isFile, signerMemory, signerOption, witnessesOption } from './common.ts'
 import { namedSignature, signersOption, type NamedSigners } from './signed-by.ts'
 
@@ -57,7 +58,10 @@ async function originOf(note: Promise<Buffer | null>, name: string): Promise<str
 
 async function askedFor(inputs: RawInputs, signers: NamedSigners, ports: Ports): Promise<Asked> {
   const word = inputs.required('entry')
-  if (!(await isFile(inputs.path('entry')))) return { bodies: await imageEntries(word, signers, ports), bundle: null }
+  if (!(await isFile(inputs.path('entry')))) {
+    requireImageName(word, ports.roots.cwd)
+    return { bodies: await imageEntries(word, signers, ports), bundle: null }
+  }
   const bytes = await optionFile(inputs, 'entry')
   if (inputs.text('signature') === '') {
     return { bodies: [namedSignature(bytes, signers, word).body], bundle: bytes }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { counted } from '../../base/counted.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { currentHead } from '../../log/open-log.ts'
 import { openLogStore } from '../../log/open-store.ts'
@@ -29,7 +30,8 @@ export async function logServe(inputs: RawInputs, { ports }: ActionContext): Pro
   const answer = firstOf([service?.answer, logAnswers(store, recorder, taken, ports.clock)])
   const server = await listenOn(inputs.required('listen'), answer, ports, service === null ? undefined : scrapiErrors)
   if (service !== null) ports.log.info(`SCITT transparency service; entry ${service.policyIndex} is its policy`)
-  ports.log.info(`log ${signer.name} (${size} entries) on ${server.url}; Ctrl-C ends it`)
+  const entries = counted(Math.max(size, (service?.policyIndex ?? -1) + 1), 'entry', 'entries')
+  ports.log.info(`log ${signer.name} (${entries}) on ${server.url}; Ctrl-C ends it`)
   await untilSignal()
   await server.close()
   await service?.finish()

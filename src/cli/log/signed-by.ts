@@ -39,6 +39,11 @@ export interface NamedSignature {
 export async function signersOption(inputs: RawInputs, { ports }: ActionContext): Promise<NamedSigners> {
   const now = ports.clock.now()
   const [san, issuer] = [inputs.text('identity'), inputs.text('issuer')]
+  if (san === '' && issuer === '' && inputs.list('public-key').length === 0)
+    throw new InputError('input-missing', 'no signer is named', {
+      subject: 'public-key',
+      remedy: 'Give --public-key FILE, or --identity SAN with --issuer URL (and --trusted-root FILE).',
+    })
   if (san === '' && issuer === '') return { keys: await publicKeysOption(inputs, ports.roots.cwd), identity: null, now }
   const keys = inputs.list('public-key').length === 0 ? [] : await publicKeysOption(inputs, ports.roots.cwd)
   if (san === '' || issuer === '') {

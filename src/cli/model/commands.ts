@@ -6,7 +6,7 @@ import { trustedRootOptions } from '../trusted-root-options.ts'
 export const modelCommands: Readonly<Record<string, Command>> = {
   'sign model': {
     description:
-      'Signs a model, every file of its folder. Writes a Sigstore bundle as the OpenSSF Model Signing specification 1.0 has it. With a key no log is written and no network is used; keyless the services of the signing configuration are contacted, whose logs may be public.',
+      'Signs the folder of a model (OpenSSF Model Signing). Writes a Sigstore bundle over the SHA-256 of every file, by version 1.0 of that specification. With a key no log is written and no network is used; keyless the services of the signing configuration are contacted, whose logs may be public. `verify bundle FOLDER` verifies it.',
     inputs: [
       option(
         'directory',
@@ -40,6 +40,7 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     flags: ['tuf-offline'],
     examples: [
       'sealwright sign model ./llama --key cosign.key --key-password env:COSIGN_PASSWORD --output ./llama/model.sig',
+      'sealwright sign model ./llama --signing-config signing_config.json --identity-token env:TOKEN --output ./llama/model.sig',
     ],
     run: async (inputs, context) => (await import('./sign-model.ts')).signModel(inputs, context),
   },

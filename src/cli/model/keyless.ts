@@ -9,6 +9,7 @@ import { trustedRootInput } from '../../doors/trusted-root.ts'
 import { openTimeStamper } from '../../log/timestamp/time-stamper.ts'
 import type { Digest } from '../../oci/types.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
+import { explainRoot } from '../bundle/refusal.ts'
 import { optionFile } from '../option-file.ts'
 
 /**
@@ -31,8 +32,11 @@ export async function signStatementKeyless(
       subject: 'identity-token',
       remedy: 'Give --identity-token env:NAME or a file.',
     })
-  const root = (await trustedRootInput(inputs, ports)) ?? (await publicGoodRoot())
+  const given = await trustedRootInput(inputs, ports)
+  const root = given ?? (await publicGoodRoot())
   const stamper = timestamp === null ? null : openTimeStamper(timestamp, [], ports)
-  const signer = await openKeyless({ authority, log, stamper, root, token: () => Promise.resolve(token) }, ports)
-  return (await signer.sign({ kind: 'statement', payload }, artifactOfDigest(subject))).bundle
+  return explainRoot(given === null, async () => {
+    const signer = await openKeyless({ authority, log, stamper, root, token: () => Promise.resolve(token) }, ports)
+    return (await signer.sign({ kind: 'statement', payload }, artifactOfDigest(subject))).bundle
+  })
 }

@@ -69,8 +69,11 @@ function signWithKey(payload: Buffer, key: KeyObject, material: JsonObject): str
 const keyInputs = ['key', 'key-password', 'certificate'] as const
 const keylessInputs = ['identity-token', 'trusted-root', 'tuf-root', 'tuf-target', 'tuf-cache', 'tuf-offline'] as const
 
-/** @throws InputError `input-invalid` for an input of the other kind of signer */
+/** @throws InputError `input-missing` for no signer, `input-invalid` for an input of the other kind of signer */
 function requireOneSigner(inputs: RawInputs, keyless: boolean): void {
+  const remedy = 'Give --key to sign with a key, or --signing-config with --identity-token to sign keyless.'
+  if (!keyless && inputs.text('key') === '')
+    throw new InputError('input-missing', 'no signer is given', { subject: 'key', remedy })
   const stray = (keyless ? keyInputs : keylessInputs).find((name) => inputs.text(name) !== '')
   if (stray === undefined) return
   throw new InputError(
@@ -78,14 +81,13 @@ function requireOneSigner(inputs: RawInputs, keyless: boolean): void {
     keyless ? `${stray} is given beside signing-config` : `${stray} is given without signing-config`,
     {
       subject: stray,
-      remedy: 'Give --key to sign with a key, or --signing-config with --identity-token to sign keyless.',
+      remedy,
     },
   )
 }
 
 /** @throws InputError `unsupported` for keys that model signatures do not have */
 async function signingKey(inputs: RawInputs): Promise<KeyObject> {
-  inputs.required('key')
   const text = (await inputs.secret('key')) ?? ''
   const key = await openPrivateKey(text, await inputs.passwords('key-password'))
   if (hashes[key.asymmetricKeyDetails?.namedCurve ?? ''] !== undefined) return key

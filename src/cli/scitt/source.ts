@@ -6,6 +6,7 @@ import { resolveImage } from '../../oci/open.ts'
 import type { Descriptor, Store } from '../../oci/types.ts'
 import { envelopePayload } from '../../sign/dsse.ts'
 import { findStatements } from '../../sign/find.ts'
+import { requireImageName } from '../file-or-image.ts'
 import { namedFile } from '../option-file.ts'
 
 /** A statement with where it comes from. */
@@ -34,6 +35,7 @@ export async function statementsOf(text: string, ports: Ports): Promise<Statemen
     const bytes = await namedFile(path, 'statement')
     return { statements: [{ name: text, bytes, receipts: [], manifest: null }], store: null, contents: [], notes: [] }
   }
+  requireImageName(text, ports.roots.cwd)
   const { store, descriptor } = await resolveImage(text, ports)
   const notes: string[] = []
   const attached = await findAttachedStatements(store, descriptor, ({ manifest }) => {

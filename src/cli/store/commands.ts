@@ -16,7 +16,7 @@ export const storeCommands: Readonly<Record<string, Command>> = {
   },
   promote: {
     description:
-      'Copies an image with all that is attached to it. Image and copy have to pass a policy; the tag is written last.',
+      'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
     inputs: [
       option('from', 'Image to copy: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
       option('to', 'Where to: oci:DIR[:TAG] or HOST/NAME[:TAG]; without a tag that of the source.', '', true),

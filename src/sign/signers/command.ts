@@ -73,10 +73,11 @@ async function run(path: string, args: readonly string[], input: string, ports: 
   const result = await ports.exec.run(path, args, { env, input, timeoutMs, allowFailure: true })
   if (result.code === 0 && result.stdout.length > 0 && result.stdout.length <= mostOutput)
     return result.stdout.toString('utf8')
+  const reason = result.stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? ''
   const why =
     result.code === 0
       ? `printed ${result.stdout.length} bytes`
-      : `ended with ${result.code}: ${result.stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? ''}`
+      : `ended with ${result.code}${reason === '' ? ' and printed no reason' : `: ${reason}`}`
   throw new InputError('file-invalid', `${JSON.stringify(path)} ${args.join(' ')} ${why}`, {
     subject: 'signer',
     remedy: 'Run the program by hand; docs/signers.md describes what it reads and prints.',

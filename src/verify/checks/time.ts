@@ -37,7 +37,7 @@ export const timeSteps: Step[] = [
       const made = evidenceTime(evidence, found.claims)
       const age = at.getTime() - made.getTime()
       if (age < -skewMs)
-        return failed('expired', `the evidence is of ${made.toISOString()}, which is yet to come`, evidence.manifest)
+        return failed('expired', `the evidence is dated in the future (${made.toISOString()})`, evidence.manifest)
       if (age > policy.maxAgeSeconds * 1000) {
         return failed(
           'expired',

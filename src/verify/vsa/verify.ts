@@ -78,7 +78,7 @@ function admit(claim: ReadClaim, subject: Digest, pins: VsaPins): AdmittedVsa {
   if (made === null || (pins.at.getTime() - made.getTime()) / 1000 > pins.maxAgeSeconds)
     throw refuse('expired', 'the summary is older than allowed', at)
   if (made.getTime() > pins.at.getTime() + 300_000)
-    throw refuse('expired', 'the summary is of a time that is yet to come', at)
+    throw refuse('expired', 'the verification summary is dated in the future', at)
   // An end that cannot be read is not "no end".
   if (end !== undefined && (expires === null || expires < pins.at))
     throw refuse('expired', 'the summary says that it is no longer good', at)

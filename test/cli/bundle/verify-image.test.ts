@@ -54,6 +54,7 @@ const rules = (signer: ExpectedSigner | null, more: Partial<ImageRules> = {}): I
   entries: signer?.kind === 'key' ? 0 : 1,
   certificateTimestamps: 1,
   types: [],
+  publicRoot: false,
   now: verifiedAt,
   ...more,
 })
@@ -142,6 +143,68 @@ test('an attestation is not a signature of the image, unless its type is asked f
     await expect(judgeImage(reference, rules(byIdentity, { types }), ports)).resolves.toMatchObject({
       outputs: { verified: 'true', 'predicate-type': scan },
     })
+})
+
+test('a type that nobody attested is refused, whatever else the signer made', async () => {
+  const { reference, keyless, store, subject } = await image()
+  const payload = simpleSigningPayload({ dockerReference: store.identity, digest: subject.digest })
+  const { signature } = signKeyless(sigstore, leaf, { artifact: payload, log: 'rekor' })
+  const logged = { bytes: payload, signature, verifier: { certificate: leaf.der } }
+  const entry = rekorEntry(sigstore.rekor, hashedrekord1(logged), signedAt)
+  await attachLegacy(store, subject, 'sig', payload, signature, leaf, entry)
+  // A `.sig` tag is the signature of the image: it states nothing else.
+  for (const types of [[], ['any'], [predicateTypes.sign]])
+    await expect(judgeImage(reference, rules(byIdentity, { types }), ports)).resolves.toMatchObject({
+      outputs: { verified: 'true' },
+    })
+  const refusal = { refused: true, outputs: { verified: 'false', reason: 'predicate-mismatch' } }
+  await expect(judgeImage(reference, rules(byIdentity, { types: [scan] }), ports)).resolves.toMatchObject(refusal)
+  await keyless()
+  await expect(judgeImage(reference, rules(byIdentity, { types: [scan] }), ports)).resolves.toMatchObject({
+    ...refusal,
+    outputs: { message: `the signer made no statement of the type ${scan} about the image` },
+  })
+  const whole = await image()
+  const { bytes } = await whole.store.getManifest(whole.subject.digest)
+  const parts = signKeyless(sigstore, leaf, { artifact: bytes, stampAt: signedAt })
+  await attachBundle(whole.store, whole.subject, bundleBytes(parts), predicateTypes.sign)
+  await expect(judgeImage(whole.reference, rules(byIdentity, { types: [scan] }), ports)).resolves.toMatchObject(refusal)
+})
+
+test('nobody is said to have attested the image whose signature does not hold', async () => {
+  const { reference, keyless } = await image()
+  await keyless(scan)
+  const issuer = 'https://other.example'
+  const other: ExpectedSigner = {
+    kind: 'identity',
+    rules: [identityRule({ issuer, san: workflowSan, pattern: null }, 'identity')],
+  }
+  await expect(judgeImage(reference, rules(other), ports)).resolves.toMatchObject({
+    refused: true,
+    outputs: { reason: 'identity-mismatch' },
+  })
+  // Another instance's trusted root: what to give is said only where none was named.
+  const elsewhere = parseTrustedRoot(Buffer.from(trustedRootOf(makeSigstore())))
+  const hint = 'For another instance give --trusted-root FILE.'
+  for (const publicRoot of [true, false])
+    for (const signer of [byIdentity, null]) {
+      const judged = await judgeImage(reference, rules(signer, { root: elsewhere, publicRoot }), ports)
+      expect(judged.refused).toBe(true)
+      expect(judged.text).toContain('log-invalid')
+      expect(judged.text?.includes(hint)).toBe(publicRoot)
+    }
+})
+
+test('signatures that say the same are listed once', async () => {
+  const { reference, keyless, keyed } = await image()
+  await keyed()
+  await keyed(scan)
+  await keyless()
+  const byPinned = await judgeImage(reference, rules(byKey), ports)
+  expect(byPinned.text).toContain(`bundle: not asked for, by the same signer: ${scan}\n`)
+  const { text } = await judgeImage(reference, rules(null), ports)
+  expect(text).toMatch(/not checked \(2 times\)/)
+  expect(text?.split('\n')[1]).toContain(workflowSan)
 })
 
 test('another identity, another image and what cannot be read are told', async () => {
@@ -234,6 +297,10 @@ test('from the command line: exit codes, and a file without a bundle', async () 
   expect(run('app.txt', '--public-key', 'key.pub')).toMatchObject({
     status: 2,
     error: { code: 'input-missing', subject: 'bundle' },
+  })
+  expect(run('ap.txt', '--public-key', 'key.pub')).toMatchObject({
+    status: 2,
+    error: { code: 'reference-invalid', message: expect.stringContaining('"ap.txt" is not a file that exists') },
   })
   expect(run('oci:none')).toMatchObject({ status: 2, error: { code: 'not-found' } })
 })

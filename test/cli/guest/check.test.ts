@@ -70,6 +70,18 @@ test('one reader that fails makes it a refusal, with a line for each', async () 
   expect(lines[3]).toBe('              → Run sign-attest with consumers: notation.')
 })
 
+test('a note that concerns several readers is printed once', async () => {
+  await putShape(store, 'noted')
+  const { text, outputs } = await check(`${layout}:noted`, '--for', 'docker,podman', '--models')
+  const note = 'judged as if it were copied to a registry: this reader does not open a layout directory'
+  expect(text.split('\n').filter((line) => line.includes(note))).toEqual([`note for all: ${note}`])
+  for (const { findings } of outputs.readers) expect(findings).toMatchObject([{ effect: 'note', why: note }])
+  const { text: mixed } = await check(`${layout}:noted`, '--for', 'docker,podman,skopeo', '--models')
+  expect(mixed).toContain(`note for docker@28, podman@5: ${note}`)
+  const { text: alone } = await check(`${layout}:noted`, '--for', 'docker', '--models')
+  expect(alone).toContain(`  note: ${note}`)
+})
+
 test('who is not asked for is not checked, which is no success', async () => {
   const image = await putShape(store, 'unasked')
   await signBundle(store, image, await newSigner())

@@ -40,6 +40,12 @@ withPeers(
     const config = sigstore.signingConfigs['rekor-server']
     const ours = { directory: folder, 'signing-config': config, 'trusted-root': sigstore.trustedRoot }
     await sign({ ...ours, 'identity-token': beside('token', token), output: beside('ours.sig') })
+    await expect(
+      sign({ ...ours, 'trusted-root': '', 'identity-token': beside('token', token), output: beside('public.sig') }),
+    ).rejects.toMatchObject({
+      code: 'certificate-invalid',
+      remedy: expect.stringContaining('For another instance give --trusted-root FILE.'),
+    })
     const given = {
       file: folder,
       bundle: beside('ours.sig'),

@@ -218,3 +218,11 @@ test('what cannot be signed is refused before anything is written', async () => 
   })
   await expect(verify({ file: folder, bundle: given.output })).rejects.toMatchObject({ code: 'input-invalid' })
 })
+
+test('without a signer both ways to sign are named', async () => {
+  const { folder } = model()
+  await expect(sign({ directory: folder, output: join(folder, 'model.sig') })).rejects.toMatchObject({
+    code: 'input-missing',
+    remedy: expect.stringMatching(/--key .*--signing-config/),
+  })
+})

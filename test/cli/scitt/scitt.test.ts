@@ -303,6 +303,14 @@ test.each<[string[], string, string]>([
   expect(ran).toMatchObject({ code: 2, error: { code, message: expect.stringContaining(why) as string } })
 })
 
+test('a file that is not there is not answered with the grammar of registries alone', async () => {
+  const { key } = await files()
+  expect(await verify('statment.scitt', '--public-key', key)).toMatchObject({
+    code: 2,
+    error: { code: 'reference-invalid', message: expect.stringContaining('is not a file that exists') as string },
+  })
+})
+
 test.each<[string[], string]>([
   [['--url', 'http://log.example', '--output', 'x'], 'input-invalid'],
   [['--url', 'https://user:pass@log.example', '--output', 'x'], 'input-invalid'],
