@@ -184,7 +184,7 @@ describe('plans', () => {
     ['version: 2', 'version'],
     ['version: 1\nextra: 1', 'extra'],
     ['version: 1\nresources: [{uri: "kbs:///a/b", source: agent, admit: []}]', 'uri'],
-    ['version: 1\nversion: 1', 'unique'],
+    ['version: 1\nversion: 1', 'stands twice'],
     [
       'version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [a]}]}]',
       'job',
