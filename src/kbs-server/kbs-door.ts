@@ -41,7 +41,7 @@ export function kbsDoor(
       const value = await storage.read('resources', checked(path))
       if (value === null) throw pluginError()
       if (teeKey === null) throw failure('TokenVerifierError', 'Token Verifier error')
-      return { status: 200, body: await sealFor(teeKey, value), contentType: 'application/json' }
+      return { status: 200, body: sealFor(teeKey, value), contentType: 'application/json' }
     },
     write: async (path, value) => {
       await storage.write(value, 'resources', checked(path))

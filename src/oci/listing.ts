@@ -27,7 +27,7 @@ export const referrerMembers = ['mediaType', 'digest', 'size', 'artifactType'] a
 /** Keys that are compared; a longer one is none of them. */
 const keyBytes = 256
 
-const code = { quote: 0x22, comma: 0x2c, colon: 0x3a, backslash: 0x5c } as const
+const code = { quote: 0x22, comma: 0x2c, colon: 0x3a, backslash: 0x5c, n: 0x6e } as const
 const open = { object: 0x7b, array: 0x5b } as const
 const close = { object: 0x7d, array: 0x5d } as const
 
@@ -45,6 +45,7 @@ export class ListingReader {
   readonly #keep: ReadonlySet<string>
   readonly #limits: ListingLimits
   readonly #subject: string
+  readonly #nullIsNone: boolean
   #level: Level = 'document'
   #state: State = 'value'
   #key = ''
@@ -61,10 +62,12 @@ export class ListingReader {
   #held: Uint8Array[] | null = null
   #size = 0
 
-  constructor(keep: readonly string[], limits: ListingLimits, subject: string) {
+  /** @param nullIsNone takes `"manifests": null` for an empty list, as Go writes one that it never filled */
+  constructor(keep: readonly string[], limits: ListingLimits, subject: string, nullIsNone = false) {
     this.#keep = new Set(keep)
     this.#limits = limits
     this.#subject = subject
+    this.#nullIsNone = nullIsNone
   }
 
   /** The entries that end in this piece. @throws VerificationError `format-invalid` */
@@ -126,6 +129,7 @@ export class ListingReader {
     }
     if (this.#level === 'top') {
       if (this.#key !== 'manifests') return this.#start(byte !== open.object && byte !== open.array, false)
+      if (byte === code.n && this.#nullIsNone) return this.#start(true, false)
       if (byte !== open.array) throw this.#bad('lists no manifests')
       this.#listed = true
       this.#down('entries', 'value')
@@ -194,6 +198,11 @@ export class ListingReader {
       return
     }
     this.#state = this.#level === 'entries' ? 'value' : 'key'
+    if (this.#level === 'top' && this.#key === 'manifests') {
+      if (value !== null) throw this.#bad('lists no manifests')
+      this.#listed = true
+      return
+    }
     if (value === undefined) return
     // Not by assignment: a key may be `__proto__`.
     if (this.#level === 'entry') define(this.#entry, this.#key, value)
@@ -235,6 +244,7 @@ export class ListingReader {
  * descriptor as we read them (a digest of another algorithm, say) goes to `onBad` and is passed over.
  *
  * @param options.counted what the pages before had; this one is added
+ * @param options.nullIsNone takes `"manifests": null` for an empty list
  * @param options.top is called with the members of the document when all entries were given
  * @throws VerificationError `format-invalid` for a document that is not a listing · TransportError `registry-error` for one over the bounds: a
  * listing that was not read whole is neither a refusal nor "none"
@@ -246,12 +256,13 @@ export async function* readListing(
     keep?: readonly string[] | undefined
     limits?: ListingLimits | undefined
     counted?: { bytes: number; entries: number } | undefined
+    nullIsNone?: boolean | undefined
     onBad?: ((error: VerificationError) => void) | undefined
     top?: ((members: JsonObject) => void) | undefined
   } = {},
 ): AsyncGenerator<Descriptor> {
   const limits = options.limits ?? listingLimits
-  const reader = new ListingReader(options.keep ?? referrerMembers, limits, subject)
+  const reader = new ListingReader(options.keep ?? referrerMembers, limits, subject, options.nullIsNone)
   const counted = options.counted ?? { bytes: 0, entries: 0 }
   for await (const piece of source) {
     counted.bytes += piece.length

@@ -30,6 +30,11 @@ export function isIndexType(mediaType: string): boolean {
   return indexTypes.includes(mediaType)
 }
 
+/** Whether a `Content-Type` says nothing of a manifest: registries behind a plain file server send none, or one for any JSON or file. */
+export function isVagueType(mediaType: string): boolean {
+  return ['', 'application/json', 'application/octet-stream'].includes(mediaType.toLowerCase())
+}
+
 export function isIndex(content: Manifest | Index): content is Index {
   return indexTypes.includes(content.mediaType)
 }

@@ -4,7 +4,7 @@ import { inOrder } from '../base/in-order.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { readListing } from './listing.ts'
-import { acceptManifests, isIndex, isIndexType, manifestBytes } from './manifest.ts'
+import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
 import { byDigest, imageUnderFallback, pickReferrers, readListed, referrerOf, type OnBroken } from './referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, type Session } from './session.ts'
@@ -64,6 +64,12 @@ export function openReferrers(tools: Tools): {
         return null
       }
       if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
+      // A proxy that gives its start page for every unknown path knows no API: the answer has to be an index (distribution-spec 1.1).
+      const type = mediaTypeIn(response)
+      if (page === 0 && !isIndexType(type) && !isVagueType(type)) {
+        await response.body?.cancel()
+        return null
+      }
       if (page >= pages) {
         await response.body?.cancel()
         throw new TransportError('registry-error', `${subject}: the listing has more than ${pages} pages`, { subject })
@@ -83,7 +89,7 @@ export function openReferrers(tools: Tools): {
     found: Descriptor[],
   ): Promise<void> => {
     try {
-      for await (const entry of readListing(body, subject, { counted })) found.push(entry)
+      for await (const entry of readListing(body, subject, { counted, nullIsNone: true })) found.push(entry)
     } catch (cause) {
       if (!(cause instanceof VerificationError)) throw cause
       throw new TransportError('registry-error', cause.message, {
@@ -118,7 +124,8 @@ export function openReferrers(tools: Tools): {
       return []
     }
     if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${tag}`)
-    if (!isIndexType(mediaTypeIn(response))) {
+    const type = mediaTypeIn(response)
+    if (!isIndexType(type) && !isVagueType(type)) {
       await response.body?.cancel()
       imageUnderFallback(response.headers.get('docker-content-digest') ?? tag, name, ports.log)
       return []

@@ -4,7 +4,7 @@ import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import { isDigest } from './digest.ts'
-import { acceptManifests, isManifestType, manifestLimit, parseManifest } from './manifest.ts'
+import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
 import { missingBlob } from './referrers.ts'
@@ -172,7 +172,8 @@ async function getManifestOf(session: Session, reference: string, name: string):
       remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
     })
   }
-  const mediaType = mediaTypeIn(response)
+  const told = mediaTypeIn(response)
+  const mediaType = isVagueType(told) ? mediaTypeOf(bytes, `${name}@${digest}`) : told
   return {
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,

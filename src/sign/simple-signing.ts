@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
+import { duplicateMember } from '../base/json-members.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { isDigest } from '../oci/digest.ts'
 import type { Digest } from '../oci/types.ts'
@@ -29,12 +30,15 @@ export function simpleSigningPayload({ dockerReference, digest }: SimpleSigning)
 }
 
 /**
- * Reads such a payload as strictly as container-libs does: no member that is not known at the top and within `critical`.
+ * Reads such a payload as strictly as container-libs does: no member that is not known at the top and within `critical`, none twice.
  *
  * @throws VerificationError `format-invalid`
  */
 export function parseSimpleSigning(bytes: Uint8Array): SimpleSigning {
-  const value = parseJson(Buffer.from(bytes).toString('utf8'), 'the signature payload')
+  const text = Buffer.from(bytes).toString('utf8')
+  const value = parseJson(text, 'the signature payload')
+  // Go's reader takes the last member of a name, serde of the guests refuses two: the payload must name one image to both.
+  if (duplicateMember(text) !== null) throw refuse('has a member twice')
   if (!isObject(value) || !onlyMembers(value, ['critical', 'optional'])) throw refuse('has unknown members')
   const { critical } = value
   if (!isObject(critical) || !onlyMembers(critical, ['identity', 'image', 'type']))

@@ -70,7 +70,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
   const { time, log } = policy
   const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log)
-  const parties = signingParties(attached.claims, await legacySigners(store, targets, known), known)
+  const legacy = await legacySigners(store, targets, known)
+  const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
@@ -141,6 +142,13 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const [party] = parties.length < policy.threshold ? [] : parties
   const pinned = party !== undefined && policy.accepts.has('accept-signature-only')
   for (const { heads } of others) for (const { manifest } of heads) notes.add('evidence', manifest)
+  // A signature of somebody else, or one that speaks not for the image, is another matter than none.
+  if (judged.length === 0 && parties.length === 0) {
+    for (const [manifest, kind] of legacy.others) notes.add(kind, manifest)
+    for (const claim of attached.claims)
+      if (claim.subject !== null && releaseKeys.some(({ pem }) => countsBy(claim, pem, releaseKeys)))
+        notes.add('unneeded', claim.manifest)
+  }
   if (judged.length === 0 || (pinned && !judged.some(({ verified }) => verified))) {
     judged.push(
       await judge({
@@ -184,7 +192,7 @@ function lacksOf(
   }
 }
 
-const noLegacy: LegacySigners = { keys: new Set(), fits: [] }
+const noLegacy: LegacySigners = { keys: new Set(), fits: [], others: new Map() }
 
 function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
   return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))

@@ -11,6 +11,7 @@ import { isVerdictType } from '../statement/claims/types.ts'
 import { isSurelyWithin } from './seal-time.ts'
 import { pinsTime } from './signature-times.ts'
 import { identityId } from './identity-id.ts'
+import type { NoteKind } from './notes.ts'
 import type { Claim } from './statements.ts'
 
 /** A named party of the policy that signed the image: a release key, or an identity. */
@@ -30,6 +31,8 @@ export interface Party {
 export interface LegacySigners {
   keys: ReadonlySet<string>
   fits: readonly CertificateFit[]
+  /** Manifests with signatures that are by none of those, each with the note that says so. */
+  others: ReadonlyMap<Digest, NoteKind>
 }
 
 /** Everybody whose signature the policy knows how to verify. */
@@ -91,17 +94,28 @@ export async function legacySigners(
 ): Promise<LegacySigners> {
   const signed = new Set<string>()
   const fits: CertificateFit[] = []
-  if (keys.length + identities.length === 0) return { keys: signed, fits }
+  const others = new Map<Digest, NoteKind>()
+  if (keys.length + identities.length === 0) return { keys: signed, fits, others }
   for (const digest of targets) {
-    const found = await findCosignSignatures(store, { digest }, { onBroken: () => {} })
-    for (const item of found.filter((one) => one.claims.digest === digest)) {
+    const found = await findCosignSignatures(
+      store,
+      { digest },
+      { onBroken: ({ manifest }) => others.set(manifest, 'unreadable') },
+    )
+    for (const item of found) {
+      if (item.claims.digest !== digest) {
+        others.set(item.manifest, 'elsewhere')
+        continue
+      }
       const fit = certificates.signersOfLegacy(item)
       if (fit !== null) fits.push(fit)
       // A legacy tag holds no stamps: only keys that are good now count by it.
-      for (const key of keys) if (key.current && verifySignature(key, item.payload, item.signature)) signed.add(key.pem)
+      const by = keys.filter((key) => key.current && verifySignature(key, item.payload, item.signature))
+      for (const { pem } of by) signed.add(pem)
+      if (fit === null && by.length === 0) others.set(item.manifest, 'foreign')
     }
   }
-  return { keys: signed, fits }
+  return { keys: signed, fits, others }
 }
 
 /**

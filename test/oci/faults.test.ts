@@ -282,6 +282,27 @@ test('a manifest is checked against digest and type; an image under the fallback
   })
 })
 
+test('a manifest that comes without a type of its own is what it says that it is', async () => {
+  const config = { mediaType: mediaTypes.empty, digest: sha256('{}') as Digest, size: 2 }
+  const said = manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [] })
+  const silent = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [] }))
+  const documents: Record<string, Buffer> = { said, silent, neither: Buffer.from('{"schemaVersion":2}') }
+  let type: string | null = null
+  const handler: Handler = (_request, response, url) => {
+    if (type !== null) response.setHeader('content-type', type)
+    response.end(documents[url.slice(url.lastIndexOf('/') + 1)])
+  }
+  await withFake(handler, null, async (host, ports) => {
+    const typeOf = async (tag: string) => (await storeOf(`${host}/a`, ports).resolve({ tag }))?.mediaType
+    for (type of [null, 'application/json; charset=utf-8', 'application/octet-stream']) {
+      expect(await typeOf('said')).toBe(mediaTypes.manifest)
+      expect(await typeOf('silent')).toBe(mediaTypes.index)
+      expect(await codeOf(typeOf('neither'))).toBe('format-invalid')
+    }
+    for (type of ['text/html', mediaTypes.index]) expect(await codeOf(typeOf('said'))).toBe('format-invalid')
+  })
+})
+
 describe('the fallback index of referrers names what a retention rule deleted', () => {
   const config = { mediaType: mediaTypes.empty, digest: sha256('{}') as Digest, size: 2 }
   const bytes = manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [] })

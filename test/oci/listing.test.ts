@@ -72,6 +72,20 @@ test.each([
   await expect(listed(text, { cut: 1 })).rejects.toBeInstanceOf(VerificationError)
 })
 
+test('null is an empty list only where the reader takes it for one', async () => {
+  for (const cut of [1, 100]) {
+    expect(await listed('{"a":1,"manifests":null}', { nullIsNone: true, cut })).toEqual([])
+    expect(await listed('{"manifests" : null , "a":1}', { nullIsNone: true, cut })).toEqual([])
+    for (const text of [
+      '{"manifests":nul}',
+      '{"manifests":nothing}',
+      '{"manifests":null,"manifests":[]}',
+      '{"manifests":nul',
+    ])
+      await expect(listed(text, { nullIsNone: true, cut })).rejects.toMatchObject({ code: 'format-invalid' })
+  }
+})
+
 test('a bad entry is told and hides no other', async () => {
   const manifests = [{ ...entry('x'), digest: `sha512:${'0'.repeat(128)}` }, entry('a'), { ...entry('y'), size: -1 }]
   const told: string[] = []
@@ -131,13 +145,15 @@ describe('a registry', () => {
     text: string,
     api: boolean,
     type: string = mediaTypes.index,
+    apiType: string = mediaTypes.index,
   ): Promise<{ found: string[]; broken: string[] }> {
     const handler: Handler = (_request, response, url) => {
       if (url.includes('/referrers/')) {
-        if (api) response.setHeader('content-type', mediaTypes.index).end(text)
+        if (api) response.setHeader('content-type', apiType).end(apiType === 'text/html' ? '<html>' : text)
         else response.writeHead(404).end()
       } else if (url.endsWith(referrer.digest)) response.setHeader('content-type', mediaTypes.manifest).end(bytes)
-      else if (!api && url.includes('/manifests/sha256-')) response.setHeader('content-type', type).end(text)
+      else if ((!api || apiType === 'text/html') && url.includes('/manifests/sha256-'))
+        response.setHeader('content-type', type).end(text)
       else response.writeHead(404).end()
     }
     const server = await fakeServer(handler)
@@ -170,6 +186,25 @@ describe('a registry', () => {
   test('a page that is no listing, or is cut, is an error of the registry and neither a refusal nor "none"', async () => {
     for (const text of ['{}', '[]', '<html>', document([referrer]).slice(0, -2)])
       await expect(reading(text, true)).rejects.toMatchObject({ code: 'registry-error', exitCode: 3 })
+  })
+
+  test('a page of another kind than an index comes from no API: the fallback tag is read', async () => {
+    const text = document([referrer])
+    expect(await reading(text, true, mediaTypes.index, 'text/html')).toEqual({ found: [referrer.digest], broken: [] })
+    expect(await reading('{}', true, mediaTypes.index, 'text/html')).toEqual({ found: [], broken: [subject.digest] })
+  })
+
+  test('a type that says nothing hides no listing, and does not make one of anything', async () => {
+    const text = document([referrer])
+    for (const type of ['application/json', 'application/octet-stream']) {
+      expect(await reading(text, true, type, type)).toEqual({ found: [referrer.digest], broken: [] })
+      expect(await reading(text, false, type)).toEqual({ found: [referrer.digest], broken: [] })
+      await expect(reading('{}', true, type, type)).rejects.toMatchObject({ code: 'registry-error' })
+    }
+  })
+
+  test('a page that lists null lists nothing, as an empty one', async () => {
+    expect(await reading('{"schemaVersion":2,"manifests":null}', true)).toEqual({ found: [], broken: [] })
   })
 
   test('what is no listing under the fallback tag lists nothing', async () => {

@@ -180,6 +180,19 @@ describe('simple signing', () => {
   ])('refuses %s', (_title, value) => {
     expect(() => parseSimpleSigning(Buffer.from(JSON.stringify(value)))).toThrow(VerificationError)
   })
+
+  test('refuses a member that stands twice: readers would take another image from it', () => {
+    const text = JSON.stringify(good)
+    const named = `"docker-manifest-digest":"${digest}"`
+    expect(text).toContain(named)
+    const other = named.replace(digest, `sha256:${'0'.repeat(64)}`)
+    for (const twice of [
+      `${other},${named}`,
+      `${named},${other}`,
+      `${named},"docker-manifest-dig\\u0065st":"${digest}"`,
+    ])
+      expect(() => parseSimpleSigning(Buffer.from(text.replace(named, twice)))).toThrow('has a member twice')
+  })
 })
 
 /** A second opinion: sigstore's own JavaScript verifier, with the key and nothing else. */
