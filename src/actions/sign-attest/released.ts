@@ -18,7 +18,7 @@ export function readReleased(raw: RawInputs): ReleasedKeySource | null {
       remedy: 'Leave `key` out, or set `signer: key`.',
     })
   const kbsUrl = raw.text('kbs-url')
-  if (kbsUrl === '') throw missing('kbs-url', uri, 'Set kbs-url to the KBS that keeps the key, or embedded:DIR.')
+  if (kbsUrl === '') throw missing('kbs-url', uri, 'Set `kbs-url` to the KBS that keeps the key, or embedded:DIR.')
   const trusteeUrl = raw.text('trustee-url')
   if (kbsUrl.startsWith('embedded:')) return { kind: 'kbs', uri, kbsUrl, trusteeUrl: null }
   if (trusteeUrl === '')
