@@ -1,3 +1,4 @@
+import { visible } from './printable.ts'
 import { VerificationError, InputError, type SealwrightError } from './errors.ts'
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
@@ -48,7 +49,7 @@ export function textOf(value: JsonValue | undefined): string {
 function invalidJson(subject: string, kind: 'input' | 'verification', cause: unknown): SealwrightError {
   // V8 quotes the text as it stands: a line break of it would begin a line of ours.
   const told = cause instanceof Error ? cause.message : String(cause)
-  const why = told.replace(/ is not valid JSON$/, '').replace(/\p{Cc}+/gu, ' ')
+  const why = visible(told.replace(/ is not valid JSON$/, ''))
   const message = `${subject} is not valid JSON: ${why}`
   return kind === 'input'
     ? new InputError('file-invalid', message, { subject, cause, remedy: 'Give a file that holds one JSON document.' })

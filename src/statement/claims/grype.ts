@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../../base/json.ts'
-import { digestsIn, objectOf, objectsOf, optionalText, requiredText, textsOf, timeOf } from './report-values.ts'
+import { imageDigests, objectOf, objectsOf, optionalText, requiredText, textsOf, timeOf } from './report-values.ts'
 import type { Finding, ScanReport } from './scan.ts'
 import type { Rating } from './severity.ts'
 
@@ -36,11 +36,14 @@ export function readGrype(document: JsonObject): ScanReport {
     findings: objectsOf(document['matches'], 'matches', format).map(findingOf),
     started: time,
     finished: time,
-    about: digestsIn([
-      optionalText(target, 'manifestDigest', format),
-      optionalText(target, 'imageID', format),
-      ...textsOf(target['repoDigests']),
-    ]),
+    about: imageDigests(
+      [
+        optionalText(target, 'manifestDigest', format),
+        optionalText(target, 'imageID', format),
+        ...textsOf(target['repoDigests']),
+      ],
+      format,
+    ),
   }
 }
 

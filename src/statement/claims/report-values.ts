@@ -59,6 +59,18 @@ export function digestsIn(texts: readonly (string | null)[]): string[] {
   return [...new Set(found)]
 }
 
+/**
+ * The same for texts by which a report names its image.
+ *
+ * @throws InputError `file-invalid` for a digest that is none: ignoring it would let the report count for any image
+ */
+export function imageDigests(texts: readonly (string | null)[], format: string): string[] {
+  const bad = texts.find((text) => /(?:^|@)sha256:/.test(text ?? '') && digestsIn([text]).length === 0)
+  if (typeof bad === 'string')
+    throw notA(format, `it names its image by ${JSON.stringify(bad.slice(0, 80))}, which has no valid digest`)
+  return digestsIn(texts)
+}
+
 export function notA(format: string, why: string): InputError {
   return new InputError('file-invalid', `the ${format} report cannot be used: ${why}`, {
     subject: 'claims',

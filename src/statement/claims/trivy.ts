@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/json.ts'
-import { digestsIn, objectOf, objectsOf, optionalText, requiredText, textsOf, timeOf } from './report-values.ts'
+import { imageDigests, objectOf, objectsOf, optionalText, requiredText, textsOf, timeOf } from './report-values.ts'
 import type { Finding, ScanReport } from './scan.ts'
 import type { Rating } from './severity.ts'
 
@@ -29,7 +29,7 @@ export function readTrivy(document: JsonObject): ScanReport {
     ),
     started: time,
     finished: time,
-    about: digestsIn([optionalText(metadata, 'ImageID', format), ...textsOf(metadata['RepoDigests'])]),
+    about: imageDigests([optionalText(metadata, 'ImageID', format), ...textsOf(metadata['RepoDigests'])], format),
   }
 }
 

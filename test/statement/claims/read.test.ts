@@ -323,3 +323,11 @@ test('a jest file whose name is not a text is still a failed one', () => {
   }
   expect(read(document).predicate).toMatchObject({ result: 'FAILED', failedTests: ['test file'] })
 })
+
+test.each(['sha256:00', `sha256:${'A'.repeat(64)}`, `sha256:${'a'.repeat(65)}`])(
+  'a report that names its image by %j is refused: it would count for any image',
+  (digest) => {
+    for (const report of [grype(digest as typeof about, ['High']), trivy(digest)])
+      expect(() => read(report)).toThrow(expect.objectContaining({ code: 'file-invalid' }))
+  },
+)
