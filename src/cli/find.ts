@@ -37,7 +37,7 @@ export function find(argv: readonly string[], topics: readonly string[] = []): F
 }
 
 /** Whether commands begin with these words (`tee`, `tee ak`). */
-export function isFamily(words: string): boolean {
+function isFamily(words: string): boolean {
   return words !== '' && Object.keys(commands).some((c) => c.startsWith(`${words} `))
 }
 

@@ -111,7 +111,7 @@ export interface FormResult {
 export type HashRule = (key: KeyObject) => readonly ('sha256' | 'sha384' | 'sha512' | null)[]
 
 /** SHA-256 for every key, as cosign's `--signature-digest-algorithm` and container-libs have it. */
-export const sha256Only: HashRule = ({ asymmetricKeyType }) => (asymmetricKeyType === 'ed25519' ? [null] : ['sha256'])
+const sha256Only: HashRule = ({ asymmetricKeyType }) => (asymmetricKeyType === 'ed25519' ? [null] : ['sha256'])
 
 /** Simple signing under the tag, by key or by certificate. */
 export function judgeTag(

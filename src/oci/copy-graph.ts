@@ -2,6 +2,7 @@ import type { Log } from '../base/ports.ts'
 import { eachOf } from '../base/each-of.ts'
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
+import { blobCopier } from './copy-blob.ts'
 import { walkGraph, type GraphGap, type GraphNode } from './graph.ts'
 import { membersFirst, partGraph } from './graph-parts.ts'
 import { isIndex } from './manifest.ts'
@@ -118,18 +119,13 @@ async function copyBlobs(
   nodes: readonly GraphNode[],
   log: Log | undefined,
 ): Promise<GraphGap[]> {
-  const mountFrom =
-    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
   const blobsOf = ({ content }: GraphNode): Descriptor[] => (isIndex(content) ? [] : referencedBlobs(content))
   const total = new Set(nodes.flatMap(blobsOf).map(({ digest }) => digest)).size
   const done = new Map<Digest, number>()
-  const copy = async ({ digest, size }: Descriptor): Promise<void> => {
-    async function* bytes(): AsyncGenerator<Uint8Array> {
-      yield* await from.openBlob({ digest, size })
-    }
-    // `putBlob` reads the source only where the target lacks the blob.
-    await to.putBlob({ stream: bytes(), expect: { digest, size }, mountFrom })
-    done.set(digest, size)
+  const copyBlob = blobCopier(from, to)
+  const copy = async (blob: Descriptor): Promise<void> => {
+    await copyBlob(blob)
+    done.set(blob.digest, blob.size)
     log?.progress(`${done.size} of ${total} blobs are in ${to.name}`)
   }
   await eachOf(distinct(nodes.filter(({ attached }) => !attached).flatMap(blobsOf)), parallel, copy)

@@ -1,5 +1,6 @@
 import { eachOf } from '../base/each-of.ts'
 import type { Log } from '../base/ports.ts'
+import { blobCopier } from './copy-blob.ts'
 import { isIndex } from './manifest.ts'
 import { missingBlob, referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, Store } from './types.ts'
@@ -20,17 +21,9 @@ export async function copyImage(
   options: { tag?: string | undefined; log?: Log | undefined } = {},
 ): Promise<Descriptor> {
   const done = new Set<Digest>()
-  // A registry that has the blob in another repository need not be sent it again.
-  const mountFrom =
-    from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
-  const copyBlob = async (blob: Descriptor): Promise<void> => {
-    const open = async (): Promise<AsyncIterable<Uint8Array>> => {
-      options.log?.progress(`copying ${blob.digest.slice(7, 19)} (${blob.size} bytes) to ${to.name}`)
-      return from.openBlob(blob)
-    }
-    // `putBlob` asks for the bytes only where the target lacks them.
-    await to.putBlob({ stream: lazily(open), expect: { digest: blob.digest, size: blob.size }, mountFrom })
-  }
+  const copyBlob = blobCopier(from, to, ({ digest: read, size }) =>
+    options.log?.progress(`copying ${read.slice(7, 19)} (${size} bytes) to ${to.name}`),
+  )
   const copyManifest = async (wanted: Digest, tag: string | undefined): Promise<Descriptor> => {
     const { bytes, content, descriptor } = await from.getManifest(wanted)
     if (isIndex(content)) {
@@ -47,9 +40,4 @@ export async function copyImage(
   }
   if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
   return copyManifest(digest, options.tag)
-}
-
-/** A source that is opened when its first byte is wanted: the target may have the blob already. */
-async function* lazily(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
-  yield* await open()
 }

@@ -1,7 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
 import { putArtifact } from '../../oci/artifact.ts'
+import { eachAttached } from '../../oci/each-attached.ts'
 import { isIndex } from '../../oci/manifest.ts'
+import type { OnBroken } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { receiptMediaType, statementLimit, statementMediaType } from './statement.ts'
 
@@ -64,26 +66,15 @@ export async function* eachReceipt(store: Store, statement: Descriptor, onBroken
   for await (const { bytes } of eachOfType(store, statement, receiptMediaType, onBroken)) yield bytes
 }
 
-type OnBroken = (broken: { manifest: Digest; error: VerificationError }) => void
-
-async function* eachOfType(
+function eachOfType(
   store: Store,
   subject: Descriptor,
   mediaType: string,
   onBroken: OnBroken,
-  most = Infinity,
+  most?: number,
 ): AsyncGenerator<Omit<AttachedStatement, 'receipts'>> {
-  for (const { digest } of (await store.referrers(subject.digest, mediaType)).slice(0, most)) {
-    let found: Omit<AttachedStatement, 'receipts'>
-    try {
-      found = await readAttached(store, subject, digest, mediaType)
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-      onBroken({ manifest: digest, error })
-      continue
-    }
-    yield found
-  }
+  const read = (digest: Digest): ReturnType<typeof readAttached> => readAttached(store, subject, digest, mediaType)
+  return eachAttached(store, subject, mediaType, read, onBroken, most)
 }
 
 async function readAttached(

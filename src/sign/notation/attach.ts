@@ -1,7 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
 import { putArtifact } from '../../oci/artifact.ts'
+import { eachAttached } from '../../oci/each-attached.ts'
 import { isIndex } from '../../oci/manifest.ts'
+import type { OnBroken } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import type { NotationSignature } from './envelope.ts'
 import {
@@ -54,11 +56,7 @@ export async function attachNotation(
  *
  * @param onBroken hears of a referrer that is not such a signature, or cannot be read: strangers may attach what they like
  */
-export async function findNotation(
-  store: Store,
-  subject: Descriptor,
-  onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
-): Promise<AttachedNotation[]> {
+export async function findNotation(store: Store, subject: Descriptor, onBroken: OnBroken): Promise<AttachedNotation[]> {
   const found: AttachedNotation[] = []
   for await (const one of eachNotation(store, subject, onBroken, mostSignatures)) found.push(one)
   return found
@@ -69,23 +67,17 @@ export async function findNotation(
  *
  * @param most referrers that are read
  */
-export async function* eachNotation(
+export function eachNotation(
   store: Store,
   subject: Descriptor,
-  onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
-  most = Infinity,
+  onBroken: OnBroken,
+  most?: number,
 ): AsyncGenerator<AttachedNotation> {
-  for (const { digest } of (await store.referrers(subject.digest, notationArtifactType)).slice(0, most)) {
-    let signature: NotationSignature
-    try {
-      signature = await readAttached(store, subject, digest)
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-      onBroken({ manifest: digest, error })
-      continue
-    }
-    yield { manifest: digest, signature }
-  }
+  const read = async (manifest: Digest): Promise<AttachedNotation> => ({
+    manifest,
+    signature: await readAttached(store, subject, manifest),
+  })
+  return eachAttached(store, subject, notationArtifactType, read, onBroken, most)
 }
 
 async function readAttached(store: Store, subject: Descriptor, digest: Digest): Promise<NotationSignature> {

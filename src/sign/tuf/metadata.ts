@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { canonicalJson, readSignedJson } from './canonical.ts'
 import { readTufKey, type TufKey } from './keys.ts'
 
-export const topRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
+const topRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
 export type TopRole = (typeof topRoles)[number]
 
 /** Most bytes of each document; a longer one is not read to its end. */
