@@ -81,7 +81,7 @@ export interface Quirks {
 export function parseQuirks(text: string): Quirks {
   const found = new Map<string, number>()
   for (const item of text.split(',').filter((one) => one !== '')) {
-    const preset = presets[item]
+    const preset = Object.hasOwn(presets, item) ? presets[item] : undefined
     for (const one of preset === undefined ? [item] : preset.quirks.split(',').filter((name) => name !== ''))
       found.set(...readOne(one))
   }

@@ -116,8 +116,8 @@ async function append(call: Call, upload: Upload): Promise<void> {
       upload.hash.update(chunk)
       upload.size += chunk.length
       if (breaks) {
-        request.destroy()
-        break
+        request.socket.destroy()
+        throw new Error('the connection was cut')
       }
     }
   } finally {
