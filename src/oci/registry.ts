@@ -3,10 +3,12 @@ import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
-import { isDigest } from './digest.ts'
+import { isAttachedTag, isDigest } from './digest.ts'
 import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { openMirrors, unwritten } from './mirrors.ts'
 import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
+import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
@@ -27,7 +29,9 @@ const unknownBlobPauses: readonly number[] = [100, 400]
  */
 export function openRegistry(host: string, repository: string, ports: Ports): Store {
   const imagePath = host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository
-  const session = openSession(host, imagePath, ports)
+  const place = placeOf(host, imagePath, ports)
+  const session = openSession(place.host, place.repository, ports, place)
+  const mirrors = openMirrors(`${host}/${repository}`, place, ports)
   const name = `${host}/${repository}`
   const cache = manifestCache()
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
@@ -38,8 +42,17 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (stored !== null) cache.add(stored)
     return stored
   }
+  /** The same by way of the mirrors. */
+  const readManifest = async (reference: string): Promise<StoredManifest | null> => {
+    const by = isDigest(reference) ? 'digests' : 'tags'
+    const stored = isAttachedTag(reference)
+      ? null
+      : await mirrors.first(by, (mirror) => getManifestOf(mirror, reference, `${mirror.host}/${mirror.repository}`))
+    if (stored !== null) cache.add(stored)
+    return stored ?? fetchManifest(reference)
+  }
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const stored = cache.get(digest) ?? (await fetchManifest(digest))
+    const stored = cache.get(digest) ?? (await readManifest(digest))
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
@@ -114,16 +127,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   }
   const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
 
-  return {
+  const store: Store = {
     kind: 'registry',
     name,
-    location: { host, repository: imagePath },
+    location: { host: place.host, repository: place.repository },
     identity: name,
     getManifest,
     tag,
     retag,
     resolve: async (reference) =>
-      (await fetchManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
+      (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
     tags: () => listTags(session),
 
     putManifest: async (bytes, mediaType, options = {}) => {
@@ -143,7 +156,9 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     },
 
     hasBlob: (digest) => present(digest),
-    openBlob: ({ digest, size }) => pullBlob(session, digest, size, name),
+    openBlob: async ({ digest, size }) =>
+      (await mirrors.first('digests', (mirror) => pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`))) ??
+      pullBlob(session, digest, size, name),
     putBlob: async (source) => {
       const known = knownOf(source)
       if (known !== undefined && (await present(known.digest))) return known
@@ -154,6 +169,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
   }
+  return unwritten(store, place)
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */

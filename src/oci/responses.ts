@@ -1,4 +1,4 @@
-import { TransportError } from '../base/errors.ts'
+import { SealwrightError, TransportError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { Session } from './session.ts'
 
@@ -22,6 +22,7 @@ export async function* bodyOf(response: Response, host: string): AsyncGenerator<
   try {
     yield* response.body as ByteSource
   } catch (cause) {
+    if (cause instanceof SealwrightError) throw cause
     const late = cause instanceof Error && cause.name === 'TimeoutError'
     throw new TransportError(late ? 'timeout' : 'unreachable', `${host} broke off while sending`, {
       subject: host,

@@ -1,6 +1,7 @@
 import { openAsBlob } from 'node:fs'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { digesting, sha256, type ByteSource } from '../base/streams.ts'
+import { repositoryScope } from './scopes.ts'
 import { failed, type Session } from './session.ts'
 import type { BlobSource, Digest } from './types.ts'
 
@@ -78,7 +79,11 @@ async function start(session: Session): Promise<URL> {
 async function mount(session: Session, digest: Digest, from: string): Promise<URL | 'there' | null> {
   const query = new URLSearchParams({ mount: digest, from })
   const response = await session
-    .send(`blobs/uploads/?${query.toString()}`, { method: 'POST', headers: { 'content-length': '0' } })
+    .send(`blobs/uploads/?${query.toString()}`, {
+      method: 'POST',
+      headers: { 'content-length': '0' },
+      scopes: [repositoryScope(from, 'pull')],
+    })
     .catch((error: unknown) => {
       if (error instanceof TransportError && error.code === 'unauthorized') return null
       throw error
