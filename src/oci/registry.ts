@@ -6,10 +6,13 @@ import { collect, sha256 } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
 import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
+import { openConditionalPut } from './conditional-put.ts'
+import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
+import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
@@ -37,7 +40,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
+  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
     const stored = await getManifestOf(session, reference, name)
     if (stored !== null) cache.add(stored)
     return stored
@@ -56,14 +59,19 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
-  const putAs = async (reference: string, bytes: Uint8Array, mediaType: string): Promise<Response> => {
+  const putAs = async (
+    reference: string,
+    bytes: Uint8Array,
+    mediaType: string,
+    conditions?: Record<string, string>,
+  ): Promise<Response> => {
     for (let attempt = 0; ; attempt++) {
       const response = await session.send(`manifests/${reference}`, {
         method: 'PUT',
-        headers: { 'content-type': mediaType },
+        headers: { 'content-type': mediaType, ...conditions },
         body: bytes,
       })
-      if (response.status === 201) {
+      if (response.status === 201 || (response.status === 412 && conditions !== undefined)) {
         await response.body?.cancel()
         return response
       }
@@ -111,8 +119,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
     if ((await digestOf(tagName)) !== from) return false
-    await putAs(tagName, bytes, descriptor.mediaType)
-    return true
+    return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
     const accept = acceptManifests
@@ -125,7 +132,11 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
     return seen.has(digest)
   }
-  const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
+  const conditional = openConditionalPut({ putAs, digestOf })
+  const tags = (): Promise<string[]> => listTags(session)
+  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
+  const api = openReferrersApi(session, name)
+  const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
   const store: Store = {
     kind: 'registry',
@@ -137,7 +148,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     retag,
     resolve: async (reference) =>
       (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
-    tags: () => listTags(session),
+    tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const { descriptor, ...put } = await putOne(bytes, mediaType)
@@ -167,13 +178,18 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
-    readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
+    readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
+    settle: () => fallback.settle(),
   }
   return unwritten(store, place)
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
+async function getManifestOf(
+  session: Session,
+  reference: string,
+  name: string,
+): Promise<(StoredManifest & { etag: string | null }) | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -194,6 +210,7 @@ async function getManifestOf(session: Session, reference: string, name: string):
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
+    etag: response.headers.get('etag'),
   }
 }
 

@@ -8,6 +8,8 @@ export function nextPage(response: Response, asked: string | URL, session: Sessi
   if (link === null) return null
   const from = response.url === '' ? String(asked) : response.url
   const next = URL.canParse(link[1] ?? '', from) ? new URL(link[1] ?? '', from) : null
+  // A registry behind a proxy that ends TLS may call itself http.
+  if (next?.protocol === 'http:' && next.host === new URL(from).host) next.protocol = new URL(from).protocol
   if (next === null || next.origin !== new URL(from).origin || next.href === from) {
     throw new TransportError('registry-error', `${session.host} names ${JSON.stringify(link[1])} as its next page`, {
       subject: session.host,
