@@ -8,6 +8,7 @@ import type { PublicKey } from '../sign/public-key.ts'
 import { claimKindOf } from '../statement/claims/types.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import { isGates } from './candidates.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
@@ -61,7 +62,7 @@ export async function readEnvelopesOf(from: {
     const claim = claimKindOf(found.declaredType ?? '')
     if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
-    if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
+    if (sighting.kind !== 'evidence' && !isGates(sighting.kind)) notes.add('foreign', found.manifest)
   }
   const missing = missingPayloads(store, targets, keys, claims)
   const plan: ReadPlan = {

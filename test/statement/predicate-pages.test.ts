@@ -20,7 +20,8 @@ import { root } from '../../testkit/peers.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 
 type Kind = StatementKind | ClaimKind
-const kinds = [...Object.keys(predicateTypes), ...Object.keys(claimTypes)] as Kind[]
+// A promotion record is a claim, and a statement of the agent.
+const kinds = [...new Set([...Object.keys(predicateTypes), ...Object.keys(claimTypes)])] as Kind[]
 const own = Object.keys(predicateForms) as PredicateKind[]
 const examples = predicateExamples()
 const subject = { digest: `sha256:${'a'.repeat(64)}` } as const

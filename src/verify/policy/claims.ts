@@ -4,8 +4,9 @@ import type { SeverityLimit } from '../../statement/claims/severity.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
+import type { PromotionRule } from './promotions-schema.ts'
 
-/** An entry of the policy's `claims` with its keys read. */
+/** An entry of the policy's `claims` or `promotions` with its keys read. */
 export interface PolicyClaim {
   kind: ClaimKind
   publicKeys: readonly PublicKey[]
@@ -14,6 +15,8 @@ export interface PolicyClaim {
   maxAgeSeconds: number | null
   maxSeverity: SeverityLimit | null
   scanner: string | null
+  /** Of a promotion record; null for another kind. */
+  promotion: Pick<PromotionRule, 'environment' | 'to' | 'policies'> | null
 }
 
 /**
@@ -22,9 +25,36 @@ export interface PolicyClaim {
  * @throws InputError `file-invalid` for a key that cannot be used
  */
 export function policyClaim(rule: ClaimRule, index: number, path: string): PolicyClaim {
-  const publicKeys = rule.keys.map((pem, i) => {
+  const publicKeys = readKeys(rule.keys, `claims.${index}`, path)
+  return {
+    kind: rule.kind,
+    publicKeys,
+    keys: publicKeys.map(({ pem }) => pem),
+    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
+    maxSeverity: rule['max-severity'] ?? null,
+    scanner: rule.scanner ?? null,
+    promotion: null,
+  }
+}
+
+/** The same for an entry of `promotions`. */
+export function policyPromotion({ keys, ...rule }: PromotionRule, index: number, path: string): PolicyClaim {
+  const publicKeys = readKeys(keys, `promotions.${index}`, path)
+  return {
+    kind: 'promotion',
+    publicKeys,
+    keys: publicKeys.map(({ pem }) => pem),
+    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
+    maxSeverity: null,
+    scanner: null,
+    promotion: rule,
+  }
+}
+
+function readKeys(keys: readonly string[], where: string, path: string): PublicKey[] {
+  return keys.map((pem, i) => {
     try {
-      return loadPublicKey(`${pem.trim()}\n`, `claims.${index}.keys.${i}`)
+      return loadPublicKey(`${pem.trim()}\n`, `${where}.keys.${i}`)
     } catch (cause) {
       if (!(cause instanceof VerificationError)) throw cause
       throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {
@@ -34,14 +64,6 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
       })
     }
   })
-  return {
-    kind: rule.kind,
-    publicKeys,
-    keys: publicKeys.map(({ pem }) => pem),
-    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
-    maxSeverity: rule['max-severity'] ?? null,
-    scanner: rule.scanner ?? null,
-  }
 }
 
 /** All keys that claims are read by, each once. */

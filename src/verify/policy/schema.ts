@@ -11,6 +11,7 @@ import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { promotionSchema } from './promotions-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
 import { tufSchema } from './trusted-root.ts'
@@ -199,6 +200,14 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('Scans, VEX documents and test results that must be there, with the keys of those who made them'),
+    promotions: z
+      .array(promotionSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Promotion records that must be there: who allowed the image, for what, and how long ago (docs/promote.md)',
+      ),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
