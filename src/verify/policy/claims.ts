@@ -1,9 +1,9 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
-import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
+import type { PublicKey } from '../../sign/public-key.ts'
 import type { SeverityLimit } from '../../statement/claims/severity.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
+import { readPolicyKeys } from './keys.ts'
 
 /** An entry of the policy's `claims` with its keys read. */
 export interface PolicyClaim {
@@ -22,18 +22,7 @@ export interface PolicyClaim {
  * @throws InputError `file-invalid` for a key that cannot be used
  */
 export function policyClaim(rule: ClaimRule, index: number, path: string): PolicyClaim {
-  const publicKeys = rule.keys.map((pem, i) => {
-    try {
-      return loadPublicKey(`${pem.trim()}\n`, `claims.${index}.keys.${i}`)
-    } catch (cause) {
-      if (!(cause instanceof VerificationError)) throw cause
-      throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {
-        subject: path,
-        cause,
-        remedy: 'Give public keys as PEM "PUBLIC KEY": EC P-256, P-384, P-521, RSA of 2048 bits or more, or Ed25519.',
-      })
-    }
-  })
+  const publicKeys = readPolicyKeys(rule.keys, `claims.${index}.keys`, path)
   return {
     kind: rule.kind,
     publicKeys,
