@@ -10,6 +10,7 @@ import type { ClaimKind } from '../src/statement/claims/types.ts'
 import { encryptionPredicate } from '../src/statement/encryption.ts'
 import { evidencePredicate } from '../src/statement/evidence.ts'
 import { inventoryPredicate } from '../src/statement/inventory.ts'
+import { promotionPredicate } from '../src/statement/promotion.ts'
 import { provenancePredicate } from '../src/statement/provenance.ts'
 import { rebuildPredicate } from '../src/statement/rebuild.ts'
 import { makeStatement, type WrittenKind } from '../src/statement/statement.ts'
@@ -57,6 +58,7 @@ export function predicateExamples(): Record<WrittenKind, Buffer> {
     encryption: makeStatement('encryption', subject, encryption()),
     evidence: makeStatement('evidence', subject, evidence()),
     vsa: makeStatement('vsa', subject, summary()),
+    promotion: makeStatement('promotion', subject, promotion()),
     vulns: claim('vulns', exampleReports.grype),
     openvex: claim('openvex', exampleReports.openvex),
     'test-result': claim('test-result', exampleReports.junit),
@@ -118,6 +120,30 @@ function summary(): ReturnType<typeof vsaPredicate> {
     timeVerified: new Date('2026-01-02T03:04:05Z'),
     expires: new Date('2026-01-09T03:04:05Z'),
   })
+}
+
+function promotion(): ReturnType<typeof promotionPredicate> {
+  return promotionPredicate(
+    {
+      from: { name: 'registry.example/team/app', tag: '1.0' },
+      to: { name: 'registry.example/prod/app', tag: '1.0' },
+      environment: 'production',
+      class: null,
+      supersedes: [],
+      copied: [{ digest: of('6'), type: 'https://slsa.dev/provenance/v1' }],
+      left: [{ digest: of('7'), type: 'https://spdx.dev/Document', reason: 'it is marked as not publishable' }],
+    },
+    {
+      verified: true,
+      image: { digest: encrypted },
+      policy: { digest: of('5') },
+      builder: { id: builderId('snp') },
+      keys: [keyId],
+      exceptions: [],
+    },
+    of('8'),
+    new Date('2026-01-02T03:04:05Z'),
+  )
 }
 
 /** A document of ours about the image, in RFC 8785 order so that it reads like the rest of the statement. */

@@ -166,6 +166,20 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
       'The extension `exceptions` names each relaxation of the policy that the verdict needed.',
     ],
   },
+  promotion: {
+    says: 'the receiver verified the image by its policy and copied it to another place',
+    specification: 'this page; [promote.md](../promote.md)',
+    subject: 'the promoted image, which passed the policy at the source and at the target',
+    signer: 'the key or certificate of the receiver, or the attested agent whose worker promoted the image',
+    when: 'by `promote`, before the tag of the target is written. It holds the time of its making',
+    read: `A record exists as a bundle only, which cosign 2.5 reads with \`--new-bundle-format\`, as it does [verification summaries](vsa.md). \`sealwright tree IMAGE\` lists it.`,
+    checks: [
+      'The signer is a key that `promotions` of the policy names. The record judges the image, so it never counts as the signature of a release key.',
+      'The subject is this very image, `environment` is the one that the policy names, and `promotedOn` is not older than `max-age`.',
+      '`policy.digest` is the policy that the receiver verified by; `verdict` names the builder and the exceptions that it took.',
+      '`copied` and `leftBehind` are for readers. What is attached is read at the place of the image itself.',
+    ],
+  },
   vulns: {
     says: 'what a scanner found in the image',
     specification: '[vulns v0.2](https://github.com/in-toto/attestation/blob/main/spec/predicates/vulns_02.md)',

@@ -9,6 +9,7 @@ import { claimKindOf } from '../statement/claims/types.ts'
 import { noticeTypes } from '../statement/notices.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import { isGates } from './candidates.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
@@ -64,7 +65,7 @@ export async function readEnvelopesOf(from: {
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
     // Who signs a status by an identity is judged by the step about it.
     const isNotice = Object.values<string>(noticeTypes).includes(found.declaredType ?? '')
-    if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence' && !isNotice) notes.add('foreign', found.manifest)
+    if (sighting.kind !== 'evidence' && !isGates(sighting.kind) && !isNotice) notes.add('foreign', found.manifest)
   }
   const missing = missingPayloads(store, targets, keys, claims)
   const plan: ReadPlan = {

@@ -25,6 +25,7 @@ import { scittSteps } from './checks/scitt.ts'
 import { statusSteps } from './checks/status.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
+import { isGates } from './candidates.ts'
 import { chipOf } from '../tee/facts/machine.ts'
 import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
@@ -101,8 +102,8 @@ export async function runSteps(gate: Gate): Promise<Judged> {
     passed: checks.filter(({ status }) => status === 'passed').length,
     verifierOnly:
       gate.mine.length > 0 &&
-      gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') &&
-      gate.mine.some(({ kind }) => kind === 'vsa'),
+      gate.mine.every(({ kind }) => kind === 'evidence' || isGates(kind)) &&
+      gate.mine.some(({ kind }) => isGates(kind)),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),
   }
 }

@@ -25,7 +25,10 @@ import { predicateTypes, sbomKinds } from '../../src/statement/types.ts'
 import { root } from '../../testkit/peers.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 
-const kinds = [...Object.keys(predicateTypes), ...Object.keys(claimTypes), ...Object.keys(noticeTypes)] as Kind[]
+// A promotion record is a claim, and a statement of the agent.
+const kinds = [
+  ...new Set([predicateTypes, claimTypes, noticeTypes].flatMap((types) => Object.keys(types))),
+] as Kind[]
 const own = Object.keys(predicateForms) as PredicateKind[]
 const examples = predicateExamples()
 const subject = { digest: `sha256:${'a'.repeat(64)}` } as const

@@ -18,6 +18,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   encryption: 'encryption',
   evidence: 'TEE evidence',
   vsa: 'verification summary',
+  promotion: 'promotion record',
   vulns: 'vulnerability scan',
   openvex: 'VEX (OpenVEX)',
   'test-result': 'test result',

@@ -10,6 +10,7 @@ import { evidenceForms } from './evidence.ts'
 import type { Forms } from './forms.ts'
 import { inventoryForms } from './inventory.ts'
 import { openvexForms } from './openvex.ts'
+import { promotionForms } from './promotion.ts'
 import { provenanceForms } from './provenance.ts'
 import { rebuildForms } from './rebuild.ts'
 import { signForms } from './sign.ts'
@@ -26,6 +27,7 @@ const all = {
   encryption: encryptionForms,
   evidence: evidenceForms,
   vsa: vsaForms,
+  promotion: promotionForms,
   vulns: vulnsForms,
   openvex: openvexForms,
   'test-result': testResultForms,

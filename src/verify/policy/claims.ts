@@ -4,8 +4,9 @@ import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
 import { readPolicyKeys } from './keys.ts'
+import type { PromotionRule } from './promotions-schema.ts'
 
-/** An entry of the policy's `claims` with its keys read. */
+/** An entry of the policy's `claims` or `promotions` with its keys read. */
 export interface PolicyClaim {
   kind: ClaimKind
   publicKeys: readonly PublicKey[]
@@ -14,6 +15,8 @@ export interface PolicyClaim {
   maxAgeSeconds: number | null
   maxSeverity: SeverityLimit | null
   scanner: string | null
+  /** Of a promotion record; null for another kind. */
+  promotion: Pick<PromotionRule, 'environment' | 'to' | 'policies'> | null
 }
 
 /**
@@ -30,6 +33,21 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: rule['max-severity'] ?? null,
     scanner: rule.scanner ?? null,
+    promotion: null,
+  }
+}
+
+/** The same for an entry of `promotions`. */
+export function policyPromotion({ keys, ...rule }: PromotionRule, index: number, path: string): PolicyClaim {
+  const publicKeys = readPolicyKeys(keys, `promotions.${index}.keys`, path)
+  return {
+    kind: 'promotion',
+    publicKeys,
+    keys: publicKeys.map(({ pem }) => pem),
+    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
+    maxSeverity: null,
+    scanner: null,
+    promotion: rule,
   }
 }
 

@@ -15,6 +15,7 @@ export interface Resolved extends Omit<
   | 'tee'
   | 'ear'
   | 'claims'
+  | 'promotions'
   | 'time'
   | 'notation'
   | 'scitt'
@@ -30,6 +31,7 @@ export interface Resolved extends Omit<
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
+  promotions?: PolicyDocument['promotions']
   time?: PolicyDocument['time']
   notation?: PolicyDocument['notation']
   scitt?: PolicyDocument['scitt']
@@ -62,6 +64,7 @@ export async function inlineFiles(
     tee,
     ear,
     claims,
+    promotions,
     time,
     notation,
     scitt,
@@ -97,6 +100,13 @@ export async function inlineFiles(
       : {
           claims: await Promise.all(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
+          ),
+        }),
+    ...(promotions === undefined
+      ? {}
+      : {
+          promotions: await Promise.all(
+            promotions.map(async (one) => ({ ...one, keys: await pemTexts(one.keys, files) })),
           ),
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),

@@ -12,6 +12,7 @@ import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { archiveSchema, statusSchema } from './status-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { promotionSchema } from './promotions-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
 import { tufSchema } from './trusted-root.ts'
@@ -206,6 +207,14 @@ export const policySchema = z
     archive: archiveSchema
       .optional()
       .describe('Whose word counts on layers that were purged from an archive (docs/status.md)'),
+    promotions: z
+      .array(promotionSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Promotion records that must be there: who allowed the image, for what, and how long ago (docs/promote.md)',
+      ),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
