@@ -1,12 +1,8 @@
 import { z } from 'zod'
-import type { ClaimKind } from '../../src/statement/claims/types.ts'
 import { isDocumentKind, predicateForms } from '../../src/statement/schemas/predicate.ts'
-import { predicateTypeOf } from '../../src/statement/statement.ts'
-import type { StatementKind } from '../../src/statement/types.ts'
+import { predicateTypeOf, type WrittenKind as Kind } from '../../src/statement/statement.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 import { predicateNotes, type PredicateNote } from './predicate-notes.ts'
-
-type Kind = StatementKind | ClaimKind
 
 /** The pages of docs/predicates by file name: one a kind, and the index. */
 export function predicatePages(): [name: string, text: string][] {

@@ -22,6 +22,7 @@ import { subjectSteps } from './checks/subject.ts'
 import { logSteps } from './checks/log.ts'
 import { notationSteps } from './checks/notation.ts'
 import { scittSteps } from './checks/scitt.ts'
+import { statusSteps } from './checks/status.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
 import { isGates } from './candidates.ts'
@@ -56,6 +57,7 @@ export const steps: readonly Step[] = [
   ...claimSteps,
   ...contentSteps,
   ...denySteps,
+  ...statusSteps,
   ...countedSteps,
 ]
 
@@ -181,6 +183,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
+    ...(found.until === undefined ? {} : { until: found.until.toISOString() }),
     keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }

@@ -22,6 +22,8 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   vulns: 'vulnerability scan',
   openvex: 'VEX (OpenVEX)',
   'test-result': 'test result',
+  status: 'status',
+  archive: 'archive record',
   'inventory-document': 'file inventory (document)',
   'evidence-bundle': 'raw evidence and journal',
   'image-signature': 'image signature (legacy tag)',

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/json.ts'
+import { noticeTypes } from '../notices.ts'
 import { predicateTypes } from '../types.ts'
 
 /**
@@ -20,6 +21,7 @@ export const claimKinds = ['vulns', 'openvex', 'test-result'] as const satisfies
 /** Types of verdicts on an image, also older ones and other tools': none of them speaks *for* the image, whoever signed it. */
 const verdictTypes: ReadonlySet<string> = new Set([
   ...Object.values(claimTypes),
+  ...Object.values(noticeTypes),
   'https://in-toto.io/attestation/vulns/v0.1',
   'https://in-toto.io/attestation/vulns',
   'https://cosign.sigstore.dev/attestation/vuln/v1',

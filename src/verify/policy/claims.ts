@@ -1,9 +1,9 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
-import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
+import type { PublicKey } from '../../sign/public-key.ts'
 import type { SeverityLimit } from '../../statement/claims/severity.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
+import { readPolicyKeys } from './keys.ts'
 import type { PromotionRule } from './promotions-schema.ts'
 
 /** An entry of the policy's `claims` or `promotions` with its keys read. */
@@ -25,7 +25,7 @@ export interface PolicyClaim {
  * @throws InputError `file-invalid` for a key that cannot be used
  */
 export function policyClaim(rule: ClaimRule, index: number, path: string): PolicyClaim {
-  const publicKeys = readKeys(rule.keys, `claims.${index}`, path)
+  const publicKeys = readPolicyKeys(rule.keys, `claims.${index}.keys`, path)
   return {
     kind: rule.kind,
     publicKeys,
@@ -39,7 +39,7 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
 
 /** The same for an entry of `promotions`. */
 export function policyPromotion({ keys, ...rule }: PromotionRule, index: number, path: string): PolicyClaim {
-  const publicKeys = readKeys(keys, `promotions.${index}`, path)
+  const publicKeys = readPolicyKeys(keys, `promotions.${index}.keys`, path)
   return {
     kind: 'promotion',
     publicKeys,
@@ -49,21 +49,6 @@ export function policyPromotion({ keys, ...rule }: PromotionRule, index: number,
     scanner: null,
     promotion: rule,
   }
-}
-
-function readKeys(keys: readonly string[], where: string, path: string): PublicKey[] {
-  return keys.map((pem, i) => {
-    try {
-      return loadPublicKey(`${pem.trim()}\n`, `${where}.keys.${i}`)
-    } catch (cause) {
-      if (!(cause instanceof VerificationError)) throw cause
-      throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {
-        subject: path,
-        cause,
-        remedy: 'Give public keys as PEM "PUBLIC KEY": EC P-256, P-384, P-521, RSA of 2048 bits or more, or Ed25519.',
-      })
-    }
-  })
 }
 
 /** All keys that claims are read by, each once. */

@@ -19,6 +19,8 @@ export interface Resolved extends Omit<
   | 'time'
   | 'notation'
   | 'scitt'
+  | 'status'
+  | 'archive'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   /** Text of the file; of a repository with the text of its root. */
@@ -33,6 +35,8 @@ export interface Resolved extends Omit<
   time?: PolicyDocument['time']
   notation?: PolicyDocument['notation']
   scitt?: PolicyDocument['scitt']
+  status?: PolicyDocument['status']
+  archive?: PolicyDocument['archive']
 }
 
 /** Reads a file as text, by absolute path. */
@@ -64,6 +68,8 @@ export async function inlineFiles(
     time,
     notation,
     scitt,
+    status,
+    archive,
     ...rest
   } = document
   return {
@@ -105,8 +111,15 @@ export async function inlineFiles(
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
+    ...(status === undefined ? {} : { status: await inlineKeys(status, files) }),
+    ...(archive === undefined ? {} : { archive: await inlineKeys(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
+}
+
+async function inlineKeys<T extends { keys?: string[] | undefined }>(section: T, files: Files): Promise<T> {
+  const { keys } = section
+  return keys === undefined ? section : { ...section, keys: await pemTexts(keys, files) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>

@@ -21,6 +21,8 @@ import { readReferences, type BrokenReference, type Reference } from './referenc
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, policyPromotion, type PolicyClaim } from './claims.ts'
 import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
+import { archiveKeys, statusRules, type StatusRules } from './status.ts'
+import type { NoticeTrust } from '../status/read.ts'
 import { teeRules } from './tee-rules.ts'
 import type { PolicyTuf } from './trusted-root.ts'
 import { timeSources } from './time.ts'
@@ -68,6 +70,10 @@ export interface Policy {
   notation: NotationRules | null
   /** Null where no registration is asked for. */
   scitt: ScittRules | null
+  /** Null where nobody's word on the status of an image counts. */
+  status: StatusRules | null
+  /** Whose word on purged layers counts; null for nobody. */
+  archive: NoticeTrust | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -128,6 +134,8 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     time: readTime(resolved, log, path),
     log,
     ...coseRules(resolved, path),
+    status: resolved.status === undefined ? null : statusRules(resolved.status, path),
+    archive: resolved.archive === undefined ? null : archiveKeys(resolved.archive, path),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
