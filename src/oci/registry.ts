@@ -90,10 +90,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     }
   }
   const digestOf = async (reference: string): Promise<Digest | null> => {
-    const response = await session.send(`manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: acceptManifests },
-    })
+    const response = await head(session, `manifests/${reference}`)
     if (response.status === 404) return null
     const told = response.headers.get('docker-content-digest')
     if (response.status === 200 && isDigest(told)) return told
@@ -122,8 +119,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
-    const accept = acceptManifests
-    const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
+    const response = await head(session, `manifests/${digest}`)
     if (response.status === 200) return true
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
@@ -214,8 +210,18 @@ async function getManifestOf(
   }
 }
 
+/** HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
+async function head(session: Session, target: string): Promise<Response> {
+  const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
+  const response = await session.send(target, { method: 'HEAD', headers })
+  if (response.status !== 405) return response
+  const whole = await session.send(target, { headers })
+  if (whole.status === 200) await whole.body?.cancel()
+  return whole
+}
+
 async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
-  const response = await session.send(`blobs/${digest}`, { method: 'HEAD' })
+  const response = await head(session, `blobs/${digest}`)
   if (response.status === 200) return true
   if (response.status === 404) return false
   throw await failed(response, session.host, `HEAD of ${digest}`)
