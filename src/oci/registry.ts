@@ -168,8 +168,9 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 
     hasBlob: (digest) => present(digest),
     openBlob: async ({ digest, size }) =>
-      (await mirrors.first('digests', (mirror) => pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`))) ??
-      pullBlob(session, digest, size, name),
+      (await mirrors.first('digests', (mirror) =>
+        pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
+      )) ?? pullBlob(session, digest, size, name),
     putBlob: async (source) => {
       const known = knownOf(source)
       if (known !== undefined && (await present(known.digest))) return known
