@@ -14,7 +14,7 @@ export async function relist(store: Store, subject: Digest, referrers: readonly 
   if (before === null) return true
   for (const digest of referrers.filter((one) => !before.listed.has(one))) {
     const { bytes, descriptor } = await store.getManifest(digest)
-    await store.putManifest(bytes, descriptor.mediaType)
+    await store.putManifest(bytes, descriptor.mediaType, { digest })
   }
   // A registry that lists referrers itself leaves an old fallback index as it is: nothing was lost there.
   return (await listing(store, subject))?.digest === before.digest

@@ -9,6 +9,10 @@ import { findCredential, type Credential } from './credentials.ts'
 export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath'> {
   /** The body is a stream: it can be sent once only, so neither retried nor redirected. */
   readonly once?: boolean | undefined
+  /** A connection that breaks or a gateway that fails ends it: the caller asks first how much has arrived. Only "later" (429, 503) is waited for. */
+  readonly stops?: boolean | undefined
+  /** A GET that belongs to a push: the right to pull alone does not open an upload. */
+  readonly push?: boolean | undefined
 }
 
 /** Requests to one repository of one registry: signs in when asked to, follows redirects by hand, waits and retries. */
@@ -65,7 +69,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
     for (let hop = 0; hop <= redirects; hop++) {
       const authorization =
         url.origin === base.origin ? (authorizations.get(action) ?? authorizations.get('push')) : undefined
-      const { once, ...plain } = request
+      const { once, stops: _stops, push: _push, ...plain } = request
       const headers = { ...request.headers, ...(authorization === undefined ? {} : { authorization }) }
       const response = await ports.http.request(url.href, { ...plain, headers, redirect: 'manual' })
       const location = response.headers.get('location')
@@ -104,7 +108,9 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
       typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : onward(base, target, host)
     let url = address()
     const action =
-      request.method === undefined || request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push'
+      (request.method === undefined || request.method === 'GET' || request.method === 'HEAD') && request.push !== true
+        ? 'pull'
+        : 'push'
     let signedIn = false
     for (let attempt = 1; ; attempt++) {
       const last = attempt === attempts || request.once === true
@@ -117,7 +123,7 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
           url = address()
           continue
         }
-        if (last) throw error
+        if (last || request.stops === true) throw error
         await ports.clock.sleep(waitMs(attempt, null, ports))
         continue
       }
@@ -144,7 +150,8 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
         )
       }
       if (!retried.has(response.status)) return response
-      if (last) throw await failed(response, host, `${request.method ?? 'GET'} for ${repository}`)
+      const stops = request.stops === true && response.status !== 429 && response.status !== 503
+      if (last || stops) throw await failed(response, host, `${request.method ?? 'GET'} for ${repository}`)
       const wait = waitMs(attempt, response.headers.get('retry-after'), ports)
       await response.body?.cancel()
       ports.log.debug(`${host} answered ${response.status}; trying again in ${Math.round(wait)} ms`)

@@ -11,6 +11,7 @@ import { makeAuthority } from '../../../testkit/timestamp/authority.ts'
 import { makeToken } from '../../../testkit/timestamp/token.ts'
 import { certified } from './fixtures.ts'
 import { notation, notationHome } from './program.ts'
+import type { Digest } from '../../../src/oci/types.ts'
 
 for (const kind of ['referrers', 'docker'] as const) {
   withPeers(
@@ -61,7 +62,7 @@ for (const kind of ['referrers', 'docker'] as const) {
         }
 
         /** What readers look at of the attached manifest, without what differs by run. */
-        async function manifestOf(image: { digest: `sha256:${string}` }): Promise<unknown> {
+        async function manifestOf(image: { digest: Digest }): Promise<unknown> {
           const [referrer] = await store.referrers(image.digest, notationArtifactType)
           if (referrer === undefined) throw new Error('no referrer')
           const { content } = await store.getManifest(referrer.digest)
