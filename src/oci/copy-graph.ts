@@ -69,6 +69,7 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
     left: [...wanted.left, ...left],
     gaps: [...wanted.gaps, ...broken],
   }
+  await to.settle?.()
   if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
   const put = plan.putAttached ?? ((target, tag, of) => target.tag(tag, of))
   for (const { tag, descriptor } of copied) if (tag !== null) await put(to, tag, descriptor.digest)

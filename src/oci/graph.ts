@@ -56,7 +56,8 @@ export async function* walkGraph(
     told.add(one.manifest)
     onGap(one)
   }
-  const tags = await attachedTags(store)
+  const known = new Set(await store.tags())
+  const tags = attachedTags(known)
 
   async function* visit(
     stored: StoredManifest,
@@ -82,7 +83,8 @@ export async function* walkGraph(
       if (attached) later.push(children)
       else yield* children()
     }
-    const referrers = store.readReferrers(digest, ({ manifest, error }) => gap({ manifest, parent: digest, error }))
+    const onBroken = ({ manifest, error }: Omit<GraphGap, 'parent'>): void => gap({ manifest, parent: digest, error })
+    const referrers = store.readReferrers(digest, onBroken, known)
     for await (const referrer of referrers) yield* visit(referrer, { ...below, relation: 'referrer' })
     for (const tag of tags.get(digest) ?? []) {
       const found = await store.resolve({ tag })
@@ -126,9 +128,9 @@ function tooMuch(root: Digest, subject: Digest, what: string): VerificationError
 }
 
 /** Tags that name what they belong to, by the digest in them. The fallback tag is no such thing: it is a listing of referrers. */
-async function attachedTags(store: Store): Promise<Map<Digest, string[]>> {
+function attachedTags(tags: ReadonlySet<string>): Map<Digest, string[]> {
   const found = new Map<Digest, string[]>()
-  for (const tag of await store.tags()) {
+  for (const tag of tags) {
     const hex = /^sha256-([0-9a-f]{64})\.[\w.-]+$/.exec(tag)?.[1]
     if (hex === undefined) continue
     const digest: Digest = `sha256:${hex}`

@@ -11,15 +11,18 @@ const pause = { least: 250, most: 10_000 } as const
 export interface Written {
   /** Looks for all of it, and writes again what another writer's listing or tag has lost. @returns whether everything was there */
   confirm(): Promise<boolean>
+  /** What it is, for the message of a run that gives up. */
+  readonly names?: readonly string[] | undefined
 }
 
 /**
- * Waits until what was written stays written. A registry knows no conditional write: somebody who had read a tag or a fallback index before our
- * write replaces it by one without our entries, after we saw them there. So each writer looks once more after a pause that is longer than
- * another's way from reading to writing, and whoever finds a loss writes again. A layout is written under a lock and needs none of this.
+ * Waits until what was written stays written: what `written` looks after, then the store's listings of referrers. Few registries know conditional
+ * writes: somebody who had read a tag before our write replaces it by one without our entries, after we saw them there. So each writer looks once
+ * more after a pause that is longer than another's way from reading to writing, and whoever finds a loss writes again. A layout is written
+ * under a lock and needs none of this.
  *
  * @param tookMs what writing took: on a slow line another writer is as slow
- * @throws TransportError `registry-error` when entries are lost again and again: a second run adds them
+ * @throws TransportError `registry-error` naming what is lost again and again: a second run adds it
  */
 export async function keepWritten(
   store: Store,
@@ -31,9 +34,10 @@ export async function keepWritten(
   let open = written
   for (let look = 0; open.length > 0; look++) {
     if (look === looks) {
+      const names = open.flatMap((one) => one.names ?? [])
       throw new TransportError(
         'registry-error',
-        `${store.name} keeps losing signatures: other writers replace the same tags at the same time`,
+        `${store.name} keeps losing signatures: other writers replace the same tags at the same time${names.length === 0 ? '' : `. Lost: ${names.join(', ')}`}`,
         { subject: store.name, remedy: 'Run it again, with one job at a time signing an image.' },
       )
     }
@@ -44,4 +48,5 @@ export async function keepWritten(
     for (const one of open) if (!(await one.confirm())) lost.push(one)
     open = lost
   }
+  await store.settle?.()
 }

@@ -3,7 +3,7 @@ import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, digestLike, type ByteSource } from '../base/streams.ts'
-import { isDigest } from './digest.ts'
+import { isAttachedTag, isDigest } from './digest.ts'
 import {
   acceptManifests,
   digestOfNew,
@@ -13,9 +13,14 @@ import {
   mediaTypeOf,
   parseManifest,
 } from './manifest.ts'
+import { openMirrors, unwritten } from './mirrors.ts'
+import { openConditionalPut } from './conditional-put.ts'
+import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
 import { isTag } from './reference.ts'
+import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
+import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
@@ -38,30 +43,46 @@ const unknownBlobPauses: readonly number[] = [100, 400]
  */
 export function openRegistry(host: string, repository: string, ports: Ports): Store {
   const imagePath = host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository
-  const session = openSession(host, imagePath, ports)
+  const place = placeOf(host, imagePath, ports)
+  const session = openSession(place.host, place.repository, ports, place)
+  const mirrors = openMirrors(`${host}/${repository}`, place, ports)
   const name = `${host}/${repository}`
   const cache = manifestCache()
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
+  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
     const stored = await getManifestOf(session, reference, name)
     if (stored !== null) cache.add(stored)
     return stored
   }
+  /** The same by way of the mirrors. */
+  const readManifest = async (reference: string): Promise<StoredManifest | null> => {
+    const by = isDigest(reference) ? 'digests' : 'tags'
+    const stored = isAttachedTag(reference)
+      ? null
+      : await mirrors.first(by, (mirror) => getManifestOf(mirror, reference, `${mirror.host}/${mirror.repository}`))
+    if (stored !== null) cache.add(stored)
+    return stored ?? fetchManifest(reference)
+  }
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const stored = cache.get(digest) ?? (await fetchManifest(digest))
+    const stored = cache.get(digest) ?? (await readManifest(digest))
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
-  const putAs = async (reference: string, bytes: Uint8Array, mediaType: string): Promise<Response> => {
+  const putAs = async (
+    reference: string,
+    bytes: Uint8Array,
+    mediaType: string,
+    conditions?: Record<string, string>,
+  ): Promise<Response> => {
     for (let attempt = 0; ; attempt++) {
       const response = await session.send(`manifests/${reference}`, {
         method: 'PUT',
-        headers: { 'content-type': mediaType },
+        headers: { 'content-type': mediaType, ...conditions },
         body: bytes,
       })
-      if (response.status === 201) {
+      if (response.status === 201 || (response.status === 412 && conditions !== undefined)) {
         await response.body?.cancel()
         return response
       }
@@ -109,8 +130,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
     if ((await digestOf(tagName)) !== from) return false
-    await putAs(tagName, bytes, descriptor.mediaType)
-    return true
+    return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
     const accept = acceptManifests
@@ -126,19 +146,23 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const onSent: OnSent = ({ digest, size }, sent) => {
     if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
   }
-  const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
+  const conditional = openConditionalPut({ putAs, digestOf })
+  const tags = (): Promise<string[]> => listTags(session)
+  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
+  const api = openReferrersApi(session, name)
+  const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
-  return {
+  const store: Store = {
     kind: 'registry',
     name,
-    location: { host, repository: imagePath },
+    location: { host: place.host, repository: place.repository },
     identity: name,
     getManifest,
     tag,
     retag,
     resolve: async (reference) =>
-      (await fetchManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
-    tags: () => listTags(session),
+      (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
+    tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const { descriptor, ...put } = await putOne({ bytes, mediaType, digest: options.digest })
@@ -157,7 +181,10 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 
     hasBlob: (digest) => present(digest),
     openBlob: async ({ digest, size }) => {
-      const bytes = await pullBlob(session, digest, size, name)
+      const bytes =
+        (await mirrors.first('digests', (mirror) =>
+          pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
+        )) ?? (await pullBlob(session, digest, size, name))
       return size > largeBlob
         ? told(bytes, (read) => ports.log.progress(progressText(digest, read, size, `read from ${name}`)))
         : bytes
@@ -170,12 +197,18 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
-    readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
+    readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
+    settle: () => fallback.settle(),
   }
+  return unwritten(store, place)
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
+async function getManifestOf(
+  session: Session,
+  reference: string,
+  name: string,
+): Promise<(StoredManifest & { etag: string | null }) | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -196,6 +229,7 @@ async function getManifestOf(session: Session, reference: string, name: string):
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
+    etag: response.headers.get('etag'),
   }
 }
 

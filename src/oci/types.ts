@@ -79,6 +79,9 @@ export interface BlobReading {
   readonly piecewise?: boolean | undefined
 }
 
+/** All tags of a repository, for a reader of many listings: where the registry has the referrers API, a fallback tag that is not among them is not asked for. */
+export type KnownTags = ReadonlySet<string>
+
 export interface Store {
   readonly kind: 'layout' | 'registry'
   /** `oci:/abs/dir` or `host[:port]/name`, without tag and digest. */
@@ -112,7 +115,7 @@ export interface Store {
   tag(tag: string, digest: Digest): Promise<void>
   /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
-   * before the write, because it knows no conditional one: of two writers at the same moment both may be told `true`, so read the tag again.
+   * before the write; where it knows no conditional one, of two writers at the same moment both may be told `true`, so read the tag again.
    * A store that is not written directly lacks this.
    *
    * @returns whether the tag was moved
@@ -134,7 +137,15 @@ export interface Store {
   readReferrers(
     digest: Digest,
     onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
+    known?: KnownTags,
   ): AsyncIterable<StoredManifest>
+  /**
+   * Waits until the referrers that were put here have stayed listed for a quiet time. Whoever attaches calls it once before it says so. A store that
+   * keeps writers apart lacks it.
+   *
+   * @throws TransportError `registry-error` naming entries that other writers take out again and again
+   */
+  settle?(): Promise<void>
 }
 
 /** A parsed store reference (INTERFACE §1). */

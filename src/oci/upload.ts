@@ -1,6 +1,7 @@
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { algorithmOf, digesting, type ByteSource } from '../base/streams.ts'
 import { isDigest } from './digest.ts'
+import { repositoryScope } from './scopes.ts'
 import { failed, type Session } from './session.ts'
 import type { BlobSource, Digest } from './types.ts'
 import { bodyOf, differs, knownOf, watched, type Known, type OnSent, type UploadBody } from './upload-body.ts'
@@ -84,7 +85,11 @@ export async function startUpload(session: Session): Promise<{ location: URL; le
 async function mount(session: Session, digest: Digest, repository: string): Promise<URL | 'there' | null> {
   const query = new URLSearchParams({ mount: digest, from: repository })
   const response = await session
-    .send(`blobs/uploads/?${query.toString()}`, { method: 'POST', headers: { 'content-length': '0' } })
+    .send(`blobs/uploads/?${query.toString()}`, {
+      method: 'POST',
+      headers: { 'content-length': '0' },
+      scopes: [repositoryScope(repository, 'pull')],
+    })
     .catch((error: unknown) => {
       if (error instanceof TransportError && error.code === 'unauthorized') return null
       throw error

@@ -88,11 +88,19 @@ export async function attachCosignAttestation(
  */
 export async function mergeLegacyTag(store: Store, tag: string, copy: Digest): Promise<void> {
   const { content } = await store.getManifest(copy)
-  const { layers: there } = await standing(store, tag)
   const copied = isIndex(content) ? [] : content.layers.map(asNewLayer)
-  if (there.every((layer) => copied.some((one) => isSame(layer, one)))) return store.tag(tag, copy)
-  const missing = copied.filter((layer) => !there.some((one) => isSame(one, layer)))
-  await append(store, tag, missing.slice(0, Math.max(0, layerLimit - there.length)))
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const { from, layers: there } = await standing(store, tag)
+    if (from === copy) return
+    if (!there.every((layer) => copied.some((one) => isSame(layer, one)))) {
+      const missing = copied.filter((layer) => !there.some((one) => isSame(one, layer)))
+      await append(store, tag, missing.slice(0, Math.max(0, layerLimit - there.length)))
+      return
+    }
+    if (store.retag === undefined || from === undefined) return store.tag(tag, copy)
+    if (await store.retag(tag, copy, from)) return
+  }
+  throw moving(store, tag)
 }
 
 function asNewLayer({ mediaType, digest, size, annotations = {} }: Descriptor): NewLayer {
@@ -144,7 +152,11 @@ async function append(store: Store, tag: string, added: readonly NewLayer[]): Pr
     }
     if (await store.retag(tag, manifest.digest, before.from)) return { manifest, added: true }
   }
-  throw new TransportError('registry-error', `${store.name}: other writers move the tag ${tag} all the time`, {
+  throw moving(store, tag)
+}
+
+function moving(store: Store, tag: string): TransportError {
+  return new TransportError('registry-error', `${store.name}: other writers move the tag ${tag} all the time`, {
     subject: `${store.name}:${tag}`,
     remedy: 'Let one job at a time sign an image, and run this again.',
   })

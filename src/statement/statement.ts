@@ -5,6 +5,7 @@ import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
 import { asDigest, digestSet, hexOf, isDigest } from '../oci/digest.ts'
 import { claimTypes, type ClaimKind } from './claims/types.ts'
+import { noticeTypes, type NoticeKind } from './notices.ts'
 import { checkPredicate, isDocumentKind } from './schemas/predicate.ts'
 import {
   legacyStatementType,
@@ -36,7 +37,7 @@ export interface DocumentPredicate {
  *   a digest of another form
  */
 export function makeStatement(
-  kind: StatementKind | ClaimKind,
+  kind: WrittenKind,
   subject: StatementSubject,
   predicate: JsonObject | DocumentPredicate,
 ): Buffer {
@@ -53,10 +54,12 @@ export function makeStatement(
   return Buffer.concat([head, predicate.document, tail])
 }
 
-const writtenTypes = { ...predicateTypes, ...claimTypes }
+const writtenTypes = { ...predicateTypes, ...claimTypes, ...noticeTypes }
+/** Every kind of statement that is written. */
+export type WrittenKind = StatementKind | ClaimKind | NoticeKind
 
 /** The predicate type of each kind that we write. */
-export function predicateTypeOf(kind: StatementKind | ClaimKind): string {
+export function predicateTypeOf(kind: WrittenKind): string {
   return writtenTypes[kind]
 }
 

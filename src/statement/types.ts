@@ -22,6 +22,8 @@ export const predicateTypes = {
   /** SCAI: points at the raw evidence bundle; signed after the seal. */
   evidence: 'https://in-toto.io/attestation/scai/v0.3',
   vsa: 'https://slsa.dev/verification_summary/v1',
+  /** The receiver's word: it verified the image and copied it to another place. */
+  promotion: 'https://sealwright.dev/promotion/v1',
 } as const
 export type StatementKind = keyof typeof predicateTypes
 

@@ -24,6 +24,8 @@ export interface VsaVerdict {
   builder: { id: string }
   exceptions: readonly string[]
   inputs: readonly { kind: string; digest: Digest }[]
+  /** RFC 3339: what the verdict rests on holds no longer. */
+  until?: string | undefined
 }
 
 export interface VsaFacts {
@@ -69,6 +71,16 @@ export function vsaPredicate(facts: VsaFacts): JsonObject {
     [vsaExtensions.exceptions]: [...verdict.exceptions],
     ...(facts.expires === null ? {} : { [vsaExtensions.expires]: seconds(facts.expires) }),
   }
+}
+
+/** How long who admits by a VSA may rely on it: verify again after a week. */
+const lifetimeMs = 7 * 24 * 3600 * 1000
+
+/** When a summary ends: after a week, or earlier where what the verdict rests on ends earlier, as a status does. */
+export function vsaExpiry({ until }: Pick<VsaVerdict, 'until'>, now: Date): Date {
+  const end = now.getTime() + lifetimeMs
+  const bound = Date.parse(until ?? '')
+  return new Date(Number.isNaN(bound) ? end : Math.min(end, bound))
 }
 
 /** All of a VSA but when it was made and until when it holds: two with equal bytes say the same (INTERFACE §7). */

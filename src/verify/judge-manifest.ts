@@ -24,6 +24,7 @@ import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
+import { judgeStatus, type JudgedStatus } from './status/judge.ts'
 
 /** What is the same for every manifest of one question. */
 export interface Question {
@@ -74,6 +75,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)
   const content = lazyContent(subject, question.opener, question.ports)
+  let standing: Promise<readonly JudgedStatus[]> | null = null
+  const status = (): Promise<readonly JudgedStatus[]> => (standing ??= judgeStatus(subject, policy, question.at))
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
     // Without evidence each of the parties that vouch for the image speaks for it; none of them is more than another.
@@ -97,6 +100,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       certificates,
       sealedContent: sealedContent(subject, question.opener),
       content,
+      status,
       found: {
         journal: null,
         sealed: 0,

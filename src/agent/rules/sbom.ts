@@ -1,7 +1,7 @@
 import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import type { SbomKind } from '../../statement/types.ts'
-import { documentOf, mismatch, plainForm, type Rule, type RuleContext } from './context.ts'
+import { documentOf, mismatch, plainForm, requireStanding, type Rule, type RuleContext } from './context.ts'
 import type { Digest } from '../../oci/types.ts'
 
 /** SBOM: for an image that an `sbom` event read in plain form, over the very document that this event wrote. */
@@ -9,6 +9,7 @@ export const sbom =
   (kind: SbomKind): Rule =>
   (context) => {
     const { bytes } = sbomDocument(context, kind, sbomRoles[kind])
+    requireStanding(context, kind)
     return makeStatement(kind, { digest: context.subject }, { document: bytes })
   }
 
