@@ -3,6 +3,7 @@ import { TransportError, VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
+import { algorithmOf } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
@@ -76,13 +77,13 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       if (named !== subject) imageUnderFallback(named, name, ports.log)
       return []
     }
-    const hash = createHash('sha256')
+    const hash = createHash(algorithmOf(subject))
     try {
       const found: Descriptor[] = []
       const body = hashing(bodyOf(response, session.host), hash)
       for await (const entry of readListing(body, `${name}:${tag}`)) found.push(entry)
       // GitLab takes the tag for the digest and answers with the image, whose children are no referrers of it.
-      return `sha256:${hash.digest('hex')}` === subject ? [] : found
+      return `${algorithmOf(subject)}:${hash.digest('hex')}` === subject ? [] : found
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: subject, error })

@@ -2,9 +2,17 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256 } from '../base/streams.ts'
+import { collect, digestLike, type ByteSource } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
-import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import {
+  acceptManifests,
+  digestOfNew,
+  isManifestType,
+  isVagueType,
+  manifestLimit,
+  mediaTypeOf,
+  parseManifest,
+} from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
@@ -16,13 +24,16 @@ import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
-import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
-import { knownOf, uploadBlob } from './upload.ts'
+import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
+import { uploadBlob } from './upload.ts'
+import { knownOf, type OnSent } from './upload-body.ts'
 
 const listLimit = 4 << 20
 const cacheLimit = 8 << 20
 /** Manifests that are put at a time. */
 const parallel = 4
+/** Blobs of more bytes say how far they are. */
+const largeBlob = 64 << 20
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
 const unknownBlobPauses: readonly number[] = [100, 400]
 
@@ -103,8 +114,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
-  const putOne = async (bytes: Uint8Array, mediaType: string): Promise<PutReferrer> => {
-    const digest = sha256(bytes)
+  const putOne = async ({ bytes, mediaType, digest: named }: NewManifest): Promise<PutReferrer> => {
+    const digest = digestOfNew(bytes, named)
     const content = parseManifest(bytes, mediaType, digest)
     const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
     const there = (await digestOf(digest)) === digest
@@ -128,6 +139,9 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
     return seen.has(digest)
   }
+  const onSent: OnSent = ({ digest, size }, sent) => {
+    if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
+  }
   const conditional = openConditionalPut({ putAs, digestOf })
   const tags = (): Promise<string[]> => listTags(session)
   const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
@@ -147,7 +161,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, ...put } = await putOne(bytes, mediaType)
+      const { descriptor, ...put } = await putOne({ bytes, mediaType, digest: options.digest })
       if (put.content.subject !== undefined)
         await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -155,22 +169,26 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     },
     putManifests: async (manifests) => {
       const put: PutReferrer[] = []
-      for await (const one of inOrder(manifests, parallel, ({ bytes, mediaType }) => putOne(bytes, mediaType)))
-        put.push(one)
+      for await (const one of inOrder(manifests, parallel, putOne)) put.push(one)
       const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
       for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
       return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: (digest) => present(digest),
-    openBlob: async ({ digest, size }) =>
-      (await mirrors.first('digests', (mirror) =>
-        pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
-      )) ?? pullBlob(session, digest, size, name),
+    openBlob: async ({ digest, size }) => {
+      const bytes =
+        (await mirrors.first('digests', (mirror) =>
+          pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
+        )) ?? (await pullBlob(session, digest, size, name))
+      return size > largeBlob
+        ? told(bytes, (read) => ports.log.progress(progressText(digest, read, size, `read from ${name}`)))
+        : bytes
+    },
     putBlob: async (source) => {
       const known = knownOf(source)
       if (known !== undefined && (await present(known.digest))) return known
-      const put = await uploadBlob(session, source)
+      const put = await uploadBlob(session, source, onSent)
       seen.add(put.digest)
       return put
     },
@@ -194,7 +212,7 @@ async function getManifestOf(
   }
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
-  const digest = sha256(bytes)
+  const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
   if (isDigest(reference) && reference !== digest) {
     throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
       subject: reference,
@@ -268,5 +286,17 @@ function manifestCache(): { get(digest: Digest): StoredManifest | undefined; add
         size -= old.bytes.length
       }
     },
+  }
+}
+
+function progressText(digest: Digest, done: number, size: number, what: string): string {
+  return `${digest.slice(0, 19)}: ${Math.floor(done / (1 << 20))} of ${Math.ceil(size / (1 << 20))} MiB ${what}`
+}
+
+async function* told(bytes: ByteSource, onRead: (read: number) => void): AsyncGenerator<Uint8Array> {
+  let read = 0
+  for await (const piece of bytes) {
+    onRead((read += piece.length))
+    yield piece
   }
 }

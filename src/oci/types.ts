@@ -1,8 +1,8 @@
 import type { VerificationError } from '../base/errors.ts'
-import type { ByteSource } from '../base/streams.ts'
+import type { ByteSource, DigestAlgorithm } from '../base/streams.ts'
 
-/** `sha256:` and 64 lower-case hex digits. */
-export type Digest = `sha256:${string}`
+/** `sha256:` and 64 lower-case hex digits; what others made may also be named by SHA-384 (96 digits) or SHA-512 (128 digits). */
+export type Digest = `${DigestAlgorithm}:${string}`
 
 export interface Platform {
   os: string
@@ -57,12 +57,16 @@ export type BlobSource =
       readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
       /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
       readonly mountFrom?: string | undefined
+      /** Gives the whole stream once more, so that an upload that broke can go on. */
+      readonly reopen?: (() => ByteSource) | undefined
     }
 
 /** The exact bytes of a manifest to put. */
 export interface NewManifest {
   readonly bytes: Uint8Array
   readonly mediaType: string
+  /** The digest under which others name it; by default its SHA-256. */
+  readonly digest?: Digest | undefined
 }
 
 /**
@@ -93,8 +97,16 @@ export interface Store {
 
   /** Reads a manifest or index; digest, size and media type are checked. @throws VerificationError `missing-blob`, `digest-mismatch`, `format-invalid` */
   getManifest(digest: Digest): Promise<StoredManifest>
-  /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
-  putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
+  /**
+   * Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it).
+   *
+   * @throws VerificationError `digest-mismatch` for bytes that `digest` does not name
+   */
+  putManifest(
+    bytes: Uint8Array,
+    mediaType: string,
+    options?: { tag?: string | undefined; digest?: Digest | undefined },
+  ): Promise<Descriptor>
   /**
    * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
    * `putAllManifests` works for all.

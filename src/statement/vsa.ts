@@ -3,6 +3,8 @@ import { isObject, type JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Statement } from './types.ts'
+import { withoutDigest } from '../oci/reference.ts'
+import { digestSet } from '../oci/digest.ts'
 
 /** Extension fields of a VSA are named by URI (SLSA v1.2, verification summary). */
 export const vsaExtensions = {
@@ -59,7 +61,7 @@ export function vsaPredicate(facts: VsaFacts): JsonObject {
     },
     inputAttestations: verdict.inputs.map(({ kind, digest }) => ({
       uri: `https://sealwright.dev/input/${kind}`,
-      digest: { sha256: hex(digest) },
+      digest: digestSet(digest),
     })),
     verificationResult: 'PASSED',
     verifiedLevels:
@@ -94,7 +96,7 @@ export function vsaIdentity(statement: Statement): Buffer {
 /** A layout's folder says nothing to anybody else, and a tag may move: name and digest only. */
 function resourceUri(image: { reference: string; digest: Digest }): string {
   if (image.reference.startsWith('oci:')) return `oci:${image.digest}`
-  const name = image.reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
+  const name = withoutDigest(image.reference).replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
   return `${name}@${image.digest}`
 }
 

@@ -2,6 +2,7 @@ import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.
 import { containerfileNames } from '../build/file-names.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import type { BuildRules } from './policy/build-schema.ts'
+import { withoutDigest } from '../oci/reference.ts'
 
 /** What a build was asked for, as its provenance or its event says. */
 export interface Asked {
@@ -175,7 +176,7 @@ export function askedByProvenance(predicate: JsonObject): Asked {
       .map(object)
       .filter((item) => item['name'] === 'base')
       .map((item) => ({
-        name: textOf(item['uri']).replace(/@sha256:[0-9a-f]{64}$/, ''),
+        name: withoutDigest(textOf(item['uri'])),
         digest: `sha256:${textOf(object(item['digest'])['sha256'])}`,
       })),
     source: { commit: source['commit'], clean: source['clean'] },

@@ -2,6 +2,7 @@ import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import type { SbomKind } from '../../statement/types.ts'
 import { documentOf, mismatch, plainForm, requireStanding, type Rule, type RuleContext } from './context.ts'
+import type { Digest } from '../../oci/types.ts'
 
 /** SBOM: for an image that an `sbom` event read in plain form, over the very document that this event wrote. */
 export const sbom =
@@ -17,7 +18,7 @@ export function sbomDocument(
   context: RuleContext,
   name: string,
   wanted: readonly string[],
-): { bytes: Buffer; digest: `sha256:${string}`; event: JournalEvent } {
+): { bytes: Buffer; digest: Digest; event: JournalEvent } {
   const plain = plainForm(context.events, context.subject)
   const candidates = context.events.filter(
     (event) => event.kind === 'sbom' && event.inputs.some((a) => a.role === roles.image && a.digest === plain),
