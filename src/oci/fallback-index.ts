@@ -6,7 +6,7 @@ import type { ConditionalPut, Standing } from './conditional-put.ts'
 import { fallbackTag } from './digest.ts'
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
-import { quietTimeMs } from './quiet-time.ts'
+import type { Ways } from './quiet-time.ts'
 import { byDigest, imageUnderFallback, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
 import { bodyOf, mediaTypeIn } from './responses.ts'
@@ -27,6 +27,7 @@ interface Tools {
   hasManifest(digest: Digest): Promise<boolean>
   listTags(): Promise<string[]>
   conditional: ConditionalPut
+  ways: Ways
   ports: Ports
 }
 
@@ -45,13 +46,16 @@ export interface FallbackIndex {
 }
 
 export function openFallbackIndex(tools: Tools): FallbackIndex {
-  const { session, name, conditional, ports } = tools
+  const { session, name, conditional, ways, ports } = tools
   const { clock } = ports
   /** Entries that another writer may still take out, by subject. */
   const open = new Map<Digest, Map<Digest, Descriptor>>()
-  /** When the last write ended, and the longest way here from reading an index to having written it, in milliseconds. */
+  /**
+   * All that any index was seen to list. A writer who lost a race writes back what the winner had not read, so that many writers agree after few
+   * rounds; what somebody takes out on purpose in these seconds is listed once more.
+   */
+  const seen = new Map<Digest, Map<Digest, Descriptor>>()
   let lastWrite = 0
-  let slowest = 0
   let turn: Promise<void> = Promise.resolve()
 
   /**
@@ -124,9 +128,14 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     const tag = fallbackTag(subject)
     const begin = clock.monotonic()
     const { at, index } = await standing(subject)
-    const manifests = index?.manifests ?? []
-    const missing = absentIn(manifests, entries)
+    const listed = index?.manifests ?? []
+    const missing = absentIn(listed, entries)
     if (missing.length === 0) return true
+    const known = seen.get(subject) ?? new Map<Digest, Descriptor>()
+    seen.set(subject, known)
+    for (const entry of entries) known.delete(entry.digest)
+    const manifests = [...listed, ...absentIn(listed, [...known.values()])]
+    for (const entry of manifests) known.set(entry.digest, entry)
     const put = (others: readonly Descriptor[]): Promise<boolean> => {
       const next = { ...index, schemaVersion: 2, mediaType: mediaTypes.index } as const
       const bytes = manifestBytes({ ...next, manifests: [...others, ...missing].sort(byDigest) })
@@ -141,7 +150,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       written = await put(await present(manifests))
     }
     lastWrite = clock.monotonic()
-    slowest = Math.max(slowest, lastWrite - begin)
+    ways.took(lastWrite - begin)
     if (!written) return false
     const after = await tools.fetchManifest(tag)
     return after !== null && isIndex(after.content) && absentIn(after.content.manifests, entries).length === 0
@@ -182,7 +191,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
 
   const settle = async (): Promise<void> => {
-    const quiet = quietTimeMs(ports.env, slowest)
+    const quiet = ways.quietMs()
     for (let look = 0; open.size > 0; look++) {
       const rest = lastWrite + quiet - clock.monotonic()
       // Unequal pauses keep two writers from meeting again.

@@ -134,6 +134,8 @@ export interface Store {
    * @throws TransportError `registry-error` naming entries that other writers take out again and again
    */
   settle?(): Promise<void>
+  /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
+  quietMs?(): number
 }
 
 /** A parsed store reference (INTERFACE §1). */
