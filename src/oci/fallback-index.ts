@@ -7,11 +7,18 @@ import { fallbackTag } from './digest.ts'
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
 import type { Ways } from './quiet-time.ts'
-import { byDigest, imageUnderFallback, type OnBroken } from './referrers.ts'
+import { byDigest, imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
 import { bodyOf, mediaTypeIn } from './responses.ts'
 import { failed, type Session } from './session.ts'
-import { mediaTypes, type Descriptor, type Digest, type Index, type StoredManifest } from './types.ts'
+import {
+  mediaTypes,
+  type Descriptor,
+  type Digest,
+  type Index,
+  type StoredManifest,
+  type WrittenListing,
+} from './types.ts'
 
 /** How often a write is tried before its run gives up. */
 const writes = 16
@@ -31,6 +38,12 @@ interface Tools {
   ports: Ports
 }
 
+/** Where the tag stands, and the index there; null for none. */
+interface State {
+  at: Standing | null
+  index: Index | null
+}
+
 /** The referrers tag schema of one repository: an index under `sha256-HEX` (distribution-spec 1.1, "Unavailable Referrers API"). */
 export interface FallbackIndex {
   /** What the index of a manifest lists. Something else under its tag lists nothing. */
@@ -43,6 +56,7 @@ export interface FallbackIndex {
    * @throws TransportError `registry-error` naming the entries that get lost again and again
    */
   settle(): Promise<void>
+  readonly listing: WrittenListing
 }
 
 export function openFallbackIndex(tools: Tools): FallbackIndex {
@@ -95,7 +109,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
 
   /** The index to be extended, or null where there is none. @throws TransportError for an image under the tag */
-  const standing = async (subject: Digest): Promise<{ at: Standing | null; index: Index | null }> => {
+  const standing = async (subject: Digest, replaceImage = false): Promise<State> => {
     const tag = fallbackTag(subject)
     const stored = await tools.fetchManifest(tag)
     if (stored === null) return { at: null, index: null }
@@ -104,12 +118,14 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     if (!isImage && isIndex(content)) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: content }
     // GitLab answers for a tag that nobody wrote; `cosign copy` writes the image under that tag, and somebody may count on it.
     if (isImage && !(await tools.listTags()).includes(tag)) return { at: null, index: null }
+    if (replaceImage) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: null }
     throw new TransportError(
       'registry-error',
       `the tag ${tag} of ${name}, which must list referrers, names an image (${descriptor.digest})`,
       {
         subject: `${name}:${tag}`,
-        remedy: 'cosign copy leaves such tags. Delete the tag, or use a registry with the referrers API.',
+        remedy:
+          'cosign copy leaves such tags. Delete the tag, or have sealwright repair replace it (`--replace-image`); the image stays under its digest.',
       },
     )
   }
@@ -206,7 +222,30 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
   }
 
-  return { read, add, settle }
+  const rewrite: WrittenListing['rewrite'] = async (subject, change, { replaceImage } = {}) => {
+    const tag = fallbackTag(subject)
+    for (let i = 0; i < writes; i++) {
+      const { at, index } = await standing(subject, replaceImage)
+      const before = index?.manifests ?? []
+      const manifests = change(before)
+      if (manifests === before || (at === null && manifests.length === 0)) return
+      const bytes = manifestBytes({
+        ...index,
+        schemaVersion: 2,
+        mediaType: mediaTypes.index,
+        manifests: [...manifests].sort(byDigest),
+      })
+      if (await conditional.put(tag, bytes, mediaTypes.index, at)) return
+    }
+    throw losing(subject, [])
+  }
+  const listing: WrittenListing = {
+    entries: async (subject) => (await standing(subject, true)).index?.manifests ?? null,
+    entryOf: ({ descriptor, content }) => referrerOf(descriptor, content),
+    rewrite,
+  }
+
+  return { read, add, settle, listing }
 }
 
 async function* hashing(

@@ -179,6 +179,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
     settle: () => fallback.settle(),
     quietMs: () => ways.quietMs(),
+    listing: fallback.listing,
   }
 }
 
