@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { algorithmOf, verified, type ByteSource, type DigestAlgorithm } from '../base/streams.ts'
-import { hexOf } from './digest.ts'
+import { hexOf, isDigest } from './digest.ts'
 import { sweep } from './lock.ts'
 import { ownedName } from '../base/owned-name.ts'
 import type { BlobReading, Digest } from './types.ts'
@@ -95,6 +95,16 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw error
+  }
+}
+
+/** All blobs of a layout, in the order of their digests. What is not named as a blob is none. */
+export async function* layoutBlobs(directory: string): AsyncGenerator<{ digest: Digest; size: number }> {
+  await requireLayout(directory)
+  for (const name of (await readdir(join(directory, 'blobs', 'sha256'))).sort()) {
+    const digest = `sha256:${name}`
+    const size = isDigest(digest) ? await blobSize(directory, digest) : null
+    if (isDigest(digest) && size !== null) yield { digest, size }
   }
 }
 

@@ -1,8 +1,8 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
-import { blobSize, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
-import { changeEntries, entryOf, indexReader, tagOf, withEntry, withTag } from './layout-index.ts'
+import { blobSize, layoutBlobs, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
+import { changeEntries, entryOf, indexReader, layoutListing, tagOf, withEntry, withTag } from './layout-index.ts'
 import { readListing } from './listing.ts'
 import { digestOfNew, isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
@@ -199,6 +199,8 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
         artifactType,
       ),
     readReferrers,
+    listing: layoutListing(directory, ports),
+    blobs: () => layoutBlobs(directory),
   }
 }
 

@@ -79,6 +79,28 @@ export interface BlobReading {
   readonly piecewise?: boolean | undefined
 }
 
+/**
+ * A list of referrers that clients write: the fallback index of a registry, or `index.json` of a layout. Readers take from it no more than digests; what
+ * it says besides (artifact types, annotations) is read by other tools.
+ */
+export interface WrittenListing {
+  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  entries(subject: Digest): Promise<readonly Descriptor[] | null>
+  /** How a manifest is listed correctly. */
+  entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor
+  /**
+   * Replaces the list. `change` gives back the very list it got when there is nothing to do.
+   *
+   * @param options.replaceImage writes it also where the fallback tag names an image, as `cosign copy` leaves it
+   * @throws TransportError `registry-error` where an image stands there, or other writers are always faster
+   */
+  rewrite(
+    subject: Digest,
+    change: (entries: readonly Descriptor[]) => readonly Descriptor[],
+    options?: { replaceImage?: boolean | undefined },
+  ): Promise<void>
+}
+
 /** All tags of a repository, for a reader of many listings: where the registry has the referrers API, a fallback tag that is not among them is not asked for. */
 export type KnownTags = ReadonlySet<string>
 
@@ -146,6 +168,12 @@ export interface Store {
    * @throws TransportError `registry-error` naming entries that other writers take out again and again
    */
   settle?(): Promise<void>
+  /** The list that clients write; a store that is not written directly lacks it. */
+  readonly listing?: WrittenListing | undefined
+  /** All blobs, in the order of their digests. Registries have no list of what they hold, and lack this. */
+  blobs?(): AsyncIterable<{ digest: Digest; size: number }>
+  /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
+  quietMs?(): number
 }
 
 /** A parsed store reference (INTERFACE §1). */
