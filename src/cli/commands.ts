@@ -5,6 +5,7 @@ import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { statusCommands } from './status/commands.ts'
 import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
@@ -68,6 +69,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,
+  ...statusCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

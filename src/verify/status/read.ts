@@ -29,16 +29,18 @@ export interface Notice<K extends NoticeKind> {
 }
 
 /** A statement of the kind that nobody who counts signed, by its own word. */
-export interface ForeignNotice {
+export interface ForeignNotice<K extends NoticeKind> {
   readonly manifest: Digest
   /** Hint of the key that the bundle names, or whom its certificate names; null where it says neither. */
   readonly by: string | null
+  /** What it says, unproven; null where that cannot be read. */
+  readonly predicate: PredicateOf<K> | null
 }
 
 export interface ReadNotices<K extends NoticeKind> {
   readonly counted: readonly Notice<K>[]
   /** A bounded number. */
-  readonly foreign: readonly ForeignNotice[]
+  readonly foreign: readonly ForeignNotice<K>[]
   /** What a signer that counts signed and that cannot be read: never the same as nothing. */
   readonly broken: readonly { manifest: Digest; error: VerificationError }[]
   /** Manifests of Microsoft's lifecycle artifacts, which nobody signs, with the date that they state. */
@@ -66,7 +68,7 @@ export async function readNotices<K extends NoticeKind>(
   at: Date,
 ): Promise<ReadNotices<K>> {
   const counted = new Map<Digest, Notice<K>>()
-  const foreign: ForeignNotice[] = []
+  const foreign: ForeignNotice<K>[] = []
   const broken: { manifest: Digest; error: VerificationError }[] = []
   const lifecycle: { manifest: Digest; date: string }[] = []
   const places: Place[] = []
@@ -78,6 +80,8 @@ export async function readNotices<K extends NoticeKind>(
     if (place !== null && place.layer.size <= findLimits.smallBytes) places.push(place)
   }
   const certificates = new CertificateSigners(trust, at)
+  const predicateOf = (payload: Buffer, manifest: Digest): PredicateOf<K> =>
+    readPredicate(kind, parseStatement(payload).predicate, manifest)
   const plan = { missing: () => Promise.resolve(null), onUnread: () => {} }
   for await (const document of readDocuments(store, places, ignore, plan)) {
     const { payload, places: named } = document
@@ -90,12 +94,13 @@ export async function readNotices<K extends NoticeKind>(
     if (signers.length === 0) {
       const { signer } = document
       const who = certificates.sightings.find((one) => one.manifest === manifest)?.who ?? null
+      const by = signer?.kind === 'key' && signer.hint !== '' ? `key ${signer.hint}` : who
       if (foreign.length < keptForeign)
-        foreign.push({ manifest, by: signer?.kind === 'key' && signer.hint !== '' ? `key ${signer.hint}` : who })
+        foreign.push({ manifest, by, predicate: orNull(() => predicateOf(payload, manifest)) })
       continue
     }
     try {
-      const predicate = readPredicate(kind, parseStatement(payload).predicate, manifest)
+      const predicate = predicateOf(payload, manifest)
       const digest = sha256(payload)
       // The same payload under two signatures is one statement of both.
       const known = counted.get(digest)?.signers ?? []
@@ -117,18 +122,17 @@ export async function readNotices<K extends NoticeKind>(
 /** Whether a document is a statement of the kind about the manifest. What cannot be parsed is nobody's statement. */
 function speaks(kind: NoticeKind, { payload }: FoundDocument, subject: Digest): boolean {
   if (!payload.includes(noticeTypes[kind])) return false
-  try {
-    const statement = parseStatement(payload)
-    return statement.predicateType === noticeTypes[kind] && speaksOf(statement, subject)
-  } catch (error) {
-    if (error instanceof VerificationError) return false
-    throw error
-  }
+  const statement = orNull(() => parseStatement(payload))
+  return statement !== null && statement.predicateType === noticeTypes[kind] && speaksOf(statement, subject)
 }
 
 function placeOf(stored: StoredManifest): Place | null {
+  return orNull(() => bundlePlace(stored))
+}
+
+function orNull<T>(read: () => T): T | null {
   try {
-    return bundlePlace(stored)
+    return read()
   } catch (error) {
     if (error instanceof VerificationError) return null
     throw error
