@@ -1,3 +1,4 @@
+import { archiveCommands } from './archive/commands.ts'
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { guestCommands } from './guest/commands.ts'
@@ -70,6 +71,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...scittCommands,
   ...storeCommands,
   ...statusCommands,
+  ...archiveCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

@@ -96,6 +96,13 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
   }
 }
 
+/** Deletes a blob's file. @returns its size in bytes; 0 where there was none */
+export async function removeBlob(directory: string, digest: Digest): Promise<number> {
+  const size = (await blobSize(directory, digest)) ?? 0
+  await rm(blobPath(directory, digest), { force: true })
+  return size
+}
+
 /** Largest piece that is read at once. */
 const piece = 1 << 20
 

@@ -81,7 +81,7 @@ export function promotionPredicate(
 }
 
 /** What two records of one promotion have in common: all but the time, and the words of the verdict, which ages change. */
-export function promotionIdentity({ promotedOn: _, verdict, ...rest }: PredicateOf<'promotion'>): Buffer {
+export function promotionIdentity({ promotedOn: _time, verdict, ...rest }: PredicateOf<'promotion'>): Buffer {
   return jcs({
     ...rest,
     verdict: { builder: verdict.builder, signers: verdict.signers, exceptions: verdict.exceptions },
