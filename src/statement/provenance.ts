@@ -65,6 +65,7 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     path: [...record.path],
     secrets: [...record.secrets],
     cache: record.cache,
+    ...(record.basesPolicy === undefined ? {} : { basesPolicy: record.basesPolicy }),
     ignoreFile: record.ignoreFile?.path ?? null,
     sourceDateEpoch: record.sourceDateEpoch,
     compression: record.compression,
@@ -96,6 +97,7 @@ function resolvedDependencies(record: BuildRecord): JsonValue[] {
     // A runtime runs the platform's own manifest: who denies that by digest must find it here.
     if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: { sha256: hex(base.manifest) } })
     if (base.config !== undefined) found.push({ name: 'base-config', digest: { sha256: hex(base.config) } })
+    if (base.promotion !== undefined) found.push({ name: 'base-promotion', digest: { sha256: hex(base.promotion) } })
     for (const layer of base.layers ?? []) found.push({ name: 'base-layer', digest: { sha256: hex(layer) } })
   }
   return found

@@ -6,11 +6,14 @@ import { findLimits, readDocuments, type FoundDocument, type Place } from '../..
 import { signersOf } from '../../sign/dsse.ts'
 import { bundlePlace, type OnBroken } from '../../sign/find.ts'
 import type { PublicKey } from '../../sign/public-key.ts'
-import { noticeTypes, type NoticeKind } from '../../statement/notices.ts'
+import type { NoticeKind } from '../../statement/notices.ts'
 import { readPredicate, type PredicateOf } from '../../statement/schemas/predicate.ts'
-import { parseStatement, speaksOf } from '../../statement/statement.ts'
+import { parseStatement, predicateTypeOf, speaksOf } from '../../statement/statement.ts'
 import { CertificateSigners } from '../certificate-signers.ts'
 import type { Policy } from '../policy/load.ts'
+
+/** Statements whose signers a policy names for them alone. */
+type NamedKind = NoticeKind | 'promotion'
 
 /** Whose statements of one kind count. */
 export interface NoticeTrust extends Pick<Policy, 'identities' | 'trustedRoot'> {
@@ -18,7 +21,7 @@ export interface NoticeTrust extends Pick<Policy, 'identities' | 'trustedRoot'> 
 }
 
 /** A statement whose signature was verified. */
-export interface Notice<K extends NoticeKind> {
+export interface Notice<K extends NamedKind> {
   readonly manifest: Digest
   /** SHA-256 of the payload. */
   readonly payload: Digest
@@ -29,7 +32,7 @@ export interface Notice<K extends NoticeKind> {
 }
 
 /** A statement of the kind that nobody who counts signed, by its own word. */
-export interface ForeignNotice<K extends NoticeKind> {
+export interface ForeignNotice<K extends NamedKind> {
   readonly manifest: Digest
   /** Hint of the key that the bundle names, or whom its certificate names; null where it says neither. */
   readonly by: string | null
@@ -37,7 +40,7 @@ export interface ForeignNotice<K extends NoticeKind> {
   readonly predicate: PredicateOf<K> | null
 }
 
-export interface ReadNotices<K extends NoticeKind> {
+export interface ReadNotices<K extends NamedKind> {
   readonly counted: readonly Notice<K>[]
   /** A bounded number. */
   readonly foreign: readonly ForeignNotice<K>[]
@@ -60,7 +63,7 @@ const lifecycleDate = 'vnd.microsoft.artifact.lifecycle.end-of-life.date'
  * @param at nothing that vouches for a certificate may be later
  * @throws TransportError when the store does not answer; an empty list always means that it said "none"
  */
-export async function readNotices<K extends NoticeKind>(
+export async function readNotices<K extends NamedKind>(
   kind: K,
   store: Store,
   subject: Digest,
@@ -120,10 +123,10 @@ export async function readNotices<K extends NoticeKind>(
 }
 
 /** Whether a document is a statement of the kind about the manifest. What cannot be parsed is nobody's statement. */
-function speaks(kind: NoticeKind, { payload }: FoundDocument, subject: Digest): boolean {
-  if (!payload.includes(noticeTypes[kind])) return false
+function speaks(kind: NamedKind, { payload }: FoundDocument, subject: Digest): boolean {
+  if (!payload.includes(predicateTypeOf(kind))) return false
   const statement = orNull(() => parseStatement(payload))
-  return statement !== null && statement.predicateType === noticeTypes[kind] && speaksOf(statement, subject)
+  return statement !== null && statement.predicateType === predicateTypeOf(kind) && speaksOf(statement, subject)
 }
 
 function placeOf(stored: StoredManifest): Place | null {
