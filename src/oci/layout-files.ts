@@ -101,11 +101,21 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
 /** All blobs of a layout, in the order of their digests. What is not named as a blob is none. */
 export async function* layoutBlobs(directory: string): AsyncGenerator<{ digest: Digest; size: number }> {
   await requireLayout(directory)
-  for (const name of (await readdir(join(directory, 'blobs', 'sha256'))).sort()) {
-    const digest = `sha256:${name}`
-    const size = isDigest(digest) ? await blobSize(directory, digest) : null
-    if (isDigest(digest) && size !== null) yield { digest, size }
+  for (const algorithm of (await readdir(join(directory, 'blobs'))).sort()) {
+    const names = await readdir(join(directory, 'blobs', algorithm)).catch(() => [])
+    for (const name of names.sort()) {
+      const digest = `${algorithm}:${name}`
+      const size = isDigest(digest) ? await blobSize(directory, digest) : null
+      if (isDigest(digest) && size !== null) yield { digest, size }
+    }
   }
+}
+
+/** Deletes a blob's file. @returns its size in bytes; 0 where there was none */
+export async function removeBlob(directory: string, digest: Digest): Promise<number> {
+  const size = (await blobSize(directory, digest)) ?? 0
+  await rm(blobPath(directory, digest), { force: true })
+  return size
 }
 
 /** Largest piece that is read at once. */

@@ -18,6 +18,7 @@ import type { Claim } from './statements.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import type { Party } from './parties.ts'
 import type { JudgedStatus } from './status/judge.ts'
+import type { Acceptance } from './policy/accept.ts'
 import type { Policy, ResolvedJob } from './policy/load.ts'
 
 /** Opens one blob of an image as plain bytes; null where it stays encrypted. */
@@ -117,6 +118,8 @@ export interface Gate {
   certificates: CertificateSigners
   /** Why this image cannot be looked into, or null. */
   sealedContent: string | null
+  /** The line of the policy that accepts that. */
+  sealedBy: Acceptance
   /** Reads every layer once, however many checks and candidates ask. */
   content: () => Promise<Described>
   /** What whoever the policy names says of the image's status; read once, however many candidates ask. */
