@@ -1,4 +1,5 @@
 import type { StatementKind } from '../statement/types.ts'
+import type { Digest } from '../oci/types.ts'
 import { roles, type JournalEvent } from './event.ts'
 
 /**
@@ -62,14 +63,12 @@ export function admissionsOf(events: readonly JournalEvent[], image: string): Jo
 
 /** The last verification of an image by each policy, by the agent's own workers. */
 export function lastVerifications(events: readonly JournalEvent[], image: string): JournalEvent[] {
-  const own = events.filter(
-    (event) => event.kind === 'verify' && event.performer === 'agent' && takes(event, image),
-  )
+  const own = events.filter((event) => event.kind === 'verify' && event.performer === 'agent' && takes(event, image))
   return [...new Map(own.map((event) => [policyOf(event), event])).values()]
 }
 
 /** Digest of the policy that a verification judged by. */
-export function policyOf({ inputs }: JournalEvent): string | null {
+export function policyOf({ inputs }: JournalEvent): Digest | null {
   return inputs.find(({ role }) => role === roles.policy)?.digest ?? null
 }
 

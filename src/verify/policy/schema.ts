@@ -10,6 +10,7 @@ import { notationSchema, scittSchema } from './cose-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
+import { publisherProblems, publisherSchema } from './publisher-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
@@ -188,11 +189,18 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('How many of `release-keys` and `identities` must have signed the image; 1 by default'),
+    publisher: publisherSchema
+      .optional()
+      .describe(
+        'Images that others built, and that the jobs of `job` verified, described and encrypted (docs/foreign-images.md)',
+      ),
     statements: z
       .array(z.enum(kinds))
       .min(1)
       .optional()
-      .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+      .describe(
+        'Statements that must be there; by default provenance, inventory and an SBOM, with `publisher` no provenance',
+      ),
     claims: z
       .array(claimSchema)
       .min(1)
@@ -274,7 +282,8 @@ export const policySchema = z
     }
     if (policy.time?.witnesses !== undefined && policy.log === undefined)
       context.addIssue({ code: 'custom', path: ['time', 'witnesses'], message: 'needs the log that they watch: `log`' })
-    for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
+    for (const problem of [...partyProblems(policy), ...publisherProblems(policy)])
+      context.addIssue({ code: 'custom', ...problem })
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {
       context.addIssue({
         code: 'custom',
