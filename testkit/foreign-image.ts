@@ -13,7 +13,12 @@ import { performed } from './performed.ts'
 export const receiverPolicy = sha256('the policy of the receiver') as Digest
 
 /** What an agent writes of a verification of an image by a policy. */
-export function verification(image: Digest, policy: Digest = receiverPolicy, verified = true): EventDraft {
+export function verification(
+  image: Digest,
+  policy: Digest = receiverPolicy,
+  verified = true,
+  more: readonly [string, Digest][] = [],
+): EventDraft {
   const artifact = (role: string, digest: Digest): EventDraft['inputs'][number] => ({
     role,
     name: role,
@@ -22,7 +27,11 @@ export function verification(image: Digest, policy: Digest = receiverPolicy, ver
   })
   return {
     kind: 'verify',
-    inputs: [artifact(roles.image, image), artifact(roles.policy, policy)],
+    inputs: [
+      artifact(roles.image, image),
+      artifact(roles.policy, policy),
+      ...more.map(([role, digest]) => artifact(role, digest)),
+    ],
     outputs: [artifact(roles.verdict, sha256(`verdict on ${image} ${verified}`) as Digest)],
     ...performed,
     result: { verified, exceptions: [] },

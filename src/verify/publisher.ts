@@ -1,5 +1,8 @@
+import { VerificationError } from '../base/errors.ts'
 import { isObject, textOf } from '../base/json.ts'
-import type { Digest } from '../oci/types.ts'
+import { runnableChildren } from '../image/platforms.ts'
+import { isIndex } from '../oci/manifest.ts'
+import type { Digest, Store } from '../oci/types.ts'
 import { readAttached } from './attached.ts'
 import type { Gate } from './candidate.ts'
 import { CertificateSigners } from './certificate-signers.ts'
@@ -12,21 +15,25 @@ import type { Claim } from './statements.ts'
 
 /**
  * Reads who of a publisher signed an image, from the referrers and cosign tags of its own digest. The image itself need not be in the store: only
- * what speaks of its digest is read, and nothing of it is believed without a signature.
+ * what speaks of its digest is read, and nothing of it is believed without a signature. Publishers often sign an index alone: whose signature covers
+ * an index vouches for the manifests that it lists, if the index is in the store.
  *
+ * @param index through which the job reached the image, by its journal; null for none
  * @throws TransportError when the store does not answer: that is never "nobody signed it"
  */
 export async function readPublisher(
   { policy: own, at, subject: { store } }: Pick<Gate, 'policy' | 'at' | 'subject'>,
   rules: PublisherRules,
   plain: Digest,
+  index: Digest | null,
 ): Promise<PublisherWord> {
+  const targets = index !== null && (await isListed(store, index, plain)) ? [plain, index] : [plain]
   const { releaseKeys, identities, threshold } = rules
   const policy: Policy = { ...own, releaseKeys, identities, threshold }
   const certificates = new CertificateSigners(policy, at)
   const keys = releaseKeysAt(policy, at)
   const known = { keys, certificates, identities: identities.map(({ rule }) => rule.name) }
-  const legacy = await legacySigners(store, [plain], known)
+  const legacy = await legacySigners(store, targets, known)
   const lacks = (claims: readonly Claim[]): Promise<boolean> =>
     Promise.resolve(
       signingParties(claims, legacy, known).length < threshold ||
@@ -34,7 +41,7 @@ export async function readPublisher(
     )
   const attached = await readAttached(
     store,
-    [plain],
+    targets,
     keys,
     certificates,
     () => Promise.resolve(null),
@@ -49,9 +56,22 @@ export async function readPublisher(
     parties,
     certificates,
     claims: attached.claims.filter(
-      (claim) => claim.subject === plain && parties.some(({ id }) => countsBy(claim, id, keys)),
+      (claim) => claim.subject !== null && parties.some(({ id }) => countsBy(claim, id, keys)),
     ),
-    stray: attached.claims.find(({ subject }) => subject !== plain)?.manifest ?? null,
+    stray: attached.claims.find(({ subject }) => subject === null)?.manifest ?? null,
+  }
+}
+
+/** Whether a runtime could take a manifest from an index that the store has. */
+async function isListed(store: Store, index: Digest, manifest: Digest): Promise<boolean> {
+  if ((await store.resolve({ digest: index })) === null) return false
+  try {
+    const { content } = await store.getManifest(index)
+    const children = isIndex(content) ? await runnableChildren(store, index, content) : []
+    return children.some(({ descriptor }) => descriptor.digest === manifest)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return false
   }
 }
 

@@ -1,5 +1,5 @@
 import { textOf } from '../../base/json.ts'
-import { lackOfAdmission, admissionsOf, policyOf } from '../../journal/subject-roles.ts'
+import { admissionsOf, indexOf, lackOfAdmission, policyOf } from '../../journal/subject-roles.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -86,7 +86,8 @@ async function publisherSigned(gate: Gate): Promise<Outcome> {
   const { foreign } = found
   if (policy.publisher === null) return skipped(notAsked)
   if (foreign === undefined) return skipped('the plain image is not known')
-  const word = await readPublisher(gate, policy.publisher, foreign.plain)
+  const index = foreign.admission === null ? null : indexOf(foreign.admission, foreign.plain)
+  const word = await readPublisher(gate, policy.publisher, foreign.plain, index)
   foreign.word = word
   foreign.signers = word.parties.length === 0 ? null : inWords(word.parties)
   foreign.builder = word.claims.map(builderOf).find((id) => id !== null) ?? null
