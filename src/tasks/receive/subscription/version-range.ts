@@ -43,7 +43,7 @@ export function compareVersions(a: Version, b: Version): number {
 
 /**
  * Reads a range: comparators with a blank between them, all of which have to hold: `>=1.2.0 <2`, `^1.2`, `~1.2.3`, `1.x`. A pre-release fits only
- * where the range names one.
+ * where the range names one of the same version.
  *
  * @throws InputError `input-invalid`
  */
@@ -51,12 +51,18 @@ export function versionRange(text: string): (tag: string) => boolean {
   const parts = text.split(/\s+/).filter((part) => part !== '')
   const bounds = parts.map(boundsOf)
   if (parts.length === 0) throw invalid(text)
-  const namesPre = parts.some((part) => partial.exec(part)?.[5] !== undefined)
+  const pre = new Set(parts.filter((part) => partial.exec(part)?.[5] !== undefined).map(numbersOf))
   return (tag) => {
     const version = parseVersion(tag)
-    if (version === null || (version.pre.length > 0 && !namesPre)) return false
+    if (version === null || (version.pre.length > 0 && !pre.has(version.numbers.join('.')))) return false
     return bounds.every((fits) => fits(version))
   }
+}
+
+/** `2.0.0` of `>=2.0.0-rc.1`. */
+function numbersOf(part: string): string {
+  const [, , major = '0', minor = '0', patch = '0'] = partial.exec(part) ?? []
+  return [major, minor, patch].join('.')
 }
 
 function boundsOf(part: string): (version: Version) => boolean {
