@@ -17,6 +17,7 @@ import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
+import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
@@ -127,8 +128,18 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
+    const begin = ports.clock.monotonic()
     if ((await digestOf(tagName)) !== from) return false
-    return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
+    if (!(await conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })))
+      return false
+    ways.took(ports.clock.monotonic() - begin)
+    if (conditional.exact === true || (await digestOf(tagName)) === digest) {
+      collisions = 0
+      return true
+    }
+    // Writers that collide wait for unequal times, so that one of them comes last and sees all.
+    await ports.clock.sleep((ports.random(1)[0] ?? 0) * ++collisions)
+    return false
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
     const response = await head(session, `manifests/${digest}`)
@@ -144,8 +155,10 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
   }
   const conditional = openConditionalPut({ putAs, digestOf })
+  const ways = openWays(ports.env)
+  let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
+  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
@@ -196,6 +209,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
     settle: () => fallback.settle(),
+    quietMs: () => ways.quietMs(),
+    listing: fallback.listing,
   }
   return unwritten(store, place)
 }
