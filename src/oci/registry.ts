@@ -21,6 +21,7 @@ import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
+import { refusedManifest } from './refused-manifest.ts'
 import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
@@ -88,7 +89,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
         return response
       }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
