@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { readTar } from '../src/image/tar-read.ts'
-import { writeTar } from '../src/image/tar-write.ts'
+import { readTar } from '../src/tar/read.ts'
+import { writeTar } from '../src/tar/write.ts'
 import type { TarEntry } from '../src/image/types.ts'
 
 /** Debian with seven languages: Python, Ruby, JavaScript, PHP, Java, Go and Rust; some 1,000 packages and 45,000 files. */

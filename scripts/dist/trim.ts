@@ -27,7 +27,12 @@ const trims: readonly Trim[] = [
   // Of undici @actions/http-client uses ProxyAgent; requests go by Node's own fetch and http. The rest of its fetch, the mocks, web sockets,
   // caches and cookies are left out.
   { file: 'undici/index.js', from: /^const fetchImpl = [^]*?(?=^module\.exports\.request = )/m, to: '', count: 1 },
-  { file: 'undici/index.js', from: /^const Mock\w+ = require\(.*$|^const mockErrors = require\(.*$/gm, to: '', count: 4 },
+  {
+    file: 'undici/index.js',
+    from: /^const Mock\w+ = require\(.*$|^const mockErrors = require\(.*$/gm,
+    to: '',
+    count: 4,
+  },
   { file: 'undici/index.js', from: /^module\.exports\.MockClient = [^]*/m, to: '', count: 1 },
 ]
 

@@ -10,7 +10,7 @@ interface Floor {
 /** DESIGN §3, from the ground up. A room is a folder of src. */
 export const floors: readonly Floor[] = [
   { name: 'ground', rooms: ['base', 'encoding'], open: true },
-  { name: 'artifacts', rooms: ['oci', 'image'], open: true },
+  { name: 'artifacts', rooms: ['tar', 'oci', 'image'], open: true },
   { name: 'statements', rooms: ['statement', 'sign', 'log', 'bundle'], open: true },
   { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'rebuild'], open: false },
   {

@@ -5,6 +5,10 @@
 export const reasonCodes = [
   'unsealed',
   'role-mismatch',
+  'not-admitted',
+  'admission-refused',
+  'admission-policy',
+  'foreign-image',
   'token-key-mismatch',
   'token-invalid',
   'token-expired',

@@ -1,4 +1,4 @@
-import { ambiguous } from './refusals.ts'
+import { ambiguous } from '../tar/refusals.ts'
 import { marks, type Row, type Rows } from './rows.ts'
 import { otherXattr } from './xattrs.ts'
 

@@ -1,6 +1,6 @@
 import { InternalError, VerificationError } from '../base/errors.ts'
 import { keyedHash } from './keyed-hash.ts'
-import { nameBytes, nameOf } from './names.ts'
+import { nameBytes, nameOf } from '../tar/names.ts'
 
 /** A name as bytes, ready to be looked up: one at a time, in memory that is used again. */
 export class NameKey {

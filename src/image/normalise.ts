@@ -1,11 +1,11 @@
 import type { ByteSource } from '../base/streams.ts'
 import { LayerRecords } from './layer-records.ts'
-import { compareUtf8 } from './paths.ts'
-import { ambiguous } from './refusals.ts'
+import { compareUtf8 } from '../tar/paths.ts'
+import { ambiguous } from '../tar/refusals.ts'
 import type { Row } from './rows.ts'
 import { Spool } from './spool.ts'
-import { readTar } from './tar-read.ts'
-import { writeTar } from './tar-write.ts'
+import { readTar } from '../tar/read.ts'
+import { writeTar } from '../tar/write.ts'
 import type { TarEntry, TarHeader } from './types.ts'
 
 export interface NormaliseOptions {

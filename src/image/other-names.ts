@@ -5,10 +5,10 @@ import { openLayer, type PassOptions } from './layer-stream.ts'
 import { OtherNameBudget } from './pass-bounds.ts'
 import { readFile, Scratch } from './read-file.ts'
 import type { SmallFiles } from './small-files.ts'
-import { baseOf } from './paths.ts'
+import { baseOf } from '../tar/paths.ts'
 import type { MergedInventory } from './merged-inventory.ts'
 import { marks, type Row, type Rows } from './rows.ts'
-import { readTar, type TarBody } from './tar-read.ts'
+import { readTar, type TarBody } from '../tar/read.ts'
 import type { ExtraDigest, Image, PassReader, TarHeader } from './types.ts'
 
 /** All names of an image, and contents that were kept. */

@@ -1,3 +1,4 @@
+import { tarLimits } from '../tar/read.ts'
 import type { PassReader, TarHeader } from './types.ts'
 
 /** What a pass does for all layers of an image, or all entries of a tree, together. */
@@ -9,7 +10,7 @@ export interface PassBounds {
 }
 
 /** 4 GiB of holes, and 1 GiB under other names. */
-export const passBounds: PassBounds = { holes: 2 ** 32, otherNames: 2 ** 30 }
+export const passBounds: PassBounds = { holes: tarLimits.holes, otherNames: 2 ** 30 }
 
 /**
  * Gives contents to readers under further names until the limit is reached. Prevents an archive from keeping a reader busy for hours: a link has

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { TakeDigests } from './extents.ts'
 import { marks, type Row, type Rows } from './rows.ts'
-import type { TarBody } from './tar-body.ts'
+import type { TarBody } from '../tar/body.ts'
 import type { ExtraDigest, PassReader, TarHeader } from './types.ts'
 
 /** Takes the bytes of visible files as they flow by (unpacking). */

@@ -1,4 +1,4 @@
-import { parentOf } from './paths.ts'
+import { parentOf } from '../tar/paths.ts'
 import { freeNow } from './read-file.ts'
 import { marks, type Row, type Rows } from './rows.ts'
 import type { PassReader, TarHeader } from './types.ts'

@@ -1,6 +1,6 @@
 import type { Inherited } from './layer-folders.ts'
 import type { Places } from './places.ts'
-import type { Place } from './refusals.ts'
+import type { Place } from '../tar/refusals.ts'
 import type { Row } from './rows.ts'
 
 /** An upper layer has an entry for this folder. */

@@ -1,4 +1,4 @@
-import { parentOf } from './paths.ts'
+import { parentOf } from '../tar/paths.ts'
 import { RowList } from './row-list.ts'
 import { RowTable } from './row-table.ts'
 import { marks, type Row, type Rows } from './rows.ts'

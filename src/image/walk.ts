@@ -10,7 +10,7 @@ import { readOtherNames } from './other-names.ts'
 import { askAll, giveAll, hashers, readFile, readFileNow, Scratch, type FileSink } from './read-file.ts'
 import { SmallFiles } from './small-files.ts'
 import { marks } from './rows.ts'
-import { holeCount, readTar, type HoleCount } from './tar-read.ts'
+import { holeCount, readTar, type HoleCount } from '../tar/read.ts'
 import type { Image, LayerFacts, PassReader, PassResult } from './types.ts'
 
 export interface WalkResult extends PassResult {

@@ -19,6 +19,7 @@ export function blobCopier(
     yield* await from.openBlob(blob)
   }
   return async (blob) => {
-    await to.putBlob({ stream: bytesOf(blob), expect: { digest: blob.digest, size: blob.size }, mountFrom })
+    const reopen = (): ByteSource => bytesOf(blob)
+    await to.putBlob({ stream: reopen(), reopen, expect: { digest: blob.digest, size: blob.size }, mountFrom })
   }
 }

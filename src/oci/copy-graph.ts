@@ -51,11 +51,11 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
   const { copied, left } = partGraph(wanted.copied, new Set(broken.map(({ manifest }) => manifest)))
   const bytesOf = async ({ descriptor }: GraphNode): Promise<NewManifest> => {
     const { bytes } = await from.getManifest(descriptor.digest)
-    return { bytes, mediaType: descriptor.mediaType }
+    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest }
   }
   for (const node of membersFirst(copied.filter(({ attached }) => !attached)).flat()) {
-    const { bytes, mediaType } = await bytesOf(node)
-    await to.putManifest(bytes, mediaType)
+    const { bytes, mediaType, digest } = await bytesOf(node)
+    await to.putManifest(bytes, mediaType, { digest })
   }
   // The walk gives what hangs on a manifest after it, so that from behind everything that hangs on one is there before it.
   for (const group of membersFirst(copied.filter(({ attached }) => attached).toReversed())) {
@@ -80,7 +80,7 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
 /** Puts manifests; each subject's listing is written once where the store can do that. */
 export async function putAllManifests(to: Store, manifests: readonly NewManifest[]): Promise<void> {
   if (to.putManifests !== undefined) await to.putManifests(manifests)
-  else for (const { bytes, mediaType } of manifests) await to.putManifest(bytes, mediaType)
+  else for (const { bytes, mediaType, digest } of manifests) await to.putManifest(bytes, mediaType, { digest })
 }
 
 /** What a copy would take, and what it would leave. @throws as {@link copyGraph} */

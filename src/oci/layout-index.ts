@@ -10,7 +10,7 @@ import { requireLayout } from './layout-files.ts'
 import { readListing, referrerMembers } from './listing.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
-import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
+import { mediaTypes, type Descriptor, type Index, type Manifest, type WrittenListing } from './types.ts'
 
 /** The annotation that makes an entry of `index.json` a tag (image-spec 1.1 annotations.md). */
 const refName = 'org.opencontainers.image.ref.name'
@@ -110,6 +110,20 @@ export function entryOf(descriptor: Descriptor, content: Manifest | Index): Desc
     if (kept.length > 0) entry.annotations = Object.fromEntries(kept)
   }
   return entry
+}
+
+/** The entries without a tag, as the list of referrers that they are for readers of layouts; one list for all manifests. */
+export function layoutListing(directory: string, ports: Ports): WrittenListing {
+  return {
+    entries: async () => (await readIndex(directory)).entries.filter((entry) => tagOf(entry) === null),
+    entryOf: ({ descriptor, content }) => entryOf(descriptor, content),
+    rewrite: (_subject, change) =>
+      changeEntries(directory, ports, (entries) => {
+        const untagged = entries.filter((entry) => tagOf(entry) === null)
+        const changed = change(untagged)
+        return changed === untagged ? entries : [...entries.filter((entry) => tagOf(entry) !== null), ...changed]
+      }),
+  }
 }
 
 /** Lists a manifest without a tag, unless it is listed already. */

@@ -1,10 +1,10 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
-import { blobSize, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
-import { changeEntries, entryOf, indexReader, tagOf, withEntry, withTag } from './layout-index.ts'
+import { blobSize, layoutBlobs, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
+import { changeEntries, entryOf, indexReader, layoutListing, tagOf, withEntry, withTag } from './layout-index.ts'
 import { readListing } from './listing.ts'
-import { isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { digestOfNew, isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
 import {
   fallbackTag,
@@ -65,8 +65,8 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
-  const putBytes = async ({ bytes, mediaType }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
-    const digest = sha256(bytes)
+  const putBytes = async ({ bytes, mediaType, digest: named }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
+    const digest = digestOfNew(bytes, named)
     const content = parseManifest(bytes, mediaType, digest)
     await prepare()
     for (const needed of referencedBlobs(content)) {
@@ -155,7 +155,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
     },
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, content } = await putBytes({ bytes, mediaType })
+      const { descriptor, content } = await putBytes({ bytes, mediaType, digest: options.digest })
       if (content.subject !== undefined)
         await changeEntries(directory, ports, (entries) => withEntry(entries, entryOf(descriptor, content)))
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -199,6 +199,8 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
         artifactType,
       ),
     readReferrers,
+    listing: layoutListing(directory, ports),
+    blobs: () => layoutBlobs(directory),
   }
 }
 

@@ -28,6 +28,11 @@ export function formatReference(ref: Reference): string {
   return `${storeName(ref)}${tail}`
 }
 
+/** A reference without the digest at its end. */
+export function withoutDigest(reference: string): string {
+  return reference.replace(/@sha(?:256|384|512):[0-9a-f]+$/, '')
+}
+
 /** `oci:/abs/dir` or `host[:port]/name`. */
 export function storeName(ref: Reference): string {
   return ref.kind === 'layout' ? `oci:${ref.directory}` : `${ref.host}/${ref.repository}`
@@ -95,7 +100,7 @@ function cutDigest(body: string, text: string): { head: string; digest: Digest |
   throw refuse(
     text,
     `has no valid digest after '@' (${JSON.stringify(digest)})`,
-    'A digest is sha256: and 64 lower-case hex digits.',
+    'A digest is sha256: and 64, sha384: and 96 or sha512: and 128 lower-case hex digits.',
   )
 }
 

@@ -2,13 +2,22 @@ import { InputError, VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256 } from '../base/streams.ts'
+import { collect, digestLike, type ByteSource } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
-import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import {
+  acceptManifests,
+  digestOfNew,
+  isManifestType,
+  isVagueType,
+  manifestLimit,
+  mediaTypeOf,
+  parseManifest,
+} from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
+import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { missingBlob } from './referrers.ts'
@@ -16,13 +25,16 @@ import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
-import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
-import { knownOf, uploadBlob } from './upload.ts'
+import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
+import { uploadBlob } from './upload.ts'
+import { knownOf, type OnSent } from './upload-body.ts'
 
 const listLimit = 4 << 20
 const cacheLimit = 8 << 20
 /** Manifests that are put at a time. */
 const parallel = 4
+/** Blobs of more bytes say how far they are. */
+const largeBlob = 64 << 20
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
 const unknownBlobPauses: readonly number[] = [100, 400]
 
@@ -90,10 +102,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     }
   }
   const digestOf = async (reference: string): Promise<Digest | null> => {
-    const response = await session.send(`manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: acceptManifests },
-    })
+    const response = await head(session, `manifests/${reference}`)
     if (response.status === 404) return null
     const told = response.headers.get('docker-content-digest')
     if (response.status === 200 && isDigest(told)) return told
@@ -106,8 +115,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
-  const putOne = async (bytes: Uint8Array, mediaType: string): Promise<PutReferrer> => {
-    const digest = sha256(bytes)
+  const putOne = async ({ bytes, mediaType, digest: named }: NewManifest): Promise<PutReferrer> => {
+    const digest = digestOfNew(bytes, named)
     const content = parseManifest(bytes, mediaType, digest)
     const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
     const there = (await digestOf(digest)) === digest
@@ -118,12 +127,21 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
+    const begin = ports.clock.monotonic()
     if ((await digestOf(tagName)) !== from) return false
-    return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
+    if (!(await conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })))
+      return false
+    ways.took(ports.clock.monotonic() - begin)
+    if (conditional.exact === true || (await digestOf(tagName)) === digest) {
+      collisions = 0
+      return true
+    }
+    // Writers that collide wait for unequal times, so that one of them comes last and sees all.
+    await ports.clock.sleep((ports.random(1)[0] ?? 0) * ++collisions)
+    return false
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
-    const accept = acceptManifests
-    const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
+    const response = await head(session, `manifests/${digest}`)
     if (response.status === 200) return true
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
@@ -132,9 +150,14 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
     return seen.has(digest)
   }
+  const onSent: OnSent = ({ digest, size }, sent) => {
+    if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
+  }
   const conditional = openConditionalPut({ putAs, digestOf })
+  const ways = openWays(ports.env)
+  let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
+  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
@@ -151,7 +174,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, ...put } = await putOne(bytes, mediaType)
+      const { descriptor, ...put } = await putOne({ bytes, mediaType, digest: options.digest })
       if (put.content.subject !== undefined)
         await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -159,28 +182,34 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     },
     putManifests: async (manifests) => {
       const put: PutReferrer[] = []
-      for await (const one of inOrder(manifests, parallel, ({ bytes, mediaType }) => putOne(bytes, mediaType)))
-        put.push(one)
+      for await (const one of inOrder(manifests, parallel, putOne)) put.push(one)
       const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
       for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
       return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: (digest) => present(digest),
-    openBlob: async ({ digest, size }) =>
-      (await mirrors.first('digests', (mirror) =>
-        pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
-      )) ?? pullBlob(session, digest, size, name),
+    openBlob: async ({ digest, size }) => {
+      const bytes =
+        (await mirrors.first('digests', (mirror) =>
+          pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
+        )) ?? (await pullBlob(session, digest, size, name))
+      return size > largeBlob
+        ? told(bytes, (read) => ports.log.progress(progressText(digest, read, size, `read from ${name}`)))
+        : bytes
+    },
     putBlob: async (source) => {
       const known = knownOf(source)
       if (known !== undefined && (await present(known.digest))) return known
-      const put = await uploadBlob(session, source)
+      const put = await uploadBlob(session, source, onSent)
       seen.add(put.digest)
       return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
     settle: () => fallback.settle(),
+    quietMs: () => ways.quietMs(),
+    listing: fallback.listing,
   }
   return unwritten(store, place)
 }
@@ -198,7 +227,7 @@ async function getManifestOf(
   }
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
-  const digest = sha256(bytes)
+  const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
   if (isDigest(reference) && reference !== digest) {
     throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
       subject: reference,
@@ -215,8 +244,18 @@ async function getManifestOf(
   }
 }
 
+/** HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
+async function head(session: Session, target: string): Promise<Response> {
+  const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
+  const response = await session.send(target, { method: 'HEAD', headers })
+  if (response.status !== 405) return response
+  const whole = await session.send(target, { headers })
+  if (whole.status === 200) await whole.body?.cancel()
+  return whole
+}
+
 async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
-  const response = await session.send(`blobs/${digest}`, { method: 'HEAD' })
+  const response = await head(session, `blobs/${digest}`)
   if (response.status === 200) return true
   if (response.status === 404) return false
   throw await failed(response, session.host, `HEAD of ${digest}`)
@@ -262,5 +301,17 @@ function manifestCache(): { get(digest: Digest): StoredManifest | undefined; add
         size -= old.bytes.length
       }
     },
+  }
+}
+
+function progressText(digest: Digest, done: number, size: number, what: string): string {
+  return `${digest.slice(0, 19)}: ${Math.floor(done / (1 << 20))} of ${Math.ceil(size / (1 << 20))} MiB ${what}`
+}
+
+async function* told(bytes: ByteSource, onRead: (read: number) => void): AsyncGenerator<Uint8Array> {
+  let read = 0
+  for await (const piece of bytes) {
+    onRead((read += piece.length))
+    yield piece
   }
 }

@@ -14,6 +14,10 @@ import { attemptsOf, type Attempts } from './attempts.ts'
 export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath' | 'tls'> {
   /** The body is a stream: it can be sent once only, so neither retried nor redirected. */
   readonly once?: boolean | undefined
+  /** A connection that breaks or a gateway that fails ends it: the caller asks first how much has arrived. Only "later" (429, 503) is waited for. */
+  readonly stops?: boolean | undefined
+  /** A GET that belongs to a push: the right to pull alone does not open an upload. */
+  readonly push?: boolean | undefined
   /** What the request needs beside its own repository: `repository:NAME:pull` of a mount's source. */
   readonly scopes?: readonly string[] | undefined
 }
@@ -60,7 +64,7 @@ export function openSession(host: string, repository: string, ports: Ports, opti
   ): Promise<Response> => {
     let url = start
     for (let hop = 0; hop <= redirects; hop++) {
-      const { once, scopes: _, headers, ...plain } = request
+      const { once, scopes: _, stops: _stops, push: _push, headers, ...plain } = request
       const own = authorization === undefined || url.origin !== base().origin ? {} : { authorization }
       // Node's own client names the alert by which a server wants a certificate; `fetch` says only that the connection was closed.
       const tls = (await endpoint.tls(url)) ?? (again && url.protocol === 'https:' ? plainTls : undefined)
@@ -96,9 +100,9 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     const { method = 'GET', once = false } = request
     const address = (): URL =>
       typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base()) : onward(base(), target, host)
-    const scopes = [repositoryScope(repository, reading.has(method) ? 'pull' : 'push'), ...(request.scopes ?? [])]
+    const scopes = [repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'), ...(request.scopes ?? [])]
     // A second PATCH would append its bytes again.
-    const repeatable = !once && method !== 'PATCH'
+    const repeatable = !once && method !== 'PATCH' && request.stops !== true
     const attempts: Attempts = attemptsOf(host, options.attempts, ports)
     /** Signing in again helps once, and once more where the registry then names what is still lacking. */
     let signedIn = 0

@@ -1,6 +1,6 @@
 import type { Alias, Entries, InventoryEntry, PassReader, TarHeader } from '../image/types.ts'
 import { entriesOfType, lazyEntries } from '../image/entries.ts'
-import { baseOf, parentOf } from '../image/paths.ts'
+import { baseOf, parentOf } from '../tar/paths.ts'
 import { messageOf, VerificationError } from '../base/errors.ts'
 import type { Cataloged, CatalogContext, Cataloger, FileHead } from './cataloger.ts'
 import type { Gap } from './model.ts'

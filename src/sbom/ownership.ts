@@ -1,4 +1,4 @@
-import { parentOf } from '../image/paths.ts'
+import { parentOf } from '../tar/paths.ts'
 import type { OwnedFile } from './model.ts'
 import { isShared } from './shared-folders.ts'
 import type { FileTree } from './tree.ts'

@@ -40,8 +40,10 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
     ...judged.flatMap((item) => checksOf(item, several)),
   ]
   const hard = judged.find(({ judgement }) => judgement.hard !== null)?.judgement.hard ?? null
+  const ends = verdicts.flatMap(({ until }) => until ?? []).sort()
   const verdict: Verdict = {
     ...one,
+    ...(ends[0] === undefined ? {} : { until: ends[0] }),
     verified: failed.length === 0,
     reasons: unique([
       ...(several && failed.length > 0 ? [indexReason] : []),

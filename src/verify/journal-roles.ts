@@ -100,6 +100,10 @@ export function roleProblem(claim: Claim, events: readonly JournalEvent[], isEnc
       return events.some((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject))
         ? null
         : `${subject} was not verified by this job`
+    case 'promotion':
+      return events.some((event) => event.kind === 'promote' && has(event, 'inputs', roles.image, subject))
+        ? null
+        : `${subject} was not promoted by this job`
     case 'evidence':
       return null
     case null:

@@ -22,8 +22,10 @@ import { subjectSteps } from './checks/subject.ts'
 import { logSteps } from './checks/log.ts'
 import { notationSteps } from './checks/notation.ts'
 import { scittSteps } from './checks/scitt.ts'
+import { statusSteps } from './checks/status.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
+import { isGates } from './candidates.ts'
 import { chipOf } from '../tee/facts/machine.ts'
 import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
@@ -55,6 +57,7 @@ export const steps: readonly Step[] = [
   ...claimSteps,
   ...contentSteps,
   ...denySteps,
+  ...statusSteps,
   ...countedSteps,
 ]
 
@@ -99,8 +102,8 @@ export async function runSteps(gate: Gate): Promise<Judged> {
     passed: checks.filter(({ status }) => status === 'passed').length,
     verifierOnly:
       gate.mine.length > 0 &&
-      gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') &&
-      gate.mine.some(({ kind }) => kind === 'vsa'),
+      gate.mine.every(({ kind }) => kind === 'evidence' || isGates(kind)) &&
+      gate.mine.some(({ kind }) => isGates(kind)),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),
   }
 }
@@ -180,6 +183,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
+    ...(found.until === undefined ? {} : { until: found.until.toISOString() }),
     keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }

@@ -66,6 +66,8 @@ export interface Verdict {
   notes: string[]
   /** Digests of the statements and evidence that were used, for the VSA. */
   inputs: { kind: string; digest: Digest }[]
+  /** RFC 3339 UTC: a summary of this verdict holds no longer, because what it rests on ends then. Absent where nothing limits it. */
+  until?: string
   /** Key thumbprints (RFC 7638) or hints of the signers of what was used. */
   keys: string[]
 }

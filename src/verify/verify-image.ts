@@ -79,7 +79,11 @@ export async function judgeImage(
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),
-    claimKeys: claimKeys(policy.claims),
+    claimKeys: [
+      ...claimKeys(policy.claims),
+      ...(policy.status?.publicKeys ?? []),
+      ...(policy.archive?.publicKeys ?? []),
+    ],
   }
   const named = await resolveNamed(text, options.platform, ports)
   if (named.refusal !== null) return refusedIndex(named, named.refusal, policy)

@@ -1,6 +1,6 @@
 import { LayerRecords } from '../../src/image/layer-records.ts'
 import { MergedView } from '../../src/image/merged-view.ts'
-import { readTar } from '../../src/image/tar-read.ts'
+import { readTar } from '../../src/tar/read.ts'
 import type { EntryType, TarHeader } from '../../src/image/types.ts'
 import { endMark, block, pax } from '../../testkit/raw-tar.ts'
 

@@ -1,6 +1,6 @@
 import { jcsText } from '../../src/encoding/jcs.ts'
 import { compareInventories, inventoryBytes, parseInventory } from '../../src/image/inventory.ts'
-import { nameBytes, nameOf } from '../../src/image/names.ts'
+import { nameBytes, nameOf } from '../../src/tar/names.ts'
 import type { InventoryEntry } from '../../src/image/types.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import type { Digest } from '../../src/oci/types.ts'

@@ -1,5 +1,5 @@
 import { compress, type Compression } from '../../src/image/compress.ts'
-import { writeTar } from '../../src/image/tar-write.ts'
+import { writeTar } from '../../src/tar/write.ts'
 import { loadImage } from '../../src/image/load.ts'
 import type { EntryType, Image, TarEntry, TarHeader } from '../../src/image/types.ts'
 import { collect, sha256, type ByteSource } from '../../src/base/streams.ts'

@@ -1,4 +1,4 @@
-import { compareNames, isName, nameBytes, nameOf, nativePath } from '../../src/image/names.ts'
+import { compareNames, isName, nameBytes, nameOf, nativePath } from '../../src/tar/names.ts'
 import { Random } from '../../testkit/random.ts'
 
 test.each<[string, number[], string]>([

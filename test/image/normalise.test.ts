@@ -1,5 +1,5 @@
 import { normaliseLayer } from '../../src/image/normalise.ts'
-import { readTar } from '../../src/image/tar-read.ts'
+import { readTar } from '../../src/tar/read.ts'
 import type { TarHeader } from '../../src/image/types.ts'
 import { bytesOf, once, tar, type Short } from './make-image.ts'
 

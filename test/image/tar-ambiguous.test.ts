@@ -1,4 +1,4 @@
-import { readTar } from '../../src/image/tar-read.ts'
+import { readTar } from '../../src/tar/read.ts'
 import type { TarHeader } from '../../src/image/types.ts'
 import { archive, block, gnuLong, member, pax } from '../../testkit/raw-tar.ts'
 import { bytesOf, once, pieces } from './make-image.ts'

@@ -1,4 +1,4 @@
-import { readTar } from '../../src/image/tar-read.ts'
+import { readTar } from '../../src/tar/read.ts'
 import { archive, block, gnuLong, member, padded, pax, paxRecord } from '../../testkit/raw-tar.ts'
 import { bytesOf, once } from './make-image.ts'
 

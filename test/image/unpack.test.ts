@@ -7,7 +7,7 @@ import { sha256 } from '../../src/base/streams.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { archive, block, member } from '../../testkit/raw-tar.ts'
-import { nameBytes } from '../../src/image/names.ts'
+import { nameBytes } from '../../src/tar/names.ts'
 import { normaliseLayer } from '../../src/image/normalise.ts'
 import { bytesOf, makeImage, once, type Short } from './make-image.ts'
 

@@ -5,7 +5,7 @@ import { passImage } from '../../src/image/pass.ts'
 import type { PassReader } from '../../src/image/types.ts'
 import type { Catalogue } from '../../src/sbom/model.ts'
 import { sbomReaders } from '../../src/sbom/readers.ts'
-import { compareUtf8 } from '../../src/image/paths.ts'
+import { compareUtf8 } from '../../src/tar/paths.ts'
 import { passTree } from '../../src/sbom/subjects/tree/pass.ts'
 import { entry, makeImage, type Short } from '../image/make-image.ts'
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { writeTar } from '../../src/image/tar-write.ts'
+import { writeTar } from '../../src/tar/write.ts'
 import type { TarEntry, TarHeader } from '../../src/image/types.ts'
 import { packFiles, unpackFiles } from '../../src/tasks/verify/folder.ts'
 import { scratch } from '../../testkit/ports.ts'

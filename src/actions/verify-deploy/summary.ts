@@ -6,6 +6,7 @@ import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import type { VerifyDeployInputs } from './inputs.ts'
+import { withoutDigest } from '../../oci/reference.ts'
 
 export interface SummaryFacts {
   verdict: Verdict
@@ -68,7 +69,7 @@ export function summary(facts: SummaryFacts): ActionReport {
       : inputs.enforce
         ? 'refused'
         : 'warning',
-    subject: { name: image.reference.replace(/@sha256:[0-9a-f]{64}$/, ''), digest: image.digest },
+    subject: { name: withoutDigest(image.reference), digest: image.digest },
     facts: shown.filter(([, value]) => value !== ''),
     tables: checkTables(verdict.checks),
     exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),

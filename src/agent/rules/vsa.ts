@@ -6,11 +6,8 @@ import type { JobRecord } from '../../journal/binding.ts'
 import { digestSchema, roles } from '../../journal/event.ts'
 import { builderId } from '../../statement/builder-id.ts'
 import { makeStatement } from '../../statement/statement.ts'
-import { vsaPredicate } from '../../statement/vsa.ts'
+import { vsaExpiry, vsaPredicate } from '../../statement/vsa.ts'
 import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.ts'
-
-/** How long who admits by a VSA may rely on it: verify again after a week. */
-const lifetimeMs = 7 * 24 * 3600 * 1000
 
 const jobSchema = z.looseObject({
   assurance: z.string().nullable(),
@@ -33,6 +30,7 @@ const schema = z.looseObject({
   exceptions: z.array(z.string()),
   inputs: z.array(z.looseObject({ kind: z.string(), digest: digestSchema })),
   keys: z.array(z.string()),
+  until: z.iso.datetime().optional(),
 })
 
 /** VSA: for the subject of a `verify` event of this job, never by the key or job that built or encrypted anything (TRUST §4). */
@@ -70,7 +68,7 @@ export const vsa: Rule = (context) => {
       verifierId: builderId(context.technology),
       version: context.version,
       timeVerified: context.now,
-      expires: new Date(context.now.getTime() + lifetimeMs),
+      expires: vsaExpiry(verdict, context.now),
     }),
   )
 }

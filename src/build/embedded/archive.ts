@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import { decompress } from '../../image/compress.ts'
-import { readTar } from '../../image/tar-read.ts'
+import { readTar } from '../../tar/read.ts'
 import { mediaTypes } from '../../oci/types.ts'
 import { nodeOf, spoolBody } from './base-fs.ts'
 import type { LayerDraft } from './draft.ts'

@@ -1,4 +1,4 @@
-import { writeTar } from '../../image/tar-write.ts'
+import { writeTar } from '../../tar/write.ts'
 import type { TarEntry } from '../../image/types.ts'
 import type { Store } from '../../oci/types.ts'
 import { storeLayer, type NewLayer } from '../layer.ts'

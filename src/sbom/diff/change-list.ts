@@ -1,4 +1,4 @@
-import { compareUtf8 } from '../../image/paths.ts'
+import { compareUtf8 } from '../../tar/paths.ts'
 import { levels, perLevel, severities, type Change, type Counts, type Level, type Severity } from './types.ts'
 
 /** How telling a change is, in the order in which changes are listed. */

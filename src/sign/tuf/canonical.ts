@@ -1,7 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
 import { duplicateMember } from '../../base/json-members.ts'
 import { isObject, nestsDeeper, type JsonObject, type JsonValue } from '../../base/json.ts'
-import { compareUtf8 } from '../../image/paths.ts'
+import { compareUtf8 } from '../../tar/paths.ts'
 
 /** Levels of brackets: metadata with delegations has ten. */
 const mostLevels = 32

@@ -8,7 +8,7 @@ import { parseJson } from '../../base/json.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import type { BuildMaterial } from '../../build/material.ts'
 import { gitSource } from '../../build/source/git.ts'
-import { readTar } from '../../image/tar-read.ts'
+import { readTar } from '../../tar/read.ts'
 import { packedSourceSchema } from './packed.ts'
 import { isInside } from './paths.ts'
 

@@ -95,10 +95,9 @@ async function signWith(
   // One seal closes the statements about all manifests.
   let status: AgentStatus | null = null
   for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
-  const begin = context.ports.clock.monotonic()
   for (const { writer } of signings) await writer.finish()
   const writers = signings.map(({ writer }) => writer)
-  await keepWritten(store, writers, context.ports.clock.monotonic() - begin, context.ports)
+  await keepWritten(store, writers, context.ports)
   await store.tag(tag, descriptor.digest)
   return {
     published,

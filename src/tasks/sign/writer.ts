@@ -5,9 +5,8 @@ import { attachBundle } from '../../sign/attach.ts'
 import { findCosignSignatures, findStatements, type FoundSignature } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature, legacyTag } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import type { ClaimKind } from '../../statement/claims/types.ts'
-import { predicateTypeOf } from '../../statement/statement.ts'
-import type { Envelope, StatementKind } from '../../statement/types.ts'
+import { predicateTypeOf, type WrittenKind } from '../../statement/statement.ts'
+import type { Envelope } from '../../statement/types.ts'
 import { otherNamesWarning } from './other-names.ts'
 import type { KeyIdentity, StatementSigner } from './signer.ts'
 import type { Published } from './source.ts'
@@ -15,8 +14,7 @@ import type { Published } from './source.ts'
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
   kind:
-    | StatementKind
-    | ClaimKind
+    | WrittenKind
     | 'inventory-document'
     | 'evidence-bundle'
     | 'image-signature'
@@ -37,7 +35,7 @@ export interface StatementWriter {
    * Attaches a payload with the bundle that its signer gives, unless a complete one of this signer is attached already. Where services are asked for
    * stamps and log entries, it is attached by {@link StatementWriter.settle}, since they are asked side by side.
    */
-  statement(kind: StatementKind | ClaimKind, payload: Buffer, by: StatementSigner): Promise<void>
+  statement(kind: WrittenKind, payload: Buffer, by: StatementSigner): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: KeyIdentity, sign: () => Promise<Buffer>): Promise<void>
   /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
@@ -65,7 +63,7 @@ export interface WriterOptions {
  * What others attached, readable or not, neither stops nor changes ours.
  */
 export async function openWriter(
-  { store, descriptor }: Published,
+  { store, descriptor }: Pick<Published, 'store' | 'descriptor'>,
   { legacy, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>

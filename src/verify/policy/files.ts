@@ -15,9 +15,12 @@ export interface Resolved extends Omit<
   | 'tee'
   | 'ear'
   | 'claims'
+  | 'promotions'
   | 'time'
   | 'notation'
   | 'scitt'
+  | 'status'
+  | 'archive'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   /** Text of the file; of a repository with the text of its root. */
@@ -28,9 +31,12 @@ export interface Resolved extends Omit<
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
+  promotions?: PolicyDocument['promotions']
   time?: PolicyDocument['time']
   notation?: PolicyDocument['notation']
   scitt?: PolicyDocument['scitt']
+  status?: PolicyDocument['status']
+  archive?: PolicyDocument['archive']
 }
 
 /** Reads a file as text, by absolute path. */
@@ -58,9 +64,12 @@ export async function inlineFiles(
     tee,
     ear,
     claims,
+    promotions,
     time,
     notation,
     scitt,
+    status,
+    archive,
     ...rest
   } = document
   return {
@@ -93,10 +102,24 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
+    ...(promotions === undefined
+      ? {}
+      : {
+          promotions: await Promise.all(
+            promotions.map(async (one) => ({ ...one, keys: await pemTexts(one.keys, files) })),
+          ),
+        }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
+    ...(status === undefined ? {} : { status: await inlineKeys(status, files) }),
+    ...(archive === undefined ? {} : { archive: await inlineKeys(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
+}
+
+async function inlineKeys<T extends { keys?: string[] | undefined }>(section: T, files: Files): Promise<T> {
+  const { keys } = section
+  return keys === undefined ? section : { ...section, keys: await pemTexts(keys, files) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>

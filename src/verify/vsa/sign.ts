@@ -14,13 +14,10 @@ import { signEnvelope } from '../../sign/dsse.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { parseStatement, makeStatement } from '../../statement/statement.ts'
 import { predicateTypes, type Envelope, type Signer } from '../../statement/types.ts'
-import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
+import { vsaExpiry, vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
 import { readClaims, signedBy, type ReadClaim } from '../statements.ts'
 import type { Verdict } from '../types.ts'
 import type { VsaPlace } from './event.ts'
-
-/** How long who admits by a VSA of a plain key may rely on it, as for an agent's. */
-const lifetimeMs = 7 * 24 * 3600 * 1000
 
 /** Who stamps a summary. */
 export interface VsaServices {
@@ -104,7 +101,7 @@ export async function signVsaByKey(
     verifierId: `https://sealwright.dev/key/${Buffer.from(signer.hint, 'base64').toString('base64url')}`,
     version,
     timeVerified: now,
-    expires: new Date(now.getTime() + lifetimeMs),
+    expires: vsaExpiry(verdict, now),
   })
   const envelope: Envelope = await signEnvelope(makeStatement('vsa', { digest: subject.digest }, predicate), signer)
   const attached = await writer.attach(envelope, predicateTypes.vsa)

@@ -1,5 +1,5 @@
 import type { Cataloged, Cataloger, FileHead } from '../../../src/sbom/cataloger.ts'
-import { baseOf, parentOf } from '../../../src/image/paths.ts'
+import { baseOf, parentOf } from '../../../src/tar/paths.ts'
 import { FileTree } from '../../../src/sbom/tree.ts'
 import type { OsRelease } from '../../../src/sbom/model.ts'
 

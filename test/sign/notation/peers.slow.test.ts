@@ -2,6 +2,7 @@ import { attachNotation, findNotation, readNotation } from '../../../src/sign/no
 import { notationArtifactType, thumbprintAnnotation } from '../../../src/sign/notation/names.ts'
 import { judgeNotation } from '../../../src/sign/notation/verify.ts'
 import { stampNotation, writeNotation } from '../../../src/sign/notation/write.ts'
+import type { Digest } from '../../../src/oci/types.ts'
 import { isIndex } from '../../../src/oci/manifest.ts'
 import { withPeers } from '../../../testkit/peers.ts'
 import { testPorts } from '../../../testkit/ports.ts'
@@ -58,7 +59,7 @@ for (const kind of ['referrers', 'docker'] as const) {
       }
 
       /** What readers look at of the attached manifest, without what differs by run. */
-      async function manifestOf(image: { digest: `sha256:${string}` }): Promise<unknown> {
+      async function manifestOf(image: { digest: Digest }): Promise<unknown> {
         const [referrer] = await store.referrers(image.digest, notationArtifactType)
         if (referrer === undefined) throw new Error('no referrer')
         const { content } = await store.getManifest(referrer.digest)

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { SealwrightError } from '../../../src/base/errors.ts'
 import { MergedView } from '../../../src/image/merged-view.ts'
-import { nameBytes } from '../../../src/image/names.ts'
-import { readTar } from '../../../src/image/tar-read.ts'
+import { nameBytes } from '../../../src/tar/names.ts'
+import { readTar } from '../../../src/tar/read.ts'
 import type { MergedInventory } from '../../../src/image/merged-inventory.ts'
 import type { InventoryEntry, TarHeader } from '../../../src/image/types.ts'
 

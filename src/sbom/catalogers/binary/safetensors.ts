@@ -1,5 +1,5 @@
 import { isObject, nestsDeeper, parseJson, type JsonObject } from '../../../base/json.ts'
-import { parentOf } from '../../../image/paths.ts'
+import { parentOf } from '../../../tar/paths.ts'
 import { modelPackage, shortModel, stemOf } from '../../models/found.ts'
 import { readSafetensors, safetensorsHeader, type Safetensors } from '../../models/safetensors.ts'
 import type { Cataloger } from '../../cataloger.ts'

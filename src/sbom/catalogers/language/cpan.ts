@@ -1,5 +1,5 @@
 import { table } from '../../../base/table.ts'
-import { baseOf, parentOf } from '../../../image/paths.ts'
+import { baseOf, parentOf } from '../../../tar/paths.ts'
 import type { InventoryEntry } from '../../../image/types.ts'
 import type { Cataloger } from '../../cataloger.ts'
 import { emptyPackage, parseParty } from '../../found.ts'

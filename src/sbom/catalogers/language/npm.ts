@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../base/json.ts'
-import { parentOf } from '../../../image/paths.ts'
+import { parentOf } from '../../../tar/paths.ts'
 import type { CatalogContext, Cataloger } from '../../cataloger.ts'
 import { emptyPackage, homepageOf, parseParty } from '../../found.ts'
 import { declaredLicence } from '../../licence.ts'

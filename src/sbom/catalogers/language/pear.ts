@@ -5,7 +5,7 @@ import { declaredLicence } from '../../licence.ts'
 import type { FoundPackage } from '../../model.ts'
 import { formatPurl } from '../../purl.ts'
 import { at, members, nameIn, textOr, versionIn } from '../foreign.ts'
-import { parentOf } from '../../../image/paths.ts'
+import { parentOf } from '../../../tar/paths.ts'
 import { unserialize } from './php-serialized.ts'
 
 interface Fact {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 
 /** Bytes that are decoded at once where a database is not UTF-8: each bad byte makes two parts of a text. */
 const piece = 64 * 1024

@@ -1,4 +1,4 @@
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 
 /** A file of a list in mtree(5) format. */
 export interface MtreeFile {

@@ -1,4 +1,4 @@
-import { baseOf, parentOf } from '../../../image/paths.ts'
+import { baseOf, parentOf } from '../../../tar/paths.ts'
 import type { Cataloger, FileHead } from '../../cataloger.ts'
 import type { Gap } from '../../model.ts'
 import type { FileTree } from '../../tree.ts'

@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../../base/errors.ts'
 import { collect, type ByteSource } from '../../../base/streams.ts'
-import { normalisePath, parentOf } from '../../../image/paths.ts'
-import { readTar } from '../../../image/tar-read.ts'
+import { normalisePath, parentOf } from '../../../tar/paths.ts'
+import { readTar } from '../../../tar/read.ts'
 
 /** What an archive of an image may hold: real ones have some hundred entries. */
 const limits = { entries: 100_000, links: 16 } as const

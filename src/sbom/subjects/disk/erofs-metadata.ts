@@ -1,4 +1,4 @@
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 import { inventoryXattrs } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 import { erofsXattrs, type XattrRoom } from './erofs-xattrs.ts'

@@ -1,4 +1,4 @@
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 import { exactly } from './exactly.ts'
 import type { ReadAt } from './partitions.ts'
 import { damaged } from './refusals.ts'

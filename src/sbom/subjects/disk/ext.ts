@@ -1,6 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 import { debugfs } from './debugfs.ts'
 import { readExtXattrs } from './ext-xattrs.ts'
 import { damaged, requireFew, requireRoom } from './refusals.ts'

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { nameOf } from '../../../image/names.ts'
+import { nameOf } from '../../../tar/names.ts'
 import { XattrLists } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 import { damaged, requireFew } from './refusals.ts'

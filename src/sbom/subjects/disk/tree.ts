@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { compareUtf8, parentOf } from '../../../image/paths.ts'
+import { compareUtf8, parentOf } from '../../../tar/paths.ts'
 import type { InventoryEntry, TarEntry } from '../../../image/types.ts'
 import type { Tree } from '../tree/types.ts'
 import { damaged } from './refusals.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { compareUtf8 } from '../../../image/paths.ts'
+import { compareUtf8 } from '../../../tar/paths.ts'
 import type { InventoryEntry } from '../../../image/types.ts'
 import { jcs } from '../../../encoding/jcs.ts'
 import type { Digest } from '../../../oci/types.ts'

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
-import { nameBytes } from '../../../image/names.ts'
-import { parentOf } from '../../../image/paths.ts'
+import { nameBytes } from '../../../tar/names.ts'
+import { parentOf } from '../../../tar/paths.ts'
 import type { InventoryEntry, TarHeader } from '../../../image/types.ts'
 import { nativePath } from './native.ts'
 import type { Tap } from './pass.ts'

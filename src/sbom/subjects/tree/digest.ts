@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { nameBytes } from '../../../image/names.ts'
+import { nameBytes } from '../../../tar/names.ts'
 import type { InventoryEntry } from '../../../image/types.ts'
 import type { Digest } from '../../../oci/types.ts'
 

@@ -1,4 +1,4 @@
-import { nameBytes } from '../../../image/names.ts'
+import { nameBytes } from '../../../tar/names.ts'
 
 /** The path of an entry of a tree for the file system, in bytes: names need not be UTF-8. */
 export function nativePath(root: string, path: string): Buffer {

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
-import { compareUtf8, parentOf } from '../../../image/paths.ts'
+import { compareUtf8, parentOf } from '../../../tar/paths.ts'
 import { OtherNameBudget } from '../../../image/pass-bounds.ts'
 import type { Alias, InventoryEntry, PassReader, TarEntry, TarHeader } from '../../../image/types.ts'
 import type { Digest } from '../../../oci/types.ts'

@@ -1,5 +1,5 @@
 import type { Exec } from '../../../base/ports.ts'
-import { nameBytes, nameOf } from '../../../image/names.ts'
+import { nameBytes, nameOf } from '../../../tar/names.ts'
 import { XattrLists } from '../../../image/xattrs.ts'
 import type { Gap } from '../../model.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { nameOf } from '../../../../image/names.ts'
+import { nameOf } from '../../../../tar/names.ts'
 
 /** Tags of rpm's headers that we read (rpm include/rpm/rpmtag.h). */
 export const tags = {

@@ -1,4 +1,4 @@
-import type { PaxRecords } from './tar-pax.ts'
+import type { PaxRecords } from './pax.ts'
 
 /** A part of a sparse file that has bytes of its own in the archive. */
 export interface Fragment {

@@ -1,9 +1,9 @@
 import { nameOf } from './names.ts'
 import { normalisePath } from './paths.ts'
 import { ambiguous, invalid, quote, type Place } from './refusals.ts'
-import type { RawHeader } from './tar-header.ts'
-import { paxInteger, paxXattrs, type PaxRecords } from './tar-pax.ts'
-import { sparseForm, type SparseForm } from './tar-sparse.ts'
+import type { RawHeader } from './header.ts'
+import { paxInteger, paxXattrs, type PaxRecords } from './pax.ts'
+import { sparseForm, type SparseForm } from './sparse.ts'
 import type { EntryType, TarHeader } from './types.ts'
 
 /** What extension headers say of the entry behind them. */

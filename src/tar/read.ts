@@ -1,23 +1,24 @@
 import type { ByteSource } from '../base/streams.ts'
 import { nameOf } from './names.ts'
-import { passBounds } from './pass-bounds.ts'
 import { normalisePath } from './paths.ts'
 import { ambiguous, invalid, type Place } from './refusals.ts'
-import { SparseBody, TarBody } from './tar-body.ts'
-import { BytePuller } from './tar-bytes.ts'
-import { makeHeader, type Extensions } from './tar-entry.ts'
-import { checkGuestEntry, checkGuestExtension, checkGuestHeader, checkGuestRecords } from './tar-guest.ts'
-import { parseHeader, type RawHeader } from './tar-header.ts'
-import { parsePax, type PaxRecords } from './tar-pax.ts'
-import { fits, readMap, type SparseForm } from './tar-sparse.ts'
+import { SparseBody, TarBody } from './body.ts'
+import { BytePuller } from './bytes.ts'
+import { makeHeader, type Extensions } from './entry.ts'
+import { checkGuestEntry, checkGuestExtension, checkGuestHeader, checkGuestRecords } from './guest.ts'
+import { parseHeader, type RawHeader } from './header.ts'
+import { parsePax, type PaxRecords } from './pax.ts'
+import { fits, readMap, type SparseForm } from './sparse.ts'
 import type { TarEntry, TarHeader } from './types.ts'
 
-export { TarBody } from './tar-body.ts'
+export { TarBody } from './body.ts'
 
 /** What an archive may ask us to hold or to do. */
 export const tarLimits = {
   /** Bytes of one pax or GNU long-name extension (as in Go). */
   extension: 1 << 20,
+  /** Bytes of zeros that sparse files stand for: 4 GiB. */
+  holes: 2 ** 32,
   /** Entries of one archive. */
   entries: 5_000_000,
 } as const
@@ -42,7 +43,7 @@ export interface HoleCount {
   readonly most: number
 }
 
-export function holeCount(most: number = passBounds.holes): HoleCount {
+export function holeCount(most: number = tarLimits.holes): HoleCount {
   return { used: 0, most }
 }
 

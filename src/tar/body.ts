@@ -1,5 +1,5 @@
-import type { BytePuller } from './tar-bytes.ts'
-import type { Fragment } from './tar-sparse.ts'
+import type { BytePuller } from './bytes.ts'
+import type { Fragment } from './sparse.ts'
 
 /** Content of one entry. It can be read once; `now` gives it without waiting where all of it is at hand. */
 export class TarBody implements AsyncIterable<Uint8Array> {

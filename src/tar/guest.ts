@@ -1,8 +1,8 @@
 import { nameOf } from './names.ts'
 import { ambiguous, quote, type Place } from './refusals.ts'
-import type { Extensions, MadeEntry } from './tar-entry.ts'
-import type { RawHeader } from './tar-header.ts'
-import type { PaxRecords } from './tar-pax.ts'
+import type { Extensions, MadeEntry } from './entry.ts'
+import type { RawHeader } from './header.ts'
+import type { PaxRecords } from './pax.ts'
 
 /*
  * Confidential Containers guests unpack layers with image-rs, which reads them with tokio-tar: krata-tokio-tar 0.4.2 (guest-components v0.10,
