@@ -12,6 +12,7 @@ import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
 import type { BrokenClaim, Sighting } from './attached-types.ts'
+import type { ForeignImage } from './foreign.ts'
 import type { Notes } from './notes.ts'
 import type { SignatureTime } from './signature-times.ts'
 import type { Claim } from './statements.ts'
@@ -69,6 +70,8 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
+  /** Where the policy has a section `publisher`: the image that others built. */
+  foreign?: ForeignImage | undefined
   /** The earliest time that a pinned source states for the statement that points to this evidence, and so to its seal; null without one. */
   sealTime?: SignatureTime | null | undefined
   /** Nobody may rely on the verdict after this; absent where nothing limits it. */

@@ -37,7 +37,6 @@ export async function recordArchive(request: ArchiveRequest, ports: Ports): Prom
   const now = ports.clock.now()
   for (const subject of targets) await requireApart(store, subject, signer, now, 'key')
   const said = { inProduction, ...(keys.length === 0 ? {} : { keys: keys.map((one) => ({ ...one })) }) }
-  const begin = ports.clock.monotonic()
   const writers: StatementWriter[] = []
   const done: Archived[] = []
   for (const subject of targets) {
@@ -53,7 +52,7 @@ export async function recordArchive(request: ArchiveRequest, ports: Ports): Prom
     writers.push(written.writer)
     done.push({ subject: subject.digest, manifest: written.manifest, state: 'added' })
   }
-  await keepWritten(store, writers, ports.clock.monotonic() - begin, ports)
+  await keepWritten(store, writers, ports)
   return done
 }
 

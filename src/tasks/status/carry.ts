@@ -7,7 +7,6 @@ import { keepWritten } from '../../oci/keep-written.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
-import { relist } from '../../oci/relist.ts'
 import type { Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
 import { trustOf } from '../../verify/policy/status.ts'
 import type { Policy } from '../../verify/policy/load.ts'
@@ -59,8 +58,6 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
   const [source, target] = [parseReference(from, ports.roots.cwd), parseReference(to, ports.roots.cwd)]
   const stores = { source: storeOf(source, ports), target: storeOf(target, ports) }
   const result: Carried = { statuses: [], silent: [], broken: [] }
-  const begin = ports.clock.monotonic()
-  const added = new Map<Digest, Digest[]>()
   for (const subject of await subjects(source, target, stores, to)) {
     const statuses = await wanted(subject, stores, trust, ports.clock.now(), result)
     result.statuses.push(...statuses)
@@ -69,12 +66,8 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
       .map(({ statement }) => statement.manifest)
     if (manifests.length === 0) continue
     await copyManifests(stores, manifests)
-    added.set(subject, manifests)
   }
-  const confirms = [...added].map(([subject, manifests]) => ({
-    confirm: () => relist(stores.target, subject, manifests),
-  }))
-  await keepWritten(stores.target, confirms, ports.clock.monotonic() - begin, ports)
+  await keepWritten(stores.target, [], ports)
   return result
 }
 

@@ -63,7 +63,6 @@ export async function setStatus(request: SetStatusRequest, ports: Ports): Promis
     await requireApart(store, subject, signer, now, input)
     plans.push({ subject, ...(await planOf(store, subject.digest, signer, request, now)) })
   }
-  const begin = ports.clock.monotonic()
   const writers: StatementWriter[] = []
   const done: SetStatus[] = []
   for (const { subject, standing, serial } of plans) {
@@ -89,7 +88,7 @@ export async function setStatus(request: SetStatusRequest, ports: Ports): Promis
     if (receipt === undefined) throw new TypeError(`no receipt of ${predicateTypeOf('status')}`)
     done.push({ subject: subject.digest, serial, manifest: receipt.manifest, state: receipt.state })
   }
-  await keepWritten(store, writers, ports.clock.monotonic() - begin, ports)
+  await keepWritten(store, writers, ports)
   return done
 }
 
