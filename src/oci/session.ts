@@ -139,7 +139,7 @@ export function openSession(host: string, repository: string, ports: Ports, opti
       }
       if (status === 401 || status === 403) {
         const what = `${host} refuses ${method} for ${repository} (${await explain(response, host)})`
-        throw unauthorized(host, await signIn.hasCredential(), what, ports)
+        throw unauthorized(host, await signIn.credential(), what, ports)
       }
       if (!retried.has(status)) return response
       const giveUp = (): Promise<TransportError> => failed(response, host, `${method} for ${repository}`)

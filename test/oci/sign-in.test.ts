@@ -298,7 +298,7 @@ test.each([
     {
       challenge: { scheme: 'bearer', realm, service: null, scope: null },
       scopes: [],
-      credential: { kind: 'basic', username: 'u', password: 'p' },
+      credential: { kind: 'basic', username: 'u', password: 'p', source: 'a file' },
       host: 'r.example',
       base: new URL(base),
     },
