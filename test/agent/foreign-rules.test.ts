@@ -53,11 +53,14 @@ test('an image that was verified is described, and its encrypted form described,
   expect(agent.simpleSigning(encryptedImage, 'registry.example/app').signature.length).toBeGreaterThan(0)
 })
 
-test.each([plainImage, encryptedImage])('provenance and rebuilds of it stay those of its publisher (%s)', async (on) => {
-  await afterWork(job.verifyEvent(), job.sbomEvent(), job.encryptEvent())
-  for (const kind of ['provenance', 'rebuild'] as const)
-    await expect(ask(kind, { 'build-record': job.buildRecord() }, on)).rejects.toEqual(refused('foreign-image'))
-})
+test.each([plainImage, encryptedImage])(
+  'provenance and rebuilds of it stay those of its publisher (%s)',
+  async (on) => {
+    await afterWork(job.verifyEvent(), job.sbomEvent(), job.encryptEvent())
+    for (const kind of ['provenance', 'rebuild'] as const)
+      await expect(ask(kind, { 'build-record': job.buildRecord() }, on)).rejects.toEqual(refused('foreign-image'))
+  },
+)
 
 test('the image itself is signed in no form: that is for its publisher', async () => {
   await afterWork(job.verifyEvent(), job.sbomEvent())
@@ -71,7 +74,11 @@ test('the image itself is signed in no form: that is for its publisher', async (
 test.each<[string, string, () => EventDraft[]]>([
   ['was never verified', 'not-admitted', () => []],
   ['was refused', 'admission-refused', () => [failedVerification()]],
-  ['passed first and was refused by the same policy later', 'admission-refused', () => [job.verifyEvent(), failedVerification()]],
+  [
+    'passed first and was refused by the same policy later',
+    'admission-refused',
+    () => [job.verifyEvent(), failedVerification()],
+  ],
   ['is another image than was verified', 'not-admitted', () => [job.verifyEvent(job.verdict(), job.digestOf('other'))]],
 ])('an image that %s gives no statement', async (_what, code, before) => {
   await afterWork(...before(), job.sbomEvent(), job.encryptEvent())

@@ -26,9 +26,7 @@ import { root } from '../../testkit/peers.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 
 // A promotion record is a claim, and a statement of the agent.
-const kinds = [
-  ...new Set([predicateTypes, claimTypes, noticeTypes].flatMap((types) => Object.keys(types))),
-] as Kind[]
+const kinds = [...new Set([predicateTypes, claimTypes, noticeTypes].flatMap((types) => Object.keys(types)))] as Kind[]
 const own = Object.keys(predicateForms) as PredicateKind[]
 const examples = predicateExamples()
 const subject = { digest: `sha256:${'a'.repeat(64)}` } as const

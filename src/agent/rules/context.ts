@@ -84,7 +84,10 @@ export function standingOf(events: readonly JournalEvent[], subject: Digest): Re
  * @throws VerificationError `foreign-image` for what only the builder may state of an image that others built; `admission-refused`, `claimed-steps`,
  *   `not-admitted` for an image that was neither built nor admitted by this job
  */
-export function requireStanding({ events, subject }: Pick<RuleContext, 'events' | 'subject'>, kind: StatementKind): void {
+export function requireStanding(
+  { events, subject }: Pick<RuleContext, 'events' | 'subject'>,
+  kind: StatementKind,
+): void {
   const wanted = subjectRoles[kind]
   const held = standingOf(events, subject)
   if (wanted === null || wanted.some((role) => held.has(role))) return
