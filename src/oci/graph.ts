@@ -104,16 +104,24 @@ export async function* walkGraph(
     at: Omit<GraphNode, 'descriptor' | 'content' | 'relation'>,
   ): AsyncGenerator<GraphNode> {
     const listed = index.manifests.filter(({ mediaType }) => isManifestType(mediaType))
-    const children = inOrder(listed, aheadOf, async (child) => ({ child, read: await attempt(child.digest, at.depth) }))
+    const children = inOrder(listed, aheadOf, async (child) => ({
+      child,
+      read: await attempt(child.digest, at.depth, child),
+    }))
     for await (const { child, read } of children) {
       const stored = orGap(read, child.digest, digest)
       if (stored !== null) yield* visit(stored, { ...at, relation: 'child', platform: child.platform ?? null })
     }
   }
 
-  const attempt = async (manifest: Digest, depth: number): Promise<StoredManifest | VerificationError> => {
+  const attempt = async (
+    manifest: Digest,
+    depth: number,
+    named?: Descriptor,
+  ): Promise<StoredManifest | VerificationError> => {
     try {
-      return await soon(await store.getManifest(manifest), depth)
+      const stored = await store.getManifest(manifest)
+      return (named === undefined ? null : otherThan(named, stored)) ?? (await soon(stored, depth))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       return error
@@ -140,6 +148,21 @@ export async function* walkGraph(
   } finally {
     ahead.close()
   }
+}
+
+/** Readers choose by what the index says of a member: a manifest of another type or size is not that member. */
+function otherThan({ digest, mediaType, size }: Descriptor, { descriptor }: StoredManifest): VerificationError | null {
+  const remedy = 'Make the index again from its members.'
+  if (size !== descriptor.size)
+    return new VerificationError('digest-mismatch', `${digest} has ${descriptor.size} bytes, not ${size}`, {
+      subject: digest,
+      remedy,
+    })
+  if (mediaType === descriptor.mediaType) return null
+  return new VerificationError('format-invalid', `${digest} is listed as ${mediaType}, but is ${descriptor.mediaType}`, {
+    subject: digest,
+    remedy,
+  })
 }
 
 function tooMuch(root: Digest, subject: Digest, what: string): VerificationError {

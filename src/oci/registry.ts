@@ -19,7 +19,7 @@ import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
-import { uploadBlob } from './upload.ts'
+import { otherDigest, uploadBlob } from './upload.ts'
 import { knownOf, type OnSent } from './upload-body.ts'
 
 const listLimit = 4 << 20
@@ -229,6 +229,13 @@ async function getManifestOf(
     throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
       subject: reference,
       remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
+    })
+  }
+  const header = otherDigest(response, digest)
+  if (header !== null) {
+    throw new VerificationError('digest-mismatch', `${name} says that ${reference} is ${header}, and gives ${digest}`, {
+      subject: reference,
+      remedy: "Ask the registry's operator: Docker-Content-Digest must name the bytes that are sent.",
     })
   }
   const told = mediaTypeIn(response)

@@ -143,7 +143,7 @@ export async function finish(
 }
 
 /** A digest that an answer names in place of ours; one of another algorithm is no contradiction. */
-function otherDigest(response: Response, digest: Digest): Digest | null {
+export function otherDigest(response: Response, digest: Digest): Digest | null {
   const told = response.headers.get('docker-content-digest')
   return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest ? told : null
 }
