@@ -28,6 +28,8 @@ export interface RunningRegistry {
 export interface RegistryOptions {
   /** docker-registry wants {@link registryLogin}; ours has quirks for that. */
   readonly auth?: boolean
+  /** docker-registry wants a token of this service, signed by a key of this authority (path of PEM). */
+  readonly token?: { realm: string; authority: string } | undefined
   /** Paths of PEM files: the registry answers to https alone. */
   readonly tls?: { certificate: string; key: string; clientCa?: string } | undefined
   /** Quirks and presets of `tools/registry`, for `quirky`. */
@@ -66,11 +68,17 @@ async function startDocker(options: RegistryOptions): Promise<RunningRegistry> {
   const host = `127.0.0.1:${await freePort()}`
   const program = peer(registryPeers.docker)
   writeFileSync(join(dir, 'htpasswd'), htpasswd)
-  const auth = options.auth === true ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n` : ''
+  const { token } = options
+  const auth =
+    token !== undefined
+      ? `auth:\n  token:\n    realm: ${token.realm}\n    service: test\n    issuer: test\n    rootcertbundle: ${token.authority}\n`
+      : options.auth === true
+        ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n`
+        : ''
   const tls =
     options.tls === undefined
       ? ''
-      : `  tls:\n    certificate: ${options.tls.certificate}\n    key: ${options.tls.key}\n`
+      : `  tls:\n    certificate: ${options.tls.certificate}\n    key: ${options.tls.key}\n${options.tls.clientCa === undefined ? '' : `    clientcas: [${options.tls.clientCa}]\n`}`
   const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${dir}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${host}\n${tls}${auth}`
   writeFileSync(join(dir, 'config.yml'), config)
   const child = spawn(program, ['serve', join(dir, 'config.yml')], { stdio: 'ignore' })

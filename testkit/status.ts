@@ -3,7 +3,8 @@ import type { Descriptor, Store } from '../src/oci/types.ts'
 import { attachBundle } from '../src/sign/attach.ts'
 import { makeBundle } from '../src/sign/bundle.ts'
 import { signEnvelope } from '../src/sign/dsse.ts'
-import { noticeTypes, type NoticeKind } from '../src/statement/notices.ts'
+import type { NoticeKind } from '../src/statement/notices.ts'
+import { predicateTypeOf } from '../src/statement/statement.ts'
 import { looseStatement } from './loose-statement.ts'
 import type { ChainKey } from './chain.ts'
 
@@ -16,7 +17,7 @@ export function daysBefore(now: Date, days: number): string {
 
 /** Attaches a notice as a publisher, or an attacker, would sign it: the predicate is not checked. */
 export async function attachNotice(
-  kind: NoticeKind,
+  kind: NoticeKind | 'promotion',
   store: Store,
   { digest, mediaType, size }: Descriptor,
   predicate: JsonObject,
@@ -25,5 +26,5 @@ export async function attachNotice(
 ): Promise<Descriptor> {
   const envelope = await signEnvelope(looseStatement(kind, { digest: about }, predicate), by.signer)
   const bundle = makeBundle(envelope, by.signer.hint)
-  return attachBundle(store, { digest, mediaType, size }, bundle, noticeTypes[kind])
+  return attachBundle(store, { digest, mediaType, size }, bundle, predicateTypeOf(kind))
 }

@@ -231,7 +231,7 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
     specification: 'this page, and [status.md](../status.md)',
     subject: 'the archived image',
     signer: 'the key of whoever keeps the archive; never the agent',
-    when: 'by `sealwright promote --class archive` and `sealwright archive purge`',
+    when: 'by `sealwright archive record` and `sealwright archive purge`',
     checks: [
       'The signer is one that the policy names in `archive`.',
       'Layers that the statement names as purged were not read, so nothing about their content was checked: the policy must accept that by name.',

@@ -33,6 +33,12 @@ go_build_cose_judge() {
   (cd "$root/tools/cose-judge" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/cose-judge" .)
 }
 
+# The JSON schemas of image-spec with their validator: our own small program over a pinned library.
+go_build_oci_schema() {
+  command -v go >/dev/null || { echo "needs go: tools/oci-schema" >&2; return 1; }
+  (cd "$root/tools/oci-schema" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-schema" .)
+}
+
 # The CycloneDX decoder that most Go tools use: our own small program over a pinned library.
 go_build_cdx_decode() {
   command -v go >/dev/null || { echo "needs go: tools/cdx-decode" >&2; return 1; }

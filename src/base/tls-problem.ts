@@ -4,7 +4,7 @@ import { TransportError } from './errors.ts'
 const server =
   /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT(?:_IN_CHAIN)?|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(?:_LOCALLY)?)|CERT_[A-Z_]+|ERR_TLS_CERT_ALTNAME_INVALID)$/
 /** Alerts of TLS by which a server refuses our certificate, or wants one. */
-const client = /^ERR_SSL_(?:TLSV1[0-9]*|SSL[A-Z0-9]*)_ALERT_(?:CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT)/
+const client = /^ERR_SSL_[A-Z0-9_/]+_ALERT_(?:CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT)/
 
 /**
  * Whether a connection failed by a certificate: the server's, which is not accepted here, or ours, which the server wants or refuses.

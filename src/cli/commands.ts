@@ -1,3 +1,4 @@
+import { archiveCommands } from './archive/commands.ts'
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { guestCommands } from './guest/commands.ts'
@@ -5,6 +6,7 @@ import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { statusCommands } from './status/commands.ts'
 import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
@@ -68,6 +70,8 @@ export const commands: Readonly<Record<string, Command>> = {
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,
+  ...statusCommands,
+  ...archiveCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

@@ -101,17 +101,17 @@ async function withTimeout<T>(
   if (seconds === 0) return run(context)
   const ending = new AbortController()
   const ports = cancellable(context.ports, ending.signal, seconds * 1000)
+  let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    ending.signal.addEventListener('abort', () => reject(ending.signal.reason as Error), { once: true })
-  })
-  const timer = setTimeout(() => {
-    ending.abort(
-      new TransportError('timeout', `${name} did not end within ${seconds} s`, {
+    timer = setTimeout(() => {
+      const error = new TransportError('timeout', `${name} did not end within ${seconds} s`, {
         subject: 'timeout',
         remedy: 'Give a larger timeout; a run that was cut off may simply be started again.',
-      }),
-    )
-  }, seconds * 1000)
+      })
+      ending.abort(error)
+      reject(error)
+    }, seconds * 1000)
+  })
   try {
     return await Promise.race([run({ ...context, ports }), late])
   } finally {

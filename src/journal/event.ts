@@ -78,7 +78,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
- * | verify | image, policy | verdict | verified, exceptions |
+ * | verify | image, policy, index (that was named where one of its manifests was judged), child* (of an index that passed) | verdict | verified, exceptions |
  */
 export const roles = {
   image: 'image',
@@ -97,6 +97,8 @@ export const roles = {
   payload: 'payload',
   policy: 'policy',
   verdict: 'verdict',
+  index: 'index',
+  child: 'child',
   resource: 'resource',
 } as const
 

@@ -1,4 +1,5 @@
 import type { StatementKind } from '../statement/types.ts'
+import type { Digest } from '../oci/types.ts'
 import { roles, type JournalEvent } from './event.ts'
 
 /**
@@ -26,6 +27,7 @@ export const subjectRoles: Readonly<Record<StatementKind, readonly SubjectRole[]
   cyclonedx: ['built', 'admitted'],
   inventory: ['built', 'admitted'],
   encryption: ['encrypted'],
+  promotion: ['admitted'],
   vsa: ['verified'],
   evidence: null,
 }
@@ -62,13 +64,21 @@ export function admissionsOf(events: readonly JournalEvent[], image: string): Jo
 
 /** The last verification of an image by each policy, by the agent's own workers. */
 export function lastVerifications(events: readonly JournalEvent[], image: string): JournalEvent[] {
-  const own = events.filter((event) => event.kind === 'verify' && event.performer === 'agent' && takes(event, image))
+  const own = events.filter(
+    (event) => event.kind === 'verify' && event.performer === 'agent' && (takes(event, image) || lists(event, image)),
+  )
   return [...new Map(own.map((event) => [policyOf(event), event])).values()]
 }
 
 /** Digest of the policy that a verification judged by. */
-export function policyOf({ inputs }: JournalEvent): string | null {
+export function policyOf({ inputs }: JournalEvent): Digest | null {
   return inputs.find(({ role }) => role === roles.policy)?.digest ?? null
+}
+
+/** The index through which a verification reached an image; null where the image itself was named. */
+export function indexOf(event: JournalEvent, image: string): Digest | null {
+  const role = lists(event, image) ? roles.image : roles.index
+  return event.inputs.find((item) => item.role === role)?.digest ?? null
 }
 
 /** Whether a caller claims to have verified an image. */
@@ -97,6 +107,11 @@ export function lackOfAdmission(
 
 function takes({ inputs }: JournalEvent, image: string): boolean {
   return inputs.some(({ role, digest }) => role === roles.image && digest === image)
+}
+
+/** Whether a verification judged an image as a manifest of an index. */
+function lists({ inputs }: JournalEvent, image: string): boolean {
+  return inputs.some(({ role, digest }) => role === roles.child && digest === image)
 }
 
 function gives({ outputs }: JournalEvent, image: string): boolean {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import type { Http, Ports, TlsOptions } from '../base/ports.ts'
+import { certificatesIn } from '../encoding/pem-certificates.ts'
 
 /**
  * Folders that may hold certificates for a registry: those of podman, buildah and skopeo (containers-certs.d(5)) and of docker, the user's before the
@@ -54,7 +55,11 @@ async function readFolder(folder: string, names: readonly string[]): Promise<Tls
     readFile(join(folder, name), 'latin1').catch((cause: unknown) => {
       throw unreadable(join(folder, name), cause)
     })
-  const ca = await Promise.all(names.filter((name) => name.endsWith('.crt')).map(read))
+  const ca: string[] = []
+  for (const name of names.filter((one) => one.endsWith('.crt'))) {
+    const text = await read(name)
+    ca.push(...usable(join(folder, name), () => certificatesIn(text)))
+  }
   const ours = names.filter((name) => /\.(?:cert|key)$/.test(name)).map((name) => name.replace(/\.[a-z]+$/, ''))
   const [first] = ours
   for (const name of ours) {
@@ -66,31 +71,25 @@ async function readFolder(folder: string, names: readonly string[]): Promise<Tls
       })
     }
   }
-  const options = {
-    ...(ca.length === 0 ? {} : { ca }),
-    // As podman and docker do with several: the server's wish is not looked at, and the first counts.
-    ...(first === undefined ? {} : { certificate: await read(`${first}.cert`), key: await read(`${first}.key`) }),
-  }
-  await usable(folder, options)
-  return options
+  const authorities = ca.length === 0 ? {} : { ca }
+  if (first === undefined) return authorities
+  // Of several the first counts: which one the server wants is known only in the middle of a handshake.
+  const [certificate, key] = [await read(`${first}.cert`), await read(`${first}.key`)]
+  const { createSecureContext } = await import('node:tls')
+  usable(join(folder, `${first}.cert`), () => createSecureContext({ cert: certificate, key }))
+  return { ...authorities, certificate, key }
 }
 
 /** A broken file would else show itself as a connection that fails without a reason. */
-async function usable(folder: string, { ca, certificate, key }: TlsOptions): Promise<void> {
-  const { createSecureContext } = await import('node:tls')
-  for (const [what, options] of [
-    ['a .crt file', { ca: ca?.map(String) }],
-    ['the .cert and .key files', { cert: certificate, key }],
-  ] as const) {
-    try {
-      createSecureContext(options)
-    } catch (cause) {
-      throw new InputError('file-invalid', `${folder}: ${what} cannot be used: ${Object(cause).message}`, {
-        subject: folder,
-        cause,
-        remedy: 'Write PEM: certificates into .crt and .cert, the private key that belongs to the .cert into .key.',
-      })
-    }
+function usable<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new InputError('file-invalid', `${path} cannot be used: ${String(Object(cause).message ?? cause)}`, {
+      subject: path,
+      cause,
+      remedy: 'Write PEM: certificates into .crt and .cert, the private key that belongs to NAME.cert into NAME.key.',
+    })
   }
 }
 

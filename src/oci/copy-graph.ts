@@ -5,6 +5,7 @@ import { inOrder } from '../base/in-order.ts'
 import { blobCopier } from './copy-blob.ts'
 import { walkGraph, type GraphGap, type GraphNode } from './graph.ts'
 import { membersFirst, partGraph } from './graph-parts.ts'
+import { inOneStep } from './lazy-store.ts'
 import { isIndex } from './manifest.ts'
 import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
@@ -45,6 +46,16 @@ export interface CopiedGraph {
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
   const wanted = await collectGraph(from, digest, plan)
+  return inOneStep(to, () => copyCollected(from, to, digest, plan, wanted))
+}
+
+async function copyCollected(
+  from: Store,
+  to: Store,
+  digest: Digest,
+  plan: GraphPlan,
+  wanted: Omit<CopiedGraph, 'root' | 'tagged'>,
+): Promise<CopiedGraph> {
   const [root] = wanted.copied
   if (root === undefined) throw new TypeError('a graph without a root')
   // What hangs on an image that the target lacks is not there either: nothing of it is asked for one by one.

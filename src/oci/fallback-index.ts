@@ -7,12 +7,19 @@ import { algorithmOf } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
-import { quietTimeMs } from './quiet-time.ts'
-import { byDigest, imageUnderFallback, type OnBroken } from './referrers.ts'
+import type { Ways } from './quiet-time.ts'
+import { byDigest, imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
 import { bodyOf, mediaTypeIn } from './responses.ts'
 import { failed, type Session } from './session.ts'
-import { mediaTypes, type Descriptor, type Digest, type Index, type StoredManifest } from './types.ts'
+import {
+  mediaTypes,
+  type Descriptor,
+  type Digest,
+  type Index,
+  type StoredManifest,
+  type WrittenListing,
+} from './types.ts'
 
 /** How often a write is tried before its run gives up. */
 const writes = 16
@@ -28,7 +35,14 @@ interface Tools {
   hasManifest(digest: Digest): Promise<boolean>
   listTags(): Promise<string[]>
   conditional: ConditionalPut
+  ways: Ways
   ports: Ports
+}
+
+/** Where the tag stands, and the index there; null for none. */
+interface State {
+  at: Standing | null
+  index: Index | null
 }
 
 /** The referrers tag schema of one repository: an index under `sha256-HEX` (distribution-spec 1.1, "Unavailable Referrers API"). */
@@ -43,16 +57,20 @@ export interface FallbackIndex {
    * @throws TransportError `registry-error` naming the entries that get lost again and again
    */
   settle(): Promise<void>
+  readonly listing: WrittenListing
 }
 
 export function openFallbackIndex(tools: Tools): FallbackIndex {
-  const { session, name, conditional, ports } = tools
+  const { session, name, conditional, ways, ports } = tools
   const { clock } = ports
   /** Entries that another writer may still take out, by subject. */
   const open = new Map<Digest, Map<Digest, Descriptor>>()
-  /** When the last write ended, and the longest way here from reading an index to having written it, in milliseconds. */
+  /**
+   * All that any index was seen to list. A writer who lost a race writes back what the winner had not read, so that many writers agree after few
+   * rounds; what somebody takes out on purpose in these seconds is listed once more.
+   */
+  const seen = new Map<Digest, Map<Digest, Descriptor>>()
   let lastWrite = 0
-  let slowest = 0
   let turn: Promise<void> = Promise.resolve()
 
   /**
@@ -92,7 +110,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
 
   /** The index to be extended, or null where there is none. @throws TransportError for an image under the tag */
-  const standing = async (subject: Digest): Promise<{ at: Standing | null; index: Index | null }> => {
+  const standing = async (subject: Digest, replaceImage = false): Promise<State> => {
     const tag = fallbackTag(subject)
     const stored = await tools.fetchManifest(tag)
     if (stored === null) return { at: null, index: null }
@@ -101,12 +119,14 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     if (!isImage && isIndex(content)) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: content }
     // GitLab answers for a tag that nobody wrote; `cosign copy` writes the image under that tag, and somebody may count on it.
     if (isImage && !(await tools.listTags()).includes(tag)) return { at: null, index: null }
+    if (replaceImage) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: null }
     throw new TransportError(
       'registry-error',
       `the tag ${tag} of ${name}, which must list referrers, names an image (${descriptor.digest})`,
       {
         subject: `${name}:${tag}`,
-        remedy: 'cosign copy leaves such tags. Delete the tag, or use a registry with the referrers API.',
+        remedy:
+          'cosign copy leaves such tags. Delete the tag, or have sealwright repair replace it (`--replace-image`); the image stays under its digest.',
       },
     )
   }
@@ -125,9 +145,14 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     const tag = fallbackTag(subject)
     const begin = clock.monotonic()
     const { at, index } = await standing(subject)
-    const manifests = index?.manifests ?? []
-    const missing = absentIn(manifests, entries)
+    const listed = index?.manifests ?? []
+    const missing = absentIn(listed, entries)
     if (missing.length === 0) return true
+    const known = seen.get(subject) ?? new Map<Digest, Descriptor>()
+    seen.set(subject, known)
+    for (const entry of entries) known.delete(entry.digest)
+    const manifests = [...listed, ...absentIn(listed, [...known.values()])]
+    for (const entry of manifests) known.set(entry.digest, entry)
     const put = (others: readonly Descriptor[]): Promise<boolean> => {
       const next = { ...index, schemaVersion: 2, mediaType: mediaTypes.index } as const
       const bytes = manifestBytes({ ...next, manifests: [...others, ...missing].sort(byDigest) })
@@ -142,7 +167,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       written = await put(await present(manifests))
     }
     lastWrite = clock.monotonic()
-    slowest = Math.max(slowest, lastWrite - begin)
+    ways.took(lastWrite - begin)
     if (!written) return false
     const after = await tools.fetchManifest(tag)
     return after !== null && isIndex(after.content) && absentIn(after.content.manifests, entries).length === 0
@@ -183,7 +208,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
 
   const settle = async (): Promise<void> => {
-    const quiet = quietTimeMs(ports.env, slowest)
+    const quiet = ways.quietMs()
     for (let look = 0; open.size > 0; look++) {
       const rest = lastWrite + quiet - clock.monotonic()
       // Unequal pauses keep two writers from meeting again.
@@ -198,7 +223,30 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
   }
 
-  return { read, add, settle }
+  const rewrite: WrittenListing['rewrite'] = async (subject, change, { replaceImage } = {}) => {
+    const tag = fallbackTag(subject)
+    for (let i = 0; i < writes; i++) {
+      const { at, index } = await standing(subject, replaceImage)
+      const before = index?.manifests ?? []
+      const manifests = change(before)
+      if (manifests === before || (at === null && manifests.length === 0)) return
+      const bytes = manifestBytes({
+        ...index,
+        schemaVersion: 2,
+        mediaType: mediaTypes.index,
+        manifests: [...manifests].sort(byDigest),
+      })
+      if (await conditional.put(tag, bytes, mediaTypes.index, at)) return
+    }
+    throw losing(subject, [])
+  }
+  const listing: WrittenListing = {
+    entries: async (subject) => (await standing(subject, true)).index?.manifests ?? null,
+    entryOf: ({ descriptor, content }) => referrerOf(descriptor, content),
+    rewrite,
+  }
+
+  return { read, add, settle, listing }
 }
 
 async function* hashing(

@@ -1,11 +1,10 @@
 import { TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
+import { quiet } from './quiet-time.ts'
 import type { Store } from './types.ts'
 
 /** How often what was written is looked for before the run gives up. */
 const looks = 12
-/** Least and longest pause before a look, in milliseconds. */
-const pause = { least: 250, most: 10_000 } as const
 
 /** What one writer has written. */
 export interface Written {
@@ -21,13 +20,11 @@ export interface Written {
  * more after a pause that is longer than another's way from reading to writing, and whoever finds a loss writes again. A layout is written
  * under a lock and needs none of this.
  *
- * @param tookMs what writing took: on a slow line another writer is as slow
  * @throws TransportError `registry-error` naming what is lost again and again: a second run adds it
  */
 export async function keepWritten(
   store: Store,
   written: readonly Written[],
-  tookMs: number,
   { clock, random }: Pick<Ports, 'clock' | 'random'>,
 ): Promise<void> {
   if (store.kind === 'layout') return
@@ -42,8 +39,8 @@ export async function keepWritten(
       )
     }
     // Unequal pauses keep two writers from meeting again.
-    const chance = 1 + (look === 0 ? 0 : (random(1)[0] ?? 0) / 128)
-    await clock.sleep(Math.min(pause.most, Math.max(pause.least, tookMs) * chance))
+    const chance = 1 + (look === 0 ? 0 : (random(1)[0] ?? 0) / 255)
+    await clock.sleep((store.quietMs?.() ?? quiet.leastMs) * chance)
     const lost: Written[] = []
     for (const one of open) if (!(await one.confirm())) lost.push(one)
     open = lost

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { InputError, VerificationError, withPath } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { algorithmOf, verified, type ByteSource, type DigestAlgorithm } from '../base/streams.ts'
-import { hexOf } from './digest.ts'
+import { hexOf, isDigest } from './digest.ts'
 import { sweep } from './lock.ts'
 import { ownedName } from '../base/owned-name.ts'
 import type { BlobReading, Digest } from './types.ts'
@@ -96,6 +96,26 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw error
   }
+}
+
+/** All blobs of a layout, in the order of their digests. What is not named as a blob is none. */
+export async function* layoutBlobs(directory: string): AsyncGenerator<{ digest: Digest; size: number }> {
+  await requireLayout(directory)
+  for (const algorithm of (await readdir(join(directory, 'blobs'))).sort()) {
+    const names = await readdir(join(directory, 'blobs', algorithm)).catch(() => [])
+    for (const name of names.sort()) {
+      const digest = `${algorithm}:${name}`
+      const size = isDigest(digest) ? await blobSize(directory, digest) : null
+      if (isDigest(digest) && size !== null) yield { digest, size }
+    }
+  }
+}
+
+/** Deletes a blob's file. @returns its size in bytes; 0 where there was none */
+export async function removeBlob(directory: string, digest: Digest): Promise<number> {
+  const size = (await blobSize(directory, digest)) ?? 0
+  await rm(blobPath(directory, digest), { force: true })
+  return size
 }
 
 /** Largest piece that is read at once. */

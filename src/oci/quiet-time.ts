@@ -21,3 +21,20 @@ export function quietTimeMs(env: Readonly<Record<string, string | undefined>>, o
     remedy: `Set \`${quietTimeVariable}\` to a whole number, such as 5000, or unset it.`,
   })
 }
+
+/** The longest way from reading a tag or an index to having written it, as far as one process has gone it. */
+export interface Ways {
+  /** @param ms what one way took */
+  took(ms: number): void
+  quietMs(): number
+}
+
+export function openWays(env: Readonly<Record<string, string | undefined>>): Ways {
+  let longest = 0
+  return {
+    took: (ms) => {
+      longest = Math.max(longest, ms)
+    },
+    quietMs: () => quietTimeMs(env, longest),
+  }
+}

@@ -4,9 +4,7 @@ import { InputError } from '../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { readToml } from '../encoding/toml.ts'
-
-/** The variable that names the file; without it no such file is read. */
-export const registriesVariable = 'SEALWRIGHT_REGISTRIES_CONF'
+import { registriesVariable } from './registries-variable.ts'
 
 /** A host and a path on it, without tag and digest. */
 export interface Source {

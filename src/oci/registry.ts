@@ -10,6 +10,7 @@ import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
+import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { byteCache } from './byte-cache.ts'
@@ -101,10 +102,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     }
   }
   const digestOf = async (reference: string): Promise<Digest | null> => {
-    const response = await session.send(`manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: acceptManifests },
-    })
+    const response = await head(session, `manifests/${reference}`)
     if (response.status === 404) return null
     const told = response.headers.get('docker-content-digest')
     if (response.status === 200 && isDigest(told)) return told
@@ -129,12 +127,21 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
+    const begin = ports.clock.monotonic()
     if ((await digestOf(tagName)) !== from) return false
-    return conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })
+    if (!(await conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })))
+      return false
+    ways.took(ports.clock.monotonic() - begin)
+    if (conditional.exact === true || (await digestOf(tagName)) === digest) {
+      collisions = 0
+      return true
+    }
+    // Writers that collide wait for unequal times, so that one of them comes last and sees all.
+    await ports.clock.sleep((ports.random(1)[0] ?? 0) * ++collisions)
+    return false
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
-    const accept = acceptManifests
-    const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
+    const response = await head(session, `manifests/${digest}`)
     if (response.status === 200) return true
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
@@ -147,8 +154,10 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
   }
   const conditional = openConditionalPut({ putAs, digestOf })
+  const ways = openWays(ports.env)
+  let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ports })
+  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
@@ -207,6 +216,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
     readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
     settle: () => fallback.settle(),
+    quietMs: () => ways.quietMs(),
+    listing: fallback.listing,
   }
   return unwritten(store, place)
 }
@@ -248,8 +259,18 @@ async function getManifestOf(
   }
 }
 
+/** HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
+async function head(session: Session, target: string): Promise<Response> {
+  const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
+  const response = await session.send(target, { method: 'HEAD', headers })
+  if (response.status !== 405) return response
+  const whole = await session.send(target, { headers })
+  if (whole.status === 200) await whole.body?.cancel()
+  return whole
+}
+
 async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
-  const response = await session.send(`blobs/${digest}`, { method: 'HEAD' })
+  const response = await head(session, `blobs/${digest}`)
   if (response.status === 200) return true
   if (response.status === 404) return false
   throw await failed(response, session.host, `HEAD of ${digest}`)

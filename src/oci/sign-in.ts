@@ -89,9 +89,19 @@ export function openSignIn(host: string, repository: string, base: () => URL, po
         fixed = basic(found)
       } else {
         held = held.filter(({ value }) => value !== used)
-        bearer = { ...challenge, scope: null }
+        bearer = { ...challenge, scope: unbound(challenge.scope) }
         await oneToken(challenge, merged(scopes, challenge.scope))
       }
     },
   }
+}
+
+/** Scopes that hold for every request, such as Gitea's `*`; those of a repository belong to the request that was refused. */
+function unbound(scope: string | null): string | null {
+  return (
+    scope
+      ?.split(' ')
+      .filter((one) => !one.startsWith('repository'))
+      .join(' ') ?? null
+  )
 }

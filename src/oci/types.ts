@@ -83,6 +83,28 @@ export interface BlobReading {
   readonly piecewise?: boolean | undefined
 }
 
+/**
+ * A list of referrers that clients write: the fallback index of a registry, or `index.json` of a layout. Readers take from it no more than digests; what
+ * it says besides (artifact types, annotations) is read by other tools.
+ */
+export interface WrittenListing {
+  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  entries(subject: Digest): Promise<readonly Descriptor[] | null>
+  /** How a manifest is listed correctly. */
+  entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor
+  /**
+   * Replaces the list. `change` gives back the very list it got when there is nothing to do.
+   *
+   * @param options.replaceImage writes it also where the fallback tag names an image, as `cosign copy` leaves it
+   * @throws TransportError `registry-error` where an image stands there, or other writers are always faster
+   */
+  rewrite(
+    subject: Digest,
+    change: (entries: readonly Descriptor[]) => readonly Descriptor[],
+    options?: { replaceImage?: boolean | undefined },
+  ): Promise<void>
+}
+
 /** All tags of a repository, for a reader of many listings: where the registry has the referrers API, a fallback tag that is not among them is not asked for. */
 export type KnownTags = ReadonlySet<string>
 
@@ -118,6 +140,13 @@ export interface Store {
   putManifests?(manifests: readonly NewManifest[]): Promise<Descriptor[]>
   tag(tag: string, digest: Digest): Promise<void>
   /**
+   * Does `work`, whose writes become visible in one step at its end, or not at all where it fails; this store sees them at once. An archive is
+   * written anew for each such step. A store whose every write is cheap lacks this or does `work` only: see `inOneStep`.
+   */
+  together?<T>(work: () => Promise<T>): Promise<T>
+  /** The images that are there, for a store that may hold some without a tag; a tag has the grammar of registries. */
+  images?(): Promise<readonly ListedImage[]>
+  /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
    * before the write; where it knows no conditional one, of two writers at the same moment both may be told `true`, so read the tag again.
    * A store that is not written directly lacks this.
@@ -150,17 +179,39 @@ export interface Store {
    * @throws TransportError `registry-error` naming entries that other writers take out again and again
    */
   settle?(): Promise<void>
+  /** The list that clients write; a store that is not written directly lacks it. */
+  readonly listing?: WrittenListing | undefined
+  /** All blobs, in the order of their digests. Registries have no list of what they hold, and lack this. */
+  blobs?(): AsyncIterable<{ digest: Digest; size: number }>
+  /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
+  quietMs?(): number
 }
+
+/** An image of a store, with what the store calls it. */
+export interface ListedImage {
+  readonly descriptor: Descriptor
+  /** Null where it has none. */
+  readonly tag: string | null
+  /** The whole name, such as `docker.io/library/app:1`; null where there is none. */
+  readonly name: string | null
+}
+
+/** Stores of this machine that are a file or a program's own; their names are those of containers-transports(5). */
+export const localKinds = ['oci-archive', 'docker-archive', 'containers-storage', 'docker-daemon'] as const
+export type LocalKind = (typeof localKinds)[number]
 
 /** A parsed store reference (INTERFACE §1). */
 export interface Reference {
-  kind: 'layout' | 'registry'
+  kind: 'layout' | 'registry' | LocalKind
   /** Absolute directory, for a layout. */
   directory?: string | undefined
+  /** Absolute path of an archive; the name of an image in `containers-storage` or `docker-daemon`. */
+  local?: string | undefined
   /** `host[:port]`, for a registry. */
   host?: string | undefined
   /** Repository path, for a registry. */
   repository?: string | undefined
+  /** Of a docker archive, the name that it has in there (`app:1`). */
   tag?: string | undefined
   digest?: Digest | undefined
 }

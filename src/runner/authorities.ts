@@ -1,8 +1,6 @@
 import { readNamedFile } from '../base/files.ts'
-import { InputError } from '../base/errors.ts'
-
-/** One PEM certificate. */
-const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+import { InputError, messageOf } from '../base/errors.ts'
+import { certificatesIn } from '../encoding/pem-certificates.ts'
 
 /**
  * Takes the certificates of a file as authorities, beside those that this process trusts already.
@@ -15,14 +13,16 @@ export async function trustFile(path: string): Promise<void> {
   const remedy = 'Name a readable PEM file of certificates in SSL_CERT_FILE, or unset it.'
   const text = (await readNamedFile(path, 'SSL_CERT_FILE', { remedy })).toString('latin1')
   try {
-    const found = text.match(certificate) ?? []
-    if (found.length === 0) throw new Error('it holds no certificate')
-    setDefaultCACertificates([...getCACertificates('default'), ...found])
+    setDefaultCACertificates([...getCACertificates('default'), ...certificatesIn(text)])
   } catch (cause) {
-    throw new InputError('file-invalid', `SSL_CERT_FILE: "${path}" is not a file of PEM certificates`, {
-      subject: 'SSL_CERT_FILE',
-      cause,
-      remedy,
-    })
+    throw new InputError(
+      'file-invalid',
+      `SSL_CERT_FILE: "${path}" is not a file of PEM certificates: ${messageOf(cause)}`,
+      {
+        subject: 'SSL_CERT_FILE',
+        cause,
+        remedy,
+      },
+    )
   }
 }

@@ -128,11 +128,14 @@ export async function legacyManifest(
  * @throws TransportError `registry-error` where others move the tag each time
  */
 async function append(store: Store, tag: string, added: readonly NewLayer[]): Promise<Appended> {
+  const seen: Descriptor[] = []
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await standing(store, tag)
     const missing = added.filter((layer) => !before.layers.some((one) => isSame(one, layer)))
     if (before.manifest !== null && missing.length === 0) return { manifest: before.manifest, added: attempt > 0 }
-    const layers = [...before.layers]
+    // A writer who lost a race writes back what the winner had not read, so that many writers agree after few rounds.
+    seen.push(...before.layers.filter((layer) => !seen.some((one) => isSame(one, layer))))
+    const layers = [...before.layers, ...seen.filter((layer) => !before.layers.some((one) => isSame(one, layer)))]
     for (const layer of missing) {
       if (layers.some((one) => isSame(one, layer))) continue
       const { digest, content } = layer
@@ -162,8 +165,8 @@ function moving(store: Store, tag: string): TransportError {
   })
 }
 
-function isSame(layer: Descriptor, { digest, annotations }: NewLayer): boolean {
-  return layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations[signatureAnnotation]
+function isSame(layer: Descriptor, { digest, annotations }: Pick<Descriptor, 'digest' | 'annotations'>): boolean {
+  return layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations?.[signatureAnnotation]
 }
 
 /** Where a tag stands (`undefined`: cannot be told), the manifest that readers of signatures find there, and its layers. */

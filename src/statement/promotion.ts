@@ -81,9 +81,10 @@ export function promotionPredicate(
 }
 
 /** What two records of one promotion have in common: all but the time, and the words of the verdict, which ages change. */
-export function promotionIdentity({ promotedOn: _, verdict, ...rest }: PredicateOf<'promotion'>): Buffer {
+export function promotionIdentity({ verdict, ...rest }: PredicateOf<'promotion'>): Buffer {
   return jcs({
     ...rest,
+    promotedOn: null,
     verdict: { builder: verdict.builder, signers: verdict.signers, exceptions: verdict.exceptions },
   })
 }

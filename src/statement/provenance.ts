@@ -67,6 +67,7 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     path: [...record.path],
     secrets: [...record.secrets],
     cache: record.cache,
+    ...(record.basesPolicy === undefined ? {} : { basesPolicy: record.basesPolicy }),
     ignoreFile: record.ignoreFile?.path ?? null,
     sourceDateEpoch: record.sourceDateEpoch,
     compression: record.compression,
@@ -98,6 +99,7 @@ function resolvedDependencies(record: BuildRecord): JsonValue[] {
     // A runtime runs the platform's own manifest: who denies that by digest must find it here.
     if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: digestSet(base.manifest) })
     if (base.config !== undefined) found.push({ name: 'base-config', digest: digestSet(base.config) })
+    if (base.promotion !== undefined) found.push({ name: 'base-promotion', digest: digestSet(base.promotion) })
     for (const layer of base.layers ?? []) found.push({ name: 'base-layer', digest: digestSet(layer) })
   }
   return found

@@ -81,7 +81,11 @@ export interface BuildRecord {
     /** Its configuration and layers, so that an image can be denied by what of them it was made of. */
     config?: Digest | undefined
     layers?: Digest[] | undefined
+    /** Payload of the promotion record that admitted it under `basesPolicy`. */
+    promotion?: Digest | undefined
   }[]
+  /** Bases policy that every base passed before the build; absent where none was asked for. */
+  basesPolicy?: Digest | undefined
   buildArgs: Record<string, string>
   labels: Record<string, string>
   prepare: string | null

@@ -62,6 +62,7 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
         job: found.job,
       })),
     },
+    ...originOfAll(verdicts),
     builder: same(({ builder }) => builder, { id: builderId(null), technology: null, level: null }),
     machine: same(({ machine }) => machine, null),
     job: same(({ job }) => job, unknownJob),
@@ -130,6 +131,14 @@ function wholeCheck({ digest }: Named, count: number, failed: readonly { child: 
 function checksOf({ child, judgement }: { child: Child; judgement: Judgement }, several: boolean): Check[] {
   const { checks } = judgement.verdict
   return several ? checks.map((check) => ({ ...check, why: `${platformInWords(child)}: ${check.why}` })) : checks
+}
+
+/** Where others built every manifest of an index, and the same admitted each. */
+function originOfAll(verdicts: readonly Verdict[]): Pick<Verdict, 'origin'> {
+  const origins = verdicts.map(({ origin }) => (origin === undefined ? undefined : { ...origin, plain: null }))
+  const [first] = origins
+  const isSame = origins.every((origin) => JSON.stringify(origin) === JSON.stringify(first))
+  return first === undefined || !isSame ? {} : { origin: first }
 }
 
 function unique<T>(items: readonly T[]): T[] {

@@ -24,6 +24,7 @@ import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
+import { purgedContent } from './status/purged.ts'
 import { judgeStatus, type JudgedStatus } from './status/judge.ts'
 
 /** What is the same for every manifest of one question. */
@@ -74,6 +75,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const legacy = await legacySigners(store, targets, known)
   const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)
+  const purged = await purgedContent(subject, policy, question.at)
   const content = lazyContent(subject, question.opener, question.ports)
   let standing: Promise<readonly JudgedStatus[]> | null = null
   const status = (): Promise<readonly JudgedStatus[]> => (standing ??= judgeStatus(subject, policy, question.at))
@@ -98,7 +100,8 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       elsewhere: signed.filter((claim) => claim.subject === null),
       parties,
       certificates,
-      sealedContent: sealedContent(subject, question.opener),
+      sealedContent: purged ?? sealedContent(subject, question.opener),
+      sealedBy: purged === null ? 'accept-unchecked-content' : 'accept-purged-layers',
       content,
       status,
       found: {

@@ -43,8 +43,16 @@ function problems(
     ...networkProblem(parameters['network'], rules.network ?? 'none'),
     ...secretProblems(parameters['secrets'], rules.secrets ?? []),
     ...(rules.cache?.includes(any) === true ? [] : unlisted('cache', parameters['cache'], rules.cache)),
+    ...basesPolicyProblem(parameters['basesPolicy'], rules['bases-policy']),
     ...bases.flatMap((base) => baseProblems(base, source, rules, events, way)),
   ]
+}
+
+/** Only what the policy names was looked at by anybody whom it trusts: a job can bring a bases policy of its own. */
+function basesPolicyProblem(value: JsonValue | undefined, allowed: readonly string[] | undefined): string[] {
+  if (allowed === undefined || allowed.includes(textOf(value))) return []
+  if (value === undefined) return ['the bases passed no bases policy (`bases: golden`)']
+  return [`the bases passed the bases policy ${shown(value)}, which the policy does not name`]
 }
 
 function listOf(value: string | readonly string[]): readonly string[] {

@@ -1,6 +1,7 @@
 import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
+import { admissionSteps } from './checks/admission.ts'
 import { builderSteps } from './checks/builder.ts'
 import { claimSteps } from './checks/claims.ts'
 import { contentSteps } from './checks/content.ts'
@@ -29,6 +30,7 @@ import { isGates } from './candidates.ts'
 import { chipOf } from '../tee/facts/machine.ts'
 import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
+import { originOf } from './origin.ts'
 import { restingOn } from './resting-on.ts'
 import { guarded, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
@@ -54,6 +56,7 @@ export const steps: readonly Step[] = [
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,
+  ...admissionSteps,
   ...claimSteps,
   ...contentSteps,
   ...denySteps,
@@ -150,6 +153,7 @@ function makeVerdict(
   subject: Subject,
 ): Verdict {
   const { evidence, found, mine } = gate
+  const origin = originOf(gate)
   const job = evidence?.open.binding.job
   return {
     v: 1,
@@ -163,10 +167,11 @@ function makeVerdict(
     },
     policy: { digest: gate.policy.digest },
     builder: {
-      id: found.builderId ?? builderId(null),
+      id: (origin === undefined ? found.builderId : origin.builder) ?? builderId(null),
       technology: evidence?.index.technology ?? null,
       level: found.level,
     },
+    ...(origin === undefined ? {} : { origin }),
     machine: machineOf(gate),
     job: {
       assurance: job?.assurance ?? null,

@@ -109,6 +109,20 @@ test('a refusal by another policy takes nothing back, and the journal names the 
   expect(text).toContain(job.digestOf('another policy'))
 })
 
+test('a manifest of an index that passed as a whole is admitted, of a refused one it is not', async () => {
+  const index = job.digestOf('index')
+  const ofIndex = (verified: boolean): EventDraft => {
+    const event = verified ? job.verifyEvent(job.verdict(), index) : failedVerification()
+    const child = { role: 'child', name: 'linux/amd64', digest: plainImage, mediaType: 'application/octet-stream' }
+    const [image, ...rest] = event.inputs
+    return { ...event, inputs: [{ ...image, digest: index } as typeof child, ...rest, child] }
+  }
+  await afterWork(ofIndex(true), job.sbomEvent())
+  await ask('spdx', { spdx }, plainImage)
+  await afterWork(ofIndex(false), job.sbomEvent())
+  await expect(ask('spdx', { spdx }, plainImage)).rejects.toEqual(refused('admission-refused'))
+})
+
 test('no summary about the encrypted form comes from the job that encrypted it', async () => {
   const verdict = job.verdict()
   await afterWork(job.verifyEvent(), job.encryptEvent(), job.verifyEvent(verdict, encryptedImage))

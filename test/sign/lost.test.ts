@@ -80,9 +80,9 @@ test('a layout, and a run that added nothing, wait for nobody', async () => {
     ({ receipts: [{ state }], confirm: () => Promise.resolve(true) }) as never
   const store = (kind: string): Store => ({ kind, name: 'it' }) as Store
   const ports = { clock, random: testPorts().random }
-  await keepWritten(store('layout'), [writer('added')], 0, ports)
-  await keepWritten(store('registry'), [writer('present')], 0, ports)
-  await expect(keepWritten(store('registry'), [writer('added')], 0, ports)).rejects.toThrow('it waited')
+  await keepWritten(store('layout'), [writer('added')], ports)
+  await keepWritten(store('registry'), [writer('present')], ports)
+  await expect(keepWritten(store('registry'), [writer('added')], ports)).rejects.toThrow('it waited')
 })
 
 test('a tag is moved only from where the caller saw it', async () => {

@@ -8,7 +8,7 @@ export const presets: Readonly<Record<string, { readonly quirks: string; readonl
     quirks: 'token,anonymous-pull,no-referrers,wrong-artifact-type',
     what: 'tokens, no referrers API',
   },
-  ecr: { quirks: 'basic,oci-subject-lie,immutable-tags', what: 'OCI-Subject without the API, tags that cannot move' },
+  ecr: { quirks: 'basic,oci-subject-lie', what: 'OCI-Subject without the referrers API' },
   gitlab: {
     quirks: 'token-host,no-referrers,dash-tag-subject',
     what: 'a token service of its own, and the fallback tag of an image is the image',
@@ -22,6 +22,6 @@ export const presets: Readonly<Record<string, { readonly quirks: string; readonl
   },
   quay: { quirks: 'token,anonymous-pull,cross-origin-redirect', what: 'blobs of another host' },
   slow: { quirks: 'latency=100,rate=4000000', what: '100 ms a request, 4 MB/s' },
-  throttled: { quirks: 'throttle=5', what: 'every fifth request gets 429' },
+  throttled: { quirks: 'throttle=20', what: 'every twentieth request gets 429' },
   flaky: { quirks: 'errors=7,resets=3', what: 'every seventh request gets 500, every third blob breaks off' },
 }

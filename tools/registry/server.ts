@@ -12,7 +12,7 @@ import { listCatalog, listReferrers, listTags } from './listing.ts'
 import { serveManifest } from './manifests.ts'
 import { parseQuirks } from './quirks.ts'
 import { algorithmOf, routeOf } from './route.ts'
-import { openStorage } from './storage.ts'
+import { openStorage, type Storage } from './storage.ts'
 import { continueUpload, startUpload } from './uploads.ts'
 
 export interface RegistryOptions {
@@ -22,6 +22,8 @@ export interface RegistryOptions {
   readonly quirks?: string | undefined
   /** Paths of PEM files; with `clientCa` each client must show a certificate of that CA. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined } | undefined
+  /** What another server of this process serves too; it is not removed at the end. Without it the server has its own. */
+  readonly storage?: Storage | undefined
   /** Called with one line a request. */
   readonly log?: ((line: string) => void) | undefined
 }
@@ -44,7 +46,10 @@ export async function serveRegistry(options: RegistryOptions = {}): Promise<Serv
   const [, name = '', port = ''] = /^(.+):(\d{1,5})$/.exec(options.addr ?? '127.0.0.1:0') ?? []
   if (!isLoopback(name)) throw new Error('this registry listens on loopback only')
   const quirks = parseQuirks(options.quirks ?? '')
-  const storage = openStorage()
+  const storage = options.storage ?? openStorage()
+  const remove = (): void => {
+    if (options.storage === undefined) storage.remove()
+  }
   const counts = new Map<string, number>()
   const note = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
   const turns = new Map<string, number>()
@@ -147,21 +152,24 @@ export async function serveRegistry(options: RegistryOptions = {}): Promise<Serv
   try {
     const host = await listen(Number(port), serve)
     origins.registry = `${scheme}://${host}`
-    origins.token = quirks.has('token-host')
-      ? `${scheme}://${await listen(0, (call) => access.serveToken(call))}`
-      : origins.registry
+    origins.token = origins.registry
+    if (quirks.has('token-host')) {
+      const place = await listen(0, (call) => access.serveToken(call))
+      // Another name, too: go-containerregistry refuses a token service at the address of a private network.
+      origins.token = `${scheme}://localhost:${place.split(':').at(-1)}`
+    }
     if (quirks.has('cross-origin-redirect')) origins.blobs = `${scheme}://${await listen(0, serveStore)}`
     return {
       host,
       requests: () => Object.fromEntries(counts),
       close: async () => {
         await closeAll(servers)
-        storage.remove()
+        remove()
       },
     }
   } catch (error) {
     await closeAll(servers)
-    storage.remove()
+    remove()
     throw error
   }
 }

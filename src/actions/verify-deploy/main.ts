@@ -8,7 +8,7 @@ import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
 import { openLogMemory } from '../../tasks/verify/log-memory.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
-import { jobImage } from '../../tasks/job-image.ts'
+import { jobImage, verifiedAt } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
@@ -59,6 +59,7 @@ export const door: ActionDoor = {
     await memory?.remember(checkpoint)
     const path = await state.path('verdict.json')
     await writeFile(path, jcs(verdict))
+    if (verdict.verified) await state.remember(verifiedAt(verdict.image.digest), verdict.image.reference)
     const { store } = await resolveImage(text, ports)
     const key = inputs.signer === 'key' ? inputs.key : null
     const vsa = await attachVsa({ verdict, store, agent, key, timestamp: inputs.timestamp }, ports)

@@ -2,6 +2,7 @@ import { cosignReads } from '../../oci/identity.ts'
 import { quote } from '../../report/shell.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
+import { originInWords } from '../../verify/origin.ts'
 import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ActionReport } from '../../doors/context.ts'
@@ -31,10 +32,18 @@ const marks: Readonly<Record<Check['status'], string>> = {
 export function summary(facts: SummaryFacts): ActionReport {
   const { verdict, inputs, notes } = facts
   const { image, builder, job } = verdict
+  const origin = originInWords(verdict)
+  const builtBy: [string, string][] =
+    origin === null
+      ? [['Builder', builder.id]]
+      : [
+          ['Built by', origin.built],
+          ['Admitted by', origin.admitted],
+        ]
   const claim = (name: string): string => (typeof job.claims[name] === 'string' ? job.claims[name] : '')
   const [first, ...others] = verdict.checks.filter(({ status }) => status === 'failed')
   const shown: [string, string][] = [
-    ['Builder', builder.id],
+    ...builtBy,
     ['Evidence', evidenceInWords(verdict)],
     ['Level', levelInWords(verdict)],
     ...machineInWords(verdict),

@@ -14,6 +14,28 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     examples: ['sealwright tree ghcr.io/owner/app:1.0', 'sealwright tree oci:build/image --format html > tree.html'],
     run: async (inputs, context) => (await import('./tree.ts')).treeCommand(inputs, context),
   },
+  repair: {
+    description:
+      'Lists again what the list of referrers of an image has lost. It also corrects wrong artifact types in that list. Running it twice does nothing more.',
+    inputs: [
+      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'from',
+        'What may be attached: a file of a job (bundles-path, receipts-path, a result of --json), a list of digests, or one digest. May be repeated.',
+      ),
+      option('scan', 'true also looks at all manifests that tags of the repository name.', 'false'),
+      option('drop-missing', 'true takes entries out of the list whose manifests are gone.', 'false'),
+      option('replace-image', 'true replaces an image that cosign copy left in place of the list.', 'false'),
+      option('dry-run', 'true says what would be done.', 'false'),
+    ],
+    positional: 'image',
+    flags: ['scan', 'drop-missing', 'replace-image', 'dry-run'],
+    examples: [
+      'sealwright repair ghcr.io/owner/app:1.0 --from receipts.json --from bundles.jsonl',
+      'sealwright repair registry.example/app:1.0 --scan --drop-missing --dry-run',
+    ],
+    run: async (inputs, context) => (await import('./repair.ts')).repairCommand(inputs, context),
+  },
   promote: {
     description:
       'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
@@ -26,12 +48,17 @@ export const storeCommands: Readonly<Record<string, Command>> = {
         'Attached things that go along: artifact types, predicate types, .sig or .att; * stands for any text. Default: all. May be repeated.',
       ),
       option('exclude', 'Attached things that stay behind, in the same form; wins over --include. May be repeated.'),
+      option(
+        'status-only',
+        'Carry only new status statements of the image and its manifests, by signers that `status` of the policy names; run it on a schedule. Without a tag in --to: for every tagged image there.',
+      ),
       option('dry-run', 'true verifies the source and says what would be copied.', 'false'),
     ],
-    flags: ['dry-run'],
+    flags: ['dry-run', 'status-only'],
     examples: [
       'sealwright promote --from ghcr.io/owner/app:1.0 --to registry.example/prod/app --policy policy.yml --dry-run',
       'sealwright promote --from registry.example/app:1.0 --to oci:archive --policy policy.yml --exclude .att',
+      'sealwright promote --status-only --from ghcr.io/owner/app --to registry.example/prod/app --policy policy.yml',
     ],
     run: async (inputs, context) => (await import('./promote.ts')).promoteCommand(inputs, context),
   },

@@ -9,6 +9,7 @@ import type { CommandResult } from '../command.ts'
 
 /** `promote`: verify at the source, copy, verify at the target, tag. */
 export async function promoteCommand(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
+  if (inputs.boolean('status-only')) return (await import('../status/carry.ts')).carryCommand(inputs, ports)
   const dryRun = inputs.boolean('dry-run')
   const promoted = await promote(
     {

@@ -11,6 +11,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Envelope, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
+import { carryPublisher } from './carry.ts'
 import type { CertifiedKey } from './certified.ts'
 import { signClaims } from './claims.ts'
 import { signForNotation } from './notation.ts'
@@ -70,6 +71,7 @@ async function signWith(
   const services = { stamper, signatureLog }
   const journal = agent === null ? null : await agent.journal()
   const published = await publishImage(inputs, journal, context)
+  await carryPublisher(published, journal, context)
   const { store, descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const { manifests, left } = await signedManifests(published, inputs.recursive, journal)
@@ -95,10 +97,9 @@ async function signWith(
   // One seal closes the statements about all manifests.
   let status: AgentStatus | null = null
   for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
-  const begin = context.ports.clock.monotonic()
   for (const { writer } of signings) await writer.finish()
   const writers = signings.map(({ writer }) => writer)
-  await keepWritten(store, writers, context.ports.clock.monotonic() - begin, context.ports)
+  await keepWritten(store, writers, context.ports)
   await store.tag(tag, descriptor.digest)
   return {
     published,

@@ -63,7 +63,7 @@ export interface WriterOptions {
  * What others attached, readable or not, neither stops nor changes ours.
  */
 export async function openWriter(
-  { store, descriptor }: Published,
+  { store, descriptor }: Pick<Published, 'store' | 'descriptor'>,
   { legacy, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>

@@ -122,7 +122,7 @@ function plainTold(gate: Gate): boolean {
 
 /** What the image was made of, by its provenance and by the journal; a base that the job built itself brings its own. */
 function dependenciesOf(gate: Gate): { commits: unknown[]; digests: unknown[] } {
-  const dependencies = gate.mine
+  const dependencies = [...gate.mine, ...(gate.found.foreign?.word?.claims ?? [])]
     .filter(({ kind }) => kind === 'provenance')
     .flatMap(({ statement }) => {
       const definition = statement.predicate['buildDefinition']

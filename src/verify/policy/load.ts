@@ -17,6 +17,7 @@ import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
 import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { identityRules, type NamedIdentity } from './identities.ts'
+import { publisherRules, type PublisherRules } from './publisher.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
 import { policyClaim, policyPromotion, type PolicyClaim } from './claims.ts'
@@ -50,6 +51,8 @@ export interface Policy {
   trustedRoot: TrustedRoot | null
   /** Where the trusted root comes from, for `withTrustedRoot`; null where it is a file. */
   tuf: PolicyTuf | null
+  /** Who built images that the job only admitted; null where the job has to have built the image. */
+  publisher: PublisherRules | null
   /** Parties, of release keys and identities, that must have signed the image. */
   threshold: number
   /** Signed ones first. */
@@ -121,6 +124,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     identities: identityRules(document.identities ?? []),
     trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
     tuf: typeof root === 'object' ? root : null,
+    publisher: publisherRules(resolved.publisher),
     threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,

@@ -11,6 +11,7 @@ import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
 import { archiveSchema, statusSchema } from './status-schema.ts'
+import { publisherProblems, publisherSchema } from './publisher-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
 import { promotionSchema } from './promotions-schema.ts'
 import { logSchema } from './log-schema.ts'
@@ -190,11 +191,18 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('How many of `release-keys` and `identities` must have signed the image; 1 by default'),
+    publisher: publisherSchema
+      .optional()
+      .describe(
+        'Images that others built, and that the jobs of `job` verified, described and encrypted (docs/foreign-images.md)',
+      ),
     statements: z
       .array(z.enum(kinds))
       .min(1)
       .optional()
-      .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+      .describe(
+        'Statements that must be there; by default provenance, inventory and an SBOM, with `publisher` no provenance',
+      ),
     claims: z
       .array(claimSchema)
       .min(1)
@@ -290,7 +298,8 @@ export const policySchema = z
     }
     if (policy.time?.witnesses !== undefined && policy.log === undefined)
       context.addIssue({ code: 'custom', path: ['time', 'witnesses'], message: 'needs the log that they watch: `log`' })
-    for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
+    for (const problem of [...partyProblems(policy), ...publisherProblems(policy)])
+      context.addIssue({ code: 'custom', ...problem })
     if (policy['accept-purged-layers'] && policy.archive === undefined)
       context.addIssue({ code: 'custom', path: ['archive'], message: 'name the keys of whoever keeps the archive' })
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {

@@ -22,7 +22,7 @@ export interface EffectiveStatus {
   readonly state: 'none' | 'active' | 'end-of-life' | 'superseded' | 'revoked' | 'contradictory'
   /** The statement that decides; null for `none`. */
   readonly decisive: StatusStatement | null
-  /** What stands of each signer: its highest serial. */
+  /** What stands of each signer: its highest serial, and all that contradict it. */
   readonly standing: readonly StatusStatement[]
   /** Statements that are dated in the future and count only once that time has come. */
   readonly early: readonly StatusStatement[]
@@ -54,10 +54,11 @@ export function effectiveStatus(statements: readonly StatusStatement[], now: Dat
     // A revocation says since when, so it also counts for an earlier time than that at which it was written.
     const due = (one: StatusStatement): boolean => !isEarly(one, now) || stateOf(one, now) === 'revoked'
     early.push(...mine.filter((one) => !due(one)))
-    const [first, second] = mine.filter(due)
+    const [first, ...rest] = mine.filter(due)
     if (first === undefined) continue
-    if (!standing.includes(first)) standing.push(first)
-    judge(second !== undefined && contradicts(first, second) ? 'contradictory' : stateOf(first, now), first)
+    const equal = rest.filter((one) => contradicts(first, one))
+    for (const one of [first, ...equal]) if (!standing.includes(one)) standing.push(one)
+    judge(equal.length > 0 ? 'contradictory' : stateOf(first, now), first)
   }
   const fresh = standing.filter((one) => stateOf(one, now) !== 'revoked' && !hasExpired(one, now) && !isEarly(one, now))
   const [freshest = null] = fresh.toSorted((a, b) => issued(b) - issued(a))

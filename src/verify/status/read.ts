@@ -6,11 +6,14 @@ import { findLimits, readDocuments, type FoundDocument, type Place } from '../..
 import { signersOf } from '../../sign/dsse.ts'
 import { bundlePlace, type OnBroken } from '../../sign/find.ts'
 import type { PublicKey } from '../../sign/public-key.ts'
-import { noticeTypes, type NoticeKind } from '../../statement/notices.ts'
+import type { NoticeKind } from '../../statement/notices.ts'
 import { readPredicate, type PredicateOf } from '../../statement/schemas/predicate.ts'
-import { parseStatement, speaksOf } from '../../statement/statement.ts'
+import { parseStatement, predicateTypeOf, speaksOf } from '../../statement/statement.ts'
 import { CertificateSigners } from '../certificate-signers.ts'
 import type { Policy } from '../policy/load.ts'
+
+/** Statements whose signers a policy names for them alone. */
+type NamedKind = NoticeKind | 'promotion'
 
 /** Whose statements of one kind count. */
 export interface NoticeTrust extends Pick<Policy, 'identities' | 'trustedRoot'> {
@@ -18,7 +21,7 @@ export interface NoticeTrust extends Pick<Policy, 'identities' | 'trustedRoot'> 
 }
 
 /** A statement whose signature was verified. */
-export interface Notice<K extends NoticeKind> {
+export interface Notice<K extends NamedKind> {
   readonly manifest: Digest
   /** SHA-256 of the payload. */
   readonly payload: Digest
@@ -29,16 +32,18 @@ export interface Notice<K extends NoticeKind> {
 }
 
 /** A statement of the kind that nobody who counts signed, by its own word. */
-export interface ForeignNotice {
+export interface ForeignNotice<K extends NamedKind> {
   readonly manifest: Digest
   /** Hint of the key that the bundle names, or whom its certificate names; null where it says neither. */
   readonly by: string | null
+  /** What it says, unproven; null where that cannot be read. */
+  readonly predicate: PredicateOf<K> | null
 }
 
-export interface ReadNotices<K extends NoticeKind> {
+export interface ReadNotices<K extends NamedKind> {
   readonly counted: readonly Notice<K>[]
   /** A bounded number. */
-  readonly foreign: readonly ForeignNotice[]
+  readonly foreign: readonly ForeignNotice<K>[]
   /** What a signer that counts signed and that cannot be read: never the same as nothing. */
   readonly broken: readonly { manifest: Digest; error: VerificationError }[]
   /** Manifests of Microsoft's lifecycle artifacts, which nobody signs, with the date that they state. */
@@ -58,7 +63,7 @@ const lifecycleDate = 'vnd.microsoft.artifact.lifecycle.end-of-life.date'
  * @param at nothing that vouches for a certificate may be later
  * @throws TransportError when the store does not answer; an empty list always means that it said "none"
  */
-export async function readNotices<K extends NoticeKind>(
+export async function readNotices<K extends NamedKind>(
   kind: K,
   store: Store,
   subject: Digest,
@@ -66,7 +71,7 @@ export async function readNotices<K extends NoticeKind>(
   at: Date,
 ): Promise<ReadNotices<K>> {
   const counted = new Map<Digest, Notice<K>>()
-  const foreign: ForeignNotice[] = []
+  const foreign: ForeignNotice<K>[] = []
   const broken: { manifest: Digest; error: VerificationError }[] = []
   const lifecycle: { manifest: Digest; date: string }[] = []
   const places: Place[] = []
@@ -78,6 +83,8 @@ export async function readNotices<K extends NoticeKind>(
     if (place !== null && place.layer.size <= findLimits.smallBytes) places.push(place)
   }
   const certificates = new CertificateSigners(trust, at)
+  const predicateOf = (payload: Buffer, manifest: Digest): PredicateOf<K> =>
+    readPredicate(kind, parseStatement(payload).predicate, manifest)
   const plan = { missing: () => Promise.resolve(null), onUnread: () => {} }
   for await (const document of readDocuments(store, places, ignore, plan)) {
     const { payload, places: named } = document
@@ -90,12 +97,13 @@ export async function readNotices<K extends NoticeKind>(
     if (signers.length === 0) {
       const { signer } = document
       const who = certificates.sightings.find((one) => one.manifest === manifest)?.who ?? null
+      const by = signer?.kind === 'key' && signer.hint !== '' ? `key ${signer.hint}` : who
       if (foreign.length < keptForeign)
-        foreign.push({ manifest, by: signer?.kind === 'key' && signer.hint !== '' ? `key ${signer.hint}` : who })
+        foreign.push({ manifest, by, predicate: orNull(() => predicateOf(payload, manifest)) })
       continue
     }
     try {
-      const predicate = readPredicate(kind, parseStatement(payload).predicate, manifest)
+      const predicate = predicateOf(payload, manifest)
       const digest = sha256(payload)
       // The same payload under two signatures is one statement of both.
       const known = counted.get(digest)?.signers ?? []
@@ -115,20 +123,19 @@ export async function readNotices<K extends NoticeKind>(
 }
 
 /** Whether a document is a statement of the kind about the manifest. What cannot be parsed is nobody's statement. */
-function speaks(kind: NoticeKind, { payload }: FoundDocument, subject: Digest): boolean {
-  if (!payload.includes(noticeTypes[kind])) return false
-  try {
-    const statement = parseStatement(payload)
-    return statement.predicateType === noticeTypes[kind] && speaksOf(statement, subject)
-  } catch (error) {
-    if (error instanceof VerificationError) return false
-    throw error
-  }
+function speaks(kind: NamedKind, { payload }: FoundDocument, subject: Digest): boolean {
+  if (!payload.includes(predicateTypeOf(kind))) return false
+  const statement = orNull(() => parseStatement(payload))
+  return statement !== null && statement.predicateType === predicateTypeOf(kind) && speaksOf(statement, subject)
 }
 
 function placeOf(stored: StoredManifest): Place | null {
+  return orNull(() => bundlePlace(stored))
+}
+
+function orNull<T>(read: () => T): T | null {
   try {
-    return bundlePlace(stored)
+    return read()
   } catch (error) {
     if (error instanceof VerificationError) return null
     throw error
