@@ -11,7 +11,7 @@ import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
 
 /** Blobs and manifests that are read at a time. */
-const parallel = 4
+const parallel = 8
 
 /** What a copy of a graph takes. */
 export interface GraphPlan {
@@ -63,15 +63,19 @@ async function copyCollected(
 ): Promise<CopiedGraph> {
   const [root] = wanted.copied
   if (root === undefined) throw new TypeError('a graph without a root')
-  const broken = await copyBlobs(from, to, wanted.copied, plan.log)
+  // What hangs on an image that the target lacks is not there either: nothing of it is asked for one by one.
+  const absent = await lacks(to, digest)
+  const broken = await copyBlobs(from, to, wanted.copied, absent, plan.log)
   const { copied, left } = partGraph(wanted.copied, new Set(broken.map(({ manifest }) => manifest)))
   const bytesOf = async ({ descriptor }: GraphNode): Promise<NewManifest> => {
     const { bytes } = await from.getManifest(descriptor.digest)
-    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest }
+    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest, absent }
   }
-  for (const node of membersFirst(copied.filter(({ attached }) => !attached)).flat()) {
-    const { bytes, mediaType, digest } = await bytesOf(node)
-    await to.putManifest(bytes, mediaType, { digest })
+  for (const group of membersFirst(copied.filter(({ attached }) => !attached))) {
+    await eachOf(group, parallel, async (node) => {
+      const { bytes, mediaType, ...named } = await bytesOf(node)
+      await to.putManifest(bytes, mediaType, named)
+    })
   }
   // The walk gives what hangs on a manifest after it, so that from behind everything that hangs on one is there before it.
   for (const group of membersFirst(copied.filter(({ attached }) => attached).toReversed())) {
@@ -93,10 +97,22 @@ async function copyCollected(
   return { ...result, tagged: true }
 }
 
+/** Whether a store has no manifest of this digest; one that it has and that is damaged is not absent. */
+async function lacks(store: Store, digest: Digest): Promise<boolean> {
+  // A folder is asked at no cost.
+  if (store.location === undefined) return false
+  try {
+    return (await store.resolve({ digest })) === null
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return false
+  }
+}
+
 /** Puts manifests; each subject's listing is written once where the store can do that. */
 export async function putAllManifests(to: Store, manifests: readonly NewManifest[]): Promise<void> {
   if (to.putManifests !== undefined) await to.putManifests(manifests)
-  else for (const { bytes, mediaType, digest } of manifests) await to.putManifest(bytes, mediaType, { digest })
+  else for (const { bytes, mediaType, ...named } of manifests) await to.putManifest(bytes, mediaType, named)
 }
 
 /** What a copy would take, and what it would leave. @throws as {@link copyGraph} */
@@ -130,12 +146,13 @@ async function copyBlobs(
   from: Store,
   to: Store,
   nodes: readonly GraphNode[],
+  absent: boolean,
   log: Log | undefined,
 ): Promise<GraphGap[]> {
   const blobsOf = ({ content }: GraphNode): Descriptor[] => (isIndex(content) ? [] : referencedBlobs(content))
   const total = new Set(nodes.flatMap(blobsOf).map(({ digest }) => digest)).size
   const done = new Map<Digest, number>()
-  const copyBlob = blobCopier(from, to)
+  const copyBlob = blobCopier(from, to, undefined, absent)
   const copy = async (blob: Descriptor): Promise<void> => {
     await copyBlob(blob)
     done.set(blob.digest, blob.size)

@@ -100,7 +100,10 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     const { method = 'GET', once = false } = request
     const address = (): URL =>
       typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base()) : onward(base(), target, host)
-    const scopes = [repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'), ...(request.scopes ?? [])]
+    const scopes = [
+      repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'),
+      ...(request.scopes ?? []),
+    ]
     // A second PATCH would append its bytes again.
     const repeatable = !once && method !== 'PATCH' && request.stops !== true
     const attempts: Attempts = attemptsOf(host, options.attempts, ports)

@@ -57,6 +57,8 @@ export type BlobSource =
       readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
       /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
       readonly mountFrom?: string | undefined
+      /** The store most likely lacks it, so it is sent without being asked for first. */
+      readonly absent?: boolean | undefined
       /** Gives the whole stream once more, so that an upload that broke can go on. */
       readonly reopen?: (() => ByteSource) | undefined
     }
@@ -67,6 +69,8 @@ export interface NewManifest {
   readonly mediaType: string
   /** The digest under which others name it; by default its SHA-256. */
   readonly digest?: Digest | undefined
+  /** The store most likely lacks it, so it is put without being asked for first. */
+  readonly absent?: boolean | undefined
 }
 
 /**
@@ -127,7 +131,7 @@ export interface Store {
   putManifest(
     bytes: Uint8Array,
     mediaType: string,
-    options?: { tag?: string | undefined; digest?: Digest | undefined },
+    options?: { tag?: string | undefined } & Pick<NewManifest, 'digest' | 'absent'>,
   ): Promise<Descriptor>
   /**
    * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
