@@ -39,9 +39,7 @@ export async function signForScitt(
   const receipts: Receipt[] = []
   for (const content of payloads) {
     const receipt = { kind: 'scitt-statement', signer: key.name, payload: sha256(content) } as const
-    const present = existing.find(
-      (one) => isOver(one, content, key.publicKey) && (stamper === null || isStamped(one)),
-    )
+    const present = existing.find((one) => isOver(one, content, key.publicKey) && (stamper === null || isStamped(one)))
     if (present !== undefined) {
       receipts.push({ ...receipt, manifest: present.manifest.digest, state: 'present' })
       continue
