@@ -158,7 +158,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const ways = openWays(ports.env)
   let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
+  const fallback = openFallbackIndex({
+    session,
+    name,
+    fetchManifest,
+    hasManifest,
+    listTags: tags,
+    conditional,
+    ways,
+    ports,
+  })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 

@@ -36,4 +36,15 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./repair.ts')).repairCommand(inputs, context),
   },
+  'gc-report': {
+    description:
+      'Shows what a cleanup of a repository would lose or break. These are untagged referrers, entries whose manifest is gone, and what is attached to something that is gone. It never deletes.',
+    inputs: [
+      option('image', 'Repository or image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option('format', 'text or json.', 'text'),
+    ],
+    positional: 'image',
+    examples: ['sealwright gc-report ghcr.io/owner/app', 'sealwright gc-report oci:build/image --format json'],
+    run: async (inputs, context) => (await import('./gc-report.ts')).gcReportCommand(inputs, context),
+  },
 }
