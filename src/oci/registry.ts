@@ -37,7 +37,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
+  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
     if (stored !== null) cache.add(stored)
     return stored
@@ -137,7 +137,6 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const fallback = openFallbackIndex({
     session,
     name,
-    fetchManifest,
     hasManifest,
     listTags: tags,
     conditional,
@@ -193,11 +192,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(
-  session: Session,
-  reference: string,
-  name: string,
-): Promise<(StoredManifest & { etag: string | null }) | null> {
+async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -218,7 +213,6 @@ async function getManifestOf(
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
-    etag: response.headers.get('etag'),
   }
 }
 
