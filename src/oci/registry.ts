@@ -53,7 +53,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
+  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
     if (stored !== null) keep(stored)
     return stored
@@ -161,7 +161,6 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const fallback = openFallbackIndex({
     session,
     name,
-    fetchManifest,
     hasManifest,
     listTags: tags,
     conditional,
@@ -233,11 +232,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(
-  session: Session,
-  reference: string,
-  name: string,
-): Promise<(StoredManifest & { etag: string | null }) | null> {
+async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -265,7 +260,6 @@ async function getManifestOf(
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
-    etag: response.headers.get('etag'),
   }
 }
 

@@ -29,7 +29,11 @@ interface Place {
   sign(): Promise<unknown>
 }
 
-async function signed(habits: Habits, fn: (place: Place) => Promise<void>, kind: 'image' | 'index' | 'nested' = 'image') {
+async function signed(
+  habits: Habits,
+  fn: (place: Place) => Promise<void>,
+  kind: 'image' | 'index' | 'nested' = 'image',
+) {
   const registry = await tinyRegistry(habits)
   try {
     const made = await job({ agent: false })
@@ -40,12 +44,22 @@ async function signed(habits: Habits, fn: (place: Place) => Promise<void>, kind:
     const put = async (child: Descriptor): Promise<Descriptor> => {
       const { mediaType, digest, size } = child
       const manifests = [{ mediaType, digest, size, platform: { os: 'linux', architecture: 'amd64' } }]
-      return store.putManifest(manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }), mediaTypes.index)
+      return store.putManifest(
+        manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }),
+        mediaTypes.index,
+      )
     }
     const plain = await putImage(store, 'v1')
     const image = kind === 'image' ? plain : kind === 'index' ? await put(plain) : await put(await put(plain))
     await store.tag('v1', image.digest)
-    const given = { image: `${name}:v1`, output: '', signer: 'key', key: 'my.key', statements: 'sign', consumers: 'cosign2,cosign3' }
+    const given = {
+      image: `${name}:v1`,
+      output: '',
+      signer: 'key',
+      key: 'my.key',
+      statements: 'sign',
+      consumers: 'cosign2,cosign3',
+    }
     const sign = () => runSign(given, ports, made.directory)
     const { outputs } = await sign()
     const accepts = ['signature-only', 'not-rebuilt', 'unproven-time', 'unbound-source']
@@ -106,11 +120,13 @@ async function stands({ gate, sign }: Place): Promise<void> {
 }
 
 describe('a listed manifest that is gone', () => {
-  test.each([bundleMediaType, evidenceMediaTypes.index, 'application/x'])('of the type %s stops neither gate nor signer', (type) =>
-    signed(noApi, async (place) => {
-      list(place, [goneEntry(1, type), goneEntry(2, type)])
-      await stands(place)
-    }),
+  test.each([bundleMediaType, evidenceMediaTypes.index, 'application/x'])(
+    'of the type %s stops neither gate nor signer',
+    (type) =>
+      signed(noApi, async (place) => {
+        list(place, [goneEntry(1, type), goneEntry(2, type)])
+        await stands(place)
+      }),
   )
 
   test('in an old fallback tag of a registry that lists referrers itself by now', () =>
@@ -160,7 +176,12 @@ describe('what a stranger attached and nobody can read', () => {
       (place) => {
         const { registry, image } = place
         const { mediaType, digest, size } = image
-        const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [], subject: { mediaType, digest, size } }
+        const index = {
+          schemaVersion: 2,
+          mediaType: mediaTypes.index,
+          manifests: [],
+          subject: { mediaType, digest, size },
+        }
         const referrer = registry.place(index, undefined, mediaTypes.index)
         list(place, [{ mediaType: mediaTypes.index, digest: referrer, size: 200, artifactType: bundleMediaType }])
       },
@@ -181,9 +202,9 @@ describe('what a stranger attached and nobody can read', () => {
         ),
     ],
   ])('%s stops neither gate nor signer', (_title, act) =>
-    signed({ referrers: 'empty' }, async (place) => {
+    signed(noApi, async (place) => {
       act(place)
-      expect(await place.gate()).toEqual([])
+      await stands(place)
     }),
   )
 })
@@ -193,7 +214,10 @@ describe('many evidence bundles of one image in a registry', () => {
   const prepared = preparedImages('registry-cases')
   const at = new Date()
 
-  async function forged(habits: Habits, act: (registry: TinyRegistry, subject: Descriptor, base: ChainBase) => Promise<void>) {
+  async function forged(
+    habits: Habits,
+    act: (registry: TinyRegistry, subject: Descriptor, base: ChainBase) => Promise<void>,
+  ) {
     const registry = await tinyRegistry(habits)
     try {
       const { store, base } = await prepared()
@@ -201,7 +225,10 @@ describe('many evidence bundles of one image in a registry', () => {
       await copyGraph(store, target, base.subject.digest, { tag: 'v1' })
       await forgeChain(target, base, { issuer, at })
       await act(registry, base.subject, base)
-      const policy = await parsePolicy(policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {}), '/policy.yml')
+      const policy = await parsePolicy(
+        policyText({ claims: smallClaims } as unknown as ChainBase, issuer, {}),
+        '/policy.yml',
+      )
       const verdict = await verifyImage(`${registry.host}/a:v1`, policy, { at }, hastyPorts())
       expect(verdict.reasons).toEqual([])
     } finally {
@@ -213,13 +240,22 @@ describe('many evidence bundles of one image in a registry', () => {
     forged(noApi, async (registry, subject) => {
       const store = storeOf(`${registry.host}/a`, hastyPorts())
       for (let i = 0; i < 40; i++)
-        await putArtifact(store, { artifactType: evidenceMediaTypes.index, subject, layers: [], annotations: { i: `${i}` } })
+        await putArtifact(store, {
+          artifactType: evidenceMediaTypes.index,
+          subject,
+          layers: [],
+          annotations: { i: `${i}` },
+        })
     }))
 
   test('forty evidence manifests whose blobs are gone cost nothing', () =>
     forged({}, async (registry, subject) => {
       for (let i = 0; i < 40; i++) {
-        const layer = { mediaType: evidenceMediaTypes.index, digest: `sha256:${`${i}`.padStart(64, 'c')}` as Digest, size: 99 }
+        const layer = {
+          mediaType: evidenceMediaTypes.index,
+          digest: `sha256:${`${i}`.padStart(64, 'c')}` as Digest,
+          size: 99,
+        }
         registry.place(about(subject, { artifactType: evidenceMediaTypes.index, layers: [layer] }))
       }
     }))
