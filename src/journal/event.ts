@@ -79,6 +79,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
  * | verify | image, policy | verdict | verified, exceptions |
+ * | promote | image, policy | verdict (of the copy), promotion (facts of the record) | to, copied, left |
  */
 export const roles = {
   image: 'image',
@@ -97,6 +98,7 @@ export const roles = {
   payload: 'payload',
   policy: 'policy',
   verdict: 'verdict',
+  promotion: 'promotion',
   resource: 'resource',
 } as const
 

@@ -14,30 +14,4 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     examples: ['sealwright tree ghcr.io/owner/app:1.0', 'sealwright tree oci:build/image --format html > tree.html'],
     run: async (inputs, context) => (await import('./tree.ts')).treeCommand(inputs, context),
   },
-  promote: {
-    description:
-      'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
-    inputs: [
-      option('from', 'Image to copy: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
-      option('to', 'Where to: oci:DIR[:TAG] or HOST/NAME[:TAG]; without a tag that of the source.', '', true),
-      option('policy', 'Policy that the source and the copy have to pass (docs/policy.md).', '', true),
-      option(
-        'include',
-        'Attached things that go along: artifact types, predicate types, .sig or .att; * stands for any text. Default: all. May be repeated.',
-      ),
-      option('exclude', 'Attached things that stay behind, in the same form; wins over --include. May be repeated.'),
-      option(
-        'status-only',
-        'Carry only new status statements of the image and its manifests, by signers that `status` of the policy names; run it on a schedule. Without a tag in --to: for every tagged image there.',
-      ),
-      option('dry-run', 'true verifies the source and says what would be copied.', 'false'),
-    ],
-    flags: ['dry-run', 'status-only'],
-    examples: [
-      'sealwright promote --from ghcr.io/owner/app:1.0 --to registry.example/prod/app --policy policy.yml --dry-run',
-      'sealwright promote --from registry.example/app:1.0 --to oci:archive --policy policy.yml --exclude .att',
-      'sealwright promote --status-only --from ghcr.io/owner/app --to registry.example/prod/app --policy policy.yml',
-    ],
-    run: async (inputs, context) => (await import('./promote.ts')).promoteCommand(inputs, context),
-  },
 }

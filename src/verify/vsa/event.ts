@@ -14,7 +14,10 @@ export interface VsaPlace {
 }
 
 /** Facts of a verification for the journal, a refused one included. */
-export function verifyEvent(verdict: Verdict, { store, subject }: VsaPlace): EventFacts {
+export function verifyEvent(
+  verdict: Verdict,
+  { store, subject }: { store: Pick<Store, 'identity'>; subject: Descriptor },
+): EventFacts {
   const digest = sha256(jcs(verdict))
   return {
     kind: 'verify',
