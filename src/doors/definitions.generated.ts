@@ -204,6 +204,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "bases",
+    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key that bases-policy names (docs/status.md)",
+    "default": "any",
+    "required": false
+   },
+   {
+    "name": "bases-policy",
+    "description": "File with the keys whose golden promotions count (YAML: version, keys, max-age); needed with bases: golden",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "target",
     "description": "Stage to build, by name or number; empty means the last one",
     "default": "",
@@ -992,6 +1004,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "status-only",
+    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; docs/status.md.",
+    "default": "false",
+    "required": false
+   },
+   {
     "name": "dry-run",
     "description": "true verifies the source and shows what would be copied; nothing is written.",
     "default": "false",
@@ -1270,6 +1288,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "name": "builder",
     "description": "Build driver: auto, buildah, docker, embedded.",
     "default": "auto",
+    "required": false
+   },
+   {
+    "name": "bases",
+    "description": "Base images that a build may use: any, or golden (docs/status.md).",
+    "default": "any",
+    "required": false
+   },
+   {
+    "name": "bases-policy",
+    "description": "Bases: file with the keys whose golden promotions count.",
+    "default": "",
     "required": false
    },
    {

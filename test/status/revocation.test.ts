@@ -213,7 +213,10 @@ test('the command line signs, shows and carries', async () => {
   const action = actionRunner(ports, scratch('state'))
   const given = { 'status-only': 'true', from: name, to: copy, policy: policy! }
   const carried = await action('promote', given)
-  expect([carried.outputs['results-json'], carried.refused]).toEqual([expect.stringContaining('"outcome":"carried"'), false])
+  expect([carried.outputs['results-json'], carried.refused]).toEqual([
+    expect.stringContaining('"outcome":"carried"'),
+    false,
+  ])
   expect((await action('promote', given)).outputs['copied-json']).toBe('[]')
   expect(JSON.stringify(await run('status show', '--image', copy, '--policy', policy!))).toContain('"state":"revoked"')
 })

@@ -26,7 +26,11 @@ export function carriedResult({ statuses, silent, broken }: Carried): {
       words[outcome],
     ]),
     ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
-    ...broken.map(({ manifest, error }) => [manifest, 'cannot be read, and a signer that counts signed it', error.message]),
+    ...broken.map(({ manifest, error }) => [
+      manifest,
+      'cannot be read, and a signer that counts signed it',
+      error.message,
+    ]),
   ]
   const done = statuses.map(({ statement, outcome }) => {
     const { subject, manifest, predicate } = statement
