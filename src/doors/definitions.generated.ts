@@ -1005,7 +1005,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "status-only",
-    "description": "true carries only new status statements of images promoted before, by signers that status of the policy names. Without a tag in to, of every tagged image there.",
+    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; docs/status.md.",
     "default": "false",
     "required": false
    },
@@ -1125,7 +1125,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "results-json",
-    "description": "One entry for each image, as JSON (from, to, digest, state, reasons or error); with status-only one for each statement."
+    "description": "One entry for each image, as JSON (from, to, digest, state, reasons or error)."
    },
    {
     "name": "cost-json",

@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { jcs } from '../../encoding/jcs.ts'
 import type { ActionDoor } from '../../doors/context.ts'
 import { promotionLines, promotionOutputs, promotionReport } from '../../report/promotion/report.ts'
+import { carriedResult } from '../../report/promotion/statuses.ts'
+import { carryStatuses } from '../../tasks/status/carry.ts'
+import { loadPolicy } from '../../verify/policy/load.ts'
 import { openPromoter } from '../../tasks/receive/run.ts'
 import { promoteEntry, runSubscription } from '../../tasks/receive/subscription/run.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
@@ -11,8 +14,11 @@ import { readInputs } from './inputs.ts'
 export const door: ActionDoor = {
   name: 'promote',
   run: async (raw, context) => {
-    if (raw.boolean('status-only')) return (await import('./status-only.ts')).runStatusOnly(raw, context)
     const { ports, state } = context
+    if (raw.boolean('status-only')) {
+      const policy = await loadPolicy(raw.path('policy', raw.required('policy')))
+      return carriedResult(await carryStatuses({ from: raw.required('from'), to: raw.required('to'), policy }, ports))
+    }
     const inputs = await readInputs(raw)
     const { entries, many, supersedes, refresh, run } = inputs
     const { results, signer } = await withKeyRequest(inputs.keys, ports, async (keys) => {

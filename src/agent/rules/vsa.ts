@@ -8,7 +8,6 @@ import { vsaExpiry, vsaPredicate } from '../../statement/vsa.ts'
 import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.ts'
 import { jobSchema, refuseOwn, selfVerified } from './other-job.ts'
 
-
 /** The members of a verdict that a VSA is made of. */
 const schema = z.looseObject({
   verified: z.boolean(),

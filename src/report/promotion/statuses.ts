@@ -1,62 +1,68 @@
-import type { JsonObject } from '../../base/json.ts'
+import { printable } from '../../base/printable.ts'
 import { asJson } from '../../tasks/context.ts'
 import type { Carried, CarriedStatus } from '../../tasks/status/carry.ts'
 import { statusInWords } from '../../verify/status/effective.ts'
 import type { ActionReport } from '../types.ts'
+import { promotionOutputs } from './report.ts'
 
 const words: Readonly<Record<CarriedStatus['outcome'], string>> = {
   carried: 'carried',
   present: 'already there',
   kept: 'not carried: the target has a newer statement of this signer',
-  contradictory: 'carried; it contradicts another statement of the same serial and time',
+  contradictory: 'carried; contradicts another statement of the same serial and time',
 }
 
-/** Whether somebody has to look: statements that contradict each other, or cannot be read. */
-export function isUnclear({ statuses, broken }: Carried): boolean {
-  return broken.length > 0 || statuses.some(({ outcome }) => outcome === 'contradictory')
-}
-
-/** What each statement says and what became of it, a line each. */
-export function carriedLines({ statuses, silent, broken }: Carried): string[] {
-  return [
-    ...statuses.map(
-      ({ statement, outcome }) =>
-        `${statement.subject}: ${statusInWords(statement)} (serial ${statement.predicate.serial}): ${words[outcome]}`,
-    ),
-    ...silent.map((digest) => `${digest}: the source holds no status by a signer that the policy names`),
-    ...broken.map(
-      ({ manifest, error }) => `${manifest}: cannot be read, and a signer that counts signed it: ${error.message}`,
-    ),
-  ]
-}
-
-/** The entries of `results-json`. */
-export function carriedResults({ statuses, silent }: Carried): JsonObject[] {
-  return [
-    ...statuses.map(({ statement: { subject, manifest, predicate }, outcome }) => ({
-      digest: subject,
+/** What `promote` with `status-only` gives: outputs, report, lines, and whether a statement contradicts another one or cannot be read. */
+export function carriedResult({ statuses, silent, broken }: Carried): {
+  outputs: Record<string, string>
+  report: ActionReport
+  lines: string[]
+  refused: boolean
+} {
+  const rows = [
+    ...statuses.map(({ statement, outcome }) => [
+      statement.subject,
+      `${statusInWords(statement)} (serial ${statement.predicate.serial})`,
+      words[outcome],
+    ]),
+    ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
+    ...broken.map(({ manifest, error }) => [
       manifest,
-      status: predicate.status,
-      serial: predicate.serial,
-      state: outcome,
-    })),
-    ...silent.map((digest) => ({ digest, state: 'silent' })),
+      'cannot be read, and a signer that counts signed it',
+      error.message,
+    ]),
   ]
-}
-
-/** What a reviewer sees of `status-only`. */
-export function carriedReport(carried: Carried): ActionReport {
-  const count = carried.statuses.filter(({ outcome }) => outcome === 'carried').length
-  const unclear = isUnclear(carried)
+  const done = statuses.map(({ statement, outcome }) => {
+    const { subject, manifest, predicate } = statement
+    return { subject, manifest, status: predicate.status, serial: predicate.serial, outcome }
+  })
+  const isCopied = ({ outcome }: { outcome: CarriedStatus['outcome'] }): boolean =>
+    outcome === 'carried' || outcome === 'contradictory'
+  const refused = broken.length > 0 || statuses.some(({ outcome }) => outcome === 'contradictory')
+  const { verdict: _none, ...outputs } = promotionOutputs([])
+  const count = done.filter(isCopied).length
   return {
-    headline: `${unclear ? 'Unclear: ' : ''}${count} status statements carried, ${carried.statuses.length - count} others found`,
-    status: unclear ? 'refused' : carried.silent.length > 0 ? 'warning' : 'passed',
-    subject: null,
-    facts: [],
-    tables: [],
-    exceptions: [],
-    commands: [],
-    notes: carriedLines(carried),
-    details: { results: asJson(carriedResults(carried)) },
+    outputs: {
+      ...outputs,
+      promoted: String(!refused),
+      reasons: refused ? 'revocation-unknown' : '',
+      'copied-json': JSON.stringify(done.filter(isCopied)),
+      'results-json': JSON.stringify(done),
+      'verdict-path': '',
+      'public-key-path': '',
+    },
+    report: {
+      headline: `${refused ? 'Refused (revocation-unknown): ' : ''}${count} status statement(s) carried, ${done.length - count} already there or replaced, ${silent.length} manifest(s) without a status at the source`,
+      status: refused ? 'refused' : silent.length > 0 ? 'warning' : 'passed',
+      subject: null,
+      facts: [],
+      tables: [{ title: 'Status of images', header: ['Manifest', 'Status', 'What was done'], rows }],
+      exceptions: [],
+      commands: [],
+      notes: [],
+      details: { statuses: asJson(done), silent: [...silent] },
+    },
+    lines: rows.map((row) => printable(row.filter((cell) => cell !== '').join(': '))),
+    refused,
   }
 }
