@@ -100,7 +100,10 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     const { method = 'GET', once = false } = request
     const address = (): URL =>
       typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base()) : onward(base(), target, host)
-    const scopes = [repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'), ...(request.scopes ?? [])]
+    const scopes = [
+      repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'),
+      ...(request.scopes ?? []),
+    ]
     // A second PATCH would append its bytes again.
     const repeatable = !once && method !== 'PATCH' && request.stops !== true
     const attempts: Attempts = attemptsOf(host, options.attempts, ports)
@@ -136,6 +139,15 @@ export function openSession(host: string, repository: string, ports: Ports, opti
         await signIn.answer(headers.get('www-authenticate'), scopes, used)
         signedIn++
         continue
+      }
+      if (status === 401 && once && own && used !== undefined) {
+        // Whoever can open the stream again goes on with the new token.
+        const why = await explain(response, host)
+        await signIn.answer(headers.get('www-authenticate'), scopes, used)
+        throw new TransportError('registry-error', `${host} stopped accepting its token during ${method} (${why})`, {
+          subject: host,
+          remedy: 'Try again: the token was renewed.',
+        })
       }
       if (status === 401 || status === 403) {
         const what = `${host} refuses ${method} for ${repository} (${await explain(response, host)})`
