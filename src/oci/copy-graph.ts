@@ -5,17 +5,20 @@ import { inOrder } from '../base/in-order.ts'
 import { blobCopier } from './copy-blob.ts'
 import { walkGraph, type GraphGap, type GraphNode } from './graph.ts'
 import { membersFirst, partGraph } from './graph-parts.ts'
+import { inOneStep } from './lazy-store.ts'
 import { isIndex } from './manifest.ts'
 import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
 
 /** Blobs and manifests that are read at a time. */
-const parallel = 4
+const parallel = 8
 
 /** What a copy of a graph takes. */
 export interface GraphPlan {
   /** Whether a manifest, and with it all that hangs on it, goes along; the root and children of indexes always do. */
   readonly takes?: ((node: GraphNode) => boolean | Promise<boolean>) | undefined
+  /** What {@link collectGraph} gave before, in place of walking the source again; `takes` is not asked then. */
+  readonly collected?: CollectedGraph | undefined
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
@@ -36,6 +39,9 @@ export interface CopiedGraph {
   readonly gaps: readonly GraphGap[]
 }
 
+/** What would be copied, and what would not. */
+export type CollectedGraph = Omit<CopiedGraph, 'root' | 'tagged'>
+
 /**
  * Copies an image with what is attached to it. In this order: blobs, members before their index, the root, referrers from below with one listing
  * for each subject, cosign's tags, the image's tag. So a tag never names an image whose evidence is not there yet, and an interrupted copy is
@@ -44,18 +50,32 @@ export interface CopiedGraph {
  * @throws VerificationError `missing-blob`, `digest-mismatch`: what is missing of the image itself ends the copy
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
-  const wanted = await collectGraph(from, digest, plan)
+  const wanted = plan.collected ?? (await collectGraph(from, digest, plan))
+  return inOneStep(to, () => copyCollected(from, to, digest, plan, wanted))
+}
+
+async function copyCollected(
+  from: Store,
+  to: Store,
+  digest: Digest,
+  plan: GraphPlan,
+  wanted: Omit<CopiedGraph, 'root' | 'tagged'>,
+): Promise<CopiedGraph> {
   const [root] = wanted.copied
   if (root === undefined) throw new TypeError('a graph without a root')
-  const broken = await copyBlobs(from, to, wanted.copied, plan.log)
+  // What hangs on an image that the target lacks is not there either: nothing of it is asked for one by one.
+  const absent = await lacks(to, digest)
+  const broken = await copyBlobs(from, to, wanted.copied, absent, plan.log)
   const { copied, left } = partGraph(wanted.copied, new Set(broken.map(({ manifest }) => manifest)))
   const bytesOf = async ({ descriptor }: GraphNode): Promise<NewManifest> => {
     const { bytes } = await from.getManifest(descriptor.digest)
-    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest }
+    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest, absent }
   }
-  for (const node of membersFirst(copied.filter(({ attached }) => !attached)).flat()) {
-    const { bytes, mediaType, digest } = await bytesOf(node)
-    await to.putManifest(bytes, mediaType, { digest })
+  for (const group of membersFirst(copied.filter(({ attached }) => !attached))) {
+    await eachOf(group, parallel, async (node) => {
+      const { bytes, mediaType, ...named } = await bytesOf(node)
+      await to.putManifest(bytes, mediaType, named)
+    })
   }
   // The walk gives what hangs on a manifest after it, so that from behind everything that hangs on one is there before it.
   for (const group of membersFirst(copied.filter(({ attached }) => attached).toReversed())) {
@@ -77,18 +97,26 @@ export async function copyGraph(from: Store, to: Store, digest: Digest, plan: Gr
   return { ...result, tagged: true }
 }
 
+/** Whether a store has no manifest of this digest; one that it has and that is damaged is not absent. */
+async function lacks(store: Store, digest: Digest): Promise<boolean> {
+  // A folder is asked at no cost.
+  if (store.location === undefined) return false
+  try {
+    return (await store.resolve({ digest })) === null
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return false
+  }
+}
+
 /** Puts manifests; each subject's listing is written once where the store can do that. */
 export async function putAllManifests(to: Store, manifests: readonly NewManifest[]): Promise<void> {
   if (to.putManifests !== undefined) await to.putManifests(manifests)
-  else for (const { bytes, mediaType, digest } of manifests) await to.putManifest(bytes, mediaType, { digest })
+  else for (const { bytes, mediaType, ...named } of manifests) await to.putManifest(bytes, mediaType, named)
 }
 
 /** What a copy would take, and what it would leave. @throws as {@link copyGraph} */
-export async function collectGraph(
-  from: Store,
-  digest: Digest,
-  { takes }: GraphPlan,
-): Promise<Omit<CopiedGraph, 'root' | 'tagged'>> {
+export async function collectGraph(from: Store, digest: Digest, { takes }: GraphPlan): Promise<CollectedGraph> {
   const nodes: GraphNode[] = []
   const gaps: GraphGap[] = []
   const out = new Set<Digest>()
@@ -118,12 +146,13 @@ async function copyBlobs(
   from: Store,
   to: Store,
   nodes: readonly GraphNode[],
+  absent: boolean,
   log: Log | undefined,
 ): Promise<GraphGap[]> {
   const blobsOf = ({ content }: GraphNode): Descriptor[] => (isIndex(content) ? [] : referencedBlobs(content))
   const total = new Set(nodes.flatMap(blobsOf).map(({ digest }) => digest)).size
   const done = new Map<Digest, number>()
-  const copyBlob = blobCopier(from, to)
+  const copyBlob = blobCopier(from, to, undefined, absent)
   const copy = async (blob: Descriptor): Promise<void> => {
     await copyBlob(blob)
     done.set(blob.digest, blob.size)

@@ -1,6 +1,7 @@
 import { eachOf } from '../base/each-of.ts'
 import type { Log } from '../base/ports.ts'
 import { blobCopier } from './copy-blob.ts'
+import { inOneStep } from './lazy-store.ts'
 import { isIndex } from './manifest.ts'
 import { missingBlob, referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, Store } from './types.ts'
@@ -39,5 +40,5 @@ export async function copyImage(
     return to.putManifest(bytes, descriptor.mediaType, { tag, digest: wanted })
   }
   if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
-  return copyManifest(digest, options.tag)
+  return inOneStep(to, () => copyManifest(digest, options.tag))
 }

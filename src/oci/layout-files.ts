@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError, VerificationError } from '../base/errors.ts'
+import { InputError, VerificationError, withPath } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { algorithmOf, verified, type ByteSource, type DigestAlgorithm } from '../base/streams.ts'
 import { hexOf, isDigest } from './digest.ts'
@@ -81,8 +81,8 @@ export async function writeBlob(
     await rename(temp, blobPath(directory, written.digest))
     return written
   } catch (error) {
-    await rm(temp, { force: true })
-    throw error
+    await rm(temp, { force: true }).catch(() => {})
+    throw withPath(error, directory)
   }
 }
 
@@ -215,6 +215,8 @@ async function createOnce(directory: string, name: string, content: string): Pro
     await link(temp, join(directory, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
     })
+  } catch (error) {
+    throw withPath(error, directory)
   } finally {
     await rm(temp, { force: true })
   }

@@ -5,21 +5,27 @@ import { VerificationError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
+import type { ByteSource } from '../base/streams.ts'
 import { bad, checkDescriptor, parseDocument } from './descriptor.ts'
 import { requireLayout } from './layout-files.ts'
 import { readListing, referrerMembers } from './listing.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
-import { mediaTypes, type Descriptor, type Index, type Manifest, type WrittenListing } from './types.ts'
+import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
 
 /** The annotation that makes an entry of `index.json` a tag (image-spec 1.1 annotations.md). */
 const refName = 'org.opencontainers.image.ref.name'
 /** A writer holds the whole document. */
-const writtenBytes = 64 << 20
+export const writtenBytes = 64 << 20
 
 /** The tag of an entry, or null. */
 export function tagOf(entry: Descriptor): string | null {
   return entry.annotations?.[refName] ?? null
+}
+
+/** An entry with a tag. */
+export function tagged(entry: Descriptor, tag: string): Descriptor {
+  return { ...entry, annotations: { ...entry.annotations, [refName]: tag } }
 }
 
 /** What a reader needs of `index.json`. Anybody who may write to the layout lists what he likes, so one bad entry hides no good one. */
@@ -44,7 +50,8 @@ export function indexReader(directory: string): () => Promise<Listed> {
     const info = await stat(join(directory, 'index.json'), { bigint: true }).catch(() => null)
     const file = info === null ? null : [info.dev, info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ')
     if (held === null || held.file !== file) {
-      const listed = await readListed(directory)
+      const path = await indexPath(directory)
+      const listed = await readListed(createReadStream(path), path)
       held = file === null ? null : { file, listed }
       return listed
     }
@@ -53,15 +60,15 @@ export function indexReader(directory: string): () => Promise<Listed> {
   }
 }
 
-async function readListed(directory: string): Promise<Listed> {
-  const path = await indexPath(directory)
+/** The entries of the bytes of an `index.json`. @param path what errors name @throws as {@link indexReader} */
+export async function readListed(source: ByteSource, path: string): Promise<Listed> {
   const listed: Listed = { entries: [], bad: null }
   const options = {
     keep: [...referrerMembers, 'annotations', 'platform'],
     onBad: (error: VerificationError) => void (listed.bad ??= error),
     top: (members: JsonObject) => checkDocument(members, path),
   }
-  for await (const entry of readListing(createReadStream(path), path, options)) listed.entries.push(slim(entry))
+  for await (const entry of readListing(source, path, options)) listed.entries.push(slim(entry))
   return listed
 }
 
@@ -87,13 +94,14 @@ export async function changeEntries(
     const { document, entries } = await readIndex(directory)
     const changed = change(entries)
     if (changed === entries) return
-    const manifests = [...changed].sort(byTagThenDigest)
-    await replaceFile(
-      join(directory, 'index.json'),
-      JSON.stringify({ ...document, mediaType: mediaTypes.index, manifests }),
-      { mode: 0o666 },
-    )
+    await replaceFile(join(directory, 'index.json'), indexText(document, changed), { mode: 0o666 })
   })
+}
+
+/** The text of an `index.json` with these entries in their fixed order; other members of the document stay. */
+export function indexText(document: JsonObject, entries: readonly Descriptor[]): string {
+  const manifests = [...entries].sort(byTagThenDigest)
+  return JSON.stringify({ ...document, mediaType: mediaTypes.index, manifests })
 }
 
 /**
@@ -112,20 +120,6 @@ export function entryOf(descriptor: Descriptor, content: Manifest | Index): Desc
   return entry
 }
 
-/** The entries without a tag, as the list of referrers that they are for readers of layouts; one list for all manifests. */
-export function layoutListing(directory: string, ports: Ports): WrittenListing {
-  return {
-    entries: async () => (await readIndex(directory)).entries.filter((entry) => tagOf(entry) === null),
-    entryOf: ({ descriptor, content }) => entryOf(descriptor, content),
-    rewrite: (_subject, change) =>
-      changeEntries(directory, ports, (entries) => {
-        const untagged = entries.filter((entry) => tagOf(entry) === null)
-        const changed = change(untagged)
-        return changed === untagged ? entries : [...entries.filter((entry) => tagOf(entry) !== null), ...changed]
-      }),
-  }
-}
-
 /** Lists a manifest without a tag, unless it is listed already. */
 export function withEntry(entries: Descriptor[], entry: Descriptor): Descriptor[] {
   return entries.some((e) => e.digest === entry.digest) ? entries : [...entries, entry]
@@ -139,7 +133,7 @@ export function withTag(entries: Descriptor[], tag: string, entry: Descriptor): 
   for (const holder of holders) {
     if (holder.artifactType !== undefined && holder.digest !== entry.digest) kept = withEntry(kept, untagged(holder))
   }
-  return [...kept, { ...entry, annotations: { ...entry.annotations, [refName]: tag } }]
+  return [...kept, tagged(entry, tag)]
 }
 
 function untagged(entry: Descriptor): Descriptor {
@@ -152,7 +146,12 @@ function untagged(entry: Descriptor): Descriptor {
 async function readIndex(directory: string): Promise<{ document: JsonObject; entries: Descriptor[] }> {
   const path = await indexPath(directory)
   if ((await stat(path)).size > writtenBytes) throw bad(path, `is larger than ${writtenBytes} bytes`)
-  const document = parseDocument(await readFile(path, 'utf8'), path)
+  return parseIndex(await readFile(path, 'utf8'), path)
+}
+
+/** An `index.json` as a writer needs it. @throws VerificationError `format-invalid` */
+export function parseIndex(text: string, path: string): { document: JsonObject; entries: Descriptor[] } {
+  const document = parseDocument(text, path)
   checkDocument(document, path)
   if (!Array.isArray(document['manifests'])) throw bad(path, 'lists no manifests')
   return {

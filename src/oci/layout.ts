@@ -1,8 +1,10 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
-import { blobSize, layoutBlobs, pieceFor, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
-import { changeEntries, entryOf, indexReader, layoutListing, tagOf, withEntry, withTag } from './layout-index.ts'
+import { pieceFor } from './layout-files.ts'
+import { entryOf, tagOf, withEntry, withTag } from './layout-index.ts'
+import { layoutListing } from './layout-listing.ts'
+import { directoryPlace, type LayoutPlace } from './layout-place.ts'
 import { readListing } from './listing.ts'
 import { digestOfNew, isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
@@ -29,22 +31,20 @@ const parallel = 4
  * @param identity name for `docker-reference`
  */
 export function openLayout(directory: string, identity: string, ports: Ports): Store {
-  let prepared: Promise<void> | null = null
-  const readIndex = indexReader(directory)
-  // A failed attempt is not remembered: the reason may have been mended meanwhile.
-  const prepare = (): Promise<void> =>
-    (prepared ??= prepareLayout(directory, ports).catch((error: unknown) => {
-      prepared = null
-      throw error
-    }))
+  return layoutStore(directoryPlace(directory, ports), identity, ports)
+}
+
+/** An OCI layout as a store, wherever its parts lie. @param identity name for `docker-reference` */
+export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Ports, 'log'>): Store {
+  const { name: named, index: readIndex, prepare, together } = place
 
   const read = async (digest: Digest, entry: Descriptor | undefined): Promise<StoredManifest> => {
-    const size = await blobSize(directory, digest)
-    if (size === null) throw missingBlob(digest, `oci:${directory}`)
+    const size = await place.size(digest)
+    if (size === null) throw missingBlob(digest, named)
     if (size > manifestLimit) {
       throw new VerificationError('format-invalid', `${digest} is larger than a manifest may be`, { subject: digest })
     }
-    const bytes = await collect(readBlob(directory, { digest, size: entry?.size ?? size }), manifestLimit, digest)
+    const bytes = await collect(place.read({ digest, size: entry?.size ?? size }), manifestLimit, digest)
     const mediaType = entry?.mediaType ?? mediaTypeOf(bytes, digest)
     return { descriptor: { mediaType, digest, size }, bytes, content: parseManifest(bytes, mediaType, digest) }
   }
@@ -62,25 +62,29 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       throw new InputError('reference-invalid', `${JSON.stringify(name)} is not a tag`, { subject: name })
     }
     const { descriptor, content } = await getManifest(digest)
-    await changeEntries(directory, ports, (entries) => withTag(entries, name, entryOf(descriptor, content)))
+    await place.change((entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
-  const putBytes = async ({ bytes, mediaType, digest: named }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
-    const digest = digestOfNew(bytes, named)
+  const putBytes = async ({
+    bytes,
+    mediaType,
+    digest: wanted,
+  }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
+    const digest = digestOfNew(bytes, wanted)
     const content = parseManifest(bytes, mediaType, digest)
     await prepare()
     for (const needed of referencedBlobs(content)) {
-      if ((await blobSize(directory, needed.digest)) === null) throw missingBlob(needed.digest, `oci:${directory}`)
+      if ((await place.size(needed.digest)) === null) throw missingBlob(needed.digest, named)
     }
     const descriptor = { mediaType, digest, size: bytes.length }
-    if ((await blobSize(directory, digest)) !== bytes.length) await writeBlob(directory, [bytes], descriptor)
+    if ((await place.size(digest)) !== bytes.length) await place.write([bytes], descriptor)
     return { descriptor, content }
   }
 
   const retag = async (name: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { descriptor, content } = await getManifest(digest)
     let moved = false
-    await changeEntries(directory, ports, (entries) => {
+    await place.change((entries) => {
       moved = (entries.find((entry) => tagOf(entry) === name)?.digest ?? null) === from
       return moved ? withTag(entries, name, entryOf(descriptor, content)) : entries
     })
@@ -90,12 +94,12 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
   /** Read as a listing, not as a manifest: entries of strangers make it neither too large nor unreadable. */
   const fallbackListing = async ({ digest, mediaType }: Descriptor): Promise<Descriptor[]> => {
     const found: Descriptor[] = []
-    const size = await blobSize(directory, digest)
-    if (size === null) throw missingBlob(digest, `oci:${directory}`)
+    const size = await place.size(digest)
+    if (size === null) throw missingBlob(digest, named)
     if (isIndexType(mediaType)) {
-      const bytes = readBlob(directory, { digest, size })
-      for await (const entry of readListing(bytes, `oci:${directory}: ${digest}`)) found.push(entry)
-    } else imageUnderFallback(digest, `oci:${directory}`, ports.log)
+      const bytes = place.read({ digest, size })
+      for await (const entry of readListing(bytes, `${named}: ${digest}`)) found.push(entry)
+    } else imageUnderFallback(digest, named, ports.log)
     return found
   }
 
@@ -117,7 +121,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
 
   return {
     kind: 'layout',
-    name: `oci:${directory}`,
+    name: named,
     identity,
     getManifest,
     tag,
@@ -127,7 +131,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       const { entries, bad } = await readIndex()
       if ('digest' in reference) {
         const { digest } = reference
-        if ((await blobSize(directory, digest)) === null) return null
+        if ((await place.size(digest)) === null) return null
         return (
           await read(
             digest,
@@ -137,7 +141,7 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       }
       const found = entries.filter((e) => tagOf(e) === reference.tag)
       if (found.length > 1) {
-        throw new VerificationError('format-invalid', `oci:${directory} has the tag ${reference.tag} more than once`, {
+        throw new VerificationError('format-invalid', `${named} has the tag ${reference.tag} more than once`, {
           subject: reference.tag,
           remedy: 'Name the image by its digest.',
         })
@@ -154,53 +158,54 @@ export function openLayout(directory: string, identity: string, ports: Ports): S
       return [...new Set(entries.map(tagOf).filter((name) => name !== null))].sort()
     },
 
-    putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, content } = await putBytes({ bytes, mediaType, digest: options.digest })
-      if (content.subject !== undefined)
-        await changeEntries(directory, ports, (entries) => withEntry(entries, entryOf(descriptor, content)))
-      if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
-      return descriptor
-    },
-    putManifests: async (manifests) => {
-      const put: Omit<StoredManifest, 'bytes'>[] = []
-      for (const manifest of manifests) put.push(await putBytes(manifest))
-      const referrers = put.filter(({ content }) => content.subject !== undefined)
-      await changeEntries(directory, ports, (entries) =>
-        referrers.reduce((all, { descriptor, content }) => withEntry(all, entryOf(descriptor, content)), entries),
-      )
-      return put.map(({ descriptor }) => descriptor)
-    },
+    putManifest: (bytes, mediaType, options = {}) =>
+      together(async () => {
+        const { descriptor, content } = await putBytes({ bytes, mediaType, digest: options.digest })
+        if (content.subject !== undefined)
+          await place.change((entries) => withEntry(entries, entryOf(descriptor, content)))
+        if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
+        return descriptor
+      }),
+    putManifests: (manifests) =>
+      together(async () => {
+        const put: Omit<StoredManifest, 'bytes'>[] = []
+        for (const manifest of manifests) put.push(await putBytes(manifest))
+        const referrers = put.filter(({ content }) => content.subject !== undefined)
+        await place.change((entries) =>
+          referrers.reduce((all, { descriptor, content }) => withEntry(all, entryOf(descriptor, content)), entries),
+        )
+        return put.map(({ descriptor }) => descriptor)
+      }),
+    together,
 
     hasBlob: async (digest) => {
-      await requireLayout(directory).catch((error: unknown) => {
+      await place.require().catch((error: unknown) => {
         if (!(error instanceof InputError)) throw error
       })
-      return (await blobSize(directory, digest)) !== null
+      return (await place.size(digest)) !== null
     },
 
     openBlob: async ({ digest, size }, how) => {
-      await requireLayout(directory)
-      if ((await blobSize(directory, digest)) === null) throw missingBlob(digest, `oci:${directory}`)
-      return readBlob(directory, { digest, size }, how)
+      await place.require()
+      if ((await place.size(digest)) === null) throw missingBlob(digest, named)
+      return place.read({ digest, size }, how)
     },
 
     putBlob: async (source) => {
       await prepare()
       const { expect, open } = await opened(source)
-      if (expect !== undefined && (await blobSize(directory, expect.digest)) === expect.size) return expect
-      return writeBlob(directory, open(), expect)
+      if (expect !== undefined && (await place.size(expect.digest)) === expect.size) return expect
+      return place.write(open(), expect)
     },
 
     referrers: (digest, artifactType) =>
       pickReferrers(
-        readReferrers(digest, ({ manifest }) =>
-          ports.log.debug(`oci:${directory} lists ${manifest}, but it cannot be read`),
-        ),
+        readReferrers(digest, ({ manifest }) => ports.log.debug(`${named} lists ${manifest}, but it cannot be read`)),
         artifactType,
       ),
     readReferrers,
-    listing: layoutListing(directory, ports),
-    blobs: () => layoutBlobs(directory),
+    listing: layoutListing(place),
+    ...(place.blobs === undefined ? {} : { blobs: place.blobs }),
   }
 }
 

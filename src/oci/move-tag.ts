@@ -1,8 +1,9 @@
-import { TransportError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { sha256 } from '../base/streams.ts'
-import { changeEntries, entryOf, tagOf, withTag } from './layout-index.ts'
+import { entryOf, tagOf, withTag } from './layout-index.ts'
 import { acceptManifests, parseManifest } from './manifest.ts'
+import { directoryPlace, type LayoutPlace } from './layout-place.ts'
 import { openStore } from './open.ts'
 import { openSession } from './session.ts'
 import type { Digest, Reference } from './types.ts'
@@ -30,11 +31,12 @@ export async function moveTag(
   ports: Ports,
 ): Promise<Moved> {
   const store = openStore(ref, ports)
-  if (ref.kind === 'layout' && ref.directory !== undefined) {
+  if (ref.kind !== 'registry') {
+    const place = await placeOf(ref, ports)
     const descriptor = await store.putManifest(bytes, mediaType)
     const entry = entryOf(descriptor, parseManifest(bytes, mediaType, descriptor.digest))
     let lost = false
-    await changeEntries(ref.directory, ports, (entries) => {
+    await place.change((entries) => {
       const found = entries.find((one) => tagOf(one) === ref.tag)
       lost = (found?.digest ?? null) !== from
       // What the tag leaves is the same artifact in an older state: it does not stay listed.
@@ -80,4 +82,14 @@ export async function moveTag(
       remedy: 'Run it again. Let one process at a time write there, or let one serve the log: sealwright log serve.',
     },
   )
+}
+
+async function placeOf({ kind, directory, local = '' }: Reference, ports: Ports): Promise<LayoutPlace> {
+  if (directory !== undefined) return directoryPlace(directory, ports)
+  const { archivePlace } = await import('./archive/store.ts')
+  if (kind === 'oci-archive') return archivePlace(local, ports)
+  throw new InputError('unsupported', `${kind}:${local} is only read`, {
+    subject: local,
+    remedy: 'Name oci:DIR, oci-archive:FILE or HOST/NAME.',
+  })
 }

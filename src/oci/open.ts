@@ -1,10 +1,11 @@
 import { InputError, InternalError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { isAttachedTag } from './digest.ts'
-import { openLayout } from './layout.ts'
-import { formatReference, parseReference } from './reference.ts'
-import { openRegistry } from './registry.ts'
 import { layoutIdentity } from './identity.ts'
+import { openLayout } from './layout.ts'
+import { localIdentity, openLocal } from './local.ts'
+import { onlyImage, tagsThere } from './only-image.ts'
+import { formatReference, isTag, parseReference, storeName } from './reference.ts'
+import { openRegistry } from './registry.ts'
 import { openRemoteLayout } from './remote-layout.ts'
 import type { Descriptor, Reference, Store } from './types.ts'
 
@@ -15,6 +16,12 @@ export function openStore(ref: Reference, ports: Ports): Store {
     return ports.remote === undefined
       ? openLayout(ref.directory, identity, ports)
       : openRemoteLayout(ref.directory, identity, ports.remote)
+  }
+  const { kind, local } = ref
+  if (kind !== 'layout' && kind !== 'registry' && local !== undefined) {
+    // A worker reads no file of the job and starts no program: its step does (TRUST §4).
+    if (ports.remote === undefined) return openLocal(kind, local, ports)
+    return openRemoteLayout(storeName(ref), localIdentity(kind, local), ports.remote)
   }
   if (ref.kind === 'registry' && ref.host !== undefined && ref.repository !== undefined) {
     return openRegistry(ref.host, ref.repository, ports)
@@ -40,49 +47,23 @@ export interface ResolvedImage {
 export async function resolveImage(text: string, ports: Ports): Promise<ResolvedImage> {
   const ref = parseReference(text, ports.roots.cwd)
   const store = openStore(ref, ports)
-  const tag = ref.tag ?? (ref.digest === undefined ? await onlyTag(store, text) : null)
-  const descriptor = await store.resolve(ref.digest !== undefined ? { digest: ref.digest } : { tag: tag ?? '' })
+  const { digest } = ref
+  if (ref.tag === undefined && digest === undefined) {
+    const { descriptor, tag } = await onlyImage(store, text)
+    return { store, descriptor, reference: pinned(ref, descriptor), tag }
+  }
+  const descriptor = await store.resolve(digest !== undefined ? { digest } : { tag: ref.tag ?? '' })
   if (descriptor === null) {
     throw new InputError('not-found', `${text} is not there`, {
       subject: text,
-      remedy: `Check the name and the tag; ${store.name} was read.${ref.digest === undefined ? await tagsThere(store) : ''}`,
+      remedy: `Check the name and the tag; ${store.name} was read.${digest === undefined ? await tagsThere(store) : ''}`,
     })
   }
-  const reference = formatReference({ ...ref, tag: undefined, digest: descriptor.digest })
-  return { store, descriptor, reference, tag }
+  // Names in a docker archive hold more than a tag.
+  const tag = ref.tag?.slice(ref.tag.lastIndexOf(':') + 1) ?? null
+  return { store, descriptor, reference: pinned(ref, descriptor), tag: tag === null || isTag(tag) ? tag : null }
 }
 
-const tagForm = /^\w[\w.-]{0,127}$/
-
-/** What could have been meant; '' where the store does not say. What a registry calls a tag and is none is left out. */
-async function tagsThere(store: Store): Promise<string> {
-  const tags = (await store.tags().catch(() => [])).filter((tag) => tagForm.test(tag) && !isAttachedTag(tag))
-  const more = tags.length > 10 ? ` and ${tags.length - 10} more` : ''
-  return tags.length === 0 ? '' : ` Tags there: ${tags.slice(0, 10).join(', ')}${more}.`
-}
-
-async function onlyTag(store: Store, text: string): Promise<string> {
-  const tags = (await store.tags()).filter((tag) => !isAttachedTag(tag))
-  const [first] = tags
-  if (first === undefined) {
-    throw new InputError('not-found', `${store.name} holds no tagged image`, {
-      subject: text,
-      remedy:
-        store.kind === 'layout'
-          ? `Build or copy an image into it first. ko and Bazel write layouts without tags: name the image by the digest in index.json, ${store.name}@sha256:….`
-          : 'Build or copy an image into it first.',
-    })
-  }
-  if (tags.length > 1) {
-    const shown = tags.slice(0, 20).join(', ')
-    throw new InputError(
-      'input-invalid',
-      `${store.name} holds ${tags.length} tagged images: ${shown}${tags.length > 20 ? ', …' : ''}`,
-      {
-        subject: text,
-        remedy: `Say which one, such as ${store.name}:${first}.`,
-      },
-    )
-  }
-  return first
+function pinned(ref: Reference, { digest }: Descriptor): string {
+  return formatReference({ ...ref, tag: undefined, digest })
 }

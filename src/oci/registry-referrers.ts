@@ -6,7 +6,7 @@ import type { ReferrersApi } from './referrers-api.ts'
 import type { Descriptor, Digest, Index, KnownTags, Manifest, StoredManifest } from './types.ts'
 
 /** Manifests that are fetched at a time. */
-const parallel = 4
+const parallel = 8
 /** Milliseconds to wait for a registry that took a referrer and does not list it yet. */
 const listingPauses: readonly number[] = [250, 500, 1000, 2000]
 

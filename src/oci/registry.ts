@@ -1,18 +1,11 @@
 import { InputError, VerificationError } from '../base/errors.ts'
+import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, digestLike, type ByteSource } from '../base/streams.ts'
+import { collect, digestLike, once, type ByteSource } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
-import {
-  acceptManifests,
-  digestOfNew,
-  isManifestType,
-  isVagueType,
-  manifestLimit,
-  mediaTypeOf,
-  parseManifest,
-} from './manifest.ts'
+import { acceptManifests, digestOfNew, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
@@ -20,19 +13,24 @@ import { pullBlob } from './pull.ts'
 import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
+import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
+import { refusedManifest } from './refused-manifest.ts'
 import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
-import { uploadBlob } from './upload.ts'
+import { otherDigest, uploadBlob } from './upload.ts'
 import { knownOf, type OnSent } from './upload-body.ts'
 
 const listLimit = 4 << 20
-const cacheLimit = 8 << 20
+/** Bytes of manifests and of small blobs that are held. */
+const cacheLimit = { manifests: 16 << 20, blobs: 8 << 20 } as const
 /** Manifests that are put at a time. */
-const parallel = 4
+const parallel = 8
+/** Blobs of up to this many bytes are kept once they were read. */
+const keptBlob = 128 << 10
 /** Blobs of more bytes say how far they are. */
 const largeBlob = 64 << 20
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
@@ -48,13 +46,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const session = openSession(place.host, place.repository, ports, place)
   const mirrors = openMirrors(`${host}/${repository}`, place, ports)
   const name = `${host}/${repository}`
-  const cache = manifestCache()
+  const cache = byteCache<StoredManifest>(cacheLimit.manifests, ({ bytes }) => bytes.length)
+  const keep = (stored: StoredManifest): void => cache.add(stored.descriptor.digest, stored)
+  /** Small blobs that were read: who verifies an image and then copies it reads each statement twice. */
+  const blobs = byteCache<Buffer>(cacheLimit.blobs, (bytes) => bytes.length)
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
+  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
-    if (stored !== null) cache.add(stored)
+    if (stored !== null) keep(stored)
     return stored
   }
   /** The same by way of the mirrors. */
@@ -63,7 +64,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const stored = isAttachedTag(reference)
       ? null
       : await mirrors.first(by, (mirror) => getManifestOf(mirror, reference, `${mirror.host}/${mirror.repository}`))
-    if (stored !== null) cache.add(stored)
+    if (stored !== null) keep(stored)
     return stored ?? fetchManifest(reference)
   }
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
@@ -88,7 +89,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
         return response
       }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
@@ -115,13 +116,13 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
-  const putOne = async ({ bytes, mediaType, digest: named }: NewManifest): Promise<PutReferrer> => {
+  const putOne = async ({ bytes, mediaType, digest: named, absent }: NewManifest): Promise<PutReferrer> => {
     const digest = digestOfNew(bytes, named)
     const content = parseManifest(bytes, mediaType, digest)
     const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
-    const there = (await digestOf(digest)) === digest
+    const there = absent !== true && (await digestOf(digest)) === digest
     const response = there ? null : await putAs(digest, bytes, mediaType)
-    cache.add({ descriptor, bytes: Buffer.from(bytes), content })
+    keep({ descriptor, bytes: Buffer.from(bytes), content })
     const processed = response?.headers.get('oci-subject') === content.subject?.digest
     return { descriptor, content, processed: processed && content.subject !== undefined }
   }
@@ -157,7 +158,15 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const ways = openWays(ports.env)
   let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
+  const fallback = openFallbackIndex({
+    session,
+    name,
+    hasManifest,
+    listTags: tags,
+    conditional,
+    ways,
+    ports,
+  })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
@@ -174,7 +183,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, ...put } = await putOne({ bytes, mediaType, digest: options.digest })
+      const { descriptor, ...put } = await putOne({ bytes, mediaType, ...options })
       if (put.content.subject !== undefined)
         await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -184,23 +193,31 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       const put: PutReferrer[] = []
       for await (const one of inOrder(manifests, parallel, putOne)) put.push(one)
       const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
-      for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
+      await eachOf([...bySubject], parallel, async ([subject, group]) => {
+        if (subject !== undefined) await referrers.announce(subject, group)
+      })
       return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: (digest) => present(digest),
     openBlob: async ({ digest, size }) => {
+      const known = blobs.get(digest)
+      if (known?.length === size) return once(known)
       const bytes =
         (await mirrors.first('digests', (mirror) =>
           pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
         )) ?? (await pullBlob(session, digest, size, name))
       return size > largeBlob
         ? told(bytes, (read) => ports.log.progress(progressText(digest, read, size, `read from ${name}`)))
-        : bytes
+        : size <= keptBlob
+          ? keeping(bytes, (all) => blobs.add(digest, all))
+          : bytes
     },
     putBlob: async (source) => {
       const known = knownOf(source)
-      if (known !== undefined && (await present(known.digest))) return known
+      // A mount answers by itself whether the blob is there.
+      const asked = 'stream' in source && (source.absent === true || source.mountFrom !== undefined)
+      if (known !== undefined && (asked ? seen.has(known.digest) : await present(known.digest))) return known
       const put = await uploadBlob(session, source, onSent)
       seen.add(put.digest)
       return put
@@ -215,11 +232,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(
-  session: Session,
-  reference: string,
-  name: string,
-): Promise<(StoredManifest & { etag: string | null }) | null> {
+async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -234,13 +247,19 @@ async function getManifestOf(
       remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
     })
   }
+  const header = otherDigest(response, digest)
+  if (header !== null) {
+    throw new VerificationError('digest-mismatch', `${name} says that ${reference} is ${header}, and gives ${digest}`, {
+      subject: reference,
+      remedy: "Ask the registry's operator: Docker-Content-Digest must name the bytes that are sent.",
+    })
+  }
   const told = mediaTypeIn(response)
   const mediaType = isVagueType(told) ? mediaTypeOf(bytes, `${name}@${digest}`) : told
   return {
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
-    etag: response.headers.get('etag'),
   }
 }
 
@@ -285,25 +304,6 @@ async function listTags(session: Session): Promise<string[]> {
   return [...tags].sort()
 }
 
-/** Manifests by digest never change: what was read or written once is not fetched again. Bounded in bytes, oldest out first. */
-function manifestCache(): { get(digest: Digest): StoredManifest | undefined; add(stored: StoredManifest): void } {
-  const held = new Map<Digest, StoredManifest>()
-  let size = 0
-  return {
-    get: (digest) => held.get(digest),
-    add: (stored) => {
-      if (held.has(stored.descriptor.digest) || !isManifestType(stored.descriptor.mediaType)) return
-      held.set(stored.descriptor.digest, stored)
-      size += stored.bytes.length
-      for (const [digest, old] of held) {
-        if (size <= cacheLimit) break
-        held.delete(digest)
-        size -= old.bytes.length
-      }
-    },
-  }
-}
-
 function progressText(digest: Digest, done: number, size: number, what: string): string {
   return `${digest.slice(0, 19)}: ${Math.floor(done / (1 << 20))} of ${Math.ceil(size / (1 << 20))} MiB ${what}`
 }
@@ -314,4 +314,14 @@ async function* told(bytes: ByteSource, onRead: (read: number) => void): AsyncGe
     onRead((read += piece.length))
     yield piece
   }
+}
+
+/** Gives all bytes of a checked stream to `keep` when it has ended. */
+async function* keeping(bytes: ByteSource, keep: (all: Buffer) => void): AsyncGenerator<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const piece of bytes) {
+    parts.push(piece)
+    yield piece
+  }
+  keep(Buffer.concat(parts))
 }

@@ -10,7 +10,8 @@ import { readBlobFile } from './layout-files.ts'
 import { openLayout } from './layout.ts'
 import { digestOfNew, manifestLimit, parseManifest } from './manifest.ts'
 import { missingBlob, pickReferrers, readListed, type OnBroken } from './referrers.ts'
-import type { BlobSource, Descriptor, Digest, Store, StoredManifest } from './types.ts'
+import { isLocalText, isTag, parseReference } from './reference.ts'
+import type { BlobSource, Descriptor, Digest, ListedImage, Store, StoredManifest } from './types.ts'
 
 /** Manifests that are read at a time. */
 const parallel = 4
@@ -20,15 +21,17 @@ const listingBytes = 256 << 20
 const lineBytes = 4 << 10
 
 /**
- * An OCI layout directory of the job, as a worker sees it: the step reads and writes it with its own rights, and nothing that it says of a
- * digest is believed (TRUST §4).
+ * An OCI layout directory of the job, an archive, or an image that a program keeps, as a worker sees it: the step reads and writes it with its own
+ * rights, and nothing that it says of a digest is believed (TRUST §4).
  *
- * @param directory absolute path, in the step's words
+ * @param directory absolute path in the step's words; of another store its name (`oci-archive:/abs/file`)
  */
 export function openRemoteLayout(directory: string, identity: string, remote: Remote): Store {
+  const isLayout = directory.startsWith('/')
+  const name = isLayout ? `oci:${directory}` : directory
   const ask = (operation: string, args: JsonObject = {}, body?: ByteSource): ReturnType<Remote['layout']> =>
     remote.layout({ ...args, directory, operation }, body)
-  const descriptorOf = (value: JsonValue): Descriptor => checkDescriptor(value, `oci:${directory}`)
+  const descriptorOf = (value: JsonValue): Descriptor => checkDescriptor(value, name)
 
   const getManifest: Store['getManifest'] = async (digest) => {
     const { value, body } = await ask('getManifest', { digest })
@@ -42,13 +45,22 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     }
   }
 
+  const remoteImages = async (): Promise<ListedImage[]> => {
+    const { value } = await ask('images')
+    return (Array.isArray(value) ? value : []).filter(isObject).map(({ descriptor, tag, name: full }) => ({
+      descriptor: descriptorOf(descriptor ?? null),
+      tag: typeof tag === 'string' && isTag(tag) ? tag : null,
+      name: typeof full === 'string' ? full : null,
+    }))
+  }
+
   async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
     const { body } = await ask('readReferrers', { digest })
     const listed: Descriptor[] = []
-    for await (const line of linesOf(body, `the referrers of ${digest} in oci:${directory}`)) {
-      const entry = parseJson(line, `oci:${directory}`)
+    for await (const line of linesOf(body, `the referrers of ${digest} in ${name}`)) {
+      const entry = parseJson(line, name)
       const broken = isObject(entry) ? entry['broken'] : undefined
-      if (isDigest(broken)) onBroken({ manifest: broken, error: missingBlob(broken, `oci:${directory}`) })
+      if (isDigest(broken)) onBroken({ manifest: broken, error: missingBlob(broken, name) })
       else listed.push(slim(descriptorOf(entry)))
     }
     yield* readListed(listed, digest, getManifest, parallel, onBroken)
@@ -56,7 +68,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
 
   return {
     kind: 'layout',
-    name: `oci:${directory}`,
+    name: name,
     identity,
     getManifest,
     resolve: async (reference) => {
@@ -66,6 +78,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
       if ('digest' in reference) agreed(found.digest, reference.digest)
       return found
     },
+    ...(isLayout ? {} : { images: () => remoteImages() }),
     tags: async () => {
       const { value } = await ask('tags')
       return Array.isArray(value) ? value.filter((tag) => typeof tag === 'string') : []
@@ -92,7 +105,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
         agreed(value['digest'], made.digest)
         return { digest: value['digest'], size: made.size }
       }
-      throw new VerificationError('format-invalid', `oci:${directory} did not say what was put`, { subject: directory })
+      throw new VerificationError('format-invalid', `${name} did not say what was put`, { subject: directory })
     },
     referrers: (digest, artifactType) =>
       pickReferrers(
@@ -148,20 +161,25 @@ async function* linesOf(source: ByteSource, subject: string): AsyncGenerator<str
   if (rest.length > 0) throw over('no end')
 }
 
-/** The step's side of {@link openRemoteLayout}: one operation on a layout directory. @throws InputError `input-invalid`, and as the layout */
+/** The step's side of {@link openRemoteLayout}: one operation on a layout directory or another store of this machine. @throws InputError `input-invalid`, and as the layout */
 export async function layoutOperation(
   args: JsonObject,
   body: ByteSource,
   ports: Ports,
 ): Promise<{ value: JsonValue; body?: ByteSource }> {
   const { directory, operation } = args
-  if (typeof directory !== 'string' || !directory.startsWith('/')) throw invalid('directory')
-  const store = openLayout(directory, layoutIdentity(directory), ports)
+  if (typeof directory !== 'string') throw invalid('directory')
+  const isLayout = directory.startsWith('/')
+  const store = isLayout ? openLayout(directory, layoutIdentity(directory), ports) : await namedStore(directory, ports)
   switch (operation) {
     case 'resolve': {
       const found = await store.resolve('tag' in args ? { tag: text(args, 'tag') } : { digest: digestOf(args) })
       return { value: found === null ? null : json(found) }
     }
+    case 'images':
+      return {
+        value: ((await store.images?.()) ?? []).map((image) => ({ ...image, descriptor: json(image.descriptor) })),
+      }
     case 'tags':
       return { value: await store.tags() }
     case 'getManifest': {
@@ -181,9 +199,9 @@ export async function layoutOperation(
       return { value: await store.hasBlob(digestOf(args)) }
     case 'openBlob': {
       const want = { digest: digestOf(args), size: sizeOf(args) }
-      if (!(await store.hasBlob(want.digest))) throw missingBlob(want.digest, `oci:${directory}`)
+      if (!(await store.hasBlob(want.digest))) throw missingBlob(want.digest, store.name)
       // The worker hashes what arrives, and believes nothing else.
-      return { value: null, body: readBlobFile(directory, want) }
+      return { value: null, body: isLayout ? readBlobFile(directory, want) : await store.openBlob(want) }
     }
     case 'putBlob': {
       const { expect } = args
@@ -195,6 +213,13 @@ export async function layoutOperation(
     default:
       throw invalid('operation')
   }
+}
+
+async function namedStore(name: string, ports: Ports): Promise<Store> {
+  if (!isLocalText(name)) throw invalid('directory')
+  const reference = parseReference(name, '/')
+  const { openStore } = await import('./open.ts')
+  return openStore(reference, ports)
 }
 
 /** One JSON line a referrer, or a listed manifest that cannot be read; their number has no limit. */

@@ -57,6 +57,8 @@ export type BlobSource =
       readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
       /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
       readonly mountFrom?: string | undefined
+      /** The store most likely lacks it, so it is sent without being asked for first. */
+      readonly absent?: boolean | undefined
       /** Gives the whole stream once more, so that an upload that broke can go on. */
       readonly reopen?: (() => ByteSource) | undefined
     }
@@ -67,6 +69,8 @@ export interface NewManifest {
   readonly mediaType: string
   /** The digest under which others name it; by default its SHA-256. */
   readonly digest?: Digest | undefined
+  /** The store most likely lacks it, so it is put without being asked for first. */
+  readonly absent?: boolean | undefined
 }
 
 /**
@@ -127,7 +131,7 @@ export interface Store {
   putManifest(
     bytes: Uint8Array,
     mediaType: string,
-    options?: { tag?: string | undefined; digest?: Digest | undefined },
+    options?: { tag?: string | undefined } & Pick<NewManifest, 'digest' | 'absent'>,
   ): Promise<Descriptor>
   /**
    * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
@@ -135,6 +139,13 @@ export interface Store {
    */
   putManifests?(manifests: readonly NewManifest[]): Promise<Descriptor[]>
   tag(tag: string, digest: Digest): Promise<void>
+  /**
+   * Does `work`, whose writes become visible in one step at its end, or not at all where it fails; this store sees them at once. An archive is
+   * written anew for each such step. A store whose every write is cheap lacks this or does `work` only: see `inOneStep`.
+   */
+  together?<T>(work: () => Promise<T>): Promise<T>
+  /** The images that are there, for a store that may hold some without a tag; a tag has the grammar of registries. */
+  images?(): Promise<readonly ListedImage[]>
   /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
    * before the write; where it knows no conditional one, of two writers at the same moment both may be told `true`, so read the tag again.
@@ -176,15 +187,31 @@ export interface Store {
   quietMs?(): number
 }
 
+/** An image of a store, with what the store calls it. */
+export interface ListedImage {
+  readonly descriptor: Descriptor
+  /** Null where it has none. */
+  readonly tag: string | null
+  /** The whole name, such as `docker.io/library/app:1`; null where there is none. */
+  readonly name: string | null
+}
+
+/** Stores of this machine that are a file or a program's own; their names are those of containers-transports(5). */
+export const localKinds = ['oci-archive', 'docker-archive', 'containers-storage', 'docker-daemon'] as const
+export type LocalKind = (typeof localKinds)[number]
+
 /** A parsed store reference (INTERFACE §1). */
 export interface Reference {
-  kind: 'layout' | 'registry'
+  kind: 'layout' | 'registry' | LocalKind
   /** Absolute directory, for a layout. */
   directory?: string | undefined
+  /** Absolute path of an archive; the name of an image in `containers-storage` or `docker-daemon`. */
+  local?: string | undefined
   /** `host[:port]`, for a registry. */
   host?: string | undefined
   /** Repository path, for a registry. */
   repository?: string | undefined
+  /** Of a docker archive, the name that it has in there (`app:1`). */
   tag?: string | undefined
   digest?: Digest | undefined
 }

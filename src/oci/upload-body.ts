@@ -1,6 +1,6 @@
 import { createReadStream, openAsBlob } from 'node:fs'
 import { VerificationError } from '../base/errors.ts'
-import { digesting, sha256, type ByteSource } from '../base/streams.ts'
+import { collect, digestLike, digesting, sha256, type ByteSource } from '../base/streams.ts'
 import { pieceFor } from './layout-files.ts'
 import type { BlobSource, Digest } from './types.ts'
 
@@ -15,6 +15,8 @@ export type OnSent = (blob: Known, sent: number) => void
 
 /** A body of up to this many bytes is sent again as a whole when its connection breaks; a longer one goes on where it ended. */
 const smallBody = 1 << 20
+/** A stream of up to this many bytes is read before it is sent, and can then be sent again. */
+const smallStream = 128 << 10
 /** A file of more bytes is sent as a stream, so that it can be seen how far it is. */
 const watchedBody = 64 << 20
 
@@ -38,7 +40,7 @@ export interface UploadBody {
   again: ((offset: number) => ByteSource) | null
 }
 
-/** Reads nothing yet. @throws VerificationError `digest-mismatch` for a file of another size */
+/** What the PUT sends; a small stream is read. @throws VerificationError `digest-mismatch` for a file of another size, or other bytes in a small stream */
 export async function bodyOf(source: BlobSource, known: Known, onSent: OnSent): Promise<UploadBody> {
   const { size } = known
   const plain = { length: size, failure: () => undefined, check: () => {} }
@@ -46,6 +48,15 @@ export async function bodyOf(source: BlobSource, known: Known, onSent: OnSent): 
     const { bytes } = source
     const again = (offset: number): ByteSource => pieces(bytes.subarray(offset))
     return { ...plain, body: bytes, again, stops: size > smallBody }
+  }
+  if ('stream' in source && size <= smallStream) {
+    const bytes = await collect(source.stream, size, known.digest).catch((error: unknown) => {
+      if (error instanceof VerificationError && error.code === 'format-invalid') throw differs(known, 'more came')
+      throw error
+    })
+    const found = digestLike(known.digest, bytes)
+    if (found !== known.digest) throw differs(known, `${found} (${bytes.length} bytes) came`)
+    return { ...plain, body: bytes, again: (offset) => pieces(bytes.subarray(offset)) }
   }
   let open: () => ByteSource
   let again: UploadBody['again']

@@ -27,8 +27,10 @@ export async function uploadBlob(session: Session, source: BlobSource, onSent: O
   const mountFrom = 'stream' in source ? source.mountFrom : undefined
   const mounted = mountFrom === undefined ? null : await mount(session, known.digest, mountFrom)
   if (mounted === 'there') return known
-  const { location, least } = mounted === null ? await startUpload(session) : { location: mounted, least: 0 }
-  const body = await bodyOf(source, known, onSent)
+  const begin = async (): Promise<{ location: URL; least: number }> =>
+    mounted === null ? startUpload(session) : { location: mounted, least: 0 }
+  // A small blob is read while the registry opens the upload.
+  const [{ location, least }, body] = await Promise.all([begin(), bodyOf(source, known, onSent)])
   let cause: TransportError
   try {
     const done = await finish(session, location, known, body)
@@ -141,7 +143,7 @@ export async function finish(
 }
 
 /** A digest that an answer names in place of ours; one of another algorithm is no contradiction. */
-function otherDigest(response: Response, digest: Digest): Digest | null {
+export function otherDigest(response: Response, digest: Digest): Digest | null {
   const told = response.headers.get('docker-content-digest')
   return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest ? told : null
 }

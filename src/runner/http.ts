@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest } from '../base/ports.ts'
@@ -130,14 +131,11 @@ async function overSocket(url: string, options: HttpRequest, socketPath: string)
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', reject)
-        response.on('end', () => {
-          const headers = Object.entries(response.headers).map(([k, v]) => [k, String(v)] as [string, string])
-          const status = response.statusCode ?? 500
-          resolve(new Response(status === 204 ? null : Buffer.concat(chunks), { status, headers }))
-        })
+        const headers = Object.entries(response.headers).map(([k, v]) => [k, String(v)] as [string, string])
+        const status = response.statusCode ?? 500
+        // An engine sends images of gigabytes: nothing is held here.
+        if (status === 204) response.resume()
+        resolve(new Response(status === 204 ? null : Readable.toWeb(response), { status, headers }))
       },
     )
     request.on('timeout', () => request.destroy(new Error('timeout')))

@@ -2,9 +2,16 @@ import { VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { quote } from './refusals.ts'
 
+/** A source that may be able to leave bytes out without reading them, as a file can. */
+export interface TarSource extends ByteSource {
+  /** Leaves out up to `count` bytes behind the last piece. @returns how many there were */
+  skip?(count: number): number
+}
+
 /** Pulls exact amounts out of a stream without copying more than the pieces that cross a chunk's border. */
 export class BytePuller {
   private readonly source: AsyncIterator<Uint8Array>
+  private readonly leap: ((count: number) => number) | null
   private readonly subject: string
   private chunk: Buffer = Buffer.alloc(0)
   private at = 0
@@ -14,8 +21,9 @@ export class BytePuller {
   /** The entry whose content comes, with the end of it, where it is known. */
   entry: { path: string; end: number } | null = null
 
-  constructor(source: ByteSource, subject: string) {
+  constructor(source: TarSource, subject: string) {
     this.source = source[Symbol.asyncIterator]()
+    this.leap = source.skip?.bind(source) ?? null
     this.subject = subject
   }
 
@@ -99,6 +107,13 @@ export class BytePuller {
   async skip(n: number): Promise<void> {
     let missing = n
     while (missing > 0) {
+      if (this.available === 0 && this.leap !== null) {
+        const skipped = this.leap(missing)
+        this.position += skipped
+        missing -= skipped
+        if (missing > 0) throw this.truncated()
+        return
+      }
       if (this.available === 0 && !(await this.fill())) throw this.truncated()
       missing -= this.takeNow(Math.min(missing, this.available)).length
     }

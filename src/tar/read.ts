@@ -1,9 +1,8 @@
-import type { ByteSource } from '../base/streams.ts'
 import { nameOf } from './names.ts'
 import { normalisePath } from './paths.ts'
 import { ambiguous, invalid, type Place } from './refusals.ts'
 import { SparseBody, TarBody } from './body.ts'
-import { BytePuller } from './bytes.ts'
+import { BytePuller, type TarSource } from './bytes.ts'
 import { makeHeader, type Extensions } from './entry.ts'
 import { checkGuestEntry, checkGuestExtension, checkGuestHeader, checkGuestRecords } from './guest.ts'
 import { parseHeader, type RawHeader } from './header.ts'
@@ -58,7 +57,7 @@ export function holeCount(most: number = tarLimits.holes): HoleCount {
  * @throws VerificationError `archive-ambiguous`, `path-escape`, `format-invalid` (checksum, truncation, limits)
  */
 export async function* readTar(
-  source: ByteSource,
+  source: TarSource,
   subject: string,
   { global, entries: most = tarLimits.entries, guests = true, holes = holeCount() }: TarOptions = {},
 ): AsyncGenerator<TarEntry & { body: TarBody }> {

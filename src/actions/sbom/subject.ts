@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { formatPlatform, parsePlatform } from '../../image/platforms.ts'
+import { isLocalText } from '../../oci/reference.ts'
 import { folderKinds, type FolderKind, type SubjectRequest } from '../../tasks/sbom/request.ts'
 
 const archives = { 'oci-archive': 'oci', 'docker-archive': 'docker' } as const
@@ -49,7 +50,7 @@ function imageOrArchive(inputs: RawInputs): Choice {
   if ((word === 'oci-archive' || word === 'docker-archive') && rest !== '')
     return archive(archives[word], rest, 'image', inputs)
   // A file is neither a layout nor a registry, whose names need a slash and a host.
-  const isFile = image.endsWith('.tar') && !image.startsWith('oci:')
+  const isFile = /\.(?:tar|tar\.gz|tar\.zst|tgz)$/.test(image) && !isLocalText(image)
   return isFile ? { kind: 'archive', form: null, file: inputs.path('image'), wanted: null } : { kind: 'image' }
 }
 

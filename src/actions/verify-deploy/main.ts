@@ -13,7 +13,8 @@ import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { gateCaller, loadGatePolicy } from './policy.ts'
+import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
+import { gateCaller } from './policy.ts'
 import { summary } from './summary.ts'
 
 /** The gate: verdict, launch, verification summary. The verdict is kept first, a summary is signed only for what passed, the launch comes last. */

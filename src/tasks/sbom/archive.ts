@@ -4,9 +4,16 @@ import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { InputError } from '../../base/errors.ts'
-import { openDockerArchive } from '../../sbom/subjects/archive/docker.ts'
-import { ArchiveFile } from '../../sbom/subjects/archive/index.ts'
-import { openOciArchive, type ArchivedImage } from '../../sbom/subjects/archive/oci.ts'
+import type { Ports } from '../../base/ports.ts'
+import { chooseImage, type NamedImage } from '../../oci/archive/choose.ts'
+import { readDockerArchive } from '../../oci/archive/docker.ts'
+import { indexFile, markerFile, readLayoutArchive } from '../../oci/archive/layout.ts'
+import { listedImages, readPlace } from '../../oci/archive/read-place.ts'
+import { archiveStore } from '../../oci/archive/store.ts'
+import { ArchiveFile } from '../../oci/archive/tar-file.ts'
+import { archiveIdentity } from '../../oci/local.ts'
+import { parseIndex, writtenBytes } from '../../oci/layout-index.ts'
+import type { Digest, Store } from '../../oci/types.ts'
 import type { TaskContext } from '../context.ts'
 import { archiveName, type ArchiveRequest } from './request.ts'
 
@@ -18,7 +25,7 @@ export async function withArchive<T>(
 ): Promise<T> {
   if (ports.remote === undefined) {
     if (path === null) throw new InputError('input-missing', 'the request names no archive', { subject: 'subject' })
-    return use(await openArchive(path, form, wanted))
+    return use(await openArchive(path, form, wanted, ports))
   }
   // A path of the job means nothing here.
   if (path !== null) throw new InputError('input-invalid', 'a worker reads no path of the job', { subject: 'subject' })
@@ -26,27 +33,47 @@ export async function withArchive<T>(
   try {
     const copy = join(folder, basename(name))
     await pipeline(Readable.from(await caller.fetch(archiveName)), createWriteStream(copy, { mode: 0o600 }))
-    return await use(await openArchive(copy, form, wanted))
+    return await use(await openArchive(copy, form, wanted, ports))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function openArchive(path: string, form: ArchiveRequest['form'], wanted: string | null): Promise<ArchivedImage> {
-  const archive = await ArchiveFile.open(path)
-  const isLayout = archive.size('oci-layout') !== null
-  const kind = form ?? (isLayout ? 'oci' : 'docker')
-  if (form === 'oci' && !isLayout && archive.size('manifest.json') !== null) {
-    throw new InputError('file-invalid', `"${path}" is a docker archive, not an OCI archive`, {
-      subject: path,
-      remedy: 'Write docker-archive: before its path.',
-    })
-  }
-  if (form === 'docker' && isLayout && archive.size('manifest.json') === null) {
-    throw new InputError('file-invalid', `"${path}" is an OCI archive, not a docker archive`, {
-      subject: path,
-      remedy: 'Write oci-archive: before its path.',
-    })
-  }
-  return kind === 'oci' ? openOciArchive(archive, wanted) : openDockerArchive(archive, wanted)
+interface ArchivedImage {
+  store: Store
+  digest: Digest
+}
+
+async function openArchive(
+  path: string,
+  form: ArchiveRequest['form'],
+  wanted: string | null,
+  ports: Ports,
+): Promise<ArchivedImage> {
+  const archive = await ArchiveFile.open(path, ports.roots.temp)
+  const isLayout = form === null ? archive.size(markerFile) !== null : form === 'oci'
+  const docker = isLayout ? null : await readDockerArchive(archive)
+  const content = docker ?? (await readLayoutArchive(archive))
+  const named =
+    docker === null ? await namedIn(archive) : [...docker.ids].map(([digest, id]) => ({ digest, names: [id] }))
+  const images = listedImages(content.listed).map(({ descriptor: { digest }, name }) => ({
+    digest,
+    names: [...(name === null ? [] : [name]), ...named.flatMap((one) => (one.digest === digest ? one.names : []))],
+  }))
+  const { digest } = chooseImage(images, wanted, path)
+  const store = archiveStore(
+    readPlace(`archive:${path}`, () => Promise.resolve(content)),
+    archiveIdentity(path),
+    ports,
+  )
+  return { store, digest }
+}
+
+/** What containerd and BuildKit write beside the tag: the whole name. */
+async function namedIn(archive: ArchiveFile): Promise<NamedImage[]> {
+  const bytes = await archive.read(indexFile, writtenBytes)
+  return parseIndex(bytes?.toString('utf8') ?? '', indexFile).entries.map(({ digest, annotations }) => {
+    const name = annotations?.['io.containerd.image.name']
+    return { digest, names: name === undefined ? [] : [name] }
+  })
 }

@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { manifestBytes } from '../../../src/oci/manifest.ts'
 import { mediaTypes, type Descriptor } from '../../../src/oci/types.ts'
 import { startAgent } from '../../../testkit/agent.ts'
@@ -206,12 +205,27 @@ describe('is refused:', () => {
     expect(documentsOf(await run({ image: `docker-archive:${path}:app:1.0` }))).toEqual(expected)
   })
 
-  test('an archive that is compressed as a whole, with the command that helps', async () => {
+  test('an archive that is compressed in a way that is not read, with the command that helps', async () => {
     const path = await file(dockerEntries())
-    execFileSync('gzip', ['-k', path])
-    await expect(run({ image: `docker-archive:${path}.gz` })).rejects.toMatchObject({
+    writeFileSync(`${path}.xz`, Buffer.from('fd377a585a000004', 'hex'))
+    await expect(run({ image: `docker-archive:${path}.xz` })).rejects.toMatchObject({
       code: 'file-invalid',
-      remedy: expect.stringContaining('gunzip'),
+      remedy: expect.stringContaining('unxz'),
     })
   })
 })
+
+test.each([
+  ['gz', gzipSync],
+  ['zst', zstdCompressSync],
+] as const)(
+  'an archive in a file .%s gives the same documents, and one that is cut short none',
+  async (ending, compress) => {
+    const path = await file(dockerEntries())
+    writeFileSync(`${path}.${ending}`, compress(readFileSync(path)))
+    for (const image of [`docker-archive:${path}.${ending}`, `${path}.${ending}`])
+      expect(documentsOf(await run({ image }))).toEqual(expected)
+    truncateSync(`${path}.${ending}`, statSync(`${path}.${ending}`).size - 9)
+    await expect(run({ image: `docker-archive:${path}.${ending}` })).rejects.toMatchObject({ code: 'format-invalid' })
+  },
+)

@@ -1,5 +1,5 @@
-import { InputError } from '../../../base/errors.ts'
-import type { Digest } from '../../../oci/types.ts'
+import { InputError } from '../../base/errors.ts'
+import type { Digest } from '../types.ts'
 
 /** An image of an archive and the names that it has there. */
 export interface NamedImage {
