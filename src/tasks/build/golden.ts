@@ -22,7 +22,12 @@ export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<B
     const at = now()
     const { counted, foreign } = await readNotices('promotion', store, digest, trust, at)
     const here = counted.filter(({ predicate }) => predicate.to.name === name)
-    const [newest] = here.toSorted((a, b) => Date.parse(b.predicate.promotedOn) - Date.parse(a.predicate.promotedOn))
+    // Of two records of one second nobody knows which is newer, so the one that is not golden counts.
+    const [newest] = here.toSorted(
+      (a, b) =>
+        Date.parse(b.predicate.promotedOn) - Date.parse(a.predicate.promotedOn) ||
+        Number(a.predicate.class === 'golden') - Number(b.predicate.class === 'golden'),
+    )
     if (newest === undefined) {
       const [elsewhere] = counted
       if (elsewhere !== undefined)
