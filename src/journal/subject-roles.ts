@@ -63,7 +63,9 @@ export function admissionsOf(events: readonly JournalEvent[], image: string): Jo
 
 /** The last verification of an image by each policy, by the agent's own workers. */
 export function lastVerifications(events: readonly JournalEvent[], image: string): JournalEvent[] {
-  const own = events.filter((event) => event.kind === 'verify' && event.performer === 'agent' && (takes(event, image) || lists(event, image)))
+  const own = events.filter(
+    (event) => event.kind === 'verify' && event.performer === 'agent' && (takes(event, image) || lists(event, image)),
+  )
   return [...new Map(own.map((event) => [policyOf(event), event])).values()]
 }
 

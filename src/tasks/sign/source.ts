@@ -112,11 +112,15 @@ function standingOf(journal: readonly JournalEvent[], digest: Digest): ReadonlyS
 function notOwn(journal: readonly JournalEvent[], digest: Digest): VerificationError {
   const plain = plainOf(journal, digest)
   const { code, why } = lackOfAdmission(journal, plain)
-  return new VerificationError(code === 'not-admitted' && plain === digest ? 'role-mismatch' : code, `${plain} ${why}`, {
-    subject: digest,
-    remedy:
-      'Build the image in this job, or run verify-deploy over the plain image first; a foreign image can also be signed with a key where no agent runs.',
-  })
+  return new VerificationError(
+    code === 'not-admitted' && plain === digest ? 'role-mismatch' : code,
+    `${plain} ${why}`,
+    {
+      subject: digest,
+      remedy:
+        'Build the image in this job, or run verify-deploy over the plain image first; a foreign image can also be signed with a key where no agent runs.',
+    },
+  )
 }
 
 /** The plain form of an image that the job encrypted; any other is its own. */
