@@ -885,6 +885,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "description": "true when every check passed or was accepted by the policy, else false."
    },
    {
+    "name": "image",
+    "description": "What was verified, by digest (of an image with several platforms, the one that was asked for); empty when it was refused."
+   },
+   {
     "name": "reasons",
     "description": "Reason codes of all failed checks, separated by commas, the first failure first; empty when the image was accepted."
    },

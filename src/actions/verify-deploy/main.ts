@@ -69,6 +69,7 @@ export const door: ActionDoor = {
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
     const outputs = {
       verified: String(verdict.verified),
+      image: verdict.verified ? verdict.image.reference : '',
       reasons: verdict.reasons.join(','),
       'verdict-path': path,
       'vsa-digest': vsa?.digest ?? '',

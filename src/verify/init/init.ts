@@ -103,9 +103,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       // What is given of an image of others belongs to its publisher.
       releaseKeys: admitted === null ? releaseKeys : [],
       identities:
-        admitted === null
-          ? (identities?.lines() ?? [])
-          : publisherLines(admitted, releaseKeys, identities, builder),
+        admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
       accepts,
       statements,
       build: buildLines(provenance, events),
