@@ -89,7 +89,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
         return response
       }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw refusedManifest(error, reference)
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+        throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
