@@ -79,7 +79,7 @@ function attachStrangers(repository: Repository, subject: string, count: number)
   >
   const config = {
     mediaType: 'application/vnd.oci.empty.v1+json',
-    digest: `sha256:${'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'}`,
+    digest: `sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a`,
     size: 2,
   }
   for (let i = 0; i < count; i++) {
