@@ -36,7 +36,7 @@ export function registriesPage(root: string): string {
 # Registries
 
 What our commands do on registries of all kinds, and what the commands of others do on the same servers. \`npm run registries\` tries all of it and fails where
-the results differ from this page; \`.ci/run\` does so for all rows but the long ones.
+the results differ from this page. \`.ci/run\` does so for our commands on all rows but the long ones, and for those of others on some.
 
 The servers are Debian's docker-registry, an OCI layout, and [the test registry](../tools/registry/README.md) of this repository, which passes the conformance
 suite of the distribution specification and departs from it by switches. A preset is a combination of switches after what users reported of a product; it is

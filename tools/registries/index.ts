@@ -28,7 +28,7 @@ if (values.help) {
 }
 const path = join(import.meta.dirname, resultsPath)
 const lines = await runMatrix(
-  ({ name, long }) => name.includes(values.row ?? '') && !(values.short && long === true),
+  ({ name, long }) => (name.includes(values.row ?? '') && !(values.short && long === true) ? 'all' : 'none'),
   ({ row, cells }, seconds) =>
     console.log(`${row.padEnd(36)} ${seconds.toFixed(1).padStart(6)} s ${JSON.stringify(cells)}`),
 )

@@ -14,18 +14,20 @@ export const columns = [...oursColumns, ...otherColumns] as const
 /**
  * Tries every program on every row.
  *
- * @param chosen which rows
+ * @param chosen which rows are tried, and whether with the programs of others
  * @param tell is called with each line and its seconds
  */
 export async function runMatrix(
-  chosen: (row: Row) => boolean,
+  chosen: (row: Row) => 'all' | 'ours' | 'none',
   tell: (line: Line, seconds: number) => void = () => {},
   strangers = manyStrangers,
 ): Promise<Line[]> {
   const ours = await prepareOurs()
   const others = await prepareOthers()
   const lines: Line[] = []
-  for (const row of rows.filter(chosen)) {
+  for (const row of rows) {
+    const which = chosen(row)
+    if (which === 'none') continue
     const begin = performance.now()
     const place = await makePlace(row, strangers)
     const cells: Record<string, string> = {}
@@ -38,7 +40,7 @@ export async function runMatrix(
     }
     try {
       await on(async (hosts) => void Object.assign(cells, await tryOurs(ours, hosts)))
-      for (const program of row.kind === 'layout' ? [] : otherColumns)
+      for (const program of row.kind === 'layout' || which === 'ours' ? [] : otherColumns)
         if (row.unsteady?.includes(program) === true) cells[program] = 'unsteady'
         else await on(async (hosts) => void (cells[program] = await others.try(program, hosts)))
     } finally {
