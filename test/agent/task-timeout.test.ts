@@ -13,6 +13,8 @@ test('a run that is over lets go of the agent, whose worker does not answer', as
   const taken = new Promise<Duplex>((resolve) => {
     server.on('upgrade', (_request, socket: Duplex) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n')
+      // Both ends: a half-open connection would keep this process.
+      socket.on('end', () => socket.destroy()).resume()
       resolve(socket)
     })
   })
@@ -22,8 +24,7 @@ test('a run that is over lets go of the agent, whose worker does not answer', as
   const ending = new AbortController()
   const task = runTask(path, 'build', {}, noCaller, cancellable(testPorts(), ending.signal, 1000))
   const socket = await taken
-  socket.resume()
-  const closed = once(socket, 'end').then(() => socket.destroy())
+  const closed = once(socket, 'close')
   ending.abort(over)
   await expect(task).rejects.toBe(over)
   await closed
