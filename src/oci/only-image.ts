@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors.ts'
 import { isAttachedTag } from './digest.ts'
-import { isTag } from './reference.ts'
+import { isImageName, isTag } from './reference.ts'
 import type { Descriptor, ListedImage, Store } from './types.ts'
 
 /** An image and the tag that it was found under, or null. */
@@ -60,7 +60,7 @@ function several({ name }: Store, names: readonly string[], example: string, tex
 
 /** What could have been meant; '' where the store does not say. What a registry calls a tag and is none is left out. */
 export async function tagsThere(store: Store): Promise<string> {
-  const tags = (await store.tags().catch(() => [])).filter((tag) => isTag(tag) && !isAttachedTag(tag))
+  const tags = (await store.tags().catch(() => [])).filter((tag) => (isTag(tag) || isImageName(tag)) && !isAttachedTag(tag))
   const more = tags.length > 10 ? ` and ${tags.length - 10} more` : ''
   return tags.length === 0 ? '' : ` Tags there: ${tags.slice(0, 10).join(', ')}${more}.`
 }

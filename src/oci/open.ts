@@ -4,7 +4,7 @@ import { layoutIdentity } from './identity.ts'
 import { openLayout } from './layout.ts'
 import { localIdentity, openLocal } from './local.ts'
 import { onlyImage, tagsThere } from './only-image.ts'
-import { formatReference, isTag, parseReference, storeName } from './reference.ts'
+import { formatReference, parseReference, storeName, tagIn } from './reference.ts'
 import { openRegistry } from './registry.ts'
 import { openRemoteLayout } from './remote-layout.ts'
 import type { Descriptor, Reference, Store } from './types.ts'
@@ -50,7 +50,7 @@ export async function resolveImage(text: string, ports: Ports): Promise<Resolved
   const { digest } = ref
   if (ref.tag === undefined && digest === undefined) {
     const { descriptor, tag } = await onlyImage(store, text)
-    return { store, descriptor, reference: pinned(ref, descriptor), tag }
+    return { store, descriptor, reference: pinned(ref, descriptor), tag: tagIn(tag) }
   }
   const descriptor = await store.resolve(digest !== undefined ? { digest } : { tag: ref.tag ?? '' })
   if (descriptor === null) {
@@ -59,9 +59,8 @@ export async function resolveImage(text: string, ports: Ports): Promise<Resolved
       remedy: `Check the name and the tag; ${store.name} was read.${digest === undefined ? await tagsThere(store) : ''}`,
     })
   }
-  // Names in a docker archive hold more than a tag.
-  const tag = ref.tag?.slice(ref.tag.lastIndexOf(':') + 1) ?? null
-  return { store, descriptor, reference: pinned(ref, descriptor), tag: tag === null || isTag(tag) ? tag : null }
+  // Names in a docker archive or a layout of others hold more than a tag.
+  return { store, descriptor, reference: pinned(ref, descriptor), tag: tagIn(ref.tag ?? null) }
 }
 
 function pinned(ref: Reference, { digest }: Descriptor): string {

@@ -46,16 +46,32 @@ export function isTag(text: string): boolean {
   return forms.tag.test(text)
 }
 
+/**
+ * Whether text is a whole image name with a host or a tag, as podman, buildah and others write it into `org.opencontainers.image.ref.name`. It
+ * chooses an image of a layout and is never written.
+ */
+export function isImageName(text: string): boolean {
+  const found = forms.name.exec(text)
+  return found !== null && text.length <= 512 && (found[1] !== undefined || /^[^/]*[.:][^/]*\//.test(text))
+}
+
+/** The tag at the end of what names an image in a store; null where there is none that can be written elsewhere. */
+export function tagIn(name: string | null): string | null {
+  const tag = name?.slice(name.lastIndexOf(':') + 1)
+  return tag !== undefined && isTag(tag) ? tag : null
+}
+
 function parseLayout(text: string, cwd: string): Reference {
   const { head, digest } = cutDigest(text.slice('oci:'.length), text, 'directory')
   const colon = head.indexOf(':')
   const dir = colon < 0 ? head : head.slice(0, colon)
   const tag = colon < 0 ? undefined : head.slice(colon + 1)
   if (dir === '') throw refuse(text, 'names no directory')
-  if (tag?.includes(':') || tag?.includes('/')) throw refuse(text, "names a directory with ':' in it", folderRemedy)
+  const isName = tag !== undefined && isImageName(tag)
+  if (!isName && /[:/]/.test(tag ?? '')) throw refuse(text, "names a directory with ':' in it", folderRemedy)
   const directory = resolve(cwd, dir)
   if (/[:@]/.test(directory)) throw refuse(text, `lies in ${directory}, a path with ':' or '@' in it`, folderRemedy)
-  return { kind: 'layout', directory, tag: checkTag(tag, text), digest }
+  return { kind: 'layout', directory, tag: isName ? tag : checkTag(tag, text), digest }
 }
 
 function parseRegistry(text: string): Reference {

@@ -18,7 +18,7 @@ import { resolveImage } from '../../src/oci/open.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest } from '../../src/oci/types.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
-import { testPorts } from '../../testkit/ports.ts'
+import { scratch, testPorts } from '../../testkit/ports.ts'
 import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
 const absent = `sha256:${'0'.repeat(64)}` as Digest
@@ -258,4 +258,41 @@ test('an index is copied with children and blobs, and a missing child is told', 
   rmSync(pathOf(join(ports.roots.cwd, 'to'), children[1]!))
   expect(await codeOf(copyImage(to, storeOf('oci:next', ports), index.digest))).toBe('missing-blob')
   expect(await codeOf(copyImage(to, storeOf('oci:next', ports), absent))).toBe('missing-blob')
+})
+
+test('names that others wrote into a layout are listed as they are and can be chosen, and are not written', async () => {
+  const folder = scratch('names')
+  const store = storeOf(`oci:${folder}`, testPorts())
+  const names = ['docker.io/library/app:1.0', 'app:1.0', 'localhost:5000/team/app', 'a/b@c', 'tag with space', 'x'.repeat(5000), '']
+  const images = []
+  for (const name of names) images.push(await putImage(store, name))
+  const entries = images.map((image, i) => ({ ...image, annotations: { 'org.opencontainers.image.ref.name': names[i] } }))
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }))
+  expect((await store.tags()).sort()).toEqual([...names].sort())
+  for (const [i, name] of names.entries())
+    expect(await store.resolve({ tag: name })).toMatchObject({ digest: images[i]?.digest })
+  for (const name of names.slice(0, 3)) {
+    const found = await resolveImage(`oci:${folder}:${name}`, testPorts())
+    const digest = images[names.indexOf(name)]?.digest
+    expect(found).toMatchObject({ reference: `oci:${folder}@${digest}`, descriptor: { digest } })
+    expect([null, '1.0']).toContain(found.tag)
+    expect(await codeOf(store.tag(name, images[0]?.digest ?? 'sha256:'))).toBe('reference-invalid')
+  }
+  for (const name of names) expect(await codeOf(resolveImage(`oci:${folder}:${name}`, testPorts()))).toMatch(/^(none|reference-invalid)$/)
+  expect(await codeOf(resolveImage(`oci:${folder}`, testPorts()))).toBe('input-invalid')
+})
+
+test.each(['_', '_.-', 'A.b-c_D', '0'.repeat(128), 'v1.0--rc..1', 'Z-'])('the tag %s is written, listed, found and moved', async (tag) => {
+  const store = storeOf(`oci:${scratch('tags')}`, testPorts())
+  const [one, two] = [await putImage(store, 'one'), await putImage(store, 'two')]
+  await store.tag(tag, one.digest)
+  await store.tag(tag, two.digest)
+  expect(await store.tags()).toEqual([tag])
+  expect(await store.resolve({ tag })).toMatchObject({ digest: two.digest })
+})
+
+test.each(['', '.a', '-a', 'a/b', 'a:b', 'ä', 'a b', 'a'.repeat(129), 'a\n'])('the tag %j is refused', async (tag) => {
+  const store = storeOf(`oci:${scratch('tags')}`, testPorts())
+  const { digest } = await putImage(store, 'one')
+  expect(await codeOf(store.tag(tag, digest))).toBe('reference-invalid')
 })

@@ -45,7 +45,7 @@ test.each([
   'oci:',
   'oci::tag',
   'oci:a:',
-  'oci:a:b:c',
+  'oci:a:b/c',
   'oci:a:b/c',
   'oci:a@b/c',
   `oci:a@sha256:${hex}@x`,
@@ -91,7 +91,7 @@ test.each([
 })
 
 test("a folder with ':' or '@' is refused by name, also as the working directory", () => {
-  expect(() => parseReference('oci:a:b:c', '/w')).toThrow(/directory with ':'/)
+  expect(() => parseReference('oci:a:b/c', '/w')).toThrow(/directory with ':'/)
   expect(() => parseReference('oci:a@b/c', '/w')).toThrow(/directory with '@'/)
   expect(() => parseReference('oci:out', '/w@1')).toThrow(/'@'/)
 })
