@@ -16,7 +16,7 @@ for (const kind of ['docker', 'referrers'] as const) {
     async () => {
       const registry = await startRegistry(kind)
       try {
-        for (let round = 0; round < rounds; round++)
+        for (let round = 0; round < rounds[kind]; round++)
           expect((await raceAttachers(`${registry.host}/team/app${round}`)).findings).toEqual([])
       } finally {
         await registry.close()
