@@ -32,12 +32,14 @@ export async function raceAttachers(place: string, writers = 20): Promise<Attach
   const results = await Promise.allSettled(all.map((one) => one()))
   const findings: string[] = []
   let told = 0
-  const lost = async (i: number, when: string): Promise<void> => {
-    for (const what of await missing(place, subject, `${i}`)) findings.push(`${place}: writer ${i}: ${what} ${when}`)
+  const lost = (there: Present, i: number, when: string): void => {
+    if (!there.referrers.has(`${i}`)) findings.push(`${place}: writer ${i}: the referrer ${when}`)
+    if (!there.signatures.has(`signature ${i}`)) findings.push(`${place}: writer ${i}: the signature ${when}`)
   }
+  const after = await present(place, subject)
   for (const [i, result] of results.entries()) {
     if (result.status === 'fulfilled') {
-      await lost(i, 'was lost unnoticed')
+      lost(after, i, 'was lost unnoticed')
       continue
     }
     if (!(result.reason instanceof TransportError)) throw result.reason
@@ -45,10 +47,11 @@ export async function raceAttachers(place: string, writers = 20): Promise<Attach
     if (!/sha256[-:][0-9a-f]{64}/.test(result.reason.message))
       findings.push(`${place}: writer ${i} does not name what it lost: ${result.reason.message}`)
     await all[i]?.()
-    await lost(i, 'was not added by a second run')
+    lost(await present(place, subject), i, 'was not added by a second run')
   }
   // A second run must not take out what the others have.
-  if (told > 0) for (const i of all.keys()) await lost(i, 'was lost by a second run of another writer')
+  const last = told > 0 ? await present(place, subject) : after
+  if (told > 0) for (const i of all.keys()) lost(last, i, 'was lost by a second run of another writer')
   return { told, findings }
 }
 
@@ -74,13 +77,18 @@ function payload(digest: Digest): Buffer {
   return simpleSigningPayload({ dockerReference: 'example.com/app', digest })
 }
 
-/** What a reader does not find of one writer. */
-async function missing(place: string, subject: Descriptor, note: string): Promise<string[]> {
+interface Present {
+  referrers: ReadonlySet<string | undefined>
+  signatures: ReadonlySet<string>
+}
+
+/** What a reader finds. */
+async function present(place: string, subject: Descriptor): Promise<Present> {
   const store = open(place)
   const listed = await store.referrers(subject.digest, artifactType)
   const signatures = await findCosignSignatures(store, subject)
-  return [
-    ...(listed.some(({ annotations }) => annotations?.['note'] === note) ? [] : ['the referrer']),
-    ...(signatures.some(({ signature }) => signature.toString() === `signature ${note}`) ? [] : ['the signature']),
-  ]
+  return {
+    referrers: new Set(listed.map(({ annotations }) => annotations?.['note'])),
+    signatures: new Set(signatures.map(({ signature }) => signature.toString())),
+  }
 }
