@@ -1,10 +1,13 @@
 import type { JsonObject } from '../../src/base/json.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import type { Descriptor } from '../../src/oci/types.ts'
-import { vsaExpiry } from '../../src/statement/vsa.ts'
+import { vsaExpiry, vsaExtensions } from '../../src/statement/vsa.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
+import { readClaims } from '../../src/verify/statements.ts'
+import { signVsaByKey } from '../../src/verify/vsa/sign.ts'
+import { verifyVsa } from '../../src/verify/vsa/verify.ts'
 import { makeKey, type ChainKey } from '../../testkit/chain.ts'
-import { checkOf, judge, make, now, type Made } from '../../testkit/judged.ts'
+import { checkOf, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
 import { attachNotice, daysBefore } from '../../testkit/status.ts'
 
 const publisher = makeKey()
@@ -40,6 +43,30 @@ test('a fresh status by the named key is verified, and a summary holds no longer
   expect(verdict.until).toBe(new Date(Date.parse(days(1)) + 7 * 86_400_000).toISOString())
   expect(vsaExpiry(verdict, now).toISOString()).toBe(verdict.until)
   expect(verdict.inputs.map(({ kind }) => kind)).toContain('status')
+})
+
+test('a verification summary ends with the status that it rests on', async () => {
+  await attach(active(1, 1, { expires: days(-2) }))
+  const verdict = await judge(made, { status: rules })
+  const place = { store: made.store, subject: made.base.subject }
+  const gate = makeKey().signer
+  await signVsaByKey(gate, verdict, place, now, { stamper: null, ports })
+  const { claims } = await readClaims(made.store, made.base.subject)
+  const [summary] = claims.filter(({ kind }) => kind === 'vsa')
+  expect(summary?.statement.predicate[vsaExtensions.expires]).toBe(`${days(-2).slice(0, 19)}Z`)
+  // Once the status ends, nobody is admitted by the summary.
+  const { publicKeyPem, hint } = gate
+  const pins = {
+    verifierId: `https://sealwright.dev/key/${Buffer.from(hint, 'base64').toString('base64url')}`,
+    publicKeyPem,
+    policyDigest: verdict.policy.digest,
+    maxAgeSeconds: 30 * 86_400,
+    builderKeys: [],
+  }
+  expect(verifyVsa(claims, made.base.subject.digest, { ...pins, at: new Date(days(-1)) }).exceptions).toContain('accept-sample')
+  expect(() => verifyVsa(claims, made.base.subject.digest, { ...pins, at: new Date(days(-3)) })).toThrow(
+    expect.objectContaining({ code: 'expired' }),
+  )
 })
 
 test('where the policy names nobody, nothing is asked for and the verdict says so', async () => {
