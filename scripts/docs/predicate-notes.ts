@@ -18,7 +18,8 @@ export interface PredicateNote {
 
 const agent = 'the attested agent of the job; without an agent, the key of `signer`'
 const outputOfBuild = 'an image that a `build` event of the job put out, or its encrypted form'
-const described = 'the published form of an image that an `sbom` event read in plain form'
+const described =
+  'the published form of an image that an `sbom` event read in plain form, and that the job built, or verified with a verdict that passed ([images that others built](../foreign-images.md))'
 const signing = 'by `sign-attest`, before the seal'
 const bytes =
   'The digest of the embedded document equals an output of the `sbom` event: the bytes stand in the payload as they were written.'
@@ -121,7 +122,7 @@ cosign 2.5 reads the tag \`sha256-HEX.sig\`, cosign 3 the bundle. In a bundle fi
   encryption: {
     says: 'which plain image an encrypted image was made of, layer by layer',
     specification: 'this page',
-    subject: 'the encrypted image of one `encrypt` event',
+    subject: 'the encrypted image of one `encrypt` event whose plain image the job built or verified',
     signer: 'the attested agent. A plain key cannot sign it, because it needs the journal',
     when: signing,
     checks: [

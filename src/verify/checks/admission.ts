@@ -51,9 +51,9 @@ function verified(gate: Gate): Outcome {
     const { code, why } = lackOfAdmission(events, plain)
     return failed(code, `${plain} ${why}`, plain)
   }
-  const admission = admissions.findLast((event) =>
-    publisher.verifyPolicies.some((digest) => digest === policyOf(event)),
-  )
+  const counting = admissions.filter((event) => publisher.verifyPolicies.some((digest) => digest === policyOf(event)))
+  // One that named an index leads to the signatures of that index.
+  const admission = counting.findLast((event) => indexOf(event, plain) !== null) ?? counting.at(-1)
   if (admission === undefined)
     return failed(
       'admission-policy',

@@ -114,10 +114,15 @@ function predicates(gate: Gate): Outcome {
 
 function rolesHeld(gate: Gate): Outcome {
   const events = (gate.found.journal ?? []).slice(0, gate.found.sealed)
-  for (const claim of judged(gate)) {
+  const problems = judged(gate).flatMap((claim) => {
     const problem = roleProblem(claim, events, encryptedSubject(gate))
-    if (problem !== null)
-      return failed(problem.code, `${claim.kind ?? claim.predicateType}: ${problem.why}`, claim.manifest)
+    return problem === null ? [] : [{ ...problem, claim }]
+  })
+  // What no verification could have made right is the reason, in whatever order the store lists.
+  const first = problems.find(({ code }) => code === 'role-mismatch' || code === 'foreign-image') ?? problems[0]
+  if (first !== undefined) {
+    const { code, why, claim } = first
+    return failed(code, `${claim.kind ?? claim.predicateType}: ${why}`, claim.manifest)
   }
   return passed('the subject of each statement has the role that its predicate needs')
 }
