@@ -7,7 +7,12 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     description:
       'Shows an image with everything that is attached to it. These are children of an index, referrers of each manifest, and cosign tags. Verifies nothing.',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'image',
+        'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
       option('format', 'text, json, mermaid (for Markdown on GitHub) or html (a page of its own).', 'text'),
     ],
     positional: 'image',
@@ -18,8 +23,13 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     description:
       'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
     inputs: [
-      option('from', 'Image to copy: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
-      option('to', 'Where to: oci:DIR[:TAG] or HOST/NAME[:TAG]; without a tag that of the source.', '', true),
+      option('from', 'Image to copy: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).', '', true),
+      option(
+        'to',
+        'Where to: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); without a tag that of the source.',
+        '',
+        true,
+      ),
       option('policy', 'Policy that the source and the copy have to pass (docs/policy.md).', '', true),
       option(
         'include',

@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { collectGraph, copyGraph, type CopiedGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
@@ -41,7 +41,7 @@ export interface Promoted {
 export async function promote(request: PromoteRequest, ports: Ports): Promise<Promoted> {
   const { policy, filter, dryRun } = request
   const from = await resolveImage(request.from, ports)
-  const to = parseReference(request.to, ports.roots.cwd)
+  const to = parseTarget(request.to, ports.roots.cwd)
   if (to.digest !== undefined) {
     throw new InputError('reference-invalid', `${request.to} names a digest, and the target's is that of the source`, {
       subject: 'to',

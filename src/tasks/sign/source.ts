@@ -2,7 +2,7 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JournalEvent } from '../../journal/event.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
 import type { StepContext } from '../context.ts'
 import { jobImage } from '../job-image.ts'
@@ -77,7 +77,7 @@ export async function publishTo(
   { ports }: Pick<StepContext, 'ports'>,
 ): Promise<Published> {
   const { digest } = from.descriptor
-  const parsed = parseReference(output ?? from.reference, ports.roots.cwd)
+  const parsed = parseTarget(output ?? from.reference, ports.roots.cwd)
   if (parsed.digest !== undefined && parsed.digest !== digest) {
     throw new InputError('input-invalid', `output names ${parsed.digest}, but the image is ${digest}`, {
       subject: 'output',
