@@ -16,7 +16,7 @@ import { onePass, steps, tools, versions, type Chain, type Setting } from './cha
 import { debianImages } from './make-image.ts'
 import { makeKeys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
-import { startRegistry } from './registry.ts'
+import { startRegistry } from '../testkit/registry.ts'
 
 const others = {
   image: './image.ts',
@@ -58,7 +58,7 @@ try {
   for (let run = 0; run < runs; run += 1) {
     for (const chain of chains) {
       // A registry of its own each time: none finds a blob that another has pushed.
-      const registry = await startRegistry(join(peers, 'oci-registry'))
+      const registry = await startRegistry('referrers')
       const folder = mkdtempSync(join(work, 'run-'))
       const setting: Setting = { program, peers, layout, host: registry.host, folder, keys }
       const row: Measurement[] = []

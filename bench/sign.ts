@@ -19,7 +19,7 @@ import { putSmallImage, smallFiles } from '../testkit/small-image.ts'
 import { countRequests, type Counter } from './count-requests.ts'
 import { makeKeys, type Keys } from './keys.ts'
 import { measure, median, type Measurement } from './measure.ts'
-import { startRegistry } from './registry.ts'
+import { startRegistry } from '../testkit/registry.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const peers = join(root, '.peers/bin')
@@ -187,7 +187,7 @@ try {
   const results = new Map(readers.map((reader) => [reader, emptyResults()]))
   for (let i = 0; i < runs; i += 1) {
     for (const [reader, result] of results) {
-      const registry = await startRegistry(join(peers, 'oci-registry'))
+      const registry = await startRegistry('referrers')
       const counter = await countRequests(registry.host)
       const run = new Run(join(work, `${reader.name}-${i}`), counter, keys)
       mkdirSync(run.folder)

@@ -1,12 +1,11 @@
 import type { JsonObject } from '../src/base/json.ts'
 import { jcs } from '../src/encoding/jcs.ts'
-import type { ClaimKind } from '../src/statement/claims/types.ts'
-import { predicateTypeOf, type StatementSubject } from '../src/statement/statement.ts'
-import { statementType, type StatementKind } from '../src/statement/types.ts'
+import { predicateTypeOf, type StatementSubject, type WrittenKind } from '../src/statement/statement.ts'
+import { statementType } from '../src/statement/types.ts'
 
 /** A payload as another tool or an attacker would make it: the predicate is not checked. */
 export function looseStatement(
-  kind: StatementKind | ClaimKind,
+  kind: WrittenKind,
   { digest, name }: StatementSubject,
   predicate: JsonObject = {},
 ): Buffer {

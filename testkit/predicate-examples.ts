@@ -10,10 +10,11 @@ import type { ClaimKind } from '../src/statement/claims/types.ts'
 import { encryptionPredicate } from '../src/statement/encryption.ts'
 import { evidencePredicate } from '../src/statement/evidence.ts'
 import { inventoryPredicate } from '../src/statement/inventory.ts'
+import { promotionPredicate } from '../src/statement/promotion.ts'
 import { provenancePredicate } from '../src/statement/provenance.ts'
 import { rebuildPredicate } from '../src/statement/rebuild.ts'
-import { makeStatement } from '../src/statement/statement.ts'
-import { inventoryMediaType, type StatementKind } from '../src/statement/types.ts'
+import { makeStatement, type WrittenKind } from '../src/statement/statement.ts'
+import { inventoryMediaType } from '../src/statement/types.ts'
 import { vsaPredicate } from '../src/statement/vsa.ts'
 import { exampleReports } from './example-reports.ts'
 import { smallClaims, smallRecord } from './small-image.ts'
@@ -29,7 +30,7 @@ const keyId = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
  * One statement of each kind over one published image, made by the makers that the agent and the steps use, from fixed input: equal bytes each time.
  * The documentation shows them (docs/predicates).
  */
-export function predicateExamples(): Record<StatementKind | ClaimKind, Buffer> {
+export function predicateExamples(): Record<WrittenKind, Buffer> {
   const subject = { name: 'registry.example/team/app', digest: encrypted }
   const claim = (kind: ClaimKind, report: string): Buffer => {
     const read = readReport(Buffer.from(report), kind)
@@ -57,9 +58,24 @@ export function predicateExamples(): Record<StatementKind | ClaimKind, Buffer> {
     encryption: makeStatement('encryption', subject, encryption()),
     evidence: makeStatement('evidence', subject, evidence()),
     vsa: makeStatement('vsa', subject, summary()),
+    promotion: makeStatement('promotion', subject, promotion()),
     vulns: claim('vulns', exampleReports.grype),
     openvex: claim('openvex', exampleReports.openvex),
     'test-result': claim('test-result', exampleReports.junit),
+    status: makeStatement('status', subject, {
+      status: 'revoked',
+      serial: 3,
+      issued: '2026-01-02T03:04:05Z',
+      expires: '2027-01-02T03:04:05Z',
+      reason: 'CVE-2026-0001: the image answers without authentication',
+      from: '2026-01-01T00:00:00Z',
+    }),
+    archive: makeStatement('archive', subject, {
+      archived: '2026-01-02T03:04:05Z',
+      inProduction: { from: '2025-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' },
+      keys: [{ uri: 'kbs:///team/image-key/app', until: '2036-01-01T00:00:00Z' }],
+      purged: { time: '2027-01-02T03:04:05Z', layers: [of('1')] },
+    }),
   }
 }
 
@@ -104,6 +120,30 @@ function summary(): ReturnType<typeof vsaPredicate> {
     timeVerified: new Date('2026-01-02T03:04:05Z'),
     expires: new Date('2026-01-09T03:04:05Z'),
   })
+}
+
+function promotion(): ReturnType<typeof promotionPredicate> {
+  return promotionPredicate(
+    {
+      from: { name: 'registry.example/team/app', tag: '1.0' },
+      to: { name: 'registry.example/prod/app', tag: '1.0' },
+      environment: 'production',
+      class: null,
+      supersedes: [],
+      copied: [{ digest: of('6'), type: 'https://slsa.dev/provenance/v1' }],
+      left: [{ digest: of('7'), type: 'https://spdx.dev/Document', reason: 'it is marked as not publishable' }],
+    },
+    {
+      verified: true,
+      image: { digest: encrypted },
+      policy: { digest: of('5') },
+      builder: { id: builderId('snp') },
+      keys: [keyId],
+      exceptions: [],
+    },
+    of('8'),
+    new Date('2026-01-02T03:04:05Z'),
+  )
 }
 
 /** A document of ours about the image, in RFC 8785 order so that it reads like the rest of the statement. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -14,6 +14,61 @@ export function certificateFor(name: string): { key: Buffer; cert: Buffer; path:
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
   return { key: readFileSync(key), cert: readFileSync(cert), path: cert }
+}
+
+export interface TestAuthority {
+  /** Path of its certificate (PEM). */
+  readonly path: string
+  /** A certificate for servers and clients, for a DNS name or an address: paths of PEM files. */
+  issue(name: string): { certificate: string; key: string }
+}
+
+/** An authority of the test's own. */
+export function testAuthority(): TestAuthority {
+  const folder = scratch('ca')
+  const at = (name: string): string => join(folder, name)
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const run = (...args: string[]): void => {
+    execFileSync('openssl', args, { stdio: 'ignore' })
+  }
+  run(
+    'req',
+    '-x509',
+    ...curve,
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.crt'),
+    '-days',
+    '2',
+    '-subj',
+    '/CN=Test authority',
+  )
+  let count = 0
+  return {
+    path: at('ca.crt'),
+    issue: (name) => {
+      const stem = at(`leaf-${count++}`)
+      const san = `subjectAltName=${/^[0-9.]+$/.test(name) ? 'IP' : 'DNS'}:${name}`
+      run('req', ...curve, '-keyout', `${stem}.key`, '-out', `${stem}.csr`, '-subj', `/CN=${name}`)
+      writeFileSync(`${stem}.ext`, `${san}\nextendedKeyUsage=serverAuth,clientAuth\n`)
+      const signer = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-set_serial', String(count)]
+      run(
+        'x509',
+        '-req',
+        '-in',
+        `${stem}.csr`,
+        '-out',
+        `${stem}.crt`,
+        '-days',
+        '2',
+        ...signer,
+        '-extfile',
+        `${stem}.ext`,
+      )
+      return { certificate: `${stem}.crt`, key: `${stem}.key` }
+    },
+  }
 }
 
 /** A small proxy: answers for absolute URLs itself, tunnels `CONNECT` to this machine whatever the name, and tells what it was asked for. */

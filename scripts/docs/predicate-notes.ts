@@ -1,5 +1,4 @@
-import type { ClaimKind } from '../../src/statement/claims/types.ts'
-import type { StatementKind } from '../../src/statement/types.ts'
+import type { WrittenKind } from '../../src/statement/statement.ts'
 
 /** What a page says of a predicate beside its schema and example. */
 export interface PredicateNote {
@@ -34,7 +33,7 @@ const claimChecks = [
   'The subject is this very image.',
 ]
 
-export const predicateNotes: Readonly<Record<StatementKind | ClaimKind, PredicateNote>> = {
+export const predicateNotes: Readonly<Record<WrittenKind, PredicateNote>> = {
   sign: {
     says: 'this job built or encrypted the image; `cosign verify` looks for it',
     specification: '[cosign signature as bundle](https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md)',
@@ -167,6 +166,20 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
       'The extension `exceptions` names each relaxation of the policy that the verdict needed.',
     ],
   },
+  promotion: {
+    says: 'the receiver verified the image by its policy and copied it to another place',
+    specification: 'this page; [promote.md](../promote.md)',
+    subject: 'the promoted image, which passed the policy at the source and at the target',
+    signer: 'the key or certificate of the receiver, or the attested agent whose worker promoted the image',
+    when: 'by `promote`, before the tag of the target is written. It holds the time of its making',
+    read: `A record exists as a bundle only, which cosign 2.5 reads with \`--new-bundle-format\`, as it does [verification summaries](vsa.md). \`sealwright tree IMAGE\` lists it.`,
+    checks: [
+      'The signer is a key that `promotions` of the policy names. The record judges the image, so it never counts as the signature of a release key.',
+      'The subject is this very image, `environment` is the one that the policy names, and `promotedOn` is not older than `max-age`.',
+      '`policy.digest` is the policy that the receiver verified by; `verdict` names the builder and the exceptions that it took.',
+      '`copied` and `leftBehind` are for readers. What is attached is read at the place of the image itself.',
+    ],
+  },
   vulns: {
     says: 'what a scanner found in the image',
     specification: '[vulns v0.2](https://github.com/in-toto/attestation/blob/main/spec/predicates/vulns_02.md)',
@@ -198,6 +211,30 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
     checks: [
       ...claimChecks,
       '`result` is `PASSED`, no test is listed as failed, and not all were skipped. Test results state no time, so every one of them has to pass.',
+    ],
+  },
+  status: {
+    says: 'whether the image may still be used: active, superseded, revoked or at the end of its life',
+    specification: 'this page, and [status.md](../status.md)',
+    subject: 'the image, or one manifest of it: an index and each of its manifests have a statement of their own',
+    signer: 'a key or identity of the publisher that signs nothing else for the image; never the agent',
+    when: 'by `sealwright status set`',
+    checks: [
+      'The signer is one that the policy names in `status`. A key that signed the image itself must not sign its status: cosign checks no predicate types.',
+      'Of the statements of one signer about one image the one with the highest `serial` counts, and of equal serials the one that was issued later. Two that differ and are equal in both contradict each other, and the image is refused.',
+      'Absence proves nothing: a registry can hide what is attached. Only `max-age` of the policy, a recent statement that has to be there, shows that nothing was hidden for longer than that.',
+      '`expires` has not passed. A revocation does not expire.',
+    ],
+  },
+  archive: {
+    says: 'when the image was in production, which of its layers were deleted from the archive, and where its keys are kept',
+    specification: 'this page, and [status.md](../status.md)',
+    subject: 'the archived image',
+    signer: 'the key of whoever keeps the archive; never the agent',
+    when: 'by `sealwright archive record` and `sealwright archive purge`',
+    checks: [
+      'The signer is one that the policy names in `archive`.',
+      'Layers that the statement names as purged were not read, so nothing about their content was checked: the policy must accept that by name.',
     ],
   },
 }

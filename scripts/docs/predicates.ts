@@ -1,12 +1,8 @@
 import { z } from 'zod'
-import type { ClaimKind } from '../../src/statement/claims/types.ts'
 import { isDocumentKind, predicateForms } from '../../src/statement/schemas/predicate.ts'
-import { predicateTypeOf } from '../../src/statement/statement.ts'
-import type { StatementKind } from '../../src/statement/types.ts'
+import { predicateTypeOf, type WrittenKind as Kind } from '../../src/statement/statement.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 import { predicateNotes, type PredicateNote } from './predicate-notes.ts'
-
-type Kind = StatementKind | ClaimKind
 
 /** The pages of docs/predicates by file name: one a kind, and the index. */
 export function predicatePages(): [name: string, text: string][] {
@@ -50,7 +46,7 @@ ${kinds.map(([kind, { says }]) => `| [${kind}](${kind}.md) | \`${predicateTypeOf
 * **What is written** is checked against the schema before it is signed: a predicate with a missing, malformed or additional member is not signed.
 * **What is read** is checked by the same schema. Members that a schema does not name are ignored, as in-toto asks of consumers; known members must have
   their form, otherwise the gate refuses the statement as \`format-invalid\`.
-* Equal input gives equal bytes (RFC 8785). Only the verification summary holds the time of its making.
+* Equal input gives equal bytes (RFC 8785). Only the verification summary and the promotion record hold the time of their making.
 `
 }
 

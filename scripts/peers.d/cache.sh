@@ -18,7 +18,6 @@ cache_key() {
       printf '%s\n' "$way"
       declare -f "${way%% *}"
       case "$way" in
-        go_build_registry) cat "$root"/tools/registry/*.go "$root"/tools/registry/go.* ;;
         boot_unpack*) declare -p boot_suite boot_packages ;;
       esac
     done

@@ -27,16 +27,16 @@ go_copy() {
   return $code
 }
 
-# The registry with the referrers API: our own small program over a pinned library (go.sum holds its hash).
-go_build_registry() {
-  command -v go >/dev/null || { echo "needs go: tools/registry" >&2; return 1; }
-  (cd "$root/tools/registry" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-registry" .)
-}
-
 # go-cose and notation-core-go: our own small program over pinned libraries.
 go_build_cose_judge() {
   command -v go >/dev/null || { echo "needs go: tools/cose-judge" >&2; return 1; }
   (cd "$root/tools/cose-judge" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/cose-judge" .)
+}
+
+# The JSON schemas of image-spec with their validator: our own small program over a pinned library.
+go_build_oci_schema() {
+  command -v go >/dev/null || { echo "needs go: tools/oci-schema" >&2; return 1; }
+  (cd "$root/tools/oci-schema" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-schema" .)
 }
 
 # The CycloneDX decoder that most Go tools use: our own small program over a pinned library.

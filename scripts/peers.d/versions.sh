@@ -25,12 +25,12 @@ version_of() {
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
     sev-snp-measure | veritysetup | systemd-socket-activate | systemd-measure257 | systemd-measure262) text=$("$path" --version 2>/dev/null) || return 1 ;;
-    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | python-tuf | model-signing | tessera-fsck | pyspdxtools | ntia-checker | sbomcheck | policy-controller-tester) text='' ;;
+    OVMF.amdsev.fd | OVMF.inteltdx.fd | virt-fw-measure | oci-conformance | regctl | go-sev-guest | go-tdx-guest | dcap-qvl | scitt-cose | pycose | python-tuf | model-signing | tessera-fsck | pyspdxtools | ntia-checker | sbomcheck | policy-controller-tester) text='' ;;
     softhsm2-util) text=$("$path" --version 2>/dev/null) || return 1 ;;
     pkcs11-tool) text=$(dpkg-query -W -f '${Version}' opensc 2>/dev/null) || return 1 ;; # it does not tell its version itself
     fulcio | rekor-server | rekor-server22 | timestamp-server) text=$("$path" version 2>/dev/null | grep "^GitVersion:") || return 1 ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
-    actionlint | oci-registry | cdx-decode | cose-judge) text=$("$path" -version 2>/dev/null) || return 1 ;;
+    actionlint | cdx-decode | cose-judge | oci-schema) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
   esac
   first_version "$text" || noted_version "$1" "$path"

@@ -16,6 +16,7 @@ const inherited = [
   'no_proxy',
   'NODE_EXTRA_CA_CERTS',
   'SSL_CERT_FILE',
+  'SEALWRIGHT_REGISTRIES_CONF',
   // Of the machine, for SEV-SNP (docs/agent.md).
   'SEALWRIGHT_SNP_VMPL',
   'SEALWRIGHT_SNP_SERVICE',

@@ -5,6 +5,10 @@
 export const reasonCodes = [
   'unsealed',
   'role-mismatch',
+  'not-admitted',
+  'admission-refused',
+  'admission-policy',
+  'foreign-image',
   'token-key-mismatch',
   'token-invalid',
   'token-expired',
@@ -90,6 +94,8 @@ export const inputCodes = [
   'no-policy',
   'not-found',
   'exists',
+  'disk-full',
+  'no-access',
 ] as const
 export type InputCode = (typeof inputCodes)[number]
 
@@ -190,10 +196,49 @@ export function messageOf(error: unknown): string {
 /** Any thrown value as one of ours; what we did not raise ourselves is an internal error that keeps its cause. */
 export function toSealwrightError(error: unknown): SealwrightError {
   if (error instanceof SealwrightError) return error
+  const system = systemError(error)
+  if (system !== null) return system
   return new InternalError(messageOf(error), { cause: error, remedy: 'This looks like a defect: please report it.' })
 }
 
 export function errorRecord(error: unknown): ErrorRecord {
   const e = toSealwrightError(error)
   return { code: e.code, message: e.message, subject: e.subject ?? null, remedy: e.remedy ?? null }
+}
+
+/** What a full disk, or a folder that one may not write, is called by the system (errno(3)). */
+const systemReasons: Readonly<Record<string, readonly [InputCode, why: string, remedy: string]>> = {
+  ENOSPC: ['disk-full', 'the disk is full', 'Free space there, or use a folder on another disk, then run it again.'],
+  EDQUOT: ['disk-full', 'the disk quota is used up', 'Free space there, or use another folder, then run it again.'],
+  EFBIG: ['disk-full', 'the file would be larger than this process may write', 'Raise the limit (`ulimit -f`).'],
+  EROFS: ['no-access', 'the file system is read-only', 'Use a folder that can be written.'],
+  EACCES: ['no-access', 'this user has no permission', 'Use a folder that this user may read and write.'],
+  EPERM: ['no-access', 'this user has no permission', 'Use a folder that this user may read and write.'],
+}
+
+/** A failure of the system that the reader can mend, with the path that it names; null for all else. */
+function systemError(error: unknown): InputError | null {
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error)) return null
+  const [code, why, remedy] = systemReasons[String(error.code)] ?? []
+  if (code === undefined || why === undefined) return null
+  const dest = 'dest' in error && typeof error.dest === 'string' ? error.dest : undefined
+  const path = dest ?? ('path' in error && typeof error.path === 'string' ? error.path : undefined)
+  const place = path === undefined ? 'a file' : `"${path}"`
+  return new InputError(code, `${place} cannot be ${verbOf(String(error.syscall))}: ${why}`, {
+    subject: path,
+    remedy,
+    cause: error,
+  })
+}
+
+function verbOf(syscall: string): string {
+  if (/^(?:write|fsync|fdatasync|close|rename|mkdir|link|symlink|copyfile|ftruncate)/.test(syscall)) return 'written'
+  return /^(?:unlink|rm)/.test(syscall) ? 'removed' : 'opened'
+}
+
+/** An error of an open file with the path that was written: the system names it only when it opens one. */
+export function withPath(error: unknown, path: string): unknown {
+  if (typeof error === 'object' && error !== null && 'syscall' in error && !('path' in error))
+    Object.assign(error, { path })
+  return error
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { chmod, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { InputError } from './errors.ts'
+import { InputError, withPath } from './errors.ts'
 import { ownedName } from './owned-name.ts'
 import { table } from './table.ts'
 
@@ -30,8 +30,8 @@ export async function replaceFile(
     }
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+    await rm(temporary, { force: true }).catch(() => {})
+    throw withPath(error, path)
   }
   // Without this the new name may be lost at a power failure, though the content is on disk.
   const parent = await open(folder, 'r')

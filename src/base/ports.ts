@@ -17,6 +17,10 @@ export interface Ports {
   readonly threads?: string | undefined
   /** Set in a worker of the agent: layouts and credentials are the step's, which reads them with its own rights (TRUST §4). */
   readonly remote?: Remote | undefined
+  /** When the whole run must have ended, on {@link Clock.monotonic}, in ms: nobody waits beyond it. Set by `cancellable`. */
+  readonly deadline?: number | undefined
+  /** Ends the run; its reason is the error. Set by `cancellable`, for what waits for something else than a request. */
+  readonly ending?: AbortSignal | undefined
 }
 
 /** What a worker asks of the step that handed in its task. */
@@ -64,6 +68,22 @@ export interface HttpRequest {
   readonly socketPath?: string | undefined
   /** The key that an https server must show, in the form of {@link Http.serverKey}: nothing is sent to a server that shows another one. */
   readonly serverKey?: string | undefined
+  /** Ends the request, its body and the body of its answer; its reason is what the request throws. */
+  readonly signal?: AbortSignal | undefined
+  /** For https, and for the first origin only. */
+  readonly tls?: TlsOptions | undefined
+}
+
+/** How one https server is trusted, and what proves us to it. Connections are kept by object: give the same one for the same server. */
+export interface TlsOptions {
+  /** Certificates of authorities (PEM) that count beside the usual ones. */
+  readonly ca?: readonly string[] | undefined
+  /** Our certificate, with its chain (PEM). */
+  readonly certificate?: string | undefined
+  /** Its private key (PEM). */
+  readonly key?: string | undefined
+  /** The server's certificate is not checked at all. */
+  readonly unverified?: boolean | undefined
 }
 
 export interface Http {

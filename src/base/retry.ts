@@ -16,16 +16,17 @@ export interface RetryWait {
   mostMs: number
 }
 
+/** Milliseconds that a `Retry-After` asks for: seconds or a date (RFC 9110 §10.2.3). Null where it is missing or says neither. */
+export function askedWait(retryAfter: string | null, now: Date): number | null {
+  if (retryAfter === null) return null
+  const asked = /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Number(now)
+  return Number.isNaN(asked) ? null : Math.max(asked, 0)
+}
+
 /** Milliseconds until the next attempt: as long as the service asks, else twice as long each time; never longer than `mostMs`. */
 export function retryWait({ retryAfter, attempt, now, chance, firstMs = 1000, mostMs }: RetryWait): number {
-  const asked =
-    retryAfter === null
-      ? NaN
-      : /^\d{1,6}$/.test(retryAfter)
-        ? Number(retryAfter) * 1000
-        : Date.parse(retryAfter) - Number(now)
-  const wait = Number.isNaN(asked) ? firstMs * 2 ** (attempt - 1) + chance * 2 : asked
-  return Math.min(Math.max(wait, 0), mostMs)
+  const wait = askedWait(retryAfter, now) ?? firstMs * 2 ** (attempt - 1) + chance * 2
+  return Math.min(wait, mostMs)
 }
 
 export interface Patience {

@@ -23,9 +23,17 @@ export async function collect(
   return Buffer.concat(chunks, size)
 }
 
-/** Hashes and counts what flows through, without holding it. `result` is valid once the source has ended. */
-export function digesting(source: ByteSource): { stream: ByteSource; result: () => { digest: string; size: number } } {
-  const hash = createHash('sha256')
+/**
+ * Hashes and counts what flows through, without holding it. `result` is valid once the source has ended.
+ *
+ * @param like a digest whose algorithm is used; SHA-256 where it is not given
+ */
+export function digesting(
+  source: ByteSource,
+  like?: string,
+): { stream: ByteSource; result: () => { digest: string; size: number } } {
+  const algorithm = algorithmOf(like)
+  const hash = createHash(algorithm)
   let size = 0
   let done: string | null = null
   async function* flow(): AsyncGenerator<Uint8Array> {
@@ -35,7 +43,7 @@ export function digesting(source: ByteSource): { stream: ByteSource; result: () 
       yield chunk
     }
   }
-  return { stream: flow(), result: () => ({ digest: (done ??= `sha256:${hash.digest('hex')}`), size }) }
+  return { stream: flow(), result: () => ({ digest: (done ??= `${algorithm}:${hash.digest('hex')}`), size }) }
 }
 
 /**
@@ -46,7 +54,8 @@ export async function* verified(
   source: ByteSource,
   want: { digest: string; size: number },
 ): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256')
+  const algorithm = algorithmOf(want.digest)
+  const hash = createHash(algorithm)
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
@@ -54,7 +63,7 @@ export async function* verified(
     hash.update(chunk)
     yield chunk
   }
-  const found = `sha256:${hash.digest('hex')}`
+  const found = `${algorithm}:${hash.digest('hex')}`
   if (size !== want.size || found !== want.digest) {
     throw new VerificationError(
       'digest-mismatch',
@@ -74,4 +83,19 @@ export async function* once(bytes: Uint8Array | string): AsyncGenerator<Uint8Arr
 /** SHA-256 of bytes as `sha256:<hex>`. */
 export function sha256(bytes: Uint8Array | string): `sha256:${string}` {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+/** Hash algorithms that a digest may name (image-spec 1.1 descriptor.md, "Registered Algorithms", and SHA-384). */
+export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512'
+
+/** The algorithm that a digest names. A text that names none of ours is treated as SHA-256, which it then does not equal. */
+export function algorithmOf(digest: string | undefined): DigestAlgorithm {
+  const named = digest?.slice(0, 7)
+  return named === 'sha512:' ? 'sha512' : named === 'sha384:' ? 'sha384' : 'sha256'
+}
+
+/** The digest of bytes, by the algorithm that another digest names. */
+export function digestLike(like: string | undefined, bytes: Uint8Array): `${DigestAlgorithm}:${string}` {
+  const algorithm = algorithmOf(like)
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`
 }

@@ -15,6 +15,8 @@ export interface ResolvedBase extends BaseImage {
   name: string
   /** Of what was named: an index or a manifest. */
   digest: Digest
+  /** Payload of the promotion record that admitted it, where one was asked for. */
+  promotion?: Digest | undefined
 }
 
 /** One build of the same inputs. */

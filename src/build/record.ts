@@ -18,7 +18,7 @@ export interface RecordParts {
   ignoreFile: IgnoreFile | null
   bases: readonly ResolvedBase[]
   /** With build arguments as they may be shown. */
-  options: Pick<BuildOptions, 'target' | 'buildArgs' | 'labels' | 'prepare' | 'compression' | 'rebuilds'>
+  options: Pick<BuildOptions, 'target' | 'buildArgs' | 'labels' | 'prepare' | 'compression' | 'rebuilds' | 'admitBases'>
   platform: string
   epoch: number
   driver: Driver
@@ -32,7 +32,7 @@ export interface RecordParts {
 /** The build record: what the image was made of and by what, and nothing of this machine. Equal builds give equal bytes. */
 export function makeRecord(parts: RecordParts): BuildRecord {
   const { source, context, containerfile, options, driver, image } = parts
-  const bases = parts.bases.map(({ name, digest, image: own }) => {
+  const bases = parts.bases.map(({ name, digest, image: own, promotion }) => {
     const manifest = own.descriptor.digest
     const { config, layers } = own.manifest
     return {
@@ -41,6 +41,7 @@ export function makeRecord(parts: RecordParts): BuildRecord {
       ...(manifest === digest ? {} : { manifest }),
       config: config.digest,
       layers: layers.map((layer) => layer.digest),
+      ...(promotion === undefined ? {} : { promotion }),
     }
   })
   return {
@@ -68,6 +69,7 @@ export function makeRecord(parts: RecordParts): BuildRecord {
     target: options.target,
     platform: parts.platform,
     baseImages: bases.sort((a, b) => (`${a.name} ${a.digest}` < `${b.name} ${b.digest}` ? -1 : 1)),
+    ...(options.admitBases === undefined ? {} : { basesPolicy: options.admitBases.policy }),
     buildArgs: options.buildArgs,
     labels: options.labels,
     prepare: options.prepare,

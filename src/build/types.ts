@@ -1,6 +1,7 @@
 import type { StepsFacts } from '../statement/isolation.ts'
 import type { BuildRecord } from '../statement/types.ts'
 import type { Digest, Store } from '../oci/types.ts'
+import type { ResolvedBase } from './driver.ts'
 import type { BuildMaterial } from './material.ts'
 import type { PassDifference } from './difference.ts'
 import type { SandboxNetwork } from './sandbox/types.ts'
@@ -52,6 +53,8 @@ export interface BuildOptions {
    * PATH and folders of the job where they are not this process's own: they choose what of the machine the sandbox shows, and nothing else.
    */
   places?: Partial<Record<JobPlace, string>> | undefined
+  /** Admits each base before anything is built: by which policy, and a function that gives the record that vouches for the base, or throws. */
+  admitBases?: { policy: Digest; admit(base: ResolvedBase): Promise<Digest> } | undefined
   /** Folders that never belong to the context: the state directory, the output layout. */
   exclude: string[]
 }

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
 import { fromHex } from '../encoding/base64.ts'
 import type { StatementTarget } from '../statement/types.ts'
+import { algorithmOf } from '../base/streams.ts'
+import { hexOf } from '../oci/digest.ts'
+import type { Digest } from '../oci/types.ts'
 import type { DigestName } from '../sign/digest-signature.ts'
 
 /** What a signature has to be over: bytes, or only their digest. */
@@ -28,10 +31,11 @@ export function artifactOf(bytes: Uint8Array, name: string): Artifact {
   }
 }
 
-/** An artifact of which only the SHA-256 is known. @param digest `sha256:` and hex */
-export function artifactOfDigest(digest: `sha256:${string}`): Artifact {
-  const value = Buffer.from(digest.slice('sha256:'.length), 'hex')
-  return { name: digest, bytes: null, digest: (hash) => (hash === 'sha256' ? value : null) }
+/** An artifact of which only one digest is known. */
+export function artifactOfDigest(digest: Digest): Artifact {
+  const known = algorithmOf(digest)
+  const value = Buffer.from(hexOf(digest), 'hex')
+  return { name: digest, bytes: null, digest: (hash) => (hash === known ? value : null) }
 }
 
 /** What a subject of a statement names, by its digests. @throws VerificationError `format-invalid` for none that is compared */

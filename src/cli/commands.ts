@@ -1,3 +1,4 @@
+import { archiveCommands } from './archive/commands.ts'
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { guestCommands } from './guest/commands.ts'
@@ -5,6 +6,7 @@ import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { statusCommands } from './status/commands.ts'
 import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
@@ -36,6 +38,7 @@ export const commands: Readonly<Record<string, Command>> = {
         'timestamp-authority',
         'PEM file with the certificates of a time stamp authority to pin (signer first, root last); may be repeated.',
       ),
+      option('status-key', 'PEM file of a key whose status statements count (docs/status.md); may be repeated.'),
       option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
       option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
       option('log-witness-time', 'The cosignatures of these witnesses count as trusted time (docs/trusted-time.md).'),
@@ -73,6 +76,8 @@ export const commands: Readonly<Record<string, Command>> = {
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,
+  ...statusCommands,
+  ...archiveCommands,
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,

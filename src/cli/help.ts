@@ -80,7 +80,7 @@ export function family(word: string): string {
 }
 
 const footer = [
-  'Common options: --state DIR, --json (one JSON object on stdout), --verbose, --help.',
+  'Common options: --state DIR, --registries-conf FILE, --json (one JSON object), --verbose, --help.',
   'Exit codes: 0 verified or done, 1 refused, 2 wrong use, 3 transport, 4 internal.',
   '',
 ]
@@ -100,7 +100,7 @@ function commandHelp(name: string, definition: Definition, examples: readonly st
     const extra = input.required ? ' (required)' : input.default === '' ? '' : ` (default: ${input.default})`
     lines.push(`  --${input.name}${extra}`, ...wrap(input.description, '      '))
   }
-  lines.push('  --state DIR, --json, --verbose, --help')
+  lines.push('  --state DIR, --registries-conf FILE, --json, --verbose, --help')
   if (definition.outputs.length > 0) {
     lines.push('', 'Outputs:')
     for (const output of definition.outputs) lines.push(`  ${output.name}`, ...wrap(output.description, '      '))

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { errorRecord, exitCodes, InputError, toSealwrightError, type ErrorRecord } from '../base/errors.ts'
 import { jsonLine, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
@@ -7,6 +8,7 @@ import { perform } from '../doors/perform.ts'
 import { asTyped, errorAsTyped, type InputNames } from '../doors/phrase.ts'
 import { rawInputs } from '../doors/raw-inputs.ts'
 import { doors } from '../doors/registry.ts'
+import { registriesVariable } from '../oci/registries-variable.ts'
 import { stderrLog } from '../runner/log.ts'
 import { makePorts, type Programs } from '../runner/make-ports.ts'
 import { find, parsedOptions } from './find.ts'
@@ -77,7 +79,8 @@ function makeContext(of: WithInputs, options: ParsedOptions, entries: Programs):
   const names = inputNames(of)
   const stderr = stderrLog({ verbose: options.verbose, progressEveryMs: process.stderr.isTTY ? 100 : 2000 })
   const log = { ...stderr, warn: (message: string) => stderr.warn(asTyped(message, names)) }
-  const env = { ...process.env, SEALWRIGHT_AGENT_ENTRY: entries.agent }
+  const env: NodeJS.ProcessEnv = { ...process.env, SEALWRIGHT_AGENT_ENTRY: entries.agent }
+  if (options.registriesConf !== undefined) env[registriesVariable] = resolve(options.registriesConf)
   const ports = makePorts({ env, cwd: process.cwd(), log, threads: entries.threads })
   return { ports, state: openState(stateDirectory(options.state, ports), ports) }
 }

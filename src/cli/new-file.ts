@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { RawInputs } from '../doors/context.ts'
-import { InputError } from '../base/errors.ts'
+import { InputError, withPath } from '../base/errors.ts'
 
 export interface NewFileOptions {
   /** 0600 for what nobody else may read, from the first byte on. Default 0666 without the umask. */
@@ -24,6 +24,7 @@ export async function writeNewFile(
   const path = inputs.path(name)
   const handle = await open(path, 'wx', mode).catch((cause: NodeJS.ErrnoException) => {
     const taken = cause.code === 'EEXIST'
+    if (!taken && cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR' && cause.code !== 'EISDIR') throw cause
     throw new InputError(
       taken ? 'exists' : 'file-invalid',
       `${path} ${taken ? 'exists already' : 'cannot be written'}`,
@@ -31,7 +32,9 @@ export async function writeNewFile(
     )
   })
   try {
-    await handle.writeFile(content)
+    await handle.writeFile(content).catch((error: unknown) => {
+      throw withPath(error, path)
+    })
   } finally {
     await handle.close()
   }

@@ -8,6 +8,7 @@ export const common = {
   help: { type: 'boolean', short: 'h' },
   verbose: { type: 'boolean' },
   state: { type: 'string' },
+  'registries-conf': { type: 'string' },
 } as const
 
 export interface ParsedOptions {
@@ -16,6 +17,8 @@ export interface ParsedOptions {
   help: boolean
   verbose: boolean
   state: string | undefined
+  /** A registries.conf to read; without it none is. */
+  registriesConf: string | undefined
 }
 
 /**
@@ -66,13 +69,14 @@ export function parseOptions(
     }
     values[name] = word
   }
-  const { json, help, verbose, state } = parsed.values
+  const { json, help, verbose, state, 'registries-conf': registriesConf } = parsed.values
   return {
     values,
     json: json === true,
     help: help === true,
     verbose: verbose === true,
     state: typeof state === 'string' ? state : undefined,
+    registriesConf: typeof registriesConf === 'string' ? registriesConf : undefined,
   }
 }
 

@@ -13,7 +13,9 @@ export const topics: Readonly<Record<string, { title: string; lines: readonly st
       'What each command does with each store is in docs/stores.md.',
       '',
       'Reading without tag and digest takes the only tagged image. Writing without a tag uses "latest".',
-      'Registry credentials are those of "docker login" ($DOCKER_CONFIG/config.json).',
+      'Registry credentials are those of "docker login", "podman login" or "skopeo login"; certificates are',
+      'those of certs.d/HOST[:PORT]. --registries-conf FILE (or $SEALWRIGHT_REGISTRIES_CONF) reads mirrors,',
+      'insecure and blocked registries from a file; without it no such file is read.',
     ],
   },
   secrets: {

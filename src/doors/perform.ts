@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { cancellable } from '../base/cancel.ts'
 import { errorRecord, exitCodes, toSealwrightError, TransportError, type ErrorRecord } from '../base/errors.ts'
 import { renderHtml } from '../report/html.ts'
 import { renderMarkdown } from '../report/markdown.ts'
@@ -47,8 +48,8 @@ export async function perform(
   let exitCode: number = exitCodes.ok
   try {
     const action = await load()
-    result = await withTimeout(name, inputs, () => action.run(inputs, context))
-    if (result.refused === true) exitCode = exitCodes.refused
+    result = await withTimeout(name, inputs, context, (bounded) => action.run(inputs, bounded))
+    exitCode = result.refused === true ? exitCodes.refused : (result.exitCode ?? exitCode)
   } catch (thrown) {
     error = door === undefined ? errorRecord(thrown) : errorAsTyped(errorRecord(thrown), door)
     exitCode = toSealwrightError(thrown).exitCode
@@ -89,22 +90,30 @@ async function writeReport(
   return path
 }
 
-async function withTimeout<T>(name: string, inputs: RawInputs, run: () => Promise<T>): Promise<T> {
+/** `timeout` bounds the run: when it is over, requests that are under way end too, so that the process can. */
+async function withTimeout<T>(
+  name: string,
+  inputs: RawInputs,
+  context: ActionContext,
+  run: (context: ActionContext) => Promise<T>,
+): Promise<T> {
   const seconds = inputs.text('timeout') === '' ? 0 : inputs.integer('timeout', 1, 86_400)
-  if (seconds === 0) return run()
+  if (seconds === 0) return run(context)
+  const ending = new AbortController()
+  const ports = cancellable(context.ports, ending.signal, seconds * 1000)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(
-        new TransportError('timeout', `${name} did not end within ${seconds} s`, {
-          subject: 'timeout',
-          remedy: 'Give a larger timeout; a run that was cut off may simply be started again.',
-        }),
-      )
+      const error = new TransportError('timeout', `${name} did not end within ${seconds} s`, {
+        subject: 'timeout',
+        remedy: 'Give a larger timeout; a run that was cut off may simply be started again.',
+      })
+      ending.abort(error)
+      reject(error)
     }, seconds * 1000)
   })
   try {
-    return await Promise.race([run(), late])
+    return await Promise.race([run({ ...context, ports }), late])
   } finally {
     clearTimeout(timer)
   }

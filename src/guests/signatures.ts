@@ -5,8 +5,9 @@ import { artifactOf, artifactOfDigest } from '../bundle/artifact.ts'
 import { legacyBundle } from '../bundle/legacy.ts'
 import { readBundle, type SealedBundle } from '../bundle/read.ts'
 import { verifyBundle } from '../bundle/verify.ts'
-import { artifactTypeOf } from '../oci/manifest.ts'
-import type { Descriptor, Digest, Store } from '../oci/types.ts'
+import { artifactTypeOf, isIndex } from '../oci/manifest.ts'
+import type { Descriptor, Digest, Store, StoredManifest } from '../oci/types.ts'
+import { isBundleMediaType } from '../sign/bundle.ts'
 import { bundlePlace, findCosignSignatures, type FoundSignature } from '../sign/find.ts'
 import { legacyManifest } from '../sign/legacy.ts'
 import { findNotation, type AttachedNotation } from '../sign/notation/attach.ts'
@@ -53,12 +54,17 @@ export async function findSignatures(store: Store, subject: Descriptor): Promise
   const tag = await findCosignSignatures(store, subject, { onBroken })
   const bundles: FoundBundle[] = []
   let referrers = 0
+  let unread = 0
   for await (const stored of store.readReferrers(subject.digest, onBroken)) {
     referrers++
-    if (bundles.length >= mostBundles) continue
+    if (bundles.length >= mostBundles) {
+      if (isBundle(stored)) unread++
+      continue
+    }
     const found = await foundBundle(store, stored)
     if (found !== null) bundles.push(found)
   }
+  if (unread > 0) broken.push(`${unread} more bundles were not read: ${mostBundles} are read of one image`)
   return {
     subject,
     tag,
@@ -68,6 +74,10 @@ export async function findSignatures(store: Store, subject: Descriptor): Promise
     referrers,
     broken,
   }
+}
+
+function isBundle({ content }: StoredManifest): boolean {
+  return !isIndex(content) && content.layers.some(({ mediaType }) => isBundleMediaType(mediaType))
 }
 
 async function layersUnderTag(store: Store, digest: Digest): Promise<number> {

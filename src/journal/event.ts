@@ -78,7 +78,8 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
- * | verify | image, policy | verdict | verified, exceptions |
+ * | verify | image, policy, index (that was named where one of its manifests was judged), child* (of an index that passed) | verdict | verified, exceptions |
+ * | promote | image, policy | verdict (of the copy), promotion (facts of the record) | to, copied, left |
  */
 export const roles = {
   image: 'image',
@@ -97,6 +98,9 @@ export const roles = {
   payload: 'payload',
   policy: 'policy',
   verdict: 'verdict',
+  index: 'index',
+  child: 'child',
+  promotion: 'promotion',
   resource: 'resource',
 } as const
 

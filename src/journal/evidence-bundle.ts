@@ -3,6 +3,7 @@ import { VerificationError } from '../base/errors.ts'
 import { parseJcs } from '../encoding/jcs.ts'
 import { technologies } from '../base/technology.ts'
 import { digestSchema } from './event.ts'
+import type { Digest } from '../oci/types.ts'
 
 /** Media types of the raw evidence bundle: an OCI manifest of its own, a referrer of the image (TRUST §3). */
 export const evidenceMediaTypes = {
@@ -34,7 +35,7 @@ export type EvidenceIndex = z.infer<typeof evidenceIndexSchema>
 /** One document of the bundle with its bytes. */
 export interface EvidenceDocument {
   mediaType: string
-  digest: `sha256:${string}`
+  digest: Digest
   bytes: Buffer
 }
 

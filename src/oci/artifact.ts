@@ -26,6 +26,21 @@ export interface ArtifactParts {
   readonly config?: { readonly mediaType: string; readonly bytes: Uint8Array } | undefined
 }
 
+/** The manifest of an artifact. Equal parts give equal bytes and so the same digest, in whatever store. */
+export function artifactManifest(parts: ArtifactParts): Buffer {
+  const { config, layers } = withEmpty(parts)
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    artifactType: parts.artifactType,
+    config: describe(config),
+    layers: layers.map(describe),
+    subject: parts.subject === undefined ? undefined : bare(parts.subject),
+    annotations: parts.annotations === undefined ? undefined : { ...parts.annotations },
+  }
+  return manifestBytes(manifest)
+}
+
 /**
  * Puts an artifact: blobs first, then the manifest, the tag last. Equal parts give equal bytes and so the same digest;
  * what is there already is not written again.
@@ -33,30 +48,22 @@ export interface ArtifactParts {
  * @returns descriptor of the manifest, with `artifactType`
  */
 export async function putArtifact(store: Store, parts: ArtifactParts): Promise<Descriptor> {
-  const config = parts.config ?? { mediaType: mediaTypes.empty, bytes: emptyBytes }
-  const layers = parts.layers.length > 0 ? parts.layers : [{ mediaType: mediaTypes.empty, bytes: emptyBytes }]
-  const manifest: Manifest = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    artifactType: parts.artifactType,
-    config: await putPart(store, config),
-    layers: [],
-    subject: parts.subject === undefined ? undefined : bare(parts.subject),
-    annotations: parts.annotations === undefined ? undefined : { ...parts.annotations },
-  }
-  for (const layer of layers) manifest.layers.push(await putPart(store, layer))
-  const put = await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: parts.tag })
+  const { config, layers } = withEmpty(parts)
+  for (const { bytes } of [config, ...layers]) await store.putBlob({ bytes })
+  const put = await store.putManifest(artifactManifest(parts), mediaTypes.manifest, { tag: parts.tag })
   return { ...put, artifactType: parts.artifactType }
 }
 
-async function putPart(store: Store, part: ArtifactParts['layers'][number]): Promise<Descriptor> {
-  const { digest, size } = await store.putBlob({ bytes: part.bytes })
-  return {
-    mediaType: part.mediaType,
-    digest,
-    size,
-    annotations: part.annotations === undefined ? undefined : { ...part.annotations },
-  }
+type Part = ArtifactParts['layers'][number]
+
+function withEmpty(parts: ArtifactParts): { config: Part; layers: readonly Part[] } {
+  const empty: Part = { mediaType: mediaTypes.empty, bytes: emptyBytes }
+  return { config: parts.config ?? empty, layers: parts.layers.length > 0 ? parts.layers : [empty] }
+}
+
+function describe({ mediaType, bytes, annotations }: Part): Descriptor {
+  const found: Descriptor = { mediaType, digest: sha256(bytes), size: bytes.length }
+  return annotations === undefined ? found : { ...found, annotations: { ...annotations } }
 }
 
 /** A subject names what it is about and nothing else; what a listing added to the descriptor must not change our bytes. */

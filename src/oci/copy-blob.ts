@@ -1,15 +1,20 @@
 import type { ByteSource } from '../base/streams.ts'
 import type { Descriptor, Store } from './types.ts'
 
+/** A blob of more bytes is asked for before it is sent. */
+const askedBlob = 128 << 10
+
 /**
  * Copies blobs from one store to another. The source is read only where the target lacks the blob, and within one registry the blob is mounted.
  *
  * @param onRead hears of each blob that is read
+ * @param absent the target most likely lacks what is copied
  */
 export function blobCopier(
   from: Store,
   to: Store,
   onRead?: (blob: Descriptor) => void,
+  absent = false,
 ): (blob: Descriptor) => Promise<void> {
   const mountFrom =
     from.location !== undefined && from.location.host === to.location?.host ? from.location.repository : undefined
@@ -19,6 +24,15 @@ export function blobCopier(
     yield* await from.openBlob(blob)
   }
   return async (blob) => {
-    await to.putBlob({ stream: bytesOf(blob), expect: { digest: blob.digest, size: blob.size }, mountFrom })
+    const reopen = (): ByteSource => bytesOf(blob)
+    const { digest, size } = blob
+    // To ask first costs as much as to send a small blob, and saves minutes for a large one.
+    await to.putBlob({
+      stream: reopen(),
+      reopen,
+      expect: { digest, size },
+      mountFrom,
+      absent: absent && size <= askedBlob,
+    })
   }
 }

@@ -11,12 +11,14 @@ import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
 
 /** Blobs and manifests that are read at a time. */
-const parallel = 4
+const parallel = 8
 
 /** What a copy of a graph takes. */
 export interface GraphPlan {
   /** Whether a manifest, and with it all that hangs on it, goes along; the root and children of indexes always do. */
   readonly takes?: ((node: GraphNode) => boolean | Promise<boolean>) | undefined
+  /** What {@link collectGraph} gave before, in place of walking the source again; `takes` is not asked then. */
+  readonly collected?: CollectedGraph | undefined
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
@@ -37,6 +39,9 @@ export interface CopiedGraph {
   readonly gaps: readonly GraphGap[]
 }
 
+/** What would be copied, and what would not. */
+export type CollectedGraph = Omit<CopiedGraph, 'root' | 'tagged'>
+
 /**
  * Copies an image with what is attached to it. In this order: blobs, members before their index, the root, referrers from below with one listing
  * for each subject, cosign's tags, the image's tag. So a tag never names an image whose evidence is not there yet, and an interrupted copy is
@@ -45,7 +50,7 @@ export interface CopiedGraph {
  * @throws VerificationError `missing-blob`, `digest-mismatch`: what is missing of the image itself ends the copy
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
-  const wanted = await collectGraph(from, digest, plan)
+  const wanted = plan.collected ?? (await collectGraph(from, digest, plan))
   return inOneStep(to, () => copyCollected(from, to, digest, plan, wanted))
 }
 
@@ -58,15 +63,19 @@ async function copyCollected(
 ): Promise<CopiedGraph> {
   const [root] = wanted.copied
   if (root === undefined) throw new TypeError('a graph without a root')
-  const broken = await copyBlobs(from, to, wanted.copied, plan.log)
+  // What hangs on an image that the target lacks is not there either: nothing of it is asked for one by one.
+  const absent = await lacks(to, digest)
+  const broken = await copyBlobs(from, to, wanted.copied, absent, plan.log)
   const { copied, left } = partGraph(wanted.copied, new Set(broken.map(({ manifest }) => manifest)))
   const bytesOf = async ({ descriptor }: GraphNode): Promise<NewManifest> => {
     const { bytes } = await from.getManifest(descriptor.digest)
-    return { bytes, mediaType: descriptor.mediaType }
+    return { bytes, mediaType: descriptor.mediaType, digest: descriptor.digest, absent }
   }
-  for (const node of membersFirst(copied.filter(({ attached }) => !attached)).flat()) {
-    const { bytes, mediaType } = await bytesOf(node)
-    await to.putManifest(bytes, mediaType)
+  for (const group of membersFirst(copied.filter(({ attached }) => !attached))) {
+    await eachOf(group, parallel, async (node) => {
+      const { bytes, mediaType, ...named } = await bytesOf(node)
+      await to.putManifest(bytes, mediaType, named)
+    })
   }
   // The walk gives what hangs on a manifest after it, so that from behind everything that hangs on one is there before it.
   for (const group of membersFirst(copied.filter(({ attached }) => attached).toReversed())) {
@@ -80,6 +89,7 @@ async function copyCollected(
     left: [...wanted.left, ...left],
     gaps: [...wanted.gaps, ...broken],
   }
+  await to.settle?.()
   if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
   const put = plan.putAttached ?? ((target, tag, of) => target.tag(tag, of))
   for (const { tag, descriptor } of copied) if (tag !== null) await put(to, tag, descriptor.digest)
@@ -87,18 +97,26 @@ async function copyCollected(
   return { ...result, tagged: true }
 }
 
+/** Whether a store has no manifest of this digest; one that it has and that is damaged is not absent. */
+async function lacks(store: Store, digest: Digest): Promise<boolean> {
+  // A folder is asked at no cost.
+  if (store.location === undefined) return false
+  try {
+    return (await store.resolve({ digest })) === null
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return false
+  }
+}
+
 /** Puts manifests; each subject's listing is written once where the store can do that. */
 export async function putAllManifests(to: Store, manifests: readonly NewManifest[]): Promise<void> {
   if (to.putManifests !== undefined) await to.putManifests(manifests)
-  else for (const { bytes, mediaType } of manifests) await to.putManifest(bytes, mediaType)
+  else for (const { bytes, mediaType, ...named } of manifests) await to.putManifest(bytes, mediaType, named)
 }
 
 /** What a copy would take, and what it would leave. @throws as {@link copyGraph} */
-export async function collectGraph(
-  from: Store,
-  digest: Digest,
-  { takes }: GraphPlan,
-): Promise<Omit<CopiedGraph, 'root' | 'tagged'>> {
+export async function collectGraph(from: Store, digest: Digest, { takes }: GraphPlan): Promise<CollectedGraph> {
   const nodes: GraphNode[] = []
   const gaps: GraphGap[] = []
   const out = new Set<Digest>()
@@ -128,12 +146,13 @@ async function copyBlobs(
   from: Store,
   to: Store,
   nodes: readonly GraphNode[],
+  absent: boolean,
   log: Log | undefined,
 ): Promise<GraphGap[]> {
   const blobsOf = ({ content }: GraphNode): Descriptor[] => (isIndex(content) ? [] : referencedBlobs(content))
   const total = new Set(nodes.flatMap(blobsOf).map(({ digest }) => digest)).size
   const done = new Map<Digest, number>()
-  const copyBlob = blobCopier(from, to)
+  const copyBlob = blobCopier(from, to, undefined, absent)
   const copy = async (blob: Descriptor): Promise<void> => {
     await copyBlob(blob)
     done.set(blob.digest, blob.size)

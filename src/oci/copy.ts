@@ -37,7 +37,7 @@ export async function copyImage(
       const blobs = referencedBlobs(content).filter((blob) => !done.has(blob.digest) && done.add(blob.digest))
       await eachOf(blobs, parallel, copyBlob)
     }
-    return to.putManifest(bytes, descriptor.mediaType, { tag })
+    return to.putManifest(bytes, descriptor.mediaType, { tag, digest: wanted })
   }
   if ((await from.resolve({ digest })) === null) throw missingBlob(digest, from.name)
   return inOneStep(to, () => copyManifest(digest, options.tag))

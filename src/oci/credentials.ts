@@ -3,14 +3,19 @@ import { join } from 'node:path'
 import { InputError, TransportError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
+import { printable } from '../base/printable.ts'
 
 /**
- * A name and password, an identity token that only a token service takes (docker's `identitytoken`), or a token that the registry itself takes
- * (docker's `registrytoken`).
+ * A name and password, an identity token that only a token service takes (docker's `identitytoken`; some services want the name with it), or a token
+ * that the registry itself takes (docker's `registrytoken`).
  */
-export type Credential =
+export type Credential = (
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  | { readonly kind: 'identity' | 'registry'; readonly token: string }
+  | { readonly kind: 'identity' | 'registry'; readonly token: string; readonly username: string | null }
+) & {
+  /** The file, or file and helper, that it comes from. */
+  readonly source: string
+}
 
 const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io', 'docker.io']
 
@@ -42,17 +47,17 @@ async function lookUp(
   const helpers = document['credHelpers']
   for (const key of keys) {
     const helper = isObject(helpers) ? helpers[key] : undefined
-    if (typeof helper === 'string') return askHelper(helper, key, ports)
+    if (typeof helper === 'string') return askHelper(helper, key, `${path}: credHelpers`, ports)
   }
   const auths = document['auths']
   for (const key of keys) {
     const entry = isObject(auths) ? auths[key] : undefined
-    const found = isObject(entry) ? readEntry(entry, `${path}: auths[${JSON.stringify(key)}]`) : null
+    const found = isObject(entry) ? readEntry(entry, path, `${path}: auths[${JSON.stringify(key)}]`) : null
     if (found !== null) return found
   }
   const store = document['credsStore']
   if (typeof store !== 'string' || store === '') return null
-  return askHelper(store, host === 'docker.io' ? 'https://index.docker.io/v1/' : host, ports)
+  return askHelper(store, host === 'docker.io' ? 'https://index.docker.io/v1/' : host, `${path}: credsStore`, ports)
 }
 
 /**
@@ -113,15 +118,20 @@ function keysFor(host: string, repository: string): string[] {
   return [...paths, ...forms, ...(host === 'docker.io' ? dockerHubKeys : [])]
 }
 
-function readEntry(entry: JsonObject, subject: string): Credential | null {
-  const identity = text(entry['identitytoken'])
-  if (identity !== null) return { kind: 'identity', token: identity }
+function readEntry(entry: JsonObject, source: string, subject: string): Credential | null {
   const registry = text(entry['registrytoken'])
-  if (registry !== null) return { kind: 'registry', token: registry }
+  const identity = text(entry['identitytoken'])
+  if (identity === null && registry !== null) return { kind: 'registry', token: registry, username: null, source }
+  const login = namePassword(entry, source, subject)
+  if (identity !== null) return { kind: 'identity', token: identity, username: login?.username ?? null, source }
+  return login
+}
+
+function namePassword(entry: JsonObject, source: string, subject: string): (Credential & { kind: 'basic' }) | null {
   const username = text(entry['username'])
   const { password } = entry
   // Some services take the token as the name, with an empty password.
-  if (username !== null && typeof password === 'string') return { kind: 'basic', username, password }
+  if (username !== null && typeof password === 'string') return { kind: 'basic', username, password, source }
   const auth = text(entry['auth'])
   if (auth === null) return null
   const decoded = Buffer.from(auth, 'base64').toString('utf8')
@@ -133,33 +143,46 @@ function readEntry(entry: JsonObject, subject: string): Credential | null {
     })
   }
   // Docker's own reader takes away the NUL bytes that some writers leave at the end.
-  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1).replace(/\0+$/, '') }
+  const secret = decoded.slice(colon + 1).replace(/\0+$/, '')
+  return { kind: 'basic', username: decoded.slice(0, colon), password: secret, source }
 }
 
-async function askHelper(helper: string, server: string, ports: Ports): Promise<Credential | null> {
+/** @param named the file and member that name the helper */
+async function askHelper(helper: string, server: string, named: string, ports: Ports): Promise<Credential | null> {
   if (!/^[A-Za-z0-9._-]+$/.test(helper)) {
-    throw new InputError('file-invalid', `${JSON.stringify(helper)} is not the name of a credential helper`, {
+    throw new InputError('file-invalid', `${named}: ${JSON.stringify(helper)} is not the name of a credential helper`, {
       subject: helper,
+      remedy: 'Write the part of its name behind docker-credential-.',
     })
   }
   const program = `docker-credential-${helper}`
+  if ((await ports.exec.find(program)) === null) {
+    throw new InputError('tool-missing', `${named} names ${program}, which is not in PATH`, {
+      subject: server,
+      remedy: `Install ${program}, or remove it from that file and log in again.`,
+    })
+  }
   const result = await ports.exec.run(program, ['get'], { input: server, allowFailure: true, timeoutMs: 60_000 })
   const output = result.stdout.toString('utf8')
   if (result.code !== 0) {
     // The helpers' common library says this when the store simply has no entry.
     if (/credentials not found/i.test(output + result.stderr)) return null
-    throw new TransportError('unauthorized', `${program} ended with ${result.code}`, {
+    // Helpers write their error to stdout. A secret never stands there on failure, but only its beginning is shown.
+    const [line = ''] = (output.trim() || result.stderr.trim()).split('\n')
+    const why = printable(line.slice(0, 200))
+    throw new TransportError('unauthorized', `${program} ended with ${result.code}${why === '' ? '' : `: ${why}`}`, {
       subject: server,
-      remedy: `Check ${program}, or log in again.`,
+      remedy: `Check ${program} (${named}), or log in again.`,
     })
   }
   const found = parseJson(output, `the answer of ${program}`, 'input')
   const username = isObject(found) ? text(found['Username']) : null
-  const secret = isObject(found) ? text(found['Secret']) : null
-  if (secret === null) return null
+  const secret = isObject(found) ? found['Secret'] : null
+  if (typeof secret !== 'string' || (secret === '' && username === null)) return null
+  const source = `${program} (${named})`
   return username === null || username === '<token>'
-    ? { kind: 'identity', token: secret }
-    : { kind: 'basic', username, password: secret }
+    ? { kind: 'identity', token: secret, username: null, source }
+    : { kind: 'basic', username, password: secret, source }
 }
 
 function text(value: JsonValue | undefined): string | null {
@@ -170,8 +193,10 @@ function text(value: JsonValue | undefined): string | null {
 function credentialOf(value: JsonValue): Credential | null {
   if (!isObject(value)) return null
   const { kind, username, password, token } = value
-  if ((kind === 'identity' || kind === 'registry') && typeof token === 'string') return { kind, token }
+  const source = text(value['source']) ?? 'the job'
+  if ((kind === 'identity' || kind === 'registry') && typeof token === 'string')
+    return { kind, token, username: typeof username === 'string' ? username : null, source }
   if (kind === 'basic' && typeof username === 'string' && typeof password === 'string')
-    return { kind, username, password }
+    return { kind, username, password, source }
   return null
 }

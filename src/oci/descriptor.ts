@@ -1,7 +1,7 @@
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { duplicateMember, otherSpelling } from '../base/json-members.ts'
-import { sha256 } from '../base/streams.ts'
+import { digestLike } from '../base/streams.ts'
 import { fromBase64 } from '../encoding/base64.ts'
 import { asDigest } from './digest.ts'
 import { mediaTypes, type Descriptor } from './types.ts'
@@ -106,7 +106,7 @@ function checkData(data: JsonValue, descriptor: Descriptor, path: string): void 
   if (typeof data !== 'string' || data.length > limits.dataBytes * 1.4)
     throw bad(path, 'has embedded data that is no text or too long')
   const bytes = fromBase64(data, `${path}: data`)
-  if (bytes.length !== descriptor.size || sha256(bytes) !== descriptor.digest) {
+  if (bytes.length !== descriptor.size || digestLike(descriptor.digest, bytes) !== descriptor.digest) {
     throw new VerificationError('digest-mismatch', `${path} embeds data that is not ${descriptor.digest}`, {
       subject: descriptor.digest,
     })

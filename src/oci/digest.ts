@@ -1,9 +1,13 @@
+import { algorithmOf } from '../base/streams.ts'
 import { VerificationError } from '../base/errors.ts'
 import type { Digest } from './types.ts'
 
-const form = /^sha256:[0-9a-f]{64}$/
+const form = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/
 
-/** Whether a value is a digest in the one form that we use: `sha256:` and 64 lower-case hex digits. */
+/** The algorithm of what we make ourselves. */
+const own = 'sha256:'
+
+/** Whether a value is a digest in the one form that we read: `sha256:`, `sha384:` or `sha512:` and lower-case hex digits (image-spec 1.1 descriptor.md). */
 export function isDigest(value: unknown): value is Digest {
   return typeof value === 'string' && form.test(value)
 }
@@ -16,23 +20,32 @@ export function isDigest(value: unknown): value is Digest {
  */
 export function asDigest(value: unknown, subject: string): Digest {
   if (isDigest(value)) return value
-  throw new VerificationError('format-invalid', `${subject}: ${JSON.stringify(value)} is not a sha256 digest`, {
-    subject,
-    remedy: 'Only digests of the form sha256:<64 hex digits> are supported.',
-  })
+  throw new VerificationError(
+    'format-invalid',
+    `${subject}: ${JSON.stringify(value)} is not a sha256, sha384 or sha512 digest`,
+    {
+      subject,
+      remedy: 'Only sha256:<64 hex digits>, sha384:<96 hex digits> and sha512:<128 hex digits> are supported.',
+    },
+  )
 }
 
-/** The 64 hex digits. */
+/** The hex digits: 64 of SHA-256, 96 of SHA-384, 128 of SHA-512. */
 export function hexOf(digest: Digest): string {
-  return digest.slice('sha256:'.length)
+  return digest.slice(own.length)
 }
 
-/** `sha256-<hex>`: the referrers fallback tag (distribution-spec 1.1, "Referrers Tag Schema") and the stem of cosign's tags. */
+/** A digest as statements write it: the hex digits under the algorithm (in-toto DigestSet). */
+export function digestSet(digest: Digest): Record<string, string> {
+  return { [algorithmOf(digest)]: hexOf(digest) }
+}
+
+/** The referrers fallback tag (distribution-spec 1.1, "Referrers Tag Schema"): algorithm, dash, the first 64 hex digits. */
 export function fallbackTag(digest: Digest): string {
-  return `sha256-${hexOf(digest)}`
+  return `${algorithmOf(digest)}-${hexOf(digest).slice(0, 64)}`
 }
 
 /** Tags that stand for something attached to an image and are no images: cosign's legacy tags and the fallback tag. */
 export function isAttachedTag(tag: string): boolean {
-  return /^sha256-[0-9a-f]{64}(\.(sig|att|sbom))?$/.test(tag)
+  return /^(?:sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?|sha(?:384|512)-[0-9a-f]{64})$/.test(tag)
 }

@@ -1,4 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
+import { inOrder } from '../base/in-order.ts'
+import { lookAhead } from './look-ahead.ts'
 import { isIndex, isManifestType } from './manifest.ts'
 import { referrerOf } from './referrers.ts'
 import type { Descriptor, Digest, Index, Manifest, Platform, Store, StoredManifest } from './types.ts'
@@ -31,6 +33,8 @@ export interface GraphGap {
   readonly error: VerificationError
 }
 
+/** Siblings that are looked at before their turn comes. */
+const aheadOf = 8
 const most = { depth: 8, nodes: 100_000 } as const
 
 /**
@@ -56,7 +60,9 @@ export async function* walkGraph(
     told.add(one.manifest)
     onGap(one)
   }
-  const tags = await attachedTags(store)
+  const known = new Set(await store.tags())
+  const ahead = lookAhead(store, known)
+  const tags = attachedTags(known)
 
   async function* visit(
     stored: StoredManifest,
@@ -82,11 +88,12 @@ export async function* walkGraph(
       if (attached) later.push(children)
       else yield* children()
     }
-    const referrers = store.readReferrers(digest, ({ manifest, error }) => gap({ manifest, parent: digest, error }))
+    const onBroken = ({ manifest, error }: Omit<GraphGap, 'parent'>): void => gap({ manifest, parent: digest, error })
+    const referrers = inOrder(ahead.read(digest, onBroken), aheadOf, (referrer) => soon(referrer, below.depth))
     for await (const referrer of referrers) yield* visit(referrer, { ...below, relation: 'referrer' })
     for (const tag of tags.get(digest) ?? []) {
       const found = await store.resolve({ tag })
-      const read = found === null ? null : await attempt(found.digest, digest)
+      const read = found === null ? null : orGap(await attempt(found.digest, below.depth), found.digest, digest)
       if (read !== null) yield* visit(read, { ...below, relation: 'tagged', tag })
     }
   }
@@ -96,26 +103,70 @@ export async function* walkGraph(
     digest: Digest,
     at: Omit<GraphNode, 'descriptor' | 'content' | 'relation'>,
   ): AsyncGenerator<GraphNode> {
-    for (const child of index.manifests) {
-      if (!isManifestType(child.mediaType)) continue
-      const read = await attempt(child.digest, digest)
-      if (read !== null) yield* visit(read, { ...at, relation: 'child', platform: child.platform ?? null })
+    const listed = index.manifests.filter(({ mediaType }) => isManifestType(mediaType))
+    const children = inOrder(listed, aheadOf, async (child) => ({
+      child,
+      read: await attempt(child.digest, at.depth, child),
+    }))
+    for await (const { child, read } of children) {
+      const stored = orGap(read, child.digest, digest)
+      if (stored !== null) yield* visit(stored, { ...at, relation: 'child', platform: child.platform ?? null })
     }
   }
 
-  const attempt = async (manifest: Digest, parent: Digest): Promise<StoredManifest | null> => {
+  const attempt = async (
+    manifest: Digest,
+    depth: number,
+    named?: Descriptor,
+  ): Promise<StoredManifest | VerificationError> => {
     try {
-      return await store.getManifest(manifest)
+      const stored = await store.getManifest(manifest)
+      return (named === undefined ? null : otherThan(named, stored)) ?? (await soon(stored, depth))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
-      gap({ manifest, parent, error })
-      return null
+      return error
     }
+  }
+
+  const orGap = (read: StoredManifest | VerificationError, manifest: Digest, parent: Digest): StoredManifest | null => {
+    if (!(read instanceof VerificationError)) return read
+    gap({ manifest, parent, error: read })
+    return null
+  }
+
+  /** What hangs on a manifest that is visited soon is asked for now. */
+  const soon = async (stored: StoredManifest, depth: number): Promise<StoredManifest> => {
+    const { digest } = stored.descriptor
+    if (!seen.has(digest) && depth <= most.depth) ahead.start(digest)
+    return stored
   }
 
   const top = { relation: 'root', parent: null, depth: 0, tag: null, platform: null, attached: false } as const
-  yield* visit(await store.getManifest(root), top)
-  for (let next = later.shift(); next !== undefined; next = later.shift()) yield* next()
+  try {
+    yield* visit(await store.getManifest(root), top)
+    for (let next = later.shift(); next !== undefined; next = later.shift()) yield* next()
+  } finally {
+    ahead.close()
+  }
+}
+
+/** Readers choose by what the index says of a member: a manifest of another type or size is not that member. */
+function otherThan({ digest, mediaType, size }: Descriptor, { descriptor }: StoredManifest): VerificationError | null {
+  const remedy = 'Make the index again from its members.'
+  if (size !== descriptor.size)
+    return new VerificationError('digest-mismatch', `${digest} has ${descriptor.size} bytes, not ${size}`, {
+      subject: digest,
+      remedy,
+    })
+  if (mediaType === descriptor.mediaType) return null
+  return new VerificationError(
+    'format-invalid',
+    `${digest} is listed as ${mediaType}, but is ${descriptor.mediaType}`,
+    {
+      subject: digest,
+      remedy,
+    },
+  )
 }
 
 function tooMuch(root: Digest, subject: Digest, what: string): VerificationError {
@@ -126,9 +177,9 @@ function tooMuch(root: Digest, subject: Digest, what: string): VerificationError
 }
 
 /** Tags that name what they belong to, by the digest in them. The fallback tag is no such thing: it is a listing of referrers. */
-async function attachedTags(store: Store): Promise<Map<Digest, string[]>> {
+function attachedTags(tags: ReadonlySet<string>): Map<Digest, string[]> {
   const found = new Map<Digest, string[]>()
-  for (const tag of await store.tags()) {
+  for (const tag of tags) {
     const hex = /^sha256-([0-9a-f]{64})\.[\w.-]+$/.exec(tag)?.[1]
     if (hex === undefined) continue
     const digest: Digest = `sha256:${hex}`

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InputError, VerificationError } from '../base/errors.ts'
+import { InputError, VerificationError, withPath } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { verified, type ByteSource } from '../base/streams.ts'
-import { hexOf } from './digest.ts'
+import { algorithmOf, verified, type ByteSource, type DigestAlgorithm } from '../base/streams.ts'
+import { hexOf, isDigest } from './digest.ts'
 import { sweep } from './lock.ts'
 import { ownedName } from '../base/owned-name.ts'
 import type { BlobReading, Digest } from './types.ts'
@@ -18,7 +18,7 @@ const smallBlob = 64 << 10
 
 /** Path of a blob inside a layout (image-spec 1.1 image-layout.md). */
 export function blobPath(directory: string, digest: Digest): string {
-  return join(directory, 'blobs', 'sha256', hexOf(digest))
+  return join(directory, 'blobs', algorithmOf(digest), hexOf(digest))
 }
 
 /**
@@ -68,7 +68,8 @@ export async function writeBlob(
 ): Promise<{ digest: Digest; size: number }> {
   const temp = join(directory, ownedName('tmp'))
   try {
-    const written = await writeSynced(temp, source)
+    const algorithm = algorithmOf(expect?.digest)
+    const written = await writeSynced(temp, source, algorithm)
     if (expect !== undefined && (written.digest !== expect.digest || written.size !== expect.size)) {
       throw new VerificationError(
         'digest-mismatch',
@@ -76,11 +77,12 @@ export async function writeBlob(
         { subject: expect.digest, remedy: 'The source is damaged or was changed while it was read: make it again.' },
       )
     }
+    if (algorithm !== 'sha256') await mkdir(join(directory, 'blobs', algorithm), { recursive: true })
     await rename(temp, blobPath(directory, written.digest))
     return written
   } catch (error) {
-    await rm(temp, { force: true })
-    throw error
+    await rm(temp, { force: true }).catch(() => {})
+    throw withPath(error, directory)
   }
 }
 
@@ -94,6 +96,26 @@ export async function blobSize(directory: string, digest: Digest): Promise<numbe
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw error
   }
+}
+
+/** All blobs of a layout, in the order of their digests. What is not named as a blob is none. */
+export async function* layoutBlobs(directory: string): AsyncGenerator<{ digest: Digest; size: number }> {
+  await requireLayout(directory)
+  for (const algorithm of (await readdir(join(directory, 'blobs'))).sort()) {
+    const names = await readdir(join(directory, 'blobs', algorithm)).catch(() => [])
+    for (const name of names.sort()) {
+      const digest = `${algorithm}:${name}`
+      const size = isDigest(digest) ? await blobSize(directory, digest) : null
+      if (isDigest(digest) && size !== null) yield { digest, size }
+    }
+  }
+}
+
+/** Deletes a blob's file. @returns its size in bytes; 0 where there was none */
+export async function removeBlob(directory: string, digest: Digest): Promise<number> {
+  const size = (await blobSize(directory, digest)) ?? 0
+  await rm(blobPath(directory, digest), { force: true })
+  return size
 }
 
 /** Largest piece that is read at once. */
@@ -170,8 +192,9 @@ async function* readSmall(handle: FileHandle, size: number): AsyncGenerator<Uint
 async function writeSynced(
   path: string,
   source: ByteSource | Iterable<Uint8Array>,
+  algorithm: DigestAlgorithm = 'sha256',
 ): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256')
+  const hash = createHash(algorithm)
   let size = 0
   await using handle = await open(path, 'wx')
   for await (const chunk of source) {
@@ -180,7 +203,7 @@ async function writeSynced(
     size += chunk.length
   }
   await handle.datasync()
-  return { digest: `sha256:${hash.digest('hex')}`, size }
+  return { digest: `${algorithm}:${hash.digest('hex')}`, size }
 }
 
 async function createOnce(directory: string, name: string, content: string): Promise<void> {
@@ -192,6 +215,8 @@ async function createOnce(directory: string, name: string, content: string): Pro
     await link(temp, join(directory, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
     })
+  } catch (error) {
+    throw withPath(error, directory)
   } finally {
     await rm(temp, { force: true })
   }

@@ -1,6 +1,6 @@
 import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
-import { blobSize, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
+import { blobSize, layoutBlobs, prepareLayout, readBlob, requireLayout, writeBlob } from './layout-files.ts'
 import { changeEntries, indexReader, type Listed } from './layout-index.ts'
 import type { BlobReading, Descriptor, Digest } from './types.ts'
 
@@ -25,6 +25,8 @@ export interface LayoutPlace {
     expect?: { readonly digest: Digest; readonly size: number },
   ): Promise<{ digest: Digest; size: number }>
   index(): Promise<Listed>
+  /** As {@link Store.blobs}. */
+  readonly blobs?: () => AsyncIterable<{ digest: Digest; size: number }>
   change(change: EntryChange): Promise<void>
   /** As {@link Store.together}. */
   together<T>(work: () => Promise<T>): Promise<T>
@@ -46,6 +48,7 @@ export function directoryPlace(directory: string, ports: Ports): LayoutPlace {
     read: (want, how) => readBlob(directory, want, how),
     write: (source, expect) => writeBlob(directory, source, expect),
     index: indexReader(directory),
+    blobs: () => layoutBlobs(directory),
     change: (change) => changeEntries(directory, ports, change),
     // Each change is one small file here.
     together: (work) => work(),

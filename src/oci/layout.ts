@@ -3,9 +3,10 @@ import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
 import { pieceFor } from './layout-files.ts'
 import { entryOf, tagOf, withEntry, withTag } from './layout-index.ts'
+import { layoutListing } from './layout-listing.ts'
 import { directoryPlace, type LayoutPlace } from './layout-place.ts'
 import { readListing } from './listing.ts'
-import { isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { digestOfNew, isIndexType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { isTag } from './reference.ts'
 import {
   fallbackTag,
@@ -64,8 +65,12 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
     await place.change((entries) => withTag(entries, name, entryOf(descriptor, content)))
   }
 
-  const putBytes = async ({ bytes, mediaType }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
-    const digest = sha256(bytes)
+  const putBytes = async ({
+    bytes,
+    mediaType,
+    digest: wanted,
+  }: NewManifest): Promise<Omit<StoredManifest, 'bytes'>> => {
+    const digest = digestOfNew(bytes, wanted)
     const content = parseManifest(bytes, mediaType, digest)
     await prepare()
     for (const needed of referencedBlobs(content)) {
@@ -155,7 +160,7 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
 
     putManifest: (bytes, mediaType, options = {}) =>
       together(async () => {
-        const { descriptor, content } = await putBytes({ bytes, mediaType })
+        const { descriptor, content } = await putBytes({ bytes, mediaType, digest: options.digest })
         if (content.subject !== undefined)
           await place.change((entries) => withEntry(entries, entryOf(descriptor, content)))
         if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -199,6 +204,8 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
         artifactType,
       ),
     readReferrers,
+    listing: layoutListing(place),
+    ...(place.blobs === undefined ? {} : { blobs: place.blobs }),
   }
 }
 

@@ -1,8 +1,9 @@
 import { VerificationError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
+import { digestLike } from '../base/streams.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType, parseDocument } from './descriptor.ts'
-import { mediaTypes, type Index, type Manifest } from './types.ts'
+import { mediaTypes, type Digest, type Index, type Manifest } from './types.ts'
 
 /** Registries must take 4 MiB (distribution-spec 1.1); nothing larger travels. */
 export const manifestLimit = 4 << 20
@@ -81,6 +82,17 @@ export function mediaTypeOf(bytes: Uint8Array, subject: string): string {
 /** Bytes of a manifest that we make: RFC 8785, so that equal content has an equal digest. */
 export function manifestBytes(value: Manifest | Index): Buffer {
   return jcs(value)
+}
+
+/**
+ * The digest of a manifest that is put: the named one, whose bytes these have to be, or their SHA-256.
+ *
+ * @throws VerificationError `digest-mismatch`
+ */
+export function digestOfNew(bytes: Uint8Array, named: Digest | undefined): Digest {
+  const digest = digestLike(named, bytes)
+  if (named === undefined || named === digest) return digest
+  throw new VerificationError('digest-mismatch', `the bytes of ${named} hash to ${digest}`, { subject: named })
 }
 
 /** The artifact type of a manifest: its own, else the config's media type (distribution-spec 1.1, "Listing Referrers"). */

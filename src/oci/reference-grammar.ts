@@ -40,7 +40,7 @@ export function cutDigest(
   throw refuse(
     text,
     `has no valid digest after '@' (${JSON.stringify(digest)})`,
-    'A digest is sha256: and 64 lower-case hex digits.',
+    'A digest is sha256: and 64, sha384: and 96 or sha512: and 128 lower-case hex digits.',
   )
 }
 

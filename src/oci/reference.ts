@@ -42,6 +42,11 @@ export function formatReference(ref: Reference): string {
   return `${storeName(ref)}${tail}`
 }
 
+/** A reference without the digest at its end. */
+export function withoutDigest(reference: string): string {
+  return reference.replace(/@sha(?:256|384|512):[0-9a-f]+$/, '')
+}
+
 /** `oci:/abs/dir`, `host[:port]/name`, or a local store as `oci-archive:/abs/file`. */
 export function storeName(ref: Reference): string {
   if (ref.kind === 'registry') return `${ref.host}/${ref.repository}`

@@ -1,23 +1,38 @@
 import { InputError, VerificationError } from '../base/errors.ts'
+import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256 } from '../base/streams.ts'
-import { isDigest } from './digest.ts'
-import { acceptManifests, isManifestType, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { collect, digestLike, once, type ByteSource } from '../base/streams.ts'
+import { isAttachedTag, isDigest } from './digest.ts'
+import { acceptManifests, digestOfNew, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { openMirrors, unwritten } from './mirrors.ts'
+import { openConditionalPut } from './conditional-put.ts'
+import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
+import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
+import { placeOf } from './registries-conf.ts'
+import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
+import { refusedManifest } from './refused-manifest.ts'
+import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
-import type { Descriptor, Digest, Store, StoredManifest } from './types.ts'
-import { knownOf, uploadBlob } from './upload.ts'
+import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
+import { otherDigest, uploadBlob } from './upload.ts'
+import { knownOf, type OnSent } from './upload-body.ts'
 
 const listLimit = 4 << 20
-const cacheLimit = 8 << 20
+/** Bytes of manifests and of small blobs that are held. */
+const cacheLimit = { manifests: 16 << 20, blobs: 8 << 20 } as const
 /** Manifests that are put at a time. */
-const parallel = 4
+const parallel = 8
+/** Blobs of up to this many bytes are kept once they were read. */
+const keptBlob = 128 << 10
+/** Blobs of more bytes say how far they are. */
+const largeBlob = 64 << 20
 /** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
 const unknownBlobPauses: readonly number[] = [100, 400]
 
@@ -27,35 +42,55 @@ const unknownBlobPauses: readonly number[] = [100, 400]
  */
 export function openRegistry(host: string, repository: string, ports: Ports): Store {
   const imagePath = host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository
-  const session = openSession(host, imagePath, ports)
+  const place = placeOf(host, imagePath, ports)
+  const session = openSession(place.host, place.repository, ports, place)
+  const mirrors = openMirrors(`${host}/${repository}`, place, ports)
   const name = `${host}/${repository}`
-  const cache = manifestCache()
+  const cache = byteCache<StoredManifest>(cacheLimit.manifests, ({ bytes }) => bytes.length)
+  const keep = (stored: StoredManifest): void => cache.add(stored.descriptor.digest, stored)
+  /** Small blobs that were read: who verifies an image and then copies it reads each statement twice. */
+  const blobs = byteCache<Buffer>(cacheLimit.blobs, (bytes) => bytes.length)
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
   const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
-    if (stored !== null) cache.add(stored)
+    if (stored !== null) keep(stored)
     return stored
   }
+  /** The same by way of the mirrors. */
+  const readManifest = async (reference: string): Promise<StoredManifest | null> => {
+    const by = isDigest(reference) ? 'digests' : 'tags'
+    const stored = isAttachedTag(reference)
+      ? null
+      : await mirrors.first(by, (mirror) => getManifestOf(mirror, reference, `${mirror.host}/${mirror.repository}`))
+    if (stored !== null) keep(stored)
+    return stored ?? fetchManifest(reference)
+  }
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const stored = cache.get(digest) ?? (await fetchManifest(digest))
+    const stored = cache.get(digest) ?? (await readManifest(digest))
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
-  const putAs = async (reference: string, bytes: Uint8Array, mediaType: string): Promise<Response> => {
+  const putAs = async (
+    reference: string,
+    bytes: Uint8Array,
+    mediaType: string,
+    conditions?: Record<string, string>,
+  ): Promise<Response> => {
     for (let attempt = 0; ; attempt++) {
       const response = await session.send(`manifests/${reference}`, {
         method: 'PUT',
-        headers: { 'content-type': mediaType },
+        headers: { 'content-type': mediaType, ...conditions },
         body: bytes,
       })
-      if (response.status === 201) {
+      if (response.status === 201 || (response.status === 412 && conditions !== undefined)) {
         await response.body?.cancel()
         return response
       }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+        throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
@@ -69,10 +104,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     }
   }
   const digestOf = async (reference: string): Promise<Digest | null> => {
-    const response = await session.send(`manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: acceptManifests },
-    })
+    const response = await head(session, `manifests/${reference}`)
     if (response.status === 404) return null
     const told = response.headers.get('docker-content-digest')
     if (response.status === 200 && isDigest(told)) return told
@@ -85,25 +117,33 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     const { bytes, descriptor } = await getManifest(digest)
     await putAs(tagName, bytes, descriptor.mediaType)
   }
-  const putOne = async (bytes: Uint8Array, mediaType: string): Promise<PutReferrer> => {
-    const digest = sha256(bytes)
+  const putOne = async ({ bytes, mediaType, digest: named, absent }: NewManifest): Promise<PutReferrer> => {
+    const digest = digestOfNew(bytes, named)
     const content = parseManifest(bytes, mediaType, digest)
     const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
-    const there = (await digestOf(digest)) === digest
+    const there = absent !== true && (await digestOf(digest)) === digest
     const response = there ? null : await putAs(digest, bytes, mediaType)
-    cache.add({ descriptor, bytes: Buffer.from(bytes), content })
+    keep({ descriptor, bytes: Buffer.from(bytes), content })
     const processed = response?.headers.get('oci-subject') === content.subject?.digest
     return { descriptor, content, processed: processed && content.subject !== undefined }
   }
   const retag = async (tagName: string, digest: Digest, from: Digest | null): Promise<boolean> => {
     const { bytes, descriptor } = await getManifest(digest)
+    const begin = ports.clock.monotonic()
     if ((await digestOf(tagName)) !== from) return false
-    await putAs(tagName, bytes, descriptor.mediaType)
-    return true
+    if (!(await conditional.put(tagName, bytes, descriptor.mediaType, from === null ? null : { digest: from })))
+      return false
+    ways.took(ports.clock.monotonic() - begin)
+    if (conditional.exact === true || (await digestOf(tagName)) === digest) {
+      collisions = 0
+      return true
+    }
+    // Writers that collide wait for unequal times, so that one of them comes last and sees all.
+    await ports.clock.sleep((ports.random(1)[0] ?? 0) * ++collisions)
+    return false
   }
   const hasManifest = async (digest: Digest): Promise<boolean> => {
-    const accept = acceptManifests
-    const response = await session.send(`manifests/${digest}`, { method: 'HEAD', headers: { accept } })
+    const response = await head(session, `manifests/${digest}`)
     if (response.status === 200) return true
     if (response.status === 404) return false
     throw await failed(response, host, `HEAD of the manifest ${digest}`)
@@ -112,22 +152,39 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     if (!seen.has(digest) && (await hasBlob(session, digest))) seen.add(digest)
     return seen.has(digest)
   }
-  const referrers = openReferrers({ session, name, getManifest, fetchManifest, hasManifest, putAs, ports })
+  const onSent: OnSent = ({ digest, size }, sent) => {
+    if (size > largeBlob) ports.log.progress(progressText(digest, sent, size, `sent to ${name}`))
+  }
+  const conditional = openConditionalPut({ putAs, digestOf })
+  const ways = openWays(ports.env)
+  let collisions = 0
+  const tags = (): Promise<string[]> => listTags(session)
+  const fallback = openFallbackIndex({
+    session,
+    name,
+    hasManifest,
+    listTags: tags,
+    conditional,
+    ways,
+    ports,
+  })
+  const api = openReferrersApi(session, name)
+  const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
-  return {
+  const store: Store = {
     kind: 'registry',
     name,
-    location: { host, repository: imagePath },
+    location: { host: place.host, repository: place.repository },
     identity: name,
     getManifest,
     tag,
     retag,
     resolve: async (reference) =>
-      (await fetchManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
-    tags: () => listTags(session),
+      (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
+    tags,
 
     putManifest: async (bytes, mediaType, options = {}) => {
-      const { descriptor, ...put } = await putOne(bytes, mediaType)
+      const { descriptor, ...put } = await putOne({ bytes, mediaType, ...options })
       if (put.content.subject !== undefined)
         await referrers.announce(put.content.subject.digest, [{ descriptor, ...put }])
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
@@ -135,25 +192,44 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     },
     putManifests: async (manifests) => {
       const put: PutReferrer[] = []
-      for await (const one of inOrder(manifests, parallel, ({ bytes, mediaType }) => putOne(bytes, mediaType)))
-        put.push(one)
+      for await (const one of inOrder(manifests, parallel, putOne)) put.push(one)
       const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
-      for (const [subject, group] of bySubject) if (subject !== undefined) await referrers.announce(subject, group)
+      await eachOf([...bySubject], parallel, async ([subject, group]) => {
+        if (subject !== undefined) await referrers.announce(subject, group)
+      })
       return put.map(({ descriptor }) => descriptor)
     },
 
     hasBlob: (digest) => present(digest),
-    openBlob: ({ digest, size }) => pullBlob(session, digest, size, name),
+    openBlob: async ({ digest, size }) => {
+      const known = blobs.get(digest)
+      if (known?.length === size) return once(known)
+      const bytes =
+        (await mirrors.first('digests', (mirror) =>
+          pullBlob(mirror, digest, size, `${mirror.host}/${mirror.repository}`),
+        )) ?? (await pullBlob(session, digest, size, name))
+      return size > largeBlob
+        ? told(bytes, (read) => ports.log.progress(progressText(digest, read, size, `read from ${name}`)))
+        : size <= keptBlob
+          ? keeping(bytes, (all) => blobs.add(digest, all))
+          : bytes
+    },
     putBlob: async (source) => {
       const known = knownOf(source)
-      if (known !== undefined && (await present(known.digest))) return known
-      const put = await uploadBlob(session, source)
+      // A mount answers by itself whether the blob is there.
+      const asked = 'stream' in source && (source.absent === true || source.mountFrom !== undefined)
+      if (known !== undefined && (asked ? seen.has(known.digest) : await present(known.digest))) return known
+      const put = await uploadBlob(session, source, onSent)
       seen.add(put.digest)
       return put
     },
     referrers: (digest, artifactType) => referrers.list(digest, artifactType),
-    readReferrers: (digest, onBroken) => referrers.read(digest, onBroken),
+    readReferrers: (digest, onBroken, known) => referrers.read(digest, onBroken, known),
+    settle: () => fallback.settle(),
+    quietMs: () => ways.quietMs(),
+    listing: fallback.listing,
   }
+  return unwritten(store, place)
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
@@ -165,11 +241,18 @@ async function getManifestOf(session: Session, reference: string, name: string):
   }
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
-  const digest = sha256(bytes)
+  const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
   if (isDigest(reference) && reference !== digest) {
     throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
       subject: reference,
       remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
+    })
+  }
+  const header = otherDigest(response, digest)
+  if (header !== null) {
+    throw new VerificationError('digest-mismatch', `${name} says that ${reference} is ${header}, and gives ${digest}`, {
+      subject: reference,
+      remedy: "Ask the registry's operator: Docker-Content-Digest must name the bytes that are sent.",
     })
   }
   const told = mediaTypeIn(response)
@@ -181,8 +264,18 @@ async function getManifestOf(session: Session, reference: string, name: string):
   }
 }
 
+/** HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
+async function head(session: Session, target: string): Promise<Response> {
+  const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
+  const response = await session.send(target, { method: 'HEAD', headers })
+  if (response.status !== 405) return response
+  const whole = await session.send(target, { headers })
+  if (whole.status === 200) await whole.body?.cancel()
+  return whole
+}
+
 async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
-  const response = await session.send(`blobs/${digest}`, { method: 'HEAD' })
+  const response = await head(session, `blobs/${digest}`)
   if (response.status === 200) return true
   if (response.status === 404) return false
   throw await failed(response, session.host, `HEAD of ${digest}`)
@@ -212,21 +305,24 @@ async function listTags(session: Session): Promise<string[]> {
   return [...tags].sort()
 }
 
-/** Manifests by digest never change: what was read or written once is not fetched again. Bounded in bytes, oldest out first. */
-function manifestCache(): { get(digest: Digest): StoredManifest | undefined; add(stored: StoredManifest): void } {
-  const held = new Map<Digest, StoredManifest>()
-  let size = 0
-  return {
-    get: (digest) => held.get(digest),
-    add: (stored) => {
-      if (held.has(stored.descriptor.digest) || !isManifestType(stored.descriptor.mediaType)) return
-      held.set(stored.descriptor.digest, stored)
-      size += stored.bytes.length
-      for (const [digest, old] of held) {
-        if (size <= cacheLimit) break
-        held.delete(digest)
-        size -= old.bytes.length
-      }
-    },
+function progressText(digest: Digest, done: number, size: number, what: string): string {
+  return `${digest.slice(0, 19)}: ${Math.floor(done / (1 << 20))} of ${Math.ceil(size / (1 << 20))} MiB ${what}`
+}
+
+async function* told(bytes: ByteSource, onRead: (read: number) => void): AsyncGenerator<Uint8Array> {
+  let read = 0
+  for await (const piece of bytes) {
+    onRead((read += piece.length))
+    yield piece
   }
+}
+
+/** Gives all bytes of a checked stream to `keep` when it has ended. */
+async function* keeping(bytes: ByteSource, keep: (all: Buffer) => void): AsyncGenerator<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const piece of bytes) {
+    parts.push(piece)
+    yield piece
+  }
+  keep(Buffer.concat(parts))
 }

@@ -8,7 +8,7 @@ import { isDigest } from './digest.ts'
 import { layoutIdentity } from './identity.ts'
 import { readBlobFile } from './layout-files.ts'
 import { openLayout } from './layout.ts'
-import { manifestLimit, parseManifest } from './manifest.ts'
+import { digestOfNew, manifestLimit, parseManifest } from './manifest.ts'
 import { missingBlob, pickReferrers, readListed, type OnBroken } from './referrers.ts'
 import { isLocalText, isTag, parseReference } from './reference.ts'
 import type { BlobSource, Descriptor, Digest, ListedImage, Store, StoredManifest } from './types.ts'
@@ -36,11 +36,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
   const getManifest: Store['getManifest'] = async (digest) => {
     const { value, body } = await ask('getManifest', { digest })
     const bytes = await collect(body, manifestLimit, digest)
-    if (sha256(bytes) !== digest) {
-      throw new VerificationError('digest-mismatch', `the bytes of ${digest} hash to ${sha256(bytes)}`, {
-        subject: digest,
-      })
-    }
+    digestOfNew(bytes, digest)
     const mediaType = isObject(value) ? textOf(value['mediaType']) : ''
     return {
       descriptor: { mediaType, digest, size: bytes.length },
@@ -88,9 +84,10 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
       return Array.isArray(value) ? value.filter((tag) => typeof tag === 'string') : []
     },
     putManifest: async (bytes, mediaType, options = {}) => {
+      const digest = digestOfNew(bytes, options.digest)
       const tag = options.tag === undefined ? {} : { tag: options.tag }
-      const put = descriptorOf((await ask('putManifest', { mediaType, ...tag }, one(bytes))).value)
-      agreed(put.digest, sha256(bytes))
+      const put = descriptorOf((await ask('putManifest', { mediaType, digest, ...tag }, one(bytes))).value)
+      agreed(put.digest, digest)
       return { ...put, size: bytes.length }
     },
     tag: async (tag, digest) => {
@@ -100,7 +97,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     openBlob: async ({ digest, size }) => verified((await ask('openBlob', { digest, size })).body, { digest, size }),
     putBlob: async (source) => {
       const expect = expectedOf(source)
-      const own = digesting(bodyOf(source))
+      const own = digesting(bodyOf(source), expect?.digest)
       const { value } = await ask('putBlob', expect === undefined ? {} : { expect: { ...expect } }, own.stream)
       if (isObject(value) && isDigest(value['digest'])) {
         // One that is there already need not be read to its end.
@@ -192,7 +189,8 @@ export async function layoutOperation(
     case 'putManifest': {
       const bytes = await collect(body, manifestLimit, 'manifest')
       const tag = 'tag' in args ? { tag: text(args, 'tag') } : {}
-      return { value: json(await store.putManifest(bytes, text(args, 'mediaType'), tag)) }
+      const digest = 'digest' in args ? { digest: digestOf(args) } : {}
+      return { value: json(await store.putManifest(bytes, text(args, 'mediaType'), { ...tag, ...digest })) }
     }
     case 'tag':
       await store.tag(text(args, 'tag'), digestOf(args))

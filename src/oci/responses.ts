@@ -1,4 +1,4 @@
-import { TransportError } from '../base/errors.ts'
+import { SealwrightError, TransportError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import type { Session } from './session.ts'
 
@@ -8,6 +8,8 @@ export function nextPage(response: Response, asked: string | URL, session: Sessi
   if (link === null) return null
   const from = response.url === '' ? String(asked) : response.url
   const next = URL.canParse(link[1] ?? '', from) ? new URL(link[1] ?? '', from) : null
+  // A registry behind a proxy that ends TLS may call itself http.
+  if (next?.protocol === 'http:' && next.host === new URL(from).host) next.protocol = new URL(from).protocol
   if (next === null || next.origin !== new URL(from).origin || next.href === from) {
     throw new TransportError('registry-error', `${session.host} names ${JSON.stringify(link[1])} as its next page`, {
       subject: session.host,
@@ -22,6 +24,7 @@ export async function* bodyOf(response: Response, host: string): AsyncGenerator<
   try {
     yield* response.body as ByteSource
   } catch (cause) {
+    if (cause instanceof SealwrightError) throw cause
     const late = cause instanceof Error && cause.name === 'TimeoutError'
     throw new TransportError(late ? 'timeout' : 'unreachable', `${host} broke off while sending`, {
       subject: host,

@@ -1,14 +1,25 @@
-import { TransportError } from '../base/errors.ts'
+import { SealwrightError, TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
-import { tlsOrigin } from './loopback-tls.ts'
-import { basic, fetchToken, parseChallenge, unauthorized } from './auth.ts'
-import { findCredential, type Credential } from './credentials.ts'
+import { collect } from '../base/streams.ts'
+import { certificateError, openEndpoint } from './endpoint.ts'
+import { unauthorized } from './auth.ts'
+import { bodyOf } from './responses.ts'
+import { repositoryScope } from './scopes.ts'
+import { openSignIn } from './sign-in.ts'
+import { inSlot } from './slots.ts'
+import { attemptsOf, type Attempts } from './attempts.ts'
 
-export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath'> {
+export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPath' | 'tls'> {
   /** The body is a stream: it can be sent once only, so neither retried nor redirected. */
   readonly once?: boolean | undefined
+  /** A connection that breaks or a gateway that fails ends it: the caller asks first how much has arrived. Only "later" (429, 503) is waited for. */
+  readonly stops?: boolean | undefined
+  /** A GET that belongs to a push: the right to pull alone does not open an upload. */
+  readonly push?: boolean | undefined
+  /** What the request needs beside its own repository: `repository:NAME:pull` of a mount's source. */
+  readonly scopes?: readonly string[] | undefined
 }
 
 /** Requests to one repository of one registry: signs in when asked to, follows redirects by hand, waits and retries. */
@@ -21,68 +32,62 @@ export interface Session {
   pause(attempt: number): Promise<void>
 }
 
-const attempts = 5
+export interface SessionOptions {
+  /** registries.conf allows plain http and an unchecked certificate. */
+  readonly insecure?: boolean | undefined
+  /** Attempts of a request in all. Default: 5. */
+  readonly attempts?: number | undefined
+}
+
 const redirects = 5
-const longestWaitMs = 30_000
 const retried = new Set([408, 429, 500, 502, 503, 504])
 const redirected = new Set([301, 302, 303, 307, 308])
+const reading = new Set([undefined, 'GET', 'HEAD'])
+/** Answers by which a registry says that it did nothing: such a request may be sent again whatever it was. */
+const untouched = new Set([429, 503])
 
 /**
  * @throws from `send`: TransportError `unauthorized` (401, 403), `unreachable`, `timeout`, `registry-error` (still failing after 5 attempts).
  * Every other status is the caller's to judge.
  */
-export function openSession(host: string, repository: string, ports: Ports): Session {
-  let base = new URL(`${isLoopback(host) ? 'http' : 'https'}://${host === 'docker.io' ? 'registry-1.docker.io' : host}`)
-  const plain = base
-  /** A plain answer that is not a 400 settles that a registry on loopback speaks no TLS. */
-  let isPlain = false
-  let secure: Promise<URL | null> | null = null
-  const authorizations = new Map<'pull' | 'push', string>()
-  let credential: Promise<Credential | null> | null = null
-
-  const signIn = async (header: string | null, action: 'pull' | 'push'): Promise<void> => {
-    const found = await (credential ??= findCredential(host, repository, ports))
-    const challenge = parseChallenge(header)
-    if (challenge === null)
-      throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`, ports)
-    if (found?.kind === 'registry') {
-      authorizations.set(action, `Bearer ${found.token}`)
-      return
-    }
-    if (challenge.scheme === 'basic') {
-      if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`, ports)
-      authorizations.set(action, basic(found))
-      return
-    }
-    const own = `repository:${repository}:${action === 'pull' ? 'pull' : 'pull,push'}`
-    const scopes = [...new Set([own, ...(challenge.scope ?? '').split(' ').filter((scope) => scope !== '')])]
-    authorizations.set(action, `Bearer ${await fetchToken(challenge, scopes, found, host, ports)}`)
-  }
+export function openSession(host: string, repository: string, ports: Ports, options: SessionOptions = {}): Session {
+  const endpoint = openEndpoint(host, options.insecure === true, ports)
+  const { base } = endpoint
+  const signIn = openSignIn(host, repository, base, ports)
 
   /** One request, with redirects followed and without retries. Our headers of authority never leave the registry's own origin. */
-  const exchange = async (start: URL, request: SessionRequest, action: 'pull' | 'push'): Promise<Response> => {
+  const exchange = async (
+    start: URL,
+    request: SessionRequest,
+    authorization: string | undefined,
+    again: boolean,
+  ): Promise<Response> => {
     let url = start
     for (let hop = 0; hop <= redirects; hop++) {
-      const authorization =
-        url.origin === base.origin ? (authorizations.get(action) ?? authorizations.get('push')) : undefined
-      const { once, ...plain } = request
-      const headers = { ...request.headers, ...(authorization === undefined ? {} : { authorization }) }
-      const response = await ports.http.request(url.href, { ...plain, headers, redirect: 'manual' })
+      const { once, scopes: _, stops: _stops, push: _push, headers, ...plain } = request
+      const own = authorization === undefined || url.origin !== base().origin ? {} : { authorization }
+      // Node's own client names the alert by which a server wants a certificate; `fetch` says only that the connection was closed.
+      const tls = (await endpoint.tls(url)) ?? (again && url.protocol === 'https:' ? plainTls : undefined)
+      const response = await ports.http.request(url.href, {
+        ...plain,
+        headers: { ...headers, ...own },
+        redirect: 'manual',
+        tls,
+      })
       const location = response.headers.get('location')
       if (!redirected.has(response.status) || location === null) return response
       await response.body?.cancel()
       const next = URL.canParse(location, url.href) ? new URL(location, url.href) : null
-      const keepsMethod =
-        response.status === 307 ||
-        response.status === 308 ||
-        request.method === undefined ||
-        request.method === 'GET' ||
-        request.method === 'HEAD'
+      const keepsMethod = response.status === 307 || response.status === 308 || reading.has(request.method)
       if (next === null || !safeStep(url, next) || !keepsMethod || once === true) {
         throw new TransportError(
           'registry-error',
           `${url.host} redirects to ${JSON.stringify(location)}, which is not followed`,
-          { subject: host },
+          {
+            subject: host,
+            remedy:
+              'Name the registry by the address to which it leads, if that is trusted: https never goes on as http.',
+          },
         )
       }
       url = next
@@ -90,73 +95,84 @@ export function openSession(host: string, repository: string, ports: Ports): Ses
     throw new TransportError('registry-error', `${host} redirects more than ${redirects} times`, { subject: host })
   }
 
-  /** Whether a request that went to a registry on loopback in the clear is to be sent again over TLS. It is found out once for all requests. */
-  const turnsToTls = async (url: URL, request: SessionRequest): Promise<boolean> => {
-    if (isPlain || url.protocol === 'https:' || url.origin !== plain.origin || request.once === true) return false
-    const origin = await (secure ??= tlsOrigin(host, ports))
-    if (origin === null) return false
-    base = origin
-    return true
-  }
-
   const send = async (target: string | URL, request: SessionRequest = {}): Promise<Response> => {
+    await endpoint.ready()
+    const { method = 'GET', once = false } = request
     const address = (): URL =>
-      typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : onward(base, target, host)
-    let url = address()
-    const action =
-      request.method === undefined || request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push'
-    let signedIn = false
-    for (let attempt = 1; ; attempt++) {
-      const last = attempt === attempts || request.once === true
+      typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base()) : onward(base(), target, host)
+    const scopes = [
+      repositoryScope(repository, reading.has(method) && request.push !== true ? 'pull' : 'push'),
+      ...(request.scopes ?? []),
+    ]
+    // A second PATCH would append its bytes again.
+    const repeatable = !once && method !== 'PATCH' && request.stops !== true
+    const attempts: Attempts = attemptsOf(host, options.attempts, ports)
+    /** Signing in again helps once, and once more where the registry then names what is still lacking. */
+    let signedIn = 0
+    for (let url = address(); ;) {
+      const own = url.origin === base().origin
+      const used = own ? await signIn.authorization(scopes, once) : undefined
       let response: Response
       try {
-        response = await exchange(url, request, action)
+        const run = (): Promise<Response> => exchange(url, request, used, attempts.made > 0)
+        // A streamed body may come from a request to the same host.
+        response = await (once ? run() : inSlot(ports.http, url.host, run))
       } catch (error) {
         if (!(error instanceof TransportError) || error.code !== 'unreachable') throw error
-        if (await turnsToTls(url, request)) {
-          url = address()
-          continue
+        if (!once && (await endpoint.turnsToTls(url, null))) url = address()
+        else {
+          const told = certificateError(error, url.host === base().host ? host : url.host, ports)
+          if (told !== null) throw told
+          if (!repeatable) throw error
+          await attempts.wait(null, () => error)
         }
-        if (last) throw error
-        await ports.clock.sleep(waitMs(attempt, null, ports))
         continue
       }
-      if (response.status === 400 && (await turnsToTls(url, request))) {
+      const { status, headers } = response
+      if (!once && (await endpoint.turnsToTls(url, status)) && status === 400) {
         await response.body?.cancel()
         url = address()
         continue
       }
-      isPlain ||= url.protocol === 'http:' && response.status !== 400
-      if (response.status === 401 && !signedIn && request.once !== true && url.origin === base.origin) {
+      if (status === 401 && !once && own && signedIn < (insufficient(response) ? 2 : 1)) {
         await response.body?.cancel()
-        await signIn(response.headers.get('www-authenticate'), action)
-        signedIn = true
-        attempt--
+        await signIn.answer(headers.get('www-authenticate'), scopes, used)
+        signedIn++
         continue
       }
-      if (response.status === 401 || response.status === 403) {
-        const had = (await (credential ?? Promise.resolve(null))) !== null
-        throw unauthorized(
-          host,
-          had,
-          `${host} refuses ${request.method ?? 'GET'} for ${repository} (${await explain(response)})`,
-          ports,
-        )
+      if (status === 401 && once && own && used !== undefined) {
+        // Whoever can open the stream again goes on with the new token.
+        const why = await explain(response, host)
+        await signIn.answer(headers.get('www-authenticate'), scopes, used)
+        throw new TransportError('registry-error', `${host} stopped accepting its token during ${method} (${why})`, {
+          subject: host,
+          remedy: 'Try again: the token was renewed.',
+        })
       }
-      if (!retried.has(response.status)) return response
-      if (last) throw await failed(response, host, `${request.method ?? 'GET'} for ${repository}`)
-      const wait = waitMs(attempt, response.headers.get('retry-after'), ports)
+      if (status === 401 || status === 403) {
+        const what = `${host} refuses ${method} for ${repository} (${await explain(response, host)})`
+        throw unauthorized(host, await signIn.credential(), what, ports)
+      }
+      if (!retried.has(status)) return response
+      const giveUp = (): Promise<TransportError> => failed(response, host, `${method} for ${repository}`)
+      if (once || !(repeatable || untouched.has(status))) throw await giveUp()
+      await attempts.wait(headers.get('retry-after'), giveUp, `answered ${status}`)
       await response.body?.cancel()
-      ports.log.debug(`${host} answered ${response.status}; trying again in ${Math.round(wait)} ms`)
-      await ports.clock.sleep(wait)
     }
   }
-  return { host, repository, send, pause: (attempt) => ports.clock.sleep(waitMs(attempt, null, ports)) }
+  return { host, repository, send, pause: (attempt) => attemptsOf(host, undefined, ports).pause(attempt) }
+}
+
+const plainTls = {}
+
+/** RFC 6750 §3.1: the token is good, but not for this. */
+function insufficient(response: Response): boolean {
+  return /error="?insufficient_scope/i.test(response.headers.get('www-authenticate') ?? '')
 }
 
 /** An error of a status that nobody expected, with what the registry says about it. The body is used up. */
 export async function failed(response: Response, host: string, what: string): Promise<TransportError> {
-  return new TransportError('registry-error', `${host} answered ${await explain(response)} to ${what}`, {
+  return new TransportError('registry-error', `${host} answered ${await explain(response, host)} to ${what}`, {
     subject: host,
     remedy:
       response.status === 429
@@ -165,9 +181,16 @@ export async function failed(response: Response, host: string, what: string): Pr
   })
 }
 
+/** An error document larger than this says nothing to a reader. */
+const errorLimit = 64 << 10
+
 /** The status and the registry's error codes (distribution-spec 1.1, "Error Codes"); the body may as well be anything else. */
-async function explain(response: Response): Promise<string> {
-  const text = await response.text().catch(() => '')
+async function explain(response: Response, host: string): Promise<string> {
+  const text = await collect(bodyOf(response, host), errorLimit, 'an error').then(String, (error: unknown) => {
+    // A run that was ended.
+    if (error instanceof SealwrightError && error.subject === 'timeout') throw error
+    return ''
+  })
   let errors: JsonValue | undefined
   try {
     const body = JSON.parse(text) as JsonValue
@@ -201,20 +224,9 @@ function onward(base: URL, named: URL, host: string): URL {
   })
 }
 
-/** From https one goes on only by https. */
+/** From https one goes on only by https; from http by http on the same host, or from this machine to itself. */
 function safeStep(from: URL, to: URL): boolean {
-  return to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to.host))
-}
-
-/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), else growing; jitter keeps many clients apart. At most 30 s. */
-function waitMs(attempt: number, retryAfter: string | null, ports: Ports): number {
-  const jitter = ((ports.random(1)[0] ?? 0) / 256) * 200
-  let wait = 200 * 2 ** (attempt - 1)
-  if (retryAfter !== null) {
-    const asked = /^[0-9]+$/.test(retryAfter)
-      ? Number(retryAfter) * 1000
-      : Date.parse(retryAfter) - ports.clock.now().getTime()
-    if (Number.isFinite(asked)) wait = Math.max(0, asked)
-  }
-  return Math.min(wait, longestWaitMs) + jitter
+  if (to.protocol === 'https:') return true
+  if (to.protocol !== 'http:' || from.protocol !== 'http:') return false
+  return to.host === from.host || (isLoopback(from.host) && isLoopback(to.host))
 }

@@ -1,8 +1,8 @@
 import type { VerificationError } from '../base/errors.ts'
-import type { ByteSource } from '../base/streams.ts'
+import type { ByteSource, DigestAlgorithm } from '../base/streams.ts'
 
-/** `sha256:` and 64 lower-case hex digits. */
-export type Digest = `sha256:${string}`
+/** `sha256:` and 64 lower-case hex digits; what others made may also be named by SHA-384 (96 digits) or SHA-512 (128 digits). */
+export type Digest = `${DigestAlgorithm}:${string}`
 
 export interface Platform {
   os: string
@@ -57,12 +57,20 @@ export type BlobSource =
       readonly expect?: { readonly digest: Digest; readonly size: number } | undefined
       /** Repository of the same registry that has the blob, which may then be mounted instead of sent. */
       readonly mountFrom?: string | undefined
+      /** The store most likely lacks it, so it is sent without being asked for first. */
+      readonly absent?: boolean | undefined
+      /** Gives the whole stream once more, so that an upload that broke can go on. */
+      readonly reopen?: (() => ByteSource) | undefined
     }
 
 /** The exact bytes of a manifest to put. */
 export interface NewManifest {
   readonly bytes: Uint8Array
   readonly mediaType: string
+  /** The digest under which others name it; by default its SHA-256. */
+  readonly digest?: Digest | undefined
+  /** The store most likely lacks it, so it is put without being asked for first. */
+  readonly absent?: boolean | undefined
 }
 
 /**
@@ -74,6 +82,31 @@ export interface BlobReading {
   /** A piece is done with before the next one is asked for, and may then be written over: gigabytes of buffers are never collected. */
   readonly piecewise?: boolean | undefined
 }
+
+/**
+ * A list of referrers that clients write: the fallback index of a registry, or `index.json` of a layout. Readers take from it no more than digests; what
+ * it says besides (artifact types, annotations) is read by other tools.
+ */
+export interface WrittenListing {
+  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  entries(subject: Digest): Promise<readonly Descriptor[] | null>
+  /** How a manifest is listed correctly. */
+  entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor
+  /**
+   * Replaces the list. `change` gives back the very list it got when there is nothing to do.
+   *
+   * @param options.replaceImage writes it also where the fallback tag names an image, as `cosign copy` leaves it
+   * @throws TransportError `registry-error` where an image stands there, or other writers are always faster
+   */
+  rewrite(
+    subject: Digest,
+    change: (entries: readonly Descriptor[]) => readonly Descriptor[],
+    options?: { replaceImage?: boolean | undefined },
+  ): Promise<void>
+}
+
+/** All tags of a repository, for a reader of many listings: where the registry has the referrers API, a fallback tag that is not among them is not asked for. */
+export type KnownTags = ReadonlySet<string>
 
 export interface Store {
   readonly kind: 'layout' | 'registry'
@@ -90,8 +123,16 @@ export interface Store {
 
   /** Reads a manifest or index; digest, size and media type are checked. @throws VerificationError `missing-blob`, `digest-mismatch`, `format-invalid` */
   getManifest(digest: Digest): Promise<StoredManifest>
-  /** Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it). */
-  putManifest(bytes: Uint8Array, mediaType: string, options?: { tag?: string | undefined }): Promise<Descriptor>
+  /**
+   * Puts the exact bytes; with `tag`, tags it last. A manifest with `subject` becomes a referrer (fallback tag kept where the registry needs it).
+   *
+   * @throws VerificationError `digest-mismatch` for bytes that `digest` does not name
+   */
+  putManifest(
+    bytes: Uint8Array,
+    mediaType: string,
+    options?: { tag?: string | undefined } & Pick<NewManifest, 'digest' | 'absent'>,
+  ): Promise<Descriptor>
   /**
    * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
    * `putAllManifests` works for all.
@@ -107,7 +148,7 @@ export interface Store {
   images?(): Promise<readonly ListedImage[]>
   /**
    * Moves a tag only if it still stands where the caller saw it; `from` is null where there was none. Exact in a layout. A registry is read right
-   * before the write, because it knows no conditional one: of two writers at the same moment both may be told `true`, so read the tag again.
+   * before the write; where it knows no conditional one, of two writers at the same moment both may be told `true`, so read the tag again.
    * A store that is not written directly lacks this.
    *
    * @returns whether the tag was moved
@@ -129,7 +170,21 @@ export interface Store {
   readReferrers(
     digest: Digest,
     onBroken: (broken: { manifest: Digest; error: VerificationError }) => void,
+    known?: KnownTags,
   ): AsyncIterable<StoredManifest>
+  /**
+   * Waits until the referrers that were put here have stayed listed for a quiet time. Whoever attaches calls it once before it says so. A store that
+   * keeps writers apart lacks it.
+   *
+   * @throws TransportError `registry-error` naming entries that other writers take out again and again
+   */
+  settle?(): Promise<void>
+  /** The list that clients write; a store that is not written directly lacks it. */
+  readonly listing?: WrittenListing | undefined
+  /** All blobs, in the order of their digests. Registries have no list of what they hold, and lack this. */
+  blobs?(): AsyncIterable<{ digest: Digest; size: number }>
+  /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
+  quietMs?(): number
 }
 
 /** An image of a store, with what the store calls it. */

@@ -1,53 +1,58 @@
-import { openAsBlob } from 'node:fs'
 import { TransportError, VerificationError } from '../base/errors.ts'
-import { digesting, sha256, type ByteSource } from '../base/streams.ts'
+import { algorithmOf, digesting, type ByteSource } from '../base/streams.ts'
+import { isDigest } from './digest.ts'
+import { repositoryScope } from './scopes.ts'
 import { failed, type Session } from './session.ts'
 import type { BlobSource, Digest } from './types.ts'
-
-type Known = { digest: Digest; size: number }
+import { bodyOf, differs, knownOf, watched, type Known, type OnSent, type UploadBody } from './upload-body.ts'
 
 /** Time that a body of this size may take: two minutes and a slow line's 50 kB/s. */
 export function bodyTimeoutMs(size: number): number {
   return 120_000 + Math.ceil(size / 50)
 }
 
-/** Digest and size of a source, where they are known before it is read. */
-export function knownOf(source: BlobSource): Known | undefined {
-  if ('bytes' in source) return { digest: sha256(source.bytes), size: source.bytes.length }
-  return 'path' in source ? { digest: source.digest, size: source.size } : source.expect
-}
-
 /**
  * Uploads a blob (distribution-spec 1.1, "Pushing blobs"): POST and one PUT with a length where the digest is known, else POST, one
- * streamed PATCH and a closing PUT. The registry checks the digest; a file is sent by reference and may be sent again.
+ * streamed PATCH and a closing PUT. The registry checks the digest. Where the one PUT breaks, is too large for the registry or a proxy, or its
+ * session is lost, a source that can be read again goes on in chunks where the registry's bytes end.
  *
  * @throws VerificationError `digest-mismatch` · TransportError · what the source throws
  */
-export async function uploadBlob(session: Session, source: BlobSource): Promise<Known> {
+export async function uploadBlob(session: Session, source: BlobSource, onSent: OnSent = () => {}): Promise<Known> {
   const known = knownOf(source)
-  if ('bytes' in source && known !== undefined) {
-    return finish(session, await start(session), known, { body: source.bytes, length: known.size })
+  if (known === undefined) {
+    if (!('stream' in source)) throw new TypeError('a blob source of no known kind')
+    return uploadUnknown(session, source.stream)
   }
-  if ('path' in source && known !== undefined) {
-    const body = await openAsBlob(source.path)
-    if (body.size !== known.size) throw differs(known, `${source.path} has ${body.size} bytes`)
-    return finish(session, await start(session), known, { body, length: known.size })
+  const mountFrom = 'stream' in source ? source.mountFrom : undefined
+  const mounted = mountFrom === undefined ? null : await mount(session, known.digest, mountFrom)
+  if (mounted === 'there') return known
+  const begin = async (): Promise<{ location: URL; least: number }> =>
+    mounted === null ? startUpload(session) : { location: mounted, least: 0 }
+  // A small blob is read while the registry opens the upload.
+  const [{ location, least }, body] = await Promise.all([begin(), bodyOf(source, known, onSent)])
+  let cause: TransportError
+  try {
+    const done = await finish(session, location, known, body)
+    body.check()
+    return done
+  } catch (error) {
+    // A failed source shows itself as a failed request: the reader wants to know the reason.
+    const failure = body.failure()
+    if (failure !== undefined) throw failure
+    if (body.again === null || !(error instanceof TransportError) || error.code === 'unauthorized') throw error
+    cause = error
   }
-  if (!('stream' in source)) throw new TypeError('a blob source of no known kind')
-  const mounted =
-    known === undefined || source.mountFrom === undefined ? null : await mount(session, known.digest, source.mountFrom)
-  if (mounted === 'there' && known !== undefined) return known
-  const location = mounted instanceof URL ? mounted : await start(session)
-  const flow = watched(source.stream)
+  const { resumeUpload } = await import('./upload-chunks.ts')
+  return resumeUpload(session, { known, location, least, open: body.again, cause, onSent })
+}
+
+/** A blob whose digest comes out at the end of its stream. */
+async function uploadUnknown(session: Session, source: ByteSource): Promise<Known> {
+  const { location } = await startUpload(session)
+  const flow = watched(source)
   const { stream, result } = digesting(flow.stream)
   try {
-    if (known !== undefined) {
-      const done = await finish(session, location, known, { body: stream, length: known.size, once: true })
-      const found = result()
-      if (found.digest !== known.digest || found.size !== known.size)
-        throw differs(known, `${found.digest} (${found.size} bytes) came`)
-      return done
-    }
     const patched = await session.send(location, {
       method: 'PATCH',
       headers: { 'content-type': 'application/octet-stream' },
@@ -59,15 +64,19 @@ export async function uploadBlob(session: Session, source: BlobSource): Promise<
     const found = result() as Known
     return await finish(session, nextLocation(patched, location, session.host), found, { length: 0 })
   } catch (error) {
-    // A failed source shows itself as a failed request: the reader wants to know the reason.
     throw flow.failure() ?? error
   }
 }
 
-async function start(session: Session): Promise<URL> {
+/** An upload that the registry has begun: where it goes on, and the fewest bytes that a chunk but the last may have. */
+export async function startUpload(session: Session): Promise<{ location: URL; least: number }> {
   const response = await session.send('blobs/uploads/', { method: 'POST', headers: { 'content-length': '0' } })
   if (response.status !== 202) throw await failed(response, session.host, 'POST of an upload')
-  return nextLocation(response, null, session.host)
+  const least = Number(response.headers.get('oci-chunk-min-length') ?? 0)
+  return {
+    location: nextLocation(response, null, session.host),
+    least: Number.isSafeInteger(least) && least > 0 ? least : 0,
+  }
 }
 
 /**
@@ -75,10 +84,14 @@ async function start(session: Session): Promise<URL> {
  *
  * @returns `there`; or where to send it, since a registry may answer with an upload; null where it refuses
  */
-async function mount(session: Session, digest: Digest, from: string): Promise<URL | 'there' | null> {
-  const query = new URLSearchParams({ mount: digest, from })
+async function mount(session: Session, digest: Digest, repository: string): Promise<URL | 'there' | null> {
+  const query = new URLSearchParams({ mount: digest, from: repository })
   const response = await session
-    .send(`blobs/uploads/?${query.toString()}`, { method: 'POST', headers: { 'content-length': '0' } })
+    .send(`blobs/uploads/?${query.toString()}`, {
+      method: 'POST',
+      headers: { 'content-length': '0' },
+      scopes: [repositoryScope(repository, 'pull')],
+    })
     .catch((error: unknown) => {
       if (error instanceof TransportError && error.code === 'unauthorized') return null
       throw error
@@ -86,11 +99,11 @@ async function mount(session: Session, digest: Digest, from: string): Promise<UR
   if (response?.status === 202) return nextLocation(response, null, session.host)
   await response?.body?.cancel()
   if (response?.status !== 201) return null
-  const told = response.headers.get('docker-content-digest')
-  if (told?.startsWith('sha256:') && told !== digest)
+  const told = otherDigest(response, digest)
+  if (told !== null)
     throw new VerificationError(
       'digest-mismatch',
-      `${session.host} was asked to mount ${digest} of ${from}, but mounted ${told}`,
+      `${session.host} was asked to mount ${digest} of ${repository}, but mounted ${told}`,
       {
         subject: digest,
         remedy: "Ask the registry's operator.",
@@ -99,11 +112,12 @@ async function mount(session: Session, digest: Digest, from: string): Promise<UR
   return 'there'
 }
 
-async function finish(
+/** The PUT that ends an upload, with all of its bytes or none. @throws as {@link uploadBlob} */
+export async function finish(
   session: Session,
   location: URL,
   known: Known,
-  data: { body?: Uint8Array | Blob | ByteSource; length: number; once?: boolean },
+  data: Partial<Pick<UploadBody, 'body' | 'once' | 'stops'>> & Pick<UploadBody, 'length'>,
 ): Promise<Known> {
   const url = new URL(location)
   // The registry's own query carries its state: it is added to, never rebuilt.
@@ -113,6 +127,7 @@ async function finish(
     headers: { 'content-type': 'application/octet-stream', 'content-length': String(data.length) },
     body: data.body,
     once: data.once,
+    stops: data.stops,
     timeoutMs: bodyTimeoutMs(data.length),
   })
   if (response.status === 400 || response.status === 416) {
@@ -122,38 +137,24 @@ async function finish(
   if (response.status !== 201 && response.status !== 204)
     throw await failed(response, session.host, `PUT of ${known.digest}`)
   await response.body?.cancel()
-  const told = response.headers.get('docker-content-digest')
-  if (told?.startsWith('sha256:') && told !== known.digest) throw differs(known, `the registry stored ${told}`)
+  const told = otherDigest(response, known.digest)
+  if (told !== null) throw differs(known, `the registry stored ${told}`)
   return known
 }
 
-function nextLocation(response: Response, before: URL | null, host: string): URL {
+/** A digest that an answer names in place of ours; one of another algorithm is no contradiction. */
+export function otherDigest(response: Response, digest: Digest): Digest | null {
+  const told = response.headers.get('docker-content-digest')
+  return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest ? told : null
+}
+
+/** Where an upload goes on: each answer names it anew. */
+export function nextLocation(response: Response, before: URL | null, host: string): URL {
   const text = response.headers.get('location')
-  const from = before?.href ?? response.url
-  if (text === null || !URL.canParse(text, from)) {
+  const base = before?.href ?? response.url
+  if (text === null || !URL.canParse(text, base)) {
     throw new TransportError('registry-error', `${host} started an upload without a valid Location`, { subject: host })
   }
   void response.body?.cancel().catch(() => {})
-  return new URL(text, from)
-}
-
-function differs(known: Known, why: string): VerificationError {
-  return new VerificationError('digest-mismatch', `${known.digest} (${known.size} bytes) was expected, but ${why}`, {
-    subject: known.digest,
-    remedy: 'The source is damaged or was changed while it was read: make it again.',
-  })
-}
-
-/** Remembers what a source threw, which `fetch` hides behind an error of its own. */
-function watched(source: ByteSource): { stream: ByteSource; failure: () => unknown } {
-  let failure: unknown
-  async function* flow(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* source
-    } catch (error) {
-      failure = error
-      throw error
-    }
-  }
-  return { stream: flow(), failure: () => failure }
+  return new URL(text, base)
 }

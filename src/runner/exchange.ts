@@ -2,7 +2,7 @@ import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import type { HttpRequest } from '../base/ports.ts'
+import type { HttpRequest, TlsOptions } from '../base/ports.ts'
 import { byProxy } from './proxy.ts'
 
 /** Statuses whose response has no body at all (Fetch standard, "null body status"). */
@@ -18,23 +18,38 @@ export interface Exchange {
   readonly proxy: URL | null
   /** The key that the server must show. */
   readonly serverKey?: string | undefined
+  readonly tls?: TlsOptions | undefined
 }
 
-const agents = new Map<string, HttpAgent>()
+type Agents = Map<string, Promise<HttpAgent>>
+const plain: TlsOptions = {}
+const agents = new WeakMap<TlsOptions, Agents>()
 
 /**
- * Connections by one proxy. Node gets no list of exceptions, because `proxyFor` has applied them already. Clients of Node are loaded when they
- * are used: `node:https` alone costs each process of ours a quarter of its start.
+ * Connections by one proxy and with one TLS setting. Node gets no list of exceptions, because `proxyFor` has applied them already. Clients of Node
+ * are loaded when they are used: `node:https` alone costs each process of ours a quarter of its start.
  */
-async function agentFor(secure: boolean, proxy: URL): Promise<HttpAgent> {
-  const name = `${secure} ${proxy.href}`
-  let found = agents.get(name)
-  if (found === undefined) {
-    const { Agent } = secure ? await import('node:https') : await import('node:http')
-    found = new Agent({ keepAlive: true, ...byProxy(proxy) })
-    agents.set(name, found)
-  }
+function agentFor(secure: boolean, proxy: URL | null, tls: TlsOptions = plain): Promise<HttpAgent> {
+  const ours: Agents = agents.get(tls) ?? new Map<string, Promise<HttpAgent>>()
+  agents.set(tls, ours)
+  const name = `${secure} ${proxy?.href ?? ''}`
+  const found = ours.get(name) ?? makeAgent(secure, proxy, tls)
+  ours.set(name, found)
   return found
+}
+
+async function makeAgent(secure: boolean, proxy: URL | null, tls: TlsOptions): Promise<HttpAgent> {
+  const common = { keepAlive: true, ...(proxy === null ? {} : byProxy(proxy)) }
+  if (!secure) return new (await import('node:http')).Agent(common)
+  const { ca, certificate, key, unverified } = tls
+  // A list of one's own replaces the usual authorities, which are to stay.
+  const usual = ca === undefined ? [] : (await import('node:tls')).getCACertificates('default')
+  return new (await import('node:https')).Agent({
+    ...common,
+    ...(ca === undefined ? {} : { ca: [...usual, ...ca] }),
+    ...(certificate === undefined ? {} : { cert: certificate, key }),
+    ...(unverified === true ? { rejectUnauthorized: false } : {}),
+  })
 }
 
 /**
@@ -44,11 +59,11 @@ async function agentFor(secure: boolean, proxy: URL): Promise<HttpAgent> {
  * @throws what the body throws, or the socket's error
  */
 export async function exchange(target: string, options: Exchange): Promise<Response> {
-  const { method, headers, body, signal, proxy, serverKey } = options
+  const { method, headers, body, signal, proxy, serverKey, tls } = options
   const url = new URL(target)
   const secure = url.protocol === 'https:'
   const { request: open } = secure ? await import('node:https') : await import('node:http')
-  const agent = proxy === null ? {} : { agent: await agentFor(secure, proxy) }
+  const agent = proxy === null && tls === undefined ? {} : { agent: await agentFor(secure, proxy, tls) }
   const connection = serverKey === undefined ? agent : (await import('./server-key.ts')).pinned(url, proxy, serverKey)
   return new Promise((resolve, reject) => {
     const request = open(url, { method, headers: { ...lengthOf(body), ...headers }, signal, ...connection })

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
-import { TransportError, VerificationError } from '../base/errors.ts'
+import { TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest } from '../base/ports.ts'
 import { exchange } from './exchange.ts'
 import { proxyFor } from './proxy.ts'
+import { failure } from './unreached.ts'
 
 const defaultTimeoutMs = 120_000
 const mostRedirects = 5
@@ -38,20 +39,21 @@ async function overNetwork(
   hosts: Set<string>,
 ): Promise<Response> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const signal = AbortSignal.timeout(timeoutMs)
+  const signal = endingWith(AbortSignal.timeout(timeoutMs), options.signal)
   const follows = options.redirect !== 'manual' && !isAsync(options.body)
   let url = new URL(start)
   let method = options.method ?? 'GET'
   let headers = { ...options.headers }
-  let { body } = options
+  let { body, tls } = options
   for (let hop = 0; hop <= mostRedirects; hop++) {
     hosts.add(url.host)
     const proxy = proxyFor(url, env)
     if (proxy !== null) hosts.add(proxy.host)
     const { serverKey: key } = options
-    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key }).catch(
+    if (url.protocol === 'https:') await trustNamed(env['SSL_CERT_FILE'])
+    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key, tls }).catch(
       (cause: unknown) => {
-        throw failure(url.href, cause, timeoutMs)
+        throw failure(url, cause, timeoutMs, proxy)
       },
     )
     const location = response.headers.get('location')
@@ -61,6 +63,7 @@ async function overNetwork(
     // RFC 9110 §15.4: as all clients do, a POST becomes a GET but for 307 and 308.
     if (response.status <= 303 && method !== 'GET' && method !== 'HEAD') method = 'GET'
     if (response.status <= 303) body = undefined
+    if (next.origin !== url.origin) tls = undefined
     if (next.origin !== url.origin)
       headers = Object.fromEntries(Object.entries(headers).filter(([name]) => harmless.has(name.toLowerCase())))
     else if (body === undefined)
@@ -80,15 +83,16 @@ async function serverKey(
   const proxy = proxyFor(url, env)
   hosts.add(url.host)
   if (proxy !== null) hosts.add(proxy.host)
+  await trustNamed(env['SSL_CERT_FILE'])
   const { readServerKey } = await import('./server-key.ts')
   return readServerKey(url, proxy, AbortSignal.timeout(defaultTimeoutMs)).catch((cause: unknown) => {
-    throw failure(url.href, cause, defaultTimeoutMs)
+    throw failure(url, cause, defaultTimeoutMs, proxy)
   })
 }
 
 function once(url: URL, request: Parameters<typeof exchange>[1]): Promise<Response> {
-  const { method, headers, body, signal, proxy, serverKey: key } = request
-  if (proxy !== null || key !== undefined || isAsync(body)) return exchange(url.href, request)
+  const { method, headers, body, signal, proxy, serverKey: key, tls } = request
+  if (proxy !== null || key !== undefined || tls !== undefined || isAsync(body)) return exchange(url.href, request)
   const given = (body ?? null) as NonNullable<RequestInit['body']> | null
   return fetch(url, { method, headers, redirect: 'manual', signal, body: given })
 }
@@ -124,6 +128,7 @@ async function overSocket(url: string, options: HttpRequest, socketPath: string)
         method: options.method ?? 'GET',
         headers: { ...options.headers },
         timeout: timeoutMs,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (response) => {
         const headers = Object.entries(response.headers).map(([k, v]) => [k, String(v)] as [string, string])
@@ -134,7 +139,7 @@ async function overSocket(url: string, options: HttpRequest, socketPath: string)
       },
     )
     request.on('timeout', () => request.destroy(new Error('timeout')))
-    request.on('error', (cause) => reject(failure(url, cause, timeoutMs)))
+    request.on('error', (cause) => reject(failure(new URL(url), ended(options.signal) ?? cause, timeoutMs)))
     request.end(options.body as string | Uint8Array | undefined)
   })
 }
@@ -143,19 +148,24 @@ function isAsync(body: HttpRequest['body']): body is AsyncIterable<Uint8Array> {
   return typeof body === 'object' && !(body instanceof Blob) && Symbol.asyncIterator in body
 }
 
-function failure(url: string, cause: unknown, timeoutMs: number): TransportError | VerificationError {
-  if (cause instanceof VerificationError) return cause
-  const { host } = new URL(url)
-  if ((cause as Error | null)?.name === 'TimeoutError') {
-    return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s`, {
-      subject: host,
-      cause,
-    })
-  }
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
-  return new TransportError('unreachable', `${host} cannot be reached: ${inner}`, {
-    subject: host,
-    cause,
-    remedy: 'Check the address and that the service runs; the same command may be tried again.',
-  })
+/** What was told to end, if it was: it is the reason, whatever a client makes of it. */
+function ended(signal: AbortSignal | undefined): unknown {
+  return signal?.aborted === true ? signal.reason : undefined
+}
+
+function endingWith(timeout: AbortSignal, signal: AbortSignal | undefined): AbortSignal {
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+}
+
+const trusted = new Set<string>()
+
+/**
+ * `SSL_CERT_FILE`, by which OpenSSL, Go and curl are told of an authority; Node.js reads only `NODE_EXTRA_CA_CERTS`. Its certificates count for the
+ * whole process, beside those of Node.js.
+ */
+async function trustNamed(path: string | undefined): Promise<void> {
+  if (path === undefined || path === '' || trusted.has(path)) return
+  const { trustFile } = await import('./authorities.ts')
+  await trustFile(path)
+  trusted.add(path)
 }

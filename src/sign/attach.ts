@@ -1,4 +1,4 @@
-import { putArtifact } from '../oci/artifact.ts'
+import { putArtifact, type ArtifactParts } from '../oci/artifact.ts'
 import type { Descriptor, Store } from '../oci/types.ts'
 import { bundleMediaType } from './bundle.ts'
 
@@ -20,10 +20,15 @@ export async function attachBundle(
   bundle: Uint8Array,
   predicateType: string,
 ): Promise<Descriptor> {
-  return putArtifact(store, {
+  return putArtifact(store, bundleParts(subject, bundle, predicateType))
+}
+
+/** What {@link attachBundle} puts. */
+export function bundleParts(subject: Descriptor, bundle: Uint8Array, predicateType: string): ArtifactParts {
+  return {
     artifactType: bundleMediaType,
     subject,
     layers: [{ mediaType: bundleMediaType, bytes: bundle }],
     annotations: { [bundleAnnotations.content]: 'dsse-envelope', [bundleAnnotations.predicateType]: predicateType },
-  })
+  }
 }

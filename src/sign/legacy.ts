@@ -88,11 +88,19 @@ export async function attachCosignAttestation(
  */
 export async function mergeLegacyTag(store: Store, tag: string, copy: Digest): Promise<void> {
   const { content } = await store.getManifest(copy)
-  const { layers: there } = await standing(store, tag)
   const copied = isIndex(content) ? [] : content.layers.map(asNewLayer)
-  if (there.every((layer) => copied.some((one) => isSame(layer, one)))) return store.tag(tag, copy)
-  const missing = copied.filter((layer) => !there.some((one) => isSame(one, layer)))
-  await append(store, tag, missing.slice(0, Math.max(0, layerLimit - there.length)))
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const { from, layers: there } = await standing(store, tag)
+    if (from === copy) return
+    if (!there.every((layer) => copied.some((one) => isSame(layer, one)))) {
+      const missing = copied.filter((layer) => !there.some((one) => isSame(one, layer)))
+      await append(store, tag, missing.slice(0, Math.max(0, layerLimit - there.length)))
+      return
+    }
+    if (store.retag === undefined || from === undefined) return store.tag(tag, copy)
+    if (await store.retag(tag, copy, from)) return
+  }
+  throw moving(store, tag)
 }
 
 function asNewLayer({ mediaType, digest, size, annotations = {} }: Descriptor): NewLayer {
@@ -120,11 +128,14 @@ export async function legacyManifest(
  * @throws TransportError `registry-error` where others move the tag each time
  */
 async function append(store: Store, tag: string, added: readonly NewLayer[]): Promise<Appended> {
+  const seen: Descriptor[] = []
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await standing(store, tag)
     const missing = added.filter((layer) => !before.layers.some((one) => isSame(one, layer)))
     if (before.manifest !== null && missing.length === 0) return { manifest: before.manifest, added: attempt > 0 }
-    const layers = [...before.layers]
+    // A writer who lost a race writes back what the winner had not read, so that many writers agree after few rounds.
+    seen.push(...before.layers.filter((layer) => !seen.some((one) => isSame(one, layer))))
+    const layers = [...before.layers, ...seen.filter((layer) => !before.layers.some((one) => isSame(one, layer)))]
     for (const layer of missing) {
       if (layers.some((one) => isSame(one, layer))) continue
       const { digest, content } = layer
@@ -144,14 +155,18 @@ async function append(store: Store, tag: string, added: readonly NewLayer[]): Pr
     }
     if (await store.retag(tag, manifest.digest, before.from)) return { manifest, added: true }
   }
-  throw new TransportError('registry-error', `${store.name}: other writers move the tag ${tag} all the time`, {
+  throw moving(store, tag)
+}
+
+function moving(store: Store, tag: string): TransportError {
+  return new TransportError('registry-error', `${store.name}: other writers move the tag ${tag} all the time`, {
     subject: `${store.name}:${tag}`,
     remedy: 'Let one job at a time sign an image, and run this again.',
   })
 }
 
-function isSame(layer: Descriptor, { digest, annotations }: NewLayer): boolean {
-  return layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations[signatureAnnotation]
+function isSame(layer: Descriptor, { digest, annotations }: Pick<Descriptor, 'digest' | 'annotations'>): boolean {
+  return layer.digest === digest && layer.annotations?.[signatureAnnotation] === annotations?.[signatureAnnotation]
 }
 
 /** Where a tag stands (`undefined`: cannot be told), the manifest that readers of signatures find there, and its layers. */

@@ -18,5 +18,6 @@ export function buildParameters(record: BuildRecord): JsonObject {
     path: [...record.path],
     secrets: [...record.secrets],
     cache: record.cache,
+    ...(record.basesPolicy === undefined ? {} : { basesPolicy: record.basesPolicy }),
   }
 }

@@ -2,6 +2,8 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { Digest } from '../oci/types.ts'
 import { invocationId, stableClaimsOf, workflowOf, type JobFacts } from './invocation.ts'
 import { buildType, type BuildRecord } from './types.ts'
+import { withoutDigest } from '../oci/reference.ts'
+import { digestSet } from '../oci/digest.ts'
 
 export const buildRecordMediaType = 'application/vnd.sealwright.build-record.v1+json'
 
@@ -65,6 +67,7 @@ function externalParameters(record: BuildRecord, job: JobFacts): JsonObject {
     path: [...record.path],
     secrets: [...record.secrets],
     cache: record.cache,
+    ...(record.basesPolicy === undefined ? {} : { basesPolicy: record.basesPolicy }),
     ignoreFile: record.ignoreFile?.path ?? null,
     sourceDateEpoch: record.sourceDateEpoch,
     compression: record.compression,
@@ -90,13 +93,14 @@ function resolvedDependencies(record: BuildRecord): JsonValue[] {
   for (const base of record.baseImages) {
     found.push({
       name: 'base',
-      uri: `${base.name.replace(/@sha256:[0-9a-f]{64}$/, '')}@${base.digest}`,
-      digest: { sha256: hex(base.digest) },
+      uri: `${withoutDigest(base.name)}@${base.digest}`,
+      digest: digestSet(base.digest),
     })
     // A runtime runs the platform's own manifest: who denies that by digest must find it here.
-    if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: { sha256: hex(base.manifest) } })
-    if (base.config !== undefined) found.push({ name: 'base-config', digest: { sha256: hex(base.config) } })
-    for (const layer of base.layers ?? []) found.push({ name: 'base-layer', digest: { sha256: hex(layer) } })
+    if (base.manifest !== undefined) found.push({ name: 'base-manifest', digest: digestSet(base.manifest) })
+    if (base.config !== undefined) found.push({ name: 'base-config', digest: digestSet(base.config) })
+    if (base.promotion !== undefined) found.push({ name: 'base-promotion', digest: digestSet(base.promotion) })
+    for (const layer of base.layers ?? []) found.push({ name: 'base-layer', digest: digestSet(layer) })
   }
   return found
 }

@@ -1,9 +1,11 @@
 import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { algorithmOf } from '../base/streams.ts'
 import { VerificationError } from '../base/errors.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
-import { isDigest } from '../oci/digest.ts'
+import { asDigest, digestSet, hexOf, isDigest } from '../oci/digest.ts'
 import { claimTypes, type ClaimKind } from './claims/types.ts'
+import { noticeTypes, type NoticeKind } from './notices.ts'
 import { checkPredicate, isDocumentKind } from './schemas/predicate.ts'
 import {
   legacyStatementType,
@@ -35,7 +37,7 @@ export interface DocumentPredicate {
  *   a digest of another form
  */
 export function makeStatement(
-  kind: StatementKind | ClaimKind,
+  kind: WrittenKind,
   subject: StatementSubject,
   predicate: JsonObject | DocumentPredicate,
 ): Buffer {
@@ -52,10 +54,12 @@ export function makeStatement(
   return Buffer.concat([head, predicate.document, tail])
 }
 
-const writtenTypes = { ...predicateTypes, ...claimTypes }
+const writtenTypes = { ...predicateTypes, ...claimTypes, ...noticeTypes }
+/** Every kind of statement that is written. */
+export type WrittenKind = StatementKind | ClaimKind | NoticeKind
 
 /** The predicate type of each kind that we write. */
-export function predicateTypeOf(kind: StatementKind | ClaimKind): string {
+export function predicateTypeOf(kind: WrittenKind): string {
   return writtenTypes[kind]
 }
 
@@ -65,8 +69,9 @@ export function predicateTypeOf(kind: StatementKind | ClaimKind): string {
  */
 export function embeddedDocument(payload: Uint8Array, statement: Statement): Buffer | null {
   const [{ name, digest }, second] = statement.subject
-  const found: unknown = `sha256:${digest['sha256'] ?? ''}`
-  if (second !== undefined || !isDigest(found)) return null
+  const [[algorithm, hex] = ['', ''], another] = Object.entries(digest)
+  const found: unknown = `${algorithm}:${hex}`
+  if (second !== undefined || another !== undefined || !isDigest(found)) return null
   const { head, tail } = frame(statement.predicateType, { name, digest: found })
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   if (bytes.length < head.length + tail.length) return null
@@ -77,7 +82,7 @@ export function embeddedDocument(payload: Uint8Array, statement: Statement): Buf
 
 /** Whether a statement speaks of a manifest: in-toto matches by digest, and one subject of several suffices. */
 export function speaksOf(statement: Statement, digest: Digest): boolean {
-  return statement.subject.some((item) => `sha256:${item.digest['sha256'] ?? ''}` === digest)
+  return statement.subject.some((item) => item.digest[algorithmOf(digest)] === hexOf(digest))
 }
 
 /** What a statement speaks of, in words for a message. */
@@ -90,13 +95,8 @@ export function subjectInWords(statement: Statement): string {
 
 /** Everything before and after the predicate. Members in RFC 8785 order: `_type`, `predicate`, `predicateType`, `subject`. */
 function frame(predicateType: string, subject: StatementSubject): { head: Buffer; tail: Buffer } {
-  const found = /^sha256:([0-9a-f]{64})$/.exec(subject.digest)
-  if (found?.[1] === undefined) {
-    throw new VerificationError('format-invalid', `${subject.digest} is not a sha256 digest`, {
-      subject: subject.digest,
-    })
-  }
-  const rest = jcs({ predicateType, subject: [{ name: subject.name, digest: { sha256: found[1] } }] })
+  const digest = asDigest(subject.digest, 'the subject of the statement')
+  const rest = jcs({ predicateType, subject: [{ name: subject.name, digest: digestSet(digest) }] })
   return {
     head: Buffer.from(`{"_type":${JSON.stringify(statementType)},"predicate":`),
     tail: Buffer.concat([Buffer.from(','), rest.subarray(1)]),

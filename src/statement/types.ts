@@ -22,6 +22,8 @@ export const predicateTypes = {
   /** SCAI: points at the raw evidence bundle; signed after the seal. */
   evidence: 'https://in-toto.io/attestation/scai/v0.3',
   vsa: 'https://slsa.dev/verification_summary/v1',
+  /** The receiver's word: it verified the image and copied it to another place. */
+  promotion: 'https://sealwright.dev/promotion/v1',
 } as const
 export type StatementKind = keyof typeof predicateTypes
 
@@ -79,7 +81,11 @@ export interface BuildRecord {
     /** Its configuration and layers, so that an image can be denied by what of them it was made of. */
     config?: Digest | undefined
     layers?: Digest[] | undefined
+    /** Payload of the promotion record that admitted it under `basesPolicy`. */
+    promotion?: Digest | undefined
   }[]
+  /** Bases policy that every base passed before the build; absent where none was asked for. */
+  basesPolicy?: Digest | undefined
   buildArgs: Record<string, string>
   labels: Record<string, string>
   prepare: string | null

@@ -4,6 +4,8 @@ import { isObject, type JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Statement } from './types.ts'
+import { withoutDigest } from '../oci/reference.ts'
+import { digestSet } from '../oci/digest.ts'
 
 /** Extension fields of a VSA are named by URI (SLSA v1.2, verification summary). */
 export const vsaExtensions = {
@@ -23,6 +25,8 @@ export interface VsaVerdict {
   builder: { id: string }
   exceptions: readonly string[]
   inputs: readonly { kind: string; digest: Digest }[]
+  /** RFC 3339: what the verdict rests on holds no longer. */
+  until?: string | undefined
 }
 
 export interface VsaFacts {
@@ -58,7 +62,7 @@ export function vsaPredicate(facts: VsaFacts): JsonObject {
     },
     inputAttestations: verdict.inputs.map(({ kind, digest }) => ({
       uri: `https://sealwright.dev/input/${kind}`,
-      digest: { sha256: hex(digest) },
+      digest: digestSet(digest),
     })),
     verificationResult: 'PASSED',
     verifiedLevels:
@@ -68,6 +72,16 @@ export function vsaPredicate(facts: VsaFacts): JsonObject {
     [vsaExtensions.exceptions]: [...verdict.exceptions],
     ...(facts.expires === null ? {} : { [vsaExtensions.expires]: seconds(facts.expires) }),
   }
+}
+
+/** How long who admits by a VSA may rely on it: verify again after a week. */
+const lifetimeMs = 7 * 24 * 3600 * 1000
+
+/** When a summary ends: after a week, or earlier where what the verdict rests on ends earlier, as a status does. */
+export function vsaExpiry({ until }: Pick<VsaVerdict, 'until'>, now: Date): Date {
+  const end = now.getTime() + lifetimeMs
+  const bound = Date.parse(until ?? '')
+  return new Date(Number.isNaN(bound) ? end : Math.min(end, bound))
 }
 
 /** All of a VSA but when it was made and until when it holds: two with equal bytes say the same (INTERFACE §7). */
@@ -83,7 +97,7 @@ export function vsaIdentity(statement: Statement): Buffer {
 /** A layout's folder says nothing to anybody else, and a tag may move: name and digest only. */
 function resourceUri(image: { reference: string; digest: Digest }): string {
   if (isLocalText(image.reference)) return `oci:${image.digest}`
-  const name = image.reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
+  const name = withoutDigest(image.reference).replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
   return `${name}@${image.digest}`
 }
 

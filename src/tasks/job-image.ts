@@ -31,3 +31,8 @@ export async function jobImage(
     remedy: `Give \`image\`, or ${made === 'built' ? 'build' : 'publish'} one in this job after setup-cvm-runner${otherwise}.`,
   })
 }
+
+/** Name under which the state remembers where the job verified an image, by its digest. */
+export function verifiedAt(digest: string): string {
+  return `verified-${digest.slice('sha256:'.length)}`
+}

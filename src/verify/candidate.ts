@@ -12,11 +12,14 @@ import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
 import type { BrokenClaim, Sighting } from './attached-types.ts'
+import type { ForeignImage } from './foreign.ts'
 import type { Notes } from './notes.ts'
 import type { SignatureTime } from './signature-times.ts'
 import type { Claim } from './statements.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import type { Party } from './parties.ts'
+import type { JudgedStatus } from './status/judge.ts'
+import type { Acceptance } from './policy/accept.ts'
 import type { Policy, ResolvedJob } from './policy/load.ts'
 
 /** Opens one blob of an image as plain bytes; null where it stays encrypted. */
@@ -67,8 +70,12 @@ export interface Found {
   level: 'agent-exclusive' | 'machine-only' | null
   builderId: string | null
   plainDigest: string | null
+  /** Where the policy has a section `publisher`: the image that others built. */
+  foreign?: ForeignImage | undefined
   /** The earliest time that a pinned source states for the statement that points to this evidence, and so to its seal; null without one. */
   sealTime?: SignatureTime | null | undefined
+  /** Nobody may rely on the verdict after this; absent where nothing limits it. */
+  until?: Date | undefined
 }
 
 /** Everything that the checks of one candidate read (TRUST §5). */
@@ -114,7 +121,11 @@ export interface Gate {
   certificates: CertificateSigners
   /** Why this image cannot be looked into, or null. */
   sealedContent: string | null
+  /** The line of the policy that accepts that. */
+  sealedBy: Acceptance
   /** Reads every layer once, however many checks and candidates ask. */
   content: () => Promise<Described>
+  /** What whoever the policy names says of the image's status; read once, however many candidates ask. */
+  status: () => Promise<readonly JudgedStatus[]>
   found: Found
 }

@@ -7,13 +7,18 @@ import type { Claim } from './statements.ts'
 /** Evidence bundles of one key that no statement of that key points to: our own writer always points. */
 const unpointed = 4
 
+/** What the agent of a gate signs: verdicts on an image, whose absence or presence says nothing of who built it. */
+export function isGates(kind: string | null): boolean {
+  return kind === 'vsa' || kind === 'promotion'
+}
+
 /** Keys that count, newest first, and those that do not: the former signed a statement that speaks for the image and is no verdict on it. */
 export function sorted({ keys, claims }: Attached): { candidates: JobKey[]; others: JobKey[] } {
   const kindsOf = ({ key }: JobKey): (string | null)[] =>
     claims.filter(({ subject, signers }) => subject !== null && signers.includes(key.pem)).map(({ kind }) => kind)
-  const speaks = (job: JobKey): boolean => kindsOf(job).some((kind) => kind !== 'vsa' && kind !== 'evidence')
+  const speaks = (job: JobKey): boolean => kindsOf(job).some((kind) => kind !== 'evidence' && !isGates(kind))
   // The agent of another gate: it comes and goes with its verdicts, and says nothing of who built the image.
-  const isGate = (job: JobKey): boolean => !speaks(job) && kindsOf(job).includes('vsa')
+  const isGate = (job: JobKey): boolean => !speaks(job) && kindsOf(job).some(isGates)
   const speaking = keys.filter(speaks)
   return {
     candidates: speaking.filter(({ admitted }) => admitted !== null),

@@ -40,8 +40,10 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
     ...judged.flatMap((item) => checksOf(item, several)),
   ]
   const hard = judged.find(({ judgement }) => judgement.hard !== null)?.judgement.hard ?? null
+  const ends = verdicts.flatMap(({ until }) => until ?? []).sort()
   const verdict: Verdict = {
     ...one,
+    ...(ends[0] === undefined ? {} : { until: ends[0] }),
     verified: failed.length === 0,
     reasons: unique([
       ...(several && failed.length > 0 ? [indexReason] : []),
@@ -60,6 +62,7 @@ export function indexVerdict(named: Named, judged: readonly { child: Child; judg
         job: found.job,
       })),
     },
+    ...originOfAll(verdicts),
     builder: same(({ builder }) => builder, { id: builderId(null), technology: null, level: null }),
     machine: same(({ machine }) => machine, null),
     job: same(({ job }) => job, unknownJob),
@@ -128,6 +131,14 @@ function wholeCheck({ digest }: Named, count: number, failed: readonly { child: 
 function checksOf({ child, judgement }: { child: Child; judgement: Judgement }, several: boolean): Check[] {
   const { checks } = judgement.verdict
   return several ? checks.map((check) => ({ ...check, why: `${platformInWords(child)}: ${check.why}` })) : checks
+}
+
+/** Where others built every manifest of an index, and the same admitted each. */
+function originOfAll(verdicts: readonly Verdict[]): Pick<Verdict, 'origin'> {
+  const origins = verdicts.map(({ origin }) => (origin === undefined ? undefined : { ...origin, plain: null }))
+  const [first] = origins
+  const isSame = origins.every((origin) => JSON.stringify(origin) === JSON.stringify(first))
+  return first === undefined || !isSame ? {} : { origin: first }
 }
 
 function unique<T>(items: readonly T[]): T[] {

@@ -1,6 +1,8 @@
 import { sha256 } from '../base/streams.ts'
 import { isObject, textOf } from '../base/json.ts'
 import { roles, sbomRoles, type JournalEvent } from '../journal/event.ts'
+import { lackOfAdmission, rolesOf, subjectRoles } from '../journal/subject-roles.ts'
+import type { StatementKind } from '../statement/types.ts'
 import { embeddedDocument } from '../statement/statement.ts'
 import type { Claim } from './statements.ts'
 
@@ -68,43 +70,74 @@ export function sbomsOf(events: readonly JournalEvent[], claim: Claim, encrypted
   )
 }
 
+/** Why a statement's subject lacks its role. */
+export interface RoleProblem {
+  code: 'role-mismatch' | 'foreign-image' | ReturnType<typeof lackOfAdmission>['code']
+  /** One sentence. */
+  why: string
+}
+
 /**
  * TRUST §4: whether the journal gives a statement's subject the role that its predicate type needs.
  *
  * @param events the sealed events
- * @returns what is wrong in one sentence, or null
+ * @returns what is wrong, or null
  */
-export function roleProblem(claim: Claim, events: readonly JournalEvent[], isEncrypted: boolean): string | null {
+export function roleProblem(claim: Claim, events: readonly JournalEvent[], isEncrypted: boolean): RoleProblem | null {
+  const { kind } = claim
+  if (kind === null) return mismatch('the agent signs no statement of this type')
   const subject = subjectOf(claim)
-  const encrypted = isEncrypted && encryptsOf(events, subject).length > 0
-  const builds = buildsOf(events, subject, isEncrypted)
+  const [, ...plain] = plainForms(events, subject, isEncrypted)
+  const held = rolesOf(events, subject, plain)
+  const wanted = subjectRoles[kind]
+  if (wanted === null || wanted.some((role) => held.has(role))) return detailProblem(claim, events, isEncrypted)
+  const own = mismatch(`${subject} ${lacking[kind] ?? 'has not the role that it needs'}`)
+  if (held.has('admitted')) return { code: 'foreign-image', why: `others built the image: ${own.why}` }
+  // Only what may be said of images of others can lack their admission; without an encryption there is no plain form to admit.
+  const needsOrigin = wanted.includes('admitted') || (kind === 'encryption' && plain.length > 0)
+  if (!needsOrigin) return own
+  const { code, why } = lackOfAdmission(events, plain[0] ?? subject)
+  return { code, why: `${plain[0] ?? subject} ${why}` }
+}
+
+/** What a subject without a role is not, as the end of a sentence. */
+const lacking: Partial<Record<StatementKind, string>> = {
+  provenance: 'is not the output of a build of this job',
+  rebuild: 'is not the output of a build with rebuilds of this job',
+  sign: 'was neither built by this job nor encrypted from an image that it built or admitted',
+  encryption: 'is not the output of an encryption of this job',
+  vsa: 'was not verified by this job',
+}
+
+/** What a kind of statement needs beside the role: the very document, or rebuilds. */
+function detailProblem(claim: Claim, events: readonly JournalEvent[], isEncrypted: boolean): RoleProblem | null {
   switch (claim.kind) {
-    case 'provenance':
-      return builds.length === 0 ? `${subject} is not the output of a build of this job` : null
     case 'rebuild':
-      return builds.some(({ result }) => result['reproducible'] === true && Number(result['rebuilds']) >= 1)
+      return buildsOf(events, subjectOf(claim), isEncrypted).some(
+        ({ result }) => result['reproducible'] === true && Number(result['rebuilds']) >= 1,
+      )
         ? null
-        : `${subject} is not the output of a build with rebuilds of this job`
-    case 'sign':
-      return builds.length === 0 && !encrypted ? `${subject} was neither built nor encrypted by this job` : null
-    case 'encryption':
-      return encrypted ? null : `${subject} is not the output of an encryption of this job`
+        : mismatch(`${subjectOf(claim)} ${lacking.rebuild ?? ''}`)
     case 'spdx':
     case 'spdx3':
     case 'cyclonedx':
     case 'inventory':
       return sbomsOf(events, claim, isEncrypted).length === 0
-        ? `the document ${documentOf(claim) ?? '(not embedded as it was)'} was not made in this job for this image`
+        ? mismatch(
+            `the document ${documentOf(claim) ?? '(not embedded as it was)'} was not made in this job for this image`,
+          )
         : null
-    case 'vsa':
-      return events.some((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject))
+    case 'promotion':
+      return events.some((event) => event.kind === 'promote' && has(event, 'inputs', roles.image, subjectOf(claim)))
         ? null
-        : `${subject} was not verified by this job`
-    case 'evidence':
+        : mismatch(`${subjectOf(claim)} was not promoted by this job`)
+    default:
       return null
-    case null:
-      return 'the agent signs no statement of this type'
   }
+}
+
+function mismatch(why: string): RoleProblem {
+  return { code: 'role-mismatch', why }
 }
 
 function subjectOf(claim: Claim): string {

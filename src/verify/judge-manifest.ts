@@ -24,6 +24,8 @@ import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
 import { sealTime } from './seal-time.ts'
 import type { Claim } from './statements.ts'
+import { purgedContent } from './status/purged.ts'
+import { judgeStatus, type JudgedStatus } from './status/judge.ts'
 
 /** What is the same for every manifest of one question. */
 export interface Question {
@@ -73,7 +75,10 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const legacy = await legacySigners(store, targets, known)
   const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)
+  const purged = await purgedContent(subject, policy, question.at)
   const content = lazyContent(subject, question.opener, question.ports)
+  let standing: Promise<readonly JudgedStatus[]> | null = null
+  const status = (): Promise<readonly JudgedStatus[]> => (standing ??= judgeStatus(subject, policy, question.at))
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
     // Without evidence each of the parties that vouch for the image speaks for it; none of them is more than another.
@@ -95,8 +100,10 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       elsewhere: signed.filter((claim) => claim.subject === null),
       parties,
       certificates,
-      sealedContent: sealedContent(subject, question.opener),
+      sealedContent: purged ?? sealedContent(subject, question.opener),
+      sealedBy: purged === null ? 'accept-unchecked-content' : 'accept-purged-layers',
       content,
+      status,
       found: {
         journal: null,
         sealed: 0,

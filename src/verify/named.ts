@@ -6,6 +6,7 @@ import { isIndex } from '../oci/manifest.ts'
 import { resolveImage } from '../oci/open.ts'
 import type { Descriptor, Digest, Index, Manifest, Platform, Store } from '../oci/types.ts'
 import type { Subject } from './candidate.ts'
+import { withoutDigest } from '../oci/reference.ts'
 
 /** What a reference names, and the manifests in it that are to be judged. */
 export interface Named {
@@ -77,7 +78,7 @@ function once(children: readonly Child[]): Child[] {
 /** Reads one of the manifests; what cannot be read is the subject's `error`. */
 export async function openSubject(named: Named, { descriptor, via }: Child): Promise<Subject> {
   const { store } = named
-  const reference = named.reference.replace(/@sha256:[0-9a-f]{64}$/, `@${descriptor.digest}`)
+  const reference = `${withoutDigest(named.reference)}@${descriptor.digest}`
   const siblings = via.length === 0 ? [descriptor.digest] : named.siblings
   const base = { store, reference, via, siblings, wanted: named.wanted }
   try {

@@ -2,6 +2,7 @@ import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.
 import { containerfileNames } from '../build/file-names.ts'
 import { roles, type JournalEvent } from '../journal/event.ts'
 import type { BuildRules } from './policy/build-schema.ts'
+import { withoutDigest } from '../oci/reference.ts'
 
 /** What a build was asked for, as its provenance or its event says. */
 export interface Asked {
@@ -42,8 +43,16 @@ function problems(
     ...networkProblem(parameters['network'], rules.network ?? 'none'),
     ...secretProblems(parameters['secrets'], rules.secrets ?? []),
     ...(rules.cache?.includes(any) === true ? [] : unlisted('cache', parameters['cache'], rules.cache)),
+    ...basesPolicyProblem(parameters['basesPolicy'], rules['bases-policy']),
     ...bases.flatMap((base) => baseProblems(base, source, rules, events, way)),
   ]
+}
+
+/** Only what the policy names was looked at by anybody whom it trusts: a job can bring a bases policy of its own. */
+function basesPolicyProblem(value: JsonValue | undefined, allowed: readonly string[] | undefined): string[] {
+  if (allowed === undefined || allowed.includes(textOf(value))) return []
+  if (value === undefined) return ['the bases passed no bases policy (`bases: golden`)']
+  return [`the bases passed the bases policy ${shown(value)}, which the policy does not name`]
 }
 
 function listOf(value: string | readonly string[]): readonly string[] {
@@ -175,7 +184,7 @@ export function askedByProvenance(predicate: JsonObject): Asked {
       .map(object)
       .filter((item) => item['name'] === 'base')
       .map((item) => ({
-        name: textOf(item['uri']).replace(/@sha256:[0-9a-f]{64}$/, ''),
+        name: withoutDigest(textOf(item['uri'])),
         digest: `sha256:${textOf(object(item['digest'])['sha256'])}`,
       })),
     source: { commit: source['commit'], clean: source['clean'] },

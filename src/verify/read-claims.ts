@@ -6,8 +6,10 @@ import { signersOf } from '../sign/dsse.ts'
 import { openStatement, type FoundEnvelope, type OnBroken, type Place } from '../sign/find.ts'
 import type { PublicKey } from '../sign/public-key.ts'
 import { claimKindOf } from '../statement/claims/types.ts'
+import { noticeTypes } from '../statement/notices.ts'
 import { predicateTypes } from '../statement/types.ts'
 import type { Attached, BrokenClaim, JobKey, Lacks, Sighting } from './attached-types.ts'
+import { isGates } from './candidates.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
 import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
@@ -61,7 +63,9 @@ export async function readEnvelopesOf(from: {
     const claim = claimKindOf(found.declaredType ?? '')
     if (claim !== null && !foreignClaims.has(claim)) foreignClaims.set(claim, found.manifest)
     // Verdicts of other gates come and go, and what this verdict says must not change with them.
-    if (sighting.kind !== 'vsa' && sighting.kind !== 'evidence') notes.add('foreign', found.manifest)
+    // Who signs a status by an identity is judged by the step about it.
+    const isNotice = Object.values<string>(noticeTypes).includes(found.declaredType ?? '')
+    if (sighting.kind !== 'evidence' && !isGates(sighting.kind) && !isNotice) notes.add('foreign', found.manifest)
   }
   const missing = missingPayloads(store, targets, keys, claims)
   const plan: ReadPlan = {

@@ -1,6 +1,7 @@
 import type { ReasonCode } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import { builderId } from '../statement/builder-id.ts'
+import { admissionSteps } from './checks/admission.ts'
 import { builderSteps } from './checks/builder.ts'
 import { claimSteps } from './checks/claims.ts'
 import { contentSteps } from './checks/content.ts'
@@ -22,11 +23,14 @@ import { subjectSteps } from './checks/subject.ts'
 import { logSteps } from './checks/log.ts'
 import { notationSteps } from './checks/notation.ts'
 import { scittSteps } from './checks/scitt.ts'
+import { statusSteps } from './checks/status.ts'
 import { timeSteps } from './checks/time.ts'
 import type { Gate, Subject } from './candidate.ts'
+import { isGates } from './candidates.ts'
 import { chipOf } from '../tee/facts/machine.ts'
 import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
+import { originOf } from './origin.ts'
 import { restingOn } from './resting-on.ts'
 import { guarded, skipped, type Need, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
@@ -52,9 +56,11 @@ export const steps: readonly Step[] = [
   ...builderSteps,
   ...rebuildSteps,
   ...encryptionSteps,
+  ...admissionSteps,
   ...claimSteps,
   ...contentSteps,
   ...denySteps,
+  ...statusSteps,
   ...countedSteps,
 ]
 
@@ -99,8 +105,8 @@ export async function runSteps(gate: Gate): Promise<Judged> {
     passed: checks.filter(({ status }) => status === 'passed').length,
     verifierOnly:
       gate.mine.length > 0 &&
-      gate.mine.every(({ kind }) => kind === 'vsa' || kind === 'evidence') &&
-      gate.mine.some(({ kind }) => kind === 'vsa'),
+      gate.mine.every(({ kind }) => kind === 'evidence' || isGates(kind)) &&
+      gate.mine.some(({ kind }) => isGates(kind)),
     verdict: (reference, subject) => makeVerdict(gate, checks, reasons, [...exceptions], reference, subject),
   }
 }
@@ -147,6 +153,7 @@ function makeVerdict(
   subject: Subject,
 ): Verdict {
   const { evidence, found, mine } = gate
+  const origin = originOf(gate)
   const job = evidence?.open.binding.job
   return {
     v: 1,
@@ -160,10 +167,11 @@ function makeVerdict(
     },
     policy: { digest: gate.policy.digest },
     builder: {
-      id: found.builderId ?? builderId(null),
+      id: (origin === undefined ? found.builderId : origin.builder) ?? builderId(null),
       technology: evidence?.index.technology ?? null,
       level: found.level,
     },
+    ...(origin === undefined ? {} : { origin }),
     machine: machineOf(gate),
     job: {
       assurance: job?.assurance ?? null,
@@ -180,6 +188,7 @@ function makeVerdict(
       ...restingOn(gate),
       ...mine.map((claim) => ({ kind: claim.kind ?? 'other', digest: claim.payloadDigest })),
     ].sort((a, b) => (`${a.kind} ${a.digest}` < `${b.kind} ${b.digest}` ? -1 : 1)),
+    ...(found.until === undefined ? {} : { until: found.until.toISOString() }),
     keys: [...new Set([gate.key?.id, ...gate.parties.map(({ name }) => name)].filter((id) => id !== undefined))],
   }
 }

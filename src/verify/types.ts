@@ -39,7 +39,21 @@ export interface Verdict {
     }[]
   }
   policy: { digest: Digest }
+  /** Of an image that others built, `id` is the publisher's word (`origin.builder`); `technology` and `level` are those of the evidence. */
   builder: { id: string; technology: string | null; level: string | null }
+  /** Only for an image that others built (TRUST §4): who built it, and what admitted it. */
+  origin?:
+    | {
+        /** The image that the publisher signed; null for an index, whose manifests have one each. */
+        plain: Digest | null
+        /** Builder id of the publisher's own provenance; null where none counts. */
+        builder: string | null
+        /** Keys and identities of the publisher that signed the plain image, in words; null for nobody. */
+        signers: string | null
+        /** Policy of the verification that admitted it, and the builder id of the machine of that job. */
+        admitted: { policy: Digest | null; builder: string }
+      }
+    | undefined
   /** What the hardware's reports say of the machine; null where none was verified, and for sample evidence. */
   machine: {
     /** One machine in one boot, as far as its technology tells it. */
@@ -66,6 +80,8 @@ export interface Verdict {
   notes: string[]
   /** Digests of the statements and evidence that were used, for the VSA. */
   inputs: { kind: string; digest: Digest }[]
+  /** RFC 3339 UTC: a summary of this verdict holds no longer, because what it rests on ends then. Absent where nothing limits it. */
+  until?: string
   /** Key thumbprints (RFC 7638) or hints of the signers of what was used. */
   keys: string[]
 }

@@ -1,4 +1,5 @@
 import { acceptanceNames, acceptances } from './policy/accept.ts'
+import { originInWords } from './origin.ts'
 import type { Verdict } from './types.ts'
 
 /** How `unlessAccepted` ends the sentence of a failure that a line of the policy would accept. */
@@ -6,9 +7,13 @@ const lacks = / \(the policy has no (accept-[a-z-]+)\)$/
 
 /**
  * A verdict for a terminal: one line for each failed check, with the policy line that would accept it, and one for each exception that was
- * used. The lines quote foreign text: whoever prints them escapes them.
+ * used; first `built by …, admitted by …` for an image that others built. The lines quote foreign text: whoever prints them escapes them.
  */
-export function verdictLines({ checks, exceptions }: Pick<Verdict, 'checks' | 'exceptions'>): string[] {
+export function verdictLines(
+  verdict: Pick<Verdict, 'checks' | 'exceptions'> & Partial<Pick<Verdict, 'origin' | 'job'>>,
+): string[] {
+  const { checks, exceptions } = verdict
+  const origin = originInWords(verdict)
   const failures = checks
     .filter(({ status }) => status === 'failed')
     .map(({ id, reason, why }) => {
@@ -21,5 +26,9 @@ export function verdictLines({ checks, exceptions }: Pick<Verdict, 'checks' | 'e
   const used = acceptanceNames
     .filter((name) => exceptions.includes(name))
     .map((name) => `exception used: ${name}: ${acceptances[name]}`)
-  return [...new Set(failures), ...used]
+  return [
+    ...(origin === null ? [] : [`built by ${origin.built}; admitted by ${origin.admitted}`]),
+    ...new Set(failures),
+    ...used,
+  ]
 }

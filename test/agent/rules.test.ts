@@ -140,7 +140,7 @@ describe('encryption', () => {
   })
   test('with an event that tells no layers, or too many, is refused', async () => {
     const event = job.encryptEvent()
-    await withEvents({ ...event, result: {} })
+    await withEvents(job.buildEvent(), { ...event, result: {} })
     await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(
       refused('encryption-link'),
     )

@@ -1,14 +1,16 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { peer, withPeers } from '../../testkit/peers.ts'
+import { root } from '../../testkit/peers.ts'
 
 const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
+const program = join(root, 'tools/registry/index.ts')
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 
 async function start(): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(peer('oci-registry'), ['-addr', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, '--addr', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
   return { url: `http://${line.replace('listening on ', '')}/v2/demo/app`, child }
 }
@@ -25,7 +27,7 @@ async function push(url: string, manifest: object): Promise<{ digest: string; he
   return { digest, headers: answer.headers }
 }
 
-withPeers(['oci-registry'], 'the test registry answers the referrers API as the specification says', async () => {
+test('the test registry answers the referrers API as the specification says', async () => {
   const { url, child } = await start()
   try {
     const config = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf('{}'), size: 2 }
@@ -64,8 +66,8 @@ withPeers(['oci-registry'], 'the test registry answers the referrers API as the 
   }
 })
 
-withPeers(['oci-registry'], 'the test registry refuses to listen for other machines', async () => {
-  const done = spawnSync(peer('oci-registry'), ['-addr', '0.0.0.0:0'], { encoding: 'utf8', timeout: 10_000 })
+test('the test registry refuses to listen for other machines', async () => {
+  const done = spawnSync(process.execPath, [program, '--addr', '0.0.0.0:0'], { encoding: 'utf8', timeout: 10_000 })
   expect(done.status).toBe(1)
   expect(done.stderr).toContain('loopback only')
 })

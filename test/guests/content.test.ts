@@ -2,13 +2,13 @@ import { readContent, type LayerContent } from '../../src/guests/content.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { testPorts } from '../../testkit/ports.ts'
 import { putSmallImage } from '../../testkit/small-image.ts'
-import { mediaTypes } from '../../src/oci/types.ts'
+import { mediaTypes, type Digest } from '../../src/oci/types.ts'
 import { factsOf, judged, kbsKeys, layout, nobody, putShape, reader } from './support.ts'
 
 const ports = testPorts()
 const store = layout(ports)
 
-async function contentOf(digest: `sha256:${string}`): Promise<LayerContent | null> {
+async function contentOf(digest: Digest): Promise<LayerContent | null> {
   return readContent(store, await loadImage(store, digest), ports)
 }
 

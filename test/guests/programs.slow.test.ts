@@ -149,38 +149,34 @@ async function bothWords(
 
 const cosigns = ['cosign@2.5', 'cosign@3.1']
 
-withPeers(
-  ['oci-registry', 'cosign2', 'cosign3'],
-  'the models of cosign agree with both cosigns on a matrix of images',
-  async () => {
-    const registry = await startRegistry('referrers')
-    try {
-      const ports = withPath()
-      const store = storeOf(`${registry.host}/team/app`, ports)
-      const signers = { ours: await newSigner(), other: await newSigner() }
-      const given = { ...givenNothing, publicKey: signers.ours.publicKeyPem }
-      const standings = new Set<string>()
-      for (const [index, [what, make]] of Object.entries(images).entries()) {
-        const { digest } = await make(store, `v${index}`, signers)
-        const words = await bothWords(`${store.identity}@${digest}`, cosigns, keyOf(signers.ours), given, ports)
-        expect([what, words.program]).toEqual([what, words.model])
-        expect(words.by).toEqual(['real program', 'real program'])
-        standings.add(JSON.stringify(words.program))
-      }
-      // The matrix tells the two versions apart in each way.
-      expect([...standings].sort()).toEqual(
-        [
-          { 'cosign@2.5': 'fails', 'cosign@3.1': 'fails' },
-          { 'cosign@2.5': 'fails', 'cosign@3.1': 'reads' },
-          { 'cosign@2.5': 'reads', 'cosign@3.1': 'fails' },
-          { 'cosign@2.5': 'reads', 'cosign@3.1': 'reads' },
-        ].map((one) => JSON.stringify(one)),
-      )
-    } finally {
-      await registry.close()
+withPeers(['cosign2', 'cosign3'], 'the models of cosign agree with both cosigns on a matrix of images', async () => {
+  const registry = await startRegistry('referrers')
+  try {
+    const ports = withPath()
+    const store = storeOf(`${registry.host}/team/app`, ports)
+    const signers = { ours: await newSigner(), other: await newSigner() }
+    const given = { ...givenNothing, publicKey: signers.ours.publicKeyPem }
+    const standings = new Set<string>()
+    for (const [index, [what, make]] of Object.entries(images).entries()) {
+      const { digest } = await make(store, `v${index}`, signers)
+      const words = await bothWords(`${store.identity}@${digest}`, cosigns, keyOf(signers.ours), given, ports)
+      expect([what, words.program]).toEqual([what, words.model])
+      expect(words.by).toEqual(['real program', 'real program'])
+      standings.add(JSON.stringify(words.program))
     }
-  },
-)
+    // The matrix tells the two versions apart in each way.
+    expect([...standings].sort()).toEqual(
+      [
+        { 'cosign@2.5': 'fails', 'cosign@3.1': 'fails' },
+        { 'cosign@2.5': 'fails', 'cosign@3.1': 'reads' },
+        { 'cosign@2.5': 'reads', 'cosign@3.1': 'fails' },
+        { 'cosign@2.5': 'reads', 'cosign@3.1': 'reads' },
+      ].map((one) => JSON.stringify(one)),
+    )
+  } finally {
+    await registry.close()
+  }
+})
 
 withPeers(
   ['docker-registry', 'cosign2', 'cosign3'],
@@ -206,7 +202,7 @@ withPeers(
   },
 )
 
-withPeers(['oci-registry', 'cosign3'], 'the model of cosign 3 agrees for identities', async () => {
+withPeers(['cosign3'], 'the model of cosign 3 agrees for identities', async () => {
   const registry = await startRegistry('referrers')
   try {
     const ports = withPath()
@@ -236,7 +232,7 @@ withPeers(['oci-registry', 'cosign3'], 'the model of cosign 3 agrees for identit
   }
 })
 
-withPeers(['oci-registry', 'notation'], 'the model of notation agrees with notation', async () => {
+withPeers(['notation'], 'the model of notation agrees with notation', async () => {
   const registry = await startRegistry('referrers')
   try {
     const ports = withPath()
@@ -281,54 +277,46 @@ withPeers(['oci-registry', 'notation'], 'the model of notation agrees with notat
   }
 })
 
-withPeers(
-  ['oci-registry', 'policy-controller-tester'],
-  'the model of policy-controller agrees with its tester',
-  async () => {
-    const registry = await startRegistry('referrers')
-    try {
-      const ports = withPath()
-      const store = storeOf(`${registry.host}/team/app`, ports)
-      const signers = { ours: await newSigner(), other: await newSigner() }
-      const given = { ...givenNothing, publicKey: signers.ours.publicKeyPem }
-      const standings = new Set<string | undefined>()
-      for (const [index, [what, make]] of Object.entries(images).entries()) {
-        const { digest } = await make(store, `p${index}`, signers)
-        const reference = `${store.identity}@${digest}`
-        const words = await bothWords(reference, ['policy-controller@0.13'], keyOf(signers.ours), given, ports)
-        expect([what, words.program]).toEqual([what, words.model])
-        expect(words.by).toEqual(['real program'])
-        standings.add(words.program['policy-controller@0.13'])
-      }
-      expect([...standings].sort()).toEqual(['fails', 'reads'])
-    } finally {
-      await registry.close()
+withPeers(['policy-controller-tester'], 'the model of policy-controller agrees with its tester', async () => {
+  const registry = await startRegistry('referrers')
+  try {
+    const ports = withPath()
+    const store = storeOf(`${registry.host}/team/app`, ports)
+    const signers = { ours: await newSigner(), other: await newSigner() }
+    const given = { ...givenNothing, publicKey: signers.ours.publicKeyPem }
+    const standings = new Set<string | undefined>()
+    for (const [index, [what, make]] of Object.entries(images).entries()) {
+      const { digest } = await make(store, `p${index}`, signers)
+      const reference = `${store.identity}@${digest}`
+      const words = await bothWords(reference, ['policy-controller@0.13'], keyOf(signers.ours), given, ports)
+      expect([what, words.program]).toEqual([what, words.model])
+      expect(words.by).toEqual(['real program'])
+      standings.add(words.program['policy-controller@0.13'])
     }
-  },
-)
+    expect([...standings].sort()).toEqual(['fails', 'reads'])
+  } finally {
+    await registry.close()
+  }
+})
 
-withPeers(
-  ['oci-registry', 'skopeo'],
-  'the model of skopeo agrees with skopeo, which copies layers that it cannot open',
-  async () => {
-    const registry = await startRegistry('referrers')
-    try {
-      const ports = withPath()
-      const store = storeOf(`${registry.host}/team/app`, ports)
-      for (const [index, layers] of [
-        [gzip],
-        [zstd],
-        [encrypted],
-        [{ type: `${zstd.type}+encrypted`, annotations: kbsKeys() }],
-      ].entries()) {
-        const image = await putShape(store, `s${index}`, layers)
-        const given = { ...givenNothing, pull: true }
-        const words = await bothWords(`${store.identity}@${image.digest}`, ['skopeo@1.22'], nobody, given, ports)
-        expect([layers[0]?.type, words.program]).toEqual([layers[0]?.type, words.model])
-        expect(words.by).toEqual(['real program'])
-      }
-    } finally {
-      await registry.close()
+withPeers(['skopeo'], 'the model of skopeo agrees with skopeo, which copies layers that it cannot open', async () => {
+  const registry = await startRegistry('referrers')
+  try {
+    const ports = withPath()
+    const store = storeOf(`${registry.host}/team/app`, ports)
+    for (const [index, layers] of [
+      [gzip],
+      [zstd],
+      [encrypted],
+      [{ type: `${zstd.type}+encrypted`, annotations: kbsKeys() }],
+    ].entries()) {
+      const image = await putShape(store, `s${index}`, layers)
+      const given = { ...givenNothing, pull: true }
+      const words = await bothWords(`${store.identity}@${image.digest}`, ['skopeo@1.22'], nobody, given, ports)
+      expect([layers[0]?.type, words.program]).toEqual([layers[0]?.type, words.model])
+      expect(words.by).toEqual(['real program'])
     }
-  },
-)
+  } finally {
+    await registry.close()
+  }
+})

@@ -6,6 +6,7 @@ import { sha256 } from '../../src/base/streams.ts'
 import { makeExec } from '../../src/runner/exec.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { parseChallenge } from '../../src/oci/auth.ts'
+import { fallbackTag } from '../../src/oci/digest.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes, type Digest } from '../../src/oci/types.ts'
 import { fakeHttp, scratch } from '../../testkit/ports.ts'
@@ -268,6 +269,7 @@ test('a manifest is checked against digest and type; an image under the fallback
       response.writeHead(201).end()
     } else if (request.method === 'HEAD') response.writeHead(url.includes('/blobs/') ? 200 : 404).end()
     else if (url.includes('/referrers/')) response.writeHead(404).end()
+    else if (url.endsWith('/tags/list')) response.end(JSON.stringify({ tags: [fallbackTag(digest)] }))
     else response.setHeader('content-type', url.includes('odd') ? mediaTypes.index : mediaTypes.manifest).end(bytes)
   }
   await withFake(handler, null, async (host, ports) => {

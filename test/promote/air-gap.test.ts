@@ -1,20 +1,14 @@
 import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { walkGraph } from '../../src/oci/graph.ts'
-import { openStore } from '../../src/oci/open.ts'
-import { parseReference } from '../../src/oci/reference.ts'
 import type { Digest, Store } from '../../src/oci/types.ts'
-import { promote, type Promoted } from '../../src/tasks/promote/promote.ts'
-import { parsePolicy } from '../../src/verify/policy/load.ts'
-import { forgeChain, makeIssuer } from '../../testkit/chain.ts'
+import { makeIssuer } from '../../testkit/chain.ts'
 import { withPeers } from '../../testkit/peers.ts'
 import { policyText } from '../../testkit/policy-text.ts'
-import { scratch, testPorts } from '../../testkit/ports.ts'
+import { scratch } from '../../testkit/ports.ts'
 import { registryPeers, startRegistry } from '../../testkit/registry.ts'
-import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
-
-const ports = testPorts()
-const open = (text: string): Store => openStore(parseReference(text, '/'), ports)
+import { smallClaims } from '../../testkit/small-image.ts'
+import { gatePolicy, open, place } from './support.ts'
 
 /** All of a graph with parents and tags. */
 async function shape(store: Store, root: Digest): Promise<string[]> {
@@ -27,53 +21,35 @@ async function shape(store: Store, root: Digest): Promise<string[]> {
   return found.sort()
 }
 
-withPeers(
-  [registryPeers.docker],
-  'an image leaves a registry in an archive, crosses an air gap and verifies in another registry',
-  async () => {
-    const registry = await startRegistry('docker')
-    try {
-      const from = `${registry.host}/team/app`
-      const issuer = makeIssuer()
-      const base = await smallBase(open(from), await putSmallImage(open(from), smallFiles, 'v1'))
-      await forgeChain(open(from), base, { issuer, at: new Date() })
-      const policy = await parsePolicy(policyText(base, issuer), '/policy.yml')
-      const { digest } = base.subject
-      const run = (source: string, to: string): Promise<Promoted> =>
-        promote({ from: source, to, policy, filter: { include: [], exclude: [] }, dryRun: false }, ports)
-      const folder = scratch('air-gap')
-      const out = await run(`${from}:v1`, `oci-archive:${folder}/out.tar`)
-      expect([out.source.verified, out.target?.verified, out.graph?.left, out.image]).toEqual([
-        true,
-        true,
-        [],
-        `oci-archive:${folder}/out.tar:v1@${digest}`,
-      ])
-      // A copy on another disk: nothing but the file goes along.
-      renameSync(join(folder, 'out.tar'), join(folder, 'in.tar'))
-      const into = await run(`oci-archive:${folder}/in.tar`, `${registry.host}/prod/app`)
-      expect([into.target?.verified, into.graph?.left, into.tag]).toEqual([true, [], 'v1'])
-      const wanted = await shape(open(from), digest)
-      expect(wanted.length).toBeGreaterThan(6)
-      for (const text of [`oci-archive:${folder}/in.tar`, `${registry.host}/prod/app`])
-        expect(await shape(open(text), digest)).toEqual(wanted)
-      // What the policy refuses changes no archive.
-      const { ino } = statSync(join(folder, 'in.tar'))
-      const other = await parsePolicy(policyText(base, makeIssuer()), '/policy.yml')
-      const refused = await promote(
-        {
-          from: `${from}:v1`,
-          to: `oci-archive:${folder}/in.tar:v2`,
-          policy: other,
-          filter: { include: [], exclude: [] },
-          dryRun: false,
-        },
-        ports,
-      )
-      expect([refused.source.verified, statSync(join(folder, 'in.tar')).ino]).toEqual([false, ino])
-      await expect(run(`${from}:v1`, `docker-archive:${folder}/x.tar`)).rejects.toMatchObject({ code: 'unsupported' })
-    } finally {
-      await registry.close()
-    }
-  },
-)
+withPeers([registryPeers.docker], 'an image leaves a registry in an archive and is the same in another registry', async () => {
+  const registry = await startRegistry('docker')
+  try {
+    const { from, digest, run } = await place()
+    const outside = `${registry.host}/team/app`
+    await run(`${outside}:v1`)
+    const folder = scratch('air-gap')
+    const out = await run(`oci-archive:${folder}/out.tar`, { from: `${outside}:v1` })
+    expect([out.source.verified, out.target?.verified, out.left, out.image]).toEqual([
+      true,
+      true,
+      [],
+      `oci-archive:${folder}/out.tar:v1@${digest}`,
+    ])
+    // Nothing but the file goes along.
+    renameSync(join(folder, 'out.tar'), join(folder, 'in.tar'))
+    const into = await run(`${registry.host}/prod/app`, { from: `oci-archive:${folder}/in.tar` })
+    expect([into.target?.verified, into.left, into.image]).toEqual([true, [], `${registry.host}/prod/app:v1@${digest}`])
+    const wanted = await shape(open(from), digest)
+    expect(wanted.length).toBeGreaterThan(6)
+    for (const text of [outside, `oci-archive:${folder}/in.tar`, `${registry.host}/prod/app`])
+      expect(await shape(open(text), digest)).toEqual(wanted)
+    // What the policy refuses changes no archive.
+    const { ino } = statSync(join(folder, 'in.tar'))
+    const strict = await gatePolicy(policyText({ claims: smallClaims } as never, makeIssuer()))
+    const refused = await run(`oci-archive:${folder}/in.tar:v2`, { policy: strict })
+    expect([refused.source.verified, statSync(join(folder, 'in.tar')).ino]).toEqual([false, ino])
+    await expect(run(`docker-archive:${folder}/x.tar`)).rejects.toMatchObject({ code: 'unsupported' })
+  } finally {
+    await registry.close()
+  }
+})

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Ports } from '../../src/base/ports.ts'
 import { fallbackTag } from '../../src/oci/digest.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
-import { mediaTypes, type Store } from '../../src/oci/types.ts'
+import { mediaTypes, type Digest, type Store } from '../../src/oci/types.ts'
 import { findCosignSignatures, findStatements } from '../../src/sign/find.ts'
 import { legacyTag } from '../../src/sign/legacy.ts'
 import { keepWritten } from '../../src/tasks/sign/keep.ts'
@@ -49,7 +49,7 @@ async function beside(
 
 type Counts = () => Promise<Record<'bundles' | 'attestations' | 'signatures', number>>
 
-async function count(store: Store, digest: `sha256:${string}`): ReturnType<Counts> {
+async function count(store: Store, digest: Digest): ReturnType<Counts> {
   const { descriptor } = await store.getManifest(digest)
   const found = await findStatements(store, descriptor, { onBroken: () => {} })
   const of = (origin: string): number => found.filter((one) => one.origin === origin).length
@@ -80,9 +80,9 @@ test('a layout, and a run that added nothing, wait for nobody', async () => {
     ({ receipts: [{ state }], confirm: () => Promise.resolve(true) }) as never
   const store = (kind: string): Store => ({ kind, name: 'it' }) as Store
   const ports = { clock, random: testPorts().random }
-  await keepWritten(store('layout'), [writer('added')], 0, ports)
-  await keepWritten(store('registry'), [writer('present')], 0, ports)
-  await expect(keepWritten(store('registry'), [writer('added')], 0, ports)).rejects.toThrow('it waited')
+  await keepWritten(store('layout'), [writer('added')], ports)
+  await keepWritten(store('registry'), [writer('present')], ports)
+  await expect(keepWritten(store('registry'), [writer('added')], ports)).rejects.toThrow('it waited')
 })
 
 test('a tag is moved only from where the caller saw it', async () => {

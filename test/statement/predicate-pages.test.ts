@@ -7,20 +7,26 @@ import { predicateNotes } from '../../scripts/docs/predicate-notes.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../src/base/json.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
 import { officialSchema, type SchemaName } from '../../src/sbom/documents/schema/official.ts'
-import { claimTypes, type ClaimKind } from '../../src/statement/claims/types.ts'
+import { claimTypes } from '../../src/statement/claims/types.ts'
 import {
   isDocumentKind,
   predicateForms,
   readPredicate,
   type PredicateKind,
 } from '../../src/statement/schemas/predicate.ts'
-import { makeStatement, parseStatement, predicateTypeOf } from '../../src/statement/statement.ts'
-import { predicateTypes, sbomKinds, type StatementKind } from '../../src/statement/types.ts'
+import {
+  makeStatement,
+  parseStatement,
+  predicateTypeOf,
+  type WrittenKind as Kind,
+} from '../../src/statement/statement.ts'
+import { noticeTypes } from '../../src/statement/notices.ts'
+import { predicateTypes, sbomKinds } from '../../src/statement/types.ts'
 import { root } from '../../testkit/peers.ts'
 import { predicateExamples } from '../../testkit/predicate-examples.ts'
 
-type Kind = StatementKind | ClaimKind
-const kinds = [...Object.keys(predicateTypes), ...Object.keys(claimTypes)] as Kind[]
+// A promotion record is a claim, and a statement of the agent.
+const kinds = [...new Set([predicateTypes, claimTypes, noticeTypes].flatMap((types) => Object.keys(types)))] as Kind[]
 const own = Object.keys(predicateForms) as PredicateKind[]
 const examples = predicateExamples()
 const subject = { digest: `sha256:${'a'.repeat(64)}` } as const
@@ -114,7 +120,9 @@ describe.each(own.filter((kind) => kind !== 'sign'))('a wrong type in %s', (kind
 
 test('a member of ours that is missing is never signed', () => {
   for (const kind of own.filter((name) => name !== 'sign' && name !== 'openvex')) {
-    for (const name of Object.keys(predicateOf(kind)).filter((one) => !/expires|skippedTests/.test(one))) {
+    for (const name of Object.keys(predicateOf(kind)).filter(
+      (one) => !/expires|skippedTests|^keys$|purged/.test(one),
+    )) {
       const { [name]: _gone, ...rest } = predicateOf(kind)
       expect(() => makeStatement(kind, subject, rest)).toThrow(expect.objectContaining({ code: 'format-invalid' }))
     }

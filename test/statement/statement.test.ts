@@ -57,7 +57,7 @@ describe('makeStatement', () => {
   })
 
   test('refuses another digest form', () => {
-    expect(() => makeStatement('sign', { digest: 'sha256:ABC' }, {})).toThrow(/sha256 digest/)
+    expect(() => makeStatement('sign', { digest: 'sha256:ABC' }, {})).toThrow(/sha512 digest/)
   })
 
   test('finds no document in a payload that another tool wrote', () => {

@@ -4,7 +4,7 @@ import { commands } from '../../src/cli/commands.ts'
 import { definitions } from '../../src/doors/definitions.generated.ts'
 import { root, withPeers } from '../../testkit/peers.ts'
 import { registryPeers } from '../../testkit/registry.ts'
-import { fill, outcome, readers, stores, writers, type Inputs } from './table.ts'
+import { attachers, fill, outcome, readers, stores, writers, type Inputs } from './table.ts'
 
 const page = join(root, 'docs/stores.md')
 
@@ -33,6 +33,7 @@ withPeers(
       const text = readFileSync(page, 'utf8')
       const tables = {
         read: await rows(readers, (kind) => places.image[kind]),
+        attached: await rows(attachers, (kind) => places.image[kind]),
         written: await rows(writers, places.fresh),
       }
       const filled = Object.entries(tables).reduce(
@@ -66,5 +67,5 @@ test('the table has every action and command whose inputs name another store', (
     (all[name]?.inputs ?? []).some(({ description }) => description.includes('docs/stores.md')),
   )
   expect(named.length).toBeGreaterThan(7)
-  expect(named.filter((name) => !(name in readers))).toEqual([])
+  expect(named.filter((name) => !(name in readers || name in attachers))).toEqual([])
 })

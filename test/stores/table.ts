@@ -130,6 +130,8 @@ export const readers: Readonly<Record<string, Inputs>> = {
     key: places.files.key,
   }),
   tree: (_, image) => ({ image }),
+  repair: (_, image) => ({ image }),
+  'gc-report': (_, image) => ({ image }),
   'policy init': (places, image) => ({ image, jwks: places.files.jwks, output: join(scratch('policy'), 'policy.yml') }),
   'guest check': (_, image) => ({ image }),
   'scitt verify': (places, statement) => ({ statement, 'public-key': places.files['public-key'] }),
@@ -137,6 +139,13 @@ export const readers: Readonly<Record<string, Inputs>> = {
   'verify bundle': (places, file) => ({ file, 'public-key': places.files['public-key'] }),
   'sbom diff': (_, a) => ({ a, b: a }),
   'sbom verify': (_, image) => ({ image }),
+}
+
+/** Each command that attaches something to an image where it lies. */
+export const attachers: Readonly<Record<string, Inputs>> = {
+  'status set': (places, image) => ({ image, status: 'active', valid: '14d', key: places.files.key }),
+  'status show': (places, image) => ({ image, 'public-key': places.files['public-key'] }),
+  'archive record': (places, image) => ({ image, 'in-production': '2025-01-01..2026-01-01', key: places.files.key }),
 }
 
 /** Each action and command that names a place to write to. */

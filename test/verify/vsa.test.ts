@@ -3,10 +3,9 @@ import { TransportError } from '../../src/base/errors.ts'
 import { readAuthorityChain } from '../../src/log/timestamp/authority.ts'
 import type { TimeStamper } from '../../src/log/timestamp/time-stamper.ts'
 import { verifyTimestamp } from '../../src/log/timestamp/verify.ts'
-import { manifestBytes } from '../../src/oci/manifest.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
-import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/oci/types.ts'
+import type { Digest, Store } from '../../src/oci/types.ts'
 import { findStatements } from '../../src/sign/find.ts'
 import type { Signer } from '../../src/statement/types.ts'
 import { readClaims } from '../../src/verify/statements.ts'
@@ -27,7 +26,7 @@ const ports = testPorts()
 const issuer = makeIssuer()
 const now = new Date()
 const gate = makeKey()
-const services: VsaServices = { stamper: null, ports }
+const services: VsaServices = { stamper: null }
 const builder = makeKey()
 
 async function verified(): Promise<{ verdict: Verdict; place: Parameters<typeof signVsaByKey>[2] }> {
@@ -159,7 +158,7 @@ describe('a time stamp of the summary', () => {
       return Promise.resolve(makeResponse(makeToken(authority, signature, { at: now })))
     },
   }
-  const stamping: VsaServices = { stamper, ports }
+  const stamping: VsaServices = { stamper }
 
   test('is over its signature, is asked for once, and is added to a summary that has none', async () => {
     const { verdict, place } = await verified()
@@ -188,73 +187,41 @@ describe('a time stamp of the summary', () => {
       stamp: () => Promise.reject(new TransportError('unreachable', 'no')),
     }
     const before = (await readClaims(place.store, place.subject)).claims.length
-    await expect(
-      signVsaByKey(makeKey().signer, verdict, place, now, { stamper: failing, ports }),
-    ).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(signVsaByKey(makeKey().signer, verdict, place, now, { stamper: failing })).rejects.toMatchObject({
+      code: 'unreachable',
+    })
     expect((await readClaims(place.store, place.subject)).claims).toHaveLength(before)
   })
 })
 
 describe('a registry whose list of referrers another writer replaces', () => {
-  /** As a registry without the referrers API: its fallback index lists what is attached, and others may write it whole. */
-  function racing(store: Store, losses: number) {
-    let listed: Descriptor[] = []
-    let sleeps = 0
-    const subject = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
-      const put = await store.putManifest(bytes, mediaType)
-      if (!listed.some(({ digest }) => digest === put.digest)) listed.push({ ...put, mediaType })
-      return put
-    }
-    const index = async (): Promise<Descriptor> => {
-      const manifests = listed.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }))
-      return store.putManifest(
-        manifestBytes({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }),
-        mediaTypes.index,
-      )
-    }
-    const racy = new Proxy(store, {
+  /** A store with this end of the wait for its listings. */
+  function settling(store: Store, settle: () => Promise<void>): Store {
+    return new Proxy(store, {
       get: (target, name) => {
-        if (name === 'kind') return 'registry'
-        if (name === 'putManifest') return subject
-        if (name === 'resolve')
-          return (wanted: { tag?: string }) => ('tag' in wanted ? index() : store.resolve(wanted as { digest: Digest }))
+        if (name === 'settle') return settle
         const value: unknown = Reflect.get(target, name)
         return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(target) : value
       },
     })
-    const clock = {
-      ...ports.clock,
-      sleep: async (): Promise<void> => {
-        if (sleeps++ < losses) listed = []
-      },
-    }
-    return {
-      store: racy,
-      ports: { ...ports, clock },
-      listed: () => listed.map(({ digest }) => digest),
-      sleeps: () => sleeps,
-    }
   }
 
-  test('is looked at again, and what it lost is listed again', async () => {
+  test('is waited for after the summary was attached', async () => {
     const { verdict, place } = await verified()
-    const race = racing(place.store, 2)
-    const attached = await signVsaByKey(makeKey().signer, verdict, { ...place, store: race.store }, now, {
-      stamper: null,
-      ports: race.ports,
+    const seen: Digest[][] = []
+    const store = settling(place.store, async () => {
+      seen.push((await place.store.referrers(place.subject.digest)).map(({ digest }) => digest))
     })
-    expect(race.listed()).toContain(attached)
-    expect(race.sleeps()).toBe(3)
+    const attached = await signVsaByKey(makeKey().signer, verdict, { ...place, store }, now, services)
+    expect(seen).toHaveLength(1)
+    expect(seen[0]).toContain(attached)
   })
 
   test('that loses it again and again is an error, not a signed summary that nobody finds', async () => {
     const { verdict, place } = await verified()
-    const race = racing(place.store, Number.POSITIVE_INFINITY)
-    await expect(
-      signVsaByKey(makeKey().signer, verdict, { ...place, store: race.store }, now, {
-        stamper: null,
-        ports: race.ports,
-      }),
-    ).rejects.toMatchObject({ code: 'registry-error' })
+    const store = settling(place.store, () => Promise.reject(new TransportError('registry-error', 'lost')))
+    await expect(signVsaByKey(makeKey().signer, verdict, { ...place, store }, now, services)).rejects.toMatchObject({
+      code: 'registry-error',
+    })
   })
 })

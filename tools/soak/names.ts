@@ -12,6 +12,7 @@ import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 import { logSoak } from './log.ts'
 import { raceSoak } from './race.ts'
+import { attachSoak } from './attach.ts'
 
 export interface SoakOptions {
   seed: number
@@ -57,6 +58,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
   ),
   log: logSoak,
   race: raceSoak,
+  attach: attachSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
     full: 200_000,

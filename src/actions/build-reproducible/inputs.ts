@@ -2,6 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Reference } from '../../oci/types.ts'
 import { jobPlaces } from '../../build/types.ts'
+import { readBasesPolicy } from '../../tasks/build/bases-policy.ts'
 import type { BuildRequest } from '../../tasks/build/task.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 
@@ -50,6 +51,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
       rebuilds: inputs.integer('rebuilds', 0, 9),
       compression: inputs.choice('compression', ['gzip', 'zstd']),
       allowDifference: !inputs.boolean('require-reproducible'),
+      basesPolicy: await basesPolicy(inputs),
     },
     source: {
       context: inputs.path('context'),
@@ -58,6 +60,18 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     },
     directory: output.directory ?? null,
   }
+}
+
+async function basesPolicy(inputs: RawInputs): Promise<BuildRequest['basesPolicy']> {
+  if (inputs.choice('bases', ['any', 'golden']) === 'golden') {
+    inputs.required('bases-policy')
+    return readBasesPolicy(inputs.path('bases-policy'))
+  }
+  if (inputs.text('bases-policy') === '') return undefined
+  throw new InputError('input-invalid', 'bases-policy was given, but any base is admitted', {
+    subject: 'bases-policy',
+    remedy: 'Set `bases: golden`, or leave `bases-policy` out.',
+  })
 }
 
 /** Lines `NAME=VALUE`. */

@@ -8,12 +8,13 @@ import { unpackFolder } from '../../tasks/verify/unpack-folder.ts'
 import { attachVsa } from '../../tasks/verify/attach-vsa.ts'
 import { openLogMemory } from '../../tasks/verify/log-memory.ts'
 import { launchVerified } from '../../tasks/verify/launch.ts'
-import { jobImage } from '../../tasks/job-image.ts'
+import { jobImage, verifiedAt } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { gateCaller, loadGatePolicy } from './policy.ts'
+import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
+import { gateCaller } from './policy.ts'
 import { summary } from './summary.ts'
 
 /** The gate: verdict, launch, verification summary. The verdict is kept first, a summary is signed only for what passed, the launch comes last. */
@@ -59,6 +60,7 @@ export const door: ActionDoor = {
     await memory?.remember(checkpoint)
     const path = await state.path('verdict.json')
     await writeFile(path, jcs(verdict))
+    if (verdict.verified) await state.remember(verifiedAt(verdict.image.digest), verdict.image.reference)
     const { store } = await resolveImage(text, ports)
     const key = inputs.signer === 'key' ? inputs.key : null
     const vsa = await attachVsa({ verdict, store, agent, key, timestamp: inputs.timestamp }, ports)
@@ -67,6 +69,7 @@ export const door: ActionDoor = {
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
     const outputs = {
       verified: String(verdict.verified),
+      image: verdict.verified ? verdict.image.reference : '',
       reasons: verdict.reasons.join(','),
       'verdict-path': path,
       'vsa-digest': vsa?.digest ?? '',

@@ -3,10 +3,12 @@ import { cosignReads } from '../../oci/identity.ts'
 import { quote } from '../../report/shell.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
+import { originInWords } from '../../verify/origin.ts'
 import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import type { VerifyDeployInputs } from './inputs.ts'
+import { withoutDigest } from '../../oci/reference.ts'
 
 export interface SummaryFacts {
   verdict: Verdict
@@ -31,10 +33,18 @@ const marks: Readonly<Record<Check['status'], string>> = {
 export function summary(facts: SummaryFacts): ActionReport {
   const { verdict, inputs, notes } = facts
   const { image, builder, job } = verdict
+  const origin = originInWords(verdict)
+  const builtBy: [string, string][] =
+    origin === null
+      ? [['Builder', builder.id]]
+      : [
+          ['Built by', origin.built],
+          ['Admitted by', origin.admitted],
+        ]
   const claim = (name: string): string => (typeof job.claims[name] === 'string' ? job.claims[name] : '')
   const [first, ...others] = verdict.checks.filter(({ status }) => status === 'failed')
   const shown: [string, string][] = [
-    ['Builder', builder.id],
+    ...builtBy,
     ['Evidence', evidenceInWords(verdict)],
     ['Level', levelInWords(verdict)],
     ...machineInWords(verdict),
@@ -69,7 +79,7 @@ export function summary(facts: SummaryFacts): ActionReport {
       : inputs.enforce
         ? 'refused'
         : 'warning',
-    subject: { name: image.reference.replace(/@sha256:[0-9a-f]{64}$/, ''), digest: image.digest },
+    subject: { name: withoutDigest(image.reference), digest: image.digest },
     facts: shown.filter(([, value]) => value !== ''),
     tables: checkTables(verdict.checks),
     exceptions: verdict.exceptions.map((name) => `${name}: ${acceptances[name as Acceptance]}`),

@@ -1,10 +1,12 @@
 import { VerificationError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import { roles, type EventKind, type JournalEvent } from '../../journal/event.ts'
+import { lackOfAdmission, rolesOf, subjectRoles, type SubjectRole } from '../../journal/subject-roles.ts'
 import type { EvidenceBundle } from '../../journal/evidence-bundle.ts'
 import type { JobRecord } from '../../journal/binding.ts'
 import type { Digest } from '../../oci/types.ts'
 import type { Technology } from '../../base/technology.ts'
+import type { StatementKind } from '../../statement/types.ts'
 import type { StatementRequest } from '../protocol.ts'
 
 /** What the rules of TRUST §4 are judged by: the journal and what the agent knows of itself. The request is hostile. */
@@ -64,20 +66,61 @@ export function plainForm(events: readonly JournalEvent[], digest: Digest): Dige
 export function buildOf(context: RuleContext): JournalEvent {
   const plain = plainForm(context.events, context.subject)
   const event = eventWith(context.events, 'build', 'outputs', roles.image, plain)
+  if (event === null && standingOf(context.events, context.subject).has('admitted'))
+    requireStanding(context, 'provenance')
   if (event === null) throw mismatch(context.subject, 'was not built in this job')
   return event
 }
 
-/** The subject was built or encrypted here: what signatures without a document are given for. */
-export function isPublished(events: readonly JournalEvent[], subject: Digest): boolean {
-  return (['build', 'encrypt'] as const).some(
-    (kind) => eventWith(events, kind, 'outputs', roles.image, subject) !== null,
-  )
+/** The roles of a manifest by the journal, which the table of TRUST §4 speaks of. */
+export function standingOf(events: readonly JournalEvent[], subject: Digest): ReadonlySet<SubjectRole> {
+  const plain = plainForm(events, subject)
+  return rolesOf(events, subject, plain === subject ? [] : [plain])
 }
 
-/** @throws VerificationError `role-mismatch` for a manifest of others: {@link isPublished} */
+/**
+ * The subject has a role that the table gives its statement.
+ *
+ * @throws VerificationError `foreign-image` for what only the builder may state of an image that others built; `admission-refused`, `claimed-steps`,
+ *   `not-admitted` for an image that was neither built nor admitted by this job
+ */
+export function requireStanding(
+  { events, subject }: Pick<RuleContext, 'events' | 'subject'>,
+  kind: StatementKind,
+): void {
+  const wanted = subjectRoles[kind]
+  const held = standingOf(events, subject)
+  if (wanted === null || wanted.some((role) => held.has(role))) return
+  if (held.has('admitted'))
+    throw new VerificationError(
+      'foreign-image',
+      `${subject} was built by others: this job does not sign ${kind} for it`,
+      {
+        subject,
+        remedy:
+          'Provenance and signatures of an image stay those of its publisher. This job may describe, encrypt and promote it.',
+      },
+    )
+  const plain = plainForm(events, subject)
+  const { code, why } = lackOfAdmission(events, plain)
+  throw new VerificationError(code, `${plain} ${why}`, {
+    subject,
+    remedy: 'Build the image in this job, or run verify-deploy over the plain image first.',
+  })
+}
+
+/** The subject was built here, or encrypted here from an image that was built or admitted: what signatures without a document are given for. */
+export function isPublished(events: readonly JournalEvent[], subject: Digest): boolean {
+  const held = standingOf(events, subject)
+  return subjectRoles.sign?.some((role) => held.has(role)) === true
+}
+
+/** @throws VerificationError `role-mismatch` for a manifest of others: {@link isPublished}; as {@link requireStanding} for the encrypted form of one */
 export function requirePublished(events: readonly JournalEvent[], subject: Digest): void {
-  if (!isPublished(events, subject)) throw mismatch(subject, 'was neither built nor encrypted in this job')
+  if (isPublished(events, subject)) return
+  if (standingOf(events, subject).has('admitted') || plainForm(events, subject) !== subject)
+    requireStanding({ events, subject }, 'sign')
+  throw mismatch(subject, 'was neither built nor encrypted in this job')
 }
 
 /**

@@ -4,7 +4,7 @@ import { digestSchema, roles, type JournalEvent } from '../../journal/event.ts'
 import { encryptionPredicate } from '../../statement/encryption.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import { diffIdsOf } from './config.ts'
-import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.ts'
+import { artifact, documentOf, eventWith, mismatch, requireStanding, type Rule } from './context.ts'
 
 /** What an `encrypt` event's result must hold. */
 const schema = z.looseObject({
@@ -23,6 +23,7 @@ export const encryption: Rule = (context) => {
   const event = eventWith(context.events, 'encrypt', 'outputs', roles.image, context.subject)
   const plain = event === null ? null : artifact(event, 'inputs', roles.image)
   if (event === null || plain === null) throw mismatch(context.subject, 'was not encrypted in this job')
+  requireStanding(context, 'encryption')
   const config = documentOf(context, 'config', event, 'inputs', [roles.config])
   const after = artifact(event, 'outputs', roles.config)
   if (after !== null && after !== config.digest) throw broken('its config changed')

@@ -1,13 +1,15 @@
 import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import type { SbomKind } from '../../statement/types.ts'
-import { documentOf, mismatch, plainForm, type Rule, type RuleContext } from './context.ts'
+import { documentOf, mismatch, plainForm, requireStanding, type Rule, type RuleContext } from './context.ts'
+import type { Digest } from '../../oci/types.ts'
 
 /** SBOM: for an image that an `sbom` event read in plain form, over the very document that this event wrote. */
 export const sbom =
   (kind: SbomKind): Rule =>
   (context) => {
     const { bytes } = sbomDocument(context, kind, sbomRoles[kind])
+    requireStanding(context, kind)
     return makeStatement(kind, { digest: context.subject }, { document: bytes })
   }
 
@@ -16,7 +18,7 @@ export function sbomDocument(
   context: RuleContext,
   name: string,
   wanted: readonly string[],
-): { bytes: Buffer; digest: `sha256:${string}`; event: JournalEvent } {
+): { bytes: Buffer; digest: Digest; event: JournalEvent } {
   const plain = plainForm(context.events, context.subject)
   const candidates = context.events.filter(
     (event) => event.kind === 'sbom' && event.inputs.some((a) => a.role === roles.image && a.digest === plain),

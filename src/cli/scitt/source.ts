@@ -39,8 +39,9 @@ export async function statementsOf(text: string, ports: Ports): Promise<Statemen
   requireImageName(text, ports.roots.cwd)
   const { store, descriptor } = await resolveImage(text, ports)
   const notes: string[] = []
-  const attached = await findAttachedStatements(store, descriptor, ({ manifest }) => {
-    notes.push(`ignored ${manifest}: it does not hold a statement or receipt`)
+  const attached = await findAttachedStatements(store, descriptor, ({ manifest, error }) => {
+    const why = error.code === 'not-checked' ? error.message : 'it does not hold a statement or receipt'
+    notes.push(`ignored ${manifest}: ${why}`)
   })
   const bundles = await findStatements(store, descriptor, { onBroken: () => {} })
   return {

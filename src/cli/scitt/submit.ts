@@ -68,6 +68,7 @@ export async function scittSubmit(inputs: RawInputs, context: ActionContext): Pr
     lines.push(`registered  ${one.name}${location === null ? '' : ` at ${location}`}`)
     registered.push({ name: one.name, state: 'added', location })
   }
+  await source.store?.settle?.()
   if (services.length === 0) lines.push('note: no receipt was verified, since no `--service` is set')
   return {
     outputs: { registered, 'receipts-verified': services.length > 0 },

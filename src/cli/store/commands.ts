@@ -19,30 +19,47 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     examples: ['sealwright tree ghcr.io/owner/app:1.0', 'sealwright tree oci:build/image --format html > tree.html'],
     run: async (inputs, context) => (await import('./tree.ts')).treeCommand(inputs, context),
   },
-  promote: {
+  repair: {
     description:
-      'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
+      'Lists again what the list of referrers of an image has lost. It also corrects wrong artifact types in that list. Running it twice does nothing more.',
     inputs: [
-      option('from', 'Image to copy: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).', '', true),
       option(
-        'to',
-        'Where to: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); without a tag that of the source.',
+        'image',
+        'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
         '',
         true,
       ),
-      option('policy', 'Policy that the source and the copy have to pass (docs/policy.md).', '', true),
       option(
-        'include',
-        'Attached things that go along: artifact types, predicate types, .sig or .att; * stands for any text. Default: all. May be repeated.',
+        'from',
+        'What may be attached: a file of a job (bundles-path, receipts-path, a result of --json), a list of digests, or one digest. May be repeated.',
       ),
-      option('exclude', 'Attached things that stay behind, in the same form; wins over --include. May be repeated.'),
-      option('dry-run', 'true verifies the source and says what would be copied.', 'false'),
+      option('scan', 'true also looks at all manifests that tags of the repository name.', 'false'),
+      option('drop-missing', 'true takes entries out of the list whose manifests are gone.', 'false'),
+      option('replace-image', 'true replaces an image that cosign copy left in place of the list.', 'false'),
+      option('dry-run', 'true says what would be done.', 'false'),
     ],
-    flags: ['dry-run'],
+    positional: 'image',
+    flags: ['scan', 'drop-missing', 'replace-image', 'dry-run'],
     examples: [
-      'sealwright promote --from ghcr.io/owner/app:1.0 --to registry.example/prod/app --policy policy.yml --dry-run',
-      'sealwright promote --from registry.example/app:1.0 --to oci:archive --policy policy.yml --exclude .att',
+      'sealwright repair ghcr.io/owner/app:1.0 --from receipts.json --from bundles.jsonl',
+      'sealwright repair registry.example/app:1.0 --scan --drop-missing --dry-run',
     ],
-    run: async (inputs, context) => (await import('./promote.ts')).promoteCommand(inputs, context),
+    run: async (inputs, context) => (await import('./repair.ts')).repairCommand(inputs, context),
+  },
+  'gc-report': {
+    description:
+      'Shows what a cleanup of a repository would lose or break. These are untagged referrers, entries whose manifest is gone, and what is attached to something that is gone. It never deletes.',
+    inputs: [
+      option(
+        'image',
+        'Repository or image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
+      option('format', 'text or json.', 'text'),
+    ],
+    positional: 'image',
+    examples: ['sealwright gc-report ghcr.io/owner/app', 'sealwright gc-report oci:build/image --format json'],
+    run: async (inputs, context) => (await import('./gc-report.ts')).gcReportCommand(inputs, context),
   },
 }

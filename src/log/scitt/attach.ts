@@ -1,7 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import { eachAttached } from '../../oci/each-attached.ts'
+import { eachAttached, openRoom, type Room } from '../../oci/each-attached.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { OnBroken } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
@@ -13,9 +13,6 @@ export interface AttachedStatement {
   readonly bytes: Buffer
   readonly receipts: readonly Buffer[]
 }
-
-/** Referrers of one kind that are listed at most. */
-const mostReferrers = 100
 
 /** Attaches a signed statement to a manifest as OCI referrer. */
 export async function attachStatement(store: Store, subject: Descriptor, statement: Uint8Array): Promise<Descriptor> {
@@ -32,10 +29,10 @@ async function attach(store: Store, subject: Descriptor, bytes: Uint8Array, medi
 }
 
 /**
- * The statements that are attached to a manifest, with their receipts, as many as one page of each: for a list. Whoever decides by them reads
- * {@link eachStatement} and {@link eachReceipt}.
+ * The statements that are attached to a manifest, with their receipts, for a list. Whoever decides by them reads {@link eachStatement} and
+ * {@link eachReceipt}.
  *
- * @param onBroken hears of a referrer that is not of its type: strangers may attach what they like
+ * @param onBroken hears of a referrer that is not of its type, and (`not-checked`) of each one beyond 64 MiB: strangers may attach what they like
  */
 export async function findAttachedStatements(
   store: Store,
@@ -43,9 +40,10 @@ export async function findAttachedStatements(
   onBroken: OnBroken,
 ): Promise<AttachedStatement[]> {
   const found: AttachedStatement[] = []
-  for await (const { manifest, bytes } of eachOfType(store, subject, statementMediaType, onBroken, mostReferrers)) {
+  const room = openRoom()
+  for await (const { manifest, bytes } of eachOfType(store, subject, statementMediaType, onBroken, room)) {
     const receipts: Buffer[] = []
-    for await (const receipt of eachOfType(store, manifest, receiptMediaType, onBroken, mostReferrers))
+    for await (const receipt of eachOfType(store, manifest, receiptMediaType, onBroken, room))
       receipts.push(receipt.bytes)
     found.push({ manifest, bytes, receipts })
   }
@@ -71,10 +69,11 @@ function eachOfType(
   subject: Descriptor,
   mediaType: string,
   onBroken: OnBroken,
-  most?: number,
+  room?: Room,
 ): AsyncGenerator<Omit<AttachedStatement, 'receipts'>> {
-  const read = (digest: Digest): ReturnType<typeof readAttached> => readAttached(store, subject, digest, mediaType)
-  return eachAttached(store, subject, mediaType, read, onBroken, most)
+  const read = (digest: Digest): ReturnType<typeof readAttached> =>
+    readAttached(store, subject, digest, mediaType, room)
+  return eachAttached(store, subject, mediaType, read, onBroken)
 }
 
 async function readAttached(
@@ -82,11 +81,13 @@ async function readAttached(
   subject: Descriptor,
   digest: Digest,
   mediaType: string,
+  room?: Room,
 ): Promise<{ manifest: Descriptor; bytes: Buffer }> {
   const { content, descriptor } = await store.getManifest(digest)
   const [layer, more] = isIndex(content) ? [] : content.layers
   const about = isIndex(content) ? undefined : content.subject?.digest
   if (about !== subject.digest || layer?.mediaType !== mediaType || more !== undefined)
     throw new VerificationError('format-invalid', `${digest} does not hold one ${mediaType}`, { subject: digest })
+  room?.take(layer)
   return { manifest: descriptor, bytes: await collect(await store.openBlob(layer), statementLimit, layer.digest) }
 }

@@ -1,7 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
 import { collect } from '../../base/streams.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import { eachAttached } from '../../oci/each-attached.ts'
+import { eachAttached, openRoom, type Room } from '../../oci/each-attached.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { OnBroken } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
@@ -21,9 +21,6 @@ export interface AttachedNotation {
   readonly manifest: Digest
   readonly signature: NotationSignature
 }
-
-/** Signatures of one manifest that are listed at most. */
-const mostSignatures = 100
 
 /** Reads an envelope of either form. @throws VerificationError */
 export function readNotation(bytes: Uint8Array, format: NotationFormat, subject: string): NotationSignature {
@@ -51,36 +48,43 @@ export async function attachNotation(
 }
 
 /**
- * The signatures of the Notary Project that are attached to a manifest, as many as one page of them: for a list. Whoever decides by them reads
- * {@link eachNotation}.
+ * The signatures of the Notary Project that are attached to a manifest, for a list. Whoever decides by them reads {@link eachNotation}.
  *
- * @param onBroken hears of a referrer that is not such a signature, or cannot be read: strangers may attach what they like
+ * @param onBroken hears of a referrer that is not such a signature, or cannot be read, and (`not-checked`) of each one beyond 64 MiB: strangers may
+ *   attach what they like
  */
 export async function findNotation(store: Store, subject: Descriptor, onBroken: OnBroken): Promise<AttachedNotation[]> {
   const found: AttachedNotation[] = []
-  for await (const one of eachNotation(store, subject, onBroken, mostSignatures)) found.push(one)
+  for await (const one of readEach(store, subject, onBroken, openRoom())) found.push(one)
   return found
 }
 
 /**
  * The same one after the other, and however many there are: no number of signatures by strangers hides one that counts (TRUST §5.2). None is kept.
- *
- * @param most referrers that are read
  */
-export function eachNotation(
+export function eachNotation(store: Store, subject: Descriptor, onBroken: OnBroken): AsyncGenerator<AttachedNotation> {
+  return readEach(store, subject, onBroken)
+}
+
+function readEach(
   store: Store,
   subject: Descriptor,
   onBroken: OnBroken,
-  most?: number,
+  room?: Room,
 ): AsyncGenerator<AttachedNotation> {
   const read = async (manifest: Digest): Promise<AttachedNotation> => ({
     manifest,
-    signature: await readAttached(store, subject, manifest),
+    signature: await readAttached(store, subject, manifest, room),
   })
-  return eachAttached(store, subject, notationArtifactType, read, onBroken, most)
+  return eachAttached(store, subject, notationArtifactType, read, onBroken)
 }
 
-async function readAttached(store: Store, subject: Descriptor, digest: Digest): Promise<NotationSignature> {
+async function readAttached(
+  store: Store,
+  subject: Descriptor,
+  digest: Digest,
+  room?: Room,
+): Promise<NotationSignature> {
   const { content } = await store.getManifest(digest)
   const refuse = (why: string): VerificationError =>
     new VerificationError('format-invalid', `${digest} ${why}`, { subject: digest })
@@ -91,6 +95,7 @@ async function readAttached(store: Store, subject: Descriptor, digest: Digest): 
     layer?.mediaType === notationMediaTypes.cose ? 'cose' : layer?.mediaType === notationMediaTypes.jws ? 'jws' : null
   if (layer === undefined || more !== undefined || format === null)
     throw refuse('does not hold one envelope of COSE or JWS')
+  room?.take(layer)
   const bytes = await collect(await store.openBlob(layer), notationEnvelopeLimit, layer.digest)
   return readNotation(bytes, format, `signature ${digest}`)
 }

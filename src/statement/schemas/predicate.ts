@@ -2,15 +2,19 @@ import type { z } from 'zod'
 import { VerificationError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { ClaimKind } from '../claims/types.ts'
+import type { NoticeKind } from '../notices.ts'
 import { sbomKinds, type SbomKind, type StatementKind } from '../types.ts'
+import { archiveForms } from './archive.ts'
 import { encryptionForms } from './encryption.ts'
 import { evidenceForms } from './evidence.ts'
 import type { Forms } from './forms.ts'
 import { inventoryForms } from './inventory.ts'
 import { openvexForms } from './openvex.ts'
+import { promotionForms } from './promotion.ts'
 import { provenanceForms } from './provenance.ts'
 import { rebuildForms } from './rebuild.ts'
 import { signForms } from './sign.ts'
+import { statusForms } from './status.ts'
 import { testResultForms } from './test-result.ts'
 import { vsaForms } from './vsa.ts'
 import { vulnsForms } from './vulns.ts'
@@ -23,9 +27,12 @@ const all = {
   encryption: encryptionForms,
   evidence: evidenceForms,
   vsa: vsaForms,
+  promotion: promotionForms,
   vulns: vulnsForms,
   openvex: openvexForms,
   'test-result': testResultForms,
+  status: statusForms,
+  archive: archiveForms,
 }
 export type PredicateKind = keyof typeof all
 type Predicates = { [K in PredicateKind]: z.infer<(typeof all)[K]['tolerant']> }
@@ -36,7 +43,7 @@ export type PredicateOf<K extends PredicateKind> = Predicates[K]
 export const predicateForms: { readonly [K in PredicateKind]: Forms<Predicates[K]> } = all
 
 /** Whether the predicate of a kind is a document, whose bytes are embedded as they are. */
-export function isDocumentKind(kind: StatementKind | ClaimKind): kind is SbomKind {
+export function isDocumentKind(kind: StatementKind | ClaimKind | NoticeKind): kind is SbomKind {
   return sbomKinds.some((name) => name === kind)
 }
 

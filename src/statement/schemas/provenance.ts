@@ -49,6 +49,9 @@ function externalParameters({ object }: Form) {
     path: texts.describe('Entries of PATH outside /usr that they saw'),
     secrets: texts.describe('Ids of build secrets'),
     cache: digestSchema.nullable(),
+    basesPolicy: digestSchema
+      .optional()
+      .describe('SHA-256 of the bases policy that every base passed before the build'),
     ignoreFile: text.nullable(),
     sourceDateEpoch: count.describe('Seconds since 1970'),
     compression: text,

@@ -11,6 +11,7 @@ import { formatReference, parseReference } from '../../oci/reference.ts'
 import { defineTask, type TaskContext } from '../context.ts'
 import { workStore } from '../images.ts'
 import { buildEvent } from './event.ts'
+import { basesPolicySchema } from './bases-policy.ts'
 import { unpackSource } from './unpack.ts'
 
 const texts = z.record(z.string(), z.string())
@@ -23,6 +24,8 @@ export const buildRequestSchema = z.strictObject({
   /** Folder that a relative `oci:DIR` of the Containerfile is taken from. */
   cwd: z.string(),
   /** PATH and folders of the job: what of the machine its foreign steps may see (TRUST §4). */
+  /** Which bases are admitted; all where it is left out. */
+  basesPolicy: basesPolicySchema.optional(),
   places: z.partialRecord(z.enum(jobPlaces), z.string().max(65_536)),
   prepare: z.string().nullable(),
   /** Network of `prepare` and RUN. */
@@ -70,7 +73,12 @@ async function buildWith(
   output: BuildOptions['output'],
   { ports, caller, work }: TaskContext,
 ): Promise<BuildResult> {
-  const { local, output: _text, ...options } = request
+  const { local, output: _text, basesPolicy, ...rest } = request
+  const admitBases =
+    basesPolicy === undefined
+      ? undefined
+      : (await import('./golden.ts')).goldenBases(basesPolicy, () => ports.clock.now())
+  const options = { ...rest, admitBases }
   if (ports.remote === undefined) {
     if (local !== null) return buildImage({ ...options, ...local, output }, ports)
     throw new InputError('input-missing', 'the request names no context', { subject: 'context' })

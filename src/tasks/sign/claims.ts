@@ -59,9 +59,8 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
     const payload = makeStatement(claim.kind, { name: identity, digest: descriptor.digest }, claim.predicate)
     await writer.statement(claim.kind, payload, by)
   }
-  const begin = context.ports.clock.monotonic()
   await writer.finish()
-  await keepWritten(store, [writer], context.ports.clock.monotonic() - begin, context.ports)
+  await keepWritten(store, [writer], context.ports)
   await store.tag(tag, descriptor.digest)
   return {
     published,

@@ -7,7 +7,7 @@ import type { Digest, Index, Manifest } from '../../oci/types.ts'
 import { sbomKinds, type SbomKind } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import type { SignableKind, SignRequest } from './request.ts'
-import type { Published } from './source.ts'
+import { isSignable, type Published } from './source.ts'
 
 /** A statement that can be made, with the bytes that it is made of. */
 export interface Material {
@@ -62,7 +62,8 @@ export async function gatherMaterial(
   }
   const record = await document('build-record')
   const inventory = await document('inventory')
-  add('sign', {})
+  // What others built is signed by them: the job's agent describes it.
+  add('sign', journal === null || isSignable(journal, published.descriptor.digest) ? {} : null)
   add('provenance', record && { 'build-record': record })
   for (const kind of sbomKinds) {
     const bytes = await document(kind)

@@ -3,7 +3,7 @@ import { sha256 } from '../../base/streams.ts'
 import { timestampToken } from '../../log/timestamp/sign1.ts'
 import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import type { NotationSignature } from '../../sign/notation/envelope.ts'
-import { attachNotation, findNotation, readNotation } from '../../sign/notation/attach.ts'
+import { attachNotation, eachNotation, readNotation } from '../../sign/notation/attach.ts'
 import { notationPayload } from '../../sign/notation/payload.ts'
 import { judgeNotation } from '../../sign/notation/verify.ts'
 import { stampNotation } from '../../sign/notation/write.ts'
@@ -27,15 +27,14 @@ export async function signForNotation(
     signer: key.name,
     payload: sha256(notationPayload(descriptor)),
   } as const
-  const found = await findNotation(store, descriptor, ({ manifest }) => {
+  const trust = { store: key.chain?.slice(0, 1) ?? [], identities: '*' as const, stampedTime: null, now }
+  const attached = eachNotation(store, descriptor, ({ manifest }) => {
     log.debug(`an attached signature in ${manifest} cannot be read`)
   })
-  const trust = { store: key.chain?.slice(0, 1) ?? [], identities: '*' as const, stampedTime: null, now }
-  const present = found.find(
-    ({ signature }) =>
-      judgeNotation(signature, descriptor, trust).every(({ ok }) => ok) && (stamper === null || isStamped(signature)),
-  )
-  if (present !== undefined) return { ...receipt, manifest: present.manifest, state: 'present' }
+  for await (const { manifest, signature } of attached) {
+    const good = judgeNotation(signature, descriptor, trust).every(({ ok }) => ok)
+    if (good && (stamper === null || isStamped(signature))) return { ...receipt, manifest, state: 'present' }
+  }
   const envelope = await key.notation(descriptor)
   const stamped = stamper === null ? envelope : await stampedBy(stamper, envelope)
   const put = await attachNotation(store, descriptor, stamped, 'cose')

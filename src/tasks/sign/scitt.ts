@@ -7,13 +7,15 @@ import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.t
 import { headers } from '../../sign/cose/labels.ts'
 import { withParameter } from '../../sign/cose/write.ts'
 import { parseSign1 } from '../../sign/cose/sign1.ts'
-import { attachStatement, findAttachedStatements, type AttachedStatement } from '../../log/scitt/attach.ts'
+import { attachStatement, eachStatement, type AttachedStatement } from '../../log/scitt/attach.ts'
 import { readStatement } from '../../log/scitt/statement.ts'
 import { checkPreimage } from '../../sign/cose/hash-envelope.ts'
 import { verifySign1 } from '../../sign/cose/verify.ts'
 import type { CertifiedKey } from './certified.ts'
 import type { Published } from './source.ts'
 import type { Receipt } from './writer.ts'
+
+type Attached = Omit<AttachedStatement, 'receipts'>
 
 /**
  * Signs each statement of this run as a SCITT signed statement: a hash envelope over the bytes of the in-toto statement, which stands in a bundle. What
@@ -28,15 +30,16 @@ export async function signForScitt(
   payloads: readonly Buffer[],
   { name, log, stamper }: { name: string; log: Log; stamper: TimeStamper | null },
 ): Promise<Receipt[]> {
-  const existing = await findAttachedStatements(store, descriptor, ({ manifest }) => {
+  const existing: Attached[] = []
+  const attached = eachStatement(store, descriptor, ({ manifest }) => {
     log.debug(`an attached statement in ${manifest} cannot be read`)
   })
+  // Strangers' statements are not held: only what this key signed is compared.
+  for await (const one of attached) if (isBy(one, key.publicKey)) existing.push(one)
   const receipts: Receipt[] = []
   for (const content of payloads) {
     const receipt = { kind: 'scitt-statement', signer: key.name, payload: sha256(content) } as const
-    const present = existing.find(
-      (attached) => isOver(attached, content, key.publicKey) && (stamper === null || isStamped(attached)),
-    )
+    const present = existing.find((one) => isOver(one, content, key.publicKey) && (stamper === null || isStamped(one)))
     if (present !== undefined) {
       receipts.push({ ...receipt, manifest: present.manifest.digest, state: 'present' })
       continue
@@ -50,7 +53,7 @@ export async function signForScitt(
 }
 
 /** Whether a statement carries a stamp over its encoded signature (RFC 9921), whoever vouches for it. */
-function isStamped({ bytes, manifest }: AttachedStatement): boolean {
+function isStamped({ bytes, manifest }: Attached): boolean {
   const { signature, unprotected } = parseSign1(bytes, manifest.digest)
   const token = unprotected.bytes(headers.signThenTimestamp)
   return token !== null && isOwnStamp(token, encodeCbor(signature))
@@ -62,7 +65,17 @@ async function stampedBy(stamper: TimeStamper, statement: Buffer): Promise<Buffe
   return withParameter(message, headers.signThenTimestamp, token)
 }
 
-function isOver({ bytes, manifest }: AttachedStatement, content: Buffer, key: CertifiedKey['publicKey']): boolean {
+function isBy({ bytes, manifest }: Attached, key: CertifiedKey['publicKey']): boolean {
+  try {
+    verifySign1(readStatement(bytes, manifest.digest).message, key)
+    return true
+  } catch (error) {
+    if (error instanceof VerificationError) return false
+    throw error
+  }
+}
+
+function isOver({ bytes, manifest }: Attached, content: Buffer, key: CertifiedKey['publicKey']): boolean {
   try {
     const { message, hashEnvelope } = readStatement(bytes, manifest.digest)
     if (hashEnvelope === null) return false

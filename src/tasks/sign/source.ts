@@ -1,5 +1,6 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JournalEvent } from '../../journal/event.ts'
+import { lackOfAdmission, rolesOf, subjectRoles, type SubjectRole } from '../../journal/subject-roles.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
@@ -41,7 +42,7 @@ export async function publishImage(
  *
  * @param journal events of the job, null where no agent runs
  * @throws VerificationError `encryption-link` for the plain form of an image that the job encrypted: it must not leave; `role-mismatch` for an
- *   image that the job did not make
+ *   image that the job neither built nor verified; `not-admitted`, `admission-refused`, `claimed-steps` for the encrypted form of one
  */
 export async function findImage(
   inputs: SignRequest,
@@ -52,16 +53,7 @@ export async function findImage(
   const from = await resolveImage(inputs.image ?? (await jobImage(context.state, ['plain', 'encrypted'])), ports)
   const digest = from.descriptor.digest
   requireNoPlain(inputs, journal ?? [], digest)
-  if (journal !== null && !isOwn(journal, digest)) {
-    throw new VerificationError(
-      'role-mismatch',
-      'this job neither built nor encrypted the image, so its agent signs nothing about it',
-      {
-        subject: digest,
-        remedy: 'Build the image in this job; a foreign image can be signed with a key where no agent runs.',
-      },
-    )
-  }
+  if (journal !== null && !isOwn(journal, digest)) throw notOwn(journal, digest)
   return { from, plain: plainOf(journal ?? [], digest) }
 }
 
@@ -99,9 +91,36 @@ export async function publishTo(
   }
 }
 
-/** Whether a job built or encrypted an image: its agent signs about no other (TRUST §4). */
+/** Whether a job built or admitted an image, or encrypted such a one: its agent signs about no other (TRUST §4). */
 export function isOwn(journal: readonly JournalEvent[], digest: Digest): boolean {
-  return journal.some(({ kind, outputs }) => (kind === 'build' || kind === 'encrypt') && holds(outputs, digest))
+  const held = standingOf(journal, digest)
+  return held.has('built') || held.has('admitted')
+}
+
+/** Whether the job's agent signs the image itself: never one of others, whose signature is the publisher's. */
+export function isSignable(journal: readonly JournalEvent[], digest: Digest): boolean {
+  const held = standingOf(journal, digest)
+  return subjectRoles.sign?.some((role) => held.has(role)) === true
+}
+
+function standingOf(journal: readonly JournalEvent[], digest: Digest): ReadonlySet<SubjectRole> {
+  const plain = plainOf(journal, digest)
+  return rolesOf(journal, digest, plain === digest ? [] : [plain])
+}
+
+/** Why an agent signs nothing about an image, before anything of it is published. */
+function notOwn(journal: readonly JournalEvent[], digest: Digest): VerificationError {
+  const plain = plainOf(journal, digest)
+  const { code, why } = lackOfAdmission(journal, plain)
+  return new VerificationError(
+    code === 'not-admitted' && plain === digest ? 'role-mismatch' : code,
+    `${plain} ${why}`,
+    {
+      subject: digest,
+      remedy:
+        'Build the image in this job, or run verify-deploy over the plain image first; a foreign image can also be signed with a key where no agent runs.',
+    },
+  )
 }
 
 /** The plain form of an image that the job encrypted; any other is its own. */

@@ -1,14 +1,12 @@
 import type { Log } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { relist } from '../../oci/relist.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { findCosignSignatures, findStatements, type FoundSignature } from '../../sign/find.ts'
-import { attachCosignAttestation, attachCosignSignature } from '../../sign/legacy.ts'
+import { attachCosignAttestation, attachCosignSignature, legacyTag } from '../../sign/legacy.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
-import type { ClaimKind } from '../../statement/claims/types.ts'
-import { predicateTypeOf } from '../../statement/statement.ts'
-import type { Envelope, StatementKind } from '../../statement/types.ts'
+import { predicateTypeOf, type WrittenKind } from '../../statement/statement.ts'
+import type { Envelope } from '../../statement/types.ts'
 import { otherNamesWarning } from './other-names.ts'
 import type { KeyIdentity, StatementSigner } from './signer.ts'
 import type { Published } from './source.ts'
@@ -16,8 +14,7 @@ import type { Published } from './source.ts'
 /** One attached thing, for `receipts-path` and the summary. */
 export interface Receipt {
   kind:
-    | StatementKind
-    | ClaimKind
+    | WrittenKind
     | 'inventory-document'
     | 'evidence-bundle'
     | 'image-signature'
@@ -38,7 +35,7 @@ export interface StatementWriter {
    * Attaches a payload with the bundle that its signer gives, unless a complete one of this signer is attached already. Where services are asked for
    * stamps and log entries, it is attached by {@link StatementWriter.settle}, since they are asked side by side.
    */
-  statement(kind: StatementKind | ClaimKind, payload: Buffer, by: StatementSigner): Promise<void>
+  statement(kind: WrittenKind, payload: Buffer, by: StatementSigner): Promise<void>
   /** As {@link statement}, for a simple-signing payload; written by {@link StatementWriter.finish}. */
   imageSignature(payload: Buffer, by: KeyIdentity, sign: () => Promise<Buffer>): Promise<void>
   /** Waits for the stamps of all statements so far and attaches these, in the order in which they were handed in. */
@@ -46,11 +43,13 @@ export interface StatementWriter {
   /** Writes the legacy tags, each with one write. */
   finish(): Promise<void>
   /**
-   * Looks for all that this run added, and adds again what another writer's listing or tag has lost.
+   * Looks for what this run added under the legacy tags, and adds again what another writer has lost. The store looks after the bundles.
    *
    * @returns whether everything was there
    */
   confirm(): Promise<boolean>
+  /** What {@link confirm} looks for. */
+  readonly names: readonly string[]
 }
 
 /** What a writer is told beside the image. */
@@ -64,7 +63,7 @@ export interface WriterOptions {
  * What others attached, readable or not, neither stops nor changes ours.
  */
 export async function openWriter(
-  { store, descriptor }: Published,
+  { store, descriptor }: Pick<Published, 'store' | 'descriptor'>,
   { legacy, log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>
@@ -88,6 +87,11 @@ export async function openWriter(
     receipts,
     bundles,
     settle,
+    get names() {
+      const named = (kind: 'att' | 'sig', count: number): string[] =>
+        count === 0 ? [] : [`${count} under ${legacyTag(descriptor.digest, kind)}`]
+      return [...named('att', newAttestations.length), ...named('sig', newSignatures.length)]
+    },
     async statement(kind, payload, by) {
       const digest = sha256(payload)
       const predicateType = predicateTypeOf(kind)
@@ -137,19 +141,13 @@ export async function openWriter(
       for (const { receipt } of newSignatures) receipts.push({ ...receipt, manifest: manifest.digest })
     },
     async confirm() {
-      const added = receipts.filter(({ kind, state }) => kind !== 'image-signature' && state === 'added')
-      const listed = await relist(
-        store,
-        descriptor.digest,
-        added.map(({ manifest }) => manifest),
-      )
       const attested =
         newAttestations.length === 0 || !(await attachCosignAttestation(store, descriptor, newAttestations)).added
-      if (newSignatures.length === 0) return listed && attested
+      if (newSignatures.length === 0) return attested
       const { manifest, added: lost } = await attachCosignSignature(store, descriptor, newSignatures)
       for (const receipt of receipts)
         if (receipt.kind === 'image-signature' && receipt.state === 'added') receipt.manifest = manifest.digest
-      return listed && attested && !lost
+      return attested && !lost
     },
   }
 }

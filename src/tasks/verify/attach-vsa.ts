@@ -26,7 +26,7 @@ export async function attachVsa(
   if (agent !== null) {
     const { publicKeyPem } = await agent.status()
     const stamper = await timeStamperFor(timestamp, agent, [publicKeyPem], ports)
-    return { digest: await signVsaByAgent(agent, verdict, { store, subject }, { stamper, ports }), publicKeyPem }
+    return { digest: await signVsaByAgent(agent, verdict, { store, subject }, { stamper }), publicKeyPem }
   }
   if (key === null) return null
   const { openSigner } = await import('../../sign/signers/open.ts')
@@ -34,5 +34,5 @@ export async function attachVsa(
   const { publicKeyPem } = signer
   const stamper = await timeStamperFor(timestamp, null, [publicKeyPem], ports)
   const place = { store, subject }
-  return { digest: await signVsaByKey(signer, verdict, place, ports.clock.now(), { stamper, ports }), publicKeyPem }
+  return { digest: await signVsaByKey(signer, verdict, place, ports.clock.now(), { stamper }), publicKeyPem }
 }

@@ -89,9 +89,10 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
     if (verdict.verified && request.plainLayers) await deliverLayers(request.image, verdict, opener, context)
     const learned = history?.learned ?? null
     const result: VerifyResult = { verdict, checkpoint: learned === null ? null : toBase64(learned) }
-    const { store } = await resolveImage(request.image, ports)
+    const { store, descriptor: named } = await resolveImage(request.image, ports)
     const subject = await store.resolve({ digest: verdict.image.digest })
-    const events = subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }), isolation: noSteps }]
+    const events =
+      subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }, named), isolation: noSteps }]
     return { result, events }
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -4,14 +4,14 @@ import { jcs, parseJcs } from '../../encoding/jcs.ts'
 import { eventTag } from '../eventlog/event-types.ts'
 import { digestOf, type BankHash } from '../eventlog/hashes.ts'
 import { encodeEvent } from '../eventlog/write.ts'
+import { digestSchema } from '../../oci/digest-schema.ts'
 import type { RegisterRecord } from '../types.ts'
 
 /** First word of every record of ours, so that others' records in the same register are told apart. */
 export const registerDomain = 'sealwright.dev'
 
-const digestText = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
-const startSchema = z.strictObject({ job: digestText, key: z.string().regex(/^[A-Za-z0-9_-]{43}$/) })
-const journalSchema = z.strictObject({ count: z.int().min(1), head: digestText })
+const startSchema = z.strictObject({ job: digestSchema, key: z.string().regex(/^[A-Za-z0-9_-]{43}$/) })
+const journalSchema = z.strictObject({ count: z.int().min(1), head: digestSchema })
 
 /** First extension of an agent: the RFC 7638 thumbprint of its key and the digest of its job. */
 export type AgentStart = z.infer<typeof startSchema>

@@ -1,6 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
 import { claimKindOf, type ClaimKind } from '../../statement/claims/types.ts'
 import { isWorse, type Severity } from '../../statement/claims/severity.ts'
+import { readPredicate } from '../../statement/schemas/predicate.ts'
 import type { Gate } from '../candidate.ts'
 import { timeOf, unexcused } from '../claims/excused.ts'
 import {
@@ -13,13 +14,14 @@ import {
 import type { PolicyClaim } from '../policy/claims.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 import type { Claim } from '../statements.ts'
+import { isAllowed, judgePromotion, promotionInWords } from './promotion.ts'
 
 /** Two clocks may differ by this. */
 const skewMs = 5 * 60_000
 
 /** What other parties claim of the image, as far as the policy requires it: one check a kind. */
-export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result'] as const).map((kind) => ({
-  id: `claims.${kind}`,
+export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result', 'promotion'] as const).map((kind) => ({
+  id: kind === 'promotion' ? kind : `claims.${kind}`,
   clause: 'TRUST §4',
   needs: [],
   run: (gate) => claimsOf(gate, kind),
@@ -27,7 +29,7 @@ export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result'] as const)
 
 function claimsOf(gate: Gate, kind: ClaimKind): Outcome {
   const rules = gate.policy.claims.filter((rule) => rule.kind === kind)
-  if (rules.length === 0) return skipped(`the policy requires no ${kind} claim`)
+  if (rules.length === 0) return skipped(`the policy requires no ${nameOf(kind)}`)
   const outcomes = rules.map((rule) => judge(gate, rule))
   const bad = outcomes.find(({ status }) => status !== 'passed')
   return bad ?? passed(outcomes.map(({ why }) => why).join('; '), outcomes[0]?.subject ?? null)
@@ -37,17 +39,34 @@ function judge(gate: Gate, rule: PolicyClaim): Outcome {
   const { kind } = rule
   const there = gate.claims.filter((claim) => claim.subject !== null && claimKindOf(claim.predicateType) === kind)
   const mine = there.filter(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
-  if (mine.length > 0) return newest(gate, rule, mine)
+  const fitting = mine.filter((claim) => isFor(rule, claim))
+  if (fitting.length > 0) return newest(gate, rule, fitting)
+  const [elsewhere] = mine
+  if (elsewhere !== undefined)
+    return failed(
+      'missing-statement',
+      `a promotion record is attached, but none is ${promotionInWords(rule.promotion)}`,
+      elsewhere.manifest,
+    )
   const broken = gate.broken.find(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
   if (broken !== undefined) return failed(broken.error.code, broken.error.message, broken.manifest)
   const other = there[0]?.manifest ?? gate.foreignClaims.get(kind)
   if (other !== undefined)
     return failed(
       'claim-signer',
-      `a ${kind} claim is attached, but none of the keys that the policy names for it signed it`,
+      `a ${nameOf(kind)} is attached, but none of the keys that the policy names for it signed it`,
       other,
     )
-  return failed('missing-statement', `no ${kind} claim about this image is attached`, gate.subject.descriptor.digest)
+  return failed('missing-statement', `no ${nameOf(kind)} about this image is attached`, gate.subject.descriptor.digest)
+}
+
+/** Of one receiver's records a policy may ask for those of one environment: a later record for another one says nothing of it. */
+function isFor({ promotion }: PolicyClaim, { statement, manifest }: Claim): boolean {
+  return promotion === null || isAllowed(promotion, readPredicate('promotion', statement.predicate, manifest))
+}
+
+function nameOf(kind: ClaimKind): string {
+  return kind === 'promotion' ? 'promotion record' : `${kind} claim`
 }
 
 /**
@@ -86,11 +105,11 @@ function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcom
   const stated = new Date(time).toISOString()
   const age = gate.at.getTime() - time
   if (age < -skewMs)
-    return failed('expired', `the ${rule.kind} claim is dated in the future (${stated})`, claim.manifest)
+    return failed('expired', `the ${nameOf(rule.kind)} is dated in the future (${stated})`, claim.manifest)
   if (rule.maxAgeSeconds !== null && age > rule.maxAgeSeconds * 1000)
     return failed(
       'expired',
-      `the newest ${rule.kind} claim is from ${stated}, older than the ${rule.maxAgeSeconds} s that the policy allows`,
+      `the newest ${nameOf(rule.kind)} is from ${stated}, older than the ${rule.maxAgeSeconds} s that the policy allows`,
       claim.manifest,
     )
   return judgeAll()
@@ -120,6 +139,14 @@ const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) =
       claim,
       time: timeOf(document),
       judge: () => passed(`an OpenVEX document with ${length} statement(s) is signed by a named key`, claim.manifest),
+    }
+  },
+  promotion: (_gate, rule, claim) => {
+    const record = readPredicate('promotion', claim.statement.predicate, claim.manifest)
+    return {
+      claim,
+      time: Date.parse(record.promotedOn),
+      judge: () => judgePromotion(rule.promotion, record, claim.manifest),
     }
   },
   'test-result': (_gate, _rule, claim) => {

@@ -25,9 +25,9 @@ export const contentSteps: Step[] = [
 ]
 
 async function layers(gate: Gate): Promise<Outcome> {
-  const { sealedContent, subject } = gate
+  const { sealedContent, sealedBy, subject } = gate
   if (sealedContent !== null) {
-    return unlessAccepted(gate, 'accept-unchecked-content', 'not-checked', sealedContent, subject.descriptor.digest)
+    return unlessAccepted(gate, sealedBy, 'not-checked', sealedContent, subject.descriptor.digest)
   }
   const { pass } = await gate.content()
   const omitting = pass.layers.filter(({ omitted }) => omitted !== undefined).length

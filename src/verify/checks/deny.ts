@@ -7,6 +7,8 @@ import { encryptedSubject } from '../encrypted.ts'
 import { buildsOf, plainForms } from '../journal-roles.ts'
 import { failed, passed, skipped, type MachineGate, type Outcome, type Step } from '../step.ts'
 import { rollbackSteps } from './rollback.ts'
+import { isDigest } from '../../oci/digest.ts'
+import { algorithmOf } from '../../base/streams.ts'
 
 /** TRUST §5.12: what the policy denies by name, and the least security version numbers. */
 export const denySteps: Step[] = [
@@ -44,6 +46,13 @@ function denied(gate: Gate): Outcome {
     const hit = list?.find((item) => values.includes(item))
     if (hit !== undefined) return failed('denied', `the policy denies the ${what} ${hit}`, subject.descriptor.digest)
   }
+  // A list names SHA-256: what bears another digest as well cannot hide behind that one.
+  const other = deny.images === undefined ? undefined : imagesOf(gate).find(isOtherDigest)
+  if (other !== undefined)
+    return failed(
+      'denied',
+      `the policy denies images by their SHA-256, and ${String(other)} cannot be compared with it`,
+    )
   const untold = lists.find(({ list, told }) => list !== undefined && !told)
   if (untold !== undefined)
     return failed('denied', `the policy denies some by ${untold.what}, and nothing proven says which one this is of`)
@@ -85,7 +94,7 @@ interface Listed {
 
 /** Every digest from what was named to what runs: index, manifest, configuration, layers, and the plain form. */
 function imagesOf({ subject, found, mine }: Gate): unknown[] {
-  const named = /@(sha256:[0-9a-f]{64})$/.exec(subject.reference)?.[1]
+  const named = /@(sha\d+:[0-9a-f]+)$/.exec(subject.reference)?.[1]
   const plain = mine.flatMap(({ kind, statement }) =>
     kind === 'encryption' && isObject(statement.predicate['plain']) ? [statement.predicate['plain']['manifest']] : [],
   )
@@ -100,6 +109,10 @@ function imagesOf({ subject, found, mine }: Gate): unknown[] {
   ]
 }
 
+function isOtherDigest(value: unknown): boolean {
+  return isDigest(value) && algorithmOf(value) !== 'sha256'
+}
+
 function plainTold(gate: Gate): boolean {
   const { found, subject } = gate
   if (!encryptedSubject(gate)) return true
@@ -109,7 +122,7 @@ function plainTold(gate: Gate): boolean {
 
 /** What the image was made of, by its provenance and by the journal; a base that the job built itself brings its own. */
 function dependenciesOf(gate: Gate): { commits: unknown[]; digests: unknown[] } {
-  const dependencies = gate.mine
+  const dependencies = [...gate.mine, ...(gate.found.foreign?.word?.claims ?? [])]
     .filter(({ kind }) => kind === 'provenance')
     .flatMap(({ statement }) => {
       const definition = statement.predicate['buildDefinition']

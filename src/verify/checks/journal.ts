@@ -117,7 +117,7 @@ function rolesHeld(gate: Gate): Outcome {
   for (const claim of judged(gate)) {
     const problem = roleProblem(claim, events, encryptedSubject(gate))
     if (problem !== null)
-      return failed('role-mismatch', `${claim.kind ?? claim.predicateType}: ${problem}`, claim.manifest)
+      return failed(problem.code, `${claim.kind ?? claim.predicateType}: ${problem.why}`, claim.manifest)
   }
   return passed('the subject of each statement has the role that its predicate needs')
 }
@@ -149,7 +149,8 @@ function configHeld(gate: Gate): Outcome {
 /** Rare, and a way to let one build stand for another: told, refused for nothing. */
 function builds({ found }: Gate): Outcome {
   const all = (found.journal ?? []).slice(0, found.sealed).filter(({ kind }) => kind === 'build')
-  if (all.length < 2) return passed('the job built one image, once')
+  if (all.length === 0) return passed('the job built no image')
+  if (all.length === 1) return passed('the job built one image, once')
   const images = all.map(({ outputs }) => outputs.find(({ role }) => role === roles.image)?.digest ?? 'no image')
   return passed(`the journal has ${all.length} build events: ${images.slice(0, 8).join(', ')}`)
 }

@@ -1,7 +1,8 @@
 import { roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '../../journal/event.ts'
+import { admissionsOf } from '../../journal/subject-roles.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
-import { buildsOf, encryptsOf, recordsOf, sbomsOf } from '../journal-roles.ts'
+import { buildsOf, encryptsOf, plainForms, recordsOf, sbomsOf } from '../journal-roles.ts'
 import type { Acceptance } from '../policy/accept.ts'
 import type { Claim } from '../statements.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
@@ -24,6 +25,9 @@ export function restsOn(gate: Gate): JournalEvent[] {
     ...(recorded.length === 0 ? [builds] : recorded.map((claim) => builds.filter((event) => gave(event, claim)))),
     encrypted ? encryptsOf(events, subject) : [],
     ...gate.mine.map((claim) => sbomsOf(events, claim, encrypted)),
+    ...(gate.policy.publisher === null
+      ? []
+      : plainForms(events, subject, encrypted).map((form) => admissionsOf(events, form))),
   ]
   return [...new Set(groups.flatMap((group) => best(group) ?? []))]
 }

@@ -3,6 +3,7 @@ import { registerFindings, uncovered, type RegisterAtReport } from '../../tee/re
 import type { Gate } from '../candidate.ts'
 import type { Evidence } from '../evidence.ts'
 import { failed, passed, skipped, unlessAccepted, type MachineGate, type Outcome, type Step } from '../step.ts'
+import type { Digest } from '../../oci/types.ts'
 
 /** The runtime register that the agent extends first of all: one agent a boot, and its journal, by what nobody can set back. */
 export const registerSteps: Step[] = [
@@ -78,6 +79,6 @@ function foreign(gate: MachineGate): Outcome {
   return unlessAccepted(gate, 'accept-foreign-extensions', 'register-mismatch', told)
 }
 
-function expected({ key, open }: Evidence): { key: string; job: `sha256:${string}` } {
+function expected({ key, open }: Evidence): { key: string; job: Digest } {
   return { key: key.thumbprint, job: jobDigest(open.binding.job) }
 }

@@ -43,11 +43,19 @@ export class PinnedIdentities {
   /** The trusted root is at hand; the policy names no other file. */
   readonly readText: ReadText = () => Promise.resolve(this.#given.trustedRoot.text)
 
-  /** Sections `trusted-root` and `identities`. JSON strings are YAML strings: no name can add a line. */
+  /** Sections `trusted-root` and `identities`. */
   lines(): string[] {
-    const { identities, trustedRoot } = this.#given
+    return [this.rootLine(), ...this.identityLines()]
+  }
+
+  rootLine(): string {
+    return `trusted-root: ${JSON.stringify(this.#given.trustedRoot.name)}`
+  }
+
+  /** JSON strings are YAML strings: no name can add a line. */
+  identityLines(): string[] {
+    const { identities } = this.#given
     return [
-      `trusted-root: ${JSON.stringify(trustedRoot.name)}`,
       'identities:',
       ...identities.flatMap(({ san, issuer }) => [
         `  - name: ${JSON.stringify(san)}`,

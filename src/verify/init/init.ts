@@ -7,6 +7,8 @@ import { isForeign } from '../own-form.ts'
 import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
+import { keyLines } from './key-lines.ts'
+import { admittedImage, learnIdentities, publisherLines } from './publisher-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
@@ -18,6 +20,7 @@ import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
 import { logLines, type GivenLog } from './log-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { statusLines } from './status-lines.ts'
 import { timeLines } from './time-lines.ts'
 
 export interface InitOptions extends MachineOptions {
@@ -30,6 +33,8 @@ export interface InitOptions extends MachineOptions {
   opener?: VerifyOptions['opener'] | undefined
   /** PEM chains of time stamp authorities to pin. */
   timeAuthorities?: readonly string[] | undefined
+  /** PEM texts of keys whose status statements count. */
+  statusKeys?: readonly string[] | undefined
   /** Private log to pin. */
   log?: GivenLog | undefined
 }
@@ -72,26 +77,38 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   else if (job === null) accepts.add('accept-self-asserted-job')
 
   const claims = await Promise.all(children.map((child) => claimsOf(child, releaseKeys, identities)))
-  const statements = statementsOf(claims, evidence !== null)
+  const admitted = admittedImage(children, events)
+  if (admitted !== null) await learnIdentities(admitted, children, identities)
+  let builder: string | null = null
+  const statements = statementsOf(claims, evidence !== null, admitted !== null)
   if (statements !== null)
     warnings.push(`statements: [${statements.kinds.join(', ')}]: the image has no ${statements.lacking.join(', no ')}`)
   const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
   const stamps = claims.flat().flatMap((claim) => claim.stamps)
+  const status = await statusLines(
+    children.map((child) => child.subject),
+    options.statusKeys ?? [],
+    ports.clock.now(),
+  )
+  warnings.push(...status.warnings)
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
-  for (let round = 0; round <= acceptanceNames.length; round += 1) {
+  for (let round = 0; round <= acceptanceNames.length + 1; round += 1) {
     const text = render({
       technology: evidence?.index.technology ?? null,
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
-      releaseKeys,
-      identities: identities?.lines() ?? [],
+      // What is given of an image of others belongs to its publisher.
+      releaseKeys: admitted === null ? releaseKeys : [],
+      identities:
+        admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
       accepts,
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
+      status: status.lines,
       time: [
         ...timeLines(options.timeAuthorities ?? [], stamps, options.log?.timed === true ? options.log.witnesses : []),
         ...logLines(options.log),
@@ -105,6 +122,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       { opener: options.opener, collateral: options.collateral?.path, trust: options.trust },
       ports,
     )
+    const named = verdict.verified ? (verdict.origin?.builder ?? null) : null
+    if (named !== null && builder === null) {
+      builder = named
+      continue
+    }
     if (verdict.verified)
       return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
     if (hard !== null) {
@@ -113,7 +135,10 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
         `the image’s own statements do not verify: ${hard.why}`,
         {
           subject: verdict.image.digest,
-          remedy: remedyFor(hard.reason, evidence !== null, claims.flat(), options),
+          remedy:
+            hard.id === 'admission.publisher'
+              ? 'None of the given keys and identities signed the plain image. Give --public-key of its publisher, or --identity with --issuer and --trusted-root.'
+              : remedyFor(hard.reason, evidence !== null, claims.flat(), options),
         },
       )
     }
@@ -202,7 +227,7 @@ interface PolicyFacts {
   /** Lines of measurements, rules and collateral. */
   machine: readonly string[]
   releaseKeys: readonly string[]
-  /** Sections `trusted-root` and `identities`. */
+  /** Sections `trusted-root` and `identities`, or `publisher`. */
   identities: readonly string[]
   accepts: ReadonlySet<Acceptance>
   statements: Shortened | null
@@ -210,6 +235,8 @@ interface PolicyFacts {
   build: readonly string[]
   /** Section `encryption`. */
   encryption: readonly string[]
+  /** Section `status`, or a comment. */
+  status: readonly string[]
   /** Section `time`, or a comment. */
   time: readonly string[]
   steps: StepsIsolation
@@ -239,14 +266,18 @@ async function claimsOf(
 }
 
 /** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
-function statementsOf(children: readonly (readonly Claim[])[], evidence: boolean): Shortened | null {
+function statementsOf(
+  children: readonly (readonly Claim[])[],
+  evidence: boolean,
+  byOthersBuilt: boolean,
+): Shortened | null {
   const kindsOf = (claims: readonly Claim[]): Set<Claim['kind']> =>
     new Set(claims.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
   const [first = new Set<Claim['kind']>(), ...others] = children.map(kindsOf)
   // Of an index every manifest has to pass, so what one lacks cannot be asked for.
   const there = new Set([...first].filter((kind) => others.every((kinds) => kinds.has(kind))))
   const wanted: [string, StatementKind[]][] = [
-    ['provenance', ['provenance']],
+    ...(byOthersBuilt ? [] : [['provenance', ['provenance']] satisfies [string, StatementKind[]]]),
     ['inventory', ['inventory']],
     ['SBOM', [...sbomKinds]],
   ]
@@ -268,23 +299,13 @@ function render(facts: PolicyFacts): string {
   if (technology !== null) lines.push(`technology: ${technology}`)
   if (job !== null) lines.push(...jobLines(job))
   lines.push(...machine)
-  if (releaseKeys.length > 0) {
-    lines.push('release-keys:')
-    for (const pem of releaseKeys)
-      lines.push(
-        '  - |',
-        ...pem
-          .trim()
-          .split('\n')
-          .map((line) => `    ${line}`),
-      )
-  }
+  if (releaseKeys.length > 0) lines.push(...keyLines(releaseKeys))
   lines.push(...facts.identities)
   if (statements !== null)
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
     )
-  lines.push(...facts.build, ...facts.encryption, ...facts.time)
+  lines.push(...facts.build, ...facts.encryption, ...facts.status, ...facts.time)
   for (const name of acceptanceNames) {
     if (!accepts.has(name)) continue
     const value = name === 'accept-steps-isolation' ? steps : 'true'

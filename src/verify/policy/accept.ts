@@ -25,6 +25,8 @@ export const acceptances = {
   'accept-unproven-time': 'no trusted time stamps the statements: they may be older or younger than they say',
   'accept-unwitnessed-log': 'no witness watches the log: its operator could show other readers another log',
   'accept-unchecked-content': 'the content is encrypted and the gate has no key: nobody looked into it',
+  'accept-purged-layers':
+    'layers were purged from the archive: nobody looked into the content, now or at any later time',
   'accept-incomplete-sbom':
     'a package database or marker in the image could not be read: the SBOM does not list the software that it stands for',
   'accept-signature-only': 'a pinned key or identity signed the image; nothing is known of the machine that made it',

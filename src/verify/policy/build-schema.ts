@@ -34,5 +34,10 @@ export const buildSchema = z.strictObject({
   bases: list(256)
     .optional()
     .describe('Base images by name or digest that are neither of a registry nor built in the same job'),
+  'bases-policy': list(16)
+    .optional()
+    .describe(
+      'Digests of bases policies, one of which every base must have passed before the build (`bases: golden`, docs/status.md)',
+    ),
 })
 export type BuildRules = z.infer<typeof buildSchema>

@@ -1,11 +1,12 @@
-import { InputError, VerificationError } from '../../base/errors.ts'
-import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
+import type { PublicKey } from '../../sign/public-key.ts'
 import type { SeverityLimit } from '../../statement/claims/severity.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
+import { readPolicyKeys } from './keys.ts'
+import type { PromotionRule } from './promotions-schema.ts'
 
-/** An entry of the policy's `claims` with its keys read. */
+/** An entry of the policy's `claims` or `promotions` with its keys read. */
 export interface PolicyClaim {
   kind: ClaimKind
   publicKeys: readonly PublicKey[]
@@ -14,6 +15,8 @@ export interface PolicyClaim {
   maxAgeSeconds: number | null
   maxSeverity: SeverityLimit | null
   scanner: string | null
+  /** Of a promotion record; null for another kind. */
+  promotion: Pick<PromotionRule, 'environment' | 'to' | 'policies'> | null
 }
 
 /**
@@ -22,18 +25,7 @@ export interface PolicyClaim {
  * @throws InputError `file-invalid` for a key that cannot be used
  */
 export function policyClaim(rule: ClaimRule, index: number, path: string): PolicyClaim {
-  const publicKeys = rule.keys.map((pem, i) => {
-    try {
-      return loadPublicKey(`${pem.trim()}\n`, `claims.${index}.keys.${i}`)
-    } catch (cause) {
-      if (!(cause instanceof VerificationError)) throw cause
-      throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {
-        subject: path,
-        cause,
-        remedy: 'Give public keys as PEM "PUBLIC KEY": EC P-256, P-384, P-521, RSA of 2048 bits or more, or Ed25519.',
-      })
-    }
-  })
+  const publicKeys = readPolicyKeys(rule.keys, `claims.${index}.keys`, path)
   return {
     kind: rule.kind,
     publicKeys,
@@ -41,6 +33,21 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: rule['max-severity'] ?? null,
     scanner: rule.scanner ?? null,
+    promotion: null,
+  }
+}
+
+/** The same for an entry of `promotions`. */
+export function policyPromotion({ keys, ...rule }: PromotionRule, index: number, path: string): PolicyClaim {
+  const publicKeys = readPolicyKeys(keys, `promotions.${index}.keys`, path)
+  return {
+    kind: 'promotion',
+    publicKeys,
+    keys: publicKeys.map(({ pem }) => pem),
+    maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
+    maxSeverity: null,
+    scanner: null,
+    promotion: rule,
   }
 }
 

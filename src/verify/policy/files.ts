@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { isDigest } from '../../oci/digest.ts'
+import type { PublisherSection } from './publisher-schema.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
@@ -15,22 +16,36 @@ export interface Resolved extends Omit<
   | 'tee'
   | 'ear'
   | 'claims'
+  | 'promotions'
   | 'time'
   | 'notation'
   | 'scitt'
+  | 'status'
+  | 'archive'
+  | 'publisher'
 > {
   job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
   /** Text of the file; of a repository with the text of its root. */
   'trusted-root'?: PolicyDocument['trusted-root']
-  'release-keys': { key: string; 'not-before'?: string | undefined; 'not-after'?: string | undefined }[]
+  'release-keys': ResolvedKey[]
+  publisher?: (Omit<PublisherSection, 'release-keys'> & { 'release-keys': ResolvedKey[] }) | undefined
   /** `content` is the envelope's text. */
   'reference-values'?: { file: string; content: string; keys: string[] }[] | undefined
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
+  promotions?: PolicyDocument['promotions']
   time?: PolicyDocument['time']
   notation?: PolicyDocument['notation']
   scitt?: PolicyDocument['scitt']
+  status?: PolicyDocument['status']
+  archive?: PolicyDocument['archive']
+}
+
+interface ResolvedKey {
+  key: string
+  'not-before'?: string | undefined
+  'not-after'?: string | undefined
 }
 
 /** Reads a file as text, by absolute path. */
@@ -58,20 +73,22 @@ export async function inlineFiles(
     tee,
     ear,
     claims,
+    promotions,
     time,
     notation,
     scitt,
+    status,
+    archive,
+    publisher,
     ...rest
   } = document
   return {
     ...rest,
     job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
-    'release-keys': await Promise.all(
-      (document['release-keys'] ?? []).map(async (item) => {
-        const entry = typeof item === 'string' ? { key: item } : item
-        return { ...entry, key: await pemText(entry.key, files) }
-      }),
-    ),
+    'release-keys': await inlineKeys(document['release-keys'], files),
+    ...(publisher === undefined
+      ? {}
+      : { publisher: { ...publisher, 'release-keys': await inlineKeys(publisher['release-keys'], files) } }),
     ...(references === undefined
       ? {}
       : {
@@ -93,10 +110,33 @@ export async function inlineFiles(
             claims.map(async (claim) => ({ ...claim, keys: await pemTexts(claim.keys, files) })),
           ),
         }),
+    ...(promotions === undefined
+      ? {}
+      : {
+          promotions: await Promise.all(
+            promotions.map(async (one) => ({ ...one, keys: await pemTexts(one.keys, files) })),
+          ),
+        }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
+    ...(status === undefined ? {} : { status: await inlineTexts(status, files) }),
+    ...(archive === undefined ? {} : { archive: await inlineTexts(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
+}
+
+async function inlineKeys(keys: PolicyDocument['release-keys'], files: Files): Promise<ResolvedKey[]> {
+  return Promise.all(
+    (keys ?? []).map(async (item) => {
+      const entry = typeof item === 'string' ? { key: item } : item
+      return { ...entry, key: await pemText(entry.key, files) }
+    }),
+  )
+}
+
+async function inlineTexts<T extends { keys?: string[] | undefined }>(section: T, files: Files): Promise<T> {
+  const { keys } = section
+  return keys === undefined ? section : { ...section, keys: await pemTexts(keys, files) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>

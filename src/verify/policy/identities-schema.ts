@@ -85,18 +85,21 @@ export function partyProblems(policy: {
   'release-keys'?: readonly unknown[] | undefined
   identities?: readonly PolicyIdentity[] | undefined
   'trusted-root'?: unknown
+  publisher?: { identities?: readonly PolicyIdentity[] | undefined } | undefined
   threshold?: number | undefined
+  status?: { identities?: readonly PolicyIdentity[] | undefined } | undefined
 }): { path: (string | number)[]; message: string }[] {
   const { identities = [], threshold = 1, 'trusted-root': root, 'release-keys': keys = [] } = policy
   const names = identities.map(({ name }) => name)
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index)
   const parties = keys.length + identities.length
+  const named = [identities, policy.publisher?.identities ?? [], policy.status?.identities ?? []].flat().length
   return [
     ...(twice === -1 ? [] : [{ path: ['identities', twice, 'name'], message: 'names a party that is there already' }]),
-    ...(identities.length > 0 && root === undefined
+    ...(named > 0 && root === undefined
       ? [{ path: ['trusted-root'], message: 'identities need the trusted root of their authorities' }]
       : []),
-    ...(identities.length === 0 && root !== undefined
+    ...(named === 0 && root !== undefined
       ? [{ path: ['trusted-root'], message: 'is for identities, and the policy names none' }]
       : []),
     ...(policy.threshold !== undefined && threshold > parties

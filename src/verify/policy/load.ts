@@ -17,10 +17,13 @@ import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
 import { inlineFiles, type ReadText, type Resolved } from './files.ts'
 import { identityRules, type NamedIdentity } from './identities.ts'
+import { publisherRules, type PublisherRules } from './publisher.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
 import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
-import { policyClaim, type PolicyClaim } from './claims.ts'
+import { policyClaim, policyPromotion, type PolicyClaim } from './claims.ts'
 import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
+import { archiveKeys, statusRules, type StatusRules } from './status.ts'
+import type { NoticeTrust } from '../status/read.ts'
 import { teeRules } from './tee-rules.ts'
 import type { PolicyTuf } from './trusted-root.ts'
 import { timeSources } from './time.ts'
@@ -48,6 +51,8 @@ export interface Policy {
   trustedRoot: TrustedRoot | null
   /** Where the trusted root comes from, for `withTrustedRoot`; null where it is a file. */
   tuf: PolicyTuf | null
+  /** Who built images that the job only admitted; null where the job has to have built the image. */
+  publisher: PublisherRules | null
   /** Parties, of release keys and identities, that must have signed the image. */
   threshold: number
   /** Signed ones first. */
@@ -58,7 +63,7 @@ export interface Policy {
   /** Absolute folder with collateral; null where the policy names none. */
   collateral: string | null
   ear: { trust: EarTrust; policyId: string } | null
-  /** Claims that other parties must have made. */
+  /** Claims that other parties must have made, promotion records among them. */
   claims: PolicyClaim[]
   /** Nobody where no trusted time is asked for. */
   time: TimeSources
@@ -68,6 +73,10 @@ export interface Policy {
   notation: NotationRules | null
   /** Null where no registration is asked for. */
   scitt: ScittRules | null
+  /** Null where nobody's word on the status of an image counts. */
+  status: StatusRules | null
+  /** Whose word on purged layers counts; null for nobody. */
+  archive: NoticeTrust | null
   accepts: ReadonlySet<Acceptance>
   rebuilds: number
   maxAgeSeconds: number
@@ -115,16 +124,22 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     identities: identityRules(document.identities ?? []),
     trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
     tuf: typeof root === 'object' ? root : null,
+    publisher: publisherRules(resolved.publisher),
     threshold: document.threshold ?? 1,
     references,
     brokenReferences: broken,
     rules: teeRules(resolved.tee, accepts),
     collateral: document.collateral === undefined ? null : resolve(dirname(path), document.collateral),
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
-    claims: (resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
+    claims: [
+      ...(resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
+      ...(resolved.promotions ?? []).map((one, i) => policyPromotion(one, i, path)),
+    ],
     time: readTime(resolved, log, path),
     log,
     ...coseRules(resolved, path),
+    status: resolved.status === undefined ? null : statusRules(resolved.status, path),
+    archive: resolved.archive === undefined ? null : archiveKeys(resolved.archive, path),
     accepts,
     rebuilds: document.rebuilds?.minimum ?? 1,
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),

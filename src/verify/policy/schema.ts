@@ -10,7 +10,10 @@ import { notationSchema, scittSchema } from './cose-schema.ts'
 import { digest, encryptionSchema } from './encryption-schema.ts'
 import { durationForm } from './duration.ts'
 import { identitySchema, partyProblems } from './identities-schema.ts'
+import { archiveSchema, statusSchema } from './status-schema.ts'
+import { publisherProblems, publisherSchema } from './publisher-schema.ts'
 import { teeProblems, teeSchema } from './tee-schema.ts'
+import { promotionSchema } from './promotions-schema.ts'
 import { logSchema } from './log-schema.ts'
 import { timeSchema } from './time-schema.ts'
 import { tufSchema } from './trusted-root.ts'
@@ -188,17 +191,38 @@ export const policySchema = z
       .max(64)
       .optional()
       .describe('How many of `release-keys` and `identities` must have signed the image; 1 by default'),
+    publisher: publisherSchema
+      .optional()
+      .describe(
+        'Images that others built, and that the jobs of `job` verified, described and encrypted (docs/foreign-images.md)',
+      ),
     statements: z
       .array(z.enum(kinds))
       .min(1)
       .optional()
-      .describe('Statements that must be there; by default provenance, inventory and an SBOM'),
+      .describe(
+        'Statements that must be there; by default provenance, inventory and an SBOM, with `publisher` no provenance',
+      ),
     claims: z
       .array(claimSchema)
       .min(1)
       .max(64)
       .optional()
       .describe('Scans, VEX documents and test results that must be there, with the keys of those who made them'),
+    status: statusSchema
+      .optional()
+      .describe('Whether the publisher still stands by the image: revocations and their freshness (docs/status.md)'),
+    archive: archiveSchema
+      .optional()
+      .describe('Whose word counts on layers that were purged from an archive (docs/status.md)'),
+    promotions: z
+      .array(promotionSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Promotion records that must be there: who allowed the image, for what, and how long ago (docs/promote.md)',
+      ),
     build: buildSchema.optional().describe('Parameters that a build may have had; what is not named must not be there'),
     encryption: encryptionSchema.optional().describe('Who may open the image; what is not named must not be able to'),
     rebuilds: z
@@ -274,7 +298,10 @@ export const policySchema = z
     }
     if (policy.time?.witnesses !== undefined && policy.log === undefined)
       context.addIssue({ code: 'custom', path: ['time', 'witnesses'], message: 'needs the log that they watch: `log`' })
-    for (const problem of partyProblems(policy)) context.addIssue({ code: 'custom', ...problem })
+    for (const problem of [...partyProblems(policy), ...publisherProblems(policy)])
+      context.addIssue({ code: 'custom', ...problem })
+    if (policy['accept-purged-layers'] && policy.archive === undefined)
+      context.addIssue({ code: 'custom', path: ['archive'], message: 'name the keys of whoever keeps the archive' })
     if (policy['accept-signature-only'] && policy['release-keys'] === undefined && policy.identities === undefined) {
       context.addIssue({
         code: 'custom',

@@ -1,6 +1,5 @@
 import type { AgentClient } from '../../agent/protocol.ts'
 import { VerificationError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
 import { version } from '../../base/version.ts'
 import { fromEitherBase64 } from '../../encoding/base64.ts'
 import { jcs } from '../../encoding/jcs.ts'
@@ -8,8 +7,6 @@ import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
 import { evidenceLayers } from '../../journal/evidence-manifest.ts'
 import { isOwnStamp, type TimeStamper } from '../../log/timestamp/time-stamper.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import { keepWritten } from '../../oci/keep-written.ts'
-import { relist } from '../../oci/relist.ts'
 import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { makeBundle } from '../../sign/bundle.ts'
@@ -17,19 +14,15 @@ import { signEnvelope } from '../../sign/dsse.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { parseStatement, makeStatement } from '../../statement/statement.ts'
 import { predicateTypes, type Envelope, type Signer } from '../../statement/types.ts'
-import { vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
+import { vsaExpiry, vsaIdentity, vsaPredicate } from '../../statement/vsa.ts'
 import { readClaims, signedBy, type ReadClaim } from '../statements.ts'
 import type { Verdict } from '../types.ts'
 import type { VsaPlace } from './event.ts'
 
-/** How long who admits by a VSA of a plain key may rely on it, as for an agent's. */
-const lifetimeMs = 7 * 24 * 3600 * 1000
-
-/** Who stamps a summary, and the clock that looks again whether it stayed attached. */
+/** Who stamps a summary. */
 export interface VsaServices {
   /** Null where nothing is stamped. */
   stamper: TimeStamper | null
-  ports: Pick<Ports, 'clock' | 'random'>
 }
 
 /**
@@ -61,7 +54,6 @@ export async function signVsaByAgent(
     subject,
     layers: evidenceLayers(sealed),
   })
-  writer.added.push(put.digest)
   const pointer = await agent.statement({
     kind: 'evidence',
     subject: subject.digest,
@@ -109,7 +101,7 @@ export async function signVsaByKey(
     verifierId: `https://sealwright.dev/key/${Buffer.from(signer.hint, 'base64').toString('base64url')}`,
     version,
     timeVerified: now,
-    expires: new Date(now.getTime() + lifetimeMs),
+    expires: vsaExpiry(verdict, now),
   })
   const envelope: Envelope = await signEnvelope(makeStatement('vsa', { digest: subject.digest }, predicate), signer)
   const attached = await writer.attach(envelope, predicateTypes.vsa)
@@ -119,18 +111,14 @@ export async function signVsaByKey(
 
 /** Attaches the statements of one summary, stamped where that is asked for. */
 class VsaWriter {
-  /** Manifests that were attached. */
-  readonly added: Digest[] = []
   readonly #place: VsaPlace
   readonly #hint: string
   readonly #services: VsaServices
-  readonly #begin: number
 
   constructor(place: VsaPlace, hint: string, services: VsaServices) {
     this.#place = place
     this.#hint = hint
     this.#services = services
-    this.#begin = services.ports.clock.monotonic()
   }
 
   async attach(envelope: Envelope, predicateType: string): Promise<Digest> {
@@ -138,7 +126,6 @@ class VsaWriter {
     const stamp = await this.#services.stamper?.stamp(rawSignature(envelope))
     const bundle = makeBundle(envelope, this.#hint, stamp === undefined ? [] : [stamp])
     const { digest } = await attachBundle(store, subject, bundle, predicateType)
-    this.added.push(digest)
     return digest
   }
 
@@ -153,10 +140,7 @@ class VsaWriter {
 
   /** Waits until what was attached stays listed: another gate may write the same index. */
   async keep(): Promise<void> {
-    const { store, subject } = this.#place
-    const { ports } = this.#services
-    const confirm = (): Promise<boolean> => relist(store, subject.digest, this.added)
-    await keepWritten(store, [{ confirm }], ports.clock.monotonic() - this.#begin, ports)
+    await this.#place.store.settle?.()
   }
 }
 

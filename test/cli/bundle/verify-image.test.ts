@@ -7,7 +7,7 @@ import { judgeImage, type ImageRules } from '../../../src/cli/bundle/verify-imag
 import { manifestBytes } from '../../../src/oci/manifest.ts'
 import { openStore } from '../../../src/oci/open.ts'
 import { parseReference } from '../../../src/oci/reference.ts'
-import { mediaTypes } from '../../../src/oci/types.ts'
+import { mediaTypes, type Digest } from '../../../src/oci/types.ts'
 import { attachBundle } from '../../../src/sign/attach.ts'
 import { loadPublicKey } from '../../../src/sign/public-key.ts'
 import { simpleSigningPayload } from '../../../src/sign/simple-signing.ts'
@@ -260,7 +260,7 @@ test('a bundle over the bytes of the manifest, and the tag of cosign 2', async (
   })
 
   const tagged = await image()
-  const sign = async (digest: `sha256:${string}`) => {
+  const sign = async (digest: Digest) => {
     const payload = simpleSigningPayload({ dockerReference: tagged.store.identity, digest })
     const { signature } = signKeyless(sigstore, leaf, { artifact: payload, log: 'rekor' })
     const logged = { bytes: payload, signature, verifier: { certificate: leaf.der } }

@@ -1,0 +1,95 @@
+import { TransportError, VerificationError } from '../base/errors.ts'
+import type { ByteSource } from '../base/streams.ts'
+import { readListing } from './listing.ts'
+import { isIndexType, isVagueType } from './manifest.ts'
+import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
+import { failed, type Session } from './session.ts'
+import { mediaTypes, type Descriptor, type Digest } from './types.ts'
+import { bodyTimeoutMs } from './upload.ts'
+
+/** Some registries list 50 at a time: pages for as many entries as a listing may have. */
+const pages = 20_000
+/** A long listing may take as long as a large blob: that much of it a slow line brings in this time. */
+export const listingTimeoutMs = bodyTimeoutMs(256 << 20)
+
+/** The listing of referrers by the registry itself (distribution-spec 1.1, end-12). */
+export interface ReferrersApi {
+  /**
+   * All pages. No answer means "none" by itself, since anything between may give an empty one: the fallback tag is read beside it.
+   *
+   * @returns null where the registry lacks the API
+   * @throws TransportError `registry-error` for a listing that is not one, does not end, or leads in a circle
+   */
+  list(digest: Digest, artifactType?: string): Promise<Descriptor[] | null>
+}
+
+export function openReferrersApi(session: Session, name: string): ReferrersApi {
+  /** The registry said that it knows no such path, so it is not asked again for each of thousands of manifests. */
+  let lacks = false
+
+  const isLacking = async (response: Response): Promise<boolean> => {
+    const { status } = response
+    if ([400, 404, 405, 501].includes(status)) {
+      const text = await response.text().catch(() => '')
+      // What it says of a repository or manifest that is not there yet says nothing of the API.
+      lacks = status !== 400 && !/NAME_UNKNOWN|MANIFEST_UNKNOWN/.test(text)
+      return true
+    }
+    if (status !== 200) throw await failed(response, session.host, `GET of referrers in ${name}`)
+    // A proxy that gives its start page for every unknown path knows no API: the answer has to be an index (distribution-spec 1.1).
+    const type = mediaTypeIn(response)
+    if (isIndexType(type) || isVagueType(type)) return false
+    await response.body?.cancel()
+    return true
+  }
+
+  const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
+    if (lacks) return null
+    const found: Descriptor[] = []
+    const counted = { bytes: 0, entries: 0 }
+    const subject = `the referrers of ${digest} in ${name}`
+    const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
+    const seen = new Set<string>()
+    let target: string | URL | null = `referrers/${digest}${filter}`
+    for (let page = 0; target !== null; page++) {
+      const circle = seen.has(String(target))
+      if (circle || page >= pages) {
+        const why = circle ? 'leads in a circle' : `has more than ${pages} pages`
+        throw new TransportError('registry-error', `${subject}: the listing ${why}`, {
+          subject,
+          remedy: "Ask the registry's operator: its `Link` headers must lead to an end.",
+        })
+      }
+      seen.add(String(target))
+      const response: Response = await session.send(target, {
+        headers: { accept: mediaTypes.index },
+        timeoutMs: listingTimeoutMs,
+      })
+      if (page === 0 && (await isLacking(response))) return null
+      if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
+      // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
+      for await (const entry of readPage(bodyOf(response, session.host), subject, counted)) found.push(entry)
+      target = nextPage(response, target, session)
+    }
+    return found
+  }
+
+  /** The registry itself writes this document: one that is none says nothing about the image, and is not refused as if it did. */
+  async function* readPage(
+    body: ByteSource,
+    subject: string,
+    counted: { bytes: number; entries: number },
+  ): AsyncGenerator<Descriptor> {
+    try {
+      yield* readListing(body, subject, { counted, nullIsNone: true })
+    } catch (cause) {
+      if (!(cause instanceof VerificationError)) throw cause
+      throw new TransportError('registry-error', cause.message, {
+        subject: session.host,
+        cause,
+        remedy: "Try again; if it stays, ask the registry's operator.",
+      })
+    }
+  }
+  return { list }
+}

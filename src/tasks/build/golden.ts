@@ -1,0 +1,54 @@
+import { asInput } from '../../base/as-input.ts'
+import { VerificationError, type ReasonCode } from '../../base/errors.ts'
+import type { ResolvedBase } from '../../build/driver.ts'
+import type { BuildOptions } from '../../build/types.ts'
+import type { Digest } from '../../oci/types.ts'
+import { loadPublicKey } from '../../sign/public-key.ts'
+import { seconds } from '../../verify/policy/duration.ts'
+import { readNotices } from '../../verify/status/read.ts'
+import { basesPolicyDigest, type BasesPolicy } from './bases-policy.ts'
+
+/**
+ * Admits bases that carry a promotion record of class golden for the very repository that they are named in. A record travels with an image that is copied
+ * on, so one for another place does not count.
+ *
+ * @throws InputError `file-invalid` for a key that cannot be used
+ */
+export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<BuildOptions['admitBases']> {
+  const publicKeys = policy.keys.map((pem) => asInput('bases-policy', () => loadPublicKey(`${pem.trim()}\n`)))
+  const trust = { publicKeys, identities: [], trustedRoot: null }
+  const maxAge = policy['max-age']
+  const admit = async ({ text, name, digest, store }: ResolvedBase): Promise<Digest> => {
+    const at = now()
+    const { counted, foreign } = await readNotices('promotion', store, digest, trust, at)
+    const here = counted.filter(({ predicate }) => predicate.to.name === name)
+    // Of two records of one second nobody knows which is newer, so the one that is not golden counts.
+    const [newest] = here.toSorted(
+      (a, b) =>
+        Date.parse(b.predicate.promotedOn) - Date.parse(a.predicate.promotedOn) ||
+        Number(a.predicate.class === 'golden') - Number(b.predicate.class === 'golden'),
+    )
+    if (newest === undefined) {
+      const [elsewhere] = counted
+      if (elsewhere !== undefined)
+        throw refused('denied', text, `its promotion record is for ${elsewhere.predicate.to.name}`)
+      if (foreign.length > 0) throw refused('claim-signer', text, 'its promotion record is by another signer')
+      throw refused('missing-statement', text, 'it has no promotion record')
+    }
+    const { predicate, payload } = newest
+    if (predicate.class !== 'golden')
+      throw refused('denied', text, `its promotion record has the class ${predicate.class ?? 'none'}`)
+    const age = (at.getTime() - Date.parse(predicate.promotedOn)) / 1000
+    if (maxAge !== undefined && age > seconds(maxAge))
+      throw refused('expired', text, `it was promoted ${predicate.promotedOn}; the bases policy allows ${maxAge}`)
+    return payload
+  }
+  return { policy: basesPolicyDigest(policy), admit }
+}
+
+function refused(code: ReasonCode, base: string, why: string): VerificationError {
+  return new VerificationError(code, `the base ${base} is outside of what \`bases: golden\` admits: ${why}`, {
+    subject: base,
+    remedy: 'Promote it first (sealwright promote --class golden), or name a base that is golden.',
+  })
+}

@@ -1,0 +1,132 @@
+import type { Gate } from '../candidate.ts'
+import type { StatusRules } from '../policy/status.ts'
+import { hasExpired, issued, statusInWords, type StatusStatement } from '../status/effective.ts'
+import type { JudgedStatus } from '../status/judge.ts'
+import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+
+/** TRUST §5.12: whether the publisher still stands by the image, by whom the policy names for that. */
+export const statusSteps: Step[] = [
+  { id: 'status.revocation', clause: 'TRUST §5.12', needs: [], run: (gate) => withRules(gate, revocation) },
+  { id: 'status.fresh', clause: 'TRUST §5.12', needs: [], run: (gate) => withRules(gate, fresh) },
+  { id: 'status.current', clause: 'TRUST §5.13', needs: [], run: (gate) => withRules(gate, current) },
+]
+
+type Judge = (found: readonly JudgedStatus[], rules: StatusRules, gate: Gate) => Outcome
+
+async function withRules(gate: Gate, judge: Judge): Promise<Outcome> {
+  const { status } = gate.policy
+  if (status === null) return skipped('the policy names nobody whose statements on the status of an image count')
+  return judge(await gate.status(), status, gate)
+}
+
+/** The image, or an index that was named, was revoked, or what is said of it cannot be told. */
+function revocation(found: readonly JudgedStatus[], _rules: StatusRules, gate: Gate): Outcome {
+  gate.found.inputs = [
+    ...(gate.found.inputs ?? []),
+    ...found.flatMap(({ effective }) => effective.standing.map(({ payload }) => ({ kind: 'status', digest: payload }))),
+  ]
+  for (const { target, effective, read } of found) {
+    const { state, decisive } = effective
+    if (state === 'revoked' && decisive !== null)
+      return failed('revoked', `${target} is ${told(decisive)}`, decisive.manifest)
+    const [broken] = read.broken
+    if (broken !== undefined)
+      return failed(
+        'revocation-unknown',
+        `a status statement about ${target} cannot be read, and a signer that counts signed it: ${broken.error.message}`,
+        broken.manifest,
+      )
+    if (state === 'contradictory' && decisive !== null)
+      return failed(
+        'revocation-unknown',
+        `two status statements about ${target} have the serial ${decisive.predicate.serial} and one time, and say different things`,
+        decisive.manifest,
+      )
+  }
+  return passed(`no statement of a signer that counts revokes ${found.map(({ target }) => target).join(' or ')}`)
+}
+
+/** Absence proves nothing: only a recent statement shows that no newer one was hidden for longer than its age. */
+function fresh(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): Outcome {
+  const { maxAgeSeconds, required } = rules
+  const at = gate.at.getTime()
+  const ends: number[] = []
+  const lines: string[] = []
+  for (const { target, effective, read } of found) {
+    const { standing, freshest, early } = effective
+    const [last] = standing.toSorted((a, b) => issued(b) - issued(a))
+    if (last === undefined) {
+      const [first] = early
+      if (first !== undefined)
+        return failed(
+          'expired',
+          `the status of ${target} is dated in the future (${first.predicate.issued})`,
+          first.manifest,
+        )
+      if (required) return missing(target, read)
+      lines.push(`no status of ${target} is attached`)
+      continue
+    }
+    if (effective.state === 'revoked') return skipped(`${target} is revoked`)
+    if (freshest === null)
+      return failed(
+        'expired',
+        `the status of ${target} expired ${last.predicate.expires ?? ''}: ${told(last)}`,
+        last.manifest,
+      )
+    const age = Math.max(0, Math.floor((at - issued(freshest)) / 1000))
+    if (maxAgeSeconds !== null && age > maxAgeSeconds)
+      return failed(
+        'expired',
+        `the newest status of ${target} was issued ${freshest.predicate.issued}, ${age} s ago; the policy allows ${maxAgeSeconds} s. A newer one may be hidden or not have been copied yet (promote --status-only)`,
+        freshest.manifest,
+      )
+    if (maxAgeSeconds !== null) ends.push(issued(freshest) + maxAgeSeconds * 1000)
+    for (const one of standing)
+      if (!hasExpired(one, gate.at) && one.predicate.expires !== undefined) ends.push(Date.parse(one.predicate.expires))
+    lines.push(`the status of ${target} was issued ${freshest.predicate.issued} (serial ${freshest.predicate.serial})`)
+  }
+  if (ends.length > 0) gate.found.until = new Date(Math.min(...ends))
+  const proof =
+    maxAgeSeconds === null
+      ? '. This proves nothing: a registry can hide a newer one, and the policy sets no max-age'
+      : ''
+  return passed(`${lines.join('; ')}${proof}`)
+}
+
+/** Anybody may attach a status, so one by another signer is not the one that is required. */
+function missing(target: string, { foreign }: JudgedStatus['read']): Outcome {
+  const [other] = foreign
+  if (other === undefined)
+    return failed(
+      'missing-statement',
+      `no status of ${target} is attached, and the policy requires one. It may be hidden or not have been copied yet (promote --status-only)`,
+      target,
+    )
+  return failed(
+    'claim-signer',
+    `a status of ${target} is attached, but none of the signers that the policy names signed it${other.by === null ? '' : `: it is by ${other.by}`}`,
+    other.manifest,
+  )
+}
+
+/** A newer image took its place, or its support has ended. */
+function current(found: readonly JudgedStatus[], rules: StatusRules): Outcome {
+  const lines: string[] = []
+  for (const { target, effective, read } of found) {
+    const { state, decisive } = effective
+    if (decisive !== null && state === 'superseded' && rules.refuseSuperseded)
+      return failed('rolled-back', `${target} is ${told(decisive)}`, decisive.manifest)
+    if (decisive !== null && state === 'end-of-life' && rules.refuseEndOfLife)
+      return failed('expired', `${target} is ${told(decisive)}`, decisive.manifest)
+    lines.push(`${target} is ${decisive === null ? 'of unknown status' : told(decisive)}`)
+    for (const { date } of read.lifecycle)
+      lines.push(`an unsigned lifecycle artifact states the end of life ${JSON.stringify(date)}, which only is a hint`)
+  }
+  return passed(lines.join('; '))
+}
+
+function told(statement: StatusStatement): string {
+  const { serial, issued: time } = statement.predicate
+  return `${statusInWords(statement)} (serial ${serial}, issued ${time})`
+}

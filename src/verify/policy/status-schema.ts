@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { durationForm } from './duration.ts'
+import { identitySchema } from './identities-schema.ts'
+
+const keys = z.array(z.string().min(1).max(65_536)).min(1).max(16)
+const choice = z.enum(['allow', 'refuse'])
+
+/** Whose word on the status of an image counts, and how recent it has to be (docs/status.md). */
+export const statusSchema = z
+  .strictObject({
+    keys: keys
+      .optional()
+      .describe('Public keys (PEM text or files) that sign status statements; none of them signs images'),
+    identities: z
+      .array(identitySchema)
+      .min(1)
+      .max(16)
+      .optional()
+      .describe('Whose certificates sign status statements; needs `trusted-root`'),
+    'max-age': z
+      .string()
+      .regex(durationForm, 'write a duration such as 7d or 12h')
+      .optional()
+      .describe(
+        'Oldest status that is admitted; a status is then required. Without it nothing shows whether a newer statement was hidden',
+      ),
+    required: z.literal(true).optional().describe('A status of any age has to be there'),
+    superseded: choice.optional().describe('Whether an image that another one replaced is admitted; refuse by default'),
+    'end-of-life': choice.optional().describe('Whether an image without support is admitted; refuse by default'),
+  })
+  .refine(({ keys: own, identities }) => own !== undefined || identities !== undefined, {
+    error: 'name the keys or the identities that may sign a status',
+    path: ['keys'],
+  })
+  .refine(({ identities = [] }) => new Set(identities.map(({ name }) => name)).size === identities.length, {
+    error: 'names a party twice',
+    path: ['identities'],
+  })
+export type StatusSection = z.infer<typeof statusSchema>
+
+/** Whose word on archived images counts (docs/status.md). */
+export const archiveSchema = z.strictObject({
+  keys: keys.describe('Public keys (PEM text or files) of whoever keeps the archive'),
+})
