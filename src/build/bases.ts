@@ -27,7 +27,7 @@ export async function resolveBases(
   for (const [text, line] of wanted) {
     const where = `line ${line} of ${plan.file.name}`
     const reference = named(text, cwd, where)
-    if (reference.kind === 'registry' && reference.digest === undefined) {
+    if (movesElsewhere(reference) && reference.digest === undefined) {
       throw new InputError('input-invalid', `${where}: the image ${text} is not named by digest`, {
         subject: text,
         remedy: `Write ${text}@sha256:… (crane digest ${text} prints it), or name an OCI layout: oci:DIR:TAG.`,
@@ -44,6 +44,11 @@ export async function resolveBases(
     bases.set(text, { text, name: openStore(reference, ports).identity, digest: descriptor.digest, store, image })
   }
   return bases
+}
+
+/** Whether others may put another image under the same name; a folder or an archive is part of what is built. */
+function movesElsewhere({ kind }: Reference): boolean {
+  return kind !== 'layout' && kind !== 'oci-archive' && kind !== 'docker-archive'
 }
 
 /** @throws InputError of the reference, with the place where it stands */

@@ -20,7 +20,12 @@ export const commands: Readonly<Record<string, Command>> = {
     description:
       'Writes a first policy for an image whose own statements verify. It pins issuer, repository, workflow and keys.',
     inputs: [
-      option('image', 'Image to start from: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      option(
+        'image',
+        'Image to start from: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).',
+        '',
+        true,
+      ),
       option('public-key', 'PEM file of a release key to pin; may be repeated.'),
       option('identity', 'Subject alternative name of certificates to pin; may be repeated.'),
       option('issuer', 'Issuer of the identity; one for all, or one for each in the same order.'),

@@ -5,6 +5,12 @@ export const topics: Readonly<Record<string, { title: string; lines: readonly st
     lines: [
       'oci:DIR[:TAG][@DIGEST]           an OCI layout in a folder; DIR contains neither ":" nor "@"',
       'HOST[:PORT]/NAME[:TAG][@DIGEST]  a registry; HOST is always written',
+      'oci-archive:FILE[:TAG][@DIGEST]  an OCI layout in a tar file; gzip and zstd are read only',
+      'docker-archive:FILE[:NAME]       what docker save wrote; read only',
+      'containers-storage:NAME          an image of Podman, Buildah or CRI-O on this machine; read only',
+      'docker-daemon:NAME               an image of the Docker engine of this machine; read only',
+      '',
+      'What each command does with each store is in docs/stores.md.',
       '',
       'Reading without tag and digest takes the only tagged image. Writing without a tag uses "latest".',
       'Registry credentials are those of "docker login", "podman login" or "skopeo login"; certificates are',

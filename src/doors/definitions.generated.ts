@@ -259,7 +259,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "output",
-    "description": "Where the image goes: oci:DIR[:TAG] or HOST/NAME[:TAG]. Empty means an OCI layout in the state directory of the job",
+    "description": "Where the image goes: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md). Empty means an OCI layout in the state directory of the job",
     "default": "",
     "required": false
    },
@@ -445,7 +445,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "image",
-    "description": "Plain image (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image that this job built.",
+    "description": "Plain image (oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST] or another store (docs/stores.md)). Left out, it is the image that this job built.",
     "default": "",
     "required": false
    },
@@ -514,7 +514,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "image",
-    "description": "Image to sign (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image of this job, in its encrypted form if the job encrypted it.",
+    "description": "Image to sign (oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST] or another store (docs/stores.md)). Left out, it is the image of this job, in its encrypted form if the job encrypted it.",
     "default": "",
     "required": false
    },
@@ -748,7 +748,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "image",
-    "description": "Image to verify (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]). Left out, it is the image that this job published.",
+    "description": "Image to verify (oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST] or another store (docs/stores.md)). Left out, it is the image that this job published.",
     "default": "",
     "required": false
    },
@@ -1260,7 +1260,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "image",
-    "description": "An image that is there already (oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]), to publish instead of building one; without an agent only, since an agent signs nothing but what its job built.",
+    "description": "An image that is there already (oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST] or another store (docs/stores.md)), to publish instead of building one; without an agent only, since an agent signs nothing but what its job built.",
     "default": "",
     "required": false
    },

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { parseReference } from '../oci/reference.ts'
+import { isLocalText, parseReference } from '../oci/reference.ts'
 import { directoryFiles, openDirectoryStore } from './directory-store.ts'
 import type { LogFiles, LogStore } from './files.ts'
 import { httpFiles } from './http-files.ts'
@@ -12,13 +12,13 @@ export type LogPlace =
   { kind: 'directory'; directory: string } | { kind: 'oci'; text: string } | { kind: 'http'; url: string }
 
 /**
- * Reads a place: `http://…` or `https://…` (served), `oci:DIR[:TAG]` or `HOST/NAME[:TAG]` (an OCI artifact), anything that begins with `/`, `./`
+ * Reads a place: `http://…` or `https://…` (served), `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `HOST/NAME[:TAG]` (an OCI artifact), anything that begins with `/`, `./`
  * or `../`, or holds no slash: a directory.
  */
 export function parseLogPlace(text: string, cwd: string): LogPlace {
   if (/^https?:\/\//.test(text)) return { kind: 'http', url: text }
   const isPath = /^\.{0,2}\//.test(text) || text === '.' || text === '..' || !text.includes('/')
-  if (isPath && !text.startsWith('oci:')) return { kind: 'directory', directory: resolve(cwd, text) }
+  if (isPath && !isLocalText(text)) return { kind: 'directory', directory: resolve(cwd, text) }
   return { kind: 'oci', text }
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { readOnly } from './archive/refusals.ts'
 import { checkTag, cutDigest, folderRemedy, forms, refuse } from './reference-grammar.ts'
 import { parseLocal } from './reference-local.ts'
 import { localKinds, type Reference } from './types.ts'
@@ -17,6 +18,17 @@ export function parseReference(text: string, cwd: string): Reference {
   if (text.startsWith('oci:')) return parseLayout(text, cwd)
   const kind = localKinds.find((one) => text.startsWith(`${one}:`))
   return kind === undefined ? parseRegistry(text) : parseLocal(kind, text, cwd)
+}
+
+/**
+ * Reads the reference of a store that is going to be written.
+ *
+ * @throws InputError as {@link parseReference}; `unsupported` for a store that is only read
+ */
+export function parseTarget(text: string, cwd: string): Reference {
+  const reference = parseReference(text, cwd)
+  if (['layout', 'registry', 'oci-archive'].includes(reference.kind)) return reference
+  throw readOnly(storeName(reference))
 }
 
 /** Whether text begins as a reference of a store that lies on this machine: no registry is contacted for it. */

@@ -1,4 +1,5 @@
-import { TransportError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
+import { algorithmOf } from '../base/streams.ts'
 import { isDigest } from './digest.ts'
 
 /**
@@ -7,7 +8,8 @@ import { isDigest } from './digest.ts'
  *
  * @param reference tag or digest that the manifest was sent to
  */
-export function refusedManifest(error: TransportError, reference: string): TransportError {
+export function refusedManifest(error: TransportError | InputError, reference: string): TransportError | InputError {
+  if (error instanceof InputError) return error
   const remedy = remedyOf(error.message, reference)
   return remedy === null
     ? error
@@ -23,4 +25,20 @@ function remedyOf(message: string, reference: string): string | null {
   return /MANIFEST_INVALID.*\bsubject\b/.test(message)
     ? 'This registry does not accept manifests with a "subject" (OCI 1.1), so nothing can be attached to an image there: use another registry or an OCI layout.'
     : null
+}
+
+/** docker-registry and others name manifests by SHA-256 alone: they have to know the algorithm by which one is asked for (image-spec 1.1 descriptor.md). */
+export function withoutAlgorithm(reference: string, host: string, error: TransportError): TransportError | InputError {
+  const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256'
+  if (algorithm === 'sha256' || /_UNKNOWN/.test(error.message)) return error
+  return new InputError(
+    'unsupported',
+    `${host} does not take the ${algorithm} digest of a manifest: ${error.message}`,
+    {
+      subject: reference,
+      remedy:
+        'Use a registry that names manifests by this algorithm, an OCI layout, or an image that is named by SHA-256.',
+      cause: error,
+    },
+  )
 }

@@ -1,9 +1,9 @@
-import { InputError, VerificationError, type TransportError } from '../base/errors.ts'
+import { InputError, VerificationError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { algorithmOf, collect, digestLike, once, type ByteSource } from '../base/streams.ts'
+import { collect, digestLike, once, type ByteSource } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
 import { acceptManifests, digestOfNew, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
@@ -15,7 +15,7 @@ import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
-import { refusedManifest } from './refused-manifest.ts'
+import { refusedManifest, withoutAlgorithm } from './refused-manifest.ts'
 import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
@@ -90,7 +90,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       }
       const refused = await failed(response, host, `PUT of the manifest ${reference}`)
       const error = response.status === 400 ? withoutAlgorithm(reference, host, refused) : refused
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+      if (error !== refused || !/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
         throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
@@ -240,7 +240,12 @@ async function getManifestOf(session: Session, reference: string, name: string):
     await response.body?.cancel()
     return null
   }
-  if (response.status === 400) throw withoutAlgorithm(reference, session.host, await failed(response, session.host, `GET of the manifest ${reference}`))
+  if (response.status === 400)
+    throw withoutAlgorithm(
+      reference,
+      session.host,
+      await failed(response, session.host, `GET of the manifest ${reference}`),
+    )
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
   const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
@@ -305,17 +310,6 @@ async function listTags(session: Session): Promise<string[]> {
     target = nextPage(response, target, session)
   }
   return [...tags].sort()
-}
-
-/** docker-registry and others name manifests by SHA-256 alone: they have to know the algorithm by which one is asked for (image-spec 1.1 descriptor.md). */
-function withoutAlgorithm(reference: string, host: string, error: TransportError): TransportError | InputError {
-  const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256'
-  if (algorithm === 'sha256' || /_UNKNOWN/.test(error.message)) return error
-  return new InputError('unsupported', `${host} does not take the ${algorithm} digest of a manifest: ${error.message}`, {
-    subject: reference,
-    remedy: 'Use a registry that names manifests by this algorithm, an OCI layout, or an image that is named by SHA-256.',
-    cause: error,
-  })
 }
 
 function progressText(digest: Digest, done: number, size: number, what: string): string {

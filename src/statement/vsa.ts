@@ -1,3 +1,4 @@
+import { isLocalText } from '../oci/reference.ts'
 import { VerificationError } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
@@ -95,7 +96,7 @@ export function vsaIdentity(statement: Statement): Buffer {
 
 /** A layout's folder says nothing to anybody else, and a tag may move: name and digest only. */
 function resourceUri(image: { reference: string; digest: Digest }): string {
-  if (image.reference.startsWith('oci:')) return `oci:${image.digest}`
+  if (isLocalText(image.reference)) return `oci:${image.digest}`
   const name = withoutDigest(image.reference).replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
   return `${name}@${image.digest}`
 }

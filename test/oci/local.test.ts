@@ -231,11 +231,8 @@ describe('containers-storage', () => {
         expect(readdirSync(ports.roots.temp)).toEqual([])
       }
     }
-    // Equal runs agree, and skopeo comes first.
-    expect(new Set([found[0], found[1], found[4], found[5]]).size).toBe(1)
-    expect(found[2]).toBe(found[3])
-    const skopeo = execFileSync(peer('skopeo'), ['inspect', '--raw', name])
-    expect(found[0]).toBe(sha256(skopeo))
+    // Whichever program reads it.
+    expect(new Set(found).size).toBe(1)
     for (const programs of [['skopeo'], ['buildah']])
       expect(await codeOf(resolveImage(`containers-storage:${where}localhost/team/none:1`, only(...programs)))).toBe(
         'not-found',

@@ -50,7 +50,7 @@ test('a verification summary ends with the status that it rests on', async () =>
   const verdict = await judge(made, { status: rules })
   const place = { store: made.store, subject: made.base.subject }
   const gate = makeKey().signer
-  await signVsaByKey(gate, verdict, place, now, { stamper: null, ports })
+  await signVsaByKey(gate, verdict, place, now, { stamper: null })
   const { claims } = await readClaims(made.store, made.base.subject)
   const [summary] = claims.filter(({ kind }) => kind === 'vsa')
   expect(summary?.statement.predicate[vsaExtensions.expires]).toBe(`${days(-2).slice(0, 19)}Z`)

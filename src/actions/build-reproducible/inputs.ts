@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Reference } from '../../oci/types.ts'
 import { jobPlaces } from '../../build/types.ts'
 import { readBasesPolicy } from '../../tasks/build/bases-policy.ts'
@@ -20,7 +20,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
   const text = (name: string): string | null => inputs.text(name) || null
   const given = text('output')
   const parsed: Reference =
-    given === null ? { kind: 'layout', directory: await state.path('layout') } : parseReference(given, ports.roots.cwd)
+    given === null ? { kind: 'layout', directory: await state.path('layout') } : parseTarget(given, ports.roots.cwd)
   if (parsed.digest !== undefined) {
     throw new InputError('input-invalid', 'the output cannot have a digest: it comes out of the build', {
       subject: 'output',

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseReference, parseTarget } from '../../oci/reference.ts'
 import { resolveImage } from '../../oci/open.ts'
 import type { Caller } from '../../agent/caller.ts'
 import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
@@ -40,7 +40,7 @@ export async function encryptRequest(
 
 /** `-encrypted` after the tag, in the same store, unless `output` says otherwise (INTERFACE §1). */
 async function targetOf(output: string | null, text: string, ports: Ports): Promise<string> {
-  const given = parseReference(output ?? text, ports.roots.cwd)
+  const given = parseTarget(output ?? text, ports.roots.cwd)
   const tag =
     output === null ? `${(await resolveImage(text, ports)).tag ?? 'latest'}-encrypted` : (given.tag ?? 'latest')
   return formatReference({ ...given, tag, digest: undefined })

@@ -1,3 +1,4 @@
+import { isLocalText } from '../../oci/reference.ts'
 import type { ActionReport } from '../../doors/context.ts'
 import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
 
@@ -53,5 +54,5 @@ export function summary({
 
 function skopeoName(reference: string): string {
   const name = reference.replace(/@.*$/, '')
-  return name.startsWith('oci:') ? name : `docker://${name}`
+  return isLocalText(name) ? name : `docker://${name}`
 }

@@ -1,5 +1,5 @@
 import type { ActionContext, ActionResult, RawInputs } from '../../doors/context.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs as readEncryptInputs } from '../encrypt/inputs.ts'
 import { encryptCaller, encryptedResult, encryptRequest } from '../encrypt/main.ts'
@@ -18,7 +18,7 @@ export async function describeAndEncrypt(
   const { ports } = context
   const { describe, directory } = await readSbomInputs(raw.sbom, context)
   const inputs = await readEncryptInputs(raw.encrypt, ports)
-  const untagged = { ...parseReference(output, ports.roots.cwd), tag: undefined, digest: undefined }
+  const untagged = { ...parseTarget(output, ports.roots.cwd), tag: undefined, digest: undefined }
   const write = await documentWriter(directory, context)
   const encrypt = await encryptRequest(inputs, context, formatReference(untagged))
   const caller = { ...encryptCaller(inputs, ports), deliver: write.deliver }

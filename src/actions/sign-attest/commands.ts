@@ -53,11 +53,14 @@ export function commandsFor(
   const groups: CommandGroup[] = []
   const about = (subject: Digest): Receipts => receipts.filter((receipt) => receipt.subject === subject)
   let target = formatReference({ ...reference, tag: undefined, digest: undefined })
-  if (reference.kind === 'layout') {
-    const directory = reference.directory ?? ''
+  if (reference.kind !== 'registry') {
+    const directory = reference.directory ?? reference.local ?? ''
     const tags = signed.flatMap((subject) => legacyTags(subject, about(subject), consumers))
     target = `localhost:5000/${registryName(result.identity.slice(result.identity.indexOf('/') + 1))}`
-    groups.push({ title: 'Copy the layout to a registry', lines: copyLines(directory, target, published.tag, tags) })
+    groups.push({
+      title: `Copy the ${reference.kind === 'layout' ? 'layout' : 'archive'} to a registry`,
+      lines: copyLines(directory, target, published.tag, tags),
+    })
   }
   for (const [program, consumer] of [
     ['cosign 2.5', 'cosign2'],

@@ -1,3 +1,4 @@
+import { isLocalText } from '../../oci/reference.ts'
 import { cosignReads } from '../../oci/identity.ts'
 import { quote } from '../../report/shell.ts'
 import { predicateTypes } from '../../statement/types.ts'
@@ -190,7 +191,7 @@ function commands({ verdict, inputs, reference: asked, vsa, publicKeyPath }: Sum
   const expected = `# Without the key this is refused as not-checked, all else is verified. In a job with an agent add: --kbs-url ${quote(kbsUrl)}`
   const lines = [...(needsAgent ? [expected] : []), again.join(' ')]
   const list = [{ title: 'Verify again with Sealwright', lines }]
-  if (!verdict.verified || vsa === '' || reference.startsWith('oci:') || !cosignReads(reference)) return list
+  if (!verdict.verified || vsa === '' || isLocalText(reference) || !cosignReads(reference)) return list
   return [...list, { title: 'Check the verification summary with cosign', lines: [vsaLine(reference, publicKeyPath)] }]
 }
 

@@ -8,7 +8,12 @@ export const archiveCommands: Readonly<Record<string, Command>> = {
     description:
       'Signs when an archived image was in production. The record is attached to the image and to each manifest of an index (docs/status.md).',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'image',
+        'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
       option('in-production', 'Interval in which it was in production, FROM..TO.', '', true),
       option('key-kept', 'Where the key of an encrypted image is kept, and until when: URI..UNTIL; may be repeated.'),
       ...noticeSignerOptions,

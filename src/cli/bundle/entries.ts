@@ -10,7 +10,7 @@ export const bundleCommands: Readonly<Record<string, Command>> = {
     inputs: [
       option(
         'file',
-        'File that the bundle is about, the folder of a model (OpenSSF Model Signing), or an image: HOST/NAME[:TAG][@DIGEST] or oci:DIR.',
+        'File that the bundle is about, the folder of a model (OpenSSF Model Signing), or an image: HOST/NAME[:TAG][@DIGEST], oci:DIR or another store (docs/stores.md).',
         '',
         true,
       ),

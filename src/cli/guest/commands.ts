@@ -7,7 +7,7 @@ export const guestCommands: Readonly<Record<string, Command>> = {
     description:
       'Tells which readers of an image find, verify and open it. For the others it says why not. Where a reader is installed it is run, otherwise a model of one version judges. Exits with 1 unless every reader that was asked for reads the image.',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG][@DIGEST].', '', true),
+      option('image', 'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).', '', true),
       option('for', 'Readers, as NAME or NAME@VERSION; may be repeated. Default: all that are known.'),
       option('public-key', 'PEM file of the public key whose signature counts.'),
       option('identity', 'Subject alternative name of the certificate whose signature counts, in place of a key.'),

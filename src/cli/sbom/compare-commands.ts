@@ -51,7 +51,7 @@ export const sbomCompareCommands = {
     inputs: [
       option(
         'image',
-        'Image: oci:DIR[:TAG][@DIGEST] or HOST/NAME[:TAG][@DIGEST]. With --sbom also directory:PATH, source:PATH, model:DIR, dataset:DIR, disk:FILE, oci-archive:FILE or docker-archive:FILE.',
+        'Image: oci:DIR[:TAG][@DIGEST], HOST/NAME[:TAG][@DIGEST] or another store (docs/stores.md). With --sbom also directory:PATH, source:PATH, model:DIR, dataset:DIR, disk:FILE, oci-archive:FILE or docker-archive:FILE.',
         '',
         true,
       ),

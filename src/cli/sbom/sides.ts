@@ -109,7 +109,7 @@ function neither(text: string, cause: SealwrightError): InputError {
     subject: text,
     cause,
     remedy:
-      'Name the file of an SBOM, a folder that the action sbom wrote, an image (oci:DIR[:TAG] or HOST/NAME[:TAG]), directory:PATH, source:PATH, disk:FILE, or oci-archive:FILE.',
+      'Name the file of an SBOM, a folder that the action sbom wrote, an image (oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md)), directory:PATH, source:PATH, disk:FILE, or oci-archive:FILE.',
   })
 }
 

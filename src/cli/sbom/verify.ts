@@ -1,3 +1,4 @@
+import { isLocalText } from '../../oci/reference.ts'
 import { resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
@@ -29,7 +30,9 @@ export async function sbomVerify(inputs: RawInputs, context: ActionContext): Pro
     })
   }
   const platform = inputs.text('platform')
-  if (files.length === 0 && namedSubject(text, ports.roots.cwd, platform) !== null) throw noDocument(text)
+  // What lies in the store of an archive may have statements; a file without its prefix is no store.
+  if (files.length === 0 && !isLocalText(text) && namedSubject(text, ports.roots.cwd, platform) !== null)
+    throw noDocument(text)
   return withComparing(inputs, context, async (comparing) => {
     const parts: Part[] = []
     if (files.length > 0) {

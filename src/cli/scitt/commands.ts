@@ -14,7 +14,12 @@ export const scittCommands: Readonly<Record<string, Command>> = {
     description:
       'Verifies SCITT signed statements and their receipts. Reads a file, or all statements that are attached to an image. Offline for files.',
     inputs: [
-      option('statement', 'File with a signed statement, or an image: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      option(
+        'statement',
+        'File with a signed statement, or an image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).',
+        '',
+        true,
+      ),
       ...issuerOptions,
       ...serviceOptions,
       option('content', 'File with the content: the detached payload, or what a hash envelope digests.'),
@@ -49,7 +54,12 @@ export const scittCommands: Readonly<Record<string, Command>> = {
     description:
       'Lists the SCITT signed statements and receipts of an image. With --all-tags those of all tagged images of a repository. Nothing is verified without --public-key, a did:x509 as --issuer, or --service.',
     inputs: [
-      option('image', 'Image or repository: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
+      option(
+        'image',
+        'Image or repository: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md).',
+        '',
+        true,
+      ),
       { ...option('all-tags', 'List all tagged images of the repository.'), default: 'false' },
       ...issuerOptions.map((one) => filters.find(({ name }) => name === one.name) ?? one),
       option(

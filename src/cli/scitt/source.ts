@@ -1,3 +1,4 @@
+import { isLocalText } from '../../oci/reference.ts'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Ports } from '../../base/ports.ts'
@@ -31,7 +32,7 @@ export interface StatementSource {
 /** The statements that a file or an image holds. A file wins where both could be meant. */
 export async function statementsOf(text: string, ports: Ports): Promise<StatementSource> {
   const path = resolve(ports.roots.cwd, text)
-  if (existsSync(path) && !text.startsWith('oci:')) {
+  if (existsSync(path) && !isLocalText(text)) {
     const bytes = await namedFile(path, 'statement')
     return { statements: [{ name: text, bytes, receipts: [], manifest: null }], store: null, contents: [], notes: [] }
   }

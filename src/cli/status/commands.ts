@@ -2,7 +2,12 @@ import type { Definition } from '../../doors/definitions.generated.ts'
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
 
-const image = option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true)
+const image = option(
+  'image',
+  'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+  '',
+  true,
+)
 const only = option('only', 'Leave the manifests of an index alone.')
 
 /** Options of whoever signs notices, as `readNoticeSigning` reads them. */

@@ -7,7 +7,12 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     description:
       'Shows an image with everything that is attached to it. These are children of an index, referrers of each manifest, and cosign tags. Verifies nothing.',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'image',
+        'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
       option('format', 'text, json, mermaid (for Markdown on GitHub) or html (a page of its own).', 'text'),
     ],
     positional: 'image',
@@ -18,7 +23,12 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     description:
       'Lists again what the list of referrers of an image has lost. It also corrects wrong artifact types in that list. Running it twice does nothing more.',
     inputs: [
-      option('image', 'Image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'image',
+        'Image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
       option(
         'from',
         'What may be attached: a file of a job (bundles-path, receipts-path, a result of --json), a list of digests, or one digest. May be repeated.',
@@ -40,7 +50,12 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     description:
       'Shows what a cleanup of a repository would lose or break. These are untagged referrers, entries whose manifest is gone, and what is attached to something that is gone. It never deletes.',
     inputs: [
-      option('image', 'Repository or image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option(
+        'image',
+        'Repository or image: oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md); may be given without --image.',
+        '',
+        true,
+      ),
       option('format', 'text or json.', 'text'),
     ],
     positional: 'image',

@@ -1,3 +1,4 @@
+import { isLocalText } from '../../oci/reference.ts'
 import { TransportError } from '../../base/errors.ts'
 import { printable } from '../../base/printable.ts'
 import type { ExecResult, Ports } from '../../base/ports.ts'
@@ -37,7 +38,7 @@ export async function runProgram(
 
 /** The reference as programs take it: `host/name@digest`; null for a layout, and for a name under which it does not lie. */
 export function pulledReference({ reference, name }: ImageFacts): string | null {
-  if (reference.startsWith('oci:')) return null
+  if (isLocalText(reference)) return null
   return name !== null && reference.startsWith(`${name}@`) ? reference : null
 }
 

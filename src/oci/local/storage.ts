@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 
-/** Programs that read containers-storage, the one that keeps an image's own manifest first. */
+/** Programs that read containers-storage, in the order in which they are looked for: all give the same image. */
 const programs = ['skopeo', 'podman', 'buildah'] as const
 type Program = (typeof programs)[number]
 
@@ -20,8 +20,9 @@ const variables = [
 ] as const
 
 /**
- * Lets a program of this machine write an image of containers-storage into an OCI archive. Layers stay as the storage has them, uncompressed, so
- * that the same image always has the same digest.
+ * Lets a program of this machine write an image of containers-storage into a docker archive. The storage keeps layers uncompressed, and each program
+ * would make another manifest of them for an OCI archive (skopeo 1.9 one that calls plain layers compressed); from a docker archive the same image
+ * has the same digest, whichever program wrote it.
  *
  * @param name `[[DRIVER@GRAPHROOT[+RUNROOT]]]NAME`
  * @param folder empty folder for the archive
@@ -64,14 +65,13 @@ async function firstThere({ exec }: Ports): Promise<Program> {
 }
 
 function argsOf(program: Program, name: string, file: string): string[] {
-  const target = `oci-archive:${file}`
-  if (program === 'skopeo')
-    return ['copy', '--quiet', '--dest-oci-accept-uncompressed-layers', `containers-storage:${name}`, target]
+  const target = `docker-archive:${file}`
+  if (program === 'skopeo') return ['copy', '--quiet', `containers-storage:${name}`, target]
   const [, store, image = ''] = /^(?:\[([^\]]*)\])?(.*)$/s.exec(name) ?? []
   const where = store === undefined ? [] : storeArgs(store)
   return program === 'podman'
-    ? [...where, 'image', 'save', '--quiet', '--format', 'oci-archive', '--uncompressed', '--output', file, image]
-    : [...where, 'push', '--quiet', '--disable-compression', image, target]
+    ? [...where, 'image', 'save', '--quiet', '--format', 'docker-archive', '--output', file, image]
+    : [...where, 'push', '--quiet', image, target]
 }
 
 /** `[DRIVER@]GRAPHROOT[+RUNROOT][:OPTION,…]` as options of podman and buildah (containers-transports(5)). */

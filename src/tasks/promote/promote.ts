@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { copyGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
 import type { Policy } from '../../verify/policy/load.ts'
@@ -72,7 +72,7 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
   const { policy, dryRun, gate = {} } = request
   const rules = parseFilter(request.filter)
   const from = await resolveImage(request.from, ports)
-  const to = parseReference(request.to, ports.roots.cwd)
+  const to = parseTarget(request.to, ports.roots.cwd)
   if (to.digest !== undefined) {
     throw new InputError('reference-invalid', `${request.to} names a digest, and the target's is that of the source`, {
       subject: 'to',

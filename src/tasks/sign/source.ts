@@ -3,7 +3,7 @@ import type { JournalEvent } from '../../journal/event.ts'
 import { lackOfAdmission, rolesOf, subjectRoles, type SubjectRole } from '../../journal/subject-roles.ts'
 import { copyImage } from '../../oci/copy.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
-import { formatReference, parseReference } from '../../oci/reference.ts'
+import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Reference, Store } from '../../oci/types.ts'
 import type { StepContext } from '../context.ts'
 import { jobImage } from '../job-image.ts'
@@ -69,7 +69,7 @@ export async function publishTo(
   { ports }: Pick<StepContext, 'ports'>,
 ): Promise<Published> {
   const { digest } = from.descriptor
-  const parsed = parseReference(output ?? from.reference, ports.roots.cwd)
+  const parsed = parseTarget(output ?? from.reference, ports.roots.cwd)
   if (parsed.digest !== undefined && parsed.digest !== digest) {
     throw new InputError('input-invalid', `output names ${parsed.digest}, but the image is ${digest}`, {
       subject: 'output',

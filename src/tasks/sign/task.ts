@@ -2,6 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { AgentClient, AgentStatus } from '../../agent/protocol.ts'
 import { putArtifact } from '../../oci/artifact.ts'
+import { inOneStep } from '../../oci/lazy-store.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
@@ -69,46 +70,49 @@ async function signWith(
   const published = await publishImage(inputs, journal, context)
   await carryPublisher(published, journal, context)
   const { store, descriptor, tag } = published
-  const identity = inputs.identity ?? store.identity
-  const { manifests, left } = await signedManifests(published, inputs.recursive, journal)
-  const materials = await Promise.all(manifests.map((one) => gatherMaterial(inputs, one, journal, context)))
-  requireMaterial(inputs.statements, materials.flat())
-  const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
+  // What vouches for the image becomes visible together where the store can do that.
+  return inOneStep(store, async () => {
+    const identity = inputs.identity ?? store.identity
+    const { manifests, left } = await signedManifests(published, inputs.recursive, journal)
+    const materials = await Promise.all(manifests.map((one) => gatherMaterial(inputs, one, journal, context)))
+    requireMaterial(inputs.statements, materials.flat())
+    const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
 
-  const signings: Signing[] = []
-  for (const [i, one] of manifests.entries()) {
-    const writer = await openWriter(one, { legacy, log: context.ports.log })
-    const signers = [
-      ...(key === null
-        ? []
-        : [keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), services)]),
-      ...(keyless === null ? [] : [keyless.statementsOf(one.descriptor.digest)]),
-    ]
-    const signing: Signing = { agent: attested, key, signers, published: one, identity, services, writer }
-    signings.push(signing)
-    const payloads = await writeStatements(materials[i] ?? [], signing, context)
-    if (certified !== null)
-      writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
-  }
-  // One seal closes the statements about all manifests.
-  let status: AgentStatus | null = null
-  for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
-  for (const { writer } of signings) await writer.finish()
-  const writers = signings.map(({ writer }) => writer)
-  await keepWritten(store, writers, context.ports)
-  await store.tag(tag, descriptor.digest)
-  return {
-    published,
-    identity,
-    receipts: signings.flatMap(({ published: { descriptor: subject }, writer }) =>
-      writer.receipts.map((receipt) => ({ subject: subject.digest, ...receipt })),
-    ),
-    left,
-    bundles: writers.flatMap(({ bundles }) => bundles),
-    publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? null,
-    keyless: keyless === null ? null : { identity: keyless.identity, services: keyless.services },
-    agent: status,
-  }
+    const signings: Signing[] = []
+    for (const [i, one] of manifests.entries()) {
+      const writer = await openWriter(one, { legacy, log: context.ports.log })
+      const signers = [
+        ...(key === null
+          ? []
+          : [keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), services)]),
+        ...(keyless === null ? [] : [keyless.statementsOf(one.descriptor.digest)]),
+      ]
+      const signing: Signing = { agent: attested, key, signers, published: one, identity, services, writer }
+      signings.push(signing)
+      const payloads = await writeStatements(materials[i] ?? [], signing, context)
+      if (certified !== null)
+        writer.receipts.push(...(await signForOthers(inputs, certified, payloads, signing, context)))
+    }
+    // One seal closes the statements about all manifests.
+    let status: AgentStatus | null = null
+    for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
+    for (const { writer } of signings) await writer.finish()
+    const writers = signings.map(({ writer }) => writer)
+    await keepWritten(store, writers, context.ports)
+    await store.tag(tag, descriptor.digest)
+    return {
+      published,
+      identity,
+      receipts: signings.flatMap(({ published: { descriptor: subject }, writer }) =>
+        writer.receipts.map((receipt) => ({ subject: subject.digest, ...receipt })),
+      ),
+      left,
+      bundles: writers.flatMap(({ bundles }) => bundles),
+      publicKeyPem: key?.publicKeyPem ?? status?.publicKeyPem ?? null,
+      keyless: keyless === null ? null : { identity: keyless.identity, services: keyless.services },
+      agent: status,
+    }
+  })
 }
 
 /** A keyless signature is stamped and logged where its signing configuration says. @throws InputError `input-invalid` */
