@@ -89,7 +89,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
         return response
       }
       const error = await failed(response, host, `PUT of the manifest ${reference}`)
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw refusedManifest(error, reference)
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+        throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
@@ -158,7 +159,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const ways = openWays(ports.env)
   let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
+  const fallback = openFallbackIndex({
+    session,
+    name,
+    fetchManifest,
+    hasManifest,
+    listTags: tags,
+    conditional,
+    ways,
+    ports,
+  })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
