@@ -7,7 +7,7 @@ import { readClaims } from '../../src/verify/statements.ts'
 import { signVsaByKey } from '../../src/verify/vsa/sign.ts'
 import { verifyVsa } from '../../src/verify/vsa/verify.ts'
 import { makeKey, type ChainKey } from '../../testkit/chain.ts'
-import { checkOf, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
+import { checkOf, judge, make, now, type Made } from '../../testkit/judged.ts'
 import { attachNotice, daysBefore } from '../../testkit/status.ts'
 
 const publisher = makeKey()
@@ -63,7 +63,9 @@ test('a verification summary ends with the status that it rests on', async () =>
     maxAgeSeconds: 30 * 86_400,
     builderKeys: [],
   }
-  expect(verifyVsa(claims, made.base.subject.digest, { ...pins, at: new Date(days(-1)) }).exceptions).toContain('accept-sample')
+  expect(verifyVsa(claims, made.base.subject.digest, { ...pins, at: new Date(days(-1)) }).exceptions).toContain(
+    'accept-sample',
+  )
   expect(() => verifyVsa(claims, made.base.subject.digest, { ...pins, at: new Date(days(-3)) })).toThrow(
     expect.objectContaining({ code: 'expired' }),
   )
