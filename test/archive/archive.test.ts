@@ -15,7 +15,14 @@ import { makeKey, type ChainKey } from '../../testkit/chain.ts'
 import { checkOf, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
 import { fakeHttp, scratch } from '../../testkit/ports.ts'
 import { bundleBytes, payloadOf, signKeyless } from '../../testkit/sigstore/bundle.ts'
-import { actionsIssuer, makeLeaf, makeSigstore, signedAt, trustedRootOf, workflowSan } from '../../testkit/sigstore/instance.ts'
+import {
+  actionsIssuer,
+  makeLeaf,
+  makeSigstore,
+  signedAt,
+  trustedRootOf,
+  workflowSan,
+} from '../../testkit/sigstore/instance.ts'
 import { putSmallImage, smallFiles } from '../../testkit/small-image.ts'
 import { attachNotice } from '../../testkit/status.ts'
 import { door } from '../cli/tee/door.ts'
@@ -65,7 +72,9 @@ test('an image whose layers are purged verifies five years on, and the verdict s
     expect(checkOf(verdict, id)).toMatchObject({ status: 'skipped', why: 'the content was not read' })
 
   // Never silently: without the line it is refused, and without anybody who keeps the archive a layer is just missing.
-  expect((await judge(made, { ...later, 'accept-purged-layers': undefined }, { at: years(5) })).reasons).toEqual(['not-checked'])
+  expect((await judge(made, { ...later, 'accept-purged-layers': undefined }, { at: years(5) })).reasons).toEqual([
+    'not-checked',
+  ])
   const nobody = { 'max-age': '3650d' }
   expect((await judge(made, nobody, { at: years(5) })).reasons).toContain('missing-blob')
   // And a policy for today's images still refuses evidence of five years ago.
@@ -80,8 +89,20 @@ test('what was purged is what the record says: another lost layer is missing', a
   const other = await make()
   const predicate = { archived: '2026-11-02T00:00:00Z', inProduction, purged: { time: '2026-11-02T00:00:00Z', layers } }
   // The record names layers of another image, or is by a stranger.
-  await attachNotice('archive', other.store, other.base.subject, { ...predicate, purged: { ...predicate.purged, layers: [`sha256:${'a'.repeat(64)}`] } }, keeper)
-  await attachNotice('archive', other.store, other.base.subject, { ...predicate, purged: { ...predicate.purged, layers: await layersOf(other) } }, stranger)
+  await attachNotice(
+    'archive',
+    other.store,
+    other.base.subject,
+    { ...predicate, purged: { ...predicate.purged, layers: [`sha256:${'a'.repeat(64)}`] } },
+    keeper,
+  )
+  await attachNotice(
+    'archive',
+    other.store,
+    other.base.subject,
+    { ...predicate, purged: { ...predicate.purged, layers: await layersOf(other) } },
+    stranger,
+  )
   expect((await judge(other, later)).reasons).toEqual([])
   const { removeBlob } = await import('../../src/oci/layout-files.ts')
   for (const layer of await layersOf(other)) await removeBlob(layoutOf(other).slice(4), layer)
@@ -171,7 +192,12 @@ test('nothing is purged without a record of the same signer, by a key that signe
 })
 
 test('a policy that accepts purged layers names whose word that is', async () => {
-  const text = JSON.stringify({ version: 1, 'accept-sample': true, 'accept-self-asserted-job': true, 'accept-purged-layers': true })
+  const text = JSON.stringify({
+    version: 1,
+    'accept-sample': true,
+    'accept-self-asserted-job': true,
+    'accept-purged-layers': true,
+  })
   await expect(parsePolicy(text, '/policy.yml')).rejects.toMatchObject({
     code: 'file-invalid',
     message: expect.stringMatching(/archive: name the keys/) as string,

@@ -72,7 +72,9 @@ test('a golden base is used, and the record names policy and promotion of each',
   const job = { assurance: 'none', instance: null, claims: {} } as const
   const facts = { record: found, recordDigest: result.recordDigest, job, builderId: builderId(null), version: '1' }
   const predicate = provenancePredicate(facts)
-  expect(makeStatement('provenance', { digest: result.digest }, predicate).toString()).toContain('"name":"base-promotion"')
+  expect(makeStatement('provenance', { digest: result.digest }, predicate).toString()).toContain(
+    '"name":"base-promotion"',
+  )
   // The gate demands it by the digest of the policy, since a job can bring a policy of its own.
   const asked = { parameters: buildParameters(found), bases: [], source: { commit: null, clean: true } }
   const wrong = (rules: object, parameters = asked.parameters): string[] =>
@@ -138,7 +140,7 @@ test('a bases policy is read with its key files; its digest is of their content'
   }
   writeFileSync(path, 'version: 1\nkeys: [gone.pub]\n')
   await expect(readBasesPolicy(path)).rejects.toMatchObject({ code: 'file-missing', subject: 'bases-policy' })
-  expect(() => goldenBases({ version: 1, keys: ['-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----'] }, () => now)).toThrow(
-    expect.objectContaining({ code: 'file-invalid' }),
-  )
+  expect(() =>
+    goldenBases({ version: 1, keys: ['-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----'] }, () => now),
+  ).toThrow(expect.objectContaining({ code: 'file-invalid' }))
 })

@@ -82,7 +82,16 @@ for (const [theirs, ours] of [
           const [from, to] = [`${publisher.host}/${name}/app`, `${receiver.host}/mirror/${name}`]
           const { digest } = await putSmallImage(open(from), smallFiles)
           const flags = name === 'cosign2' ? ['--tlog-upload=false'] : ['--signing-config', 'config.json']
-          await cosign(name, 'sign', '--key', 'cosign.key', '--yes', '--allow-insecure-registry', ...flags, `${from}@${digest}`)
+          await cosign(
+            name,
+            'sign',
+            '--key',
+            'cosign.key',
+            '--yes',
+            '--allow-insecure-registry',
+            ...flags,
+            `${from}@${digest}`,
+          )
 
           const job = await startWorkingJob({}, {}, false)
           const admitted = await verdictOf(job, `${from}@${digest}`, receiving)
@@ -99,7 +108,10 @@ for (const [theirs, ours] of [
           const here = await job.run('sign-attest', {})
           const verdict = await verdictOf(other, here.outputs['image'] ?? '', gate)
           expect([name, verdict.reasons]).toEqual([name, []])
-          expect(verdict.origin).toMatchObject({ plain: digest, signers: expect.stringContaining('release key') as string })
+          expect(verdict.origin).toMatchObject({
+            plain: digest,
+            signers: expect.stringContaining('release key') as string,
+          })
 
           // In another repository, to which it is carried, and where the plain image is not.
           const product = `${receiver.host}/product/${name}`

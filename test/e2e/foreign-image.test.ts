@@ -201,7 +201,9 @@ test('a job that admits by a policy of its own making is refused by the gate, wh
   const path = policyFile(done.job, 'gate.yml', await gatePolicy(done, other))
   expect((await verdictOf(done.job, done.image, path)).reasons).toContain('admission-policy')
   const events = parseJournal(Buffer.from(await journalText(done.job)))
-  expect(events.some(({ kind, inputs }) => kind === 'verify' && inputs.some(({ digest }) => digest === done.policyDigest))).toBe(true)
+  expect(
+    events.some(({ kind, inputs }) => kind === 'verify' && inputs.some(({ digest }) => digest === done.policyDigest)),
+  ).toBe(true)
 }, 60_000)
 
 async function journalText(job: WorkingJob): Promise<string> {

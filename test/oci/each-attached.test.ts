@@ -52,5 +52,9 @@ test('bundles beyond those that guest check reads are counted', async () => {
   const image = await putImage(store, 'layer', 'v1')
   await attachMany(store, image, bundleMediaType, 203)
   const { bundles, broken, referrers } = await findSignatures(store, image)
-  expect([bundles.length, referrers, broken]).toEqual([200, 203, ['3 more bundles were not read: 200 are read of one image']])
+  expect([bundles.length, referrers, broken]).toEqual([
+    200,
+    203,
+    ['3 more bundles were not read: 200 are read of one image'],
+  ])
 })

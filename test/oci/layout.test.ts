@@ -263,10 +263,21 @@ test('an index is copied with children and blobs, and a missing child is told', 
 test('names that others wrote into a layout are listed as they are and can be chosen, and are not written', async () => {
   const folder = scratch('names')
   const store = storeOf(`oci:${folder}`, testPorts())
-  const names = ['docker.io/library/app:1.0', 'app:1.0', 'localhost:5000/team/app', 'a/b@c', 'tag with space', 'x'.repeat(5000), '']
+  const names = [
+    'docker.io/library/app:1.0',
+    'app:1.0',
+    'localhost:5000/team/app',
+    'a/b@c',
+    'tag with space',
+    'x'.repeat(5000),
+    '',
+  ]
   const images = []
   for (const name of names) images.push(await putImage(store, name))
-  const entries = images.map((image, i) => ({ ...image, annotations: { 'org.opencontainers.image.ref.name': names[i] } }))
+  const entries = images.map((image, i) => ({
+    ...image,
+    annotations: { 'org.opencontainers.image.ref.name': names[i] },
+  }))
   writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }))
   expect((await store.tags()).sort()).toEqual([...names].sort())
   for (const [i, name] of names.entries())
@@ -278,18 +289,22 @@ test('names that others wrote into a layout are listed as they are and can be ch
     expect([null, '1.0']).toContain(found.tag)
     expect(await codeOf(store.tag(name, images[0]?.digest ?? 'sha256:'))).toBe('reference-invalid')
   }
-  for (const name of names) expect(await codeOf(resolveImage(`oci:${folder}:${name}`, testPorts()))).toMatch(/^(none|reference-invalid)$/)
+  for (const name of names)
+    expect(await codeOf(resolveImage(`oci:${folder}:${name}`, testPorts()))).toMatch(/^(none|reference-invalid)$/)
   expect(await codeOf(resolveImage(`oci:${folder}`, testPorts()))).toBe('input-invalid')
 })
 
-test.each(['_', '_.-', 'A.b-c_D', '0'.repeat(128), 'v1.0--rc..1', 'Z-'])('the tag %s is written, listed, found and moved', async (tag) => {
-  const store = storeOf(`oci:${scratch('tags')}`, testPorts())
-  const [one, two] = [await putImage(store, 'one'), await putImage(store, 'two')]
-  await store.tag(tag, one.digest)
-  await store.tag(tag, two.digest)
-  expect(await store.tags()).toEqual([tag])
-  expect(await store.resolve({ tag })).toMatchObject({ digest: two.digest })
-})
+test.each(['_', '_.-', 'A.b-c_D', '0'.repeat(128), 'v1.0--rc..1', 'Z-'])(
+  'the tag %s is written, listed, found and moved',
+  async (tag) => {
+    const store = storeOf(`oci:${scratch('tags')}`, testPorts())
+    const [one, two] = [await putImage(store, 'one'), await putImage(store, 'two')]
+    await store.tag(tag, one.digest)
+    await store.tag(tag, two.digest)
+    expect(await store.tags()).toEqual([tag])
+    expect(await store.resolve({ tag })).toMatchObject({ digest: two.digest })
+  },
+)
 
 test.each(['', '.a', '-a', 'a/b', 'a:b', 'ä', 'a b', 'a'.repeat(129), 'a\n'])('the tag %j is refused', async (tag) => {
   const store = storeOf(`oci:${scratch('tags')}`, testPorts())

@@ -28,7 +28,11 @@ async function putAs(store: Store, like: string, text: string, mediaType: string
 }
 
 /** An index of one image, all of whose parts are named by one algorithm, with a referrer of the image. */
-async function putBy(store: Store, like: string, manifests = like): Promise<Record<'index' | 'image' | 'layer', Descriptor>> {
+async function putBy(
+  store: Store,
+  like: string,
+  manifests = like,
+): Promise<Record<'index' | 'image' | 'layer', Descriptor>> {
   const config = await putAs(store, like, '{"os":"linux"}', mediaTypes.config)
   const layer = await putAs(store, like, 'layer', mediaTypes.layerTar)
   const put = (value: Parameters<typeof manifestBytes>[0], tag?: string): Promise<Descriptor> => {
@@ -51,20 +55,23 @@ async function digestsOf(store: Store, root: Digest): Promise<string[]> {
   return found
 }
 
-test.each(['sha384', 'sha512'])('a graph that is named by %s is copied, and lies in the folder of its algorithm', async (like) => {
-  const from = open(`oci:${scratch()}`)
-  const { index, image, layer } = await putBy(from, `${like}:`)
-  const folder = scratch()
-  const to = open(`oci:${folder}`)
-  const { copied, gaps } = await copyGraph(from, to, index.digest, { tag: 'v1' })
-  expect([copied.length, gaps]).toEqual([3, []])
-  expect(await digestsOf(to, index.digest)).toEqual([`root ${like}:`, `child ${like}:`, 'referrer sha256:'])
-  for (const { digest } of [index, image, layer])
-    expect(existsSync(join(folder, 'blobs', like, digest.slice(7)))).toBe(true)
-  expect(await readAll(to, layer)).toBe('layer')
-  expect(await to.resolve({ tag: 'v1' })).toMatchObject({ digest: index.digest })
-  expect(await codeOf(readAll(to, { ...layer, size: 4 }))).toBe('digest-mismatch')
-})
+test.each(['sha384', 'sha512'])(
+  'a graph that is named by %s is copied, and lies in the folder of its algorithm',
+  async (like) => {
+    const from = open(`oci:${scratch()}`)
+    const { index, image, layer } = await putBy(from, `${like}:`)
+    const folder = scratch()
+    const to = open(`oci:${folder}`)
+    const { copied, gaps } = await copyGraph(from, to, index.digest, { tag: 'v1' })
+    expect([copied.length, gaps]).toEqual([3, []])
+    expect(await digestsOf(to, index.digest)).toEqual([`root ${like}:`, `child ${like}:`, 'referrer sha256:'])
+    for (const { digest } of [index, image, layer])
+      expect(existsSync(join(folder, 'blobs', like, digest.slice(7)))).toBe(true)
+    expect(await readAll(to, layer)).toBe('layer')
+    expect(await to.resolve({ tag: 'v1' })).toMatchObject({ digest: index.digest })
+    expect(await codeOf(readAll(to, { ...layer, size: 4 }))).toBe('digest-mismatch')
+  },
+)
 
 test('bytes that a digest of another algorithm does not name are refused', async () => {
   const store = open(`oci:${scratch()}`)
@@ -75,29 +82,39 @@ test('bytes that a digest of another algorithm does not name are refused', async
   expect(await codeOf(store.putBlob({ stream: one(Buffer.from('x')), expect: expectOther }))).toBe('digest-mismatch')
 })
 
-withPeers([registryPeers.docker], 'docker-registry takes layers by SHA-512, and says that manifests are by SHA-256', async () => {
-  const registry = await startRegistry('docker')
-  try {
-    const from = open(`oci:${scratch()}`)
-    const { index, layer } = await putBy(from, 'sha512:', 'sha256:')
-    const to = open(`${registry.host}/a/b`)
-    await copyGraph(from, to, index.digest, { tag: 'v1' })
-    expect(await readAll(open(`${registry.host}/a/b`), layer)).toBe('layer')
-    expect(await digestsOf(open(`${registry.host}/a/b`), index.digest)).toHaveLength(3)
-    const other = open(`oci:${scratch()}`)
-    const named = await putBy(other, 'sha512:')
-    expect(await codeOf(copyGraph(other, open(`${registry.host}/a/c`), named.index.digest))).toBe('unsupported')
-  } finally {
-    await registry.close()
-  }
-})
+withPeers(
+  [registryPeers.docker],
+  'docker-registry takes layers by SHA-512, and says that manifests are by SHA-256',
+  async () => {
+    const registry = await startRegistry('docker')
+    try {
+      const from = open(`oci:${scratch()}`)
+      const { index, layer } = await putBy(from, 'sha512:', 'sha256:')
+      const to = open(`${registry.host}/a/b`)
+      await copyGraph(from, to, index.digest, { tag: 'v1' })
+      expect(await readAll(open(`${registry.host}/a/b`), layer)).toBe('layer')
+      expect(await digestsOf(open(`${registry.host}/a/b`), index.digest)).toHaveLength(3)
+      const other = open(`oci:${scratch()}`)
+      const named = await putBy(other, 'sha512:')
+      expect(await codeOf(copyGraph(other, open(`${registry.host}/a/c`), named.index.digest))).toBe('unsupported')
+    } finally {
+      await registry.close()
+    }
+  },
+)
 
 test('digests, references, tags and statements of other algorithms', () => {
   const digest = digestLike('sha512:', Buffer.from('x'))
   expect(parseReference(`ghcr.io/a@${digest}`, '/').digest).toBe(digest)
   expect(fallbackTag(digest)).toBe(`sha512-${digest.slice(7, 71)}`)
   expect(fallbackTag(digest).length).toBeLessThan(129)
-  for (const bad of [digest.slice(0, -1), `${digest}0`, digest.toUpperCase(), `blake3:${'a'.repeat(64)}`, `sha512:${'a'.repeat(64)}`])
+  for (const bad of [
+    digest.slice(0, -1),
+    `${digest}0`,
+    digest.toUpperCase(),
+    `blake3:${'a'.repeat(64)}`,
+    `sha512:${'a'.repeat(64)}`,
+  ])
     expect(isDigest(bad)).toBe(false)
   const statement = parseStatement(makeStatement('sign', { digest }, {}))
   expect(statement.subject[0].digest).toEqual({ sha512: digest.slice(7) })

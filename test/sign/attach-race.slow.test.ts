@@ -7,15 +7,19 @@ import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 const rounds = 10
 
 for (const kind of ['docker', 'referrers'] as const) {
-  withPeers([registryPeers[kind]], `20 writers that attach to one image at once lose nothing unnoticed (${kind})`, async () => {
-    const registry = await startRegistry(kind)
-    try {
-      for (let round = 0; round < rounds; round++)
-        expect((await raceAttachers(`${registry.host}/team/app${round}`)).findings).toEqual([])
-    } finally {
-      await registry.close()
-    }
-  })
+  withPeers(
+    [registryPeers[kind]],
+    `20 writers that attach to one image at once lose nothing unnoticed (${kind})`,
+    async () => {
+      const registry = await startRegistry(kind)
+      try {
+        for (let round = 0; round < rounds; round++)
+          expect((await raceAttachers(`${registry.host}/team/app${round}`)).findings).toEqual([])
+      } finally {
+        await registry.close()
+      }
+    },
+  )
 }
 
 test('20 writers that attach to one image in a layout at once lose nothing, and none fails', async () => {

@@ -37,7 +37,11 @@ async function judged(sans: readonly string[], predicate: JsonObject, changes: o
     const leaf = makeLeaf(sigstore, { san: [uriName(san)] })
     await attachBundle(store, subject, bundleBytes(signKeyless(sigstore, leaf, { payload })), type)
   }
-  await attach(workflowSan, payloadOf([{ digest: { sha256: subject.digest.slice(7) } }], predicateTypes.sign), predicateTypes.sign)
+  await attach(
+    workflowSan,
+    payloadOf([{ digest: { sha256: subject.digest.slice(7) } }], predicateTypes.sign),
+    predicateTypes.sign,
+  )
   for (const san of sans)
     await attach(san, looseStatement('status', { digest: subject.digest }, predicate), noticeTypes.status)
   const policy = await parsePolicy(

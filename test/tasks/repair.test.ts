@@ -61,7 +61,11 @@ test('what a job says that it attached is listed again, and a second run does no
     expect(first.added[0]).toMatchObject({ subject: image.digest, artifactType: type })
     expect(registry.fallback(image.digest)).toEqual(attached)
     registry.asked.length = 0
-    expect(await repair(request(store(), image.digest, { hints }))).toMatchObject({ listed: 2, added: [], corrected: [] })
+    expect(await repair(request(store(), image.digest, { hints }))).toMatchObject({
+      listed: 2,
+      added: [],
+      corrected: [],
+    })
     expect(registry.asked.filter((line) => line.startsWith('PUT'))).toEqual([])
   })
 })
@@ -139,7 +143,9 @@ test('an entry whose manifest is gone stays until it is to be dropped', async ()
     ])
     expect(await repair(request(store(), image.digest))).toMatchObject({ missing: [gone], dropped: false })
     expect(registry.fallback(image.digest)).toContain(gone)
-    expect(await repair(request(store(), image.digest, { dropMissing: true, dryRun: true }))).toMatchObject({ dropped: false })
+    expect(await repair(request(store(), image.digest, { dropMissing: true, dryRun: true }))).toMatchObject({
+      dropped: false,
+    })
     expect(registry.fallback(image.digest)).toContain(gone)
     expect(await repair(request(store(), image.digest, { dropMissing: true }))).toMatchObject({ dropped: true })
     expect(registry.fallback(image.digest)).toEqual([one])
