@@ -159,10 +159,14 @@ function otherThan({ digest, mediaType, size }: Descriptor, { descriptor }: Stor
       remedy,
     })
   if (mediaType === descriptor.mediaType) return null
-  return new VerificationError('format-invalid', `${digest} is listed as ${mediaType}, but is ${descriptor.mediaType}`, {
-    subject: digest,
-    remedy,
-  })
+  return new VerificationError(
+    'format-invalid',
+    `${digest} is listed as ${mediaType}, but is ${descriptor.mediaType}`,
+    {
+      subject: digest,
+      remedy,
+    },
+  )
 }
 
 function tooMuch(root: Digest, subject: Digest, what: string): VerificationError {

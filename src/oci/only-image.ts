@@ -60,7 +60,9 @@ function several({ name }: Store, names: readonly string[], example: string, tex
 
 /** What could have been meant; '' where the store does not say. What a registry calls a tag and is none is left out. */
 export async function tagsThere(store: Store): Promise<string> {
-  const tags = (await store.tags().catch(() => [])).filter((tag) => (isTag(tag) || isImageName(tag)) && !isAttachedTag(tag))
+  const tags = (await store.tags().catch(() => [])).filter(
+    (tag) => (isTag(tag) || isImageName(tag)) && !isAttachedTag(tag),
+  )
   const more = tags.length > 10 ? ` and ${tags.length - 10} more` : ''
   return tags.length === 0 ? '' : ` Tags there: ${tags.slice(0, 10).join(', ')}${more}.`
 }

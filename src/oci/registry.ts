@@ -158,7 +158,16 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const ways = openWays(ports.env)
   let collisions = 0
   const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({ session, name, fetchManifest, hasManifest, listTags: tags, conditional, ways, ports })
+  const fallback = openFallbackIndex({
+    session,
+    name,
+    fetchManifest,
+    hasManifest,
+    listTags: tags,
+    conditional,
+    ways,
+    ports,
+  })
   const api = openReferrersApi(session, name)
   const referrers = openReferrers({ api, fallback, name, getManifest, ports })
 
@@ -234,7 +243,12 @@ async function getManifestOf(
     await response.body?.cancel()
     return null
   }
-  if (response.status === 400) throw withoutAlgorithm(reference, session.host, await failed(response, session.host, `GET of the manifest ${reference}`))
+  if (response.status === 400)
+    throw withoutAlgorithm(
+      reference,
+      session.host,
+      await failed(response, session.host, `GET of the manifest ${reference}`),
+    )
   if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
   const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
   const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
@@ -306,11 +320,16 @@ async function listTags(session: Session): Promise<string[]> {
 function withoutAlgorithm(reference: string, host: string, error: TransportError): TransportError | InputError {
   const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256'
   if (algorithm === 'sha256' || /_UNKNOWN/.test(error.message)) return error
-  return new InputError('unsupported', `${host} does not take the ${algorithm} digest of a manifest: ${error.message}`, {
-    subject: reference,
-    remedy: 'Use a registry that names manifests by this algorithm, an OCI layout, or an image that is named by SHA-256.',
-    cause: error,
-  })
+  return new InputError(
+    'unsupported',
+    `${host} does not take the ${algorithm} digest of a manifest: ${error.message}`,
+    {
+      subject: reference,
+      remedy:
+        'Use a registry that names manifests by this algorithm, an OCI layout, or an image that is named by SHA-256.',
+      cause: error,
+    },
+  )
 }
 
 function progressText(digest: Digest, done: number, size: number, what: string): string {
