@@ -16,6 +16,7 @@ const names = [
   'sign-attest',
   'kbs-publish',
   'verify-deploy',
+  'promote',
 ]
 
 interface ActionFile {

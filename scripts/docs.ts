@@ -11,6 +11,7 @@ import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
 import { format, resolveConfig } from 'prettier'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
 import { readersTable } from './docs/readers.ts'
+import { registriesPage } from './docs/registries.ts'
 import { soakPage } from './docs/soak.ts'
 import { between, fill, lacking, parseAction, parseCalled } from './docs/tables.ts'
 import { predicatePages } from './docs/predicates.ts'
@@ -47,6 +48,7 @@ settle('docs/verifier.md', verifierPage(root))
 await table('docs/sbom.md', 'kinds', kindsTable())
 await table('docs/guest-check.md', 'readers', readersTable())
 settle('docs/soak.md', soakPage(root))
+settle('docs/registries.md', registriesPage(root))
 for (const [name, text] of predicatePages()) await formatted(`docs/predicates/${name}`, text)
 
 for (const finding of findings) console.error(finding)

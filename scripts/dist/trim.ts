@@ -24,16 +24,13 @@ const trims: readonly Trim[] = [
     to: 'llhttp/llhttp_simd-wasm.js',
     count: 2,
   },
-  // Of undici @actions/http-client uses ProxyAgent; requests go by Node's own fetch and http. The rest of its fetch, the mocks, web sockets,
-  // caches and cookies are left out.
-  { file: 'undici/index.js', from: /^const fetchImpl = [^]*?(?=^module\.exports\.request = )/m, to: '', count: 1 },
+  // Of undici @actions/http-client uses ProxyAgent; requests go by Node's own fetch and http.
   {
     file: 'undici/index.js',
-    from: /^const Mock\w+ = require\(.*$|^const mockErrors = require\(.*$/gm,
-    to: '',
-    count: 4,
+    from: /^'use strict'\n[^]*^const ProxyAgent = [^]*/m,
+    to: "'use strict'\nmodule.exports.ProxyAgent = require('./lib/dispatcher/proxy-agent')\n",
+    count: 1,
   },
-  { file: 'undici/index.js', from: /^module\.exports\.MockClient = [^]*/m, to: '', count: 1 },
 ]
 
 /** Takes it out of the workspace's copies. @throws when a package has changed, so that somebody looks again */

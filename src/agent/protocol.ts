@@ -56,6 +56,7 @@ export const statementRequestSchema = z.strictObject({
     'encryption',
     'evidence',
     'vsa',
+    'promotion',
   ]),
   /** Digest of the published manifest. */
   subject: digestSchema,
@@ -69,6 +70,7 @@ export const statementRequestSchema = z.strictObject({
    * | inventory | `inventory` (the whole document), `config` (image config) | output, input of that `sbom` event |
    * | encryption | `config` (image config) | input of the `encrypt` event |
    * | vsa | `verdict` | output of a `verify` event of the subject |
+   * | promotion | `promotion` (facts), `verdict` (of the copy) | outputs of a `promote` event of the subject |
    * | sign, evidence | none | |
    */
   documents: z.record(z.string().regex(/^[a-z0-9-]{1,32}$/), z.string()),

@@ -23,10 +23,18 @@ export async function runTask(
 ): Promise<JsonValue> {
   const connection = await connect(socketPath, name)
   const peer = new Peer(connection, { first: 1, handle: stepHandler(caller, ports), note: (note) => tell(note, ports) })
+  const { ending } = ports
+  // The agent ends the worker of a caller that went away.
+  const end = (): void => void connection.destroy()
+  ending?.addEventListener('abort', end)
   try {
+    ending?.throwIfAborted()
     return (await peer.call('task', request)).value
+  } catch (error) {
+    throw ending?.aborted === true ? ending.reason : error
   } finally {
-    connection.destroy()
+    ending?.removeEventListener('abort', end)
+    end()
   }
 }
 

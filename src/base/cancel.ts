@@ -25,5 +25,6 @@ export function cancellable(ports: Ports, signal: AbortSignal, deadlineMs: numbe
         }),
     },
     deadline: clock.monotonic() + deadlineMs,
+    ending: signal,
   }
 }

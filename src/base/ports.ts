@@ -19,6 +19,8 @@ export interface Ports {
   readonly remote?: Remote | undefined
   /** When the whole run must have ended, on {@link Clock.monotonic}, in ms: nobody waits beyond it. Set by `cancellable`. */
   readonly deadline?: number | undefined
+  /** Ends the run; its reason is the error. Set by `cancellable`, for what waits for something else than a request. */
+  readonly ending?: AbortSignal | undefined
 }
 
 /** What a worker asks of the step that handed in its task. */

@@ -57,8 +57,7 @@ async function buildIn(temp: string, options: BuildOptions, ports: Ports): Promi
   const shownArgs = recordedArgs(buildArgs, ports.log)
   const bases = await resolveBases(plan, platform, ports, options.cwd ?? ports.roots.cwd)
   const { admitBases } = options
-  if (admitBases !== undefined)
-    for (const base of bases.values()) base.promotion = await admitBases.admit(base)
+  if (admitBases !== undefined) for (const base of bases.values()) base.promotion = await admitBases.admit(base)
   const env = await cleanEnvironment(ports, join(temp, 'driver'), epoch, surroundingsOf(1))
   // Opened only where something foreign runs; `prepare` fails before any work where the machine allows no sandbox.
   const sandbox = (): Promise<Sandbox> =>

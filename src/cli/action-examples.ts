@@ -28,6 +28,11 @@ export const actionExamples: Readonly<Record<string, readonly string[]>> = {
     'sealwright verify-deploy --image registry.example.com/team/app:1.0 --policy policy.yml',
     'sealwright verify-deploy --image oci:/tmp/app:1.0 --policy policy.yml --launch unpack --output rootfs',
   ],
+  promote: [
+    'sealwright promote --from ghcr.io/owner/app:1.0 --to registry.example/prod/app --policy policy.yml --dry-run',
+    'sealwright promote --from registry.example/app:1.0 --to oci:/tmp/archive --policy policy.yml --exclude .att',
+    'sealwright promote --subscription subscription.yml --signer key --key receiver.pem',
+  ],
   publish: [
     'sealwright publish --output registry.example.com/team/app:1.0',
     'sealwright publish --output oci:/tmp/app:1.0 --technology none --signer key --key release.pem',

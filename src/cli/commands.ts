@@ -33,6 +33,7 @@ export const commands: Readonly<Record<string, Command>> = {
         'timestamp-authority',
         'PEM file with the certificates of a time stamp authority to pin (signer first, root last); may be repeated.',
       ),
+      option('status-key', 'PEM file of a key whose status statements count (docs/status.md); may be repeated.'),
       option('log-key', 'Verifier key of a private log to pin, NAME+HASH+BASE64 (docs/log.md).'),
       option('log-witness', 'Verifier key of a witness that must have cosigned; may be repeated.'),
       option('log-witness-time', 'The cosignatures of these witnesses count as trusted time (docs/trusted-time.md).'),

@@ -69,15 +69,20 @@ function sortedWords(name: string): string {
 
 /** The options behind an action or command. @throws InputError `input-invalid` */
 export function parsedOptions(found: Exclude<Found, { kind: 'family' }>): ParsedOptions {
-  const { positional, flags, inputs } =
-    found.kind === 'command'
-      ? found.command
-      : { positional: undefined, flags: undefined, inputs: found.definition.inputs }
+  if (found.kind === 'command') {
+    const { positional, flags, inputs } = found.command
+    const names = inputs.map(({ name }) => name)
+    return parseOptions(found.name, names, found.rest, positional, flags)
+  }
+  const { inputs } = found.definition
+  const switches = inputs.filter((input) => input.default === 'false').map(({ name }) => `--${name}`)
+  // An input that is false by default may be given without its value: `--dry-run`.
+  const args = found.rest.map((word, i) =>
+    switches.includes(word) && found.rest[i + 1]?.startsWith('--') !== false ? `${word}=true` : word,
+  )
   return parseOptions(
     found.name,
     inputs.map(({ name }) => name),
-    found.rest,
-    positional,
-    flags,
+    args,
   )
 }

@@ -18,9 +18,9 @@ export async function policyInit(
   { ports }: ActionContext,
 ): Promise<{ outputs: Record<string, string>; text?: string }> {
   const image = inputs.required('image')
-  const publicKeys = await Promise.all(
-    inputs.list('public-key').map((file) => fileText('public-key', resolve(ports.roots.cwd, file))),
-  )
+  const texts = (name: string): Promise<string[]> =>
+    Promise.all(inputs.list(name).map((file) => fileText(name, resolve(ports.roots.cwd, file))))
+  const [publicKeys, statusKeys] = [await texts('public-key'), await texts('status-key')]
   const { readAuthorityChain } = await import('../log/timestamp/authority.ts')
   const timeAuthorities = await Promise.all(
     inputs.list('timestamp-authority').map(async (file) => {
@@ -33,7 +33,7 @@ export async function policyInit(
   const { initPolicy } = await import('../verify/init/init.ts')
   const identities = await givenIdentities(inputs)
   const collateral = inputs.text('collateral') === '' ? undefined : collateralOf(inputs)
-  const given = { publicKeys, identities, jwks, collateral, timeAuthorities, log: givenLog(inputs) }
+  const given = { publicKeys, statusKeys, identities, jwks, collateral, timeAuthorities, log: givenLog(inputs) }
   const { text, warnings } = await initPolicy(image, given, ports)
   for (const warning of warnings) ports.log.warn(warning)
   if (inputs.text('output') === '') return { outputs: { policy: text }, text }

@@ -16,6 +16,8 @@ export interface ActionResult {
   lines?: string[] | undefined
   /** True makes the exit code 1 although nothing was thrown (a refused verdict). */
   refused?: boolean | undefined
+  /** Exit code where it is neither 0 nor that of a refusal: the worst of several results. */
+  exitCode?: number | undefined
 }
 
 /** The one function of an action: a typed record in, outputs and a report out. */

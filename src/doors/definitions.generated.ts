@@ -204,6 +204,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "bases",
+    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key that bases-policy names (docs/status.md)",
+    "default": "any",
+    "required": false
+   },
+   {
+    "name": "bases-policy",
+    "description": "File with the keys whose golden promotions count (YAML: version, keys, max-age); needed with bases: golden",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "target",
     "description": "Stage to build, by name or number; empty means the last one",
     "default": "",
@@ -873,6 +885,10 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "description": "true when every check passed or was accepted by the policy, else false."
    },
    {
+    "name": "image",
+    "description": "What was verified, by digest (of an image with several platforms, the one that was asked for); empty when it was refused."
+   },
+   {
     "name": "reasons",
     "description": "Reason codes of all failed checks, separated by commas, the first failure first; empty when the image was accepted."
    },
@@ -891,6 +907,245 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "rootfs-path",
     "description": "Folder that launch unpack filled; empty when nothing was unpacked."
+   },
+   {
+    "name": "report-path",
+    "description": "Full report of this step as JSON."
+   }
+  ]
+ },
+ "promote": {
+  "description": "Copies an image with all that vouches for it to another registry. The image has to pass a policy at the source and, by its own bytes, at the target. Signs a promotion record there; the tag is written last. A subscription promotes whatever is new in many repositories.",
+  "inputs": [
+   {
+    "name": "from",
+    "description": "Image to promote (oci:DIR[:TAG] or HOST/NAME[:TAG]). With tags, a repository without tag, whose name may have one * (then repositories lists the candidates).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "to",
+    "description": "Where to (oci:DIR[:TAG] or HOST/NAME[:TAG]); without a tag that of the source. A * becomes what the one of from stands for.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "tags",
+    "description": "Tags to promote, patterns with * or semver:RANGE (semver:>=1.2.0 <2, semver:^1), one a line. Images that the target has under the same tag are passed over.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "repositories",
+    "description": "File with one HOST/NAME a line, among which a from with * chooses.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "subscription",
+    "description": "File (YAML) with entries of from, to, tags, policy and more, in place of these inputs; docs/promote.md shows one.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "refresh",
+    "description": "true also promotes images again that the target has under the same tag, so that what was attached since goes along. For tags and subscription.",
+    "default": "false",
+    "required": false
+   },
+   {
+    "name": "policy",
+    "description": "Policy that the image has to pass at the source and at the target; docs/policy.md explains it.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "policy-digest",
+    "description": "Digest (sha256 and 64 hex digits) that the policy must have, for a policy that lies where the job that it judges can write.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "to-policy",
+    "description": "Policy that the copy has to pass too, with its promotion record, before the tag is written. Left out, policy alone.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "collateral",
+    "description": "Folder of collateral of the hardware manufacturers, in place of the policy's.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "include",
+    "description": "Attached things that go along, one rule a line (a type, predicate:PATTERN, signer:PATTERN, annotation:KEY=VALUE, newest:N, .sig, .att; * stands for any text). Left out, all.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "exclude",
+    "description": "Attached things that stay behind, by the same rules without newest; wins over include.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "class",
+    "description": "What the target is, golden (dependencies that builds consume) or archive (all evidence, also what is marked as not publishable). Left out, neither.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "environment",
+    "description": "What the receiver allows the image for, such as production; it stands in the promotion record, and policies can require it (promotions).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "supersedes",
+    "description": "Digests of attached statements of the publisher that the receiver replaces by its own; they stand in the promotion record.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "status-only",
+    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; docs/status.md.",
+    "default": "false",
+    "required": false
+   },
+   {
+    "name": "dry-run",
+    "description": "true verifies the source and shows what would be copied; nothing is written.",
+    "default": "false",
+    "required": false
+   },
+   {
+    "name": "signer",
+    "description": "Who signs the promotion record, agent (of this job, which must not have built the image), key, keyless, pkcs11:URI, command:/PATH, or none.",
+    "default": "none",
+    "required": false
+   },
+   {
+    "name": "key",
+    "description": "Private key for signer key, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "key-password",
+    "description": "Password of an encrypted key, or the PIN of a token, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "signing-config",
+    "description": "For signer keyless, the signing configuration (JSON) of a Sigstore instance; public for the public one, whose logs keep the record's hash and the certificate for good.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trusted-root",
+    "description": "For signer keyless, the trusted root (JSON) that the new bundle is verified by.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "identity-token",
+    "description": "For signer keyless, an OIDC token as env:NAME or a file. Left out, the job's own.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "oidc-audience",
+    "description": "For signer keyless, audience of the token that the runner is asked for.",
+    "default": "sigstore",
+    "required": false
+   },
+   {
+    "name": "timestamp",
+    "description": "URL of an RFC 3161 time stamp service that stamps the record; it sees a SHA-256 digest only. Left out, nothing is stamped.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "reissue",
+    "description": "true also signs the copy in cosign's older form for its new name, with a key that release-keys of to-policy (else policy) names. That form names the repository.",
+    "default": "false",
+    "required": false
+   },
+   {
+    "name": "decryption-key",
+    "description": "Private key (PEM or JWK) that opens the layers, or a 32-byte key in base64 for kbs recipients, as env:NAME or a file.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "kbs-url",
+    "description": "Key Broker Service that gives this gate the image key (https, http on loopback, or embedded:DIR).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "timeout",
+    "description": "Seconds after which the step gives up. It may simply be started again, and goes on where it was.",
+    "default": "3600",
+    "required": false
+   }
+  ],
+  "outputs": [
+   {
+    "name": "image",
+    "description": "The image at the target as NAME:TAG@DIGEST; empty where several were promoted or none."
+   },
+   {
+    "name": "digest",
+    "description": "Its digest."
+   },
+   {
+    "name": "promoted",
+    "description": "true when every image was promoted or was at the target already, else false."
+   },
+   {
+    "name": "reasons",
+    "description": "Reason codes of a refusal, separated by commas; empty where nothing was refused."
+   },
+   {
+    "name": "copied-json",
+    "description": "Manifests that were copied, or would be, as JSON (digest, relation, type, signer); the first 1000, report-path has all."
+   },
+   {
+    "name": "left-behind-json",
+    "description": "Manifests that stayed behind, as JSON, each with its reason; the first 1000."
+   },
+   {
+    "name": "missing-json",
+    "description": "Manifests that the source names and does not have, as JSON; the first 1000."
+   },
+   {
+    "name": "results-json",
+    "description": "One entry for each image, as JSON (from, to, digest, state, reasons or error)."
+   },
+   {
+    "name": "cost-json",
+    "description": "Of a dry run, blobs and bytes that would be copied, mounted, and are present."
+   },
+   {
+    "name": "record-digest",
+    "description": "Digest of the attached promotion record; empty where none was signed."
+   },
+   {
+    "name": "verdict-path",
+    "description": "The verdict that decided, as JSON (RFC 8785 form), of the copy, or of the source where nothing was copied; empty for several images."
+   },
+   {
+    "name": "public-key-path",
+    "description": "PEM file of the key that signed the record; empty when none was signed or signer is keyless."
    },
    {
     "name": "report-path",
@@ -1037,6 +1292,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "name": "builder",
     "description": "Build driver: auto, buildah, docker, embedded.",
     "default": "auto",
+    "required": false
+   },
+   {
+    "name": "bases",
+    "description": "Base images that a build may use: any, or golden (docs/status.md).",
+    "default": "any",
+    "required": false
+   },
+   {
+    "name": "bases-policy",
+    "description": "Bases: file with the keys whose golden promotions count.",
+    "default": "",
     "required": false
    },
    {

@@ -49,7 +49,7 @@ export async function perform(
   try {
     const action = await load()
     result = await withTimeout(name, inputs, context, (bounded) => action.run(inputs, bounded))
-    if (result.refused === true) exitCode = exitCodes.refused
+    exitCode = result.refused === true ? exitCodes.refused : (result.exitCode ?? exitCode)
   } catch (thrown) {
     error = door === undefined ? errorRecord(thrown) : errorAsTyped(errorRecord(thrown), door)
     exitCode = toSealwrightError(thrown).exitCode

@@ -9,6 +9,7 @@ export const doors: Readonly<Record<string, () => Promise<ActionDoor>>> = {
   'sign-attest': async () => (await import('../actions/sign-attest/main.ts')).door,
   'kbs-publish': async () => (await import('../actions/kbs-publish/main.ts')).door,
   'verify-deploy': async () => (await import('../actions/verify-deploy/main.ts')).door,
+  promote: async () => (await import('../actions/promote/main.ts')).door,
   publish: async () => (await import('../actions/publish/main.ts')).door,
 }
 

@@ -79,6 +79,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
  * | verify | image, policy, index (that was named where one of its manifests was judged), child* (of an index that passed) | verdict | verified, exceptions |
+ * | promote | image, policy | verdict (of the copy), promotion (facts of the record) | to, copied, left |
  */
 export const roles = {
   image: 'image',
@@ -99,6 +100,7 @@ export const roles = {
   verdict: 'verdict',
   index: 'index',
   child: 'child',
+  promotion: 'promotion',
   resource: 'resource',
 } as const
 

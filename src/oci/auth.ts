@@ -135,7 +135,7 @@ export async function fetchToken(request: TokenRequest, ports: Ports): Promise<T
     }
   } else answer = await send(query, login(credential?.kind === 'basic' ? credential : null))
   if (answer.status === 401 || answer.status === 403)
-    throw unauthorized(host, credential !== null, `${realm.host} gives no token for ${scopes.join(' ')}`, ports)
+    throw unauthorized(host, credential, `${realm.host} gives no token for ${scopes.join(' ')}`, ports)
   if (answer.status !== 200) {
     throw new TransportError('registry-error', `${realm.host} answered ${answer.status} instead of a token`, {
       subject: host,
@@ -155,16 +155,17 @@ export function basic(credential: { username: string; password: string }): strin
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`, 'utf8').toString('base64')}`
 }
 
-/** The error for a registry that refuses; it names the files in which credentials were looked for. */
-export function unauthorized(host: string, hadCredential: boolean, what: string, ports: Ports): TransportError {
+/** The error for a registry that refuses; it names the file that the credential comes from, or those in which one was looked for. */
+export function unauthorized(host: string, credential: Credential | null, what: string, ports: Ports): TransportError {
   return new TransportError(
     'unauthorized',
-    `${what}: ${hadCredential ? 'the credentials are refused' : 'no credentials were found'}`,
+    `${what}: ${credential === null ? 'no credentials were found' : `the credentials of ${credential.source} are refused`}`,
     {
       subject: host,
-      remedy: hadCredential
-        ? `Check that the account may do this, and log in to ${host} again.`
-        : howToLogIn(host, ports),
+      remedy:
+        credential === null
+          ? howToLogIn(host, ports)
+          : `Check that the account may do this, and log in to ${host} again.`,
     },
   )
 }

@@ -42,7 +42,8 @@ export function certificatesFor(host: string, ports: Pick<Ports, 'env' | 'http'>
 async function readFolders(host: string, ports: Pick<Ports, 'env'>): Promise<TlsOptions | undefined> {
   for (const folder of certificateFolders(host, ports)) {
     const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-      if (['ENOENT', 'ENOTDIR'].includes(cause.code ?? '')) return null
+      // Docker makes /etc/docker for root alone: what a user may not see is not there for them, as podman has it.
+      if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(cause.code ?? '')) return null
       throw unreadable(folder, cause)
     })
     if (names !== null) return readFolder(folder, names.sort())

@@ -17,6 +17,8 @@ const parallel = 8
 export interface GraphPlan {
   /** Whether a manifest, and with it all that hangs on it, goes along; the root and children of indexes always do. */
   readonly takes?: ((node: GraphNode) => boolean | Promise<boolean>) | undefined
+  /** What {@link collectGraph} gave before, in place of walking the source again; `takes` is not asked then. */
+  readonly collected?: CollectedGraph | undefined
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
@@ -37,6 +39,9 @@ export interface CopiedGraph {
   readonly gaps: readonly GraphGap[]
 }
 
+/** What would be copied, and what would not. */
+export type CollectedGraph = Omit<CopiedGraph, 'root' | 'tagged'>
+
 /**
  * Copies an image with what is attached to it. In this order: blobs, members before their index, the root, referrers from below with one listing
  * for each subject, cosign's tags, the image's tag. So a tag never names an image whose evidence is not there yet, and an interrupted copy is
@@ -45,7 +50,7 @@ export interface CopiedGraph {
  * @throws VerificationError `missing-blob`, `digest-mismatch`: what is missing of the image itself ends the copy
  */
 export async function copyGraph(from: Store, to: Store, digest: Digest, plan: GraphPlan = {}): Promise<CopiedGraph> {
-  const wanted = await collectGraph(from, digest, plan)
+  const wanted = plan.collected ?? (await collectGraph(from, digest, plan))
   return inOneStep(to, () => copyCollected(from, to, digest, plan, wanted))
 }
 
@@ -111,11 +116,7 @@ export async function putAllManifests(to: Store, manifests: readonly NewManifest
 }
 
 /** What a copy would take, and what it would leave. @throws as {@link copyGraph} */
-export async function collectGraph(
-  from: Store,
-  digest: Digest,
-  { takes }: GraphPlan,
-): Promise<Omit<CopiedGraph, 'root' | 'tagged'>> {
+export async function collectGraph(from: Store, digest: Digest, { takes }: GraphPlan): Promise<CollectedGraph> {
   const nodes: GraphNode[] = []
   const gaps: GraphGap[] = []
   const out = new Set<Digest>()

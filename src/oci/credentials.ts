@@ -9,9 +9,13 @@ import { printable } from '../base/printable.ts'
  * A name and password, an identity token that only a token service takes (docker's `identitytoken`; some services want the name with it), or a token
  * that the registry itself takes (docker's `registrytoken`).
  */
-export type Credential =
+export type Credential = (
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | { readonly kind: 'identity' | 'registry'; readonly token: string; readonly username: string | null }
+) & {
+  /** The file, or file and helper, that it comes from. */
+  readonly source: string
+}
 
 const dockerHubKeys = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io', 'docker.io']
 
@@ -48,7 +52,7 @@ async function lookUp(
   const auths = document['auths']
   for (const key of keys) {
     const entry = isObject(auths) ? auths[key] : undefined
-    const found = isObject(entry) ? readEntry(entry, `${path}: auths[${JSON.stringify(key)}]`) : null
+    const found = isObject(entry) ? readEntry(entry, path, `${path}: auths[${JSON.stringify(key)}]`) : null
     if (found !== null) return found
   }
   const store = document['credsStore']
@@ -114,20 +118,20 @@ function keysFor(host: string, repository: string): string[] {
   return [...paths, ...forms, ...(host === 'docker.io' ? dockerHubKeys : [])]
 }
 
-function readEntry(entry: JsonObject, subject: string): Credential | null {
+function readEntry(entry: JsonObject, source: string, subject: string): Credential | null {
   const registry = text(entry['registrytoken'])
   const identity = text(entry['identitytoken'])
-  if (identity === null && registry !== null) return { kind: 'registry', token: registry, username: null }
-  const login = namePassword(entry, subject)
-  if (identity !== null) return { kind: 'identity', token: identity, username: login?.username ?? null }
+  if (identity === null && registry !== null) return { kind: 'registry', token: registry, username: null, source }
+  const login = namePassword(entry, source, subject)
+  if (identity !== null) return { kind: 'identity', token: identity, username: login?.username ?? null, source }
   return login
 }
 
-function namePassword(entry: JsonObject, subject: string): (Credential & { kind: 'basic' }) | null {
+function namePassword(entry: JsonObject, source: string, subject: string): (Credential & { kind: 'basic' }) | null {
   const username = text(entry['username'])
   const { password } = entry
   // Some services take the token as the name, with an empty password.
-  if (username !== null && typeof password === 'string') return { kind: 'basic', username, password }
+  if (username !== null && typeof password === 'string') return { kind: 'basic', username, password, source }
   const auth = text(entry['auth'])
   if (auth === null) return null
   const decoded = Buffer.from(auth, 'base64').toString('utf8')
@@ -139,7 +143,8 @@ function namePassword(entry: JsonObject, subject: string): (Credential & { kind:
     })
   }
   // Docker's own reader takes away the NUL bytes that some writers leave at the end.
-  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1).replace(/\0+$/, '') }
+  const secret = decoded.slice(colon + 1).replace(/\0+$/, '')
+  return { kind: 'basic', username: decoded.slice(0, colon), password: secret, source }
 }
 
 /** @param named the file and member that name the helper */
@@ -174,9 +179,10 @@ async function askHelper(helper: string, server: string, named: string, ports: P
   const username = isObject(found) ? text(found['Username']) : null
   const secret = isObject(found) ? found['Secret'] : null
   if (typeof secret !== 'string' || (secret === '' && username === null)) return null
+  const source = `${program} (${named})`
   return username === null || username === '<token>'
-    ? { kind: 'identity', token: secret, username: null }
-    : { kind: 'basic', username, password: secret }
+    ? { kind: 'identity', token: secret, username: null, source }
+    : { kind: 'basic', username, password: secret, source }
 }
 
 function text(value: JsonValue | undefined): string | null {
@@ -187,9 +193,10 @@ function text(value: JsonValue | undefined): string | null {
 function credentialOf(value: JsonValue): Credential | null {
   if (!isObject(value)) return null
   const { kind, username, password, token } = value
+  const source = text(value['source']) ?? 'the job'
   if ((kind === 'identity' || kind === 'registry') && typeof token === 'string')
-    return { kind, token, username: typeof username === 'string' ? username : null }
+    return { kind, token, username: typeof username === 'string' ? username : null, source }
   if (kind === 'basic' && typeof username === 'string' && typeof password === 'string')
-    return { kind, username, password }
+    return { kind, username, password, source }
   return null
 }

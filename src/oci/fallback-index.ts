@@ -2,24 +2,19 @@ import { createHash } from 'node:crypto'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
+import { collect, sha256 } from '../base/streams.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
 import { algorithmOf } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
+import { readWrittenIndex, writtenIndexBytes, type WrittenIndex } from './written-index.ts'
 import { readListing } from './listing.ts'
-import { acceptManifests, isIndex, isIndexType, isVagueType, manifestBytes } from './manifest.ts'
+import { acceptManifests, isIndexType, isVagueType, manifestLimit } from './manifest.ts'
 import type { Ways } from './quiet-time.ts'
-import { byDigest, imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
+import { imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
 import { bodyOf, mediaTypeIn } from './responses.ts'
 import { failed, type Session } from './session.ts'
-import {
-  mediaTypes,
-  type Descriptor,
-  type Digest,
-  type Index,
-  type StoredManifest,
-  type WrittenListing,
-} from './types.ts'
+import { mediaTypes, type Descriptor, type Digest, type WrittenListing } from './types.ts'
 
 /** How often a write is tried before its run gives up. */
 const writes = 16
@@ -31,7 +26,6 @@ const parallel = 4
 interface Tools {
   session: Session
   name: string
-  fetchManifest(reference: string): Promise<(StoredManifest & { etag?: string | null }) | null>
   hasManifest(digest: Digest): Promise<boolean>
   listTags(): Promise<string[]>
   conditional: ConditionalPut
@@ -39,10 +33,10 @@ interface Tools {
   ports: Ports
 }
 
-/** Where the tag stands, and the index there; null for none. */
+/** Where the tag stands, and the list there; null for none. */
 interface State {
   at: Standing | null
-  index: Index | null
+  list: WrittenIndex | null
 }
 
 /** The referrers tag schema of one repository: an index under `sha256-HEX` (distribution-spec 1.1, "Unavailable Referrers API"). */
@@ -109,26 +103,33 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
   }
 
-  /** The index to be extended, or null where there is none. @throws TransportError for an image under the tag */
+  /** The list to be extended, or null where there is none. @throws TransportError for something else under the tag */
   const standing = async (subject: Digest, replaceImage = false): Promise<State> => {
     const tag = fallbackTag(subject)
-    const stored = await tools.fetchManifest(tag)
-    if (stored === null) return { at: null, index: null }
-    const { content, descriptor, etag } = stored
-    const isImage = descriptor.digest === subject
-    if (!isImage && isIndex(content)) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: content }
+    const response = await session.send(`manifests/${tag}`, {
+      headers: { accept: acceptManifests },
+      timeoutMs: listingTimeoutMs,
+    })
+    if (response.status === 404) {
+      await response.body?.cancel()
+      return { at: null, list: null }
+    }
+    if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${tag}`)
+    const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}:${tag}`)
+    const digest = sha256(bytes)
+    const at = { digest, etag: response.headers.get('etag') }
+    const isImage = digest === subject
+    const list = isImage ? null : readWrittenIndex(bytes)
+    if (list !== null) return { at, list }
     // GitLab answers for a tag that nobody wrote; `cosign copy` writes the image under that tag, and somebody may count on it.
-    if (isImage && !(await tools.listTags()).includes(tag)) return { at: null, index: null }
-    if (replaceImage) return { at: { digest: descriptor.digest, etag: etag ?? null }, index: null }
-    throw new TransportError(
-      'registry-error',
-      `the tag ${tag} of ${name}, which must list referrers, names an image (${descriptor.digest})`,
-      {
-        subject: `${name}:${tag}`,
-        remedy:
-          'cosign copy leaves such tags. Delete the tag, or have sealwright repair replace it (`--replace-image`); the image stays under its digest.',
-      },
-    )
+    if (isImage && !(await tools.listTags()).includes(tag)) return { at: null, list: null }
+    if (replaceImage) return { at, list: null }
+    const what = isImage ? 'the image itself' : `something else (${digest})`
+    throw new TransportError('registry-error', `the tag ${tag} of ${name}, which must list referrers, names ${what}`, {
+      subject: `${name}:${tag}`,
+      remedy:
+        'cosign copy leaves such tags. Delete the tag, or have sealwright repair replace it (`--replace-image`); the image stays under its digest.',
+    })
   }
 
   /** Entries whose manifests are there, readable or not. */
@@ -144,8 +145,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   const attempt = async (subject: Digest, entries: readonly Descriptor[]): Promise<boolean> => {
     const tag = fallbackTag(subject)
     const begin = clock.monotonic()
-    const { at, index } = await standing(subject)
-    const listed = index?.manifests ?? []
+    const { at, list } = await standing(subject)
+    const listed = list?.entries ?? []
     const missing = absentIn(listed, entries)
     if (missing.length === 0) return true
     const known = seen.get(subject) ?? new Map<Digest, Descriptor>()
@@ -153,11 +154,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     for (const entry of entries) known.delete(entry.digest)
     const manifests = [...listed, ...absentIn(listed, [...known.values()])]
     for (const entry of manifests) known.set(entry.digest, entry)
-    const put = (others: readonly Descriptor[]): Promise<boolean> => {
-      const next = { ...index, schemaVersion: 2, mediaType: mediaTypes.index } as const
-      const bytes = manifestBytes({ ...next, manifests: [...others, ...missing].sort(byDigest) })
-      return conditional.put(tag, bytes, mediaTypes.index, at)
-    }
+    const put = (others: readonly Descriptor[]): Promise<boolean> =>
+      conditional.put(tag, writtenIndexBytes(list, [...others, ...missing]), mediaTypes.index, at)
     let written: boolean
     try {
       written = await put(manifests)
@@ -169,8 +167,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     lastWrite = clock.monotonic()
     ways.took(lastWrite - begin)
     if (!written) return false
-    const after = await tools.fetchManifest(tag)
-    return after !== null && isIndex(after.content) && absentIn(after.content.manifests, entries).length === 0
+    return absentIn((await standing(subject)).list?.entries ?? [], entries).length === 0
   }
 
   const write = async (subject: Digest, entries: readonly Descriptor[]): Promise<void> => {
@@ -215,9 +212,9 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       await clock.sleep(Math.max(0, rest) + (look === 0 ? 0 : ((ports.random(1)[0] ?? 0) / 255) * quiet))
       for (const [subject, known] of [...open]) {
         const entries = [...known.values()]
-        const { index } = await standing(subject)
-        if (absentIn(index?.manifests ?? [], entries).length === 0) open.delete(subject)
-        else if (look >= looks) throw losing(subject, absentIn(index?.manifests ?? [], entries))
+        const lost = absentIn((await standing(subject)).list?.entries ?? [], entries)
+        if (lost.length === 0) open.delete(subject)
+        else if (look >= looks) throw losing(subject, lost)
         else await add(subject, entries)
       }
     }
@@ -226,22 +223,17 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   const rewrite: WrittenListing['rewrite'] = async (subject, change, { replaceImage } = {}) => {
     const tag = fallbackTag(subject)
     for (let i = 0; i < writes; i++) {
-      const { at, index } = await standing(subject, replaceImage)
-      const before = index?.manifests ?? []
+      const { at, list } = await standing(subject, replaceImage)
+      const before = list?.entries ?? []
       const manifests = change(before)
       if (manifests === before || (at === null && manifests.length === 0)) return
-      const bytes = manifestBytes({
-        ...index,
-        schemaVersion: 2,
-        mediaType: mediaTypes.index,
-        manifests: [...manifests].sort(byDigest),
-      })
+      const bytes = writtenIndexBytes(list, manifests)
       if (await conditional.put(tag, bytes, mediaTypes.index, at)) return
     }
     throw losing(subject, [])
   }
   const listing: WrittenListing = {
-    entries: async (subject) => (await standing(subject, true)).index?.manifests ?? null,
+    entries: async (subject) => (await standing(subject, true)).list?.entries ?? null,
     entryOf: ({ descriptor, content }) => referrerOf(descriptor, content),
     rewrite,
   }

@@ -15,6 +15,7 @@ import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
+import { refusedManifest } from './refused-manifest.ts'
 import { openReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
@@ -52,7 +53,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
   const seen = new Set<Digest>()
 
-  const fetchManifest = async (reference: string): Promise<(StoredManifest & { etag: string | null }) | null> => {
+  const fetchManifest = async (reference: string): Promise<StoredManifest | null> => {
     const stored = await getManifestOf(session, reference, name)
     if (stored !== null) keep(stored)
     return stored
@@ -89,7 +90,9 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       }
       const refused = await failed(response, host, `PUT of the manifest ${reference}`)
       const error = response.status === 400 ? withoutAlgorithm(reference, host, refused) : refused
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message)) throw error
+      if (error instanceof InputError) throw error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+        throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
       if (pause === undefined) {
@@ -161,7 +164,6 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const fallback = openFallbackIndex({
     session,
     name,
-    fetchManifest,
     hasManifest,
     listTags: tags,
     conditional,
@@ -233,11 +235,7 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
 }
 
 /** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(
-  session: Session,
-  reference: string,
-  name: string,
-): Promise<(StoredManifest & { etag: string | null }) | null> {
+async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
   const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
   if (response.status === 404) {
     await response.body?.cancel()
@@ -271,7 +269,6 @@ async function getManifestOf(
     descriptor: { mediaType, digest, size: bytes.length },
     bytes,
     content: parseManifest(bytes, mediaType, `${name}@${digest}`),
-    etag: response.headers.get('etag'),
   }
 }
 

@@ -140,9 +140,18 @@ export function openSession(host: string, repository: string, ports: Ports, opti
         signedIn++
         continue
       }
+      if (status === 401 && once && own && used !== undefined) {
+        // Whoever can open the stream again goes on with the new token.
+        const why = await explain(response, host)
+        await signIn.answer(headers.get('www-authenticate'), scopes, used)
+        throw new TransportError('registry-error', `${host} stopped accepting its token during ${method} (${why})`, {
+          subject: host,
+          remedy: 'Try again: the token was renewed.',
+        })
+      }
       if (status === 401 || status === 403) {
         const what = `${host} refuses ${method} for ${repository} (${await explain(response, host)})`
-        throw unauthorized(host, await signIn.hasCredential(), what, ports)
+        throw unauthorized(host, await signIn.credential(), what, ports)
       }
       if (!retried.has(status)) return response
       const giveUp = (): Promise<TransportError> => failed(response, host, `${method} for ${repository}`)

@@ -14,8 +14,8 @@ export interface SignIn {
   authorization(scopes: readonly string[], lasting: boolean): Promise<string | undefined>
   /** Answers a 401 to a request that was sent with `used`. @throws TransportError `unauthorized`, `registry-error` */
   answer(challenge: string | null, scopes: readonly string[], used: string | undefined): Promise<void>
-  /** Whether a credential was looked for and found. */
-  hasCredential(): Promise<boolean>
+  /** The credential that was found; null where none was, or none was looked for. */
+  credential(): Promise<Credential | null>
 }
 
 interface Held {
@@ -69,7 +69,7 @@ export function openSignIn(host: string, repository: string, base: () => URL, po
     held.find((token) => covers(token.scopes, scopes) && now() < (lasting ? token.oldAt : token.renewAt))?.value
 
   return {
-    hasCredential: async () => (await (credential ?? Promise.resolve(null))) !== null,
+    credential: async () => credential,
     authorization: async (scopes, lasting) => {
       if (fixed !== undefined || bearer === null) return fixed
       if (usable(scopes, lasting) === undefined) await oneToken(bearer, merged(scopes, bearer.scope))
@@ -82,10 +82,10 @@ export function openSignIn(host: string, repository: string, base: () => URL, po
       const found = await (credential ??= findCredential(host, repository, ports))
       const challenge = parseChallenge(header)
       if (challenge === null)
-        throw unauthorized(host, found !== null, `${host} refuses and names no known way to sign in`, ports)
+        throw unauthorized(host, found, `${host} refuses and names no known way to sign in`, ports)
       if (found?.kind === 'registry') fixed = `Bearer ${found.token}`
       else if (challenge.scheme === 'basic') {
-        if (found?.kind !== 'basic') throw unauthorized(host, false, `${host} wants a name and password`, ports)
+        if (found?.kind !== 'basic') throw unauthorized(host, null, `${host} wants a name and password`, ports)
         fixed = basic(found)
       } else {
         held = held.filter(({ value }) => value !== used)

@@ -81,12 +81,10 @@ export function promotionPredicate(
 }
 
 /** What two records of one promotion have in common: all but the time, and the words of the verdict, which ages change. */
-export function promotionIdentity({ verdict, ...rest }: PredicateOf<'promotion'>): Buffer {
-  return jcs({
-    ...rest,
-    promotedOn: null,
-    verdict: { builder: verdict.builder, signers: verdict.signers, exceptions: verdict.exceptions },
-  })
+export function promotionIdentity(predicate: PredicateOf<'promotion'>): Buffer {
+  const { promotedOn: _made, verdict, ...rest } = predicate
+  const { builder, signers, exceptions } = verdict
+  return jcs({ ...rest, verdict: { builder, signers, exceptions } })
 }
 
 function placeOf({ name, tag }: PromotionPlace): JsonObject {

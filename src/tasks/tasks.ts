@@ -12,6 +12,7 @@ export const tasks = {
   pass: async () => (await import('./pass.ts')).pass,
   publish: async () => (await import('./publish/task.ts')).publish,
   sign: async () => (await import('./sign/released/task.ts')).sign,
+  promote: async () => (await import('./promote/task.ts')).promote,
   verify: async () => (await import('./verify/task.ts')).verify,
   attest: async () => (await import('./attest/task.ts')).attest,
 } as const satisfies Record<TaskName, () => Promise<Pick<Task<never, unknown>, 'perform'>>>

@@ -14,6 +14,8 @@ export interface PublisherWord {
   certificates: CertificateSigners
   /** Statements about the plain image by one of these parties. */
   claims: readonly Claim[]
+  /** The index through which the job reached the image, where the store lacks it: a signature of it cannot count. */
+  lackingIndex: Digest | null
   /** A manifest with a statement of the publisher's about something else; null where there is none. */
   stray: Digest | null
 }

@@ -27,7 +27,8 @@ export async function readPublisher(
   plain: Digest,
   index: Digest | null,
 ): Promise<PublisherWord> {
-  const targets = index !== null && (await isListed(store, index, plain)) ? [plain, index] : [plain]
+  const isThere = index !== null && (await store.resolve({ digest: index })) !== null
+  const targets = isThere && (await isListed(store, index, plain)) ? [plain, index] : [plain]
   const { releaseKeys, identities, threshold } = rules
   const policy: Policy = { ...own, releaseKeys, identities, threshold }
   const certificates = new CertificateSigners(policy, at)
@@ -58,13 +59,13 @@ export async function readPublisher(
     claims: attached.claims.filter(
       (claim) => claim.subject !== null && parties.some(({ id }) => countsBy(claim, id, keys)),
     ),
+    lackingIndex: isThere ? null : index,
     stray: attached.claims.find(({ subject }) => subject === null)?.manifest ?? null,
   }
 }
 
 /** Whether a runtime could take a manifest from an index that the store has. */
 async function isListed(store: Store, index: Digest, manifest: Digest): Promise<boolean> {
-  if ((await store.resolve({ digest: index })) === null) return false
   try {
     const { content } = await store.getManifest(index)
     const children = isIndex(content) ? await runnableChildren(store, index, content) : []

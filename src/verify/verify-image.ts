@@ -1,6 +1,7 @@
 import type { Ports } from '../base/ports.ts'
 import type { Child } from '../image/platforms.ts'
 import type { LogHistory } from '../log/history.ts'
+import type { Store } from '../oci/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { admission } from './admitted.ts'
 import { contextFor } from './context.ts'
@@ -36,6 +37,8 @@ export interface VerifyOptions {
   history?: LogHistory | undefined
   /** Where the key of encrypted layers comes from, as the verdict's inputs name it: the URL of a KBS, or that it was at hand. */
   keySource?: string | undefined
+  /** What is read in place of the image's store: one that the caller has open already, or a part of it. */
+  view?: ((store: Store) => Store) | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ImageOpener | undefined
 }
@@ -85,7 +88,8 @@ export async function judgeImage(
       ...(policy.archive?.publicKeys ?? []),
     ],
   }
-  const named = await resolveNamed(text, options.platform, ports)
+  const found = await resolveNamed(text, options.platform, ports)
+  const named = options.view === undefined ? found : { ...found, store: options.view(found.store) }
   if (named.refusal !== null) return refusedIndex(named, named.refusal, policy)
   const judged: { child: Child; judgement: Judgement }[] = []
   for (const child of named.children) {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { door } from '../../src/actions/build-reproducible/main.ts'
@@ -9,6 +9,7 @@ import { parseJcs } from '../../src/encoding/jcs.ts'
 import type { JournalEvent } from '../../src/journal/event.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
 import { startAgent } from '../../testkit/agent.ts'
+import { makeKey } from '../../testkit/chain.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { tree } from './support.ts'
@@ -108,6 +109,19 @@ describe('build-reproducible', () => {
     expect(first.outputs['image']).toMatch(/out:v1@sha256:/)
   })
 
+  test('`bases: golden` needs a policy, and refuses a base without a record', async () => {
+    const missing = await setup({ ...plain, context: tree(files), bases: 'golden' })
+    await expect(missing.run()).rejects.toMatchObject({ code: 'input-missing', subject: 'bases-policy' })
+    const base = join(scratch(), 'base')
+    const built = await setup({ ...plain, context: tree(files), output: `oci:${base}:v1` })
+    await built.run()
+    const policy = join(scratch(), 'bases.yml')
+    writeFileSync(policy, JSON.stringify({ version: 1, keys: [makeKey().signer.publicKeyPem] }))
+    const context = tree({ Containerfile: `FROM oci:${base}:v1\n` })
+    const golden = await setup({ ...plain, context, bases: 'golden', 'bases-policy': policy })
+    await expect(golden.run()).rejects.toMatchObject({ code: 'missing-statement', subject: `oci:${base}:v1` })
+  })
+
   test.each([
     [{ 'source-date-epoch': 'now' }, 'source-date-epoch'],
     [{ 'source-date-epoch': '-1' }, 'source-date-epoch'],
@@ -117,6 +131,8 @@ describe('build-reproducible', () => {
     [{ rebuilds: '10' }, 'rebuilds'],
     [{ builder: 'kaniko' }, 'builder'],
     [{ compression: 'none' }, 'compression'],
+    [{ bases: 'silver' }, 'bases'],
+    [{ 'bases-policy': 'bases.yml' }, 'bases-policy'],
     [{ output: `oci:/x:y@sha256:${'0'.repeat(64)}` }, 'output'],
   ])('%j is a wrong input', async (given, subject) => {
     const { run } = await setup({ ...plain, context: tree(files), ...given })

@@ -11,10 +11,12 @@ import { makeStatement } from '../../src/statement/statement.ts'
 import { basesPolicyDigest, readBasesPolicy } from '../../src/tasks/build/bases-policy.ts'
 import { goldenBases } from '../../src/tasks/build/golden.ts'
 import { refusedParameters } from '../../src/verify/parameters.ts'
-import { makeKey, type ChainKey } from '../../testkit/chain.ts'
+import { forgeChain, makeIssuer, makeKey, type ChainKey } from '../../testkit/chain.ts'
+import { policyText } from '../../testkit/policy-text.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
-import { putSmallImage } from '../../testkit/small-image.ts'
+import { putSmallImage, smallBase } from '../../testkit/small-image.ts'
 import { attachNotice } from '../../testkit/status.ts'
+import { actionRunner } from '../../testkit/working-job.ts'
 import { build, type Built } from './support.ts'
 
 /** Bases only from what a pinned key promoted to class golden. */
@@ -103,6 +105,14 @@ test.each<[string, string, (one: Base) => Promise<unknown>, RegExp]>([
   ],
   ['promoted long ago', 'expired', (one) => promote(one, { promotedOn: '2026-01-01T00:00:00Z' }), /allows 90d/],
   [
+    'with two records of one second',
+    'denied',
+    async (one) => {
+      for (const kind of ['golden', null, 'golden']) await promote(one, { class: kind })
+    },
+    /has the class none/,
+  ],
+  [
     'that is golden no more',
     'denied',
     async (one) => {
@@ -120,6 +130,29 @@ test.each<[string, string, (one: Base) => Promise<unknown>, RegExp]>([
       subject: one.text,
       message: expect.stringMatching(why) as string,
     })
+})
+
+test('what the action promotes to class golden is a base, and what it promotes without a class is not', async () => {
+  const [issuer, source, target] = [makeIssuer(), scratch('upstream'), join(scratch('target'), 'golden')]
+  const store = openStore(parseReference(`oci:${source}`, '/'), ports)
+  const chain = await smallBase(store, await putSmallImage(store, { 'etc/base': 'promoted' }))
+  await forgeChain(store, chain, { issuer, at: new Date() })
+  const folder = scratch('promote')
+  const [policyFile, key] = [join(folder, 'policy.yml'), join(folder, 'golden.pem')]
+  writeFileSync(policyFile, policyText(chain, issuer))
+  writeFileSync(key, keeper.key.export({ format: 'pem', type: 'pkcs8' }))
+  const action = actionRunner(ports, scratch('state'))
+  const given = { from: `oci:${source}:latest`, to: `oci:${target}:base`, policy: policyFile, signer: 'key', key }
+  const text = `oci:${target}@${chain.subject.digest}`
+  const today = goldenBases(policy, () => new Date())
+  const run = (): Promise<Built> =>
+    build({ Containerfile: `FROM ${text}\n` }, { admitBases: today, platforms: ['linux/amd64'] })
+  expect((await action('promote', given)).outputs['promoted']).toBe('true')
+  await expect(run()).rejects.toMatchObject({ code: 'denied', subject: text })
+  // Records state seconds: of two in the same one nobody knows which is newer.
+  await new Promise((done) => setTimeout(done, 1100))
+  expect((await action('promote', { ...given, class: 'golden' })).outputs['promoted']).toBe('true')
+  expect((await run()).result.record.baseImages[0]?.promotion).toMatch(/^sha256:/)
 })
 
 test('without the option nothing of it stands in the record', async () => {

@@ -6,6 +6,7 @@ import { root } from '../../testkit/peers.ts'
 /** Positions that docs/threats.md has a section for, by the first words of its heading. */
 const positions = [
   ...['Somebody who may push', 'Another job', 'A step in the job', 'A dependency', 'The base image', 'The KBS'],
+  'An image that others built',
   ...['Somebody who replays', 'A source author', 'The admin of the runners', 'The cloud host'],
 ]
 

@@ -3,7 +3,7 @@ import { emptyConfig, putArtifact } from '../../src/oci/artifact.ts'
 import { fallbackTag } from '../../src/oci/digest.ts'
 import { quiet, quietTimeMs } from '../../src/oci/quiet-time.ts'
 import { mediaTypes, type Descriptor, type Digest } from '../../src/oci/types.ts'
-import { codeOf, codeOfSync, hastyPorts, putImage, storeOf } from './helpers.ts'
+import { codeOfSync, hastyPorts, putImage, storeOf } from './helpers.ts'
 import { tinyRegistry, type Habits, type TinyRegistry } from './tiny-registry.ts'
 
 const type = 'application/x'
@@ -168,11 +168,33 @@ describe('a registry without conditional writes', () => {
     })
   })
 
+  test('what is not understood in an index stays as it is, and does not keep us from writing', async () => {
+    await withRegistry({}, async (registry, image) => {
+      const foreign = [{ mediaType: 'x', digest: `sha512:${'1'.repeat(128)}`, size: 5 }, { size: -1 }, 'text', null]
+      registry.place(
+        { schemaVersion: 2, mediaType: mediaTypes.index, manifests: foreign, annotations: { a: 'b' } },
+        fallbackTag(image.digest),
+        mediaTypes.index,
+      )
+      const { digest } = await attach(`${registry.host}/a`, image, '1')
+      const held = registry.manifests.get(registry.tags.get(fallbackTag(image.digest)) ?? digest)
+      expect(JSON.parse(held?.bytes.toString() ?? '')).toEqual({
+        schemaVersion: 2,
+        mediaType: mediaTypes.index,
+        annotations: { a: 'b' },
+        manifests: [expect.objectContaining({ digest }), ...foreign],
+      })
+    })
+  })
+
   test('an index by strangers that is no index at all is not overwritten', async () => {
     await withRegistry({}, async (registry, image) => {
       registry.place({ hello: 'there' }, fallbackTag(image.digest), mediaTypes.index)
       const before = registry.tags.get(fallbackTag(image.digest))
-      expect(await codeOf(attach(`${registry.host}/a`, image, '1'))).toBe('format-invalid')
+      await expect(attach(`${registry.host}/a`, image, '1')).rejects.toMatchObject({
+        code: 'registry-error',
+        message: /names something else \(sha256:/,
+      })
       expect(registry.tags.get(fallbackTag(image.digest))).toBe(before)
     })
   })

@@ -184,7 +184,7 @@ describe('a registry that answers the dash-tag with the image itself (GitLab)', 
       registry.tags.set(fallbackTag(image.digest), image.digest)
       const store = storeOf(`${registry.host}/a`, hastyPorts())
       await expect(putArtifact(store, { artifactType: 'application/x', subject: image, layers: [] })).rejects.toThrow(
-        'names an image',
+        'names the image itself',
       )
       expect(registry.tags.get(fallbackTag(image.digest))).toBe(image.digest)
     })

@@ -220,6 +220,33 @@ test('a token that ends all the same in the middle of a copy is renewed, once a 
   )
 })
 
+test('a stream that meets the end of its token is not sent again, but what follows has a new one', async () => {
+  let valid = ''
+  let given = 0
+  const answer = ({ path, authorization }: Asked, host: string): Answer => {
+    if (path === '/token') return token((valid = `t${++given}`), { expires_in: 300 })
+    return authorization === `Bearer ${valid}` ? fine : challenge(host, ',error="invalid_token"')
+  }
+  await withService(answer, null, async (host, ports) => {
+    const session = openSession(host, 'a', ports)
+    const stream = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('x')
+    }
+    const put = (): Promise<Response> => session.send('x', { method: 'PUT', body: stream(), once: true })
+    // Nothing was signed in to: there is no token that could have ended.
+    expect(await codeOf(put())).toBe('unauthorized')
+    await session.send('x', { method: 'POST' })
+    valid = 'withdrawn'
+    await expect(put()).rejects.toMatchObject({
+      code: 'registry-error',
+      message: expect.stringContaining('stopped accepting its token during PUT (401'),
+    })
+    expect(given).toBe(2)
+    expect((await put()).status).toBe(200)
+    expect(given).toBe(2)
+  })
+})
+
 test('what a registry says is lacking is asked for, once', async () => {
   const wants = (scope: string, host: string): Answer => challenge(host, `,scope="${scope}",error="insufficient_scope"`)
   const answer = ({ path, scopes, authorization }: Asked, host: string): Answer => {
@@ -298,7 +325,7 @@ test.each([
     {
       challenge: { scheme: 'bearer', realm, service: null, scope: null },
       scopes: [],
-      credential: { kind: 'basic', username: 'u', password: 'p' },
+      credential: { kind: 'basic', username: 'u', password: 'p', source: 'a file' },
       host: 'r.example',
       base: new URL(base),
     },

@@ -30,6 +30,7 @@ export interface TinyRegistry {
   readonly host: string
   readonly tags: Map<string, Digest>
   readonly manifests: Map<Digest, Held>
+  readonly blobs: Map<string, Buffer>
   readonly asked: string[]
   /** Puts a manifest past every rule. */
   place(document: object, tag?: string, type?: string): Digest
@@ -52,6 +53,7 @@ export async function tinyRegistry(habits: Habits = {}): Promise<TinyRegistry> {
     host: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     tags: new Map(),
     manifests: new Map(),
+    blobs,
     asked: [],
     place(document, tag, type = mediaTypes.manifest) {
       const bytes = Buffer.from(JSON.stringify(document))

@@ -10,6 +10,7 @@ import type { Verdict } from '../../src/verify/types.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { forgeChain } from '../../testkit/chain.ts'
 import { scratch } from '../../testkit/ports.ts'
+import { actionRunner } from '../../testkit/working-job.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 import { attachNotice, daysBefore } from '../../testkit/status.ts'
 import { door } from '../cli/tee/door.ts'
@@ -209,7 +210,13 @@ test('the command line signs, shows and carries', async () => {
   await run('status set', '--image', name, '--status', 'revoked', '--reason', 'why', '--key', key!)
   const shown = await run('status show', '--image', name, '--public-key', pub!)
   expect(JSON.stringify(shown)).toContain('"state":"revoked"')
-  const carried = await run('promote', '--status-only', '--from', name, '--to', copy, '--policy', policy!)
-  expect(JSON.stringify(carried)).toContain('"outcome":"carried"')
+  const action = actionRunner(ports, scratch('state'))
+  const given = { 'status-only': 'true', from: name, to: copy, policy: policy! }
+  const carried = await action('promote', given)
+  expect([carried.outputs['results-json'], carried.refused]).toEqual([
+    expect.stringContaining('"outcome":"carried"'),
+    false,
+  ])
+  expect((await action('promote', given)).outputs['copied-json']).toBe('[]')
   expect(JSON.stringify(await run('status show', '--image', copy, '--policy', policy!))).toContain('"state":"revoked"')
 })

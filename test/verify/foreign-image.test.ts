@@ -1,12 +1,16 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { sha256 } from '../../src/base/streams.ts'
 import { eventDigest, type EventDraft, type JournalEvent } from '../../src/journal/event.ts'
 import type { Digest } from '../../src/oci/types.ts'
 import { originInWords } from '../../src/verify/origin.ts'
+import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { verdictLines } from '../../src/verify/verdict-lines.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 import type { ChainBase, ChainKey } from '../../testkit/chain.ts'
 import { forgeChain } from '../../testkit/chain.ts'
 import { admitted, makePublisher, publisherSigns, receiverPolicy, verification } from '../../testkit/foreign-image.ts'
+import { root } from '../../testkit/peers.ts'
 import { checkOf, issuer, judge, make, now, type Made, type MakeOptions } from '../../testkit/judged.ts'
 
 // Images that others built (TRUST §4): the publisher's signature covers the plain image, a job admitted, described and encrypted it.
@@ -28,6 +32,8 @@ const gate = (
   'accept-unchecked-content': true,
   ...changes,
 })
+
+const identities = { identities: [{ name: 'x', issuer: 'https://issuer.example', san: 'x' }] }
 
 interface Chain extends MakeOptions {
   /** What the journal says before the description; by default that the image was verified. */
@@ -254,4 +260,38 @@ test('a pinned key alone does not stand for the journal of an admitted image', a
   await publisherSigns(made.store, made.base.subject.digest, publisher)
   const alone = { 'release-keys': [publisher.signer.publicKeyPem], 'accept-signature-only': true, statements: ['sign'] }
   refusal(await judge(made, gate(alone)), 'admission.verified', 'not-admitted')
+})
+
+test('the policies of docs/foreign-images.md can be read', async () => {
+  const page = readFileSync(join(root, 'docs/foreign-images.md'), 'utf8')
+  const texts = [...page.matchAll(/```yaml\n(version: 1\n[^]*?)```/g)].map(([, text]) => text ?? '')
+  expect(texts).toHaveLength(2)
+  const read = (): Promise<string> => Promise.resolve(publisher.signer.publicKeyPem)
+  const policies = await Promise.all(texts.map((text) => parsePolicy(text, '/policies/policy.yml', read)))
+  expect(policies.map(({ publisher: section }) => section === null)).toEqual([true, false])
+})
+
+test.each([
+  ['statements of a builder', { statements: ['inventory', 'provenance'] }, 'statements.1'],
+  ['a section build', { build: { prepare: 'npm ci' } }, 'build'],
+  ['a section rebuilds', { rebuilds: { minimum: 1 } }, 'rebuilds'],
+  ['no party', { publisher: { 'verify-policies': [receiverPolicy] } }, 'publisher.release-keys'],
+  ['no policy of the receiver', { publisher: { 'release-keys': ['a.pub'] } }, 'publisher.verify-policies'],
+  [
+    'identities without a trusted root',
+    { publisher: { ...identities, 'verify-policies': [receiverPolicy] } },
+    'trusted-root',
+  ],
+] as const)('a policy with a publisher and %s is refused by name', async (_what, changes, where) => {
+  const text = JSON.stringify({
+    version: 1,
+    technology: 'sample',
+    'accept-self-asserted-job': true,
+    ...gate(),
+    ...changes,
+  })
+  await expect(parsePolicy(text, '/policy.yml', () => Promise.resolve(''))).rejects.toMatchObject({
+    code: 'file-invalid',
+    message: expect.stringContaining(where) as string,
+  })
 })

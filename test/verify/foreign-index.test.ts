@@ -70,6 +70,7 @@ test.each<[string, Options]>([
 ])('it does not where %s', async (_what, options) => {
   const check = checkOf(await judge(await chain(options), gate), 'admission.publisher')
   expect(check).toMatchObject({ status: 'failed', reason: 'signature-invalid' })
+  expect(check.why.includes('is not in this store: promote it there')).toBe(options.stored === false)
 })
 
 test('it does not where the index lists another manifest', async () => {

@@ -13,7 +13,8 @@ import { performTask } from '../../tasks/tasks.ts'
 import { verdictLines } from '../../verify/verdict-lines.ts'
 import { InputError } from '../../base/errors.ts'
 import { readInputs, type VerifyDeployInputs } from './inputs.ts'
-import { gateCaller, loadGatePolicy } from './policy.ts'
+import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
+import { gateCaller } from './policy.ts'
 import { summary } from './summary.ts'
 
 /** The gate: verdict, launch, verification summary. The verdict is kept first, a summary is signed only for what passed, the launch comes last. */
@@ -68,6 +69,7 @@ export const door: ActionDoor = {
     const notes = await launchVerified({ kind: inputs.launch, verdict, store, directory, layers: caller.layers }, ports)
     const outputs = {
       verified: String(verdict.verified),
+      image: verdict.verified ? verdict.image.reference : '',
       reasons: verdict.reasons.join(','),
       'verdict-path': path,
       'vsa-digest': vsa?.digest ?? '',

@@ -3,6 +3,7 @@ import type { Rule } from './context.ts'
 import { encryption } from './encryption.ts'
 import { evidence } from './evidence.ts'
 import { inventory } from './inventory.ts'
+import { promotion } from './promotion.ts'
 import { provenance } from './provenance.ts'
 import { rebuild } from './rebuild.ts'
 import { sbom } from './sbom.ts'
@@ -21,4 +22,5 @@ export const rules: Readonly<Record<StatementRequest['kind'], Rule>> = {
   encryption,
   evidence,
   vsa,
+  promotion,
 }

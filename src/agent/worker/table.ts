@@ -36,6 +36,7 @@ export const taskTable = {
   sign: { calls: ['status', 'may-sign', 'open-report', 'decrypt'], events: [] },
   publish: { calls: ['status', 'open-report', 'take-key'], events: ['publish'] },
   verify: { calls: reading, events: ['verify'] },
+  promote: { calls: reading, events: ['verify', 'promote'] },
   attest: { calls: ['status', 'report', 'open-report', 'attach-ear', 'decrypt'], events: [] },
 } as const satisfies Record<string, TaskRights>
 export type TaskName = keyof typeof taskTable

@@ -36,30 +36,15 @@ export const storeCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./repair.ts')).repairCommand(inputs, context),
   },
-  promote: {
+  'gc-report': {
     description:
-      'Copies an image with all that is attached to it. The image has to pass a policy in both stores. The tag is written last.',
+      'Shows what a cleanup of a repository would lose or break. These are untagged referrers, entries whose manifest is gone, and what is attached to something that is gone. It never deletes.',
     inputs: [
-      option('from', 'Image to copy: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
-      option('to', 'Where to: oci:DIR[:TAG] or HOST/NAME[:TAG]; without a tag that of the source.', '', true),
-      option('policy', 'Policy that the source and the copy have to pass (docs/policy.md).', '', true),
-      option(
-        'include',
-        'Attached things that go along: artifact types, predicate types, .sig or .att; * stands for any text. Default: all. May be repeated.',
-      ),
-      option('exclude', 'Attached things that stay behind, in the same form; wins over --include. May be repeated.'),
-      option(
-        'status-only',
-        'Carry only new status statements of the image and its manifests, by signers that `status` of the policy names; run it on a schedule. Without a tag in --to: for every tagged image there.',
-      ),
-      option('dry-run', 'true verifies the source and says what would be copied.', 'false'),
+      option('image', 'Repository or image: oci:DIR[:TAG] or HOST/NAME[:TAG]; may be given without --image.', '', true),
+      option('format', 'text or json.', 'text'),
     ],
-    flags: ['dry-run', 'status-only'],
-    examples: [
-      'sealwright promote --from ghcr.io/owner/app:1.0 --to registry.example/prod/app --policy policy.yml --dry-run',
-      'sealwright promote --from registry.example/app:1.0 --to oci:archive --policy policy.yml --exclude .att',
-      'sealwright promote --status-only --from ghcr.io/owner/app --to registry.example/prod/app --policy policy.yml',
-    ],
-    run: async (inputs, context) => (await import('./promote.ts')).promoteCommand(inputs, context),
+    positional: 'image',
+    examples: ['sealwright gc-report ghcr.io/owner/app', 'sealwright gc-report oci:build/image --format json'],
+    run: async (inputs, context) => (await import('./gc-report.ts')).gcReportCommand(inputs, context),
   },
 }

@@ -71,7 +71,8 @@ function eachOfType(
   onBroken: OnBroken,
   room?: Room,
 ): AsyncGenerator<Omit<AttachedStatement, 'receipts'>> {
-  const read = (digest: Digest): ReturnType<typeof readAttached> => readAttached(store, subject, digest, mediaType, room)
+  const read = (digest: Digest): ReturnType<typeof readAttached> =>
+    readAttached(store, subject, digest, mediaType, room)
   return eachAttached(store, subject, mediaType, read, onBroken)
 }
 

@@ -62,11 +62,7 @@ export async function findNotation(store: Store, subject: Descriptor, onBroken: 
 /**
  * The same one after the other, and however many there are: no number of signatures by strangers hides one that counts (TRUST §5.2). None is kept.
  */
-export function eachNotation(
-  store: Store,
-  subject: Descriptor,
-  onBroken: OnBroken,
-): AsyncGenerator<AttachedNotation> {
+export function eachNotation(store: Store, subject: Descriptor, onBroken: OnBroken): AsyncGenerator<AttachedNotation> {
   return readEach(store, subject, onBroken)
 }
 

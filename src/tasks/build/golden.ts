@@ -22,15 +22,22 @@ export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<B
     const at = now()
     const { counted, foreign } = await readNotices('promotion', store, digest, trust, at)
     const here = counted.filter(({ predicate }) => predicate.to.name === name)
-    const [newest] = here.toSorted((a, b) => Date.parse(b.predicate.promotedOn) - Date.parse(a.predicate.promotedOn))
+    // Of two records of one second nobody knows which is newer, so the one that is not golden counts.
+    const [newest] = here.toSorted(
+      (a, b) =>
+        Date.parse(b.predicate.promotedOn) - Date.parse(a.predicate.promotedOn) ||
+        Number(a.predicate.class === 'golden') - Number(b.predicate.class === 'golden'),
+    )
     if (newest === undefined) {
       const [elsewhere] = counted
-      if (elsewhere !== undefined) throw refused('denied', text, `its promotion record is for ${elsewhere.predicate.to.name}`)
+      if (elsewhere !== undefined)
+        throw refused('denied', text, `its promotion record is for ${elsewhere.predicate.to.name}`)
       if (foreign.length > 0) throw refused('claim-signer', text, 'its promotion record is by another signer')
       throw refused('missing-statement', text, 'it has no promotion record')
     }
     const { predicate, payload } = newest
-    if (predicate.class !== 'golden') throw refused('denied', text, `its promotion record has the class ${predicate.class ?? 'none'}`)
+    if (predicate.class !== 'golden')
+      throw refused('denied', text, `its promotion record has the class ${predicate.class ?? 'none'}`)
     const age = (at.getTime() - Date.parse(predicate.promotedOn)) / 1000
     if (maxAge !== undefined && age > seconds(maxAge))
       throw refused('expired', text, `it was promoted ${predicate.promotedOn}; the bases policy allows ${maxAge}`)

@@ -8,8 +8,10 @@ import type { Descriptor, Digest, Manifest, Store } from '../../oci/types.ts'
 import { bundleAnnotations } from '../../sign/attach.ts'
 import { isBundleMediaType } from '../../sign/bundle.ts'
 import { envelopePayload } from '../../sign/dsse.ts'
+import { isPublishable } from '../../sign/publishable.ts'
 import { predicateTypeAnnotation, signatureAnnotation } from '../../sign/legacy.ts'
 import { parseStatement, speaksOf, subjectInWords } from '../../statement/statement.ts'
+import { dateOf, statedTime } from './stated-time.ts'
 
 /** What a manifest says of itself. Nothing of it is verified. */
 export interface NodeFacts {
@@ -19,11 +21,29 @@ export interface NodeFacts {
   readonly type: string | null
   /** Who signed by his own word: `key HINT`, or `SAN (issuer URL)`. */
   readonly signer: string | null
+  /** The parts of that which a filter can name: hint of a key, or identity and issuer of a certificate. */
+  readonly signers: readonly string[]
+  /** When it was made, by its own word or by an annotation. */
+  readonly made: Date | null
+  /** False for what stays inside: {@link isPublishable}. */
+  readonly publishable: boolean
   /** `logged`, `time-stamped`, sizes and counts. */
   readonly details: readonly string[]
   /** What does not fit together, such as an annotation that lies. */
   readonly notes: readonly string[]
 }
+
+const nothing = {
+  type: null,
+  signer: null,
+  signers: [],
+  made: null,
+  publishable: true,
+  details: [],
+  notes: [],
+} as const
+/** image-spec 1.1, annotations. */
+const createdAnnotation = 'org.opencontainers.image.created'
 
 /** A bundle up to this size is read. */
 const mostBundle = 16 << 20
@@ -35,6 +55,16 @@ const mostBundle = 16 << 20
  * @throws TransportError when the store does not answer
  */
 export async function describeNode(store: Store, node: GraphNode): Promise<NodeFacts> {
+  const facts = await ownFacts(store, node)
+  const { annotations } = node.content
+  return {
+    ...facts,
+    made: facts.made ?? dateOf(annotations?.[createdAnnotation]),
+    publishable: facts.publishable && isPublishable(annotations, null),
+  }
+}
+
+async function ownFacts(store: Store, node: GraphNode): Promise<NodeFacts> {
   const { content, relation, tag } = node
   if (isIndex(content))
     return plain(artifactTypeOf(content) === undefined ? 'index' : 'artifact', artifactTypeOf(content), [
@@ -50,7 +80,7 @@ export async function describeNode(store: Store, node: GraphNode): Promise<NodeF
 }
 
 function plain(kind: string, type: string | undefined, details: readonly string[]): NodeFacts {
-  return { kind, type: type ?? null, signer: null, details, notes: [] }
+  return { ...nothing, kind, type: type ?? null, details }
 }
 
 function legacy(content: Manifest, tag: string): NodeFacts {
@@ -58,20 +88,18 @@ function legacy(content: Manifest, tag: string): NodeFacts {
   const named = content.layers.flatMap(({ annotations }) => annotations?.[predicateTypeAnnotation] ?? [])
   const signed = content.layers.filter(({ annotations }) => annotations?.[signatureAnnotation] !== undefined)
   return {
+    ...nothing,
     kind: attestations ? 'attestations' : tag.endsWith('.sig') ? 'signatures' : 'artifact',
-    type: null,
-    signer: null,
     details: [
       `${attestations ? content.layers.length : signed.length} in the form of cosign 2`,
       ...[...new Set(named)].sort(),
     ],
-    notes: [],
   }
 }
 
 async function describeBundle(store: Store, layer: Descriptor, node: GraphNode): Promise<NodeFacts> {
   const annotated = node.content.annotations?.[bundleAnnotations.predicateType] ?? null
-  const facts = { kind: 'statement', type: annotated, signer: null, details: [] }
+  const facts = { ...nothing, kind: 'statement', type: annotated }
   if (layer.size > mostBundle) return { ...facts, notes: [`the bundle has ${layer.size} bytes and was not read`] }
   try {
     const bundle = readBundle(await collect(await store.openBlob(layer), mostBundle, layer.digest))
@@ -83,29 +111,45 @@ async function describeBundle(store: Store, layer: Descriptor, node: GraphNode):
 }
 
 function bundleFacts(bundle: SealedBundle, annotated: string | null, parent: Digest | null): NodeFacts {
+  const signers = signersOf(bundle.material)
   const common = {
-    signer: signerOf(bundle.material),
+    ...nothing,
+    signer: signerInWords(bundle.material, signers),
+    signers,
     details: [
       ...(bundle.entries.length > 0 ? ['logged'] : []),
       ...(bundle.timestamps.length > 0 ? ['time-stamped'] : []),
     ],
   }
-  if (bundle.content.kind === 'message') return { kind: 'signature', type: null, ...common, notes: [] }
+  if (bundle.content.kind === 'message') return { ...common, kind: 'signature' }
   const statement = parseStatement(envelopePayload(bundle.content.envelope))
   const notes: string[] = []
   if (annotated !== null && annotated !== statement.predicateType) notes.push(`the annotation says ${annotated}`)
   if (parent !== null && !speaksOf(statement, parent))
     notes.push(`speaks of ${subjectInWords(statement)}, not of this manifest`)
-  return { kind: 'statement', type: statement.predicateType, ...common, notes }
+  return {
+    ...common,
+    kind: 'statement',
+    type: statement.predicateType,
+    made: statedTime(statement.predicate),
+    publishable: isPublishable(undefined, statement.predicate),
+    notes,
+  }
 }
 
-function signerOf(material: BundleMaterial): string {
-  if (material.kind === 'key') return `key ${material.hint === '' ? 'without a hint' : material.hint}`
+/** The hint of a key; identity and issuer of a certificate, or the name of one without identity. */
+function signersOf(material: BundleMaterial): string[] {
+  if (material.kind === 'key') return material.hint === '' ? [] : [material.hint]
   try {
     const { issuer, san } = readIdentity(material.leaf)
-    return issuer === null ? san.value : `${san.value} (${issuer})`
+    return issuer === null ? [san.value] : [san.value, issuer]
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    return `certificate ${material.leaf.subjectName ?? material.leaf.fingerprint.slice(0, 16)}`
+    return [`certificate ${material.leaf.subjectName ?? material.leaf.fingerprint.slice(0, 16)}`]
   }
+}
+
+function signerInWords({ kind }: BundleMaterial, [first, issuer]: readonly string[]): string {
+  if (kind === 'key') return `key ${first ?? 'without a hint'}`
+  return issuer === undefined ? (first ?? '') : `${first ?? ''} (${issuer})`
 }

@@ -1,72 +1,147 @@
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { collectGraph, copyGraph, type CopiedGraph } from '../../oci/copy-graph.ts'
+import { copyGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { Digest, Store } from '../../oci/types.ts'
-import type { Policy } from '../../verify/policy/load.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
-import { verifyImage } from '../../verify/verify-image.ts'
+import type { Policy } from '../../verify/policy/load.ts'
+import { verifyImage, type VerifyOptions } from '../../verify/verify-image.ts'
 import type { Verdict } from '../../verify/types.ts'
-import { typeFilter, type TypeFilter } from './filter.ts'
+import { transferCost, type TransferCost } from './cost.ts'
+import { requireAttached, type ReceiversWord } from './facts.ts'
+import { parseFilter, type Filter } from './filter.ts'
+import { copiedItems, leftItems, missingItems, type LeftItem, type MissingItem, type TransferItem } from './items.ts'
+import { withoutLeft } from './partial-view.ts'
+import { planPromotion } from './plan.ts'
 
-export interface PromoteRequest {
+export interface TransferRequest {
   readonly from: string
   /** Store and tag; without a tag that of `from`, else `latest`. */
   readonly to: string
   readonly policy: Policy
-  readonly filter: TypeFilter
+  readonly filter: Filter
+  /** For the record; an `archive` also takes along what is marked as not publishable. */
+  readonly word: ReceiversWord
   /** Verify at the source and say what would be copied, no more. */
   readonly dryRun: boolean
+  /** What the gate is asked beside the policy. */
+  readonly gate?: Pick<VerifyOptions, 'collateral' | 'opener' | 'keySource' | 'trust'> | undefined
 }
 
-export interface Promoted {
+/** What was copied to the target, still without the image's tag. JSON alone. */
+export interface Transfer {
+  readonly digest: Digest
+  /** `…@DIGEST` at the target, with its tag. */
+  readonly image: string
+  /** The target without tag, by digest. */
+  readonly place: string
+  readonly from: { readonly name: string; readonly tag: string | null }
+  readonly to: { readonly name: string; readonly tag: string }
   /** Of the source; where it refuses, nothing was copied. */
   readonly source: Verdict
+  /** Of what would go along, where something stays behind; where it refuses, nothing was copied. */
+  readonly expected: Verdict | null
   /** Of the copy, by its own bytes; null where nothing was copied. */
   readonly target: Verdict | null
-  /** `…@DIGEST` at the target. */
-  readonly image: string
-  readonly tag: string
-  readonly graph: CopiedGraph | null
+  readonly copied: readonly TransferItem[]
+  readonly left: readonly LeftItem[]
+  readonly missing: readonly MissingItem[]
+  /** For a dry run. */
+  readonly cost: TransferCost | null
+}
+
+/** The verdict that stopped it, and where; null where none did. */
+export function refusalOf({ source, expected, target }: Pick<Transfer, 'source' | 'expected' | 'target'>): {
+  where: 'source' | 'selection' | 'copy'
+  verdict: Verdict
+} | null {
+  if (!source.verified) return { where: 'source', verdict: source }
+  if (expected?.verified === false) return { where: 'selection', verdict: expected }
+  return target?.verified === false ? { where: 'copy', verdict: target } : null
 }
 
 /**
- * Copies an image with what vouches for it to another store, if it passes the policy at the source, and tags it there only if the copy passes
- * the same policy by its own bytes.
+ * Copies an image with what vouches for it to another store, if it passes the policy at the source, and verifies the copy by its own bytes. Where
+ * something stays behind, the gate first judges what would go along, so that nothing is copied in vain. The image's tag is not written.
  *
  * @returns verdicts, also for a refusal
  * @throws InputError, TransportError, VerificationError (`missing-blob`, `digest-mismatch`)
  */
-export async function promote(request: PromoteRequest, ports: Ports): Promise<Promoted> {
-  const { policy, filter, dryRun } = request
+export async function transfer(request: TransferRequest, ports: Ports): Promise<Transfer> {
+  const { policy, dryRun, gate = {} } = request
+  const rules = parseFilter(request.filter)
   const from = await resolveImage(request.from, ports)
   const to = parseReference(request.to, ports.roots.cwd)
   if (to.digest !== undefined) {
     throw new InputError('reference-invalid', `${request.to} names a digest, and the target's is that of the source`, {
       subject: 'to',
-      remedy: 'Name a store and a tag.',
+      remedy: 'Name a store and a tag in `to`.',
     })
   }
   const tag = to.tag ?? from.tag ?? 'latest'
   const { digest } = from.descriptor
-  const place = { ...to, tag: undefined, digest }
-  const target = openStore(place, ports)
-  const image = formatReference({ ...place, tag })
-  const source = await verifyImage(from.reference, policy, {}, ports)
-  if (!source.verified) return { source, target: null, image, tag, graph: null }
-  const takes = typeFilter(from.store, filter)
-  if (dryRun) {
-    const graph = await collectGraph(from.store, digest, { takes })
-    return { source, target: null, image, tag, graph: { ...graph, root: from.descriptor, tagged: false } }
+  const place = formatReference({ ...to, tag: undefined, digest })
+  const target = openStore({ ...to, tag: undefined, digest }, ports)
+  const judge = (where: string, view?: VerifyOptions['view']): Promise<Verdict> =>
+    verifyImage(where, policy, { ...gate, view }, ports)
+  // The same open store for gate, plan and copy: what it has read once it keeps.
+  const source = await judge(from.reference, () => from.store)
+  const about: Omit<Transfer, 'expected'> = {
+    digest,
+    image: formatReference({ ...to, tag, digest }),
+    place,
+    from: { name: from.store.identity, tag: from.tag },
+    to: { name: target.identity, tag },
+    source,
+    target: null,
+    copied: [],
+    left: [],
+    missing: [],
+    cost: null,
   }
-  let copy: Verdict | null = null
-  const beforeTags = async (): Promise<boolean> => {
-    copy = await verifyImage(formatReference(place), policy, {}, ports)
-    return copy.verified
+  if (!source.verified) return { ...about, expected: null }
+  const plan = await planPromotion(from.store, digest, { rules, internal: request.word.class === 'archive' })
+  requireAttached(request.word, [...plan.copied, ...plan.left])
+  const expected = plan.left.length === 0 ? null : await judge(from.reference, () => withoutLeft(from.store, plan.left))
+  const planned = {
+    ...about,
+    expected,
+    copied: copiedItems(plan),
+    left: leftItems(plan),
+    missing: missingItems(plan),
   }
-  const graph = await copyGraph(from.store, target, digest, { takes, tag, beforeTags, putAttached, log: ports.log })
-  return { source, target: copy, image, tag, graph }
+  if (dryRun) return { ...planned, cost: await transferCost(from.store, target, plan.copied) }
+  if (expected?.verified === false) return planned
+  // Cosign's tags are part of what vouches for the copy, so they are there before it is verified; what stands under them is kept.
+  const done = await copyGraph(from.store, target, digest, { collected: plan, putAttached, log: ports.log })
+  const broken = { ...plan, gaps: done.gaps, copied: done.copied, left: leftOf(done, plan) }
+  const copy = await judge(place)
+  return {
+    ...planned,
+    copied: copiedItems(broken),
+    left: leftItems(broken),
+    missing: missingItems(broken),
+    target: copy,
+  }
+}
+
+/** What the plan leaves, and what turned out not to be whole. */
+function leftOf(
+  done: Awaited<ReturnType<typeof copyGraph>>,
+  plan: Awaited<ReturnType<typeof planPromotion>>,
+): Awaited<ReturnType<typeof planPromotion>>['left'] {
+  const planned = new Map(plan.left.map((node) => [node.descriptor.digest, node]))
+  return done.left.map((node) => {
+    const known = planned.get(node.descriptor.digest)
+    if (known !== undefined) return known
+    const gap = done.gaps.find(({ manifest }) => manifest === node.descriptor.digest)
+    const reason =
+      gap === undefined
+        ? `what it hangs on stays behind (${node.parent ?? ''})`
+        : `it is not whole: ${gap.error.message}`
+    return { ...node, reason }
+  })
 }
 
 /** What the receiver signed at the target stays, whenever the image is promoted again. */

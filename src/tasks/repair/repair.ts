@@ -72,20 +72,30 @@ export async function repair(request: RepairRequest): Promise<Repaired> {
   for (const { descriptor } of found) subjects.set(descriptor.digest, descriptor)
   const lost = lostBundles(hints, [...subjects.values()])
   if (!dryRun) {
-    if (request.replaceImage) await replaceImages(store, [...found.flatMap(subjectOf), ...lost.map((one) => one.subject)])
-    await putAllManifests(store, found.map(({ bytes, descriptor }) => ({ bytes, mediaType: descriptor.mediaType })))
+    if (request.replaceImage)
+      await replaceImages(store, [...found.flatMap(subjectOf), ...lost.map((one) => one.subject)])
+    await putAllManifests(
+      store,
+      found.map(({ bytes, descriptor }) => ({ bytes, mediaType: descriptor.mediaType })),
+    )
     for (const { parts } of lost) await putArtifact(store, parts)
   }
   const corrections = await correctListings(store, [...subjects.keys()], request)
   if (!dryRun) await store.settle?.()
   if (store.kind === 'registry' && !request.scan)
-    notes.push('A registry has no list of its manifests: what neither a tag nor a file names is not found. --scan reads the tags.')
+    notes.push(
+      'A registry has no list of its manifests: what neither a tag nor a file names is not found. --scan reads the tags.',
+    )
   return {
     store: store.name,
     listed: nodes.filter(({ relation }) => relation === 'referrer').length,
     looked: Math.min(wanted.length, mostDigests),
     added: found.map(relisted),
-    restored: lost.map(({ digest, subject, parts }) => ({ manifest: digest, subject, artifactType: parts.artifactType })),
+    restored: lost.map(({ digest, subject, parts }) => ({
+      manifest: digest,
+      subject,
+      artifactType: parts.artifactType,
+    })),
     ...corrections,
     notes,
   }
@@ -114,7 +124,10 @@ async function readCandidates(store: Store, digests: readonly Digest[]): Promise
 }
 
 /** Candidates that are about the image or what hangs on it, with those that hang on these in turn. */
-function attachedTo(subjects: ReadonlyMap<Digest, Descriptor>, candidates: readonly StoredManifest[]): StoredManifest[] {
+function attachedTo(
+  subjects: ReadonlyMap<Digest, Descriptor>,
+  candidates: readonly StoredManifest[],
+): StoredManifest[] {
   const known = new Set(subjects.keys())
   const found: StoredManifest[] = []
   let left = candidates

@@ -1,18 +1,14 @@
 import { InputError } from '../../base/errors.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { AgentClient, AgentStatus } from '../../agent/protocol.ts'
-import { evidenceMediaTypes } from '../../journal/evidence-bundle.ts'
-import { evidenceLayers } from '../../journal/evidence-manifest.ts'
-import { jcs } from '../../encoding/jcs.ts'
 import { putArtifact } from '../../oci/artifact.ts'
-import type { Descriptor } from '../../oci/types.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
-import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
-import { inventoryArtifactType, inventoryMediaType, type Envelope, type Signer } from '../../statement/types.ts'
+import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
 import { carryPublisher } from './carry.ts'
 import type { CertifiedKey } from './certified.ts'
+import { agentIdentity, attachEvidence, signedBy, stateOf, type Attested } from './attested.ts'
 import { signClaims } from './claims.ts'
 import { signForNotation } from './notation.ts'
 import { readsSignatureTag, type SignRequest } from './request.ts'
@@ -26,7 +22,7 @@ import { publishImage, type Published } from './source.ts'
 import type { SignAttestResult } from './result.ts'
 import { openSignatureLog } from './log-signatures.ts'
 import { timeStamperFor } from './time-stamp.ts'
-import { keyedSigner, type KeyIdentity, type KeyServices, type StatementSigner } from './signer.ts'
+import { keyedSigner, type KeyServices, type StatementSigner } from './signer.ts'
 import { openWriter, type Receipt, type StatementWriter } from './writer.ts'
 
 /**
@@ -146,14 +142,8 @@ async function writeStatements(
   return payloads
 }
 
-/** The agent and what its signatures are checked with. */
-interface AttestedSigner {
-  client: AgentClient
-  by: KeyIdentity
-}
-
 interface Signing {
-  agent: AttestedSigner | null
+  agent: Attested | null
   key: Signer | null
   /** Who adds a bundle of its own over each payload. */
   signers: readonly StatementSigner[]
@@ -176,19 +166,10 @@ async function writeStatement(item: Material, signing: Signing): Promise<Buffer>
     )
     const signed = await agent.client.statement({ kind: item.kind, subject: published.descriptor.digest, documents })
     payload = signed.payload
-    await writer.statement(item.kind, payload, signedBy(agent, signed.envelope, signing))
+    await writer.statement(item.kind, payload, signedBy(agent, signed.envelope, signing.services))
   }
   for (const signer of signers) await writer.statement(item.kind, payload, signer)
   return payload
-}
-
-/** The agent, for a statement that it has signed. */
-function signedBy(
-  { by }: AttestedSigner,
-  envelope: Envelope,
-  { services }: Pick<Signing, 'services'>,
-): StatementSigner {
-  return keyedSigner(by, () => Promise.resolve(envelope), services)
 }
 
 /** What readers of COSE get beside the bundles. */
@@ -218,11 +199,6 @@ async function signImage({ agent, key, published, identity, writer }: Signing): 
   if (key !== null) await writer.imageSignature(payload, { ...key, name: 'key' }, () => key.sign(payload))
 }
 
-async function agentIdentity(agent: AgentClient): Promise<KeyIdentity> {
-  const { publicKeyPem } = await agent.status()
-  return { name: 'agent', publicKeyPem, hint: loadPublicKey(publicKeyPem, 'agent key').hint }
-}
-
 async function putInventory(bytes: Buffer, { store, descriptor }: Published, writer: StatementWriter): Promise<void> {
   const before = await store.referrers(descriptor.digest, inventoryArtifactType)
   const put = await putArtifact(store, {
@@ -238,41 +214,4 @@ async function putInventory(bytes: Buffer, { store, descriptor }: Published, wri
     manifest: put.digest,
     state: stateOf(put, before),
   })
-}
-
-/** Seals the journal, puts the raw evidence and signs the statement that points to it. */
-async function attachEvidence(agent: AttestedSigner, signing: Signing): Promise<AgentStatus> {
-  const { client } = agent
-  const { writer } = signing
-  const { store, descriptor } = signing.published
-  const before = await store.referrers(descriptor.digest, evidenceMediaTypes.index)
-  const sealed = await client.seal()
-  const put = await putArtifact(store, {
-    artifactType: evidenceMediaTypes.index,
-    subject: descriptor,
-    layers: evidenceLayers(sealed),
-  })
-  writer.receipts.push({
-    kind: 'evidence-bundle',
-    signer: null,
-    payload: sha256(jcs(sealed.index)),
-    manifest: put.digest,
-    state: stateOf(put, before),
-  })
-  const signed = await client.statement({
-    kind: 'evidence',
-    subject: descriptor.digest,
-    documents: {},
-    evidence: {
-      digest: put.digest,
-      size: put.size,
-      subject: { mediaType: descriptor.mediaType, size: descriptor.size },
-    },
-  })
-  await writer.statement('evidence', signed.payload, signedBy(agent, signed.envelope, signing))
-  return client.status()
-}
-
-function stateOf(put: Descriptor, before: readonly Descriptor[]): 'added' | 'present' {
-  return before.some(({ digest }) => digest === put.digest) ? 'present' : 'added'
 }

@@ -91,7 +91,8 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
     const result: VerifyResult = { verdict, checkpoint: learned === null ? null : toBase64(learned) }
     const { store, descriptor: named } = await resolveImage(request.image, ports)
     const subject = await store.resolve({ digest: verdict.image.digest })
-    const events = subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }, named), isolation: noSteps }]
+    const events =
+      subject === null ? [] : [{ facts: verifyEvent(verdict, { store, subject }, named), isolation: noSteps }]
     return { result, events }
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -102,7 +102,12 @@ async function publisherSigned(gate: Gate): Promise<Outcome> {
       word.stray,
     )
   const outcome = partiesSigned(asPublisher(gate, word))
-  return { ...outcome, why: `the plain image ${foreign.plain}: ${outcome.why}`, subject: foreign.plain }
+  // Who signed an index alone is found through it.
+  const lacking =
+    word.lackingIndex === null || outcome.status !== 'failed'
+      ? ''
+      : `. The index ${word.lackingIndex}, by which the job reached it, is not in this store: promote it there if the publisher signed it alone`
+  return { ...outcome, why: `the plain image ${foreign.plain}: ${outcome.why}${lacking}`, subject: foreign.plain }
 }
 
 /** The gate as the checks of parties read it, with the publisher in place of the policy's own. */

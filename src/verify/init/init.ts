@@ -20,6 +20,7 @@ import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
 import { logLines, type GivenLog } from './log-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { statusLines } from './status-lines.ts'
 import { timeLines } from './time-lines.ts'
 
 export interface InitOptions extends MachineOptions {
@@ -32,6 +33,8 @@ export interface InitOptions extends MachineOptions {
   opener?: VerifyOptions['opener'] | undefined
   /** PEM chains of time stamp authorities to pin. */
   timeAuthorities?: readonly string[] | undefined
+  /** PEM texts of keys whose status statements count. */
+  statusKeys?: readonly string[] | undefined
   /** Private log to pin. */
   log?: GivenLog | undefined
 }
@@ -83,6 +86,12 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const provenance = claims.flat().filter((claim) => claim.kind === 'provenance' && !isForeign(claim))
 
   const stamps = claims.flat().flatMap((claim) => claim.stamps)
+  const status = await statusLines(
+    children.map((child) => child.subject),
+    options.statusKeys ?? [],
+    ports.clock.now(),
+  )
+  warnings.push(...status.warnings)
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
@@ -94,13 +103,12 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       // What is given of an image of others belongs to its publisher.
       releaseKeys: admitted === null ? releaseKeys : [],
       identities:
-        admitted === null
-          ? (identities?.lines() ?? [])
-          : publisherLines(admitted, releaseKeys, identities, builder),
+        admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
       accepts,
       statements,
       build: buildLines(provenance, events),
       encryption: encryptionLines(encrypts),
+      status: status.lines,
       time: [
         ...timeLines(options.timeAuthorities ?? [], stamps, options.log?.timed === true ? options.log.witnesses : []),
         ...logLines(options.log),
@@ -227,6 +235,8 @@ interface PolicyFacts {
   build: readonly string[]
   /** Section `encryption`. */
   encryption: readonly string[]
+  /** Section `status`, or a comment. */
+  status: readonly string[]
   /** Section `time`, or a comment. */
   time: readonly string[]
   steps: StepsIsolation
@@ -295,7 +305,7 @@ function render(facts: PolicyFacts): string {
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
     )
-  lines.push(...facts.build, ...facts.encryption, ...facts.time)
+  lines.push(...facts.build, ...facts.encryption, ...facts.status, ...facts.time)
   for (const name of acceptanceNames) {
     if (!accepts.has(name)) continue
     const value = name === 'accept-steps-isolation' ? steps : 'true'

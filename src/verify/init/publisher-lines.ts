@@ -63,11 +63,15 @@ export function publisherLines(
   builder: string | null,
 ): string[] {
   if (keys.length === 0 && identities === null)
-    throw new InputError('input-missing', `others built the image (${plain.join(', ')}), and none of their keys is given`, {
-      subject: 'public-key',
-      remedy:
-        'Give --public-key of the publisher’s key, or --identity with --issuer and --trusted-root of its certificates.',
-    })
+    throw new InputError(
+      'input-missing',
+      `others built the image (${plain.join(', ')}), and none of their keys is given`,
+      {
+        subject: 'public-key',
+        remedy:
+          'Give --public-key of the publisher’s key, or --identity with --issuer and --trusted-root of its certificates.',
+      },
+    )
   return [
     ...(identities === null ? [] : [identities.rootLine()]),
     'publisher:  # others built the image: who signed it, and the policies by which a job may have admitted it',

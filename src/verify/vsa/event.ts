@@ -18,7 +18,11 @@ export interface VsaPlace {
  *
  * @param index that was named, where one of its manifests was judged: who signed the index alone vouches for the manifest through it
  */
-export function verifyEvent(verdict: Verdict, { store, subject }: VsaPlace, index: Descriptor | null = null): EventFacts {
+export function verifyEvent(
+  verdict: Verdict,
+  { store, subject }: { store: Pick<Store, 'identity'>; subject: Descriptor },
+  index: Descriptor | null = null,
+): EventFacts {
   const digest = sha256(jcs(verdict))
   return {
     kind: 'verify',

@@ -1,0 +1,2 @@
+export const id=3146;export const ids=[3146];export const modules={73146:(t,e,o)=>{o.r(e),o.d(e,{scittKeys:()=>a});var r=o(5334),p=o(87859),i=o(14623);async function a(t,{ports:e}){let{bytes:o,keys:n}=await (0,r.Hx)((0,r.et)(t.required("url"),"--url"),e),s="pem"===t.choice("format",["cose","pem"]),u=n.map(({key:t})=>t.export({format:"pem",type:"spki"}).toString());await (0,i.S)(t,"output",s?u.join(""):o);let c=n.map(({key:t})=>(0,p.Fq)(t).toString("hex"));return{outputs:{thumbprints:c},text:c.map(t=>`${t}
+`).join("")}}}};

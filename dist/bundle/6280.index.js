@@ -1,0 +1,1 @@
+export const id=6280;export const ids=[6280,3899];export const modules={46280:(e,t,r)=>{r.d(t,{l:()=>o});var i=r(27122);function o(e,t){try{return t()}catch(t){if(!(t instanceof i.mk))throw t;throw new i.dz("file-invalid",`${e}: ${t.message}`,{subject:e,cause:t,remedy:t.remedy??"Give the file as its maker wrote it."})}}}};

@@ -1,0 +1,81 @@
+import { InputError } from '../../base/errors.ts'
+import { isDigest } from '../../oci/digest.ts'
+import type { Digest } from '../../oci/types.ts'
+import { timestampUrl } from '../../log/timestamp/client.ts'
+import type { RawInputs } from '../../doors/context.ts'
+import { promotionClasses } from '../../statement/promotion.ts'
+import type { PromotionRun } from '../../tasks/receive/run.ts'
+import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
+import { readKeyless } from '../sign-attest/keyless.ts'
+import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
+import { readSigner } from '../shared/signer.ts'
+
+export interface PromoteInputs {
+  /** Many images: by `subscription`, or by `tags`. */
+  many: boolean
+  refresh: boolean
+  entries: SubscriptionEntry[]
+  supersedes: Digest[]
+  run: Omit<PromotionRun, 'keys' | 'secret'>
+  keys: KeyInputs
+}
+
+/** What a subscription says for each of its entries. */
+const perEntry = ['from', 'to', 'policy', 'tags', 'repositories', 'policy-digest', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] // prettier-ignore
+
+/** @throws InputError `input-missing`, `input-invalid`, `file-missing`, `file-invalid` */
+export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
+  const { signer, key } = await readSigner(raw, ['agent', 'keyless', 'none'])
+  const keyless = await readKeyless(raw, signer === 'none' ? 'key' : signer)
+  const keys = await readKeyInputs(raw)
+  const subscribed = raw.text('subscription') !== ''
+  const timestamp = raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp'))
+  return {
+    many: subscribed || raw.text('tags') !== '',
+    refresh: raw.boolean('refresh'),
+    entries: subscribed ? await subscription(raw) : [await single(raw)],
+    supersedes: raw.list('supersedes').map((text) => digestOf('supersedes', text)),
+    keys,
+    run: {
+      signing: { signer, key, keyless, timestamp },
+      reissue: raw.boolean('reissue'),
+      dryRun: raw.boolean('dry-run'),
+      collateral: raw.text('collateral') === '' ? null : raw.path('collateral'),
+      keySource: keys.kbsUrl === '' ? 'decryption-key' : keys.kbsUrl,
+    },
+  }
+}
+
+async function subscription(raw: RawInputs): Promise<SubscriptionEntry[]> {
+  const given = perEntry.find((name) => raw.text(name) !== '')
+  if (given === undefined) return readSubscription(raw.path('subscription'))
+  throw new InputError('input-invalid', `\`subscription\` and \`${given}\` were both given`, {
+    subject: given,
+    remedy: `Write \`${given}\` into the entries of the subscription.`,
+  })
+}
+
+async function single(raw: RawInputs): Promise<SubscriptionEntry> {
+  const kind = raw.text('class')
+  return {
+    from: raw.required('from'),
+    to: raw.required('to'),
+    tags: raw.list('tags', true),
+    repositories: raw.text('repositories') === '' ? [] : await readRepositories(raw.path('repositories')),
+    policy: raw.required('policy') && raw.path('policy'),
+    policyDigest: raw.text('policy-digest') === '' ? null : digestOf('policy-digest', raw.text('policy-digest')),
+    toPolicy: raw.text('to-policy') === '' ? null : raw.path('to-policy'),
+    include: raw.list('include'),
+    exclude: raw.list('exclude'),
+    class: kind === '' ? null : raw.choice('class', promotionClasses),
+    environment: raw.text('environment') || null,
+  }
+}
+
+function digestOf(subject: string, text: string): Digest {
+  if (isDigest(text)) return text
+  throw new InputError('input-invalid', `${subject}: ${JSON.stringify(text)} is not a digest`, {
+    subject,
+    remedy: `Write sha256: and 64 lower-case hex digits in \`${subject}\`.`,
+  })
+}

@@ -1,0 +1,93 @@
+import { inOrder } from '../../base/in-order.ts'
+import { collectGraph, type CollectedGraph } from '../../oci/copy-graph.ts'
+import type { GraphGap, GraphNode } from '../../oci/graph.ts'
+import { partGraph } from '../../oci/graph-parts.ts'
+import type { Digest, Store } from '../../oci/types.ts'
+import { describeNode, type NodeFacts } from '../graph/describe.ts'
+import { filteredOut, type FilterRules } from './filter.ts'
+
+/** What goes along, and what stays behind with the reason. */
+export interface PromotionPlan extends CollectedGraph {
+  readonly left: readonly LeftNode[]
+  /** What each attached manifest says of itself. */
+  readonly facts: ReadonlyMap<Digest, NodeFacts>
+}
+
+export interface LeftNode extends GraphNode {
+  readonly reason: string
+}
+
+/** What decides beside the rules. */
+export interface PlanOptions {
+  readonly rules: FilterRules
+  /** Takes along what is marked as not publishable: for an archive of the same owner. */
+  readonly internal: boolean
+}
+
+/** Manifests that are described at a time: each may have a bundle to read. */
+const parallel = 4
+
+/**
+ * Decides what of an image's graph is promoted. The image itself always is, with the children of an index. Predicate types and signers are those of
+ * the statements: annotations may lie.
+ *
+ * @throws VerificationError `missing-blob` where the image itself is not whole · TransportError
+ */
+export async function planPromotion(from: Store, digest: Digest, options: PlanOptions): Promise<PromotionPlan> {
+  const all = await collectGraph(from, digest, {})
+  const chosen = all.copied.filter(({ relation, attached }) => attached && relation !== 'child')
+  const facts = new Map<Digest, NodeFacts>()
+  const described = inOrder(chosen, parallel, async (node) => ({ node, is: await describeNode(from, node) }))
+  for await (const { node, is } of described) facts.set(node.descriptor.digest, is)
+  const out = decide(chosen, facts, options)
+  const { copied, left } = partGraph(all.copied, new Set(out.keys()))
+  return {
+    copied,
+    left: [...left, ...all.left].map((node) => ({ ...node, reason: reasonOf(node, out, all.gaps) })),
+    gaps: all.gaps,
+    facts,
+  }
+}
+
+/** The manifests that stay by a rule of their own. */
+function decide(
+  nodes: readonly GraphNode[],
+  facts: ReadonlyMap<Digest, NodeFacts>,
+  { rules, internal }: PlanOptions,
+): Map<Digest, string> {
+  const out = new Map<Digest, string>()
+  const kinds = new Map<string, { digest: Digest; made: Date }[]>()
+  for (const { descriptor, tag, parent } of nodes) {
+    const { digest, artifactType = null, annotations = {} } = descriptor
+    const is = facts.get(digest)
+    if (is === undefined) continue
+    const suffix = tag === null ? null : `.${tag.split('.').slice(1).join('.')}`
+    const why =
+      filteredOut(rules, { artifactType, suffix, annotations, facts: is }) ??
+      (is.publishable || internal ? null : 'it is marked as not publishable')
+    if (why !== null) out.set(digest, why)
+    else if (is.made !== null) {
+      const kind = JSON.stringify([parent, is.type ?? artifactType ?? is.kind])
+      kinds.set(kind, [...(kinds.get(kind) ?? []), { digest, made: is.made }])
+    }
+  }
+  // Without a time nobody can say that it is an older one, so it goes along.
+  for (const group of rules.newest === null ? [] : kinds.values()) {
+    const older = group.sort((a, b) => b.made.getTime() - a.made.getTime() || (a.digest < b.digest ? -1 : 1))
+    for (const { digest } of older.slice(rules.newest ?? 0))
+      out.set(digest, `there are ${rules.newest} newer ones of its kind`)
+  }
+  return out
+}
+
+function reasonOf(
+  { descriptor, parent }: GraphNode,
+  out: ReadonlyMap<Digest, string>,
+  gaps: readonly GraphGap[],
+): string {
+  const own = out.get(descriptor.digest)
+  if (own !== undefined) return own
+  const gap = gaps.find((one) => one.parent === descriptor.digest)
+  if (gap !== undefined) return `it is not whole: ${gap.error.message}`
+  return `what it hangs on stays behind (${parent ?? ''})`
+}

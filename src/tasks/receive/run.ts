@@ -1,0 +1,129 @@
+import type { Caller } from '../../agent/caller.ts'
+import type { Ports } from '../../base/ports.ts'
+import { openStore } from '../../oci/open.ts'
+import { formatReference, parseReference } from '../../oci/reference.ts'
+import type { Verdict } from '../../verify/types.ts'
+import { verifyImage } from '../../verify/verify-image.ts'
+import type { StepContext } from '../context.ts'
+import type { KeyRequest } from '../keys.ts'
+import { performTask } from '../tasks.ts'
+import { policyFiles, type GatePolicy } from '../verify/gate-policy.ts'
+import type { ReceiversWord } from '../promote/facts.ts'
+import { parseFilter, type Filter } from '../promote/filter.ts'
+import { refusalOf, type Transfer } from '../promote/promote.ts'
+import { openRecordSigner, type AttachedRecord, type RecordSigner, type RecordSigning } from './record.ts'
+import { reissue, requireReissuer } from './reissue.ts'
+
+/** One image and where it goes, with what the receiver says of it. */
+export interface PromotionEntry {
+  readonly from: string
+  readonly to: string
+  readonly policy: GatePolicy
+  /** What the copy has to pass with its record, before the tag is written; null for `policy` alone. */
+  readonly toPolicy: GatePolicy | null
+  readonly filter: Filter
+  readonly word: ReceiversWord
+}
+
+/** What is the same for all images of a run. */
+export interface PromotionRun {
+  readonly signing: RecordSigning
+  /** Signs the copies in cosign's older form too. */
+  readonly reissue: boolean
+  readonly dryRun: boolean
+  /** Absolute folder of collateral, in place of the policies' own; null for these. */
+  readonly collateral: string | null
+  readonly keySource: string
+  readonly keys: KeyRequest
+  readonly secret: Caller['secret']
+}
+
+/** What became of one image. */
+export interface Promotion extends Transfer {
+  readonly record: AttachedRecord | null
+  /** By `to-policy`, record included; null where none was given or nothing was copied. */
+  readonly admitted: Verdict | null
+  readonly reissued: number
+  readonly tagged: boolean
+}
+
+/** The verdict that stopped a promotion, and where; null where none did. */
+export function stoppedBy(done: Promotion): { where: string; verdict: Verdict } | null {
+  if (done.admitted?.verified === false) return { where: 'copy, by `to-policy`,', verdict: done.admitted }
+  return refusalOf(done)
+}
+
+/** Promotes images one after the other with one signer. */
+export interface Promoter {
+  readonly signer: RecordSigner
+  promote(entry: PromotionEntry): Promise<Promotion>
+}
+
+/**
+ * Opens what a run needs: the receiver's signer before anything is copied.
+ *
+ * @throws as {@link openRecordSigner}
+ */
+export async function openPromoter(run: PromotionRun, context: StepContext): Promise<Promoter> {
+  const signer = await openRecordSigner(run.signing, await context.state.agent(), context.ports)
+  return { signer, promote: (entry) => promoteOne(entry, run, signer, context) }
+}
+
+/**
+ * Promotes one image. In this order: verdict at the source, blobs, children, the image, what is attached, verdict of the copy by its own bytes, record,
+ * the verdict by `to-policy`, the tag. Killed at any moment and run again it ends in the same state.
+ *
+ * @throws InputError, TransportError; VerificationError for an image that is not whole
+ */
+async function promoteOne(
+  entry: PromotionEntry,
+  run: PromotionRun,
+  signer: RecordSigner,
+  context: StepContext,
+): Promise<Promotion> {
+  const { ports } = context
+  const { policy, toPolicy, filter, word } = entry
+  parseFilter(filter)
+  if (run.reissue) requireReissuer(signer.key, (toPolicy ?? policy).policy)
+  const collateral = run.collateral ?? policy.collateral
+  const { transfer, facts } = await performTask(
+    'promote',
+    {
+      from: absolute(entry.from, ports),
+      to: absolute(entry.to, ports),
+      policy: { text: policy.text, path: policy.path },
+      collateral: collateral !== null,
+      filter: { include: [...filter.include], exclude: [...filter.exclude] },
+      class: word.class,
+      environment: word.environment,
+      supersedes: [...word.supersedes],
+      dryRun: run.dryRun,
+      keySource: run.keySource,
+      keys: run.keys,
+    },
+    { fetch: policyFiles(policy, collateral), secret: run.secret, deliver: () => Promise.resolve() },
+    context,
+  )
+  const nothing = { ...transfer, record: null, admitted: null, reissued: 0, tagged: false }
+  const { target } = transfer
+  if (target === null || facts === null) return nothing
+  const record = await signer.attach({
+    place: transfer.place,
+    tag: transfer.to.tag,
+    verdict: target,
+    facts,
+  })
+  const reissued = run.reissue && signer.key !== null ? await reissue(transfer, signer.key, ports) : 0
+  const admitted =
+    toPolicy === null
+      ? null
+      : await verifyImage(transfer.place, toPolicy.policy, { collateral: run.collateral ?? undefined }, ports)
+  if (admitted?.verified === false) return { ...nothing, record, admitted, reissued }
+  await openStore(parseReference(transfer.place, ports.roots.cwd), ports).tag(transfer.to.tag, transfer.digest)
+  return { ...nothing, record, admitted, reissued, tagged: true }
+}
+
+/** A worker knows no folder of the job: the folder of a layout is made absolute before it is named. */
+function absolute(text: string, ports: Pick<Ports, 'roots'>): string {
+  return formatReference(parseReference(text, ports.roots.cwd))
+}

@@ -1,0 +1,48 @@
+/** `npm run registries`. See {@link usage}. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { differences, resultsPath, type Results } from './results.ts'
+import { rows } from './rows.ts'
+import { runMatrix } from './run.ts'
+
+const usage = `usage: npm run registries -- [--row TEXT] [--short] [--write]
+
+Tries our commands and those of others on registries of all kinds, and compares what they did with tools/registries/data/results.json.
+
+  --row TEXT  only rows whose name has this text
+  --short     leave out the rows that take more than seconds
+  --write     keep the results of these rows, from which npm run docs makes docs/registries.md`
+
+const { values } = parseArgs({
+  options: {
+    row: { type: 'string' },
+    short: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
+const path = join(import.meta.dirname, resultsPath)
+const lines = await runMatrix(
+  ({ name, long }) => (name.includes(values.row ?? '') && !(values.short && long === true) ? 'all' : 'none'),
+  ({ row, cells }, seconds) =>
+    console.log(`${row.padEnd(36)} ${seconds.toFixed(1).padStart(6)} s ${JSON.stringify(cells)}`),
+)
+// Read last: another run may have written other rows meanwhile.
+const kept: Results = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Results) : { lines: [] }
+if (values.write) {
+  const known = new Map([...kept.lines, ...lines].map((line) => [line.row, line]))
+  const all: Results = { lines: rows.flatMap(({ name }) => known.get(name) ?? []) }
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(all, null, 2)}\n`)
+} else {
+  const wrong = differences(kept, lines)
+  for (const one of wrong) console.log(`DIFFERS ${one}`)
+  process.exitCode = wrong.length === 0 ? 0 : 1
+}
+// Agents and sockets of the commands do not hold the process.
+process.exit()
