@@ -8,8 +8,7 @@ import { isDigest } from './digest.ts'
  *
  * @param reference tag or digest that the manifest was sent to
  */
-export function refusedManifest(error: TransportError | InputError, reference: string): TransportError | InputError {
-  if (error instanceof InputError) return error
+export function refusedManifest(error: TransportError, reference: string): TransportError {
   const remedy = remedyOf(error.message, reference)
   return remedy === null
     ? error

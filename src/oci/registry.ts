@@ -90,7 +90,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
       }
       const refused = await failed(response, host, `PUT of the manifest ${reference}`)
       const error = response.status === 400 ? withoutAlgorithm(reference, host, refused) : refused
-      if (error !== refused || !/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
+      if (error instanceof InputError) throw error
+      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
         throw refusedManifest(error, reference)
       // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
       const pause = unknownBlobPauses[attempt]
