@@ -3,8 +3,8 @@ import { InputError } from '../base/errors.ts'
 /**
  * How long an entry of a fallback index has to stand before it counts as attached, in milliseconds. A registry without conditional writes lets a
  * writer who read the index before our write replace it after ours; he has done so once his way from reading to writing is over. That way is
- * one GET and one PUT: 3 to 60 ms with twenty writers at docker-registry on two cores. On a slow line another writer is as slow as we are, so
- * four times our own longest way is waited where that is longer.
+ * one GET and one PUT. With twenty writers on an overloaded machine it took up to 1.1 s: another writer is as slow as we are, so four times our own
+ * longest way is waited where that is longer than the least.
  */
 export const quiet = { leastMs: 500, mostMs: 30_000, ownWays: 4 } as const
 

@@ -22,6 +22,7 @@ for (const kind of ['docker', 'referrers'] as const) {
         await registry.close()
       }
     },
+    timeoutMs,
   )
 }
 
