@@ -919,13 +919,13 @@ export const definitions: Readonly<Record<string, Definition>> = {
   "inputs": [
    {
     "name": "from",
-    "description": "Image to promote (oci:DIR[:TAG] or HOST/NAME[:TAG]). With tags, a repository without tag, whose name may have one * (then repositories lists the candidates).",
+    "description": "Image to promote (oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md)). With tags, a repository without tag, whose name may have one * (then repositories lists the candidates).",
     "default": "",
     "required": false
    },
    {
     "name": "to",
-    "description": "Where to (oci:DIR[:TAG] or HOST/NAME[:TAG]); without a tag that of the source. A * becomes what the one of from stands for.",
+    "description": "Where to (oci:DIR[:TAG], HOST/NAME[:TAG] or another store (docs/stores.md)); without a tag that of the source. A * becomes what the one of from stands for.",
     "default": "",
     "required": false
    },

@@ -64,7 +64,9 @@ async function inStores(made: Content, run: (store: Store, kind: string) => Prom
     if (made.answer?.(request, response, digest) === true) return
     if (kind === 'tags') return void response.end('{"tags":["v1"]}')
     if (kind === 'referrers') {
-      const listed = [...made.manifests].filter(([, { bytes }]) => bytes.includes(`"subject"`) && bytes.includes(digest))
+      const listed = [...made.manifests].filter(
+        ([, { bytes }]) => bytes.includes(`"subject"`) && bytes.includes(digest),
+      )
       const manifests = listed.map(([one, { type, bytes }]) => ({ mediaType: type, digest: one, size: bytes.length }))
       return void response.writeHead(200, { 'content-type': mediaTypes.index }).end(JSON.stringify(index(manifests)))
     }
@@ -155,7 +157,10 @@ test('an image and its signature that point at each other are walked once', asyn
 })
 
 test.each<[string, (response: ServerResponse) => void]>([
-  ['with its length', (response) => response.writeHead(200, { 'content-type': mediaTypes.manifest, 'content-length': String(200 << 20) })],
+  [
+    'with its length',
+    (response) => response.writeHead(200, { 'content-type': mediaTypes.manifest, 'content-length': String(200 << 20) }),
+  ],
   ['without length', (response) => response.writeHead(200, { 'content-type': mediaTypes.manifest })],
 ])('a manifest of 200 MB is not read to its end, %s', async (_name, head) => {
   const made = content()
@@ -222,9 +227,15 @@ test.each<[string, string]>([
   const bad = `{"mediaType":"a/b","digest":"${sha256('x')}","size":${size}}`
   const good = JSON.stringify(emptyDescriptor)
   const documents: [string, string][] = [
-    [`{"schemaVersion":2,"mediaType":"${mediaTypes.manifest}","config":${good},"layers":[${bad}]}`, mediaTypes.manifest],
+    [
+      `{"schemaVersion":2,"mediaType":"${mediaTypes.manifest}","config":${good},"layers":[${bad}]}`,
+      mediaTypes.manifest,
+    ],
     [`{"schemaVersion":2,"mediaType":"${mediaTypes.manifest}","config":${bad},"layers":[]}`, mediaTypes.manifest],
-    [`{"schemaVersion":2,"mediaType":"${mediaTypes.manifest}","config":${good},"layers":[],"subject":${bad}}`, mediaTypes.manifest],
+    [
+      `{"schemaVersion":2,"mediaType":"${mediaTypes.manifest}","config":${good},"layers":[],"subject":${bad}}`,
+      mediaTypes.manifest,
+    ],
     [`{"schemaVersion":2,"mediaType":"${mediaTypes.index}","manifests":[${bad}]}`, mediaTypes.index],
   ]
   for (const [text, type] of documents) {

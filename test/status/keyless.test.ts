@@ -55,7 +55,10 @@ async function say(image: string, status: NewStatus, san = statusSan): Promise<S
     audience: 'sigstore',
     token: null,
   }
-  return setStatus({ image, status, serial: null, validSeconds: null, renew: false, only: false, signing: { keyless } }, ports)
+  return setStatus(
+    { image, status, serial: null, validSeconds: null, renew: false, only: false, signing: { keyless } },
+    ports,
+  )
 }
 
 async function image(): Promise<{ name: string; subject: Descriptor }> {
@@ -86,7 +89,13 @@ test('a keyless status is signed once, counts for its identity, and is carried t
   const policy = await policyOf()
   const { statuses } = await carryStatuses({ from: name, to: copy, policy }, plain)
   expect(statuses.map(({ outcome }) => outcome)).toEqual(['carried'])
-  const { counted } = await readNotices('status', open(copy), subject.digest, trustOf(policy.status!, policy), new Date())
+  const { counted } = await readNotices(
+    'status',
+    open(copy),
+    subject.digest,
+    trustOf(policy.status!, policy),
+    new Date(),
+  )
   expect(effectiveStatus(counted, new Date()).state).toBe('revoked')
 })
 
