@@ -185,7 +185,8 @@ export async function outcome(name: string, inputs: Inputs, places: Places, stor
     const door = await doors[name]?.()
     const result = door === undefined ? await commands[name]?.run(raw, context) : await door.run(raw, context)
     if (result === undefined) throw new Error(`there is no ${name}`)
-    return result.refused === true ? 'refused' : 'yes'
+    const exitCode = 'exitCode' in result ? result.exitCode : 0
+    return result.refused === true || exitCode === 1 ? 'refused' : 'yes'
   } catch (error) {
     if (process.env['STORES_DEBUG'] !== undefined) console.error(name, store, error)
     return String((error as { code?: unknown }).code)
