@@ -66,7 +66,7 @@ describe('exit codes and --json', () => {
       'file-missing',
     ],
     ['no policy', ['verify-deploy', '--image', 'oci:/nowhere/at-all'], 2, 'no-policy'],
-    ['a reference with a colon in the folder', ['sbom', '--image', 'oci:/a:b:c'], 2, 'reference-invalid'],
+    ['a reference with a colon in the folder', ['sbom', '--image', 'oci:/a:b/c'], 2, 'reference-invalid'],
     ['a registry that is not there', ['sbom', '--image', '127.0.0.1:1/app/x:latest'], 3, 'unreachable'],
     [
       'a literal secret',
