@@ -2,7 +2,8 @@ import { sha256 } from '../base/streams.ts'
 import { manifestBytes } from './manifest.ts'
 import { mediaTypes, type Descriptor, type Manifest, type Store } from './types.ts'
 
-const emptyBytes = Buffer.from('{}')
+/** What {@link emptyConfig} describes. */
+export const emptyBytes: Uint8Array = Buffer.from('{}')
 
 /** Descriptor of the two bytes `{}` (image-spec 1.1, "Guidance for an Empty Descriptor"). */
 export const emptyConfig: Descriptor = {

@@ -22,6 +22,8 @@ export interface GraphPlan {
   /** Looks at the copied graph before any tag is written. Where it says false or throws, no tag at the target is replaced. */
   readonly beforeTags?: ((target: Store) => Promise<boolean>) | undefined
   readonly tag?: string | undefined
+  /** The caller waits for `settle` of the target itself, before it says that anything is attached. */
+  readonly unsettled?: boolean | undefined
   /** Writes one of cosign's tags, which may stand at the target already; by default it is moved. */
   readonly putAttached?: ((target: Store, tag: string, digest: Digest) => Promise<void>) | undefined
   readonly log?: Log | undefined
@@ -89,7 +91,7 @@ async function copyCollected(
     left: [...wanted.left, ...left],
     gaps: [...wanted.gaps, ...broken],
   }
-  await to.settle?.()
+  if (plan.unsettled !== true) await to.settle?.()
   if ((await plan.beforeTags?.(to)) === false) return { ...result, tagged: false }
   const put = plan.putAttached ?? ((target, tag, of) => target.tag(tag, of))
   for (const { tag, descriptor } of copied) if (tag !== null) await put(to, tag, descriptor.digest)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { TransportError, VerificationError } from '../base/errors.ts'
+import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
 import { collect, sha256 } from '../base/streams.ts'
@@ -20,7 +21,7 @@ import { mediaTypes, type Descriptor, type Digest, type WrittenListing } from '.
 const writes = 16
 /** How often entries that were lost are written again before their run gives up. */
 const looks = 12
-/** Manifests that are looked for at a time. */
+/** Manifests and indexes that are looked for at a time. */
 const parallel = 4
 
 interface Tools {
@@ -65,7 +66,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
    */
   const seen = new Map<Digest, Map<Digest, Descriptor>>()
   let lastWrite = 0
-  let turn: Promise<void> = Promise.resolve()
+  const turns = new Map<Digest, Promise<void>>()
 
   /**
    * Anybody who may push writes this tag: it is read as a listing, not as a manifest, so that entries of strangers neither make it too large
@@ -197,10 +198,13 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     )
   }
 
-  /** One writer at a time here; only other processes are left to collide with. */
+  /** One writer of each index at a time here; only other processes are left to collide with. */
   const add = async (subject: Digest, entries: readonly Descriptor[]): Promise<void> => {
-    const mine = turn.then(() => write(subject, entries))
-    turn = mine.catch(() => {})
+    const mine = (turns.get(subject) ?? Promise.resolve()).then(() => write(subject, entries))
+    turns.set(
+      subject,
+      mine.catch(() => {}),
+    )
     await mine
   }
 
@@ -210,13 +214,13 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       const rest = lastWrite + quiet - clock.monotonic()
       // Unequal pauses keep two writers from meeting again.
       await clock.sleep(Math.max(0, rest) + (look === 0 ? 0 : ((ports.random(1)[0] ?? 0) / 255) * quiet))
-      for (const [subject, known] of [...open]) {
+      await eachOf([...open], parallel, async ([subject, known]) => {
         const entries = [...known.values()]
         const lost = absentIn((await standing(subject)).list?.entries ?? [], entries)
         if (lost.length === 0) open.delete(subject)
         else if (look >= looks) throw losing(subject, lost)
         else await add(subject, entries)
-      }
+      })
     }
   }
 

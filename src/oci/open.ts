@@ -42,11 +42,16 @@ export interface ResolvedImage {
  * Finds the image that a reference names. Without tag and digest it is the only tagged image of the store, where tags
  * of attached things (`sha256-<hex>`, `.sig`, `.att`, `.sbom`) do not count (INTERFACE §1). A digest wins over a tag.
  *
+ * @param view what is read in place of the store that the reference lies in
  * @throws InputError `reference-invalid`, `not-found`, `input-invalid` (several images; the message lists their tags)
  */
-export async function resolveImage(text: string, ports: Ports): Promise<ResolvedImage> {
+export async function resolveImage(
+  text: string,
+  ports: Ports,
+  view: (store: Store) => Store = (store) => store,
+): Promise<ResolvedImage> {
   const ref = parseReference(text, ports.roots.cwd)
-  const store = openStore(ref, ports)
+  const store = view(openStore(ref, ports))
   const { digest } = ref
   if (ref.tag === undefined && digest === undefined) {
     const { descriptor, tag } = await onlyImage(store, text)

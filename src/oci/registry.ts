@@ -15,8 +15,9 @@ import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
+import { listsOf } from './lists-once.ts'
 import { refusedManifest, withoutAlgorithm } from './refused-manifest.ts'
-import { openReferrersApi } from './referrers-api.ts'
+import { openReferrersApi, type ReferrersApi } from './referrers-api.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
@@ -43,9 +44,32 @@ const unknownBlobPauses: readonly number[] = [100, 400]
 export function openRegistry(host: string, repository: string, ports: Ports): Store {
   const imagePath = host === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository
   const place = placeOf(host, imagePath, ports)
-  const session = openSession(place.host, place.repository, ports, place)
-  const mirrors = openMirrors(`${host}/${repository}`, place, ports)
   const name = `${host}/${repository}`
+  const session = openSession(place.host, place.repository, ports, place)
+  const shared = {
+    host,
+    session,
+    api: openReferrersApi(session, name),
+    mirrors: openMirrors(name, place, ports),
+    place,
+    name,
+  }
+  return openOver(shared, ports)
+}
+
+/** What all readers and writers of one repository share: the sign-in, and what the registry was seen to lack. */
+interface Shared {
+  readonly host: string
+  readonly session: Session
+  readonly api: ReferrersApi
+  readonly mirrors: ReturnType<typeof openMirrors>
+  readonly place: ReturnType<typeof placeOf>
+  readonly name: string
+}
+
+/** @param steady asks for each list once (see {@link Store.anew}) */
+function openOver(shared: Shared, ports: Ports, steady = false): Store {
+  const { host, session, mirrors, place, name } = shared
   const cache = byteCache<StoredManifest>(cacheLimit.manifests, ({ bytes }) => bytes.length)
   const keep = (stored: StoredManifest): void => cache.add(stored.descriptor.digest, stored)
   /** Small blobs that were read: who verifies an image and then copies it reads each statement twice. */
@@ -160,8 +184,9 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
   const conditional = openConditionalPut({ putAs, digestOf })
   const ways = openWays(ports.env)
   let collisions = 0
-  const tags = (): Promise<string[]> => listTags(session)
-  const fallback = openFallbackIndex({
+  const lists = listsOf({ api: shared.api, listTags: () => listTags(session) }, steady)
+  const { tags } = lists
+  const written = openFallbackIndex({
     session,
     name,
     hasManifest,
@@ -170,8 +195,8 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     ways,
     ports,
   })
-  const api = openReferrersApi(session, name)
-  const referrers = openReferrers({ api, fallback, name, getManifest, ports })
+  const fallback = { ...written, read: lists.fallbackOf(written) }
+  const referrers = openReferrers({ api: lists.api, fallback, name, getManifest, ports })
 
   const store: Store = {
     kind: 'registry',
@@ -181,9 +206,14 @@ export function openRegistry(host: string, repository: string, ports: Ports): St
     getManifest,
     tag,
     retag,
-    resolve: async (reference) =>
-      (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null,
+    resolve: async (reference) => {
+      if ('tag' in reference && (await lists.lacks(reference.tag))) return null
+      const known = steady && 'digest' in reference ? cache.get(reference.digest) : undefined
+      if (known !== undefined) return known.descriptor
+      return (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null
+    },
     tags,
+    anew: () => openOver(shared, ports, true),
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const { descriptor, ...put } = await putOne({ bytes, mediaType, ...options })

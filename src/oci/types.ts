@@ -183,6 +183,12 @@ export interface Store {
   readonly listing?: WrittenListing | undefined
   /** All blobs, in the order of their digests. Registries have no list of what they hold, and lack this. */
   blobs?(): AsyncIterable<{ digest: Digest; size: number }>
+  /**
+   * A reader of the same repository that holds none of the bytes this one read or wrote, so that what it gives are the store's own. It shares the sign-in and
+   * what the registry was seen to lack, and asks for each list (tags, referrers) once: what it says is of one moment. A folder is asked at no cost and
+   * lacks this.
+   */
+  anew?(): Store
   /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
   quietMs?(): number
 }

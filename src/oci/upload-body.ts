@@ -16,7 +16,7 @@ export type OnSent = (blob: Known, sent: number) => void
 /** A body of up to this many bytes is sent again as a whole when its connection breaks; a longer one goes on where it ended. */
 const smallBody = 1 << 20
 /** A stream of up to this many bytes is read before it is sent, and can then be sent again. */
-const smallStream = 128 << 10
+export const smallStream = 128 << 10
 /** A file of more bytes is sent as a stream, so that it can be seen how far it is. */
 const watchedBody = 64 << 20
 

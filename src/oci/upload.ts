@@ -4,7 +4,16 @@ import { isDigest } from './digest.ts'
 import { repositoryScope } from './scopes.ts'
 import { failed, type Session } from './session.ts'
 import type { BlobSource, Digest } from './types.ts'
-import { bodyOf, differs, knownOf, watched, type Known, type OnSent, type UploadBody } from './upload-body.ts'
+import {
+  bodyOf,
+  differs,
+  knownOf,
+  smallStream,
+  watched,
+  type Known,
+  type OnSent,
+  type UploadBody,
+} from './upload-body.ts'
 
 /** Time that a body of this size may take: two minutes and a slow line's 50 kB/s. */
 export function bodyTimeoutMs(size: number): number {
@@ -27,10 +36,21 @@ export async function uploadBlob(session: Session, source: BlobSource, onSent: O
   const mountFrom = 'stream' in source ? source.mountFrom : undefined
   const mounted = mountFrom === undefined ? null : await mount(session, known.digest, mountFrom)
   if (mounted === 'there') return known
-  const begin = async (): Promise<{ location: URL; least: number }> =>
-    mounted === null ? startUpload(session) : { location: mounted, least: 0 }
+  let begun: Begun | null = mounted === null ? null : { location: mounted, least: 0 }
+  let read: UploadBody | null = null
+  if (begun === null && known.size <= smallStream && inOne.get(session) !== false) {
+    const first = !inOne.has(session)
+    // While the answer to the first one is not there, others go the way that every registry knows.
+    if (first) inOne.set(session, false)
+    read = await bodyOf(source, known, onSent)
+    const answer = await postWhole(session, known, read.body)
+    if (first) inOne.set(session, answer === 'there')
+    if (answer === 'there') return known
+    begun = answer
+  }
+  const begin = async (): Promise<Begun> => begun ?? startUpload(session)
   // A small blob is read while the registry opens the upload.
-  const [{ location, least }, body] = await Promise.all([begin(), bodyOf(source, known, onSent)])
+  const [{ location, least }, body] = await Promise.all([begin(), read ?? bodyOf(source, known, onSent)])
   let cause: TransportError
   try {
     const done = await finish(session, location, known, body)
@@ -45,6 +65,39 @@ export async function uploadBlob(session: Session, source: BlobSource, onSent: O
   }
   const { resumeUpload } = await import('./upload-chunks.ts')
   return resumeUpload(session, { known, location, least, open: body.again, cause, onSent })
+}
+
+/** Registries that take a blob with the POST; false also while the first answer is awaited. */
+const inOne = new WeakMap<Session, boolean>()
+
+/** An upload that the registry has begun: where it goes on, and the fewest bytes that a chunk but the last may have. */
+interface Begun {
+  readonly location: URL
+  readonly least: number
+}
+
+/**
+ * Sends a small blob with the POST itself (distribution-spec 1.1, "Single POST"), which a registry may answer by opening an upload as usual.
+ *
+ * @returns `there`; or the upload that it opened; null where it refuses
+ */
+async function postWhole(session: Session, known: Known, body: UploadBody['body']): Promise<Begun | 'there' | null> {
+  const response = await session
+    .send(`blobs/uploads/?digest=${encodeURIComponent(known.digest)}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(known.size) },
+      body,
+    })
+    .catch((error: unknown) => {
+      if (error instanceof TransportError && error.code === 'registry-error') return null
+      throw error
+    })
+  if (response?.status === 202) return begunBy(response, session)
+  await response?.body?.cancel()
+  if (response?.status !== 201) return null
+  const told = otherDigest(response, known.digest)
+  if (told !== null) throw differs(known, `the registry stored ${told}`)
+  return 'there'
 }
 
 /** A blob whose digest comes out at the end of its stream. */
@@ -68,10 +121,13 @@ async function uploadUnknown(session: Session, source: ByteSource): Promise<Know
   }
 }
 
-/** An upload that the registry has begun: where it goes on, and the fewest bytes that a chunk but the last may have. */
-export async function startUpload(session: Session): Promise<{ location: URL; least: number }> {
+export async function startUpload(session: Session): Promise<Begun> {
   const response = await session.send('blobs/uploads/', { method: 'POST', headers: { 'content-length': '0' } })
   if (response.status !== 202) throw await failed(response, session.host, 'POST of an upload')
+  return begunBy(response, session)
+}
+
+function begunBy(response: Response, session: Session): Begun {
   const least = Number(response.headers.get('oci-chunk-min-length') ?? 0)
   return {
     location: nextLocation(response, null, session.host),

@@ -30,11 +30,17 @@ export interface Named {
 /**
  * Finds the manifests that a reference stands for.
  *
+ * @param view what is read in place of the store that the reference lies in
  * @throws InputError `reference-invalid`, `not-found` (no such image, or no such platform in it)
  */
-export async function resolveNamed(text: string, platform: string | undefined, ports: Ports): Promise<Named> {
+export async function resolveNamed(
+  text: string,
+  platform: string | undefined,
+  ports: Ports,
+  view?: (store: Store) => Store,
+): Promise<Named> {
   const wanted = platform === undefined ? null : parsePlatform(platform)
-  const { store, descriptor, reference, tag } = await resolveImage(text, ports)
+  const { store, descriptor, reference, tag } = await resolveImage(text, ports, view)
   const named = { store, reference, digest: descriptor.digest, tag, wanted, whole: false, siblings: [], refusal: null }
   const single = (one: Descriptor): Named => ({ ...named, children: [{ descriptor: one, platform: null, via: [] }] })
   const content = await contentOf(store, descriptor.digest)

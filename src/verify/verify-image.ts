@@ -88,8 +88,7 @@ export async function judgeImage(
       ...(policy.archive?.publicKeys ?? []),
     ],
   }
-  const found = await resolveNamed(text, options.platform, ports)
-  const named = options.view === undefined ? found : { ...found, store: options.view(found.store) }
+  const named = await resolveNamed(text, options.platform, ports, options.view)
   if (named.refusal !== null) return refusedIndex(named, named.refusal, policy)
   const judged: { child: Child; judgement: Judgement }[] = []
   for (const child of named.children) {

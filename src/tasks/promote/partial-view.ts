@@ -45,6 +45,6 @@ export function bound(store: Store): Store {
     openBlob: (descriptor, how) => store.openBlob(descriptor, how),
     putBlob: (source) => store.putBlob(source),
     referrers: (digest, type) => store.referrers(digest, type),
-    readReferrers: (digest, onBroken) => store.readReferrers(digest, onBroken),
+    readReferrers: (digest, onBroken, known) => store.readReferrers(digest, onBroken, known),
   }
 }

@@ -1,9 +1,10 @@
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { copyGraph } from '../../oci/copy-graph.ts'
-import { openStore, resolveImage } from '../../oci/open.ts'
+import { openStore, resolveImage, type ResolvedImage } from '../../oci/open.ts'
+import { fallbackTag } from '../../oci/digest.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
-import type { Digest, Store } from '../../oci/types.ts'
+import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { verifyImage, type VerifyOptions } from '../../verify/verify-image.ts'
@@ -14,6 +15,7 @@ import { parseFilter, type Filter } from './filter.ts'
 import { copiedItems, leftItems, missingItems, type LeftItem, type MissingItem, type TransferItem } from './items.ts'
 import { withoutLeft } from './partial-view.ts'
 import { planPromotion } from './plan.ts'
+import { spoolBlobs } from './spool.ts'
 
 export interface TransferRequest {
   readonly from: string
@@ -32,6 +34,7 @@ export interface TransferRequest {
 /** What was copied to the target, still without the image's tag. JSON alone. */
 export interface Transfer {
   readonly digest: Digest
+  readonly descriptor: Descriptor
   /** `…@DIGEST` at the target, with its tag. */
   readonly image: string
   /** The target without tag, by digest. */
@@ -69,9 +72,19 @@ export function refusalOf({ source, expected, target }: Pick<Transfer, 'source' 
  * @throws InputError, TransportError, VerificationError (`missing-blob`, `digest-mismatch`)
  */
 export async function transfer(request: TransferRequest, ports: Ports): Promise<Transfer> {
+  // The same reader for gate, plan and copy: what was judged is what is copied, and what was read once is not read again.
+  const from = await resolveImage(request.from, ports, (store) => store.anew?.() ?? store)
+  const { store, close } = await spoolBlobs(from.store, ports)
+  try {
+    return await transferFrom({ ...from, store }, request, ports)
+  } finally {
+    await close()
+  }
+}
+
+async function transferFrom(from: ResolvedImage, request: TransferRequest, ports: Ports): Promise<Transfer> {
   const { policy, dryRun, gate = {} } = request
   const rules = parseFilter(request.filter)
-  const from = await resolveImage(request.from, ports)
   const to = parseTarget(request.to, ports.roots.cwd)
   if (to.digest !== undefined) {
     throw new InputError('reference-invalid', `${request.to} names a digest, and the target's is that of the source`, {
@@ -85,10 +98,12 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
   const target = openStore({ ...to, tag: undefined, digest }, ports)
   const judge = (where: string, view?: VerifyOptions['view']): Promise<Verdict> =>
     verifyImage(where, policy, { ...gate, view }, ports)
-  // The same open store for gate, plan and copy: what it has read once it keeps.
+  // The walk reads all tags in any case: read first, they spare the gate to ask for each of cosign's.
+  const tags = await from.store.tags()
   const source = await judge(from.reference, () => from.store)
   const about: Omit<Transfer, 'expected'> = {
     digest,
+    descriptor: from.descriptor,
     image: formatReference({ ...to, tag, digest }),
     place,
     from: { name: from.store.identity, tag: from.tag },
@@ -114,9 +129,19 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
   if (dryRun) return { ...planned, cost: await transferCost(from.store, target, plan.copied) }
   if (expected?.verified === false) return planned
   // Cosign's tags are part of what vouches for the copy, so they are there before it is verified; what stands under them is kept.
-  const done = await copyGraph(from.store, target, digest, { collected: plan, putAttached, log: ports.log })
+  const done = await copyGraph(from.store, target, digest, {
+    collected: plan,
+    unsettled: true,
+    putAttached,
+    log: ports.log,
+  })
   const broken = { ...plan, gaps: done.gaps, copied: done.copied, left: leftOf(done, plan) }
-  const copy = await judge(place)
+  const tagged = new Set(tags)
+  const copy = await judgeCopy(
+    target,
+    plan.copied.some(({ descriptor, tag }) => tag !== null || tagged.has(fallbackTag(descriptor.digest))),
+    (view) => judge(place, view),
+  )
   return {
     ...planned,
     copied: copiedItems(broken),
@@ -124,6 +149,34 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
     missing: missingItems(broken),
     target: copy,
   }
+}
+
+/**
+ * The verdict of a copy by the target's own bytes, made while its listings are watched: where other writers take entries out meanwhile, they are
+ * written again, and a verdict that missed them is made again.
+ *
+ * @param tagged much is attached under tags, so that their list spares the gate to ask for each
+ */
+async function judgeCopy(
+  target: Store,
+  tagged: boolean,
+  judge: (view: VerifyOptions['view']) => Promise<Verdict>,
+): Promise<Verdict> {
+  const fresh = async (): Promise<Verdict> => {
+    const reader = target.anew?.() ?? target
+    // Where the list cannot be had, each tag is asked for.
+    if (tagged) await reader.tags().catch(() => {})
+    return judge(() => reader)
+  }
+  const settled = target.settle?.()
+  settled?.catch(() => {})
+  let verdict: Verdict
+  try {
+    verdict = await fresh()
+  } finally {
+    await settled
+  }
+  return verdict.verified || settled === undefined ? verdict : fresh()
 }
 
 /** What the plan leaves, and what turned out not to be whole. */

@@ -66,9 +66,8 @@ export const promote = defineTask(promoteRequestSchema, async (request, context)
     const done = await transfer({ from, to, policy, filter, word, dryRun, gate }, ports)
     const facts = refusalOf(done) === null ? recordFacts(done, word) : null
     const source = openStore(parseReference(from, ports.roots.cwd), ports)
-    const subject = await source.resolve({ digest: done.digest })
+    const subject = done.descriptor
     const result: PromoteTaskResult = { transfer: done, facts }
-    if (subject === null) return { result, events: [] }
     const events: TaskEvent[] = [event(verifyEvent(done.source, { store: source, subject }))]
     if (done.target !== null) {
       const target = openStore(parseReference(done.place, ports.roots.cwd), ports)

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { verified, type ByteSource } from '../../base/streams.ts'
+import type { Ports } from '../../base/ports.ts'
+import { pieceFor } from '../../oci/layout-files.ts'
+import type { Descriptor, Store } from '../../oci/types.ts'
+
+/** Bytes that are held at most, and the part of the free space that they may take. */
+const most = { bytes: 8 * 2 ** 30, ofFree: 0.5 } as const
+
+/** A source whose blobs are read once: the gate reads them, and the copy takes them from a file. */
+export interface Spool {
+  readonly store: Store
+  close(): Promise<void>
+}
+
+type Piece = Pick<Descriptor, 'digest' | 'size'>
+
+/**
+ * Keeps each blob that is read in one temporary file, and reads it there the next time, checked against its digest once more. What there is no room for
+ * is read from the store again: at most 8 GiB and half of the free space are used. A folder is read directly.
+ */
+export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log'>): Promise<Spool> {
+  if (store.location === undefined) return { store, close: () => Promise.resolve() }
+  const folder = ports.roots.temp
+  const { bavail, bsize } = await statfs(folder)
+  let room = Math.min(most.bytes, Math.floor(bavail * bsize * most.ofFree))
+  let file: Promise<FileHandle> | null = null
+  let end = 0
+  const held = new Map<string, number>()
+
+  /** The file has no name, so that nobody else opens it and a killed run leaves nothing. */
+  const opened = async (): Promise<FileHandle> => {
+    const path = join(folder, `sealwright-spool-${randomUUID()}`)
+    const handle = await open(path, 'wx+', 0o600)
+    await rm(path)
+    return handle
+  }
+  async function* keeping(bytes: ByteSource, { digest, size }: Piece, at: number): ByteSource {
+    let handle: FileHandle | null = await (file ??= opened())
+    let done = 0
+    for await (const piece of bytes) {
+      if (handle !== null && done + piece.length <= size) {
+        try {
+          await handle.writev([piece], at + done)
+        } catch (error) {
+          // A full disk costs the second reading, no more.
+          ports.log.debug(`${digest} is not kept: ${String(error)}`)
+          handle = null
+          room = 0
+        }
+      }
+      done += piece.length
+      yield piece
+    }
+    // The store has checked the stream at its end.
+    if (handle !== null && done === size) held.set(digest, at)
+  }
+  async function* from({ size }: Piece, at: number): ByteSource {
+    const handle = await (file ??= opened())
+    for (let done = 0; done < size;) {
+      const piece = Buffer.allocUnsafe(Math.min(pieceFor(size), size - done))
+      const { bytesRead } = await handle.read(piece, 0, piece.length, at + done)
+      if (bytesRead === 0) return
+      done += bytesRead
+      yield piece.subarray(0, bytesRead)
+    }
+  }
+  return {
+    store: {
+      ...store,
+      openBlob: async (blob, how) => {
+        const at = held.get(blob.digest)
+        if (at !== undefined) return verified(from(blob, at), blob)
+        const bytes = await store.openBlob(blob, how)
+        if (blob.size > room) return bytes
+        const start = end
+        end += blob.size
+        room -= blob.size
+        return keeping(bytes, blob, start)
+      },
+    },
+    close: async () => {
+      await (await file)?.close()
+    },
+  }
+}
