@@ -7,6 +7,7 @@ import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { statusCommands } from './status/commands.ts'
+import { queryCommands } from './query/commands.ts'
 import { storeCommands } from './store/commands.ts'
 import { sbomDocumentCommands } from './sbom/document-commands.ts'
 import { akCommands } from './tee/ak-commands.ts'
@@ -76,6 +77,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,
+  ...queryCommands,
   ...statusCommands,
   ...archiveCommands,
   ...sbomDocumentCommands,

@@ -162,7 +162,8 @@ function* documentsIn(group: Group, bytes: Buffer, onBroken: OnBroken): Generato
   }
 }
 
-function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
+/** Reads one bundle, or the envelope of a layer under `.att`. @throws VerificationError `format-invalid` */
+export function parseDocument(bytes: Buffer, origin: Place['origin']): SignedDocument {
   const document =
     origin === 'referrer'
       ? parseBundle(bytes)

@@ -54,7 +54,7 @@ export function packageKey({
 }
 
 /** Names of pypi differ in case and in `-`, `_`, `.` without meaning (PyPA's name normalization). */
-function spelled({ type, name }: Purl): string {
+export function spelled({ type, name }: Purl): string {
   return type === 'pypi' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name
 }
 

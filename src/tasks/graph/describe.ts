@@ -138,7 +138,7 @@ function bundleFacts(bundle: SealedBundle, annotated: string | null, parent: Dig
 }
 
 /** The hint of a key; identity and issuer of a certificate, or the name of one without identity. */
-function signersOf(material: BundleMaterial): string[] {
+export function signersOf(material: BundleMaterial): string[] {
   if (material.kind === 'key') return material.hint === '' ? [] : [material.hint]
   try {
     const { issuer, san } = readIdentity(material.leaf)

@@ -4,6 +4,8 @@ import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
 const places: readonly (readonly string[])[] = [
   ['timeVerified'],
   ['promotedOn'],
+  ['issued'],
+  ['archived'],
   ['metadata', 'scanFinishedOn'],
   ['runDetails', 'metadata', 'finishedOn'],
   ['last_updated'],

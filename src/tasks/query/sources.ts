@@ -1,0 +1,87 @@
+import { resolve } from 'node:path'
+import { InputError } from '../../base/errors.ts'
+import { inOrder } from '../../base/in-order.ts'
+import type { Ports } from '../../base/ports.ts'
+import { isAttachedTag } from '../../oci/digest.ts'
+import { openStore, resolveImage } from '../../oci/open.ts'
+import { parseReference } from '../../oci/reference.ts'
+import type { Digest, Reference, Store } from '../../oci/types.ts'
+import { readRepositories } from '../receive/subscription/file.ts'
+import type { QueriedImage } from './types.ts'
+
+/** Tags that are looked up at a time. */
+const parallel = 8
+
+/** What a query looks at in one store. */
+export interface QuerySource {
+  readonly store: Store
+  readonly images: readonly QueriedImage[]
+}
+
+/**
+ * The images that texts name: `HOST/NAME:TAG` one image, `HOST/NAME` or `oci:DIR` all that have a tag there, `@FILE` one of these a line. An image
+ * under several tags counts once.
+ *
+ * @param wrap what stands between a store and its readers
+ * @throws InputError `reference-invalid`, `not-found`, `file-missing`; TransportError: an answer without a repository that does not answer is wrong
+ */
+export async function querySources(
+  texts: readonly string[],
+  ports: Ports,
+  wrap: (store: Store) => Store,
+): Promise<QuerySource[]> {
+  const lists = texts.map(async (text) =>
+    text.startsWith('@') ? readRepositories(resolve(ports.roots.cwd, text.slice(1))) : [text],
+  )
+  const names = (await Promise.all(lists)).flat()
+  const stores = new Map<string, { store: Store; tags: Map<Digest, Set<string>> }>()
+  for (const text of names) {
+    const reference = parseReference(text, ports.roots.cwd)
+    const opened = openStore(reference, ports)
+    const known = stores.get(opened.name) ?? { store: held(wrap(opened)), tags: new Map<Digest, Set<string>>() }
+    stores.set(opened.name, known)
+    for (const [digest, tag] of await imagesOf(text, reference, known.store, ports)) {
+      const tags = known.tags.get(digest) ?? new Set()
+      known.tags.set(digest, tags)
+      if (tag !== null) tags.add(tag)
+    }
+  }
+  return [...stores.values()].map(({ store, tags }) => ({
+    store,
+    images: [...tags].map(([digest, names]) => ({ store: store.name, digest, tags: [...names] })),
+  }))
+}
+
+async function imagesOf(
+  text: string,
+  { kind, tag, digest }: Reference,
+  store: Store,
+  ports: Ports,
+): Promise<[Digest, string | null][]> {
+  if (kind !== 'registry' && kind !== 'layout') {
+    const { descriptor, tag: name } = await resolveImage(text, ports)
+    return [[descriptor.digest, name]]
+  }
+  const named = digest !== undefined || tag !== undefined
+  const wanted = named ? [tag ?? null] : (await store.tags()).filter((one) => !isAttachedTag(one)).sort()
+  const found: [Digest, string | null][] = []
+  const look = inOrder(wanted, parallel, async (one) =>
+    store.resolve(digest !== undefined ? { digest } : { tag: one ?? '' }).then((there) => [one, there] as const),
+  )
+  for await (const [one, descriptor] of look) {
+    if (descriptor !== null) found.push([descriptor.digest, one])
+    // A tag that was just deleted is no image of the repository any more; one that the user typed has to be there.
+    else if (named)
+      throw new InputError('not-found', `${text} is not there`, {
+        subject: text,
+        remedy: `Check the name and the tag in \`image\`; ${store.name} was read.`,
+      })
+  }
+  return found
+}
+
+/** Each walk asks for the tags: they are read once for all. */
+function held(store: Store): Store {
+  let tags: Promise<string[]> | null = null
+  return { ...store, tags: () => (tags ??= store.tags()) }
+}
