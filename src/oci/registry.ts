@@ -222,9 +222,9 @@ function openOver(shared: Shared, ports: Ports, steady = false): Store {
       if (options.tag !== undefined) await tag(options.tag, descriptor.digest)
       return descriptor
     },
-    putManifests: async (manifests) => {
+    putManifests: async (manifests, inTurn = false) => {
       const put: PutReferrer[] = []
-      for await (const one of inOrder(manifests, parallel, putOne)) put.push(one)
+      for await (const one of inOrder(manifests, inTurn ? 1 : parallel, putOne)) put.push(one)
       const bySubject = Map.groupBy(put, ({ content }) => content.subject?.digest)
       await eachOf([...bySubject], parallel, async ([subject, group]) => {
         if (subject !== undefined) await referrers.announce(subject, group)

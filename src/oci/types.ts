@@ -136,8 +136,10 @@ export interface Store {
   /**
    * Puts several manifests, what they name being there; the listing of each subject is written once. A store that gains nothing by it lacks this:
    * `putAllManifests` works for all.
+   *
+   * @param inTurn puts each only after the one before it
    */
-  putManifests?(manifests: readonly NewManifest[]): Promise<Descriptor[]>
+  putManifests?(manifests: readonly NewManifest[], inTurn?: boolean): Promise<Descriptor[]>
   tag(tag: string, digest: Digest): Promise<void>
   /**
    * Does `work`, whose writes become visible in one step at its end, or not at all where it fails; this store sees them at once. An archive is

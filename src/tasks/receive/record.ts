@@ -3,6 +3,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
+import { holdReferrers } from '../../oci/one-listing.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { missingBlob } from '../../oci/referrers.ts'
@@ -156,13 +157,15 @@ async function attachTo(
   write: (published: Published, writer: Awaited<ReturnType<typeof openWriter>>) => Promise<void>,
 ): Promise<AttachedRecord> {
   const reference = parseReference(place, ports.roots.cwd)
-  const store = openStore(reference, ports)
+  const { store, flush } = holdReferrers(openStore(reference, ports))
   const { digest } = verdict.image
   const descriptor = await store.resolve({ digest })
   if (descriptor === null) throw missingBlob(digest, store.name)
   const published: Published = { store, descriptor, reference, tag, plain: digest, index: null }
   const writer = await openWriter(published, { legacy: { att: false, sig: false }, log: ports.log })
   await write(published, writer)
+  await writer.settle()
+  await flush()
   await writer.finish()
   await keepWritten(store, [writer], ports)
   const receipt = writer.receipts.find(({ kind }) => kind === 'promotion')

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isIndex } from '../../oci/manifest.ts'
+import { holdReferrers } from '../../oci/one-listing.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
 import { findStatements } from '../../sign/find.ts'
 import { openSigner } from '../../sign/signers/open.ts'
@@ -46,8 +47,10 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const source = await publishTo(found, null, context)
   const known = await formsOf(source)
   for (const { path, claim } of claims) requireAbout(claim, path, known, source.descriptor.digest)
-  const published = inputs.output === null ? source : await publishTo(found, inputs.output, context)
-  const { store, descriptor, tag } = published
+  const target = inputs.output === null ? source : await publishTo(found, inputs.output, context)
+  const { store, flush } = holdReferrers(target.store)
+  const published = { ...target, store }
+  const { descriptor, tag } = published
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
   const stamper = await timeStamperFor(inputs.timestamp, null, [key.publicKeyPem], context.ports)
@@ -59,11 +62,13 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
     const payload = makeStatement(claim.kind, { name: identity, digest: descriptor.digest }, claim.predicate)
     await writer.statement(claim.kind, payload, by)
   }
+  await writer.settle()
+  await flush()
   await writer.finish()
   await keepWritten(store, [writer], context.ports)
   await store.tag(tag, descriptor.digest)
   return {
-    published,
+    published: target,
     identity,
     receipts: writer.receipts.map((receipt) => ({ subject: descriptor.digest, ...receipt })),
     left: [],

@@ -3,6 +3,7 @@ import { sha256 } from '../../base/streams.ts'
 import type { AgentClient, AgentStatus } from '../../agent/protocol.ts'
 import { putArtifact } from '../../oci/artifact.ts'
 import { inOneStep } from '../../oci/lazy-store.ts'
+import { holdReferrers } from '../../oci/one-listing.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
@@ -67,9 +68,12 @@ async function signWith(
       : await (await import('./keyless.ts')).openKeylessSigner(inputs.keyless, agent, keys, context.ports)
   const services = { stamper, signatureLog }
   const journal = agent === null ? null : await agent.journal()
-  const published = await publishImage(inputs, journal, context)
+  const target = await publishImage(inputs, journal, context)
+  // All that is attached to one manifest is listed by one write.
+  const { store, flush } = holdReferrers(target.store)
+  const published = { ...target, store }
   await carryPublisher(published, journal, context)
-  const { store, descriptor, tag } = published
+  const { descriptor, tag } = published
   // What vouches for the image becomes visible together where the store can do that.
   return inOneStep(store, async () => {
     const identity = inputs.identity ?? store.identity
@@ -96,12 +100,14 @@ async function signWith(
     // One seal closes the statements about all manifests.
     let status: AgentStatus | null = null
     for (const one of signings) if (attested !== null) status = await attachEvidence(attested, one)
+    for (const { writer } of signings) await writer.settle()
+    await flush()
     for (const { writer } of signings) await writer.finish()
     const writers = signings.map(({ writer }) => writer)
     await keepWritten(store, writers, context.ports)
     await store.tag(tag, descriptor.digest)
     return {
-      published,
+      published: target,
       identity,
       receipts: signings.flatMap(({ published: { descriptor: subject }, writer }) =>
         writer.receipts.map((receipt) => ({ subject: subject.digest, ...receipt })),

@@ -1,13 +1,16 @@
 import { InputError, type VerificationError } from '../../base/errors.ts'
+import { isObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { blobCopier } from '../../oci/copy-blob.ts'
 import { putAllManifests } from '../../oci/copy-graph.ts'
-import { isAttachedTag } from '../../oci/digest.ts'
+import { isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { keepWritten } from '../../oci/keep-written.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
-import type { Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
+import type { Descriptor, Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
+import { findStatements } from '../../sign/find.ts'
+import { predicateTypeOf } from '../../statement/statement.ts'
 import { trustOf } from '../../verify/policy/status.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { withTrustedRoot } from '../../verify/policy/trusted-root.ts'
@@ -39,11 +42,13 @@ export interface Carried {
 
 /** Tagged images of a target that are looked at. */
 const mostTags = 1000
+/** Plain forms of one manifest that are looked at: anybody may attach an encryption statement. */
+const mostForms = 16
 
 /**
  * Carries what the publisher says of images since they were copied: the standing status statements of the source, verified against the signers that the
  * policy names. Nothing else is copied, a lower serial replaces nothing, and what is there is not written again. The image itself may be gone at the
- * source: its statements are found by digest.
+ * source: its statements are found by digest. Of an encrypted image those about its plain form are also carried, because the publisher speaks of that one.
  *
  * @throws InputError `no-policy` where the policy names no status signers, `not-found`; TransportError
  */
@@ -102,9 +107,21 @@ async function subjects(source: Reference, target: Reference, stores: Stores, to
   const found = new Set<Digest>()
   for (const root of roots) {
     if ((await stores.target.resolve({ digest: root })) === null) throw notFound(to)
-    for (const { digest } of await statusTargets(stores.target, root)) found.add(digest)
+    for (const descriptor of await statusTargets(stores.target, root)) {
+      found.add(descriptor.digest)
+      for (const digest of await plainFormsAt(stores.target, descriptor)) found.add(digest)
+    }
   }
   return [...found]
+}
+
+/** Plain forms that the encryption statements at a manifest name. Nobody's signature is checked: what is carried for one is verified itself. */
+async function plainFormsAt(store: Store, subject: Descriptor): Promise<Digest[]> {
+  const predicateTypes = [predicateTypeOf('encryption')]
+  const found = await findStatements(store, subject, { predicateTypes, onBroken: () => {} })
+  const forms = found.map(({ statement: { predicate } }) => predicate['plain'])
+  const named = forms.map((form) => (isObject(form) ? form['manifest'] : null)).filter(isDigest)
+  return [...new Set(named)].slice(0, mostForms)
 }
 
 /** What of the source's statements about one manifest the target lacks. */

@@ -1,6 +1,7 @@
 import type { Gate } from '../candidate.ts'
 import { isObject, textOf } from '../../base/json.ts'
 import { roles, type JournalEvent } from '../../journal/event.ts'
+import { indexOf } from '../../journal/subject-roles.ts'
 import { chipNames, chipOf, hasChip } from '../../tee/facts/machine.ts'
 import { numberFact, numberNames } from '../../tee/facts/numbers.ts'
 import { encryptedSubject } from '../encrypted.ts'
@@ -27,7 +28,12 @@ function denied(gate: Gate): Outcome {
   const sha = found.claims?.['sha']
   const lists: Listed[] = [
     { what: 'image', list: deny.images, values: [...imagesOf(gate), ...digests], told: plainTold(gate) },
-    { what: 'key', list: deny.keys, values: [evidence?.key.thumbprint, gate.key?.id], told: gate.key !== null },
+    {
+      what: 'key',
+      list: deny.keys,
+      values: [evidence?.key.thumbprint, gate.key?.id, ...publisherKeys(gate)],
+      told: gate.key !== null,
+    },
     { what: 'instance', list: deny.instances, values: [evidence?.open.binding.job.instance], told: evidence !== null },
     {
       what: 'run',
@@ -92,18 +98,34 @@ interface Listed {
   told: boolean
 }
 
-/** Every digest from what was named to what runs: index, manifest, configuration, layers, and the plain form. */
+/** Parties of a publisher, if a denied one is needed: who stole one of two keys cannot have an image refused that the other one signed. */
+function publisherKeys({ policy: { document, publisher }, found }: Gate): string[] {
+  const names = found.foreign?.word?.parties.map(({ name }) => name) ?? []
+  const left = names.filter((name) => document.deny?.keys?.includes(name) !== true)
+  return left.length < (publisher?.threshold ?? 1) ? names : []
+}
+
+/** Every digest from what was named to what runs: indexes, manifest, configuration, layers, and the plain form with its layers. */
 function imagesOf({ subject, found, mine }: Gate): unknown[] {
   const named = /@(sha\d+:[0-9a-f]+)$/.exec(subject.reference)?.[1]
-  const plain = mine.flatMap(({ kind, statement }) =>
-    kind === 'encryption' && isObject(statement.predicate['plain']) ? [statement.predicate['plain']['manifest']] : [],
-  )
+  const plain = mine.flatMap(({ kind, statement: { predicate } }) => {
+    const { plain: form, layers } = predicate
+    if (kind !== 'encryption') return []
+    const pairs = Array.isArray(layers) ? layers : []
+    return [
+      isObject(form) ? form['manifest'] : undefined,
+      ...pairs.map((pair) => (isObject(pair) ? pair['plain'] : undefined)),
+    ]
+  })
+  const { admission, plain: foreign = '' } = found.foreign ?? {}
   return [
     named,
     ...subject.via,
     subject.descriptor.digest,
     subject.image?.configDigest,
     found.plainDigest,
+    foreign,
+    admission ? indexOf(admission, foreign) : undefined,
     ...plain,
     ...(subject.image?.manifest.layers.map(({ digest }) => digest) ?? []),
   ]

@@ -15,8 +15,9 @@ function expected(gate: Gate): Outcome {
   const { commit, digest } = gate.expect ?? {}
   if (commit === undefined && digest === undefined) return skipped('no commit and no digest was expected')
   const { descriptor, reference, via } = gate.subject
-  // What was named, an index perhaps, or the image that is judged.
-  if (digest !== undefined && descriptor.digest !== digest && via[0] !== digest && !reference.endsWith(`@${digest}`))
+  // What was named, an index perhaps, the image that is judged, or what its publisher calls it.
+  const forms: unknown[] = [descriptor.digest, via[0], gate.found.foreign?.plain]
+  if (digest !== undefined && !forms.includes(digest) && !reference.endsWith(`@${digest}`))
     return failed('rolled-back', `the image is ${descriptor.digest}, expected is ${digest}`, descriptor.digest)
   if (commit !== undefined) {
     const found = commitOf(gate)
@@ -30,16 +31,18 @@ function expected(gate: Gate): Outcome {
   return passed(`the image is what was expected: ${[commit, digest].filter((item) => item !== undefined).join(', ')}`)
 }
 
-/** The token's own, else what the provenance says of a clean tree. */
+/** The token's own, else what the provenance says of a clean tree. The token of a job that only admitted the image says nothing of its source. */
 function commitOf(gate: Gate): string | null {
   const sha = gate.found.claims?.['sha']
-  if (typeof sha === 'string') return sha
+  if (gate.found.foreign === undefined && typeof sha === 'string') return sha
   const source = sourceOf(gate)
   return source['clean'] === true && typeof source['commit'] === 'string' ? source['commit'] : null
 }
 
 function sourceOf(gate: Gate): Record<string, JsonValue> {
-  const definition = countedClaims(gate, ['provenance']).claims[0]?.statement.predicate['buildDefinition']
+  const word = gate.found.foreign?.word?.claims.filter(({ kind }) => kind === 'provenance')
+  const [provenance] = word ?? countedClaims(gate, ['provenance']).claims
+  const definition = provenance?.statement.predicate['buildDefinition']
   const internal = isObject(definition) ? definition['internalParameters'] : undefined
   const source = isObject(internal) ? internal['source'] : undefined
   return isObject(source) ? source : {}

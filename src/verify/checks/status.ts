@@ -16,7 +16,7 @@ type Judge = (found: readonly JudgedStatus[], rules: StatusRules, gate: Gate) =>
 async function withRules(gate: Gate, judge: Judge): Promise<Outcome> {
   const { status } = gate.policy
   if (status === null) return skipped('the policy names nobody whose statements on the status of an image count')
-  return judge(await gate.status(), status, gate)
+  return judge(await gate.status(gate.found.foreign), status, gate)
 }
 
 /** The image, or an index that was named, was revoked, or what is said of it cannot be told. */
@@ -52,7 +52,7 @@ function fresh(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): 
   const at = gate.at.getTime()
   const ends: number[] = []
   const lines: string[] = []
-  for (const { target, effective, read } of found) {
+  for (const { target, isRequired, effective, read } of found) {
     const { standing, freshest, early } = effective
     const [last] = standing.toSorted((a, b) => issued(b) - issued(a))
     if (last === undefined) {
@@ -63,7 +63,7 @@ function fresh(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): 
           `the status of ${target} is dated in the future (${first.predicate.issued})`,
           first.manifest,
         )
-      if (required) return missing(target, read)
+      if (required && isRequired) return missing(target, read)
       lines.push(`no status of ${target} is attached`)
       continue
     }

@@ -26,6 +26,12 @@ export const statusSchema = z
       ),
     required: z.literal(true).optional().describe('A status of any age has to be there'),
     superseded: choice.optional().describe('Whether an image that another one replaced is admitted; refuse by default'),
+    encrypted: z
+      .literal('optional')
+      .optional()
+      .describe(
+        'Of an image that others built, the status of the plain image is enough; by default both forms need one',
+      ),
     'end-of-life': choice.optional().describe('Whether an image without support is admitted; refuse by default'),
   })
   .refine(({ keys: own, identities }) => own !== undefined || identities !== undefined, {

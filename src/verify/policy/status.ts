@@ -10,6 +10,8 @@ import type { StatusSection } from './status-schema.ts'
 export interface StatusRules extends Omit<NoticeTrust, 'trustedRoot'> {
   readonly maxAgeSeconds: number | null
   readonly required: boolean
+  /** For an image that others built, the status of the plain image is enough. */
+  readonly encryptedOptional: boolean
   readonly refuseSuperseded: boolean
   readonly refuseEndOfLife: boolean
 }
@@ -22,6 +24,7 @@ export function statusRules(section: StatusSection, path: string): StatusRules {
     identities: identityRules(section.identities ?? []),
     maxAgeSeconds: maxAge === undefined ? null : seconds(maxAge),
     required: section.required === true || maxAge !== undefined,
+    encryptedOptional: section.encrypted === 'optional',
     refuseSuperseded: section.superseded !== 'allow',
     refuseEndOfLife: section['end-of-life'] !== 'allow',
   }

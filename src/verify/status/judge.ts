@@ -1,13 +1,17 @@
 import type { Digest } from '../../oci/types.ts'
+import { indexOf } from '../../journal/subject-roles.ts'
 import type { Subject } from '../candidate.ts'
+import type { ForeignImage } from '../foreign.ts'
 import type { Policy } from '../policy/load.ts'
 import { trustOf } from '../policy/status.ts'
 import { effectiveStatus, type EffectiveStatus } from './effective.ts'
 import { readNotices, type ReadNotices } from './read.ts'
 
-/** What is said of one manifest: the image that is judged, or an index on the way to it. */
+/** What is said of one manifest: the image that is judged, an index on the way to it, or the plain form of an image that others built. */
 export interface JudgedStatus {
   readonly target: Digest
+  /** Whether the policy can require a status of it: false for an index by which another job reached the image, which need not be in the store. */
+  readonly isRequired: boolean
   readonly read: ReadNotices<'status'>
   readonly effective: EffectiveStatus
 }
@@ -15,6 +19,7 @@ export interface JudgedStatus {
 /**
  * The status of an image and of every index that was named on the way to it: who revokes an index revokes what is in it.
  *
+ * @param foreign an image that others built, as a job admitted it: its publisher speaks of the plain form, and of the index that holds it
  * @returns empty where the policy names nobody whose word counts
  * @throws TransportError when the store does not answer
  */
@@ -22,15 +27,20 @@ export async function judgeStatus(
   { store, descriptor, via }: Pick<Subject, 'store' | 'descriptor' | 'via'>,
   policy: Policy,
   at: Date,
+  foreign?: Pick<ForeignImage, 'plain' | 'admission'>,
 ): Promise<JudgedStatus[]> {
   const { status } = policy
   if (status === null) return []
   const trust = trustOf(status, policy)
-  const targets = [...new Set([descriptor.digest, ...via])]
+  const published = [descriptor.digest, ...via]
+  const plain = foreign === undefined ? [] : [foreign.plain]
+  const index = foreign?.admission ? indexOf(foreign.admission, foreign.plain) : null
+  const isOptional = status.encryptedOptional && foreign !== undefined && foreign.plain !== descriptor.digest
+  const required = new Set(isOptional ? plain : [...published, ...plain])
   return Promise.all(
-    targets.map(async (target) => {
+    [...new Set([...published, ...plain, ...(index === null ? [] : [index])])].map(async (target) => {
       const read = await readNotices('status', store, target, trust, at)
-      return { target, read, effective: effectiveStatus(read.counted, at) }
+      return { target, isRequired: required.has(target), read, effective: effectiveStatus(read.counted, at) }
     }),
   )
 }
