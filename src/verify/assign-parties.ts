@@ -10,6 +10,8 @@ export interface CertificateFit {
   readonly ids: readonly string[]
   /** Lines of the policy that it needs. */
   readonly lacks: readonly Acceptance[]
+  /** The earliest proven time of the signature; left out where nobody asks. */
+  readonly at?: Date
 }
 
 /** Kinds of signatures of one signer that are told apart: policies tell a signer apart by a few claims at most. */

@@ -24,6 +24,7 @@ const keptStrangers = 16
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
  * @param time whose word on the time of a signature counts
  * @param log whose entries count; null where none is pinned
+ * @param receivers whose certificates count on promotion records, and on nothing else
  * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
  */
@@ -37,6 +38,7 @@ export async function readAttached(
   lacks: Lacks = () => Promise.resolve(false),
   time: TimeSources = noTime,
   log: PinnedLog | null = null,
+  receivers: CertificateSigners | null = null,
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
@@ -59,6 +61,7 @@ export async function readAttached(
       keys,
       releaseKeys,
       certificates,
+      receivers,
       notes,
       onBroken,
       lacks,

@@ -38,8 +38,12 @@ export class CertificateSigners {
   readonly #policy: Pick<Policy, 'identities' | 'trustedRoot'>
   readonly #at: Date
 
-  constructor(policy: Pick<Policy, 'identities' | 'trustedRoot'>, at: Date) {
+  readonly #idOf: typeof identityId
+
+  /** @param idOf what stands for an identity among signers, by its name */
+  constructor(policy: Pick<Policy, 'identities' | 'trustedRoot'>, at: Date, idOf = identityId) {
     this.#policy = policy
+    this.#idOf = idOf
     this.#at = at
   }
 
@@ -82,11 +86,12 @@ export class CertificateSigners {
       const verified = this.#verify(bundle, artifacts)
       if (verified.signer.kind !== 'certificate' || bundle.material.kind !== 'certificate') return null
       const { identity } = verified.signer
-      const ids = this.#fitting(verified).map(({ rule }) => identityId(rule.name))
+      const ids = this.#fitting(verified).map(({ rule }) => this.#idOf(rule.name))
       for (const id of ids) if (!this.#claims.has(id)) this.#claims.set(id, identity.claims)
       const { leaf } = bundle.material
       const key = describeKey(leaf.key, leaf.name).pem
-      return { by: identityText(identity), key, ids, lacks: lackOf(verified) }
+      const [at] = verified.times.map(({ time }) => time).toSorted((a, b) => a.getTime() - b.getTime())
+      return { by: identityText(identity), key, ids, lacks: lackOf(verified), ...(at === undefined ? {} : { at }) }
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       if (this.sightings.length < keptSightings) {

@@ -18,7 +18,7 @@ import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts
 import { Notes } from './notes.ts'
 import type { PolicyClaim } from './policy/claims.ts'
 import type { Policy } from './policy/load.ts'
-import { identityId } from './identity-id.ts'
+import { identityId, receiverId } from './identity-id.ts'
 import { countsBy, legacySigners, signingParties, type LegacySigners, type PinnedKey } from './parties.ts'
 import { neededKinds, requiredKinds } from './required.ts'
 import { runSteps, type Judged } from './run-steps.ts'
@@ -66,12 +66,16 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const targets = named === undefined ? [digest] : [digest, named]
   const certificates = new CertificateSigners(policy, question.at)
   const known = { keys: question.releaseKeys, certificates, identities: policy.identities.map(({ rule }) => rule.name) }
+  const { trustedRoot } = policy
+  const identities = policy.claims.flatMap((claim) => claim.identities)
+  const receivers =
+    identities.length === 0 ? null : new CertificateSigners({ identities, trustedRoot }, question.at, receiverId)
   const lacks = lacksOf(subject, targets, question, certificates)
   const { store } = subject
   const { releaseKeys, claimKeys, admit } = question
   const readBy = [...new Map([...releaseKeys, ...claimKeys].map((key) => [key.pem, key])).values()]
   const { time, log } = policy
-  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log)
+  const attached = await readAttached(store, targets, readBy, certificates, admit, notes, lacks, time, log, receivers)
   const legacy = await legacySigners(store, targets, known)
   const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)

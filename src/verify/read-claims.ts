@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import { sha256 } from '../base/streams.ts'
 import type { PinnedLog } from '../log/pinned-log.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import { readDocuments, type FoundDocument, type ReadPlan } from '../sign/documents.ts'
@@ -14,7 +15,7 @@ import type { CertificateSigners } from './certificate-signers.ts'
 import { joinLogged, loggedOf, provenBy } from './logged.ts'
 import { missingPayloads } from './missing-payloads.ts'
 import type { Notes } from './notes.ts'
-import { earliest, timesOf, type TimeSources } from './signature-times.ts'
+import { earliest, timesOf, type SignatureTime, type TimeSources } from './signature-times.ts'
 import { claimOf, kindOf, type Claim } from './statements.ts'
 
 /** What is kept of strangers, to give a reason for a refusal. */
@@ -33,6 +34,8 @@ export async function readEnvelopesOf(from: {
   releaseKeys: readonly PublicKey[]
   /** Null where nobody asks for signatures by certificates. */
   certificates: CertificateSigners | null
+  /** Of promotion records alone; null where nobody asks for them. */
+  receivers: CertificateSigners | null
   notes: Notes
   onBroken: OnBroken
   lacks: Lacks
@@ -40,7 +43,7 @@ export async function readEnvelopesOf(from: {
   /** Null where no log is pinned. */
   log: PinnedLog | null
 }): Promise<Omit<Attached, 'keys'>> {
-  const { store, places, targets, keys, releaseKeys, certificates, notes, onBroken, lacks, time, log } = from
+  const { store, places, targets, keys, releaseKeys, certificates, receivers, notes, onBroken, lacks, time, log } = from
   const byHint = new Map(keys.map(({ key }) => [key.hint, key.object]))
   const newest = keys.slice(0, triedKeys).map(({ key }) => key.object)
   const manifests = keys.flatMap(({ heads }) => heads.map(({ manifest }) => manifest.slice('sha256:'.length)))
@@ -80,9 +83,11 @@ export async function readEnvelopesOf(from: {
     const { places: named, ...signed } = document
     const fit = certificates?.signersOf(signed, named, targets) ?? null
     const certified = fit === null ? [] : [fit]
+    const received = receivedBy(receivers, document, targets)
     const signers = [
       ...signersOf(document.envelope, document.payload, tried(document)).map(({ pem }) => pem),
       ...certified.flatMap(({ ids }) => ids),
+      ...received.map(({ by }) => by),
     ]
     if (signers.length === 0) {
       for (const place of named) addForeign({ ...signed, ...place })
@@ -93,8 +98,9 @@ export async function readEnvelopesOf(from: {
     const logged = provenBy(loggedOf(signed, signers), signed.payload, log)
     try {
       const statement = openStatement({ ...signed, ...named[0] })
+      const all = earliest([...times, ...received])
       for (const place of named)
-        addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, times, logged, certified))
+        addClaim(claims, claimOf({ ...statement, ...place }, targets, signers, all, logged, certified))
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       for (const { manifest } of named) {
@@ -104,6 +110,19 @@ export async function readEnvelopesOf(from: {
     }
   }
   return { claims: [...claims.values()], broken, sightings, foreignClaims }
+}
+
+/** The receivers whose certificate signed a promotion record, each with the proven time of the signature. One that no log shows does not count. */
+function receivedBy(
+  receivers: CertificateSigners | null,
+  { places, ...signed }: FoundDocument,
+  targets: readonly Digest[],
+): SignatureTime[] {
+  if (receivers === null || !signed.payload.includes(predicateTypes.promotion)) return []
+  const { ids, lacks, at } = receivers.signersOf(signed, places, targets) ?? { ids: [], lacks: [] }
+  if (lacks.length > 0 || at === undefined) return []
+  const digest = sha256(signed.bundle ?? signed.payload)
+  return ids.map((by) => ({ by, time: at, accuracyMs: 0, authority: 'certificate', keys: [], digest }))
 }
 
 /** The same payload is one claim, whoever attached it how often: a copy under a wrong annotation takes nothing from the right one. */

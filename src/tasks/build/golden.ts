@@ -4,7 +4,9 @@ import type { ResolvedBase } from '../../build/driver.ts'
 import type { BuildOptions } from '../../build/types.ts'
 import type { Digest } from '../../oci/types.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
+import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { seconds } from '../../verify/policy/duration.ts'
+import { identityRules } from '../../verify/policy/identities.ts'
 import { readNotices } from '../../verify/status/read.ts'
 import { basesPolicyDigest, type BasesPolicy } from './bases-policy.ts'
 
@@ -12,11 +14,16 @@ import { basesPolicyDigest, type BasesPolicy } from './bases-policy.ts'
  * Admits bases that carry a promotion record of class golden for the very repository that they are named in. A record travels with an image that is copied
  * on, so one for another place does not count.
  *
- * @throws InputError `file-invalid` for a key that cannot be used
+ * @throws InputError `file-invalid` for a key or a trusted root that cannot be used
  */
 export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<BuildOptions['admitBases']> {
-  const publicKeys = policy.keys.map((pem) => asInput('bases-policy', () => loadPublicKey(`${pem.trim()}\n`)))
-  const trust = { publicKeys, identities: [], trustedRoot: null }
+  const publicKeys = (policy.keys ?? []).map((pem) => asInput('bases-policy', () => loadPublicKey(`${pem.trim()}\n`)))
+  const root = policy['trusted-root']
+  const trust = {
+    publicKeys,
+    identities: identityRules(policy.identities ?? []),
+    trustedRoot: root === undefined ? null : asInput('bases-policy', () => parseTrustedRoot(Buffer.from(root))),
+  }
   const maxAge = policy['max-age']
   const admit = async ({ text, name, digest, store }: ResolvedBase): Promise<Digest> => {
     const at = now()

@@ -54,7 +54,7 @@ function judge(gate: Gate, rule: PolicyClaim): Outcome {
   if (other !== undefined)
     return failed(
       'claim-signer',
-      `a ${nameOf(kind)} is attached, but none of the keys that the policy names for it signed it`,
+      `a ${nameOf(kind)} is attached, but none of the keys${rule.identities.length === 0 ? '' : ' and identities'} that the policy names for it signed it`,
       other,
     )
   return failed('missing-statement', `no ${nameOf(kind)} about this image is attached`, gate.subject.descriptor.digest)

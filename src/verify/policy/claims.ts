@@ -1,8 +1,10 @@
+import { receiverId } from '../identity-id.ts'
 import type { PublicKey } from '../../sign/public-key.ts'
 import type { SeverityLimit } from '../../statement/claims/severity.ts'
 import type { ClaimKind } from '../../statement/claims/types.ts'
 import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
+import { identityRules, type NamedIdentity } from './identities.ts'
 import { readPolicyKeys } from './keys.ts'
 import type { PromotionRule } from './promotions-schema.ts'
 
@@ -10,7 +12,9 @@ import type { PromotionRule } from './promotions-schema.ts'
 export interface PolicyClaim {
   kind: ClaimKind
   publicKeys: readonly PublicKey[]
-  /** PEM of each key, as signers are named. */
+  /** Of a promotion record; the names are those of no other entry. */
+  identities: readonly NamedIdentity[]
+  /** PEM of each key and id of each identity, as signers are named. */
   keys: readonly string[]
   maxAgeSeconds: number | null
   maxSeverity: SeverityLimit | null
@@ -29,6 +33,7 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
   return {
     kind: rule.kind,
     publicKeys,
+    identities: [],
     keys: publicKeys.map(({ pem }) => pem),
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: rule['max-severity'] ?? null,
@@ -38,12 +43,18 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
 }
 
 /** The same for an entry of `promotions`. */
-export function policyPromotion({ keys, ...rule }: PromotionRule, index: number, path: string): PolicyClaim {
+export function policyPromotion(
+  { keys = [], identities: named = [], ...rule }: PromotionRule,
+  index: number,
+  path: string,
+): PolicyClaim {
   const publicKeys = readPolicyKeys(keys, `promotions.${index}.keys`, path)
+  const identities = identityRules(named.map((one) => ({ ...one, name: `${index}.${one.name}` })))
   return {
     kind: 'promotion',
     publicKeys,
-    keys: publicKeys.map(({ pem }) => pem),
+    identities,
+    keys: [...publicKeys.map(({ pem }) => pem), ...identities.map(({ rule: { name } }) => receiverId(name))],
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: null,
     scanner: null,

@@ -113,9 +113,7 @@ export async function inlineFiles(
     ...(promotions === undefined
       ? {}
       : {
-          promotions: await Promise.all(
-            promotions.map(async (one) => ({ ...one, keys: await pemTexts(one.keys, files) })),
-          ),
+          promotions: await Promise.all(promotions.map((one) => inlineTexts(one, files))),
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),

@@ -88,12 +88,14 @@ export function partyProblems(policy: {
   publisher?: { identities?: readonly PolicyIdentity[] | undefined } | undefined
   threshold?: number | undefined
   status?: { identities?: readonly PolicyIdentity[] | undefined } | undefined
+  promotions?: readonly { identities?: readonly PolicyIdentity[] | undefined }[] | undefined
 }): { path: (string | number)[]; message: string }[] {
   const { identities = [], threshold = 1, 'trusted-root': root, 'release-keys': keys = [] } = policy
   const names = identities.map(({ name }) => name)
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index)
   const parties = keys.length + identities.length
-  const named = [identities, policy.publisher?.identities ?? [], policy.status?.identities ?? []].flat().length
+  const sections = [policy.publisher, policy.status, ...(policy.promotions ?? [])]
+  const named = [identities, ...sections.map((section) => section?.identities ?? [])].flat().length
   return [
     ...(twice === -1 ? [] : [{ path: ['identities', twice, 'name'], message: 'names a party that is there already' }]),
     ...(named > 0 && root === undefined

@@ -90,9 +90,12 @@ export async function readNotices<K extends NamedKind>(
     const { payload, places: named } = document
     const [{ manifest }] = named
     if (!speaks(kind, document, subject)) continue
+    const fit = certificates.signersOf(document, named, [subject])
+    // A record allows something, so one that no log shows allows nothing; a notice warns, so it counts.
+    const counts = fit !== null && (kind !== 'promotion' || fit.lacks.length === 0)
     const signers = [
       ...signersOf(document.envelope, payload, trust.publicKeys).map(({ pem }) => pem),
-      ...(certificates.signersOf(document, named, [subject])?.ids ?? []),
+      ...(counts ? fit.ids : []),
     ]
     if (signers.length === 0) {
       const { signer } = document
