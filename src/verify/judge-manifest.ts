@@ -77,8 +77,12 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   noteClaims(attached, notes)
   const purged = await purgedContent(subject, policy, question.at)
   const content = lazyContent(subject, question.opener, question.ports)
-  let standing: Promise<readonly JudgedStatus[]> | null = null
-  const status = (): Promise<readonly JudgedStatus[]> => (standing ??= judgeStatus(subject, policy, question.at))
+  const standing = new Map<string, Promise<readonly JudgedStatus[]>>()
+  const status: Gate['status'] = (plain) => {
+    const found = standing.get(plain.join()) ?? judgeStatus(subject, policy, question.at, plain)
+    standing.set(plain.join(), found)
+    return found
+  }
   const judge = (one: Pick<Gate, 'evidence' | 'evidenceError' | 'key' | 'counts'>): Promise<Judged> => {
     const { key } = one
     // Without evidence each of the parties that vouch for the image speaks for it; none of them is more than another.

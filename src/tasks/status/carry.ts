@@ -1,13 +1,18 @@
-import { InputError, type VerificationError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { blobCopier } from '../../oci/copy-blob.ts'
 import { putAllManifests } from '../../oci/copy-graph.ts'
-import { isAttachedTag } from '../../oci/digest.ts'
+import { isEncryptedType } from '../../oci/descriptor.ts'
+import { isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { keepWritten } from '../../oci/keep-written.ts'
+import { isIndex } from '../../oci/manifest.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
-import type { Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
+import type { Descriptor, Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
+import { findLimits, findStatements } from '../../sign/find.ts'
+import { isObject } from '../../base/json.ts'
+import { predicateTypes } from '../../statement/types.ts'
 import { trustOf } from '../../verify/policy/status.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { withTrustedRoot } from '../../verify/policy/trusted-root.ts'
@@ -33,7 +38,7 @@ export interface Carried {
   statuses: CarriedStatus[]
   /** Manifests about which the source holds no statement of a signer that counts. */
   silent: Digest[]
-  /** Statements at the source by a signer that counts that cannot be read. */
+  /** Statements at the source by a signer that counts that cannot be read or copied, and indexes of the target that cannot be walked. */
   broken: { manifest: Digest; error: VerificationError }[]
 }
 
@@ -43,7 +48,7 @@ const mostTags = 1000
 /**
  * Carries what the publisher says of images since they were copied: the standing status statements of the source, verified against the signers that the
  * policy names. Nothing else is copied, a lower serial replaces nothing, and what is there is not written again. The image itself may be gone at the
- * source: its statements are found by digest.
+ * source: its statements are found by digest. Of an encrypted image the plain one is asked for, too: a publisher knows no other.
  *
  * @throws InputError `no-policy` where the policy names no status signers, `not-found`; TransportError
  */
@@ -58,14 +63,11 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
   const [source, target] = [parseReference(from, ports.roots.cwd), parseReference(to, ports.roots.cwd)]
   const stores = { source: storeOf(source, ports), target: storeOf(target, ports) }
   const result: Carried = { statuses: [], silent: [], broken: [] }
-  for (const subject of await subjects(source, target, stores, to)) {
+  for (const subject of await subjects(source, target, stores, to, result.broken)) {
     const statuses = await wanted(subject, stores, trust, ports.clock.now(), result)
-    result.statuses.push(...statuses)
-    const manifests = statuses
-      .filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
-      .map(({ statement }) => statement.manifest)
-    if (manifests.length === 0) continue
-    await copyManifests(stores, manifests)
+    const going = statuses.filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
+    const failed = await copyStatements(stores, going, result.broken)
+    result.statuses.push(...statuses.filter((one) => !failed.includes(one)))
   }
   await keepWritten(stores.target, [], ports)
   return result
@@ -81,7 +83,13 @@ function storeOf(reference: Reference, ports: Ports): Store {
 }
 
 /** Digests of the target whose status is asked for at the source: of one image, or of every tagged one. */
-async function subjects(source: Reference, target: Reference, stores: Stores, to: string): Promise<Digest[]> {
+async function subjects(
+  source: Reference,
+  target: Reference,
+  stores: Stores,
+  to: string,
+  broken: Carried['broken'],
+): Promise<Digest[]> {
   const roots = new Set<Digest>()
   const add = async (store: Store, { tag, digest }: Pick<Reference, 'tag' | 'digest'>): Promise<void> => {
     const found = digest ?? (tag === undefined ? undefined : (await store.resolve({ tag }))?.digest)
@@ -102,9 +110,37 @@ async function subjects(source: Reference, target: Reference, stores: Stores, to
   const found = new Set<Digest>()
   for (const root of roots) {
     if ((await stores.target.resolve({ digest: root })) === null) throw notFound(to)
-    for (const { digest } of await statusTargets(stores.target, root)) found.add(digest)
+    found.add(root)
+    try {
+      for (const one of await statusTargets(stores.target, root)) {
+        found.add(one.digest)
+        for (const plain of await plainForms(stores.target, one)) found.add(plain)
+      }
+    } catch (error) {
+      // One index that nobody can walk does not keep the revocation of another image.
+      if (!(error instanceof VerificationError)) throw error
+      broken.push({ manifest: root, error })
+    }
   }
   return [...found]
+}
+
+/** What an encrypted image was made of, by the word of anybody: what is then carried is signed by those who count. */
+async function plainForms(store: Store, image: Descriptor): Promise<Digest[]> {
+  const content = await store.getManifest(image.digest).then(
+    (stored) => stored.content,
+    (error: unknown) => {
+      // Of an index that lacks this one the others count.
+      if (!(error instanceof VerificationError)) throw error
+      return null
+    },
+  )
+  if (content === null || isIndex(content) || !content.layers.some(({ mediaType }) => isEncryptedType(mediaType)))
+    return []
+  const found = await findStatements(store, image, { predicateTypes: [predicateTypes.encryption], onBroken: () => {} })
+  return found
+    .map(({ statement: { predicate } }) => (isObject(predicate['plain']) ? predicate['plain']['manifest'] : null))
+    .filter(isDigest)
 }
 
 /** What of the source's statements about one manifest the target lacks. */
@@ -135,16 +171,48 @@ async function wanted(
   })
 }
 
-/** Blobs first, then all manifests, so that the listing of the subject is written once. */
-async function copyManifests({ source, target }: Stores, digests: readonly Digest[]): Promise<void> {
+/**
+ * Blobs first, then all manifests, so that the listing of the subject is written once. Anybody may wrap a publisher's statement in a manifest that is not
+ * whole, so any other that holds it will do.
+ *
+ * @returns those that no whole manifest holds
+ */
+async function copyStatements(
+  { source, target }: Stores,
+  all: readonly CarriedStatus[],
+  broken: Carried['broken'],
+): Promise<CarriedStatus[]> {
   const copyBlob = blobCopier(source, target)
   const manifests: NewManifest[] = []
-  for (const digest of digests) {
+  const read = async (digest: Digest): Promise<NewManifest> => {
     const { bytes, content, descriptor } = await source.getManifest(digest)
-    for (const blob of referencedBlobs(content)) await copyBlob(blob)
-    manifests.push({ bytes, mediaType: descriptor.mediaType })
+    const blobs = referencedBlobs(content)
+    const large = blobs.find(({ size }) => size > findLimits.smallBytes)
+    if (large !== undefined)
+      throw new VerificationError('format-invalid', `it names a blob of ${large.size} bytes`, { subject: digest })
+    for (const blob of blobs) await copyBlob(blob)
+    return { bytes, mediaType: descriptor.mediaType }
   }
-  await putAllManifests(target, manifests)
+  const failed: CarriedStatus[] = []
+  for (const one of all) {
+    const { manifest, manifests: holders = [manifest] } = one.statement
+    let last: VerificationError | null = null
+    for (const digest of holders) {
+      try {
+        manifests.push(await read(digest))
+        last = null
+        break
+      } catch (error) {
+        if (!(error instanceof VerificationError)) throw error
+        last = error
+      }
+    }
+    if (last === null) continue
+    failed.push(one)
+    broken.push({ manifest, error: last })
+  }
+  if (manifests.length > 0) await putAllManifests(target, manifests)
+  return failed
 }
 
 function notFound(name: string): InputError {
