@@ -125,7 +125,7 @@ export interface Gate {
   sealedBy: Acceptance
   /** Reads every layer once, however many checks and candidates ask. */
   content: () => Promise<Described>
-  /** What whoever the policy names says of the image's status, and of the plain form of one that others built; read once, however many candidates ask. */
-  status: (foreign?: ForeignImage) => Promise<readonly JudgedStatus[]>
+  /** What whoever the policy names says of the image's status and of its plain forms; read once, however many candidates ask. */
+  status: (plain: readonly Digest[], foreign?: ForeignImage) => Promise<readonly JudgedStatus[]>
   found: Found
 }

@@ -83,9 +83,9 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const content = lazyContent(subject, question.opener, question.ports)
   // Journals of two candidates may name two plain forms.
   const standing = new Map<string, Promise<readonly JudgedStatus[]>>()
-  const status: Gate['status'] = (foreign) => {
-    const name = JSON.stringify([foreign?.plain, foreign?.admission?.inputs])
-    const known = standing.get(name) ?? judgeStatus(subject, policy, question.at, foreign)
+  const status: Gate['status'] = (plain, foreign) => {
+    const name = JSON.stringify([plain, foreign?.plain, foreign?.admission?.inputs])
+    const known = standing.get(name) ?? judgeStatus(subject, policy, question.at, plain, foreign)
     standing.set(name, known)
     return known
   }

@@ -15,13 +15,15 @@ import type { ArchiveFile } from './tar-file.ts'
 const listBytes = 16 << 20
 const configBytes = 8 << 20
 
-const manifestSchema = z.array(
-  z.object({
-    Config: z.string().max(4096),
-    RepoTags: z.array(z.string().max(4096)).max(10_000).nullish(),
-    Layers: z.array(z.string().max(4096)).max(4096),
-  }),
-)
+const manifestSchema = z
+  .array(
+    z.object({
+      Config: z.string().max(4096),
+      RepoTags: z.array(z.string().max(4096)).max(10_000).nullish(),
+      Layers: z.array(z.string().max(4096)).max(4096),
+    }),
+  )
+  .max(1000)
 type Item = z.infer<typeof manifestSchema>[number]
 const configSchema = z.object({ rootfs: z.object({ diff_ids: z.array(z.string().max(255)) }) })
 
@@ -55,13 +57,15 @@ export async function readDockerArchive(archive: ArchiveFile): Promise<DockerCon
   const ids = new Map<Digest, Digest>()
   const entries: Descriptor[] = []
   const own = await ownManifests(archive, members)
+  // An archive may name one member in thousands of places, and by links: it is hashed once.
+  const known = new Map<number | null, Digest>()
   for (const item of parsed.data) {
     const config = await archive.read(item.Config, configBytes)
     if (config === null) throw invalid(`it has no configuration "${item.Config}"`)
     members.set(sha256(config), item.Config)
     let descriptor = own.get(sha256(config))
     if (descriptor === undefined) {
-      const bytes = await makeManifest(archive, item, config, members)
+      const bytes = await makeManifest(archive, item, config, members, known)
       descriptor = { mediaType: mediaTypes.manifest, digest: sha256(bytes), size: bytes.length }
       made.set(descriptor.digest, bytes)
     }
@@ -123,13 +127,14 @@ async function makeManifest(
   item: Item,
   config: Buffer,
   members: Map<Digest, string>,
+  known: Map<number | null, Digest>,
 ): Promise<Buffer> {
   const diffIds = diffIdsOf(config)
   if (item.Layers.length !== diffIds.length)
     throw invalid(`manifest.json lists ${item.Layers.length} layers, the configuration ${diffIds.length}`)
   const layers: Descriptor[] = []
   for (const [index, path] of item.Layers.entries()) {
-    const layer = await layerOf(archive, path, diffIds[index] ?? '')
+    const layer = await layerOf(archive, path, diffIds[index] ?? '', known)
     members.set(layer.digest, path)
     layers.push(layer)
   }
@@ -148,7 +153,12 @@ function diffIdsOf(config: Buffer): string[] {
 }
 
 /** A plain layer has its diff id as digest, which is checked when it is read; a compressed one is hashed first. */
-async function layerOf(archive: ArchiveFile, path: string, diffId: string): Promise<Descriptor> {
+async function layerOf(
+  archive: ArchiveFile,
+  path: string,
+  diffId: string,
+  known: Map<number | null, Digest>,
+): Promise<Descriptor> {
   const size = archive.size(path)
   if (size === null) throw invalid(`it has no layer "${path}"`)
   const start: Uint8Array[] = []
@@ -160,9 +170,13 @@ async function layerOf(archive: ArchiveFile, path: string, diffId: string): Prom
       ? mediaTypes.layerZstd
       : mediaTypes.layerTar
   if (mediaType === mediaTypes.layerTar && isDigest(diffId)) return { mediaType, digest: diffId, size }
+  const at = archive.offset(path)
+  const before = known.get(at)
+  if (before !== undefined) return { mediaType, digest: before, size }
   const { stream, result } = digesting(archive.stream(path))
   for await (const chunk of stream) void chunk
   const { digest } = result()
   if (!isDigest(digest)) throw invalid(`"${path}" cannot be hashed`)
+  known.set(at, digest)
   return { mediaType, digest, size }
 }

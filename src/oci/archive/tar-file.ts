@@ -73,6 +73,11 @@ export class ArchiveFile {
     return this.find(name)?.size ?? null
   }
 
+  /** Where the content of a file lies, in bytes from the start: equal for all names of one file. */
+  offset(name: string): number | null {
+    return this.find(name)?.offset ?? null
+  }
+
   /** A small file as a whole; null where there is none. @throws VerificationError `format-invalid` above the limit */
   async read(name: string, limit: number): Promise<Buffer | null> {
     const found = this.find(name)

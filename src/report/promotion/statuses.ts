@@ -26,11 +26,7 @@ export function carriedResult({ statuses, silent, broken }: Carried): {
       words[outcome],
     ]),
     ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
-    ...broken.map(({ manifest, error }) => [
-      manifest,
-      'cannot be read, and a signer that counts signed it',
-      error.message,
-    ]),
+    ...broken.map(({ manifest, error }) => [manifest, 'not carried', error.message]),
   ]
   const done = statuses.map(({ statement, outcome }) => {
     const { subject, manifest, predicate } = statement

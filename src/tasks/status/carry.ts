@@ -1,16 +1,18 @@
-import { InputError, type VerificationError } from '../../base/errors.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { blobCopier } from '../../oci/copy-blob.ts'
 import { putAllManifests } from '../../oci/copy-graph.ts'
+import { isEncryptedType } from '../../oci/descriptor.ts'
 import { isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { keepWritten } from '../../oci/keep-written.ts'
+import { isIndex } from '../../oci/manifest.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
-import { findStatements } from '../../sign/find.ts'
-import { predicateTypeOf } from '../../statement/statement.ts'
+import { findLimits, findStatements } from '../../sign/find.ts'
+import { predicateTypes } from '../../statement/types.ts'
 import { trustOf } from '../../verify/policy/status.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { withTrustedRoot } from '../../verify/policy/trusted-root.ts'
@@ -36,7 +38,7 @@ export interface Carried {
   statuses: CarriedStatus[]
   /** Manifests about which the source holds no statement of a signer that counts. */
   silent: Digest[]
-  /** Statements at the source by a signer that counts that cannot be read. */
+  /** Statements at the source by a signer that counts that cannot be read or copied, and indexes of the target that cannot be walked. */
   broken: { manifest: Digest; error: VerificationError }[]
 }
 
@@ -63,14 +65,11 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
   const [source, target] = [parseReference(from, ports.roots.cwd), parseReference(to, ports.roots.cwd)]
   const stores = { source: storeOf(source, ports), target: storeOf(target, ports) }
   const result: Carried = { statuses: [], silent: [], broken: [] }
-  for (const subject of await subjects(source, target, stores, to)) {
+  for (const subject of await subjects(source, target, stores, to, result.broken)) {
     const statuses = await wanted(subject, stores, trust, ports.clock.now(), result)
-    result.statuses.push(...statuses)
-    const manifests = statuses
-      .filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
-      .map(({ statement }) => statement.manifest)
-    if (manifests.length === 0) continue
-    await copyManifests(stores, manifests)
+    const going = statuses.filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
+    const failed = await copyStatements(stores, going, result.broken)
+    result.statuses.push(...statuses.filter((one) => !failed.includes(one)))
   }
   await keepWritten(stores.target, [], ports)
   return result
@@ -86,7 +85,13 @@ function storeOf(reference: Reference, ports: Ports): Store {
 }
 
 /** Digests of the target whose status is asked for at the source: of one image, or of every tagged one. */
-async function subjects(source: Reference, target: Reference, stores: Stores, to: string): Promise<Digest[]> {
+async function subjects(
+  source: Reference,
+  target: Reference,
+  stores: Stores,
+  to: string,
+  broken: Carried['broken'],
+): Promise<Digest[]> {
   const roots = new Set<Digest>()
   const add = async (store: Store, { tag, digest }: Pick<Reference, 'tag' | 'digest'>): Promise<void> => {
     const found = digest ?? (tag === undefined ? undefined : (await store.resolve({ tag }))?.digest)
@@ -107,21 +112,38 @@ async function subjects(source: Reference, target: Reference, stores: Stores, to
   const found = new Set<Digest>()
   for (const root of roots) {
     if ((await stores.target.resolve({ digest: root })) === null) throw notFound(to)
-    for (const descriptor of await statusTargets(stores.target, root)) {
-      found.add(descriptor.digest)
-      for (const digest of await plainFormsAt(stores.target, descriptor)) found.add(digest)
+    found.add(root)
+    try {
+      for (const one of await statusTargets(stores.target, root)) {
+        found.add(one.digest)
+        for (const plain of await plainForms(stores.target, one)) found.add(plain)
+      }
+    } catch (error) {
+      // One index that nobody can walk does not keep the revocation of another image.
+      if (!(error instanceof VerificationError)) throw error
+      broken.push({ manifest: root, error })
     }
   }
   return [...found]
 }
 
-/** Plain forms that the encryption statements at a manifest name. Nobody's signature is checked: what is carried for one is verified itself. */
-async function plainFormsAt(store: Store, subject: Descriptor): Promise<Digest[]> {
-  const predicateTypes = [predicateTypeOf('encryption')]
-  const found = await findStatements(store, subject, { predicateTypes, onBroken: () => {} })
-  const forms = found.map(({ statement: { predicate } }) => predicate['plain'])
-  const named = forms.map((form) => (isObject(form) ? form['manifest'] : null)).filter(isDigest)
-  return [...new Set(named)].slice(0, mostForms)
+/** What an encrypted image was made of, by the word of anybody: what is then carried is signed by those who count. */
+async function plainForms(store: Store, image: Descriptor): Promise<Digest[]> {
+  const content = await store.getManifest(image.digest).then(
+    (stored) => stored.content,
+    (error: unknown) => {
+      // Of an index that lacks this one the others count.
+      if (!(error instanceof VerificationError)) throw error
+      return null
+    },
+  )
+  if (content === null || isIndex(content) || !content.layers.some(({ mediaType }) => isEncryptedType(mediaType)))
+    return []
+  const found = await findStatements(store, image, { predicateTypes: [predicateTypes.encryption], onBroken: () => {} })
+  return found
+    .map(({ statement: { predicate } }) => (isObject(predicate['plain']) ? predicate['plain']['manifest'] : null))
+    .filter(isDigest)
+    .slice(0, mostForms)
 }
 
 /** What of the source's statements about one manifest the target lacks. */
@@ -152,16 +174,48 @@ async function wanted(
   })
 }
 
-/** Blobs first, then all manifests, so that the listing of the subject is written once. */
-async function copyManifests({ source, target }: Stores, digests: readonly Digest[]): Promise<void> {
+/**
+ * Blobs first, then all manifests, so that the listing of the subject is written once. Anybody may wrap a publisher's statement in a manifest that is not
+ * whole, so any other that holds it will do.
+ *
+ * @returns those that no whole manifest holds
+ */
+async function copyStatements(
+  { source, target }: Stores,
+  all: readonly CarriedStatus[],
+  broken: Carried['broken'],
+): Promise<CarriedStatus[]> {
   const copyBlob = blobCopier(source, target)
   const manifests: NewManifest[] = []
-  for (const digest of digests) {
+  const read = async (digest: Digest): Promise<NewManifest> => {
     const { bytes, content, descriptor } = await source.getManifest(digest)
-    for (const blob of referencedBlobs(content)) await copyBlob(blob)
-    manifests.push({ bytes, mediaType: descriptor.mediaType })
+    const blobs = referencedBlobs(content)
+    const large = blobs.find(({ size }) => size > findLimits.smallBytes)
+    if (large !== undefined)
+      throw new VerificationError('format-invalid', `it names a blob of ${large.size} bytes`, { subject: digest })
+    for (const blob of blobs) await copyBlob(blob)
+    return { bytes, mediaType: descriptor.mediaType }
   }
-  await putAllManifests(target, manifests)
+  const failed: CarriedStatus[] = []
+  for (const one of all) {
+    const { manifest, manifests: holders = [manifest] } = one.statement
+    let last: VerificationError | null = null
+    for (const digest of holders) {
+      try {
+        manifests.push(await read(digest))
+        last = null
+        break
+      } catch (error) {
+        if (!(error instanceof VerificationError)) throw error
+        last = error
+      }
+    }
+    if (last === null) continue
+    failed.push(one)
+    broken.push({ manifest, error: last })
+  }
+  if (manifests.length > 0) await putAllManifests(target, manifests)
+  return failed
 }
 
 function notFound(name: string): InputError {

@@ -1,6 +1,10 @@
+import { isDigest } from '../../oci/digest.ts'
+import type { Digest } from '../../oci/types.ts'
 import type { Gate } from '../candidate.ts'
+import { encryptedSubject } from '../encrypted.ts'
+import { plainForms } from '../journal-roles.ts'
 import type { StatusRules } from '../policy/status.ts'
-import { hasExpired, issued, statusInWords, type StatusStatement } from '../status/effective.ts'
+import { issued, stateOf, statusInWords, type StatusStatement } from '../status/effective.ts'
 import type { JudgedStatus } from '../status/judge.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 
@@ -16,7 +20,17 @@ type Judge = (found: readonly JudgedStatus[], rules: StatusRules, gate: Gate) =>
 async function withRules(gate: Gate, judge: Judge): Promise<Outcome> {
   const { status } = gate.policy
   if (status === null) return skipped('the policy names nobody whose statements on the status of an image count')
-  return judge(await gate.status(gate.found.foreign), status, gate)
+  return judge(await gate.status(plainOf(gate), gate.found.foreign), status, gate)
+}
+
+/** Images of which this one is the encrypted form, by its statement or by the journal of its job. */
+function plainOf(gate: Gate): Digest[] {
+  const { found, subject } = gate
+  if (!encryptedSubject(gate)) return []
+  const events = (found.journal ?? []).slice(0, found.sealed)
+  return [...new Set([found.plainDigest, ...plainForms(events, subject.descriptor.digest, true)])]
+    .filter(isDigest)
+    .sort()
 }
 
 /** The image, or an index that was named, was revoked, or what is said of it cannot be told. */
@@ -82,8 +96,10 @@ function fresh(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): 
         freshest.manifest,
       )
     if (maxAgeSeconds !== null) ends.push(issued(freshest) + maxAgeSeconds * 1000)
+    // What is announced for a later time ends a verdict, too.
     for (const one of standing)
-      if (!hasExpired(one, gate.at) && one.predicate.expires !== undefined) ends.push(Date.parse(one.predicate.expires))
+      for (const end of [one.predicate.expires, one.predicate.from, one.predicate.date])
+        if (end !== undefined && Date.parse(end) >= at) ends.push(Date.parse(end))
     lines.push(`the status of ${target} was issued ${freshest.predicate.issued} (serial ${freshest.predicate.serial})`)
   }
   if (ends.length > 0) gate.found.until = new Date(Math.min(...ends))
@@ -111,14 +127,18 @@ function missing(target: string, { foreign }: JudgedStatus['read']): Outcome {
 }
 
 /** A newer image took its place, or its support has ended. */
-function current(found: readonly JudgedStatus[], rules: StatusRules): Outcome {
+function current(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): Outcome {
   const lines: string[] = []
   for (const { target, effective, read } of found) {
-    const { state, decisive } = effective
-    if (decisive !== null && state === 'superseded' && rules.refuseSuperseded)
-      return failed('rolled-back', `${target} is ${told(decisive)}`, decisive.manifest)
-    if (decisive !== null && state === 'end-of-life' && rules.refuseEndOfLife)
-      return failed('expired', `${target} is ${told(decisive)}`, decisive.manifest)
+    const { decisive } = effective
+    // Of each signer: what is allowed of one does not hide what another says.
+    for (const one of effective.standing) {
+      const state = stateOf(one, gate.at)
+      if (state === 'superseded' && rules.refuseSuperseded)
+        return failed('rolled-back', `${target} is ${told(one)}`, one.manifest)
+      if (state === 'end-of-life' && rules.refuseEndOfLife)
+        return failed('expired', `${target} is ${told(one)}`, one.manifest)
+    }
     lines.push(`${target} is ${decisive === null ? 'of unknown status' : told(decisive)}`)
     for (const { date } of read.lifecycle)
       lines.push(`an unsigned lifecycle artifact states the end of life ${JSON.stringify(date)}, which only is a hint`)

@@ -7,6 +7,8 @@ const skewMs = 5 * 60_000
 /** A status statement whose signature was verified. */
 export interface StatusStatement {
   readonly manifest: Digest
+  /** All that hold it, where that is known. */
+  readonly manifests?: readonly Digest[] | undefined
   /** SHA-256 of the payload. */
   readonly payload: Digest
   /** The manifest that it speaks of. */
@@ -81,7 +83,10 @@ export function replaces(one: StatusStatement, other: StatusStatement): boolean 
 }
 
 /** What a statement says at a time: a revocation or an end of life that is announced for later leaves the image active. */
-function stateOf({ predicate }: StatusStatement, now: Date): 'active' | 'end-of-life' | 'superseded' | 'revoked' {
+export function stateOf(
+  { predicate }: StatusStatement,
+  now: Date,
+): 'active' | 'end-of-life' | 'superseded' | 'revoked' {
   const { status, from, date } = predicate
   if (status === 'revoked') return time(from) <= now.getTime() ? 'revoked' : 'active'
   if (status === 'end-of-life') return time(date) <= now.getTime() ? 'end-of-life' : 'active'

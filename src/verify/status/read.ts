@@ -23,6 +23,8 @@ export interface NoticeTrust extends Pick<Policy, 'identities' | 'trustedRoot'> 
 /** A statement whose signature was verified. */
 export interface Notice<K extends NamedKind> {
   readonly manifest: Digest
+  /** All that hold it: anybody may attach what another one signed once more. */
+  readonly manifests: readonly Digest[]
   /** SHA-256 of the payload. */
   readonly payload: Digest
   readonly subject: Digest
@@ -109,12 +111,13 @@ export async function readNotices<K extends NamedKind>(
       const predicate = predicateOf(payload, manifest)
       const digest = sha256(payload)
       // The same payload under two signatures is one statement of both.
-      const known = counted.get(digest)?.signers ?? []
+      const known = counted.get(digest)
       counted.set(digest, {
-        manifest: counted.get(digest)?.manifest ?? manifest,
+        manifest: known?.manifest ?? manifest,
+        manifests: [...(known?.manifests ?? []), ...named.map((place) => place.manifest)],
         payload: digest,
         subject,
-        signers: [...new Set([...known, ...signers])],
+        signers: [...new Set([...(known?.signers ?? []), ...signers])],
         predicate,
       })
     } catch (error) {
