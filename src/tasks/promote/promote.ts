@@ -47,6 +47,8 @@ export interface Transfer {
   readonly copied: readonly TransferItem[]
   readonly left: readonly LeftItem[]
   readonly missing: readonly MissingItem[]
+  /** Rules of `exclude` that fit nothing. */
+  readonly unused: readonly string[]
   /** For a dry run. */
   readonly cost: TransferCost | null
 }
@@ -98,6 +100,7 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
     copied: [],
     left: [],
     missing: [],
+    unused: [],
     cost: null,
   }
   if (!source.verified) return { ...about, expected: null }
@@ -110,6 +113,7 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
     copied: copiedItems(plan),
     left: leftItems(plan),
     missing: missingItems(plan),
+    unused: plan.unused,
   }
   if (dryRun) return { ...planned, cost: await transferCost(from.store, target, plan.copied) }
   if (expected?.verified === false) return planned

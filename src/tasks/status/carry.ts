@@ -20,6 +20,8 @@ export interface CarryRequest {
   to: string
   /** Its section `status` names whose statements are carried. */
   policy: Policy
+  /** Says what would be carried, and writes nothing. */
+  dryRun?: boolean
 }
 
 /** What became of one statement of the source. */
@@ -35,6 +37,7 @@ export interface Carried {
   silent: Digest[]
   /** Statements at the source by a signer that counts that cannot be read. */
   broken: { manifest: Digest; error: VerificationError }[]
+  dryRun: boolean
 }
 
 /** Tagged images of a target that are looked at. */
@@ -47,7 +50,10 @@ const mostTags = 1000
  *
  * @throws InputError `no-policy` where the policy names no status signers, `not-found`; TransportError
  */
-export async function carryStatuses({ from, to, policy: written }: CarryRequest, ports: Ports): Promise<Carried> {
+export async function carryStatuses(
+  { from, to, policy: written, dryRun = false }: CarryRequest,
+  ports: Ports,
+): Promise<Carried> {
   const policy = await withTrustedRoot(written, ports)
   if (policy.status === null)
     throw new InputError('file-invalid', 'the policy has no section status, so nobody’s statement can be carried', {
@@ -57,17 +63,17 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
   const trust = trustOf(policy.status, policy)
   const [source, target] = [parseReference(from, ports.roots.cwd), parseReference(to, ports.roots.cwd)]
   const stores = { source: storeOf(source, ports), target: storeOf(target, ports) }
-  const result: Carried = { statuses: [], silent: [], broken: [] }
+  const result: Carried = { statuses: [], silent: [], broken: [], dryRun }
   for (const subject of await subjects(source, target, stores, to)) {
     const statuses = await wanted(subject, stores, trust, ports.clock.now(), result)
     result.statuses.push(...statuses)
     const manifests = statuses
       .filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
       .map(({ statement }) => statement.manifest)
-    if (manifests.length === 0) continue
+    if (manifests.length === 0 || dryRun) continue
     await copyManifests(stores, manifests)
   }
-  await keepWritten(stores.target, [], ports)
+  if (!dryRun) await keepWritten(stores.target, [], ports)
   return result
 }
 
