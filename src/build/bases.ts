@@ -36,10 +36,17 @@ export async function resolveBases(
     const { store, descriptor } = await resolveImage(formatReference(reference), ports)
     const image = await loadImage(store, descriptor.digest, formatPlatform(platform))
     if (image.platform.os !== platform.os || image.platform.architecture !== platform.architecture) {
-      throw new InputError('input-invalid', `${where}: ${text} is for ${formatPlatform(image.platform)}`, {
-        subject: text,
-        remedy: `Give \`platforms: ${formatPlatform(image.platform)}\`, or another image.`,
-      })
+      const is = formatPlatform(image.platform)
+      const found = is === '' ? 'names no platform in its configuration' : `is for ${is}`
+      throw new InputError(
+        'input-invalid',
+        `${where}: ${text} ${found}, but the build is for ${formatPlatform(platform)}`,
+        {
+          subject: text,
+          remedy:
+            is === '' ? 'Name an image that states its platform.' : `Give \`platforms: ${is}\`, or another image.`,
+        },
+      )
     }
     bases.set(text, { text, name: openStore(reference, ports).identity, digest: descriptor.digest, store, image })
   }

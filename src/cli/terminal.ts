@@ -15,7 +15,7 @@ export function terminalText(report: ActionReport, lines: readonly string[]): st
   return [
     printableLines(report.headline),
     ...lines.map((line) => `  ${printable(line)}`),
-    ...report.notes.map((note) => `  note: ${printable(note)}`),
+    ...report.notes.filter((note) => !lines.includes(note)).map((note) => `  note: ${printable(note)}`),
     ...(commands.length === 0 ? [] : ['']),
     ...commands.slice(0, shownCommands).map((line) => printableLines(line)),
     ...(more > 0 ? [`… and ${more} more lines in the report`] : []),

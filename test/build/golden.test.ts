@@ -3,7 +3,8 @@ import { basename, join } from 'node:path'
 import type { JsonObject } from '../../src/base/json.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
-import type { Descriptor, Store } from '../../src/oci/types.ts'
+import { manifestBytes } from '../../src/oci/manifest.ts'
+import { mediaTypes, type Descriptor, type Store } from '../../src/oci/types.ts'
 import { builderId } from '../../src/statement/builder-id.ts'
 import { buildParameters } from '../../src/statement/parameters.ts'
 import { provenancePredicate } from '../../src/statement/provenance.ts'
@@ -90,6 +91,24 @@ test('a golden base is used, and the record names policy and promotion of each',
   expect(wrong({ 'bases-policy': [basesPolicyDigest(policy)] }, without)).toEqual([
     'the bases passed no bases policy (`bases: golden`)',
   ])
+})
+
+test('a base whose configuration states no platform is refused with what it lacks', async () => {
+  const folder = join(scratch('golden'), 'unnamed')
+  const store = openStore(parseReference(`oci:${folder}`, '/'), ports)
+  const bytes = Buffer.from('{"os":"","architecture":"","rootfs":{"type":"layers","diff_ids":[]}}')
+  const config = { mediaType: mediaTypes.config, ...(await store.putBlob({ bytes })) }
+  const manifest = { schemaVersion: 2 as const, mediaType: mediaTypes.manifest, config, layers: [] }
+  const subject = await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: 'latest' })
+  const text = `oci:${folder}@${subject.digest}`
+  await expect(from(`FROM ${text}\nCOPY a /a\n`)).rejects.toMatchObject({
+    code: 'input-invalid',
+    subject: text,
+    message: expect.stringContaining(
+      'names no platform in its configuration, but the build is for linux/amd64',
+    ) as string,
+    remedy: 'Name an image that states its platform.',
+  })
 })
 
 test.each<[string, string, (one: Base) => Promise<unknown>, RegExp]>([

@@ -60,6 +60,20 @@ test('a dry run shows the plan with its bytes and writes nothing', async () => {
   await expect(open(`oci:${join(folder, 'target')}`).tags()).rejects.toMatchObject({ code: 'not-found' })
 })
 
+test('a rule of `exclude` that fits nothing is noted; one that fits is not', async () => {
+  const { run } = await job()
+  const { report } = await run({ 'dry-run': 'true', exclude: 'predicate:sbom\nhttps://slsa.dev/provenance/*' })
+  expect(report.notes.filter((note) => note.includes('fits nothing'))).toEqual([
+    '`exclude`: "predicate:sbom" fits nothing that is attached.',
+  ])
+})
+
+test('a key without `signer: key` is refused: the record that its owner expects would be missing', async () => {
+  const { folder, run } = await job()
+  const given = { signer: 'none', key: join(folder, 'receiver.pem') }
+  await expect(run(given)).rejects.toMatchObject({ code: 'input-invalid', subject: 'signer' })
+})
+
 test('a selection that the policy refuses is refused with its reason and exit code 1', async () => {
   const { run } = await job()
   const { outputs, report, exitCode, lines } = await run({ exclude: 'https://slsa.dev/provenance/*' })
@@ -79,6 +93,10 @@ test.each([
   [{ signer: 'keyless' }, 'input-missing', 'signing-config'],
   [{ include: 'colour:red' }, 'input-invalid', 'include'],
   [{ 'policy-digest': `sha256:${'0'.repeat(64)}` }, 'policy-invalid', 'policy-digest'],
+  [{ 'status-only': 'true', 'policy-digest': `sha256:${'0'.repeat(64)}` }, 'policy-invalid', 'policy-digest'],
+  [{ 'status-only': 'true', exclude: '.att' }, 'input-invalid', 'exclude'],
+  [{ 'status-only': 'true', subscription: 'subscription.yml' }, 'input-invalid', 'subscription'],
+  [{ subscription: 'subscription.yml' }, 'input-invalid', 'from'],
 ])('%j is refused before anything is copied', async (given, code, subject) => {
   const { folder, run } = await job()
   await expect(run(given)).rejects.toMatchObject({ code, subject })

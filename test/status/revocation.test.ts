@@ -212,6 +212,12 @@ test('the command line signs, shows and carries', async () => {
   expect(JSON.stringify(shown)).toContain('"state":"revoked"')
   const action = actionRunner(ports, scratch('state'))
   const given = { 'status-only': 'true', from: name, to: copy, policy: policy! }
+  const planned = await action('promote', { ...given, 'dry-run': 'true' })
+  expect([planned.outputs['promoted'], planned.report.headline]).toEqual([
+    'false',
+    expect.stringMatching(/^1 status statement\(s\) would be carried/),
+  ])
+  expect(await open(copy).referrers(made.digest)).toEqual([])
   const carried = await action('promote', given)
   expect([carried.outputs['results-json'], carried.refused]).toEqual([
     expect.stringContaining('"outcome":"carried"'),

@@ -84,6 +84,16 @@ test('a registry: lists and signatures of an image that is gone, and that it can
   }
 })
 
+test('a repository without images is not reported as clean: its name may be wrong', async () => {
+  const registry = await tinyRegistry({ referrers: 404 })
+  try {
+    const report = await gcReport(storeOf(`${registry.host}/nothing`, hastyPorts()), null)
+    expect(gcText(report)).toContain('No image was found there. Check the name of the repository.')
+  } finally {
+    await registry.close()
+  }
+})
+
 test('a terminal gets no control characters, and long lists are cut with their number', () => {
   const digest = (i: number): Digest => `sha256:${`${i}`.padStart(64, '0')}`
   const untagged = Array.from({ length: 60 }, (_, i) => ({

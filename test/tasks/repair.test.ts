@@ -58,6 +58,7 @@ test('what a job says that it attached is listed again, and a second run does no
     const hints = digests(...attached, image.digest, `sha256:${'0'.repeat(64)}`)
     const first = await repair(request(store(), image.digest, { hints }))
     expect(first.added.map(({ manifest }) => manifest)).toEqual(attached)
+    expect(first.notes.join('\n')).toContain('1 digest(s) of --from name no manifest that is there')
     expect(first.added[0]).toMatchObject({ subject: image.digest, artifactType: type })
     expect(registry.fallback(image.digest)).toEqual(attached)
     registry.asked.length = 0

@@ -1,11 +1,12 @@
-import { InputError } from '../../base/errors.ts'
-import { isDigest } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
+import { digestOf, requireNone } from '../../tasks/receive/given.ts'
 import type { PromotionRun } from '../../tasks/receive/run.ts'
 import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
+import type { CarryRequest } from '../../tasks/status/carry.ts'
+import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { readSigner } from '../shared/signer.ts'
@@ -21,7 +22,7 @@ export interface PromoteInputs {
 }
 
 /** What a subscription says for each of its entries. */
-const perEntry = ['from', 'to', 'policy', 'tags', 'repositories', 'policy-digest', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] // prettier-ignore
+const perEntry = ['from', 'to', 'policy', 'policy-digest', 'tags', 'repositories', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] // prettier-ignore
 
 /** @throws InputError `input-missing`, `input-invalid`, `file-missing`, `file-invalid` */
 export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
@@ -29,11 +30,12 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
   const keyless = await readKeyless(raw, signer === 'none' ? 'key' : signer)
   const keys = await readKeyInputs(raw)
   const subscribed = raw.text('subscription') !== ''
+  if (subscribed) requireNone(raw, 'subscription', perEntry, (name) => `Write \`${name}\` into its entries.`)
   const timestamp = raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp'))
   return {
     many: subscribed || raw.text('tags') !== '',
     refresh: raw.boolean('refresh'),
-    entries: subscribed ? await subscription(raw) : [await single(raw)],
+    entries: subscribed ? await readSubscription(raw.path('subscription')) : [await single(raw)],
     supersedes: raw.list('supersedes').map((text) => digestOf('supersedes', text)),
     keys,
     run: {
@@ -46,13 +48,12 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
   }
 }
 
-async function subscription(raw: RawInputs): Promise<SubscriptionEntry[]> {
-  const given = perEntry.find((name) => raw.text(name) !== '')
-  if (given === undefined) return readSubscription(raw.path('subscription'))
-  throw new InputError('input-invalid', `\`subscription\` and \`${given}\` were both given`, {
-    subject: given,
-    remedy: `Write \`${given}\` into the entries of the subscription.`,
-  })
+/** What `status-only` reads; an input that it would ignore is refused. @throws as {@link readInputs}; VerificationError `policy-invalid` */
+export async function readCarry(raw: RawInputs): Promise<CarryRequest> {
+  const ignored = ['subscription', ...perEntry.slice(4)]
+  requireNone(raw, 'status-only', ignored, (name) => `Leave \`${name}\` out: only statements are carried.`)
+  const { policy } = await loadGatePolicy(raw.path('policy', raw.required('policy')), policyDigest(raw))
+  return { from: raw.required('from'), to: raw.required('to'), policy, dryRun: raw.boolean('dry-run') }
 }
 
 async function single(raw: RawInputs): Promise<SubscriptionEntry> {
@@ -63,7 +64,7 @@ async function single(raw: RawInputs): Promise<SubscriptionEntry> {
     tags: raw.list('tags', true),
     repositories: raw.text('repositories') === '' ? [] : await readRepositories(raw.path('repositories')),
     policy: raw.required('policy') && raw.path('policy'),
-    policyDigest: raw.text('policy-digest') === '' ? null : digestOf('policy-digest', raw.text('policy-digest')),
+    policyDigest: policyDigest(raw),
     toPolicy: raw.text('to-policy') === '' ? null : raw.path('to-policy'),
     include: raw.list('include'),
     exclude: raw.list('exclude'),
@@ -72,10 +73,6 @@ async function single(raw: RawInputs): Promise<SubscriptionEntry> {
   }
 }
 
-function digestOf(subject: string, text: string): Digest {
-  if (isDigest(text)) return text
-  throw new InputError('input-invalid', `${subject}: ${JSON.stringify(text)} is not a digest`, {
-    subject,
-    remedy: `Write sha256: and 64 lower-case hex digits in \`${subject}\`.`,
-  })
+function policyDigest(raw: RawInputs): Digest | null {
+  return raw.text('policy-digest') === '' ? null : digestOf('policy-digest', raw.text('policy-digest'))
 }

@@ -4,21 +4,17 @@ import type { ActionDoor } from '../../doors/context.ts'
 import { promotionLines, promotionOutputs, promotionReport } from '../../report/promotion/report.ts'
 import { carriedResult } from '../../report/promotion/statuses.ts'
 import { carryStatuses } from '../../tasks/status/carry.ts'
-import { loadPolicy } from '../../verify/policy/load.ts'
 import { openPromoter } from '../../tasks/receive/run.ts'
 import { promoteEntry, runSubscription } from '../../tasks/receive/subscription/run.ts'
 import { keySecret, withKeyRequest } from '../shared/keys.ts'
-import { readInputs } from './inputs.ts'
+import { readCarry, readInputs } from './inputs.ts'
 
 /** Verifies, copies, verifies again, signs the record and tags: one image, or all that are new. */
 export const door: ActionDoor = {
   name: 'promote',
   run: async (raw, context) => {
     const { ports, state } = context
-    if (raw.boolean('status-only')) {
-      const policy = await loadPolicy(raw.path('policy', raw.required('policy')))
-      return carriedResult(await carryStatuses({ from: raw.required('from'), to: raw.required('to'), policy }, ports))
-    }
+    if (raw.boolean('status-only')) return carriedResult(await carryStatuses(await readCarry(raw), ports))
     const inputs = await readInputs(raw)
     const { entries, many, supersedes, refresh, run } = inputs
     const { results, signer } = await withKeyRequest(inputs.keys, ports, async (keys) => {

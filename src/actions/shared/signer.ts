@@ -25,9 +25,9 @@ export async function readSigner<T extends string>(
 ): Promise<SignerInput<T>> {
   const text = raw.text('signer')
   const pem = await raw.secret('key')
-  const program = text.startsWith('command:') || text.startsWith('pkcs11:')
-  if (program && pem !== null)
-    throw new InputError('input-invalid', `a key was given, but the signer is ${text.slice(0, text.indexOf(':'))}`, {
+  // A key that is ignored would leave a record unsigned that its owner takes for signed.
+  if (pem !== null && (/^(?:command|pkcs11):/.test(text) || words.some((word) => word === text)))
+    throw new InputError('input-invalid', `a key was given, but the signer is ${text.replace(/:.*/s, '')}`, {
       subject: 'signer',
       remedy: 'Leave `key` out, or set `signer: key`.',
     })

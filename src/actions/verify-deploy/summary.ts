@@ -177,6 +177,7 @@ function commands({ verdict, inputs, reference: asked, vsa, publicKeyPath }: Sum
   const again = ['sealwright verify-deploy', `--image ${quote(inputs.platform === null ? reference : asked)}`]
   if (inputs.platform !== null) again.push(`--platform ${quote(inputs.platform)}`)
   again.push(`--policy ${quote(inputs.policy)}`)
+  if (inputs.at !== null) again.push(`--at ${inputs.at.toISOString()}`)
   if (inputs.collateral !== null) again.push(`--collateral ${quote(inputs.collateral)}`)
   // A KBS gives the key to the evidence of an agent. The reader's shell has none, and sends sample evidence.
   const { kbsUrl } = inputs.keys

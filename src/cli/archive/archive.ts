@@ -32,7 +32,7 @@ export async function archivePurge(inputs: RawInputs, { ports }: ActionContext):
   const { layers, shared, bytes } = await purgeArchive(request, ports)
   return {
     outputs: { layers, shared, bytes },
-    text: `${layers.length} layer(s) deleted, ${bytes} bytes freed\n${shared.map((digest) => `kept, because another image has it: ${digest}\n`).join('')}`,
+    text: `${layers.length} layer(s) are deleted, ${bytes} bytes freed by this run\n${shared.map((digest) => `kept, because another image has it: ${digest}\n`).join('')}`,
   }
 }
 

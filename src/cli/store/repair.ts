@@ -64,7 +64,11 @@ function textOf(repaired: Repaired, reference: string, dryRun: boolean): string 
         `${dropped ? 'dropped' : 'gone'}  ${digest}${dropped ? '' : ': listed, but its manifest is gone. `--drop-missing` takes it out of the list.'}`,
     ),
     ...notes.map((note) => `note: ${note}`),
-    dryRun ? 'Nothing was written (`--dry-run`).' : changes === 0 ? 'Nothing was to be done.' : `${changes} changes.`,
+    dryRun
+      ? 'Nothing was written (`--dry-run`).'
+      : changes === 0
+        ? 'Nothing was to be done.'
+        : `${changes} ${changes === 1 ? 'change' : 'changes'}.`,
   ]
   return `${lines.map(printable).join('\n')}\n`
 }

@@ -15,6 +15,7 @@ export function gcText(report: GcReport): string {
       ({ kind, manifests: of, bytes }) => `  ${`${bytes}`.padStart(14)} bytes  ${count(of, 'manifest')}  ${kind}`,
     ),
   ]
+  if (roots === 0) lines.push('', 'No image was found there. Check the name of the repository.')
   const list = <T>(title: string, items: readonly T[], line: (item: T) => string): void => {
     if (items.length === 0) return
     lines.push('', title, ...items.slice(0, shown).map((item) => `  ${line(item)}`))

@@ -118,7 +118,7 @@ export function promotionReport(
 
 function one(done: Promotion, dryRun: boolean): Omit<ActionReport, 'details'> {
   const stopped = stoppedBy(done)
-  const { source, target, expected, admitted, record, copied, left, missing, cost, from, to } = done
+  const { source, target, expected, admitted, record, copied, left, missing, unused, cost, from, to } = done
   const verdicts: [string, Verdict | null][] = [
     ['Verdict at the source', source],
     ['Verdict on what goes along', expected],
@@ -160,7 +160,10 @@ function one(done: Promotion, dryRun: boolean): Omit<ActionReport, 'details'> {
     ].filter(({ rows }) => rows.length > 0),
     exceptions: source.exceptions,
     commands: [],
-    notes: stopped === null ? [] : verdictLines(stopped.verdict),
+    notes: [
+      ...(stopped === null ? [] : verdictLines(stopped.verdict)),
+      ...unused.map((text) => `\`exclude\`: ${JSON.stringify(text)} fits nothing that is attached.`),
+    ],
   }
 }
 
@@ -207,7 +210,7 @@ export function promotionLines(results: readonly EntryResult[], dryRun: boolean)
 }
 
 function whyOf({ promotion, error }: EntryResult): string {
-  if (error !== null) return [error.message, error.remedy].filter(Boolean).join(' ')
+  if (error !== null) return [error.message, error.remedy].filter(Boolean).join('. ')
   const stopped = promotion === null ? null : stoppedBy(promotion)
   return stopped === null ? '' : `${stopped.where}: ${stopped.verdict.reasons.join(', ')}`
 }

@@ -13,7 +13,7 @@ const words: Readonly<Record<CarriedStatus['outcome'], string>> = {
 }
 
 /** What `promote` with `status-only` gives: outputs, report, lines, and whether a statement contradicts another one or cannot be read. */
-export function carriedResult({ statuses, silent, broken }: Carried): {
+export function carriedResult({ statuses, silent, broken, dryRun }: Carried): {
   outputs: Record<string, string>
   report: ActionReport
   lines: string[]
@@ -23,7 +23,7 @@ export function carriedResult({ statuses, silent, broken }: Carried): {
     ...statuses.map(({ statement, outcome }) => [
       statement.subject,
       `${statusInWords(statement)} (serial ${statement.predicate.serial})`,
-      words[outcome],
+      `${dryRun && outcome !== 'present' && outcome !== 'kept' ? 'would be ' : ''}${words[outcome]}`,
     ]),
     ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
     ...broken.map(({ manifest, error }) => [manifest, 'not carried', error.message]),
@@ -40,7 +40,7 @@ export function carriedResult({ statuses, silent, broken }: Carried): {
   return {
     outputs: {
       ...outputs,
-      promoted: String(!refused),
+      promoted: String(!refused && !dryRun),
       reasons: refused ? 'revocation-unknown' : '',
       'copied-json': JSON.stringify(done.filter(isCopied)),
       'results-json': JSON.stringify(done),
@@ -48,7 +48,7 @@ export function carriedResult({ statuses, silent, broken }: Carried): {
       'public-key-path': '',
     },
     report: {
-      headline: `${refused ? 'Refused (revocation-unknown): ' : ''}${count} status statement(s) carried, ${done.length - count} already there or replaced, ${silent.length} manifest(s) without a status at the source`,
+      headline: `${refused ? 'Refused (revocation-unknown): ' : ''}${count} status statement(s) ${dryRun ? 'would be ' : ''}carried, ${done.length - count} already there or replaced, ${silent.length} manifest(s) without a status at the source`,
       status: refused ? 'refused' : silent.length > 0 ? 'warning' : 'passed',
       subject: null,
       facts: [],

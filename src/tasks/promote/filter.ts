@@ -70,6 +70,11 @@ export function filteredOut({ include, exclude }: FilterRules, item: Filtered): 
   return include.length === 0 || include.some((rule) => matches(rule, item)) ? null : 'no rule of `include` takes it'
 }
 
+/** The rules of `exclude` that fit none of the items, as they were written: what somebody meant to leave behind goes along. */
+export function unusedRules({ exclude }: FilterRules, items: readonly Filtered[]): string[] {
+  return exclude.filter((rule) => !items.some((item) => matches(rule, item))).map(({ text }) => text)
+}
+
 function matches(rule: FilterRule, { artifactType, suffix, annotations, facts }: Filtered): boolean {
   const some = (...names: (string | null)[]): boolean => names.some((name) => name !== null && rule.fits(name))
   switch (rule.kind) {
@@ -106,7 +111,7 @@ function ruleOf(input: 'include' | 'exclude', text: string): FilterRule {
   if (text[word.length] === '=') throw invalid(input, `${JSON.stringify(text)} is not a rule`, `Write ${word}:${rest}.`)
   const kind = words.find((one) => one === word)
   if (kind === undefined || kind === 'newest')
-    throw invalid(input, `${JSON.stringify(word)} is not a word of a rule`, useOneOf(word, words))
+    throw invalid(input, `${JSON.stringify(word)} is not a kind of rule`, useOneOf(word, words))
   if (rest === '') throw invalid(input, `${JSON.stringify(text)} names nothing`, `Write ${kind}:PATTERN.`)
   if (kind !== 'annotation') return { kind, fits: glob(rest), text }
   const at = rest.indexOf('=')

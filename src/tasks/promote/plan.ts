@@ -4,13 +4,15 @@ import type { GraphGap, GraphNode } from '../../oci/graph.ts'
 import { partGraph } from '../../oci/graph-parts.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { describeNode, type NodeFacts } from '../graph/describe.ts'
-import { filteredOut, type FilterRules } from './filter.ts'
+import { filteredOut, unusedRules, type Filtered, type FilterRules } from './filter.ts'
 
 /** What goes along, and what stays behind with the reason. */
 export interface PromotionPlan extends CollectedGraph {
   readonly left: readonly LeftNode[]
   /** What each attached manifest says of itself. */
   readonly facts: ReadonlyMap<Digest, NodeFacts>
+  /** Rules of `exclude` that fit nothing. */
+  readonly unused: readonly string[]
 }
 
 export interface LeftNode extends GraphNode {
@@ -46,7 +48,18 @@ export async function planPromotion(from: Store, digest: Digest, options: PlanOp
     left: [...left, ...all.left].map((node) => ({ ...node, reason: reasonOf(node, out, all.gaps) })),
     gaps: all.gaps,
     facts,
+    unused: unusedRules(
+      options.rules,
+      chosen.flatMap((node) => filteredOf(node, facts) ?? []),
+    ),
   }
+}
+
+function filteredOf({ descriptor, tag }: GraphNode, known: ReadonlyMap<Digest, NodeFacts>): Filtered | null {
+  const { digest, artifactType = null, annotations = {} } = descriptor
+  const facts = known.get(digest)
+  if (facts === undefined) return null
+  return { artifactType, suffix: tag === null ? null : `.${tag.split('.').slice(1).join('.')}`, annotations, facts }
 }
 
 /** The manifests that stay by a rule of their own. */
@@ -57,17 +70,14 @@ function decide(
 ): Map<Digest, string> {
   const out = new Map<Digest, string>()
   const kinds = new Map<string, { digest: Digest; made: Date }[]>()
-  for (const { descriptor, tag, parent } of nodes) {
-    const { digest, artifactType = null, annotations = {} } = descriptor
-    const is = facts.get(digest)
-    if (is === undefined) continue
-    const suffix = tag === null ? null : `.${tag.split('.').slice(1).join('.')}`
-    const why =
-      filteredOut(rules, { artifactType, suffix, annotations, facts: is }) ??
-      (is.publishable || internal ? null : 'it is marked as not publishable')
+  for (const node of nodes) {
+    const { digest } = node.descriptor
+    const [is, item] = [facts.get(digest), filteredOf(node, facts)]
+    if (is === undefined || item === null) continue
+    const why = filteredOut(rules, item) ?? (is.publishable || internal ? null : 'it is marked as not publishable')
     if (why !== null) out.set(digest, why)
     else if (is.made !== null) {
-      const kind = JSON.stringify([parent, is.type ?? artifactType ?? is.kind])
+      const kind = JSON.stringify([node.parent, is.type ?? item.artifactType ?? is.kind])
       kinds.set(kind, [...(kinds.get(kind) ?? []), { digest, made: is.made }])
     }
   }

@@ -50,6 +50,8 @@ export interface Transfer {
   readonly copied: readonly TransferItem[]
   readonly left: readonly LeftItem[]
   readonly missing: readonly MissingItem[]
+  /** Rules of `exclude` that fit nothing. */
+  readonly unused: readonly string[]
   /** For a dry run. */
   readonly cost: TransferCost | null
 }
@@ -113,6 +115,7 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     copied: [],
     left: [],
     missing: [],
+    unused: [],
     cost: null,
   }
   if (!source.verified) return { ...about, expected: null }
@@ -125,6 +128,7 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     copied: copiedItems(plan),
     left: leftItems(plan),
     missing: missingItems(plan),
+    unused: plan.unused,
   }
   if (dryRun) return { ...planned, cost: await transferCost(from.store, target, plan.copied) }
   if (expected?.verified === false) return planned

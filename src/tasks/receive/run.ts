@@ -66,7 +66,18 @@ export interface Promoter {
  */
 export async function openPromoter(run: PromotionRun, context: StepContext): Promise<Promoter> {
   const signer = await openRecordSigner(run.signing, await context.state.agent(), context.ports)
-  return { signer, promote: (entry) => promoteOne(entry, run, signer, context) }
+  let warned = run.signing.signer !== 'none'
+  return {
+    signer,
+    promote: (entry) => {
+      const { environment, class: kind } = entry.word
+      if (!warned && (environment !== null || kind === 'golden')) {
+        warned = true
+        context.ports.log.warn('no promotion record is signed (signer: none), so nothing says the environment or class')
+      }
+      return promoteOne(entry, run, signer, context)
+    },
+  }
 }
 
 /**

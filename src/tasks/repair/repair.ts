@@ -82,6 +82,10 @@ export async function repair(request: RepairRequest): Promise<Repaired> {
   }
   const corrections = await correctListings(store, [...subjects.keys()], request)
   if (!dryRun) await store.settle?.()
+  const known = new Set([...subjects.keys(), ...lost.map(({ digest }) => digest)])
+  const strange = [...request.hints.digests].filter((digest) => !known.has(digest)).length
+  if (strange > 0)
+    notes.push(`${strange} digest(s) of --from name no manifest that is there and is attached to this image.`)
   if (store.kind === 'registry' && !request.scan)
     notes.push(
       'A registry has no list of its manifests: what neither a tag nor a file names is not found. --scan reads the tags.',

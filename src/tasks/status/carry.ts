@@ -25,6 +25,8 @@ export interface CarryRequest {
   to: string
   /** Its section `status` names whose statements are carried. */
   policy: Policy
+  /** Says what would be carried, and writes nothing. */
+  dryRun?: boolean
 }
 
 /** What became of one statement of the source. */
@@ -40,6 +42,7 @@ export interface Carried {
   silent: Digest[]
   /** Statements at the source by a signer that counts that cannot be read or copied, and indexes of the target that cannot be walked. */
   broken: { manifest: Digest; error: VerificationError }[]
+  dryRun: boolean
 }
 
 /** Tagged images of a target that are looked at. */
@@ -54,7 +57,10 @@ const mostForms = 16
  *
  * @throws InputError `no-policy` where the policy names no status signers, `not-found`; TransportError
  */
-export async function carryStatuses({ from, to, policy: written }: CarryRequest, ports: Ports): Promise<Carried> {
+export async function carryStatuses(
+  { from, to, policy: written, dryRun = false }: CarryRequest,
+  ports: Ports,
+): Promise<Carried> {
   const policy = await withTrustedRoot(written, ports)
   if (policy.status === null)
     throw new InputError('file-invalid', 'the policy has no section status, so nobody’s statement can be carried', {
@@ -64,14 +70,14 @@ export async function carryStatuses({ from, to, policy: written }: CarryRequest,
   const trust = trustOf(policy.status, policy)
   const [source, target] = [parseReference(from, ports.roots.cwd), parseReference(to, ports.roots.cwd)]
   const stores = { source: storeOf(source, ports), target: storeOf(target, ports) }
-  const result: Carried = { statuses: [], silent: [], broken: [] }
+  const result: Carried = { statuses: [], silent: [], broken: [], dryRun }
   for (const subject of await subjects(source, target, stores, to, result.broken)) {
     const statuses = await wanted(subject, stores, trust, ports.clock.now(), result)
     const going = statuses.filter(({ outcome }) => outcome === 'carried' || outcome === 'contradictory')
-    const failed = await copyStatements(stores, going, result.broken)
+    const failed = dryRun ? [] : await copyStatements(stores, going, result.broken)
     result.statuses.push(...statuses.filter((one) => !failed.includes(one)))
   }
-  await keepWritten(stores.target, [], ports)
+  if (!dryRun) await keepWritten(stores.target, [], ports)
   return result
 }
 

@@ -93,7 +93,7 @@ export async function requireApart(
     `the signer vouches for the image itself (${where}): consumers that pin it and check no predicate types would take a revocation for a signature of the image`,
     {
       subject: input,
-      remedy: `Set \`${input}\` to another one, which signs no images, and name that in \`status\` of the policy.`,
+      remedy: `Set \`${input}\` to another one, which signs no images, and name that key in the section status of the policy.`,
     },
   )
 }

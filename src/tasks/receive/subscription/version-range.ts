@@ -112,6 +112,6 @@ function boundsOf(part: string): (version: Version) => boolean {
 function invalid(part: string): InputError {
   return new InputError('input-invalid', `tags: ${JSON.stringify(part)} is not a range of versions`, {
     subject: 'tags',
-    remedy: 'Write semver:>=1.2.0 <2, semver:^1.2, semver:~1.2.3 or semver:1.x; other `tags` are patterns with *.',
+    remedy: 'Write semver:>=1.2.0 <2, semver:^1.2, semver:~1.2.3 or semver:1.x; other tags are patterns with *.',
   })
 }
