@@ -103,6 +103,9 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
     return found
   }
 
+  /** Subjects of manifests that were read. One list serves all subjects, so a reader of many would read each manifest as often; a digest has one content. */
+  const subjects = new Map<Digest, Digest | null>()
+
   async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
     const { entries } = await readIndex()
     const byTag = entries.find((e) => tagOf(e) === fallbackTag(digest))
@@ -114,9 +117,17 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: byTag?.digest ?? digest, error })
     }
-    const listed = [...entries.filter((e) => e !== byTag), ...fallback]
+    const listed = [...entries.filter((e) => e !== byTag), ...fallback].filter((e) => {
+      const known = subjects.get(e.digest)
+      return known === undefined || known === digest
+    })
+    const readOne = async (wanted: Digest): Promise<StoredManifest> => {
+      const stored = await read(wanted, undefined)
+      subjects.set(wanted, stored.content.subject?.digest ?? null)
+      return stored
+    }
     // Media type and size are taken from the bytes: a second entry for the same digest may lie about them.
-    yield* readListed(listed, digest, (wanted) => read(wanted, undefined), parallel, onBroken)
+    yield* readListed(listed, digest, readOne, parallel, onBroken)
   }
 
   return {
