@@ -9,6 +9,12 @@ import type { Descriptor, Store } from '../../oci/types.ts'
 /** Bytes that are held at most, and the part of the free space that they may take. */
 const most = { bytes: 8 * 2 ** 30, ofFree: 0.5 } as const
 
+/** A write may take a part only. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length;)
+    done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+}
+
 /** A source whose blobs are read once: the gate reads them, and the copy takes them from a file. */
 export interface Spool {
   readonly store: Store
@@ -38,16 +44,16 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
     return handle
   }
   async function* keeping(bytes: ByteSource, { digest, size }: Piece, at: number): ByteSource {
-    let handle: FileHandle | null = await (file ??= opened())
+    let keeps = true
     let done = 0
     for await (const piece of bytes) {
-      if (handle !== null && done + piece.length <= size) {
+      if (keeps && done + piece.length <= size) {
         try {
-          await handle.writev([piece], at + done)
+          await writeAll(await (file ??= opened()), piece, at + done)
         } catch (error) {
           // A full disk costs the second reading, no more.
           ports.log.debug(`${digest} is not kept: ${String(error)}`)
-          handle = null
+          keeps = false
           room = 0
         }
       }
@@ -55,7 +61,7 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
       yield piece
     }
     // The store has checked the stream at its end.
-    if (handle !== null && done === size) held.set(digest, at)
+    if (keeps && done === size) held.set(digest, at)
   }
   async function* from({ size }: Piece, at: number): ByteSource {
     const handle = await (file ??= opened())
@@ -82,7 +88,11 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
       },
     },
     close: async () => {
-      await (await file)?.close()
+      // A file that could not be made was told when it was first wanted.
+      await file?.then(
+        (handle) => handle.close(),
+        () => {},
+      )
     },
   }
 }
