@@ -1,11 +1,13 @@
 import { InputError } from '../../base/errors.ts'
-import { isDigest } from '../../oci/digest.ts'
+import { digestInput } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
+import { parseInterval } from '../../tasks/archive/interval.ts'
 import type { PromotionRun } from '../../tasks/receive/run.ts'
 import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
+import { durationInput } from '../../verify/policy/duration.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { readSigner } from '../shared/signer.ts'
@@ -34,10 +36,12 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
     many: subscribed || raw.text('tags') !== '',
     refresh: raw.boolean('refresh'),
     entries: subscribed ? await subscription(raw) : [await single(raw)],
-    supersedes: raw.list('supersedes').map((text) => digestOf('supersedes', text)),
+    supersedes: raw.list('supersedes').map((text) => digestInput('supersedes', text)),
     keys,
     run: {
       signing: { signer, key, keyless, timestamp },
+      inProduction: raw.text('in-production') === '' ? null : parseInterval(raw.text('in-production'), 'in-production'),
+      renewAfter: raw.text('renew-after') === '' ? null : durationInput('renew-after', raw.text('renew-after')),
       reissue: raw.boolean('reissue'),
       dryRun: raw.boolean('dry-run'),
       collateral: raw.text('collateral') === '' ? null : raw.path('collateral'),
@@ -63,19 +67,11 @@ async function single(raw: RawInputs): Promise<SubscriptionEntry> {
     tags: raw.list('tags', true),
     repositories: raw.text('repositories') === '' ? [] : await readRepositories(raw.path('repositories')),
     policy: raw.required('policy') && raw.path('policy'),
-    policyDigest: raw.text('policy-digest') === '' ? null : digestOf('policy-digest', raw.text('policy-digest')),
+    policyDigest: raw.text('policy-digest') === '' ? null : digestInput('policy-digest', raw.text('policy-digest')),
     toPolicy: raw.text('to-policy') === '' ? null : raw.path('to-policy'),
     include: raw.list('include'),
     exclude: raw.list('exclude'),
     class: kind === '' ? null : raw.choice('class', promotionClasses),
     environment: raw.text('environment') || null,
   }
-}
-
-function digestOf(subject: string, text: string): Digest {
-  if (isDigest(text)) return text
-  throw new InputError('input-invalid', `${subject}: ${JSON.stringify(text)} is not a digest`, {
-    subject,
-    remedy: `Write sha256: and 64 lower-case hex digits in \`${subject}\`.`,
-  })
 }
