@@ -78,6 +78,9 @@ test.each([
   [{ signer: 'agent' }, 'no-agent', 'signer'],
   [{ signer: 'keyless' }, 'input-missing', 'signing-config'],
   [{ include: 'colour:red' }, 'input-invalid', 'include'],
+  [{ 'renew-after': 'soon' }, 'input-invalid', 'renew-after'],
+  [{ 'in-production': '2025-01-01' }, 'input-invalid', 'in-production'],
+  [{ 'in-production': '2025-01-01..2026-01-01' }, 'input-invalid', 'in-production'],
   [{ 'policy-digest': `sha256:${'0'.repeat(64)}` }, 'policy-invalid', 'policy-digest'],
 ])('%j is refused before anything is copied', async (given, code, subject) => {
   const { folder, run } = await job()
