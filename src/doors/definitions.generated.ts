@@ -615,6 +615,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "internal",
+    "description": "Statements that stay inside when the image is promoted, some of provenance, spdx, spdx3, cyclonedx, inventory, rebuild, encryption, vulns, openvex, test-result. They get no .att tag; docs/promote.md.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "identity",
     "description": "Image name (HOST/NAME) in legacy signatures, if consumers pull the image under another name than output.",
     "default": "",
@@ -998,6 +1004,18 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "environment",
     "description": "What the receiver allows the image for, such as production; it stands in the promotion record, and policies can require it (promotions).",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "in-production",
+    "description": "With class archive, interval FROM..TO (2025-01-01..2026-01-01) in which the image was in production. signer (key or keyless) then signs the archive's record too, docs/status.md.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "renew-after",
+    "description": "Age (30d, 12h) from which a promotion record that says the same is signed again. Left out, half of the max-age that promotions of to-policy allows.",
     "default": "",
     "required": false
    },

@@ -1,5 +1,5 @@
 import { algorithmOf } from '../base/streams.ts'
-import { VerificationError } from '../base/errors.ts'
+import { InputError, VerificationError } from '../base/errors.ts'
 import type { Digest } from './types.ts'
 
 const form = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/
@@ -28,6 +28,15 @@ export function asDigest(value: unknown, subject: string): Digest {
       remedy: 'Only sha256:<64 hex digits>, sha384:<96 hex digits> and sha512:<128 hex digits> are supported.',
     },
   )
+}
+
+/** A digest of SHA-256 that an input gives. @throws InputError `input-invalid` */
+export function digestInput(input: string, text: string): Digest {
+  if (isDigest(text)) return text
+  throw new InputError('input-invalid', `${input}: ${JSON.stringify(text)} is not a digest`, {
+    subject: input,
+    remedy: `Write sha256: and 64 lower-case hex digits in \`${input}\`.`,
+  })
 }
 
 /** The hex digits: 64 of SHA-256, 96 of SHA-384, 128 of SHA-512. */

@@ -12,6 +12,7 @@ export const bundleAnnotations = {
  * Attaches a bundle to a manifest as OCI referrer, in the form that cosign 3 writes (specs/BUNDLE_SPEC.md) but without a creation time, so
  * that the same bundle gives the same manifest and a retry adds nothing.
  *
+ * @param annotations of the manifest, beside cosign's
  * @returns descriptor of the referrer's manifest
  */
 export async function attachBundle(
@@ -19,8 +20,10 @@ export async function attachBundle(
   subject: Descriptor,
   bundle: Uint8Array,
   predicateType: string,
+  annotations: Readonly<Record<string, string>> = {},
 ): Promise<Descriptor> {
-  return putArtifact(store, bundleParts(subject, bundle, predicateType))
+  const parts = bundleParts(subject, bundle, predicateType)
+  return putArtifact(store, { ...parts, annotations: { ...parts.annotations, ...annotations } })
 }
 
 /** What {@link attachBundle} puts. */

@@ -36,6 +36,8 @@ async function byAgent(to: string): Promise<void> {
     {
       signing: { signer: 'agent', key: null, keyless: null, timestamp: null },
       reissue: false,
+      inProduction: null,
+      renewAfter: null,
       dryRun: false,
       collateral: null,
       keySource: 'decryption-key',

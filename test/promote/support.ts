@@ -67,6 +67,8 @@ export async function place(from = `oci:${scratch()}`): Promise<Place> {
         {
           signing: unsigned,
           reissue: false,
+          inProduction: null,
+          renewAfter: null,
           dryRun: false,
           collateral: null,
           keySource: 'decryption-key',

@@ -1,12 +1,15 @@
+import { digestInput } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
-import { digestOf, requireNone } from '../../tasks/receive/given.ts'
+import { parseInterval } from '../../tasks/archive/interval.ts'
+import { requireNone } from '../../tasks/receive/given.ts'
 import type { PromotionRun } from '../../tasks/receive/run.ts'
 import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
 import type { CarryRequest } from '../../tasks/status/carry.ts'
 import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
+import { durationInput } from '../../verify/policy/duration.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
 import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
 import { readSigner } from '../shared/signer.ts'
@@ -36,10 +39,12 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
     many: subscribed || raw.text('tags') !== '',
     refresh: raw.boolean('refresh'),
     entries: subscribed ? await readSubscription(raw.path('subscription')) : [await single(raw)],
-    supersedes: raw.list('supersedes').map((text) => digestOf('supersedes', text)),
+    supersedes: raw.list('supersedes').map((text) => digestInput('supersedes', text)),
     keys,
     run: {
       signing: { signer, key, keyless, timestamp },
+      inProduction: raw.text('in-production') === '' ? null : parseInterval(raw.text('in-production'), 'in-production'),
+      renewAfter: raw.text('renew-after') === '' ? null : durationInput('renew-after', raw.text('renew-after')),
       reissue: raw.boolean('reissue'),
       dryRun: raw.boolean('dry-run'),
       collateral: raw.text('collateral') === '' ? null : raw.path('collateral'),
@@ -50,7 +55,7 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
 
 /** What `status-only` reads; an input that it would ignore is refused. @throws as {@link readInputs}; VerificationError `policy-invalid` */
 export async function readCarry(raw: RawInputs): Promise<CarryRequest> {
-  const ignored = ['subscription', ...perEntry.slice(4)]
+  const ignored = ['subscription', ...perEntry.slice(4), 'in-production', 'renew-after']
   requireNone(raw, 'status-only', ignored, (name) => `Leave \`${name}\` out: only statements are carried.`)
   const { policy } = await loadGatePolicy(raw.path('policy', raw.required('policy')), policyDigest(raw))
   return { from: raw.required('from'), to: raw.required('to'), policy, dryRun: raw.boolean('dry-run') }
@@ -74,5 +79,5 @@ async function single(raw: RawInputs): Promise<SubscriptionEntry> {
 }
 
 function policyDigest(raw: RawInputs): Digest | null {
-  return raw.text('policy-digest') === '' ? null : digestOf('policy-digest', raw.text('policy-digest'))
+  return raw.text('policy-digest') === '' ? null : digestInput('policy-digest', raw.text('policy-digest'))
 }

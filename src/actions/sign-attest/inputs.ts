@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { readNamedFile } from '../../base/files.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
-import { consumers, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
+import { consumers, internalKinds, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { readSigner } from '../shared/signer.ts'
 import { useOneOf } from '../../base/nearest.ts'
@@ -52,6 +52,7 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
     consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
     sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
     claims,
+    internal: raw.list('internal').map((item) => oneOf('internal', item, internalKinds)),
     identity,
     log: await logRequest(raw),
     timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),

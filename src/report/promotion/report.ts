@@ -139,6 +139,7 @@ function one(done: Promotion, dryRun: boolean): Omit<ActionReport, 'details'> {
       ['Policy', source.policy.digest],
       ...(cost === null ? [] : costFacts(cost)),
       ['Promotion record', record === null ? (dryRun ? '' : 'none') : `${record.manifest} (${record.state})`],
+      ['Archive records', done.archived.map(({ manifest, state }) => `${manifest} (${state})`).join(', ')],
       ['Signatures in cosign’s older form', done.reissued === 0 ? '' : String(done.reissued)],
     ]),
     tables: [

@@ -1,6 +1,4 @@
 import { InputError } from '../../base/errors.ts'
-import { isDigest } from '../../oci/digest.ts'
-import type { Digest } from '../../oci/types.ts'
 
 /** The inputs of a step, as far as they are read here. */
 interface Texts {
@@ -24,13 +22,4 @@ export function requireNone(
   if (given === undefined) return
   const message = `\`${mode}\` and \`${given}\` were both given`
   throw new InputError('input-invalid', message, { subject: given, remedy: remedy(given) })
-}
-
-/** Reads a digest that an input gives. @throws InputError `input-invalid` */
-export function digestOf(subject: string, text: string): Digest {
-  if (isDigest(text)) return text
-  throw new InputError('input-invalid', `${subject}: ${JSON.stringify(text)} is not a digest`, {
-    subject,
-    remedy: `Write sha256: and 64 lower-case hex digits in \`${subject}\`.`,
-  })
 }

@@ -41,6 +41,8 @@ export interface Recorded {
   readonly tag: string
   readonly verdict: Verdict
   readonly facts: PromotionFacts
+  /** Age in seconds from which a record that says the same is signed again; null for never. */
+  readonly renewAfter: number | null
 }
 
 export interface AttachedRecord {
@@ -127,9 +129,9 @@ export async function openRecordSigner(
   }
 }
 
-/** A record of the same signer that says the same in all but its time and the words of the verdict (INTERFACE §7). */
+/** A record of the same signer that says the same in all but its time and the words of the verdict (INTERFACE §7), unless that one is to be renewed. */
 async function findRecord(
-  { place, verdict }: Recorded,
+  { place, verdict, renewAfter }: Recorded,
   predicate: ReturnType<typeof promotionPredicate>,
   by: StatementSigner,
   ports: Ports,
@@ -142,12 +144,13 @@ async function findRecord(
     predicateTypes: [predicateTypes.promotion],
     onBroken: () => {},
   })
-  const same = found.find(
-    (one) =>
-      by.judge(one) === 'complete' &&
-      predicateFault('promotion', one.statement.predicate) === null &&
-      promotionIdentity(readPredicate('promotion', one.statement.predicate, one.manifest)).equals(wanted),
-  )
+  const isFresh = (promotedOn: string): boolean =>
+    renewAfter === null || ports.clock.now().getTime() - Date.parse(promotedOn) <= renewAfter * 1000
+  const same = found.find((one) => {
+    if (by.judge(one) !== 'complete' || predicateFault('promotion', one.statement.predicate) !== null) return false
+    const said = readPredicate('promotion', one.statement.predicate, one.manifest)
+    return promotionIdentity(said).equals(wanted) && isFresh(said.promotedOn)
+  })
   return same?.manifest ?? null
 }
 

@@ -1,11 +1,17 @@
 import type { Caller } from '../../agent/caller.ts'
+import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { openStore } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
+import type { PromotionFacts } from '../../statement/promotion.ts'
+import { isAllowed } from '../../verify/checks/promotion.ts'
+import type { Policy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
+import { recordArchive, type Archived, type ArchiveRequest } from '../archive/record.ts'
 import type { StepContext } from '../context.ts'
 import type { KeyRequest } from '../keys.ts'
+import type { NoticeSigning } from '../status/signer.ts'
 import { performTask } from '../tasks.ts'
 import { policyFiles, type GatePolicy } from '../verify/gate-policy.ts'
 import type { ReceiversWord } from '../promote/facts.ts'
@@ -30,6 +36,10 @@ export interface PromotionRun {
   readonly signing: RecordSigning
   /** Signs the copies in cosign's older form too. */
   readonly reissue: boolean
+  /** When the images were in production, for the archive's record of class `archive`; null for none. */
+  readonly inProduction: ArchiveRequest['inProduction'] | null
+  /** Age in seconds from which a record is renewed; null for half of what `to-policy` allows. */
+  readonly renewAfter: number | null
   readonly dryRun: boolean
   /** Absolute folder of collateral, in place of the policies' own; null for these. */
   readonly collateral: string | null
@@ -43,6 +53,8 @@ export interface Promotion extends Transfer {
   readonly record: AttachedRecord | null
   /** By `to-policy`, record included; null where none was given or nothing was copied. */
   readonly admitted: Verdict | null
+  /** Archive records of the image and the manifests of an index. */
+  readonly archived: readonly Archived[]
   readonly reissued: number
   readonly tagged: boolean
 }
@@ -82,7 +94,7 @@ export async function openPromoter(run: PromotionRun, context: StepContext): Pro
 
 /**
  * Promotes one image. In this order: verdict at the source, blobs, children, the image, what is attached, verdict of the copy by its own bytes, record,
- * the verdict by `to-policy`, the tag. Killed at any moment and run again it ends in the same state.
+ * the verdict by `to-policy`, the archive's record, the tag. Killed at any moment and run again it ends in the same state.
  *
  * @throws InputError, TransportError; VerificationError for an image that is not whole
  */
@@ -96,6 +108,8 @@ async function promoteOne(
   const { policy, toPolicy, filter, word } = entry
   parseFilter(filter)
   if (run.reissue) requireReissuer(signer.key, (toPolicy ?? policy).policy)
+  const { inProduction, renewAfter } = run
+  const archiving = inProduction === null ? null : archiveSigning(run, word.class)
   const collateral = run.collateral ?? policy.collateral
   const { transfer, facts } = await performTask(
     'promote',
@@ -115,7 +129,7 @@ async function promoteOne(
     { fetch: policyFiles(policy, collateral), secret: run.secret, deliver: () => Promise.resolve() },
     context,
   )
-  const nothing = { ...transfer, record: null, admitted: null, reissued: 0, tagged: false }
+  const nothing = { ...transfer, record: null, admitted: null, archived: [], reissued: 0, tagged: false }
   const { target } = transfer
   if (target === null || facts === null) return nothing
   const record = await signer.attach({
@@ -123,6 +137,7 @@ async function promoteOne(
     tag: transfer.to.tag,
     verdict: target,
     facts,
+    renewAfter: renewAfter ?? halfAllowed(toPolicy?.policy, facts),
   })
   const reissued = run.reissue && signer.key !== null ? await reissue(transfer, signer.key, ports) : 0
   const admitted =
@@ -130,8 +145,39 @@ async function promoteOne(
       ? null
       : await verifyImage(transfer.place, toPolicy.policy, { collateral: run.collateral ?? undefined }, ports)
   if (admitted?.verified === false) return { ...nothing, record, admitted, reissued }
+  const archived =
+    inProduction === null || archiving === null
+      ? []
+      : await recordArchive({ image: transfer.place, inProduction, keys: [], signing: archiving }, ports)
   await openStore(parseReference(transfer.place, ports.roots.cwd), ports).tag(transfer.to.tag, transfer.digest)
-  return { ...nothing, record, admitted, reissued, tagged: true }
+  return { ...nothing, record, admitted, archived, reissued, tagged: true }
+}
+
+/**
+ * Who signs the archive's record: the signer of the promotion record.
+ *
+ * @throws InputError `input-invalid` where nothing is archived, or nobody signs whose word lasts longer than the job
+ */
+function archiveSigning(
+  { signing: { key, keyless, timestamp }, reissue: reissues }: PromotionRun,
+  kind: ReceiversWord['class'],
+): NoticeSigning {
+  const refused = (why: string, remedy: string): InputError =>
+    new InputError('input-invalid', `\`in-production\`: ${why}`, { subject: 'in-production', remedy })
+  if (kind !== 'archive') throw refused('the target is not an archive', 'Set `class: archive`.')
+  if (reissues)
+    throw refused('a key that signs images signs no archive record', 'Leave `reissue` out, or use another `key`.')
+  if (keyless !== null) return { keyless }
+  if (key !== null) return { key, timestamp }
+  throw refused('the archive record needs a signer that outlives the job', 'Set `signer: key` and `key`.')
+}
+
+/** Half of the least `max-age` in seconds that a policy allows a record for this place and environment; null where it sets none. */
+function halfAllowed(policy: Policy | undefined, { environment, to }: PromotionFacts): number | null {
+  const ages = (policy?.claims ?? []).flatMap(({ promotion, maxAgeSeconds }) =>
+    promotion !== null && maxAgeSeconds !== null && isAllowed(promotion, { environment, to }) ? [maxAgeSeconds] : [],
+  )
+  return ages.length === 0 ? null : Math.min(...ages) / 2
 }
 
 /** A worker knows no folder of the job: the folder of a layout is made absolute before it is named. */

@@ -12,6 +12,7 @@ import type { Digest, NewManifest, Store } from '../../oci/types.ts'
 import { isBundleMediaType } from '../../sign/bundle.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
 import type { StepContext } from '../context.ts'
+import { describeNode } from '../graph/describe.ts'
 import { verifiedAt } from '../job-image.ts'
 import type { Published } from './source.ts'
 
@@ -21,7 +22,7 @@ const parallel = 4
 /**
  * Brings what others signed of an admitted image to where it is published: Sigstore bundles and cosign's `.sig` and `.att` tags of the plain digest.
  * The gate reads the publisher's signature there. The plain manifest and its layers stay where they are: registries take referrers of a subject that
- * they do not have (distribution-spec 1.1, "Pushing Manifests with Subject").
+ * they do not have (distribution-spec 1.1, "Pushing Manifests with Subject"). What is marked as not publishable stays, as with `promote`.
  *
  * @param journal events of the job, null where no agent runs
  * Nothing is written where the image is not one that the job admitted. Whoever calls it waits until the store has settled.
@@ -48,14 +49,19 @@ export async function carryPublisher(
   ports.log.info(`carried ${whole.length} signatures and statements about ${plain} to ${store.name}`)
 }
 
-async function attachedTo(from: Store, plain: Digest): Promise<GraphNode[]> {
+export async function attachedTo(from: Store, plain: Digest): Promise<GraphNode[]> {
   const takes = ({ content, parent, tag }: GraphNode): boolean =>
     parent === plain &&
     (tag === null
       ? !isIndex(content) && content.layers.some(({ mediaType }) => isBundleMediaType(mediaType))
       : /\.(?:sig|att)$/.test(tag))
   const { copied } = await collectGraph(from, plain, { takes })
-  return copied.filter(({ attached }) => attached)
+  const nodes = copied.filter(({ attached }) => attached)
+  const internal = new Set<GraphNode>()
+  await eachOf(nodes, parallel, async (node) => {
+    if (!(await describeNode(from, node)).publishable) internal.add(node)
+  })
+  return nodes.filter((node) => !internal.has(node))
 }
 
 /** @returns the manifests whose blobs are there: anybody may attach something that is not whole */

@@ -54,7 +54,7 @@ export async function signClaims(inputs: SignRequest, context: StepContext): Pro
   const identity = inputs.identity ?? store.identity
   const legacy = { att: inputs.consumers.includes('cosign2'), sig: false }
   const stamper = await timeStamperFor(inputs.timestamp, null, [key.publicKeyPem], context.ports)
-  const writer = await openWriter(published, { legacy, log: context.ports.log })
+  const writer = await openWriter(published, { legacy, internal: inputs.internal, log: context.ports.log })
   const by = keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), { stamper, signatureLog })
   for (const { path, claim } of claims) {
     context.ports.log.progress(`claim ${claim.kind} (${claim.format}): ${claim.summary}`)

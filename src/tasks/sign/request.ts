@@ -1,3 +1,4 @@
+import { claimKinds } from '../../statement/claims/types.ts'
 import type { KeySource } from '../../sign/signers/types.ts'
 import type { KeylessRequest } from './keyless.ts'
 import type { LogRequest } from './log-signatures.ts'
@@ -15,6 +16,10 @@ export const signableKinds = [
   'encryption',
 ] as const
 export type SignableKind = (typeof signableKinds)[number]
+
+/** Statements that may be marked as internal: all but the signature of the image itself. */
+export const internalKinds = [...signableKinds, ...claimKinds].filter((kind) => kind !== 'sign')
+export type InternalKind = (typeof internalKinds)[number]
 
 export const consumers = ['cosign2', 'cosign3', 'coco', 'notation', 'scitt'] as const
 export type Consumer = (typeof consumers)[number]
@@ -46,6 +51,8 @@ export interface SignRequest {
   sbom: string | null
   /** Paths of reports to sign as claims, alone; empty for none. */
   claims: string[]
+  /** Statements that stay inside when the image is promoted (docs/promote.md). */
+  internal: InternalKind[]
   /** `docker-reference` of simple signing, or null for the one of the store. */
   identity: string | null
   /** Address of an RFC 3161 service that stamps every signature, or null for none. */

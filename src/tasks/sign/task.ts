@@ -5,6 +5,7 @@ import { putArtifact } from '../../oci/artifact.ts'
 import { inOneStep } from '../../oci/lazy-store.ts'
 import { holdReferrers } from '../../oci/one-listing.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
+import { internalAnnotations } from '../../sign/publishable.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import { inventoryArtifactType, inventoryMediaType, type Signer } from '../../statement/types.ts'
 import type { StepContext } from '../context.ts'
@@ -80,18 +81,19 @@ async function signWith(
     const { manifests, left } = await signedManifests(published, inputs.recursive, journal)
     const materials = await Promise.all(manifests.map((one) => gatherMaterial(inputs, one, journal, context)))
     requireMaterial(inputs.statements, materials.flat())
+    const { internal } = inputs
     const legacy = { att: inputs.consumers.includes('cosign2'), sig: readsSignatureTag(inputs.consumers) }
 
     const signings: Signing[] = []
     for (const [i, one] of manifests.entries()) {
-      const writer = await openWriter(one, { legacy, log: context.ports.log })
+      const writer = await openWriter(one, { legacy, internal, log: context.ports.log })
       const signers = [
         ...(key === null
           ? []
           : [keyedSigner({ ...key, name: 'key' }, (payload) => signEnvelope(payload, key), services)]),
         ...(keyless === null ? [] : [keyless.statementsOf(one.descriptor.digest)]),
       ]
-      const signing: Signing = { agent: attested, key, signers, published: one, identity, services, writer }
+      const signing: Signing = { agent: attested, key, signers, published: one, identity, services, writer, internal }
       signings.push(signing)
       const payloads = await writeStatements(materials[i] ?? [], signing, context)
       if (certified !== null)
@@ -140,7 +142,7 @@ async function writeStatements(
   const { published, writer } = signing
   if (published.index !== null) log.progress(`manifest ${published.descriptor.digest}`)
   const inventory = material.find(({ kind }) => kind === 'inventory')?.documents['inventory']
-  if (inventory !== undefined) await putInventory(inventory, published, writer)
+  if (inventory !== undefined) await putInventory(inventory, published, writer, signing.internal.includes('inventory'))
   const payloads: Buffer[] = []
   for (const item of material) {
     log.progress(`statement ${item.kind}`)
@@ -162,6 +164,7 @@ interface Signing {
   /** For the signatures of keys. */
   services: KeyServices
   writer: StatementWriter
+  internal: SignRequest['internal']
 }
 
 /** Where an agent runs it makes the payload and signs it; the others add their own signatures over the same bytes. */
@@ -209,12 +212,18 @@ async function signImage({ agent, key, published, identity, writer }: Signing): 
   if (key !== null) await writer.imageSignature(payload, { ...key, name: 'key' }, () => key.sign(payload))
 }
 
-async function putInventory(bytes: Buffer, { store, descriptor }: Published, writer: StatementWriter): Promise<void> {
+async function putInventory(
+  bytes: Buffer,
+  { store, descriptor }: Published,
+  writer: StatementWriter,
+  isInternal: boolean,
+): Promise<void> {
   const before = await store.referrers(descriptor.digest, inventoryArtifactType)
   const put = await putArtifact(store, {
     artifactType: inventoryArtifactType,
     subject: descriptor,
     layers: [{ mediaType: inventoryMediaType, bytes }],
+    ...(isInternal ? { annotations: internalAnnotations } : {}),
   })
   const payload = sha256(bytes)
   writer.receipts.push({

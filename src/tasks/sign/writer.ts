@@ -4,6 +4,7 @@ import type { Digest } from '../../oci/types.ts'
 import { attachBundle } from '../../sign/attach.ts'
 import { findCosignSignatures, findStatements, type FoundSignature } from '../../sign/find.ts'
 import { attachCosignAttestation, attachCosignSignature, legacyTag } from '../../sign/legacy.ts'
+import { internalAnnotations, isPublishable } from '../../sign/publishable.ts'
 import { loadPublicKey, verifySignature } from '../../sign/public-key.ts'
 import { predicateTypeOf, type WrittenKind } from '../../statement/statement.ts'
 import type { Envelope } from '../../statement/types.ts'
@@ -55,6 +56,8 @@ export interface StatementWriter {
 /** What a writer is told beside the image. */
 export interface WriterOptions {
   legacy: { att: boolean; sig: boolean }
+  /** Kinds of statements that are marked as internal, and that no `.att` tag gets: that tag goes along as a whole. */
+  internal?: readonly WrittenKind[]
   log: Log
 }
 
@@ -64,7 +67,7 @@ export interface WriterOptions {
  */
 export async function openWriter(
   { store, descriptor }: Pick<Published, 'store' | 'descriptor'>,
-  { legacy, log }: WriterOptions,
+  { legacy, internal = [], log }: WriterOptions,
 ): Promise<StatementWriter> {
   const onBroken = ({ manifest }: { manifest: Digest }): void =>
     log.debug(`an attached document in ${manifest} cannot be read`)
@@ -75,6 +78,8 @@ export async function openWriter(
   const bundles: Buffer[] = []
   const newAttestations: { envelope: Envelope; predicateType: string }[] = []
   const newSignatures: { payload: Buffer; signature: Buffer; receipt: Receipt }[] = []
+  const isMarked = async (manifest: Digest): Promise<boolean> =>
+    !isPublishable((await store.getManifest(manifest)).content.annotations, null)
   let waiting: (() => Promise<void>)[] = []
   const settle = async (): Promise<void> => {
     const now = waiting
@@ -105,20 +110,29 @@ export async function openWriter(
       const { envelope, bundle } = complete === undefined ? await by.sign(payload, begun) : by.present(complete)
       // The bundle of an image signature has its legacy counterpart in the .sig tag.
       const attested = same.some(({ found }) => found.origin === 'att')
-      if (legacy.att && envelope !== null && kind !== 'sign' && !attested)
+      const isInternal = internal.includes(kind)
+      if (legacy.att && envelope !== null && kind !== 'sign' && !attested && !isInternal)
         newAttestations.push({ envelope, predicateType })
       const keep = (bytes: Buffer, manifest: Digest, state: Receipt['state']): void => {
         bundles.push(bytes)
         receipts.push({ kind, signer: by.name, payload: digest, manifest, state })
       }
       const attach = async (bytes: Buffer): Promise<void> =>
-        keep(bytes, (await attachBundle(store, descriptor, bytes, predicateType)).digest, 'added')
+        keep(
+          bytes,
+          (await attachBundle(store, descriptor, bytes, predicateType, isInternal ? internalAnnotations : {})).digest,
+          'added',
+        )
       if (!Buffer.isBuffer(bundle)) {
         // It is awaited when its turn comes; until then its failure belongs to nobody.
         bundle.catch(() => {})
         waiting.push(async () => attach(await bundle))
       } else if (complete === undefined) await attach(bundle)
-      else keep(bundle, complete.manifest, 'present')
+      else {
+        keep(bundle, complete.manifest, 'present')
+        if (isInternal && !(await isMarked(complete.manifest)))
+          log.warn(`the ${kind} statement ${complete.manifest} is there already and is not marked as internal`)
+      }
     },
     async imageSignature(payload, by, sign) {
       if (!legacy.sig) return

@@ -6,7 +6,10 @@ type Wanted = PolicyClaim['promotion']
 type Record = PredicateOf<'promotion'>
 
 /** Whether a record is for the environment and the repository that a policy asks for. */
-export function isAllowed(wanted: NonNullable<Wanted>, { environment, to }: Record): boolean {
+export function isAllowed(
+  wanted: NonNullable<Wanted>,
+  { environment, to }: { environment?: string | null | undefined; to: { name: string } },
+): boolean {
   return (
     (wanted.environment === undefined || wanted.environment === environment) &&
     (wanted.to === undefined || wanted.to === to.name)
