@@ -17,18 +17,11 @@ const trims: readonly Trim[] = [
   // Of @actions/github the context is used. Octokit, which `getOctokit` needs, has the address of every endpoint of GitHub's API.
   { file: '@actions/github/lib/github.js', from: /^import \{ GitHub.* from '.\/utils\.js';$/m, to: '', count: 1 },
   { file: '@actions/github/lib/github.js', from: /^export function getOctokit\([^]*?^\}$/m, to: '', count: 1 },
-  // undici carries its parser twice, the second one for processors without vector instructions, on which Node 24 does not run.
-  {
-    file: 'undici/lib/dispatcher/client-h1.js',
-    from: /llhttp\/llhttp-wasm\.js/g,
-    to: 'llhttp/llhttp_simd-wasm.js',
-    count: 2,
-  },
-  // Of undici @actions/http-client uses ProxyAgent; requests go by Node's own fetch and http.
+  // Of undici @actions/http-client uses ProxyAgent, for the `fetch` of Octokit alone. Requests go by Node's own fetch and http.
   {
     file: 'undici/index.js',
     from: /^'use strict'\n[^]*^const ProxyAgent = [^]*/m,
-    to: "'use strict'\nmodule.exports.ProxyAgent = require('./lib/dispatcher/proxy-agent')\n",
+    to: "'use strict'\nmodule.exports.ProxyAgent = class { constructor () { throw new Error('left out: only Octokit needs it') } }\n",
     count: 1,
   },
 ]
