@@ -11,6 +11,12 @@ const isListing = (tag: string): boolean => !tag.includes('.')
 /** A longer list is read again, so that what strangers attached is not held. */
 const heldEntries = 20_000
 
+/** What a fallback index lists, and what was wrong with it. */
+interface Written {
+  readonly found: Descriptor[]
+  readonly broken: readonly Parameters<OnBroken>[0][]
+}
+
 interface Lists {
   readonly api: ReferrersApi
   tags(): Promise<string[]>
@@ -26,12 +32,15 @@ export function listsOf(
   steady: boolean,
 ): Lists {
   if (!steady) return { api, tags: listTags, fallbackOf: ({ read }) => read, lacks: () => Promise.resolve(false) }
-  const once = memory()
-  const tags = (): Promise<string[]> => once('tags', listTags)
+  const listed = memory<Descriptor[] | null>((list) => list?.length ?? 0)
+  const indexes = memory<Written>(({ found }) => found.length)
+  const names = memory<string[]>((list) => list.length)
+  const attached = memory<ReadonlySet<string>>(() => 0)
+  const tags = (): Promise<string[]> => names('', listTags)
   let asked = false
   const lacks = async (tag: string): Promise<boolean> => {
     if (!asked || !isAttachedTag(tag)) return false
-    const known = await once('attached tags', async () => new Set((await tags()).filter(isAttachedTag))).catch(
+    const known = await attached('', async () => new Set((await tags()).filter(isAttachedTag))).catch(
       (error: unknown) => {
         if (!(error instanceof TransportError)) throw error
         return none
@@ -43,7 +52,7 @@ export function listsOf(
   return {
     api: {
       list: async (digest, artifactType) =>
-        once(`${digest} ${artifactType ?? ''}`, () => api.list(digest, artifactType)),
+        listed(`${digest} ${artifactType ?? ''}`, () => api.list(digest, artifactType)),
     },
     tags: () => {
       asked = true
@@ -53,7 +62,7 @@ export function listsOf(
       ({ read }) =>
       async (subject: Digest, onBroken: OnBroken): Promise<Descriptor[]> => {
         if (await lacks(fallbackTag(subject))) return []
-        const { found, broken } = await once(`fallback ${subject}`, async () => {
+        const { found, broken } = await indexes(subject, async () => {
           const broken: Parameters<OnBroken>[0][] = []
           return { found: await read(subject, (one) => broken.push(one)), broken }
         })
@@ -64,11 +73,11 @@ export function listsOf(
   }
 }
 
-/** Answers by key; a failed question and a very long answer are asked for again. */
-function memory(): <T>(key: string, ask: () => Promise<T>) => Promise<T> {
-  const answers = new Map<string, Promise<unknown>>()
-  return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
-    const known = answers.get(key) as Promise<T> | undefined
+/** Answers by key; a failed question and a very long answer are asked for again. @param sizeOf entries of an answer */
+function memory<T>(sizeOf: (answer: T) => number): (key: string, ask: () => Promise<T>) => Promise<T> {
+  const answers = new Map<string, Promise<T>>()
+  return (key, ask) => {
+    const known = answers.get(key)
     if (known !== undefined) return known
     const answer = ask()
     answers.set(key, answer)
@@ -78,9 +87,4 @@ function memory(): <T>(key: string, ask: () => Promise<T>) => Promise<T> {
     }, forget)
     return answer
   }
-}
-
-function sizeOf(answer: unknown): number {
-  if (Array.isArray(answer)) return answer.length
-  return typeof answer === 'object' && answer !== null && 'found' in answer ? sizeOf(answer.found) : 0
 }

@@ -92,7 +92,13 @@ test('the spool reads a blob once, and does not take a broken one for the whole'
     const [blob] = 'layers' in content ? content.layers : []
     if (blob === undefined) throw new Error('no layer')
     let reads = 0
-    const counted = { ...store, openBlob: (one: typeof blob) => (reads++, store.openBlob(one)) }
+    const counted = {
+      ...store,
+      openBlob: (one: typeof blob) => {
+        reads++
+        return store.openBlob(one)
+      },
+    }
     const { store: spooled, close } = await spoolBlobs(counted, ports)
     const first = await readAll(spooled, blob)
     expect([await readAll(spooled, blob), reads]).toEqual([first, 1])
@@ -117,7 +123,13 @@ test('small layers are read ahead, each once, and a damaged one is refused in it
       const layers = ['1', '2', '3'].map((text) => ({ mediaType: 'text/plain', bytes: Buffer.from(text) }))
       const { digest: named } = await putArtifact(plain, { artifactType: 'text/x', layers })
       let reads = 0
-      const store = readAhead({ ...plain, openBlob: (one) => (reads++, plain.openBlob(one)) })
+      const store = readAhead({
+        ...plain,
+        openBlob: (one) => {
+          reads++
+          return plain.openBlob(one)
+        },
+      })
       const { content } = await store.getManifest(named)
       const blobs = 'layers' in content ? content.layers : []
       if (host === registry.host) {
