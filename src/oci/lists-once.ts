@@ -6,6 +6,8 @@ import type { ReferrersApi } from './referrers-api.ts'
 import type { Descriptor, Digest } from './types.ts'
 
 const none: ReadonlySet<string> = new Set()
+/** Registries that end a list of tags early without saying so end it at a round number; such a list is not believed. */
+const maybeCut = ({ length }: readonly string[]): boolean => length > 0 && length % 50 === 0
 const isListing = (tag: string): boolean => !tag.includes('.')
 
 /** A longer list is read again, so that what strangers attached is not held. */
@@ -40,12 +42,13 @@ export function listsOf(
   let asked = false
   const lacks = async (tag: string): Promise<boolean> => {
     if (!asked || !isAttachedTag(tag)) return false
-    const known = await attached('', async () => new Set((await tags()).filter(isAttachedTag))).catch(
-      (error: unknown) => {
-        if (!(error instanceof TransportError)) throw error
-        return none
-      },
-    )
+    const known = await attached('', async () => {
+      const list = await tags()
+      return new Set(maybeCut(list) ? [] : list.filter(isAttachedTag))
+    }).catch((error: unknown) => {
+      if (!(error instanceof TransportError)) throw error
+      return none
+    })
     // Some registries leave out of the list what is attached: only one that shows fallback tags is believed to show all.
     return [...known].some(isListing) && !known.has(tag)
   }

@@ -5,7 +5,7 @@ import type { ReferrersApi } from '../../src/oci/referrers-api.ts'
 import type { Digest } from '../../src/oci/types.ts'
 import { testPorts } from '../../testkit/ports.ts'
 import { startRegistry } from '../../testkit/registry.ts'
-import { readAhead } from '../../src/tasks/promote/read-ahead.ts'
+import { listsOf } from '../../src/oci/lists-once.ts'
 import { spoolBlobs } from '../../src/tasks/promote/spool.ts'
 import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
@@ -114,35 +114,15 @@ test('the spool reads a blob once, and does not take a broken one for the whole'
   }
 })
 
-test('small layers are read ahead, each once, and a damaged one is refused in its turn', async () => {
-  const registry = await startRegistry('quirky', { quirks: ['tampered'] })
-  const sound = await startRegistry('referrers')
-  try {
-    for (const { host } of [registry, sound]) {
-      const plain = storeOf(`${host}/a/app`, testPorts())
-      const layers = ['1', '2', '3'].map((text) => ({ mediaType: 'text/plain', bytes: Buffer.from(text) }))
-      const { digest: named } = await putArtifact(plain, { artifactType: 'text/x', layers })
-      let reads = 0
-      const store = readAhead({
-        ...plain,
-        openBlob: (one) => {
-          reads++
-          return plain.openBlob(one)
-        },
-      })
-      const { content } = await store.getManifest(named)
-      const blobs = 'layers' in content ? content.layers : []
-      if (host === registry.host) {
-        for (const blob of blobs) expect(await codeOf(readAll(store, blob))).toBe('digest-mismatch')
-      } else {
-        const texts: string[] = []
-        for (const blob of blobs) texts.push(await readAll(store, blob))
-        expect(texts).toEqual(['1', '2', '3'])
-      }
-      expect(reads).toBe(3)
-    }
-  } finally {
-    await registry.close()
-    await sound.close()
-  }
+test.each([
+  ['shows what is attached', 3, true],
+  ['may have been cut off: it ends at a round number', 50, false],
+  ['shows nothing that is attached', 0, false],
+])('a list of tags that %s', async (_name, count, isBelieved) => {
+  const fallback = `sha256-${'a'.repeat(64)}`
+  const tags = count === 0 ? ['v1'] : [fallback, ...Array.from({ length: count - 1 }, (_, i) => `v${i}`)]
+  const api = { list: () => Promise.resolve(null) }
+  const lists = listsOf({ api, listTags: () => Promise.resolve(tags) }, true)
+  await lists.tags()
+  expect([await lists.lacks(`${fallback}.sig`), await lists.lacks(fallback)]).toEqual([isBelieved, false])
 })

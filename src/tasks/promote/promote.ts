@@ -15,7 +15,6 @@ import { parseFilter, type Filter } from './filter.ts'
 import { copiedItems, leftItems, missingItems, type LeftItem, type MissingItem, type TransferItem } from './items.ts'
 import { withoutLeft } from './partial-view.ts'
 import { planPromotion } from './plan.ts'
-import { readAhead } from './read-ahead.ts'
 import { spoolBlobs } from './spool.ts'
 
 export interface TransferRequest {
@@ -77,7 +76,7 @@ export function refusalOf({ source, expected, target }: Pick<Transfer, 'source' 
 export async function transfer(request: TransferRequest, ports: Ports): Promise<Transfer> {
   // The same reader for gate, plan and copy: what was judged is what is copied, and what was read once is not read again.
   const from = await resolveImage(request.from, ports, (store) => store.anew?.() ?? store)
-  const { store, close } = await spoolBlobs(readAhead(from.store), ports)
+  const { store, close } = await spoolBlobs(from.store, ports)
   try {
     return await transferFrom({ ...from, store }, request, ports)
   } finally {
@@ -168,7 +167,7 @@ async function judgeCopy(
   judge: (view: VerifyOptions['view']) => Promise<Verdict>,
 ): Promise<Verdict> {
   const fresh = async (): Promise<Verdict> => {
-    const reader = readAhead(target.anew?.() ?? target)
+    const reader = target.anew?.() ?? target
     // Where the list cannot be had, each tag is asked for.
     if (tagged) await reader.tags().catch(() => {})
     return judge(() => reader)
