@@ -5,7 +5,6 @@ import type { ReferrersApi } from '../../src/oci/referrers-api.ts'
 import type { Digest } from '../../src/oci/types.ts'
 import { testPorts } from '../../testkit/ports.ts'
 import { startRegistry } from '../../testkit/registry.ts'
-import { listsOf } from '../../src/oci/lists-once.ts'
 import { spoolBlobs } from '../../src/tasks/promote/spool.ts'
 import { codeOf, putImage, readAll, storeOf } from './helpers.ts'
 
