@@ -60,7 +60,7 @@ export const rows: readonly Row[] = [
   ours(
     'immutable tags, no referrers API',
     'immutable-tags,no-referrers',
-    'what is attached in two steps would write the fallback tag twice',
+    'the fallback tag can be written once',
   ),
   ours('refuses manifests without layers', 'reject-empty-layers', ''),
   ours('refuses subject', 'no-subject', 'the field is unknown to it'),
