@@ -81,6 +81,8 @@ export async function transfer(request: TransferRequest, ports: Ports): Promise<
   }
   const tag = to.tag ?? from.tag ?? 'latest'
   const { digest } = from.descriptor
+  // A tag may name what is gone: a damaged copy, not a wrong name as it is for the gate, which is given the digest.
+  await from.store.getManifest(digest)
   const place = formatReference({ ...to, tag: undefined, digest })
   const target = openStore({ ...to, tag: undefined, digest }, ports)
   const judge = (where: string, view?: VerifyOptions['view']): Promise<Verdict> =>
