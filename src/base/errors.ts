@@ -201,10 +201,14 @@ export function toSealwrightError(error: unknown): SealwrightError {
   return new InternalError(messageOf(error), { cause: error, remedy: 'This looks like a defect: please report it.' })
 }
 
+/** The error as it is told. A parser knows where a file goes wrong, not what else the reader could have named: then a general remedy is told. */
 export function errorRecord(error: unknown): ErrorRecord {
   const e = toSealwrightError(error)
-  return { code: e.code, message: e.message, subject: e.subject ?? null, remedy: e.remedy ?? null }
+  const remedy = e.remedy ?? (e.code === 'format-invalid' ? wholeFile : null)
+  return { code: e.code, message: e.message, subject: e.subject ?? null, remedy }
 }
+
+const wholeFile = 'Check that this is the file that was meant, whole and as its maker wrote it.'
 
 /** What a full disk, or a folder that one may not write, is called by the system (errno(3)). */
 const systemReasons: Readonly<Record<string, readonly [InputCode, why: string, remedy: string]>> = {

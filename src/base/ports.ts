@@ -64,6 +64,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array | Blob | AsyncIterable<Uint8Array> | undefined
   readonly redirect?: 'follow' | 'manual' | undefined
   readonly timeoutMs?: number | undefined
+  /** Time until an answer begins, after each redirect; default: `timeoutMs`. */
+  readonly answerMs?: number | undefined
   /** Path of a Unix socket to talk over instead of TCP (the agent's). */
   readonly socketPath?: string | undefined
   /** The key that an https server must show, in the form of {@link Http.serverKey}: nothing is sent to a server that shows another one. */

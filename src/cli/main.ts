@@ -25,7 +25,7 @@ export async function main(argv: readonly string[], entries: Programs): Promise<
   try {
     process.exitCode = await run(argv, entries)
   } catch (thrown) {
-    const error = withRemedy(typedError(argv, errorRecord(thrown)))
+    const error = typedError(argv, errorRecord(thrown))
     process.exitCode = toSealwrightError(thrown).exitCode
     showError(error, wantsJson)
   }
@@ -123,12 +123,6 @@ function typedError(argv: readonly string[], error: ErrorRecord): ErrorRecord {
   } catch {
     return error
   }
-}
-
-/** A parser knows the byte at which a file goes wrong, not what else the reader could have named. */
-function withRemedy(error: ErrorRecord): ErrorRecord {
-  if (error.remedy !== null || error.code !== 'format-invalid') return error
-  return { ...error, remedy: 'Check that this is the file that was meant, whole and as its maker wrote it.' }
 }
 
 /** A message may quote foreign bytes. */

@@ -74,7 +74,12 @@ export async function* walkGraph(
     if (seen.has(digest)) return
     const count = (counts[attached ? 'attached' : 'own'] += 1)
     if (count > most.nodes || at.depth > most.depth) {
-      const error = tooMuch(root, digest, at.depth > most.depth ? `${most.depth} levels` : `${most.nodes} manifests`)
+      const error = tooMuch(
+        root,
+        digest,
+        at.depth > most.depth ? `${most.depth} levels` : `${most.nodes} manifests`,
+        attached,
+      )
       // Anybody may attach: only the image itself is refused for this.
       if (!attached || parent === null) throw error
       gap({ manifest: digest, parent, error })
@@ -169,10 +174,10 @@ function otherThan({ digest, mediaType, size }: Descriptor, { descriptor }: Stor
   )
 }
 
-function tooMuch(root: Digest, subject: Digest, what: string): VerificationError {
+function tooMuch(root: Digest, subject: Digest, what: string, attached: boolean): VerificationError {
   return new VerificationError('format-invalid', `the graph of ${root} has more than ${what}`, {
     subject,
-    remedy: 'Delete what does not belong to the image.',
+    remedy: attached ? 'Delete what does not belong to the image.' : 'Name one manifest by its digest.',
   })
 }
 

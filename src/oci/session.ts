@@ -43,6 +43,8 @@ const redirects = 5
 const retried = new Set([408, 429, 500, 502, 503, 504])
 const redirected = new Set([301, 302, 303, 307, 308])
 const reading = new Set([undefined, 'GET', 'HEAD'])
+/** Most time until a registry begins to answer, in milliseconds. A cache that first fetches a blob itself takes longer. */
+const answerMs = 50_000
 /** Answers by which a registry says that it did nothing: such a request may be sent again whatever it was. */
 const untouched = new Set([429, 503])
 
@@ -72,6 +74,7 @@ export function openSession(host: string, repository: string, ports: Ports, opti
         ...plain,
         headers: { ...headers, ...own },
         redirect: 'manual',
+        answerMs: reading.has(request.method) && !url.pathname.includes('/blobs/') ? answerMs : undefined,
         tls,
       })
       const location = response.headers.get('location')
@@ -92,7 +95,10 @@ export function openSession(host: string, repository: string, ports: Ports, opti
       }
       url = next
     }
-    throw new TransportError('registry-error', `${host} redirects more than ${redirects} times`, { subject: host })
+    throw new TransportError('registry-error', `${host} redirects more than ${redirects} times`, {
+      subject: host,
+      remedy: "Ask the registry's operator: its redirects must lead to an end.",
+    })
   }
 
   const send = async (target: string | URL, request: SessionRequest = {}): Promise<Response> => {

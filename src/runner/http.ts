@@ -39,7 +39,8 @@ async function overNetwork(
   hosts: Set<string>,
 ): Promise<Response> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const signal = endingWith(AbortSignal.timeout(timeoutMs), options.signal)
+  const answerMs = Math.min(timeoutMs, options.answerMs ?? timeoutMs)
+  const whole = endingWith(AbortSignal.timeout(timeoutMs), options.signal)
   const follows = options.redirect !== 'manual' && !isAsync(options.body)
   let url = new URL(start)
   let method = options.method ?? 'GET'
@@ -51,11 +52,14 @@ async function overNetwork(
     if (proxy !== null) hosts.add(proxy.host)
     const { serverKey: key } = options
     if (url.protocol === 'https:') await trustNamed(env['SSL_CERT_FILE'])
-    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key, tls }).catch(
-      (cause: unknown) => {
-        throw failure(url, cause, timeoutMs, proxy)
-      },
-    )
+    const silent = new AbortController()
+    const timer = setTimeout(() => silent.abort(new DOMException('no answer', 'TimeoutError')), answerMs)
+    const signal = endingWith(silent.signal, whole)
+    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key, tls })
+      .catch((cause: unknown) => {
+        throw failure(url, cause, answerMs, proxy)
+      })
+      .finally(() => clearTimeout(timer))
     const location = response.headers.get('location')
     if (!follows || !redirected.has(response.status) || location === null) return response
     await response.body?.cancel()
@@ -72,6 +76,7 @@ async function overNetwork(
   }
   throw new TransportError('unreachable', `${new URL(start).host} redirects more than ${mostRedirects} times`, {
     subject: new URL(start).host,
+    remedy: 'Name the address to which it leads in the end.',
   })
 }
 

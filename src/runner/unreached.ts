@@ -17,6 +17,7 @@ export function failure(url: URL, cause: unknown, timeoutMs: number, proxy: URL 
     return new TransportError('timeout', `${host} gave no answer within ${timeoutMs / 1000} s${by}`, {
       subject: host,
       cause,
+      remedy: again,
     })
   }
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { toSealwrightError, withPath } from '../../src/base/errors.ts'
+import { errorRecord, toSealwrightError, VerificationError, withPath } from '../../src/base/errors.ts'
 import { root } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
 
@@ -78,4 +78,11 @@ test.each<[string, string[], string]>([
   const told = JSON.parse(stdout) as { code: string; message: string; remedy: string }
   expect(told).toMatchObject({ code, message: expect.stringContaining(folder) as string })
   expect(told.remedy).not.toBe('')
+})
+
+test('what cannot be read is told with a remedy, whoever tells it', () => {
+  const told = (remedy?: string): string | null =>
+    errorRecord(new VerificationError('format-invalid', 'x', { subject: 's', remedy })).remedy
+  expect([told(), told('Mend it.')]).toEqual([expect.stringContaining('the file that was meant'), 'Mend it.'])
+  expect(errorRecord(new VerificationError('digest-mismatch', 'x', { subject: 's' })).remedy).toBeNull()
 })

@@ -245,6 +245,19 @@ describe('a hostile archive is refused:', () => {
     expect(await code(await written(Buffer.concat([sparse, whole])))).toBe('format-invalid')
   })
 
+  test('a refusal names the archive', async () => {
+    const linked = await written(await tar([...members, { path: 'blobs/sha256/x', link: '../../index.json' }]))
+    const text = join(scratch(), 'notes.txt')
+    writeFileSync(text, 'notes'.repeat(1000))
+    for (const path of [linked, text])
+      await expect(resolveImage(`oci-archive:${path}`, testPorts())).rejects.toMatchObject({
+        code: 'format-invalid',
+        subject: path,
+        message: expect.stringContaining(`the archive ${path}`),
+        remedy: expect.stringMatching(/^(Save the image|Write the archive) again/),
+      })
+  })
+
   test('what is not an OCI archive is not written over', async () => {
     const path = await written(await tar([...members, { path: 'manifest.json', text: '[]' }]))
     const bytes = readFileSync(path)

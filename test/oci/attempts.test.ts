@@ -53,6 +53,28 @@ test('the error says how often and how long it was tried', async () => {
   expect([all.asked.length, gone.asked.length]).toEqual([5, 5])
 })
 
+test('an answer has to begin within a minute, but for a blob, which a cache may fetch first, and a write', async () => {
+  const given: unknown[] = []
+  const http = fakeHttp(async (_url, { answerMs } = {}) => {
+    given.push(answerMs)
+    return new Response()
+  })
+  const session = openSession('r.example', 'a', hastyPorts({ http }))
+  await session.send('manifests/v1')
+  await session.send('manifests/v1', { method: 'HEAD' })
+  await session.send(`blobs/${sha256('x')}`)
+  await session.send('manifests/v1', { method: 'PUT', body: 'x' })
+  expect(given).toEqual([50_000, 50_000, undefined, undefined])
+})
+
+test('a registry that redirects without an end', async () => {
+  const { session } = scripted([[307, { location: '/v2/a/tags/list' }]])
+  await expect(session.send('tags/list')).rejects.toMatchObject({
+    code: 'registry-error',
+    remedy: expect.stringContaining('redirects'),
+  })
+})
+
 test('waits are drawn between nothing and a bound that doubles', async () => {
   const drawn = async (byte: number): Promise<number[]> => {
     const { session, ports } = scripted([503], { random: () => Buffer.from([byte]) })

@@ -75,5 +75,8 @@ test('an index that two indexes name is walked once; one ten levels deep is refu
   ])
   let deep = image
   for (let i = 0; i < 10; i++) deep = await putIndex(store, [deep])
-  expect(await codeOf(walked(store, deep.digest))).toBe('format-invalid')
+  await expect(walked(store, deep.digest)).rejects.toMatchObject({
+    code: 'format-invalid',
+    remedy: 'Name one manifest by its digest.',
+  })
 })

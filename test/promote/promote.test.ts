@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { findCosignSignatures } from '../../src/sign/find.ts'
 import { attachCosignSignature, legacyTag } from '../../src/sign/legacy.ts'
 import { simpleSigningPayload } from '../../src/sign/simple-signing.ts'
@@ -68,6 +70,13 @@ test('what does not pass at the source is not copied', async () => {
   const { source, target, copied } = await run(to, { policy: strict })
   expect([source.verified, target, copied]).toEqual([false, null, []])
   await expect(open(to).tags()).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('a tag whose manifest is gone is a damaged copy, not a wrong name', async () => {
+  const folder = scratch()
+  const { digest, run } = await place(`oci:${folder}`)
+  rmSync(join(folder, 'blobs/sha256', digest.slice(7)))
+  await expect(run(`oci:${scratch()}`)).rejects.toMatchObject({ code: 'missing-blob', subject: digest, exitCode: 1 })
 })
 
 test('a selection without what the policy asks for is refused before anything is copied', async () => {

@@ -238,6 +238,22 @@ describe('redirects', () => {
   })
 })
 
+test('an answer that does not begin is not waited for; one that began may last', async () => {
+  const answerMs = 300
+  const mute = await origin(() => {})
+  await expect(makeHttp().request(mute, { answerMs })).rejects.toMatchObject({
+    code: 'timeout',
+    message: `${new URL(mute).host} gave no answer within 0.3 s`,
+    remedy: expect.stringContaining('tried again'),
+  })
+  const slow = await origin((_, response) => {
+    response.writeHead(200)
+    response.write('a')
+    setTimeout(() => response.end('b'), 2 * answerMs)
+  })
+  expect(await (await makeHttp().request(slow, { answerMs })).text()).toBe('ab')
+})
+
 test('what is this machine, in every spelling', () => {
   const own = ['localhost', 'a.localhost', 'localhost.', '127.0.0.1', '127.1', '2130706433', '0x7f.1', '0.0.0.0', '0']
   const six = ['[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:0.0.0.0]', '[64:ff9b::127.0.0.1]', '[::127.0.0.1]']

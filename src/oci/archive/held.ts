@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { ofArchive } from './refusals.ts'
 import { ArchiveFile } from './tar-file.ts'
 
 /** An archive and what was read of it. */
@@ -22,12 +23,14 @@ export function heldFile<T>(
 ): () => Promise<HeldFile<T> | null> {
   let held: { mark: string; file: Promise<HeldFile<T>> } | null = null
   const load = async (mark: string): Promise<HeldFile<T>> => {
-    const archive = await ArchiveFile.open(path, temp)
+    const archive = await ArchiveFile.open(path, temp).catch((error: unknown) => {
+      throw ofArchive(error, path)
+    })
     try {
       return { mark, archive, content: await read(archive) }
     } catch (error) {
       archive.close()
-      throw error
+      throw ofArchive(error, path)
     }
   }
   return async () => {

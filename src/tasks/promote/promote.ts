@@ -96,6 +96,8 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
   }
   const tag = to.tag ?? from.tag ?? 'latest'
   const { digest } = from.descriptor
+  // A tag may name what is gone: a damaged copy, not a wrong name as it is for the gate, which is given the digest.
+  await from.store.getManifest(digest)
   const place = formatReference({ ...to, tag: undefined, digest })
   const target = openStore({ ...to, tag: undefined, digest }, ports)
   const judge = (where: string, view?: VerifyOptions['view']): Promise<Verdict> =>
