@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeFile } from '../base/write-file.ts'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import { digestSchema } from '../journal/event.ts'

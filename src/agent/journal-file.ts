@@ -1,5 +1,6 @@
 import { open, readFile } from 'node:fs/promises'
 import { replaceFile } from '../base/files.ts'
+import { named } from '../base/write-file.ts'
 
 /**
  * The journal as a file: for reading. What the agent holds in memory is the truth; a file that somebody changed or removed is written anew and
@@ -35,8 +36,8 @@ export class JournalFile {
 async function append(path: string, bytes: Buffer): Promise<void> {
   const file = await open(path, 'a', 0o600)
   try {
-    await file.appendFile(bytes)
-    await file.sync()
+    await file.appendFile(bytes).catch(named(path))
+    await file.sync().catch(named(path))
   } finally {
     await file.close()
   }

@@ -221,7 +221,7 @@ const systemReasons: Readonly<Record<string, readonly [InputCode, why: string, r
 }
 
 /** A failure of the system that the reader can mend, with the path that it names; null for all else. */
-function systemError(error: unknown): InputError | null {
+export function systemError(error: unknown): InputError | null {
   if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error)) return null
   const [code, why, remedy] = systemReasons[String(error.code)] ?? []
   if (code === undefined || why === undefined) return null
@@ -241,8 +241,8 @@ function verbOf(syscall: string): string {
 }
 
 /** An error of an open file with the path that was written: the system names it only when it opens one. */
-export function withPath(error: unknown, path: string): unknown {
+export function withPath(error: unknown, path: string | Uint8Array): unknown {
   if (typeof error === 'object' && error !== null && 'syscall' in error && !('path' in error))
-    Object.assign(error, { path })
+    Object.assign(error, { path: Buffer.from(path).toString() })
   return error
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { errorRecord, exitCodes, InputError, toSealwrightError, type ErrorRecord } from '../base/errors.ts'
+import { errorRecord, exitCodes, InputError, toSealwrightError, withPath, type ErrorRecord } from '../base/errors.ts'
 import { jsonLine, printableLines } from '../base/printable.ts'
 import { openState, stateDirectory } from '../agent/state.ts'
 import type { ActionContext } from '../doors/context.ts'
@@ -20,8 +20,10 @@ import { terminalText } from './terminal.ts'
 /** The command line (INTERFACE §4). With `--json` exactly one JSON object goes to stdout and all else to stderr. */
 export async function main(argv: readonly string[], entries: Programs): Promise<void> {
   const wantsJson = argv.includes('--json')
-  for (const stream of [process.stdout, process.stderr])
-    if (!stream.listeners('error').includes(readerGone)) stream.on('error', readerGone)
+  if (!process.stdout.listeners('error').includes(outputLost)) {
+    process.stdout.on('error', outputLost)
+    process.stderr.on('error', () => {})
+  }
   try {
     process.exitCode = await run(argv, entries)
   } catch (thrown) {
@@ -109,9 +111,14 @@ function inputNames({ inputs, positional = [] }: WithInputs): InputNames {
   }
 }
 
-/** Whoever read our output may stop (`| head`): the work goes on, and its exit code stands. */
-function readerGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+/** Whoever read our output may stop (`| head`): the work goes on, and its exit code stands. A result that a full disk swallowed is no success. */
+function outputLost(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return
+  const told = toSealwrightError(withPath(error, 'stdout'))
+  showError(errorRecord(told), false)
+  process.once('exit', (code) => {
+    if (code === exitCodes.ok) process.exitCode = told.exitCode
+  })
 }
 
 /** The error in the words of the command that was typed, as far as it was one. */

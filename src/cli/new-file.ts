@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import type { RawInputs } from '../doors/context.ts'
 import { InputError, withPath } from '../base/errors.ts'
 
@@ -32,7 +32,9 @@ export async function writeNewFile(
     )
   })
   try {
-    await handle.writeFile(content).catch((error: unknown) => {
+    await handle.writeFile(content).catch(async (error: unknown) => {
+      // Half a file would be in the way of the next run.
+      await unlink(path).catch(() => {})
       throw withPath(error, path)
     })
   } finally {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFile } from '../base/write-file.ts'
 import { cancellable } from '../base/cancel.ts'
 import { errorRecord, exitCodes, toSealwrightError, TransportError, type ErrorRecord } from '../base/errors.ts'
 import { renderHtml } from '../report/html.ts'

@@ -1,8 +1,9 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { writeStream } from '../base/write-file.ts'
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { parseJson } from '../base/json.ts'
@@ -145,7 +146,7 @@ async function authenticate(
   const folder = await mkdtemp(join(ports.roots.temp, 'layer-'))
   const path = join(folder, 'ciphertext')
   try {
-    await pipeline(checked, createWriteStream(path, { mode: 0o600 }))
+    await pipeline(checked, writeStream(path, { mode: 0o600 }))
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error

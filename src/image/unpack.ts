@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, chown, lchown, link, mkdir, open, readdir, rm, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requireEmpty } from '../base/files.ts'
+import { named } from '../base/write-file.ts'
 import type { Digest, Store } from '../oci/types.ts'
 import type { MergedInventory } from './merged-inventory.ts'
 import { nativePath } from '../tar/names.ts'
@@ -109,10 +110,11 @@ class Unpacker implements FileSink {
         if (folder === path || folder.startsWith(`${path}/`)) this.folders.delete(folder)
     }
     // `wx` fails on anything that is there, a link included.
-    const file = await open(this.place(path), 'wx', 0o600)
+    const place = this.place(path)
+    const file = await open(place, 'wx', 0o600)
     return {
       write: async (chunk) => {
-        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten
+        for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at).catch(named(place))).bytesWritten
       },
       close: () => file.close(),
     }

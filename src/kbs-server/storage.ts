@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { writeFile } from '../base/write-file.ts'
 import { InputError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'

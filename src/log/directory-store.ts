@@ -1,6 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { InputError, TransportError } from '../base/errors.ts'
+import { InputError, systemError, TransportError } from '../base/errors.ts'
 import { readPlainFile, replaceFile, requireEmpty } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
 import { sweep, withLock } from '../oci/lock.ts'
@@ -75,11 +75,14 @@ async function requireLog(directory: string): Promise<void> {
 /** Makes a folder whose name survives a power failure: each new level is flushed into the one above. */
 async function makeFolder(top: string, folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new TransportError('tool-failed', `"${folder}" cannot be made`, {
-      subject: folder,
-      cause,
-      remedy: 'Check the permissions of the log directory and the free space.',
-    })
+    throw (
+      systemError(cause) ??
+      new TransportError('tool-failed', `"${folder}" cannot be made`, {
+        subject: folder,
+        cause,
+        remedy: 'Check the permissions of the log directory and the free space.',
+      })
+    )
   })
   if (first === undefined) return
   for (let level = dirname(folder); level.length >= top.length; level = dirname(level)) {

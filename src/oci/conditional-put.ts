@@ -1,5 +1,6 @@
 import { TransportError } from '../base/errors.ts'
 import type { Digest } from './types.ts'
+import type { PutAs } from './put-manifest.ts'
 
 /** Where a tag stood when its writer read it. */
 export interface Standing {
@@ -10,7 +11,7 @@ export interface Standing {
 
 interface Tools {
   /** PUT of a manifest; 201, or 412 where conditions were given. Anything else throws. */
-  putAs(reference: string, bytes: Uint8Array, mediaType: string, conditions?: Record<string, string>): Promise<Response>
+  putAs: PutAs
   digestOf(reference: string): Promise<Digest | null>
 }
 

@@ -1,5 +1,6 @@
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../base/write-file.ts'
 import { TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { isAbandoned, isOwned, ownedName } from '../base/owned-name.ts'

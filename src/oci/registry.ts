@@ -1,31 +1,29 @@
-import { InputError, VerificationError } from '../base/errors.ts'
+import { InputError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
-import { isObject, parseJson } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, digestLike, once, type ByteSource } from '../base/streams.ts'
+import { once, type ByteSource } from '../base/streams.ts'
 import { isAttachedTag, isDigest } from './digest.ts'
-import { acceptManifests, digestOfNew, isVagueType, manifestLimit, mediaTypeOf, parseManifest } from './manifest.ts'
+import { digestOfNew, parseManifest } from './manifest.ts'
 import { openMirrors, unwritten } from './mirrors.ts'
 import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
+import { putManifestAs, type PutAs } from './put-manifest.ts'
 import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
 import { byteCache } from './byte-cache.ts'
 import { missingBlob } from './referrers.ts'
 import { listsOf } from './lists-once.ts'
-import { refusedManifest, withoutAlgorithm } from './refused-manifest.ts'
 import { openReferrersApi, type ReferrersApi } from './referrers-api.ts'
+import { getManifestOf, hasBlob, head, listTags } from './registry-reads.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
-import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
 import { failed, openSession, type Session } from './session.ts'
 import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
-import { otherDigest, uploadBlob } from './upload.ts'
+import { uploadBlob } from './upload.ts'
 import { knownOf, type OnSent } from './upload-body.ts'
 
-const listLimit = 4 << 20
 /** Bytes of manifests and of small blobs that are held. */
 const cacheLimit = { manifests: 16 << 20, blobs: 8 << 20 } as const
 /** Manifests that are put at a time. */
@@ -34,8 +32,6 @@ const parallel = 8
 const keptBlob = 128 << 10
 /** Blobs of more bytes say how far they are. */
 const largeBlob = 64 << 20
-/** Milliseconds before a manifest is put again whose blobs the registry says it lacks. */
-const unknownBlobPauses: readonly number[] = [100, 400]
 
 /**
  * One repository of a registry as a store (distribution-spec 1.1). Credentials are looked up only when the registry asks. Plain http is
@@ -96,39 +92,7 @@ function openOver(shared: Shared, ports: Ports, steady = false): Store {
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
-  const putAs = async (
-    reference: string,
-    bytes: Uint8Array,
-    mediaType: string,
-    conditions?: Record<string, string>,
-  ): Promise<Response> => {
-    for (let attempt = 0; ; attempt++) {
-      const response = await session.send(`manifests/${reference}`, {
-        method: 'PUT',
-        headers: { 'content-type': mediaType, ...conditions },
-        body: bytes,
-      })
-      if (response.status === 201 || (response.status === 412 && conditions !== undefined)) {
-        await response.body?.cancel()
-        return response
-      }
-      const refused = await failed(response, host, `PUT of the manifest ${reference}`)
-      const error = response.status === 400 ? withoutAlgorithm(reference, host, refused) : refused
-      if (error instanceof InputError) throw error
-      if (!/MANIFEST_BLOB_UNKNOWN|BLOB_UNKNOWN|MANIFEST_UNKNOWN/.test(error.message))
-        throw refusedManifest(error, reference)
-      // Two jobs that sign at once upload the same payload: docker-registry does not know a blob while another client's upload replaces it.
-      const pause = unknownBlobPauses[attempt]
-      if (pause === undefined) {
-        throw new VerificationError('missing-blob', error.message, {
-          subject: reference,
-          remedy: 'Push what the manifest names first.',
-          cause: error,
-        })
-      }
-      await ports.clock.sleep(pause)
-    }
-  }
+  const putAs: PutAs = (...put) => putManifestAs(session, host, ports.clock, ...put)
   const digestOf = async (reference: string): Promise<Digest | null> => {
     const response = await head(session, `manifests/${reference}`)
     if (response.status === 404) return null
@@ -262,85 +226,6 @@ function openOver(shared: Shared, ports: Ports, steady = false): Store {
     listing: fallback.listing,
   }
   return unwritten(store, place)
-}
-
-/** GET of a manifest by tag or digest; null for 404. What came is checked against the digest asked for. */
-async function getManifestOf(session: Session, reference: string, name: string): Promise<StoredManifest | null> {
-  const response = await session.send(`manifests/${reference}`, { headers: { accept: acceptManifests } })
-  if (response.status === 404) {
-    await response.body?.cancel()
-    return null
-  }
-  if (response.status === 400)
-    throw withoutAlgorithm(
-      reference,
-      session.host,
-      await failed(response, session.host, `GET of the manifest ${reference}`),
-    )
-  if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${reference}`)
-  const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}: manifest ${reference}`)
-  const digest = digestLike(isDigest(reference) ? reference : undefined, bytes)
-  if (isDigest(reference) && reference !== digest) {
-    throw new VerificationError('digest-mismatch', `${name} gives ${digest} for ${reference}`, {
-      subject: reference,
-      remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
-    })
-  }
-  const header = otherDigest(response, digest)
-  if (header !== null) {
-    throw new VerificationError('digest-mismatch', `${name} says that ${reference} is ${header}, and gives ${digest}`, {
-      subject: reference,
-      remedy: "Ask the registry's operator: Docker-Content-Digest must name the bytes that are sent.",
-    })
-  }
-  const told = mediaTypeIn(response)
-  const mediaType = isVagueType(told) ? mediaTypeOf(bytes, `${name}@${digest}`) : told
-  return {
-    descriptor: { mediaType, digest, size: bytes.length },
-    bytes,
-    content: parseManifest(bytes, mediaType, `${name}@${digest}`),
-  }
-}
-
-/** HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
-async function head(session: Session, target: string): Promise<Response> {
-  const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
-  const response = await session.send(target, { method: 'HEAD', headers })
-  if (response.status !== 405) return response
-  const whole = await session.send(target, { headers })
-  if (whole.status === 200) await whole.body?.cancel()
-  return whole
-}
-
-async function hasBlob(session: Session, digest: Digest): Promise<boolean> {
-  const response = await head(session, `blobs/${digest}`)
-  if (response.status === 200) return true
-  if (response.status === 404) return false
-  throw await failed(response, session.host, `HEAD of ${digest}`)
-}
-
-async function listTags(session: Session): Promise<string[]> {
-  const tags = new Set<string>()
-  let target: string | URL | null = 'tags/list'
-  for (let page = 0; target !== null; page++) {
-    const response: Response = await session.send(target)
-    // A repository that nothing was pushed to is not known to the registry.
-    if (response.status === 404 && page === 0) {
-      await response.body?.cancel()
-      return []
-    }
-    if (response.status !== 200 || page > 1000) throw await failed(response, session.host, 'GET of the tags')
-    const subject = `the tags of ${session.host}/${session.repository}`
-    const body = parseJson(
-      (await collect(bodyOf(response, session.host), listLimit, subject)).toString('utf8'),
-      subject,
-    )
-    const list = isObject(body) ? (body['tags'] ?? []) : null
-    if (!Array.isArray(list)) throw new VerificationError('format-invalid', `${subject} are not a list`, { subject })
-    for (const tag of list) if (typeof tag === 'string' && isTag(tag)) tags.add(tag)
-    target = nextPage(response, target, session)
-  }
-  return [...tags].sort()
 }
 
 function progressText(digest: Digest, done: number, size: number, what: string): string {

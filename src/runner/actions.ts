@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises'
+import { appendFile } from '../base/write-file.ts'
 import type { Log } from '../base/ports.ts'
 import { plainLog } from './log.ts'
 

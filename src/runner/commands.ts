@@ -1,5 +1,5 @@
-import { appendFile } from 'node:fs/promises'
 import { delimiter } from 'node:path'
+import { appendFile } from '../base/write-file.ts'
 import type { Ports } from '../base/ports.ts'
 
 /**

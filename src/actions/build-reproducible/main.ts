@@ -1,4 +1,5 @@
-import { appendFile, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
+import { appendFile } from '../../base/write-file.ts'
 import { writeDelivered } from '../shared/delivered.ts'
 import { packSource } from '../../tasks/build/pack.ts'
 import { performTask } from '../../tasks/tasks.ts'

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFile } from '../../base/write-file.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import type { ActionDoor } from '../../doors/context.ts'
 import { promotionLines, promotionOutputs, promotionReport } from '../../report/promotion/report.ts'

@@ -1,4 +1,5 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
+import { writeFile } from '../../base/write-file.ts'
 import { defaultMachineSocket } from '../../agent/machine/protocol.ts'
 import { fetchNonce, type Nonce } from '../../agent/nonce.ts'
 import { spawnAgent } from '../../agent/spawn.ts'

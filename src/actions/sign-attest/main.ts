@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFile } from '../../base/write-file.ts'
 import { isLoopback } from '../../base/loopback.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFile } from '../../base/write-file.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { withKeyRequest } from '../shared/keys.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open, readlink, symlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../../base/ports.ts'
+import { named } from '../../base/write-file.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import type { Digest } from '../../oci/types.ts'
 import { listContext, unfit, type ListOptions } from './list.ts'
@@ -87,7 +88,7 @@ async function copyOne(options: CopyOptions, path: string): Promise<ContextFile>
     const hashes = startHashes(options.blobHash, size)
     const target = await open(to, 'wx', 0o600)
     try {
-      const read = await pour(source, target, hashes)
+      const read = await pour(source, target, hashes).catch(named(to))
       if (read !== size) throw unfit(path, 'changed while it was read')
       const executable = (mode & 0o100) !== 0
       await target.chmod(executable ? 0o755 : 0o644)

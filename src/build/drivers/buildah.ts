@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { formatPlatform, loadImage } from '../../image/load.ts'

@@ -1,5 +1,6 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Sandbox } from '../sandbox/open.ts'

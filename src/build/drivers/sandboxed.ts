@@ -1,5 +1,6 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import type { Digest } from '../../oci/types.ts'
 import { networkHint, stepEnvironment } from '../context/prepare.ts'
 import type { Pass } from '../driver.ts'

@@ -1,8 +1,8 @@
-import { createWriteStream } from 'node:fs'
 import { link, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../base/write-file.ts'
 import type { TarEntry } from '../../image/types.ts'
 
 /** Writes the plain files of an archive below a folder; old engines name equal layers by symlink, which becomes a hard link. Paths were checked by the reader. */
@@ -11,7 +11,7 @@ export async function unpackTarFiles(entries: AsyncIterable<TarEntry>, folder: s
   for await (const { header, body } of entries) {
     const path = join(folder, header.path)
     await mkdir(dirname(path), { recursive: true })
-    if (header.type === 'file') await pipeline(Readable.from(body), createWriteStream(path, { flags: 'wx' }))
+    if (header.type === 'file') await pipeline(Readable.from(body), writeStream(path, { flags: 'wx' }))
     else if (header.type === 'hardlink') links.push({ from: join(folder, header.link), to: path })
     else if (header.type === 'symlink') {
       const target = join(dirname(path), header.link)

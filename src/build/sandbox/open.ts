@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { TransportError } from '../../base/errors.ts'
 import type { ExecResult, Ports } from '../../base/ports.ts'
 import type { StepsFacts } from '../../statement/isolation.ts'

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { judgeEnvironment } from '../../agent/build-environment/judge.ts'
 import { environmentStatements } from '../../agent/build-environment/statements.ts'

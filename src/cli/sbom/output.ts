@@ -1,7 +1,7 @@
 import type { RawInputs, ActionContext } from '../../doors/context.ts'
 import { asJson } from '../../tasks/context.ts'
 import { isObject } from '../../base/json.ts'
-import { InputError, InternalError, messageOf } from '../../base/errors.ts'
+import { InputError, InternalError, messageOf, systemError } from '../../base/errors.ts'
 import { replaceFile } from '../../base/files.ts'
 import { renderHtml } from '../../report/html.ts'
 import { renderMarkdown } from '../../report/markdown.ts'
@@ -31,11 +31,14 @@ export async function showResult(
   if (inputs.text('output') === '') return { outputs, text: rendered, refused }
   const path = inputs.path('output')
   await replaceFile(path, rendered, { mode: 0o666 }).catch((cause: unknown) => {
-    throw new InputError('file-invalid', `--output: "${path}" cannot be written: ${messageOf(cause)}`, {
-      subject: 'output',
-      cause,
-      remedy: 'Name a file in a folder that exists and can be written.',
-    })
+    throw (
+      systemError(cause) ??
+      new InputError('file-invalid', `--output: "${path}" cannot be written: ${messageOf(cause)}`, {
+        subject: 'output',
+        cause,
+        remedy: 'Name a file in a folder that exists and can be written.',
+      })
+    )
   })
   return { outputs, text: `${headline(result)}\n${path}\n`, refused }
 }

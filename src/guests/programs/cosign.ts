@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { isObject, parseJson } from '../../base/json.ts'

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { exitFinding, pulledReference, runProgram, versionIn } from './run.ts'
 import type { Program } from './types.ts'
 

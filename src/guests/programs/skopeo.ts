@@ -1,5 +1,6 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { formatPlatform } from '../../image/platforms.ts'
 import { exitFinding, pulledReference, runProgram, versionIn } from './run.ts'
 import type { Program } from './types.ts'

@@ -1,9 +1,9 @@
 import { createReadStream, openSync, rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { writeStream } from '../../base/write-file.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { invalid } from './refusals.ts'
 
@@ -35,7 +35,7 @@ export async function inflated(path: string, kind: 'gzip' | 'zstd', temp: string
           yield piece
         }
       },
-      createWriteStream(plain, { mode: 0o600 }),
+      writeStream(plain, { mode: 0o600 }),
     ).catch((cause: unknown) => {
       if (cause instanceof VerificationError || isSystem(cause)) throw cause
       throw invalid(`its ${kind} data is damaged or cut short`, cause)

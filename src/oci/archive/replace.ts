@@ -4,6 +4,7 @@ import { TransportError } from '../../base/errors.ts'
 import { ownedName } from '../../base/owned-name.ts'
 import type { Ports } from '../../base/ports.ts'
 import { once, type ByteSource } from '../../base/streams.ts'
+import { named } from '../../base/write-file.ts'
 import type { TarEntry } from '../../tar/types.ts'
 import { writeTar } from '../../tar/write.ts'
 import { withLock } from '../lock.ts'
@@ -86,8 +87,8 @@ function entryOf(path: string, size: number, body: ByteSource): TarEntry {
 async function writeSynced(path: string, pieces: ByteSource): Promise<void> {
   await using handle = await open(path, 'wx', 0o666)
   for await (const piece of pieces)
-    for (let at = 0; at < piece.length;) at += (await handle.write(piece, at)).bytesWritten
-  await handle.sync()
+    for (let at = 0; at < piece.length;) at += (await handle.write(piece, at).catch(named(path))).bytesWritten
+  await handle.sync().catch(named(path))
 }
 
 /** Without this the new name may be lost at a power failure, though the content is on disk. */

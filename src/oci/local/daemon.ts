@@ -1,6 +1,6 @@
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../base/write-file.ts'
 import { InputError, TransportError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -47,7 +47,7 @@ export async function exportFromDaemon(name: string, folder: string, ports: Port
     )
   }
   const file = join(folder, 'image.tar')
-  await pipeline(whole(response.body, name), createWriteStream(file, { mode: 0o600 }))
+  await pipeline(whole(response.body, name), writeStream(file, { mode: 0o600 }))
   return file
 }
 

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { InputError } from '../../base/errors.ts'
 import type { ExecResult, Ports } from '../../base/ports.ts'
 import type { CoseAlgorithm } from '../cose/algorithms.ts'

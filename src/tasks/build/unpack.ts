@@ -1,8 +1,8 @@
-import { createWriteStream } from 'node:fs'
 import { chmod, mkdir, readFile, realpath, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../base/write-file.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
 import type { ByteSource } from '../../base/streams.ts'
@@ -40,7 +40,7 @@ export async function unpackSource(stream: ByteSource, folder: string): Promise<
     if (type === 'dir') await enter(path)
     else if (type === 'symlink') await symlink(header.link, full).catch(twice(path))
     else if (type === 'file') {
-      await pipeline(Readable.from(body), createWriteStream(full, { flags: 'wx', mode: 0o600 })).catch(twice(path))
+      await pipeline(Readable.from(body), writeStream(full, { flags: 'wx', mode: 0o600 })).catch(twice(path))
       await chmod(full, header.mode & 0o777)
     } else throw invalid(`${path} is neither file, folder nor symlink`)
   }

@@ -1,8 +1,8 @@
-import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../base/write-file.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { chooseImage, type NamedImage } from '../../oci/archive/choose.ts'
@@ -32,7 +32,7 @@ export async function withArchive<T>(
   const folder = await mkdtemp(join(await work.path('temp'), 'archive-'))
   try {
     const copy = join(folder, basename(name))
-    await pipeline(Readable.from(await caller.fetch(archiveName)), createWriteStream(copy, { mode: 0o600 }))
+    await pipeline(Readable.from(await caller.fetch(archiveName)), writeStream(copy, { mode: 0o600 }))
     return await use(await openArchive(copy, form, wanted, ports))
   } finally {
     await rm(folder, { recursive: true, force: true })

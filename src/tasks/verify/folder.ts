@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
 import { collect } from '../../base/streams.ts'

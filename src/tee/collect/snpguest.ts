@@ -1,5 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'

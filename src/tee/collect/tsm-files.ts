@@ -1,4 +1,5 @@
-import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, stat } from 'node:fs/promises'
+import { writeFile } from '../../base/write-file.ts'
 
 /** What a request does with files: Node's own, or in tests a simulation that reproduces the kernel's rules. */
 export interface TsmFiles {

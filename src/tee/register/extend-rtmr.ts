@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../base/write-file.ts'
 import { TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { parseEventLog } from '../eventlog/parse.ts'

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFile } from '../../../base/write-file.ts'
 import { damaged } from './refusals.ts'
 import type { DiskPlace } from './types.ts'
 

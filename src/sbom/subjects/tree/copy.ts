@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
+import { withPath } from '../../../base/errors.ts'
 import { nameBytes } from '../../../tar/names.ts'
 import { parentOf } from '../../../tar/paths.ts'
 import type { InventoryEntry, TarHeader } from '../../../image/types.ts'
@@ -22,11 +23,16 @@ export class TreeCopy implements Tap {
 
   open({ path, mode }: Pick<TarHeader, 'path' | 'mode'>): ReturnType<Tap['open']> {
     this.folder(parentOf(path))
-    const file = openSync(nativePath(this.root, path), 'wx')
+    const native = nativePath(this.root, path)
+    const file = openSync(native, 'wx')
     this.current = file
     return {
       update: (chunk) => {
-        for (let at = 0; at < chunk.length;) at += writeSync(file, chunk, at)
+        try {
+          for (let at = 0; at < chunk.length;) at += writeSync(file, chunk, at)
+        } catch (error) {
+          throw withPath(error, native)
+        }
       },
       end: () => {
         fchmodSync(file, (mode & 0o111) === 0 ? 0o644 : 0o755)

@@ -1,8 +1,9 @@
-import { constants, createReadStream, createWriteStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { chmod, copyFile, mkdir, mkdtemp, open, rm, stat, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../../base/write-file.ts'
 import { InputError } from '../../../base/errors.ts'
 import type { Ports } from '../../../base/ports.ts'
 import { digesting } from '../../../base/streams.ts'
@@ -104,7 +105,7 @@ async function imageFile(
     if (path !== null)
       throw new InputError('input-invalid', 'a worker reads no path of the job', { subject: 'subject' })
     const { stream, result } = digesting(await caller.fetch(diskName))
-    await pipeline(Readable.from(stream), createWriteStream(copy, { mode: 0o644 }))
+    await pipeline(Readable.from(stream), writeStream(copy, { mode: 0o644 }))
     await chmod(copy, 0o644)
     return { path: copy, sha256: result().digest.slice(7) }
   }
@@ -154,7 +155,7 @@ async function placeOf(
     // fsck.erofs of Debian 12 knows no offset.
     const own = join(folder, 'partition')
     const end = partition.offset + partition.size - 1
-    await pipeline(createReadStream(path, { start: partition.offset, end }), createWriteStream(own, { mode: 0o644 }))
+    await pipeline(createReadStream(path, { start: partition.offset, end }), writeStream(own, { mode: 0o644 }))
     await chmod(own, 0o644)
     path = own
     offset = 0

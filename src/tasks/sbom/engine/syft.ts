@@ -1,8 +1,9 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { writeStream } from '../../../base/write-file.ts'
 import { InputError, TransportError } from '../../../base/errors.ts'
 import { digesting } from '../../../base/streams.ts'
 import { openSandbox } from '../../../build/sandbox/open.ts'
@@ -144,7 +145,7 @@ async function placeProgram(engine: EngineRequest, to: string, { ports, caller }
     if (program !== null) {
       throw new InputError('input-invalid', 'a worker reads no path of the job', { subject: 'engine' })
     }
-    await pipeline(Readable.from(await caller.fetch(engineName)), createWriteStream(to))
+    await pipeline(Readable.from(await caller.fetch(engineName)), writeStream(to))
   }
   await chmod(to, 0o755)
   const { stream, result } = digesting(createReadStream(to))
