@@ -57,11 +57,7 @@ export const rows: readonly Row[] = [
   { ...ours('upload forgotten once', 'session-lost', ''), unsteady: ['regctl'] },
   ours('strict about Accept', 'accept-strict', ''),
   ours('immutable tags', 'immutable-tags', ''),
-  ours(
-    'immutable tags, no referrers API',
-    'immutable-tags,no-referrers',
-    'the fallback tag can be written once',
-  ),
+  ours('immutable tags, no referrers API', 'immutable-tags,no-referrers', 'the fallback tag can be written once'),
   ours('refuses manifests without layers', 'reject-empty-layers', ''),
   ours('refuses subject', 'no-subject', 'the field is unknown to it'),
   { ...ours('wrong Docker-Content-Digest', 'digest-lie', ''), readOnly: true },
