@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeFile } from '../base/write-file.ts'
-import { InputError } from '../base/errors.ts'
+import { InputError, systemError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
 import { sweep } from '../oci/lock.ts'
@@ -24,11 +24,14 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     // A killed KBS may have left half a file: of a secret, too.
     await sweep(directory, ports)
   } catch (cause) {
-    throw new InputError('file-invalid', `${directory} cannot hold an embedded KBS`, {
-      subject: directory,
-      cause,
-      remedy: 'Name a directory of your own that can be written.',
-    })
+    throw (
+      systemError(cause) ??
+      new InputError('file-invalid', `${directory} cannot hold an embedded KBS`, {
+        subject: directory,
+        cause,
+        remedy: 'Name a directory of your own that can be written.',
+      })
+    )
   }
   const path = (key: readonly string[]): string =>
     join(directory, ...key.map((part) => encodeURIComponent(part).replace(/^\./, '%2E')))

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { InputError, VerificationError } from '../../base/errors.ts'
+import { InputError, VerificationError, systemError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { TeeChoice } from '../../tee/choice.ts'
@@ -69,11 +69,14 @@ export class Supervisor {
   static async start(options: MachineOptions, ports: Ports): Promise<Supervisor> {
     const supervisor = new Supervisor(options, ports)
     await mkdir(join(options.directory, 'jobs'), { recursive: true, mode: 0o700 }).catch((cause: Error) => {
-      throw new InputError('file-invalid', `${options.directory} cannot be the agent's folder: ${cause.message}`, {
-        subject: 'directory',
-        cause,
-        remedy: "Name a folder that the agent's user may make or write to.",
-      })
+      throw (
+        systemError(cause) ??
+        new InputError('file-invalid', `${options.directory} cannot be the agent's folder: ${cause.message}`, {
+          subject: 'directory',
+          cause,
+          remedy: "Name a folder that the agent's user may make or write to.",
+        })
+      )
     })
     supervisor.#counted = await jobsOfBoot(options.directory, await bootId(ports))
     supervisor.#server = await serveSocket(options.listen, ports.log, async ({ operation, body }) => {

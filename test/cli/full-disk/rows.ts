@@ -1,0 +1,85 @@
+/** A command that writes: what to type, below a folder PLACE that holds what {@link prepare} put there. */
+type Row =
+  | { readonly type: string; /** It makes folders at first, and files when a job comes. */ readonly only?: 'no-access' }
+  /** It needs a service or a device before it writes; its file may then write by this function alone, which other rows try. */
+  | { readonly file: string; readonly by: 'writeNewFile' | 'replaceFile' | 'writeFile' | 'mkdir' }
+  /** It writes nothing that outlives it. */
+  | 'reads'
+
+const image = 'oci:PLACE/app'
+const key = '--key PLACE/key.pem'
+const status = '--key PLACE/status.pem'
+
+/** Each action and command of the command line. */
+export const rows: Readonly<Record<string, Row>> = {
+  'setup-cvm-runner': { type: '--technology sample --verifier none' },
+  'build-reproducible': { type: '--context PLACE/src --builder embedded --rebuilds 0 --output oci:PLACE/built' },
+  sbom: { type: `--image ${image} --directory PLACE/docs` },
+  encrypt: { type: `--image ${image} --recipients jwe:PLACE/rsa.pub --output oci:PLACE/encrypted` },
+  'sign-attest': { type: `--image ${image} --signer key ${key} --statements sign` },
+  'kbs-publish': { type: '--kbs-url embedded:PLACE/kbs --plan PLACE/plan.yml' },
+  'verify-deploy': { type: `--image ${image} --policy PLACE/policy.yml` },
+  promote: { type: `--from ${image} --to oci:PLACE/copy --policy PLACE/policy.yml` },
+  publish: { type: `--context PLACE/src --builder embedded --technology sample --output oci:PLACE/published` },
+
+  'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
+  'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
+  'agent stop': 'reads',
+  'verify bundle': 'reads',
+  'conformance sign-bundle': { file: 'bundle/conformance-sign.ts', by: 'writeNewFile' },
+  'conformance verify-bundle': 'reads',
+  'sign model': { type: `PLACE/src ${key} --output PLACE/out/model.sig` },
+  'guest check': 'reads',
+  'scitt verify': 'reads',
+  'scitt list': 'reads',
+  'scitt submit': { file: 'scitt/submit.ts', by: 'writeNewFile' },
+  'scitt keys': { file: 'scitt/keys.ts', by: 'writeNewFile' },
+  tree: 'reads',
+  repair: { type: `oci:PLACE/lost:latest --scan` },
+  'gc-report': 'reads',
+  'status set': { type: `${image} --status active ${status}` },
+  'status show': 'reads',
+  'archive record': { type: `${image} --in-production 2026-01-01T00:00:00Z..2026-02-01T00:00:00Z ${status}` },
+  'archive purge': { type: `oci:PLACE/archive:latest ${status}` },
+  'sbom score': 'reads',
+  'sbom convert': { type: 'PLACE/docs-before/sbom.spdx.json --to cyclonedx-json --output PLACE/out/sbom.json' },
+  'sbom diff': { type: 'PLACE/docs-before PLACE/docs-before --output PLACE/out/diff.txt' },
+  'sbom verify': { type: `${image} --sbom PLACE/docs-before/sbom.spdx.json --output PLACE/out/verified.txt` },
+  'log init': { type: 'PLACE/new-log --origin log.example.internal --key PLACE/new-log.pem' },
+  'log append': { type: `PLACE/log PLACE/model.sig --public-key PLACE/key.pub --key PLACE/log.pem` },
+  'log prove': { file: 'log/prove.ts', by: 'writeNewFile' },
+  'log verify': { type: 'PLACE/log --log-key PLACE/log.pub --origin log.example.internal --last PLACE/out/last' },
+  'log witness': {
+    type: `PLACE/log --log-key PLACE/log.pub --origin log.example.internal --name w.example/1 --key PLACE/log.pem --memory PLACE/memory`,
+  },
+  'log serve': { file: '../log/directory-store.ts', by: 'replaceFile' },
+  'tee predict snp': { file: 'tee/document.ts', by: 'writeNewFile' },
+  'tee predict tdx': { file: 'tee/document.ts', by: 'writeNewFile' },
+  'tee predict pcr': { file: 'tee/document.ts', by: 'writeNewFile' },
+  'tee predict verity': 'reads',
+  'tee reference-values sign': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
+  'tee reference-values verify': 'reads',
+  'tee reference-values trustee': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
+  'tee reference-values show': 'reads',
+  'tee show': 'reads',
+  'tee verify': 'reads',
+  'tee collateral fetch': { file: '../tee/collateral/store.ts', by: 'replaceFile' },
+  'tee collateral show': 'reads',
+  'tee collect': { type: '--report-data 00 --technology sample --output PLACE/out/evidence.json' },
+  'tee convert': { type: '--evidence PLACE/evidence.json --to coco --output PLACE/out/coco.json' },
+  'tee ak show': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
+  'tee ak challenge': { file: 'tee/ak-registrar.ts', by: 'writeNewFile' },
+  'tee ak activate': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
+  'tee ak record': { file: 'tee/ak-registrar.ts', by: 'writeNewFile' },
+  'agent serve': {
+    type: '--socket PLACE/a/agent.sock --directory PLACE/machine --technology sample',
+    only: 'no-access',
+  },
+  'agent launcher': { file: '../agent/worker/launcher.ts', by: 'mkdir' },
+  'kbs get': { file: 'runner/kbs-get.ts', by: 'writeNewFile' },
+  'runner self-test': 'reads',
+  'runner job-started': { type: '--technology sample --verifier none --require-attested false' },
+  'runner job-completed': 'reads',
+  'runner attest': { file: 'runner/attest.ts', by: 'writeFile' },
+  version: 'reads',
+}
