@@ -29,6 +29,7 @@ function report(
   const inputs = {
     policy: '/policy.yml',
     platform: null,
+    at: null,
     collateral: '/col lateral',
     keys: { decryptionKey: 'S3CRET', kbsUrl: '', trusteeUrl: '' },
     policyDigest: null,
