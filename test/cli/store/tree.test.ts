@@ -48,7 +48,16 @@ test('a tree says what each manifest is by its content, and what does not fit', 
   })
   const facts = found.root.branches.map((branch) => branch.facts)
   const good = facts.find(({ type, notes }) => type === predicateTypes.spdx && notes.length === 0)
-  expect(good).toEqual({ kind: 'statement', type: predicateTypes.spdx, signer: `key ${hint}`, details: [], notes: [] })
+  expect(good).toEqual({
+    kind: 'statement',
+    type: predicateTypes.spdx,
+    signer: `key ${hint}`,
+    signers: [hint],
+    made: null,
+    publishable: true,
+    details: [],
+    notes: [],
+  })
   expect(facts.find(({ notes }) => notes.length === 2)?.notes).toEqual([
     `the annotation says ${predicateTypes.provenance}`,
     `speaks of sha256:${'1'.repeat(64)}, not of this manifest`,
