@@ -1,7 +1,7 @@
 /** A command that writes: what to type, below a folder PLACE that holds what {@link prepare} put there. */
 type Row =
   | { readonly type: string; /** It makes folders at first, and files when a job comes. */ readonly only?: 'no-access' }
-  /** It needs a service or a device before it writes; its file may then write by this function alone, which other rows try. */
+  /** It needs a service, a device or long preparations before it writes; its file writes by this function, which other rows try. */
   | { readonly file: string; readonly by: 'writeNewFile' | 'replaceFile' | 'writeFile' | 'mkdir' }
   /** It writes nothing that outlives it. */
   | 'reads'
@@ -37,6 +37,8 @@ export const rows: Readonly<Record<string, Row>> = {
   tree: 'reads',
   repair: { type: `oci:PLACE/lost:latest --scan` },
   'gc-report': 'reads',
+  // Its cache may be lost at any time.
+  query: 'reads',
   'status set': { type: `${image} --status active ${status}` },
   'status show': 'reads',
   'archive record': { type: `${image} --in-production 2026-01-01T00:00:00Z..2026-02-01T00:00:00Z ${status}` },
