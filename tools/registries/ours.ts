@@ -107,7 +107,8 @@ async function runInProcess(argv: readonly string[], ports: Ports): ReturnType<O
     const runner = found.kind === 'command' ? found.command : await doors[found.name]?.()
     if (runner === undefined) throw new Error(`${found.name} cannot be run here`)
     const result = await runner.run(inputs, context)
-    return result.refused === true ? `refused: ${reasonsOf(result.outputs).join(', ')}` : { outputs: result.outputs }
+    const isRefused = result.refused === true || ('exitCode' in result && (result.exitCode ?? 0) !== 0)
+    return isRefused ? `refused: ${reasonsOf(result.outputs).join(', ')}` : { outputs: result.outputs }
   } catch (error) {
     return toSealwrightError(error).code
   }
