@@ -30,7 +30,7 @@ export function asDigest(value: unknown, subject: string): Digest {
   )
 }
 
-/** A digest of SHA-256 that an input gives. @throws InputError `input-invalid` */
+/** A digest that an input gives. @throws InputError `input-invalid` */
 export function digestInput(input: string, text: string): Digest {
   if (isDigest(text)) return text
   throw new InputError('input-invalid', `${input}: ${JSON.stringify(text)} is not a digest`, {

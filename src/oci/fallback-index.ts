@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256 } from '../base/streams.ts'
+import { collect, digesting, sha256 } from '../base/streams.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
-import { algorithmOf } from '../base/streams.ts'
 import { fallbackTag } from './digest.ts'
 import { readWrittenIndex, writtenIndexBytes, type WrittenIndex } from './written-index.ts'
 import { readListing } from './listing.ts'
@@ -68,21 +66,26 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   let lastWrite = 0
   const turns = new Map<Digest, Promise<void>>()
 
+  /** What stands under the tag; null for nothing. */
+  const get = async (tag: string): Promise<Response | null> => {
+    const response = await session.send(`manifests/${tag}`, {
+      headers: { accept: acceptManifests },
+      timeoutMs: listingTimeoutMs,
+    })
+    if (response.status === 200) return response
+    if (response.status !== 404) throw await failed(response, session.host, `GET of the manifest ${tag}`)
+    await response.body?.cancel()
+    return null
+  }
+
   /**
    * Anybody who may push writes this tag: it is read as a listing, not as a manifest, so that entries of strangers neither make it too large
    * nor unreadable.
    */
   const read = async (subject: Digest, onBroken: OnBroken): Promise<Descriptor[]> => {
     const tag = fallbackTag(subject)
-    const response = await session.send(`manifests/${tag}`, {
-      headers: { accept: acceptManifests },
-      timeoutMs: listingTimeoutMs,
-    })
-    if (response.status === 404) {
-      await response.body?.cancel()
-      return []
-    }
-    if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${tag}`)
+    const response = await get(tag)
+    if (response === null) return []
     const type = mediaTypeIn(response)
     if (!isIndexType(type) && !isVagueType(type)) {
       await response.body?.cancel()
@@ -90,13 +93,12 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       if (named !== subject) imageUnderFallback(named, name, ports.log)
       return []
     }
-    const hash = createHash(algorithmOf(subject))
+    const { stream, result } = digesting(bodyOf(response, session.host), subject)
     try {
       const found: Descriptor[] = []
-      const body = hashing(bodyOf(response, session.host), hash)
-      for await (const entry of readListing(body, `${name}:${tag}`)) found.push(entry)
+      for await (const entry of readListing(stream, `${name}:${tag}`)) found.push(entry)
       // GitLab takes the tag for the digest and answers with the image, whose children are no referrers of it.
-      return `${algorithmOf(subject)}:${hash.digest('hex')}` === subject ? [] : found
+      return result().digest === subject ? [] : found
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       onBroken({ manifest: subject, error })
@@ -107,15 +109,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   /** The list to be extended, or null where there is none. @throws TransportError for something else under the tag */
   const standing = async (subject: Digest, replaceImage = false): Promise<State> => {
     const tag = fallbackTag(subject)
-    const response = await session.send(`manifests/${tag}`, {
-      headers: { accept: acceptManifests },
-      timeoutMs: listingTimeoutMs,
-    })
-    if (response.status === 404) {
-      await response.body?.cancel()
-      return { at: null, list: null }
-    }
-    if (response.status !== 200) throw await failed(response, session.host, `GET of the manifest ${tag}`)
+    const response = await get(tag)
+    if (response === null) return { at: null, list: null }
     const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}:${tag}`)
     const digest = sha256(bytes)
     const at = { digest, etag: response.headers.get('etag') }
@@ -243,16 +238,6 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
 
   return { read, add, settle, listing }
-}
-
-async function* hashing(
-  source: AsyncIterable<Uint8Array>,
-  hash: { update(piece: Uint8Array): unknown },
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of source) {
-    hash.update(piece)
-    yield piece
-  }
 }
 
 function absentIn(listed: readonly Descriptor[], entries: readonly Descriptor[]): Descriptor[] {

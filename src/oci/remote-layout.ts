@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { InputError, TransportError, VerificationError } from '../base/errors.ts'
 import { isObject, parseJson, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports, Remote } from '../base/ports.ts'
-import { collect, digesting, sha256, verified, type ByteSource } from '../base/streams.ts'
+import { collect, digesting, once, sha256, verified, type ByteSource } from '../base/streams.ts'
 import { checkDescriptor, slim } from './descriptor.ts'
 import { isDigest } from './digest.ts'
 import { layoutIdentity } from './identity.ts'
@@ -86,7 +86,7 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     putManifest: async (bytes, mediaType, options = {}) => {
       const digest = digestOfNew(bytes, options.digest)
       const tag = options.tag === undefined ? {} : { tag: options.tag }
-      const put = descriptorOf((await ask('putManifest', { mediaType, digest, ...tag }, one(bytes))).value)
+      const put = descriptorOf((await ask('putManifest', { mediaType, digest, ...tag }, once(bytes))).value)
       agreed(put.digest, digest)
       return { ...put, size: bytes.length }
     },
@@ -122,10 +122,6 @@ function agreed(said: string, own: string): void {
   throw new VerificationError('digest-mismatch', `the step names ${said} where ${own} was meant`, { subject: own })
 }
 
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
-}
-
 function expectedOf(source: BlobSource): { digest: Digest; size: number } | undefined {
   if ('bytes' in source) return { digest: sha256(source.bytes), size: source.bytes.length }
   if ('path' in source) return { digest: source.digest, size: source.size }
@@ -133,7 +129,7 @@ function expectedOf(source: BlobSource): { digest: Digest; size: number } | unde
 }
 
 function bodyOf(source: BlobSource): ByteSource {
-  if ('bytes' in source) return one(source.bytes)
+  if ('bytes' in source) return once(source.bytes)
   return 'path' in source ? createReadStream(source.path) : source.stream
 }
 
@@ -184,7 +180,7 @@ export async function layoutOperation(
       return { value: await store.tags() }
     case 'getManifest': {
       const { descriptor, bytes } = await store.getManifest(digestOf(args))
-      return { value: json(descriptor), body: one(bytes) }
+      return { value: json(descriptor), body: once(bytes) }
     }
     case 'putManifest': {
       const bytes = await collect(body, manifestLimit, 'manifest')

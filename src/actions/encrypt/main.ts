@@ -1,3 +1,4 @@
+import { once } from '../../base/streams.ts'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InputError } from '../../base/errors.ts'
@@ -52,7 +53,7 @@ export function encryptCaller({ recipients, kek }: EncryptInputs, ports: Ports):
     fetch: async (name) => {
       const path = name.replace(/^recipient:/, '')
       if (!recipients.includes(`jwe:${path}`)) throw new InputError('not-found', `nothing is served as "${name}"`)
-      return one(await publicKey(path, ports))
+      return once(await publicKey(path, ports))
     },
     secret: (name) => Promise.resolve(name === 'key-file' ? kek : null),
     deliver: () => Promise.resolve(),
@@ -67,10 +68,6 @@ async function publicKey(path: string, ports: Ports): Promise<Buffer> {
       remedy: 'Give the path of a public key (PEM or JWK).',
     })
   })
-}
-
-async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 /** Outputs and report of an encryption. */

@@ -1,3 +1,4 @@
+import { once } from '../../base/streams.ts'
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import type { AttestRequest } from '../../tasks/attest/task.ts'
@@ -24,13 +25,9 @@ export function trusteeCaller({ trusteeKeys }: SetupInputs): Caller {
           remedy: "Give a file with the Attestation Service's key or certificate (PEM), or its JWKS.",
         })
       })
-      return one(bytes)
+      return once(bytes)
     },
     secret: () => Promise.resolve(null),
     deliver: () => Promise.resolve(),
   }
-}
-
-async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

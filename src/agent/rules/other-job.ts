@@ -1,16 +1,31 @@
 import { z } from 'zod'
 import { VerificationError } from '../../base/errors.ts'
 import { textOf } from '../../base/json.ts'
+import { digestSchema } from '../../journal/event.ts'
 import type { JobRecord } from '../../journal/binding.ts'
 import type { RuleContext } from './context.ts'
 
 /** The job that a verdict names. */
-export const jobSchema = z.looseObject({
+const jobSchema = z.looseObject({
   assurance: z.string().nullable(),
   claims: z.record(z.string(), z.json()),
   instance: z.string().nullable(),
 })
 type VerdictJob = z.infer<typeof jobSchema>
+
+/** The members of a verdict that every statement about it is made of. */
+export const verdictMembers = {
+  verified: z.boolean(),
+  image: z.looseObject({
+    digest: digestSchema,
+    children: z.array(z.looseObject({ job: jobSchema })).optional(),
+  }),
+  policy: z.looseObject({ digest: digestSchema }),
+  builder: z.looseObject({ id: z.string() }),
+  job: jobSchema,
+  exceptions: z.array(z.string()),
+  keys: z.array(z.string()),
+}
 
 /** What of a verdict says whose image it is about. */
 interface VerdictOfImage {

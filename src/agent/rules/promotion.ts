@@ -6,7 +6,7 @@ import { roles } from '../../journal/event.ts'
 import { promotionClasses, promotionPredicate } from '../../statement/promotion.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import { documentOf, eventWith, isPublished, mismatch, type Rule } from './context.ts'
-import { jobSchema, refuseOwn, selfVerified } from './other-job.ts'
+import { refuseOwn, selfVerified, verdictMembers } from './other-job.ts'
 
 const text = z.string().max(4096)
 const place = z.strictObject({ name: text.min(1), tag: text.nullable() })
@@ -24,18 +24,7 @@ const factsSchema = z.strictObject({
 })
 
 /** The members of a verdict that a record is made of. */
-const verdictSchema = z.looseObject({
-  verified: z.boolean(),
-  image: z.looseObject({
-    digest: digestSchema,
-    children: z.array(z.looseObject({ job: jobSchema })).optional(),
-  }),
-  policy: z.looseObject({ digest: digestSchema }),
-  builder: z.looseObject({ id: z.string() }),
-  job: jobSchema,
-  exceptions: z.array(z.string()),
-  keys: z.array(z.string()),
-})
+const verdictSchema = z.looseObject(verdictMembers)
 
 /** Promotion record: for an image of others that a worker of this agent verified, copied and verified again (TRUST §4). */
 export const promotion: Rule = (context) => {

@@ -6,22 +6,13 @@ import { builderId } from '../../statement/builder-id.ts'
 import { makeStatement } from '../../statement/statement.ts'
 import { vsaExpiry, vsaPredicate } from '../../statement/vsa.ts'
 import { artifact, documentOf, eventWith, mismatch, type Rule } from './context.ts'
-import { jobSchema, refuseOwn, selfVerified } from './other-job.ts'
+import { refuseOwn, selfVerified, verdictMembers } from './other-job.ts'
 
 /** The members of a verdict that a VSA is made of. */
 const schema = z.looseObject({
-  verified: z.boolean(),
-  image: z.looseObject({
-    reference: z.string(),
-    digest: digestSchema,
-    children: z.array(z.looseObject({ job: jobSchema })).optional(),
-  }),
-  policy: z.looseObject({ digest: digestSchema }),
-  builder: z.looseObject({ id: z.string() }),
-  job: jobSchema,
-  exceptions: z.array(z.string()),
+  ...verdictMembers,
+  image: verdictMembers.image.extend({ reference: z.string() }),
   inputs: z.array(z.looseObject({ kind: z.string(), digest: digestSchema })),
-  keys: z.array(z.string()),
   until: z.iso.datetime().optional(),
 })
 

@@ -32,7 +32,7 @@ export function packageKey({
   name,
   version,
 }: Pick<DocumentPackage, 'purl' | 'purlError' | 'type' | 'kind' | 'name' | 'version'>): PackageKey {
-  const parts = purl === null || purlError === true ? null : parsed(purl)
+  const parts = purl === null || purlError === true ? null : readPurl(purl)
   if (parts !== null) {
     const kept = Object.entries(parts.qualifiers ?? {}).filter(
       ([key, value]) => !volatile.has(key) && !(key === 'epoch' && value === '0'),
@@ -58,7 +58,8 @@ export function spelled({ type, name }: Purl): string {
   return type === 'pypi' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name
 }
 
-function parsed(text: string): Purl | null {
+/** A package URL; null for what is none. */
+export function readPurl(text: string): Purl | null {
   try {
     return parsePurl(text)
   } catch (error) {

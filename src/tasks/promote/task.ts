@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { collect, sha256 } from '../../base/streams.ts'
+import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import { digestSchema, roles, type EventFacts } from '../../journal/event.ts'
 import { openStore } from '../../oci/open.ts'
@@ -9,12 +9,11 @@ import { parseReference } from '../../oci/reference.ts'
 import type { Descriptor } from '../../oci/types.ts'
 import { noSteps } from '../../statement/isolation.ts'
 import { promotionClasses, type PromotionFacts } from '../../statement/promotion.ts'
-import { parsePolicy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyEvent } from '../../verify/vsa/event.ts'
 import { defineTask, type TaskEvent } from '../context.ts'
 import { imageOpener, keyRequestSchema } from '../keys.ts'
-import { unpackFiles } from '../verify/folder.ts'
+import { givenPolicy } from '../verify/given-policy.ts'
 import { recordFacts } from './facts.ts'
 import { refusalOf, transfer, type Transfer } from './promote.ts'
 
@@ -43,7 +42,6 @@ export interface PromoteTaskResult {
   facts: PromotionFacts | null
 }
 
-const fileLimit = 16 << 20
 const factsMediaType = 'application/vnd.sealwright.promotion.v1+json'
 
 /** Verifies, copies and verifies again; tags and record are left to the step, which signs the record by the agent's rule or by its own key. */
@@ -51,14 +49,7 @@ export const promote = defineTask(promoteRequestSchema, async (request, context)
   const { ports, caller } = context
   const folder = await mkdtemp(join(ports.roots.temp, 'sealwright-promote-'))
   try {
-    const { text, path } = request.policy
-    const read = async (file: string): Promise<string> =>
-      (await collect(await caller.fetch(`file:${file}`), fileLimit, file)).toString('utf8')
-    const policy = await parsePolicy(text, path, read)
-    const collateral =
-      request.collateral || policy.collateral !== null
-        ? await unpackFiles(await caller.fetch('collateral'), folder)
-        : undefined
+    const { policy, collateral } = await givenPolicy(request, caller, folder)
     const opener = await imageOpener(request.keys, context)
     const { from, to, filter, dryRun, keySource } = request
     const gate = { collateral, opener, keySource }

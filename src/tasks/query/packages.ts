@@ -1,6 +1,6 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { glob } from '../../base/glob.ts'
-import { spelled } from '../../sbom/diff/purl-key.ts'
+import { readPurl, spelled } from '../../sbom/diff/purl-key.ts'
 import { compareVersions } from '../../sbom/diff/versions/index.ts'
 import { parsePurl, type Purl } from '../../sbom/purl.ts'
 
@@ -72,15 +72,6 @@ function versionMatcher({ type, version }: Purl, text: string): (found: string |
 function holds(sign: string, order: number): boolean {
   if (order === 0) return sign.includes('=')
   return order > 0 ? sign.startsWith('>') : sign.startsWith('<')
-}
-
-function readPurl(text: string): Purl | null {
-  try {
-    return parsePurl(text)
-  } catch (error) {
-    if (error instanceof VerificationError) return null
-    throw error
-  }
 }
 
 function invalid(message: string, cause?: unknown): InputError {

@@ -5,7 +5,6 @@ import { blobCopier } from '../../oci/copy-blob.ts'
 import { putAllManifests } from '../../oci/copy-graph.ts'
 import { isEncryptedType } from '../../oci/descriptor.ts'
 import { isAttachedTag, isDigest } from '../../oci/digest.ts'
-import { keepWritten } from '../../oci/keep-written.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
@@ -77,7 +76,7 @@ export async function carryStatuses(
     const failed = dryRun ? [] : await copyStatements(stores, going, result.broken)
     result.statuses.push(...statuses.filter((one) => !failed.includes(one)))
   }
-  if (!dryRun) await keepWritten(stores.target, [], ports)
+  if (!dryRun) await stores.target.settle?.()
   return result
 }
 

@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import { writeFile } from '../../base/write-file.ts'
 import { VerificationError } from '../../base/errors.ts'
 import type { ByteSource } from '../../base/streams.ts'
-import { collect } from '../../base/streams.ts'
+import { collect, once } from '../../base/streams.ts'
 import { readTar } from '../../tar/read.ts'
 import { writeTar } from '../../tar/write.ts'
 import type { TarEntry } from '../../image/types.ts'
@@ -21,7 +21,7 @@ export async function packFiles(path: string): Promise<ByteSource> {
       const bytes = await bytesOf(file)
       const owner = { uid: 0, gid: 0, uname: '', gname: '', mtime: 0, link: '', devMajor: 0, devMinor: 0, xattrs: {} }
       const place = file === path ? `file/${basename(file)}` : `folder/${relative(path, file)}`
-      yield { header: { path: place, type: 'file', mode: 0o600, size: bytes.length, ...owner }, body: one(bytes) }
+      yield { header: { path: place, type: 'file', mode: 0o600, size: bytes.length, ...owner }, body: once(bytes) }
     }
   }
   return writeTar(entries())
@@ -51,10 +51,6 @@ export async function unpackFiles(stream: ByteSource, to: string): Promise<strin
     if (header.path.startsWith('file/')) only = path
   }
   return only ?? folder
-}
-
-async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 function invalid(why: string, cause?: unknown): VerificationError {

@@ -1,3 +1,4 @@
+import { once } from '../../base/streams.ts'
 import { readFile } from 'node:fs/promises'
 import type { Caller } from '../../agent/caller.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
@@ -19,7 +20,7 @@ export interface GatePolicy {
 }
 
 /**
- * Reads the policy and all that it names: what is wrong there is wrong there is reported before anything else is done.
+ * Reads the policy and all that it names: what is wrong there is reported before anything else is done.
  *
  * @param digest that the policy must have; null for any
  * @throws InputError `file-missing`, `file-invalid`; VerificationError `policy-invalid`
@@ -55,10 +56,6 @@ export function policyFiles(policy: Pick<GatePolicy, 'files'>, collateral: strin
     if (name === 'collateral' && collateral !== null) return packFiles(collateral)
     const content = policy.files.get(name.replace(/^file:/, ''))
     if (content === undefined) throw new InputError('not-found', `nothing is served as "${name}"`)
-    return one(Buffer.from(content))
+    return once(Buffer.from(content))
   }
-}
-
-async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

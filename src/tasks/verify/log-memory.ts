@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { collect, type ByteSource } from '../../base/streams.ts'
+import { collect, once, type ByteSource } from '../../base/streams.ts'
 import { fromBase64, toBase64 } from '../../encoding/base64.ts'
 import type { LogFiles } from '../../log/files.ts'
 import { LogHistory } from '../../log/history.ts'
@@ -53,7 +53,7 @@ export async function openLogMemory(
     request: { last: last === null ? null : toBase64(last), place: files?.name ?? null },
     fetch: async (path) => {
       if (files === null) throw new InputError('not-found', `nothing is served as "log:${path}"`)
-      return one((await files.read(path, fileLimit)) ?? Buffer.alloc(0))
+      return once((await files.read(path, fileLimit)) ?? Buffer.alloc(0))
     },
     remember: async (checkpoint) => {
       if (checkpoint === null) return
@@ -87,7 +87,3 @@ export function historyOf({ last, place }: LogMemoryRequest, caller: Caller): Lo
 
 /** Longest text of a checkpoint in a request. */
 export const lastLimit = Math.ceil(checkpointLimit / 3) * 4
-
-async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes
-}

@@ -2,19 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../base/errors.ts'
-import { collect } from '../../base/streams.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import { digestSchema } from '../../journal/event.ts'
 import { loadImage } from '../../image/load.ts'
 import { resolveImage } from '../../oci/open.ts'
 import { isEncrypted } from '../../verify/encrypted.ts'
-import { parsePolicy } from '../../verify/policy/load.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { verifyEvent } from '../../verify/vsa/event.ts'
 import { defineTask, type TaskContext } from '../context.ts'
 import { imageOpener, keyRequestSchema } from '../keys.ts'
-import { unpackFiles } from './folder.ts'
+import { givenPolicy } from './given-policy.ts'
 import { historyOf, lastLimit } from './log-memory.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
@@ -50,8 +48,6 @@ export interface VerifyResult {
   checkpoint: string | null
 }
 
-const fileLimit = 16 << 20
-
 /** The gate: replays the chain of one image against a policy. The verdict is data, also a refusal. */
 export const verify = defineTask(verifyRequestSchema, async (request, context) => {
   const { ports, caller } = context
@@ -63,15 +59,7 @@ export const verify = defineTask(verifyRequestSchema, async (request, context) =
     })
   const folder = await mkdtemp(join(ports.roots.temp, 'sealwright-verify-'))
   try {
-    const { text, path } = request.policy
-    const read = async (file: string): Promise<string> =>
-      (await collect(await caller.fetch(`file:${file}`), fileLimit, file)).toString('utf8')
-    const policy = await parsePolicy(text, path, read)
-    // The policy's own folder is the step's to read.
-    const collateral =
-      request.collateral || policy.collateral !== null
-        ? await unpackFiles(await caller.fetch('collateral'), folder)
-        : undefined
+    const { policy, collateral } = await givenPolicy(request, caller, folder)
     const opener = await imageOpener(request.keys, context)
     const history = request.log === null ? undefined : historyOf(request.log, caller)
     const options = {
