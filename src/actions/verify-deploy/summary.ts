@@ -3,7 +3,7 @@ import { cosignReads } from '../../oci/identity.ts'
 import { quote } from '../../report/shell.ts'
 import { predicateTypes } from '../../statement/types.ts'
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
-import { originInWords } from '../../verify/origin.ts'
+import { originInWords, promotedInWords } from '../../verify/origin.ts'
 import type { Check, Verdict } from '../../verify/types.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ActionReport } from '../../doors/context.ts'
@@ -45,6 +45,7 @@ export function summary(facts: SummaryFacts): ActionReport {
   const [first, ...others] = verdict.checks.filter(({ status }) => status === 'failed')
   const shown: [string, string][] = [
     ...builtBy,
+    ['Promoted', promotedInWords(verdict)],
     ['Evidence', evidenceInWords(verdict)],
     ['Level', levelInWords(verdict)],
     ...machineInWords(verdict),
