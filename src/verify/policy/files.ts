@@ -117,7 +117,7 @@ export async function inlineFiles(
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
-    ...(status === undefined ? {} : { status: await inlineTexts(status, files) }),
+    ...(status === undefined ? {} : { status: await inlineStatus(status, files) }),
     ...(archive === undefined ? {} : { archive: await inlineTexts(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
@@ -135,6 +135,16 @@ async function inlineKeys(keys: PolicyDocument['release-keys'], files: Files): P
 async function inlineTexts<T extends { keys?: string[] | undefined }>(section: T, files: Files): Promise<T> {
   const { keys } = section
   return keys === undefined ? section : { ...section, keys: await pemTexts(keys, files) }
+}
+
+type Status = NonNullable<PolicyDocument['status']>
+
+async function inlineStatus(section: Status, files: Files): Promise<Status> {
+  const { keys } = section
+  if (keys === undefined) return section
+  const read = (item: string | string[]): Promise<string | string[]> =>
+    typeof item === 'string' ? pemText(item, files) : pemTexts(item, files)
+  return { ...section, keys: await Promise.all(keys.map(read)) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>
