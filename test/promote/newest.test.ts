@@ -53,7 +53,9 @@ test('a signed time comes before one of an annotation, and the plan says whose w
   expect(done.left).toMatchObject([
     { digest: annotated, made: '2099-01-01T00:00:00.000Z (by an annotation, which nobody signed)' },
   ])
-  expect(done.copied.find(({ digest }) => digest === signed)?.made).toBe('2026-01-01T00:00:00.000Z (as its signer states)')
+  expect(done.copied.find(({ digest }) => digest === signed)?.made).toBe(
+    '2026-01-01T00:00:00.000Z (as its signer states)',
+  )
 })
 
 test('a proven time counts in place of the one that is stated', async () => {

@@ -54,6 +54,10 @@ export function olderOnes(group: readonly Aged[], count: number, counted: Readon
 
 /** `2026-01-31T00:00:00.000Z (proven)`. */
 export function madeInWords({ time, by }: MadeAt): string {
-  const whose = { proven: 'proven', signed: 'as its signer states', annotation: 'by an annotation, which nobody signed' }
+  const whose = {
+    proven: 'proven',
+    signed: 'as its signer states',
+    annotation: 'by an annotation, which nobody signed',
+  }
   return `${time.toISOString()} (${whose[by]})`
 }

@@ -1,5 +1,5 @@
 import { inOrder } from '../../base/in-order.ts'
-import { collectGraph, type CollectedGraph } from '../../oci/copy-graph.ts'
+import { collectGraph, isKnown, type CollectedGraph } from '../../oci/copy-graph.ts'
 import type { GraphGap, GraphNode } from '../../oci/graph.ts'
 import { partGraph } from '../../oci/graph-parts.ts'
 import type { Digest, Store } from '../../oci/types.ts'
@@ -94,11 +94,9 @@ function decide(
   return out
 }
 
-function reasonOf(
-  { descriptor, parent }: GraphNode,
-  out: ReadonlyMap<Digest, string>,
-  gaps: readonly GraphGap[],
-): string {
+function reasonOf(node: GraphNode, out: ReadonlyMap<Digest, string>, gaps: readonly GraphGap[]): string {
+  const { descriptor, parent, tag } = node
+  if (!isKnown(node)) return `its tag ${tag ?? ''} is none of cosign's (.sig, .att, .sbom)`
   const own = out.get(descriptor.digest)
   if (own !== undefined) return own
   const gap = gaps.find((one) => one.parent === descriptor.digest)
