@@ -49,10 +49,13 @@ export function digesting(
 /**
  * Passes bytes on and throws `digest-mismatch` at the end (or as soon as too many came) when they are not the described ones.
  * The reader must therefore take the whole stream before it believes any of it.
+ *
+ * @param where the store, for errors
  */
 export async function* verified(
   source: ByteSource,
   want: { digest: string; size: number },
+  where?: string,
 ): AsyncGenerator<Uint8Array> {
   const algorithm = algorithmOf(want.digest)
   const hash = createHash(algorithm)
@@ -65,11 +68,12 @@ export async function* verified(
   }
   const found = `${algorithm}:${hash.digest('hex')}`
   if (size !== want.size || found !== want.digest) {
+    const what = where === undefined ? want.digest : `${want.digest} in ${where}`
     throw new VerificationError(
       'digest-mismatch',
       size === want.size
-        ? `the bytes of ${want.digest} hash to ${found}`
-        : `${want.digest} should have ${want.size} bytes, but ${size > want.size ? 'more' : `only ${size}`} came`,
+        ? `the bytes of ${what} hash to ${found}`
+        : `${what} should have ${want.size} bytes, but ${size > want.size ? 'more' : `only ${size}`} came`,
       { subject: want.digest, remedy: 'The stored copy is damaged or was changed: publish it again from its source.' },
     )
   }
