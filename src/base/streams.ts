@@ -13,14 +13,19 @@ export async function collect(
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
-    if (size > limit) {
-      throw new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes`, {
-        subject,
-      })
-    }
+    if (size > limit) throw tooLarge(subject, limit)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, size)
+}
+
+/** The refusal of a document that is larger than it may be. @param size its bytes, where they are known */
+export function tooLarge(subject: string, limit: number, size?: number, remedy?: string): VerificationError {
+  const has = size === undefined ? '' : `: it has ${size}`
+  return new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes${has}`, {
+    subject,
+    remedy,
+  })
 }
 
 /**

@@ -9,7 +9,7 @@ import { readWrittenIndex, writtenIndexBytes, type WrittenIndex } from './writte
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndexType, isVagueType, manifestLimit } from './manifest.ts'
 import type { Ways } from './quiet-time.ts'
-import { imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
+import { imageUnderFallback, listedOf, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
 import { bodyOf, mediaTypeIn, wholeBody } from './responses.ts'
 import { failed, type Session } from './session.ts'
@@ -233,7 +233,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
   const listing: WrittenListing = {
     entries: async (subject) => (await standing(subject, true)).list?.entries ?? null,
-    entryOf: ({ descriptor, content }) => referrerOf(descriptor, content),
+    entryOf: ({ descriptor, content }) => listedOf(descriptor, content),
     rewrite,
   }
 

@@ -1,5 +1,5 @@
-import { SealwrightError, TransportError, VerificationError } from '../base/errors.ts'
-import { collect } from '../base/streams.ts'
+import { SealwrightError, TransportError } from '../base/errors.ts'
+import { collect, tooLarge } from '../base/streams.ts'
 import type { Session } from './session.ts'
 
 /** The `Link: <…>; rel="next"` of a paged answer (RFC 8288), on the same host only. */
@@ -103,11 +103,7 @@ export async function wholeBody(response: Response, sender: Sender, limit: numbe
   const length = lengthOf(response)
   if (length !== null && length > limit) {
     await response.body?.cancel()
-    throw new VerificationError(
-      'format-invalid',
-      `${subject} is larger than the limit of ${limit} bytes: it has ${length}`,
-      { subject },
-    )
+    throw tooLarge(subject, limit, length)
   }
   return collect(bodyOf(response, sender), limit, subject)
 }
