@@ -12,7 +12,7 @@ import type { EncryptRequest } from '../../tasks/encrypt/prepare.ts'
 import { jobImage } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs, type EncryptInputs } from './inputs.ts'
-import { summary } from './summary.ts'
+import { encryptionReport } from '../../report/encryption.ts'
 
 /** Encrypts the layers of an image for a KBS key or public keys. */
 export const door: ActionDoor = {
@@ -80,6 +80,6 @@ export async function encryptedResult(result: EncryptResult, { state }: ActionCo
       'plain-digest': result.plainDigest,
       'key-uri': result.keyUris.join('\n'),
     },
-    report: summary(result),
+    report: encryptionReport(result),
   }
 }

@@ -4,14 +4,14 @@ import { InputError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
-import { writeDelivered } from '../shared/delivered.ts'
+import { writeDelivered } from '../../tasks/delivered.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { writtenSchema, type Written } from '../../kbs/apply.ts'
 import { withKbs, type KbsConnection } from '../../kbs-server/connect.ts'
 import type { Caller } from '../../agent/caller.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs, type PublishInputs } from './inputs.ts'
-import { summary } from './summary.ts'
+import { publicationReport } from '../../report/publication.ts'
 
 /** Plans and applies keys, policies and reference values on a KBS. */
 export const door: ActionDoor = {
@@ -37,7 +37,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const changed = changes.some(({ action }) => action === 'write')
   return {
     outputs: { 'plan-path': planPath, changed: String(changed), 'resource-uris': uris.join('\n'), initdata: '' },
-    report: summary({ mode, kbsUrl, desired, changes, uris, planPath }),
+    report: publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }),
   }
 }
 

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InternalError } from '../../base/errors.ts'
-import { writeDelivered } from '../shared/delivered.ts'
-import { keySecret, withKeyRequest } from '../shared/keys.ts'
+import { writeDelivered } from '../../tasks/delivered.ts'
+import { keySecret, withKeyRequest } from '../../tasks/key-request.ts'
 import { roles } from '../../journal/event.ts'
 import { sbomSubject } from '../../tasks/sign/material.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
@@ -12,7 +12,7 @@ import type { ActionContext, ActionDoor, ActionResult } from '../../doors/contex
 import { readInputs } from './inputs.ts'
 import { engineRequest } from './engine.ts'
 import { forWorker, serveSubject } from './serve.ts'
-import { sbomReport } from './summary.ts'
+import { sbomReport } from '../../report/sbom.ts'
 
 /** Outputs by role: CycloneDX 1.7 has the role of 1.6 where it is the only one. */
 const outputNames: Readonly<Record<string, string>> = {

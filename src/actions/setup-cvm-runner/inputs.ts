@@ -4,6 +4,7 @@ import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies, type Technology } from '../../base/technology.ts'
 import { noTpmByRest } from '../../tasks/attest/no-tpm.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optional, optionalPath } from '../shared/optional.ts'
 import type { TeeChoice } from '../../tee/choice.ts'
 
 export interface SetupInputs {
@@ -38,10 +39,11 @@ export interface SetupInputs {
 /** @throws InputError `input-invalid`, `input-missing`, `unsupported` */
 export function readInputs(inputs: RawInputs): SetupInputs {
   const verifier = inputs.choice('verifier', ['local', 'trustee', 'both', 'none'])
-  const path = (name: string): string | null => (inputs.text(name) === '' ? null : inputs.path(name))
-  const trusteeUrl = url(inputs, 'trustee-url')
+  const trusteeUrl = optional(inputs, 'trustee-url', (text) => checkKbsUrl(text, 'trustee-url'))
   // The root action's KBS may be embedded in its own process: nobody outside could attest to that.
-  const kbsUrl = inputs.text('kbs-url').startsWith('embedded:') ? null : url(inputs, 'kbs-url')
+  const kbsUrl = inputs.text('kbs-url').startsWith('embedded:')
+    ? null
+    : optional(inputs, 'kbs-url', (text) => checkKbsUrl(text, 'kbs-url'))
   if ((verifier === 'trustee' || verifier === 'both') && trusteeUrl === null && kbsUrl === null) {
     throw new InputError('input-missing', `verifier ${verifier} needs trustee-url or kbs-url`, {
       subject: 'trustee-url',
@@ -61,31 +63,26 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     technology,
     verifier,
     trusteeUrl,
-    trusteeKeys: path('trustee-keys'),
+    trusteeKeys: optionalPath(inputs, 'trustee-keys'),
     trusteePolicy: policyId(inputs.text('trustee-policy') || 'default'),
     kbsUrl,
-    referenceValues: path('reference-values'),
+    referenceValues: optionalPath(inputs, 'reference-values'),
     referenceKeys,
-    collateral: path('collateral'),
-    policy: path('policy'),
+    collateral: optionalPath(inputs, 'collateral'),
+    policy: optionalPath(inputs, 'policy'),
     nonce: checkedNonce(inputs.text('nonce')),
-    logKey: path('log-key'),
+    logKey: optionalPath(inputs, 'log-key'),
     tee: {
       tpmDevice: inputs.text('tpm-device'),
       register: checkedRegister(inputs.text('tpm-register')),
       tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
-      akActivation: path('ak-activation') ?? '',
-      collateral: path('collateral') ?? '',
+      akActivation: optionalPath(inputs, 'ak-activation') ?? '',
+      collateral: optionalPath(inputs, 'collateral') ?? '',
     },
     agentSocket: inputs.text('agent-socket'),
     lifetime: inputs.integer('lifetime', 60, 86_400),
     tools: parseTools(inputs.list('tools', true)),
   }
-}
-
-function url(inputs: RawInputs, name: string): string | null {
-  const text = inputs.text(name)
-  return text === '' ? null : checkKbsUrl(text, name)
 }
 
 function checkedRegister(text: string): string {
