@@ -59,6 +59,8 @@ export type BlobSource =
       readonly mountFrom?: string | undefined
       /** The store most likely lacks it, so it is sent without being asked for first. */
       readonly absent?: boolean | undefined
+      /** The stream itself ends with an error where its bytes are not those that are expected, as that of {@link Store.openBlob} does. */
+      readonly checked?: boolean | undefined
       /** Gives the whole stream once more, so that an upload that broke can go on. */
       readonly reopen?: (() => ByteSource) | undefined
     }
