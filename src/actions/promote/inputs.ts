@@ -2,6 +2,7 @@ import { digestInput } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optional, optionalDigest, optionalPath, optionalText } from '../shared/optional.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
 import { parseInterval } from '../../tasks/archive/interval.ts'
 import { requireNone } from '../../tasks/receive/given.ts'
@@ -11,7 +12,8 @@ import type { CarryRequest } from '../../tasks/status/carry.ts'
 import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
 import { durationInput } from '../../verify/policy/duration.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
-import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
+import { readKeyInputs } from '../shared/keys.ts'
+import type { KeyInputs } from '../../tasks/key-request.ts'
 import { readSigner } from '../shared/signer.ts'
 
 export interface PromoteInputs {
@@ -34,7 +36,7 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
   const keys = await readKeyInputs(raw)
   const subscribed = raw.text('subscription') !== ''
   if (subscribed) requireNone(raw, 'subscription', perEntry, (name) => `Write \`${name}\` into its entries.`)
-  const timestamp = raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp'))
+  const timestamp = optional(raw, 'timestamp', timestampUrl)
   return {
     many: subscribed || raw.text('tags') !== '',
     refresh: raw.boolean('refresh'),
@@ -43,11 +45,11 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
     keys,
     run: {
       signing: { signer, key, keyless, timestamp },
-      inProduction: raw.text('in-production') === '' ? null : parseInterval(raw.text('in-production'), 'in-production'),
-      renewAfter: raw.text('renew-after') === '' ? null : durationInput('renew-after', raw.text('renew-after')),
+      inProduction: optional(raw, 'in-production', (text) => parseInterval(text, 'in-production')),
+      renewAfter: optional(raw, 'renew-after', (text) => durationInput('renew-after', text)),
       reissue: raw.boolean('reissue'),
       dryRun: raw.boolean('dry-run'),
-      collateral: raw.text('collateral') === '' ? null : raw.path('collateral'),
+      collateral: optionalPath(raw, 'collateral'),
       keySource: keys.kbsUrl === '' ? 'decryption-key' : keys.kbsUrl,
     },
   }
@@ -57,27 +59,25 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
 export async function readCarry(raw: RawInputs): Promise<CarryRequest> {
   const ignored = ['subscription', ...perEntry.slice(4), 'in-production', 'renew-after']
   requireNone(raw, 'status-only', ignored, (name) => `Leave \`${name}\` out: only statements are carried.`)
-  const { policy } = await loadGatePolicy(raw.path('policy', raw.required('policy')), policyDigest(raw))
+  const { policy } = await loadGatePolicy(
+    raw.path('policy', raw.required('policy')),
+    optionalDigest(raw, 'policy-digest'),
+  )
   return { from: raw.required('from'), to: raw.required('to'), policy, dryRun: raw.boolean('dry-run') }
 }
 
 async function single(raw: RawInputs): Promise<SubscriptionEntry> {
-  const kind = raw.text('class')
   return {
     from: raw.required('from'),
     to: raw.required('to'),
     tags: raw.list('tags', true),
     repositories: raw.text('repositories') === '' ? [] : await readRepositories(raw.path('repositories')),
     policy: raw.required('policy') && raw.path('policy'),
-    policyDigest: policyDigest(raw),
-    toPolicy: raw.text('to-policy') === '' ? null : raw.path('to-policy'),
+    policyDigest: optionalDigest(raw, 'policy-digest'),
+    toPolicy: optionalPath(raw, 'to-policy'),
     include: raw.list('include'),
     exclude: raw.list('exclude'),
-    class: kind === '' ? null : raw.choice('class', promotionClasses),
-    environment: raw.text('environment') || null,
+    class: optional(raw, 'class', () => raw.choice('class', promotionClasses)),
+    environment: optionalText(raw, 'environment'),
   }
-}
-
-function policyDigest(raw: RawInputs): Digest | null {
-  return raw.text('policy-digest') === '' ? null : digestInput('policy-digest', raw.text('policy-digest'))
 }

@@ -6,7 +6,7 @@ import { carriedResult } from '../../report/promotion/statuses.ts'
 import { carryStatuses } from '../../tasks/status/carry.ts'
 import { openPromoter } from '../../tasks/receive/run.ts'
 import { promoteEntry, runSubscription } from '../../tasks/receive/subscription/run.ts'
-import { keySecret, withKeyRequest } from '../shared/keys.ts'
+import { keySecret, withKeyRequest } from '../../tasks/key-request.ts'
 import { readCarry, readInputs } from './inputs.ts'
 
 /** Verifies, copies, verifies again, signs the record and tags: one image, or all that are new. */

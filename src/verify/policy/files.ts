@@ -123,7 +123,7 @@ export async function inlineFiles(
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
-    ...(status === undefined ? {} : { status: await inlineTexts(status, files) }),
+    ...(status === undefined ? {} : { status: await inlineStatus(status, files) }),
     ...(archive === undefined ? {} : { archive: await inlineTexts(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
@@ -153,6 +153,16 @@ async function inlinePromotion(
 ): Promise<NonNullable<Resolved['promotions']>[number]> {
   const texts = await inlineTexts(rest, files)
   return jobs === undefined ? texts : { ...texts, jobs: await inlineJobs(jobs, files) }
+}
+
+type Status = NonNullable<PolicyDocument['status']>
+
+async function inlineStatus(section: Status, files: Files): Promise<Status> {
+  const { keys } = section
+  if (keys === undefined) return section
+  const read = (item: string | string[]): Promise<string | string[]> =>
+    typeof item === 'string' ? pemText(item, files) : pemTexts(item, files)
+  return { ...section, keys: await Promise.all(keys.map(read)) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>

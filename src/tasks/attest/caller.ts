@@ -1,19 +1,27 @@
 import { once } from '../../base/streams.ts'
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
-import type { AttestRequest } from '../../tasks/attest/task.ts'
+import type { AttestRequest } from './task.ts'
 import type { Caller } from '../../agent/caller.ts'
-import type { SetupInputs } from './inputs.ts'
+import type { EvidenceInputs } from './findings.ts'
+import type { TrusteeRequest } from './trustee.ts'
+
+/** Whom a step asks about its evidence. */
+export interface TrusteeInputs extends Omit<TrusteeRequest, 'keys'> {
+  verifier: EvidenceInputs['verifier']
+  /** File of keys or certificates that an EAR must be signed by. */
+  trusteeKeys: string | null
+}
 
 /** What the `attest` task is to ask an Attestation Service or KBS; null where the verifier is none of them. */
-export function trusteeOf(inputs: SetupInputs): AttestRequest['trustee'] {
+export function trusteeOf(inputs: TrusteeInputs): AttestRequest['trustee'] {
   const { verifier, trusteeUrl, trusteePolicy, kbsUrl, trusteeKeys } = inputs
   if (verifier !== 'trustee' && verifier !== 'both') return null
   return { trusteeUrl, trusteePolicy, kbsUrl, pinned: trusteeKeys !== null }
 }
 
 /** Serves the keys that a token must be signed by. */
-export function trusteeCaller({ trusteeKeys }: SetupInputs): Caller {
+export function trusteeCaller({ trusteeKeys }: Pick<TrusteeInputs, 'trusteeKeys'>): Caller {
   return {
     fetch: async (name) => {
       if (name !== 'trustee-keys' || trusteeKeys === null)

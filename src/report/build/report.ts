@@ -1,6 +1,6 @@
-import type { JsonValue } from '../../base/json.ts'
+import { asJson } from '../../tasks/context.ts'
 import type { BuildResult } from '../../build/types.ts'
-import type { ActionReport } from '../../doors/context.ts'
+import type { ActionReport } from '../types.ts'
 
 /** What of a build's result a summary needs. */
 type BuildSummary = Omit<BuildResult, 'recordBytes'>
@@ -8,6 +8,7 @@ type BuildSummary = Omit<BuildResult, 'recordBytes'>
 /** Files of a difference that a summary shows; the report file has all. */
 const shownFiles = 50
 
+/** What a reviewer sees of a build: what was built from what, how often, and what differs. */
 export function buildReport(name: string, result: BuildSummary): ActionReport {
   const { record } = result
   const { builder, source, rebuilds } = record
@@ -74,11 +75,11 @@ export function buildReport(name: string, result: BuildSummary): ActionReport {
     commands: [],
     notes: notes(result),
     details: {
-      record,
-      layers: result.layers,
-      differences: result.differences,
+      record: asJson(record),
+      layers: asJson(result.layers),
+      differences: asJson(result.differences),
       unclean: result.unclean,
-    } as unknown as Record<string, JsonValue>,
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { cosignReads, registryName } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { Digest } from '../../oci/types.ts'
-import { quote } from '../../report/shell.ts'
+import { quote } from '../shell.ts'
 import { legacyTag } from '../../sign/legacy.ts'
 import { claimKinds } from '../../statement/claims/types.ts'
 import { predicateTypeOf } from '../../statement/statement.ts'

@@ -1,6 +1,6 @@
-import { counted } from '../../base/counted.ts'
-import type { ActionReport } from '../../doors/context.ts'
-import type { SbomResult, SubjectResult } from '../../tasks/sbom/describe.ts'
+import { counted } from '../base/counted.ts'
+import type { ActionReport } from './types.ts'
+import type { SbomResult, SubjectResult } from '../tasks/sbom/describe.ts'
 
 /** Rows that a table of gaps shows; the documents list all of them. */
 const shownGaps = 50

@@ -1,7 +1,7 @@
-import { counted } from '../../base/counted.ts'
-import type { Change } from '../../kbs/apply.ts'
-import type { Desired } from '../../kbs/plan.ts'
-import type { ActionReport } from '../../doors/context.ts'
+import { counted } from '../base/counted.ts'
+import type { Change } from '../kbs/apply.ts'
+import type { Desired } from '../kbs/plan.ts'
+import type { ActionReport } from './types.ts'
 
 export interface PublishSummary {
   mode: 'plan' | 'apply'
@@ -13,7 +13,7 @@ export interface PublishSummary {
 }
 
 /** What a reviewer sees of a publication; no value of any secret comes here. */
-export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: PublishSummary): ActionReport {
+export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }: PublishSummary): ActionReport {
   const writes = changes.filter(({ action }) => action === 'write').length
   const headline =
     writes === 0

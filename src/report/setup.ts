@@ -1,8 +1,8 @@
-import type { AgentStatus } from '../../agent/protocol.ts'
-import type { ActionReport } from '../../doors/context.ts'
-import type { EarFinding, EvidenceFindings } from '../../tasks/attest/findings.ts'
-import { verdictJson } from '../../tee/facts/json.ts'
-import { isSoftwareTpm } from '../../tee/facts/machine.ts'
+import type { AgentStatus } from '../agent/protocol.ts'
+import type { ActionReport } from './types.ts'
+import type { EarFinding, EvidenceFindings } from '../tasks/attest/findings.ts'
+import { verdictJson } from '../tee/facts/json.ts'
+import { isSoftwareTpm } from '../tee/facts/machine.ts'
 
 const meaning: Readonly<Record<string, string>> = {
   sample: 'sample evidence: no proof, for trials only',

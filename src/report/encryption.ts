@@ -1,9 +1,9 @@
-import { isLocalText } from '../../oci/reference.ts'
-import type { ActionReport } from '../../doors/context.ts'
-import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
+import { isLocalText } from '../oci/reference.ts'
+import type { ActionReport } from './types.ts'
+import type { EncryptResult } from '../tasks/encrypt/finish.ts'
 
 /** What a reviewer sees of an encryption. */
-export function summary({
+export function encryptionReport({
   digest,
   plainDigest,
   reference,

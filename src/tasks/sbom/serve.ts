@@ -4,14 +4,7 @@ import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { ByteSource } from '../../base/streams.ts'
-import {
-  archiveName,
-  diskName,
-  engineName,
-  treeName,
-  type EngineRequest,
-  type SubjectRequest,
-} from '../../tasks/sbom/request.ts'
+import { archiveName, diskName, engineName, treeName, type EngineRequest, type SubjectRequest } from './request.ts'
 
 /** A worker sees no path of the job (TRUST §4): it asks the step for what it reads. */
 export function forWorker(
@@ -34,7 +27,7 @@ export function serveSubject(subject: SubjectRequest, engine: EngineRequest, por
       if (subject.kind === 'archive' || subject.kind === 'disk') {
         if (name === (subject.kind === 'disk' ? diskName : archiveName)) return readable(subject.path)
       } else if (name === treeName) {
-        const { openFolder } = await import('../../tasks/sbom/tree/open.ts')
+        const { openFolder } = await import('./tree/open.ts')
         const { packTree } = await import('../../sbom/subjects/tree/packed.ts')
         const { about, tree } = await openFolder({ ...subject, path: subject.path }, ports)
         return packTree(tree, about)

@@ -1,7 +1,7 @@
 import { identityText } from '../../bundle/identity.ts'
 import { cosignReads } from '../../oci/identity.ts'
 import { formatReference } from '../../oci/reference.ts'
-import type { ActionReport } from '../../doors/context.ts'
+import type { ActionReport } from '../types.ts'
 import { commandsFor, type SignerPaths } from './commands.ts'
 import { readsSignatureTag, type SignRequest } from '../../tasks/sign/request.ts'
 import type { SignAttestResult } from '../../tasks/sign/result.ts'
@@ -32,7 +32,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
 }
 
 /** What a reviewer sees of a signing run. */
-export function report(
+export function signingReport(
   result: SignAttestResult,
   inputs: SignRequest,
   paths: SignerPaths,
