@@ -56,5 +56,5 @@ export function fallbackTag(digest: Digest): string {
 
 /** Tags that stand for something attached to an image and are no images: cosign's legacy tags and the fallback tag. */
 export function isAttachedTag(tag: string): boolean {
-  return /^(?:sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?|sha(?:384|512)-[0-9a-f]{64})$/.test(tag)
+  return /^sha(?:256|384|512)-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?$/.test(tag)
 }
