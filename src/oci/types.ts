@@ -90,7 +90,7 @@ export interface BlobReading {
  * it says besides (artifact types, annotations) is read by other tools.
  */
 export interface WrittenListing {
-  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  /** Entries for a manifest (a layout has one list for all, and gives no annotations); null where there is none. */
   entries(subject: Digest): Promise<readonly Descriptor[] | null>
   /** How a manifest is listed correctly. */
   entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor
