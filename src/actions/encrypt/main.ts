@@ -8,6 +8,7 @@ import { formatReference, parseReference, parseTarget } from '../../oci/referenc
 import { resolveImage } from '../../oci/open.ts'
 import type { Caller } from '../../agent/caller.ts'
 import type { EncryptResult } from '../../tasks/encrypt/finish.ts'
+import { recipientFile } from '../../encrypt/recipients.ts'
 import type { EncryptRequest } from '../../tasks/encrypt/prepare.ts'
 import { jobImage } from '../../tasks/job-image.ts'
 import { performTask } from '../../tasks/tasks.ts'
@@ -52,7 +53,8 @@ export function encryptCaller({ recipients, kek }: EncryptInputs, ports: Ports):
   return {
     fetch: async (name) => {
       const path = name.replace(/^recipient:/, '')
-      if (!recipients.includes(`jwe:${path}`)) throw new InputError('not-found', `nothing is served as "${name}"`)
+      if (!recipients.some((one) => recipientFile(one) === path))
+        throw new InputError('not-found', `nothing is served as "${name}"`)
       return once(await publicKey(path, ports))
     },
     secret: (name) => Promise.resolve(name === 'key-file' ? kek : null),
