@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
+import { isCosignTag } from './digest.ts'
 import { lookAhead } from './look-ahead.ts'
 import { isIndex, isManifestType } from './manifest.ts'
 import { referrerOf } from './referrers.ts'
@@ -184,8 +185,9 @@ function tooMuch(root: Digest, subject: Digest, what: string, attached: boolean)
 /** Tags that name what they belong to, by the digest in them. The fallback tag is no such thing: it is a listing of referrers. */
 function attachedTags(tags: ReadonlySet<string>): Map<Digest, string[]> {
   const found = new Map<Digest, string[]>()
-  for (const tag of tags) {
-    const hex = /^sha256-([0-9a-f]{64})\.[\w.-]+$/.exec(tag)?.[1]
+  // Another tag on a signature must not hide the one that readers look for: each manifest is shown once.
+  for (const tag of [...tags].toSorted((a, b) => Number(isCosignTag(b)) - Number(isCosignTag(a)))) {
+    const hex = /^sha256-([0-9a-f]{64})\.[\w.-]*$/.exec(tag)?.[1]
     if (hex === undefined) continue
     const digest: Digest = `sha256:${hex}`
     found.set(digest, [...(found.get(digest) ?? []), tag])

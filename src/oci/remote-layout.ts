@@ -15,8 +15,8 @@ import type { BlobSource, Descriptor, Digest, ListedImage, Store, StoredManifest
 
 /** Manifests that are read at a time. */
 const parallel = 4
-/** No listing of referrers is longer: a million lines. */
-const listingBytes = 256 << 20
+/** No listing of referrers is longer: a hundred thousand lines. */
+const listingBytes = 64 << 20
 /** A line holds a media type, a digest and a size. */
 const lineBytes = 4 << 10
 

@@ -189,10 +189,18 @@ export interface Store {
    * A reader of the same repository that holds none of the bytes this one read or wrote, so that what it gives are the store's own. It shares the sign-in and
    * what the registry was seen to lack, and asks for each list (tags, referrers) once: what it says is of one moment. A folder is asked at no cost and
    * lacks this.
+   *
+   * @param kept manifests that need not be asked for
    */
-  anew?(): Store
+  anew?(kept?: KeptManifests): Store
   /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
   quietMs?(): number
+}
+
+/** Manifests of a repository that were read earlier. Whoever keeps them compares them with their digests. */
+export interface KeptManifests {
+  get(digest: Digest): StoredManifest | null
+  add(stored: StoredManifest): void
 }
 
 /** An image of a store, with what the store calls it. */

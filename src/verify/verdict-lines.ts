@@ -1,5 +1,5 @@
 import { acceptanceNames, acceptances } from './policy/accept.ts'
-import { originInWords } from './origin.ts'
+import { originInWords, promotedInWords } from './origin.ts'
 import type { Verdict } from './types.ts'
 
 /** How `unlessAccepted` ends the sentence of a failure that a line of the policy would accept. */
@@ -7,7 +7,7 @@ const lacks = / \(the policy has no (accept-[a-z-]+)\)$/
 
 /**
  * A verdict for a terminal: one line for each failed check, with the policy line that would accept it, and one for each exception that was
- * used; first `built by …, admitted by …` for an image that others built. The lines quote foreign text: whoever prints them escapes them.
+ * used; first `built by …, admitted by …` for an image that others built, and what promotion records say. The lines quote foreign text: whoever prints them escapes them.
  */
 export function verdictLines(
   verdict: Pick<Verdict, 'checks' | 'exceptions'> & Partial<Pick<Verdict, 'origin' | 'job'>>,
@@ -28,6 +28,7 @@ export function verdictLines(
     .map((name) => `exception used: ${name}: ${acceptances[name]}`)
   return [
     ...(origin === null ? [] : [`built by ${origin.built}; admitted by ${origin.admitted}`]),
+    ...[promotedInWords(verdict)].filter((line) => line !== ''),
     ...new Set(failures),
     ...used,
   ]

@@ -3,7 +3,7 @@ import type { Child } from '../image/platforms.ts'
 import type { LogHistory } from '../log/history.ts'
 import type { Store } from '../oci/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
-import { admission } from './admitted.ts'
+import { admission, receiverAdmission } from './admitted.ts'
 import { contextFor } from './context.ts'
 import type { ImageOpener } from './image-content.ts'
 import { indexVerdict, refusedIndex, type Judgement } from './index-verdict.ts'
@@ -81,6 +81,7 @@ export async function judgeImage(
     history: options.history,
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
+    receive: receiverAdmission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),
     claimKeys: [
       ...claimKeys(policy.claims),

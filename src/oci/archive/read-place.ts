@@ -35,7 +35,7 @@ export function readPlace(name: string, content: () => Promise<ArchiveContent>):
       const at = member(digest)
       return made.get(digest)?.length ?? (at === null ? null : archive.size(at))
     },
-    read: (want) => verified(bytesOf(name, content, want.digest), want),
+    read: (want) => verified(bytesOf(name, content, want.digest), want, name),
   }
 }
 

@@ -5,7 +5,7 @@ import { InputError } from '../../base/errors.ts'
 import { isAbandoned, ownedName } from '../../base/owned-name.ts'
 import type { Ports } from '../../base/ports.ts'
 import { readBlob, writeBlob } from '../layout-files.ts'
-import { indexText, parseIndex, writtenBytes } from '../layout-index.ts'
+import { indexText, parseIndex, indexBytes } from '../layout-index.ts'
 import type { EntryChange, LayoutPlace } from '../layout-place.ts'
 import type { BlobReading, Descriptor, Digest } from '../types.ts'
 import { heldFile, type HeldFile } from './held.ts'
@@ -139,7 +139,7 @@ function newStep(): Step {
 }
 
 async function indexOf(base: HeldFile<ArchiveContent> | null): Promise<ReturnType<typeof parseIndex>> {
-  const bytes = await base?.archive.read(indexFile, writtenBytes)
+  const bytes = await base?.archive.read(indexFile, indexBytes)
   return bytes === undefined || bytes === null ? emptyIndex : parseIndex(bytes.toString('utf8'), indexFile)
 }
 

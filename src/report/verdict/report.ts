@@ -3,7 +3,7 @@ import type { GateRequest } from '../../tasks/gate/request.ts'
 import type { GateResult } from '../../tasks/gate/run.ts'
 import { withoutDigest } from '../../oci/reference.ts'
 import { acceptances, type Acceptance } from '../../verify/policy/accept.ts'
-import { originInWords } from '../../verify/origin.ts'
+import { originInWords, promotedInWords } from '../../verify/origin.ts'
 import type { Check } from '../../verify/types.ts'
 import type { ActionReport } from '../types.ts'
 import { verdictCommands, type AskedAgain } from './commands.ts'
@@ -35,6 +35,7 @@ export function verdictReport(asked: AskedOfGate, result: Omit<GateResult, 'root
   const [first, ...others] = verdict.checks.filter(({ status }) => status === 'failed')
   const shown: [string, string][] = [
     ...builtBy,
+    ['Promoted', promotedInWords(verdict)],
     ['Evidence', evidenceInWords(verdict)],
     ['Level', levelInWords(verdict)],
     ...machineInWords(verdict),

@@ -13,6 +13,7 @@ import { transferCost, type TransferCost } from './cost.ts'
 import { requireAttached, type ReceiversWord } from './facts.ts'
 import { parseFilter, type Filter } from './filter.ts'
 import { copiedItems, leftItems, missingItems, type LeftItem, type MissingItem, type TransferItem } from './items.ts'
+import { newestTrust } from './newest.ts'
 import { withoutLeft } from './partial-view.ts'
 import { planPromotion } from './plan.ts'
 import { spoolBlobs } from './spool.ts'
@@ -121,7 +122,11 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     cost: null,
   }
   if (!source.verified) return { ...about, expected: null }
-  const plan = await planPromotion(from.store, digest, { rules, internal: request.word.class === 'archive' })
+  const plan = await planPromotion(from.store, digest, {
+    rules,
+    internal: request.word.class === 'archive',
+    trust: rules.newest === null ? undefined : newestTrust(policy, source),
+  })
   requireAttached(request.word, [...plan.copied, ...plan.left])
   const expected = plan.left.length === 0 ? null : await judge(from.reference, () => withoutLeft(from.store, plan.left))
   const planned = {
