@@ -19,18 +19,22 @@ const totalsPath = join(scratch, 'totals.json')
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
 const jest = join(root, 'node_modules/jest/bin/jest.js')
 const { group, rest } = groupOf(process.argv.slice(2))
-const done = spawnSync(process.execPath, [...flags, jest, `--cacheDirectory=${join(tmpdir(), 'sealwright-jest-cache')}`, ...rest], {
-  cwd: root,
-  stdio: 'inherit',
-  env: {
-    ...process.env,
-    TMPDIR: scratch,
-    SEALWRIGHT_TEST_TOTALS: totalsPath,
-    [groupVariable]: group,
-    // Jest and what tests start from sources are compiled once.
-    ...compileCacheEnv,
+const done = spawnSync(
+  process.execPath,
+  [...flags, jest, `--cacheDirectory=${join(tmpdir(), 'sealwright-jest-cache')}`, ...rest],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      TMPDIR: scratch,
+      SEALWRIGHT_TEST_TOTALS: totalsPath,
+      [groupVariable]: group,
+      // Jest and what tests start from sources are compiled once.
+      ...compileCacheEnv,
+    },
   },
-})
+)
 let totals: string | null = null
 try {
   totals = readFileSync(totalsPath, 'utf8')
