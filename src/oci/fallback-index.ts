@@ -162,7 +162,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
     lastWrite = clock.monotonic()
     ways.took(lastWrite - begin)
-    if (!written) return false
+    // A condition that held needs no second look.
+    if (!written || conditional.exact === true) return written
     return absentIn((await standing(subject)).list?.entries ?? [], entries).length === 0
   }
 
