@@ -1,5 +1,4 @@
-import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
-import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { StepsIsolation } from '../../journal/event.ts'
 import { sbomKinds, type StatementKind } from '../../statement/types.ts'
@@ -7,7 +6,9 @@ import { isForeign } from '../own-form.ts'
 import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
+import { jobLines, jobOf, type JobFacts } from './job-lines.ts'
 import { keyLines } from './key-lines.ts'
+import { promotionLines } from './promotion-lines.ts'
 import { admittedImage, learnIdentities, publisherLines } from './publisher-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
@@ -60,12 +61,21 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const evidences = children.flatMap(({ evidence: found }) => found ?? [])
   const evidence = evidences[0] ?? null
   const events = evidences.flatMap(journalOf)
-  const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
-  const identities =
-    options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
-  const job = evidence === null ? null : await jobOf(evidence, options, ports)
+  const givenKeys = usableKeys(options.publicKeys, evidences, warnings)
+  const given = options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
+  const job = evidence === null ? null : await jobOf(evidence, options.jwks ?? null, ports)
+  const promoted = await promotionLines(
+    children,
+    { keys: givenKeys, identities: given, jwks: options.jwks, job },
+    ports,
+  )
+  warnings.push(...promoted.warnings)
+  let promotions = promoted.lines
+  // Whoever signed a record alone vouches for no image.
+  const releaseKeys = givenKeys.filter((pem) => !promoted.recordKeys.includes(pem))
+  const identities = promoted.recordIdentities ? null : given
   const accepts = new Set<Acceptance>()
-  const machine = await machinesLines(evidences, options, ports)
+  const machine = await machinesLines([...evidences, ...promoted.evidences], options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && (releaseKeys.length > 0 || identities !== null)) accepts.add('accept-signature-only')
   else if (evidence === null)
@@ -95,15 +105,16 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
-  for (let round = 0; round <= acceptanceNames.length + 1; round += 1) {
+  for (let round = 0; round <= acceptanceNames.length + 2; round += 1) {
     const text = render({
-      technology: evidence?.index.technology ?? null,
+      technology: (evidence ?? promoted.evidences[0])?.index.technology ?? null,
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       // What is given of an image of others belongs to its publisher.
       releaseKeys: admitted === null ? releaseKeys : [],
       identities:
         admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
+      promotions: [...(promoted.recordIdentities && given !== null ? [given.rootLine()] : []), ...promotions],
       accepts,
       statements,
       build: buildLines(provenance, events),
@@ -115,7 +126,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       ],
       steps: weakestSteps(events),
     })
-    const policy = await parsePolicy(text, 'the new policy', identities?.readText)
+    const policy = await parsePolicy(text, 'the new policy', given?.readText)
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
@@ -129,6 +140,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     }
     if (verdict.verified)
       return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
+    if (hard?.id === 'promotion' && promotions.length > 0) {
+      promotions = []
+      warnings.push(`no section \`promotions\` is written: ${hard.why}`)
+      continue
+    }
     if (hard !== null) {
       throw new VerificationError(
         hard.reason ?? 'policy-invalid',
@@ -191,36 +207,6 @@ function usableKeys(texts: readonly string[], evidences: readonly Evidence[], wa
   })
 }
 
-interface JobFacts {
-  issuer: string
-  jwks: Jwks
-  claims: JsonObject
-}
-
-/** The token's claims are not believed here: the gate checks them with the very policy that is made of them. */
-async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Promise<JobFacts | null> {
-  if (evidence.token === null) return null
-  const claims = parseJson(Buffer.from(evidence.token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
-  if (!isObject(claims) || typeof claims['iss'] !== 'string')
-    throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
-  if (options.jwks !== undefined) return { issuer: claims['iss'], jwks: options.jwks, claims }
-  return { issuer: claims['iss'], jwks: await publishedKeys(claims['iss'], ports), claims }
-}
-
-async function publishedKeys(issuer: string, ports: Ports): Promise<Jwks> {
-  const { jwksOf } = await import('../../agent/oidc.ts')
-  try {
-    return await jwksOf(issuer, ports)
-  } catch (cause) {
-    if (!(cause instanceof TransportError)) throw cause
-    throw new TransportError(cause.code, `the keys of the token issuer "${issuer}" cannot be read: ${cause.message}`, {
-      subject: issuer,
-      cause,
-      remedy: 'Try again where the issuer can be reached, or give its keys by `--jwks FILE`.',
-    })
-  }
-}
-
 interface PolicyFacts {
   technology: string | null
   job: JobFacts | null
@@ -229,6 +215,8 @@ interface PolicyFacts {
   releaseKeys: readonly string[]
   /** Sections `trusted-root` and `identities`, or `publisher`. */
   identities: readonly string[]
+  /** Section `promotions`. */
+  promotions: readonly string[]
   accepts: ReadonlySet<Acceptance>
   statements: Shortened | null
   /** Section `build`. */
@@ -300,7 +288,7 @@ function render(facts: PolicyFacts): string {
   if (job !== null) lines.push(...jobLines(job))
   lines.push(...machine)
   if (releaseKeys.length > 0) lines.push(...keyLines(releaseKeys))
-  lines.push(...facts.identities)
+  lines.push(...facts.identities, ...facts.promotions)
   if (statements !== null)
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
@@ -312,30 +300,4 @@ function render(facts: PolicyFacts): string {
     lines.push(`${name}: ${value}  # UNSAFE: ${acceptances[name]}`)
   }
   return `${lines.join('\n')}\n`
-}
-
-function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
-  // JSON strings are YAML strings: no claim can add a line.
-  const text = (name: string): string => JSON.stringify(textOf(claims[name] ?? ''))
-  const reusable = textOf(claims['job_workflow_ref'] ?? '') !== ''
-  const [ref, sha] = reusable ? ['job_workflow_ref', 'job_workflow_sha'] : ['workflow_ref', 'workflow_sha']
-  const workflow = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(textOf(claims[ref] ?? ''))
-  const commit = /^[0-9a-f]{40,64}$/.exec(textOf(claims[sha] ?? ''))?.[0]
-  const foreign = workflow?.[1] !== undefined && workflow[1] !== claims['repository']
-  const byStrangers = ['pull_request_target', 'workflow_run'].includes(textOf(claims['event_name'] ?? ''))
-  return [
-    'job:',
-    `  issuer: ${JSON.stringify(issuer)}`,
-    `  jwks: ${JSON.stringify({ keys: jwks.keys })}`,
-    `  repository: ${text('repository')}`,
-    `  repository-id: ${text('repository_id')}`,
-    `  workflow-repository: ${JSON.stringify(workflow?.[1] ?? '')}${foreign ? '  # another repository: who writes there decides what the job does' : ''}`,
-    `  workflow: ${JSON.stringify(workflow?.[2] ?? '')}`,
-    ...(workflow?.[3] === undefined || workflow[3] === claims['ref']
-      ? []
-      : [`  workflow-refs: [${JSON.stringify(workflow[3])}]`]),
-    ...(commit === undefined ? [] : [`  # workflow-shas: [${commit}]`]),
-    `  refs: [${text('ref')}]`,
-    `  events: [${text('event_name')}]${byStrangers ? '  # UNSAFE: strangers can start such a job, with rights of the repository' : ''}`,
-  ]
 }
