@@ -4,6 +4,7 @@ import { isForeign } from '../own-form.ts'
 import type { Claim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
+import { promotionLines } from './promotion-lines.ts'
 import { admittedImage, learnIdentities, publisherLines } from './publisher-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
@@ -59,12 +60,21 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const evidences = children.flatMap(({ evidence: found }) => found ?? [])
   const evidence = evidences[0] ?? null
   const events = evidences.flatMap(journalOf)
-  const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
-  const identities =
-    options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
+  const givenKeys = usableKeys(options.publicKeys, evidences, warnings)
+  const given = options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
   const job = evidence === null ? null : await jobOf(evidence, options.jwks, ports)
+  const promoted = await promotionLines(
+    children,
+    { keys: givenKeys, identities: given, jwks: options.jwks, job },
+    ports,
+  )
+  warnings.push(...promoted.warnings)
+  let promotions = promoted.lines
+  // Whoever signed a record alone vouches for no image.
+  const releaseKeys = givenKeys.filter((pem) => !promoted.recordKeys.includes(pem))
+  const identities = promoted.recordIdentities ? null : given
   const accepts = new Set<Acceptance>()
-  const machine = await machinesLines(evidences, options, ports)
+  const machine = await machinesLines([...evidences, ...promoted.evidences], options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && (releaseKeys.length > 0 || identities !== null)) accepts.add('accept-signature-only')
   else if (evidence === null)
@@ -94,15 +104,16 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
-  for (let round = 0; round <= acceptanceNames.length + 1; round += 1) {
+  for (let round = 0; round <= acceptanceNames.length + 2; round += 1) {
     const text = renderPolicy({
-      technology: evidence?.index.technology ?? null,
+      technology: (evidence ?? promoted.evidences[0])?.index.technology ?? null,
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       // What is given of an image of others belongs to its publisher.
       releaseKeys: admitted === null ? releaseKeys : [],
       identities:
         admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
+      promotions: [...(promoted.recordIdentities && given !== null ? [given.rootLine()] : []), ...promotions],
       accepts,
       statements,
       build: buildLines(provenance, events),
@@ -114,7 +125,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       ],
       steps: weakestSteps(events),
     })
-    const policy = await parsePolicy(text, 'the new policy', identities?.readText)
+    const policy = await parsePolicy(text, 'the new policy', given?.readText)
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
@@ -128,6 +139,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     }
     if (verdict.verified)
       return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
+    if (hard?.id === 'promotion' && promotions.length > 0) {
+      promotions = []
+      warnings.push(`no section \`promotions\` is written: ${hard.why}`)
+      continue
+    }
     if (hard !== null) {
       throw new VerificationError(
         hard.reason ?? 'policy-invalid',

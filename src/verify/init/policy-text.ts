@@ -13,6 +13,8 @@ export interface PolicyFacts {
   releaseKeys: readonly string[]
   /** Sections `trusted-root` and `identities`, or `publisher`. */
   identities: readonly string[]
+  /** Section `promotions`. */
+  promotions: readonly string[]
   accepts: ReadonlySet<Acceptance>
   statements: Shortened | null
   /** Section `build`. */
@@ -35,7 +37,7 @@ export function renderPolicy(facts: PolicyFacts): string {
   if (job !== null) lines.push(...jobLines(job))
   lines.push(...machine)
   if (releaseKeys.length > 0) lines.push(...keyLines(releaseKeys))
-  lines.push(...facts.identities)
+  lines.push(...facts.identities, ...facts.promotions)
   if (statements !== null)
     lines.push(
       `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
