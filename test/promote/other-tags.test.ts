@@ -27,12 +27,13 @@ test('another tag on the signature does not keep the signature back', async () =
   const source = open(made.from)
   const { signer } = makeKey()
   const payload = simpleSigningPayload({ dockerReference: 'localhost/app', digest: made.digest })
-  await attachCosignSignature(source, made.base.subject, [
-    { payload, signature: await signer.sign(payload) },
-  ])
+  await attachCosignSignature(source, made.base.subject, [{ payload, signature: await signer.sign(payload) }])
   const stem = made.digest.replace(':', '-')
   const signature = (await source.resolve({ tag: `${stem}.sig` }))!
   await source.tag(`${stem}.aaa`, signature.digest)
+  // Listed after the other one.
+  await source.tag(`${stem}.sig`, made.digest)
+  await source.tag(`${stem}.sig`, signature.digest)
   const to = `oci:${scratch()}`
   const { left } = await made.run(to)
   expect(left).toEqual([])
