@@ -10,6 +10,7 @@ import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordArchive, type Archived, type ArchiveRequest } from '../archive/record.ts'
 import type { StepContext } from '../context.ts'
+import { verifiedAt } from '../job-image.ts'
 import type { KeyRequest } from '../keys.ts'
 import type { NoticeSigning } from '../status/signer.ts'
 import { performTask } from '../tasks.ts'
@@ -132,6 +133,8 @@ async function promoteOne(
   const nothing = { ...transfer, record: null, admitted: null, archived: [], reissued: 0, tagged: false }
   const { target } = transfer
   if (target === null || facts === null) return nothing
+  // As after verify-deploy: what the publisher signed is carried from there to where the job publishes the image.
+  await context.state.remember(verifiedAt(transfer.digest), transfer.place)
   const record = await signer.attach({
     place: transfer.place,
     tag: transfer.to.tag,
