@@ -180,7 +180,7 @@ export const sharedPiece = 256 << 10
 async function* readShared(handle: FileHandle, count: number): AsyncGenerator<Uint8Array> {
   const buffers = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(sharedPiece))
   for (let turn = 0; ; turn++) {
-    const buffer = buffers[turn % count] as Buffer
+    const buffer = buffers[turn % count] ?? Buffer.alloc(0)
     const { bytesRead } = await handle.read(buffer, 0, buffer.length)
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)

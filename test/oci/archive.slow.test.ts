@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { digesting } from '../../src/base/streams.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
-import { mediaTypes } from '../../src/oci/types.ts'
+import { mediaTypes, type Manifest } from '../../src/oci/types.ts'
 import { compileCacheEnv } from '../../testkit/compile-cache.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { storeOf } from './store.ts'
@@ -29,7 +29,7 @@ async function layout(mebibytes: number, seed = 0): Promise<string> {
   }
   const layer = { mediaType: mediaTypes.layerTar, ...(await store.putBlob({ stream: bytes() })) }
   const config = { mediaType: mediaTypes.config, ...(await store.putBlob({ bytes: Buffer.from('{}') })) }
-  const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] }
+  const manifest: Manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] }
   await store.putManifest(manifestBytes(manifest), mediaTypes.manifest, { tag: 'v1' })
   return name
 }
