@@ -74,9 +74,13 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee collect': { type: '--report-data 00 --technology sample --output PLACE/out/evidence.json' },
   'tee convert': { type: '--evidence PLACE/evidence.json --to coco --output PLACE/out/coco.json' },
   'tee ak show': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
-  'tee ak challenge': { type: '--keys PLACE/keys.json --output PLACE/out/challenge.bin --pending PLACE/out/pending.json' },
+  'tee ak challenge': {
+    type: '--keys PLACE/keys.json --output PLACE/out/challenge.bin --pending PLACE/out/pending.json',
+  },
   'tee ak activate': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
-  'tee ak record': { type: `--pending PLACE/pending.json --answer PLACE/answer.bin ${key} --output PLACE/out/record.json` },
+  'tee ak record': {
+    type: `--pending PLACE/pending.json --answer PLACE/answer.bin ${key} --output PLACE/out/record.json`,
+  },
   'agent serve': {
     type: '--socket PLACE/a/agent.sock --directory PLACE/machine --technology sample',
     only: 'no-access',
