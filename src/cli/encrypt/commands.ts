@@ -8,7 +8,10 @@ const image = option(
   '',
   true,
 )
-const provider = option('provider', 'Name of this provider in the configuration of the caller, where that names several.')
+const provider = option(
+  'provider',
+  'Name of this provider in the configuration of the caller, where that names several.',
+)
 
 /** Commands about encrypted images and their keys. */
 export const encryptCommands: Readonly<Record<string, Command>> = {
@@ -18,7 +21,10 @@ export const encryptCommands: Readonly<Record<string, Command>> = {
     inputs: [
       image,
       option('output', 'Where the plain image goes: oci:DIR[:TAG] or HOST/NAME[:TAG].', '', true),
-      option('platform', "Platform of an index, as os/architecture[/variant]. By default the only one, else this machine's."),
+      option(
+        'platform',
+        "Platform of an index, as os/architecture[/variant]. By default the only one, else this machine's.",
+      ),
       ...keyOptions,
     ],
     positional: 'image',

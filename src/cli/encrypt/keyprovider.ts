@@ -30,7 +30,9 @@ export async function keyproviderServe(inputs: RawInputs, { ports }: ActionConte
       answerProvider(request, keys, ports.random, op)
     const server = await serveProvider(inputs.required('listen'), answer, ports.log)
     if (!server.address.startsWith('unix:'))
-      ports.log.warn('every user and process of this machine can use these keys: a unix socket is open to this user alone')
+      ports.log.warn(
+        'every user and process of this machine can use these keys: a unix socket is open to this user alone',
+      )
     ports.log.info(`key provider on ${server.address}; Ctrl-C ends it`)
     await untilSignal()
     await server.close()
@@ -42,7 +44,10 @@ export async function keyproviderServe(inputs: RawInputs, { ports }: ActionConte
 
 function providerKeys(inputs: RawInputs, keks: Keks): ProviderKeys {
   if (keks.files.size === 0 && inputs.text('kbs-url') === '')
-    throw new InputError('input-missing', 'no key was given', { subject: 'key-file', remedy: 'Give `key-file` or `kbs-url`.' })
+    throw new InputError('input-missing', 'no key was given', {
+      subject: 'key-file',
+      remedy: 'Give `key-file` or `kbs-url`.',
+    })
   const named = [...keks.files.keys()].filter((uri) => uri !== '')
   const name = inputs.text('provider')
   return {
