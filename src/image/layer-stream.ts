@@ -106,7 +106,9 @@ export class LayerStreams {
       this.threads !== null && kind !== 'none' && this.aside(layer)
         ? await inflateAside(kind, typed(name, mediaType), source, limits, this.threads)
         : null
-    return aside ?? inline(decompress(mediaType, source, limits, name))
+    // The store hashes an uncompressed layer already, and ends the stream with an error where the digest is another.
+    const hashed = kind === 'none' && this.options.open === undefined && layer.digest.startsWith('sha256:')
+    return aside ?? inline(decompress(mediaType, source, limits, name), hashed ? layer.digest : null)
   }
 }
 
@@ -128,7 +130,7 @@ function plainType({ mediaType }: Descriptor, { open }: PassOptions): string {
   return encrypted ? mediaType.slice(0, -mediaTypes.encryptedSuffix.length) : mediaType
 }
 
-function inline(plain: AsyncGenerator<Uint8Array>): LayerStream {
-  const { stream, result } = digestingLayer(plain)
+function inline(plain: AsyncGenerator<Uint8Array>, known: string | null): LayerStream {
+  const { stream, result } = digestingLayer(plain, known)
   return { stream, files: null, result: async () => result(), cancel: async () => void (await plain.return(undefined)) }
 }

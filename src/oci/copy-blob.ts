@@ -3,7 +3,7 @@ import { emptyBytes, emptyConfig } from './artifact.ts'
 import type { Descriptor, Store } from './types.ts'
 
 /** A blob of more bytes is asked for before it is sent. */
-const askedBlob = 128 << 10
+const askedBlob = 1 << 20
 
 /**
  * Copies blobs from one store to another. The source is read only where the target lacks the blob, and within one registry the blob is mounted.
@@ -35,6 +35,7 @@ export function blobCopier(
       reopen,
       expect: { digest, size },
       mountFrom,
+      checked: true,
       absent: absent && size <= askedBlob,
     })
   }

@@ -13,6 +13,8 @@ import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
 
 /** Blobs and manifests that are read at a time. */
 const parallel = 8
+/** Blobs that are copied at a time, those of at most so many bytes beside the larger ones. */
+const blobs = { small: 16, large: 4, smallBytes: 1 << 20 } as const
 
 /** What a copy of a graph takes. */
 export interface GraphPlan {
@@ -167,10 +169,10 @@ async function copyBlobs(
     done.set(blob.digest, blob.size)
     log?.progress(`${done.size} of ${total} blobs are in ${to.name}`)
   }
-  await eachOf(distinct(nodes.filter(({ attached }) => !attached).flatMap(blobsOf)), parallel, copy)
+  await eachBlob(distinct(nodes.filter(({ attached }) => !attached).flatMap(blobsOf)), copy)
   const attached = nodes.filter((node) => node.attached)
   const failed = new Map<string, VerificationError>()
-  await eachOf(distinct(attached.flatMap(blobsOf)), parallel, async (blob) => {
+  await eachBlob(distinct(attached.flatMap(blobsOf)), async (blob) => {
     const size = done.get(blob.digest)
     if (size === blob.size) return
     try {
@@ -190,6 +192,24 @@ async function copyBlobs(
       ? []
       : [{ manifest: node.descriptor.digest, parent: node.parent, error }]
   })
+}
+
+/** Small blobs cost an answer each, large ones memory and the registry's processor. */
+async function eachBlob(all: readonly Descriptor[], copy: (blob: Descriptor) => Promise<void>): Promise<void> {
+  const [large, small] = [true, false].map((is) => all.filter(({ size }) => size > blobs.smallBytes === is))
+  let failed = false
+  const unlessFailed = async (blob: Descriptor): Promise<void> => {
+    if (failed) return
+    await copy(blob).catch((error: unknown) => {
+      failed = true
+      throw error
+    })
+  }
+  const ended = await Promise.allSettled([
+    eachOf(large ?? [], blobs.large, unlessFailed),
+    eachOf(small ?? [], blobs.small, unlessFailed),
+  ])
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
 function nameOf({ digest, size }: Descriptor): string {

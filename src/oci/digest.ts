@@ -59,10 +59,10 @@ export function fallbackTag(digest: Digest): string {
  * in the same way (`sha256-HEX.vex`).
  */
 export function isAttachedTag(tag: string): boolean {
-  return /^(?:sha256-[0-9a-f]{64}(?:\.[\w.-]*)?|sha(?:384|512)-[0-9a-f]{64})$/.test(tag)
+  return /^sha(?:256|384|512)-[0-9a-f]{64}(?:\.[\w.-]*)?$/.test(tag)
 }
 
 /** Of these the tags whose meaning is known: cosign's. */
 export function isCosignTag(tag: string): boolean {
-  return /^sha256-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(tag)
+  return /^sha(?:256|384|512)-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(tag)
 }

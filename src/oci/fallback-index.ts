@@ -2,7 +2,7 @@ import { TransportError, VerificationError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
-import { digesting, sha256 } from '../base/streams.ts'
+import { digestLike, digesting, sha256 } from '../base/streams.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
 import { fallbackTag } from './digest.ts'
 import { readWrittenIndex, writtenIndexBytes, type WrittenIndex } from './written-index.ts'
@@ -114,7 +114,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     const bytes = await wholeBody(response, session, manifestLimit, `${name}:${tag}`)
     const digest = sha256(bytes)
     const at = { digest, etag: response.headers.get('etag') }
-    const isImage = digest === subject
+    const isImage = digestLike(subject, bytes) === subject
     const list = isImage ? null : readWrittenIndex(bytes)
     if (list !== null) return { at, list }
     // GitLab answers for a tag that nobody wrote; `cosign copy` writes the image under that tag, and somebody may count on it.
@@ -162,7 +162,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
     lastWrite = clock.monotonic()
     ways.took(lastWrite - begin)
-    if (!written) return false
+    // A condition that held needs no second look.
+    if (!written || conditional.exact === true) return written
     return absentIn((await standing(subject)).list?.entries ?? [], entries).length === 0
   }
 

@@ -26,6 +26,8 @@ interface Lists {
   fallbackOf(index: Pick<FallbackIndex, 'read'>): FallbackIndex['read']
   /** Whether a fallback tag or one of cosign's is known to be absent from the tags that were read before; false where it has to be asked for. */
   lacks(tag: string): Promise<boolean>
+  /** What stands under a tag. Each child of an index asks for cosign's tags of the index: of those the answer is remembered. */
+  under(tag: string, ask: () => Promise<Descriptor | null>): Promise<Descriptor | null>
 }
 
 /** The lists of one repository; a steady reader asks for each once. */
@@ -33,11 +35,19 @@ export function listsOf(
   { api, listTags }: { readonly api: ReferrersApi; listTags(): Promise<string[]> },
   steady: boolean,
 ): Lists {
-  if (!steady) return { api, tags: listTags, fallbackOf: ({ read }) => read, lacks: () => Promise.resolve(false) }
+  if (!steady)
+    return {
+      api,
+      tags: listTags,
+      fallbackOf: ({ read }) => read,
+      lacks: () => Promise.resolve(false),
+      under: (_tag, ask) => ask(),
+    }
   const listed = memory<Descriptor[] | null>((list) => list?.length ?? 0)
   const indexes = memory<Written>(({ found }) => found.length)
   const names = memory<string[]>((list) => list.length)
   const attached = memory<ReadonlySet<string>>(() => 0)
+  const standing = memory<Descriptor | null>(() => 0)
   const tags = (): Promise<string[]> => names('', listTags)
   let asked = false
   const lacks = async (tag: string): Promise<boolean> => {
@@ -73,6 +83,7 @@ export function listsOf(
         return found
       },
     lacks,
+    under: (tag, ask) => (isAttachedTag(tag) ? standing(tag, ask) : ask()),
   }
 }
 

@@ -10,6 +10,7 @@ import { openConditionalPut } from './conditional-put.ts'
 import { openFallbackIndex } from './fallback-index.ts'
 import { pullBlob } from './pull.ts'
 import { putManifestAs, type PutAs } from './put-manifest.ts'
+import { writtenHere } from './written-here.ts'
 import { openWays } from './quiet-time.ts'
 import { isTag } from './reference.ts'
 import { placeOf } from './registries-conf.ts'
@@ -67,6 +68,7 @@ interface Shared {
 function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManifests): Store {
   const { host, session, mirrors, place, name } = shared
   const cache = byteCache<StoredManifest>(cacheLimit.manifests, ({ bytes }) => bytes.length)
+  const written = writtenHere(ports.http, name)
   const keep = (stored: StoredManifest): void => {
     cache.add(stored.descriptor.digest, stored)
     kept?.add(stored)
@@ -106,8 +108,10 @@ function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManif
   const tag = async (tagName: string, digest: Digest): Promise<void> => {
     if (!isTag(tagName))
       throw new InputError('reference-invalid', `${JSON.stringify(tagName)} is not a tag`, { subject: tagName })
-    if ((await digestOf(tagName)) === digest) return
-    const { bytes, descriptor } = await getManifest(digest)
+    const own = written.take(digest)
+    // What this process has just put was there under no tag.
+    if (own === undefined && (await digestOf(tagName)) === digest) return
+    const { bytes, descriptor } = own ?? (await getManifest(digest))
     await putAs(tagName, bytes, descriptor.mediaType)
   }
   const putOne = async ({ bytes, mediaType, digest: named, absent }: NewManifest): Promise<PutReferrer> => {
@@ -116,7 +120,9 @@ function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManif
     const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
     const there = absent !== true && (await digestOf(digest)) === digest
     const response = there ? null : await putAs(digest, bytes, mediaType)
-    keep({ descriptor, bytes: Buffer.from(bytes), content })
+    const stored = { descriptor, bytes: Buffer.from(bytes), content }
+    keep(stored)
+    if (!there && content.subject === undefined) written.add(stored)
     const processed = response?.headers.get('oci-subject') === content.subject?.digest
     return { descriptor, content, processed: processed && content.subject !== undefined }
   }
@@ -153,7 +159,7 @@ function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManif
   let collisions = 0
   const lists = listsOf({ api: shared.api, listTags: () => listTags(session) }, steady)
   const { tags } = lists
-  const written = openFallbackIndex({
+  const index = openFallbackIndex({
     session,
     name,
     hasManifest,
@@ -162,7 +168,7 @@ function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManif
     ways,
     ports,
   })
-  const fallback = { ...written, read: lists.fallbackOf(written) }
+  const fallback = { ...index, read: lists.fallbackOf(index) }
   const referrers = openReferrers({ api: lists.api, fallback, name, getManifest, ports })
 
   const store: Store = {
@@ -177,7 +183,8 @@ function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManif
       if ('tag' in reference && (await lists.lacks(reference.tag))) return null
       const known = steady && 'digest' in reference ? cache.get(reference.digest) : undefined
       if (known !== undefined) return known.descriptor
-      return (await readManifest('digest' in reference ? reference.digest : reference.tag))?.descriptor ?? null
+      const name = 'digest' in reference ? reference.digest : reference.tag
+      return lists.under(name, async () => (await readManifest(name))?.descriptor ?? null)
     },
     tags,
     anew: (held) => openOver(shared, ports, true, held),

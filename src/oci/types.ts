@@ -59,6 +59,8 @@ export type BlobSource =
       readonly mountFrom?: string | undefined
       /** The store most likely lacks it, so it is sent without being asked for first. */
       readonly absent?: boolean | undefined
+      /** The stream itself ends with an error where its bytes are not those that are expected, as that of {@link Store.openBlob} does. */
+      readonly checked?: boolean | undefined
       /** Gives the whole stream once more, so that an upload that broke can go on. */
       readonly reopen?: (() => ByteSource) | undefined
     }
@@ -88,7 +90,7 @@ export interface BlobReading {
  * it says besides (artifact types, annotations) is read by other tools.
  */
 export interface WrittenListing {
-  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  /** Entries for a manifest (a layout has one list for all, and gives no annotations); null where there is none. */
   entries(subject: Digest): Promise<readonly Descriptor[] | null>
   /** How a manifest is listed correctly. */
   entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor

@@ -16,7 +16,7 @@ export type OnSent = (blob: Known, sent: number) => void
 /** A body of up to this many bytes is sent again as a whole when its connection breaks; a longer one goes on where it ended. */
 const smallBody = 1 << 20
 /** A stream of up to this many bytes is read before it is sent, and can then be sent again. */
-export const smallStream = 128 << 10
+export const smallStream = 1 << 20
 /** A file of more bytes is sent as a stream, so that it can be seen how far it is. */
 const watchedBody = 64 << 20
 
@@ -68,9 +68,13 @@ export async function bodyOf(source: BlobSource, known: Known, onSent: OnSent): 
     if (size <= watchedBody) return { ...plain, body: blob, again, stops: size > smallBody }
     open = () => createReadStream(path, { highWaterMark: pieceFor(size) })
   } else {
-    const { stream, reopen } = source
+    const { stream, reopen, checked } = source
     open = () => stream
     again = reopen === undefined ? null : (offset) => from(reopen(), offset)
+    if (checked === true) {
+      const flow = watched(stream, (sent) => onSent(known, sent))
+      return { ...plain, body: flow.stream, once: true, failure: flow.failure, again }
+    }
   }
   const flow = watched(open(), (sent) => onSent(known, sent))
   const { stream, result } = digesting(flow.stream, known.digest)

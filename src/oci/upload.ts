@@ -38,13 +38,21 @@ export async function uploadBlob(session: Session, source: BlobSource, onSent: O
   if (mounted === 'there') return known
   let begun: Begun | null = mounted === null ? null : { location: mounted, least: 0 }
   let read: UploadBody | null = null
-  if (begun === null && known.size <= smallStream && inOne.get(session) !== false) {
-    const first = !inOne.has(session)
-    // While the answer to the first one is not there, others go the way that every registry knows.
-    if (first) inOne.set(session, false)
-    read = await bodyOf(source, known, onSent)
-    const answer = await postWhole(session, known, read.body)
-    if (first) inOne.set(session, answer === 'there')
+  const asked = inOne.get(session)
+  if (begun === null && known.size <= smallStream && (asked === undefined || (await asked))) {
+    // What the registry does with the first one is what it does with all: the others wait for its answer.
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    if (asked === undefined) inOne.set(session, promise)
+    let answer: Begun | 'there' | null
+    try {
+      read = await bodyOf(source, known, onSent)
+      answer = await postWhole(session, known, read.body)
+    } catch (error) {
+      if (asked === undefined) inOne.delete(session)
+      resolve(true)
+      throw error
+    }
+    resolve(answer === 'there')
     if (answer === 'there') return known
     begun = answer
   }
@@ -67,8 +75,8 @@ export async function uploadBlob(session: Session, source: BlobSource, onSent: O
   return resumeUpload(session, { known, location, least, open: body.again, cause, onSent })
 }
 
-/** Registries that take a blob with the POST; false also while the first answer is awaited. */
-const inOne = new WeakMap<Session, boolean>()
+/** Whether a registry takes a blob with the POST. */
+const inOne = new WeakMap<Session, Promise<boolean>>()
 
 /** An upload that the registry has begun: where it goes on, and the fewest bytes that a chunk but the last may have. */
 interface Begun {

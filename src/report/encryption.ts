@@ -39,7 +39,7 @@ export function encryptionReport({
       },
     ],
     exceptions: all ? [] : ['Some layers are published in clear.'],
-    commands: recipients.some(({ scheme }) => scheme === 'jwe')
+    commands: recipients.some(({ scheme }) => scheme === 'jwe' || scheme === 'pkcs7')
       ? [
           {
             title: 'Open it with skopeo',

@@ -14,6 +14,7 @@ import type { Gate, Subject } from './candidate.ts'
 import { headsOf, sorted } from './candidates.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
+import type { FoundContent } from './found-content.ts'
 import { lazyContent, sealedContent, type ImageOpener } from './image-content.ts'
 import { Notes } from './notes.ts'
 import type { PolicyClaim } from './policy/claims.ts'
@@ -35,6 +36,8 @@ export interface Question {
   context: VerifyContext
   nonce: string | null
   opener: ImageOpener | undefined
+  /** What the gate found in images before, in this run. */
+  foundContent?: FoundContent | undefined
   /** Where the key of encrypted layers comes from, as the verdict's inputs name it. */
   keySource?: string | undefined
   /** What the caller wants to find, so that a tag moved back is seen (TRUST §5.13). */
@@ -85,7 +88,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const parties = signingParties(attached.claims, legacy, known)
   noteClaims(attached, notes)
   const purged = await purgedContent(subject, policy, question.at)
-  const content = lazyContent(subject, question.opener, question.ports)
+  const content = lazyContent(subject, question.opener, question.ports, question.foundContent)
   // Journals of two candidates may name two plain forms.
   const standing = new Map<string, Promise<readonly JudgedStatus[]>>()
   const status: Gate['status'] = (plain, foreign) => {

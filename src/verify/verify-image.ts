@@ -1,10 +1,14 @@
+import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
+import { weighed } from '../base/weighed.ts'
 import type { Child } from '../image/platforms.ts'
 import type { LogHistory } from '../log/history.ts'
 import type { Store } from '../oci/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { admission, receiverAdmission } from './admitted.ts'
+import type { Subject } from './candidate.ts'
 import { contextFor } from './context.ts'
+import type { FoundContent } from './found-content.ts'
 import type { ImageOpener } from './image-content.ts'
 import { indexVerdict, refusedIndex, type Judgement } from './index-verdict.ts'
 import { judgeManifest, type Question } from './judge-manifest.ts'
@@ -17,6 +21,8 @@ import type { Verdict } from './types.ts'
 
 /** Children of a refused index that are judged all the same, for the reader. */
 const judgedAnyway = 16
+/** Children that are judged side by side, and the bytes that their layers may have: what lies in them is held in memory, and large ones use all processors. */
+const parallel = { children: 8, bytes: 16 << 20 } as const
 
 export interface VerifyOptions {
   /** When the verdict is made; the ports' clock by default. */
@@ -41,6 +47,8 @@ export interface VerifyOptions {
   view?: ((store: Store) => Store) | undefined
   /** Opens encrypted layers; without it an encrypted image is `not-checked`. */
   opener?: ImageOpener | undefined
+  /** What the gate found in images before, in this run: a copy is read whole again, but not unpacked. */
+  foundContent?: FoundContent | undefined
 }
 
 /**
@@ -77,6 +85,7 @@ export async function judgeImage(
     context: { ...(await contextFor(policy, at, options.collateral ?? null)), trust: options.trust },
     nonce: options.nonce ?? null,
     opener: options.opener,
+    foundContent: options.foundContent,
     keySource: options.keySource,
     history: options.history,
     expect: { commit: options.expectCommit, digest: options.expectDigest },
@@ -92,13 +101,22 @@ export async function judgeImage(
   const named = await resolveNamed(text, options.platform, ports, options.view)
   if (named.refusal !== null) return refusedIndex(named, named.refusal, policy)
   const judged: { child: Child; judgement: Judgement }[] = []
-  for (const child of named.children) {
+  const inside = weighed(parallel.bytes)
+  const each = inOrder(named.children, parallel.children, async (child) => {
     const subject = await openSubject(named, child)
-    const { verdict, lacking, hard } = await judgeManifest(subject, { ...question, tag: named.tag })
-    judged.push({ child, judgement: { verdict: verdict(subject.reference, subject), lacking, hard } })
-    if (hard !== null && judged.length >= judgedAnyway) break
+    const judge = (): ReturnType<typeof judgeManifest> => judgeManifest(subject, { ...question, tag: named.tag })
+    const { verdict, lacking, hard } = await inside(layerBytes(subject), judge)
+    return { child, judgement: { verdict: verdict(subject.reference, subject), lacking, hard } }
+  })
+  for await (const one of each) {
+    judged.push(one)
+    if (one.judgement.hard !== null && judged.length >= judgedAnyway) break
   }
   const [first] = judged
   if (first === undefined) throw new Error('nothing was judged')
   return named.whole ? indexVerdict(named, judged) : first.judgement
+}
+
+function layerBytes({ image }: Subject): number {
+  return image?.manifest.layers.reduce((sum, { size }) => sum + size, 0) ?? 0
 }

@@ -4,6 +4,7 @@ import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { once } from '../../base/streams.ts'
+import { recipientFile } from '../../encrypt/recipients.ts'
 
 /** Serves the public keys of recipients, and the key of `key-file`. */
 export function encryptCaller(
@@ -13,7 +14,8 @@ export function encryptCaller(
   return {
     fetch: async (name) => {
       const path = name.replace(/^recipient:/, '')
-      if (!recipients.includes(`jwe:${path}`)) throw new InputError('not-found', `nothing is served as "${name}"`)
+      if (!recipients.some((one) => recipientFile(one) === path))
+        throw new InputError('not-found', `nothing is served as "${name}"`)
       return once(await publicKey(path, ports))
     },
     secret: (name) => Promise.resolve(name === 'key-file' ? kek : null),

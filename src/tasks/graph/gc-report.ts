@@ -1,6 +1,6 @@
 import { VerificationError } from '../../base/errors.ts'
 import { inOrder } from '../../base/in-order.ts'
-import { isAttachedTag } from '../../oci/digest.ts'
+import { fallbackTag, isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { walkGraph, type GraphGap, type GraphNode } from '../../oci/graph.ts'
 import { artifactTypeOf, isIndex } from '../../oci/manifest.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
@@ -71,6 +71,8 @@ export async function gcReport(store: Store, root: Digest | null): Promise<GcRep
   const tagged = new Set(named.values())
   const loose = [...nodes.values()].filter(({ descriptor }) => !tagged.has(descriptor.digest))
   const attached = tags.filter(isAttachedTag)
+  const ofNodes = new Set([...nodes.keys()].map(fallbackTag))
+  const strange = attached.filter((tag) => !ofNodes.has(subjectTag(tag)))
   return {
     store: store.name,
     roots: new Set(roots).size,
@@ -78,10 +80,10 @@ export async function gcReport(store: Store, root: Digest | null): Promise<GcRep
     kinds: kindsOf(nodes.values()),
     untagged: loose.filter(({ relation }) => relation === 'referrer').map(untagged),
     untaggedMembers: loose.filter(({ relation }) => relation === 'child').map(({ descriptor }) => descriptor.digest),
-    attachedTags: root === null ? attached.length : attached.filter((tag) => nodes.has(subjectOf(tag))).length,
+    attachedTags: root === null ? attached.length : attached.filter((tag) => ofNodes.has(subjectTag(tag))).length,
     gone: [...gaps.values()].map(({ manifest, parent, error }) => ({ manifest, parent, why: error.message })),
     unreadableTags: tags.filter((tag) => !named.has(tag)),
-    orphans: root === null ? await orphansOf(held, attached, nodes) : null,
+    orphans: root === null ? await orphansOf(held, strange, nodes) : null,
     unreferenced: root === null ? await unreferencedIn(held, named, nodes) : null,
   }
 }
@@ -100,8 +102,22 @@ async function digestsOf(store: Store, tags: readonly string[]): Promise<Map<str
   return found
 }
 
-function subjectOf(tag: string): Digest {
-  return `sha256:${tag.slice('sha256-'.length, 'sha256-'.length + 64)}`
+/** The part of a tag that names the subject, as a fallback tag does. */
+function subjectTag(tag: string): string {
+  return tag.split('.', 1)[0] ?? tag
+}
+
+/** What a tag belongs to. Of a digest longer than SHA-256 the tag holds the beginning; then what is listed under it says the rest, or nothing does. */
+async function subjectOf(store: Store, tag: string): Promise<Digest | null> {
+  const digest = subjectTag(tag).replace('-', ':')
+  if (isDigest(digest)) return digest
+  const found = await store.resolve({ tag }).catch(onlyBroken)
+  const list = found === null ? null : await store.getManifest(found.digest).catch(onlyBroken)
+  for (const entry of list !== null && isIndex(list.content) ? list.content.manifests : []) {
+    const subject = (await store.getManifest(entry.digest).catch(onlyBroken))?.content.subject?.digest
+    if (subject !== undefined && fallbackTag(subject) === tag) return subject
+  }
+  return null
 }
 
 function typeOf({ content, relation, tag }: GraphNode): string {
@@ -144,7 +160,10 @@ async function orphansOf(
   const found: Orphan[] = []
   const isGone = async (subject: Digest): Promise<boolean> =>
     !nodes.has(subject) && (await store.resolve({ digest: subject }).catch(onlyBroken)) === null
-  for (const tag of tags) if (await isGone(subjectOf(tag))) found.push({ name: tag, subject: subjectOf(tag) })
+  for (const tag of tags) {
+    const subject = await subjectOf(store, tag)
+    if (subject !== null && (await isGone(subject))) found.push({ name: tag, subject })
+  }
   if (store.kind !== 'layout') return found
   for (const { digest } of (await store.listing?.entries(digestZero)) ?? []) {
     const stored = nodes.has(digest) ? null : await store.getManifest(digest).catch(onlyBroken)

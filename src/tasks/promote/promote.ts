@@ -6,6 +6,7 @@ import { fallbackTag } from '../../oci/digest.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
+import { foundContent } from '../../verify/found-content.ts'
 import type { Policy } from '../../verify/policy/load.ts'
 import { verifyImage, type VerifyOptions } from '../../verify/verify-image.ts'
 import type { Verdict } from '../../verify/types.ts'
@@ -101,8 +102,9 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
   await from.store.getManifest(digest)
   const place = formatReference({ ...to, tag: undefined, digest })
   const target = openStore({ ...to, tag: undefined, digest }, ports)
+  const found = foundContent()
   const judge = (where: string, view?: VerifyOptions['view']): Promise<Verdict> =>
-    verifyImage(where, policy, { ...gate, view }, ports)
+    verifyImage(where, policy, { ...gate, view, foundContent: found }, ports)
   // The walk reads all tags in any case: read first, they spare the gate to ask for each of cosign's.
   const tags = await from.store.tags()
   const source = await judge(from.reference, () => from.store)

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { verified, type ByteSource } from '../../base/streams.ts'
+import { once, verified, type ByteSource } from '../../base/streams.ts'
 import type { Ports } from '../../base/ports.ts'
 import { pieceFor } from '../../oci/layout-files.ts'
 import type { Descriptor, Store } from '../../oci/types.ts'
 
 /** Bytes that are held at most, and the part of the free space that they may take. */
 const most = { bytes: 8 * 2 ** 30, ofFree: 0.5 } as const
+/** Blobs of at most so many bytes stay in memory, as many as fit in: thousands of reads of a file take longer than their bytes. */
+const small = { blob: 128 << 10, bytes: 16 << 20 } as const
 
 /** A write may take a part only. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
@@ -35,6 +37,8 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
   let file: Promise<FileHandle> | null = null
   let end = 0
   const held = new Map<string, number>()
+  const inMemory = new Map<string, Buffer>()
+  let memory: number = small.bytes
 
   /** The file has no name, so that nobody else opens it and a killed run leaves nothing. */
   const opened = async (): Promise<FileHandle> => {
@@ -46,22 +50,35 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
   async function* keeping(bytes: ByteSource, { digest, size }: Piece, at: number): ByteSource {
     let keeps = true
     let done = 0
-    for await (const piece of bytes) {
-      if (keeps && done + piece.length <= size) {
-        try {
-          await writeAll(await (file ??= opened()), piece, at + done)
-        } catch (error) {
-          // A full disk costs the second reading, no more.
-          ports.log.debug(`${digest} is not kept: ${String(error)}`)
-          keeps = false
-          room = 0
-        }
+    const write = async (piece: Uint8Array, to: number): Promise<void> => {
+      try {
+        await writeAll(await (file ??= opened()), piece, to)
+      } catch (error) {
+        // A full disk costs the second reading, no more.
+        ports.log.debug(`${digest} is not kept: ${String(error)}`)
+        keeps = false
+        room = 0
       }
+    }
+    for await (const piece of bytes) {
+      // Written while the reader looks at it.
+      const writing = keeps && done + piece.length <= size ? write(piece, at + done) : undefined
       done += piece.length
       yield piece
+      await writing
     }
     // The store has checked the stream at its end.
     if (keeps && done === size) held.set(digest, at)
+  }
+  async function* remembering(bytes: ByteSource, { digest, size }: Piece): ByteSource {
+    const pieces: Uint8Array[] = []
+    for await (const piece of bytes) {
+      // A store may write over a piece once the next one is asked for.
+      pieces.push(Buffer.from(piece))
+      yield piece
+    }
+    // The store has checked the stream at its end.
+    inMemory.set(digest, Buffer.concat(pieces, size))
   }
   async function* from({ size }: Piece, at: number): ByteSource {
     const handle = await (file ??= opened())
@@ -77,9 +94,15 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
     store: {
       ...store,
       openBlob: async (blob, how) => {
+        const known = inMemory.get(blob.digest)
+        if (known?.length === blob.size) return once(known)
         const at = held.get(blob.digest)
         if (at !== undefined) return verified(from(blob, at), blob)
         const bytes = await store.openBlob(blob, how)
+        if (blob.size <= Math.min(small.blob, memory)) {
+          memory -= blob.size
+          return remembering(bytes, blob)
+        }
         if (blob.size > room) return bytes
         const start = end
         end += blob.size

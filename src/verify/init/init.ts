@@ -1,26 +1,25 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import type { StepsIsolation } from '../../journal/event.ts'
-import { sbomKinds, type StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
-import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
+import type { Claim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
-import { jobLines, jobOf, type JobFacts } from './job-lines.ts'
-import { keyLines } from './key-lines.ts'
-import { promotionLines } from './promotion-lines.ts'
 import { admittedImage, learnIdentities, publisherLines } from './publisher-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
-import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
+import { readImageEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
 import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
+import { jobOf } from './job-lines.ts'
 import { logLines, type GivenLog } from './log-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { renderPolicy } from './policy-text.ts'
+import { promotionLines } from './promotion-lines.ts'
+import { claimsOf, statementsOf } from './statement-kinds.ts'
 import { statusLines } from './status-lines.ts'
 import { timeLines } from './time-lines.ts'
 
@@ -63,7 +62,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const events = evidences.flatMap(journalOf)
   const givenKeys = usableKeys(options.publicKeys, evidences, warnings)
   const given = options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
-  const job = evidence === null ? null : await jobOf(evidence, options.jwks ?? null, ports)
+  const job = evidence === null ? null : await jobOf(evidence, options.jwks, ports)
   const promoted = await promotionLines(
     children,
     { keys: givenKeys, identities: given, jwks: options.jwks, job },
@@ -106,7 +105,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
 
   // Each round asks the gate what is missing, and adds just that.
   for (let round = 0; round <= acceptanceNames.length + 2; round += 1) {
-    const text = render({
+    const text = renderPolicy({
       technology: (evidence ?? promoted.evidences[0])?.index.technology ?? null,
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
@@ -207,97 +206,6 @@ function usableKeys(texts: readonly string[], evidences: readonly Evidence[], wa
   })
 }
 
-interface PolicyFacts {
-  technology: string | null
-  job: JobFacts | null
-  /** Lines of measurements, rules and collateral. */
-  machine: readonly string[]
-  releaseKeys: readonly string[]
-  /** Sections `trusted-root` and `identities`, or `publisher`. */
-  identities: readonly string[]
-  /** Section `promotions`. */
-  promotions: readonly string[]
-  accepts: ReadonlySet<Acceptance>
-  statements: Shortened | null
-  /** Section `build`. */
-  build: readonly string[]
-  /** Section `encryption`. */
-  encryption: readonly string[]
-  /** Section `status`, or a comment. */
-  status: readonly string[]
-  /** Section `time`, or a comment. */
-  time: readonly string[]
-  steps: StepsIsolation
-}
-
-/** What has to be named in place of the default list, and what of that is missing. */
-interface Shortened {
-  kinds: StatementKind[]
-  lacking: string[]
-}
-
-/** Statements that somebody who vouches for a manifest signed: its agent, else one of the given keys. */
-async function claimsOf(
-  { subject, evidence }: ChildEvidence,
-  keys: readonly string[],
-  identities: PinnedIdentities | null,
-): Promise<ReadClaim[]> {
-  const { claims } = await readClaims(subject.store, subject.descriptor)
-  const { digest } = subject.descriptor
-  return claims.filter((claim) => {
-    const isTheirs = identities?.signed(claim, digest) === true
-    return (
-      (isTheirs && evidence === null) ||
-      (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem))
-    )
-  })
-}
-
-/** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
-function statementsOf(
-  children: readonly (readonly Claim[])[],
-  evidence: boolean,
-  byOthersBuilt: boolean,
-): Shortened | null {
-  const kindsOf = (claims: readonly Claim[]): Set<Claim['kind']> =>
-    new Set(claims.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
-  const [first = new Set<Claim['kind']>(), ...others] = children.map(kindsOf)
-  // Of an index every manifest has to pass, so what one lacks cannot be asked for.
-  const there = new Set([...first].filter((kind) => others.every((kinds) => kinds.has(kind))))
-  const wanted: [string, StatementKind[]][] = [
-    ...(byOthersBuilt ? [] : [['provenance', ['provenance']] satisfies [string, StatementKind[]]]),
-    ['inventory', ['inventory']],
-    ['SBOM', [...sbomKinds]],
-  ]
-  const lacking = wanted.filter(([, kinds]) => !kinds.some((kind) => there.has(kind))).map(([name]) => name)
-  if (lacking.length === 0) return null
-  const kinds = (['sign', 'provenance', 'inventory', ...sbomKinds] as const).filter((kind) => there.has(kind))
-  // What an agent signed nothing of is no image of its own; a key's older signature stands for a `sign` statement.
-  if (kinds.length === 0 && evidence) return null
-  return { kinds: kinds.length === 0 ? ['sign'] : kinds, lacking }
-}
-
 function collateralLines({ collateral }: InitOptions): string[] {
   return collateral === undefined ? [] : [`collateral: ${JSON.stringify(collateral.name)}`]
-}
-
-function render(facts: PolicyFacts): string {
-  const { technology, job, machine, releaseKeys, accepts, statements, steps } = facts
-  const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
-  if (technology !== null) lines.push(`technology: ${technology}`)
-  if (job !== null) lines.push(...jobLines(job))
-  lines.push(...machine)
-  if (releaseKeys.length > 0) lines.push(...keyLines(releaseKeys))
-  lines.push(...facts.identities, ...facts.promotions)
-  if (statements !== null)
-    lines.push(
-      `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
-    )
-  lines.push(...facts.build, ...facts.encryption, ...facts.status, ...facts.time)
-  for (const name of acceptanceNames) {
-    if (!accepts.has(name)) continue
-    const value = name === 'accept-steps-isolation' ? steps : 'true'
-    lines.push(`${name}: ${value}  # UNSAFE: ${acceptances[name]}`)
-  }
-  return `${lines.join('\n')}\n`
 }

@@ -4,7 +4,7 @@ import type { Ports } from '../../base/ports.ts'
 import type { Jwks } from '../../journal/token.ts'
 import type { Evidence } from '../evidence.ts'
 
-/** Whose job it was, by its token, with the keys of the issuer. */
+/** The token of the job and the keys that it is judged by. */
 export interface JobFacts {
   issuer: string
   jwks: Jwks
@@ -12,22 +12,22 @@ export interface JobFacts {
 }
 
 /**
- * The token's claims are not believed here: the gate checks them with the very policy that is made of them.
+ * Reads the job's token; null where the evidence carries none. Its claims are not believed here: the gate checks them with the very policy that is made
+ * of them.
  *
- * @param jwks keys of the issuer; null where they are read from its discovery document
- * @returns null for a job without a token
- * @throws TransportError for an issuer that cannot be reached
+ * @param jwks keys of the issuer; by default those that it publishes
+ * @throws VerificationError `token-invalid`; TransportError where the issuer cannot be reached
  */
 export async function jobOf(
-  evidence: Pick<Evidence, 'token'>,
-  jwks: Jwks | null,
+  { token }: Pick<Evidence, 'token'>,
+  jwks: Jwks | undefined,
   ports: Ports,
 ): Promise<JobFacts | null> {
-  if (evidence.token === null) return null
-  const claims = parseJson(Buffer.from(evidence.token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
+  if (token === null) return null
+  const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
   if (!isObject(claims) || typeof claims['iss'] !== 'string')
     throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
-  if (jwks !== null) return { issuer: claims['iss'], jwks, claims }
+  if (jwks !== undefined) return { issuer: claims['iss'], jwks, claims }
   return { issuer: claims['iss'], jwks: await publishedKeys(claims['iss'], ports), claims }
 }
 
@@ -45,7 +45,7 @@ async function publishedKeys(issuer: string, ports: Ports): Promise<Jwks> {
   }
 }
 
-/** Section `job` of a policy. */
+/** Section `job`: issuer with its keys, repository, workflow, ref and event, with the workflow's commit as a comment. */
 export function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
   // JSON strings are YAML strings: no claim can add a line.
   const text = (name: string): string => JSON.stringify(textOf(claims[name] ?? ''))

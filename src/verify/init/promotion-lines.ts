@@ -134,9 +134,9 @@ async function evidenceOf({ store, descriptor, via }: Subject, record: ReadClaim
 
 /** The keys at hand are those of the issuer of the image's job; of another issuer they are read. */
 async function receiverJob(evidence: Evidence, { jwks, job }: GivenReceivers, ports: Ports): Promise<JobFacts | null> {
-  if (job === null) return jobOf(evidence, jwks ?? null, ports)
+  if (job === null) return jobOf(evidence, jwks, ports)
   const found = await jobOf(evidence, job.jwks, ports)
-  return found === null || found.issuer === job.issuer ? found : jobOf(evidence, null, ports)
+  return found === null || found.issuer === job.issuer ? found : jobOf(evidence, undefined, ports)
 }
 
 /** JSON strings are YAML strings: no text of a record can add a line. */
