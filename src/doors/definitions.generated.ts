@@ -205,13 +205,13 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "bases",
-    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key that bases-policy names (docs/status.md)",
+    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key, identity or job that bases-policy names (docs/status.md)",
     "default": "any",
     "required": false
    },
    {
     "name": "bases-policy",
-    "description": "File with the keys whose golden promotions count (YAML: version, keys, max-age); needed with bases: golden",
+    "description": "File with the keys, identities and jobs whose golden promotions count (docs/status.md); needed with bases: golden",
     "default": "",
     "required": false
    },
@@ -973,7 +973,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "to-policy",
-    "description": "Policy that the copy has to pass too, with its promotion record, before the tag is written. Left out, policy alone.",
+    "description": "Policy that the copy has to pass too, with its promotion record, before the record is attached and the tag is written. Left out, policy alone.",
     "default": "",
     "required": false
    },
