@@ -1,6 +1,7 @@
 import { archiveCommands } from './archive/commands.ts'
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { encryptCommands } from './encrypt/commands.ts'
 import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
@@ -74,6 +75,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...bundleCommands,
   ...modelCommands,
+  ...encryptCommands,
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,

@@ -1027,7 +1027,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "status-only",
-    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; docs/status.md.",
+    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; with subscription, for all its repositories; docs/status.md.",
     "default": "false",
     "required": false
    },

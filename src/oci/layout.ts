@@ -132,6 +132,7 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
     kind: 'layout',
     name: named,
     identity,
+    piecewise: true,
     getManifest,
     tag,
     retag,

@@ -83,6 +83,8 @@ export interface NewManifest {
 export interface BlobReading {
   /** A piece is done with before the next one is asked for, and may then be written over: gigabytes of buffers are never collected. */
   readonly piecewise?: boolean | undefined
+  /** The same for a reader that is done with a piece when four further ones were asked for. */
+  readonly inTurn?: boolean | undefined
 }
 
 /**
@@ -164,6 +166,8 @@ export interface Store {
   openBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>, how?: BlobReading): Promise<ByteSource>
   /** Puts a blob (no request when it is there already) and returns its digest and size. */
   putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
+  /** A piece of a stream that is put here is done with before the next one is asked for: its source may read {@link BlobReading.piecewise}. */
+  readonly piecewise?: boolean | undefined
 
   /**
    * Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given.

@@ -1,5 +1,6 @@
 import { acceptanceNames, acceptances } from './policy/accept.ts'
 import { originInWords, promotedInWords } from './origin.ts'
+import { purgedWords } from './status/purged.ts'
 import type { Verdict } from './types.ts'
 
 /** How `unlessAccepted` ends the sentence of a failure that a line of the policy would accept. */
@@ -26,7 +27,12 @@ export function verdictLines(
   const used = acceptanceNames
     .filter((name) => exceptions.includes(name))
     .map((name) => `exception used: ${name}: ${acceptances[name]}`)
+  // Of an archived image whoever reads only these lines has to know that nobody looked into it.
+  const archived = checks
+    .filter(({ status, why }) => status === 'accepted' && why.startsWith(purgedWords))
+    .map(({ why }) => why)
   return [
+    ...new Set(archived),
     ...(origin === null ? [] : [`built by ${origin.built}; admitted by ${origin.admitted}`]),
     ...[promotedInWords(verdict)].filter((line) => line !== ''),
     ...new Set(failures),

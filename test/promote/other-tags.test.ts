@@ -31,6 +31,9 @@ test('another tag on the signature does not keep the signature back', async () =
   const stem = made.digest.replace(':', '-')
   const signature = (await source.resolve({ tag: `${stem}.sig` }))!
   await source.tag(`${stem}.aaa`, signature.digest)
+  // Listed after the other one.
+  await source.tag(`${stem}.sig`, made.digest)
+  await source.tag(`${stem}.sig`, signature.digest)
   const to = `oci:${scratch()}`
   const { left } = await made.run(to)
   expect(left).toEqual([])

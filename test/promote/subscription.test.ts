@@ -55,7 +55,9 @@ test("patterns choose tags, and cosign's tags are no images", () => {
 describe('repositories', () => {
   const entry = { from: 'ghcr.io/a/*', to: 'registry.example/mirror/*', tags: [], repositories: ['ghcr.io/a/one', 'ghcr.io/b/two'] } // prettier-ignore
   test('of a list are chosen by a pattern, whose part the target takes over', () => {
-    expect(matchRepositories(entry)).toEqual([{ from: 'ghcr.io/a/one', to: 'registry.example/mirror/one' }])
+    expect(matchRepositories(entry)).toEqual([
+      { from: 'ghcr.io/a/one', to: 'registry.example/mirror/one', part: 'one' },
+    ])
   })
   test.each([
     ['no list', { repositories: [] }, 'from'],

@@ -5,10 +5,10 @@ import type { RawInputs } from '../../doors/context.ts'
 import { optional, optionalDigest, optionalPath, optionalText } from '../shared/optional.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
 import { parseInterval } from '../../tasks/archive/interval.ts'
-import { requireNone } from '../../tasks/receive/given.ts'
+import { isSubscribed, perEntry, requireNone } from '../../tasks/receive/given.ts'
 import type { PromotionRun } from '../../tasks/receive/run.ts'
 import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
-import type { CarryRequest } from '../../tasks/status/carry.ts'
+import type { StatusesAsked } from '../../tasks/receive/subscription/statuses.ts'
 import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
 import { durationInput } from '../../verify/policy/duration.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
@@ -17,7 +17,7 @@ import type { KeyInputs } from '../../tasks/key-request.ts'
 import { readSigner } from '../shared/signer.ts'
 
 export interface PromoteInputs {
-  /** Many images: by `subscription`, or by `tags`. */
+  /** Many images: by `subscription`, `tags` or `repositories`. */
   many: boolean
   refresh: boolean
   entries: SubscriptionEntry[]
@@ -26,19 +26,15 @@ export interface PromoteInputs {
   keys: KeyInputs
 }
 
-/** What a subscription says for each of its entries. */
-const perEntry = ['from', 'to', 'policy', 'policy-digest', 'tags', 'repositories', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] // prettier-ignore
-
 /** @throws InputError `input-missing`, `input-invalid`, `file-missing`, `file-invalid` */
 export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
   const { signer, key } = await readSigner(raw, ['agent', 'keyless', 'none'])
   const keyless = await readKeyless(raw, signer === 'none' ? 'key' : signer)
   const keys = await readKeyInputs(raw)
-  const subscribed = raw.text('subscription') !== ''
-  if (subscribed) requireNone(raw, 'subscription', perEntry, (name) => `Write \`${name}\` into its entries.`)
+  const subscribed = isSubscribed(raw)
   const timestamp = optional(raw, 'timestamp', timestampUrl)
   return {
-    many: subscribed || raw.text('tags') !== '',
+    many: subscribed || raw.text('tags') + raw.text('repositories') !== '',
     refresh: raw.boolean('refresh'),
     entries: subscribed ? await readSubscription(raw.path('subscription')) : [await single(raw)],
     supersedes: raw.list('supersedes').map((text) => digestInput('supersedes', text)),
@@ -56,9 +52,11 @@ export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
 }
 
 /** What `status-only` reads; an input that it would ignore is refused. @throws as {@link readInputs}; VerificationError `policy-invalid` */
-export async function readCarry(raw: RawInputs): Promise<CarryRequest> {
-  const ignored = ['subscription', ...perEntry.slice(4), 'in-production', 'renew-after']
+export async function readCarry(raw: RawInputs): Promise<StatusesAsked> {
+  const ignored = [...perEntry.slice(4), 'in-production', 'renew-after']
   requireNone(raw, 'status-only', ignored, (name) => `Leave \`${name}\` out: only statements are carried.`)
+  if (isSubscribed(raw))
+    return { entries: await readSubscription(raw.path('subscription')), dryRun: raw.boolean('dry-run') }
   const { policy } = await loadGatePolicy(
     raw.path('policy', raw.required('policy')),
     optionalDigest(raw, 'policy-digest'),

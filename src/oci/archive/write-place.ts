@@ -64,7 +64,11 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
           mark: base?.mark ?? null,
           archive: base?.archive ?? null,
           index: indexText(document, changed),
-          blobs: added.map(([digest, size]) => ({ digest, size, bytes: () => readBlob(stage, { digest, size }) })),
+          blobs: added.map(([digest, size]) => ({
+            digest,
+            size,
+            bytes: () => readBlob(stage, { digest, size }, { piecewise: true }),
+          })),
         }
       })
     } finally {
@@ -99,7 +103,7 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
       return (await held()) === null ? null : old.size(digest)
     },
     read: (want, how) =>
-      step.stage !== null && step.blobs.has(want.digest) ? staged(step.stage, want, how) : old.read(want),
+      step.stage !== null && step.blobs.has(want.digest) ? staged(step.stage, want, how) : old.read(want, how),
     write: async (source, expect) => {
       step.stage ??= newStage(folder, ports)
       const written = await writeBlob(await step.stage, source, expect)

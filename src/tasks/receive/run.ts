@@ -12,6 +12,7 @@ import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordArchive, type Archived, type ArchiveRequest } from '../archive/record.ts'
 import type { StepContext } from '../context.ts'
+import { verifiedAt } from '../job-image.ts'
 import type { KeyRequest } from '../keys.ts'
 import type { NoticeSigning } from '../status/signer.ts'
 import { keepWritten } from '../sign/keep.ts'
@@ -135,6 +136,8 @@ async function promoteOne(
   const nothing = { ...transfer, record: null, admitted: null, archived: [], reissued: 0, tagged: false }
   const { target } = transfer
   if (target === null || facts === null) return nothing
+  // As after verify-deploy: what the publisher signed is carried from there to where the job publishes the image.
+  await context.state.remember(verifiedAt(transfer.digest), transfer.place)
   const { place, to, digest } = transfer
   const store = openStore(parseReference(place, ports.roots.cwd), ports)
   // A record allows something: it becomes visible only once the copy is admitted with it.

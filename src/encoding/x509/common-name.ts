@@ -1,4 +1,4 @@
-import { readDer } from '../../encoding/der.ts'
+import { readDer } from '../der.ts'
 
 /** 2.5.4.3 as the content of an OID. */
 const commonName = '550403'
