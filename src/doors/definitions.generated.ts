@@ -1475,6 +1475,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "internal",
+    "description": "Statements that stay inside when the image is promoted, as for sign-attest: inventory, vulns, …; docs/promote.md.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "consumers",
     "description": "Whose form to write: cosign2 (tags), cosign3 (bundles), coco (tags), notation and scitt (COSE, by the signer; notation needs certificate).",
     "default": "cosign2,cosign3,coco",

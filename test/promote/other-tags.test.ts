@@ -50,3 +50,19 @@ test('a fallback tag is not copied as a tag, whatever stands there', async () =>
   await made.run(to)
   expect(await open(to).tags()).toEqual(['latest'])
 })
+
+test.each(['', '.sig', '.vex'])(
+  'an image is not promoted under the tag of what is attached: sha256-HEX%s',
+  async (end) => {
+    const made = await place()
+    const tag = `sha256-${'a'.repeat(64)}${end}`
+    const to = `oci:${scratch()}`
+    const refused = { code: 'reference-invalid', subject: 'to' }
+    await expect(made.run(`${to}:${tag}`)).rejects.toMatchObject(refused)
+    // By default the tag is that of the source.
+    await open(made.from).tag(tag, made.digest)
+    const from = made.from.replace(/:latest$/, `:${tag}`)
+    await expect(made.run(to, { from })).rejects.toMatchObject(refused)
+    await expect(open(to).tags()).rejects.toMatchObject({ code: 'not-found' })
+  },
+)

@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { copyGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage, type ResolvedImage } from '../../oci/open.ts'
-import { fallbackTag } from '../../oci/digest.ts'
+import { fallbackTag, isAttachedTag } from '../../oci/digest.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
@@ -97,6 +97,11 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     })
   }
   const tag = to.tag ?? from.tag ?? 'latest'
+  if (isAttachedTag(tag))
+    throw new InputError('reference-invalid', `${tag} is the tag of what is attached to a digest, not of an image`, {
+      subject: 'to',
+      remedy: 'Name another tag in `to`: this one would replace signatures or a list of referrers at the target.',
+    })
   const { digest } = from.descriptor
   // A tag may name what is gone: a damaged copy, not a wrong name as it is for the gate, which is given the digest.
   await from.store.getManifest(digest)
