@@ -38,14 +38,18 @@ export async function decryptImage(
   }
   const once = askingOnce(keys)
   const plans: LayerPlan[] = []
-  for (const layer of layers) plans.push(isEncrypted(layer) ? await planOf(layer, once) : { layer, plain: layer, open: null })
+  for (const layer of layers)
+    plans.push(isEncrypted(layer) ? await planOf(layer, once) : { layer, plain: layer, open: null })
   const copy = blobCopier(store, target)
   const descriptor = await inOneStep(target, async () => {
     for (const [index, { layer, plain, open }] of plans.entries()) {
       log?.progress(`layer ${index + 1} of ${layers.length} (${layer.size} bytes)`)
       const { digest, size } = plain
       if (open === null) await copy(layer)
-      else await target.putBlob({ stream: decryptingAtOnce(await store.openBlob(layer), open), expect: { digest, size } }).catch(asFailure(layer))
+      else
+        await target
+          .putBlob({ stream: decryptingAtOnce(await store.openBlob(layer), open), expect: { digest, size } })
+          .catch(asFailure(layer))
     }
     await copy(image.manifest.config)
     const manifest: Manifest = { ...image.manifest, layers: plans.map(({ plain }) => plain) }
@@ -74,10 +78,14 @@ async function planOf(layer: Descriptor, keys: DecryptionKeys): Promise<LayerPla
 function asFailure({ digest }: Descriptor): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof VerificationError) || error.code !== 'digest-mismatch') throw error
-    throw new VerificationError('decryption-failed', `the layer ${digest} does not decrypt to what it says: ${error.message}`, {
-      subject: digest,
-      cause: error,
-      remedy: 'The image was not encrypted as it says, or was damaged: publish it again.',
-    })
+    throw new VerificationError(
+      'decryption-failed',
+      `the layer ${digest} does not decrypt to what it says: ${error.message}`,
+      {
+        subject: digest,
+        cause: error,
+        remedy: 'The image was not encrypted as it says, or was damaged: publish it again.',
+      },
+    )
   }
 }

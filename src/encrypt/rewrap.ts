@@ -33,7 +33,8 @@ export async function rewrapImage(
 ): Promise<{ descriptor: Descriptor; layers: number }> {
   const once = askingOnce(keys)
   const layers: Descriptor[] = []
-  for (const layer of image.manifest.layers) layers.push(isEncrypted(layer) ? await rewrapped(layer, once, wrapping, keep) : layer)
+  for (const layer of image.manifest.layers)
+    layers.push(isEncrypted(layer) ? await rewrapped(layer, once, wrapping, keep) : layer)
   const changed = layers.filter(isEncrypted).length
   if (changed === 0) {
     throw new InputError('input-invalid', `no layer of ${image.descriptor.digest} is encrypted`, {
@@ -49,18 +50,28 @@ export async function rewrapImage(
   return { descriptor: await target.putManifest(bytes, mediaTypes.manifest, { tag }), layers: changed }
 }
 
-async function rewrapped(layer: Descriptor, keys: DecryptionKeys, wrapping: Wrapping, keep: boolean): Promise<Descriptor> {
+async function rewrapped(
+  layer: Descriptor,
+  keys: DecryptionKeys,
+  wrapping: Wrapping,
+  keep: boolean,
+): Promise<Descriptor> {
   const plainType = layer.mediaType.slice(0, -mediaTypes.encryptedSuffix.length)
   if (!canEncrypt(plainType, wrapping.recipients)) {
-    throw new InputError('unsupported', `the layer ${layer.digest} of type ${layer.mediaType} is not opened by guests with a KBS`, {
-      subject: layer.mediaType,
-      remedy: 'Encrypt the plain image again with gzip layers, or name public keys alone.',
-    })
+    throw new InputError(
+      'unsupported',
+      `the layer ${layer.digest} of type ${layer.mediaType} is not opened by guests with a KBS`,
+      {
+        subject: layer.mediaType,
+        remedy: 'Encrypt the plain image again with gzip layers, or name public keys alone.',
+      },
+    )
   }
   const wrapped = await wrapFor(wrapping, privateOptionsBytes(await openKey(layer, keys)))
   const old = Object.entries(layer.annotations ?? {})
   const isPacket = ([name]: [string, string]): boolean => name.startsWith(annotations.keysPrefix)
   const result = Object.fromEntries(old.filter((entry) => keep || !isPacket(entry)))
-  for (const [name, packet] of Object.entries(wrapped)) result[name] = keep && name in result ? `${result[name]},${packet}` : packet
+  for (const [name, packet] of Object.entries(wrapped))
+    result[name] = keep && name in result ? `${result[name]},${packet}` : packet
   return { ...layer, annotations: result }
 }

@@ -1,5 +1,6 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
+import { isObject, parseJson } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import { messageLimit } from '../../encrypt/provider/messages.ts'
 import { answerProvider, type ProviderKeys } from '../../encrypt/provider/provider.ts'
@@ -14,7 +15,8 @@ export async function keyproviderExec(inputs: RawInputs, { ports }: ActionContex
   try {
     const request = await collect(process.stdin, messageLimit, 'the key provider request')
     const text = await answerProvider(request, providerKeys(inputs, keks), ports.random)
-    return { outputs: JSON.parse(text) as CommandResult['outputs'], text: `${text}\n` }
+    const answer = parseJson(text, 'the answer')
+    return { outputs: isObject(answer) ? answer : {}, text: `${text}\n` }
   } finally {
     await keks.close()
   }
@@ -30,7 +32,9 @@ export async function keyproviderServe(inputs: RawInputs, { ports }: ActionConte
       answerProvider(request, keys, ports.random, op)
     const server = await serveProvider(inputs.required('listen'), answer, ports.log)
     if (!server.address.startsWith('unix:'))
-      ports.log.warn('every user and process of this machine can use these keys: a unix socket is open to this user alone')
+      ports.log.warn(
+        'every user and process of this machine can use these keys: a unix socket is open to this user alone',
+      )
     ports.log.info(`key provider on ${server.address}; Ctrl-C ends it`)
     await untilSignal()
     await server.close()
@@ -42,7 +46,10 @@ export async function keyproviderServe(inputs: RawInputs, { ports }: ActionConte
 
 function providerKeys(inputs: RawInputs, keks: Keks): ProviderKeys {
   if (keks.files.size === 0 && inputs.text('kbs-url') === '')
-    throw new InputError('input-missing', 'no key was given', { subject: 'key-file', remedy: 'Give `key-file` or `kbs-url`.' })
+    throw new InputError('input-missing', 'no key was given', {
+      subject: 'key-file',
+      remedy: 'Give `key-file` or `kbs-url`.',
+    })
   const named = [...keks.files.keys()].filter((uri) => uri !== '')
   const name = inputs.text('provider')
   return {

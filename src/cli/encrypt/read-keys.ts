@@ -23,7 +23,8 @@ export async function readKeks(inputs: RawInputs, ports: Ports): Promise<Keks> {
     const [, uri = '', path = ''] = /^(?:(kbs:[^=]*)=)?(.*)$/.exec(text) ?? []
     if (uri !== '' && !isKeyUri(uri))
       throw invalid(`"${uri}" is not kbs:///repo/type/tag`, 'Write kbs:///REPOSITORY/TYPE/TAG=FILE, or FILE alone.')
-    if (files.has(uri)) throw invalid(`there is more than one key for ${uri === '' ? 'all URIs' : uri}`, 'Give one file for each URI.')
+    if (files.has(uri))
+      throw invalid(`there is more than one key for ${uri === '' ? 'all URIs' : uri}`, 'Give one file for each URI.')
     const bytes = await namedFile(resolve(ports.roots.cwd, path), 'key-file')
     if (bytes.length !== kekBytes)
       throw new InputError('file-invalid', `key-file: "${path}" holds ${bytes.length} bytes`, {
@@ -33,12 +34,17 @@ export async function readKeks(inputs: RawInputs, ports: Ports): Promise<Keks> {
     files.set(uri, bytes)
   }
   const kbs = await fromKbs(inputs, ports)
-  const kek = async (uri: string): Promise<Buffer | null> => files.get(uri) ?? files.get('') ?? (await kbs?.kek(uri)) ?? null
+  const kek = async (uri: string): Promise<Buffer | null> =>
+    files.get(uri) ?? files.get('') ?? (await kbs?.kek(uri)) ?? null
   return { kek, files, close: async () => kbs?.close() }
 }
 
 /** Runs `use` with the keys that the options name. @throws InputError `input-missing` where none is named */
-export async function withKeys<T>(inputs: RawInputs, ports: Ports, use: (keys: DecryptionKeys) => Promise<T>): Promise<T> {
+export async function withKeys<T>(
+  inputs: RawInputs,
+  ports: Ports,
+  use: (keys: DecryptionKeys) => Promise<T>,
+): Promise<T> {
   const texts = inputs.list('decryption-key')
   const command = inputs.text('unwrap-command')
   if (texts.length === 0 && ['key-file', 'kbs-url', 'unwrap-command'].every((name) => inputs.text(name) === ''))

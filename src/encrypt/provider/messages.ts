@@ -17,7 +17,15 @@ export type ProviderRequest =
 export const messageLimit = 1 << 20
 
 /** Parameters that belong to other forms of ocicrypt, whose JSON carries all of them. */
-const foreign = new Set(['pubkeys', 'x509s', 'gpg-recipients', 'gpg-pubkeyringfile', 'pkcs11-pubkeys', 'pkcs11-yamls', 'pkcs11-config'])
+const foreign = new Set([
+  'pubkeys',
+  'x509s',
+  'gpg-recipients',
+  'gpg-pubkeyringfile',
+  'pkcs11-pubkeys',
+  'pkcs11-yamls',
+  'pkcs11-config',
+])
 
 /**
  * Reads a request. Go writes bytes as base64, Rust as an array of numbers, and ocicrypt-rs the private options as they are.
@@ -29,14 +37,19 @@ export function readRequest(bytes: Uint8Array): ProviderRequest {
   const value = parseJson(Buffer.from(bytes).toString('utf8'), 'the key provider request', 'input')
   if (!isObject(value)) throw invalid('is not an object')
   // Go writes the parameters of both operations, empty where they do not count.
-  if (value['op'] === 'keyunwrap') return { op: 'keyunwrap', packet: bytesOf(part(value, 'keyunwrapparams')['annotation'], 'annotation') }
-  if (value['op'] !== 'keywrap') throw invalid(`has the operation ${JSON.stringify(value['op'] ?? null)}, not keywrap or keyunwrap`)
+  if (value['op'] === 'keyunwrap')
+    return { op: 'keyunwrap', packet: bytesOf(part(value, 'keyunwrapparams')['annotation'], 'annotation') }
+  if (value['op'] !== 'keywrap')
+    throw invalid(`has the operation ${JSON.stringify(value['op'] ?? null)}, not keywrap or keyunwrap`)
   const params = part(value, 'keywrapparams')
   const given = part(params, 'ec')['Parameters']
   const parameters = new Map<string, readonly string[]>()
   for (const [name, list] of Object.entries(isObject(given) ? given : {})) {
     if (!foreign.has(name) && Array.isArray(list))
-      parameters.set(name, list.map((one) => bytesOf(one, `parameter of ${name}`).toString('utf8')))
+      parameters.set(
+        name,
+        list.map((one) => bytesOf(one, `parameter of ${name}`).toString('utf8')),
+      )
   }
   return { op: 'keywrap', options: bytesOf(params['optsdata'], 'optsdata'), parameters }
 }
@@ -57,7 +70,8 @@ function part(value: JsonObject, name: string): JsonObject {
 
 function bytesOf(value: JsonValue | undefined, name: string): Buffer {
   if (Array.isArray(value) && value.every(isByte)) return Buffer.from(value)
-  if (typeof value !== 'string') throw invalid(`has a value of \`${name}\` that is neither base64 nor an array of bytes`)
+  if (typeof value !== 'string')
+    throw invalid(`has a value of \`${name}\` that is neither base64 nor an array of bytes`)
   if (value.startsWith('{')) return Buffer.from(value)
   try {
     return fromBase64(value, name)

@@ -72,11 +72,14 @@ function wantedKey(given: ReadonlyMap<string, readonly string[]>, { usual, name 
 function keyIn(text: string): string | null {
   let uri: string | null = null
   for (const part of text.split('::').filter((one) => one !== '')) {
-    const [name, value] = part.startsWith('kbs:') ? ['keyid', part] : [part.split('=', 1)[0], part.replace(/^[^=]*=?/, '')]
+    const [name, value] = part.startsWith('kbs:')
+      ? ['keyid', part]
+      : [part.split('=', 1)[0], part.replace(/^[^=]*=?/, '')]
     if (name === 'keyid' && value !== undefined && isKeyUri(value)) uri = value
     else if (name === 'algorithm' && value === 'A256GCM') continue
     // A caller that names files would have this process read them with its own rights.
-    else if (name === 'keypath' || name === 'sample') throw refuse(`the parameter \`${name}\` is refused: keys are those that the provider was started with`)
+    else if (name === 'keypath' || name === 'sample')
+      throw refuse(`the parameter \`${name}\` is refused: keys are those that the provider was started with`)
     else throw refuse(`the parameter ${JSON.stringify(part.slice(0, 200))} is not kbs:///repo/type/tag`)
   }
   return uri

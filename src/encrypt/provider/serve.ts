@@ -19,7 +19,17 @@ const methods: Readonly<Record<string, ProviderRequest['op']>> = {
 }
 
 /** Status codes of gRPC. */
-const status = { ok: 0, invalid: 3, notFound: 5, denied: 7, exhausted: 8, precondition: 9, unimplemented: 12, internal: 13, unavailable: 14 }
+const status = {
+  ok: 0,
+  invalid: 3,
+  notFound: 5,
+  denied: 7,
+  exhausted: 8,
+  precondition: 9,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+}
 /** Flag and length before a message (gRPC over HTTP/2, "Length-Prefixed-Message"). */
 const prefixBytes = 5
 /** A caller sends its few bytes at once. */
@@ -66,7 +76,10 @@ export async function serveProvider(
   if ('path' in place) await chmod(place.path, 0o600)
   const bound = server.address()
   return {
-    address: 'path' in place ? `unix:${place.path}` : `${listen.replace(/:\d+$/, '')}:${typeof bound === 'object' ? bound?.port : place.port}`,
+    address:
+      'path' in place
+        ? `unix:${place.path}`
+        : `${listen.replace(/:\d+$/, '')}:${typeof bound === 'object' ? bound?.port : place.port}`,
     close: async () => {
       const closed = once(server, 'close')
       for (const session of sessions) session.destroy()
@@ -86,11 +99,20 @@ async function respond(
   const op = methods[String(headers[':path'])]
   const fail = (code: number, message: string): void => {
     if (stream.destroyed || stream.headersSent) return
-    const fields = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': code, 'grpc-message': encodeURIComponent(message) }
+    const fields = {
+      ':status': 200,
+      'content-type': 'application/grpc',
+      'grpc-status': code,
+      'grpc-message': encodeURIComponent(message),
+    }
     stream.respond(fields, { endStream: true })
   }
   try {
-    if (headers[':method'] !== 'POST' || !/^application\/grpc\b/.test(headers['content-type'] ?? '') || op === undefined)
+    if (
+      headers[':method'] !== 'POST' ||
+      !/^application\/grpc\b/.test(headers['content-type'] ?? '') ||
+      op === undefined
+    )
       return fail(status.unimplemented, `${String(headers[':path']).slice(0, 200)} is not a method of the key provider`)
     const body = await collect(stream.iterator({ destroyOnReturn: false }), messageLimit + prefixBytes, 'the request')
     if (body.length < prefixBytes || body.readUInt32BE(1) !== body.length - prefixBytes)
@@ -115,7 +137,10 @@ async function respond(
 function codeOf({ code, exitCode }: SealwrightError): number {
   if (code === 'not-found') return status.notFound
   if (code === 'denied') return status.denied
-  return [status.internal, status.precondition, status.invalid, status.unavailable, status.internal][exitCode] ?? status.internal
+  return (
+    [status.internal, status.precondition, status.invalid, status.unavailable, status.internal][exitCode] ??
+    status.internal
+  )
 }
 
 type Place = { path: string } | { host: string; port: number }

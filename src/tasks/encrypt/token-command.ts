@@ -17,13 +17,22 @@ export function tokenCommand(path: string, ports: Ports): (packet: Buffer) => Pr
     const env = Object.fromEntries(
       Object.entries(ports.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     )
-    const { code, stdout, stderr } = await ports.exec.run(path, [], { env, input: packet, timeoutMs, allowFailure: true })
+    const { code, stdout, stderr } = await ports.exec.run(path, [], {
+      env,
+      input: packet,
+      timeoutMs,
+      allowFailure: true,
+    })
     if (code === 0) return stdout
     if (code === 1) return null
     const reason = stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? ''
-    throw new InputError('file-invalid', `"${path}" ended with ${code}${reason === '' ? ' and printed no reason' : `: ${reason}`}`, {
-      subject: 'unwrap-command',
-      remedy: 'Run the program by hand; docs/encryption.md describes what it reads and prints.',
-    })
+    throw new InputError(
+      'file-invalid',
+      `"${path}" ended with ${code}${reason === '' ? ' and printed no reason' : `: ${reason}`}`,
+      {
+        subject: 'unwrap-command',
+        remedy: 'Run the program by hand; docs/encryption.md describes what it reads and prints.',
+      },
+    )
   }
 }
