@@ -36,7 +36,7 @@ export const encryptCommands: Readonly<Record<string, Command>> = {
   },
   rewrap: {
     description:
-      'Makes an encrypted image for other recipients without encrypting it again. Only the manifest changes; layers are neither read nor copied within a store.',
+      'Gives an encrypted image other recipients. It is not encrypted again. Only the manifest changes; layers are neither read nor copied within a store.',
     inputs: [
       image,
       option(
@@ -58,7 +58,8 @@ export const encryptCommands: Readonly<Record<string, Command>> = {
     run: async (inputs, context) => (await import('./rewrap.ts')).rewrapCommand(inputs, context),
   },
   'keyprovider serve': {
-    description: 'Lets skopeo, buildah and containerd encrypt and decrypt with our keys, by gRPC (docs/encryption.md).',
+    description:
+      'Serves keys to skopeo, buildah and containerd. It speaks the key provider protocol over gRPC (docs/encryption.md).',
     inputs: [
       option('listen', 'unix:/PATH (open to this user alone), or address and port of loopback.', '', true),
       ...kekOptions,
@@ -70,7 +71,8 @@ export const encryptCommands: Readonly<Record<string, Command>> = {
     run: async (inputs, context) => (await import('./keyprovider.ts')).keyproviderServe(inputs, context),
   },
   'keyprovider exec': {
-    description: 'Answers one request of the key provider protocol, from stdin to stdout (docs/encryption.md).',
+    description:
+      'Answers one request for a key, as skopeo sends it. The request is on stdin, the answer on stdout (docs/encryption.md).',
     inputs: [...kekOptions, provider],
     examples: ['sealwright keyprovider exec --kbs-url https://kbs.example.com'],
     run: async (inputs, context) => (await import('./keyprovider.ts')).keyproviderExec(inputs, context),

@@ -1,5 +1,6 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { InputError } from '../../base/errors.ts'
+import { isObject, parseJson } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import { messageLimit } from '../../encrypt/provider/messages.ts'
 import { answerProvider, type ProviderKeys } from '../../encrypt/provider/provider.ts'
@@ -14,7 +15,8 @@ export async function keyproviderExec(inputs: RawInputs, { ports }: ActionContex
   try {
     const request = await collect(process.stdin, messageLimit, 'the key provider request')
     const text = await answerProvider(request, providerKeys(inputs, keks), ports.random)
-    return { outputs: JSON.parse(text) as CommandResult['outputs'], text: `${text}\n` }
+    const answer = parseJson(text, 'the answer')
+    return { outputs: isObject(answer) ? answer : {}, text: `${text}\n` }
   } finally {
     await keks.close()
   }
