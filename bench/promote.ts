@@ -205,7 +205,10 @@ try {
             for (const [tool, command, args] of there) {
               const target = await startRegistry(kind)
               const [a, b] = [await countRequests(source.host, latency), await countRequests(target.host, latency)]
-              const { seconds, mib } = await measure(command, args(`${a.host}/team/${name}:v1`, `${b.host}/prod/${name}:v1`))
+              const { seconds, mib } = await measure(
+                command,
+                args(`${a.host}/team/${name}:v1`, `${b.host}/prod/${name}:v1`),
+              )
               results.get(tool)?.push({ seconds, requests: a.take() + b.take(), mib })
               for (const one of [a, b, target]) await one.close()
             }

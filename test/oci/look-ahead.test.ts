@@ -49,7 +49,8 @@ test('what hangs on what hangs on a manifest is asked for before anybody comes t
   expect(asked.toSorted()).toEqual(['', 'image', 'sbom', 'signature'])
   const told: Digest[] = []
   const read: string[] = []
-  for await (const one of ahead.read(sha256('sbom'), ({ manifest }) => told.push(manifest))) read.push(String(one.bytes))
+  for await (const one of ahead.read(sha256('sbom'), ({ manifest }) => told.push(manifest)))
+    read.push(String(one.bytes))
   expect([read, told]).toEqual([['of the sbom'], [sha256('sbom')]])
   expect(asked).toHaveLength(4)
 })
@@ -108,7 +109,10 @@ test('a failed first question leaves the others to ask for themselves', async ()
 })
 
 test('what was put is given once for a tag, to whoever uses the same connection and repository', () => {
-  const [one, other] = [fakeHttp(() => Promise.reject(new Error('no'))), fakeHttp(() => Promise.reject(new Error('no')))]
+  const [one, other] = [
+    fakeHttp(() => Promise.reject(new Error('no'))),
+    fakeHttp(() => Promise.reject(new Error('no'))),
+  ]
   const manifest = stored('image')
   const { digest } = manifest.descriptor
   writtenHere(one, 'host/a').add(manifest)

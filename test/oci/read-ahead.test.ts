@@ -23,7 +23,9 @@ interface Asked {
 /** A store far away, with a blob for each text; `broken` ones come as other bytes of the same length. */
 function distant(texts: readonly string[], broken: readonly number[] = []): Asked & { readonly blobs: Blob[] } {
   const blobs = texts.map((text) => ({ digest: sha256(text), size: text.length }))
-  const bytes = new Map<string, string>(texts.map((text, i) => [sha256(text), broken.includes(i) ? text.replaceAll('x', 'y') : text]))
+  const bytes = new Map<string, string>(
+    texts.map((text, i) => [sha256(text), broken.includes(i) ? text.replaceAll('x', 'y') : text]),
+  )
   const [opened, left]: [Digest[], Set<Digest>] = [[], new Set()]
   let [running, most] = [0, 0]
   async function* slow(blob: Blob): ByteSource {
