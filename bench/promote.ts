@@ -2,9 +2,10 @@
  * `npm run bench -- promote`: an image with all that is attached to it goes from one registry to another, by `sealwright promote` (which verifies it
  * at both) and by the tools that only copy: oras with referrers, crane and skopeo without. Wall time and requests to both registries, which proxies
  * count; each run has an empty target. Without and with 25 ms a request. Prints medians and ratios; asserts nothing, but a command that fails
- * ends the run.
+ * ends the run. With `--markdown` it prints the table of docs/performance.md in place of them.
  *
- * Environment: `BENCH_RUNS` (3), `BENCH_SCALE` (1; 0.1 for a tenth of the blobs and referrers), `BENCH_SOURCES=1` to run from `src/`.
+ * Environment: `BENCH_RUNS` (3), `BENCH_SCALE` (1; 0.1 for a tenth of the blobs and referrers), `BENCH_CASES` (all; `referrers,small,platforms`),
+ * `BENCH_TOOLS` (all; the beginnings of their names, as `sealwright,oras`), `BENCH_SOURCES=1` to run from `src/`.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -29,6 +30,10 @@ const peers = join(root, '.peers/bin')
 const runs = Number(process.env['BENCH_RUNS'] ?? 3)
 const scale = Number(process.env['BENCH_SCALE'] ?? 1)
 const program = join(root, process.env['BENCH_SOURCES'] === '1' ? 'bench/from-sources.ts' : 'dist/cli/index.js')
+const markdown = process.argv.includes('--markdown')
+/** Whether a variable names it; without the variable everything is named. */
+const named = (variable: string, name: string): boolean =>
+  process.env[variable]?.split(',').some((one) => name.startsWith(one)) ?? true
 const work = mkdtempSync(join(tmpdir(), 'sealwright-bench-'))
 
 const scaled = (count: number): number => Math.max(1, Math.round(count * scale))
@@ -99,6 +104,7 @@ const cases: readonly [string, string, (store: Store) => Promise<{ image: Descri
 interface Run {
   seconds: number
   requests: number
+  mib: number
 }
 
 type Tool = readonly [name: string, command: string, args: (from: string, to: string) => string[]]
@@ -134,6 +140,16 @@ const tools: readonly Tool[] = [
 ]
 const state = ['--state', join(work, 'state')]
 
+/** One row of the table: seconds, requests and, of ours, the peak of memory. */
+function row(title: string, setting: string, results: ReadonlyMap<string, Run[]>): string {
+  const cells = [...results].map(([name, all]) => {
+    const of = (pick: (run: Run) => number): number => median(all.map(pick))
+    const memory = name === 'sealwright promote' ? `, ${of((run) => run.mib).toFixed(0)} MiB` : ''
+    return `${of((run) => run.seconds).toFixed(2)} s, ${of((run) => run.requests)}${memory}`
+  })
+  return `| ${[title, setting, ...cells].join(' | ')} |`
+}
+
 function show(title: string, results: ReadonlyMap<string, Run[]>): void {
   console.log(title)
   const of = (all: readonly Run[], pick: (run: Run) => number): number => median(all.map(pick))
@@ -150,7 +166,7 @@ function show(title: string, results: ReadonlyMap<string, Run[]>): void {
 
 try {
   const keys = makeKeys(work, join(peers, 'cosign2'))
-  const there = tools.filter(([, command]) => existsSync(command))
+  const there = tools.filter(([tool, command]) => existsSync(command) && named('BENCH_TOOLS', tool))
   writeFileSync(
     join(work, 'policy.yml'),
     'version: 1\nrelease-keys: [cosign.pub]\naccept-signature-only: true\naccept-not-rebuilt: true\nstatements: [sign]\n',
@@ -158,10 +174,14 @@ try {
   for (const [name, command] of tools)
     if (!existsSync(command)) console.log(`${name} is not installed, so it is left out`)
   console.log(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, n = ${runs}, medians`)
+  if (markdown) {
+    console.log(`\n| | server, per request | ${there.map(([tool]) => tool).join(' | ')} |`)
+    console.log(`|---|---|${there.map(() => '---|').join('')}`)
+  }
   for (const kind of ['docker', 'referrers'] as const) {
     const source = await startRegistry(kind)
     try {
-      for (const [name, title, make] of cases) {
+      for (const [name, title, make] of cases.filter(([one]) => named('BENCH_CASES', one))) {
         const store = openStore(parseReference(`${source.host}/team/${name}`, '/'), testPorts())
         const { image, signed } = await make(store)
         await store.tag('v1', image.digest)
@@ -185,12 +205,17 @@ try {
             for (const [tool, command, args] of there) {
               const target = await startRegistry(kind)
               const [a, b] = [await countRequests(source.host, latency), await countRequests(target.host, latency)]
-              const { seconds } = await measure(command, args(`${a.host}/team/${name}:v1`, `${b.host}/prod/${name}:v1`))
-              results.get(tool)?.push({ seconds, requests: a.take() + b.take() })
+              const { seconds, mib } = await measure(
+                command,
+                args(`${a.host}/team/${name}:v1`, `${b.host}/prod/${name}:v1`),
+              )
+              results.get(tool)?.push({ seconds, requests: a.take() + b.take(), mib })
               for (const one of [a, b, target]) await one.close()
             }
           }
-          show(`${title}; ${kind}, ${latency} ms a request`, results)
+          const server = kind === 'docker' ? 'docker-registry' : 'test registry'
+          if (markdown) console.log(row(title, `${server}, ${latency} ms`, results))
+          else show(`${title}; ${server}, ${latency} ms a request`, results)
         }
       }
     } finally {

@@ -11,8 +11,8 @@ import { isIndex } from './manifest.ts'
 import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
 
-/** Blobs and manifests that are read at a time. */
-const parallel = 8
+/** Manifests that are copied at a time. */
+const parallel = 16
 /** Blobs that are copied at a time, those of at most so many bytes beside the larger ones. */
 const blobs = { small: 16, large: 4, smallBytes: 1 << 20 } as const
 

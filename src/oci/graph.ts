@@ -62,7 +62,9 @@ export async function* walkGraph(
     onGap(one)
   }
   const known = new Set(await store.tags())
-  const ahead = lookAhead(store, known)
+  /** Of what is visited, and of what hangs on it and is looked at ahead. */
+  const depths = new Map<Digest, number>()
+  const ahead = lookAhead(store, known, (referrer, to) => soon(referrer, (depths.get(to) ?? most.depth) + 1))
   const tags = attachedTags(known)
 
   async function* visit(
@@ -87,6 +89,7 @@ export async function* walkGraph(
       return
     }
     seen.add(digest)
+    depths.set(digest, at.depth)
     yield { ...at, descriptor: referrerOf(stored.descriptor, content), content }
     const below = { parent: digest, depth: at.depth + 1, tag: null, platform: null, attached: true }
     if (isIndex(content)) {
@@ -95,7 +98,10 @@ export async function* walkGraph(
       else yield* children()
     }
     const onBroken = ({ manifest, error }: Omit<GraphGap, 'parent'>): void => gap({ manifest, parent: digest, error })
-    const referrers = inOrder(ahead.read(digest, onBroken), aheadOf, (referrer) => soon(referrer, below.depth))
+    const referrers = inOrder(ahead.read(digest, onBroken), aheadOf, async (referrer) => {
+      soon(referrer, below.depth)
+      return referrer
+    })
     for await (const referrer of referrers) yield* visit(referrer, { ...below, relation: 'referrer' })
     for (const tag of tags.get(fallbackTag(digest)) ?? []) {
       const found = await store.resolve({ tag })
@@ -127,7 +133,9 @@ export async function* walkGraph(
   ): Promise<StoredManifest | VerificationError> => {
     try {
       const stored = await store.getManifest(manifest)
-      return (named === undefined ? null : otherThan(named, stored)) ?? (await soon(stored, depth))
+      const other = named === undefined ? null : otherThan(named, stored)
+      if (other === null) soon(stored, depth)
+      return other ?? stored
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error
       return error
@@ -141,10 +149,10 @@ export async function* walkGraph(
   }
 
   /** What hangs on a manifest that is visited soon is asked for now. */
-  const soon = async (stored: StoredManifest, depth: number): Promise<StoredManifest> => {
-    const { digest } = stored.descriptor
-    if (!seen.has(digest) && depth <= most.depth) ahead.start(digest)
-    return stored
+  const soon = ({ descriptor: { digest } }: StoredManifest, depth: number): void => {
+    if (seen.has(digest) || depth > most.depth) return
+    depths.set(digest, depth)
+    ahead.start(digest)
   }
 
   const top = { relation: 'root', parent: null, depth: 0, tag: null, platform: null, attached: false } as const

@@ -14,12 +14,24 @@ export interface LookAhead {
 
 interface Started {
   readonly iterator: AsyncIterator<StoredManifest>
-  readonly first: Promise<IteratorResult<StoredManifest>>
+  /** The beginning of the listing. */
+  readonly first: Promise<readonly StoredManifest[]>
   onBroken: OnBroken
 }
 
-/** Of each listing that is asked for ahead, only its beginning is read: what a stranger attached by the thousand is not held. */
-export function lookAhead(store: Store, known: KnownTags): LookAhead {
+/** Referrers of one manifest that are read ahead, and manifests whose referrers are. */
+const most = { referrers: 8, listings: 64 } as const
+
+/**
+ * Of each listing that is asked for ahead, only its beginning is read, and of few listings at a time: what a stranger attached by the thousand is not held.
+ *
+ * @param onFound hears of each referrer that is read ahead
+ */
+export function lookAhead(
+  store: Store,
+  known?: KnownTags,
+  onFound: (referrer: StoredManifest, to: Digest) => void = () => {},
+): LookAhead {
   const started = new Map<Digest, Started>()
 
   const begin = (digest: Digest): Started => {
@@ -27,7 +39,17 @@ export function lookAhead(store: Store, known: KnownTags): LookAhead {
     const one = { onBroken: (broken: (typeof early)[number]): void => void early.push(broken) }
     const referrers = store.readReferrers(digest, (broken) => one.onBroken(broken), known)
     const iterator = referrers[Symbol.asyncIterator]()
-    const first = iterator.next()
+    const beginning = async (): Promise<StoredManifest[]> => {
+      const found: StoredManifest[] = []
+      while (found.length < most.referrers) {
+        const next = await iterator.next()
+        if (next.done === true) break
+        found.push(next.value)
+        onFound(next.value, digest)
+      }
+      return found
+    }
+    const first = beginning()
     // Whoever reads it hears of its failure.
     first.catch(() => {})
     return {
@@ -43,9 +65,11 @@ export function lookAhead(store: Store, known: KnownTags): LookAhead {
   async function* read(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
     const found = started.get(digest) ?? begin(digest)
     started.delete(digest)
-    found.onBroken = onBroken
     try {
-      for (let next = await found.first; next.done !== true; next = await found.iterator.next()) yield next.value
+      found.onBroken = onBroken
+      yield* await found.first
+      for (let next = await found.iterator.next(); next.done !== true; next = await found.iterator.next())
+        yield next.value
     } finally {
       await found.iterator.return?.()
     }
@@ -53,7 +77,7 @@ export function lookAhead(store: Store, known: KnownTags): LookAhead {
 
   return {
     start: (digest) => {
-      if (!started.has(digest)) started.set(digest, begin(digest))
+      if (!started.has(digest) && started.size < most.listings) started.set(digest, begin(digest))
     },
     read,
     close: () => {

@@ -48,6 +48,7 @@ export function readAhead(store: Store, order: readonly Piece[]): ReadAhead {
       held.set(blob.digest, { bytes, size: blob.size })
     }
   }
+  start()
   return {
     store: {
       ...store,

@@ -27,6 +27,8 @@ export interface ReferrersApi {
 export function openReferrersApi(session: Session, name: string): ReferrersApi {
   /** The registry said that it knows no such path, so it is not asked again for each of thousands of manifests. */
   let lacks = false
+  /** Until the first answer is there: it says whether the registry has the API, so that others wait for it. */
+  let first: Promise<void> | null = null
 
   const isLacking = async (response: Response): Promise<boolean> => {
     const { status } = response
@@ -45,17 +47,36 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
   }
 
   const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
-    if (lacks) return null
+    if (first !== null) {
+      await first
+      return lacks ? null : everyPage(digest, artifactType)
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    first = promise
+    try {
+      return await everyPage(digest, artifactType, resolve)
+    } finally {
+      resolve()
+    }
+  }
+
+  /** @param onAnswer hears that the first answer is there */
+  const everyPage = async (
+    digest: Digest,
+    artifactType: string | undefined,
+    onAnswer: () => void = () => {},
+  ): Promise<Descriptor[] | null> => {
     const found: Descriptor[] = []
     const counted = { bytes: 0, entries: 0 }
     const subject = `the referrers of ${digest} in ${name}`
     const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
     const known = new Set<Digest>()
     const request = { headers: { accept: mediaTypes.index }, timeoutMs: listingTimeoutMs }
-    let first = true
+    let isFirst = true
     for await (const response of pagesOf(session, `referrers/${digest}${filter}`, subject, request, () => known.size)) {
-      if (first && (await isLacking(response))) return null
-      first = false
+      if (isFirst && (await isLacking(response))) return null
+      isFirst = false
+      onAnswer()
       if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
       // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
       for await (const entry of readPage(bodyOf(response, session), subject, counted)) {

@@ -28,7 +28,7 @@ import { knownOf, type OnSent } from './upload-body.ts'
 /** Bytes of manifests and of small blobs that are held. */
 const cacheLimit = { manifests: 16 << 20, blobs: 8 << 20 } as const
 /** Manifests that are put at a time. */
-const parallel = 8
+const parallel = 16
 /** Blobs of up to this many bytes are kept once they were read. */
 const keptBlob = 128 << 10
 /** Blobs of more bytes say how far they are. */

@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { PinnedLog } from '../log/pinned-log.ts'
+import { lookAhead } from '../oci/look-ahead.ts'
 import { isIndex } from '../oci/manifest.ts'
 import type { Digest, Store, StoredManifest } from '../oci/types.ts'
 import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../sign/find.ts'
@@ -44,12 +45,24 @@ export async function readAttached(
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
   const heads = new HeadList(admit, receivers.admit)
   const places: Place[] = []
-  for (const target of targets) {
-    for await (const stored of store.readReferrers(target, onBroken)) {
-      if (!isIndex(stored.content) && isEvidence(stored.content)) await readHead(store, stored, heads, notes)
-      else readPlace(stored, places, onBroken, notes)
+  // All questions are asked at once, and the answers taken in order.
+  const ahead = lookAhead(store)
+  for (const target of targets) ahead.start(target)
+  const legacy = targets.map((target) => legacyPlaces(store, target))
+  // A failure is thrown in its turn.
+  for (const one of legacy) one.catch(() => {})
+  try {
+    for (const [i, target] of targets.entries()) {
+      for await (const stored of ahead.read(target, onBroken)) {
+        if (!isIndex(stored.content) && isEvidence(stored.content)) await readHead(store, stored, heads, notes)
+        else readPlace(stored, places, onBroken, notes)
+      }
+      const { found, broken } = (await legacy[i]) ?? { found: [], broken: [] }
+      for (const one of broken) onBroken(one)
+      places.push(...found)
     }
-    places.push(...(await attestationPlaces(store, target, onBroken)))
+  } finally {
+    ahead.close()
   }
   const keys = heads.byKey()
   return {
@@ -69,6 +82,15 @@ export async function readAttached(
       log,
     })),
   }
+}
+
+/** What lies under cosign's tag of attestations, and what of it is broken. */
+async function legacyPlaces(
+  store: Store,
+  target: Digest,
+): Promise<{ found: readonly Place[]; broken: readonly Parameters<OnBroken>[0][] }> {
+  const broken: Parameters<OnBroken>[0][] = []
+  return { found: await attestationPlaces(store, target, (one) => broken.push(one)), broken }
 }
 
 /** Heads of evidence: all that the policy admits, and a few others for the reason of a refusal. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { fallbackTag } from '../../src/oci/digest.ts'
 import { listsOf } from '../../src/oci/lists-once.ts'
@@ -80,12 +81,16 @@ test('small blobs go with one POST each where the registry takes that, and bytes
   }
 })
 
-test('the spool reads a blob once, and does not take a broken one for the whole', async () => {
+test.each([
+  ['in memory', 3000],
+  ['with one write', 300_000],
+  ['with several writes', 3_000_000],
+])('the spool keeps a blob %s, reads it once, and does not take a broken one for the whole', async (_name, size) => {
   const registry = await startRegistry('referrers')
   try {
     const ports = testPorts()
     const store = storeOf(`${registry.host}/a/app`, ports)
-    const layer = { mediaType: 'text/plain', bytes: Buffer.alloc(300_000, 1) }
+    const layer = { mediaType: 'text/plain', bytes: randomBytes(size) }
     const { digest: named } = await putArtifact(store, { artifactType: 'text/x', layers: [layer] })
     const { content } = await store.getManifest(named)
     const [blob] = 'layers' in content ? content.layers : []

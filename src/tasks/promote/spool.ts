@@ -11,10 +11,17 @@ const most = { bytes: 8 * 2 ** 30, ofFree: 0.5 } as const
 /** Blobs of at most so many bytes stay in memory, as many as fit in: thousands of reads of a file take longer than their bytes. */
 const small = { blob: 128 << 10, bytes: 16 << 20 } as const
 
+/** Bytes that are written at once: each write costs a turn of the file threads, and the network brings little at a time. */
+const together = 512 << 10
+
 /** A write may take a part only. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length;)
-    done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[], at: number): Promise<void> {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const { bytesWritten } = await handle.writev(pieces, at)
+  if (bytesWritten === size) return
+  const bytes = Buffer.concat(pieces)
+  for (let done = bytesWritten; done < size;)
+    done += (await handle.write(bytes, done, size - done, at + done)).bytesWritten
 }
 
 /** A source whose blobs are read once: the gate reads them, and the copy takes them from a file. */
@@ -50,9 +57,9 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
   async function* keeping(bytes: ByteSource, { digest, size }: Piece, at: number): ByteSource {
     let keeps = true
     let done = 0
-    const write = async (piece: Uint8Array, to: number): Promise<void> => {
+    const write = async (pieces: readonly Uint8Array[], to: number): Promise<void> => {
       try {
-        await writeAll(await (file ??= opened()), piece, to)
+        await writeAll(await (file ??= opened()), pieces, to)
       } catch (error) {
         // A full disk costs the second reading, no more.
         ports.log.debug(`${digest} is not kept: ${String(error)}`)
@@ -60,21 +67,32 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
         room = 0
       }
     }
+    let pieces: Uint8Array[] = []
+    let waiting = 0
+    let writing: Promise<void> = Promise.resolve()
     for await (const piece of bytes) {
-      // Written while the reader looks at it.
-      const writing = keeps && done + piece.length <= size ? write(piece, at + done) : undefined
       done += piece.length
+      if (keeps && done <= size) {
+        pieces.push(piece)
+        waiting += piece.length
+      }
+      if (waiting >= together || (waiting > 0 && done === size)) {
+        // One write at a time, while the reader looks at what follows.
+        await writing
+        writing = write(pieces, at + done - waiting)
+        pieces = []
+        waiting = 0
+      }
       yield piece
-      await writing
     }
+    await writing
     // The store has checked the stream at its end.
     if (keeps && done === size) held.set(digest, at)
   }
   async function* remembering(bytes: ByteSource, { digest, size }: Piece): ByteSource {
     const pieces: Uint8Array[] = []
     for await (const piece of bytes) {
-      // A store may write over a piece once the next one is asked for.
-      pieces.push(Buffer.from(piece))
+      pieces.push(piece)
       yield piece
     }
     // The store has checked the stream at its end.
@@ -93,12 +111,13 @@ export async function spoolBlobs(store: Store, ports: Pick<Ports, 'roots' | 'log
   return {
     store: {
       ...store,
-      openBlob: async (blob, how) => {
+      openBlob: async (blob) => {
         const known = inMemory.get(blob.digest)
         if (known?.length === blob.size) return once(known)
         const at = held.get(blob.digest)
         if (at !== undefined) return verified(from(blob, at), blob)
-        const bytes = await store.openBlob(blob, how)
+        // Pieces are held until they are written, so that the store must not write over them.
+        const bytes = await store.openBlob(blob)
         if (blob.size <= Math.min(small.blob, memory)) {
           memory -= blob.size
           return remembering(bytes, blob)
