@@ -51,6 +51,7 @@ export function snpFactsOf(change: Partial<SnpFacts> = {}): SnpFacts {
       tsmeEnabled: false,
       eccEnabled: false,
       aliasCheckComplete: false,
+      iommuWriteSafe: false,
       tioEnabled: false,
     },
     familyId: '00'.repeat(16),

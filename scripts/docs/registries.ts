@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resultsPath, type Results } from '../../tools/registries/results.ts'
-import { rows } from '../../tools/registries/rows.ts'
+import { carriedParts, rows } from '../../tools/registries/rows.ts'
 import { cell, table } from './tables.ts'
 
 const ours = { publish: '`sign-attest`', verify: '`verify-deploy`', tree: '`tree`', promote: '`promote`' } as const
@@ -16,7 +16,7 @@ const others = {
 
 /** docs/registries.md: what our commands and those of others do on registries of all kinds. */
 export function registriesPage(root: string): string {
-  const { lines } = JSON.parse(readFileSync(join(root, 'tools/registries', resultsPath), 'utf8')) as Results
+  const { lines, carried } = JSON.parse(readFileSync(join(root, 'tools/registries', resultsPath), 'utf8')) as Results
   const cells = new Map(lines.map((line) => [line.row, line.cells]))
   const tableOf = (columns: Readonly<Record<string, string>>): string =>
     table([
@@ -57,6 +57,20 @@ find it at the copy; skopeo and crane copy the image. The first step that fails 
 requests that a program sends at once, it is "unsteady".
 
 ${tableOf(others)}
+
+## What each command carries over
+
+An image, an index of two images and an image that is named by SHA-512 are signed by \`sign-attest\`, and more is attached to them. Each command copies them to a
+repository of its own on a registry that has the referrers API. "No" means that the command ends without an error and leaves that part behind. \`promote\` also
+carries receipts and evidence, which are referrers.
+
+${table([
+  ['Part', ...carried.map(({ row }) => cell(`\`${row}\``))],
+  ...Object.entries(carriedParts).map(([part, name]) => [
+    cell(name),
+    ...carried.map(({ cells }) => shown(cells[part])),
+  ]),
+])}
 `
 }
 

@@ -95,3 +95,13 @@ async function logCheckpoint(url: string, logKey: string | null, ports: Ports): 
     checkpoint: bytes,
   }
 }
+
+/** The input `nonce` in one of its forms; '' is the default. @throws InputError `input-invalid` */
+export function nonceSource(text: string): string {
+  if (/^(?:|oidc|none|kbs|(?:verifier|kbs|log):.{1,1024})$/s.test(text)) return text
+  throw new InputError('input-invalid', 'nonce: it names no source', {
+    subject: 'nonce',
+    remedy:
+      'Write oidc (the default), none, kbs (a challenge of `kbs-url`), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
+  })
+}

@@ -9,11 +9,17 @@ export interface RetryWait {
   /** Counted from 1. */
   attempt: number
   now: Date
-  /** 0 to 255, so that many clients do not come again at once. */
+  /** A random byte, 0 to 255, so that many clients that were turned away together do not come again together. */
   chance: number
   /** Milliseconds after the first attempt, doubled each time. Default: 1000. */
   firstMs?: number
+  /** Milliseconds that a wait has at most. */
   mostMs: number
+  /**
+   * What chance does: `added` waits at least that long, and up to half a second more; `full` draws between nothing and that long (full jitter), which
+   * suits many short requests, adds up to `firstMs` to what a service asks for, and does not shorten that.
+   */
+  spread?: 'added' | 'full'
 }
 
 /** Milliseconds that a `Retry-After` asks for: seconds or a date (RFC 9110 §10.2.3). Null where it is missing or says neither. */
@@ -23,10 +29,13 @@ export function askedWait(retryAfter: string | null, now: Date): number | null {
   return Number.isNaN(asked) ? null : Math.max(asked, 0)
 }
 
-/** Milliseconds until the next attempt: as long as the service asks, else twice as long each time; never longer than `mostMs`. */
-export function retryWait({ retryAfter, attempt, now, chance, firstMs = 1000, mostMs }: RetryWait): number {
-  const wait = askedWait(retryAfter, now) ?? firstMs * 2 ** (attempt - 1) + chance * 2
-  return Math.min(wait, mostMs)
+/** Milliseconds until the next attempt: as long as the service asks, else twice as long each time. */
+export function retryWait({ retryAfter, attempt, now, chance, firstMs = 1000, mostMs, spread }: RetryWait): number {
+  const asked = askedWait(retryAfter, now)
+  const grown = firstMs * 2 ** (attempt - 1)
+  if (spread !== 'full') return Math.min(asked ?? grown + chance * 2, mostMs)
+  const part = (chance + 1) / 256
+  return asked === null ? part * Math.min(grown, mostMs) : asked + part * firstMs
 }
 
 export interface Patience {

@@ -13,14 +13,19 @@ export async function collect(
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
-    if (size > limit) {
-      throw new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes`, {
-        subject,
-      })
-    }
+    if (size > limit) throw tooLarge(subject, limit)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, size)
+}
+
+/** The refusal of a document that is larger than it may be. @param size its bytes, where they are known */
+export function tooLarge(subject: string, limit: number, size?: number, remedy?: string): VerificationError {
+  const has = size === undefined ? '' : `: it has ${size}`
+  return new VerificationError('format-invalid', `${subject} is larger than the limit of ${limit} bytes${has}`, {
+    subject,
+    remedy,
+  })
 }
 
 /**
@@ -49,10 +54,13 @@ export function digesting(
 /**
  * Passes bytes on and throws `digest-mismatch` at the end (or as soon as too many came) when they are not the described ones.
  * The reader must therefore take the whole stream before it believes any of it.
+ *
+ * @param where the store, for errors
  */
 export async function* verified(
   source: ByteSource,
   want: { digest: string; size: number },
+  where?: string,
 ): AsyncGenerator<Uint8Array> {
   const algorithm = algorithmOf(want.digest)
   const hash = createHash(algorithm)
@@ -65,11 +73,12 @@ export async function* verified(
   }
   const found = `${algorithm}:${hash.digest('hex')}`
   if (size !== want.size || found !== want.digest) {
+    const what = where === undefined ? want.digest : `${want.digest} in ${where}`
     throw new VerificationError(
       'digest-mismatch',
       size === want.size
-        ? `the bytes of ${want.digest} hash to ${found}`
-        : `${want.digest} should have ${want.size} bytes, but ${size > want.size ? 'more' : `only ${size}`} came`,
+        ? `the bytes of ${what} hash to ${found}`
+        : `${what} should have ${want.size} bytes, but ${size > want.size ? 'more' : `only ${size}`} came`,
       { subject: want.digest, remedy: 'The stored copy is damaged or was changed: publish it again from its source.' },
     )
   }

@@ -17,6 +17,21 @@ export function windowText({ notBefore, notAfter }: Window): string {
   return [from, to].filter((part) => part !== '').join(' ') || 'always'
 }
 
+/** Why a document counts at a time, or does not: `the CRL expired on 2026-04-03…; judged at 2026-11-01…`. */
+export function windowReason(
+  what: string,
+  { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
+  at: Date,
+): string {
+  const state =
+    at > notAfter
+      ? `expired on ${notAfter.toISOString()}`
+      : at < notBefore
+        ? `is not valid before ${notBefore.toISOString()}`
+        : `is valid from ${notBefore.toISOString()} until ${notAfter.toISOString()}`
+  return `${what} ${state}; judged at ${at.toISOString()}`
+}
+
 /** Whether a time lies in a window. Both ends belong to it; null has no end on that side. */
 export function isWithin({ notBefore, notAfter }: Window, at: Date): boolean {
   return (notBefore === null || at >= notBefore) && (notAfter === null || at <= notAfter)

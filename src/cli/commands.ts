@@ -1,6 +1,7 @@
 import { archiveCommands } from './archive/commands.ts'
 import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
+import { encryptCommands } from './encrypt/commands.ts'
 import { guestCommands } from './guest/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
@@ -27,7 +28,7 @@ export const commands: Readonly<Record<string, Command>> = {
         '',
         true,
       ),
-      option('public-key', 'PEM file of a release key to pin; may be repeated.'),
+      option('public-key', 'PEM file of a key to pin that signed the image or its promotion record; may be repeated.'),
       option('identity', 'Subject alternative name of certificates to pin; may be repeated.'),
       option('issuer', 'Issuer of the identity; one for all, or one for each in the same order.'),
       option('trusted-root', 'Sigstore trusted root (JSON) of these identities; the policy then names it as well.'),
@@ -74,6 +75,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   ...bundleCommands,
   ...modelCommands,
+  ...encryptCommands,
   ...guestCommands,
   ...scittCommands,
   ...storeCommands,

@@ -205,13 +205,13 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "bases",
-    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key that bases-policy names (docs/status.md)",
+    "description": "any, or golden: each image of FROM and COPY --from must have been promoted to class golden by a key, identity or job that bases-policy names (docs/status.md)",
     "default": "any",
     "required": false
    },
    {
     "name": "bases-policy",
-    "description": "File with the keys whose golden promotions count (YAML: version, keys, max-age); needed with bases: golden",
+    "description": "File with the keys, identities and jobs whose golden promotions count (docs/status.md); needed with bases: golden",
     "default": "",
     "required": false
    },
@@ -973,7 +973,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "to-policy",
-    "description": "Policy that the copy has to pass too, with its promotion record, before the tag is written. Left out, policy alone.",
+    "description": "Policy that the copy has to pass too, with its promotion record, before the record is attached and the tag is written. Left out, policy alone.",
     "default": "",
     "required": false
    },
@@ -1027,7 +1027,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "status-only",
-    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; docs/status.md.",
+    "description": "true carries only new status statements (revocations) to copies that exist, by signers that status of the policy names. Without a tag, for every tagged image of to; with subscription, for all its repositories; docs/status.md.",
     "default": "false",
     "required": false
    },
@@ -1471,6 +1471,12 @@ export const definitions: Readonly<Record<string, Definition>> = {
    {
     "name": "statements",
     "description": "Which statements to write; all that the job has material for by default.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "internal",
+    "description": "Statements that stay inside when the image is promoted, as for sign-attest: inventory, vulns, …; docs/promote.md.",
     "default": "",
     "required": false
    },

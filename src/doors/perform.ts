@@ -1,6 +1,6 @@
 import { writeFile } from '../base/write-file.ts'
-import { cancellable } from '../base/cancel.ts'
-import { errorRecord, exitCodes, toSealwrightError, TransportError, type ErrorRecord } from '../base/errors.ts'
+import { withinTime } from '../base/cancel.ts'
+import { errorRecord, exitCodes, toSealwrightError, type ErrorRecord } from '../base/errors.ts'
 import { renderHtml } from '../report/html.ts'
 import { renderMarkdown } from '../report/markdown.ts'
 import { errorReport } from '../report/error-report.ts'
@@ -90,31 +90,14 @@ async function writeReport(
   return path
 }
 
-/** `timeout` bounds the run: when it is over, requests that are under way end too, so that the process can. */
-async function withTimeout<T>(
+/** `timeout` bounds the run. */
+function withTimeout<T>(
   name: string,
   inputs: RawInputs,
   context: ActionContext,
   run: (context: ActionContext) => Promise<T>,
 ): Promise<T> {
-  const seconds = inputs.text('timeout') === '' ? 0 : inputs.integer('timeout', 1, 86_400)
-  if (seconds === 0) return run(context)
-  const ending = new AbortController()
-  const ports = cancellable(context.ports, ending.signal, seconds * 1000)
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = new TransportError('timeout', `${name} did not end within ${seconds} s`, {
-        subject: 'timeout',
-        remedy: 'Give a larger timeout; a run that was cut off may simply be started again.',
-      })
-      ending.abort(error)
-      reject(error)
-    }, seconds * 1000)
-  })
-  try {
-    return await Promise.race([run({ ...context, ports }), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  if (inputs.text('timeout') === '') return run(context)
+  const seconds = inputs.integer('timeout', 1, 86_400)
+  return withinTime(name, seconds, context.ports, (ports) => run({ ...context, ports }))
 }

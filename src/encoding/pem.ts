@@ -37,6 +37,22 @@ export function readPem(text: string, subject: string): PemBlock[] {
   return blocks
 }
 
+/**
+ * The PEM inside percent-encoded text, as the headers of Intel's services carry it; other text as it is. No character of PEM needs an escape, so
+ * that a text with one in its first label is encoded as a whole.
+ *
+ * @throws VerificationError `format-invalid` for a broken escape
+ */
+export function unescapedPem(text: string, subject: string): string {
+  if (!/-----BEGIN(%20|\+)/i.test(text)) return text
+  try {
+    // Form encoding writes a blank as +, and a + as %2B; where blanks are %20 a + is itself.
+    return decodeURIComponent(/-----BEGIN\+/.test(text) ? text.replaceAll('+', ' ') : text)
+  } catch (cause) {
+    throw new VerificationError('format-invalid', `${subject} is not percent-encoded PEM`, { subject, cause })
+  }
+}
+
 /** One PEM block with 64 characters a line, ended by LF. */
 export function writePem(label: string, bytes: Uint8Array): string {
   const lines = Buffer.from(bytes)

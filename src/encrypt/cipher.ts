@@ -36,6 +36,18 @@ export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stre
   }
 }
 
+/**
+ * Decrypts as the ciphertext comes, and throws `decryption-failed` at its end when the MAC is another: for a reader that believes no byte before it has
+ * all of them, and compares the digest itself (it alone protects the nonce).
+ */
+export async function* decryptingAtOnce(
+  source: ByteSource,
+  { key, nonce, hmac, subject }: LayerKey & { readonly hmac: Buffer; readonly subject: string },
+): AsyncGenerator<Uint8Array> {
+  const decipher = createDecipheriv('aes-256-ctr', key, nonce)
+  for await (const piece of authenticated(source, key, hmac, subject)) yield decipher.update(piece)
+}
+
 /** Passes ciphertext on and throws `decryption-failed` at its end when the MAC is another: no byte may be believed before. */
 export async function* authenticated(
   source: ByteSource,

@@ -6,7 +6,8 @@ import { isEncryptedType } from '../oci/descriptor.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
 import { speaksOfEncryption } from './options.ts'
-import { canEncrypt, encryptedMediaType, encryptLayer, type EncryptionPlan } from './encrypt-layer.ts'
+import { canEncrypt, encryptedMediaType, encryptLayer, isZstd, type EncryptionPlan } from './encrypt-layer.ts'
+import type { Recipient } from './recipients.ts'
 
 export interface EncryptImageOptions {
   /** Layers to encrypt, counted from 0; all of them by default. */
@@ -42,7 +43,7 @@ export async function encryptImage(
   plan: EncryptionPlan,
   options: EncryptImageOptions = {},
 ): Promise<EncryptedImage> {
-  const chosen = chooseLayers(image, options.layers)
+  const chosen = chooseLayers(image, options.layers, plan.recipients)
   const finished = new Map<Digest, Descriptor>(options.done)
   const layers: Descriptor[] = []
   for (const [index, layer] of image.manifest.layers.entries()) {
@@ -84,16 +85,28 @@ export async function putEncrypted(target: Store, manifest: Manifest, tag?: stri
  *
  * @throws InputError `unsupported` for a layer that cannot be encrypted, `input-invalid` for a number that is no layer's
  */
-export function chooseLayers(image: Image, wanted: readonly number[] | undefined): Set<number> {
+export function chooseLayers(
+  image: Image,
+  wanted: readonly number[] | undefined,
+  recipients: readonly Pick<Recipient, 'scheme'>[],
+): Set<number> {
   const count = image.manifest.layers.length
   const chosen = new Set(wanted ?? Array.from({ length: count }, (_, i) => i))
   const outside = [...chosen].find((index) => !Number.isInteger(index) || index < 0 || index >= count)
   if (chosen.size > 0 && outside === undefined) {
-    const possible = image.manifest.layers.flatMap(({ mediaType }, index) => (canEncrypt(mediaType) ? [index] : []))
-    for (const index of chosen) encryptedMediaType(image.manifest.layers[index]?.mediaType ?? '', { index, possible })
+    const types = image.manifest.layers.map(({ mediaType }) => mediaType)
+    const possible = types.flatMap((mediaType, index) => (canEncrypt(mediaType, recipients) ? [index] : []))
+    // A build compresses its own layers alike, and they stand last.
+    const fromBase = !isZstd(types.at(-1) ?? '')
+    for (const index of chosen)
+      encryptedMediaType(types[index] ?? '', recipients, {
+        index,
+        possible,
+        fromBase: fromBase && isZstd(types[index] ?? ''),
+      })
     // What another encryption left could be opened by whoever that was for, whatever this one says of its recipients.
     for (const { mediaType, annotations } of image.manifest.layers) {
-      if (isEncryptedType(mediaType)) encryptedMediaType(mediaType)
+      if (isEncryptedType(mediaType)) encryptedMediaType(mediaType, recipients)
       if (!speaksOfEncryption(annotations)) continue
       throw new InputError('unsupported', 'a layer that is not encrypted carries keys of an encryption', {
         subject: 'layers',

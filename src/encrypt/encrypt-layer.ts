@@ -1,18 +1,14 @@
 import { InputError } from '../base/errors.ts'
-import type { Ports } from '../base/ports.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
 import { encrypting } from './cipher.ts'
 import { annotations, privateOptionsBytes, publicOptions } from './options.ts'
-import { wrapFor, type KekWrap, type Recipient } from './recipients.ts'
+import { wrapFor, type Recipient, type Wrapping } from './recipients.ts'
 
 /** How layers are encrypted in one run. */
-export interface EncryptionPlan {
+export interface EncryptionPlan extends Wrapping {
   readonly target: Store
-  readonly recipients: readonly Recipient[]
-  readonly kek: KekWrap
-  readonly random: Ports['random']
 }
 
 /** Where a layer stands in its image, for messages. */
@@ -21,29 +17,41 @@ export interface LayerPlace {
   index: number
   /** Layers of the image that can be encrypted. */
   possible: readonly number[]
+  /** The build made the last layer with another compression, so it did not make this one. */
+  fromBase: boolean
 }
 
-/** Whether a layer can be encrypted so that guests open it. */
-export function canEncrypt(mediaType: string): boolean {
+/** Whether a layer can be encrypted so that its recipients open it: guests with a KBS (image-rs) do not open encrypted zstd, ocicrypt does. */
+export function canEncrypt(mediaType: string, recipients: readonly Pick<Recipient, 'scheme'>[]): boolean {
+  if (isZstd(mediaType)) return mediaType === mediaTypes.layerZstd && recipients.every(({ scheme }) => scheme !== 'kbs')
   return encryptable.includes(mediaType)
 }
 
 const encryptable: readonly string[] = [mediaTypes.layerTar, mediaTypes.layerGzip, mediaTypes.dockerLayer]
 
+export function isZstd(mediaType: string): boolean {
+  return mediaType.includes('zstd')
+}
+
 /**
  * Media type of a layer once encrypted; Docker's names become OCI's, since guests refuse `docker…+encrypted` (coco.md §12).
  *
- * @throws InputError `unsupported` for what guests cannot open: zstd, an already encrypted layer, anything that is no layer
+ * @throws InputError `unsupported` for what a recipient cannot open: zstd for a KBS, an already encrypted layer, anything that is no layer
  */
-export function encryptedMediaType(mediaType: string, place?: LayerPlace): string {
-  if (canEncrypt(mediaType))
+export function encryptedMediaType(
+  mediaType: string,
+  recipients: readonly Pick<Recipient, 'scheme'>[],
+  place?: LayerPlace,
+): string {
+  if (canEncrypt(mediaType, recipients))
     return (mediaType === mediaTypes.dockerLayer ? mediaTypes.layerGzip : mediaType) + mediaTypes.encryptedSuffix
   const remedy = isEncryptedType(mediaType)
     ? 'The image is encrypted already: name the plain one.'
-    : /zstd/.test(mediaType)
+    : isZstd(mediaType)
       ? zstdRemedy(place)
-      : 'Only tar and tar+gzip layers can be encrypted.'
-  const which = place === undefined ? 'a layer' : `layer ${place.index}`
+      : 'Only tar, tar+gzip and tar+zstd layers can be encrypted.'
+  const which =
+    place === undefined ? 'a layer' : `layer ${place.index}${place.fromBase ? ', which the base image brought,' : ''}`
   throw new InputError('unsupported', `${which} of type ${mediaType} cannot be encrypted`, {
     subject: mediaType,
     remedy,
@@ -52,12 +60,18 @@ export function encryptedMediaType(mediaType: string, place?: LayerPlace): strin
 
 /** The layers of a base image keep their compression, whatever the build is told for its own. */
 function zstdRemedy(place: LayerPlace | undefined): string {
+  const recompress = 'recompress that first (skopeo copy --dest-compress-format gzip)'
   const ways = [
-    'build with compression: gzip',
-    'if it is a layer of the base image, which keeps its compression, recompress that first (skopeo copy --dest-compress-format gzip)',
+    ...(place?.fromBase === true
+      ? [`the base image keeps its compression, so ${recompress}`]
+      : [
+          'build with `compression: gzip`',
+          `if it is a layer of the base image, which keeps its compression, ${recompress}`,
+        ]),
     ...(place === undefined || place.possible.length === 0
       ? []
-      : [`encrypt the others alone (layers: ${place.possible.join(',')}), which leaves this one readable to all`]),
+      : [`encrypt the others alone (\`layers: ${place.possible.join(',')}\`), which leaves this one readable to all`]),
+    'encrypt for public keys alone (jwe:, pkcs7:), whose readers open zstd',
   ]
   return `Confidential guests do not open encrypted zstd layers: ${ways.join('; or ')}.`
 }
@@ -69,11 +83,11 @@ function zstdRemedy(place: LayerPlace | undefined): string {
  * @returns descriptor of the encrypted layer, annotations included
  */
 export async function encryptLayer(layer: Descriptor, plain: ByteSource, plan: EncryptionPlan): Promise<Descriptor> {
-  const mediaType = encryptedMediaType(layer.mediaType)
+  const mediaType = encryptedMediaType(layer.mediaType, plan.recipients)
   const key = { key: plan.random(32), nonce: plan.random(16) }
   const { stream, hmac } = encrypting(plain, key)
   const { digest, size } = await plan.target.putBlob({ stream })
-  const wrapped = await wrapFor(plan.recipients, privateOptionsBytes({ ...key, digest: layer.digest }), plan.kek)
+  const wrapped = await wrapFor(plan, privateOptionsBytes({ ...key, digest: layer.digest }))
   return {
     mediaType,
     digest,

@@ -9,6 +9,9 @@ export const annotations = {
   publicOptions: 'org.opencontainers.image.enc.pubopts',
   keysPrefix: 'org.opencontainers.image.enc.keys.',
   jwe: 'org.opencontainers.image.enc.keys.jwe',
+  pkcs7: 'org.opencontainers.image.enc.keys.pkcs7',
+  pkcs11: 'org.opencontainers.image.enc.keys.pkcs11',
+  pgp: 'org.opencontainers.image.enc.keys.pgp',
   provider: 'org.opencontainers.image.enc.keys.provider.attestation-agent',
 } as const
 

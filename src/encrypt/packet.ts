@@ -12,7 +12,10 @@ export interface Packet {
   /** `kbs:///repo/type/tag`. */
   kid: string
   wrapped: Buffer
+  /** 12 bytes for A256GCM, 16 for A256CTR. */
   iv: Buffer
+  /** `A256GCM` where it is left out. A256CTR is read, as guests do, and never written: nothing authenticates it. */
+  mode?: 'A256GCM' | 'A256CTR' | undefined
 }
 
 /** Three segments, as Trustee takes them (coco.md §1.2). */
@@ -39,7 +42,7 @@ export function packetBytes({ kid, wrapped, iv }: Packet): Buffer {
   )
 }
 
-/** Reads V1 and V2 packets. @throws VerificationError `decryption-failed` */
+/** Reads V1 packets (which have no version) and V2 packets. @throws VerificationError `decryption-failed` */
 export function parsePacket(bytes: Uint8Array, subject: string): Packet {
   const value = parseJson(Buffer.from(bytes).toString('utf8'), `key packet of ${subject}`)
   if (!isObject(value)) throw damaged(subject, 'its key packet is no object')
@@ -49,10 +52,22 @@ export function parsePacket(bytes: Uint8Array, subject: string): Packet {
   }
   if ((value['version'] ?? '0.1.0') !== '0.1.0') throw damaged(subject, 'its key packet has an unknown version')
   if ((value['provider'] ?? 'kbs') !== 'kbs') throw damaged(subject, 'its key lies with a provider other than a KBS')
-  if (value['wrap_type'] !== 'A256GCM') throw damaged(subject, 'its key packet is not wrapped with A256GCM')
-  if (!isKeyUri(kid))
+  const mode = value['wrap_type']
+  if (mode !== 'A256GCM' && mode !== 'A256CTR')
+    throw damaged(subject, 'its key packet is wrapped with neither A256GCM nor A256CTR')
+  // Guests ignore the host: the KBS is the one that they are configured for.
+  const uri = kid.replace(/^kbs:\/\/[^/\s]*\//, 'kbs:///')
+  if (!isKeyUri(uri))
     throw damaged(subject, `its key id ${JSON.stringify(kid.slice(0, 200))} is no kbs:///repo/type/tag`)
-  return { kid, wrapped: fromBase64(value['wrapped_data'], subject), iv: fromBase64(iv, subject) }
+  const packet = {
+    kid: uri,
+    wrapped: fromBase64(value['wrapped_data'], subject),
+    iv: fromBase64(iv, subject),
+    mode,
+  } as const
+  if (packet.iv.length !== (mode === 'A256GCM' ? 12 : 16))
+    throw damaged(subject, `its ${mode} packet has an iv of another size`)
+  return packet
 }
 
 /** AES-256-GCM without additional data; ciphertext and tag. @param iv 12 fresh random bytes */
@@ -62,8 +77,9 @@ export function wrapWithKek(kek: Buffer, plaintext: Uint8Array, iv: Buffer): Buf
 }
 
 /** Undoes {@link wrapWithKek}. @throws VerificationError `decryption-failed` for another key or changed bytes */
-export function unwrapWithKek(kek: Buffer, { kid, wrapped, iv }: Packet): Buffer {
+export function unwrapWithKek(kek: Buffer, { kid, wrapped, iv, mode }: Packet): Buffer {
   try {
+    if (mode === 'A256CTR') return createDecipheriv('aes-256-ctr', kek, iv).update(wrapped)
     const decipher = createDecipheriv('aes-256-gcm', kek, iv, { authTagLength: 16 })
     decipher.setAuthTag(wrapped.subarray(-16))
     return Buffer.concat([decipher.update(wrapped.subarray(0, -16)), decipher.final()])

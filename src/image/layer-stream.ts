@@ -97,7 +97,8 @@ export class LayerStreams {
   private async start(index: number): Promise<LayerStream> {
     const layer = this.image.manifest.layers[index]
     if (layer === undefined) throw new RangeError(`there is no layer ${index}`)
-    const source = await openStored(this.store, layer, this.options)
+    // Whoever reads these streams is done with a piece when three further ones were asked for.
+    const source = await openStored(this.store, layer, this.options, { inTurn: true })
     const mediaType = plainType(layer, this.options)
     const kind = compressionOf(mediaType)
     const limits = this.options.limits ?? inflateLimits
@@ -114,14 +115,19 @@ export class LayerStreams {
 
 /** The decompressed bytes of a layer, without threads. */
 export async function openLayer(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
-  const source = await openStored(store, descriptor, options)
+  const source = await openStored(store, descriptor, options, {})
   return decompress(plainType(descriptor, options), source, options.limits, `layer ${descriptor.digest}`)
 }
 
-async function openStored(store: Store, descriptor: Descriptor, options: PassOptions): Promise<ByteSource> {
+async function openStored(
+  store: Store,
+  descriptor: Descriptor,
+  options: PassOptions,
+  plain: BlobReading,
+): Promise<ByteSource> {
   const kind = compressionOf(plainType(descriptor, options))
-  // A decoder is done with a piece when it asks for the next; a tar reader is not.
-  const how = { piecewise: kind !== 'none' }
+  // A decoder is done with a piece when it asks for the next.
+  const how = kind === 'none' ? plain : { piecewise: true }
   return options.open === undefined ? store.openBlob(descriptor, how) : options.open(descriptor, how)
 }
 

@@ -2,7 +2,7 @@ import { counted } from '../base/counted.ts'
 import { table } from '../base/table.ts'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { isObject } from '../base/json.ts'
-import { collect } from '../base/streams.ts'
+import { collect, sha256 } from '../base/streams.ts'
 import { checkSpelling, parseDocument } from '../oci/descriptor.ts'
 import { isIndex } from '../oci/manifest.ts'
 import { mediaTypes, type Digest, type Index, type Manifest, type Platform, type Store } from '../oci/types.ts'
@@ -78,7 +78,7 @@ export async function loadImage(store: Store, digest: Digest, platform?: string)
   const config = parseConfig(bytes, manifest)
   const found: Platform = { os: config.os, architecture: config.architecture }
   if (config.variant !== undefined) found.variant = config.variant
-  return { descriptor: stored.descriptor, manifest, config, configDigest: manifest.config.digest, platform: found }
+  return { descriptor: stored.descriptor, manifest, config, configDigest: sha256(bytes), platform: found }
 }
 
 async function pickChild(store: Store, index: Index, wanted: string | undefined, digest: Digest): Promise<Digest> {

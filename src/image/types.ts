@@ -30,7 +30,7 @@ export interface Image {
   descriptor: Descriptor
   manifest: Manifest
   config: ImageConfig
-  /** Digest of the configuration: stays the same when layers are encrypted or recompressed. */
+  /** SHA-256 of the configuration, however the manifest names it: stays the same when layers are encrypted or recompressed. */
   configDigest: Digest
   platform: Platform
 }

@@ -1,4 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
+import { sizeInWords } from '../base/size.ts'
 import type { Descriptor, Digest, Store } from '../oci/types.ts'
 import { checkImageLimits, inflateLimits } from './inflate-limits.ts'
 import { omittedBytes } from './layer-digest.ts'
@@ -41,7 +42,7 @@ export async function walkImage(
     for (let index = count - 1; index >= 0; index--) {
       const descriptor = image.manifest.layers[index] as Descriptor
       const diffId = image.config.rootfs.diff_ids[index] as Digest
-      options.log?.progress(`reading layer ${count - index} of ${count} (${Math.ceil(descriptor.size / 1e6)} MB)`)
+      options.log?.progress(`reading layer ${count - index} of ${count} (${sizeInWords(descriptor.size)})`)
       const plain = await streams.next(index)
       const records = await scan(plain, index, descriptor, view, { readers, small, sink, holes })
       const found = await plain.result()

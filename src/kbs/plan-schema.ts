@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
+import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 
 const text = z.string().min(1).max(2048)
@@ -7,7 +8,7 @@ const technology = z.enum(technologies)
 
 const admissionForm = z.strictObject({
   technology,
-  /** Launch measurements as Trustee's claims write them. Sample evidence always has the same one. */
+  /** Launch measurements in lower-case hex: 96 digits, 64 of a TPM (PCR 11). Sample evidence always has the same one. */
   measurements: z.array(text).min(1).max(64).optional(),
   /** Values of the `init_data` claim that a guest must have. */
   initdata: z.array(text).max(64).default([]),
@@ -15,6 +16,10 @@ const admissionForm = z.strictObject({
 
 /** Without measurements any guest of a technology would get the secret: only sample evidence, which proves nothing anyway, may leave them out. */
 const admission = admissionForm.transform(({ measurements, ...one }, context) => {
+  measurements?.forEach((value, n) => {
+    const message = measurementProblem(one.technology, value)
+    if (message !== null) context.addIssue({ code: 'custom', path: ['measurements', n], message })
+  })
   const known = measurements ?? (one.technology === 'sample' ? [sampleLaunchDigest] : null)
   if (known !== null) return { ...one, measurements: known }
   context.addIssue({ code: 'custom', path: ['measurements'], message: 'is missing' })
@@ -65,6 +70,10 @@ export const planSchema = z
     'accept-software-tpm': z.boolean().default(false),
   })
   .superRefine((plan, context) => {
+    for (const [name, value] of Object.entries(plan['reference-values'])) {
+      const message = referenceProblem(name, value)
+      if (message !== null) context.addIssue({ code: 'custom', path: ['reference-values', name], message })
+    }
     const uris = plan.resources.map((one) => one.uri)
     plan.resources.forEach((one, i) => {
       if (uris.indexOf(one.uri) !== i)

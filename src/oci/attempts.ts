@@ -1,6 +1,6 @@
 import { TransportError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { askedWait } from '../base/retry.ts'
+import { askedWait, retryWait } from '../base/retry.ts'
 
 const usual = 5
 const firstMs = 400
@@ -13,8 +13,7 @@ export interface Attempts {
   /** Those that have failed. */
   readonly made: number
   /**
-   * Waits before the next attempt: as long as the registry asks, else at random between nothing and a bound that doubles (full jitter, so that
-   * many clients do not come again at once).
+   * Waits before the next attempt: as long as the registry asks, else at random between nothing and a bound that doubles.
    *
    * @param retryAfter the header of the answer
    * @param giveUp makes the error, where no attempt or not enough time is left; what was tried is added to it
@@ -29,13 +28,21 @@ export function attemptsOf(host: string, most: number | undefined, ports: Ports)
   const { clock, random, log, deadline = Infinity } = ports
   const start = clock.monotonic()
   let made = 0
-  const jitter = (): number => ((random(1)[0] ?? 0) + 1) / 256
-  const backoff = (attempt: number): number => jitter() * Math.min(longestMs, firstMs * 2 ** (attempt - 1))
+  const waitMs = (attempt: number, retryAfter: string | null): number =>
+    retryWait({
+      retryAfter,
+      attempt,
+      now: clock.now(),
+      chance: random(1)[0] ?? 0,
+      firstMs,
+      mostMs: longestMs,
+      spread: 'full',
+    })
 
   const wait: Attempts['wait'] = async (retryAfter, giveUp, why = 'broke off') => {
     made++
     const asked = askedWait(retryAfter, clock.now())
-    const ms = asked === null ? backoff(made) : asked + jitter() * firstMs
+    const ms = waitMs(made, retryAfter)
     const left = Math.min(mostAskedMs, deadline - clock.monotonic())
     if (made < (most ?? usual) && ms <= left) {
       log.debug(`${host} ${why}; attempt ${made + 1} in ${Math.round(ms)} ms`)
@@ -53,6 +60,6 @@ export function attemptsOf(host: string, most: number | undefined, ports: Ports)
       return made
     },
     wait,
-    pause: (attempt) => clock.sleep(backoff(attempt)),
+    pause: (attempt) => clock.sleep(waitMs(attempt, null)),
   }
 }

@@ -2,11 +2,10 @@ import { TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { isObject, parseJson, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
-import { collect } from '../base/streams.ts'
 import { certificatesFor } from './certificates.ts'
 import { credentialFiles, type Credential } from './credentials.ts'
 import { certificateError } from './endpoint.ts'
-import { bodyOf } from './responses.ts'
+import { wholeBody } from './responses.ts'
 
 export type Challenge =
   | { readonly scheme: 'basic' }
@@ -110,8 +109,7 @@ export async function fetchToken(request: TokenRequest, ports: Ports): Promise<T
     const response = await ports.http.request(url, { ...options, redirect: 'manual', tls }).catch((error: unknown) => {
       throw certificateError(error, realm.host, ports) ?? error
     })
-    const source = bodyOf(response, realm.host)
-    const body = (await collect(source, answerLimit, `the answer of ${realm.host}`)).toString('utf8')
+    const body = String(await wholeBody(response, { host: realm.host }, answerLimit, `the answer of ${realm.host}`))
     return { status: response.status, body }
   }
   const login = (pair: { username: string; password: string } | null): HttpRequest => ({

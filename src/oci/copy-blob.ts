@@ -24,7 +24,7 @@ export function blobCopier(
     onRead?.(blob)
     // The configuration of every artifact, whose digest says what it is (image-spec 1.1, "Guidance for an Empty Descriptor").
     if (blob.digest === emptyConfig.digest && blob.size === emptyConfig.size) yield emptyBytes
-    else yield* await from.openBlob(blob)
+    else yield* await from.openBlob(blob, { piecewise: to.piecewise })
   }
   return async (blob) => {
     const reopen = (): ByteSource => bytesOf(blob)

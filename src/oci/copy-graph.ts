@@ -6,6 +6,7 @@ import { blobCopier } from './copy-blob.ts'
 import { walkGraph, type GraphGap, type GraphNode } from './graph.ts'
 import { membersFirst, partGraph } from './graph-parts.ts'
 import { inOneStep } from './lazy-store.ts'
+import { isCosignTag } from './digest.ts'
 import { isIndex } from './manifest.ts'
 import { referencedBlobs } from './referrers.ts'
 import type { Descriptor, Digest, NewManifest, Store } from './types.ts'
@@ -49,7 +50,8 @@ export type CollectedGraph = Omit<CopiedGraph, 'root' | 'tagged'>
 /**
  * Copies an image with what is attached to it. In this order: blobs, members before their index, the root, referrers from below with one listing
  * for each subject, cosign's tags, the image's tag. So a tag never names an image whose evidence is not there yet, and an interrupted copy is
- * gone on with by running it again. What is attached and not whole is left out and told: anybody may attach (TRUST §5.2).
+ * gone on with by running it again. What is attached and not whole is left out and told: anybody may attach (TRUST §5.2). So is what stands under another
+ * tag than cosign's.
  *
  * @throws VerificationError `missing-blob`, `digest-mismatch`: what is missing of the image itself ends the copy
  */
@@ -128,7 +130,7 @@ export async function collectGraph(from: Store, digest: Digest, { takes }: Graph
     nodes.push(node)
     const below = node.parent !== null && out.has(node.parent)
     const asked = node.relation === 'referrer' || node.relation === 'tagged'
-    if (asked && (below || (await takes?.(node)) === false)) out.add(node.descriptor.digest)
+    if (asked && (below || !isKnown(node) || (await takes?.(node)) === false)) out.add(node.descriptor.digest)
   }
   // A referrer that a retention rule deleted is a note; an image without a child that its index names is no whole image.
   const members = new Set(
@@ -139,6 +141,11 @@ export async function collectGraph(from: Store, digest: Digest, { takes }: Graph
   const broken = gaps.find(({ manifest }) => members.has(manifest))
   if (broken !== undefined) throw broken.error
   return { ...partGraph(nodes, out), gaps }
+}
+
+/** Nobody can say what a tag of another tool means at another place, and under a name of its own it could stand for anything there. */
+export function isKnown({ tag }: Pick<GraphNode, 'tag'>): boolean {
+  return tag === null || isCosignTag(tag)
 }
 
 /**

@@ -54,7 +54,15 @@ export function fallbackTag(digest: Digest): string {
   return `${algorithmOf(digest)}-${hexOf(digest).slice(0, 64)}`
 }
 
-/** Tags that stand for something attached to an image and are no images: cosign's legacy tags and the fallback tag. */
+/**
+ * Tags that stand for something attached to an image and are no images: cosign's legacy tags, the fallback tag, and what other tools hang on a digest
+ * in the same way (`sha256-HEX.vex`).
+ */
 export function isAttachedTag(tag: string): boolean {
-  return /^(?:sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?|sha(?:384|512)-[0-9a-f]{64})$/.test(tag)
+  return /^sha(?:256|384|512)-[0-9a-f]{64}(?:\.[\w.-]*)?$/.test(tag)
+}
+
+/** Of these the tags whose meaning is known: cosign's. */
+export function isCosignTag(tag: string): boolean {
+  return /^sha(?:256|384|512)-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(tag)
 }

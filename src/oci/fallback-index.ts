@@ -2,16 +2,16 @@ import { TransportError, VerificationError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, digesting, sha256 } from '../base/streams.ts'
+import { digestLike, digesting, sha256 } from '../base/streams.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
 import { fallbackTag } from './digest.ts'
 import { readWrittenIndex, writtenIndexBytes, type WrittenIndex } from './written-index.ts'
 import { readListing } from './listing.ts'
 import { acceptManifests, isIndexType, isVagueType, manifestLimit } from './manifest.ts'
 import type { Ways } from './quiet-time.ts'
-import { imageUnderFallback, referrerOf, type OnBroken } from './referrers.ts'
+import { imageUnderFallback, listedOf, type OnBroken } from './referrers.ts'
 import { listingTimeoutMs } from './referrers-api.ts'
-import { bodyOf, mediaTypeIn } from './responses.ts'
+import { bodyOf, mediaTypeIn, wholeBody } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import { mediaTypes, type Descriptor, type Digest, type WrittenListing } from './types.ts'
 
@@ -93,7 +93,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
       if (named !== subject) imageUnderFallback(named, name, ports.log)
       return []
     }
-    const { stream, result } = digesting(bodyOf(response, session.host), subject)
+    const { stream, result } = digesting(bodyOf(response, session), subject)
     try {
       const found: Descriptor[] = []
       for await (const entry of readListing(stream, `${name}:${tag}`)) found.push(entry)
@@ -111,10 +111,10 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     const tag = fallbackTag(subject)
     const response = await get(tag)
     if (response === null) return { at: null, list: null }
-    const bytes = await collect(bodyOf(response, session.host), manifestLimit, `${name}:${tag}`)
+    const bytes = await wholeBody(response, session, manifestLimit, `${name}:${tag}`)
     const digest = sha256(bytes)
     const at = { digest, etag: response.headers.get('etag') }
-    const isImage = digest === subject
+    const isImage = digestLike(subject, bytes) === subject
     const list = isImage ? null : readWrittenIndex(bytes)
     if (list !== null) return { at, list }
     // GitLab answers for a tag that nobody wrote; `cosign copy` writes the image under that tag, and somebody may count on it.
@@ -162,7 +162,8 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
     }
     lastWrite = clock.monotonic()
     ways.took(lastWrite - begin)
-    if (!written) return false
+    // A condition that held needs no second look.
+    if (!written || conditional.exact === true) return written
     return absentIn((await standing(subject)).list?.entries ?? [], entries).length === 0
   }
 
@@ -233,7 +234,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   }
   const listing: WrittenListing = {
     entries: async (subject) => (await standing(subject, true)).list?.entries ?? null,
-    entryOf: ({ descriptor, content }) => referrerOf(descriptor, content),
+    entryOf: ({ descriptor, content }) => listedOf(descriptor, content),
     rewrite,
   }
 

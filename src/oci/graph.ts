@@ -1,5 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import { inOrder } from '../base/in-order.ts'
+import { fallbackTag, isCosignTag } from './digest.ts'
 import { lookAhead } from './look-ahead.ts'
 import { isIndex, isManifestType } from './manifest.ts'
 import { referrerOf } from './referrers.ts'
@@ -102,7 +103,7 @@ export async function* walkGraph(
       return referrer
     })
     for await (const referrer of referrers) yield* visit(referrer, { ...below, relation: 'referrer' })
-    for (const tag of tags.get(digest) ?? []) {
+    for (const tag of tags.get(fallbackTag(digest)) ?? []) {
       const found = await store.resolve({ tag })
       const read = found === null ? null : orGap(await attempt(found.digest, below.depth), found.digest, digest)
       if (read !== null) yield* visit(read, { ...below, relation: 'tagged', tag })
@@ -189,14 +190,13 @@ function tooMuch(root: Digest, subject: Digest, what: string, attached: boolean)
   })
 }
 
-/** Tags that name what they belong to, by the digest in them. The fallback tag is no such thing: it is a listing of referrers. */
-function attachedTags(tags: ReadonlySet<string>): Map<Digest, string[]> {
-  const found = new Map<Digest, string[]>()
-  for (const tag of tags) {
-    const hex = /^sha256-([0-9a-f]{64})\.[\w.-]+$/.exec(tag)?.[1]
-    if (hex === undefined) continue
-    const digest: Digest = `sha256:${hex}`
-    found.set(digest, [...(found.get(digest) ?? []), tag])
+/** Tags that name what they belong to, by the digest in them, as the fallback tag does; that itself is no such tag: it is a listing of referrers. */
+function attachedTags(tags: ReadonlySet<string>): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  // Another tag on a signature must not hide the one that readers look for: each manifest is shown once.
+  for (const tag of [...tags].toSorted((a, b) => Number(isCosignTag(b)) - Number(isCosignTag(a)))) {
+    const subject = /^(sha(?:256|384|512)-[0-9a-f]{64})\.[\w.-]*$/.exec(tag)?.[1]
+    if (subject !== undefined) found.set(subject, [...(found.get(subject) ?? []), tag])
   }
   return found
 }

@@ -155,9 +155,10 @@ export async function* readBlobFile(
     }
     return
   }
-  if (how.piecewise === true) {
+  const shared = sharedPieces(how)
+  if (shared > 0) {
     try {
-      yield* readPiecewise(handle)
+      yield* readShared(handle, shared)
     } finally {
       await handle.close()
     }
@@ -167,10 +168,19 @@ export async function* readBlobFile(
   yield* stream as ByteSource
 }
 
-/** All pieces lie in one buffer, one after the other. */
-async function* readPiecewise(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(piece / 4)
-  for (;;) {
+/** Buffers that a reading takes in turn; 0 where each piece stays as it is. */
+export function sharedPieces({ piecewise, inTurn }: BlobReading): number {
+  return piecewise === true ? 1 : inTurn === true ? 4 : 0
+}
+
+/** Size in bytes of a buffer that is used again. */
+export const sharedPiece = 256 << 10
+
+/** All pieces lie in the same few buffers, one after the other. */
+async function* readShared(handle: FileHandle, count: number): AsyncGenerator<Uint8Array> {
+  const buffers = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(sharedPiece))
+  for (let turn = 0; ; turn++) {
+    const buffer = buffers[turn % count] ?? Buffer.alloc(0)
     const { bytesRead } = await handle.read(buffer, 0, buffer.length)
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)

@@ -5,18 +5,30 @@ import { VerificationError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
-import type { ByteSource } from '../base/streams.ts'
+import { tooLarge, type ByteSource } from '../base/streams.ts'
 import { bad, checkDescriptor, parseDocument } from './descriptor.ts'
 import { requireLayout } from './layout-files.ts'
 import { readListing, referrerMembers } from './listing.ts'
 import { withLock } from './lock.ts'
 import { artifactTypeOf } from './manifest.ts'
+import { isLong } from './referrers.ts'
 import { mediaTypes, type Descriptor, type Index, type Manifest } from './types.ts'
 
 /** The annotation that makes an entry of `index.json` a tag (image-spec 1.1 annotations.md). */
 const refName = 'org.opencontainers.image.ref.name'
-/** A writer holds the whole document. */
-export const writtenBytes = 64 << 20
+/** Most bytes of an `index.json`, in a folder and in an archive: a writer holds the whole document, so no reader takes a larger one either. */
+export const indexBytes = 64 << 20
+
+/** @param path what errors name @throws VerificationError `format-invalid` above {@link indexBytes} */
+export function checkIndexSize(size: number, path: string): void {
+  if (size > indexBytes)
+    throw tooLarge(
+      path,
+      indexBytes,
+      size,
+      'Take out of it what others listed, or get the image again from its publisher.',
+    )
+}
 
 /** The tag of an entry, or null. */
 export function tagOf(entry: Descriptor): string | null {
@@ -41,8 +53,8 @@ export interface Listed {
  * referrers has an index of some megabytes, and every manifest that is read looks into it. The file is read piece by piece, so its annotations
  * take no memory.
  *
- * @throws InputError `not-found` (no layout) · VerificationError `format-invalid` (a damaged index is never an empty one) · TransportError for
- * one over the bounds of a listing
+ * @throws InputError `not-found` (no layout) · VerificationError `format-invalid` (too large, or damaged: that is never an empty one) · TransportError
+ * for more entries than a listing may have
  */
 export function indexReader(directory: string): () => Promise<Listed> {
   let held: { file: string; listed: Listed } | null = null
@@ -51,7 +63,7 @@ export function indexReader(directory: string): () => Promise<Listed> {
     const file = info === null ? null : [info.dev, info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ')
     if (held === null || held.file !== file) {
       const path = await indexPath(directory)
-      const listed = await readListed(createReadStream(path), path)
+      const listed = await readListed(createReadStream(path), Number(info?.size ?? 0), path)
       held = file === null ? null : { file, listed }
       return listed
     }
@@ -60,8 +72,9 @@ export function indexReader(directory: string): () => Promise<Listed> {
   }
 }
 
-/** The entries of the bytes of an `index.json`. @param path what errors name @throws as {@link indexReader} */
-export async function readListed(source: ByteSource, path: string): Promise<Listed> {
+/** The entries of the bytes of an `index.json`. @param size in bytes @param path what errors name @throws as {@link indexReader} */
+export async function readListed(source: ByteSource, size: number, path: string): Promise<Listed> {
+  checkIndexSize(size, path)
   const listed: Listed = { entries: [], bad: null }
   const options = {
     keep: [...referrerMembers, 'annotations', 'platform'],
@@ -115,7 +128,8 @@ export function entryOf(descriptor: Descriptor, content: Manifest | Index): Desc
   if (artifactType !== undefined) entry.artifactType = artifactType
   if (content.subject !== undefined && content.annotations !== undefined) {
     const kept = Object.entries(content.annotations).filter(([key]) => key !== refName)
-    if (kept.length > 0) entry.annotations = Object.fromEntries(kept)
+    const annotations = Object.fromEntries(kept)
+    if (kept.length > 0 && !isLong(annotations)) entry.annotations = annotations
   }
   return entry
 }
@@ -145,7 +159,7 @@ function untagged(entry: Descriptor): Descriptor {
 /** The whole document, for a writer. */
 async function readIndex(directory: string): Promise<{ document: JsonObject; entries: Descriptor[] }> {
   const path = await indexPath(directory)
-  if ((await stat(path)).size > writtenBytes) throw bad(path, `is larger than ${writtenBytes} bytes`)
+  checkIndexSize((await stat(path)).size, path)
   return parseIndex(await readFile(path, 'utf8'), path)
 }
 

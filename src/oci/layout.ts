@@ -1,6 +1,6 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
-import { collect, sha256 } from '../base/streams.ts'
+import { collect, sha256, tooLarge } from '../base/streams.ts'
 import { pieceFor } from './layout-files.ts'
 import { entryOf, tagOf, withEntry, withTag } from './layout-index.ts'
 import { layoutListing } from './layout-listing.ts'
@@ -41,9 +41,7 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
   const read = async (digest: Digest, entry: Descriptor | undefined): Promise<StoredManifest> => {
     const size = await place.size(digest)
     if (size === null) throw missingBlob(digest, named)
-    if (size > manifestLimit) {
-      throw new VerificationError('format-invalid', `${digest} is larger than a manifest may be`, { subject: digest })
-    }
+    if (size > manifestLimit) throw tooLarge(`${named}: manifest ${digest}`, manifestLimit, size)
     const bytes = await collect(place.read({ digest, size: entry?.size ?? size }), manifestLimit, digest)
     const mediaType = entry?.mediaType ?? mediaTypeOf(bytes, digest)
     return { descriptor: { mediaType, digest, size }, bytes, content: parseManifest(bytes, mediaType, digest) }
@@ -134,6 +132,7 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
     kind: 'layout',
     name: named,
     identity,
+    piecewise: true,
     getManifest,
     tag,
     retag,

@@ -8,6 +8,7 @@ export function lazyStore(name: string, identity: string, open: () => Promise<St
     kind: 'layout',
     name,
     identity,
+    piecewise: true,
     resolve: async (reference) => (await store()).resolve(reference),
     tags: async () => (await store()).tags(),
     images: async () => (await (await store()).images?.()) ?? [],

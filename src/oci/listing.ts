@@ -17,9 +17,10 @@ export interface ListingLimits {
 
 /**
  * Registries copy the annotations of a referrer into their listing, up to 4 MiB each and more where they escape them: a thousand such entries
- * must not stop a reader. 16 GiB ends an answer that has no end.
+ * must not stop a reader. 16 GiB ends an answer that has no end. Each entry costs its reader a request: a hundred thousand of them take a quarter
+ * of an hour, so that more than those are of no use, and are refused after some seconds.
  */
-export const listingLimits: ListingLimits = { bytes: 16 * 2 ** 30, entries: 1 << 20, memberBytes: 1 << 20 }
+export const listingLimits: ListingLimits = { bytes: 16 * 2 ** 30, entries: 1 << 17, memberBytes: 1 << 20 }
 
 /** Members of an entry that a listing of referrers is read for: each manifest says the rest itself. */
 export const referrerMembers = ['mediaType', 'digest', 'size', 'artifactType'] as const

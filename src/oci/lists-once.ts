@@ -10,8 +10,8 @@ const none: ReadonlySet<string> = new Set()
 const maybeCut = ({ length }: readonly string[]): boolean => length > 0 && length % 50 === 0
 const isListing = (tag: string): boolean => !tag.includes('.')
 
-/** A longer list is read again, so that what strangers attached is not held. */
-const heldEntries = 20_000
+/** A longer list is read again, so that what strangers attached is not held; nor are more entries of all lists together. */
+const heldEntries = { one: 20_000, all: 100_000 } as const
 
 /** What a fallback index lists, and what was wrong with it. */
 interface Written {
@@ -87,9 +87,12 @@ export function listsOf(
   }
 }
 
-/** Answers by key; a failed question and a very long answer are asked for again. @param sizeOf entries of an answer */
+/** Answers by key; a failed question, a very long answer and the oldest of too many are asked for again. @param sizeOf entries of an answer */
 function memory<T>(sizeOf: (answer: T) => number): (key: string, ask: () => Promise<T>) => Promise<T> {
   const answers = new Map<string, Promise<T>>()
+  /** Entries of answers that came, in the order in which they came. */
+  const sizes = new Map<string, number>()
+  let held = 0
   return (key, ask) => {
     const known = answers.get(key)
     if (known !== undefined) return known
@@ -97,7 +100,16 @@ function memory<T>(sizeOf: (answer: T) => number): (key: string, ask: () => Prom
     answers.set(key, answer)
     const forget = (): void => void answers.delete(key)
     answer.then((value) => {
-      if (sizeOf(value) > heldEntries) forget()
+      const size = sizeOf(value)
+      if (size > heldEntries.one) return forget()
+      sizes.set(key, size + 1)
+      held += size + 1
+      for (const [oldest, old] of sizes) {
+        if (held <= heldEntries.all) break
+        sizes.delete(oldest)
+        answers.delete(oldest)
+        held -= old
+      }
     }, forget)
     return answer
   }

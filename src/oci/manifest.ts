@@ -1,6 +1,6 @@
 import { VerificationError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
-import { digestLike } from '../base/streams.ts'
+import { digestLike, tooLarge } from '../base/streams.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { bad, checkAnnotations, checkDescriptor, checkSpelling, isMediaType, parseDocument } from './descriptor.ts'
 import { mediaTypes, type Digest, type Index, type Manifest } from './types.ts'
@@ -120,7 +120,7 @@ function asIndex(document: JsonObject, subject: string): Index {
 }
 
 function readDocument(bytes: Uint8Array, subject: string): JsonObject {
-  if (bytes.length > manifestLimit) throw bad(subject, `is larger than ${manifestLimit} bytes`)
+  if (bytes.length > manifestLimit) throw tooLarge(subject, manifestLimit, bytes.length)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

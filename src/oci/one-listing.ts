@@ -6,6 +6,8 @@ export interface HeldStore {
   readonly store: Store
   /** Puts what was held, subject by subject, in the order in which it was handed in. */
   flush(): Promise<void>
+  /** What is held. */
+  held(): readonly NewManifest[]
 }
 
 /**
@@ -31,6 +33,7 @@ export function holdReferrers(store: Store): HeldStore {
       putManifests: (manifests) =>
         Promise.all(manifests.map(({ bytes, mediaType, ...named }) => hold(bytes, mediaType, named))),
     },
+    held: () => [...held.values()].flat(),
     flush: async () => {
       const groups = [...held.values()]
       held.clear()

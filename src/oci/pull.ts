@@ -1,12 +1,12 @@
-import { TransportError } from '../base/errors.ts'
+import { TransportError, VerificationError } from '../base/errors.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
 import { missingBlob } from './referrers.ts'
-import { bodyOf } from './responses.ts'
+import { bodyOf, lengthOf, usualPace } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import type { Digest } from './types.ts'
 import { bodyTimeoutMs } from './upload.ts'
 
-/** Broken connections in a row that bring nothing new before the pull gives up. */
+/** Connections in a row that break and bring nothing new, or next to nothing, before the pull gives up. */
 const mostIdle = 4
 
 /**
@@ -17,7 +17,7 @@ const mostIdle = 4
  */
 export async function pullBlob(session: Session, digest: Digest, size: number, name: string): Promise<ByteSource> {
   const first = await ask(session, digest, size, 0, name)
-  return verified(resumed(first, session, digest, size, name), { digest, size })
+  return verified(resumed(first, session, digest, size, name), { digest, size }, name)
 }
 
 async function* resumed(
@@ -31,7 +31,7 @@ async function* resumed(
   let done = 0
   for (let idle = 0; ;) {
     const before = done
-    let failure: unknown
+    let failure: TransportError | undefined
     try {
       for await (const piece of after(response, done, session)) {
         done += piece.length
@@ -43,7 +43,9 @@ async function* resumed(
       failure = error
     }
     if (failure === undefined && done >= size) return
-    idle = done > before ? 0 : idle + 1
+    // One that is held open by a byte now and then would go on for years.
+    const least = failure?.code === 'timeout' ? (session.pace ?? usualPace).bytes : 1
+    idle = done - before >= least ? 0 : idle + 1
     // A body that ends early without an error is as long as the registry has it, if asking for the rest brings nothing.
     if (failure === undefined && idle > 0) return
     if (idle >= mostIdle) throw failure
@@ -66,7 +68,7 @@ async function* after(response: Response, offset: number, session: Session): Asy
     }
     skip = offset - Number(start)
   }
-  for await (const piece of bodyOf(response, session.host)) {
+  for await (const piece of bodyOf(response, session)) {
     const cut = Math.min(skip, piece.length)
     skip -= cut
     if (cut < piece.length) yield cut === 0 ? piece : piece.subarray(cut)
@@ -79,7 +81,19 @@ async function ask(session: Session, digest: Digest, size: number, offset: numbe
     timeoutMs: bodyTimeoutMs(size - offset),
     headers: { 'accept-encoding': 'identity', ...range },
   })
-  if (response.status === 200 || (offset > 0 && response.status === 206)) return response
+  if (response.status === 200 || (offset > 0 && response.status === 206)) {
+    const length = lengthOf(response)
+    if (response.status === 206 || length === null || length <= size) return response
+    await response.body?.cancel()
+    throw new VerificationError(
+      'digest-mismatch',
+      `${digest} in ${name} should have ${size} bytes, but ${length} are sent`,
+      {
+        subject: digest,
+        remedy: 'The stored copy is damaged or was changed: publish it again from its source.',
+      },
+    )
+  }
   if (response.status === 404 || (offset > 0 && response.status === 416)) {
     await response.body?.cancel()
     if (response.status === 416) return response

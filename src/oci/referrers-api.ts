@@ -2,13 +2,14 @@ import { TransportError, VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { readListing } from './listing.ts'
 import { isIndexType, isVagueType } from './manifest.ts'
-import { bodyOf, mediaTypeIn, nextPage } from './responses.ts'
+import { pagesOf } from './pages.ts'
+import { bodyOf, mediaTypeIn, wholeBody } from './responses.ts'
 import { failed, type Session } from './session.ts'
 import { mediaTypes, type Descriptor, type Digest } from './types.ts'
 import { bodyTimeoutMs } from './upload.ts'
 
-/** Some registries list 50 at a time: pages for as many entries as a listing may have. */
-const pages = 20_000
+/** An answer that says why there is none. */
+const reasonBytes = 64 << 10
 /** A long listing may take as long as a large blob: that much of it a slow line brings in this time. */
 export const listingTimeoutMs = bodyTimeoutMs(256 << 20)
 
@@ -32,7 +33,7 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
   const isLacking = async (response: Response): Promise<boolean> => {
     const { status } = response
     if ([400, 404, 405, 501].includes(status)) {
-      const text = await response.text().catch(() => '')
+      const text = await wholeBody(response, session, reasonBytes, 'an error').then(String, () => '')
       // What it says of a repository or manifest that is not there yet says nothing of the API.
       lacks = status !== 400 && !/NAME_UNKNOWN|MANIFEST_UNKNOWN/.test(text)
       return true
@@ -48,19 +49,19 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
   const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
     if (first !== null) {
       await first
-      return lacks ? null : pagesOf(digest, artifactType)
+      return lacks ? null : allOf(digest, artifactType)
     }
     const { promise, resolve } = Promise.withResolvers<void>()
     first = promise
     try {
-      return await pagesOf(digest, artifactType, resolve)
+      return await allOf(digest, artifactType, resolve)
     } finally {
       resolve()
     }
   }
 
   /** @param onAnswer hears that the first answer is there */
-  const pagesOf = async (
+  const allOf = async (
     digest: Digest,
     artifactType: string | undefined,
     onAnswer: () => void = () => {},
@@ -69,28 +70,19 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
     const counted = { bytes: 0, entries: 0 }
     const subject = `the referrers of ${digest} in ${name}`
     const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
-    const seen = new Set<string>()
-    let target: string | URL | null = `referrers/${digest}${filter}`
-    for (let page = 0; target !== null; page++) {
-      const circle = seen.has(String(target))
-      if (circle || page >= pages) {
-        const why = circle ? 'leads in a circle' : `has more than ${pages} pages`
-        throw new TransportError('registry-error', `${subject}: the listing ${why}`, {
-          subject,
-          remedy: "Ask the registry's operator: its `Link` headers must lead to an end.",
-        })
-      }
-      seen.add(String(target))
-      const response: Response = await session.send(target, {
-        headers: { accept: mediaTypes.index },
-        timeoutMs: listingTimeoutMs,
-      })
-      if (page === 0 && (await isLacking(response))) return null
+    const known = new Set<Digest>()
+    const request = { headers: { accept: mediaTypes.index }, timeoutMs: listingTimeoutMs }
+    let begins = true
+    for await (const response of pagesOf(session, `referrers/${digest}${filter}`, subject, request, () => known.size)) {
+      if (begins && (await isLacking(response))) return null
+      begins = false
       onAnswer()
       if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
       // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
-      for await (const entry of readPage(bodyOf(response, session.host), subject, counted)) found.push(entry)
-      target = nextPage(response, target, session)
+      for await (const entry of readPage(bodyOf(response, session), subject, counted)) {
+        known.add(entry.digest)
+        found.push(entry)
+      }
     }
     return found
   }

@@ -41,17 +41,15 @@ export async function* readListed(
 /** Annotations of one referrer that a list of them keeps, in bytes: a stranger's are megabytes, and thousands of them are listed at once. */
 const listedAnnotations = 4 << 10
 
-/** Descriptors as a listing shows them, of one artifact type where it is given. Long annotations are left out. */
+/** Descriptors as {@link listedOf} shows them, of one artifact type where it is given. */
 export async function pickReferrers(
   referrers: AsyncIterable<StoredManifest>,
   artifactType: string | undefined,
 ): Promise<Descriptor[]> {
   const found: Descriptor[] = []
   for await (const { content, descriptor } of referrers) {
-    const referrer = referrerOf(descriptor, content)
-    if (artifactType !== undefined && referrer.artifactType !== artifactType) continue
-    const { annotations, ...rest } = referrer
-    found.push(JSON.stringify(annotations ?? null).length <= listedAnnotations ? referrer : rest)
+    const referrer = listedOf(descriptor, content)
+    if (artifactType === undefined || referrer.artifactType === artifactType) found.push(referrer)
   }
   return found
 }
@@ -63,6 +61,17 @@ export function referrerOf({ mediaType, digest, size }: Descriptor, content: Man
   if (artifactType !== undefined) referrer.artifactType = artifactType
   if (content.annotations !== undefined) referrer.annotations = content.annotations
   return referrer
+}
+
+/** The entry of a referrer in a list that is held or written: as {@link referrerOf}, without annotations that are long. */
+export function listedOf(descriptor: Descriptor, content: Manifest | Index): Descriptor {
+  const { annotations, ...rest } = referrerOf(descriptor, content)
+  return annotations === undefined || isLong(annotations) ? rest : { ...rest, annotations }
+}
+
+/** Whether a list is better off without these annotations. */
+export function isLong(annotations: Readonly<Record<string, string>>): boolean {
+  return JSON.stringify(annotations).length > listedAnnotations
 }
 
 /** `cosign copy` writes images under the name of a fallback tag: such a manifest lists no referrers. */

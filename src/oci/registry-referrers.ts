@@ -1,7 +1,7 @@
 import type { Ports } from '../base/ports.ts'
 import { fallbackTag } from './digest.ts'
 import type { FallbackIndex } from './fallback-index.ts'
-import { pickReferrers, readListed, referrerOf, type OnBroken } from './referrers.ts'
+import { pickReferrers, readListed, listedOf, type OnBroken } from './referrers.ts'
 import type { ReferrersApi } from './referrers-api.ts'
 import type { Descriptor, Digest, Index, KnownTags, Manifest, StoredManifest } from './types.ts'
 
@@ -78,7 +78,7 @@ export function openReferrers({ api, fallback, name, getManifest, ports }: Tools
     }
     await fallback.add(
       subject,
-      unlisted.map(({ descriptor, content }) => referrerOf(descriptor, content)),
+      unlisted.map(({ descriptor, content }) => listedOf(descriptor, content)),
     )
   }
 

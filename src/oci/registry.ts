@@ -21,7 +21,7 @@ import { openReferrersApi, type ReferrersApi } from './referrers-api.ts'
 import { getManifestOf, hasBlob, head, listTags } from './registry-reads.ts'
 import { openReferrers, type PutReferrer } from './registry-referrers.ts'
 import { failed, openSession, type Session } from './session.ts'
-import type { Descriptor, Digest, NewManifest, Store, StoredManifest } from './types.ts'
+import type { Descriptor, Digest, KeptManifests, NewManifest, Store, StoredManifest } from './types.ts'
 import { uploadBlob } from './upload.ts'
 import { knownOf, type OnSent } from './upload-body.ts'
 
@@ -65,11 +65,14 @@ interface Shared {
 }
 
 /** @param steady asks for each list once (see {@link Store.anew}) */
-function openOver(shared: Shared, ports: Ports, steady = false): Store {
+function openOver(shared: Shared, ports: Ports, steady = false, kept?: KeptManifests): Store {
   const { host, session, mirrors, place, name } = shared
   const cache = byteCache<StoredManifest>(cacheLimit.manifests, ({ bytes }) => bytes.length)
   const written = writtenHere(ports.http, name)
-  const keep = (stored: StoredManifest): void => cache.add(stored.descriptor.digest, stored)
+  const keep = (stored: StoredManifest): void => {
+    cache.add(stored.descriptor.digest, stored)
+    kept?.add(stored)
+  }
   /** Small blobs that were read: who verifies an image and then copies it reads each statement twice. */
   const blobs = byteCache<Buffer>(cacheLimit.blobs, (bytes) => bytes.length)
   /** Blobs that this process saw or put here: the empty configuration of each artifact would else be asked for every time. */
@@ -90,7 +93,7 @@ function openOver(shared: Shared, ports: Ports, steady = false): Store {
     return stored ?? fetchManifest(reference)
   }
   const getManifest = async (digest: Digest): Promise<StoredManifest> => {
-    const stored = cache.get(digest) ?? (await readManifest(digest))
+    const stored = cache.get(digest) ?? kept?.get(digest) ?? (await readManifest(digest))
     if (stored === null) throw missingBlob(digest, name)
     return stored
   }
@@ -184,7 +187,7 @@ function openOver(shared: Shared, ports: Ports, steady = false): Store {
       return lists.under(name, async () => (await readManifest(name))?.descriptor ?? null)
     },
     tags,
-    anew: () => openOver(shared, ports, true),
+    anew: (held) => openOver(shared, ports, true, held),
 
     putManifest: async (bytes, mediaType, options = {}) => {
       const { descriptor, ...put } = await putOne({ bytes, mediaType, ...options })

@@ -10,13 +10,14 @@ import { readBlobFile } from './layout-files.ts'
 import { openLayout } from './layout.ts'
 import { digestOfNew, manifestLimit, parseManifest } from './manifest.ts'
 import { missingBlob, pickReferrers, readListed, type OnBroken } from './referrers.ts'
+import { beginStep, endStep } from './remote-steps.ts'
 import { isLocalText, isTag, parseReference } from './reference.ts'
 import type { BlobSource, Descriptor, Digest, ListedImage, Store, StoredManifest } from './types.ts'
 
 /** Manifests that are read at a time. */
 const parallel = 4
-/** No listing of referrers is longer: a million lines. */
-const listingBytes = 256 << 20
+/** No listing of referrers is longer: a hundred thousand lines. */
+const listingBytes = 64 << 20
 /** A line holds a media type, a digest and a size. */
 const lineBytes = 4 << 10
 
@@ -54,6 +55,20 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
     }))
   }
 
+  const remoteStep = async <T>(work: () => Promise<T>): Promise<T> => {
+    await ask('begin')
+    let keep = false
+    try {
+      const result = await work()
+      keep = true
+      return result
+    } finally {
+      const ended = ask('end', { keep })
+      // The reason of a failed step is not hidden by what follows from it.
+      await (keep ? ended : ended.catch(() => {}))
+    }
+  }
+
   async function* readReferrers(digest: Digest, onBroken: OnBroken): AsyncGenerator<StoredManifest> {
     const { body } = await ask('readReferrers', { digest })
     const listed: Descriptor[] = []
@@ -78,7 +93,8 @@ export function openRemoteLayout(directory: string, identity: string, remote: Re
       if ('digest' in reference) agreed(found.digest, reference.digest)
       return found
     },
-    ...(isLayout ? {} : { images: () => remoteImages() }),
+    // Each change of a layout is one small file, but an archive is written as a whole.
+    ...(isLayout ? {} : { images: () => remoteImages(), together: remoteStep }),
     tags: async () => {
       const { value } = await ask('tags')
       return Array.isArray(value) ? value.filter((tag) => typeof tag === 'string') : []
@@ -204,6 +220,12 @@ export async function layoutOperation(
       const wanted = isObject(expect) ? { expect: { digest: digestOf(expect), size: sizeOf(expect) } } : {}
       return { value: { ...(await store.putBlob({ stream: body, ...wanted })) } }
     }
+    case 'begin':
+      beginStep(directory, store)
+      return { value: null }
+    case 'end':
+      await endStep(directory, args['keep'] === true)
+      return { value: null }
     case 'readReferrers':
       return { value: null, body: listing(store, digestOf(args)) }
     default:

@@ -2,10 +2,9 @@ import { SealwrightError, TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
-import { collect } from '../base/streams.ts'
 import { certificateError, openEndpoint } from './endpoint.ts'
 import { unauthorized } from './auth.ts'
-import { bodyOf } from './responses.ts'
+import { wholeBody, type Pace } from './responses.ts'
 import { repositoryScope } from './scopes.ts'
 import { openSignIn } from './sign-in.ts'
 import { inSlot } from './slots.ts'
@@ -26,6 +25,8 @@ export interface SessionRequest extends Omit<HttpRequest, 'redirect' | 'socketPa
 export interface Session {
   readonly host: string
   readonly repository: string
+  /** How fast the bodies of its answers have to come. Default: `usualPace`. */
+  readonly pace?: Pace | undefined
   /** @param target path below `/v2/NAME/`, or an absolute URL (an upload's `Location`) */
   send(target: string | URL, request?: SessionRequest): Promise<Response>
   /** Waits before the given attempt is made again (1 for the first). */
@@ -37,6 +38,7 @@ export interface SessionOptions {
   readonly insecure?: boolean | undefined
   /** Attempts of a request in all. Default: 5. */
   readonly attempts?: number | undefined
+  readonly pace?: Pace | undefined
 }
 
 const redirects = 5
@@ -166,7 +168,8 @@ export function openSession(host: string, repository: string, ports: Ports, opti
       await response.body?.cancel()
     }
   }
-  return { host, repository, send, pause: (attempt) => attemptsOf(host, undefined, ports).pause(attempt) }
+  const { pace } = options
+  return { host, repository, pace, send, pause: (attempt) => attemptsOf(host, undefined, ports).pause(attempt) }
 }
 
 const plainTls = {}
@@ -192,7 +195,7 @@ const errorLimit = 64 << 10
 
 /** The status and the registry's error codes (distribution-spec 1.1, "Error Codes"); the body may as well be anything else. */
 async function explain(response: Response, host: string): Promise<string> {
-  const text = await collect(bodyOf(response, host), errorLimit, 'an error').then(String, (error: unknown) => {
+  const text = await wholeBody(response, { host }, errorLimit, 'an error').then(String, (error: unknown) => {
     // A run that was ended.
     if (error instanceof SealwrightError && error.subject === 'timeout') throw error
     return ''

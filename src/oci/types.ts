@@ -83,6 +83,8 @@ export interface NewManifest {
 export interface BlobReading {
   /** A piece is done with before the next one is asked for, and may then be written over: gigabytes of buffers are never collected. */
   readonly piecewise?: boolean | undefined
+  /** The same for a reader that is done with a piece when four further ones were asked for. */
+  readonly inTurn?: boolean | undefined
 }
 
 /**
@@ -90,7 +92,7 @@ export interface BlobReading {
  * it says besides (artifact types, annotations) is read by other tools.
  */
 export interface WrittenListing {
-  /** Entries for a manifest (a layout has one list for all), with all that they say; null where there is none. */
+  /** Entries for a manifest (a layout has one list for all, and gives no annotations); null where there is none. */
   entries(subject: Digest): Promise<readonly Descriptor[] | null>
   /** How a manifest is listed correctly. */
   entryOf(stored: Omit<StoredManifest, 'bytes'>): Descriptor
@@ -164,6 +166,8 @@ export interface Store {
   openBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>, how?: BlobReading): Promise<ByteSource>
   /** Puts a blob (no request when it is there already) and returns its digest and size. */
   putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
+  /** A piece of a stream that is put here is done with before the next one is asked for: its source may read {@link BlobReading.piecewise}. */
+  readonly piecewise?: boolean | undefined
 
   /**
    * Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given.
@@ -191,10 +195,18 @@ export interface Store {
    * A reader of the same repository that holds none of the bytes this one read or wrote, so that what it gives are the store's own. It shares the sign-in and
    * what the registry was seen to lack, and asks for each list (tags, referrers) once: what it says is of one moment. A folder is asked at no cost and
    * lacks this.
+   *
+   * @param kept manifests that need not be asked for
    */
-  anew?(): Store
+  anew?(kept?: KeptManifests): Store
   /** How long a tag or an entry has to stand before it counts as written, in milliseconds. A store that keeps writers apart lacks it. */
   quietMs?(): number
+}
+
+/** Manifests of a repository that were read earlier. Whoever keeps them compares them with their digests. */
+export interface KeptManifests {
+  get(digest: Digest): StoredManifest | null
+  add(stored: StoredManifest): void
 }
 
 /** An image of a store, with what the store calls it. */

@@ -1,5 +1,6 @@
 import { printable } from '../base/printable.ts'
-import type { Answer, AnsweredImage } from '../tasks/query/run.ts'
+import type { AnsweredImage } from '../tasks/query/image-answer.ts'
+import type { Answer } from '../tasks/query/run.ts'
 import type { Period, QueryRow } from '../tasks/query/types.ts'
 
 const columns = [

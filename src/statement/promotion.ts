@@ -80,6 +80,28 @@ export function promotionPredicate(
   }
 }
 
+/** The facts that a record was made of: what the `promote` event of its job names by the digest of their RFC 8785 form. */
+export function factsOfRecord({
+  from,
+  to,
+  environment,
+  class: kind,
+  supersedes = [],
+  copied = [],
+  leftBehind = [],
+}: PredicateOf<'promotion'>): JsonObject {
+  const place = ({ name, tag }: PredicateOf<'promotion'>['from']): JsonObject => ({ name, tag: tag ?? null })
+  return {
+    from: place(from),
+    to: place(to),
+    environment: environment ?? null,
+    class: kind ?? null,
+    supersedes: [...supersedes],
+    copied: copied.map(({ digest, type }) => ({ digest, type })),
+    left: leftBehind.map(({ digest, type, reason }) => ({ digest, type, reason })),
+  }
+}
+
 /** What two records of one promotion have in common: all but the time, and the words of the verdict, which ages change. */
 export function promotionIdentity(predicate: PredicateOf<'promotion'>): Buffer {
   const { promotedOn: _made, verdict, ...rest } = predicate

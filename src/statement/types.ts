@@ -112,7 +112,7 @@ export interface EncryptionPredicate {
   /** In layer order; a layer left plain has equal digests. */
   layers: { plain: Digest; encrypted: Digest; diffId: Digest }[]
   cipher: 'AES_256_CTR_HMAC_SHA256'
-  recipients: { scheme: 'jwe' | 'kbs'; keyId: string }[]
+  recipients: { scheme: 'jwe' | 'pkcs7' | 'pkcs11' | 'kbs'; keyId: string }[]
 }
 
 export interface InventoryPredicate {

@@ -35,7 +35,9 @@ export interface ReadOnce {
  */
 export async function readOnce(store: Store, image: Image, options: ReadOnceOptions): Promise<ReadOnce> {
   const { layers } = image.manifest
-  const chosen = new Set([...chooseLayers(image, options.layers)].map((index) => layers[index]?.digest))
+  const chosen = new Set(
+    [...chooseLayers(image, options.layers, options.encryption.recipients)].map((index) => layers[index]?.digest),
+  )
   const plain = (layer: Descriptor, how?: BlobReading): Promise<ByteSource> => store.openBlob(layer, how)
   const way = encryptOnTheWay(plain, options.encryption)
   const open = (layer: Descriptor, how?: BlobReading): Promise<ByteSource> =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { InputError } from '../base/errors.ts'
 
 const path = z.string().max(4096).default('')
 
@@ -20,3 +21,12 @@ export const teeChoiceSchema = z.strictObject({
 export type TeeChoice = z.infer<typeof teeChoiceSchema>
 
 export const defaultChoice: TeeChoice = teeChoiceSchema.parse({})
+
+/** The runtime register that an input names; '' is the default. @throws InputError `input-invalid` */
+export function runtimeRegister(text: string): string {
+  if (/^(?:|pcr(?:8|9|1[0-5]))$/.test(text)) return text
+  throw new InputError('input-invalid', `tpm-register: ${text} is no register for this`, {
+    subject: 'tpm-register',
+    remedy: 'Use one of pcr8 to pcr15; pcr14 is the default.',
+  })
+}

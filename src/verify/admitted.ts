@@ -5,6 +5,7 @@ import { audienceFor } from '../journal/binding.ts'
 import type { Jwks } from '../journal/token.ts'
 import type { EvidenceHead } from './evidence.ts'
 import { issuerKeys } from './issuer.ts'
+import { receiverPolicy } from './policy/receiver.ts'
 import type { Policy, ResolvedJob } from './policy/load.ts'
 
 /** When the job of an evidence bundle got its token, in seconds since 1970; null where it does not count as a candidate. */
@@ -48,6 +49,12 @@ export function admission(policy: Policy, ports: Ports): Admission {
     }
     return null
   }
+}
+
+/** As {@link admission}, for all jobs whose agents may sign promotion records; undefined where the policy names none. */
+export function receiverAdmission(policy: Policy, ports: Ports): Admission | undefined {
+  const jobs = policy.claims.flatMap((claim) => claim.jobs)
+  return jobs.length === 0 ? undefined : admission(receiverPolicy(policy, jobs, null), ports)
 }
 
 /** What a token says before its signature is checked: it only picks the entries whose keys it is then checked with. */

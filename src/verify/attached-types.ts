@@ -2,6 +2,8 @@ import type { VerificationError } from '../base/errors.ts'
 import type { Digest } from '../oci/types.ts'
 import type { ClaimKind } from '../statement/claims/types.ts'
 import type { StatementKind } from '../statement/types.ts'
+import type { Admission } from './admitted.ts'
+import type { CertificateSigners } from './certificate-signers.ts'
 import type { EvidenceHead } from './evidence.ts'
 import type { Claim } from './statements.ts'
 
@@ -10,6 +12,8 @@ export interface JobKey {
   key: EvidenceHead['key']
   /** `iat` of the token in seconds, or null where token or `job` entry do not hold. */
   admitted: number | null
+  /** The same by the jobs that may sign promotion records, which vouch for no image; null where none of them holds. */
+  received: number | null
   /** Bundles and what their manifests name as subject. */
   heads: { manifest: Digest; subject: Digest }[]
 }
@@ -41,6 +45,12 @@ export interface Attached {
   sightings: Sighting[]
   /** One manifest of each kind of claim that no key that counts signed, by what its annotation says. */
   foreignClaims: Map<ClaimKind, Digest>
+}
+
+/** Who signs promotion records beside keys: they count on these records, and on nothing else. Each is null where the policy names none. */
+export interface Receivers {
+  certificates: CertificateSigners | null
+  admit: Admission | null
 }
 
 /** What a reader of an image knows to be missing still, beside what sealed journals name: for pinned keys, which have no journal. */

@@ -7,7 +7,7 @@ import { attestationPlaces, bundlePlace, type OnBroken, type Place } from '../si
 import type { PublicKey } from '../sign/public-key.ts'
 import { inventoryArtifactType } from '../statement/types.ts'
 import type { Admission } from './admitted.ts'
-import type { Attached, JobKey, Lacks } from './attached-types.ts'
+import type { Attached, JobKey, Lacks, Receivers } from './attached-types.ts'
 import { isEvidence, readEvidenceHead, type EvidenceHead } from './evidence.ts'
 import type { Notes } from './notes.ts'
 import type { CertificateSigners } from './certificate-signers.ts'
@@ -25,7 +25,7 @@ const keptStrangers = 16
  * @param targets digest of the manifest, and of the index that names it, if the caller named one
  * @param time whose word on the time of a signature counts
  * @param log whose entries count; null where none is pinned
- * @param receivers whose certificates count on promotion records, and on nothing else
+ * @param receivers whose certificates and jobs count on promotion records, and on nothing else
  * @param lacks asked when no sealed journal names anything that was not found
  * @throws TransportError when the store does not answer: that is never "nothing is attached"
  */
@@ -39,11 +39,11 @@ export async function readAttached(
   lacks: Lacks = () => Promise.resolve(false),
   time: TimeSources = noTime,
   log: PinnedLog | null = null,
-  receivers: CertificateSigners | null = null,
+  receivers: Receivers = { certificates: null, admit: null },
 ): Promise<Attached> {
   const onBroken: OnBroken = ({ manifest, error }) =>
     notes.add(error.code === 'missing-blob' && error.subject === manifest ? 'missing' : 'unreadable', manifest)
-  const heads = new HeadList(admit)
+  const heads = new HeadList(admit, receivers.admit)
   const places: Place[] = []
   // All questions are asked at once, and the answers taken in order.
   const ahead = lookAhead(store)
@@ -74,7 +74,7 @@ export async function readAttached(
       keys,
       releaseKeys,
       certificates,
-      receivers,
+      receivers: receivers.certificates,
       notes,
       onBroken,
       lacks,
@@ -97,22 +97,26 @@ async function legacyPlaces(
 class HeadList {
   readonly #keys = new Map<string, JobKey>()
   readonly #admit: Admission
+  readonly #receive: Admission | null
   #strangers = 0
 
-  constructor(admit: Admission) {
+  constructor(admit: Admission, receive: Admission | null) {
     this.#admit = admit
+    this.#receive = receive
   }
 
   async add(head: EvidenceHead): Promise<boolean> {
     const admitted = await this.#admit(head)
-    if (admitted === null && ++this.#strangers > keptStrangers) return false
+    const received = (await this.#receive?.(head)) ?? null
+    if (admitted === null && received === null && ++this.#strangers > keptStrangers) return false
     const known = this.#keys.get(head.key.thumbprint)
     const place = { manifest: head.manifest, subject: head.subject }
     if (known === undefined) {
-      this.#keys.set(head.key.thumbprint, { key: head.key, admitted, heads: [place] })
+      this.#keys.set(head.key.thumbprint, { key: head.key, admitted, received, heads: [place] })
     } else {
       // The same key with a token that holds and, in a stranger's copy, with one that does not: the better one counts.
-      if (admitted !== null && (known.admitted === null || admitted > known.admitted)) known.admitted = admitted
+      known.admitted = later(known.admitted, admitted)
+      known.received = later(known.received, received)
       known.heads.push(place)
     }
     return true
@@ -124,6 +128,10 @@ class HeadList {
       (a, b) => (b.admitted ?? -1) - (a.admitted ?? -1) || (a.key.thumbprint < b.key.thumbprint ? -1 : 1),
     )
   }
+}
+
+function later(one: number | null, other: number | null): number | null {
+  return one === null || (other !== null && other > one) ? other : one
 }
 
 async function readHead(store: Store, stored: StoredManifest, heads: HeadList, notes: Notes): Promise<void> {

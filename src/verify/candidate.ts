@@ -11,7 +11,7 @@ import type { ClaimKind } from '../statement/claims/types.ts'
 import type { TeeVerdict } from '../tee/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import type { Evidence } from './evidence.ts'
-import type { BrokenClaim, Sighting } from './attached-types.ts'
+import type { BrokenClaim, JobKey, Sighting } from './attached-types.ts'
 import type { ForeignImage } from './foreign.ts'
 import type { Notes } from './notes.ts'
 import type { SignatureTime } from './signature-times.ts'
@@ -106,6 +106,8 @@ export interface Gate {
   notes: Notes
   evidence: Evidence | null
   evidenceError: VerificationError | null
+  /** Keys of jobs whose evidence is attached. */
+  jobKeys: readonly JobKey[]
   /** Thumbprints of all keys that some evidence of this image is bound to. */
   evidenceKeys: readonly string[]
   key: GateKey | null

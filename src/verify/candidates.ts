@@ -30,7 +30,7 @@ export function sorted({ keys, claims }: Attached): { candidates: JobKey[]; othe
 }
 
 /** Bundles of a key: first those that a statement of the key names, since anybody can attach a copy with other reports. */
-export function headsOf({ key, heads }: JobKey, { claims }: Pick<Attached, 'claims'>): JobKey['heads'] {
+export function headsOf({ key, heads }: JobKey, { claims }: { claims: readonly Claim[] }): JobKey['heads'] {
   const pointers = new Set<string>()
   for (const claim of claims)
     if (claim.signers.includes(key.pem)) for (const found of pointersOf(claim)) pointers.add(found)

@@ -33,7 +33,7 @@ export function leavingExceptions(context: VerifyContext): VerifyContext {
     ...context,
     rules: {
       ...rules,
-      snp: { ...rules.snp, requireCrl: false },
+      snp: { ...rules.snp, requireCrl: false, acceptNewVersion: true },
       tdx: { ...rules.tdx, requireSeptVeDisable: false },
       tpm: { ...rules.tpm, acceptSoftwareTpm: true },
     },

@@ -1,8 +1,11 @@
 import { sha256 } from '../base/streams.ts'
 import { isObject, textOf } from '../base/json.ts'
+import { jcs } from '../encoding/jcs.ts'
 import { roles, sbomRoles, type JournalEvent } from '../journal/event.ts'
 import { lackOfAdmission, rolesOf, subjectRoles } from '../journal/subject-roles.ts'
 import type { StatementKind } from '../statement/types.ts'
+import { factsOfRecord } from '../statement/promotion.ts'
+import { readPredicate } from '../statement/schemas/predicate.ts'
 import { embeddedDocument } from '../statement/statement.ts'
 import type { Claim } from './statements.ts'
 
@@ -72,7 +75,7 @@ export function sbomsOf(events: readonly JournalEvent[], claim: Claim, encrypted
 
 /** Why a statement's subject lacks its role. */
 export interface RoleProblem {
-  code: 'role-mismatch' | 'foreign-image' | ReturnType<typeof lackOfAdmission>['code']
+  code: 'role-mismatch' | 'foreign-image' | 'self-verified' | ReturnType<typeof lackOfAdmission>['code']
   /** One sentence. */
   why: string
 }
@@ -128,12 +131,52 @@ function detailProblem(claim: Claim, events: readonly JournalEvent[], isEncrypte
           )
         : null
     case 'promotion':
-      return events.some((event) => event.kind === 'promote' && has(event, 'inputs', roles.image, subjectOf(claim)))
-        ? null
-        : mismatch(`${subjectOf(claim)} was not promoted by this job`)
+      return promotionProblem(claim, events)
     default:
       return null
   }
+}
+
+/** The promotions of a job that gave a record: each names the very facts, policy and verdict of the record. */
+export function promotionsOf(events: readonly JournalEvent[], claim: Claim): JournalEvent[] {
+  if (claim.kind !== 'promotion') return []
+  const { policy, verdict, ...rest } = readPredicate('promotion', claim.statement.predicate, claim.manifest)
+  const facts = sha256(jcs(factsOfRecord({ policy, verdict, ...rest })))
+  return events.filter(
+    (event) =>
+      event.kind === 'promote' &&
+      has(event, 'inputs', roles.image, subjectOf(claim)) &&
+      has(event, 'inputs', roles.policy, policy.digest) &&
+      has(event, 'outputs', roles.verdict, verdict.digest) &&
+      has(event, 'outputs', roles.promotion, facts),
+  )
+}
+
+/** A record says what a worker of the agent did: the promotion of these facts, and the verification that reached this verdict and passed. */
+function promotionProblem(claim: Claim, events: readonly JournalEvent[]): RoleProblem | null {
+  const subject = subjectOf(claim)
+  const held = rolesOf(events, subject, plainForms(events, subject, true).slice(1))
+  if (subjectRoles.sign?.some((role) => held.has(role)) === true)
+    return { code: 'self-verified', why: `${subject} was built or encrypted by the job that promoted it` }
+  const promoted = events.filter((event) => event.kind === 'promote' && has(event, 'inputs', roles.image, subject))
+  if (promoted.length === 0) return mismatch(`${subject} was not promoted by this job`)
+  const own = promotionsOf(events, claim)
+  if (own.length === 0)
+    return mismatch('the record differs from what the journal says of the promotion (facts, policy or verdict)')
+  if (!own.some(({ performer }) => performer === 'agent'))
+    return { code: 'claimed-steps', why: `only a caller claims that ${subject} was promoted (performer: caller)` }
+  const { verdict, policy } = readPredicate('promotion', claim.statement.predicate, claim.manifest)
+  const judged = events.some(
+    (event) =>
+      event.kind === 'verify' &&
+      event.performer === 'agent' &&
+      event.result['verified'] === true &&
+      jcs(event.result['exceptions'] ?? []).equals(jcs([...(verdict.exceptions ?? [])])) &&
+      has(event, 'inputs', roles.image, subject) &&
+      has(event, 'inputs', roles.policy, policy.digest) &&
+      has(event, 'outputs', roles.verdict, verdict.digest),
+  )
+  return judged ? null : mismatch('no verification by the agent reached the verdict that the record names')
 }
 
 function mismatch(why: string): RoleProblem {

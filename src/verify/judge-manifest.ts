@@ -47,6 +47,8 @@ export interface Question {
   /** What is remembered of the log that the policy pins. */
   history?: Gate['history']
   admit: Admission
+  /** The same for jobs whose agents sign promotion records; absent where the policy names none. */
+  receive?: Admission | undefined
   releaseKeys: readonly PinnedKey[]
   /** Keys by which claims of other parties count, and nothing else. */
   claimKeys: readonly PublicKey[]
@@ -71,8 +73,11 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
   const known = { keys: question.releaseKeys, certificates, identities: policy.identities.map(({ rule }) => rule.name) }
   const { trustedRoot } = policy
   const identities = policy.claims.flatMap((claim) => claim.identities)
-  const receivers =
-    identities.length === 0 ? null : new CertificateSigners({ identities, trustedRoot }, question.at, receiverId)
+  const receivers = {
+    certificates:
+      identities.length === 0 ? null : new CertificateSigners({ identities, trustedRoot }, question.at, receiverId),
+    admit: question.receive ?? null,
+  }
   const lacks = lacksOf(subject, targets, question, certificates)
   const { store } = subject
   const { releaseKeys, claimKeys, admit } = question
@@ -108,6 +113,7 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       sightings: attached.sightings,
       foreignClaims: attached.foreignClaims,
       notes,
+      jobKeys: attached.keys,
       evidenceKeys: attached.keys.map(({ key: { thumbprint } }) => thumbprint),
       mine: signed.filter((claim) => claim.subject !== null && (key?.source !== 'release' || isNeeded(claim))),
       elsewhere: signed.filter((claim) => claim.subject === null),
@@ -198,7 +204,8 @@ function lacksOf(
   const ids = new Set([...releaseKeys.map(({ pem }) => pem), ...identities.map(identityId)])
   const countingIds = (claim: Claim): string[] => [...ids].filter((id) => countsBy(claim, id, releaseKeys))
   return async (claims) => {
-    if (policy.claims.some((rule) => !claims.some((claim) => isClaimBy(claim, rule)))) return true
+    if (policy.claims.some((rule) => rule.keys.length > 0 && !claims.some((claim) => isClaimBy(claim, rule))))
+      return true
     if (ids.size === 0) return false
     const mine = claims.filter(
       (claim) => !isVerdictType(claim.predicateType) && claim.subject !== null && countingIds(claim).length > 0,
@@ -214,8 +221,10 @@ function lacksOf(
 
 const noLegacy: LegacySigners = { keys: new Set(), fits: [], others: new Map() }
 
-function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys }: PolicyClaim): boolean {
-  return subject !== null && claimKindOf(predicateType) === kind && signers.some((pem) => keys.includes(pem))
+function isClaimBy({ predicateType, subject, signers }: Claim, { kind, keys, jobs }: PolicyClaim): boolean {
+  // What the agent of a job signed is named by its sealed journal.
+  const isTheirs = jobs.length > 0 || signers.some((pem) => keys.includes(pem))
+  return subject !== null && claimKindOf(predicateType) === kind && isTheirs
 }
 
 function isAmong(kind: Claim['kind'], kinds: readonly StatementKind[]): boolean {

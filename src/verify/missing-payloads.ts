@@ -37,7 +37,7 @@ async function namedPayloads(
 ): Promise<Map<Digest, string>> {
   const named = new Map<Digest, string>()
   const wanted = new Set<string>(targets)
-  for (const job of keys.filter(({ admitted }) => admitted !== null)) {
+  for (const job of keys.filter(({ admitted, received }) => admitted !== null || received !== null)) {
     for (const { manifest } of headsOf(job, { claims })) {
       for (const event of await eventsOf(store, manifest)) {
         if (event.kind !== 'statement' || !event.inputs.some(({ digest }) => wanted.has(digest))) continue

@@ -38,3 +38,9 @@ export function originInWords({
     admitted: `${by} on ${admitted.builder}, under ${under}`,
   }
 }
+
+/** What the promotion records that counted say, by whose word; '' where none was asked for. It quotes foreign text: whoever prints it escapes it. */
+export function promotedInWords({ checks }: Pick<Verdict, 'checks'>): string {
+  const found = checks.filter(({ id, status }) => id === 'promotion' && status === 'passed').map(({ why }) => why)
+  return [...new Set(found)].join('; ')
+}

@@ -32,7 +32,8 @@ import { statusFacts } from '../tee/facts/status.ts'
 import type { Acceptance } from './policy/accept.ts'
 import { originOf } from './origin.ts'
 import { restingOn } from './resting-on.ts'
-import { guarded, skipped, type Need, type Outcome, type Step } from './step.ts'
+import { runStep } from './run-step.ts'
+import { skipped, type Outcome, type Step } from './step.ts'
 import type { Check, Verdict } from './types.ts'
 
 /** The steps in the order of TRUST §5; the first failure gives the first reason. */
@@ -87,8 +88,9 @@ export async function runSteps(gate: Gate): Promise<Judged> {
   for (const step of steps) {
     // Anybody may push an image whose layers are costly to read: they are read only while it can still pass.
     const failure: Check | null = contentSteps.includes(step) ? hard : null
-    const { acceptance, ...outcome } = failure === null ? await runStep(step, gate) : unread(failure)
+    const { acceptance, used = [], ...outcome } = failure === null ? await runStep(step, gate) : unread(failure)
     if (acceptance !== undefined && outcome.status === 'accepted') exceptions.add(acceptance)
+    for (const name of used) exceptions.add(name)
     const check: Check = { id: step.id, clause: step.clause, ...outcome }
     checks.push(check)
     if (check.status !== 'failed') continue
@@ -113,35 +115,6 @@ export async function runSteps(gate: Gate): Promise<Judged> {
 
 function unread({ id }: Check): Outcome {
   return skipped(`no layer was read, because ${id} has failed already`)
-}
-
-async function runStep(step: Step, gate: Gate): Promise<Outcome> {
-  const missing = step.needs.find((need) => !has(gate, need))
-  if (missing !== undefined) return skipped(lack[missing])
-  return guarded(() => step.run(gate))
-}
-
-const lack: Readonly<Record<Need, string>> = {
-  image: 'the image could not be read',
-  key: 'no key vouches for the image',
-  evidence: 'there is no evidence',
-  journal: 'the journal could not be replayed',
-  tee: 'no report could be verified',
-}
-
-function has({ subject, key, evidence, found }: Gate, need: Need): boolean {
-  switch (need) {
-    case 'image':
-      return subject.image !== null
-    case 'key':
-      return key !== null
-    case 'evidence':
-      return evidence !== null
-    case 'journal':
-      return found.journal !== null
-    case 'tee':
-      return found.tee !== null
-  }
 }
 
 function makeVerdict(

@@ -10,6 +10,8 @@ export interface Outcome {
   subject: string | null
   /** The line that accepted this, or that would. */
   acceptance?: Acceptance
+  /** Lines that were needed for other evidence than that of the image: of whoever promoted it. */
+  used?: readonly Acceptance[]
 }
 
 /** What must have been read before a step can run; without it the step is skipped, since an earlier one already failed or accepted that. */

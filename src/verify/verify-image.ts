@@ -5,7 +5,7 @@ import type { Child } from '../image/platforms.ts'
 import type { LogHistory } from '../log/history.ts'
 import type { Store } from '../oci/types.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
-import { admission } from './admitted.ts'
+import { admission, receiverAdmission } from './admitted.ts'
 import type { Subject } from './candidate.ts'
 import { contextFor } from './context.ts'
 import type { FoundContent } from './found-content.ts'
@@ -90,6 +90,7 @@ export async function judgeImage(
     history: options.history,
     expect: { commit: options.expectCommit, digest: options.expectDigest },
     admit: admission(policy, ports),
+    receive: receiverAdmission(policy, ports),
     releaseKeys: releaseKeysAt(policy, at),
     claimKeys: [
       ...claimKeys(policy.claims),

@@ -6,10 +6,13 @@ import { parseReference } from '../../src/oci/reference.ts'
 import type { Descriptor, Digest, Store } from '../../src/oci/types.ts'
 import { attachBundle } from '../../src/sign/attach.ts'
 import { predicateTypes } from '../../src/statement/types.ts'
+import { gcText } from '../../src/report/graph/gc.ts'
 import { purgeArchive, type Purged } from '../../src/tasks/archive/purge.ts'
+import { gcReport } from '../../src/tasks/graph/gc-report.ts'
 import { recordArchive, type Archived, type ArchiveRequest } from '../../src/tasks/archive/record.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import type { Verdict } from '../../src/verify/types.ts'
+import { verdictLines } from '../../src/verify/verdict-lines.ts'
 import { verifyImage } from '../../src/verify/verify-image.ts'
 import { makeKey, type ChainKey } from '../../testkit/chain.ts'
 import { checkOf, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
@@ -79,6 +82,32 @@ test('an image whose layers are purged verifies five years on, and the verdict s
   expect((await judge(made, nobody, { at: years(5) })).reasons).toContain('missing-blob')
   // And a policy for today's images still refuses evidence of five years ago.
   expect((await judge(made, { ...later, 'max-age': '30d' }, { at: years(5) })).reasons).toContain('expired')
+})
+
+test('a terminal says that layers were purged, and a report on the layout does not take them for damage', async () => {
+  const made = await make()
+  const image = `${layoutOf(made)}:latest`
+  await record(image)
+  const before = await gcReport(open(layoutOf(made)), null)
+  const { layers, bytes } = await purge(image)
+  const verdict = await judge(made, later)
+  expect(verdictLines(verdict)[0]).toMatch(/^archived: layers purged on \d{4}-/)
+  const refused = verdictLines(await judge(made, { ...later, 'accept-purged-layers': undefined }))
+  expect(refused[0]).toMatch(/^not-checked: archived: layers purged on/)
+  const report = await gcReport(open(layoutOf(made)), null)
+  expect(report.missing).toEqual(layers.map((digest) => ({ digest, parent: made.base.subject.digest, purged: true })))
+  const bytesOf = ({ kinds }: typeof report): number => kinds.find(({ kind }) => kind === 'image')?.bytes ?? 0
+  expect(bytesOf(before) - bytesOf(report)).toBe(bytes)
+  expect(gcText(report)).toContain('Layers that were purged')
+  expect(gcText(report)).not.toContain('Blobs that are missing')
+  // A blob that is lost without a record is damage.
+  const other = await make()
+  const { removeBlob } = await import('../../src/oci/layout-files.ts')
+  for (const layer of await layersOf(other)) await removeBlob(layoutOf(other).slice(4), layer)
+  const damaged = await gcReport(open(layoutOf(other)), null)
+  expect(damaged.missing).toMatchObject([{ purged: false }])
+  expect(gcText(damaged)).toContain('Blobs that are missing')
+  expect(verdictLines(await judge(other, later)).join()).not.toContain('archived')
 })
 
 test('what was purged is what the record says: another lost layer is missing', async () => {

@@ -60,7 +60,7 @@ function record({ folder }: Base, change: JsonObject = {}): JsonObject {
 const promote = (one: Base, change: JsonObject = {}, by: ChainKey = keeper): Promise<Descriptor> =>
   attachNotice('promotion', one.store, one.image, record(one, change), by)
 
-const admitBases = goldenBases(policy, () => now)
+const admitBases = goldenBases(policy, ports, () => now)
 const from = (lines: string): Promise<Built> =>
   build({ a: 'A', Containerfile: lines }, { admitBases, platforms: ['linux/amd64'] })
 
@@ -163,7 +163,7 @@ test('what the action promotes to class golden is a base, and what it promotes w
   const action = actionRunner(ports, scratch('state'))
   const given = { from: `oci:${source}:latest`, to: `oci:${target}:base`, policy: policyFile, signer: 'key', key }
   const text = `oci:${target}@${chain.subject.digest}`
-  const today = goldenBases(policy, () => new Date())
+  const today = goldenBases(policy, ports)
   const run = (): Promise<Built> =>
     build({ Containerfile: `FROM ${text}\n` }, { admitBases: today, platforms: ['linux/amd64'] })
   expect((await action('promote', given)).outputs['promoted']).toBe('true')
@@ -193,6 +193,6 @@ test('a bases policy is read with its key files; its digest is of their content'
   writeFileSync(path, 'version: 1\nkeys: [gone.pub]\n')
   await expect(readBasesPolicy(path)).rejects.toMatchObject({ code: 'file-missing', subject: 'bases-policy' })
   expect(() =>
-    goldenBases({ version: 1, keys: ['-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----'] }, () => now),
+    goldenBases({ version: 1, keys: ['-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----'] }, ports),
   ).toThrow(expect.objectContaining({ code: 'file-invalid' }))
 })

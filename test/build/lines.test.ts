@@ -1,4 +1,4 @@
-import { differenceLines, uncleanWarnings } from '../../src/actions/build-reproducible/lines.ts'
+import { differenceLines, uncleanWarnings } from '../../src/report/build/lines.ts'
 
 test('a build that is not reproducible names what differs, at most ten of a pass', () => {
   const digest = `sha256:${'a'.repeat(64)}` as const

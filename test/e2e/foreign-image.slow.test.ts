@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject } from '../../src/base/json.ts'
-import { copyGraph } from '../../src/oci/copy-graph.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
 import type { Digest, Store } from '../../src/oci/types.ts'
@@ -94,10 +93,18 @@ for (const [theirs, ours] of [
           )
 
           const job = await startWorkingJob({}, {}, false)
-          const admitted = await verdictOf(job, `${from}@${digest}`, receiving)
+          const policy = join(job.ports.roots.cwd, 'receiving.yml')
+          writeFileSync(policy, receiving)
+          // The job verifies, copies and verifies the copy: that is what admits the image.
+          const { outputs } = await job.run('promote', {
+            from: `${from}@${digest}`,
+            to: `${to}:v1`,
+            policy,
+            signer: 'none',
+          })
+          expect([outputs['promoted'], outputs['digest']]).toEqual(['true', digest])
+          const admitted = JSON.parse(readFileSync(outputs['verdict-path'] ?? '', 'utf8')) as Verdict
           expect(admitted.reasons).toEqual([])
-          const { tagged } = await copyGraph(open(from), open(to), digest, { tag: 'v1' })
-          expect(tagged).toBe(true)
           await job.run('sbom', { image: `${to}@${digest}` })
           const kbs = `embedded:${join(job.ports.roots.cwd, 'kbs')}`
           await job.run('encrypt', { image: `${to}@${digest}`, recipients: uri, 'kbs-url': kbs })

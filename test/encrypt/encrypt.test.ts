@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { fromBase64, toBase64 } from '../../src/encoding/base64.ts'
-import { layerOpener, openKey, readPrivateKey, type DecryptionKeys } from '../../src/encrypt/decrypt.ts'
+import { layerOpener } from '../../src/encrypt/decrypt.ts'
+import { openKey, readPrivateKey, type DecryptionKeys } from '../../src/encrypt/open-key.ts'
 import { encryptImage, type EncryptedImage } from '../../src/encrypt/encrypt-image.ts'
 import { encryptOnTheWay } from '../../src/encrypt/on-the-way.ts'
 import { annotations } from '../../src/encrypt/options.ts'
@@ -192,9 +193,9 @@ describe('what cannot be encrypted or opened', () => {
     const recipients = await readRecipients([uri], keysIn('/'))
     const plan = { target: store, recipients, kek: kek(randomBytes(32)), random: randomBytes }
     await expect(encryptImage(store, mixed, plan)).rejects.toMatchObject({
-      message: `layer 1 of type ${mediaTypes.layerZstd} cannot be encrypted`,
+      message: `layer 1, which the base image brought, of type ${mediaTypes.layerZstd} cannot be encrypted`,
       remedy: expect.stringMatching(
-        /base image[^;]*recompress[^;]*skopeo copy --dest-compress-format gzip[^;]*; or .*layers: 0,2/,
+        /base image[^;]*recompress[^;]*skopeo copy --dest-compress-format gzip[^;]*; or .*layers: 0,2[^;]*; or .*jwe:/,
       ),
     })
     const made = await encryptImage(store, mixed, plan, { layers: [0, 2] })

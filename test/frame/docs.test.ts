@@ -80,6 +80,18 @@ describe('what the pages point to is there', () => {
     })
     expect(broken).toEqual([])
   })
+
+  const linksOf = (page: string): string[] =>
+    [...text(page).matchAll(/\]\((?![a-z]+:)([^)#\s]+)/g)].map(([, target = '']) => join(dirname(page), target))
+
+  test('each page of docs is in its index or in that of its folder, and the README leads there', () => {
+    const indexes = ['docs/README.md', 'docs/predicates/README.md']
+    expect(linksOf('README.md')).toContain(indexes[0])
+    expect(linksOf('docs/README.md')).toContain(indexes[1])
+    const listed = new Set(indexes.flatMap(linksOf))
+    const missing = pages.filter((page) => page.startsWith('docs/') && !listed.has(page) && page !== indexes[0])
+    expect(missing).toEqual([])
+  })
 })
 
 /** Anchors of a page's headings, as GitHub makes them. */

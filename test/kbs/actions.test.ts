@@ -14,6 +14,8 @@ import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
 
 const uri = 'kbs:///default/image-key/app'
+/** A launch measurement of SNP. */
+const aa = 'aa'.repeat(48)
 
 /** @param alone no agent runs */
 async function setting(alone = false, http?: Http) {
@@ -182,7 +184,7 @@ describe('kbs-publish', () => {
     expect(await codeOf(run(publishDoor, { ...away, plan }))).toBe('policy-unsafe')
     await writeFile(
       plan,
-      `version: 1\nresources: [{uri: "${uri}", source: agent, admit: [{technology: snp, measurements: [aa]}]}]\n`,
+      `version: 1\nresources: [{uri: "${uri}", source: agent, admit: [{technology: snp, measurements: [${aa}]}]}]\n`,
     )
     expect(await codeOf(run(publishDoor, { ...away, plan }))).toBe('input-missing')
     const alone = await setting(true)
@@ -233,7 +235,7 @@ describe('kbs-publish', () => {
     await encrypt(uri, { 'kbs-url': name })
     expect(agent.events[0]?.result).toMatchObject({ kbs: 'external', kbsUrl: name, kbsKey: shown })
     const plan = join(directory, 'plan.yml')
-    const admit = 'admit: [{technology: snp, measurements: [aa]}]'
+    const admit = `admit: [{technology: snp, measurements: [${aa}]}]`
     const digest = `sha256:${'00'.repeat(32)}`
     await writeFile(join(directory, 'other'), 'other')
     await writeFile(

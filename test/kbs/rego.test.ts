@@ -140,7 +140,9 @@ describe('plans', () => {
   const plan = (extra: object) =>
     planSchema.parse({
       version: 1,
-      resources: [{ uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'snp', measurements: ['aa'] }] }],
+      resources: [
+        { uri: 'kbs:///a/b/c', source: 'agent', admit: [{ technology: 'snp', measurements: ['aa'.repeat(48)] }] },
+      ],
       ...extra,
     })
   const sample = {
@@ -186,7 +188,7 @@ describe('plans', () => {
     ['version: 1\nresources: [{uri: "kbs:///a/b", source: agent, admit: []}]', 'uri'],
     ['version: 1\nversion: 1', 'the key "version" stands twice'],
     [
-      'version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [a]}]}]',
+      `version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}]`,
       'job',
     ],
   ])('%j is refused', async (text, why) => {

@@ -56,11 +56,11 @@ describe('kbs-publish on a KBS of others, with the key from the agent', () => {
   test('the same plan again changes nothing, though the agent gave its key away and the plan says first', async () => {
     const { kbs, agentWith, run, plan, state } = await publisher()
     const agent = agentWith()
-    await plan('aabb')
+    await plan('aabb'.repeat(24))
     expect((await run(agent, state)).outputs['changed']).toBe('true')
     expect(agent.keks.uris()).toEqual([])
     expect((await run(agent, state)).outputs['changed']).toBe('false')
-    await plan('ccdd')
+    await plan('ccdd'.repeat(24))
     expect(await codeOf(run(agent, state))).toBe('state-conflict')
     await kbs.close()
   })
@@ -68,7 +68,7 @@ describe('kbs-publish on a KBS of others, with the key from the agent', () => {
   test('a key that this job wrote nowhere and does not hold is said', async () => {
     const { kbs, agentWith, run, plan, state } = await publisher()
     const agent = agentWith()
-    await plan('aabb')
+    await plan('aabb'.repeat(24))
     await run(agent, state)
     expect(await codeOf(run(agent, `${state}-other`))).toBe('not-found')
     await kbs.close()
@@ -76,7 +76,7 @@ describe('kbs-publish on a KBS of others, with the key from the agent', () => {
 
   test('an admin key that the KBS does not know: the remedy says what our tokens claim', async () => {
     const { kbs, agentWith, run, plan, state } = await publisher()
-    await plan('aabb')
+    await plan('aabb'.repeat(24))
     const other = await publisher()
     const key = join(other.state, '../admin-key.pem')
     await expect(run(agentWith(), state, { 'admin-key': key })).rejects.toMatchObject({

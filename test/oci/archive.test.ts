@@ -140,16 +140,17 @@ test('a compressed archive is read and not written', async () => {
   }
 })
 
+const remote = {
+  layout: async (args: Parameters<typeof layoutOperation>[0], body?: Parameters<typeof layoutOperation>[1]) => {
+    const answer = await layoutOperation(args, body ?? nothing(), ports)
+    return { body: nothing(), ...answer }
+  },
+  credential: () => Promise.resolve(null),
+}
+
 test('a worker sees an archive through its step, and believes no digest', async () => {
   const file = freshFile()
   const image = await putImage(open(`oci-archive:${file}`), 'layer', 'v1')
-  const remote = {
-    layout: async (args: Parameters<typeof layoutOperation>[0], body?: Parameters<typeof layoutOperation>[1]) => {
-      const answer = await layoutOperation(args, body ?? nothing(), ports)
-      return { body: nothing(), ...answer }
-    },
-    credential: () => Promise.resolve(null),
-  }
   const far = openRemoteLayout(`oci-archive:${file}`, 'localhost/image', remote)
   expect([far.name, await far.tags()]).toEqual([`oci-archive:${file}`, ['v1']])
   expect(await far.images?.()).toMatchObject([{ descriptor: { digest: image.digest }, tag: 'v1', name: 'v1' }])
@@ -157,6 +158,36 @@ test('a worker sees an archive through its step, and believes no digest', async 
   const theirs = await putImage(far, 'theirs', 'v2')
   expect((await open(`oci-archive:${file}:v2`).resolve({ tag: 'v2' }))?.digest).toBe(theirs.digest)
   expect(await codeOf(openRemoteLayout('ghcr.io/a/b', 'x', remote).tags())).toBe('input-invalid')
+})
+
+test('what a worker writes in one step is one new archive, and nothing where the step fails', async () => {
+  const file = freshFile()
+  await putImage(open(`oci-archive:${file}`), 'layer', 'v1')
+  const far = openRemoteLayout(`oci-archive:${file}`, 'localhost/image', remote)
+  const node = (): number => statSync(file).ino
+  const [before, bytes] = [node(), readFileSync(file)]
+  await inOneStep(far, async () => {
+    const image = await putImage(far, 'one', 'v2')
+    await inOneStep(far, async () => {
+      await putArtifact(far, { artifactType: 'a/b', subject: image, layers: [] })
+    })
+    await far.tag('v3', image.digest)
+    // The worker reads what it wrote, and nobody else does.
+    expect(await far.tags()).toEqual(['v1', 'v2', 'v3'])
+    expect([node(), readFileSync(file).equals(bytes)]).toEqual([before, true])
+  })
+  expect(await open(`oci-archive:${file}`).tags()).toEqual(['v1', 'v2', 'v3'])
+  const after = readFileSync(file)
+  const failed = inOneStep(far, async () => {
+    await putImage(far, 'two', 'v4')
+    throw new TypeError('the work fails')
+  })
+  await expect(failed).rejects.toThrow('the work fails')
+  expect(readFileSync(file).equals(after)).toBe(true)
+  expect(await far.tags()).toEqual(['v1', 'v2', 'v3'])
+  expect(await codeOf(remote.layout({ directory: `oci-archive:${file}`, operation: 'end', keep: true }))).toBe(
+    'input-invalid',
+  )
 })
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

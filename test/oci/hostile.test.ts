@@ -272,7 +272,11 @@ test('a digest in the header that is not that of the bytes is not believed', asy
   }
   await inStores(made, async (store, kind) => {
     if (kind !== 'registry') return
-    expect(await codeOf(store.resolve({ tag: 'v1' }))).toBe('digest-mismatch')
+    await expect(store.resolve({ tag: 'v1' })).rejects.toMatchObject({
+      code: 'digest-mismatch',
+      message: expect.stringContaining(` ${store.name}:v1 is ${sha256('other')}, and gives ${root.digest}`),
+      subject: `${store.name}:v1`,
+    })
     expect(await codeOf(store.getManifest(root.digest))).toBe('digest-mismatch')
   })
 })

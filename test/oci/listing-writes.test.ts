@@ -47,6 +47,16 @@ describe('a registry that honours If-Match', () => {
     })
   })
 
+  test('is not asked again for what a condition proved', async () => {
+    await withRegistry({ ifMatch: 'honoured' }, async (registry, image) => {
+      registry.asked.length = 0
+      await attach(`${registry.host}/a`, image, '1')
+      // The first write shows that conditions are honoured, the second one is made with the true condition.
+      const about = registry.asked.filter((line) => line.endsWith(fallbackTag(image.digest)))
+      expect(about.map((line) => line.split(' ')[0])).toEqual(['GET', 'PUT', 'PUT'])
+    })
+  })
+
   test('moves a legacy tag only from where it was seen, by its own condition', async () => {
     let meanwhile: Habits['beforeTag']
     const beforeTag: Habits['beforeTag'] = (registry, tag) => meanwhile?.(registry, tag)

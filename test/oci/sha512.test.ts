@@ -14,6 +14,7 @@ import { withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { registryPeers, startRegistry } from '../../testkit/registry.ts'
 import { codeOf, readAll, storeOf } from './helpers.ts'
+import { tinyRegistry } from './tiny-registry.ts'
 
 const open = (text: string): Store => storeOf(text, testPorts())
 
@@ -80,6 +81,22 @@ test('bytes that a digest of another algorithm does not name are refused', async
   expect(await codeOf(store.putManifest(bytes, mediaTypes.index, { digest }))).toBe('digest-mismatch')
   const expectOther = { digest, size: 1 }
   expect(await codeOf(store.putBlob({ stream: one(Buffer.from('x')), expect: expectOther }))).toBe('digest-mismatch')
+})
+
+test('an image by SHA-512 under its fallback tag is told from a list', async () => {
+  const registry = await tinyRegistry({ referrers: 404 })
+  try {
+    const store = open(`${registry.host}/a`)
+    const document = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] }
+    const digest = digestLike('sha512:', Buffer.from(JSON.stringify(document)))
+    registry.place(document, fallbackTag(digest), mediaTypes.index)
+    const subject = { mediaType: mediaTypes.index, digest, size: 1 }
+    const attach = putArtifact(store, { artifactType: 'a/b', subject, layers: [] })
+    await expect(attach).rejects.toMatchObject({ message: expect.stringMatching(/names the image itself$/) as string })
+    expect(await store.referrers(digest)).toEqual([])
+  } finally {
+    await registry.close()
+  }
 })
 
 withPeers(

@@ -98,7 +98,12 @@ test.each([
   [{ 'policy-digest': `sha256:${'0'.repeat(64)}` }, 'policy-invalid', 'policy-digest'],
   [{ 'status-only': 'true', 'policy-digest': `sha256:${'0'.repeat(64)}` }, 'policy-invalid', 'policy-digest'],
   [{ 'status-only': 'true', exclude: '.att' }, 'input-invalid', 'exclude'],
-  [{ 'status-only': 'true', subscription: 'subscription.yml' }, 'input-invalid', 'subscription'],
+  [{ 'status-only': 'true', subscription: 'subscription.yml' }, 'input-invalid', 'from'],
+  [
+    { 'status-only': 'true', subscription: 'subscription.yml', 'in-production': '2026-01-01..2026-02-01' },
+    'input-invalid',
+    'in-production',
+  ],
   [{ subscription: 'subscription.yml' }, 'input-invalid', 'from'],
 ])('%j is refused before anything is copied', async (given, code, subject) => {
   const { folder, run } = await job()

@@ -46,8 +46,10 @@ withPeers(
     expect([wrong.outputs['reasons'], wrong.outputs['promoted']]).toEqual(['claim-signer', 'false'])
     const right = await run('promote', { ...given, 'to-policy': policyBy('right', san) })
     expect([right.outputs['reasons'], right.outputs['promoted']]).toEqual(['', 'true'])
-    // The record of the first run is the same one: it is equal and by the same identity.
-    expect(right.outputs['record-digest']).toBe(wrong.outputs['record-digest'])
+    // The record of the refused run was not attached; that of the second is found again by its identity.
+    expect(wrong.outputs['record-digest']).toBe('')
+    const again = await run('promote', { ...given, 'to-policy': policyBy('again', san) })
+    expect(again.outputs['record-digest']).toBe(right.outputs['record-digest'])
     expect(right.outputs['public-key-path']).toBe('')
     expect(Object.fromEntries(right.report.facts)['Archive records']).toMatch(/\(added\)$/)
     expect(readFileSync(right.outputs['verdict-path'] ?? '', 'utf8')).toContain('"verified":true')

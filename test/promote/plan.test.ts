@@ -60,7 +60,10 @@ test('newest:N takes the newest of each kind on each manifest, and what states n
   const { left, tagged } = await made.run(`oci:${scratch()}`, { include: ['newest:2'] })
   expect(tagged).toBe(true)
   expect(left.map(({ digest }) => digest).sort()).toEqual([reports[0]!.digest, reports[2]!.digest].sort())
-  expect(left[0]?.reason).toBe('there are 2 newer ones of its kind')
+  const reason = left.find(({ digest }) => digest === reports[0]!.digest)?.reason
+  expect(reason).toBe(
+    'there are 2 newer ones of its kind: it is of 2026-01-02T00:00:00.000Z (by an annotation, which nobody signed)',
+  )
 })
 
 test('newest counts among what the other rules take', async () => {

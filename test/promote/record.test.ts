@@ -63,6 +63,8 @@ test('`to-policy` judges the copy with its record, before the tag is written', a
   const wrong = await made.run(`${to}:prod`, { signing, environment: 'staging', toPolicy })
   expect([wrong.admitted?.reasons, wrong.tagged]).toEqual([['missing-statement'], false])
   expect(await open(to).resolve({ tag: 'prod' })).toBeNull()
+  // Nobody finds a record that would allow what was refused.
+  expect([wrong.record, await records(made, to)]).toEqual([null, []])
   const right = await made.run(`${to}:prod`, { signing, environment: 'production', toPolicy })
   expect([right.admitted?.verified, right.tagged]).toEqual([true, true])
 })
@@ -109,6 +111,29 @@ describe("cosign's older form", () => {
     const [signature] = await findCosignSignatures(open(to), descriptor)
     expect(signature?.claims.dockerReference).toBe(open(to).identity)
     expect(await run()).toMatchObject({ reissued: 0 })
+  })
+
+  test('is not attached to a copy that `to-policy` refuses, and neither is the record', async () => {
+    const made = await place()
+    const to = `oci:${scratch()}`
+    const key = receiver.signer.publicKeyPem
+    const toPolicy = await made.policyWith({
+      'release-keys': [key],
+      promotions: [{ keys: [key], environment: 'prod' }],
+    })
+    const run = (environment: string): ReturnType<Place['run']> =>
+      made.run(to, { signing: byKey(), reissue: true, toPolicy, environment })
+    const refused = await run('staging')
+    expect([refused.admitted?.reasons, refused.reissued, refused.record]).toEqual([['missing-statement'], 0, null])
+    const { descriptor } = await open(to).getManifest(made.digest)
+    expect([await findCosignSignatures(open(to), descriptor), await records(made, to)]).toEqual([[], []])
+    expect(await run('prod')).toMatchObject({ tagged: true, reissued: 1, record: { state: 'added' } })
+    expect(await findCosignSignatures(open(to), descriptor)).toHaveLength(1)
+    // A record of an earlier promotion stays when a later one is refused.
+    const stricter = await made.policyWith({ promotions: [{ keys: [makeKey().signer.publicKeyPem] }] })
+    const later = await made.run(to, { signing: byKey(), toPolicy: stricter, environment: 'prod' })
+    expect([later.tagged, later.record?.state]).toEqual([false, 'present'])
+    expect(await records(made, to)).toHaveLength(1)
   })
 
   test('is refused for a key that the policy of the target does not trust, and without a key', async () => {

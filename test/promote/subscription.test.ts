@@ -45,15 +45,19 @@ function fail(text: string): never {
 
 test("patterns choose tags, and cosign's tags are no images", () => {
   const fits = tagFilter(['v1.*', 'semver:^2'])
-  const tags = ['v1.0', 'v2.1.0', 'latest', `sha256-${'a'.repeat(64)}.sig`]
+  const hanging = ['', '.sig', '.vex', '.'].map((end) => `sha256-${'a'.repeat(64)}${end}`)
+  const tags = ['v1.0', 'v2.1.0', 'latest', ...hanging]
   expect(tags.filter(fits)).toEqual(['v1.0', 'v2.1.0'])
-  expect(tags.filter(tagFilter([]))).toEqual(['v1.0', 'v2.1.0', 'latest'])
+  for (const all of [[], ['*'], ['sha256-*']])
+    expect(tags.filter(tagFilter(all))).toEqual(all[0] === 'sha256-*' ? [] : ['v1.0', 'v2.1.0', 'latest'])
 })
 
 describe('repositories', () => {
   const entry = { from: 'ghcr.io/a/*', to: 'registry.example/mirror/*', tags: [], repositories: ['ghcr.io/a/one', 'ghcr.io/b/two'] } // prettier-ignore
   test('of a list are chosen by a pattern, whose part the target takes over', () => {
-    expect(matchRepositories(entry)).toEqual([{ from: 'ghcr.io/a/one', to: 'registry.example/mirror/one' }])
+    expect(matchRepositories(entry)).toEqual([
+      { from: 'ghcr.io/a/one', to: 'registry.example/mirror/one', part: 'one' },
+    ])
   })
   test.each([
     ['no list', { repositories: [] }, 'from'],

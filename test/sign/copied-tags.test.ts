@@ -1,4 +1,4 @@
-import { commandsFor } from '../../src/actions/sign-attest/commands.ts'
+import { commandsFor } from '../../src/report/signing/commands.ts'
 import type { SignAttestResult } from '../../src/tasks/sign/result.ts'
 
 const digest = `sha256:${'a'.repeat(64)}` as const

@@ -110,6 +110,7 @@ test('a terminal gets no control characters, and long lists are cut with their n
     untagged,
     untaggedMembers: [],
     attachedTags: 0,
+    missing: null,
     unreadableTags: [],
     gone: [],
     orphans: [],

@@ -179,8 +179,23 @@ describe('a layout', () => {
     const { added } = await repair(request(storeOf('oci:layout', ports), image.digest))
     expect(added.map(({ manifest }) => manifest)).toEqual(attached)
     expect((await store.referrers(image.digest)).map(({ digest }) => digest)).toEqual(attached)
-    expect((await repair(request(store, image.digest))).added).toEqual([])
+    expect(await repair(request(store, image.digest))).toMatchObject({ added: [], corrected: [] })
     expect((await store.resolve({ tag: 'v1' }))?.digest).toBe(image.digest)
+  })
+
+  test('whose index says something else than a manifest is corrected once', async () => {
+    const ports = testPorts()
+    const store = storeOf('oci:layout', ports)
+    const image = await putImage(store, 'layer', 'v1')
+    const right = await attach(store, image, '1')
+    const wrong = await attach(store, image, '2')
+    await store.listing?.rewrite(image.digest, (entries) =>
+      entries.map((entry) => (entry.digest === wrong ? { ...entry, annotations: { lie: 'yes' } } : entry)),
+    )
+    const { corrected } = await repair(request(store, image.digest))
+    expect(corrected.map(({ manifest }) => manifest)).toEqual([wrong])
+    expect(corrected.map(({ manifest }) => manifest)).not.toContain(right)
+    expect((await repair(request(store, image.digest))).corrected).toEqual([])
   })
 
   test('names what it lists and does not have', async () => {

@@ -221,6 +221,17 @@ describe('the publisher’s provenance', () => {
     refusal(await judge(made, gate({}, { builders: [github] })), 'admission.builder', 'missing-statement')
     expect((await judge(made, gate())).origin?.builder).toBeNull()
   })
+  test('says of which commit the image is; without one that counts no commit is proven', async () => {
+    const made = await chain()
+    const expectCommit = 'c'.repeat(40)
+    await publisherSigns(made.store, made.base.plain, makePublisher(), { builder: github })
+    refusal(await judge(made, gate(), { expectCommit }), 'rollback.expected', 'rolled-back')
+    await publisherSigns(made.store, made.base.plain, publisher, { builder: github })
+    expect((await judge(made, gate(), { expectCommit })).reasons).toEqual([])
+    const other = await judge(made, gate(), { expectCommit: 'd'.repeat(40) })
+    refusal(other, 'rollback.expected', 'rolled-back')
+    expect(checkOf(other, 'rollback.expected').why).toContain(`is of commit ${expectCommit}`)
+  })
   test('brings its commit under the deny list', async () => {
     const made = await chain({ by: null })
     await publisherSigns(made.store, made.base.plain, publisher, { builder: github })

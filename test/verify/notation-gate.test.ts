@@ -135,7 +135,7 @@ test.each<[string, (by: CertifiedSigner) => Buffer[], string, RegExp]>([
     'an old list',
     (by) => [by.crl({ nextUpdate: new Date('2024-02-01T00:00:00Z') })],
     'failed: revocation-unknown',
-    /good to 2024-02-01/,
+    /expired on 2024-02-01/,
   ],
   ['a list that names it', (by) => [by.crl({ revoked: [2] })], 'failed: revoked', /is revoked since/],
   ['a list that names another', (by) => [by.crl({ revoked: [3] })], 'passed', /no certificate/],

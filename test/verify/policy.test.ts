@@ -150,6 +150,7 @@ test('rules of hardware become those of its verifier, strict where silent', asyn
   )
   expect((await parsePolicy(text, '/policy.yml')).rules.snp).toEqual({
     vmpl: 0,
+    acceptNewVersion: false,
     acceptSmt: false,
     singleSocket: false,
     minimumAbi: { major: 1, minor: 55 },

@@ -5,7 +5,7 @@ import { attachBundle } from '../../src/sign/attach.ts'
 import { predicateTypeOf } from '../../src/statement/statement.ts'
 import { goldenBases } from '../../src/tasks/build/golden.ts'
 import { readBasesPolicy } from '../../src/tasks/build/bases-policy.ts'
-import { checkOf, judge, make, now, type Made } from '../../testkit/judged.ts'
+import { checkOf, judge, make, now, ports, type Made } from '../../testkit/judged.ts'
 import { looseStatement } from '../../testkit/loose-statement.ts'
 import { scratch } from '../../testkit/ports.ts'
 import { bundleBytes, signKeyless, type BundleParts } from '../../testkit/sigstore/bundle.ts'
@@ -138,7 +138,7 @@ test('an entry needs keys or identities, and identities the trusted root', async
 async function admit(text: string): Promise<string> {
   const path = join(folder, 'bases.yml')
   writeFileSync(path, text)
-  const { admit: ask } = goldenBases(await readBasesPolicy(path), () => now)
+  const { admit: ask } = goldenBases(await readBasesPolicy(path), ports, () => now)
   const { subject } = made.base
   return ask({
     text: 'the base',

@@ -1,5 +1,4 @@
-import { summary } from '../../src/actions/verify-deploy/summary.ts'
-import type { VerifyDeployInputs } from '../../src/actions/verify-deploy/inputs.ts'
+import { verdictReport, type AskedOfGate } from '../../src/report/verdict/report.ts'
 import { verdictLines } from '../../src/verify/verdict-lines.ts'
 import type { Verdict } from '../../src/verify/types.ts'
 
@@ -9,7 +8,7 @@ function report(
   machine: Verdict['machine'],
   technology: string,
   changed: Partial<Verdict> = {},
-): ReturnType<typeof summary> {
+): ReturnType<typeof verdictReport> {
   const verdict: Verdict = {
     v: 1,
     verified: true,
@@ -26,7 +25,7 @@ function report(
     keys: [],
     ...changed,
   }
-  const inputs = {
+  const asked: AskedOfGate = {
     policy: '/policy.yml',
     platform: null,
     at: null,
@@ -37,9 +36,9 @@ function report(
     expectDigest: null,
     nonce: '00ff',
     enforce: true,
-  } as VerifyDeployInputs
-  const paths = { verdictPath: '/verdict.json', publicKeyPath: '', vsa: '', notes: [] }
-  return summary({ verdict, inputs, reference: verdict.image.reference, ...paths })
+  }
+  const paths = { verdictPath: '/verdict.json', publicKeyPath: '', vsaDigest: '' as const, notes: [] }
+  return verdictReport(asked, { verdict, reference: verdict.image.reference, ...paths })
 }
 
 test('a reviewer reads what failed and what was excused first, then what was proven, then what does not apply', () => {

@@ -64,3 +64,15 @@ export const rows: readonly Row[] = [
   { ...ours('blobs cut in half', 'truncate', 'the length says so'), readOnly: true, long: true },
   { ...ours('blobs changed', 'tampered', 'one byte'), readOnly: true },
 ]
+
+/** What an image consists of and what hangs on it, in the order of the page. */
+export const carriedParts = {
+  image: 'an image',
+  index: 'an index with its members',
+  'index-referrers': 'referrers of the index',
+  'member-referrers': 'referrers of its members',
+  'referrer-referrers': 'referrers of referrers',
+  'index-tags': 'tags `.sig`, `.att`, `.sbom` of the index',
+  'member-tags': 'tags `.sig`, `.att` of its members',
+  sha512: 'an image named by SHA-512',
+} as const

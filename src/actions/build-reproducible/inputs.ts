@@ -5,6 +5,7 @@ import { jobPlaces } from '../../build/types.ts'
 import { readBasesPolicy } from '../../tasks/build/bases-policy.ts'
 import type { BuildRequest } from '../../tasks/build/task.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { optionalPath, optionalText } from '../shared/optional.ts'
 
 export interface BuildInputs {
   request: Omit<BuildRequest, 'local'>
@@ -17,8 +18,7 @@ export interface BuildInputs {
 /** Reads the inputs of `build-reproducible` (INTERFACE §3). @throws InputError */
 export async function readInputs(inputs: RawInputs, context: ActionContext): Promise<BuildInputs> {
   const { ports, state } = context
-  const text = (name: string): string | null => inputs.text(name) || null
-  const given = text('output')
+  const given = optionalText(inputs, 'output')
   const parsed: Reference =
     given === null ? { kind: 'layout', directory: await state.path('layout') } : parseTarget(given, ports.roots.cwd)
   if (parsed.digest !== undefined) {
@@ -40,10 +40,10 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
       output: formatReference(output),
       cwd: ports.roots.cwd,
       places: placesOf(ports.env),
-      prepare: text('prepare'),
+      prepare: optionalText(inputs, 'prepare'),
       network: inputs.choice('network', ['none', 'default']),
       builder: inputs.choice('builder', ['auto', 'buildah', 'docker', 'embedded']),
-      target: text('target'),
+      target: optionalText(inputs, 'target'),
       platforms: inputs.list('platforms'),
       buildArgs: assignments(inputs, 'build-args', /^[A-Za-z_][A-Za-z0-9_]*$/),
       labels: assignments(inputs, 'labels', /^[^\s=]+$/),
@@ -55,7 +55,7 @@ export async function readInputs(inputs: RawInputs, context: ActionContext): Pro
     },
     source: {
       context: inputs.path('context'),
-      file: text('file') === null ? null : inputs.path('file'),
+      file: optionalPath(inputs, 'file'),
       exclude: [state.directory, ...(output.directory === undefined ? [] : [output.directory])],
     },
     directory: output.directory ?? null,

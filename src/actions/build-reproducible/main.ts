@@ -1,13 +1,13 @@
 import { rename } from 'node:fs/promises'
 import { appendFile } from '../../base/write-file.ts'
-import { writeDelivered } from '../shared/delivered.ts'
+import { writeDelivered } from '../../tasks/delivered.ts'
 import { packSource } from '../../tasks/build/pack.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { Caller } from '../../agent/caller.ts'
 import type { ActionContext, ActionDoor } from '../../doors/context.ts'
 import { readInputs, type BuildInputs } from './inputs.ts'
-import { differenceLines, uncleanWarnings } from './lines.ts'
-import { buildReport } from './summary.ts'
+import { differenceLines, uncleanWarnings } from '../../report/build/lines.ts'
+import { buildReport } from '../../report/build/report.ts'
 
 /** Builds an image reproducibly. */
 export const door: ActionDoor = {

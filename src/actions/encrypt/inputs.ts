@@ -4,6 +4,7 @@ import { kekBytes } from '../../encrypt/packet.ts'
 import type { Ports } from '../../base/ports.ts'
 import { kbsIdentity } from '../../kbs-server/connect.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optionalText } from '../shared/optional.ts'
 
 export interface EncryptInputs {
   /** Reference, or null for the job's plain image. */
@@ -22,12 +23,12 @@ export interface EncryptInputs {
 export async function readInputs(raw: RawInputs, ports: Ports): Promise<EncryptInputs> {
   const layers = raw.list('layers')
   return {
-    image: raw.text('image') === '' ? null : raw.text('image'),
+    image: optionalText(raw, 'image'),
     recipients: raw.list('recipients'),
     layers: layers.length === 0 || (layers.length === 1 && layers[0] === 'all') ? null : layers.map(position),
     kek: raw.text('key-file') === '' ? null : await keyFile(raw.path('key-file')),
     kbs: raw.text('kbs-url') === '' ? null : kbsIdentity(raw.text('kbs-url'), ports.roots.cwd),
-    output: raw.text('output') === '' ? null : raw.text('output'),
+    output: optionalText(raw, 'output'),
   }
 }
 

@@ -2,20 +2,22 @@ import { digestInput } from '../../oci/digest.ts'
 import type { Digest } from '../../oci/types.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optional, optionalDigest, optionalPath, optionalText } from '../shared/optional.ts'
 import { promotionClasses } from '../../statement/promotion.ts'
 import { parseInterval } from '../../tasks/archive/interval.ts'
-import { requireNone } from '../../tasks/receive/given.ts'
+import { isSubscribed, perEntry, requireNone } from '../../tasks/receive/given.ts'
 import type { PromotionRun } from '../../tasks/receive/run.ts'
 import { readRepositories, readSubscription, type SubscriptionEntry } from '../../tasks/receive/subscription/file.ts'
-import type { CarryRequest } from '../../tasks/status/carry.ts'
+import type { StatusesAsked } from '../../tasks/receive/subscription/statuses.ts'
 import { loadGatePolicy } from '../../tasks/verify/gate-policy.ts'
 import { durationInput } from '../../verify/policy/duration.ts'
 import { readKeyless } from '../sign-attest/keyless.ts'
-import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
+import { readKeyInputs } from '../shared/keys.ts'
+import type { KeyInputs } from '../../tasks/key-request.ts'
 import { readSigner } from '../shared/signer.ts'
 
 export interface PromoteInputs {
-  /** Many images: by `subscription`, or by `tags`. */
+  /** Many images: by `subscription`, `tags` or `repositories`. */
   many: boolean
   refresh: boolean
   entries: SubscriptionEntry[]
@@ -24,60 +26,56 @@ export interface PromoteInputs {
   keys: KeyInputs
 }
 
-/** What a subscription says for each of its entries. */
-const perEntry = ['from', 'to', 'policy', 'policy-digest', 'tags', 'repositories', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] // prettier-ignore
-
 /** @throws InputError `input-missing`, `input-invalid`, `file-missing`, `file-invalid` */
 export async function readInputs(raw: RawInputs): Promise<PromoteInputs> {
   const { signer, key } = await readSigner(raw, ['agent', 'keyless', 'none'])
   const keyless = await readKeyless(raw, signer === 'none' ? 'key' : signer)
   const keys = await readKeyInputs(raw)
-  const subscribed = raw.text('subscription') !== ''
-  if (subscribed) requireNone(raw, 'subscription', perEntry, (name) => `Write \`${name}\` into its entries.`)
-  const timestamp = raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp'))
+  const subscribed = isSubscribed(raw)
+  const timestamp = optional(raw, 'timestamp', timestampUrl)
   return {
-    many: subscribed || raw.text('tags') !== '',
+    many: subscribed || raw.text('tags') + raw.text('repositories') !== '',
     refresh: raw.boolean('refresh'),
     entries: subscribed ? await readSubscription(raw.path('subscription')) : [await single(raw)],
     supersedes: raw.list('supersedes').map((text) => digestInput('supersedes', text)),
     keys,
     run: {
       signing: { signer, key, keyless, timestamp },
-      inProduction: raw.text('in-production') === '' ? null : parseInterval(raw.text('in-production'), 'in-production'),
-      renewAfter: raw.text('renew-after') === '' ? null : durationInput('renew-after', raw.text('renew-after')),
+      inProduction: optional(raw, 'in-production', (text) => parseInterval(text, 'in-production')),
+      renewAfter: optional(raw, 'renew-after', (text) => durationInput('renew-after', text)),
       reissue: raw.boolean('reissue'),
       dryRun: raw.boolean('dry-run'),
-      collateral: raw.text('collateral') === '' ? null : raw.path('collateral'),
+      collateral: optionalPath(raw, 'collateral'),
       keySource: keys.kbsUrl === '' ? 'decryption-key' : keys.kbsUrl,
     },
   }
 }
 
 /** What `status-only` reads; an input that it would ignore is refused. @throws as {@link readInputs}; VerificationError `policy-invalid` */
-export async function readCarry(raw: RawInputs): Promise<CarryRequest> {
-  const ignored = ['subscription', ...perEntry.slice(4), 'in-production', 'renew-after']
+export async function readCarry(raw: RawInputs): Promise<StatusesAsked> {
+  const ignored = [...perEntry.slice(4), 'in-production', 'renew-after']
   requireNone(raw, 'status-only', ignored, (name) => `Leave \`${name}\` out: only statements are carried.`)
-  const { policy } = await loadGatePolicy(raw.path('policy', raw.required('policy')), policyDigest(raw))
+  if (isSubscribed(raw))
+    return { entries: await readSubscription(raw.path('subscription')), dryRun: raw.boolean('dry-run') }
+  const { policy } = await loadGatePolicy(
+    raw.path('policy', raw.required('policy')),
+    optionalDigest(raw, 'policy-digest'),
+  )
   return { from: raw.required('from'), to: raw.required('to'), policy, dryRun: raw.boolean('dry-run') }
 }
 
 async function single(raw: RawInputs): Promise<SubscriptionEntry> {
-  const kind = raw.text('class')
   return {
     from: raw.required('from'),
     to: raw.required('to'),
     tags: raw.list('tags', true),
     repositories: raw.text('repositories') === '' ? [] : await readRepositories(raw.path('repositories')),
     policy: raw.required('policy') && raw.path('policy'),
-    policyDigest: policyDigest(raw),
-    toPolicy: raw.text('to-policy') === '' ? null : raw.path('to-policy'),
+    policyDigest: optionalDigest(raw, 'policy-digest'),
+    toPolicy: optionalPath(raw, 'to-policy'),
     include: raw.list('include'),
     exclude: raw.list('exclude'),
-    class: kind === '' ? null : raw.choice('class', promotionClasses),
-    environment: raw.text('environment') || null,
+    class: optional(raw, 'class', () => raw.choice('class', promotionClasses)),
+    environment: optionalText(raw, 'environment'),
   }
-}
-
-function policyDigest(raw: RawInputs): Digest | null {
-  return raw.text('policy-digest') === '' ? null : digestInput('policy-digest', raw.text('policy-digest'))
 }

@@ -3,10 +3,10 @@ import { jcs } from '../../encoding/jcs.ts'
 import type { ActionDoor } from '../../doors/context.ts'
 import { promotionLines, promotionOutputs, promotionReport } from '../../report/promotion/report.ts'
 import { carriedResult } from '../../report/promotion/statuses.ts'
-import { carryStatuses } from '../../tasks/status/carry.ts'
 import { openPromoter } from '../../tasks/receive/run.ts'
 import { promoteEntry, runSubscription } from '../../tasks/receive/subscription/run.ts'
-import { keySecret, withKeyRequest } from '../shared/keys.ts'
+import { keySecret, withKeyRequest } from '../../tasks/key-request.ts'
+import { carryAsked } from '../../tasks/receive/subscription/statuses.ts'
 import { readCarry, readInputs } from './inputs.ts'
 
 /** Verifies, copies, verifies again, signs the record and tags: one image, or all that are new. */
@@ -14,7 +14,7 @@ export const door: ActionDoor = {
   name: 'promote',
   run: async (raw, context) => {
     const { ports, state } = context
-    if (raw.boolean('status-only')) return carriedResult(await carryStatuses(await readCarry(raw), ports))
+    if (raw.boolean('status-only')) return carriedResult(await carryAsked(await readCarry(raw), ports))
     const inputs = await readInputs(raw)
     const { entries, many, supersedes, refresh, run } = inputs
     const { results, signer } = await withKeyRequest(inputs.keys, ports, async (keys) => {

@@ -2,9 +2,11 @@ import type { ActionContext, ActionResult, RawInputs } from '../../doors/context
 import { formatReference, parseTarget } from '../../oci/reference.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs as readEncryptInputs } from '../encrypt/inputs.ts'
-import { encryptCaller, encryptedResult, encryptRequest } from '../encrypt/main.ts'
+import { encryptCaller } from '../../tasks/encrypt/caller.ts'
+import { encryptedResult, encryptRequest } from '../encrypt/main.ts'
 import { readInputs as readSbomInputs } from '../sbom/inputs.ts'
-import { describedResult, documentWriter } from '../sbom/main.ts'
+import { documentWriter } from '../../tasks/sbom/writer.ts'
+import { describedResult } from '../sbom/main.ts'
 
 /**
  * `sbom` and `encrypt` over one reading of the layers. The encrypted layers go to `output` at once; its tag is `sign-attest`'s to set, when all

@@ -1,5 +1,6 @@
-import type { ActionContext, ActionDoor, ActionReport, ActionResult, RawInputs } from '../../doors/context.ts'
+import type { ActionContext, ActionDoor, ActionResult, RawInputs } from '../../doors/context.ts'
 import { parts as doors } from './parts.ts'
+import { chainReport } from '../../report/chain.ts'
 import { InputError, InternalError } from '../../base/errors.ts'
 import { readInputs as readKbsInputs } from '../kbs-publish/inputs.ts'
 import { readInputs as readSignInputs } from '../sign-attest/inputs.ts'
@@ -41,7 +42,10 @@ export const door: ActionDoor = {
       done.push({ name, result })
     }
     const outputs = Object.assign({}, ...done.map((part) => part.result.outputs)) as Record<string, string>
-    return { outputs: pick(outputs), report: merged(done) }
+    return {
+      outputs: pick(outputs),
+      report: chainReport(done.map(({ name, result }) => ({ name, report: result.report }))),
+    }
   },
 }
 
@@ -119,21 +123,4 @@ function pick(outputs: Record<string, string>): Record<string, string> {
     'signer-issuer',
   ]
   return Object.fromEntries(names.flatMap((name) => (outputs[name] === undefined ? [] : [[name, outputs[name]]])))
-}
-
-function merged(done: readonly { name: string; result: ActionResult }[]): ActionReport {
-  const reports = done.map(({ name, result }) => ({ name, report: result.report }))
-  const last = reports.findLast(({ name }) => name === 'sign-attest')?.report
-  const warned = reports.some(({ report }) => report.status === 'warning')
-  return {
-    headline: last?.headline ?? 'Published',
-    status: warned ? 'warning' : 'passed',
-    subject: last?.subject ?? null,
-    facts: reports.map(({ name, report }) => [name, report.headline]),
-    tables: reports.flatMap(({ report }) => report.tables),
-    exceptions: reports.flatMap(({ report }) => report.exceptions),
-    commands: reports.flatMap(({ report }) => report.commands),
-    notes: reports.flatMap(({ report }) => report.notes),
-    details: Object.fromEntries(reports.map(({ name, report }) => [name, report.details])),
-  }
 }

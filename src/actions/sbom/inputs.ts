@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { readKeyInputs, type KeyInputs } from '../shared/keys.ts'
+import { optionalPath, wordList } from '../shared/optional.ts'
+import { readKeyInputs } from '../shared/keys.ts'
+import type { KeyInputs } from '../../tasks/key-request.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
 import type { DescribeRequest } from '../../tasks/sbom/describe.ts'
 import { sbomFormats } from '../../sbom/formats/names.ts'
@@ -9,11 +11,10 @@ import { parseStatedParty } from '../../sbom/party.ts'
 import { documentFiles } from '../../tasks/sbom/documents.ts'
 import { jobImage } from '../../tasks/job-image.ts'
 import type { SubjectRequest } from '../../tasks/sbom/request.ts'
-import { ownImage, preferPlain } from './plain-form.ts'
+import { ownImage, preferPlain } from '../../tasks/sbom/plain-form.ts'
 import type { EngineName } from '../../sbom/engines/types.ts'
 import { readEngine } from './engine.ts'
 import { readPlatform, readSubject, subjectRequest } from './subject.ts'
-import { useOneOf } from '../../base/nearest.ts'
 
 export interface SbomInputs {
   subject: SubjectRequest
@@ -28,15 +29,8 @@ export interface SbomInputs {
 export async function readInputs(inputs: RawInputs, context: ActionContext): Promise<SbomInputs> {
   const { state, ports } = context
   const choice = readSubject(inputs)
-  const directory = inputs.text('directory') === '' ? null : inputs.path('directory')
-  const wanted = inputs.list('formats').map((name) => {
-    const found = sbomFormats.find((format) => format === name)
-    if (found !== undefined) return found
-    throw new InputError('input-invalid', `formats: "${name}" is not a known format`, {
-      subject: 'formats',
-      remedy: useOneOf(name, sbomFormats, 'some'),
-    })
-  })
+  const directory = optionalPath(inputs, 'directory')
+  const wanted = wordList(inputs, 'formats', sbomFormats)
   const keys = await readKeyInputs(inputs)
   return {
     engine: readEngine(inputs),

@@ -1,18 +1,14 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { InternalError } from '../../base/errors.ts'
-import { writeDelivered } from '../shared/delivered.ts'
-import { keySecret, withKeyRequest } from '../shared/keys.ts'
+import { keySecret, withKeyRequest } from '../../tasks/key-request.ts'
 import { roles } from '../../journal/event.ts'
 import { sbomSubject } from '../../tasks/sign/material.ts'
-import { documentFiles } from '../../tasks/sbom/documents.ts'
+import { documentWriter } from '../../tasks/sbom/writer.ts'
 import type { SbomResult } from '../../tasks/sbom/describe.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
 import { engineRequest } from './engine.ts'
-import { forWorker, serveSubject } from './serve.ts'
-import { sbomReport } from './summary.ts'
+import { forWorker, serveSubject } from '../../tasks/sbom/serve.ts'
+import { sbomReport } from '../../report/sbom.ts'
 
 /** Outputs by role: CycloneDX 1.7 has the role of 1.6 where it is the only one. */
 const outputNames: Readonly<Record<string, string>> = {
@@ -43,26 +39,6 @@ export const door: ActionDoor = {
     )
     return describedResult(result, write.paths, context)
   },
-}
-
-/** Writes the documents of a description as they are delivered. */
-export async function documentWriter(
-  directory: string | null,
-  { state }: ActionContext,
-): Promise<{ paths: Map<string, string>; deliver: (name: string, bytes: AsyncIterable<Uint8Array>) => Promise<void> }> {
-  const paths = new Map<string, string>()
-  if (directory !== null) await mkdir(directory, { recursive: true })
-  for (const file of documentFiles) {
-    paths.set(file, directory === null ? await state.path('sbom', file) : join(directory, file))
-  }
-  return {
-    paths,
-    deliver: async (name, bytes) => {
-      const path = paths.get(name)
-      if (path === undefined) throw new InternalError(`nothing is written as ${name}`)
-      await writeDelivered(path, bytes)
-    },
-  }
 }
 
 /** Outputs and report of a description whose documents were written. */

@@ -1,47 +1,29 @@
 import { InputError } from '../../base/errors.ts'
 import { checkKbsUrl } from '../../kbs/uri.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
-import { technologies, type Technology } from '../../base/technology.ts'
+import { technologies } from '../../base/technology.ts'
 import { noTpmByRest } from '../../tasks/attest/no-tpm.ts'
 import type { RawInputs } from '../../doors/context.ts'
-import type { TeeChoice } from '../../tee/choice.ts'
+import { optional, optionalPath } from '../shared/optional.ts'
+import { runtimeRegister } from '../../tee/choice.ts'
+import { nonceSource } from '../../agent/nonce.ts'
+import { appraisalPolicy } from '../../tasks/attest/appraisal-policy.ts'
+import type { TrusteeInputs } from '../../tasks/attest/caller.ts'
+import type { EvidenceInputs } from '../../tasks/attest/findings.ts'
+import type { AgentRequest } from '../../tasks/attest/start-agent.ts'
 
-export interface SetupInputs {
-  technology: Technology | 'auto'
-  verifier: 'local' | 'trustee' | 'both' | 'none'
-  trusteeUrl: string | null
-  /** File of keys or certificates that an EAR must be signed by. */
-  trusteeKeys: string | null
-  /** Appraisal policy at the Attestation Service. */
-  trusteePolicy: string
-  kbsUrl: string | null
-  /** File of values that the verified evidence must have. */
-  referenceValues: string | null
-  /** PEM files of keys, one of which must have signed the reference values. */
-  referenceKeys: string[]
-  /** Folder of collateral (certificates, CRLs, TCB data). */
-  collateral: string | null
-  /** The gate's policy file, for its rules of TEEs. */
-  policy: string | null
-  nonce: string
-  /** File of the key that a log's checkpoint must be signed by. */
-  logKey: string | null
-  /** What the collector is told of the TEE. */
-  tee: TeeChoice
-  /** Socket of the machine's agent; 'none' for an agent of this job's own, '' for whichever there is. */
-  agentSocket: string
-  /** Seconds. */
-  lifetime: number
+export interface SetupInputs extends AgentRequest, EvidenceInputs, TrusteeInputs {
   tools: Tool[]
 }
 
 /** @throws InputError `input-invalid`, `input-missing`, `unsupported` */
 export function readInputs(inputs: RawInputs): SetupInputs {
   const verifier = inputs.choice('verifier', ['local', 'trustee', 'both', 'none'])
-  const path = (name: string): string | null => (inputs.text(name) === '' ? null : inputs.path(name))
-  const trusteeUrl = url(inputs, 'trustee-url')
+  const trusteeUrl = optional(inputs, 'trustee-url', (text) => checkKbsUrl(text, 'trustee-url'))
   // The root action's KBS may be embedded in its own process: nobody outside could attest to that.
-  const kbsUrl = inputs.text('kbs-url').startsWith('embedded:') ? null : url(inputs, 'kbs-url')
+  const kbsUrl = inputs.text('kbs-url').startsWith('embedded:')
+    ? null
+    : optional(inputs, 'kbs-url', (text) => checkKbsUrl(text, 'kbs-url'))
   if ((verifier === 'trustee' || verifier === 'both') && trusteeUrl === null && kbsUrl === null) {
     throw new InputError('input-missing', `verifier ${verifier} needs trustee-url or kbs-url`, {
       subject: 'trustee-url',
@@ -61,54 +43,24 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     technology,
     verifier,
     trusteeUrl,
-    trusteeKeys: path('trustee-keys'),
-    trusteePolicy: policyId(inputs.text('trustee-policy') || 'default'),
+    trusteeKeys: optionalPath(inputs, 'trustee-keys'),
+    trusteePolicy: appraisalPolicy(inputs.text('trustee-policy') || 'default'),
     kbsUrl,
-    referenceValues: path('reference-values'),
+    referenceValues: optionalPath(inputs, 'reference-values'),
     referenceKeys,
-    collateral: path('collateral'),
-    policy: path('policy'),
-    nonce: checkedNonce(inputs.text('nonce')),
-    logKey: path('log-key'),
+    collateral: optionalPath(inputs, 'collateral'),
+    policy: optionalPath(inputs, 'policy'),
+    nonce: nonceSource(inputs.text('nonce')),
+    logKey: optionalPath(inputs, 'log-key'),
     tee: {
       tpmDevice: inputs.text('tpm-device'),
-      register: checkedRegister(inputs.text('tpm-register')),
+      register: runtimeRegister(inputs.text('tpm-register')),
       tpmKey: inputs.choice('tpm-key', ['', 'ecc', 'rsa']),
-      akActivation: path('ak-activation') ?? '',
-      collateral: path('collateral') ?? '',
+      akActivation: optionalPath(inputs, 'ak-activation') ?? '',
+      collateral: optionalPath(inputs, 'collateral') ?? '',
     },
     agentSocket: inputs.text('agent-socket'),
     lifetime: inputs.integer('lifetime', 60, 86_400),
     tools: parseTools(inputs.list('tools', true)),
   }
-}
-
-function url(inputs: RawInputs, name: string): string | null {
-  const text = inputs.text(name)
-  return text === '' ? null : checkKbsUrl(text, name)
-}
-
-function checkedRegister(text: string): string {
-  if (/^(?:|pcr(?:8|9|1[0-5]))$/.test(text)) return text
-  throw new InputError('input-invalid', `tpm-register: ${text} is no register for this`, {
-    subject: 'tpm-register',
-    remedy: 'Use one of pcr8 to pcr15; pcr14 is the default.',
-  })
-}
-
-function policyId(text: string): string {
-  if (/^[A-Za-z0-9_.-]{1,64}$/.test(text)) return text
-  throw new InputError('input-invalid', `trustee-policy: ${text} is no policy id`, {
-    subject: 'trustee-policy',
-    remedy: 'Write the id that the policy was uploaded under, without "_cpu".',
-  })
-}
-
-function checkedNonce(text: string): string {
-  if (/^(?:|oidc|none|kbs|(?:verifier|kbs|log):.{1,1024})$/s.test(text)) return text
-  throw new InputError('input-invalid', 'nonce: it names no source', {
-    subject: 'nonce',
-    remedy:
-      'Write oidc (the default), none, kbs (a challenge of `kbs-url`), log:URL, or verifier:VALUE, kbs:VALUE, log:VALUE.',
-  })
 }

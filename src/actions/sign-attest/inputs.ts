@@ -1,10 +1,9 @@
 import { InputError } from '../../base/errors.ts'
-import { readNamedFile } from '../../base/files.ts'
 import { timestampUrl } from '../../log/timestamp/client.ts'
 import { consumers, internalKinds, signableKinds, type SignRequest } from '../../tasks/sign/request.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optional, optionalFile, optionalPath, optionalText, wordList } from '../shared/optional.ts'
 import { readSigner } from '../shared/signer.ts'
-import { useOneOf } from '../../base/nearest.ts'
 import { readKeyless } from './keyless.ts'
 import { readReleased } from './released.ts'
 
@@ -22,8 +21,8 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       remedy: 'Set `signer: key`; an agent that runs signs as well.',
     })
   }
-  const statements = raw.list('statements').map((item) => oneOf('statements', item, signableKinds))
-  const identity = orNull(raw.text('identity'))
+  const statements = wordList(raw, 'statements', signableKinds)
+  const identity = optionalText(raw, 'identity')
   if (identity !== null && !/^[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/.test(identity)) {
     throw new InputError('input-invalid', `identity ${JSON.stringify(identity)} is no image name`, {
       subject: 'identity',
@@ -36,26 +35,23 @@ export async function readInputs(raw: RawInputs): Promise<SignRequest> {
       subject: 'claims',
       remedy: 'Sign claims in a step of their own, with the key of whoever made the reports.',
     })
-  const certificate =
-    raw.text('certificate') === ''
-      ? null
-      : await readNamedFile(raw.path('certificate'), 'certificate', { remedy: 'Give a PEM file.' })
+  const certificate = await optionalFile(raw, 'certificate', 'Give a PEM file.')
   return {
-    image: orNull(raw.text('image')),
-    output: orNull(raw.text('output')),
+    image: optionalText(raw, 'image'),
+    output: optionalText(raw, 'output'),
     recursive: raw.text('recursive') === '' || raw.boolean('recursive'),
     signer,
     key,
     keyless: await readKeyless(raw, signer),
     certificate: certificate?.toString('utf8') ?? null,
     statements: statements.length === 0 ? null : statements,
-    consumers: raw.list('consumers').map((item) => oneOf('consumers', item, consumers)),
-    sbom: raw.text('sbom') === '' ? null : raw.path('sbom'),
+    consumers: wordList(raw, 'consumers', consumers),
+    sbom: optionalPath(raw, 'sbom'),
     claims,
-    internal: raw.list('internal').map((item) => oneOf('internal', item, internalKinds)),
+    internal: wordList(raw, 'internal', internalKinds),
     identity,
     log: await logRequest(raw),
-    timestamp: raw.text('timestamp') === '' ? null : timestampUrl(raw.text('timestamp')),
+    timestamp: optional(raw, 'timestamp', timestampUrl),
   }
 }
 
@@ -68,17 +64,4 @@ async function logRequest(raw: RawInputs): Promise<SignRequest['log']> {
     key: pem === null ? null : { pem, password: null },
     witnesses: raw.list('log-witnesses'),
   }
-}
-
-function oneOf<T extends string>(input: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((item) => item === value)
-  if (found !== undefined) return found
-  throw new InputError('input-invalid', `${input}: ${value} is not one of the values`, {
-    subject: input,
-    remedy: useOneOf(value, allowed, 'some'),
-  })
-}
-
-function orNull(text: string): string | null {
-  return text === '' ? null : text
 }

@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import { readNamedFile } from '../../base/files.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { optionalFile } from '../shared/optional.ts'
 import type { SignRequest } from '../../tasks/sign/request.ts'
 
 /** Inputs that mean nothing to another signer. */
@@ -34,7 +35,7 @@ export async function readKeyless(raw: RawInputs, signer: SignRequest['signer'])
     })
   return {
     services: config === 'public' ? 'public' : await readNamedFile(raw.path('signing-config'), 'signing-config'),
-    trustedRoot: raw.text('trusted-root') === '' ? null : await readNamedFile(raw.path('trusted-root'), 'trusted-root'),
+    trustedRoot: await optionalFile(raw, 'trusted-root'),
     audience: raw.text('oidc-audience') || 'sigstore',
     token: await raw.secret('identity-token'),
   }

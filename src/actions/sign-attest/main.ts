@@ -4,7 +4,7 @@ import { formatReference } from '../../oci/reference.ts'
 import type { ActionContext, ActionDoor, ActionResult } from '../../doors/context.ts'
 import { readInputs } from './inputs.ts'
 import { signAttest } from '../../tasks/sign/task.ts'
-import { report } from './summary.ts'
+import { signingReport } from '../../report/signing/report.ts'
 
 /** Signs an image and attaches what vouches for it. */
 export const door: ActionDoor = {
@@ -31,7 +31,7 @@ export const door: ActionDoor = {
       'signer-identity': result.keyless?.identity.san.value ?? '',
       'signer-issuer': result.keyless?.identity.issuer ?? '',
     }
-    return { outputs, report: report(result, inputs, paths, hasLocalIssuer(context)) } satisfies ActionResult
+    return { outputs, report: signingReport(result, inputs, paths, hasLocalIssuer(context)) } satisfies ActionResult
   },
 }
 

@@ -13,7 +13,7 @@ const schema = z.looseObject({
     .min(1)
     .max(4096),
   recipients: z
-    .array(z.strictObject({ scheme: z.enum(['jwe', 'kbs']), keyId: z.string().min(1).max(1024) }))
+    .array(z.strictObject({ scheme: z.enum(['jwe', 'pkcs7', 'pkcs11', 'kbs']), keyId: z.string().min(1).max(1024) }))
     .min(1)
     .max(256),
 })

@@ -9,7 +9,8 @@ import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { queryCsv, queryText } from '../../report/query.ts'
 import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
 import { openQueryCache } from '../../tasks/query/cache.ts'
-import { queriedStates, runQuery, type Answer } from '../../tasks/query/run.ts'
+import { queriedStates } from '../../tasks/query/image-answer.ts'
+import { runQuery, type Answer } from '../../tasks/query/run.ts'
 import { querySources } from '../../tasks/query/sources.ts'
 import { queryTrust, type QueryTrust } from '../../tasks/query/trust.ts'
 import type { Period, RowSelectors, RowVerdict } from '../../tasks/query/types.ts'
@@ -40,7 +41,9 @@ export async function queryCommand(inputs: RawInputs, context: ActionContext): P
   }
   const cache = await openQueryCache(inputs.text('cache'), ports)
   try {
-    const answer = await runQuery(await querySources(names, ports, (store) => cache.around(store)), query)
+    const sources = await querySources(names, ports, cache)
+    const progress = (done: number, of: number): void => ports.log.progress(`${done} of ${of} images were read`)
+    const answer = await runQuery(sources, query, progress)
     return { outputs: asJson(answer), text: forms[form](answer), refused: answer.images.length === 0 }
   } finally {
     cache.close()

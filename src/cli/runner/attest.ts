@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFile } from '../../base/write-file.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { optionalPath } from '../../actions/shared/optional.ts'
 import { judgeEnvironment } from '../../agent/build-environment/judge.ts'
 import { environmentStatements } from '../../agent/build-environment/statements.ts'
 import { InputError, VerificationError } from '../../base/errors.ts'
@@ -46,7 +47,7 @@ export async function runnerAttest(
   const reference = await referenceOf(inputs)
   const policyBytes = inputs.text('policy') === '' ? null : await read('policy')
   const policy = policyBytes === null ? null : await loadPolicy(inputs.path('policy'))
-  const silent = await contextFor(policy, at, inputs.text('collateral') === '' ? null : inputs.path('collateral'))
+  const silent = await contextFor(policy, at, optionalPath(inputs, 'collateral'))
   const context = policy === null ? silent : leavingExceptions(silent)
   const judgement = judgeEnvironment(
     binding,

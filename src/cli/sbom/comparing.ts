@@ -1,6 +1,7 @@
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { keySecret, readKeyInputs, withKeyRequest } from '../../actions/shared/keys.ts'
+import { readKeyInputs } from '../../actions/shared/keys.ts'
+import { keySecret, withKeyRequest } from '../../tasks/key-request.ts'
 import { formatPlatform, parsePlatform, samePlatform } from '../../image/platforms.ts'
 import type { ResolvedImage } from '../../oci/open.ts'
 import { artifactsOf, describeArtifact, type Artifact } from '../../tasks/compare/artifact.ts'

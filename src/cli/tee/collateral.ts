@@ -67,7 +67,7 @@ function namedWishes(inputs: RawInputs): Wish[] {
     if (hwid !== null && hwid.length !== size) throw wrong('hwid', `a chip id of ${line} has ${size} bytes`)
     if (tcb !== null && tcb.length !== 8) throw wrong('tcb', 'a TCB has 8 bytes')
     const vcek = hwid === null || tcb === null ? null : { hwid, tcb: readTcb(tcb, line, '--tcb') }
-    wishes.push({ maker: 'amd', line, vcek })
+    wishes.push({ maker: 'amd', line, endorser: inputs.choice('endorser', ['vcek', 'vlek']), vcek })
   }
   const fmspc = hexOption(inputs, 'fmspc', 6)
   if (fmspc !== null) {
@@ -79,7 +79,14 @@ function namedWishes(inputs: RawInputs): Wish[] {
 }
 
 function lineOption(inputs: RawInputs): SnpLine | null {
-  return inputs.text('line') === '' ? null : inputs.choice<SnpLine>('line', ['Milan', 'Genoa', 'Turin'])
+  const text = inputs.text('line')
+  if (/^venice$/i.test(text)) {
+    throw new InputError('unsupported', '--line: Venice, the line after Turin, is not known to this version', {
+      subject: 'line',
+      remedy: 'Update sealwright to a version that knows the line.',
+    })
+  }
+  return text === '' ? null : inputs.choice<SnpLine>('line', ['Milan', 'Genoa', 'Turin'])
 }
 
 function address(inputs: RawInputs, name: string): string {

@@ -37,7 +37,7 @@ export const verifyOptions: Options = [
   option('at', 'Time to judge at, e.g. 2026-11-25T12:00:00Z; now by default.'),
   option(
     'accept',
-    'Take by name what is not proven: unbound (nothing was asked), no-crl (no list of AMD’s), trailing-bytes, software-tpm, unbound-user-data.',
+    'Take by name what is not proven: unbound (nothing was asked), no-crl (no list of AMD’s), new-report-version (SNP reports newer than 5), trailing-bytes, software-tpm, unbound-user-data.',
   ),
   option('event-log', "The firmware's event log that belongs to the evidence (TCG2, or CCEL on TDX)."),
   option('ima-log', 'The binary IMA log that belongs to the evidence.'),
@@ -53,6 +53,11 @@ export const collateralFetchOptions: Options = [
   option('evidence', 'Evidence whose machine it is for. Without it, name the machine by the options below.'),
   option('format', `Form of the evidence: auto, or one of ${evidenceFormats.join(', ')}.`, 'auto'),
   option('line', 'AMD: line of the processor: Milan, Genoa or Turin.'),
+  option(
+    'endorser',
+    'AMD: kind of key that the list is for, vcek or vlek; with --evidence the report says it.',
+    'vcek',
+  ),
   option('hwid', 'AMD: chip id in hex, 64 bytes (Turin: 8). Without it only the revocation list is brought.'),
   option('tcb', 'AMD: reported TCB, 8 bytes in hex as "tee show" prints them.'),
   option('fmspc', 'Intel: family of platforms, 6 bytes in hex.'),

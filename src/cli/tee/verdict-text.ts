@@ -4,7 +4,8 @@ import type { ReadEvidence } from '../../tee/formats/types.ts'
 import { printable } from '../../base/printable.ts'
 import { factsJson } from '../../tee/facts/json.ts'
 import { isSoftwareTpm } from '../../tee/facts/machine.ts'
-import type { TeeVerdict } from '../../tee/types.ts'
+import { notAsked } from '../../tee/formats/demands.ts'
+import type { TeeCheck, TeeVerdict } from '../../tee/types.ts'
 import { unanswered } from '../../verify/machine-checks.ts'
 import type { Check } from '../../verify/types.ts'
 import { clauseOf } from '../../tee/verify/clauses.ts'
@@ -22,7 +23,7 @@ export function verdictText(verdict: TeeVerdict, read: ReadEvidence, at: Date, p
       : [
           '',
           `Failed (${failed.length} of ${checks.length}):`,
-          ...failed.map((check) => `  ${check.name}: ${check.why}`),
+          ...byReason(failed).map(({ names, why }) => `  ${names.join(', ')}: ${why}`),
         ]),
     ...policy.flatMap(({ id, status, why }) => (status === 'failed' ? [`Policy refuses (${id}): ${why}`] : [])),
     ...hints(verdict),
@@ -72,13 +73,44 @@ const remedies: Readonly<Record<string, string>> = {
   'ak-trust': 'Pin the key or its maker in a policy, or take it by name with --accept software-tpm.',
   'user-data': 'Evidence of versions 0 and 1 has none: take it by name with --accept unbound-user-data.',
   'trailing-bytes': 'Take them by name with --accept trailing-bytes.',
+  'report-version': 'Update sealwright, or take it by name with --accept new-report-version.',
+  vmpl: 'A policy accepts another level by tee.snp.vmpl and accept-vmpl: true (--policy).',
+  'tcb-status':
+    'Update the machine, or accept the status in a policy by tee.tdx.statuses and accept-tcb-status: true (--policy).',
+  'td-sept-ve-disable': 'A policy accepts it by accept-tdx-attributes: true (--policy).',
 }
 
+const vlekRemedy =
+  'A VLEK cannot be downloaded: AMD gives it to the cloud provider alone. Take it from the guest (the auxblob of configfs-tsm), then --collateral FILE.'
+const windowRemedy =
+  'Fetch the documents anew ("sealwright tee collateral fetch --evidence FILE --directory DIR --refresh true"), or judge at the time of the evidence with --at TIME.'
+
 function hints({ checks }: TeeVerdict): string[] {
-  return checks.flatMap(({ name, ok }) => {
-    const remedy = remedies[name.replace(/^(snp|tdx): /, '')]
-    return ok || remedy === undefined ? [] : [`Hint (${name}): ${remedy}`]
-  })
+  const failed = checks.filter(({ ok }) => !ok)
+  const expired = failed.find(({ name }) => /-(window|validity)$/.test(name))
+  return [
+    ...failed.flatMap(({ name, why }) => {
+      const plain = name.replace(/^(snp|tdx): /, '')
+      // Where a value was given, "give a value" would lead astray.
+      if (plain in bindings && !why.startsWith(notAsked)) return []
+      const remedy = plain === 'key-certificate' && why.includes('vlek') ? vlekRemedy : remedies[plain]
+      return remedy === undefined ? [] : [`Hint (${name}): ${remedy}`]
+    }),
+    ...(expired === undefined ? [] : [`Hint (${expired.name}): ${windowRemedy}`]),
+  ]
+}
+
+const bindings = { 'report-data': true, 'qualifying-data': true }
+
+/** One line a reason: a list that three signers share has expired once. */
+function byReason(failed: readonly TeeCheck[]): { names: string[]; why: string }[] {
+  const lines: { names: string[]; why: string }[] = []
+  for (const { name, why } of failed) {
+    const same = lines.find((line) => line.why === why)
+    if (same === undefined) lines.push({ names: [name], why })
+    else same.names.push(name)
+  }
+  return lines
 }
 
 function section(title: string, values: Readonly<Record<string, JsonValue>>): string[] {

@@ -74,7 +74,12 @@ async function contextOf(inputs: RawInputs, { policy, accept, at }: Choice, { ro
   const own = policy?.collateral ?? null
   const folders = paths.length > 0 || own === null ? paths : [own]
   const collateral = folders.length === 0 ? noCollateral : await readCollateral(folders)
-  if (policy === null) return { at, collateral, rules: { snp: { requireCrl: !accept.has('no-crl') } } }
+  if (policy === null)
+    return {
+      at,
+      collateral,
+      rules: { snp: { requireCrl: !accept.has('no-crl'), acceptNewVersion: accept.has('new-report-version') } },
+    }
   return leavingExceptions({ at, collateral, rules: policy.rules })
 }
 
@@ -102,7 +107,7 @@ function readExpected(inputs: RawInputs): Demands['expected'] {
   return nonce === null ? null : { kind: 'nonce', bytes: nonce }
 }
 
-const byPolicyAlone: readonly Acceptance[] = ['software-tpm', 'no-crl']
+const byPolicyAlone: readonly Acceptance[] = ['software-tpm', 'no-crl', 'new-report-version']
 
 /** Whether a TPM may be software, or AMD's list may be missing, is for the policy to say, where there is one. */
 function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptance> {

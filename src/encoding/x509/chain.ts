@@ -3,7 +3,7 @@ import type { Certificate } from './certificate.ts'
 import { basicConstraintsOid, keyUsageOid } from './extensions.ts'
 import { Memo } from './memo.ts'
 import { isSigned } from './signature.ts'
-import { isWithin } from '../../base/window.ts'
+import { isWithin, windowReason } from '../../base/window.ts'
 
 export interface ChainRules {
   /** SHA-256 fingerprints (lower-case hex) of the roots that count. A root in evidence counts only if it is one of them. */
@@ -48,9 +48,7 @@ export function checkChain(chain: readonly Certificate[], { roots, at, understoo
         : null,
     ),
     every('chain-validity', chain, ({ name, notBefore, notAfter }) =>
-      isWithin({ notBefore, notAfter }, at)
-        ? null
-        : `${name} is valid from ${notBefore.toISOString()} to ${notAfter.toISOString()}, not at ${at.toISOString()}`,
+      isWithin({ notBefore, notAfter }, at) ? null : windowReason(name, { notBefore, notAfter }, at),
     ),
     every('chain-critical-extensions', chain, ({ name, extensions }) => {
       const foreign = [...extensions].find(([oid, { critical }]) => critical && !known(oid))

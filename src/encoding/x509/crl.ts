@@ -6,7 +6,7 @@ import { DerMembers, derRefusal, readBits, readSerial, readSmall, readTime, tags
 import { readExtensions } from './extensions.ts'
 import { Memo } from './memo.ts'
 import { isSigned, readAlgorithm, type Makers, type SignatureAlgorithm } from './signature.ts'
-import { isWithin } from '../../base/window.ts'
+import { isWithin, windowReason } from '../../base/window.ts'
 
 /** A certificate revocation list (RFC 5280 §5). Nothing of it is believed before {@link checkCrl}. */
 export interface Crl {
@@ -118,7 +118,7 @@ export function checkCrl(crl: Crl, issuer: Certificate, at: Date): Check[] {
     {
       name: 'crl-window',
       ok: isWithin({ notBefore: thisUpdate, notAfter: nextUpdate }, at),
-      why: `${name} is of ${thisUpdate.toISOString()}, good to ${nextUpdate.toISOString()}; asked at ${at.toISOString()}`,
+      why: windowReason(name, { notBefore: thisUpdate, notAfter: nextUpdate }, at),
     },
   ]
 }

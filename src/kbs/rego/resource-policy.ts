@@ -1,3 +1,4 @@
+import { claimForms } from '../measurement-form.ts'
 import type { Technology } from '../../base/technology.ts'
 import { parseKbsUri } from '../uri.ts'
 import { equal, holds, literal, oneOf, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
@@ -88,7 +89,7 @@ function allowRules({ uri, admit, job }: ResourceRule): Rule[] {
       equal(ref('data', 'plugin'), 'resource'),
       equal(ref('data', 'resource-path'), [...parseKbsUri(uri)]),
       holds(ref('affirming')),
-      oneOf(claim(...measurementPath[technology]), measurements),
+      oneOf(claim(...measurementPath[technology]), claimForms(technology, measurements)),
     ]
     if (initdata.length > 0) body.push(oneOf(claim('init_data'), initdata))
     if (job !== null) body.push(...jobStatements(job))

@@ -2,8 +2,7 @@ import { InputError, TransportError, VerificationError } from '../../base/errors
 import { isPrivateUrl } from '../../base/loopback.ts'
 import type { Ports } from '../../base/ports.ts'
 import { retriedStatuses, retryWait } from '../../base/retry.ts'
-import { collect } from '../../base/streams.ts'
-import { bodyOf } from '../../oci/responses.ts'
+import { wholeBody } from '../../oci/responses.ts'
 import { readProblem } from './problem.ts'
 import { readServiceKeys, type ServiceKey } from './services.ts'
 
@@ -72,13 +71,13 @@ export async function registerStatement(
     const { status, headers } = response
     const location = headers.get('location')
     if (status === 201 || (status === 200 && method === 'GET')) {
-      const receipt = await collect(bodyOf(response, target.host), limits.receipt, `the receipt of ${target.host}`)
+      const receipt = await wholeBody(response, target, limits.receipt, `the receipt of ${target.host}`)
       if (receipt.length === 0) throw wrong(service.url, `${status} without a receipt`)
       const kept = location === null ? (method === 'GET' ? target : null) : samePlace(target, location, service.url)
       return { receipt, location: kept?.href ?? null }
     }
     const runs = status === 303 || status === 302
-    const body = await collect(bodyOf(response, target.host), limits.problem, `the answer of ${target.host}`)
+    const body = await wholeBody(response, target, limits.problem, `the answer of ${target.host}`)
     if (runs) {
       if (location === null) throw wrong(service.url, `${status} without a location`)
       if (status === 302 && method === 'POST') throw wrong(service.url, '302 to a registration')
@@ -113,7 +112,7 @@ export async function publishedKeys(url: URL, ports: Ports): Promise<{ bytes: Bu
     redirect: 'manual',
     timeoutMs,
   })
-  const body = await collect(bodyOf(response, target.host), limits.keys, `the keys of ${target.host}`)
+  const body = await wholeBody(response, target, limits.keys, `the keys of ${target.host}`)
   if (response.status !== 200) throw wrong(url, `${response.status} to a request for its keys`)
   return { bytes: body, keys: readServiceKeys(body, target.href) }
 }

@@ -1,8 +1,7 @@
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
-import { collect } from '../../base/streams.ts'
-import { bodyOf, mediaTypeIn } from '../../oci/responses.ts'
+import { mediaTypeIn, wholeBody } from '../../oci/responses.ts'
 import { timestampRefusal } from './algorithms.ts'
 import { spkiOf } from './authority.ts'
 import { limits } from './limits.ts'
@@ -83,7 +82,7 @@ async function post(url: URL, body: Buffer, ports: Ports): Promise<Buffer> {
   const { status } = response
   const type = mediaTypeIn(response).toLowerCase()
   if ((status === 200 || status === 201) && type === mediaTypes.reply)
-    return collect(bodyOf(response, url.host), limits.response, `the answer of ${url.host}`)
+    return wholeBody(response, url, limits.response, `the answer of ${url.host}`)
   await response.body?.cancel()
   throw wrongAnswer(url, status, type)
 }

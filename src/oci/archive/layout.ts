@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors.ts'
-import { readListed, writtenBytes } from '../layout-index.ts'
+import { readListed } from '../layout-index.ts'
 import type { ArchiveContent } from './read-place.ts'
 import { invalid } from './refusals.ts'
 import type { ArchiveFile } from './tar-file.ts'
@@ -24,8 +24,7 @@ export async function readLayoutArchive(archive: ArchiveFile): Promise<ArchiveCo
   }
   if (link !== undefined) throw invalid(`"${link}" is a link or device, which an OCI archive does not need`)
   const size = archive.size(indexFile) ?? 0
-  if (size > writtenBytes) throw invalid(`its index.json is larger than ${writtenBytes} bytes`)
-  const listed = await readListed(archive.stream(indexFile), `index.json of "${archive.path}"`)
+  const listed = await readListed(archive.stream(indexFile), size, `index.json of "${archive.path}"`)
   return {
     archive,
     listed,

@@ -5,7 +5,7 @@ import { isManifestType } from '../manifest.ts'
 import { isAttachedTag } from '../digest.ts'
 import { missingBlob } from '../referrers.ts'
 import { isTag } from '../reference.ts'
-import type { Digest, ListedImage } from '../types.ts'
+import type { BlobReading, Digest, ListedImage } from '../types.ts'
 import { readOnly } from './refusals.ts'
 import type { ArchiveFile } from './tar-file.ts'
 
@@ -35,7 +35,7 @@ export function readPlace(name: string, content: () => Promise<ArchiveContent>):
       const at = member(digest)
       return made.get(digest)?.length ?? (at === null ? null : archive.size(at))
     },
-    read: (want) => verified(bytesOf(name, content, want.digest), want),
+    read: (want, how) => verified(bytesOf(name, content, want.digest, how), want, name),
   }
 }
 
@@ -43,12 +43,13 @@ async function* bytesOf(
   name: string,
   content: () => Promise<ArchiveContent>,
   digest: Digest,
+  how?: BlobReading,
 ): AsyncGenerator<Uint8Array> {
   const { archive, made, member } = await content()
   const own = made.get(digest)
   const at = member(digest)
   if (own === undefined && at === null) throw missingBlob(digest, name)
-  yield* own === undefined ? archive.stream(at ?? '') : once(own)
+  yield* own === undefined ? archive.stream(at ?? '', undefined, how) : once(own)
 }
 
 /** Images that an index lists: by tag, and those without one that are no artifacts. */

@@ -74,7 +74,8 @@ async function* entriesOf({ archive, index, blobs }: NextArchive): AsyncGenerato
     .map((name) => ({ name, blob: null }))
   for (const { name, blob } of [...old, ...added].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (blob !== null) yield entryOf(name, blob.size, blob.bytes())
-    else if (archive !== null) yield entryOf(name, archive.size(name) ?? 0, archive.stream(name))
+    else if (archive !== null)
+      yield entryOf(name, archive.size(name) ?? 0, archive.stream(name, undefined, { piecewise: true }))
   }
   yield entryOf(indexFile, Buffer.byteLength(index), once(index))
 }

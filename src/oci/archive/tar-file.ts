@@ -5,6 +5,7 @@ import { collect, type ByteSource } from '../../base/streams.ts'
 import { normalisePath, parentOf } from '../../tar/paths.ts'
 import { readTar } from '../../tar/read.ts'
 import { inflated } from './inflated.ts'
+import type { BlobReading } from '../types.ts'
 import { invalid } from './refusals.ts'
 import { bytesOf, tarSource } from './tar-source.ts'
 
@@ -90,18 +91,18 @@ export class ArchiveFile {
    * @param length first bytes only
    * @throws VerificationError `format-invalid` where it is not there
    */
-  stream(name: string, length?: number): ByteSource {
+  stream(name: string, length?: number, how?: BlobReading): ByteSource {
     const found = this.find(name)
     if (found === null) throw invalid(`it has no "${name}"`)
     // The number of a closed descriptor may be that of another file by now.
     if (this.closed) throw new InternalError('the archive is closed', { subject: this.path })
     this.readers++
-    return this.flow(found.offset, Math.min(found.size, length ?? found.size))
+    return this.flow(found.offset, Math.min(found.size, length ?? found.size), how)
   }
 
-  private async *flow(start: number, size: number): AsyncGenerator<Uint8Array> {
+  private async *flow(start: number, size: number, how?: BlobReading): AsyncGenerator<Uint8Array> {
     try {
-      yield* bytesOf(this.fd, start, size)
+      yield* bytesOf(this.fd, start, size, how)
     } finally {
       this.readers--
       this.closeUnread()

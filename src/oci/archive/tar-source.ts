@@ -1,6 +1,8 @@
 import { fstatSync, read as readFd } from 'node:fs'
 import { promisify } from 'node:util'
 import type { TarSource } from '../../tar/bytes.ts'
+import { sharedPiece, sharedPieces } from '../layout-files.ts'
+import type { BlobReading } from '../types.ts'
 
 const read = promisify(readFd)
 /** Large enough for small members and several headers; what a large member holds is skipped. */
@@ -29,11 +31,23 @@ export function tarSource(fd: number): TarSource {
   }
 }
 
-/** A part of an open file. No read is under way when the reader lets it go, so that the file can be closed. @param size bytes; fewer may be there */
-export async function* bytesOf(fd: number, start: number, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = start; at < start + size;) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(start + size - at, contentPiece))
-    const { bytesRead } = await read(fd, buffer, 0, buffer.length, at)
+/**
+ * A part of an open file. No read is under way when the reader lets it go, so that the file can be closed.
+ *
+ * @param size bytes; fewer may be there
+ */
+export async function* bytesOf(
+  fd: number,
+  start: number,
+  size: number,
+  how: BlobReading = {},
+): AsyncGenerator<Uint8Array> {
+  const count = sharedPieces(how)
+  const shared = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(Math.min(size, sharedPiece)))
+  for (let at = start, turn = 0; at < start + size; turn++) {
+    const left = start + size - at
+    const buffer = shared[turn % count] ?? Buffer.allocUnsafeSlow(Math.min(left, contentPiece))
+    const { bytesRead } = await read(fd, buffer, 0, Math.min(left, buffer.length), at)
     if (bytesRead === 0) return
     at += bytesRead
     yield buffer.subarray(0, bytesRead)

@@ -5,7 +5,7 @@ import { InputError } from '../../base/errors.ts'
 import { isAbandoned, ownedName } from '../../base/owned-name.ts'
 import type { Ports } from '../../base/ports.ts'
 import { readBlob, writeBlob } from '../layout-files.ts'
-import { indexText, parseIndex, writtenBytes } from '../layout-index.ts'
+import { indexText, parseIndex, indexBytes } from '../layout-index.ts'
 import type { EntryChange, LayoutPlace } from '../layout-place.ts'
 import type { BlobReading, Descriptor, Digest } from '../types.ts'
 import { heldFile, type HeldFile } from './held.ts'
@@ -64,7 +64,11 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
           mark: base?.mark ?? null,
           archive: base?.archive ?? null,
           index: indexText(document, changed),
-          blobs: added.map(([digest, size]) => ({ digest, size, bytes: () => readBlob(stage, { digest, size }) })),
+          blobs: added.map(([digest, size]) => ({
+            digest,
+            size,
+            bytes: () => readBlob(stage, { digest, size }, { piecewise: true }),
+          })),
         }
       })
     } finally {
@@ -99,7 +103,7 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
       return (await held()) === null ? null : old.size(digest)
     },
     read: (want, how) =>
-      step.stage !== null && step.blobs.has(want.digest) ? staged(step.stage, want, how) : old.read(want),
+      step.stage !== null && step.blobs.has(want.digest) ? staged(step.stage, want, how) : old.read(want, how),
     write: async (source, expect) => {
       step.stage ??= newStage(folder, ports)
       const written = await writeBlob(await step.stage, source, expect)
@@ -139,7 +143,7 @@ function newStep(): Step {
 }
 
 async function indexOf(base: HeldFile<ArchiveContent> | null): Promise<ReturnType<typeof parseIndex>> {
-  const bytes = await base?.archive.read(indexFile, writtenBytes)
+  const bytes = await base?.archive.read(indexFile, indexBytes)
   return bytes === undefined || bytes === null ? emptyIndex : parseIndex(bytes.toString('utf8'), indexFile)
 }
 

@@ -8,7 +8,7 @@ const shown = 50
 export function gcText(report: GcReport): string {
   const { store, roots, manifests, kinds, untagged, untaggedMembers, attachedTags, gone, orphans, unreferenced } =
     report
-  const { unreadableTags } = report
+  const { unreadableTags, missing } = report
   const lines = [
     `${store}: ${count(roots, 'image')}, ${count(manifests, 'manifest')}`,
     ...kinds.map(
@@ -44,6 +44,10 @@ export function gcText(report: GcReport): string {
     gone,
     ({ manifest, parent, why }) => `${manifest}, named by ${parent}: ${why}`,
   )
+  const lost = missing?.filter(({ purged }) => !purged) ?? []
+  list('Blobs that are missing: the image, or what is attached to it, is damaged.', lost, blobLine)
+  const purged = missing?.filter((one) => one.purged) ?? []
+  list('Layers that were purged, as a record of the archive says (its signature was not verified):', purged, blobLine)
   list('Tags whose manifest is gone or not readable; they were left out:', unreadableTags, (tag) => tag)
   list('Attached to something that is gone:', orphans ?? [], ({ name, subject }) => `${name}, attached to ${subject}`)
   list(
@@ -55,6 +59,10 @@ export function gcText(report: GcReport): string {
     lines.push('', 'What nothing names cannot be found: registries have no list of their manifests and blobs.')
   lines.push('', 'Nothing was deleted.')
   return `${lines.map(printable).join('\n')}\n`
+}
+
+function blobLine({ digest, parent }: { digest: string; parent: string }): string {
+  return `${digest}, named by ${parent}`
 }
 
 function count(of: number, what: string): string {

@@ -14,6 +14,7 @@ const words: Readonly<Record<EntryResult['state'], string>> = {
   promoted: 'promoted',
   planned: 'would be promoted',
   present: 'at the target already',
+  unmatched: 'no such tag',
   refused: 'REFUSED',
   failed: 'FAILED',
 }
@@ -36,12 +37,14 @@ export function promotionOutputs(results: readonly EntryResult[]): {
   const only = onlyOne(results)
   const cost = only?.cost ?? null
   const list = (items: readonly object[]): string => JSON.stringify(items.slice(0, listed))
-  const reasons = done.flatMap((one) => stoppedBy(one)?.verdict.reasons ?? [])
+  const reasons = results.flatMap(({ promotion, error }) =>
+    error !== null ? [error.code] : ((promotion && stoppedBy(promotion)?.verdict.reasons) ?? []),
+  )
   return {
     verdict: only === null ? null : decidingVerdict(only),
     image: only?.tagged === true ? only.image : '',
     digest: only === null ? '' : only.digest,
-    promoted: String(results.every(({ state }) => state === 'promoted' || state === 'present')),
+    promoted: String(results.every(({ state }) => ['promoted', 'present', 'unmatched'].includes(state))),
     reasons: [...new Set(reasons)].join(','),
     'copied-json': list(done.flatMap(({ copied }) => copied)),
     'left-behind-json': list(done.flatMap(({ left }) => left)),
@@ -62,14 +65,15 @@ function decidingVerdict(done: Promotion): Verdict {
   return stoppedBy(done)?.verdict ?? done.admitted ?? done.target ?? done.expected ?? done.source
 }
 
-function resultJson({ from, to, digest, state, promotion, error }: EntryResult): Record<string, JsonValue> {
+function resultJson({ from, to, digest, state, pattern, promotion, error }: EntryResult): Record<string, JsonValue> {
   const stopped = promotion === null ? null : stoppedBy(promotion)
   return {
     from,
     to,
     digest,
     state,
-    reasons: [...(stopped?.verdict.reasons ?? [])],
+    ...(pattern === undefined ? {} : { pattern }),
+    reasons: [...(stopped?.verdict.reasons ?? (error === null ? [] : [error.code]))],
     record: promotion?.record?.manifest ?? null,
     error: error === null ? null : { code: error.code, message: error.message, remedy: error.remedy },
   }
@@ -87,13 +91,13 @@ export function promotionReport(
   const count = (state: EntryResult['state']): number => results.filter((result) => result.state === state).length
   const done = dryRun ? `${count('planned')} would be promoted` : `${count('promoted')} promoted`
   return {
-    headline: `${bad.length === 0 ? '' : `${bad.length} of ${results.length} failed: `}${done}, ${count('present')} at the target already, ${count('refused')} refused, ${count('failed')} failed`,
+    headline: `${bad.length === 0 ? '' : `${bad.length} of ${results.length} failed: `}${done}, ${count('present')} at the target already, ${count('refused')} refused, ${count('failed')} failed${count('unmatched') === 0 ? '' : `, ${count('unmatched')} pattern(s) fit no tag`}`,
     status: bad.length === 0 ? 'passed' : 'refused',
     subject: null,
     facts: [],
     tables: [
       {
-        title: `${results.length} images`,
+        title: `${results.length - count('unmatched')} images`,
         header: ['From', 'To', 'Digest', 'Result', 'Why'],
         rows: results.map((result) => [
           result.from,
@@ -210,7 +214,8 @@ export function promotionLines(results: readonly EntryResult[], dryRun: boolean)
   ]
 }
 
-function whyOf({ promotion, error }: EntryResult): string {
+function whyOf({ promotion, error, pattern }: EntryResult): string {
+  if (pattern !== undefined) return `no tag fits ${JSON.stringify(pattern)}`
   if (error !== null) return [error.message, error.remedy].filter(Boolean).join('. ')
   const stopped = promotion === null ? null : stoppedBy(promotion)
   return stopped === null ? '' : `${stopped.where}: ${stopped.verdict.reasons.join(', ')}`

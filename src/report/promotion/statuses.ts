@@ -1,6 +1,8 @@
+import { exitCodes } from '../../base/errors.ts'
 import { printable } from '../../base/printable.ts'
 import { asJson } from '../../tasks/context.ts'
-import type { Carried, CarriedStatus } from '../../tasks/status/carry.ts'
+import type { CarriedPlace } from '../../tasks/receive/subscription/statuses.ts'
+import type { CarriedStatus } from '../../tasks/status/carry.ts'
 import { statusInWords } from '../../verify/status/effective.ts'
 import type { ActionReport } from '../types.ts'
 import { promotionOutputs } from './report.ts'
@@ -12,53 +14,79 @@ const words: Readonly<Record<CarriedStatus['outcome'], string>> = {
   contradictory: 'carried; contradicts another statement of the same serial and time',
 }
 
-/** What `promote` with `status-only` gives: outputs, report, lines, and whether a statement contradicts another one or cannot be read. */
-export function carriedResult({ statuses, silent, broken, dryRun }: Carried): {
+/** What `promote` with `status-only` gives: outputs, report, lines, and the worst exit code: a statement contradicts another one, or cannot be read. */
+export function carriedResult(places: readonly CarriedPlace[]): {
   outputs: Record<string, string>
   report: ActionReport
   lines: string[]
-  refused: boolean
+  exitCode: number
 } {
-  const rows = [
-    ...statuses.map(({ statement, outcome }) => [
-      statement.subject,
-      `${statusInWords(statement)} (serial ${statement.predicate.serial})`,
-      `${dryRun && outcome !== 'present' && outcome !== 'kept' ? 'would be ' : ''}${words[outcome]}`,
-    ]),
-    ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
-    ...broken.map(({ manifest, error }) => [manifest, 'not carried', error.message]),
-  ]
-  const done = statuses.map(({ statement, outcome }) => {
-    const { subject, manifest, predicate } = statement
-    return { subject, manifest, status: predicate.status, serial: predicate.serial, outcome }
-  })
+  const shown = places.map((place) => ({ place, rows: rowsOf(place) }))
+  const all = places.flatMap(({ carried }) => carried ?? [])
+  const done = places.flatMap(({ to, carried }) =>
+    (carried?.statuses ?? []).map(({ statement, outcome }) => {
+      const { subject, manifest, predicate } = statement
+      return { to, subject, manifest, status: predicate.status, serial: predicate.serial, outcome }
+    }),
+  )
   const isCopied = ({ outcome }: { outcome: CarriedStatus['outcome'] }): boolean =>
     outcome === 'carried' || outcome === 'contradictory'
-  const refused = broken.length > 0 || statuses.some(({ outcome }) => outcome === 'contradictory')
+  const refused = all.some(
+    ({ broken, statuses }) => broken.length > 0 || statuses.some(({ outcome }) => outcome === 'contradictory'),
+  )
+  const exitCode = Math.max(refused ? exitCodes.refused : exitCodes.ok, ...places.map((place) => place.exitCode))
+  const dryRun = all.some((one) => one.dryRun)
+  const silent = all.flatMap((one) => one.silent)
   const { verdict: _none, ...outputs } = promotionOutputs([])
   const count = done.filter(isCopied).length
+  const reasons = [...(refused ? ['revocation-unknown'] : []), ...places.flatMap(({ error }) => error?.code ?? [])]
+  const failures =
+    reasons.length === 0 ? '' : `${refused ? 'Refused' : 'Failed'} (${[...new Set(reasons)].join(', ')}): `
   return {
     outputs: {
       ...outputs,
-      promoted: String(!refused && !dryRun),
-      reasons: refused ? 'revocation-unknown' : '',
+      promoted: String(exitCode === exitCodes.ok && !dryRun),
+      reasons: [...new Set(reasons)].join(','),
       'copied-json': JSON.stringify(done.filter(isCopied)),
       'results-json': JSON.stringify(done),
       'verdict-path': '',
       'public-key-path': '',
     },
     report: {
-      headline: `${refused ? 'Refused (revocation-unknown): ' : ''}${count} status statement(s) ${dryRun ? 'would be ' : ''}carried, ${done.length - count} already there or replaced, ${silent.length} manifest(s) without a status at the source`,
-      status: refused ? 'refused' : silent.length > 0 ? 'warning' : 'passed',
+      headline: `${failures}${count} status statement(s) ${dryRun ? 'would be ' : ''}carried, ${done.length - count} already there or replaced, ${silent.length} manifest(s) without a status at the source`,
+      status: exitCode !== exitCodes.ok ? 'refused' : silent.length > 0 ? 'warning' : 'passed',
       subject: null,
       facts: [],
-      tables: [{ title: 'Status of images', header: ['Manifest', 'Status', 'What was done'], rows }],
+      tables: shown.map(({ place, rows }) => ({
+        title: places.length === 1 ? 'Status of images' : `Status of images in ${place.to}`,
+        header: ['Manifest', 'Status', 'What was done'],
+        rows,
+      })),
       exceptions: [],
       commands: [],
       notes: [],
-      details: { statuses: asJson(done), silent: [...silent] },
+      details: { statuses: asJson(done), silent },
     },
-    lines: rows.map((row) => printable(row.filter((cell) => cell !== '').join(': '))),
-    refused,
+    lines: shown.flatMap(({ place, rows }) =>
+      rows.map((row) =>
+        printable([...(places.length === 1 ? [] : [place.to]), ...row].filter((cell) => cell !== '').join(': ')),
+      ),
+    ),
+    exitCode,
   }
+}
+
+function rowsOf({ carried, error }: CarriedPlace): string[][] {
+  if (error !== null) return [['', 'not carried', [error.message, error.remedy].filter(Boolean).join('. ')]]
+  if (carried === null) return [['', 'the target has no image yet', '']]
+  const { statuses, silent, broken, dryRun } = carried
+  return [
+    ...statuses.map(({ statement, outcome }) => [
+      statement.subject,
+      `${statusInWords(statement)} (serial ${statement.predicate.serial})`,
+      `${dryRun && outcome !== 'present' && outcome !== 'kept' ? 'would be ' : ''}${words[outcome]}`,
+    ]),
+    ...silent.map((digest) => [digest, 'the source holds no status by a signer that the policy names', '']),
+    ...broken.map((one) => [one.manifest, 'not carried', one.error.message]),
+  ]
 }

@@ -18,8 +18,8 @@ export const encryptionForms = formsOf(({ object }) =>
     recipients: z
       .array(
         object({
-          scheme: z.enum(['jwe', 'kbs']),
-          keyId: text.min(1).describe('`kbs`: resource URI of the key; `jwe`: id of the public key'),
+          scheme: z.enum(['jwe', 'pkcs7', 'pkcs11', 'kbs']),
+          keyId: text.min(1).describe('`kbs`: resource URI of the key; the others: id of the public key'),
         }),
       )
       .min(1)

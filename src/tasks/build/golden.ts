@@ -1,5 +1,6 @@
 import { asInput } from '../../base/as-input.ts'
 import { VerificationError, type ReasonCode } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
 import type { ResolvedBase } from '../../build/driver.ts'
 import type { BuildOptions } from '../../build/types.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -8,15 +9,19 @@ import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { seconds } from '../../verify/policy/duration.ts'
 import { identityRules } from '../../verify/policy/identities.ts'
 import { readNotices } from '../../verify/status/read.ts'
-import { basesPolicyDigest, type BasesPolicy } from './bases-policy.ts'
+import { basesPolicyDigest, policyOfJobs, type BasesPolicy } from './bases-policy.ts'
 
 /**
  * Admits bases that carry a promotion record of class golden for the very repository that they are named in. A record travels with an image that is copied
- * on, so one for another place does not count.
+ * on, so one for another place does not count. Of records by keys, identities and jobs the newest decides.
  *
  * @throws InputError `file-invalid` for a key or a trusted root that cannot be used
  */
-export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<BuildOptions['admitBases']> {
+export function goldenBases(
+  policy: BasesPolicy,
+  ports: Ports,
+  now: () => Date = () => ports.clock.now(),
+): NonNullable<BuildOptions['admitBases']> {
   const publicKeys = (policy.keys ?? []).map((pem) => asInput('bases-policy', () => loadPublicKey(`${pem.trim()}\n`)))
   const root = policy['trusted-root']
   const trust = {
@@ -25,10 +30,18 @@ export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<B
     trustedRoot: root === undefined ? null : asInput('bases-policy', () => parseTrustedRoot(Buffer.from(root))),
   }
   const maxAge = policy['max-age']
-  const admit = async ({ text, name, digest, store }: ResolvedBase): Promise<Digest> => {
+  let jobs: ReturnType<typeof policyOfJobs> | null = null
+  const admit = async (base: ResolvedBase): Promise<Digest> => {
+    const { text, name, digest, store } = base
     const at = now()
-    const { counted, foreign } = await readNotices('promotion', store, digest, trust, at)
-    const here = counted.filter(({ predicate }) => predicate.to.name === name)
+    const notices = await readNotices('promotion', store, digest, trust, at)
+    const trusted = await (jobs ??= policyOfJobs(policy))
+    const byJobs =
+      trusted === null
+        ? { counted: [], others: [], refused: null }
+        : await (await import('./golden-jobs.ts')).goldenByJobs(trusted, base, maxAge ?? null, at, ports)
+    const counted = [...notices.counted, ...byJobs.others]
+    const here = [...notices.counted.filter(({ predicate }) => predicate.to.name === name), ...byJobs.counted]
     // Of two records of one second nobody knows which is newer, so the one that is not golden counts.
     const [newest] = here.toSorted(
       (a, b) =>
@@ -36,10 +49,16 @@ export function goldenBases(policy: BasesPolicy, now: () => Date): NonNullable<B
         Number(a.predicate.class === 'golden') - Number(b.predicate.class === 'golden'),
     )
     if (newest === undefined) {
+      const { refused: why } = byJobs
+      if (why !== null) throw refused(why.reason ?? 'denied', text, why.why)
       const [elsewhere] = counted
       if (elsewhere !== undefined)
         throw refused('denied', text, `its promotion record is for ${elsewhere.predicate.to.name}`)
-      if (foreign.length > 0) throw refused('claim-signer', text, 'its promotion record is by another signer')
+      const byJobsAlone = policy.keys === undefined && policy.identities === undefined
+      if (notices.foreign.length > 0)
+        throw byJobsAlone
+          ? refused('missing-evidence', text, 'no evidence is attached that names the key of its promotion record')
+          : refused('claim-signer', text, 'its promotion record is by another signer')
       throw refused('missing-statement', text, 'it has no promotion record')
     }
     const { predicate, payload } = newest

@@ -75,9 +75,7 @@ async function buildWith(
 ): Promise<BuildResult> {
   const { local, output: _text, basesPolicy, ...rest } = request
   const admitBases =
-    basesPolicy === undefined
-      ? undefined
-      : (await import('./golden.ts')).goldenBases(basesPolicy, () => ports.clock.now())
+    basesPolicy === undefined ? undefined : (await import('./golden.ts')).goldenBases(basesPolicy, ports)
   const options = { ...rest, admitBases }
   if (ports.remote === undefined) {
     if (local !== null) return buildImage({ ...options, ...local, output }, ports)

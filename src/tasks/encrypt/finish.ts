@@ -1,6 +1,6 @@
 import { reachesItself } from '../../base/loopback.ts'
 import { encryptImage, putEncrypted } from '../../encrypt/encrypt-image.ts'
-import type { Recipient } from '../../encrypt/recipients.ts'
+import type { Recipient, RecipientScheme } from '../../encrypt/recipients.ts'
 import { roles } from '../../journal/event.ts'
 import { formatReference } from '../../oci/reference.ts'
 import type { Descriptor, Digest } from '../../oci/types.ts'
@@ -17,7 +17,7 @@ export interface EncryptResult {
   digest: Digest
   plainDigest: Digest
   layers: EncryptionRecord['layers']
-  recipients: { scheme: 'jwe' | 'kbs'; keyId: string }[]
+  recipients: { scheme: RecipientScheme; keyId: string }[]
   /** `kbs:` keys of the image. */
   keyUris: string[]
   /** The image of an earlier run was found. */

@@ -1,11 +1,14 @@
 import { VerificationError } from '../../base/errors.ts'
+import { isObject } from '../../base/json.ts'
 import { inOrder } from '../../base/in-order.ts'
-import { isAttachedTag } from '../../oci/digest.ts'
+import { fallbackTag, isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { walkGraph, type GraphGap, type GraphNode } from '../../oci/graph.ts'
 import { artifactTypeOf, isIndex } from '../../oci/manifest.ts'
 import { referencedBlobs } from '../../oci/referrers.ts'
-import type { Digest, Store } from '../../oci/types.ts'
+import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { bundleAnnotations } from '../../sign/attach.ts'
+import { findStatements } from '../../sign/find.ts'
+import { noticeTypes } from '../../statement/notices.ts'
 
 /** Something that vouches for an image or describes it, and that no tag names. */
 export interface Untagged {
@@ -24,6 +27,14 @@ export interface Orphan {
   readonly subject: Digest
 }
 
+/** A blob that a manifest names and that is not there. */
+export interface MissingBlob {
+  readonly digest: Digest
+  readonly parent: Digest
+  /** A record of an archive says that it was purged: no damage. Its signature was not verified. */
+  readonly purged: boolean
+}
+
 export interface GcReport {
   readonly store: string
   readonly roots: number
@@ -38,6 +49,8 @@ export interface GcReport {
   readonly attachedTags: number
   /** Listed or named, but gone or not readable. */
   readonly gone: readonly { readonly manifest: Digest; readonly parent: Digest; readonly why: string }[]
+  /** Blobs that are named and not there; null where the store cannot list what it holds. */
+  readonly missing: readonly MissingBlob[] | null
   /** What these tags name is gone, or is not a manifest that is read here; it was left out. */
   readonly unreadableTags: readonly string[]
   /** Null for a single image: other images of the repository were not looked at. */
@@ -71,18 +84,22 @@ export async function gcReport(store: Store, root: Digest | null): Promise<GcRep
   const tagged = new Set(named.values())
   const loose = [...nodes.values()].filter(({ descriptor }) => !tagged.has(descriptor.digest))
   const attached = tags.filter(isAttachedTag)
+  const ofNodes = new Set([...nodes.keys()].map(fallbackTag))
+  const strange = attached.filter((tag) => !ofNodes.has(subjectTag(tag)))
+  const blobs = await heldBlobs(held)
   return {
     store: store.name,
     roots: new Set(roots).size,
     manifests: nodes.size,
-    kinds: kindsOf(nodes.values()),
+    kinds: kindsOf(nodes.values(), blobs),
     untagged: loose.filter(({ relation }) => relation === 'referrer').map(untagged),
     untaggedMembers: loose.filter(({ relation }) => relation === 'child').map(({ descriptor }) => descriptor.digest),
-    attachedTags: root === null ? attached.length : attached.filter((tag) => nodes.has(subjectOf(tag))).length,
+    attachedTags: root === null ? attached.length : attached.filter((tag) => ofNodes.has(subjectTag(tag))).length,
     gone: [...gaps.values()].map(({ manifest, parent, error }) => ({ manifest, parent, why: error.message })),
+    missing: blobs === null ? null : await missingBlobs(held, nodes.values(), blobs),
     unreadableTags: tags.filter((tag) => !named.has(tag)),
-    orphans: root === null ? await orphansOf(held, attached, nodes) : null,
-    unreferenced: root === null ? await unreferencedIn(held, named, nodes) : null,
+    orphans: root === null ? await orphansOf(held, strange, nodes) : null,
+    unreferenced: root === null && blobs !== null ? unreferencedIn(blobs, named, nodes) : null,
   }
 }
 
@@ -100,8 +117,22 @@ async function digestsOf(store: Store, tags: readonly string[]): Promise<Map<str
   return found
 }
 
-function subjectOf(tag: string): Digest {
-  return `sha256:${tag.slice('sha256-'.length, 'sha256-'.length + 64)}`
+/** The part of a tag that names the subject, as a fallback tag does. */
+function subjectTag(tag: string): string {
+  return tag.split('.', 1)[0] ?? tag
+}
+
+/** What a tag belongs to. Of a digest longer than SHA-256 the tag holds the beginning; then what is listed under it says the rest, or nothing does. */
+async function subjectOf(store: Store, tag: string): Promise<Digest | null> {
+  const digest = subjectTag(tag).replace('-', ':')
+  if (isDigest(digest)) return digest
+  const found = await store.resolve({ tag }).catch(onlyBroken)
+  const list = found === null ? null : await store.getManifest(found.digest).catch(onlyBroken)
+  for (const entry of list !== null && isIndex(list.content) ? list.content.manifests : []) {
+    const subject = (await store.getManifest(entry.digest).catch(onlyBroken))?.content.subject?.digest
+    if (subject !== undefined && fallbackTag(subject) === tag) return subject
+  }
+  return null
 }
 
 function typeOf({ content, relation, tag }: GraphNode): string {
@@ -118,7 +149,8 @@ function untagged(node: GraphNode): Untagged {
   return { manifest: descriptor.digest, parent: parent ?? descriptor.digest, type: typeOf(node), bytes }
 }
 
-function kindsOf(nodes: Iterable<GraphNode>): GcReport['kinds'] {
+/** @param held what is there; null for all */
+function kindsOf(nodes: Iterable<GraphNode>, held: ReadonlyMap<Digest, number> | null): GcReport['kinds'] {
   const kinds = new Map<string, { manifests: number; bytes: number }>()
   const counted = new Set<Digest>()
   for (const node of nodes) {
@@ -128,7 +160,7 @@ function kindsOf(nodes: Iterable<GraphNode>): GcReport['kinds'] {
     sum.manifests++
     const blobs = isIndex(node.content) ? [] : referencedBlobs(node.content)
     for (const { digest, size } of [node.descriptor, ...blobs]) {
-      if (!counted.has(digest)) sum.bytes += size
+      if (!counted.has(digest) && held?.has(digest) !== false) sum.bytes += size
       counted.add(digest)
     }
   }
@@ -144,7 +176,10 @@ async function orphansOf(
   const found: Orphan[] = []
   const isGone = async (subject: Digest): Promise<boolean> =>
     !nodes.has(subject) && (await store.resolve({ digest: subject }).catch(onlyBroken)) === null
-  for (const tag of tags) if (await isGone(subjectOf(tag))) found.push({ name: tag, subject: subjectOf(tag) })
+  for (const tag of tags) {
+    const subject = await subjectOf(store, tag)
+    if (subject !== null && (await isGone(subject))) found.push({ name: tag, subject })
+  }
   if (store.kind !== 'layout') return found
   for (const { digest } of (await store.listing?.entries(digestZero)) ?? []) {
     const stored = nodes.has(digest) ? null : await store.getManifest(digest).catch(onlyBroken)
@@ -162,16 +197,50 @@ function onlyBroken(error: unknown): null {
   throw error
 }
 
+/** What a store holds, with the sizes; null where it cannot list it. */
+async function heldBlobs(store: Store): Promise<ReadonlyMap<Digest, number> | null> {
+  if (store.blobs === undefined) return null
+  const found = new Map<Digest, number>()
+  for await (const { digest, size } of store.blobs()) found.set(digest, size)
+  return found
+}
+
 /** Blobs that no manifest of the graph and no tag names. */
-async function unreferencedIn(
-  store: Store,
+function unreferencedIn(
+  blobs: ReadonlyMap<Digest, number>,
   named: ReadonlyMap<string, Digest>,
   nodes: ReadonlyMap<Digest, GraphNode>,
-): Promise<GcReport['unreferenced']> {
-  if (store.blobs === undefined) return null
+): GcReport['unreferenced'] {
   const used = new Set<Digest>([...named.values(), ...nodes.keys()])
   for (const { content } of nodes.values()) for (const { digest } of referencedBlobs(content)) used.add(digest)
-  const found: { digest: Digest; size: number }[] = []
-  for await (const blob of store.blobs()) if (!used.has(blob.digest)) found.push(blob)
+  return [...blobs].filter(([digest]) => !used.has(digest)).map(([digest, size]) => ({ digest, size }))
+}
+
+async function missingBlobs(
+  store: Store,
+  nodes: Iterable<GraphNode>,
+  blobs: ReadonlyMap<Digest, number>,
+): Promise<MissingBlob[]> {
+  const found: MissingBlob[] = []
+  for (const { content, descriptor } of nodes) {
+    const named = isIndex(content) ? [] : referencedBlobs(content).map(({ digest }) => digest)
+    const lost = [...new Set(named)].filter((digest) => !blobs.has(digest))
+    if (lost.length === 0) continue
+    const purged = await purgedLayers(store, descriptor)
+    found.push(...lost.map((digest) => ({ digest, parent: descriptor.digest, purged: purged.has(digest) })))
+  }
   return found
+}
+
+/** Layers that records of an archive list as purged, by the word of anybody. */
+async function purgedLayers(store: Store, subject: Descriptor): Promise<ReadonlySet<unknown>> {
+  const onBroken = (): void => {}
+  const records = await findStatements(store, subject, { predicateTypes: [noticeTypes.archive], onBroken })
+  return new Set(
+    records.flatMap(({ statement }) => {
+      const { purged } = statement.predicate
+      const layers = isObject(purged) ? purged['layers'] : null
+      return Array.isArray(layers) ? layers : []
+    }),
+  )
 }

@@ -1,5 +1,6 @@
 import type { GraphNode, Relation } from '../../oci/graph.ts'
 import type { Digest } from '../../oci/types.ts'
+import { madeInWords } from './newest.ts'
 import type { PromotionPlan } from './plan.ts'
 
 /** One manifest of a promotion, as outputs, reports and the record show it. */
@@ -15,6 +16,8 @@ export interface TransferItem {
   readonly type: string
   /** Who signed by his own word; null where nobody says. */
   readonly signer: string | null
+  /** When it was made, in words, and whose word that is; null where nobody says. */
+  readonly made: string | null
 }
 
 export interface LeftItem extends TransferItem {
@@ -55,5 +58,6 @@ function itemOf(
     artifactType,
     type: is?.type ?? is?.kind ?? artifactType ?? descriptor.mediaType,
     signer: is?.signer ?? null,
+    made: is?.made ? madeInWords(is.made) : null,
   }
 }

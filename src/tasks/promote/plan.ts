@@ -1,10 +1,11 @@
 import { inOrder } from '../../base/in-order.ts'
-import { collectGraph, type CollectedGraph } from '../../oci/copy-graph.ts'
+import { collectGraph, isKnown, type CollectedGraph } from '../../oci/copy-graph.ts'
 import type { GraphGap, GraphNode } from '../../oci/graph.ts'
 import { partGraph } from '../../oci/graph-parts.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import { describeNode, type NodeFacts } from '../graph/describe.ts'
 import { filteredOut, unusedRules, type Filtered, type FilterRules } from './filter.ts'
+import { madeInWords, olderOnes, type Aged, type NewestTrust } from './newest.ts'
 
 /** What goes along, and what stays behind with the reason. */
 export interface PromotionPlan extends CollectedGraph {
@@ -24,6 +25,8 @@ export interface PlanOptions {
   readonly rules: FilterRules
   /** Takes along what is marked as not publishable: for an archive of the same owner. */
   readonly internal: boolean
+  /** What counts as newest; without it no time is proven and no statement counts more than another. */
+  readonly trust?: NewestTrust | undefined
 }
 
 /** Manifests that are described at a time: each may have a bundle to read. */
@@ -39,7 +42,8 @@ export async function planPromotion(from: Store, digest: Digest, options: PlanOp
   const all = await collectGraph(from, digest, {})
   const chosen = all.copied.filter(({ relation, attached }) => attached && relation !== 'child')
   const facts = new Map<Digest, NodeFacts>()
-  const described = inOrder(chosen, parallel, async (node) => ({ node, is: await describeNode(from, node) }))
+  const times = options.rules.newest === null ? null : (options.trust?.times ?? null)
+  const described = inOrder(chosen, parallel, async (node) => ({ node, is: await describeNode(from, node, times) }))
   for await (const { node, is } of described) facts.set(node.descriptor.digest, is)
   const out = decide(chosen, facts, options)
   const { copied, left } = partGraph(all.copied, new Set(out.keys()))
@@ -66,10 +70,10 @@ function filteredOf({ descriptor, tag }: GraphNode, known: ReadonlyMap<Digest, N
 function decide(
   nodes: readonly GraphNode[],
   facts: ReadonlyMap<Digest, NodeFacts>,
-  { rules, internal }: PlanOptions,
+  { rules, internal, trust }: PlanOptions,
 ): Map<Digest, string> {
   const out = new Map<Digest, string>()
-  const kinds = new Map<string, { digest: Digest; made: Date }[]>()
+  const kinds = new Map<string, Aged[]>()
   for (const node of nodes) {
     const { digest } = node.descriptor
     const [is, item] = [facts.get(digest), filteredOf(node, facts)]
@@ -78,23 +82,21 @@ function decide(
     if (why !== null) out.set(digest, why)
     else if (is.made !== null) {
       const kind = JSON.stringify([node.parent, is.type ?? item.artifactType ?? is.kind])
-      kinds.set(kind, [...(kinds.get(kind) ?? []), { digest, made: is.made }])
+      kinds.set(kind, [...(kinds.get(kind) ?? []), { digest, made: is.made, payload: is.payload }])
     }
   }
   // Without a time nobody can say that it is an older one, so it goes along.
-  for (const group of rules.newest === null ? [] : kinds.values()) {
-    const older = group.sort((a, b) => b.made.getTime() - a.made.getTime() || (a.digest < b.digest ? -1 : 1))
-    for (const { digest } of older.slice(rules.newest ?? 0))
-      out.set(digest, `there are ${rules.newest} newer ones of its kind`)
-  }
+  const { newest } = rules
+  if (newest !== null)
+    for (const group of kinds.values())
+      for (const { digest, made } of olderOnes(group, newest, trust?.counted))
+        out.set(digest, `there are ${newest} newer ones of its kind: it is of ${madeInWords(made)}`)
   return out
 }
 
-function reasonOf(
-  { descriptor, parent }: GraphNode,
-  out: ReadonlyMap<Digest, string>,
-  gaps: readonly GraphGap[],
-): string {
+function reasonOf(node: GraphNode, out: ReadonlyMap<Digest, string>, gaps: readonly GraphGap[]): string {
+  const { descriptor, parent, tag } = node
+  if (!isKnown(node)) return `its tag ${tag ?? ''} is none of cosign's (.sig, .att, .sbom)`
   const own = out.get(descriptor.digest)
   if (own !== undefined) return own
   const gap = gaps.find((one) => one.parent === descriptor.digest)

@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { copyGraph } from '../../oci/copy-graph.ts'
 import { openStore, resolveImage, type ResolvedImage } from '../../oci/open.ts'
-import { fallbackTag } from '../../oci/digest.ts'
+import { fallbackTag, isAttachedTag } from '../../oci/digest.ts'
 import { formatReference, parseTarget } from '../../oci/reference.ts'
 import type { Descriptor, Digest, Store } from '../../oci/types.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
@@ -14,6 +14,7 @@ import { transferCost, type TransferCost } from './cost.ts'
 import { requireAttached, type ReceiversWord } from './facts.ts'
 import { parseFilter, type Filter } from './filter.ts'
 import { copiedItems, leftItems, missingItems, type LeftItem, type MissingItem, type TransferItem } from './items.ts'
+import { newestTrust } from './newest.ts'
 import { withoutLeft } from './partial-view.ts'
 import { planPromotion } from './plan.ts'
 import { spoolBlobs } from './spool.ts'
@@ -96,6 +97,11 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     })
   }
   const tag = to.tag ?? from.tag ?? 'latest'
+  if (isAttachedTag(tag))
+    throw new InputError('reference-invalid', `${tag} is the tag of what is attached to a digest, not of an image`, {
+      subject: 'to',
+      remedy: 'Name another tag in `to`: this one would replace signatures or a list of referrers at the target.',
+    })
   const { digest } = from.descriptor
   // A tag may name what is gone: a damaged copy, not a wrong name as it is for the gate, which is given the digest.
   await from.store.getManifest(digest)
@@ -123,7 +129,11 @@ async function transferFrom(from: ResolvedImage, request: TransferRequest, ports
     cost: null,
   }
   if (!source.verified) return { ...about, expected: null }
-  const plan = await planPromotion(from.store, digest, { rules, internal: request.word.class === 'archive' })
+  const plan = await planPromotion(from.store, digest, {
+    rules,
+    internal: request.word.class === 'archive',
+    trust: rules.newest === null ? undefined : newestTrust(policy, source),
+  })
   requireAttached(request.word, [...plan.copied, ...plan.left])
   const expected = plan.left.length === 0 ? null : await judge(from.reference, () => withoutLeft(from.store, plan.left))
   const planned = {

@@ -1,28 +1,46 @@
 import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { collect, once, sha256 } from '../../base/streams.ts'
-import type { Store } from '../../oci/types.ts'
+import { isIndex, mediaTypeOf, parseManifest } from '../../oci/manifest.ts'
+import type { Digest, KeptManifests, Store } from '../../oci/types.ts'
 
 /** A cache between stores and their readers. */
 export interface QueryCache {
-  /** The store, whose small blobs are kept. Everything else is asked for anew. */
-  around(store: Store): Store
+  around(store: Store): CachedStore
   close(): void
 }
 
-const none: QueryCache = { around: (store) => store, close: () => {} }
+/** A store whose manifests and small blobs are kept. Tags and lists of referrers are asked for anew. */
+export interface CachedStore {
+  readonly store: Store
+  /** A reader of the same store past the cache. */
+  fresh(): Store
+  /**
+   * Whether the store still has a manifest and the layers of it that were read. Only what the cache gave is asked for, once. An answer that rests on a
+   * document has to ask: a cache is no place where a document is published.
+   */
+  holds(manifest: Digest): Promise<boolean>
+}
+
+/** Without a cache: each list is still read once. */
+function uncached(opened: Store): CachedStore {
+  const store = opened.anew?.() ?? opened
+  return { store, fresh: () => store, holds: () => Promise.resolve(true) }
+}
+const none: QueryCache = { around: uncached, close: () => {} }
 
 /** Another number makes the file anew. */
 const schemaVersion = 1
-/** Blobs that are kept, each and together, in bytes. The oldest go first. */
+/** What is kept, each and together, in bytes. The oldest go first. */
 const limits = { blob: 32 << 20, all: 512 << 20 } as const
 const busyMs = 2000
 const file = 'query.sqlite'
 
 /**
- * Opens the cache of `query`: documents that were read, by registry, repository and digest. It holds bytes alone, which are compared with their digest
+ * Opens the cache of `query`: manifests and documents that were read, by registry, repository and digest. It holds bytes alone, which are compared with their digest
  * whenever they are taken out, so that nobody who writes to it changes an answer; signatures are verified each time. A cache that is broken or cannot
  * be written is left out.
  *
@@ -101,40 +119,96 @@ function cacheOf(database: DatabaseSync, ports: Ports): QueryCache {
     }
   }
   const now = (): number => ports.clock.now().getTime()
-  const get = (store: string, digest: string, size: number): Buffer | null => {
-    const row = attempt(() =>
-      database.prepare('SELECT bytes FROM blobs WHERE store = ? AND digest = ?').get(store, digest),
-    )
+  /** @param size null where it is not known */
+  const get = (store: string, digest: Digest, size: number | null): Buffer | null => {
+    const row = attempt(() => select().get(store, digest))
     const bytes = row?.['bytes']
     if (!(bytes instanceof Uint8Array)) return null
-    if (bytes.length === size && sha256(bytes) === digest) return Buffer.from(bytes)
+    if ((size === null || bytes.length === size) && sha256(bytes) === digest) return Buffer.from(bytes)
     attempt(() => database.prepare('DELETE FROM blobs WHERE store = ? AND digest = ?').run(store, digest))
     return null
   }
-  const put = (store: string, digest: string, bytes: Buffer): void =>
-    void attempt(() =>
-      database.prepare('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)').run(store, digest, bytes, now()),
-    )
+  const put = (store: string, digest: Digest, bytes: Buffer): void =>
+    void attempt(() => insert().run(store, digest, bytes, now()))
+  const select = prepared(database, 'SELECT bytes FROM blobs WHERE store = ? AND digest = ?')
+  const insert = prepared(database, 'INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)')
   return {
-    around: (store) => ({
-      ...store,
-      openBlob: async (blob, how) => {
-        const { digest, size } = blob
-        // A layout is as near as the cache.
-        if (store.kind !== 'registry' || size > limits.blob || !digest.startsWith('sha256:'))
-          return store.openBlob(blob, how)
-        const known = get(store.name, digest, size)
-        if (known !== null) return once(known)
-        const bytes = await collect(await store.openBlob(blob, how), size, digest)
-        put(store.name, digest, bytes)
-        return once(bytes)
-      },
-    }),
+    // A layout is as near as the cache.
+    around: (store) => (store.kind === 'registry' ? cached(store, { get, put }) : uncached(store)),
     close: () => {
       attempt(() => shrink(database))
       close(database)
     },
   }
+}
+
+/** A statement that is compiled when it is first needed: a broken table shows then. */
+function prepared(database: DatabaseSync, sql: string): () => StatementSync {
+  let statement: StatementSync | null = null
+  return () => (statement ??= database.prepare(sql))
+}
+
+interface Shelf {
+  get(store: string, digest: Digest, size: number | null): Buffer | null
+  put(store: string, digest: Digest, bytes: Buffer): void
+}
+
+function cached(store: Store, { get, put }: Shelf): CachedStore {
+  const { name } = store
+  const blobs = new Set<Digest>()
+  const manifests = new Set<Digest>()
+  /** Manifests have a shelf of their own: a registry that has one need not give the same bytes as a blob. */
+  const shelf = `${name} manifests`
+  const kept: KeptManifests = {
+    get: (digest) => {
+      const bytes = digest.startsWith('sha256:') ? get(shelf, digest, null) : null
+      if (bytes === null) return null
+      manifests.add(digest)
+      const mediaType = mediaTypeOf(bytes, digest)
+      return {
+        descriptor: { mediaType, digest, size: bytes.length },
+        bytes,
+        content: parseManifest(bytes, mediaType, digest),
+      }
+    },
+    add: ({ descriptor: { digest, mediaType }, bytes }) => {
+      // The type that a registry tells and the bytes do not is not covered by the digest.
+      if (digest.startsWith('sha256:') && mediaTypeOf(bytes, digest) === mediaType) put(shelf, digest, bytes)
+    },
+  }
+  const reader = store.anew?.(kept) ?? store
+  const openBlob: Store['openBlob'] = async (blob, how) => {
+    const { digest, size } = blob
+    if (size > limits.blob || !digest.startsWith('sha256:')) return reader.openBlob(blob, how)
+    const known = get(name, digest, size)
+    if (known !== null) {
+      blobs.add(digest)
+      return once(known)
+    }
+    const bytes = await collect(await reader.openBlob(blob, how), size, digest)
+    put(name, digest, bytes)
+    return once(bytes)
+  }
+  const look = async (digest: Digest): Promise<boolean> => {
+    try {
+      const { content } = await reader.getManifest(digest)
+      if (manifests.has(digest) && (await store.resolve({ digest })) === null) return false
+      for (const layer of isIndex(content) ? [] : content.layers)
+        if (blobs.has(layer.digest) && !(await store.hasBlob(layer.digest))) return false
+      return true
+    } catch (error) {
+      if (error instanceof VerificationError) return false
+      throw error
+    }
+  }
+  const asked = new Map<Digest, Promise<boolean>>()
+  const holds = (digest: Digest): Promise<boolean> => {
+    const known = asked.get(digest) ?? look(digest)
+    asked.set(digest, known)
+    return known
+  }
+  let fresh: Store | null = null
+  return { store: { ...reader, openBlob }, fresh: () => (fresh ??= store.anew?.() ?? store), holds }
 }
 
 function shrink(database: DatabaseSync): void {

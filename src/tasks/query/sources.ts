@@ -7,14 +7,14 @@ import { openStore, resolveImage } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import type { Digest, Reference, Store } from '../../oci/types.ts'
 import { readRepositories } from '../receive/subscription/file.ts'
+import type { CachedStore, QueryCache } from './cache.ts'
 import type { QueriedImage } from './types.ts'
 
 /** Tags that are looked up at a time. */
-const parallel = 8
+const parallel = 16
 
 /** What a query looks at in one store. */
-export interface QuerySource {
-  readonly store: Store
+export interface QuerySource extends CachedStore {
   readonly images: readonly QueriedImage[]
 }
 
@@ -22,23 +22,23 @@ export interface QuerySource {
  * The images that texts name: `HOST/NAME:TAG` one image, `HOST/NAME` or `oci:DIR` all that have a tag there, `@FILE` one of these a line. An image
  * under several tags counts once.
  *
- * @param wrap what stands between a store and its readers
+ * @param cache what stands between a store and its readers
  * @throws InputError `reference-invalid`, `not-found`, `file-missing`; TransportError: an answer without a repository that does not answer is wrong
  */
 export async function querySources(
   texts: readonly string[],
   ports: Ports,
-  wrap: (store: Store) => Store,
+  cache: Pick<QueryCache, 'around'>,
 ): Promise<QuerySource[]> {
   const lists = texts.map(async (text) =>
     text.startsWith('@') ? readRepositories(resolve(ports.roots.cwd, text.slice(1))) : [text],
   )
   const names = (await Promise.all(lists)).flat()
-  const stores = new Map<string, { store: Store; tags: Map<Digest, Set<string>> }>()
+  const stores = new Map<string, CachedStore & { tags: Map<Digest, Set<string>> }>()
   for (const text of names) {
     const reference = parseReference(text, ports.roots.cwd)
     const opened = openStore(reference, ports)
-    const known = stores.get(opened.name) ?? { store: held(wrap(opened)), tags: new Map<Digest, Set<string>>() }
+    const known = stores.get(opened.name) ?? sourceOf(cache.around(opened))
     stores.set(opened.name, known)
     for (const [digest, tag] of await imagesOf(text, reference, known.store, ports)) {
       const tags = known.tags.get(digest) ?? new Set()
@@ -46,7 +46,8 @@ export async function querySources(
       if (tag !== null) tags.add(tag)
     }
   }
-  return [...stores.values()].map(({ store, tags }) => ({
+  return [...stores.values()].map(({ tags, store, ...source }) => ({
+    ...source,
     store,
     images: [...tags].map(([digest, names]) => ({ store: store.name, digest, tags: [...names] })),
   }))
@@ -81,7 +82,7 @@ async function imagesOf(
 }
 
 /** Each walk asks for the tags: they are read once for all. */
-function held(store: Store): Store {
+function sourceOf({ store, ...rest }: CachedStore): CachedStore & { tags: Map<Digest, Set<string>> } {
   let tags: Promise<string[]> | null = null
-  return { ...store, tags: () => (tags ??= store.tags()) }
+  return { store: { ...store, tags: () => (tags ??= store.tags()) }, ...rest, tags: new Map() }
 }

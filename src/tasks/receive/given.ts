@@ -23,3 +23,13 @@ export function requireNone(
   const message = `\`${mode}\` and \`${given}\` were both given`
   throw new InputError('input-invalid', message, { subject: given, remedy: remedy(given) })
 }
+
+/** What a subscription says for each of its entries. */
+export const perEntry = ['from', 'to', 'policy', 'policy-digest', 'tags', 'repositories', 'to-policy', 'include', 'exclude', 'class', 'environment', 'supersedes'] as const // prettier-ignore
+
+/** Whether a subscription is given, which then says alone what goes where. @throws InputError `input-invalid` for an input that its entries have */
+export function isSubscribed(inputs: Texts): boolean {
+  const subscribed = inputs.text('subscription') !== ''
+  if (subscribed) requireNone(inputs, 'subscription', perEntry, (name) => `Write \`${name}\` into its entries.`)
+  return subscribed
+}

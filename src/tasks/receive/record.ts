@@ -3,11 +3,9 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sha256 } from '../../base/streams.ts'
 import { jcs } from '../../encoding/jcs.ts'
-import { holdReferrers } from '../../oci/one-listing.ts'
-import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { missingBlob } from '../../oci/referrers.ts'
-import type { Digest } from '../../oci/types.ts'
+import type { Digest, Store } from '../../oci/types.ts'
 import { signEnvelope } from '../../sign/dsse.ts'
 import { findStatements } from '../../sign/find.ts'
 import { openSigner } from '../../sign/signers/open.ts'
@@ -18,12 +16,11 @@ import { makeStatement } from '../../statement/statement.ts'
 import { predicateTypes, type Signer } from '../../statement/types.ts'
 import type { Verdict } from '../../verify/types.ts'
 import { agentIdentity, attachEvidence, signedBy } from '../sign/attested.ts'
-import { keepWritten } from '../sign/keep.ts'
 import type { KeylessRequest } from '../sign/keyless.ts'
 import { keyedSigner, type StatementSigner } from '../sign/signer.ts'
 import type { Published } from '../sign/source.ts'
 import { timeStamperFor } from '../sign/time-stamp.ts'
-import { openWriter } from '../sign/writer.ts'
+import { openWriter, type StatementWriter } from '../sign/writer.ts'
 
 /** Who signs the promotion record. */
 export interface RecordSigning {
@@ -50,13 +47,20 @@ export interface AttachedRecord {
   readonly state: 'added' | 'present'
 }
 
+/** A record as it was written to the store, and who looks after it once it is listed; null for one that was there. */
+export interface WrittenRecord {
+  readonly record: AttachedRecord
+  readonly writer: StatementWriter | null
+}
+
 /** A signer that is open for all records of a run. */
 export interface RecordSigner {
   /** Signs with cosign's older form too; null for others than keys. */
   readonly key: Signer | null
   /** Null where nobody signs. */
   readonly publicKeyPem: string | null
-  attach(copy: Recorded): Promise<AttachedRecord | null>
+  /** @param store of the copy; what it lists is the caller's to commit */
+  attach(copy: Recorded, store: Store): Promise<WrittenRecord | null>
 }
 
 /**
@@ -83,8 +87,8 @@ export async function openRecordSigner(
     return {
       key: null,
       publicKeyPem: by.publicKeyPem,
-      attach: (copy) =>
-        attachTo(copy, ports, async (published, writer) => {
+      attach: (copy, store) =>
+        attachTo(copy, store, ports, async (published, writer) => {
           const documents = { promotion: base64(jcs(copy.facts)), verdict: base64(jcs(copy.verdict)) }
           const subject = published.descriptor.digest
           const signed = await agent.statement({ kind: 'promotion', subject, documents })
@@ -112,13 +116,13 @@ export async function openRecordSigner(
   return {
     key,
     publicKeyPem: key?.publicKeyPem ?? null,
-    attach: async (copy) => {
+    attach: async (copy, store) => {
       const { digest } = copy.verdict.image
       const by = signerOf(digest)
       const predicate = promotionPredicate(copy.facts, copy.verdict, sha256(jcs(copy.verdict)), ports.clock.now())
-      const known = await findRecord(copy, predicate, by, ports)
-      if (known !== null) return { manifest: known, state: 'present' }
-      return attachTo(copy, ports, (published, writer) =>
+      const known = await findRecord(copy, store, predicate, by, ports)
+      if (known !== null) return { record: { manifest: known, state: 'present' }, writer: null }
+      return attachTo(copy, store, ports, (published, writer) =>
         writer.statement(
           'promotion',
           makeStatement('promotion', { name: published.store.identity, digest }, predicate),
@@ -131,12 +135,12 @@ export async function openRecordSigner(
 
 /** A record of the same signer that says the same in all but its time and the words of the verdict (INTERFACE §7), unless that one is to be renewed. */
 async function findRecord(
-  { place, verdict, renewAfter }: Recorded,
+  { verdict, renewAfter }: Recorded,
+  store: Store,
   predicate: ReturnType<typeof promotionPredicate>,
   by: StatementSigner,
   ports: Ports,
 ): Promise<Digest | null> {
-  const store = openStore(parseReference(place, ports.roots.cwd), ports)
   const subject = await store.resolve({ digest: verdict.image.digest })
   if (subject === null) return null
   const wanted = promotionIdentity(readPredicate('promotion', predicate, 'promotion'))
@@ -156,11 +160,11 @@ async function findRecord(
 
 async function attachTo(
   { place, tag, verdict }: Recorded,
+  store: Store,
   ports: Ports,
-  write: (published: Published, writer: Awaited<ReturnType<typeof openWriter>>) => Promise<void>,
-): Promise<AttachedRecord> {
+  write: (published: Published, writer: StatementWriter) => Promise<void>,
+): Promise<WrittenRecord> {
   const reference = parseReference(place, ports.roots.cwd)
-  const { store, flush } = holdReferrers(openStore(reference, ports))
   const { digest } = verdict.image
   const descriptor = await store.resolve({ digest })
   if (descriptor === null) throw missingBlob(digest, store.name)
@@ -168,12 +172,10 @@ async function attachTo(
   const writer = await openWriter(published, { legacy: { att: false, sig: false }, log: ports.log })
   await write(published, writer)
   await writer.settle()
-  await flush()
   await writer.finish()
-  await keepWritten(store, [writer], ports)
   const receipt = writer.receipts.find(({ kind }) => kind === 'promotion')
   if (receipt === undefined) throw new TypeError('a record that was not attached')
-  return { manifest: receipt.manifest, state: receipt.state }
+  return { record: { manifest: receipt.manifest, state: receipt.state }, writer }
 }
 
 function base64(bytes: Buffer): string {

@@ -1,12 +1,11 @@
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
+import type { Store } from '../../oci/types.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { simpleSigningPayload } from '../../sign/simple-signing.ts'
 import type { Signer } from '../../statement/types.ts'
 import type { Policy } from '../../verify/policy/load.ts'
-import { keepWritten } from '../sign/keep.ts'
 import { openWriter, type StatementWriter } from '../sign/writer.ts'
 import type { Transfer } from '../promote/promote.ts'
 
@@ -38,15 +37,16 @@ export function requireReissuer(key: Pick<Signer, 'publicKeyPem'> | null, { rele
  * Signs the copy in cosign's older form for its new name: that form names the repository, and guests of Confidential Containers compare it with the
  * one they pull. The image and the children of an index are signed; what the key signed before is not signed again.
  *
- * @returns how many signatures were added
+ * @param store of the copy; its tags are the caller's to commit
+ * @returns what looks after the signatures once they are there
  */
 export async function reissue(
   { place, copied, to }: Pick<Transfer, 'place' | 'copied' | 'to'>,
   key: Signer,
+  store: Store,
   ports: Ports,
-): Promise<number> {
+): Promise<StatementWriter[]> {
   const reference = parseReference(place, ports.roots.cwd)
-  const store = openStore(reference, ports)
   const writers: StatementWriter[] = []
   const own = copied.filter(({ attached }) => !attached)
   for (const { digest } of own) {
@@ -59,6 +59,5 @@ export async function reissue(
     await writer.finish()
     writers.push(writer)
   }
-  await keepWritten(store, writers, ports)
-  return writers.flatMap(({ receipts }) => receipts).filter(({ state }) => state === 'added').length
+  return writers
 }

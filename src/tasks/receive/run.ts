@@ -3,6 +3,8 @@ import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { openStore } from '../../oci/open.ts'
 import { formatReference, parseReference } from '../../oci/reference.ts'
+import { stageWrites } from '../../oci/staged.ts'
+import { mergeLegacyTag } from '../../sign/legacy.ts'
 import type { PromotionFacts } from '../../statement/promotion.ts'
 import { isAllowed } from '../../verify/checks/promotion.ts'
 import type { Policy } from '../../verify/policy/load.ts'
@@ -10,8 +12,10 @@ import type { Verdict } from '../../verify/types.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { recordArchive, type Archived, type ArchiveRequest } from '../archive/record.ts'
 import type { StepContext } from '../context.ts'
+import { verifiedAt } from '../job-image.ts'
 import type { KeyRequest } from '../keys.ts'
 import type { NoticeSigning } from '../status/signer.ts'
+import { keepWritten } from '../sign/keep.ts'
 import { performTask } from '../tasks.ts'
 import { policyFiles, type GatePolicy } from '../verify/gate-policy.ts'
 import type { ReceiversWord } from '../promote/facts.ts'
@@ -93,8 +97,8 @@ export async function openPromoter(run: PromotionRun, context: StepContext): Pro
 }
 
 /**
- * Promotes one image. In this order: verdict at the source, blobs, children, the image, what is attached, verdict of the copy by its own bytes, record,
- * the verdict by `to-policy`, the archive's record, the tag. Killed at any moment and run again it ends in the same state.
+ * Promotes one image. In this order: verdict at the source, blobs, children, the image, what is attached, verdict of the copy by its own bytes, the
+ * verdict by `to-policy` over the copy with its record, the record, the archive's record, the tag. Killed at any moment and run again it ends in the same state.
  *
  * @throws InputError, TransportError; VerificationError for an image that is not whole
  */
@@ -132,24 +136,30 @@ async function promoteOne(
   const nothing = { ...transfer, record: null, admitted: null, archived: [], reissued: 0, tagged: false }
   const { target } = transfer
   if (target === null || facts === null) return nothing
-  const record = await signer.attach({
-    place: transfer.place,
-    tag: transfer.to.tag,
-    verdict: target,
-    facts,
-    renewAfter: renewAfter ?? halfAllowed(toPolicy?.policy, facts),
-  })
-  const reissued = run.reissue && signer.key !== null ? await reissue(transfer, signer.key, ports) : 0
+  // As after verify-deploy: what the publisher signed is carried from there to where the job publishes the image.
+  await context.state.remember(verifiedAt(transfer.digest), transfer.place)
+  const { place, to, digest } = transfer
+  const store = openStore(parseReference(place, ports.roots.cwd), ports)
+  // A record allows something: it becomes visible only once the copy is admitted with it.
+  const staged = stageWrites(store, mergeLegacyTag)
+  const renewed = renewAfter ?? halfAllowed(toPolicy?.policy, facts)
+  const written = await signer.attach({ place, tag: to.tag, verdict: target, facts, renewAfter: renewed }, staged.store)
+  const signed = run.reissue && signer.key !== null ? await reissue(transfer, signer.key, staged.store, ports) : []
+  const record = written?.record ?? null
   const admitted =
     toPolicy === null
       ? null
-      : await verifyImage(transfer.place, toPolicy.policy, { collateral: run.collateral ?? undefined }, ports)
-  if (admitted?.verified === false) return { ...nothing, record, admitted, reissued }
+      : await verifyImage(place, toPolicy.policy, { collateral: run.collateral ?? undefined, view: staged.view }, ports)
+  if (admitted?.verified === false) return { ...nothing, record: record?.state === 'present' ? record : null, admitted }
+  await staged.commit()
+  const writers = [...signed, ...(written === null || written.writer === null ? [] : [written.writer])]
+  if (writers.length > 0) await keepWritten(store, writers, ports)
   const archived =
     inProduction === null || archiving === null
       ? []
-      : await recordArchive({ image: transfer.place, inProduction, keys: [], signing: archiving }, ports)
-  await openStore(parseReference(transfer.place, ports.roots.cwd), ports).tag(transfer.to.tag, transfer.digest)
+      : await recordArchive({ image: place, inProduction, keys: [], signing: archiving }, ports)
+  await store.tag(to.tag, digest)
+  const reissued = signed.flatMap(({ receipts }) => receipts).filter(({ state }) => state === 'added').length
   return { ...nothing, record, admitted, archived, reissued, tagged: true }
 }
 

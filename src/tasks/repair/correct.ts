@@ -36,7 +36,7 @@ export async function correctListings(
   const corrected: Corrected[] = []
   const missing: Digest[] = []
   for (const subject of listing === undefined ? [] : await subjectsOf(store, subjects)) {
-    const entries = (await listing?.entries(subject)) ?? []
+    const entries = await wholeEntries(listing, subject)
     const right = new Map<Digest, Descriptor | null>()
     for await (const { entry, stored } of inOrder(entries, parallel, (one) => read(store, one))) {
       if (stored === 'unreadable') continue
@@ -51,6 +51,13 @@ export async function correctListings(
     await listing?.rewrite(subject, change)
   }
   return { corrected, missing, dropped: how.dropMissing && !how.dryRun }
+}
+
+/** Entries with all that they say. A change that gives back the list it got writes nothing. */
+async function wholeEntries(listing: WrittenListing | undefined, subject: Digest): Promise<readonly Descriptor[]> {
+  let entries: readonly Descriptor[] = []
+  await listing?.rewrite(subject, (now) => (entries = now), { replaceImage: true })
+  return entries
 }
 
 /** A layout has one list for all; of a registry's those that are there. */

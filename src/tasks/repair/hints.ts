@@ -30,8 +30,8 @@ const parallel = 4
 
 /** Digests in a text, in the form of OCI and in that of in-toto's digest sets. */
 function digestsIn(text: string): Digest[] {
-  const found = text.matchAll(/sha256(?::|"\s*:\s*")([0-9a-f]{64})(?![0-9a-f])/g)
-  return Array.from(found, ([, hex]): Digest => `sha256:${hex}`)
+  const found = text.matchAll(/(sha(?:256|384|512))(?::|"\s*:\s*")([0-9a-f]{64,128})(?![0-9a-f])/g)
+  return Array.from(found, ([, algorithm, hex]) => `${algorithm}:${hex}`).filter(isDigest)
 }
 
 /**
@@ -88,7 +88,7 @@ export async function hintsOfBlobs(store: Store, hints: Hints): Promise<void> {
 
 /** What the tags of a repository name: registries have no other list of what they hold. */
 export async function hintsOfTags(store: Store, hints: Hints): Promise<void> {
-  const tags = (await store.tags()).filter((tag) => !isAttachedTag(tag) || /^sha256-[0-9a-f]{64}$/.test(tag))
+  const tags = (await store.tags()).filter((tag) => !isAttachedTag(tag) || !tag.includes('.'))
   const read = async (tag: string): Promise<Digest[]> => {
     try {
       const found = await store.resolve({ tag })

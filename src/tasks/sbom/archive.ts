@@ -12,7 +12,7 @@ import { listedImages, readPlace } from '../../oci/archive/read-place.ts'
 import { archiveStore } from '../../oci/archive/store.ts'
 import { ArchiveFile } from '../../oci/archive/tar-file.ts'
 import { archiveIdentity } from '../../oci/local.ts'
-import { parseIndex, writtenBytes } from '../../oci/layout-index.ts'
+import { parseIndex, indexBytes } from '../../oci/layout-index.ts'
 import type { Digest, Store } from '../../oci/types.ts'
 import type { TaskContext } from '../context.ts'
 import { archiveName, type ArchiveRequest } from './request.ts'
@@ -71,7 +71,7 @@ async function openArchive(
 
 /** What containerd and BuildKit write beside the tag: the whole name. */
 async function namedIn(archive: ArchiveFile): Promise<NamedImage[]> {
-  const bytes = await archive.read(indexFile, writtenBytes)
+  const bytes = await archive.read(indexFile, indexBytes)
   return parseIndex(bytes?.toString('utf8') ?? '', indexFile).entries.map(({ digest, annotations }) => {
     const name = annotations?.['io.containerd.image.name']
     return { digest, names: name === undefined ? [] : [name] }

@@ -1,13 +1,13 @@
 import { eachOf } from '../../base/each-of.ts'
 import { VerificationError } from '../../base/errors.ts'
+import { inOrder } from '../../base/in-order.ts'
 import type { JournalEvent } from '../../journal/event.ts'
 import { admissionsOf } from '../../journal/subject-roles.ts'
-import { blobCopier } from '../../oci/copy-blob.ts'
 import { collectGraph, putAllManifests } from '../../oci/copy-graph.ts'
+import { attachmentCopier } from '../../oci/copy-whole.ts'
 import type { GraphNode } from '../../oci/graph.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import { resolveImage } from '../../oci/open.ts'
-import { referencedBlobs } from '../../oci/referrers.ts'
 import type { Digest, NewManifest, Store } from '../../oci/types.ts'
 import { isBundleMediaType } from '../../sign/bundle.ts'
 import { mergeLegacyTag } from '../../sign/legacy.ts'
@@ -16,7 +16,7 @@ import { describeNode } from '../graph/describe.ts'
 import { verifiedAt } from '../job-image.ts'
 import type { Published } from './source.ts'
 
-/** Blobs that are copied at a time. */
+/** Manifests that are read and copied at a time. */
 const parallel = 4
 
 /**
@@ -38,11 +38,17 @@ export async function carryPublisher(
   const from = await resolveImage(place, ports)
   if (from.store.name === store.name) return
   const nodes = await attachedTo(from.store, plain)
-  const whole = await copyBlobs(from.store, store, nodes)
+  const bring = attachmentCopier(from.store, store)
+  const whole: GraphNode[] = []
   const manifests: NewManifest[] = []
-  for (const { descriptor } of whole) {
-    const { bytes } = await from.store.getManifest(descriptor.digest)
-    manifests.push({ bytes, mediaType: descriptor.mediaType })
+  for await (const [node, got] of inOrder(
+    nodes,
+    parallel,
+    async (node) => [node, await bring(node.descriptor.digest)] as const,
+  )) {
+    if (got instanceof VerificationError) continue
+    whole.push(node)
+    manifests.push(got)
   }
   await putAllManifests(store, manifests)
   for (const { tag, descriptor } of whole) if (tag !== null) await mergeLegacyTag(store, tag, descriptor.digest)
@@ -62,19 +68,4 @@ export async function attachedTo(from: Store, plain: Digest): Promise<GraphNode[
     if (!(await describeNode(from, node)).publishable) internal.add(node)
   })
   return nodes.filter((node) => !internal.has(node))
-}
-
-/** @returns the manifests whose blobs are there: anybody may attach something that is not whole */
-async function copyBlobs(from: Store, to: Store, nodes: readonly GraphNode[]): Promise<GraphNode[]> {
-  const copy = blobCopier(from, to)
-  const whole: GraphNode[] = []
-  await eachOf(nodes, parallel, async (node) => {
-    try {
-      for (const blob of isIndex(node.content) ? [] : referencedBlobs(node.content)) await copy(blob)
-      whole.push(node)
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error
-    }
-  })
-  return nodes.filter((node) => whole.includes(node))
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InputError, VerificationError } from '../../base/errors.ts'
-import { collect, sha256 } from '../../base/streams.ts'
+import { algorithmOf, collect, sha256 } from '../../base/streams.ts'
 import { roles, sbomRoles, type JournalEvent } from '../../journal/event.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import type { Digest, Index, Manifest } from '../../oci/types.ts'
@@ -215,10 +215,12 @@ async function isDescribed(published: Published, { state }: StepContext): Promis
   return (await state.recall(sbomSubject)) === (await configDigestOf(published))
 }
 
-/** Null for an index, which has no configuration. */
+/** SHA-256 of the configuration; null for an index, which has none. */
 async function configDigestOf(published: Published): Promise<Digest | null> {
   const content = await contentOf(published)
-  return isIndex(content) ? null : content.config.digest
+  if (isIndex(content)) return null
+  const { digest } = content.config
+  return algorithmOf(digest) === 'sha256' ? digest : sha256(await imageConfig(published))
 }
 
 /** Exact bytes of the image's configuration, the same for the plain and the encrypted form: names the diff ids. */

@@ -1,14 +1,13 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject } from '../../base/json.ts'
 import type { Ports } from '../../base/ports.ts'
-import { blobCopier } from '../../oci/copy-blob.ts'
 import { putAllManifests } from '../../oci/copy-graph.ts'
+import { attachmentCopier } from '../../oci/copy-whole.ts'
 import { isEncryptedType } from '../../oci/descriptor.ts'
 import { isAttachedTag, isDigest } from '../../oci/digest.ts'
 import { isIndex } from '../../oci/manifest.ts'
 import { openStore } from '../../oci/open.ts'
 import { parseReference } from '../../oci/reference.ts'
-import { referencedBlobs } from '../../oci/referrers.ts'
 import type { Descriptor, Digest, NewManifest, Reference, Store } from '../../oci/types.ts'
 import { findLimits, findStatements } from '../../sign/find.ts'
 import { predicateTypes } from '../../statement/types.ts'
@@ -190,30 +189,18 @@ async function copyStatements(
   all: readonly CarriedStatus[],
   broken: Carried['broken'],
 ): Promise<CarriedStatus[]> {
-  const copyBlob = blobCopier(source, target)
+  const bring = attachmentCopier(source, target, findLimits.smallBytes)
   const manifests: NewManifest[] = []
-  const read = async (digest: Digest): Promise<NewManifest> => {
-    const { bytes, content, descriptor } = await source.getManifest(digest)
-    const blobs = referencedBlobs(content)
-    const large = blobs.find(({ size }) => size > findLimits.smallBytes)
-    if (large !== undefined)
-      throw new VerificationError('format-invalid', `it names a blob of ${large.size} bytes`, { subject: digest })
-    for (const blob of blobs) await copyBlob(blob)
-    return { bytes, mediaType: descriptor.mediaType }
-  }
   const failed: CarriedStatus[] = []
   for (const one of all) {
     const { manifest, manifests: holders = [manifest] } = one.statement
     let last: VerificationError | null = null
     for (const digest of holders) {
-      try {
-        manifests.push(await read(digest))
-        last = null
-        break
-      } catch (error) {
-        if (!(error instanceof VerificationError)) throw error
-        last = error
-      }
+      const got = await bring(digest)
+      last = got instanceof VerificationError ? got : null
+      if (got instanceof VerificationError) continue
+      manifests.push(got)
+      break
     }
     if (last === null) continue
     failed.push(one)

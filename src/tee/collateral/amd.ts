@@ -16,21 +16,22 @@ import type { AmdWish } from './wishes.ts'
  * kept only when AMD's pinned authorities signed it and it is of the chip and TCB that were asked for.
  */
 export function amdPlans(
-  { line, vcek }: AmdWish,
+  { line, endorser, vcek }: AmdWish,
   base: string,
   ports: Ports,
   trust: SnpTrust = amdTrust,
 ): DocumentPlan[] {
-  const service = `${base}/vcek/v1/${line}`
+  const service = `${base}/${endorser}/v1/${line}`
+  const [folder, of] = endorser === 'vcek' ? [`amd/${line}`, line] : [`amd/${line}/vlek`, `${line} for VLEKs`]
   const list: DocumentPlan = {
-    path: `amd/${line}/crl.der`,
-    what: `revocation list of ${line}`,
+    path: `${folder}/crl.der`,
+    what: `revocation list of ${of}`,
     read: (bytes) => readList(bytes, line, trust),
     fetch: () => get(`${service}/crl`, list, ports),
   }
   const chain: DocumentPlan = {
-    path: `amd/${line}/cert_chain.pem`,
-    what: `authorities of ${line}`,
+    path: `${folder}/cert_chain.pem`,
+    what: `authorities of ${of}`,
     read: (bytes) => readAuthorities(bytes, line, trust),
     fetch: () => get(`${service}/cert_chain`, chain, ports),
   }

@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson } from '../../base/json.ts'
-import { readPem } from '../../encoding/pem.ts'
+import { readPem, unescapedPem } from '../../encoding/pem.ts'
 import { amdFingerprints } from '../verify/snp/amd-authorities.ts'
 import { readVek } from '../verify/snp/vek.ts'
 import { parseBundle } from '../verify/tdx/collateral.ts'
@@ -10,7 +10,7 @@ import { cutSigned } from '../verify/tdx/signed-json.ts'
 import { parseTcbInfo } from '../verify/tdx/tcb-info.ts'
 import { parseCertificate } from '../../encoding/x509/certificate.ts'
 import { parseCrl } from '../../encoding/x509/crl.ts'
-import { commonNameOf } from './names.ts'
+import { commonNameOf } from '../../encoding/x509/common-name.ts'
 import type { ListPiece, Piece } from './pieces.ts'
 
 /**
@@ -24,7 +24,7 @@ export function classify(bytes: Buffer, subject: string): Piece[] {
   if (bytes.includes(0)) throw refuse(subject, 'is neither DER, PEM nor JSON')
   const text = bytes.toString('latin1')
   if (/^\s*\{/.test(text)) return [classifyJson(bytes, subject)]
-  const blocks = text.includes('-----BEGIN ') ? readPem(text, subject) : []
+  const blocks = /-----BEGIN(%20|[ +])/i.test(text) ? readPem(unescapedPem(text, subject), subject) : []
   if (blocks.length === 0) throw refuse(subject, 'is neither DER, PEM nor JSON')
   return blocks.map(({ label, bytes: der }) => {
     if (label === 'CERTIFICATE') return classifyCertificate(der, subject)

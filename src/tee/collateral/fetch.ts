@@ -28,6 +28,11 @@ export async function fetchCollateral(wishes: readonly Wish[], options: FetchOpt
       ? amdPlans(wish, options.kds, ports, options.trust?.snp)
       : [intelPlan(wish, options.intel, ports, options.trust?.intelRoots)],
   )
+  if (wishes.some((wish) => wish.maker === 'amd' && wish.endorser === 'vlek')) {
+    ports.log.info(
+      'A VLEK cannot be downloaded: AMD gives it to the cloud provider alone, whose hosts hand it to the guest with the report (auxblob).',
+    )
+  }
   const entries: Entry[] = []
   // One after the other: both services throttle.
   for (const plan of plans) entries.push(await bring(plan, options, ports))

@@ -1,6 +1,6 @@
 import { VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import { readPem } from '../../encoding/pem.ts'
+import { readPem, unescapedPem } from '../../encoding/pem.ts'
 import { Steps } from '../verify/steps.ts'
 import { checkCollateral } from '../verify/tdx/collateral-checks.ts'
 import { parseBundle } from '../verify/tdx/collateral.ts'
@@ -10,7 +10,7 @@ import { intelRoot } from '../verify/tdx/trust.ts'
 import { parseCrl } from '../../encoding/x509/crl.ts'
 import { readDates } from './dates.ts'
 import { getDocument, wrongAnswer, type Answer } from './get.ts'
-import { commonNameOf } from './names.ts'
+import { commonNameOf } from '../../encoding/x509/common-name.ts'
 import type { DocumentPlan } from './store.ts'
 import type { IntelWish } from './wishes.ts'
 
@@ -110,7 +110,7 @@ function chainIn({ headers, url, what }: Asked, name: string): string {
   const value = headers.get(name)
   try {
     if (value === null) throw refuse(`no header ${name}`)
-    const pem = decodeURIComponent(value)
+    const pem = unescapedPem(value, name)
     if (readPem(pem, name).length === 0) throw refuse(`no certificates in ${name}`)
     return pem
   } catch (cause) {

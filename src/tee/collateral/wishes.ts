@@ -4,7 +4,7 @@ import { parseAzureEvidence } from '../verify/azure/evidence.ts'
 import { parseHcl } from '../verify/azure/hcl.ts'
 import type { SnpLine } from '../verify/snp/amd-authorities.ts'
 import { readCocoSnp } from '../verify/snp/coco-report.ts'
-import { lineByCpuid } from '../verify/snp/product.ts'
+import { lineByCpuid, unknownProcessor } from '../verify/snp/product.ts'
 import { parseSnpReport } from '../verify/snp/report.ts'
 import { readTcb, type SnpTcb } from '../verify/snp/tcb.ts'
 import { readVek } from '../verify/snp/vek.ts'
@@ -13,10 +13,12 @@ import { parsePckExtension, sgxExtension } from '../verify/tdx/pck.ts'
 import { parseTdxQuote } from '../verify/tdx/quote.ts'
 import { parseCertificate } from '../../encoding/x509/certificate.ts'
 
-/** What is wanted of AMD: the revocation list of a line, and the VCEK of a chip at a TCB where there is one. */
+/** What is wanted of AMD: revocation list and authorities of a line for one kind of key, and the VCEK of a chip at a TCB where there is one. */
 export interface AmdWish {
   maker: 'amd'
   line: SnpLine
+  /** Each kind has addresses of its own. A VLEK itself cannot be fetched: AMD gives it to the cloud provider alone. */
+  endorser: 'vcek' | 'vlek'
   vcek: { hwid: Buffer; tcb: SnpTcb } | null
 }
 
@@ -66,6 +68,13 @@ export function wishesOf(taken: TeeEvidence, line: SnpLine | null): Wish[] {
 
 function amdWish(bytes: Buffer, given: SnpLine | null): AmdWish {
   const report = parseSnpReport(bytes)
+  const unknown = unknownProcessor(report)
+  if (unknown !== null) {
+    throw new InputError('unsupported', unknown, {
+      subject: 'evidence',
+      remedy: 'Update sealwright to a version that knows the line.',
+    })
+  }
   const line = lineByCpuid(report) ?? given
   if (line === null) {
     throw new InputError('input-missing', 'this report does not name its processor', {
@@ -73,7 +82,8 @@ function amdWish(bytes: Buffer, given: SnpLine | null): AmdWish {
       remedy: 'Say it with --line Milan, Genoa or Turin.',
     })
   }
-  if (report.signer !== 'vcek') return { maker: 'amd', line, vcek: null }
+  if (report.signer !== 'vcek')
+    return { maker: 'amd', line, endorser: report.signer === 'vlek' ? 'vlek' : 'vcek', vcek: null }
   const hwid = report.chipId.subarray(0, line === 'Turin' ? 8 : 64)
   if (hwid.every((byte) => byte === 0)) {
     throw new InputError('unsupported', 'the chip id in this report is masked: its certificate cannot be asked for', {
@@ -81,7 +91,12 @@ function amdWish(bytes: Buffer, given: SnpLine | null): AmdWish {
       remedy: 'Take the certificate along with the evidence: the host has it in its certificate table.',
     })
   }
-  return { maker: 'amd', line, vcek: { hwid, tcb: readTcb(report.tcb.reported, line, 'reported TCB') } }
+  return {
+    maker: 'amd',
+    line,
+    endorser: 'vcek',
+    vcek: { hwid, tcb: readTcb(report.tcb.reported, line, 'reported TCB') },
+  }
 }
 
 /** Line of a key certificate that came along. */

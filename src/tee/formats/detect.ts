@@ -1,5 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import { isObject } from '../../base/json.ts'
+import { reportSize } from '../verify/snp/report.ts'
 import type { EvidenceFormat } from './types.ts'
 
 /** What bytes could be. */
@@ -42,11 +43,12 @@ function byContent(bytes: Buffer): EvidenceFormat[] {
   return formats
 }
 
-/** Version 2 to 5 in 32 bits, and the one signature algorithm (SEV-SNP ABI §7.3). */
+/** Version in 32 bits, also one to come that the verifier then refuses by its number, and the one signature algorithm (SEV-SNP ABI §7.3). */
 function isSnp(bytes: Buffer): boolean {
   if (bytes.length < 0x50) return false
   const version = bytes.readUInt32LE(0)
-  return version >= 2 && version <= 5 && bytes.readUInt32LE(0x34) === 1
+  const newer = version > 5 && version < 32 && bytes.length >= reportSize
+  return ((version >= 2 && version <= 5) || newer) && bytes.readUInt32LE(0x34) === 1
 }
 
 /** Version 3 to 5 in 16 bits and Intel's vendor id; SGX quotes are found too, so that they are refused by name. */

@@ -32,6 +32,9 @@ const layout: Layout = [
   ['LAUNCH_TCB', 0x1f0, 8, 'hex'],
   ['LAUNCH_MIT_VECTOR (version 5)', 0x1f8, 8, 'bits'],
   ['CURRENT_MIT_VECTOR (version 5)', 0x200, 8, 'bits'],
+  ['CURRENT_ETCB (version 6)', 0x220, 32, 'hex'],
+  ['LAUNCH_ETCB (version 6)', 0x240, 32, 'hex'],
+  ['COMMITTED_ETCB (version 6)', 0x260, 32, 'hex'],
   ['SIGNATURE R, little-endian', 0x2a0, 72, 'hex'],
   ['SIGNATURE S, little-endian', 0x2e8, 72, 'hex'],
 ]
@@ -55,6 +58,7 @@ const platformBits = [
   [3, 'RAPL off'],
   [4, 'ciphertext hiding'],
   [5, 'alias check complete'],
+  [6, 'IOMMU write safe'],
   [7, 'TIO'],
 ] as const
 

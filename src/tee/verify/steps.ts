@@ -1,6 +1,13 @@
 import { SealwrightError } from '../../base/errors.ts'
 import type { TeeCheck } from '../types.ts'
 
+/** Why a report is bound to the expected value, or is not: both values in hex, so that a reader can compare them. */
+export function boundReason(ok: boolean, carried: Buffer, expected: Buffer): string {
+  if (ok) return 'the evidence carries the expected value'
+  const text = (bytes: Buffer): string => (bytes.length === 0 ? '(nothing)' : bytes.toString('hex'))
+  return `expected ${text(expected)}, the evidence carries ${text(carried)}`
+}
+
 /** Collects the steps of one verification in order. A step that fails leaves the later ones to run where they can. */
 export class Steps {
   readonly checks: TeeCheck[] = []

@@ -1,23 +1,16 @@
 import { VerificationError } from '../../base/errors.ts'
 import { claimKindOf, type ClaimKind } from '../../statement/claims/types.ts'
-import { isWorse, type Severity } from '../../statement/claims/severity.ts'
 import { readPredicate } from '../../statement/schemas/predicate.ts'
+import { subjectInWords } from '../../statement/statement.ts'
 import type { Gate } from '../candidate.ts'
-import { timeOf, unexcused } from '../claims/excused.ts'
-import {
-  parseOpenvex,
-  parseTestResult,
-  parseVulns,
-  type OpenvexDocument,
-  type ScanFinding,
-} from '../claims/predicates.ts'
 import type { PolicyClaim } from '../policy/claims.ts'
+import { recordsByJobs, type JobRecords } from '../receiver-jobs.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 import type { Claim } from '../statements.ts'
-import { isAllowed, judgePromotion, promotionInWords } from './promotion.ts'
+import { nameOf, newest } from './newest-claim.ts'
+import { isAllowed, promotedByJob, promotionInWords } from './promotion.ts'
 
-/** Two clocks may differ by this. */
-const skewMs = 5 * 60_000
+const noRecords: JobRecords = { counted: [], refused: null }
 
 /** What other parties claim of the image, as far as the policy requires it: one check a kind. */
 export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result', 'promotion'] as const).map((kind) => ({
@@ -27,21 +20,36 @@ export const claimSteps: Step[] = (['openvex', 'vulns', 'test-result', 'promotio
   run: (gate) => claimsOf(gate, kind),
 }))
 
-function claimsOf(gate: Gate, kind: ClaimKind): Outcome {
+async function claimsOf(gate: Gate, kind: ClaimKind): Promise<Outcome> {
   const rules = gate.policy.claims.filter((rule) => rule.kind === kind)
   if (rules.length === 0) return skipped(`the policy requires no ${nameOf(kind)}`)
-  const outcomes = rules.map((rule) => judge(gate, rule))
+  const outcomes: Outcome[] = []
+  for (const rule of rules) outcomes.push(await judge(gate, rule))
   const bad = outcomes.find(({ status }) => status !== 'passed')
-  return bad ?? passed(outcomes.map(({ why }) => why).join('; '), outcomes[0]?.subject ?? null)
+  const used = outcomes.flatMap((outcome) => outcome.used ?? [])
+  const all = passed(outcomes.map(({ why }) => why).join('; '), outcomes[0]?.subject ?? null)
+  return bad ?? (used.length === 0 ? all : { ...all, used })
 }
 
-function judge(gate: Gate, rule: PolicyClaim): Outcome {
-  const { kind } = rule
+async function judge(gate: Gate, rule: PolicyClaim): Promise<Outcome> {
+  const { kind, jobs } = rule
   const there = gate.claims.filter((claim) => claim.subject !== null && claimKindOf(claim.predicateType) === kind)
   const mine = there.filter(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
   const fitting = mine.filter((claim) => isFor(rule, claim))
-  if (fitting.length > 0) return newest(gate, rule, fitting)
-  const [elsewhere] = mine
+  const byAgents = jobs.length === 0 ? [] : recordsOfAgents(gate, there)
+  const { counted, refused } =
+    jobs.length === 0
+      ? noRecords
+      : await recordsByJobs(gate, jobs, byAgents.filter(isForOrBroken(rule)), rule.maxAgeSeconds)
+  if (fitting.length + counted.length > 0) {
+    const outcome = newest(gate, rule, [...new Set([...fitting, ...counted.map(({ claim }) => claim)])])
+    const by = counted.find(({ claim }) => claim.manifest === outcome.subject)
+    if (by === undefined || outcome.status !== 'passed') return outcome
+    gate.found.inputs = [...(gate.found.inputs ?? []), ...by.inputs]
+    return { ...outcome, why: promotedByJob(by), used: by.used }
+  }
+  if (refused !== null) return refused
+  const [elsewhere] = [...mine, ...byAgents]
   if (elsewhere !== undefined)
     return failed(
       'missing-statement',
@@ -50,14 +58,36 @@ function judge(gate: Gate, rule: PolicyClaim): Outcome {
     )
   const broken = gate.broken.find(({ signers }) => signers.some((pem) => rule.keys.includes(pem)))
   if (broken !== undefined) return failed(broken.error.code, broken.error.message, broken.manifest)
+  const astray = jobs.length === 0 ? undefined : recordsOfAgents(gate, gate.claims, true)[0]
+  if (astray !== undefined)
+    return failed(
+      'subject-mismatch',
+      `the promotion record speaks of ${subjectInWords(astray.statement)}, not of ${gate.subject.descriptor.digest}`,
+      astray.manifest,
+    )
   const other = there[0]?.manifest ?? gate.foreignClaims.get(kind)
+  if (other !== undefined && rule.keys.length === 0)
+    return failed(
+      'missing-evidence',
+      'a promotion record is attached, but no evidence is attached that names its key: no agent of a job signed it',
+      other,
+    )
   if (other !== undefined)
     return failed(
       'claim-signer',
-      `a ${nameOf(kind)} is attached, but none of the keys${rule.identities.length === 0 ? '' : ' and identities'} that the policy names for it signed it`,
+      `a ${nameOf(kind)} is attached, but none of the keys${rule.identities.length === 0 ? '' : ' and identities'}${jobs.length === 0 ? '' : ' and agents of jobs'} that the policy names for it signed it`,
       other,
     )
   return failed('missing-statement', `no ${nameOf(kind)} about this image is attached`, gate.subject.descriptor.digest)
+}
+
+/** Promotion records that the key of some attached evidence signed, about the image or about something else. */
+function recordsOfAgents({ jobKeys }: Gate, claims: readonly Claim[], astray = false): Claim[] {
+  const pems = new Set(jobKeys.map(({ key }) => key.pem))
+  return claims.filter(
+    ({ kind, subject, signers }) =>
+      kind === 'promotion' && (subject === null) === astray && signers.some((pem) => pems.has(pem)),
+  )
 }
 
 /** Of one receiver's records a policy may ask for those of one environment: a later record for another one says nothing of it. */
@@ -65,170 +95,14 @@ function isFor({ promotion }: PolicyClaim, { statement, manifest }: Claim): bool
   return promotion === null || isAllowed(promotion, readPredicate('promotion', statement.predicate, manifest))
 }
 
-function nameOf(kind: ClaimKind): string {
-  return kind === 'promotion' ? 'promotion record' : `${kind} claim`
-}
-
-/**
- * When a claim was made at the latest, in milliseconds since 1970: its own word, or an earlier time that a pinned authority, log or witness states for
- * its signature. A later one proves nothing, since anybody can have an old claim stamped today.
- */
-function madeAt({ times }: Claim, stated: number, { keys }: PolicyClaim): number {
-  const trusted = times.filter(({ by }) => keys.includes(by)).map(({ time, accuracyMs }) => time.getTime() + accuracyMs)
-  return Math.min(stated, ...trusted)
-}
-
-/** One claim, read. */
-interface Read {
-  claim: Claim
-  /** {@link madeAt}; null where the claim states no time. */
-  time: number | null
-  judge: () => Outcome
-}
-
-/** The newest claim by the named keys decides: an older and kinder one cannot stand in for it. */
-function newest(gate: Gate, rule: PolicyClaim, claims: readonly Claim[]): Outcome {
-  const read = claims.map((claim) => {
-    const one = readers[rule.kind](gate, rule, claim)
-    return one.time === null ? one : { ...one, time: madeAt(claim, one.time, rule) }
-  })
-  const [best] = read.sort((a, b) => (b.time ?? 0) - (a.time ?? 0))
-  if (best === undefined) return skipped('nothing was read')
-  // Among claims without a time, or of one time, nobody knows which one is newer, so every one of them counts.
-  const judgeAll = (): Outcome =>
-    read
-      .filter((one) => one.time === best.time)
-      .map((one) => one.judge())
-      .find(({ status }) => status !== 'passed') ?? best.judge()
-  if (best.time === null) return judgeAll()
-  const { time, claim } = best
-  const stated = new Date(time).toISOString()
-  const age = gate.at.getTime() - time
-  if (age < -skewMs)
-    return failed('expired', `the ${nameOf(rule.kind)} is dated in the future (${stated})`, claim.manifest)
-  if (rule.maxAgeSeconds !== null && age > rule.maxAgeSeconds * 1000)
-    return failed(
-      'expired',
-      `the newest ${nameOf(rule.kind)} is from ${stated}, older than the ${rule.maxAgeSeconds} s that the policy allows`,
-      claim.manifest,
-    )
-  return judgeAll()
-}
-
-const readers: Record<ClaimKind, (gate: Gate, rule: PolicyClaim, claim: Claim) => Read> = {
-  vulns: (gate, rule, claim) => {
-    const scan = parseVulns(claim.statement.predicate, claim.manifest)
-    return {
-      claim,
-      time: scan.finished.getTime(),
-      judge: () => {
-        if (rule.scanner !== null && scan.scanner !== rule.scanner)
-          return failed(
-            'claim-signer',
-            `the scan is by ${scan.scanner}; the policy requires ${rule.scanner}`,
-            claim.manifest,
-          )
-        return severity(gate, rule, claim, scan.findings)
-      },
+/** The same of a record by a job, any of which can be malformed: one that cannot be read is refused where it is judged, and takes nothing from others. */
+function isForOrBroken(rule: PolicyClaim): (claim: Claim) => boolean {
+  return (claim) => {
+    try {
+      return isFor(rule, claim)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      return true
     }
-  },
-  openvex: (_gate, _rule, claim) => {
-    const document = parseOpenvex(claim.statement.predicate, claim.manifest)
-    const { length } = document.statements
-    return {
-      claim,
-      time: timeOf(document),
-      judge: () => passed(`an OpenVEX document with ${length} statement(s) is signed by a named key`, claim.manifest),
-    }
-  },
-  promotion: (_gate, rule, claim) => {
-    const record = readPredicate('promotion', claim.statement.predicate, claim.manifest)
-    return {
-      claim,
-      time: Date.parse(record.promotedOn),
-      judge: () => judgePromotion(rule.promotion, record, claim.manifest),
-    }
-  },
-  'test-result': (_gate, _rule, claim) => {
-    const run = parseTestResult(claim.statement.predicate, claim.manifest)
-    return {
-      claim,
-      time: null,
-      judge: () => {
-        const { result, passed: count, skipped: left, failed: bad } = run
-        if (result !== 'PASSED') return failed('tests-failed', `the test run is ${result}${named(bad)}`, claim.manifest)
-        const aside = left === 0 ? '' : `, ${left} skipped`
-        // A run that skipped everything has no failure, and proves nothing.
-        if (count === 0) return failed('tests-failed', `the test run names no test that passed${aside}`, claim.manifest)
-        return passed(`the tests passed (${count ?? 'none'} named${aside})`, claim.manifest)
-      },
-    }
-  },
-}
-
-function severity(gate: Gate, { maxSeverity }: PolicyClaim, claim: Claim, findings: readonly ScanFinding[]): Outcome {
-  const total = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}`
-  if (maxSeverity === null) return passed(`the scan has ${total}; the policy sets no limit`, claim.manifest)
-  const open = unexcused(findings, trustedVex(gate), digestsOf(gate))
-  const over = open.filter((finding) => isWorse(finding.severity, maxSeverity))
-  const aside = findings.length - open.length
-  if (over.length === 0)
-    return passed(
-      `the scan has ${total}, none worse than ${maxSeverity}${aside === 0 ? '' : ` but for ${aside} that a VEX document sets aside`}`,
-      claim.manifest,
-    )
-  const worst = [...over].sort((a, b) =>
-    isWorse(a.severity, b.severity) ? -1 : isWorse(b.severity, a.severity) ? 1 : 0,
-  )
-  const shown = worst.map(
-    ({ names: [id = ''], where, severity: level }) =>
-      `${id} (${levelInWords(level)}${where === null ? '' : ` in ${where}`})`,
-  )
-  return failed('severity-exceeded', `${over.length} of ${total} exceed ${maxSeverity}${named(shown)}`, claim.manifest)
-}
-
-function levelInWords(level: Severity): string {
-  return level === 'unknown' ? 'not rated' : level
-}
-
-/** VEX documents by keys that an `openvex` entry names and that are as fresh as it asks. */
-function trustedVex(gate: Gate): OpenvexDocument[] {
-  return gate.policy.claims
-    .filter(({ kind }) => kind === 'openvex')
-    .flatMap((rule) =>
-      gate.claims
-        .filter(
-          (claim) =>
-            claim.subject !== null &&
-            claimKindOf(claim.predicateType) === 'openvex' &&
-            claim.signers.some((pem) => rule.keys.includes(pem)),
-        )
-        .flatMap((claim) => {
-          try {
-            const document = parseOpenvex(claim.statement.predicate, claim.manifest)
-            const age = gate.at.getTime() - madeAt(claim, timeOf(document), rule)
-            const fresh = age >= -skewMs && (rule.maxAgeSeconds === null || age <= rule.maxAgeSeconds * 1000)
-            return fresh ? [document] : []
-          } catch (error) {
-            // The check of VEX documents names it; here it sets nothing aside.
-            if (!(error instanceof VerificationError)) throw error
-            return []
-          }
-        }),
-    )
-}
-
-/** Every digest that a scanner may have called this image by. */
-function digestsOf({ subject, found }: Gate): Set<string> {
-  const { descriptor, image, via } = subject
-  return new Set(
-    [descriptor.digest, ...via, image?.configDigest, found.plainDigest].filter(
-      (digest) => digest !== null && digest !== undefined,
-    ),
-  )
-}
-
-function named(items: readonly string[]): string {
-  if (items.length === 0) return ''
-  return `: ${items.slice(0, 5).join(', ')}${items.length > 5 ? ` and ${items.length - 5} more` : ''}`
+  }
 }

@@ -1,6 +1,7 @@
 import { chipOf, isSoftwareTpm } from '../../tee/facts/machine.ts'
 import { processorOf, snpReports, tdxQuotes } from '../../tee/facts/processor.ts'
 import type { TeeVerdict } from '../../tee/types.ts'
+import { provenVersion } from '../../tee/verify/snp/report.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type MachineGate, type MachineStep } from '../step.ts'
 
 /** TRUST §6: what is amiss with authentic evidence and only a line of the policy can accept; each in a check of its own. */
@@ -8,6 +9,7 @@ export const exceptionSteps: MachineStep[] = [
   { id: 'hardware.platform', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: platform },
   { id: 'hardware.tpm', clause: 'TRUST §4', scope: 'machine', needs: ['tee'], run: tpm },
   { id: 'hardware.vmpl', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: vmpl },
+  { id: 'hardware.report-version', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: reportVersion },
   { id: 'hardware.tcb', clause: 'TRUST §5.3', scope: 'machine', needs: ['tee'], run: tcb },
   { id: 'hardware.attributes', clause: 'TRUST §6', scope: 'machine', needs: ['tee'], run: attributes },
   { id: 'hardware.revocation', clause: 'TRUST §5.3', scope: 'machine', needs: ['tee'], run: revocation },
@@ -59,6 +61,16 @@ function vmpl(gate: MachineGate): Outcome {
   const levels = [...new Set(reports.map((report) => report.vmpl))]
   if (levels.every((level) => level === 0)) return passed('the reports are of VMPL 0')
   return unlessAccepted(gate, 'accept-vmpl', 'evidence-invalid', `the reports are of VMPL ${levels.join(', ')}`)
+}
+
+function reportVersion(gate: MachineGate): Outcome {
+  const reports = snpReports(verdicts(gate))
+  if (reports.length === 0) return skipped('the evidence has no SNP report')
+  if (!reports.every(isKnown)) return unread('an SNP report does not state its version')
+  const newest = Math.max(...reports.map(({ version }) => version))
+  if (newest <= provenVersion) return passed(`the SNP reports are of version ${newest} or older`)
+  const why = `an SNP report is of version ${newest}; versions up to ${provenVersion} were checked on genuine reports`
+  return unlessAccepted(gate, 'accept-new-report-version', 'evidence-invalid', why)
 }
 
 function tcb(gate: MachineGate): Outcome {

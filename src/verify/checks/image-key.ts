@@ -25,18 +25,21 @@ export interface Openers {
   partly: boolean
 }
 
+/** Schemes of public keys (docs/encryption.md); any other one counts as a KBS, whose place must be known. */
+const publicKeySchemes: readonly string[] = ['jwe', 'pkcs7', 'pkcs11']
+
 export function openersOf({ result }: JournalEvent): Openers {
   const text = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null)
   const { recipients: listed, layers } = result
   const recipients = Array.isArray(listed) ? listed.filter(isObject) : []
-  const jwe = recipients.filter(({ scheme }) => scheme === 'jwe')
+  const inFiles = recipients.filter(({ scheme }) => publicKeySchemes.includes(textOf(scheme)))
   return {
     place: text(result['kbs']),
     url: text(result['kbsUrl']),
     serverKey: text(result['kbsKey']),
-    keys: jwe.map(({ keyId }) => textOf(keyId ?? '')),
+    keys: inFiles.map(({ keyId }) => textOf(keyId ?? '')),
     // An event that names no recipient is no word that nobody else can open the image.
-    kbs: recipients.length === 0 || jwe.length < recipients.length,
+    kbs: recipients.length === 0 || inFiles.length < recipients.length,
     partly: Array.isArray(layers) && layers.some((pair) => Array.isArray(pair) && pair[0] === pair[1]),
   }
 }

@@ -2,7 +2,7 @@ import { roles, stepsIsolations, type JournalEvent, type StepsIsolation } from '
 import { admissionsOf } from '../../journal/subject-roles.ts'
 import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
-import { buildsOf, encryptsOf, plainForms, recordsOf, sbomsOf } from '../journal-roles.ts'
+import { buildsOf, encryptsOf, plainForms, promotionsOf, recordsOf, sbomsOf } from '../journal-roles.ts'
 import type { Acceptance } from '../policy/accept.ts'
 import type { Claim } from '../statements.ts'
 import { failed, passed, skipped, unlessAccepted, type Outcome, type Step } from '../step.ts'
@@ -25,6 +25,7 @@ export function restsOn(gate: Gate): JournalEvent[] {
     ...(recorded.length === 0 ? [builds] : recorded.map((claim) => builds.filter((event) => gave(event, claim)))),
     encrypted ? encryptsOf(events, subject) : [],
     ...gate.mine.map((claim) => sbomsOf(events, claim, encrypted)),
+    ...gate.mine.map((claim) => promotionsOf(events, claim)),
     ...(gate.policy.publisher === null
       ? []
       : plainForms(events, subject, encrypted).map((form) => admissionsOf(events, form))),

@@ -1,5 +1,6 @@
-import type { PredicateOf } from '../../statement/schemas/predicate.ts'
+import { readPredicate, type PredicateOf } from '../../statement/schemas/predicate.ts'
 import type { PolicyClaim } from '../policy/claims.ts'
+import type { JobRecord } from '../receiver-jobs.ts'
 import { failed, passed, type Outcome } from '../step.ts'
 
 type Wanted = PolicyClaim['promotion']
@@ -39,4 +40,11 @@ export function judgePromotion(wanted: Wanted, record: Record, manifest: string)
 
 function forEnvironment(environment: Record['environment']): string {
   return typeof environment === 'string' ? ` for environment ${environment}` : ''
+}
+
+/** A record by the agent of a job that passed every check. It quotes foreign text: whoever prints it escapes it. */
+export function promotedByJob({ claim, job }: Pick<JobRecord, 'claim' | 'job'>): string {
+  const { to, environment, promotedOn } = readPredicate('promotion', claim.statement.predicate, claim.manifest)
+  const allowed = typeof environment === 'string' ? `, allowed in ${environment}` : ''
+  return `promoted by job ${job} to ${to.name} on ${promotedOn}${allowed}`
 }

@@ -115,6 +115,7 @@ const hints: readonly (readonly [check: RegExp, words: string])[] = [
     /(crl|tcb-info|qe-identity)-window$/,
     'the collateral is not current: fetch it anew (sealwright tee collateral fetch)',
   ],
+  [/(^|: )report-version$/, 'a policy accepts it by accept-new-report-version'],
   [/(^|: )vmpl$/, 'a policy accepts another VMPL by tee.snp.vmpl and accept-vmpl'],
   [/(^|: )tcb-status$/, 'a policy accepts a status by tee.tdx.statuses and accept-tcb-status'],
 ]

@@ -1,6 +1,8 @@
 import { isObject, textOf, type JsonValue } from '../../base/json.ts'
 import type { Gate } from '../candidate.ts'
 import { countedClaims } from '../own-form.ts'
+import { builderOf } from '../publisher.ts'
+import { sourceCommit } from '../source-commit.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
 import { evidenceTime } from '../window.ts'
 
@@ -20,23 +22,31 @@ function expected(gate: Gate): Outcome {
   if (digest !== undefined && !forms.includes(digest) && !reference.endsWith(`@${digest}`))
     return failed('rolled-back', `the image is ${descriptor.digest}, expected is ${digest}`, descriptor.digest)
   if (commit !== undefined) {
-    const found = commitOf(gate)
-    if (found !== commit)
+    const found = commitsOf(gate)
+    if (!found.includes(commit))
       return failed(
         'rolled-back',
-        `the image is of commit ${found === null ? '(none that is proven)' : found}, expected is ${commit}`,
+        `the image is of commit ${found.length === 0 ? '(none that is proven)' : found.join(', ')}, expected is ${commit}`,
         descriptor.digest,
       )
   }
   return passed(`the image is what was expected: ${[commit, digest].filter((item) => item !== undefined).join(', ')}`)
 }
 
-/** The token's own, else what the provenance says of a clean tree. The token of a job that only admitted the image says nothing of its source. */
-function commitOf(gate: Gate): string | null {
-  const sha = gate.found.claims?.['sha']
-  if (gate.found.foreign === undefined && typeof sha === 'string') return sha
-  const source = sourceOf(gate)
-  return source['clean'] === true && typeof source['commit'] === 'string' ? source['commit'] : null
+/**
+ * The token's own, else what the provenance says of a clean tree. The token of a job that only admitted the image says nothing of its source: there the
+ * publisher's provenance does, and several of the same image may name a commit each.
+ */
+function commitsOf(gate: Gate): string[] {
+  const { claims, foreign } = gate.found
+  const sha = claims?.['sha']
+  if (foreign === undefined && typeof sha === 'string') return [sha]
+  if (foreign === undefined) {
+    const { clean, commit } = sourceOf(gate)
+    return clean === true && typeof commit === 'string' ? [commit] : []
+  }
+  const said = (foreign.word?.claims ?? []).filter((claim) => builderOf(claim) !== null).map(sourceCommit)
+  return [...new Set(said)].filter((one) => one !== null)
 }
 
 function sourceOf(gate: Gate): Record<string, JsonValue> {

@@ -4,9 +4,10 @@ import type { Gate } from '../candidate.ts'
 import { encryptedSubject } from '../encrypted.ts'
 import { plainForms } from '../journal-roles.ts'
 import type { StatusRules } from '../policy/status.ts'
-import { issued, stateOf, statusInWords, type StatusStatement } from '../status/effective.ts'
+import { stateOf, told } from '../status/effective.ts'
 import type { JudgedStatus } from '../status/judge.ts'
 import { failed, passed, skipped, type Outcome, type Step } from '../step.ts'
+import { fresh } from './status-fresh.ts'
 
 /** TRUST §5.12: whether the publisher still stands by the image, by whom the policy names for that. */
 export const statusSteps: Step[] = [
@@ -60,72 +61,6 @@ function revocation(found: readonly JudgedStatus[], _rules: StatusRules, gate: G
   return passed(`no statement of a signer that counts revokes ${found.map(({ target }) => target).join(' or ')}`)
 }
 
-/** Absence proves nothing: only a recent statement shows that no newer one was hidden for longer than its age. */
-function fresh(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): Outcome {
-  const { maxAgeSeconds, required } = rules
-  const at = gate.at.getTime()
-  const ends: number[] = []
-  const lines: string[] = []
-  for (const { target, isRequired, effective, read } of found) {
-    const { standing, freshest, early } = effective
-    const [last] = standing.toSorted((a, b) => issued(b) - issued(a))
-    if (last === undefined) {
-      const [first] = early
-      if (first !== undefined)
-        return failed(
-          'expired',
-          `the status of ${target} is dated in the future (${first.predicate.issued})`,
-          first.manifest,
-        )
-      if (required && isRequired) return missing(target, read)
-      lines.push(`no status of ${target} is attached`)
-      continue
-    }
-    if (effective.state === 'revoked') return skipped(`${target} is revoked`)
-    if (freshest === null)
-      return failed(
-        'expired',
-        `the status of ${target} expired ${last.predicate.expires ?? ''}: ${told(last)}`,
-        last.manifest,
-      )
-    const age = Math.max(0, Math.floor((at - issued(freshest)) / 1000))
-    if (maxAgeSeconds !== null && age > maxAgeSeconds)
-      return failed(
-        'expired',
-        `the newest status of ${target} was issued ${freshest.predicate.issued}, ${age} s ago; the policy allows ${maxAgeSeconds} s. A newer one may be hidden or not have been copied yet (promote --status-only)`,
-        freshest.manifest,
-      )
-    if (maxAgeSeconds !== null) ends.push(issued(freshest) + maxAgeSeconds * 1000)
-    // What is announced for a later time ends a verdict, too.
-    for (const one of standing)
-      for (const end of [one.predicate.expires, one.predicate.from, one.predicate.date])
-        if (end !== undefined && Date.parse(end) >= at) ends.push(Date.parse(end))
-    lines.push(`the status of ${target} was issued ${freshest.predicate.issued} (serial ${freshest.predicate.serial})`)
-  }
-  if (ends.length > 0) gate.found.until = new Date(Math.min(...ends))
-  const proof =
-    maxAgeSeconds === null
-      ? '. This proves nothing: a registry can hide a newer one, and the policy sets no max-age'
-      : ''
-  return passed(`${lines.join('; ')}${proof}`)
-}
-
-/** Anybody may attach a status, so one by another signer is not the one that is required. */
-function missing(target: string, { foreign }: JudgedStatus['read']): Outcome {
-  const [other] = foreign
-  if (other === undefined)
-    return failed(
-      'missing-statement',
-      `no status of ${target} is attached, and the policy requires one. It may be hidden or not have been copied yet (promote --status-only)`,
-      target,
-    )
-  return failed(
-    'claim-signer',
-    `a status of ${target} is attached, but none of the signers that the policy names signed it${other.by === null ? '' : `: it is by ${other.by}`}`,
-    other.manifest,
-  )
-}
-
 /** A newer image took its place, or its support has ended. */
 function current(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate): Outcome {
   const lines: string[] = []
@@ -144,9 +79,4 @@ function current(found: readonly JudgedStatus[], rules: StatusRules, gate: Gate)
       lines.push(`an unsigned lifecycle artifact states the end of life ${JSON.stringify(date)}, which only is a hint`)
   }
   return passed(lines.join('; '))
-}
-
-function told(statement: StatusStatement): string {
-  const { serial, issued: time } = statement.predicate
-  return `${statusInWords(statement)} (serial ${serial}, issued ${time})`
 }

@@ -1,25 +1,25 @@
-import { InputError, TransportError, VerificationError } from '../../base/errors.ts'
-import { isObject, parseJson, textOf, type JsonObject } from '../../base/json.ts'
+import { InputError, VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
-import type { StepsIsolation } from '../../journal/event.ts'
-import { sbomKinds, type StatementKind } from '../../statement/types.ts'
 import { isForeign } from '../own-form.ts'
-import { readClaims, signedBy, type Claim, type ReadClaim } from '../statements.ts'
+import type { Claim } from '../statements.ts'
 import { buildLines, journalOf, weakestSteps } from './build-lines.ts'
 import { encryptionLines } from './encryption-lines.ts'
-import { keyLines } from './key-lines.ts'
+import { promotionLines } from './promotion-lines.ts'
 import { admittedImage, learnIdentities, publisherLines } from './publisher-lines.ts'
 import { encryptsOf } from '../journal-roles.ts'
 import type { Jwks } from '../../journal/token.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import type { Evidence } from '../evidence.ts'
-import { readImageEvidence, type ChildEvidence } from '../image-evidence.ts'
+import { readImageEvidence } from '../image-evidence.ts'
 import { judgeImage, type VerifyOptions } from '../verify-image.ts'
 import { acceptances, acceptanceNames, type Acceptance } from '../policy/accept.ts'
 import { PinnedIdentities, type GivenIdentities } from './identity-lines.ts'
+import { jobOf } from './job-lines.ts'
 import { logLines, type GivenLog } from './log-lines.ts'
 import { machinesLines, type MachineOptions } from './init-machine.ts'
 import { parsePolicy } from '../policy/load.ts'
+import { renderPolicy } from './policy-text.ts'
+import { claimsOf, statementsOf } from './statement-kinds.ts'
 import { statusLines } from './status-lines.ts'
 import { timeLines } from './time-lines.ts'
 
@@ -60,12 +60,21 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const evidences = children.flatMap(({ evidence: found }) => found ?? [])
   const evidence = evidences[0] ?? null
   const events = evidences.flatMap(journalOf)
-  const releaseKeys = usableKeys(options.publicKeys, evidences, warnings)
-  const identities =
-    options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
-  const job = evidence === null ? null : await jobOf(evidence, options, ports)
+  const givenKeys = usableKeys(options.publicKeys, evidences, warnings)
+  const given = options.identities === undefined ? null : new PinnedIdentities(options.identities, ports.clock.now())
+  const job = evidence === null ? null : await jobOf(evidence, options.jwks, ports)
+  const promoted = await promotionLines(
+    children,
+    { keys: givenKeys, identities: given, jwks: options.jwks, job },
+    ports,
+  )
+  warnings.push(...promoted.warnings)
+  let promotions = promoted.lines
+  // Whoever signed a record alone vouches for no image.
+  const releaseKeys = givenKeys.filter((pem) => !promoted.recordKeys.includes(pem))
+  const identities = promoted.recordIdentities ? null : given
   const accepts = new Set<Acceptance>()
-  const machine = await machinesLines(evidences, options, ports)
+  const machine = await machinesLines([...evidences, ...promoted.evidences], options, ports)
   for (const name of machine?.accepts ?? []) accepts.add(name)
   if (evidence === null && (releaseKeys.length > 0 || identities !== null)) accepts.add('accept-signature-only')
   else if (evidence === null)
@@ -95,15 +104,16 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
   const encrypts = children.flatMap(({ subject }) => encryptsOf(events, subject.descriptor.digest))
 
   // Each round asks the gate what is missing, and adds just that.
-  for (let round = 0; round <= acceptanceNames.length + 1; round += 1) {
-    const text = render({
-      technology: evidence?.index.technology ?? null,
+  for (let round = 0; round <= acceptanceNames.length + 2; round += 1) {
+    const text = renderPolicy({
+      technology: (evidence ?? promoted.evidences[0])?.index.technology ?? null,
       job,
       machine: machine === null ? [] : collateralLines(options).concat(machine.lines),
       // What is given of an image of others belongs to its publisher.
       releaseKeys: admitted === null ? releaseKeys : [],
       identities:
         admitted === null ? (identities?.lines() ?? []) : publisherLines(admitted, releaseKeys, identities, builder),
+      promotions: [...(promoted.recordIdentities && given !== null ? [given.rootLine()] : []), ...promotions],
       accepts,
       statements,
       build: buildLines(provenance, events),
@@ -115,7 +125,7 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
       ],
       steps: weakestSteps(events),
     })
-    const policy = await parsePolicy(text, 'the new policy', identities?.readText)
+    const policy = await parsePolicy(text, 'the new policy', given?.readText)
     const { verdict, lacking, hard } = await judgeImage(
       reference,
       policy,
@@ -129,6 +139,11 @@ export async function initPolicy(reference: string, options: InitOptions, ports:
     }
     if (verdict.verified)
       return { text, warnings: [...warnings, ...[...accepts].map((name) => `${name}: true: ${acceptances[name]}`)] }
+    if (hard?.id === 'promotion' && promotions.length > 0) {
+      promotions = []
+      warnings.push(`no section \`promotions\` is written: ${hard.why}`)
+      continue
+    }
     if (hard !== null) {
       throw new VerificationError(
         hard.reason ?? 'policy-invalid',
@@ -191,151 +206,6 @@ function usableKeys(texts: readonly string[], evidences: readonly Evidence[], wa
   })
 }
 
-interface JobFacts {
-  issuer: string
-  jwks: Jwks
-  claims: JsonObject
-}
-
-/** The token's claims are not believed here: the gate checks them with the very policy that is made of them. */
-async function jobOf(evidence: Evidence, options: InitOptions, ports: Ports): Promise<JobFacts | null> {
-  if (evidence.token === null) return null
-  const claims = parseJson(Buffer.from(evidence.token.split('.')[1] ?? '', 'base64url').toString('utf8'), 'the token')
-  if (!isObject(claims) || typeof claims['iss'] !== 'string')
-    throw new VerificationError('token-invalid', 'the token names no issuer', { subject: 'token' })
-  if (options.jwks !== undefined) return { issuer: claims['iss'], jwks: options.jwks, claims }
-  return { issuer: claims['iss'], jwks: await publishedKeys(claims['iss'], ports), claims }
-}
-
-async function publishedKeys(issuer: string, ports: Ports): Promise<Jwks> {
-  const { jwksOf } = await import('../../agent/oidc.ts')
-  try {
-    return await jwksOf(issuer, ports)
-  } catch (cause) {
-    if (!(cause instanceof TransportError)) throw cause
-    throw new TransportError(cause.code, `the keys of the token issuer "${issuer}" cannot be read: ${cause.message}`, {
-      subject: issuer,
-      cause,
-      remedy: 'Try again where the issuer can be reached, or give its keys by `--jwks FILE`.',
-    })
-  }
-}
-
-interface PolicyFacts {
-  technology: string | null
-  job: JobFacts | null
-  /** Lines of measurements, rules and collateral. */
-  machine: readonly string[]
-  releaseKeys: readonly string[]
-  /** Sections `trusted-root` and `identities`, or `publisher`. */
-  identities: readonly string[]
-  accepts: ReadonlySet<Acceptance>
-  statements: Shortened | null
-  /** Section `build`. */
-  build: readonly string[]
-  /** Section `encryption`. */
-  encryption: readonly string[]
-  /** Section `status`, or a comment. */
-  status: readonly string[]
-  /** Section `time`, or a comment. */
-  time: readonly string[]
-  steps: StepsIsolation
-}
-
-/** What has to be named in place of the default list, and what of that is missing. */
-interface Shortened {
-  kinds: StatementKind[]
-  lacking: string[]
-}
-
-/** Statements that somebody who vouches for a manifest signed: its agent, else one of the given keys. */
-async function claimsOf(
-  { subject, evidence }: ChildEvidence,
-  keys: readonly string[],
-  identities: PinnedIdentities | null,
-): Promise<ReadClaim[]> {
-  const { claims } = await readClaims(subject.store, subject.descriptor)
-  const { digest } = subject.descriptor
-  return claims.filter((claim) => {
-    const isTheirs = identities?.signed(claim, digest) === true
-    return (
-      (isTheirs && evidence === null) ||
-      (evidence === null ? keys : [evidence.key.pem]).some((pem) => signedBy(claim, pem))
-    )
-  })
-}
-
-/** Null where the image has what a policy asks for by default. Documents of other tools cannot be compared: they stand for nothing. */
-function statementsOf(
-  children: readonly (readonly Claim[])[],
-  evidence: boolean,
-  byOthersBuilt: boolean,
-): Shortened | null {
-  const kindsOf = (claims: readonly Claim[]): Set<Claim['kind']> =>
-    new Set(claims.filter((claim) => !isForeign(claim)).map(({ kind }) => kind))
-  const [first = new Set<Claim['kind']>(), ...others] = children.map(kindsOf)
-  // Of an index every manifest has to pass, so what one lacks cannot be asked for.
-  const there = new Set([...first].filter((kind) => others.every((kinds) => kinds.has(kind))))
-  const wanted: [string, StatementKind[]][] = [
-    ...(byOthersBuilt ? [] : [['provenance', ['provenance']] satisfies [string, StatementKind[]]]),
-    ['inventory', ['inventory']],
-    ['SBOM', [...sbomKinds]],
-  ]
-  const lacking = wanted.filter(([, kinds]) => !kinds.some((kind) => there.has(kind))).map(([name]) => name)
-  if (lacking.length === 0) return null
-  const kinds = (['sign', 'provenance', 'inventory', ...sbomKinds] as const).filter((kind) => there.has(kind))
-  // What an agent signed nothing of is no image of its own; a key's older signature stands for a `sign` statement.
-  if (kinds.length === 0 && evidence) return null
-  return { kinds: kinds.length === 0 ? ['sign'] : kinds, lacking }
-}
-
 function collateralLines({ collateral }: InitOptions): string[] {
   return collateral === undefined ? [] : [`collateral: ${JSON.stringify(collateral.name)}`]
-}
-
-function render(facts: PolicyFacts): string {
-  const { technology, job, machine, releaseKeys, accepts, statements, steps } = facts
-  const lines = ['# yaml-language-server: $schema=https://sealwright.dev/schema/policy.schema.json', 'version: 1']
-  if (technology !== null) lines.push(`technology: ${technology}`)
-  if (job !== null) lines.push(...jobLines(job))
-  lines.push(...machine)
-  if (releaseKeys.length > 0) lines.push(...keyLines(releaseKeys))
-  lines.push(...facts.identities)
-  if (statements !== null)
-    lines.push(
-      `statements: [${statements.kinds.join(', ')}]  # UNSAFE: the image has no ${statements.lacking.join(', no ')}`,
-    )
-  lines.push(...facts.build, ...facts.encryption, ...facts.status, ...facts.time)
-  for (const name of acceptanceNames) {
-    if (!accepts.has(name)) continue
-    const value = name === 'accept-steps-isolation' ? steps : 'true'
-    lines.push(`${name}: ${value}  # UNSAFE: ${acceptances[name]}`)
-  }
-  return `${lines.join('\n')}\n`
-}
-
-function jobLines({ issuer, jwks, claims }: JobFacts): string[] {
-  // JSON strings are YAML strings: no claim can add a line.
-  const text = (name: string): string => JSON.stringify(textOf(claims[name] ?? ''))
-  const reusable = textOf(claims['job_workflow_ref'] ?? '') !== ''
-  const [ref, sha] = reusable ? ['job_workflow_ref', 'job_workflow_sha'] : ['workflow_ref', 'workflow_sha']
-  const workflow = /^([^/]+\/[^/]+)\/(.+)@(.+)$/.exec(textOf(claims[ref] ?? ''))
-  const commit = /^[0-9a-f]{40,64}$/.exec(textOf(claims[sha] ?? ''))?.[0]
-  const foreign = workflow?.[1] !== undefined && workflow[1] !== claims['repository']
-  const byStrangers = ['pull_request_target', 'workflow_run'].includes(textOf(claims['event_name'] ?? ''))
-  return [
-    'job:',
-    `  issuer: ${JSON.stringify(issuer)}`,
-    `  jwks: ${JSON.stringify({ keys: jwks.keys })}`,
-    `  repository: ${text('repository')}`,
-    `  repository-id: ${text('repository_id')}`,
-    `  workflow-repository: ${JSON.stringify(workflow?.[1] ?? '')}${foreign ? '  # another repository: who writes there decides what the job does' : ''}`,
-    `  workflow: ${JSON.stringify(workflow?.[2] ?? '')}`,
-    ...(workflow?.[3] === undefined || workflow[3] === claims['ref']
-      ? []
-      : [`  workflow-refs: [${JSON.stringify(workflow[3])}]`]),
-    ...(commit === undefined ? [] : [`  # workflow-shas: [${commit}]`]),
-    `  refs: [${text('ref')}]`,
-    `  events: [${text('event_name')}]${byStrangers ? '  # UNSAFE: strangers can start such a job, with rights of the repository' : ''}`,
-  ]
 }

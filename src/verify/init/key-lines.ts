@@ -1,7 +1,7 @@
-/** Member `release-keys` of a policy. @param keys PEM texts */
-export function keyLines(keys: readonly string[]): string[] {
+/** Member `release-keys` of a policy, or another list of keys. @param keys PEM texts */
+export function keyLines(keys: readonly string[], name = 'release-keys'): string[] {
   return [
-    'release-keys:',
+    `${name}:`,
     ...keys.flatMap((pem) => [
       '  - |',
       ...pem

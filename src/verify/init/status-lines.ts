@@ -27,8 +27,11 @@ export async function statusLines(
   for (const { store, descriptor, via } of subjects) {
     for (const target of new Set([descriptor.digest, ...via])) {
       const { counted, foreign } = await readNotices('status', store, target, trust, now)
-      const { freshest } = effectiveStatus(counted, now)
-      newest.push(freshest === null ? Number.NEGATIVE_INFINITY : issued(freshest))
+      for (const { pem } of publicKeys) {
+        const mine = counted.filter(({ signers }) => signers.includes(pem))
+        const { freshest } = effectiveStatus(mine, now)
+        newest.push(freshest === null ? Number.NEGATIVE_INFINITY : issued(freshest))
+      }
       for (const { by } of foreign) if (by !== null) others.add(by)
     }
   }
@@ -36,9 +39,9 @@ export async function statusLines(
   const hint =
     found.length === 0 ? [] : [`# a status by ${found.join(', ')} is attached: pin its key with --status-key`]
   if (publicKeys.length === 0) return { lines: hint, warnings: [] }
-  // Of an index all have to be fresh, so the oldest decides.
+  // Of an index all have to be fresh, by each key, so the oldest decides.
   const isFresh = now.getTime() - Math.min(...newest) <= maxAgeDays * dayMs
-  const warning = `status: the image has no status of these keys that is younger than ${maxAgeDays} days, so no max-age was written: nothing shows that no revocation is hidden`
+  const warning = `status: the image has no status of each of these keys that is younger than ${maxAgeDays} days, so no max-age was written: nothing shows that no revocation is hidden`
   const key = ({ pem }: { pem: string }): string[] => [
     '    - |',
     ...pem

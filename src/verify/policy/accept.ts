@@ -19,6 +19,8 @@ export const acceptances = {
   'accept-resettable-register': 'whoever has the TPM can set the register back and extend it anew: for tests only',
   'accept-foreign-extensions': 'others extended the agent’s register: another agent may have run in the same boot',
   'accept-no-crl': 'no AMD revocation list (CRL) was checked for the authority of the chip’s key',
+  'accept-new-report-version':
+    'an SNP report is of a version that no genuine report had shown when this program was written: it is read by the published layout',
   'accept-tcb-status': 'Intel says that the platform needs an update or another configuration',
   'accept-tdx-attributes':
     'the host can take memory of the TD away unseen (SEPT_VE_DISABLE is off, as under Azure’s paravisor)',

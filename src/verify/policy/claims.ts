@@ -6,6 +6,7 @@ import type { ClaimRule } from './claims-schema.ts'
 import { seconds } from './duration.ts'
 import { identityRules, type NamedIdentity } from './identities.ts'
 import { readPolicyKeys } from './keys.ts'
+import type { ResolvedJob } from './load.ts'
 import type { PromotionRule } from './promotions-schema.ts'
 
 /** An entry of the policy's `claims` or `promotions` with its keys read. */
@@ -14,6 +15,8 @@ export interface PolicyClaim {
   publicKeys: readonly PublicKey[]
   /** Of a promotion record; the names are those of no other entry. */
   identities: readonly NamedIdentity[]
+  /** Of a promotion record: whose agents may have signed it. */
+  jobs: readonly ResolvedJob[]
   /** PEM of each key and id of each identity, as signers are named. */
   keys: readonly string[]
   maxAgeSeconds: number | null
@@ -34,6 +37,7 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
     kind: rule.kind,
     publicKeys,
     identities: [],
+    jobs: [],
     keys: publicKeys.map(({ pem }) => pem),
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: rule['max-severity'] ?? null,
@@ -44,7 +48,8 @@ export function policyClaim(rule: ClaimRule, index: number, path: string): Polic
 
 /** The same for an entry of `promotions`. */
 export function policyPromotion(
-  { keys = [], identities: named = [], ...rule }: PromotionRule,
+  { keys = [], identities: named = [], ...rule }: Omit<PromotionRule, 'jobs'>,
+  jobs: readonly ResolvedJob[],
   index: number,
   path: string,
 ): PolicyClaim {
@@ -54,6 +59,7 @@ export function policyPromotion(
     kind: 'promotion',
     publicKeys,
     identities,
+    jobs,
     keys: [...publicKeys.map(({ pem }) => pem), ...identities.map(({ rule: { name } }) => receiverId(name))],
     maxAgeSeconds: rule['max-age'] === undefined ? null : seconds(rule['max-age']),
     maxSeverity: null,

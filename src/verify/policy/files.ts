@@ -4,6 +4,7 @@ import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { PublisherSection } from './publisher-schema.ts'
+import type { PromotionRule } from './promotions-schema.ts'
 import type { PolicyDocument, PolicyJob } from './schema.ts'
 
 /** A policy document in which the content of every named file stands in place of its name: what its digest covers. */
@@ -24,7 +25,7 @@ export interface Resolved extends Omit<
   | 'archive'
   | 'publisher'
 > {
-  job: (Omit<PolicyJob, 'jwks'> & { jwks: { keys: JsonObject[] } | null })[]
+  job: InlineJob[]
   /** Text of the file; of a repository with the text of its root. */
   'trusted-root'?: PolicyDocument['trusted-root']
   'release-keys': ResolvedKey[]
@@ -34,12 +35,17 @@ export interface Resolved extends Omit<
   tee?: PolicyDocument['tee']
   ear?: { keys: string[]; 'policy-id'?: string | undefined } | undefined
   claims?: PolicyDocument['claims']
-  promotions?: PolicyDocument['promotions']
+  promotions?: (Omit<PromotionRule, 'jobs'> & { jobs?: InlineJob[] })[]
   time?: PolicyDocument['time']
   notation?: PolicyDocument['notation']
   scitt?: PolicyDocument['scitt']
   status?: PolicyDocument['status']
   archive?: PolicyDocument['archive']
+}
+
+/** A `job` entry with the pinned keys of its issuer; null where `jwks-uri` says where they are read. */
+export interface InlineJob extends Omit<PolicyJob, 'jwks'> {
+  jwks: { keys: JsonObject[] } | null
 }
 
 interface ResolvedKey {
@@ -84,7 +90,7 @@ export async function inlineFiles(
   } = document
   return {
     ...rest,
-    job: await Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) }))),
+    job: await inlineJobs(jobs, files),
     'release-keys': await inlineKeys(document['release-keys'], files),
     ...(publisher === undefined
       ? {}
@@ -113,11 +119,11 @@ export async function inlineFiles(
     ...(promotions === undefined
       ? {}
       : {
-          promotions: await Promise.all(promotions.map((one) => inlineTexts(one, files))),
+          promotions: await Promise.all(promotions.map((one) => inlinePromotion(one, files))),
         }),
     ...(notation === undefined ? {} : { notation: await inlineNotation(notation, files) }),
     ...(scitt === undefined ? {} : { scitt: await inlineScitt(scitt, files) }),
-    ...(status === undefined ? {} : { status: await inlineTexts(status, files) }),
+    ...(status === undefined ? {} : { status: await inlineStatus(status, files) }),
     ...(archive === undefined ? {} : { archive: await inlineTexts(archive, files) }),
     ...(time === undefined ? {} : { time: await inlineTime(time, files) }),
   }
@@ -135,6 +141,28 @@ async function inlineKeys(keys: PolicyDocument['release-keys'], files: Files): P
 async function inlineTexts<T extends { keys?: string[] | undefined }>(section: T, files: Files): Promise<T> {
   const { keys } = section
   return keys === undefined ? section : { ...section, keys: await pemTexts(keys, files) }
+}
+
+function inlineJobs(jobs: readonly PolicyJob[], files: Files): Promise<InlineJob[]> {
+  return Promise.all(jobs.map(async (job) => ({ ...job, jwks: await readJwks(job.jwks, files) })))
+}
+
+async function inlinePromotion(
+  { jobs, ...rest }: PromotionRule,
+  files: Files,
+): Promise<NonNullable<Resolved['promotions']>[number]> {
+  const texts = await inlineTexts(rest, files)
+  return jobs === undefined ? texts : { ...texts, jobs: await inlineJobs(jobs, files) }
+}
+
+type Status = NonNullable<PolicyDocument['status']>
+
+async function inlineStatus(section: Status, files: Files): Promise<Status> {
+  const { keys } = section
+  if (keys === undefined) return section
+  const read = (item: string | string[]): Promise<string | string[]> =>
+    typeof item === 'string' ? pemText(item, files) : pemTexts(item, files)
+  return { ...section, keys: await Promise.all(keys.map(read)) }
 }
 
 type Time = NonNullable<PolicyDocument['time']>

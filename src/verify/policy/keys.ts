@@ -6,12 +6,13 @@ import { loadPublicKey, type PublicKey } from '../../sign/public-key.ts'
  *
  * @param name of the list, for errors: `status.keys`
  * @param path of the policy
+ * @param first number of the first one in its list
  * @throws InputError `file-invalid` for a key that cannot be used
  */
-export function readPolicyKeys(pems: readonly string[], name: string, path: string): PublicKey[] {
+export function readPolicyKeys(pems: readonly string[], name: string, path: string, first = 0): PublicKey[] {
   return pems.map((pem, i) => {
     try {
-      return loadPublicKey(`${pem.trim()}\n`, `${name}.${i}`)
+      return loadPublicKey(`${pem.trim()}\n`, `${name}.${first + i}`)
     } catch (cause) {
       if (!(cause instanceof VerificationError)) throw cause
       throw new InputError('file-invalid', `the policy ${path} is not valid:\n  ${cause.message}`, {

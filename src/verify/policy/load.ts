@@ -3,7 +3,6 @@ import { pinnedLogOf } from './log-schema.ts'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { InputError, VerificationError } from '../../base/errors.ts'
-import type { JsonObject } from '../../base/json.ts'
 import { sha256 } from '../../base/streams.ts'
 import type { Technology } from '../../base/technology.ts'
 import { jcs } from '../../encoding/jcs.ts'
@@ -15,11 +14,11 @@ import { parseTrustedRoot, type TrustedRoot } from '../../sign/trusted-root.ts'
 import type { TeeRules } from '../../tee/verify/verifier.ts'
 import { acceptanceNames, type Acceptance } from './accept.ts'
 import { seconds } from './duration.ts'
-import { inlineFiles, type ReadText, type Resolved } from './files.ts'
+import { inlineFiles, type InlineJob, type ReadText, type Resolved } from './files.ts'
 import { identityRules, type NamedIdentity } from './identities.ts'
 import { publisherRules, type PublisherRules } from './publisher.ts'
 import { readReferences, type BrokenReference, type Reference } from './references.ts'
-import { policySchema, type PolicyDocument, type PolicyJob } from './schema.ts'
+import { policySchema, type PolicyDocument } from './schema.ts'
 import { policyClaim, policyPromotion, type PolicyClaim } from './claims.ts'
 import { notationRules, scittRules, type NotationRules, type ScittRules } from './cose.ts'
 import { archiveKeys, statusRules, type StatusRules } from './status.ts'
@@ -32,8 +31,7 @@ import { windowOf, type Window } from '../../base/window.ts'
 
 const limit = 1 << 20
 
-export interface ResolvedJob extends Omit<PolicyJob, 'jwks'> {
-  jwks: { keys: JsonObject[] } | null
+export interface ResolvedJob extends InlineJob {
   window: Window
 }
 
@@ -119,7 +117,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     technology:
       document.technology ?? (document['accept-sample'] ? 'sample' : document['accept-software-tpm'] ? 'tpm' : null),
     platform: document.platform ?? null,
-    jobs: resolved.job.map((job) => ({ ...job, window: windowOf(job) })),
+    jobs: resolvedJobs(resolved.job),
     releaseKeys: resolved['release-keys'].map(({ key, ...rest }) => ({ pem: key, window: windowOf(rest) })),
     identities: identityRules(document.identities ?? []),
     trustedRoot: typeof root === 'string' ? readTrustedRoot(root, path) : null,
@@ -133,7 +131,7 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     ear: resolved.ear === undefined ? null : earOf(resolved.ear),
     claims: [
       ...(resolved.claims ?? []).map((claim, i) => policyClaim(claim, i, path)),
-      ...(resolved.promotions ?? []).map((one, i) => policyPromotion(one, i, path)),
+      ...(resolved.promotions ?? []).map((one, i) => policyPromotion(one, resolvedJobs(one.jobs ?? []), i, path)),
     ],
     time: readTime(resolved, log, path),
     log,
@@ -145,6 +143,10 @@ export async function parsePolicy(text: string, path: string, read?: ReadText): 
     maxAgeSeconds: seconds(document['max-age'] ?? '30d'),
     maxJobSeconds: seconds(document['max-job'] ?? '6h'),
   }
+}
+
+function resolvedJobs(jobs: readonly InlineJob[]): ResolvedJob[] {
+  return jobs.map((job) => ({ ...job, window: windowOf(job) }))
 }
 
 function coseRules({ notation, scitt }: Resolved, path: string): Pick<Policy, 'notation' | 'scitt'> {

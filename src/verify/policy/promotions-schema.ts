@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { durationForm } from './duration.ts'
 import { digest } from './encryption-schema.ts'
 import { identitySchema } from './identities-schema.ts'
+import { jobSchema } from './job-schema.ts'
 
 const text = z.string().min(1).max(1024)
 
@@ -14,7 +15,7 @@ export const promotionSchema = z
       .max(16)
       .optional()
       .describe(
-        'Public keys of receivers (PEM text or files beside the policy); one of them or of `identities` must have signed the record',
+        'Public keys of receivers (PEM text or files beside the policy); one of them, of `identities` or of `jobs` must have signed the record',
       ),
     identities: z
       .array(identitySchema)
@@ -22,6 +23,14 @@ export const promotionSchema = z
       .max(16)
       .optional()
       .describe('Receivers whose certificates sign records; needs `trusted-root`'),
+    jobs: z
+      .array(jobSchema)
+      .min(1)
+      .max(16)
+      .optional()
+      .describe(
+        'Jobs whose attested agents sign records (`signer: agent`); their evidence must pass the rules of this policy for machines',
+      ),
     environment: text
       .optional()
       .describe('What the record must allow the image for, such as production; any by default'),
@@ -40,8 +49,8 @@ export const promotionSchema = z
         'Oldest record that counts, by the time that it states, or by the trusted time of its signature where that is earlier',
       ),
   })
-  .refine(({ keys, identities }) => keys !== undefined || identities !== undefined, {
-    error: 'name the keys or the identities that may sign a record',
+  .refine(({ keys, identities, jobs }) => [keys, identities, jobs].some((one) => one !== undefined), {
+    error: 'name the keys, the identities or the jobs that may sign a record',
     path: ['keys'],
   })
   .refine(({ identities = [] }) => new Set(identities.map(({ name }) => name)).size === identities.length, {

@@ -2,15 +2,21 @@ import { z } from 'zod'
 import { durationForm } from './duration.ts'
 import { identitySchema } from './identities-schema.ts'
 
-const keys = z.array(z.string().min(1).max(65_536)).min(1).max(16)
+const key = z.string().min(1).max(65_536)
+const keys = z.array(key).min(1).max(16)
 const choice = z.enum(['allow', 'refuse'])
 
 /** Whose word on the status of an image counts, and how recent it has to be (docs/status.md). */
 export const statusSchema = z
   .strictObject({
-    keys: keys
+    keys: z
+      .array(z.union([key, keys]))
+      .min(1)
+      .max(16)
       .optional()
-      .describe('Public keys (PEM text or files) that sign status statements; none of them signs images'),
+      .describe(
+        'Public keys (PEM text or files) that sign status statements; none of them signs images. Each is a signer of its own, who has to speak; a list in the list holds the keys of one signer, of which one is enough',
+      ),
     identities: z
       .array(identitySchema)
       .min(1)
@@ -22,9 +28,9 @@ export const statusSchema = z
       .regex(durationForm, 'write a duration such as 7d or 12h')
       .optional()
       .describe(
-        'Oldest status that is admitted; a status is then required. Without it nothing shows whether a newer statement was hidden',
+        'Oldest status that is admitted; of each signer one is then required. Without it nothing shows whether a newer statement was hidden',
       ),
-    required: z.literal(true).optional().describe('A status of any age has to be there'),
+    required: z.literal(true).optional().describe('A status of any age by each signer has to be there'),
     superseded: choice.optional().describe('Whether an image that another one replaced is admitted; refuse by default'),
     encrypted: z
       .literal('optional')

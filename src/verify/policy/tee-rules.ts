@@ -35,6 +35,7 @@ function snpRules(rules: NonNullable<TeeSection['snp']>, accepts: ReadonlySet<Ac
     committedFirmware: rules['committed-firmware'] === 'require',
     aliasCheck: rules['alias-check'] === 'require',
     requireCrl: !accepts.has('accept-no-crl'),
+    acceptNewVersion: accepts.has('accept-new-report-version'),
     ...(rules.lines === undefined ? {} : { lines: rules.lines }),
     ...(rules.mitigations === undefined ? {} : { mitigations: BigInt(rules.mitigations) }),
     ...(rules['host-data'] === undefined ? {} : { hostData: rules['host-data'] }),

@@ -125,3 +125,9 @@ export function statusInWords({ predicate }: Pick<StatusStatement, 'predicate'>)
       return `at the end of its life from ${date}`
   }
 }
+
+/** The same with serial and time of issue. */
+export function told(statement: StatusStatement): string {
+  const { serial, issued: time } = statement.predicate
+  return `${statusInWords(statement)} (serial ${serial}, issued ${time})`
+}

@@ -11,10 +11,10 @@ import { readNotices, type ReadNotices } from './read.ts'
 export interface JudgedStatus {
   readonly target: Digest
   /**
-   * Whether the policy can require a status of it: false for a plain form that its own publisher need not speak of, and for an index by which another
-   * job reached the image.
+   * As which form of the image the policy can require a status of it: of `plain` for an image that others built. Null for a plain form that its own
+   * publisher need not speak of, and for an index by which another job reached the image.
    */
-  readonly isRequired: boolean
+  readonly required: 'published' | 'plain' | null
   readonly read: ReadNotices<'status'>
   readonly effective: EffectiveStatus
 }
@@ -42,11 +42,14 @@ export async function judgeStatus(
   const origin = foreign === undefined ? [] : [foreign.plain]
   const index = foreign?.admission ? indexOf(foreign.admission, foreign.plain) : null
   const isOptional = status.encryptedOptional && foreign !== undefined && foreign.plain !== descriptor.digest
-  const required = new Set(isOptional ? origin : [...published, ...origin])
+  const formOf = (target: Digest): JudgedStatus['required'] => {
+    if (published.includes(target) && !isOptional) return 'published'
+    return origin.includes(target) ? 'plain' : null
+  }
   return Promise.all(
     [...new Set([...published, ...origin, ...plain, ...(index === null ? [] : [index])])].map(async (target) => {
       const read = await readNotices('status', store, target, trust, at)
-      return { target, isRequired: required.has(target), read, effective: effectiveStatus(read.counted, at) }
+      return { target, required: formOf(target), read, effective: effectiveStatus(read.counted, at) }
     }),
   )
 }

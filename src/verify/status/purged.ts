@@ -2,6 +2,9 @@ import type { Subject } from '../candidate.ts'
 import type { Policy } from '../policy/load.ts'
 import { readNotices } from './read.ts'
 
+/** How it is told that layers of an archived image were purged. */
+export const purgedWords = 'archived: layers purged on '
+
 /**
  * Why the content of an archived image cannot be looked into: layers are missing, and whoever the policy names signed that they were purged. Null where
  * every layer is there, and where nobody who counts says so: then a missing layer refuses the image as damaged.
@@ -25,5 +28,5 @@ export async function purgedContent(
   if (record?.predicate.purged === undefined) return null
   const { purged, inProduction, keys = [] } = record.predicate
   const kept = keys.map(({ uri, until }) => `; its key is kept at ${uri} until ${until}`).join('')
-  return `archived: layers purged on ${purged.time} (${missing.length} of ${layers.length}), so their content was not looked into; in production from ${inProduction.from} to ${inProduction.to}${kept}`
+  return `${purgedWords}${purged.time} (${missing.length} of ${layers.length}), so their content was not looked into; in production from ${inProduction.from} to ${inProduction.to}${kept}`
 }

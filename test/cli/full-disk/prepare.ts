@@ -1,6 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { attestationTemplate, endorsementTemplate } from '../../../src/tee/tpm/templates.ts'
+import { encodeKeys, makeChallenge } from '../../../src/tee/tpm/enrolment.ts'
+import { referenceValuesType, writeReferenceValues, type ReferenceValues } from '../../../src/tee/reference/values.ts'
 import { openStore } from '../../../src/oci/open.ts'
 import { parseReference } from '../../../src/oci/reference.ts'
 import { stringify } from 'yaml'
@@ -44,6 +47,12 @@ export async function prepare(): Promise<string> {
       ],
     }),
   )
+  put('values.json', writeReferenceValues(values))
+  const tpm = { ek: areaOf(endorsementTemplate('ecc')), ak: areaOf(attestationTemplate('ecc')), certificate: null }
+  const answer = randomBytes(32)
+  put('keys.json', encodeKeys(tpm))
+  put('pending.json', makeChallenge(tpm, null, answer, new Date()).pending)
+  put('answer.bin', answer)
   const ports = testPorts()
   await putSmallImage(openStore(parseReference(`oci:${place}/app`, '/'), ports), smallFiles)
   const run = actionRunner(ports, join(ports.roots.temp, 'state'))
@@ -51,9 +60,13 @@ export async function prepare(): Promise<string> {
   await run('sign-attest', { image, signer: 'key', key: `${place}/key.pem`, statements: 'sign' })
   await run('sbom', { image, directory: `${place}/docs-before` })
   const typed = (line: string): Promise<unknown> => succeed(line.replaceAll('PLACE', place).split(' '))
+  await typed('sign model PLACE/src --key PLACE/key.pem --output PLACE/known.sig')
   await Promise.all([
     typed('sign model PLACE/src --key PLACE/key.pem --output PLACE/model.sig'),
-    typed('log init PLACE/log --origin log.example.internal --key PLACE/log.pem'),
+    typed('log init PLACE/log --origin log.example.internal --key PLACE/log.pem').then(() =>
+      typed('log append PLACE/log PLACE/known.sig --public-key PLACE/key.pub --key PLACE/log.pem'),
+    ),
+    typed('tee reference-values sign --document PLACE/values.json --key PLACE/key.pem --output PLACE/values.dsse.json'),
     typed('tee collect --report-data 00 --technology sample --output PLACE/evidence.json'),
   ])
   for (const copy of ['lost', 'archive']) cpSync(join(place, 'app'), join(place, copy), { recursive: true })
@@ -69,4 +82,25 @@ export async function prepare(): Promise<string> {
   )
   put('lost/index.json', JSON.stringify(index))
   return place
+}
+
+/** A value that Trustee's default policy compares. */
+const values: ReferenceValues = {
+  type: referenceValuesType,
+  name: 'runner',
+  technology: 'tpm',
+  covers: ['kernel'],
+  storage: 'exposed',
+  level: 'machine-only',
+  inputs: {},
+  values: [{ shape: {}, measured: { pcr11: '11'.repeat(32) } }],
+}
+
+/** TPMT_PUBLIC of a key that no TPM holds: the template, with a point of the curve in place of the one that a TPM would choose. */
+function areaOf(template: Buffer): Buffer {
+  const { x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' })
+  const part = (text: string): Buffer => Buffer.concat([Buffer.of(0, 32), Buffer.from(text, 'base64url')])
+  // Two lengths, each with its bytes; those of an endorsement key hold zeros.
+  const unique = template.subarray(-4).equals(Buffer.alloc(4)) && template.length > 100 ? 68 : 4
+  return Buffer.concat([template.subarray(0, -unique), part(x), part(y)])
 }

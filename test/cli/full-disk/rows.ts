@@ -49,7 +49,9 @@ export const rows: Readonly<Record<string, Row>> = {
   'sbom verify': { type: `${image} --sbom PLACE/docs-before/sbom.spdx.json --output PLACE/out/verified.txt` },
   'log init': { type: 'PLACE/new-log --origin log.example.internal --key PLACE/new-log.pem' },
   'log append': { type: `PLACE/log PLACE/model.sig --public-key PLACE/key.pub --key PLACE/log.pem` },
-  'log prove': { file: 'log/prove.ts', by: 'writeNewFile' },
+  'log prove': {
+    type: 'PLACE/log --log-key PLACE/log.pub --origin log.example.internal --bundle PLACE/known.sig --public-key PLACE/key.pub --output PLACE/out/proved.sig',
+  },
   'log verify': { type: 'PLACE/log --log-key PLACE/log.pub --origin log.example.internal --last PLACE/out/last' },
   'log witness': {
     type: `PLACE/log --log-key PLACE/log.pub --origin log.example.internal --name w.example/1 --key PLACE/log.pem --memory PLACE/memory`,
@@ -59,9 +61,11 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee predict tdx': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict pcr': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict verity': 'reads',
-  'tee reference-values sign': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
+  'tee reference-values sign': { type: `--document PLACE/values.json ${key} --output PLACE/out/values.dsse.json` },
   'tee reference-values verify': 'reads',
-  'tee reference-values trustee': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
+  'tee reference-values trustee': {
+    type: '--file PLACE/values.dsse.json --public-key PLACE/key.pub --output PLACE/out/trustee.json',
+  },
   'tee reference-values show': 'reads',
   'tee show': 'reads',
   'tee verify': 'reads',
@@ -70,9 +74,13 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee collect': { type: '--report-data 00 --technology sample --output PLACE/out/evidence.json' },
   'tee convert': { type: '--evidence PLACE/evidence.json --to coco --output PLACE/out/coco.json' },
   'tee ak show': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
-  'tee ak challenge': { file: 'tee/ak-registrar.ts', by: 'writeNewFile' },
+  'tee ak challenge': {
+    type: '--keys PLACE/keys.json --output PLACE/out/challenge.bin --pending PLACE/out/pending.json',
+  },
   'tee ak activate': { file: 'tee/ak-machine.ts', by: 'writeNewFile' },
-  'tee ak record': { file: 'tee/ak-registrar.ts', by: 'writeNewFile' },
+  'tee ak record': {
+    type: `--pending PLACE/pending.json --answer PLACE/answer.bin ${key} --output PLACE/out/record.json`,
+  },
   'agent serve': {
     type: '--socket PLACE/a/agent.sock --directory PLACE/machine --technology sample',
     only: 'no-access',

@@ -44,6 +44,25 @@ describe('forms', () => {
     expect(read.tpmAuthorities).toEqual([])
   })
 
+  test.each([
+    ['%20 for a blank', (pem: string) => encodeURIComponent(pem)],
+    ['lower-case escapes', (pem: string) => encodeURIComponent(pem).replace(/%../g, (one) => one.toLowerCase())],
+    ['form encoding', (pem: string) => new URLSearchParams([['', pem]]).toString().slice(1)],
+  ])("Intel's issuer chains as its headers carry them: %s", async (_what, encode) => {
+    const root = scratch('collateral')
+    const chain = encode(collateral.tcbInfoChain.map((der) => writePem('CERTIFICATE', der)).join(''))
+    const bundle = JSON.parse(writeBundle(collateral, []).toString()) as Record<string, string>
+    writeFileSync(
+      join(root, 'platform.json'),
+      JSON.stringify({ ...bundle, tcb_info_issuer_chain: chain, qe_identity_issuer_chain: chain }),
+    )
+    expect((await readCollateralDirectory(root)).intel).toEqual([collateral])
+    writeFileSync(join(root, 'SGX-PCK-CRL-Issuer-Chain'), chain)
+    expect((await readCollateralDirectory(root)).intel).toHaveLength(1)
+    writeFileSync(join(root, 'SGX-PCK-CRL-Issuer-Chain'), `${chain.slice(0, -20)}%G0`)
+    expect(await refusal(root)).toMatch(/percent-encoded|block that does not end|not base64/)
+  })
+
   test('answers of Intel, each in its file; what one folder lacks comes from the tree, and each CA gives a set', async () => {
     const root = scratch('collateral')
     const ca = makeKey('P-256')

@@ -292,7 +292,7 @@ describe('AMD', () => {
 
   test('a VLEK is not to be had: its list is', () => {
     expect(wishesOf(snpEvidence(syntheticSnp({ line: 'Genoa', kind: 'vlek' }).report), null)).toEqual([
-      { maker: 'amd', line: 'Genoa', vcek: null },
+      { maker: 'amd', line: 'Genoa', endorser: 'vlek', vcek: null },
     ])
   })
   test('a masked chip id and a report that names no processor', () => {

@@ -104,7 +104,11 @@ withPeers(['vectors:tee/snp/virtee-sev'], "AMD's real certificates pass under AM
     const name = line.toLowerCase()
     const { hwid, tcb } = readVek(parseCertificate(file(`vcek_${name}.der`), 'VCEK'))
     if (hwid === null) throw new Error('a VCEK has a hardware id')
-    const [key, , chain] = amdPlans({ maker: 'amd', line, vcek: { hwid, tcb } }, 'https://kds.example', testPorts())
+    const [key, , chain] = amdPlans(
+      { maker: 'amd', line, endorser: 'vcek', vcek: { hwid, tcb } },
+      'https://kds.example',
+      testPorts(),
+    )
     expect(key?.read(file(`vcek_${name}.der`)).getTime()).toBeGreaterThan(Date.parse('2027-01-01'))
     expect(chain?.read(file(`cert_chain_${name}`)).getTime()).toBeGreaterThan(Date.parse('2040-01-01'))
     expect(() => key?.read(file(line === 'Milan' ? 'vcek_turin.der' : 'vcek_milan.der'))).toThrow('this is a vcek of')

@@ -97,7 +97,7 @@ export function keyExtensions(
 
 export interface SyntheticOptions {
   line: SnpLine
-  version?: 2 | 3 | 5
+  version?: 2 | 3 | 5 | 6
   kind?: 'vcek' | 'vlek'
   /** Changes the certificate of the key. */
   certificate?: Partial<CertificateOptions>
@@ -135,7 +135,7 @@ export function syntheticSnp({
   if (version >= 3) report.set(turin ? [0x1a, 0x02, 0] : [0x19, line === 'Genoa' ? 0x11 : 0x01, 1], 0x188)
   if (kind === 'vcek') report.set(turin ? turinChip : milanChip, 0x1a0)
   report.set([40, 55, 1, 0, 40, 55, 1, 0], 0x1e8)
-  if (version === 5) {
+  if (version >= 5) {
     report.writeBigUInt64LE(0b111n, 0x1f8)
     report.writeBigUInt64LE(0b011n, 0x200)
   }

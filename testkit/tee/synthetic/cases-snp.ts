@@ -93,7 +93,16 @@ const gaps: SyntheticCase[] = [
     { policy: { mitigations: 0b011n } },
   ),
   snp('version 4', 'form', { change: put(0, 4) }),
-  snp('version 6', 'form', { change: put(0, 6) }),
+  snp('version 7', 'form', { change: put(0, 7) }),
+  snp('an extended TCB in version 5', 'form', { change: put(0x220, 1) }),
+  snp('an extended TCB on Turin', 'form', { version: 6, change: put(0x26d, 1) }),
+  snp('a byte between mitigations and extended TCB', 'form', { version: 6, change: put(0x21f, 1) }),
+  snp('a byte behind the extended TCB', 'form', { version: 6, change: put(0x280, 1) }),
+  snp('Venice', 'line', { change: put(0x188, 0x1a, 0x50) }),
+  snp('Venice with its extended TCB', 'form', {
+    version: 6,
+    change: (r) => [put(0x188, 0x1a, 0xa0), put(0x220, 1)].forEach((change) => change(r)),
+  }),
   // VMPL and what an SVSM does.
   snp('VMPL 2', 'vmpl', { change: put(0x30, 2) }),
   snp('VMPL 3', 'vmpl', { change: put(0x30, 3) }),

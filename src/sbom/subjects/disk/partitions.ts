@@ -1,4 +1,5 @@
 import { InputError, VerificationError } from '../../../base/errors.ts'
+import { sizeInWords } from '../../../base/size.ts'
 
 /** Reads some bytes of a disk image; fewer where it ends. */
 export type ReadAt = (offset: number, length: number) => Promise<Buffer>
@@ -100,7 +101,7 @@ function guid(entry: Buffer): string {
  */
 export function choosePartition(partitions: readonly Partition[], wanted: number | null): Partition {
   const list = partitions
-    .map(({ number, name, type, size }) => `#${number} ${name === '' ? type : name} (${Math.ceil(size / 1e6)} MB)`)
+    .map(({ number, name, type, size }) => `#${number} ${name === '' ? type : name} (${sizeInWords(size)})`)
     .join(', ')
   if (wanted !== null) {
     const found = partitions.find(({ number }) => number === wanted)

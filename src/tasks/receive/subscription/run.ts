@@ -1,4 +1,4 @@
-import { errorRecord, exitCodes, toSealwrightError, type ErrorRecord } from '../../../base/errors.ts'
+import { errorRecord, exitCodes, InputError, toSealwrightError, type ErrorRecord } from '../../../base/errors.ts'
 import type { Ports } from '../../../base/ports.ts'
 import { openStore } from '../../../oci/open.ts'
 import { parseReference } from '../../../oci/reference.ts'
@@ -6,15 +6,17 @@ import type { Descriptor, Digest } from '../../../oci/types.ts'
 import { loadGatePolicy, type GatePolicy } from '../../verify/gate-policy.ts'
 import { stoppedBy, type Promoter, type Promotion } from '../run.ts'
 import type { SubscriptionEntry } from './file.ts'
-import { matchRepositories, matchTags, tagFilter, type FoundSource } from './sources.ts'
+import { isLiteral, matchRepositories, matchTags, tagFilter, type FoundPlace, type FoundSource } from './sources.ts'
 
 /** What became of one image of a subscription, or of a repository whose tags could not be read. */
 export interface EntryResult {
   readonly from: string
   readonly to: string
   readonly digest: Digest | null
-  /** `present`: the target has this digest under this tag already. */
-  readonly state: 'promoted' | 'planned' | 'present' | 'refused' | 'failed'
+  /** `present`: the target has this digest under this tag already. `unmatched`: a pattern of the entry fits no tag of the repository. */
+  readonly state: 'promoted' | 'planned' | 'present' | 'unmatched' | 'refused' | 'failed'
+  /** The pattern that fits nothing. */
+  readonly pattern?: string
   readonly promotion: Promotion | null
   readonly error: ErrorRecord | null
   /** Exit code that this result alone would have (INTERFACE §4). */
@@ -56,15 +58,19 @@ export async function runSubscription(
         const error = errorRecord(thrown)
         ports.log.warn(`${at.from}: ${error.message}`)
         const { exitCode } = toSealwrightError(thrown)
-        results.push({ ...at, digest: null, state: 'failed', promotion: null, error, exitCode })
+        results.push({ from: at.from, to: at.to, digest: null, state: 'failed', promotion: null, error, exitCode })
         return null
       }
     }
     const opened = await attempt(entry, async () => ({ ...(await openEntry(entry)), places: matchRepositories(entry) }))
     if (opened === null) continue
     const { places, ...rest } = opened
+    const found: { place: FoundPlace; unmatched: readonly string[] }[] = []
     for (const place of places) {
-      for (const image of (await attempt(place, () => matchTags(place, entry.tags, ports))) ?? []) {
+      const tags = await attempt(place, () => matchTags(place, entry.tags, ports))
+      if (tags === null) continue
+      found.push({ place, unmatched: tags.unmatched })
+      for (const image of tags.images) {
         const done = await attempt(image, async () => {
           const present = refresh ? null : await presentAt(image, ports)
           if (present !== null) return presentResult(image, present)
@@ -74,6 +80,14 @@ export async function runSubscription(
         if (done !== null) results.push(done)
       }
     }
+    for (const { place, unmatched } of found)
+      for (const pattern of unmatched) {
+        // Of several repositories one that has the tag is enough.
+        const isMissing = isLiteral(pattern) && found.every((one) => one.unmatched.includes(pattern))
+        const { from, to } = place
+        if (isMissing) await attempt({ from, to }, () => Promise.reject(noTag(from, pattern)))
+        else results.push({ from, to, digest: null, state: 'unmatched', pattern, promotion: null, error: null, exitCode: exitCodes.ok }) // prettier-ignore
+      }
   }
   return results
 }
@@ -120,8 +134,15 @@ async function presentAt({ from, to }: FoundSource, ports: Ports): Promise<Diges
   return wanted !== null && found?.digest === wanted.digest ? wanted.digest : null
 }
 
+function noTag(from: string, tag: string): InputError {
+  return new InputError('not-found', `tags: ${from} has no tag ${JSON.stringify(tag)}`, {
+    subject: 'tags',
+    remedy: `Correct \`tags\`; "sealwright tree ${from}" lists what is there. A pattern with * may fit nothing.`,
+  })
+}
+
 /** A layout that does not exist yet has no tag. */
-function absent(error: unknown): null {
+export function absent(error: unknown): null {
   if (toSealwrightError(error).code === 'not-found') return null
   throw error
 }

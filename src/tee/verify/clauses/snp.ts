@@ -13,7 +13,11 @@ export const snpClauses: ClauseTable = {
     `${abi} §7.3; ${kds} §3`,
     'Report, certificates and lists can be read; the first thing that cannot ends the verification.',
   ],
-  'report-form': [`${abi} §7.3`, 'Exactly 1184 bytes of version 2, 3 or 5; every reserved bit is zero.'],
+  'report-form': [`${abi} §7.3`, 'Exactly 1184 bytes of version 2, 3, 5 or 6; every reserved bit is zero.'],
+  'report-version': [
+    `${abi} §7.3, VERSION`,
+    'The version is one of which genuine reports were checked (5 at most), unless a newer one is accepted by name.',
+  ],
   'key-certificate': [
     `${abi} §7.3, SIGNING_KEY`,
     'There is exactly one certificate of the kind of key that the report names.',

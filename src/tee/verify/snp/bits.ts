@@ -26,12 +26,14 @@ export interface PlatformInfo {
   ciphertextHiding: boolean
   /** The firmware looked for aliased memory (BadRAM, AMD-SB-3015). */
   aliasCheckComplete: boolean
+  /** Writes of devices to the guest's memory go through the IOMMU's checks (Turin and later). */
+  iommuWriteSafe: boolean
   tioEnabled: boolean
 }
 
 const policyBits = (1n << 26n) - 1n
 const mustBeOne = 1n << 17n
-const platformBits = 0b1011_1111n
+const platformBits = 0b1111_1111n
 
 /** @throws VerificationError `format-invalid` for a reserved bit that is set, or bit 17 that is not */
 export function readGuestPolicy(value: bigint): GuestPolicy {
@@ -65,6 +67,7 @@ export function readPlatformInfo(value: bigint): PlatformInfo {
     raplDisabled: bit(3n),
     ciphertextHiding: bit(4n),
     aliasCheckComplete: bit(5n),
+    iommuWriteSafe: bit(6n),
     tioEnabled: bit(7n),
   }
 }

@@ -1,5 +1,6 @@
-import { VerificationError } from '../../../base/errors.ts'
+import { SealwrightError, VerificationError } from '../../../base/errors.ts'
 import type { JsonObject, JsonValue } from '../../../base/json.ts'
+import { readPem } from '../../../encoding/pem.ts'
 
 /** AMD's certificate kinds in the GHCB table, by GUID (SEV-ES GHCB specification, "SNP Extended Guest Request"). */
 const kinds: Record<string, string> = {
@@ -12,7 +13,8 @@ const kinds: Record<string, string> = {
 const tableLimits = { entries: 64, certificate: 32_768 } as const
 
 /**
- * The host's certificate table: entries of GUID, offset, length, ended by an all-zero one (tee.md §1.3).
+ * The host's certificate table: entries of GUID, offset, length, ended by an all-zero one (tee.md §1.3). Whoever fills the table chooses DER or
+ * PEM; each block of PEM becomes an entry in DER.
  *
  * @throws VerificationError `evidence-invalid` for an entry that leaves the table
  */
@@ -28,9 +30,23 @@ export function snpCertificates(table: Buffer): JsonObject[] {
         subject: 'snp',
       })
     }
-    found.push({ cert_type: certificateType(guid), data: [...table.subarray(offset, offset + length)] })
+    const kind = certificateType(guid)
+    for (const der of dersOf(table.subarray(offset, offset + length))) found.push({ cert_type: kind, data: [...der] })
   }
   throw new VerificationError('evidence-invalid', 'the certificate table has no end', { subject: 'snp' })
+}
+
+/** DER of each PEM block; other bytes, and PEM that is broken, as they are: the reader of certificates says what is wrong with them. */
+export function dersOf(bytes: Buffer): Buffer[] {
+  if (!/^\s*-----BEGIN /.test(bytes.toString('latin1', 0, 64))) return [bytes]
+  try {
+    // A C string ends with NUL.
+    const blocks = readPem(bytes.toString('latin1').replace(/\0+$/, ''), 'certificate table')
+    return blocks.length === 0 ? [bytes] : blocks.map((block) => block.bytes)
+  } catch (error) {
+    if (error instanceof SealwrightError) return [bytes]
+    throw error
+  }
 }
 
 /** Hosts write the GUID as text order or as EFI's mixed-endian order; both name the same kind. */

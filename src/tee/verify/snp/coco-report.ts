@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { VerificationError } from '../../../base/errors.ts'
 import { firstIssue } from '../../../base/first-issue.ts'
+import { dersOf } from './certificate-table.ts'
 import { reportSize } from './report.ts'
 import { tcbBytes } from './tcb.ts'
 
@@ -76,7 +77,7 @@ export function readCocoSnp(evidence: unknown): CocoSnp {
   }
   const { attestation_report: report, cert_chain: chain } = result.data
   const of = (...kinds: unknown[]): Buffer[] =>
-    (chain ?? []).filter(({ cert_type: kind }) => kinds.includes(kind)).map(({ data }) => Buffer.from(data))
+    (chain ?? []).filter(({ cert_type: kind }) => kinds.includes(kind)).flatMap(({ data }) => dersOf(Buffer.from(data)))
   const lists = of('CRL')
   if (lists.length > 1) {
     throw new VerificationError('format-invalid', 'SNP evidence has more than one revocation list', {

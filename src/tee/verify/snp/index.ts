@@ -6,7 +6,7 @@ import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
 import { snpCertificates } from './certificate-table.ts'
 import { withAmdCollateral } from './collateral.ts'
 import { readCocoSnp } from './coco-report.ts'
-import { reportSize } from './report.ts'
+import { parseSnpReport, reportSize } from './report.ts'
 import { verifySnp, type SnpInput } from './verify-snp.ts'
 
 /** AMD SEV-SNP. */
@@ -40,7 +40,10 @@ export function snpInput({ technology, evidence, documents }: TeeEvidence): SnpI
   if (technology !== 'snp') throw invalid(`evidence of ${technology} is not SNP's`)
   const input = readCocoSnp(evidence)
   const raw = documents['tsm-outblob']
-  if (raw !== undefined && !fromBase64(raw, 'tsm-outblob').subarray(0, reportSize).equals(input.report)) {
+  const kernel = raw === undefined ? null : fromBase64(raw, 'tsm-outblob').subarray(0, reportSize)
+  if (kernel !== null && !kernel.equals(input.report)) {
+    // The JSON has no place for fields that we do not know: then this says so, by version and offset.
+    parseSnpReport(kernel)
     throw invalid('the report in tsm-outblob is another than that of the evidence')
   }
   const table = documents['tsm-auxblob']

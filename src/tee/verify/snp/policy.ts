@@ -10,6 +10,8 @@ export interface SnpPolicy {
   /** Each default false: refused when the guest policy allows it. */
   acceptDebug?: boolean
   acceptMigrationAgent?: boolean
+  /** Default false: a report of a version that no genuine report has shown yet (6, ABI 1.59) is refused. */
+  acceptNewVersion?: boolean
   /** Default true: SMT siblings belong to the same guest, and most clouds have it on. */
   acceptSmt?: boolean
   /** Default false: the guest may span sockets. */
@@ -73,11 +75,14 @@ export function judgeSnp(
   if (policy.lines !== undefined) note('line-allowed', policy.lines.includes(line), `the processor is ${line}`)
   if (policy.minimumTcb !== undefined) {
     const minimum = policy.minimumTcb[line]
-    const why = minimum === undefined ? `no minimum for ${line}` : below(tcb.reported, minimum)
+    const why =
+      minimum === undefined
+        ? `no minimum for ${line}`
+        : below(tcb.reported, minimum, 'the reported TCB', `the minimum for ${line}`)
     note('tcb-minimum', why === null, why ?? 'reported TCB against the minimum')
   }
   if (policy.committedFirmware === true) {
-    const lag = below(tcb.committed, tcb.current)
+    const lag = below(tcb.committed, tcb.current, 'the committed TCB', 'the current one')
     const same = firmware.current === firmware.committed && lag === null
     note(
       'firmware-committed',

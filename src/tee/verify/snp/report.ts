@@ -1,10 +1,16 @@
 import { verify, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
+import { unknownProcessor, type Cpuid } from './product.ts'
 import { readGuestPolicy, readPlatformInfo, type GuestPolicy, type PlatformInfo } from './bits.ts'
 
 export const reportSize = 1184
 const signedSize = 0x2a0
-const versions: readonly number[] = [2, 3, 5]
+/** 6 came with ABI 1.59, August 2026; no genuine report of it was available when this was written. */
+const versions: readonly number[] = [2, 3, 5, 6]
+/** The newest version of which genuine reports were verified. */
+export const provenVersion = 5
+/** CURRENT_ETCB, LAUNCH_ETCB and COMMITTED_ETCB, 32 bytes each: only processors after Turin fill them (ABI 1.59 §2.3). */
+const extendedTcb = [0x220, 0x280] as const
 /** ECDSA P-384 with SHA-384: the only algorithm of the ABI. */
 const ecdsaP384 = 1
 /** Bytes of R and of S, and how many of them P-384 fills. */
@@ -32,7 +38,7 @@ export interface SnpReport {
   reportId: Buffer
   reportIdMa: Buffer
   /** From version 3 on. */
-  cpuid: { family: number; model: number; stepping: number } | null
+  cpuid: Cpuid | null
   chipId: Buffer
   firmware: { current: string; committed: string }
   /** From version 5 on. */
@@ -43,7 +49,7 @@ export interface SnpReport {
 }
 
 /**
- * Reads a report of version 2, 3 or 5. Every reserved bit must be zero: later versions may give it a meaning that we would miss.
+ * Reads a report of version 2, 3, 5 or 6. Every reserved bit must be zero: later versions may give it a meaning that we would miss.
  *
  * @param input exactly 1184 bytes
  * @throws VerificationError `format-invalid` naming the offset
@@ -52,7 +58,13 @@ export function parseSnpReport(input: Uint8Array): SnpReport {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
   if (bytes.length !== reportSize) throw refuse(0, `has ${bytes.length} bytes, not ${reportSize}`)
   const version = bytes.readUInt32LE(0)
-  if (!versions.includes(version)) throw refuse(0, `is of version ${version}`)
+  if (!versions.includes(version)) {
+    const newer = version > Math.max(...versions)
+    throw refuse(
+      0,
+      `is of version ${version}; known versions: ${versions.join(', ')}${newer ? '. Update sealwright' : ''}`,
+    )
+  }
   const at = (offset: number, length: number): Buffer => bytes.subarray(offset, offset + length)
   const zero = (from: number, to: number): void => {
     const found = bytes.subarray(from, to).findIndex((byte) => byte !== 0)
@@ -66,7 +78,15 @@ export function parseSnpReport(input: Uint8Array): SnpReport {
   zero(version >= 3 ? 0x18b : 0x188, 0x1a0)
   zero(0x1eb, 0x1ec)
   zero(0x1ef, 0x1f0)
-  zero(version >= 5 ? 0x208 : 0x1f8, signedSize)
+  const cpuid =
+    version >= 3
+      ? { family: bytes.readUInt8(0x188), model: bytes.readUInt8(0x189), stepping: bytes.readUInt8(0x18a) }
+      : null
+  zero(version >= 5 ? 0x208 : 0x1f8, extendedTcb[0])
+  if (version < 6) zero(...extendedTcb)
+  else if (bytes.subarray(...extendedTcb).some((byte) => byte !== 0))
+    throw refuse(extendedTcb[0], `has an extended TCB: ${unknownProcessor({ cpuid }) ?? 'no known line has one'}`)
+  zero(extendedTcb[1], signedSize)
   zero(0x330, reportSize)
   return {
     version,
@@ -85,10 +105,7 @@ export function parseSnpReport(input: Uint8Array): SnpReport {
     authorKeyDigest: at(0x110, 48),
     reportId: at(0x140, 32),
     reportIdMa: at(0x160, 32),
-    cpuid:
-      version >= 3
-        ? { family: bytes.readUInt8(0x188), model: bytes.readUInt8(0x189), stepping: bytes.readUInt8(0x18a) }
-        : null,
+    cpuid,
     chipId: at(0x1a0, 64),
     firmware: { current: firmware(at(0x1e8, 3)), committed: firmware(at(0x1ec, 3)) },
     mitigations: version >= 5 ? { launch: bytes.readBigUInt64LE(0x1f8), current: bytes.readBigUInt64LE(0x200) } : null,

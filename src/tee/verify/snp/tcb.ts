@@ -48,10 +48,31 @@ export function tcbBytes(tcb: SnpTcb): Buffer {
   return bytes
 }
 
-/** The first part in which `tcb` is below `bound`; null when none is. Parts are independent: there is no order over the whole. */
-export function below(tcb: SnpTcb, bound: SnpTcb): string | null {
-  const part = tcbParts.find((part) => (tcb[part] ?? 0) < (bound[part] ?? 0))
-  return part === undefined ? null : `${part} ${tcb[part] ?? 0} < ${bound[part] ?? 0}`
+/**
+ * Every part in which `tcb` is below `bound`, in words; null when none is. Parts are independent: there is no order over the whole.
+ *
+ * @param what names `tcb`, `limit` names `bound`
+ */
+export function below(tcb: SnpTcb, bound: SnpTcb, what: string, limit: string): string | null {
+  return told(
+    tcbParts.filter((part) => (tcb[part] ?? 0) < (bound[part] ?? 0)),
+    (part) => `${part} ${tcb[part] ?? 0} in ${what} is below ${bound[part] ?? 0} in ${limit}`,
+  )
+}
+
+/** Every part in which two TCBs differ, in words; null when none does. */
+export function difference(a: SnpTcb, b: SnpTcb, nameA: string, nameB: string): string | null {
+  return told(
+    tcbParts.filter((part) => a[part] !== b[part]),
+    (part) => `${part} is ${a[part] ?? 'absent'} in ${nameA} and ${b[part] ?? 'absent'} in ${nameB}`,
+  )
+}
+
+function told(
+  parts: readonly (typeof tcbParts)[number][],
+  words: (part: (typeof tcbParts)[number]) => string,
+): string | null {
+  return parts.length === 0 ? null : parts.map(words).join('; ')
 }
 
 export function sameTcb(a: SnpTcb, b: SnpTcb): boolean {

@@ -6,11 +6,12 @@ import { checkCrl, checkRevocation, parseCrl } from '../../../encoding/x509/crl.
 import type { SnpLine } from './amd-authorities.ts'
 import { snpFacts, snpMeasured } from './facts.ts'
 import { judgeSnp, type SnpPolicy } from './policy.ts'
-import { lineByCpuid } from './product.ts'
-import { isReportSigned, parseSnpReport, type SnpReport } from './report.ts'
-import { below, readTcb, sameTcb } from './tcb.ts'
+import { lineByCpuid, unknownProcessor } from './product.ts'
+import { isReportSigned, parseSnpReport, provenVersion, type SnpReport } from './report.ts'
+import { below, difference, readTcb, sameTcb } from './tcb.ts'
 import { amdTrust, type SnpTrust } from './trust.ts'
 import { readVek } from './vek.ts'
+import { boundReason } from '../steps.ts'
 import { refusal } from '../verifier.ts'
 
 export interface SnpInput {
@@ -56,15 +57,16 @@ function runSteps(
   const note = (name: string, ok: boolean, why: string): void => void checks.push({ name, ok, why })
   const report = parseSnpReport(bytes)
   note('report-form', true, `version ${report.version}`)
+  if (report.version > provenVersion) {
+    const why = `version ${report.version} (ABI 1.59) is read by the published layout; versions up to ${provenVersion} were checked on genuine reports`
+    note('report-version', policy.acceptNewVersion === true, why)
+  }
 
   const given = certificates.map((der, i) => parseCertificate(der, `certificate ${i}`))
   const [key, ...others] = given.filter(({ subjectName }) => subjectName === keySubjects[report.signer])
   if (key === undefined || others.length > 0) {
-    note(
-      'key-certificate',
-      false,
-      `${given.length} certificates, of which ${key ? 1 + others.length : 0} for ${report.signer}`,
-    )
+    const found = `expected one certificate of its ${report.signer}, found ${key ? 1 + others.length : 0} among ${given.length}`
+    note('key-certificate', false, unknownProcessor(report) ?? found)
     return { facts: snpFacts(report, null, lineByCpuid(report), null, null), measured: {}, machine: null }
   }
   const vek = readVek(key)
@@ -92,11 +94,21 @@ function runSteps(
     launch: readTcb(report.tcb.launch, line, 'launch TCB'),
   }
   note('chip', isChip(report, vek.hwid), chipText(report, vek.hwid))
-  note('tcb-certificate', sameTcb(vek.tcb, tcb.reported), 'the TCB of the certificate is the reported one')
-  const ahead = below(tcb.current, tcb.reported) ?? below(tcb.current, tcb.committed)
+  note(
+    'tcb-certificate',
+    sameTcb(vek.tcb, tcb.reported),
+    difference(tcb.reported, vek.tcb, 'the report', 'the certificate') ??
+      'the TCB of the certificate is the reported one',
+  )
+  const ahead =
+    below(tcb.current, tcb.reported, 'the current TCB', 'the reported one') ??
+    below(tcb.current, tcb.committed, 'the current TCB', 'the committed one')
   note('tcb-order', ahead === null, ahead ?? 'neither reported nor committed TCB is above the current one')
-  note('report-signature', isReportSigned(report, key.key), 'ECDSA P-384 over bytes 0 to 0x29f')
-  note('report-data', isBound(report.reportData, reportData), 'the report data is what was asked for')
+  const signed = isReportSigned(report, key.key)
+  const signer = `ECDSA P-384 by the ${report.signer} over bytes 0 to 0x29f`
+  note('report-signature', signed, signed ? signer : `expected ${signer}; the signature does not match`)
+  const bound = isBound(report.reportData, reportData)
+  note('report-data', bound, boundReason(bound, report.reportData, Buffer.from(reportData)))
   checks.push(...judgeSnp(report, line, tcb, policy))
   const facts = snpFacts(report, vek, line, tcb, lists.length > 0)
   return { facts, measured: snpMeasured(report), machine: machineOf(report) }
@@ -116,20 +128,22 @@ function isLine(report: SnpReport, line: SnpLine): boolean {
 }
 
 function cpuidText({ cpuid }: SnpReport): string {
-  return cpuid === null
-    ? 'the report has no CPUID'
-    : `the report's CPUID is family ${cpuid.family}, model ${cpuid.model}`
+  if (cpuid === null) return 'the report has no CPUID'
+  return unknownProcessor({ cpuid }) ?? `the report's CPUID is family ${cpuid.family}, model ${cpuid.model}`
 }
 
 /** A VLEK belongs to no chip; with a masked chip id nothing can be compared, and the signature alone ties the two. */
-function isChip({ chipId }: SnpReport, hwid: Buffer | null): boolean {
+function isChip({ chipId }: Pick<SnpReport, 'chipId'>, hwid: Buffer | null): boolean {
   if (hwid === null || isZero(chipId)) return true
   return chipId.subarray(0, hwid.length).equals(hwid) && isZero(chipId.subarray(hwid.length))
 }
 
 function chipText({ chipId }: SnpReport, hwid: Buffer | null): string {
   if (hwid === null) return 'a VLEK names no chip'
-  return isZero(chipId) ? 'the chip id is masked' : 'the chip id is the hardware id of the certificate'
+  if (isZero(chipId)) return 'the chip id is masked'
+  return isChip({ chipId }, hwid)
+    ? 'the chip id is the hardware id of the certificate'
+    : `the report is of chip ${chipId.toString('hex')}, the certificate of ${hwid.toString('hex')}`
 }
 
 function isBound(actual: Buffer, wanted: Uint8Array): boolean {

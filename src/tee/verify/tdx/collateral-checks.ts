@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { VerificationError } from '../../../base/errors.ts'
-import { isWithin } from '../../../base/window.ts'
+import { isWithin, windowReason } from '../../../base/window.ts'
 import type { Certificate } from '../../../encoding/x509/certificate.ts'
 import { parseCrl, type Crl } from '../../../encoding/x509/crl.ts'
 import { Memo } from '../../../encoding/x509/memo.ts'
@@ -44,16 +44,22 @@ export function checkCollateral(
     if (rootCrl !== null) checkList(steps, 'root-crl', rootCrl, root, [issuer], anchor.at)
     if (pckCrl !== null) checkList(steps, 'pck-crl', pckCrl, issuer, [leaf], anchor.at)
   }
-  const read = <T extends Dated>(name: string, text: SignedText, ders: Buffer[], parse: (b: Uint8Array) => T) =>
-    checkDocument(steps, { name, text, ders, parse }, rootCrl, anchor, policy)
+  const read = <T extends Dated>(
+    name: keyof typeof titles,
+    text: SignedText,
+    ders: Buffer[],
+    parse: (b: Uint8Array) => T,
+  ) => checkDocument(steps, { name, text, ders, parse }, rootCrl, anchor, policy)
   return {
     info: read('tcb-info', collateral.tcbInfo, collateral.tcbInfoChain, parseTcbInfo),
     identity: read('qe-identity', collateral.qeIdentity, collateral.qeIdentityChain, parseQeIdentity),
   }
 }
 
+const titles = { 'tcb-info': 'TCB info', 'qe-identity': 'QE identity' } as const
+
 interface Document<T> {
-  name: string
+  name: keyof typeof titles
   text: SignedText
   ders: Buffer[]
   parse: (bytes: Uint8Array) => T
@@ -74,11 +80,8 @@ function checkDocument<T extends Dated>(
   })
   if (value === null) return null
   const { issueDate, nextUpdate, tcbEvaluationDataNumber: number } = value
-  steps.note(
-    `${name}-window`,
-    isWithin({ notBefore: issueDate, notAfter: nextUpdate }, anchor.at),
-    `of ${issueDate.toISOString()}, good to ${nextUpdate.toISOString()}; asked at ${anchor.at.toISOString()}`,
-  )
+  const window = { notBefore: issueDate, notAfter: nextUpdate }
+  steps.note(`${name}-window`, isWithin(window, anchor.at), windowReason(titles[name], window, anchor.at))
   steps.note(`${name}-evaluation`, number >= minimumEvaluation, `evaluation ${number}, wanted ${minimumEvaluation}`)
   return value
 }
@@ -110,9 +113,12 @@ export function collateralState({ checks }: Steps): 'current' | 'stale' | 'refus
   return failed.every(({ name }) => name.endsWith('-window')) ? 'stale' : 'refused'
 }
 
-/** @throws VerificationError `evidence-invalid`: what cannot be checked without collateral counts as failed */
-export function missingCollateral(): never {
-  throw new VerificationError('evidence-invalid', 'no TCB info, QE identity and revocation lists were given', {
+/**
+ * @param why what was looked for, and what there is instead
+ * @throws VerificationError `evidence-invalid`: what cannot be checked without collateral counts as failed
+ */
+export function missingCollateral(why = 'no TCB info, QE identity and revocation lists were given'): never {
+  throw new VerificationError('evidence-invalid', why, {
     subject: 'collateral',
     remedy: 'Give the collateral of this platform, valid at the time of the check.',
   })

@@ -1,6 +1,6 @@
 import { VerificationError } from '../../../base/errors.ts'
 import { isObject, parseJson } from '../../../base/json.ts'
-import { readPem } from '../../../encoding/pem.ts'
+import { readPem, unescapedPem } from '../../../encoding/pem.ts'
 import { cutSigned, readSignature, type SignedText } from './signed-json.ts'
 
 /** What Intel says of a platform at a time. Nothing here is checked yet: a quote and a time are needed for that. */
@@ -89,7 +89,7 @@ function derOrPem(bytes: Buffer, subject: string): Buffer {
 }
 
 function chain(pem: string, subject: string): Buffer[] {
-  const blocks = readPem(pem, subject)
+  const blocks = readPem(unescapedPem(pem, subject), subject)
   if (blocks.length === 0 || blocks.length > 8 || blocks.some(({ label }) => label !== 'CERTIFICATE')) {
     throw refuse(subject, 'is not a chain of certificates')
   }

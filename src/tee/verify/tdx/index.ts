@@ -7,7 +7,7 @@ import { refusal, type TeeVerifier, type VerifyContext } from '../verifier.ts'
 import { parseBundle } from './collateral.ts'
 import { readTdxEvidence } from './evidence.ts'
 import { checkCcel } from './logs.ts'
-import { selectCollateral } from './select.ts'
+import { describeMissing, selectCollateral } from './select.ts'
 import { verifyTdx } from './verify.ts'
 
 /** Intel TDX, with the event log that CoCo's evidence has beside the quote. */
@@ -40,7 +40,8 @@ export function verifyTdxQuote(
   const given =
     selectCollateral(quote, collateral.intel, at) ??
     (travelled === undefined ? null : parseBundle(fromBase64(travelled, 'collateral-intel'), 'collateral-intel'))
-  return verifyTdx({ quote, collateral: given, reportData, at, policy: rules.tdx, roots: trust?.intelRoots })
+  const missing = given === null ? describeMissing(quote, collateral.intel) : undefined
+  return verifyTdx({ quote, collateral: given, missing, reportData, at, policy: rules.tdx, roots: trust?.intelRoots })
 }
 
 function withLogs(

@@ -1,6 +1,7 @@
 import { SealwrightError } from '../../../base/errors.ts'
 import { isObject, parseJson } from '../../../base/json.ts'
 import { parseCertificate } from '../../../encoding/x509/certificate.ts'
+import { commonNameOf } from '../../../encoding/x509/common-name.ts'
 import { parseCrl } from '../../../encoding/x509/crl.ts'
 import type { TdxCollateral } from './collateral.ts'
 import { parsePckExtension, sgxExtension } from './pck.ts'
@@ -21,12 +22,27 @@ export function selectCollateral(quote: Uint8Array, given: readonly TdxCollatera
   return (current ?? fitting[0])?.collateral ?? null
 }
 
-function platformOf(bytes: Uint8Array): { fmspc: string; issuer: Buffer } | null {
+/** Why {@link selectCollateral} found nothing: the platform that was looked for, and those that the given collateral is of. */
+export function describeMissing(quote: Uint8Array, given: readonly TdxCollateral[]): string {
+  const platform = platformOf(quote)
+  const wanted = platform === null ? '' : ` of FMSPC ${platform.fmspc} (${platform.ca})`
+  const names = new Set(
+    given.map((one) => {
+      const { fmspc, issuer } = readable(one)
+      return `${fmspc === '' ? 'no FMSPC' : fmspc} (${issuer === null ? 'no CA' : (commonNameOf(issuer) ?? 'no CA')})`
+    }),
+  )
+  const found = names.size === 0 ? 'none was given' : `given: ${[...names].sort().join(', ')}`
+  return `expected TCB info, QE identity and revocation lists${wanted}; ${found}`
+}
+
+function platformOf(bytes: Uint8Array): { fmspc: string; issuer: Buffer; ca: string } | null {
   return attempt(() => {
     const leaf = parseCertificate(parseTdxQuote(bytes).auth.pckChain[0] ?? Buffer.alloc(0), 'PCK certificate')
     const extension = leaf.extensions.get(sgxExtension)
     if (extension === undefined) return null
-    return { fmspc: parsePckExtension(extension.value).fmspc.toString('hex'), issuer: leaf.issuer }
+    const ca = leaf.issuerName ?? 'no CA'
+    return { fmspc: parsePckExtension(extension.value).fmspc.toString('hex'), issuer: leaf.issuer, ca }
   })
 }
 

@@ -17,7 +17,7 @@ export interface MatchedLevels {
 
 /** First level in descending order that the platform reaches with every component (Intel QVL, 4.1.2.4.17.1 to .3). */
 export function matchLevels(info: TcbInfo, pck: PckFacts, teeTcbSvn: Uint8Array, rule: ComponentRule): MatchedLevels {
-  const from = rule === 'intel' && (teeTcbSvn[1] ?? 0) > 0 ? 2 : 0
+  const from = firstComponent(teeTcbSvn, rule)
   const reached = descending(info.tcbLevels).filter(
     ({ tcb }) =>
       pck.pceSvn >= tcb.pcesvn && tcb.sgxtcbcomponents.every(({ svn }, i) => (pck.components[i] ?? -1) >= svn),
@@ -26,6 +26,26 @@ export function matchLevels(info: TcbInfo, pck: PckFacts, teeTcbSvn: Uint8Array,
     tcb.tdxtcbcomponents.every(({ svn }, i) => i < from || (teeTcbSvn[i] ?? -1) >= svn),
   )
   return { sgx: reached[0] ?? null, tdx: tdx ?? null }
+}
+
+/**
+ * What keeps a platform from a level: each SVN that is below what the level asks for.
+ */
+export function lacking({ tcb }: PlatformLevel, pck: PckFacts, teeTcbSvn: Uint8Array, rule: ComponentRule): string[] {
+  const from = firstComponent(teeTcbSvn, rule)
+  const line = (what: string, has: number, wants: number): string[] =>
+    has < wants ? [`${what} is ${has}, wanted ${wants}`] : []
+  return [
+    ...tcb.sgxtcbcomponents.flatMap(({ svn }, i) => line(`SGX component ${i + 1}`, pck.components[i] ?? 0, svn)),
+    ...line('PCE SVN', pck.pceSvn, tcb.pcesvn),
+    ...tcb.tdxtcbcomponents.flatMap(({ svn }, i) =>
+      i < from ? [] : line(`TDX component ${i + 1}`, teeTcbSvn[i] ?? 0, svn),
+    ),
+  ]
+}
+
+function firstComponent(teeTcbSvn: Uint8Array, rule: ComponentRule): number {
+  return rule === 'intel' && (teeTcbSvn[1] ?? 0) > 0 ? 2 : 0
 }
 
 /** Intel serves the levels in this order; a document in another order must not give another answer. */

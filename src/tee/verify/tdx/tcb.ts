@@ -5,8 +5,16 @@ import { masked } from './quoting-enclave.ts'
 import type { TdxQuote } from './quote.ts'
 import { relaunch } from './relaunch.ts'
 import { converge, type TdxStatus } from './status.ts'
-import type { TcbInfo } from './tcb-info.ts'
-import { matchLevels, moduleIdentity, partLevel, type ComponentRule, type ModuleIdentity } from './tcb-level.ts'
+import type { PartLevel, TcbInfo } from './tcb-info.ts'
+import {
+  descending,
+  lacking,
+  matchLevels,
+  moduleIdentity,
+  partLevel,
+  type ComponentRule,
+  type ModuleIdentity,
+} from './tcb-level.ts'
 
 /** The module that made the report is one of Intel's list and signed as that says. @throws VerificationError `evidence-invalid` */
 export function checkModule({ body }: TdxQuote, info: TcbInfo): ModuleIdentity {
@@ -32,6 +40,8 @@ export interface TcbResult {
   qe: TdxStatus
   /** Date of the platform's level. */
   date: Date
+  /** What keeps the machine from the newest level that is up to date, in words. */
+  below: string[]
   /** Advisories of all levels that apply, sorted. */
   advisories: string[]
 }
@@ -53,12 +63,18 @@ export interface TcbInput {
  */
 export function evaluateTcb({ quote: { body, auth }, pck, info, identity, module, rule }: TcbInput): TcbResult {
   const { sgx, tdx } = matchLevels(info, pck, body.teeTcbSvn, rule)
-  if (sgx === null || tdx === null)
-    throw unlisted(`no TCB level is reached (${sgx === null ? 'SGX' : 'TDX'} components)`)
+  if (sgx === null || tdx === null) {
+    const lowest = descending(info.tcbLevels).at(-1)
+    const below = lowest === undefined ? [] : lacking(lowest, pck, body.teeTcbSvn, rule)
+    const words = below.length === 0 ? '' : `; for the lowest listed level ${below.join(', ')}`
+    throw unlisted(`no TCB level is reached (${sgx === null ? 'SGX' : 'TDX'} components)${words}`)
+  }
   const part = module.levels.length === 0 ? null : partLevel(module.levels, body.teeTcbSvn[0] ?? 0)
-  if (part === null && module.levels.length > 0) throw unlisted(`no level of module ${module.id} is reached`)
+  if (part === null && module.levels.length > 0)
+    throw unlisted(`no level of module ${module.id} is reached: ${svnBelow(module.levels, body.teeTcbSvn[0] ?? 0)}`)
   const qe = partLevel(identity.tcbLevels, auth.qeReport.isvSvn)
-  if (qe === null) throw unlisted('no level of the quoting enclave is reached')
+  if (qe === null)
+    throw unlisted(`no level of the quoting enclave is reached: ${svnBelow(identity.tcbLevels, auth.qeReport.isvSvn)}`)
   let status = converge(tdx.tcbStatus, part?.tcbStatus ?? 'UpToDate')
   if (body.teeTcbSvn2 !== null && part !== null) {
     status = relaunch({
@@ -72,14 +88,31 @@ export function evaluateTcb({ quote: { body, auth }, pck, info, identity, module
   }
   status = converge(status, qe.tcbStatus)
   if (sgx.tcbStatus === 'Revoked') status = 'Revoked'
+  const current = descending(info.tcbLevels).find(({ tcbStatus }) => tcbStatus === 'UpToDate')
   return {
     status,
     platform: tdx.tcbStatus,
     module: part?.tcbStatus ?? null,
     qe: qe.tcbStatus,
     date: tdx.tcbDate,
+    below: [
+      ...(tdx.tcbStatus === 'UpToDate' || current === undefined ? [] : lacking(current, pck, body.teeTcbSvn, rule)),
+      ...(part === null || part.tcbStatus === 'UpToDate'
+        ? []
+        : [svnBelow(module.levels, body.teeTcbSvn[0] ?? 0, module.id)]),
+      ...(qe.tcbStatus === 'UpToDate'
+        ? []
+        : [svnBelow(identity.tcbLevels, auth.qeReport.isvSvn, 'the quoting enclave')]),
+    ],
     advisories: [...new Set([tdx, part, qe].flatMap((level) => level?.advisoryIDs ?? []))].sort(),
   }
+}
+
+/** The SVN of a part beside the least that is up to date, or else the least that is listed. */
+function svnBelow(levels: readonly PartLevel[], svn: number, name = ''): string {
+  const good = levels.filter(({ tcbStatus }) => tcbStatus === 'UpToDate')
+  const wanted = Math.min(...(good.length > 0 ? good : levels).map(({ tcb }) => tcb.isvsvn))
+  return `${name === '' ? '' : `${name}: `}SVN is ${svn}, wanted ${wanted}`
 }
 
 function invalid(why: string): VerificationError {

@@ -1,4 +1,4 @@
-import { Steps } from '../steps.ts'
+import { boundReason, Steps } from '../steps.ts'
 import { refusal } from '../verifier.ts'
 import type { Certificate } from '../../../encoding/x509/certificate.ts'
 import { VerificationError } from '../../../base/errors.ts'
@@ -20,6 +20,8 @@ export interface TdxInput {
   quote: Uint8Array
   /** Null: what needs it fails as `collateral`, the rest is still checked. */
   collateral: TdxCollateral | null
+  /** Why there is none: what was looked for, and what was given instead. */
+  missing?: string | undefined
   /** 48 bytes (padded with zeros) or all 64. */
   reportData: Uint8Array
   at: Date
@@ -37,6 +39,7 @@ export interface TdxInput {
 export function verifyTdx({
   quote: bytes,
   collateral,
+  missing,
   reportData,
   at,
   policy,
@@ -53,7 +56,7 @@ export function verifyTdx({
   const given = steps.read(
     'collateral',
     'TCB info, QE identity and revocation lists are there',
-    () => collateral ?? missingCollateral(),
+    () => collateral ?? missingCollateral(missing),
   )
   const signed = given === null ? null : checkCollateral(steps, given, chain, anchor, rules)
   const state = given === null ? null : collateralState(steps)
@@ -64,7 +67,8 @@ export function verifyTdx({
   const wanted = Buffer.concat([reportData, Buffer.alloc(Math.max(0, 64 - reportData.length))])
   // A shorter value would be met by zeros that nobody asked for.
   const sized = reportData.length === 48 || reportData.length === 64
-  steps.note('report-data', sized && quote.body.reportData.equals(wanted), 'the TD asked for a report over this value')
+  const bound = sized && quote.body.reportData.equals(wanted)
+  steps.note('report-data', bound, boundReason(bound, quote.body.reportData, Buffer.from(reportData)))
   return {
     technology: 'tdx',
     status: steps.passed ? 'verified' : 'refused',
@@ -128,7 +132,8 @@ function checkTcb(
     evaluateTcb({ quote, pck, info, identity, module, rule }),
   )
   if (tcb === null) return { module: module.id, tcb: null }
-  steps.note('tcb-status', statuses.includes(tcb.status), [tcb.status, ...tcb.advisories].join(' '))
+  const below = tcb.below.length === 0 ? '' : `; below the level that is up to date: ${tcb.below.join(', ')}`
+  steps.note('tcb-status', statuses.includes(tcb.status), `${[tcb.status, ...tcb.advisories].join(' ')}${below}`)
   return { module: module.id, tcb: tcbFacts(tcb, info.tcbEvaluationDataNumber) }
 }
 

@@ -6,7 +6,7 @@ import { isStrong, keyFingerprint } from './attestation-key.ts'
 import { parseQuote, type Quote } from './attest.ts'
 import { formatSelection, pcrDigest, sameSelection, type PcrSelection, type PcrValues } from './selection.ts'
 import { checkSignature, type TpmSignature } from './signature.ts'
-import { Steps } from '../steps.ts'
+import { boundReason, Steps } from '../steps.ts'
 
 export interface QuoteInput {
   /** TPMS_ATTEST, the signed bytes. */
@@ -44,11 +44,9 @@ export function verifyQuote(input: QuoteInput): QuoteResult {
     'the attestation key signed these very bytes',
   )
   if (quote === null) return { quote, facts: null, checks: steps.checks }
-  steps.note(
-    'qualifying-data',
-    quote.qualifyingData.equals(Buffer.from(input.qualifyingData)),
-    'extraData is the expected value, whole',
-  )
+  const expected = Buffer.from(input.qualifyingData)
+  const bound = quote.qualifyingData.equals(expected)
+  steps.note('qualifying-data', bound, boundReason(bound, quote.qualifyingData, expected))
   steps.note(
     'pcr-selection',
     sameSelection(quote.selection, input.selection),

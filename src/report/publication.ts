@@ -1,0 +1,53 @@
+import { counted } from '../base/counted.ts'
+import type { Change } from '../kbs/apply.ts'
+import type { Desired } from '../kbs/plan.ts'
+import type { ActionReport } from './types.ts'
+
+export interface PublishSummary {
+  mode: 'plan' | 'apply'
+  kbsUrl: string
+  desired: Desired | null
+  changes: Change[]
+  uris: string[]
+  planPath: string
+}
+
+/** What a reviewer sees of a publication; no value of any secret comes here. */
+export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }: PublishSummary): ActionReport {
+  const writes = changes.filter(({ action }) => action === 'write').length
+  const headline =
+    writes === 0
+      ? `Nothing to change on the KBS (${uris.length} keys stand there)`
+      : mode === 'plan'
+        ? `${counted(writes, 'change')} planned for the KBS; nothing was written`
+        : `Published ${counted(desired?.uris.length ?? 0, 'key')} with policy to the KBS (${counted(writes, 'write')})`
+  const exceptions = desired?.exceptions ?? []
+  return {
+    headline,
+    status: exceptions.length > 0 ? 'warning' : 'passed',
+    subject: null,
+    facts: [
+      ['KBS', kbsUrl.startsWith('embedded:') ? 'embedded (for trials)' : kbsUrl],
+      ['Resource policy', desired?.policyDigest ?? 'unchanged'],
+      ['Plan', planPath],
+    ],
+    tables:
+      changes.length === 0
+        ? []
+        : [
+            {
+              title: mode === 'plan' ? 'Plan' : 'Changes',
+              header: ['What', 'Action'],
+              rows: changes.map(({ what, action }) => [what, action]),
+            },
+          ],
+    exceptions,
+    commands: [],
+    notes: uris.map((uri) => `${uri} is given only to evidence that the policy names.`),
+    details: {
+      changes: changes.map(({ what, action }) => ({ what, action })),
+      policy: desired?.resourcePolicy ?? null,
+      uris,
+    },
+  }
+}

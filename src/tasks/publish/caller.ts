@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Caller } from '../../agent/caller.ts'
+import { InputError } from '../../base/errors.ts'
+import type { Ports } from '../../base/ports.ts'
+import type { KbsConnection } from '../../kbs-server/connect.ts'
+import { writeDelivered } from '../delivered.ts'
+
+/**
+ * Serves the admin credential and the sources that a plan names, and writes the plan and what was written.
+ *
+ * @param adminKey private key or ready token; null where the KBS is embedded or nothing is written
+ * @param paths of the files that are delivered, by name
+ */
+export function publishCaller(
+  adminKey: string | null,
+  kbs: KbsConnection,
+  paths: Readonly<Record<string, string>>,
+  ports: Ports,
+): Caller {
+  return {
+    fetch: (name) => Promise.reject(new InputError('not-found', `nothing is served as "${name}"`)),
+    secret: async (name) => {
+      const credential = kbs.embedded?.adminKeyPem ?? adminKey
+      if (name === 'admin-key') return credential === null ? null : Buffer.from(credential)
+      return name.startsWith('source:') ? readSource(name.slice('source:'.length), ports) : null
+    },
+    deliver: async (name, bytes) => {
+      const path = paths[name]
+      if (path === undefined) throw new InputError('not-found', `no file is kept as "${name}"`)
+      await writeDelivered(path, bytes, 0o600)
+    },
+  }
+}
+
+/** `env:NAME` or `file:PATH` of a plan; null where there is none. */
+async function readSource(source: string, ports: Ports): Promise<Buffer | null> {
+  const rest = source.slice(source.indexOf(':') + 1)
+  if (source.startsWith('env:')) {
+    const value = ports.env[rest]
+    return value === undefined ? null : Buffer.from(value)
+  }
+  return readFile(resolve(ports.roots.cwd, rest)).catch(() => null)
+}
