@@ -49,19 +49,19 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
   const list = async (digest: Digest, artifactType?: string): Promise<Descriptor[] | null> => {
     if (first !== null) {
       await first
-      return lacks ? null : everyPage(digest, artifactType)
+      return lacks ? null : allOf(digest, artifactType)
     }
     const { promise, resolve } = Promise.withResolvers<void>()
     first = promise
     try {
-      return await everyPage(digest, artifactType, resolve)
+      return await allOf(digest, artifactType, resolve)
     } finally {
       resolve()
     }
   }
 
   /** @param onAnswer hears that the first answer is there */
-  const everyPage = async (
+  const allOf = async (
     digest: Digest,
     artifactType: string | undefined,
     onAnswer: () => void = () => {},
@@ -72,10 +72,10 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
     const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`
     const known = new Set<Digest>()
     const request = { headers: { accept: mediaTypes.index }, timeoutMs: listingTimeoutMs }
-    let isFirst = true
+    let begins = true
     for await (const response of pagesOf(session, `referrers/${digest}${filter}`, subject, request, () => known.size)) {
-      if (isFirst && (await isLacking(response))) return null
-      isFirst = false
+      if (begins && (await isLacking(response))) return null
+      begins = false
       onAnswer()
       if (response.status !== 200) throw await failed(response, session.host, `GET of ${subject}`)
       // `OCI-Filters-Applied` needs no look: what comes is filtered by its own manifests anyway.
