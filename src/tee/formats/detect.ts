@@ -1,17 +1,21 @@
 import { InputError } from '../../base/errors.ts'
 import { isObject } from '../../base/json.ts'
-import { reportSize } from '../verify/snp/report.ts'
+import { openCbor } from './held/cmw.ts'
+import { isDstackBytes, isDstackMessagePack } from './held/dstack.ts'
+import { heldShape } from './held/open.ts'
+import { keylimeQuote } from './tpm-parts.ts'
+import { isSnpReport, isTdxQuote } from './marks.ts'
 import type { EvidenceFormat } from './types.ts'
 
 /** What bytes could be. */
 export interface Candidate {
   format: EvidenceFormat
-  text: 'hex' | 'base64' | null
+  /** `json`: a list of numbers. */
+  text: 'hex' | 'base64' | 'json' | null
   /** Decoded. */
   bytes: Buffer
 }
 
-const intelVendor = Buffer.from('939a7233f79c4ca9940a0db3957f0607', 'hex')
 const generatedValue = Buffer.from('ff544347', 'hex')
 
 /**
@@ -30,12 +34,15 @@ export function candidates(bytes: Buffer): Candidate[] {
 
 function byContent(bytes: Buffer): EvidenceFormat[] {
   const formats: EvidenceFormat[] = []
-  if (isSnp(bytes)) formats.push('snp-report')
-  if (isQuote(bytes)) formats.push('tdx-quote')
+  if (isSnpReport(bytes)) formats.push('snp-report')
+  if (isTdxQuote(bytes)) formats.push('tdx-quote')
   if (isAttest(bytes)) formats.push('tpm-quote')
   if (bytes.subarray(0, 4).toString('latin1') === 'HCLA') formats.push('hcl-report')
+  if (isDstackBytes(bytes) || isDstackMessagePack(bytes)) formats.push('dstack')
+  const cbor = openCbor(bytes)
+  if (cbor !== null) formats.push(cbor.format)
   // The members decide: the reader of JSON tells ours from CoCo's.
-  if (/^\s*\{/.test(bytes.toString('latin1', 0, 64))) formats.push(isOurs(bytes) ? 'sealwright' : 'coco')
+  if (/^\s*\{/.test(bytes.toString('latin1', 0, 64))) formats.push(jsonFormat(bytes))
   const text = asText(bytes)
   if (text === null) return formats
   if (/^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(text)) throw token()
@@ -43,32 +50,19 @@ function byContent(bytes: Buffer): EvidenceFormat[] {
   return formats
 }
 
-/** Version in 32 bits, also one to come that the verifier then refuses by its number, and the one signature algorithm (SEV-SNP ABI §7.3). */
-function isSnp(bytes: Buffer): boolean {
-  if (bytes.length < 0x50) return false
-  const version = bytes.readUInt32LE(0)
-  const newer = version > 5 && version < 32 && bytes.length >= reportSize
-  return ((version >= 2 && version <= 5) || newer) && bytes.readUInt32LE(0x34) === 1
-}
-
-/** Version 3 to 5 in 16 bits and Intel's vendor id; SGX quotes are found too, so that they are refused by name. */
-function isQuote(bytes: Buffer): boolean {
-  if (bytes.length < 48) return false
-  const version = bytes.readUInt16LE(0)
-  return version >= 3 && version <= 5 && bytes.subarray(12, 28).equals(intelVendor)
-}
-
 function isAttest(bytes: Buffer): boolean {
   return [0, 2].some((at) => bytes.subarray(at, at + 4).equals(generatedValue))
 }
 
-function isOurs(bytes: Buffer): boolean {
+function jsonFormat(bytes: Buffer): EvidenceFormat {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'))
-    return isObject(value) && ('binding' in value || ('technology' in value && 'documents' in value))
+    if (!isObject(value)) return 'coco'
+    if ('binding' in value || ('technology' in value && 'documents' in value)) return 'sealwright'
+    return keylimeQuote(value) === null ? (heldShape(value)?.format ?? 'coco') : 'keylime'
   } catch {
     // The reader of JSON says what is wrong with it.
-    return false
+    return 'coco'
   }
 }
 
@@ -78,10 +72,12 @@ function asText(bytes: Buffer): string | null {
 }
 
 /** Each decoding that the text has, exactly; blanks and line ends may stand in it. */
-function decodings(bytes: Buffer): ['hex' | 'base64', Buffer][] {
+function decodings(bytes: Buffer): ['hex' | 'base64' | 'json', Buffer][] {
   const text = asText(bytes)?.replace(/\s+/g, '')
   if (text === undefined || text.length < 16) return []
-  const found: ['hex' | 'base64', Buffer][] = []
+  const found: ['hex' | 'base64' | 'json', Buffer][] = []
+  const list = /^\[[\d,]+\]$/.test(text) ? text.slice(1, -1).split(',').map(Number) : []
+  if (list.length > 0 && list.every((byte) => byte <= 255)) found.push(['json', Buffer.from(list)])
   const digits = text.replace(/^0[xX]/, '')
   if (/^([\da-fA-F]{2})+$/.test(digits)) found.push(['hex', Buffer.from(digits, 'hex')])
   for (const form of ['base64', 'base64url'] as const) {

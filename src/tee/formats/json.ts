@@ -3,6 +3,7 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { jcs } from '../../encoding/jcs.ts'
 import type { Technology } from '../../base/technology.ts'
+import { foreignJson } from './foreign.ts'
 import { parseTeeEvidence } from '../evidence.ts'
 import type { TeeEvidence } from '../types.ts'
 
@@ -28,7 +29,13 @@ export function readOwnJson(bytes: Buffer, subject: string): JsonEvidence {
 
 /** Evidence of CoCo's attesters; a message of the RCAR protocol around it is taken off. */
 export function readCocoJson(bytes: Buffer, subject: string): JsonEvidence {
-  const value = unwrap(parse(bytes, subject), subject)
+  return { evidence: readCocoValue(unwrap(parse(bytes, subject), subject), subject), binding: null }
+}
+
+/** The same of a value. @throws InputError `unsupported`, `file-invalid` for JSON that is no evidence known here */
+export function readCocoValue(value: JsonObject, subject: string): TeeEvidence {
+  const foreign = foreignJson(value)
+  if (foreign !== null) throw noVerifier(subject, foreign)
   const fitting = shapes.filter(({ members }) => members.every((name) => name in value))
   const [shape, other] = fitting
   if (shape === undefined) {
@@ -39,7 +46,7 @@ export function readCocoJson(bytes: Buffer, subject: string): JsonEvidence {
     )
   }
   if (other !== undefined) throw refuse(subject, `could be evidence of ${shape.technology} and of ${other.technology}`)
-  return { evidence: { technology: shape.technology, evidence: value, documents: {} }, binding: null }
+  return { technology: shape.technology, evidence: value, documents: {} }
 }
 
 /** Members that only one technology's evidence has together (coco.md §7.2). The verifier's own schema then judges all of them. */
@@ -66,6 +73,14 @@ function parse(bytes: Buffer, subject: string): JsonObject {
   const value = parseJson(bytes.toString('utf8'), subject)
   if (!isObject(value)) throw refuse(subject, 'is not a JSON object')
   return value
+}
+
+/** What is known and cannot be judged is named. */
+export function noVerifier(subject: string, what: string): InputError {
+  return new InputError('unsupported', `${subject} is ${what}, which cannot be verified here`, {
+    subject,
+    remedy: 'Give evidence of AMD SEV-SNP, Intel TDX, Azure’s confidential VMs or a TPM 2.0.',
+  })
 }
 
 /** An attestation result is another verifier's word. */

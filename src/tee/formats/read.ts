@@ -2,7 +2,10 @@ import { InputError } from '../../base/errors.ts'
 import { toBase64 } from '../../encoding/base64.ts'
 import type { TeeEvidence } from '../types.ts'
 import { candidates, type Candidate } from './detect.ts'
-import { readCocoJson, readOwnJson } from './json.ts'
+import { foreignEvidence } from './foreign.ts'
+import { readHeld, severalQuotes } from './held/read.ts'
+import { noVerifier, readCocoJson, readOwnJson } from './json.ts'
+import { countEvidence } from './marks.ts'
 import { readSnpReport } from './snp-report.ts'
 import { readKeylime, readTpmQuote } from './tpm-parts.ts'
 import { evidenceFormats, type Companions, type EvidenceFormat, type ReadEvidence } from './types.ts'
@@ -39,6 +42,8 @@ export function choose(bytes: Buffer, format: EvidenceFormat | 'auto', subject: 
         : `Say which with --format ${first.format} or --format ${second.format}.`
     throw refuse(subject, `${subject} could be ${label(first)} and ${label(second)}`, remedy)
   }
+  const foreign = found.length === 0 ? foreignEvidence(bytes) : null
+  if (foreign !== null) throw noVerifier(subject, foreign)
   const seen = found.map(label).join(' and ')
   throw refuse(
     subject,
@@ -50,6 +55,8 @@ export function choose(bytes: Buffer, format: EvidenceFormat | 'auto', subject: 
 }
 
 function read({ format, text, bytes }: Candidate, subject: string, companions: Companions): ReadEvidence {
+  const several = format === 'snp-report' || format === 'tdx-quote' ? countEvidence(bytes) : 1
+  if (several > 1) throw severalQuotes(subject, Array<string>(several).fill(format))
   const common = { format, text, bytes, notes: [] as string[], trailing: null }
   if (format !== 'tpm-quote' && format !== 'keylime') refuseCompanions(companions, format)
   switch (format) {
@@ -73,6 +80,15 @@ function read({ format, text, bytes }: Candidate, subject: string, companions: C
     }
     case 'hcl-report':
       return { ...common, kind: 'hcl', technology: null }
+    case 'dstack':
+    case 'tinfoil':
+    case 'configfs-tsm':
+    case 'cmw':
+    case 'platform-evidence':
+    case 'unified-quote': {
+      const { technology, evidence, trailing, notes } = readHeld(bytes, format, subject)
+      return { ...common, kind: 'evidence', technology, evidence, binding: null, notes, trailing }
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { X509Certificate, type KeyObject } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
 import { InputError, VerificationError } from '../../base/errors.ts'
+import { isObject, parseJson, type JsonObject } from '../../base/json.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { isStrong, keyFromSpki } from '../verify/tpm/attestation-key.ts'
@@ -45,8 +46,17 @@ export function readKeylime(text: string, { ak }: Companions, subject: string): 
   return { message: attestOf(message, subject), signature, ...readAk(ak), ...readPcrs(pcrs) }
 }
 
+/** The quote in an answer of Keylime's agent (`{code, results: {quote, …}}`, or `results` alone); null for other JSON. */
+export function keylimeQuote(value: JsonObject): string | null {
+  const results = value['results'] ?? value
+  const quote = isObject(results) ? results['quote'] : undefined
+  return typeof quote === 'string' && /^r[\w+/=]+:[\w+/=]+:[\w+/=]+$/.test(quote) ? quote : null
+}
+
 /** Message, signature and PCR file of a Keylime quote. @throws VerificationError `format-invalid` */
-export function unpackKeylime(text: string, subject: string): [message: Buffer, signature: Buffer, pcrs: Buffer] {
+export function unpackKeylime(given: string, subject: string): [message: Buffer, signature: Buffer, pcrs: Buffer] {
+  const answer = given.trimStart().startsWith('{') ? parseJson(given, subject) : null
+  const text = isObject(answer) ? (keylimeQuote(answer) ?? '') : given
   const parts = text.trim().slice(1).split(':')
   const [message, signature, pcrs, ...more] = parts.map((part) => unpack(part, subject))
   if (message === undefined || signature === undefined || pcrs === undefined || more.length > 0) {

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { heldFormats } from './held/open.ts'
 import type { Technology } from '../../base/technology.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { TeeEvidence } from '../types.ts'
@@ -20,6 +21,8 @@ export const evidenceFormats = [
   'keylime',
   /** Azure's paravisor report: to be shown; alone it proves nothing. */
   'hcl-report',
+  /** Files of other programs with a report or quote inside (src/tee/formats/held). */
+  ...heldFormats,
 ] as const
 export type EvidenceFormat = (typeof evidenceFormats)[number]
 
@@ -46,7 +49,7 @@ export interface Companions {
 interface Common {
   format: EvidenceFormat
   /** How the bytes were written, where it was text. */
-  text: 'hex' | 'base64' | null
+  text: 'hex' | 'base64' | 'json' | null
   /** What was read, decoded. */
   bytes: Buffer
   /** What a reader should know, e.g. bytes that no signature covers. */

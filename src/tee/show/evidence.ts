@@ -1,6 +1,9 @@
 import { SealwrightError, VerificationError } from '../../base/errors.ts'
 import { fromBase64 } from '../../encoding/base64.ts'
-import { readCocoJson, readOwnJson } from '../formats/json.ts'
+import { openHeld } from '../formats/held/read.ts'
+import type { Part } from '../formats/held/part.ts'
+import { readCocoJson, readCocoValue, readOwnJson } from '../formats/json.ts'
+import { isTdxQuote } from '../formats/marks.ts'
 import type { Candidate } from '../formats/detect.ts'
 import { attestOf, unpackKeylime } from '../formats/tpm-parts.ts'
 import type { TeeEvidence } from '../types.ts'
@@ -38,6 +41,13 @@ export function showEvidence({ format, bytes }: Candidate, subject: string): Fie
         ),
       ]
     }
+    case 'dstack':
+    case 'tinfoil':
+    case 'configfs-tsm':
+    case 'cmw':
+    case 'platform-evidence':
+    case 'unified-quote':
+      return openHeld(bytes, format, subject).map((part) => showPart(part))
     case 'coco':
       return showTaken(readCocoJson(bytes, subject).evidence)
     case 'sealwright': {
@@ -49,6 +59,21 @@ export function showEvidence({ format, bytes }: Candidate, subject: string): Fie
       return [...bound, ...showTaken(evidence)]
     }
   }
+}
+
+/** One report or quote of another program's file. */
+function showPart({ name, evidence, table, certificates = [], eventLog, notes = [] }: Part): Field {
+  const inside = read(() => {
+    if (!Buffer.isBuffer(evidence)) return showTaken(readCocoValue(evidence, name))
+    return isTdxQuote(evidence) ? showTdx(evidence) : showSnp(evidence)
+  })
+  return group(name, [
+    ...inside,
+    ...(table === undefined || table === null ? [] : read(() => [showTable(table)])),
+    ...certificates.map((der, i) => certificateField(`certificate ${i}`, der)),
+    ...(eventLog === undefined || eventLog === null ? [] : read(() => showLog(eventLog, 'ccel'))),
+    ...notes.map((note) => item('note', note)),
+  ])
 }
 
 function showTaken(taken: TeeEvidence): Field[] {

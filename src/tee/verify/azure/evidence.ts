@@ -74,12 +74,12 @@ function oneCertificate(pem: string): Buffer {
   return block.bytes
 }
 
-/** The URL alphabet, but with padding. */
+/** The URL alphabet, with its padding as CoCo writes it, or without any as az-cvm-vtpm and others do. */
 function urlBase64(value: string, subject: string): Buffer {
   const unpadded = value.replace(/={1,2}$/, '')
   const decoded = fromBase64(unpadded, subject, 'base64url')
-  if (unpadded.padEnd(Math.ceil(unpadded.length / 4) * 4, '=') !== value) {
-    throw new VerificationError('format-invalid', `${subject} is not padded base64url`, { subject })
+  if (value !== unpadded && unpadded.padEnd(Math.ceil(unpadded.length / 4) * 4, '=') !== value) {
+    throw new VerificationError('format-invalid', `${subject} is not base64url with whole padding or none`, { subject })
   }
   return decoded
 }
