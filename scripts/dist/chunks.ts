@@ -8,7 +8,7 @@ import { join } from 'node:path'
 const smallestShared = 2000
 
 /** How many files one lazy import may open at once; webpack's 30 would put modules twice again. */
-const mostAtOnce = 100
+const mostAtOnce = 400
 
 const place = 'optimization:{nodeEnv:false,minimize:false,'
 
