@@ -81,6 +81,8 @@ export interface NewManifest {
 export interface BlobReading {
   /** A piece is done with before the next one is asked for, and may then be written over: gigabytes of buffers are never collected. */
   readonly piecewise?: boolean | undefined
+  /** The reader has a check of all bytes of its own (a MAC), so that a store need not hash them as well. */
+  readonly ownCheck?: boolean | undefined
 }
 
 /**
