@@ -12,6 +12,13 @@ export interface LayerKey {
   readonly nonce: Buffer
 }
 
+/** What the cipher gives is new memory each time; from about 128 KiB on the system would map and clear pages for it. */
+const partBytes = 64 << 10
+
+function* inParts(piece: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < piece.length; at += partBytes) yield piece.subarray(at, at + partBytes)
+}
+
 /**
  * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `hmac` is valid once the stream has ended.
  */
@@ -21,9 +28,11 @@ export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stre
   let done: Buffer | null = null
   async function* flow(): AsyncGenerator<Uint8Array> {
     for await (const piece of source) {
-      const secret = cipher.update(piece)
-      mac.update(secret)
-      yield secret
+      for (const part of inParts(piece)) {
+        const secret = cipher.update(part)
+        mac.update(secret)
+        yield secret
+      }
     }
     done = mac.digest()
   }
@@ -45,7 +54,8 @@ export async function* decryptingAtOnce(
   { key, nonce, hmac, subject }: LayerKey & { readonly hmac: Buffer; readonly subject: string },
 ): AsyncGenerator<Uint8Array> {
   const decipher = createDecipheriv('aes-256-ctr', key, nonce)
-  for await (const piece of authenticated(source, key, hmac, subject)) yield decipher.update(piece)
+  for await (const piece of authenticated(source, key, hmac, subject))
+    for (const part of inParts(piece)) yield decipher.update(part)
 }
 
 /** Passes ciphertext on and throws `decryption-failed` at its end when the MAC is another: no byte may be believed before. */

@@ -48,7 +48,10 @@ export async function decryptImage(
       if (open === null) await copy(layer)
       else
         await target
-          .putBlob({ stream: decryptingAtOnce(await store.openBlob(layer), open), expect: { digest, size } })
+          .putBlob({
+            stream: decryptingAtOnce(await store.openBlob(layer, { piecewise: true, ownCheck: true }), open),
+            expect: { digest, size },
+          })
           .catch(asFailure(layer))
     }
     await copy(image.manifest.config)

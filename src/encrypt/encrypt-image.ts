@@ -55,7 +55,7 @@ export async function encryptImage(
     let encrypted = finished.get(layer.digest)
     if (encrypted === undefined) {
       options.log?.progress(`encrypting layer ${index + 1} of ${image.manifest.layers.length} (${layer.size} bytes)`)
-      encrypted = await encryptLayer(layer, await store.openBlob(layer), plan)
+      encrypted = await encryptLayer(layer, await store.openBlob(layer, { piecewise: true }), plan)
       finished.set(layer.digest, encrypted)
     }
     layers.push(encrypted)
@@ -117,10 +117,17 @@ export function chooseLayers(
   }
   throw new InputError(
     'input-invalid',
-    outside === undefined ? 'layers: the image has none' : `layers: there is no layer ${outside}`,
+    outside !== undefined
+      ? `layers: there is no layer ${outside}`
+      : wanted?.length === 0
+        ? 'layers: no position is given'
+        : 'layers: the image has none',
     {
       subject: 'layers',
-      remedy: count === 0 ? 'There is nothing to encrypt.' : `Write all, or numbers from 0 to ${count - 1}.`,
+      remedy:
+        count === 0
+          ? 'There is nothing to encrypt.'
+          : `Write all, or numbers from 0 to ${count - 1}; -1 is the last layer.`,
     },
   )
 }

@@ -130,13 +130,14 @@ export function pieceFor(size: number): number {
   return Math.min(piece, Math.max(0, size) + 1)
 }
 
-/** Reads a blob's file, checked against digest and size. The file is opened when the first byte is asked for. */
+/** Reads a blob's file, checked against digest and size unless the reader has a check of its own. The file is opened when the first byte is asked for. */
 export function readBlob(
   directory: string,
   want: { digest: Digest; size: number },
   how?: BlobReading,
 ): AsyncGenerator<Uint8Array> {
-  return verified(readBlobFile(directory, want, how), want)
+  const bytes = readBlobFile(directory, want, how)
+  return how?.ownCheck === true ? bytes : verified(bytes, want)
 }
 
 /** Reads a blob's file for somebody who checks it: what the file holds, whatever it is. */
@@ -176,14 +177,24 @@ export function sharedPieces({ piecewise, inTurn }: BlobReading): number {
 /** Size in bytes of a buffer that is used again. */
 export const sharedPiece = 256 << 10
 
-/** All pieces lie in the same few buffers, one after the other. */
+/** All pieces lie in the same few buffers, one after the other: the next one is filled while the reader has `count` of them. */
 async function* readShared(handle: FileHandle, count: number): AsyncGenerator<Uint8Array> {
-  const buffers = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(sharedPiece))
-  for (let turn = 0; ; turn++) {
-    const buffer = buffers[turn % count] ?? Buffer.alloc(0)
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
+  const buffers = Array.from({ length: count + 1 }, () => Buffer.allocUnsafeSlow(sharedPiece))
+  const fill = (turn: number): Promise<Uint8Array> => {
+    const buffer = buffers[turn % buffers.length] ?? Buffer.alloc(0)
+    const reading = handle
+      .read(buffer, 0, buffer.length)
+      .then(({ bytesRead }): Uint8Array => buffer.subarray(0, bytesRead))
+    // Its failure is thrown when that piece is asked for; nobody may ask any more.
+    reading.catch(() => {})
+    return reading
+  }
+  let reading = fill(0)
+  for (let turn = 1; ; turn++) {
+    const bytes = await reading
+    if (bytes.length === 0) return
+    reading = fill(turn)
+    yield bytes
   }
 }
 
@@ -208,8 +219,10 @@ async function writeSynced(
   let size = 0
   await using handle = await open(path, 'wx')
   for await (const chunk of source) {
+    // The disk takes the piece while it is hashed.
+    const writing = handle.write(chunk)
     hash.update(chunk)
-    for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
+    for (let at = (await writing).bytesWritten; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
     size += chunk.length
   }
   await handle.datasync()

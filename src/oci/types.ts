@@ -85,6 +85,8 @@ export interface BlobReading {
   readonly piecewise?: boolean | undefined
   /** The same for a reader that is done with a piece when four further ones were asked for. */
   readonly inTurn?: boolean | undefined
+  /** The reader has a check of all bytes of its own (a MAC), so that a store need not hash them as well. */
+  readonly ownCheck?: boolean | undefined
 }
 
 /**

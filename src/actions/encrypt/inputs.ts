@@ -25,7 +25,7 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<EncryptI
   return {
     image: optionalText(raw, 'image'),
     recipients: raw.list('recipients'),
-    layers: layers.length === 0 || (layers.length === 1 && layers[0] === 'all') ? null : layers.map(position),
+    layers: raw.text('layers') === '' || layers.join() === 'all' ? null : layers.map(position),
     kek: raw.text('key-file') === '' ? null : await keyFile(raw.path('key-file')),
     kbs: raw.text('kbs-url') === '' ? null : kbsIdentity(raw.text('kbs-url'), ports.roots.cwd),
     output: optionalText(raw, 'output'),

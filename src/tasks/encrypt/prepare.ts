@@ -75,7 +75,8 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
       kek,
       random: ports.random,
     },
-    layers: request.layers?.map((index) => (index < 0 ? count + index : index)),
+    // One before the first layer stays negative, so that it is refused as it was written.
+    layers: request.layers?.map((index) => (index < 0 && count + index >= 0 ? count + index : index)),
     kbs,
     path,
     found: await readRecord(path, store),
