@@ -62,6 +62,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee reference-values sign': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
   'tee reference-values verify': 'reads',
   'tee reference-values trustee': { file: 'tee/reference-values.ts', by: 'writeNewFile' },
+  'tee reference-values machine': { file: 'tee/trustee-machine.ts', by: 'writeNewFile' },
   'tee reference-values show': 'reads',
   'tee show': 'reads',
   'tee verify': 'reads',
