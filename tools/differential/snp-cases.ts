@@ -11,6 +11,8 @@ import { verifySnp } from '../../src/tee/verify/snp/verify-snp.ts'
 import { parseCertificate } from '../../src/encoding/x509/certificate.ts'
 import { vector } from '../../testkit/peers.ts'
 import { flip } from '../../testkit/mutate.ts'
+import { readEvidence } from '../../src/tee/formats/read.ts'
+import { tsmJson } from '../../testkit/tee/held.ts'
 import { Random } from '../../testkit/random.ts'
 import { failedSteps } from '../fuzz/targets/snp.ts'
 import { certificateTable } from './certificate-table.ts'
@@ -64,10 +66,25 @@ function vectorsOf(base: Base, all: readonly Base[], now: Date): Case[] {
       { ...base, report: flip(base.report, 0x50 * 8) },
       now,
     ),
+    wrappedCase(base, now),
     ...(other === undefined
       ? []
       : [caseOf({ ...base, key: other.key }, 'vector', `${base.name}, key certificate of ${other.name}`, base, now)]),
   ]
+}
+
+/** The same report out of another program's file: our reader of such files must hand on the very bytes. */
+function wrappedCase(base: Base, now: Date): Case {
+  const read = readEvidence(Buffer.from(JSON.stringify(tsmJson(base.report))), 'auto', base.name)
+  const report =
+    read.kind === 'evidence' ? fromBase64(read.evidence.documents['tsm-outblob'] ?? '', 'tsm-outblob') : null
+  return caseOf(
+    { ...base, report: report ?? Buffer.alloc(0) },
+    'vector',
+    `${base.name}, out of configfs-tsm JSON`,
+    base,
+    now,
+  )
 }
 
 /** @param good tells what must be bound: never the changed report */

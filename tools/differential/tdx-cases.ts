@@ -6,6 +6,9 @@ import { SealwrightError } from '../../src/base/errors.ts'
 import { vector } from '../../testkit/peers.ts'
 import { collateralVector, quoteVector } from '../../testkit/tee/tdx/vectors.ts'
 import { flip } from '../../testkit/mutate.ts'
+import { fromBase64 } from '../../src/encoding/base64.ts'
+import { readEvidence } from '../../src/tee/formats/read.ts'
+import { dstackScale } from '../../testkit/tee/held.ts'
 import { Random } from '../../testkit/random.ts'
 import { failedSteps } from '../fuzz/targets/snp.ts'
 import { qvlForm, type QvlForm } from './qvl-form.ts'
@@ -41,7 +44,10 @@ const sets: readonly (readonly [Sets, readonly string[]])[] = [
 export function goTdxCases(mutations: number, seed: number, now: Date): Case[] {
   const random = new Random(seed, 'go-tdx-guest')
   const quotes = files.map(([name, path]) => ({ name, quote: quoteVector(path) }))
-  const cases = quotes.map(({ name, quote }) => goCase('vector', name, quote, quote, now))
+  const cases = quotes.flatMap(({ name, quote }) => [
+    goCase('vector', name, quote, quote, now),
+    goCase('vector', `${name}, out of dstack's attestation`, unwrapped(quote), quote, now),
+  ])
   // Only version 4 gets past its reader.
   const fourth = quotes.filter(({ quote }) => readOrNull(quote)?.version === 4)
   for (let n = 0; n < mutations; n++) {
@@ -50,6 +56,14 @@ export function goTdxCases(mutations: number, seed: number, now: Date): Case[] {
     cases.push(goCase('mutation', `${name}, ${what}`, bytes, quote, now))
   }
   return cases
+}
+
+/** A quote out of another program's file: our reader of such files must hand on the very bytes. */
+function unwrapped(quote: Buffer): Buffer {
+  const read = readEvidence(dstackScale(0, quote), 'dstack', 'attestation')
+  return read.kind === 'evidence'
+    ? fromBase64(read.evidence.documents['tsm-outblob'] ?? '', 'tsm-outblob')
+    : Buffer.alloc(0)
 }
 
 /** What a run without a network cannot ask that peer: everything that hangs on collateral. */

@@ -13,8 +13,17 @@ export const akCommands = {
   'tee ak show': {
     description:
       "Prints the keys of this machine's TPM. A policy can pin them. With --output it writes them for a registrar.",
-    inputs: [device, key, option('output', 'New file for the keys, as "tee ak challenge" takes them.')],
-    examples: ['sealwright tee ak show', 'sealwright tee ak show --output keys.json'],
+    inputs: [
+      device,
+      key,
+      option('output', 'New file for the keys, as "tee ak challenge" takes them.'),
+      option('trustee', "true prints just the attestation key, as Trustee's list trusted_aks holds it.", 'false'),
+    ],
+    examples: [
+      'sealwright tee ak show',
+      'sealwright tee ak show --output keys.json',
+      'sealwright tee ak show --trustee true',
+    ],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./ak-machine.ts')).showKeys(inputs, context),
   },

@@ -1,4 +1,5 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { toBase64 } from '../../encoding/base64.ts'
 import { activateCredential } from '../../tee/tpm/activate.ts'
 import { parseCredentialFile } from '../../tee/tpm/credential.ts'
 import { withAttestationKey } from '../../tee/tpm/attestation.ts'
@@ -7,6 +8,7 @@ import { endorsement } from '../../tee/tpm/endorsement.ts'
 import { areaFingerprint, encodeKeys } from '../../tee/tpm/enrolment.ts'
 import { withPrimary } from '../../tee/tpm/keys.ts'
 import { tpmAddress, withTpm } from '../../tee/tpm/open.ts'
+import { parsePublic } from '../../tee/verify/tpm/public.ts'
 import { endorsementTemplate, type KeyKind } from '../../tee/tpm/templates.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
@@ -28,8 +30,10 @@ export async function showKeys(inputs: RawInputs, { ports }: ActionContext): Pro
     'ek-certificate': String(keys.certificate !== null),
     'ak-certificate': String(keys.own !== null),
     maker: [keys.maker.manufacturer, keys.maker.vendor].join(' ').replace(/\s+/g, ' '),
+    'trusted-ak': toBase64(parsePublic(keys.ak, 'attestation key').key.export({ format: 'der', type: 'spki' })),
     ...(path === '' ? {} : { 'keys-path': path }),
   }
+  if (inputs.boolean('trustee')) return { outputs, text: `${outputs['trusted-ak']}\n` }
   const text = [
     `TPM               ${outputs.maker}, as it says itself`,
     `attestation key   ${outputs.ak}${keys.own === null ? '' : ', certified by the cloud'}`,

@@ -47,6 +47,14 @@ export const verifyOptions: Options = [
   option('pcr-selection', 'Raw TPM quote: what must have been quoted, e.g. sha256:0,1,7; all 24 of sha256 by default.'),
 ]
 
+/** Options of `tee reference-values machine`: those of `tee verify` that say what is good, and where the values go. */
+export const machineValuesOptions: Options = [
+  ...verifyOptions.filter(({ name }) =>
+    ['evidence', 'format', 'collateral', 'at', 'accept', 'signature', 'pcrs', 'ak'].includes(name),
+  ),
+  option('output', 'New file for the JSON; without it, it is printed.'),
+]
+
 /** Options of `tee collateral fetch`. */
 export const collateralFetchOptions: Options = [
   option('directory', 'Folder to bring it into; it is made where it is not there.', '', true),

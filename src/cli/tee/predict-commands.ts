@@ -1,3 +1,4 @@
+import { machineValuesOptions } from './evidence-options.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import {
   predictPcrOptions,
@@ -76,6 +77,17 @@ export const predictCommands = {
     examples: ['sealwright tee reference-values trustee --file values.dsse.json --public-key values.pub'],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./reference-values.ts')).exportForTrustee(inputs, context),
+  },
+  'tee reference-values machine': {
+    description:
+      "Prints the values of a machine that Trustee's default policy asks for. Its evidence is verified first; measurement, TCB and keys come from it.",
+    inputs: machineValuesOptions,
+    examples: [
+      'sealwright tee reference-values machine --evidence evidence.json --collateral collateral/',
+      'sealwright tee reference-values machine --evidence tpm.json --accept software-tpm --output values.json',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) =>
+      (await import('./trustee-machine.ts')).machineValues(inputs, context),
   },
   'tee reference-values show': {
     description: 'Prints reference values, signed or not. It checks no signature.',

@@ -69,7 +69,11 @@ interface Choice {
 }
 
 /** Collateral that is named here takes the place of the policy's. Without a policy AMD's revocation list must be there, as Intel's must. */
-async function contextOf(inputs: RawInputs, { policy, accept, at }: Choice, { roots }: Ports): Promise<VerifyContext> {
+export async function contextOf(
+  inputs: RawInputs,
+  { policy, accept, at }: Choice,
+  { roots }: Ports,
+): Promise<VerifyContext> {
   const paths = inputs.list('collateral').map((path) => resolve(roots.cwd, path))
   const own = policy?.collateral ?? null
   const folders = paths.length > 0 || own === null ? paths : [own]
@@ -110,7 +114,7 @@ function readExpected(inputs: RawInputs): Demands['expected'] {
 const byPolicyAlone: readonly Acceptance[] = ['software-tpm', 'no-crl', 'new-report-version']
 
 /** Whether a TPM may be software, or AMD's list may be missing, is for the policy to say, where there is one. */
-function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptance> {
+export function readAccept(inputs: RawInputs, byPolicy: boolean): ReadonlySet<Acceptance> {
   return new Set(
     inputs.list('accept').map((name) => {
       const known = acceptances.find((one) => one === name)

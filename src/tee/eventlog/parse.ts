@@ -12,11 +12,12 @@ const localitySignature = Buffer.from('StartupLocality\0', 'latin1')
 
 /**
  * Reads a crypto-agile event log. Each event must have one digest for each algorithm of the specification event, as the profile demands:
- * otherwise a bank could not be replayed from it. The old SHA-1-only form is refused.
+ * otherwise a bank could not be replayed from it. The form of TPM 1.2, which has SHA-1 alone, is refused by name unless `old` allows it.
  *
  * @throws VerificationError `format-invalid` with the offset
  */
-export function parseEventLog(bytes: Uint8Array, form: LogForm, subject = 'event log'): EventLog {
+export function parseEventLog(bytes: Uint8Array, form: LogForm, subject = 'event log', old = false): EventLog {
+  if (old && form === 'tcg2' && isOldForm(bytes)) return parseOldLog(bytes, subject)
   const reader = new ByteReader(bytes, subject, 'LE')
   if (bytes.length > limits.bytes) throw reader.refuse(`larger than ${limits.bytes} bytes`)
   const algorithms = readSpecification(reader, form)
@@ -35,6 +36,11 @@ function readSpecification(reader: ByteReader, form: LogForm): Map<number, numbe
   const [register, type] = [reader.u32('register'), reader.u32('type')]
   const digest = reader.take(20, 'digest')
   const data = reader.sized32('specification event', 4096)
+  if (form === 'tcg2' && register < 24 && digest.some((byte) => byte !== 0) && type !== noAction) {
+    throw reader.refuse(
+      'a log in the form of TPM 1.2: it has SHA-1 alone, which proves nothing of SHA-256 or SHA-384 PCRs',
+    )
+  }
   // TDVF writes it under register 1, td-shim and all TPM firmware under 0; it is not measured.
   if (register > (form === 'ccel' ? 1 : 0) || type !== noAction || digest.some((byte) => byte !== 0)) {
     throw reader.refuse('the first event is not a specification event')
@@ -59,6 +65,41 @@ function readSpecification(reader: ByteReader, form: LogForm): Map<number, numbe
   inner.take(inner.u8('size of vendor information'), 'vendor information')
   inner.end()
   return algorithms
+}
+
+/** Whether the first record has the form of TPM 1.2 (TCG PC Client for TPM 1.2, §11.3.1.1): a measured event with a SHA-1 digest. */
+function isOldForm(bytes: Uint8Array): boolean {
+  if (bytes.length < 32) return false
+  const first = Buffer.from(bytes.buffer, bytes.byteOffset, 32)
+  return (
+    first.readUInt32LE(0) < 24 && first.readUInt32LE(4) !== noAction && first.subarray(8, 28).some((byte) => byte !== 0)
+  )
+}
+
+/** A log of TPM 1.2, to be shown: register, type, SHA-1 and data of each event. */
+function parseOldLog(bytes: Uint8Array, subject: string): EventLog {
+  const reader = new ByteReader(bytes, subject, 'LE')
+  if (bytes.length > limits.bytes) throw reader.refuse(`larger than ${limits.bytes} bytes`)
+  const events: LogEvent[] = []
+  while (reader.rest.length > 0) {
+    if (events.length === limits.events) throw reader.refuse(`more than ${limits.events} events`)
+    const offset = reader.offset
+    const [register, type] = [reader.u32('register'), reader.u32('type')]
+    if (register > 31) throw reader.refuse(`register ${register}`)
+    const digests = new Map([['sha1' as const, reader.take(20, 'digest')]])
+    const data = reader.sized32('event data', limits.data)
+    events.push({
+      index: events.length,
+      offset,
+      register,
+      type,
+      typeName: eventTypeName(type),
+      digests,
+      data,
+      extended: type !== noAction,
+    })
+  }
+  return { banks: ['sha1'], events, startupLocality: 0, bytes: reader.offset }
 }
 
 function readEvent(reader: ByteReader, index: number, algorithms: ReadonlyMap<number, number>): LogEvent {

@@ -11,7 +11,7 @@ import { group, item, type Field } from './field.ts'
  * @param form `ccel` for a TDX guest's memory area
  */
 export function showLog(bytes: Buffer, form: LogForm): Field[] {
-  const log = parseEventLog(bytes, form)
+  const log = parseEventLog(bytes, form, 'event log', true)
   const bank = (['sha256', 'sha384', 'sha512', 'sha1'] as const).find((one) => log.banks.includes(one)) ?? 'sha256'
   const name = form === 'ccel' ? 'register' : 'PCR'
   const events = log.events.map((event) => {

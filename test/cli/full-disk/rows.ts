@@ -66,6 +66,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee reference-values trustee': {
     type: '--file PLACE/values.dsse.json --public-key PLACE/key.pub --output PLACE/out/trustee.json',
   },
+  'tee reference-values machine': { file: 'tee/trustee-machine.ts', by: 'writeNewFile' },
   'tee reference-values show': 'reads',
   'tee show': 'reads',
   'tee verify': 'reads',

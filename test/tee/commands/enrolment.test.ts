@@ -1,3 +1,4 @@
+import { keyFingerprint, keyFromSpki } from '../../../src/tee/verify/tpm/attestation-key.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { akCommands } from '../../../src/cli/tee/ak-commands.ts'
@@ -69,6 +70,9 @@ live('a TPM with a maker is enrolled by four commands, and its evidence is then 
 
   const shown = await run('tee ak show', { ...device, output: keys })
   expect(shown.outputs).toMatchObject({ 'ek-certificate': 'true', 'keys-path': keys })
+  const trusted = (await run('tee ak show', { ...device, trustee: 'true' })).text?.trim() ?? ''
+  const key = keyFromSpki(Buffer.from(trusted, 'base64'), 'trusted-ak')
+  expect(shown.outputs).toMatchObject({ 'trusted-ak': trusted, ak: keyFingerprint(key) })
   const asked = await run('tee ak challenge', { keys, output: challenge, pending, 'ek-root': rootPath })
   expect(asked.text).toContain('A chain of the TPM’s maker holds')
   await run('tee ak activate', { ...device, challenge, output: answer })

@@ -225,3 +225,37 @@ withPeers(['vectors:coco/eventlog/CCEL_data_csv'], 'a log with SM3 only is read 
   expect(csv.banks).toEqual([])
   expect(() => replay(csv, 'sha384', 'ccel')).toThrow(/no sha384/)
 })
+
+describe('a log of TPM 1.2', () => {
+  const old = (register: number, type: number, data: Buffer, digest = digestOf('sha1', data)): Buffer =>
+    Buffer.concat([u32(register), u32(type), digest, u32(data.length), data])
+  const events = Buffer.concat([
+    old(0, 8, Buffer.from('v')),
+    old(7, 4, Buffer.alloc(4)),
+    old(0, 3, Buffer.from('label'), Buffer.alloc(20)),
+  ])
+  test('is refused by name as evidence, and shown', () => {
+    expect(() => parseEventLog(events, 'tcg2')).toThrow('in the form of TPM 1.2: it has SHA-1 alone')
+    const shown = parseEventLog(events, 'tcg2', 'log', true)
+    expect(shown.banks).toEqual(['sha1'])
+    expect(shown.events.map(({ register, extended }) => [register, extended])).toEqual([
+      [0, true],
+      [7, true],
+      [0, false],
+    ])
+    expect(replay(shown, 'sha1', 'tpm').get(7)?.toString('hex')).toBe(
+      digestOf('sha1', Buffer.alloc(20), digestOf('sha1', Buffer.alloc(4))).toString('hex'),
+    )
+  })
+  test('every cut of it ends in a refusal or at an event', () => {
+    const ends = new Set([0, 33, 69, events.length])
+    for (let cut = 32; cut < events.length; cut++) {
+      const read = (): unknown => parseEventLog(events.subarray(0, cut), 'tcg2', 'log', true)
+      if (ends.has(cut)) expect(read()).toBeDefined()
+      else expect(read).toThrow('ends beyond the input')
+    }
+  })
+  test('a CCEL is never read so', () => {
+    expect(() => parseEventLog(events, 'ccel', 'log', true)).toThrow('not a specification event')
+  })
+})

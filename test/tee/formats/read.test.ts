@@ -168,6 +168,15 @@ describe('TPM quotes with the files beside them', () => {
       expect(found.quote.message).toEqual(message)
       expect(found.quote.selection).toEqual([{ hash: 'sha256', pcrs: [15, 16, 22] }])
     }
+    const line = joined([message, signature, pcrs])
+    for (const answer of [
+      { code: 200, status: 'Success', results: { quote: line, hash_alg: 'sha256' } },
+      { quote: line },
+    ])
+      expect(read(JSON.stringify(answer), 'auto', { ak })).toMatchObject({ format: 'keylime', kind: 'quote' })
+    expect(refusal(JSON.stringify({ results: { quote: `${line}:` } }), 'keylime', { ak }).message).toContain(
+      'is no keylime',
+    )
     expect(refusal(joined([message, signature, pcrs]))).toMatchObject({ code: 'input-missing', subject: 'ak' })
     const bomb = deflateSync(Buffer.alloc(1 << 20))
     expect(refusal(joined([message, signature, bomb]), 'auto', { ak }).message).toContain('unpacked')
