@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decryptImage } from '../../src/encrypt/decrypt-image.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
@@ -11,7 +11,7 @@ import { loadImage } from '../../src/image/load.ts'
 import type { Image } from '../../src/image/types.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { manifestBytes } from '../../src/oci/manifest.ts'
-import { mediaTypes, type Descriptor, type Store } from '../../src/oci/types.ts'
+import { mediaTypes, type Descriptor, type Digest, type Store } from '../../src/oci/types.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { codeOf, makeImage } from './support.ts'
 
@@ -187,6 +187,24 @@ describe('other recipients for the same layers', () => {
     const { target } = newLayout()
     expect(await codeOf(decryptImage(store, after, byKek, { target }))).toBe('decryption-failed')
     expect((await decryptImage(store, after, byFile, { target })).descriptor.digest).toBe(plain.descriptor.digest)
+  })
+
+  test('an image of 5 GB takes no longer: its layer is a hole with a wrong digest, which any reading would find', async () => {
+    const { store, image, directory } = await sealed()
+    const [first] = image.manifest.layers as [Descriptor]
+    const layer = { ...first, digest: `sha256:${'5'.repeat(64)}` as Digest, size: 5e9 }
+    const path = join(directory, 'blobs/sha256', '5'.repeat(64))
+    writeFileSync(path, '')
+    truncateSync(path, layer.size)
+    const given = { ...image, manifest: { ...image.manifest, layers: [layer] } }
+    const made = await rewrapImage(store, given, byKek, {
+      target: store,
+      wrapping: await wrapping('jwe:x'),
+      keep: false,
+    })
+    const { content } = await store.getManifest(made.descriptor.digest)
+    expect(content).toMatchObject({ layers: [{ digest: layer.digest, size: 5e9 }] })
+    rmSync(path)
   })
 
   test('`keep`: old and new recipients open, also two of one form', async () => {

@@ -31,6 +31,7 @@ async function run(results: Result | Result[], lines = 'technology: snp\n'): Pro
 
 const wrapped = { recipients: [{ scheme: 'kbs', keyId: 'kbs:///a/b/c' }] }
 const jwe = { recipients: [{ scheme: 'jwe', keyId: digest('0a') }] }
+const form = (scheme: string): Result => ({ recipients: [{ scheme, keyId: digest('0a') }] })
 const both = { recipients: [...jwe.recipients, ...wrapped.recipients] }
 const url = 'https://kbs.example/base'
 const external = { ...wrapped, kbs: 'external', kbsUrl: url, kbsKey: digest('0b') }
@@ -53,6 +54,8 @@ test.each<[string, Result | Result[], string]>([
     kbs(['0a', '0b'].map((key) => `{url: "${url}", server-key: "${digest(key)}"}`).join()),
   ],
   ['a public key', jwe, recipients(digest('0c'), digest('0a'))],
+  ['a certificate', form('pkcs7'), recipients(digest('0a'))],
+  ['a key in a token', form('pkcs11'), recipients(digest('0a'))],
   ['a public key, by null', { ...jwe, kbs: null }, recipients(digest('0a'))],
   ['a public key, as one text', jwe, named(JSON.stringify({ recipients: digest('0a') }))],
   ['both', { ...external, ...both }, named(`{kbs: [{url: "${url}"}], recipients: ["${digest('0a')}"]}`)],
@@ -70,6 +73,8 @@ test.each<[string, Result | Result[], string]>([
   ['no server key', { ...external, kbsKey: null }, kbs(`{url: "${url}", server-key: "${digest('0b')}"}`)],
   ['no URL', { ...wrapped, kbs: 'external' }, kbs(`{url: "${url}"}`)],
   ['a public key, and the policy is silent', jwe, 'technology: snp\n'],
+  ['another certificate', form('pkcs7'), recipients(digest('0c'))],
+  ['another key in a token', form('pkcs11'), recipients(digest('0c'))],
   ['another public key', jwe, recipients(digest('0c'))],
   ['a public key beside a KBS that is named', { ...external, ...both }, kbs(`{url: "${url}"}`)],
   ['a KBS beside a public key that is named', { ...external, ...both }, recipients(digest('0a'))],
@@ -87,6 +92,7 @@ test.each<[string, Result | Result[], string]>([
 test.each<[string, Result]>([
   ['what answers on loopback', { ...wrapped, kbs: 'loopback', kbsUrl: 'http://127.0.0.1:8080' }],
   ['what answers on loopback, beside a key', { ...jwe, kbs: 'loopback' }],
+  ['a form of a later version, whose keys nobody knows', form('pgp')],
   ['an embedded KBS', { ...wrapped, kbs: 'embedded' }],
   ['a KBS that the event does not name', wrapped],
   ['a KBS that the event does not name, beside a key', both],

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { openStorage } from '../../../src/kbs-server/storage.ts'
 import { loadImage } from '../../../src/image/load.ts'
 import { openLayout } from '../../../src/oci/layout.ts'
 import type { Digest } from '../../../src/oci/types.ts'
@@ -211,4 +212,40 @@ withPeers(['softhsm2-util', 'pkcs11-tool'], 'a key in a token, by the program of
   // A program that fails, and one whose token does not open the packet.
   await expect(run(...decrypt, '/bin/false')).rejects.toMatchObject({ code: 1 })
   await expect(run(...decrypt, join(directory, 'hsm.conf'))).rejects.toMatchObject({ code: expect.any(Number) })
+})
+
+test('a key that a KBS gives to this machine opens the image, and its policy decides', async () => {
+  const directory = await prepared()
+  const storage = await openStorage(join(directory, 'kbs'), ports)
+  await storage.write(readFileSync(join(directory, 'app.key')), 'resources', 'default/image-key/app')
+  await sealwright(
+    directory,
+    'encrypt',
+    '--image',
+    'oci:plain:latest',
+    '--recipients',
+    uri,
+    '--key-file',
+    'app.key',
+    '--state',
+    'state',
+  )
+  const decrypt = (output: string): Promise<string> =>
+    sealwright(
+      directory,
+      'decrypt',
+      'oci:plain:latest-encrypted',
+      '--output',
+      output,
+      '--kbs-url',
+      'embedded:kbs',
+      '--technology',
+      'sample',
+    )
+  await expect(decrypt('oci:refused')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('error (denied)'),
+  })
+  await storage.write('package policy\n\ndefault allow := true\n', 'resource-policy.rego')
+  expect(await decrypt('oci:opened')).toContain('2 of 2 layers were decrypted.')
 })
