@@ -43,7 +43,7 @@ export function summary({ mode, kbsUrl, desired, changes, uris, planPath }: Publ
           ],
     exceptions,
     commands: [],
-    notes: uris.map((uri) => `${uri} is given only to evidence that the policy names.`),
+    notes: [...uris.map((uri) => `${uri} is given only to evidence that the policy names.`), ...(desired?.notes ?? [])],
     details: {
       changes: changes.map(({ what, action }) => ({ what, action })),
       policy: desired?.resourcePolicy ?? null,
