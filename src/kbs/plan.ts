@@ -7,7 +7,7 @@ import { readYaml } from '../encoding/yaml.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
-import { otherRules, resourcePolicy, type ResourceRule } from './rego/resource-policy.ts'
+import { otherRules, resourcePolicy, ruleUri, type ResourceRule } from './rego/resource-policy.ts'
 import { embeddedAttestationPolicy, sampleReferenceValues, softwareTpmReferenceValues } from './rego/sample-policy.ts'
 import { writeRego } from './rego/write.ts'
 
@@ -45,6 +45,8 @@ export interface Desired {
   /** `default_cpu`, for an embedded KBS only: a KBS of others keeps its own. */
   attestationPolicy: string | null
   referenceValues: Record<string, JsonValue>
+  /** What a reader must know of rules that this plan does not name, in words. */
+  notes: string[]
   /** Relaxations, in words. */
   exceptions: string[]
 }
@@ -86,11 +88,22 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
+    notes: keptNotes(kept),
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
+}
+
+/** A plan for an embedded KBS speaks of its own resources alone: who takes one out of it must not believe that it is closed. */
+function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
+  const uris = [...new Set(kept.map((rule) => ruleUri(rule)))].filter((uri) => uri !== null).sort()
+  if (uris.length === 0) return []
+  const many = uris.length === 1 ? 'The rule of 1 resource stays' : `The rules of ${uris.length} resources stay`
+  return [
+    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. Publish into an empty folder to withdraw one.`,
+  ]
 }
 
 /**

@@ -43,7 +43,7 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
           ],
     exceptions,
     commands: [],
-    notes: uris.map((uri) => `${uri} is given only to evidence that the policy names.`),
+    notes: [...uris.map((uri) => `${uri} is given only to evidence that the policy names.`), ...(desired?.notes ?? [])],
     details: {
       changes: changes.map(({ what, action }) => ({ what, action })),
       policy: desired?.resourcePolicy ?? null,

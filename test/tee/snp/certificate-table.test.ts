@@ -82,11 +82,11 @@ test('broken PEM is refused as the certificate it is not, and stops no reader', 
     expect(failed(read(table([vcek, broken])))).toEqual([expect.stringContaining('is not DER') as string])
 })
 
-test('cuts and 120 bit flips of the PEM: verified unchanged in meaning, or refused', () => {
-  for (let cut = 0; cut < pem.length - 1; cut += 211)
+test('cuts and 45 bit flips of the PEM: verified unchanged in meaning, or refused', () => {
+  for (let cut = 0; cut < pem.length - 1; cut += 401)
     expect(failed(read(table([vcek, pem.subarray(0, cut)])))).not.toEqual([])
   let seed = 7
-  for (let n = 0; n < 120; n++) {
+  for (let n = 0; n < 45; n++) {
     seed = (seed * 1103515245 + 12345) & 0x7fffffff
     const bytes = Buffer.from(pem)
     const place = seed % bytes.length
