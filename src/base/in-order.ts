@@ -8,24 +8,22 @@ export async function* inOrder<T, R>(
   fn: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const running: Promise<R>[] = []
-  try {
-    for await (const item of items) {
-      running.push(fn(item))
-      const [first] = running
-      if (running.length < limit || first === undefined) continue
-      const result = await first
-      void running.shift()
-      yield result
-    }
-    while (running.length > 0) {
-      const [first] = running
-      if (first === undefined) break
-      const result = await first
-      void running.shift()
-      yield result
-    }
-  } finally {
-    // A failure of what was still running belongs to nobody any more.
-    for (const rest of running) rest.catch(() => {})
+  for await (const item of items) {
+    const started = fn(item)
+    // Its failure is thrown in its turn: one that nobody waits for yet would end the process, and after an early end it belongs to nobody.
+    started.catch(() => {})
+    running.push(started)
+    const [first] = running
+    if (running.length < limit || first === undefined) continue
+    const result = await first
+    void running.shift()
+    yield result
+  }
+  while (running.length > 0) {
+    const [first] = running
+    if (first === undefined) break
+    const result = await first
+    void running.shift()
+    yield result
   }
 }

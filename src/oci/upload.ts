@@ -15,9 +15,12 @@ import {
   type UploadBody,
 } from './upload-body.ts'
 
+/** Longest time that a timer takes, about 25 days: a longer one would ring at once, and anybody who may push writes the size of a descriptor. */
+const longestMs = 2 ** 31 - 1
+
 /** Time that a body of this size may take: two minutes and a slow line's 50 kB/s. */
 export function bodyTimeoutMs(size: number): number {
-  return 120_000 + Math.ceil(size / 50)
+  return Math.min(longestMs, 120_000 + Math.ceil(size / 50))
 }
 
 /**

@@ -2,7 +2,7 @@ import { sha256 } from '../base/streams.ts'
 import { isObject, textOf } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { roles, sbomRoles, type JournalEvent } from '../journal/event.ts'
-import { lackOfAdmission, rolesOf, subjectRoles } from '../journal/subject-roles.ts'
+import { admissionsOf, lackOfAdmission, policyOf, rolesOf, subjectRoles } from '../journal/subject-roles.ts'
 import type { StatementKind } from '../statement/types.ts'
 import { factsOfRecord } from '../statement/promotion.ts'
 import { readPredicate } from '../statement/schemas/predicate.ts'
@@ -155,15 +155,19 @@ export function promotionsOf(events: readonly JournalEvent[], claim: Claim): Jou
 /** A record says what a worker of the agent did: the promotion of these facts, and the verification that reached this verdict and passed. */
 function promotionProblem(claim: Claim, events: readonly JournalEvent[]): RoleProblem | null {
   const subject = subjectOf(claim)
-  const held = rolesOf(events, subject, plainForms(events, subject, true).slice(1))
-  if (subjectRoles.sign?.some((role) => held.has(role)) === true)
-    return { code: 'self-verified', why: `${subject} was built or encrypted by the job that promoted it` }
+  // Who made a manifest of an index does not judge the index.
+  const own = [subject, ...childrenOf(events, subject)].find((image) => {
+    const held = rolesOf(events, image, plainForms(events, image, true).slice(1))
+    return subjectRoles.sign?.some((role) => held.has(role)) === true
+  })
+  if (own !== undefined)
+    return { code: 'self-verified', why: `${own} was built or encrypted by the job that promoted it` }
   const promoted = events.filter((event) => event.kind === 'promote' && has(event, 'inputs', roles.image, subject))
   if (promoted.length === 0) return mismatch(`${subject} was not promoted by this job`)
-  const own = promotionsOf(events, claim)
-  if (own.length === 0)
+  const promotions = promotionsOf(events, claim)
+  if (promotions.length === 0)
     return mismatch('the record differs from what the journal says of the promotion (facts, policy or verdict)')
-  if (!own.some(({ performer }) => performer === 'agent'))
+  if (!promotions.some(({ performer }) => performer === 'agent'))
     return { code: 'claimed-steps', why: `only a caller claims that ${subject} was promoted (performer: caller)` }
   const { verdict, policy } = readPredicate('promotion', claim.statement.predicate, claim.manifest)
   const judged = events.some(
@@ -176,7 +180,17 @@ function promotionProblem(claim: Claim, events: readonly JournalEvent[]): RolePr
       has(event, 'inputs', roles.policy, policy.digest) &&
       has(event, 'outputs', roles.verdict, verdict.digest),
   )
-  return judged ? null : mismatch('no verification by the agent reached the verdict that the record names')
+  if (!judged) return mismatch('no verification by the agent reached the verdict that the record names')
+  // A caller chooses the policy of a verification: that another one admits the image makes no refusal by this one undone.
+  return admissionsOf(events, subject).some((event) => policyOf(event) === policy.digest)
+    ? null
+    : { code: 'admission-refused', why: `the job refused ${subject} afterwards by the policy of the record` }
+}
+
+/** Manifests of an index that the agent verified. */
+function childrenOf(events: readonly JournalEvent[], subject: string): string[] {
+  const found = events.filter((event) => event.kind === 'verify' && has(event, 'inputs', roles.image, subject))
+  return found.flatMap(({ inputs }) => inputs.flatMap(({ role, digest }) => (role === roles.child ? [digest] : [])))
 }
 
 function mismatch(why: string): RoleProblem {

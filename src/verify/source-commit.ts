@@ -5,8 +5,8 @@ const gitId = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/
 
 /**
  * The commit from which a publisher's provenance says that the image was built; null where it names none, or several of which none is told to be the
- * source. Read are our own form, SLSA 1.0 (`resolvedDependencies[].digest.gitCommit`, among several that of `externalParameters.workflow.repository`, as GitHub
- * writes both) and 0.2 (`invocation.configSource.digest.sha1`).
+ * source. Read are our own form, SLSA 1.0 (`resolvedDependencies[].digest.gitCommit`, that of `externalParameters.workflow.repository` where it is named, as
+ * GitHub writes both) and 0.2 (`invocation.configSource.digest.sha1`).
  */
 export function sourceCommit({ statement: { predicate } }: Pick<Claim, 'statement'>): string | null {
   const definition = member(predicate, 'buildDefinition')
@@ -23,8 +23,10 @@ export function sourceCommit({ statement: { predicate } }: Pick<Claim, 'statemen
     return commit === null || !isObject(item) ? [] : [{ uri: textOf(item['uri'] ?? ''), commit }]
   })
   const repository = textOf(member(member(definition, 'externalParameters'), 'workflow')?.['repository'] ?? '')
-  const own = sources.filter(({ uri }) => uri === `git+${repository}` || uri.startsWith(`git+${repository}@`))
-  const [only, ...more] = new Set((sources.length > 1 ? own : sources).map(({ commit }) => commit))
+  const isOwn = (uri: string): boolean => uri === `git+${repository}` || uri.startsWith(`git+${repository}@`)
+  // One alone may be a dependency as well, of which the image is not.
+  const own = repository === '' && sources.length === 1 ? sources : sources.filter(({ uri }) => isOwn(uri))
+  const [only, ...more] = new Set(own.map(({ commit }) => commit))
   return only === undefined || more.length > 0 ? null : only
 }
 

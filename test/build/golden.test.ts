@@ -124,6 +124,21 @@ test.each<[string, string, (one: Base) => Promise<unknown>, RegExp]>([
   ],
   ['promoted long ago', 'expired', (one) => promote(one, { promotedOn: '2026-01-01T00:00:00Z' }), /allows 90d/],
   [
+    'promoted in the future',
+    'expired',
+    (one) => promote(one, { promotedOn: '2099-01-01T00:00:00Z' }),
+    /dated in the future \(2099/,
+  ],
+  [
+    'with a later record that cannot be read',
+    'format-invalid',
+    async (one) => {
+      await promote(one)
+      await promote(one, { promotedOn: '2026-11-02T00:00:00Z', copied: 'nothing' })
+    },
+    /copied/,
+  ],
+  [
     'with two records of one second',
     'denied',
     async (one) => {

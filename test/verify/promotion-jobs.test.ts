@@ -25,6 +25,9 @@ const events =
   (all: EventDraft[]): EventDraft[] =>
     all.flatMap((event) => (event.kind === kind ? (change(event) ?? []) : [event]))
 
+const verified = (all: EventDraft[]): EventDraft[] => all.filter(({ kind }) => kind === 'verify')
+const artifact = { name: 'other', digest: `sha256:${'6'.repeat(64)}`, mediaType: 'application/json' } as const
+
 test('a record by the agent of a job that the entry names counts, and the verdict says by which job and for what', async () => {
   await promote()
   const verdict = await judge(made, policy)
@@ -149,6 +152,39 @@ test.each<[string, string, (() => Promise<unknown>) | null, RegExp]>([
     'self-verified',
     () => promote({ events: (all) => [...all, ...made.base.drafts] }),
     /built or encrypted by the job that promoted it/,
+  ],
+  [
+    'of an index with a manifest that the job built itself',
+    'self-verified',
+    () =>
+      promote({
+        events: ([first, ...rest]) => [
+          ...(first === undefined ? [] : [first]),
+          ...made.base.drafts
+            .filter(({ kind }) => kind === 'build')
+            .map((event) => ({ ...event, outputs: [{ ...artifact, role: 'image' }] })),
+          ...events('verify', (event) => ({ ...event, inputs: [...event.inputs, { ...artifact, role: 'child' }] }))(
+            rest,
+          ),
+        ],
+      }),
+    /sha256:6666.* was built or encrypted by the job that promoted it/,
+  ],
+  [
+    'of an image that the job refused afterwards, whatever another policy says',
+    'admission-refused',
+    () =>
+      promote({
+        events: (all) => [
+          ...all,
+          ...events('verify', (event) => ({ ...event, result: { verified: false, exceptions: [] } }))(verified(all)),
+          ...events('verify', (event) => ({
+            ...event,
+            inputs: event.inputs.map((item) => (item.role === 'policy' ? { ...artifact, role: 'policy' } : item)),
+          }))(verified(all)),
+        ],
+      }),
+    /refused sha256:.* afterwards by the policy of the record/,
   ],
   [
     'dated after its job',

@@ -15,6 +15,8 @@ const [app, other] = ['git+https://github.com/acme/app@refs/heads/main', 'git+ht
 test.each<[string, JsonObject, string | null]>([
   ['the only git dependency', slsa([git(app, a), { uri: 'pkg:npm/x', digest: { sha256: b } }]), a],
   ['of several that of the repository', slsa([git(other, b), git(app, a)], workflow), a],
+  ['the only one, of another repository than the workflow', slsa([git(other, b)], workflow), null],
+  ['the only one, of the repository of the workflow', slsa([git(app, a)], workflow), a],
   ['of several none that is told', slsa([git(other, b), git(app, a)]), null],
   ['two commits of the repository', slsa([git(app, b), git(app, a)], workflow), null],
   ['one commit twice', slsa([git(app, a), git(app, a)], workflow), a],

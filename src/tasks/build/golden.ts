@@ -8,6 +8,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { seconds } from '../../verify/policy/duration.ts'
 import { identityRules } from '../../verify/policy/identities.ts'
+import { skewMs } from '../../verify/status/effective.ts'
 import { readNotices } from '../../verify/status/read.ts'
 import { basesPolicyDigest, policyOfJobs, type BasesPolicy } from './bases-policy.ts'
 
@@ -40,6 +41,9 @@ export function goldenBases(
       trusted === null
         ? { counted: [], others: [], refused: null }
         : await (await import('./golden-jobs.ts')).goldenByJobs(trusted, base, maxAge ?? null, at, ports)
+    // What cannot be read may say that the base is golden no more.
+    const [broken] = notices.broken
+    if (broken !== undefined) throw refused(broken.error.code, text, broken.error.message)
     const counted = [...notices.counted, ...byJobs.others]
     const here = [...notices.counted.filter(({ predicate }) => predicate.to.name === name), ...byJobs.counted]
     // Of two records of one second nobody knows which is newer, so the one that is not golden counts.
@@ -65,6 +69,9 @@ export function goldenBases(
     if (predicate.class !== 'golden')
       throw refused('denied', text, `its promotion record has the class ${predicate.class ?? 'none'}`)
     const age = (at.getTime() - Date.parse(predicate.promotedOn)) / 1000
+    // Nothing that is signed later would be newer than such a record.
+    if (age < -skewMs / 1000)
+      throw refused('expired', text, `its record is dated in the future (${predicate.promotedOn})`)
     if (maxAge !== undefined && age > seconds(maxAge))
       throw refused('expired', text, `it was promoted ${predicate.promotedOn}; the bases policy allows ${maxAge}`)
     return payload

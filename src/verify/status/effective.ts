@@ -2,7 +2,7 @@ import type { Digest } from '../../oci/types.ts'
 import type { PredicateOf } from '../../statement/schemas/predicate.ts'
 
 /** Two clocks may differ by this. */
-const skewMs = 5 * 60_000
+export const skewMs = 5 * 60_000
 
 /** A status statement whose signature was verified. */
 export interface StatusStatement {
