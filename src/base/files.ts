@@ -39,7 +39,7 @@ export async function replaceFile(
 }
 
 /** Why a file could not be read, for the end of a sentence; '' where the system's word would tell a reader nothing. */
-function whyUnread(cause: unknown): string {
+export function whyUnread(cause: unknown): string {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
   return reasons[code] ?? ''
 }

@@ -18,8 +18,8 @@ export interface DecryptedImage {
 
 /**
  * Decrypts the layers of an image into a store, each byte read once. MAC and plain digest are compared before a layer gets its name there; what was
- * written of one that fails is removed. All keys are opened before the first layer is read. An image that Sealwright encrypted gets back its manifest,
- * byte for byte.
+ * written of one that fails is removed. All keys are opened before the first layer is read. The new manifest is canonical
+ * JSON: that of an image whose plain manifest was canonical, too, has the digest that it had before it was encrypted.
  *
  * @throws InputError `input-invalid` for an image without encrypted layers; VerificationError `decryption-failed`
  */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, TransportError } from '../base/errors.ts'
+import { whyUnread } from '../base/files.ts'
 import { isObject, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { printable } from '../base/printable.ts'
@@ -89,10 +90,12 @@ async function readConfig(path: string, named: boolean): Promise<JsonObject | nu
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (!named && (cause as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new InputError('file-missing', `the registry credentials in ${path} cannot be read`, {
+    throw new InputError('file-missing', `the registry credentials in "${path}" cannot be read${whyUnread(cause)}`, {
       subject: path,
       cause,
-      remedy: 'Check REGISTRY_AUTH_FILE, or log in to the registry again.',
+      remedy: named
+        ? 'Correct REGISTRY_AUTH_FILE, or log in to the registry again (skopeo login --authfile).'
+        : 'Make the file readable for this user, or log in to the registry again.',
     })
   }
   // `podman logout` and a first `docker login` leave such a file.

@@ -1,4 +1,4 @@
-import { InputError, messageOf } from '../base/errors.ts'
+import { InputError, messageOf, toSealwrightError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import type { Mirror, Place } from './registries-conf.ts'
 import { openSession, type Session } from './session.ts'
@@ -24,6 +24,7 @@ const attempts = 2
 export function openMirrors(name: string, { mirrors }: Place, ports: Ports): Mirrors {
   const sessions = new Map<Mirror, Session>()
   const told = new Set<Mirror>()
+  const skipped = new Set<string>()
   return {
     first: async (by, read) => {
       for (const mirror of mirrors) {
@@ -32,7 +33,11 @@ export function openMirrors(name: string, { mirrors }: Place, ports: Ports): Mir
         const session = sessions.get(mirror) ?? openSession(host, repository, ports, { insecure, attempts })
         sessions.set(mirror, session)
         const found = await read(session).catch((error: unknown) => {
-          ports.log.info(`the mirror ${host}/${repository} of ${name} is passed over: ${messageOf(error)}`)
+          // Each blob would fail for the same reason: one line for each reason is enough.
+          const why = `${host}/${repository} ${toSealwrightError(error).code}`
+          if (!skipped.has(why))
+            ports.log.info(`the mirror ${host}/${repository} of ${name} is skipped: ${messageOf(error)}`)
+          skipped.add(why)
           if (ports.deadline !== undefined && ports.clock.monotonic() > ports.deadline) throw error
           return null
         })

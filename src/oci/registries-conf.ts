@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../base/errors.ts'
+import { whyUnread } from '../base/files.ts'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { readToml } from '../encoding/toml.ts'
@@ -173,18 +174,21 @@ function flag(entry: JsonObject, name: string, file: string): boolean {
   throw invalid(file, `${name} is neither true nor false`)
 }
 
+/** What names the file. */
+const byName = `\`--registries-conf\` or ${registriesVariable}`
+
 function invalid(file: string, why: string, cause?: unknown): InputError {
   return new InputError('file-invalid', `${file}: ${why}`, {
     subject: file,
     cause,
-    remedy: `Mend it (containers-registries.conf(5), version 2), or unset ${registriesVariable}.`,
+    remedy: `Mend it (containers-registries.conf(5), version 2), or leave ${byName} out.`,
   })
 }
 
 function unreadable(file: string, cause: unknown): InputError {
-  return new InputError('file-missing', `${file} cannot be read: ${String(Object(cause).code ?? cause)}`, {
+  return new InputError('file-missing', `"${file}" cannot be read${whyUnread(cause)}`, {
     subject: file,
     cause,
-    remedy: `Name a readable registries.conf in ${registriesVariable}, or unset it.`,
+    remedy: `Name a readable registries.conf in ${byName}, or leave it out.`,
   })
 }

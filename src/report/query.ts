@@ -23,7 +23,7 @@ const columns = [
 ] as const
 
 /** An answer for a terminal; foreign text is escaped. */
-export function queryText({ images, gaps, looked }: Answer): string {
+export function queryText({ images, gaps, empty, looked }: Answer): string {
   const lines = images.flatMap(({ image, status, production, rows }) => {
     const title = `${image.store}@${image.digest}${image.tags.length === 0 ? '' : `  ${image.tags.join(', ')}`}`
     const state = status === null ? '' : `  ${status.text}`
@@ -31,11 +31,11 @@ export function queryText({ images, gaps, looked }: Answer): string {
     return [`${title}${state}`, ...inside, ...rows.flatMap((row) => rowLines(row, image.digest))]
   })
   const rows = images.reduce((sum, one) => sum + one.rows.length, 0)
-  const summary = `${count(rows, 'row')} of ${count(images.length, 'image')}; ${looked.statements} attached manifests of ${count(looked.images, 'image')} in ${count(looked.stores, 'store')} were read`
+  const summary = `${count(rows, 'row')} of ${count(images.length, 'image')}; ${count(looked.statements, 'attached manifest')} of ${count(looked.images, 'image')} in ${count(looked.stores, 'store')} were read`
   const missing = gaps.map(
     ({ manifest, parent, error }) => `cannot be read: ${manifest} of ${parent}: ${error.message}`,
   )
-  return `${[...lines, ...missing, summary].map(printable).join('\n')}\n`
+  return `${[...lines, ...missing, ...empty.map((store) => `without a tagged image: ${store}`), summary].map(printable).join('\n')}\n`
 }
 
 function rowLines(row: QueryRow, image: string): string[] {

@@ -198,7 +198,10 @@ test('a login of skopeo or podman is found, before that of docker', async () => 
     writeFileSync(file, JSON.stringify({ auths: { [host]: { auth: Buffer.from('sk:opeo').toString('base64') } } }))
     expect(await readAll(storeOf(`${host}/a`, withRuntime), blob)).toBe('layer')
     const named = { ...withRuntime, env: { ...withRuntime.env, REGISTRY_AUTH_FILE: join(runtime, 'none.json') } }
-    expect(await codeOf(storeOf(`${host}/a`, named).openBlob(blob))).toBe('file-missing')
+    await expect(storeOf(`${host}/a`, named).openBlob(blob)).rejects.toMatchObject({
+      code: 'file-missing',
+      message: expect.stringContaining('none.json" cannot be read: it does not exist'),
+    })
     writeFileSync(file, '[]')
     expect(await codeOf(storeOf(`${host}/a`, withRuntime).openBlob(blob))).toBe('file-invalid')
   })

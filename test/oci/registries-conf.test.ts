@@ -120,10 +120,10 @@ test.each([
   expect(codeOfSync(() => placeOf('c.example', 'a', configured('', { 'x.conf': text })))).toBe('file-invalid')
 })
 
-test('a file that is not there is told', () => {
-  expect(codeOfSync(() => placeOf('a.example', 'a', { env: { [variable]: '/nowhere/registries.conf' } }))).toBe(
-    'file-missing',
-  )
+test('a file that is not there is an error that says so, and what names it', () => {
+  const read = (): unknown => placeOf('a.example', 'a', { env: { [variable]: '/nowhere/registries.conf' } })
+  expect(codeOfSync(read)).toBe('file-missing')
+  expect(read).toThrow('"/nowhere/registries.conf" cannot be read: it does not exist')
 })
 
 const blob = { digest: sha256('layer') as Digest, size: 5 }
@@ -206,6 +206,17 @@ describe('mirrors', () => {
       expect(asked.own).toEqual([`GET /v2/a/manifests/${short}`])
       expect(asked.mirror.length).toBeGreaterThan(0)
       expect(asked.mirror.length).toBeLessThanOrEqual(4)
+    })
+  })
+
+  test('one that has nothing is named once for each reason, not for each blob', async () => {
+    const absent: (asked: string[]) => Handler = () => (_q, r) => r.writeHead(403).end()
+    await withMirror(absent, '', async (name, ports) => {
+      const store = storeOf(name, ports)
+      await store.getManifest(digest)
+      expect(await readAll(store, blob)).toBe('layer')
+      const { lines } = ports.log as unknown as { lines: string[] }
+      expect(lines.filter((line) => line.includes('is skipped'))).toHaveLength(1)
     })
   })
 

@@ -47,10 +47,11 @@ test('one image: outputs, both verdicts and the record in the report', async () 
 })
 
 test('a dry run shows the plan with its bytes and writes nothing', async () => {
-  const { folder, run } = await job()
+  const { made, folder, run } = await job()
   const { outputs, lines } = await run({ 'dry-run': 'true', exclude: 'predicate:https://cyclonedx.org/bom' })
   expect(JSON.parse(outputs['cost-json'] ?? '')).toMatchObject({ present: { blobs: 0 } })
   expect(lines?.join('\n')).toMatch(/to be sent: \d+ blobs, \d+ bytes/)
+  expect(lines).toContain(`to copy: image ${made.digest}`)
   expect(outputs).toMatchObject({
     image: '',
     promoted: 'false',
@@ -66,6 +67,7 @@ test('a rule of `exclude` that fits nothing is noted; one that fits is not', asy
   expect(report.notes.filter((note) => note.includes('fits nothing'))).toEqual([
     '`exclude`: "predicate:sbom" fits nothing that is attached.',
   ])
+  expect(report.tables.map(({ title }) => title)).toContain('Left behind: 1 manifest')
 })
 
 test('a key without `signer: key` is refused: the record that its owner expects would be missing', async () => {

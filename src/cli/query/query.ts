@@ -117,7 +117,7 @@ function periodIn(text: string): Period {
   })
 }
 
-function asJson({ images, gaps, looked }: Answer): JsonObject {
+function asJson({ images, gaps, empty, looked }: Answer): JsonObject {
   const plain: unknown = {
     looked,
     images: images.map(({ image, status, production, rows }) => ({
@@ -128,6 +128,7 @@ function asJson({ images, gaps, looked }: Answer): JsonObject {
       rows: rows.map((row) => ({ ...row, image: undefined })),
     })),
     gaps: gaps.map(({ manifest, parent, error }) => ({ manifest, parent, code: error.code, message: error.message })),
+    empty,
   }
   const parsed = parseJson(JSON.stringify(plain), 'the answer')
   return isObject(parsed) ? parsed : {}

@@ -27,7 +27,10 @@ export async function repairCommand(inputs: RawInputs, { ports }: ActionContext)
     replaceImage: inputs.boolean('replace-image'),
     dryRun,
   })
-  return { outputs: outputsOf(repaired, dryRun), text: textOf(repaired, reference, dryRun) }
+  return {
+    outputs: outputsOf(repaired, dryRun),
+    text: textOf(repaired, reference, dryRun, inputs.boolean('drop-missing')),
+  }
 }
 
 function outputsOf(repaired: Repaired, dryRun: boolean): JsonObject {
@@ -46,10 +49,11 @@ function outputsOf(repaired: Repaired, dryRun: boolean): JsonObject {
   }
 }
 
-function textOf(repaired: Repaired, reference: string, dryRun: boolean): string {
+function textOf(repaired: Repaired, reference: string, dryRun: boolean, dropMissing: boolean): string {
   const { listed, looked, added, restored, corrected, missing, dropped, notes } = repaired
   const line = (done: string, { manifest, subject, artifactType }: Relisted): string =>
     `${done}  ${manifest}  ${artifactType ?? 'no artifact type'}, attached to ${subject}`
+  const drop = dropMissing ? 'It would be dropped.' : '`--drop-missing` takes it out of the list.'
   const changes = added.length + restored.length + corrected.length + (dropped ? missing.length : 0)
   const lines = [
     `${reference}: ${listed} attached manifests were listed; ${looked} other digests were looked for`,
@@ -59,9 +63,8 @@ function textOf(repaired: Repaired, reference: string, dryRun: boolean): string 
       ({ manifest, was, is }) =>
         `corrected     ${manifest}  ${was === is ? 'its annotations or size' : `${was ?? 'no artifact type'} is ${is ?? 'no artifact type'}`}`,
     ),
-    ...missing.map(
-      (digest) =>
-        `${dropped ? 'dropped' : 'gone'}  ${digest}${dropped ? '' : ': listed, but its manifest is gone. `--drop-missing` takes it out of the list.'}`,
+    ...missing.map((digest) =>
+      dropped ? `dropped  ${digest}` : `gone  ${digest}: listed, but its manifest is gone. ${drop}`,
     ),
     ...notes.map((note) => `note: ${note}`),
     dryRun

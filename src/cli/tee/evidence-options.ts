@@ -37,7 +37,7 @@ export const verifyOptions: Options = [
   option('at', 'Time to judge at, e.g. 2026-11-25T12:00:00Z; now by default.'),
   option(
     'accept',
-    'Take by name what is not proven: unbound (nothing was asked), no-crl (no list of AMD’s), new-report-version (SNP reports newer than 5), trailing-bytes, software-tpm, unbound-user-data.',
+    'Accept a missing proof by name: unbound (no expected report data was given), no-crl (no AMD revocation list), new-report-version (SNP reports newer than 5), trailing-bytes, software-tpm, unbound-user-data.',
   ),
   option('event-log', "The firmware's event log that belongs to the evidence (TCG2, or CCEL on TDX)."),
   option('ima-log', 'The binary IMA log that belongs to the evidence.'),

@@ -151,7 +151,14 @@ function placeOf(listen: string): Place {
   if (path !== undefined && Buffer.byteLength(path) < 108) return { path }
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(listen) ?? []
   if (isLoopback(host) && Number(port) <= 65_535) return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
-  throw notFree(listen)
+  throw new InputError(
+    'input-invalid',
+    `listen: "${listen}" is neither unix:/PATH (under 108 bytes) nor an address of loopback`,
+    {
+      subject: 'listen',
+      remedy: 'Use unix:/run/sealwright/keys.sock, or 127.0.0.1:50000.',
+    },
+  )
 }
 
 /** Removes the socket of a provider that was killed; one that answers stays. */
@@ -179,7 +186,7 @@ async function answers(path: string): Promise<boolean> {
 }
 
 function notFree(listen: string, cause?: unknown): InputError {
-  return new InputError('input-invalid', `"${listen}" is not a free address on this machine`, {
+  return new InputError('input-invalid', `listen: "${listen}" is not free on this machine`, {
     subject: 'listen',
     cause,
     remedy: 'Use unix:/PATH (under 108 bytes) or an address of loopback such as 127.0.0.1:50000.',

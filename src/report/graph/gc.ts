@@ -36,7 +36,7 @@ export function gcText(report: GcReport): string {
   if (attachedTags > 0) {
     lines.push(
       '',
-      `${count(attachedTags, 'tag')} of the form sha256-… hold lists of referrers and signatures: a rule that deletes tags by age or number must exclude them.`,
+      `${count(attachedTags, 'tag')} of the form sha256-…, for lists of referrers and signatures: a rule that deletes tags by age or number must exclude them.`,
     )
   }
   list(

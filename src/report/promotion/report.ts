@@ -1,4 +1,5 @@
 import { printable } from '../../base/printable.ts'
+import { counted } from '../../base/counted.ts'
 import type { JsonValue } from '../../base/json.ts'
 import { asJson } from '../../tasks/context.ts'
 import type { TransferCost } from '../../tasks/promote/cost.ts'
@@ -148,17 +149,17 @@ function one(done: Promotion, dryRun: boolean): Omit<ActionReport, 'details'> {
     ]),
     tables: [
       {
-        title: `${dryRun ? 'To copy' : 'Copied'}: ${copied.length} manifests`,
+        title: `${dryRun ? 'To copy' : 'Copied'}: ${counted(copied.length, 'manifest')}`,
         header: ['What', 'Type', 'Says it is signed by', 'Digest'],
-        rows: copied.map(({ relation, tag, type, signer, digest }) => [tag ?? relation, type, signer ?? '', digest]),
+        rows: copied.map((item) => [item.tag ?? place(item), item.type, item.signer ?? '', item.digest]),
       },
       {
-        title: `Left behind: ${left.length} manifests`,
+        title: `Left behind: ${counted(left.length, 'manifest')}`,
         header: ['What', 'Type', 'Why', 'Digest'],
         rows: left.map(({ relation, tag, type, reason, digest }) => [tag ?? relation, type, reason, digest]),
       },
       {
-        title: `Missing at the source: ${missing.length} manifests`,
+        title: `Missing at the source: ${counted(missing.length, 'manifest')}`,
         header: ['Digest', 'Named by', 'Why'],
         rows: missing.map(({ manifest, parent, why }) => [manifest, parent, why]),
       },
@@ -172,13 +173,18 @@ function one(done: Promotion, dryRun: boolean): Omit<ActionReport, 'details'> {
   }
 }
 
+/** A manifest by where it stands. The type of an image and of a child is that of its configuration, which names neither. */
+function place({ relation }: Pick<Promotion['copied'][number], 'relation'>): string {
+  return relation === 'root' ? 'image' : relation
+}
+
 function shown(facts: [string, string][]): [string, string][] {
   return facts.filter(([, value]) => value !== '')
 }
 
 function headline(done: Promotion, dryRun: boolean): string {
   const stopped = stoppedBy(done)
-  const count = `${done.copied.length} manifests, ${done.left.length} left behind`
+  const count = `${counted(done.copied.length, 'manifest')}, ${done.left.length} left behind`
   if (stopped === null) return `${dryRun ? 'Would promote' : 'Promoted'} ${done.image} (${count})`
   const after = done.target === null ? 'Nothing was copied.' : 'The tag was not written.'
   const what = stopped.where === 'selection' ? 'what the rules leave' : `the ${stopped.where}`
@@ -186,7 +192,8 @@ function headline(done: Promotion, dryRun: boolean): string {
 }
 
 function costFacts({ copy, mount, present }: TransferCost): [string, string][] {
-  const amount = ({ blobs, bytes }: TransferCost['copy']): string => `${blobs} blobs, ${bytes} bytes`
+  const amount = ({ blobs, bytes }: TransferCost['copy']): string =>
+    `${counted(blobs, 'blob')}, ${counted(bytes, 'byte')}`
   return [
     ['To be sent', amount(copy)],
     ['To be mounted', amount(mount)],
@@ -210,7 +217,12 @@ export function promotionLines(results: readonly EntryResult[], dryRun: boolean)
     ...left.map(({ type, tag, digest, reason }) => printable(`left behind: ${tag ?? type} ${digest}: ${reason}`)),
     ...missing.map(({ manifest, parent }) => `missing at the source: ${manifest}, named by ${parent}`),
     ...(cost === null ? [] : costFacts(cost).map(([label, value]) => `${label.toLowerCase()}: ${value}`)),
-    ...(dryRun ? copied.map(({ type, tag, digest }) => `to copy: ${tag ?? type} ${digest}`) : []),
+    ...(dryRun
+      ? copied.map(
+          ({ relation, attached, type, tag, digest }) =>
+            `to copy: ${attached ? (tag ?? type) : place({ relation })} ${digest}`,
+        )
+      : []),
   ]
 }
 

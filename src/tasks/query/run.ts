@@ -11,6 +11,8 @@ export interface Answer {
   readonly looked: { readonly stores: number; readonly images: number; readonly statements: number }
   /** Of all images, also of those that do not fit: what could not be read may have been an answer. */
   readonly gaps: readonly GraphGap[]
+  /** Stores without a tagged image, such as a misspelt name in a list. */
+  readonly empty: readonly string[]
 }
 
 /** Images that are read at a time; each reads several manifests at a time, and a registry has its own limit of connections. */
@@ -31,7 +33,7 @@ export async function runQuery(
   if (query.states.length > 0 && query.trust.status === null)
     throw new InputError('input-missing', 'status: nobody was named whose word on the status counts', {
       subject: 'status',
-      remedy: 'Give a policy with a section `status` as `trust`, or the key of the signer as `public-key`.',
+      remedy: 'Give `trust` a policy that has the section "status", or `public-key` the key of the signer.',
     })
   const read = imageReader(query)
   const work = sources.flatMap((source) => source.images.map((image) => ({ source, image })))
@@ -44,7 +46,8 @@ export async function runQuery(
     if (found.answer !== null) answered.push(found.answer)
     onImage(++done, work.length)
   }
-  return { images: answered, gaps, looked: { stores: sources.length, images: work.length, statements } }
+  const empty = sources.filter(({ images }) => images.length === 0).map(({ store }) => store.name)
+  return { images: answered, gaps, empty, looked: { stores: sources.length, images: work.length, statements } }
 }
 
 /** An answer may rest on what the cache alone still has. Then the image is read once more, from the registry. */

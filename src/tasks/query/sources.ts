@@ -23,7 +23,7 @@ export interface QuerySource extends CachedStore {
  * under several tags counts once.
  *
  * @param cache what stands between a store and its readers
- * @throws InputError `reference-invalid`, `not-found`, `file-missing`; TransportError: an answer without a repository that does not answer is wrong
+ * @throws InputError `reference-invalid`, `file-missing`, `not-found` (also a repository without a tagged image that no list names); TransportError: an answer without a repository that does not answer is wrong
  */
 export async function querySources(
   texts: readonly string[],
@@ -40,7 +40,7 @@ export async function querySources(
     const opened = openStore(reference, ports)
     const known = stores.get(opened.name) ?? sourceOf(cache.around(opened))
     stores.set(opened.name, known)
-    for (const [digest, tag] of await imagesOf(text, reference, known.store, ports)) {
+    for (const [digest, tag] of await imagesOf(text, reference, known.store, ports, texts.includes(text))) {
       const tags = known.tags.get(digest) ?? new Set()
       known.tags.set(digest, tags)
       if (tag !== null) tags.add(tag)
@@ -58,6 +58,7 @@ async function imagesOf(
   { kind, tag, digest }: Reference,
   store: Store,
   ports: Ports,
+  typed: boolean,
 ): Promise<[Digest, string | null][]> {
   if (kind !== 'registry' && kind !== 'layout') {
     const { descriptor, tag: name } = await resolveImage(text, ports)
@@ -69,6 +70,12 @@ async function imagesOf(
   const look = inOrder(wanted, parallel, async (one) =>
     store.resolve(digest !== undefined ? { digest } : { tag: one ?? '' }).then((there) => [one, there] as const),
   )
+  // An answer about a misspelt name would be "nothing fits". What a list names may be empty: `Answer.empty` has it.
+  if (!named && wanted.length === 0 && typed)
+    throw new InputError('not-found', `${store.name} has no tagged image`, {
+      subject: 'image',
+      remedy: 'Check the name. Name an image without a tag by its digest.',
+    })
   for await (const [one, descriptor] of look) {
     if (descriptor !== null) found.push([descriptor.digest, one])
     // A tag that was just deleted is no image of the repository any more; one that the user typed has to be there.

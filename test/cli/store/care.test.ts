@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commands } from '../../../src/cli/commands.ts'
 import type { CommandResult } from '../../../src/cli/command.ts'
@@ -36,6 +36,20 @@ test('repair says what it did, once; a dry run says that nothing was written', a
   writeFileSync(join(ports.roots.cwd, 'empty.txt'), '')
   expect(await codeOf(run('repair', { ...given, from: 'empty.txt' }, ports))).toBe('file-invalid')
   expect(await codeOf(run('repair', { ...given, from: 'absent.txt' }, ports))).toBe('file-missing')
+})
+
+test('repair names what is gone, and what a dry run would drop', async () => {
+  const ports = testPorts()
+  const store = storeOf('oci:layout', ports)
+  const image = await putImage(store, 'layer', 'v1')
+  const { digest } = await putArtifact(store, { artifactType: 'application/x', subject: image, layers: [] })
+  rmSync(join(ports.roots.cwd, 'layout/blobs/sha256', digest.slice(7)))
+  const text = async (more: Record<string, string>): Promise<string | undefined> =>
+    (await run('repair', { image: 'oci:layout:v1', ...more }, ports)).text
+  const gone = `gone  ${digest}: listed, but its manifest is gone.`
+  expect(await text({})).toContain(`${gone} \`--drop-missing\` takes it out`)
+  expect(await text({ 'drop-missing': 'true', 'dry-run': 'true' })).toContain(`${gone} It would be dropped.`)
+  expect(await text({ 'drop-missing': 'true' })).toContain(`dropped  ${digest}`)
 })
 
 test('gc-report of a repository and of one image, as text and as JSON', async () => {

@@ -50,6 +50,7 @@ test('a tree says what each manifest is by its content, and what does not fit', 
   const good = facts.find(({ type, notes }) => type === predicateTypes.spdx && notes.length === 0)
   expect(good).toEqual({
     kind: 'statement',
+    payload: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     type: predicateTypes.spdx,
     signer: `key ${hint}`,
     signers: [hint],

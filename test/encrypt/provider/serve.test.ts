@@ -154,7 +154,10 @@ describe('the service', () => {
   test.each(['0.0.0.0:5000', 'example.com:80', '127.0.0.1:99999', 'unix:relative', `unix:/${'x'.repeat(108)}`, ''])(
     'it does not listen on %j',
     async (listen) => {
-      expect(await codeOf(serveProvider(listen, async () => '', quiet))).toBe('input-invalid')
+      await expect(serveProvider(listen, async () => '', quiet)).rejects.toMatchObject({
+        code: 'input-invalid',
+        message: expect.stringContaining('is neither unix:/PATH'),
+      })
     },
   )
 })

@@ -165,8 +165,8 @@ test('what the registry no longer lists is no answer, whatever the cache holds',
   const folder = scratch('cache')
   await ask(folder)
   registry.tags.delete('v1')
-  const { code, outputs } = await query(name, '--public-key', key, '--cache', folder)
-  expect([code, outputs.images]).toEqual([1, []])
+  const gone = await query(name, '--public-key', key, '--cache', folder)
+  expect(gone).toMatchObject({ code: 2, error: { code: 'not-found' } })
 })
 
 test('a cache that cannot be used is left out: a link, a file in place of the folder', async () => {

@@ -121,6 +121,18 @@ test('a cosign signature is verified, and one over another image is invalid', as
   ])
 })
 
+test('a repository without a tagged image is an error where it was typed, and is named where a list has it', async () => {
+  const folder = scratch('query')
+  const empty = `oci:${folder}/empty`
+  await storeOf(empty, testPorts()).putBlob({ bytes: Buffer.from('x') })
+  writeFileSync(join(folder, 'list.txt'), `${name}\n${empty}\n`)
+  expect(await query(empty)).toMatchObject({ code: 2, error: { code: 'not-found' } })
+  expect(await query(name, empty)).toMatchObject({ code: 2 })
+  const listed = await query(`@${join(folder, 'list.txt')}`, '--predicate', 'sign')
+  expect([listed.code, listed.outputs.empty]).toEqual([1, [`oci:${folder}/empty`]])
+  expect((await query(name, '--predicate', 'sign')).outputs.empty).toEqual([])
+})
+
 test('images are chosen by their effective status; without anybody named that is an error', async () => {
   const [one, two, three] = images as [Descriptor, Descriptor, Descriptor]
   const revoked = {

@@ -25,6 +25,7 @@ export interface Row {
 export interface Found {
   images: { digest: string; tags: string[]; status: string | null; rows: Row[] }[]
   gaps: { manifest: string }[]
+  empty: string[]
 }
 
 /** The command with `--cache none` unless another is given. */
