@@ -188,7 +188,7 @@ test('certificates that the log would not keep do not count', async () => {
 test('an expired certificate, and one that may not sign, do not count', async () => {
   const rule = '\n  - { name: certificate, certificate: { roots: [root.pem] } }'
   const old = certified('P-256', { to: new Date('2025-01-01T00:00:00Z') })
-  expect(await judge(rule, await signed(old), rootOf(old))).toMatch(/valid from .* not at 2026-06/)
+  expect(await judge(rule, await signed(old), rootOf(old))).toMatch(/expired on 2025-01-01.*; judged at 2026-06/)
   const agreeing = certified('P-256', { usage: null, extensions: [keyUsage(true, 0x08)] })
   expect(await judge(rule, await signed(agreeing), rootOf(agreeing))).toMatch(/may not sign/)
 })
