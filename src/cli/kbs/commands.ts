@@ -5,7 +5,7 @@ import { option } from '../tee/evidence-options.ts'
 export const kbsCommands: Readonly<Record<string, Command>> = {
   'kbs doctor': {
     description:
-      'Says what is unsafe about a running Key Broker Service, by harmless probes. Nothing is written there. Exits with 1 if a probe finds something unsafe.',
+      'Says what is unsafe about a running KBS. It asks as a stranger would and writes nothing there. Exits with 1 if a probe finds something unsafe.',
     inputs: [
       option('kbs-url', 'Base URL of the KBS; may be given without --kbs-url.', '', true),
       option(

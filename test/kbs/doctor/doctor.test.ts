@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { HttpRequest, Ports } from '../../../src/base/ports.ts'
 import { adminToken } from '../../../src/kbs/admin-token.ts'
 import { examineKbs } from '../../../src/kbs/doctor/doctor.ts'
@@ -8,6 +9,7 @@ import { writeRego } from '../../../src/kbs/rego/write.ts'
 import { kbsAdmin } from '../../../src/kbs/client.ts'
 import { startKbs } from '../../../src/kbs-server/server.ts'
 import { codeOf } from '../../encrypt/support.ts'
+import { vector, withPeers } from '../../../testkit/peers.ts'
 import { fakeHttp, scratch, testPorts } from '../../../testkit/ports.ts'
 
 const url = 'https://kbs.test'
@@ -67,7 +69,7 @@ async function examine(
 
 const statusOf = ({ bearer }: Asked): unknown =>
   (bearer?.claims['submods'] as { cpu0: Record<string, unknown> } | undefined)?.cpu0['ear.status']
-const isResource = ({ path, bearer }: Asked): boolean => path.includes('/resource/') && bearer !== null
+const isResource = ({ path, bearer }: Asked): boolean => path.startsWith('/kbs/v0/resource/') && bearer !== null
 
 describe('doctor of a KBS', () => {
   test('one in order has nothing unsafe, and each probe is named once, in order', async () => {
@@ -210,11 +212,55 @@ describe('doctor of a KBS', () => {
       await kbsAdmin(kbs.url, admin, ports).setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
       expect(await standings()).not.toContain('unsafe')
       // The doctor is not blind: with a policy that allows everything it finds that.
-      await kbsAdmin(kbs.url, admin, ports).setResourcePolicy('package policy\ndefault allow = true\n')
+      await kbsAdmin(kbs.url, admin, ports).setResourcePolicy('package policy\ndefault allow := true\n')
       const found = await examineKbs({ url: kbs.url, token: admin, ports })
       expect(found.find(({ probe }) => probe === 'sample-evidence')?.standing).toBe('unsafe')
     } finally {
       await kbs.close()
     }
+  })
+})
+
+describe('recorded answers of a live Trustee', () => {
+  interface Exchange {
+    step: string
+    response: { status: number; body_json?: unknown; body_text?: string }
+  }
+  /** The answer to one recorded step. */
+  const answerTo = async (file: string, step: string): Promise<Response> => {
+    const all = JSON.parse((await readFile(vector(`coco/kbs-wire/${file}.json`))).toString()) as Exchange[]
+    const found = all.find((one) => one.step === step)
+    if (found === undefined) throw new Error(`${file} has no step ${step}`)
+    const { status, body_json: json, body_text: text } = found.response
+    return new Response(json === undefined ? (text ?? '') : JSON.stringify(json), { status })
+  }
+
+  withPeers(['vectors:coco/kbs-wire/probe-insecure.json'], 'InsecureAllowAll', async () => {
+    const given = await answerTo('probe-insecure', 'insecure: anonymous list policies')
+    const found = await examine(({ path }) => (path.endsWith('/resource-policy') ? given : undefined))
+    expect(found.get('open-admin')?.standing).toBe('unsafe')
+  })
+
+  withPeers(['vectors:coco/kbs-wire/probe-denyall.json'], 'DenyAll', async () => {
+    const given = await answerTo('probe-denyall', 'denyall: anonymous list policies')
+    const found = await examine(({ path }) => (path.endsWith('/resource-policy') ? given : undefined))
+    expect(found.get('open-admin')).toMatchObject({ standing: 'ok', found: expect.stringContaining('DenyAll') })
+  })
+
+  withPeers(['vectors:coco/kbs-wire/probe-pinned.json'], 'a forged token where certificates are pinned', async () => {
+    const given = await answerTo('probe-pinned', 'pinned: forged, own jwk')
+    const found = await examine((asked) => (isResource(asked) ? given.clone() : undefined))
+    expect(found.get('header-jwk')?.standing).toBe('ok')
+  })
+
+  withPeers(['vectors:coco/kbs-wire/probe-aclalt.json'], 'an access list with an alternative', async () => {
+    const refused = await answerTo('probe-aclalt', 'ACL with alternation: other path')
+    const passed = await answerTo('probe-aclalt', 'ACL with alternation: other path, query matches')
+    const found = await examine(({ path }) =>
+      path.includes('/reference-value/')
+        ? (path.endsWith('?x=/kbs/v0/resource-policy') ? passed : refused).clone()
+        : undefined,
+    )
+    expect(found.get('admin-acl')?.standing).toBe('unsafe')
   })
 })
