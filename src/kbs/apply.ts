@@ -29,6 +29,10 @@ export interface ApplyOptions {
   desired: Desired
   /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
   secret: (uri: string) => Promise<Secret | null>
+  /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
+  available: (uri: string) => Promise<boolean>
+  /** Keeps the digest of the policy that was written for the next job. */
+  mark: (digest: string) => Promise<void>
   written: Written
   /** Keeps what was written so far; called after each step. */
   save: (written: Written) => Promise<void>
@@ -40,7 +44,8 @@ export interface ApplyOptions {
 /** One line of a plan. */
 export interface Change {
   what: string
-  action: 'write' | 'unchanged'
+  /** `kept`: it stands there since an earlier release, and only its rule is written. */
+  action: 'write' | 'unchanged' | 'kept'
 }
 
 /** @param salt 32 random bytes */
@@ -60,7 +65,17 @@ export function nothingWritten(salt: Buffer): Written {
  * opens anything. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
  * again.
  */
-export async function apply({ kbs, desired, secret, written, save, log, dryRun }: ApplyOptions): Promise<Change[]> {
+export async function apply({
+  kbs,
+  desired,
+  secret,
+  available,
+  mark: keepMark,
+  written,
+  save,
+  log,
+  dryRun,
+}: ApplyOptions): Promise<Change[]> {
   const changes: Change[] = []
   const state: Written = structuredClone(written)
   const step = async (what: string, same: boolean, write: () => Promise<void>): Promise<void> => {
@@ -71,7 +86,11 @@ export async function apply({ kbs, desired, secret, written, save, log, dryRun }
     await save(state)
   }
 
-  for (const uri of desired.uris) {
+  const own = desired.uris.filter((uri) => !desired.kept.includes(uri))
+  // A refusal in the middle would leave a new key beside an old policy.
+  for (const uri of own) if (state.resources[uri] === undefined && !(await available(uri))) throw givenAway(uri)
+  for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
+  for (const uri of own) {
     const value = await secret(uri)
     const known = state.resources[uri]
     if (value === null && known === undefined) throw givenAway(uri)
@@ -93,17 +112,21 @@ export async function apply({ kbs, desired, secret, written, save, log, dryRun }
       state.referenceValues[id] = text
     })
   }
-  const { attestationPolicy, resourcePolicy } = desired
+  const { attestationPolicy, resourcePolicy, policyDigest } = desired
   if (attestationPolicy !== null) {
     await step('attestation policy default_cpu', state.attestationPolicy === attestationPolicy, async () => {
       await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
       state.attestationPolicy = attestationPolicy
     })
   }
-  await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
-    await kbs.setResourcePolicy(resourcePolicy)
-    state.resourcePolicy = resourcePolicy
-  })
+  if (resourcePolicy !== null && policyDigest !== null) {
+    await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
+      await kbs.setResourcePolicy(resourcePolicy)
+      // After it: what is marked was written, and a run that was killed between names the digest before, which is still marked.
+      await keepMark(policyDigest)
+      state.resourcePolicy = resourcePolicy
+    })
+  }
   return changes
 }
 

@@ -21,10 +21,23 @@ export interface KbsFailure {
 /** One request to a KBS or an Attestation Service. @throws TransportError `unreachable` */
 export async function call(ports: Ports, url: string, request: HttpRequest): Promise<Answer> {
   const response = await ports.http.request(url, { redirect: 'manual', timeoutMs: 60_000, ...request })
-  const body = Buffer.from(await response.arrayBuffer())
-  if (body.length > limit)
-    throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, { subject: url })
-  return { status: response.status, headers: response.headers, body }
+  return { status: response.status, headers: response.headers, body: await bodyOf(response, url) }
+}
+
+/** A server that lies may send without end: what is above the limit is not read. */
+async function bodyOf(response: Response, url: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > limit)
+      throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, {
+        subject: url,
+        remedy: 'Check the address: answers of a KBS are small.',
+      })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
 }
 
 /** Name and detail of an error body. */

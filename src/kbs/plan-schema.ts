@@ -33,10 +33,13 @@ const resource = z.strictObject({
       /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
       'write kbs:///repository/type/tag',
     ),
-  /** `agent` (a KEK of this job), `file:PATH` or `env:NAME`. */
-  source: z.string().regex(/^(agent|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write agent, file:PATH or env:NAME'),
+  /** `agent` (a KEK of this job), `file:PATH`, `env:NAME`, or `kept` (it stands on the KBS since an earlier release). */
+  source: z
+    .string()
+    .regex(/^(agent|kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write agent, kept, file:PATH or env:NAME'),
   kind: z.enum(['workload', 'pipeline']).default('workload'),
-  admit: z.array(admission).min(1).max(16),
+  /** Left out only where the policy is left to its owner. */
+  admit: z.array(admission).max(16).default([]),
   job: z
     .strictObject({
       'repository-id': z.string().regex(/^\d+$/, 'write the numeric id in quotes'),
@@ -57,6 +60,8 @@ export const planSchema = z
     version: z.literal(1),
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
+    'resource-policy': z.enum(['generate', 'leave']).default('generate'),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([
@@ -74,13 +79,22 @@ export const planSchema = z
       const message = referenceProblem(name, value)
       if (message !== null) context.addIssue({ code: 'custom', path: ['reference-values', name], message })
     }
+    if (plan['resource-policy'] === 'leave' && plan['replace-global'] !== undefined) {
+      const message = 'has no effect where `resource-policy` is leave'
+      context.addIssue({ code: 'custom', path: ['replace-global'], message })
+    }
     const uris = plan.resources.map((one) => one.uri)
     plan.resources.forEach((one, i) => {
-      if (uris.indexOf(one.uri) !== i)
-        context.addIssue({ code: 'custom', path: ['resources', i, 'uri'], message: 'is named twice' })
+      const problem = (path: string, message: string): void =>
+        context.addIssue({ code: 'custom', path: ['resources', i, path], message })
+      const left = plan['resource-policy'] === 'leave'
+      if (uris.indexOf(one.uri) !== i) problem('uri', 'is named twice')
+      if (!left && one.admit.length === 0) problem('admit', 'is missing')
+      if (left && one.admit.length > 0) problem('admit', 'has no effect where `resource-policy` is leave')
+      if (left && one.source === 'kept') problem('source', 'has no effect where `resource-policy` is leave')
       if ((one.kind === 'pipeline') !== (one.job !== undefined)) {
         const message = one.kind === 'pipeline' ? 'a pipeline secret names its job' : 'a workload secret names no job'
-        context.addIssue({ code: 'custom', path: ['resources', i, 'job'], message })
+        problem('job', message)
       }
     })
   })

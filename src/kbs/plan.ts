@@ -40,8 +40,11 @@ export function defaultPlan(
 /** What is going to stand on the KBS: policies as texts, digests of them; no secret. */
 export interface Desired {
   uris: string[]
-  resourcePolicy: string
-  policyDigest: Digest
+  /** Of these the ones whose bytes stand on the KBS already: they get a rule, and are not written. */
+  kept: string[]
+  /** Null where the policy is somebody else's. */
+  resourcePolicy: string | null
+  policyDigest: Digest | null
   /** `default_cpu`, for an embedded KBS only: a KBS of others keeps its own. */
   attestationPolicy: string | null
   referenceValues: Record<string, JsonValue>
@@ -75,26 +78,35 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
           parseRego(current),
           rules.map((one) => one.uri),
         )
-  const module = resourcePolicy(rules, kept)
-  tryPolicy(module, cannedCases(rules, embedded && plan['accept-sample']))
-  const text = writeRego(module)
+  const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
   return {
     uris: rules.map((one) => one.uri),
+    kept: plan.resources.filter(({ source }) => source === 'kept').map(({ uri }) => uri),
     resourcePolicy: text,
-    policyDigest: sha256(text),
+    policyDigest: text === null ? null : sha256(text),
     attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
     referenceValues: {
       ...(samples.length > 0 ? sampleReferenceValues : {}),
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
-    notes: keptNotes(kept),
+    notes: text === null ? [leftNote] : keptNotes(kept),
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
 }
+
+/** The generated policy, after it has judged every canned token rightly. */
+function policyText(rules: readonly ResourceRule[], kept: ReturnType<typeof otherRules>, samples: boolean): string {
+  const module = resourcePolicy(rules, kept)
+  tryPolicy(module, cannedCases(rules, samples))
+  return writeRego(module)
+}
+
+const leftNote =
+  'The resource policy was left to its owner: who gets these resources was neither set nor looked at. `sealwright kbs doctor` probes it.'
 
 /** A plan for an embedded KBS speaks of its own resources alone: who takes one out of it must not believe that it is closed. */
 function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
@@ -104,38 +116,6 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
   return [
     `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. Publish into an empty folder to withdraw one.`,
   ]
-}
-
-/**
- * Whether the one global policy of a KBS that is not embedded may be replaced. One that we wrote last and that stays as it is replaces
- * nothing: the same plan may be run again.
- *
- * @param next digest of the policy that is to stand there
- * @throws InputError `input-missing`, `state-conflict`
- */
-export function checkReplacement(plan: Plan, embedded: boolean, lastWritten: string | null, next: Digest): void {
-  if (embedded || next === lastWritten) return
-  const named = plan['replace-global']
-  if (named === undefined) {
-    throw new InputError(
-      'input-missing',
-      'the KBS has one resource policy for everybody, and the plan does not say that it may be replaced',
-      {
-        subject: 'replace-global',
-        remedy: `Put every rule of this KBS into the plan, and \`replace-global: ${lastWritten ?? 'first'}\`.`,
-      },
-    )
-  }
-  if (lastWritten !== null && named !== lastWritten) {
-    throw new InputError(
-      'state-conflict',
-      `replace-global names ${named}, but the policy that we wrote last is ${lastWritten}`,
-      {
-        subject: 'replace-global',
-        remedy: 'Look at what changed meanwhile, then name the digest that was written last.',
-      },
-    )
-  }
 }
 
 function toRule(one: Plan['resources'][number]): ResourceRule {

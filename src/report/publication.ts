@@ -20,7 +20,7 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
       ? `Nothing to change on the KBS (${uris.length} keys stand there)`
       : mode === 'plan'
         ? `${counted(writes, 'change')} planned for the KBS; nothing was written`
-        : `Published ${counted(desired?.uris.length ?? 0, 'key')} with policy to the KBS (${counted(writes, 'write')})`
+        : `Published ${counted(uris.length - (desired?.kept.length ?? 0), 'key')} ${desired?.resourcePolicy === null ? 'without' : 'with'} policy to the KBS (${counted(writes, 'write')})`
   const exceptions = desired?.exceptions ?? []
   return {
     headline,
@@ -28,7 +28,7 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
     subject: null,
     facts: [
       ['KBS', kbsUrl.startsWith('embedded:') ? 'embedded (for trials)' : kbsUrl],
-      ['Resource policy', desired?.policyDigest ?? 'unchanged'],
+      ['Resource policy', desired?.policyDigest ?? (desired === null ? 'unchanged' : 'left to its owner')],
       ['Plan', planPath],
     ],
     tables:
@@ -43,7 +43,12 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
           ],
     exceptions,
     commands: [],
-    notes: [...uris.map((uri) => `${uri} is given only to evidence that the policy names.`), ...(desired?.notes ?? [])],
+    notes: [
+      ...(desired?.resourcePolicy === null
+        ? []
+        : uris.map((uri) => `${uri} is given only to evidence that the policy names.`)),
+      ...(desired?.notes ?? []),
+    ],
     details: {
       changes: changes.map(({ what, action }) => ({ what, action })),
       policy: desired?.resourcePolicy ?? null,

@@ -66,7 +66,7 @@ test('the key goes to the server that encrypt saw, and to no other under its nam
   const plan = join(job.folder, 'plan.yml')
   writeFileSync(
     plan,
-    `version: 1\nreplace-global: sha256:${'00'.repeat(32)}\nresources: [{uri: "${uri}", source: agent, admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}]\n`,
+    `version: 1\nreplace-global: first\nresources: [{uri: "${uri}", source: agent, admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}]\n`,
   )
   const publish = ['kbs-publish', '--kbs-url', url, '--admin-key', join(folder, 'admin-key.pem'), '--plan', plan]
 

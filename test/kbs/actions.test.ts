@@ -238,11 +238,10 @@ describe('kbs-publish', () => {
     expect(agent.events[0]?.result).toMatchObject({ kbs: 'external', kbsUrl: name, kbsKey: shown })
     const plan = join(directory, 'plan.yml')
     const admit = `admit: [{technology: snp, measurements: [${aa}]}]`
-    const digest = `sha256:${'00'.repeat(32)}`
     await writeFile(join(directory, 'other'), 'other')
     await writeFile(
       plan,
-      `version: 1\nreplace-global: ${digest}\nresources:\n  - {uri: "${uri}", source: agent, ${admit}}\n  - {uri: "kbs:///a/b/c", source: "file:${directory}/other", ${admit}}\n`,
+      `version: 1\nreplace-global: first\nresources:\n  - {uri: "${uri}", source: agent, ${admit}}\n  - {uri: "kbs:///a/b/c", source: "file:${directory}/other", ${admit}}\n`,
     )
     await run(publishDoor, { 'kbs-url': name, 'admin-key': join(folder, 'admin-key.pem'), plan })
     const posts = wanted.filter(([what]) => what.startsWith('POST /kbs/v0/resource/'))

@@ -7,7 +7,8 @@ import { parseRego } from '../../src/kbs/rego/parse.ts'
 import { otherRules, resourcePolicy, type ResourceRule } from '../../src/kbs/rego/resource-policy.ts'
 import { embeddedAttestationPolicy } from '../../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
-import { desiredState, parsePlan, checkReplacement } from '../../src/kbs/plan.ts'
+import { checkReplacement, type Marker } from '../../src/kbs/global-policy.ts'
+import { desiredState, parsePlan } from '../../src/kbs/plan.ts'
 import { planSchema } from '../../src/kbs/plan-schema.ts'
 import { peer, withPeers } from '../../testkit/peers.ts'
 import { scratch } from '../../testkit/ports.ts'
@@ -163,15 +164,15 @@ describe('plans', () => {
 
   test('the global policy of others needs replace-global', () => {
     const next = `sha256:${'3'.repeat(64)}` as const
-    const code = (value: object, last: string | null) => {
+    const code = (value: object, marker: Marker, here: `sha256:${string}` | null = null) => {
       try {
-        checkReplacement(plan(value), false, last, next)
+        checkReplacement(plan(value), marker, here, next)
         return 'ok'
       } catch (error) {
         return (error as { code: string }).code
       }
     }
-    const digest = `sha256:${'1'.repeat(64)}`
+    const digest = `sha256:${'1'.repeat(64)}` as const
     expect([
       code({}, null),
       code({ 'replace-global': 'first' }, null),
@@ -180,6 +181,14 @@ describe('plans', () => {
     expect(code({ 'replace-global': `sha256:${'2'.repeat(64)}` }, digest)).toBe('state-conflict')
     expect(code({ 'replace-global': 'first' }, digest)).toBe('state-conflict')
     expect(code({ 'replace-global': 'first' }, next)).toBe('ok')
+    // Where nothing was written, a digest is a lie; what stands on the KBS counts before what this job remembers.
+    expect(code({ 'replace-global': digest }, null)).toBe('state-conflict')
+    expect(code({ 'replace-global': digest }, digest, next)).toBe('ok')
+    expect(code({ 'replace-global': next }, digest, next)).toBe('state-conflict')
+    expect(code({}, digest)).toBe('input-missing')
+    // A credential that may not read it: only this job's own memory is left.
+    expect(code({ 'replace-global': digest }, 'unreadable')).toBe('ok')
+    expect(code({ 'replace-global': 'first' }, 'unreadable', digest)).toBe('state-conflict')
   })
 
   test.each([

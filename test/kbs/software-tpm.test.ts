@@ -51,7 +51,7 @@ async function withKbs(
     await admin.setResource(path, secret, null)
     for (const [id, value] of Object.entries(desired.referenceValues)) await admin.setReferenceValue(id, value)
     await admin.setAttestationPolicy('default_cpu', desired.attestationPolicy ?? '')
-    await admin.setResourcePolicy(desired.resourcePolicy)
+    await admin.setResourcePolicy(desired.resourcePolicy ?? '')
     await use((one) => rcarSession(kbs.url, one, ports).resource(path), secret)
   } finally {
     await kbs.close()

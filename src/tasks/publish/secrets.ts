@@ -18,16 +18,29 @@ export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: 
     const value = await read(uri, source, kbs, context)
     if (value === null) return null
     const { bytes } = value
-    if (bytes.length === 0 || bytes.length > limit) {
-      throw new InputError('file-invalid', `${uri}: its source holds ${bytes.length} bytes`, {
-        subject: uri,
-        remedy: 'A resource has 1 byte to 2 MiB.',
-      })
-    }
+    checkSize(uri, bytes.length)
     // What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
     if (source === 'agent') return value
     for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(bytes.toString(form))
     return value
+  }
+}
+
+function checkSize(uri: string, size: number): void {
+  if (size > 0 && size <= limit) return
+  throw new InputError('file-invalid', `${uri}: its source holds ${size} bytes`, {
+    subject: uri,
+    remedy: 'A resource has 1 byte to 2 MiB.',
+  })
+}
+
+/** Whether a resource can be had; a key of the agent is not taken from it. @throws as {@link secretsOf} */
+export function availableOf(plan: Plan, context: TaskContext): (uri: string) => Promise<boolean> {
+  return async (uri) => {
+    const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
+    if (source === 'agent' && context.agent !== null) return (await context.agent.status()).keys.includes(uri)
+    checkSize(uri, (await read(uri, source, '', context))?.bytes.length ?? 0)
+    return true
   }
 }
 

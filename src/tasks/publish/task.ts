@@ -5,11 +5,12 @@ import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
 import { kbsAdmin } from '../../kbs/client.ts'
-import { checkReplacement, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
+import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
+import { defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
-import { secretsOf } from './secrets.ts'
+import { availableOf, secretsOf } from './secrets.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -55,24 +56,41 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   }
   const desired = desiredState(plan, { embedded: embedded !== null, current })
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
-  if (mode === 'apply') checkReplacement(plan, embedded !== null, last, desired.policyDigest)
+  /** Digest of what is to replace the policy of others. */
+  const next = mode === 'apply' && embedded === null ? desired.policyDigest : null
+  // Said before anything is asked of the KBS.
+  if (next !== null && plan['replace-global'] === undefined) checkReplacement(plan, null, last, next)
   const credential = (await caller.secret('admin-key'))?.toString('utf8') ?? 'none.none.none'
   const admin = kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
   if (mode === 'apply' && embedded === null) {
     await admin.probeVersion()
     await admin.probeOpenAdmin()
   }
+  let marker: Marker = 'unreadable'
+  if (next !== null) {
+    marker = await readMarker(admin)
+    checkReplacement(plan, marker, last, next)
+    if (marker === 'unreadable')
+      ports.log.warn(
+        'the admin credential may not read reference values: `replace-global` is compared with what this job wrote, not with what earlier jobs wrote',
+      )
+  }
   const changes = await apply({
     kbs: admin,
     desired,
     secret: secretsOf(plan, request.kbs, context),
+    available: availableOf(plan, context),
+    mark: async (digest) => {
+      if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
+    },
     written,
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
     dryRun: mode === 'plan',
   })
   const result: PublishResult = { desired, changes, uris: desired.uris }
-  return { result, events: mode === 'apply' ? [eventOf(desired.uris)] : [] }
+  const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
+  return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
 
 /**

@@ -24,6 +24,7 @@ export const rows: Readonly<Record<string, Row>> = {
 
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
+  'kbs doctor': 'reads',
   'agent stop': 'reads',
   'verify bundle': 'reads',
   'conformance sign-bundle': { file: 'bundle/conformance-sign.ts', by: 'writeNewFile' },
