@@ -19,6 +19,7 @@ import { peer } from '../../testkit/peers.ts'
 import { policyText } from '../../testkit/policy-text.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { startRegistry } from '../../testkit/registry.ts'
+import { actionRunner } from '../../testkit/working-job.ts'
 import { putSmallImage, smallBase, smallFiles } from '../../testkit/small-image.ts'
 
 /** Stores as a user names them, in the order of the table. */
@@ -29,7 +30,7 @@ export type StoreKind = (typeof stores)[number]
 export interface Places {
   readonly ports: Ports
   /** Files that inputs name: `policy`, `key`, `public-key`, `context`. */
-  readonly files: Readonly<Record<'policy' | 'jwks' | 'key' | 'public-key' | 'encrypt-to', string>>
+  readonly files: Readonly<Record<'policy' | 'jwks' | 'key' | 'public-key' | 'encrypt-to' | 'decrypt-by', string>>
   readonly image: Readonly<Record<StoreKind, string>>
   /** A place that does not exist yet. */
   fresh(kind: StoreKind): string
@@ -70,6 +71,7 @@ export async function fill(): Promise<Places> {
     key: join(folder, 'key.pem'),
     'public-key': join(folder, 'key.pub'),
     'encrypt-to': join(folder, 'rsa.pub'),
+    'decrypt-by': join(folder, 'rsa.pem'),
   }
   writeFileSync(files.policy, policyText(chain, issuer))
   writeFileSync(files.jwks, JSON.stringify(issuer.jwks))
@@ -78,6 +80,7 @@ export async function fill(): Promise<Places> {
   writeFileSync(files['public-key'], own.publicKey.export({ type: 'spki', format: 'pem' }))
   const reader = generateKeyPairSync('rsa', { modulusLength: 2048 })
   writeFileSync(files['encrypt-to'], reader.publicKey.export({ type: 'spki', format: 'pem' }))
+  writeFileSync(files['decrypt-by'], reader.privateKey.export({ type: 'pkcs8', format: 'pem' }))
   let made = 0
   const fresh = (kind: StoreKind): string => {
     const at = `${folder}/new-${++made}`
@@ -100,6 +103,16 @@ export type Inputs = (places: Places, store: string) => Record<string, string> |
 
 const other = ({ fresh }: Places): string => fresh('oci')
 const policyOf = ({ files }: Places): Record<string, string> => ({ policy: files.policy })
+
+/** The image encrypted, in a store of the same kind; where that kind cannot be written to, as it is. */
+async function encrypted(places: Places, store: string): Promise<string> {
+  const kind = stores.find((one) => one !== 'registry' && store.startsWith(`${one}:`)) ?? 'registry'
+  if (!['oci', 'registry', 'oci-archive'].includes(kind)) return store
+  const output = places.fresh(kind)
+  const recipients = `jwe:${places.files['encrypt-to']}`
+  await actionRunner(places.ports, scratch('state'))('encrypt', { image: places.image.oci, recipients, output })
+  return output
+}
 
 /** Each action and command that names an image to read. */
 export const readers: Readonly<Record<string, Inputs>> = {
@@ -134,6 +147,17 @@ export const readers: Readonly<Record<string, Inputs>> = {
   'gc-report': (_, image) => ({ image }),
   'policy init': (places, image) => ({ image, jwks: places.files.jwks, output: join(scratch('policy'), 'policy.yml') }),
   'guest check': (_, image) => ({ image }),
+  decrypt: async (places, store) => ({
+    image: await encrypted(places, store),
+    output: other(places),
+    'decryption-key': places.files['decrypt-by'],
+  }),
+  rewrap: async (places, store) => ({
+    image: await encrypted(places, store),
+    output: other(places),
+    recipients: `jwe:${places.files['encrypt-to']}`,
+    'decryption-key': places.files['decrypt-by'],
+  }),
   'scitt verify': (places, statement) => ({ statement, 'public-key': places.files['public-key'] }),
   'scitt list': (_, image) => ({ image }),
   'verify bundle': (places, file) => ({ file, 'public-key': places.files['public-key'] }),

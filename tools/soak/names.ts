@@ -14,6 +14,7 @@ import { logSoak } from './log.ts'
 import { promoteSoak } from './promote.ts'
 import { raceSoak } from './race.ts'
 import { attachSoak } from './attach.ts'
+import { dockerEngineSoak } from './docker-engine.ts'
 
 export interface SoakOptions {
   seed: number
@@ -58,6 +59,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
     ]),
   ),
   log: logSoak,
+  'docker-engine': dockerEngineSoak,
   race: raceSoak,
   attach: attachSoak,
   promote: promoteSoak,

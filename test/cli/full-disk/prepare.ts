@@ -28,7 +28,9 @@ export async function prepare(): Promise<string> {
   put('status.pem', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export(pkcs8))
   put('new-log.pem', generateKeyPairSync('ed25519').privateKey.export(pkcs8))
   put('log.pub', log.publicKey.export(spki))
-  put('rsa.pub', generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export(spki))
+  const reader = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  put('rsa.pub', reader.publicKey.export(spki))
+  put('rsa.pem', reader.privateKey.export(pkcs8))
   put('src/Containerfile', 'FROM scratch\nCOPY hello /hello\n')
   put('src/hello', 'hello\n')
   put('policy.yml', stringify({ version: 1, 'release-keys': ['key.pub'], 'accept-signature-only': true }))
@@ -58,6 +60,7 @@ export async function prepare(): Promise<string> {
   const run = actionRunner(ports, join(ports.roots.temp, 'state'))
   const image = `oci:${place}/app`
   await run('sign-attest', { image, signer: 'key', key: `${place}/key.pem`, statements: 'sign' })
+  await run('encrypt', { image, recipients: `jwe:${place}/rsa.pub`, output: `oci:${place}/closed` })
   await run('sbom', { image, directory: `${place}/docs-before` })
   const typed = (line: string): Promise<unknown> => succeed(line.replaceAll('PLACE', place).split(' '))
   await typed('sign model PLACE/src --key PLACE/key.pem --output PLACE/known.sig')

@@ -25,6 +25,12 @@ export const rows: Readonly<Record<string, Row>> = {
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
   'kbs doctor': 'reads',
+  decrypt: { type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --output oci:PLACE/plain' },
+  rewrap: {
+    type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --recipients jwe:PLACE/rsa.pub --output oci:PLACE/rewrapped',
+  },
+  'keyprovider exec': 'reads',
+  'keyprovider serve': 'reads',
   'agent stop': 'reads',
   'verify bundle': 'reads',
   'conformance sign-bundle': { file: 'bundle/conformance-sign.ts', by: 'writeNewFile' },
