@@ -102,7 +102,9 @@ withPeers([`vectors:cose/${uvm}`], 'a real endorsement resolves, inside the life
   const [leaf] = chain
   if (leaf === undefined) throw new Error('no leaf')
   expect(resolveDidX509(issuer, chain, leaf.notBefore).leaf.fingerprint).toBe(leaf.fingerprint)
-  expect(() => resolveDidX509(issuer, chain, new Date('2050-01-01'))).toThrow('expired on 2026-05-15T18:57:03.000Z; judged at 2050')
+  expect(() => resolveDidX509(issuer, chain, new Date('2050-01-01'))).toThrow(
+    'expired on 2026-05-15T18:57:03.000Z; judged at 2050',
+  )
   return Promise.resolve()
 })
 

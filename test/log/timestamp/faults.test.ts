@@ -76,7 +76,11 @@ describe('a token is refused with', () => {
 describe('a signer is refused', () => {
   test.each<[string, AuthorityOptions, string]>([
     ['that had expired', { to: new Date('2026-10-31T00:00:00Z') }, 'judged at 2026-11-01T12:00:00.250Z'],
-    ['that was not yet valid', { from: new Date('2026-11-02T00:00:00Z') }, 'not valid before 2026-11-02T00:00:00.000Z; judged at 2026-11-01T12:00:00.250Z'],
+    [
+      'that was not yet valid',
+      { from: new Date('2026-11-02T00:00:00Z') },
+      'not valid before 2026-11-02T00:00:00.000Z; judged at 2026-11-01T12:00:00.250Z',
+    ],
     ['whose purpose is not critical', { critical: false }, 'is not critical'],
     ['without a purpose', { purposes: null }, 'has no extended key usage'],
     ['with more purposes', { purposes: [timeStamping, '1.3.6.1.5.5.7.3.3'] }, 'not for time stamps alone'],
