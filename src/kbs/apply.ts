@@ -4,6 +4,7 @@ import { InputError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
 import type { KbsAdmin } from './client.ts'
 import type { Desired } from './plan.ts'
+import type { WrittenKeys } from './written-keys.ts'
 import { parseKbsUri } from './uri.ts'
 
 /** What was written to one KBS, so that the next run knows what changed. Values of secrets stand here only under a salted MAC. */
@@ -31,6 +32,8 @@ export interface ApplyOptions {
   secret: (uri: string) => Promise<Secret | null>
   /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
   available: (uri: string) => Promise<boolean>
+  /** Which paths hold a fresh key of an earlier job. */
+  keys: WrittenKeys
   /** Keeps the digest of the policy that was written for the next job. */
   mark: (digest: string) => Promise<void>
   written: Written
@@ -70,6 +73,7 @@ export async function apply({
   desired,
   secret,
   available,
+  keys,
   mark: keepMark,
   written,
   save,
@@ -88,7 +92,11 @@ export async function apply({
 
   const own = desired.uris.filter((uri) => !desired.kept.includes(uri))
   // A refusal in the middle would leave a new key beside an old policy.
-  for (const uri of own) if (state.resources[uri] === undefined && !(await available(uri))) throw givenAway(uri)
+  for (const uri of own) {
+    if (state.resources[uri] !== undefined) continue
+    if (!(await available(uri))) throw givenAway(uri)
+    if (desired.fresh.includes(uri) && !desired.overwritten.includes(uri)) await keys.checkFree(uri)
+  }
   for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
   for (const uri of own) {
     const value = await secret(uri)
@@ -104,6 +112,8 @@ export async function apply({
       await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
       state.resources[uri] = mark
     })
+    // After the state was kept: a run that was killed before it is repeated, and must find the path free.
+    if (!dryRun && desired.fresh.includes(uri) && known === undefined) await keys.mark(uri)
   }
   for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const text = JSON.stringify(value)

@@ -37,6 +37,8 @@ const resource = z.strictObject({
   source: z
     .string()
     .regex(/^(agent|kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write agent, kept, file:PATH or env:NAME'),
+  /** A fresh key (`agent`) may take the place of the one that an earlier job wrote there. */
+  overwrite: z.boolean().default(false),
   kind: z.enum(['workload', 'pipeline']).default('workload'),
   /** Left out only where the policy is left to its owner. */
   admit: z.array(admission).max(16).default([]),

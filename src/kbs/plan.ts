@@ -42,6 +42,10 @@ export interface Desired {
   uris: string[]
   /** Of these the ones whose bytes stand on the KBS already: they get a rule, and are not written. */
   kept: string[]
+  /** Of these the ones that get a new key of this job. */
+  fresh: string[]
+  /** Of these the ones under which the key of another job may be lost. */
+  overwritten: string[]
   /** Null where the policy is somebody else's. */
   resourcePolicy: string | null
   policyDigest: Digest | null
@@ -81,7 +85,9 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
   return {
     uris: rules.map((one) => one.uri),
-    kept: plan.resources.filter(({ source }) => source === 'kept').map(({ uri }) => uri),
+    kept: urisOf(plan, ({ source }) => source === 'kept'),
+    fresh: urisOf(plan, ({ source }) => source === 'agent'),
+    overwritten: urisOf(plan, ({ overwrite }) => overwrite),
     resourcePolicy: text,
     policyDigest: text === null ? null : sha256(text),
     attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
@@ -96,6 +102,10 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
+}
+
+function urisOf(plan: Plan, fits: (one: Plan['resources'][number]) => boolean): string[] {
+  return plan.resources.filter(fits).map(({ uri }) => uri)
 }
 
 /** The generated policy, after it has judged every canned token rightly. */

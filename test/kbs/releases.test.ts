@@ -120,7 +120,7 @@ describe('releases beside each other', () => {
   })
 
   test('a run that was killed before the mark is repeated with the same plan', async () => {
-    const plan = `replace-global: ${digest}\n${resources(keptOne, two)}`
+    const plan = `replace-global: ${digest}\n${resources(keptOne, `${two}, overwrite: true`)}`
     await it.job(plan, [second])
     await it.admin.setReferenceValue('sealwright/resource-policy', digest)
     expect((await it.job(plan, [second])).outputs['changed']).toBe('true')
@@ -147,6 +147,33 @@ describe('releases beside each other', () => {
       expect(await codeOf(it.job(`replace-global: ${digest}\n${resources(two, bad)}`, [second]))).toBe(code)
       expect(await it.resource(second)).toBeNull()
     }
+  })
+
+  test('a fresh key does not take the path of the first', async () => {
+    const key = await it.resource(first)
+    const plan = `replace-global: ${digest}\n${resources(one)}`
+    await expect(it.job(plan, [first])).rejects.toMatchObject({ code: 'state-conflict', subject: first })
+    expect(await it.resource(first)).toBe(key)
+    const leave = `resource-policy: leave\n${resources(`uri: "${first}", source: agent`)}`
+    expect(await codeOf(it.job(leave, [first]))).toBe('state-conflict')
+  })
+
+  test('unless the plan says that it may', async () => {
+    const key = await it.resource(first)
+    await it.job(`replace-global: ${digest}\n${resources(`${one}, overwrite: true`)}`, [first])
+    expect(await it.resource(first)).not.toBe(key)
+  })
+
+  test('a secret from a file is written again by any job', async () => {
+    const file = join(scratch('key'), 'key')
+    await writeFile(file, randomBytes(32))
+    const third = `uri: "kbs:///team/image-key/three", source: "file:${file}", ${admit}`
+    await it.job(`replace-global: ${digest}\n${resources(keptOne, third)}`)
+    const next = sha256((await it.policy()) ?? '')
+    await writeFile(file, randomBytes(32))
+    const before = await it.resource('kbs:///team/image-key/three')
+    await it.job(`replace-global: ${next}\n${resources(keptOne, third)}`)
+    expect(await it.resource('kbs:///team/image-key/three')).not.toBe(before)
   })
 
   test('the policy is left to its owner', async () => {

@@ -8,6 +8,7 @@ import { kbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
 import { defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
+import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { availableOf, secretsOf } from './secrets.ts'
@@ -80,6 +81,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     desired,
     secret: secretsOf(plan, request.kbs, context),
     available: availableOf(plan, context),
+    keys: mode === 'apply' && embedded === null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
     },
