@@ -1,6 +1,7 @@
-import { TransportError, VerificationError } from '../base/errors.ts'
+import { SealwrightError, TransportError, VerificationError } from '../base/errors.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
 import type { HttpRequest, Ports } from '../base/ports.ts'
+import { collect } from '../base/streams.ts'
 
 /** Answers of a KBS are small: keys, tokens, policies. */
 const limit = 4 << 20
@@ -26,18 +27,13 @@ export async function call(ports: Ports, url: string, request: HttpRequest): Pro
 
 /** A server that lies may send without end: what is above the limit is not read. */
 async function bodyOf(response: Response, url: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > limit)
-      throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, {
-        subject: url,
-        remedy: 'Check the address: answers of a KBS are small.',
-      })
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks, size)
+  return collect(response.body ?? [], limit, url).catch((cause: unknown) => {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, {
+      subject: url,
+      remedy: 'Check the address: answers of a KBS are small.',
+    })
+  })
 }
 
 /** Name and detail of an error body. */
@@ -83,5 +79,13 @@ export function kbsError(what: string, subject: string, answer: Answer): Transpo
   return new TransportError(unauthorized ? 'unauthorized' : 'kbs-error', message, {
     subject,
     remedy: remedies[name] ?? 'Look at the log of the KBS.',
+  })
+}
+
+/** What a request gives, or another value where this credential may not make it. */
+export function ifAuthorized<T, U>(work: Promise<T>, otherwise: U): Promise<T | U> {
+  return work.catch((error: unknown) => {
+    if (error instanceof SealwrightError && error.code === 'unauthorized') return otherwise
+    throw error
   })
 }

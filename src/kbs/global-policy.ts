@@ -1,6 +1,7 @@
-import { InputError, SealwrightError } from '../base/errors.ts'
+import { InputError } from '../base/errors.ts'
 import { isDigest } from '../oci/digest.ts'
 import type { Digest } from '../oci/types.ts'
+import { ifAuthorized } from './call.ts'
 import type { KbsAdmin } from './client.ts'
 import type { Plan } from './plan-schema.ts'
 
@@ -15,13 +16,12 @@ export type Marker = Digest | 'unreadable' | null
 
 /** Reads the marker. @throws TransportError where the KBS does not answer */
 export async function readMarker(kbs: Pick<KbsAdmin, 'referenceValue'>): Promise<Marker> {
-  try {
-    const value = await kbs.referenceValue(markerId)
-    return isDigest(value) ? value : null
-  } catch (error) {
-    if (error instanceof SealwrightError && error.code === 'unauthorized') return 'unreadable'
-    throw error
-  }
+  const value = await ifAuthorized(
+    kbs.referenceValue(markerId).then((found) => ({ found })),
+    null,
+  )
+  if (value === null) return 'unreadable'
+  return isDigest(value.found) ? value.found : null
 }
 
 /**

@@ -1,4 +1,5 @@
-import { InputError, SealwrightError } from '../base/errors.ts'
+import { InputError } from '../base/errors.ts'
+import { ifAuthorized } from './call.ts'
 import type { KbsAdmin } from './client.ts'
 import { parseKbsUri } from './uri.ts'
 
@@ -18,14 +19,9 @@ export const noMarks: WrittenKeys = { checkFree: () => Promise.resolve(), mark: 
  */
 export function markedKeys(kbs: Pick<KbsAdmin, 'referenceValue' | 'setReferenceValue'>): WrittenKeys {
   const id = (uri: string): string => `sealwright/resource/${parseKbsUri(uri).join('/')}`
-  const unlessUnauthorized = async <T>(work: Promise<T>): Promise<T | null> =>
-    work.catch((error: unknown) => {
-      if (error instanceof SealwrightError && error.code === 'unauthorized') return null
-      throw error
-    })
   return {
     checkFree: async (uri) => {
-      if ((await unlessUnauthorized(kbs.referenceValue(id(uri)))) === null) return
+      if ((await ifAuthorized(kbs.referenceValue(id(uri)), null)) === null) return
       throw new InputError(
         'state-conflict',
         `${uri} holds the key of an earlier job, whose images would become unreadable`,
@@ -37,7 +33,7 @@ export function markedKeys(kbs: Pick<KbsAdmin, 'referenceValue' | 'setReferenceV
       )
     },
     mark: async (uri) => {
-      await unlessUnauthorized(kbs.setReferenceValue(id(uri), 'written'))
+      await ifAuthorized(kbs.setReferenceValue(id(uri), 'written'), null)
     },
   }
 }

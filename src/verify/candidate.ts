@@ -78,6 +78,21 @@ export interface Found {
   until?: Date | undefined
 }
 
+/** What is known of a candidate before its first step runs. @param known what does not come from a step */
+export function nothingFound(known: Pick<Found, 'sealTime' | 'inputs'>): Found {
+  return {
+    journal: null,
+    sealed: 0,
+    tee: null,
+    reference: null,
+    claims: null,
+    level: null,
+    builderId: null,
+    plainDigest: null,
+    ...known,
+  }
+}
+
 /** Everything that the checks of one candidate read (TRUST §5). */
 export interface Gate {
   ports: Ports

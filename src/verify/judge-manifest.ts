@@ -10,7 +10,7 @@ import type { Admission } from './admitted.ts'
 import { readAttached } from './attached.ts'
 import type { Attached, JobKey, Lacks } from './attached-types.ts'
 import { CertificateSigners } from './certificate-signers.ts'
-import type { Gate, Subject } from './candidate.ts'
+import { nothingFound, type Gate, type Subject } from './candidate.ts'
 import { headsOf, sorted } from './candidates.ts'
 import { isEncrypted } from './encrypted.ts'
 import { readEvidence, type Evidence } from './evidence.ts'
@@ -123,18 +123,10 @@ export async function judgeManifest(subject: Subject, question: Question): Promi
       sealedBy: purged === null ? 'accept-unchecked-content' : 'accept-purged-layers',
       content,
       status,
-      found: {
-        journal: null,
-        sealed: 0,
-        tee: null,
-        reference: null,
-        claims: null,
-        level: null,
-        builderId: null,
-        plainDigest: null,
+      found: nothingFound({
         inputs: keyInput(subject, question),
         sealTime: one.evidence === null ? null : sealTime(one.evidence, signed),
-      },
+      }),
     })
   }
   // A pinned key of people may sign what it likes beside: a kind that nobody asks for is not judged.

@@ -2,7 +2,7 @@ import { VerificationError } from '../base/errors.ts'
 import { textOf } from '../base/json.ts'
 import { readPredicate } from '../statement/schemas/predicate.ts'
 import type { JobKey } from './attached-types.ts'
-import type { Gate } from './candidate.ts'
+import { nothingFound, type Gate } from './candidate.ts'
 import { headsOf } from './candidates.ts'
 import { CertificateSigners } from './certificate-signers.ts'
 import { denySteps } from './checks/deny.ts'
@@ -193,17 +193,9 @@ async function receiverGate(
     sealedBy: 'accept-unchecked-content',
     content: nothing,
     status: nothing,
-    found: {
-      journal: null,
-      sealed: 0,
-      tee: null,
-      reference: null,
-      claims: null,
-      level: null,
-      builderId: null,
-      plainDigest: null,
+    found: nothingFound({
       sealTime: sealTime(evidence, pointers),
-    },
+    }),
   }
 }
 

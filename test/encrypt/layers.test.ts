@@ -5,14 +5,25 @@ import { readInputs } from '../../src/actions/encrypt/inputs.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { decryptImage } from '../../src/encrypt/decrypt-image.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
+import type { EncryptionPlan } from '../../src/encrypt/encrypt-layer.ts'
 import { wrapWithKek } from '../../src/encrypt/packet.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { openLayout } from '../../src/oci/layout.ts'
-import type { Descriptor } from '../../src/oci/types.ts'
+import type { Descriptor, Store } from '../../src/oci/types.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { codeOf, makeImage } from './support.ts'
 
 const ports = testPorts()
+
+/** Encryption for one KBS key. */
+function planFor(target: Store, key: Buffer): EncryptionPlan & { target: Store } {
+  return {
+    target,
+    recipients: [{ scheme: 'kbs', keyId: 'kbs:///a/b/c' }],
+    random: randomBytes,
+    kek: async (_, plain) => ({ wrapped: wrapWithKek(key, plain, Buffer.alloc(12)), iv: Buffer.alloc(12) }),
+  }
+}
 
 async function layersOf(text: string): Promise<number[] | null> {
   const given = (name: string): string | undefined => ({ layers: text, recipients: 'kbs:///a/b/c' })[name]
@@ -37,15 +48,7 @@ describe('`layers`', () => {
     expect(await layersOf(',')).toEqual([])
     const key = randomBytes(32)
     const { store, image } = await makeImage(scratch('layers'), ports, [Buffer.from('a')])
-    const plan = {
-      target: store,
-      recipients: [{ scheme: 'kbs', keyId: 'kbs:///a/b/c' }] as const,
-      random: randomBytes,
-      kek: async (_: string, plain: Buffer) => ({
-        wrapped: wrapWithKek(key, plain, Buffer.alloc(12)),
-        iv: Buffer.alloc(12),
-      }),
-    }
+    const plan = planFor(store, key)
     await expect(encryptImage(store, image, plan, { layers: [] })).rejects.toMatchObject({
       code: 'input-invalid',
       message: 'layers: no position is given',
@@ -61,15 +64,7 @@ test('a blob that was changed in its folder is refused by the MAC, though nobody
   const directory = scratch('damaged')
   const key = randomBytes(32)
   const { store, image } = await makeImage(directory, ports, [randomBytes(500_000)])
-  const plan = {
-    target: store,
-    recipients: [{ scheme: 'kbs', keyId: 'kbs:///a/b/c' }] as const,
-    random: randomBytes,
-    kek: async (_: string, plain: Buffer) => ({
-      wrapped: wrapWithKek(key, plain, Buffer.alloc(12)),
-      iv: Buffer.alloc(12),
-    }),
-  }
+  const plan = planFor(store, key)
   const made = await encryptImage(store, image, plan)
   const sealed = await loadImage(store, made.descriptor.digest)
   const [layer] = sealed.manifest.layers as [Descriptor]
