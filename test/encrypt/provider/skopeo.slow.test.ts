@@ -99,6 +99,12 @@ async function bothWays(directory: string, provider: string): Promise<void> {
 
 const contents = [randomBytes(200_000), Buffer.from('second')]
 
+/** Encrypts the prepared image for the KBS key, as `oci:plain:latest-encrypted`. */
+function encryptPlain(directory: string): Promise<string> {
+  const key = ['--recipients', uri, '--key-file', 'app.key']
+  return sealwright(directory, 'encrypt', '--image', 'oci:plain:latest', ...key, '--state', 'state')
+}
+
 async function prepared(): Promise<string> {
   const directory = scratch('provider')
   await makeImage(join(directory, 'plain'), ports, contents)
@@ -130,18 +136,7 @@ describe('skopeo with our keys, configured as in docs/encryption.md', () => {
       const run = promisify(execFile)
       await run('openssl', ['genrsa', '-out', 'partner.pem', '2048'], { cwd: directory })
       await run('openssl', ['rsa', '-in', 'partner.pem', '-pubout', '-out', 'partner.pub'], { cwd: directory })
-      await sealwright(
-        directory,
-        'encrypt',
-        '--image',
-        'oci:plain:latest',
-        '--recipients',
-        uri,
-        '--key-file',
-        'app.key',
-        '--state',
-        'state',
-      )
+      await encryptPlain(directory)
       const args = [
         'rewrap',
         'oci:plain:latest-encrypted',
@@ -218,18 +213,7 @@ test('a key that a KBS gives to this machine opens the image, and its policy dec
   const directory = await prepared()
   const storage = await openStorage(join(directory, 'kbs'), ports)
   await storage.write(readFileSync(join(directory, 'app.key')), 'resources', 'default/image-key/app')
-  await sealwright(
-    directory,
-    'encrypt',
-    '--image',
-    'oci:plain:latest',
-    '--recipients',
-    uri,
-    '--key-file',
-    'app.key',
-    '--state',
-    'state',
-  )
+  await encryptPlain(directory)
   const decrypt = (output: string): Promise<string> =>
     sealwright(
       directory,
