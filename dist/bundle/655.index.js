@@ -1,4 +1,5 @@
 export const id=655;export const ids=[655];export const modules={60655:(e,t,n)=>{n.d(t,{I6:()=>s,Je:()=>r,nI:()=>i});var o=n(27122),l=n(13418);function r(e,t){if(e.length>1048576)throw a(t,"is larger than 1048576 characters");let n=[],o=null;for(let r of e.split(/\r?\n/)){let e=/^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]*)-----\s*$/.exec(r);if(e?.[2]===void 0)o?.lines.push(r.trim());else if("BEGIN"===e[1]){if(null!==o)throw a(t,"has a block that does not end");o={label:e[2],lines:[]}}else{if(o?.label!==e[2])throw a(t,"has an end without its beginning");n.push({label:o.label,bytes:(0,l.Ey)(o.lines.join(""),t)}),o=null}}if(null!==o)throw a(t,"has a block that does not end");return n}function i(e,t){if(!/-----BEGIN(%20|\+)/i.test(e))return e;try{return decodeURIComponent(/-----BEGIN\+/.test(e)?e.replaceAll("+"," "):e)}catch(e){throw new o.mk("format-invalid",`${t} is not percent-encoded PEM`,{subject:t,cause:e})}}function s(e,t){let n=Buffer.from(t).toString("base64").match(/.{1,64}/g);return`-----BEGIN ${e}-----
-${(n??[]).join("\n")}
+${(n??[]).join(`
+`)}
 -----END ${e}-----
 `}function a(e,t){return new o.mk("format-invalid",`${e} ${t}`,{subject:e})}}};

@@ -5,7 +5,7 @@ import { join } from 'node:path'
  * Smallest source that makes a chunk of its own when several lazy chunks share it, in bytes before minifying. Webpack's own 20,000 leaves each
  * smaller shared module standing in every chunk that needs it, which was a fifth of `dist/`. Fewer bytes here mean more files to open at start.
  */
-const smallestShared = 2000
+const smallestShared = 900
 
 /** How many files one lazy import may open at once; webpack's 30 would put modules twice again. */
 const mostAtOnce = 400

@@ -4,8 +4,8 @@ import { minify as swc } from '@swc/core'
 export async function minify(name: string, bytes: Buffer): Promise<Buffer> {
   const { code } = await swc(bytes.toString('utf8'), {
     module: true,
-    ecma: 2020,
-    compress: { passes: 2 },
+    ecma: 2022,
+    compress: { passes: 3, ecma: 2022, keep_fargs: false },
     mangle: true,
     sourceMap: false,
     format: { comments: false },

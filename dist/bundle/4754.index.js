@@ -1,0 +1,3 @@
+export const id=4754;export const ids=[4754];export const modules={34754:(t,n,r)=>{r.d(n,{RK:()=>u,fk:()=>i,g$:()=>c,q4:()=>p,rF:()=>l});let p=/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu,e=/#(?=[\p{M}\p{C}]*#[\p{M}\p{C}]*\[)/gu,o=/^([\p{Z}\p{M}\p{C}]*):(?=[\p{M}\p{C}]*:)/u;function u(t){return t.replace(p,a)}function c(t){return u(t).replace(e,a).replace(o,"$1\\u003a")}function i(t){return t.split(/\r?\n/).map(t=>c(t.replaceAll("	","    "))).join(`
+`)}function l(t){return`${c(JSON.stringify(t))}
+`}function a(t){return Array.from({length:t.length},(n,r)=>`\\u${t.charCodeAt(r).toString(16).padStart(4,"0")}`).join("")}}};

@@ -1,0 +1,1 @@
+export const id=7578;export const ids=[7578];export const modules={47578:(e,t,n)=>{n.d(t,{j:()=>a});var r=n(69124);function a(e,t="machine-only",n=!0){return`${r.xc}${function(e,t,n){switch(e){case null:return"plain";case"sample":return"sample";case"tpm":return n?"tpm-software":"tpm";default:return`${e.replace(/^az-/,"")}/${t}`}}(e,t,n)}`}}};
