@@ -99,7 +99,7 @@ async function send(url: URL, options: Exchange, again: boolean): Promise<HttpRe
 }
 
 function isClosed(error: unknown): boolean {
-  const code = error instanceof Object && 'code' in error ? error.code : null
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null
   return code === 'ECONNRESET' || code === 'EPIPE'
 }
 

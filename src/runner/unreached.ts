@@ -52,7 +52,7 @@ function ofProxy(cause: unknown, url: URL, proxy: URL): { reason: string; remedy
 
 /** What a system error says. One of several addresses that were tried has its words in the list. */
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Object)) return String(cause)
+  if (typeof cause !== 'object' || cause === null) return String(cause)
   const { message, code, errors } = cause as { message?: unknown; code?: unknown; errors?: unknown }
   const [first] = Array.isArray(errors) ? errors : []
   if (first !== undefined) return reasonOf(first)
