@@ -1,9 +1,13 @@
 import { createHmac } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
 import type { Log } from '../base/ports.ts'
+import { ifAuthorized } from './call.ts'
 import type { KbsAdmin } from './client.ts'
 import type { Desired } from './plan.ts'
+import type { Ledger, Withdrawal } from './managed.ts'
 import type { WrittenKeys } from './written-keys.ts'
 import { parseKbsUri } from './uri.ts'
 
@@ -36,6 +40,10 @@ export interface ApplyOptions {
   keys: WrittenKeys
   /** Keeps the digest of the policy that was written for the next job. */
   mark: (digest: string) => Promise<void>
+  /** What earlier runs of this plan wrote and it does not name any more. */
+  withdrawn: Withdrawal
+  /** The record of what plans manage. */
+  ledger: Ledger
   written: Written
   /** Keeps what was written so far; called after each step. */
   save: (written: Written) => Promise<void>
@@ -47,8 +55,8 @@ export interface ApplyOptions {
 /** One line of a plan. */
 export interface Change {
   what: string
-  /** `kept`: it stands there since an earlier release, and only its rule is written. */
-  action: 'write' | 'unchanged' | 'kept'
+  /** `kept`: it stands there since an earlier release, and only its rule is written. `withdrawn`: an earlier run wrote it, and the plan does not name it any more. */
+  action: 'write' | 'unchanged' | 'kept' | 'withdrawn'
 }
 
 /** @param salt 32 random bytes */
@@ -65,7 +73,7 @@ export function nothingWritten(salt: Buffer): Written {
 
 /**
  * Brings a KBS to the desired state: resources first, then reference values, attestation policy, and the resource policy last, which alone
- * opens anything. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
+ * opens anything. What the plan does not name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
  * again.
  */
 export async function apply({
@@ -75,6 +83,8 @@ export async function apply({
   available,
   keys,
   mark: keepMark,
+  withdrawn,
+  ledger,
   written,
   save,
   log,
@@ -86,6 +96,7 @@ export async function apply({
     changes.push({ what, action: same ? 'unchanged' : 'write' })
     if (same || dryRun) return
     log.progress(`writing ${what}`)
+    await ledger.claim()
     await write()
     await save(state)
   }
@@ -117,9 +128,26 @@ export async function apply({
   }
   for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const text = JSON.stringify(value)
-    await step(`reference value ${id}`, state.referenceValues[id] === text, async () => {
+    const same = state.referenceValues[id] === text && (await stands(kbs, id, value))
+    await step(`reference value ${id}`, same, async () => {
       await kbs.setReferenceValue(id, value)
       state.referenceValues[id] = text
+    })
+  }
+  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
+    changes.push({ what, action: 'withdrawn' })
+    if (dryRun) return
+    log.progress(`withdrawing ${what}`)
+    await ledger.claim()
+    await ledger.check()
+    await write()
+    await save(state)
+  }
+  for (const id of withdrawn.values) {
+    await end(`reference value ${id}`, async () => {
+      // No KBS deletes one over HTTP: an empty list admits nothing.
+      await kbs.setReferenceValue(id, [])
+      delete state.referenceValues[id]
     })
   }
   const { attestationPolicy, resourcePolicy, policyDigest } = desired
@@ -131,13 +159,31 @@ export async function apply({
   }
   if (resourcePolicy !== null && policyDigest !== null) {
     await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
+      await ledger.check()
       await kbs.setResourcePolicy(resourcePolicy)
       // After it: what is marked was written, and a run that was killed between names the digest before, which is still marked.
       await keepMark(policyDigest)
       state.resourcePolicy = resourcePolicy
     })
   }
+  for (const uri of withdrawn.rules) changes.push({ what: `rule of ${uri}`, action: 'withdrawn' })
+  for (const uri of withdrawn.resources) {
+    await end(uri, async () => {
+      if (!(await kbs.deleteResource(parseKbsUri(uri))))
+        log.warn(`${uri} was not deleted: it is gone already, or the storage of this KBS cannot delete`)
+      delete state.resources[uri]
+    })
+  }
+  if (!dryRun) await ledger.settle()
   return changes
+}
+
+/** Whether the KBS gives back a reference value as it was written; a credential that may not read goes by what this job wrote. */
+function stands(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean> {
+  return ifAuthorized(
+    kbs.referenceValue(id).then((found) => isDeepStrictEqual(found, JSON.parse(JSON.stringify(value)))),
+    true,
+  )
 }
 
 function givenAway(uri: string): InputError {

@@ -22,6 +22,16 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
   })
 }
 
+/** The plan without the entries whose `until` has passed: they are withdrawn like entries that were taken out. */
+export function currentPlan(plan: Plan, now: Date): { plan: Plan; ended: string[] } {
+  const today = now.toISOString().slice(0, 10)
+  const over = ({ until }: Plan['resources'][number]): boolean => until !== undefined && until < today
+  return {
+    plan: { ...plan, resources: plan.resources.filter((one) => !over(one)) },
+    ended: urisOf(plan, over),
+  }
+}
+
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */
 export function defaultPlan(
   uris: readonly string[],
@@ -62,6 +72,8 @@ export interface Surroundings {
   embedded: boolean
   /** Resource policy that stands on our embedded KBS: its rules for other resources are kept. */
   current: string | null
+  /** URIs whose rules this plan withdraws. */
+  withdrawn?: readonly string[]
 }
 
 /**
@@ -69,19 +81,13 @@ export interface Surroundings {
  *
  * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
  */
-export function desiredState(plan: Plan, { embedded, current }: Surroundings): Desired {
+export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: Surroundings): Desired {
   const rules = plan.resources.map(toRule)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
   const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
   refuseSoftwareTpm(tpms, plan)
-  const kept =
-    current === null
-      ? []
-      : otherRules(
-          parseRego(current),
-          rules.map((one) => one.uri),
-        )
+  const kept = current === null ? [] : otherRules(parseRego(current), [...rules.map((one) => one.uri), ...withdrawn])
   const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
   return {
     uris: rules.map((one) => one.uri),
@@ -124,7 +130,7 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
   if (uris.length === 0) return []
   const many = uris.length === 1 ? 'The rule of 1 resource stays' : `The rules of ${uris.length} resources stay`
   return [
-    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. Publish into an empty folder to withdraw one.`,
+    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. The plan that wrote a rule withdraws it when it runs without the entry; a rule that was published without a plan ends in an empty folder only.`,
   ]
 }
 

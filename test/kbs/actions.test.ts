@@ -200,7 +200,7 @@ describe('kbs-publish', () => {
     await two.encrypt('kbs:///default/image-key/other', kbs)
     const { report } = await two.run(publishDoor, kbs)
     expect(report.notes.join('\n')).toContain('The rule of 1 resource stays on the embedded KBS from earlier plans')
-    expect(report.notes.join('\n')).toContain('kbs:///default/image-key/app. Publish into an empty folder')
+    expect(report.notes.join('\n')).toContain('kbs:///default/image-key/app. The plan that wrote a rule withdraws it')
     const policy = await readFile(join(one.directory, 'kbs/resource-policy.rego'), 'utf8')
     expect(policy).toContain('"app"')
     expect(policy).toContain('"other"')
