@@ -32,6 +32,8 @@ export interface Secret {
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
+  /** The policy while the bytes of these URIs are written; null where the policy is somebody else's. */
+  closed: (writing: readonly string[]) => string | null
   /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
   secret: (uri: string) => Promise<Secret | null>
   /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
@@ -72,13 +74,14 @@ export function nothingWritten(salt: Buffer): Written {
 }
 
 /**
- * Brings a KBS to the desired state: resources first, then reference values, attestation policy, and the resource policy last, which alone
- * opens anything. What the plan does not name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
+ * Brings a KBS to the desired state. Where the policy changes, the rules of resources that are about to be written are closed first. Then
+ * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
  * again.
  */
 export async function apply({
   kbs,
   desired,
+  closed,
   secret,
   available,
   keys,
@@ -101,12 +104,35 @@ export async function apply({
     await save(state)
   }
 
+  const macOf = (bytes: Buffer): string =>
+    createHmac('sha256', Buffer.from(state.salt, 'hex')).update(bytes).digest('hex')
+  /** A key of the agent is not taken for it: one that was written does not change. */
+  const differs = async (uri: string): Promise<boolean> => {
+    const known = state.resources[uri]
+    if (known === undefined || desired.fresh.includes(uri)) return known === undefined
+    const value = await secret(uri)
+    return value === null || macOf(value.bytes) !== known
+  }
   const own = desired.uris.filter((uri) => !desired.kept.includes(uri))
   // A refusal in the middle would leave a new key beside an old policy.
   for (const uri of own) {
     if (state.resources[uri] !== undefined) continue
     if (!(await available(uri))) throw givenAway(uri)
     if (desired.fresh.includes(uri) && !desired.overwritten.includes(uri)) await keys.checkFree(uri)
+  }
+  if (desired.resourcePolicy !== null && desired.resourcePolicy !== state.resourcePolicy && !dryRun) {
+    const writing: string[] = []
+    for (const uri of own) if (await differs(uri)) writing.push(uri)
+    const interim = closed(writing)
+    if (interim !== null && interim !== state.resourcePolicy) {
+      log.progress('closing what is about to be written')
+      await ledger.claim()
+      await ledger.check()
+      // Before it: after a kill an earlier plan that is applied again must not find its policy "unchanged".
+      state.resourcePolicy = null
+      await save(state)
+      await kbs.setResourcePolicy(interim)
+    }
   }
   for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
   for (const uri of own) {
@@ -118,7 +144,7 @@ export async function apply({
       changes.push({ what: uri, action: 'unchanged' })
       continue
     }
-    const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value.bytes).digest('hex')
+    const mark = macOf(value.bytes)
     await step(uri, known === mark, async () => {
       await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
       state.resources[uri] = mark

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
@@ -5,6 +6,7 @@ import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { readYaml } from '../encoding/yaml.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
+import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
 import { otherRules, resourcePolicy, ruleUri, type ResourceRule } from './rego/resource-policy.ts'
@@ -108,6 +110,32 @@ export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: 
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
+}
+
+/**
+ * The policy while bytes are written: the plan's own, without the rules of these resources. Otherwise new bytes would stand under an
+ * earlier, wider rule for a while. On an embedded KBS a rule that does not change stays.
+ *
+ * @param writing URIs whose bytes are about to be written
+ */
+export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: readonly string[]): string | null {
+  const { current, withdrawn = [] } = surroundings
+  if (plan['resource-policy'] === 'leave') return null
+  const rules = plan.resources.map(toRule)
+  const before = current === null ? [] : parseRego(current).rules
+  const texts = (of: readonly Rule[], uri: string): string[] =>
+    of
+      .filter((one) => ruleUri(one) === uri)
+      .map((one) => JSON.stringify(one))
+      .sort()
+  const next = resourcePolicy(rules).rules
+  const open = rules.filter(
+    ({ uri }) => !writing.includes(uri) || isDeepStrictEqual(texts(before, uri), texts(next, uri)),
+  )
+  const named = rules.map((one) => one.uri)
+  return writeRego(
+    resourcePolicy(open, current === null ? [] : otherRules({ rules: before }, [...named, ...withdrawn])),
+  )
 }
 
 function urisOf(plan: Plan, fits: (one: Plan['resources'][number]) => boolean): string[] {

@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openState } from '../../src/agent/state.ts'
 import { door } from '../../src/actions/kbs-publish/main.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
+import type { Ports } from '../../src/base/ports.ts'
 import { adminToken } from '../../src/kbs/admin-token.ts'
 import { kbsAdmin, type KbsAdmin } from '../../src/kbs/client.ts'
 import { managedId, nothingManaged, openLedger, readManaged, shareOf } from '../../src/kbs/managed.ts'
@@ -27,20 +28,34 @@ interface Embedded {
   job(plan: string, mode?: string): Promise<ActionResult>
   /** What a sample guest gets: the secret, or null. */
   guest(uri: string): Promise<string | null>
+  /** Called with the resource policy that stands when bytes are written. */
+  onResource: (policy: string) => void
   /** Does something as the admin of the served KBS. */
   asAdmin<T>(use: (admin: KbsAdmin) => Promise<T>): Promise<T>
 }
 
 function embedded(): Embedded {
-  const ports = testPorts()
+  const base = testPorts()
   const directory = scratch('kbs')
+  const policyFile = join(directory, 'resource-policy.rego')
+  const ports: Ports = {
+    ...base,
+    http: {
+      ...base.http,
+      request: async (url, options) => {
+        if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(await readFile(policyFile, 'utf8'))
+        return base.http.request(url, options)
+      },
+    },
+  }
   const secret = join(scratch('secret'), 'value')
   const serve = async <T>(use: (url: string, pem: string) => Promise<T>): Promise<T> => {
     const kbs = await startKbs({ directory, listen: '127.0.0.1:0', ports })
     const pem = kbs.keys.admin.export({ type: 'pkcs8', format: 'pem' })
     return use(kbs.url, pem.toString()).finally(() => kbs.close())
   }
-  return {
+  const it: Embedded = {
+    onResource: () => {},
     job: async (plan, mode = 'apply') => {
       const place = scratch('job')
       await writeFile(secret, 'the secret')
@@ -63,6 +78,7 @@ function embedded(): Embedded {
       }),
     asAdmin: (use) => serve((url, pem) => use(kbsAdmin(url, adminToken(pem, ports.clock), ports))),
   }
+  return it
 }
 
 const entry = (uri: string, more = ''): string => `  - {uri: "${uri}", source: "file:SECRET", ${sample}${more}}`
@@ -131,6 +147,18 @@ describe('what a plan names no more', () => {
     await expect(kbs.job(`name: two\n${both}`)).rejects.toMatchObject({ code: 'state-conflict', subject: a })
     await expect(kbs.job(`name: two\n${both}`, 'plan')).rejects.toMatchObject({ code: 'state-conflict' })
   })
+})
+
+test('new bytes never stand under an earlier, wider rule', async () => {
+  const kbs = embedded()
+  await kbs.job(both)
+  const narrow = `resources:\n  - {uri: "${a}", source: "file:SECRET", admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}\n${entry(b)}`
+  const seen: string[][] = []
+  kbs.onResource = (text) => seen.push(['a', 'b'].filter((tag) => text.includes(`"${tag}"`)))
+  await kbs.job(narrow)
+  // The rule of `a` changes and is closed meanwhile; the rule of `b` stays.
+  expect(seen).toEqual([['b'], ['b']])
+  expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, 'the secret'])
 })
 
 test('a reference value that somebody changed is written again', async () => {

@@ -7,7 +7,7 @@ import { adminToken } from '../../kbs/admin-token.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
 import { kbsAdmin, type KbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
-import { currentPlan, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
+import { closedPolicy, currentPlan, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import {
   checkOwners,
@@ -77,7 +77,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
     return { result, events: [] }
   }
-  const desired = desiredState(plan, { embedded: embedded !== null, current, withdrawn: ending().rules })
+  const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
+  const desired = desiredState(plan, surroundings)
   desired.notes.push(...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`))
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
   /** Digest of what is to replace the policy of others. */
@@ -111,6 +112,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const changes = await apply({
     kbs: admin,
     desired,
+    closed: (writing) => closedPolicy(plan, surroundings, writing),
     secret: secretsOf(plan, request.kbs, context),
     available: availableOf(plan, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
