@@ -30,7 +30,7 @@ const resource = z.strictObject({
   uri: z
     .string()
     .regex(
-      /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+      /^kbs:\/\/(\/([A-Za-z0-9_-]|\{digest\}|\{run\})([\w.-]|\{digest\}|\{run\})*){3}$/,
       'write kbs:///repository/type/tag',
     ),
   /** `agent` (a KEK of this job), `file:PATH`, `env:NAME`, or `kept` (it stands on the KBS since an earlier release). */
@@ -100,6 +100,7 @@ export const planSchema = z
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })
       const left = plan['resource-policy'] === 'leave'
       if (uris.indexOf(one.uri) !== i) problem('uri', 'is named twice')
+      if (one.source !== 'agent' && /\{/.test(one.uri)) problem('uri', 'has a placeholder, which needs `source: agent`')
       if (!left && one.admit.length === 0) problem('admit', 'is missing')
       if (left && one.admit.length > 0) problem('admit', 'has no effect where `resource-policy` is leave')
       if (left && one.source === 'kept') problem('source', 'has no effect where `resource-policy` is leave')

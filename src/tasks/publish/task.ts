@@ -19,6 +19,7 @@ import {
   withdrawalOf,
   type Withdrawal,
 } from '../../kbs/managed.ts'
+import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
@@ -60,7 +61,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const whole =
     request.plan === null
       ? await ownPlan(embedded !== null, context)
-      : await parsePlan(request.plan.text, request.plan.path)
+      : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
   await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
   const { plan, ended } = currentPlan(whole, ports.clock.now())
   const given = await caller.secret('admin-key')
@@ -133,6 +134,13 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
+
+/** Keys that the agent gave away already are named by what this job wrote. */
+async function filledPlan(plan: Plan, written: readonly string[], { agent }: TaskContext): Promise<Plan> {
+  if (!plan.resources.some(({ uri }) => hasPlaceholder(uri))) return plan
+  const status = agent === null ? null : await agent.status()
+  return fillPlan(plan, [...(status?.keys ?? []), ...written], status === null ? null : runName(status.instance))
+}
 
 function isEmpty(plan: Plan): boolean {
   return plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0
