@@ -28,6 +28,8 @@ interface Embedded {
   job(plan: string, mode?: string): Promise<ActionResult>
   /** What a sample guest gets: the secret, or null. */
   guest(uri: string): Promise<string | null>
+  /** Writes to the KBS until the run is killed. */
+  writesLeft: number
   /** Called with the resource policy that stands when bytes are written. */
   onResource: (policy: string) => void
   /** Does something as the admin of the served KBS. */
@@ -43,6 +45,8 @@ function embedded(): Embedded {
     http: {
       ...base.http,
       request: async (url, options) => {
+        const write = options?.method !== 'GET' && !/\/(auth|attest)$/.test(url)
+        if (write && it.writesLeft-- <= 0) throw new Error('killed')
         if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(await readFile(policyFile, 'utf8'))
         return base.http.request(url, options)
       },
@@ -55,10 +59,11 @@ function embedded(): Embedded {
     return use(kbs.url, pem.toString()).finally(() => kbs.close())
   }
   const it: Embedded = {
+    writesLeft: Infinity,
     onResource: () => {},
     job: async (plan, mode = 'apply') => {
       const place = scratch('job')
-      await writeFile(secret, 'the secret')
+      await writeFile(secret, plan.includes('technology: snp') ? 'the narrow secret' : 'the secret')
       await writeFile(
         join(place, 'plan.yml'),
         `version: 1\naccept-sample: true\n${plan.replaceAll('SECRET', secret)}\n`,
@@ -81,6 +86,7 @@ function embedded(): Embedded {
   return it
 }
 
+const narrow = `resources:\n  - {uri: "${a}", source: "file:SECRET", admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}`
 const entry = (uri: string, more = ''): string => `  - {uri: "${uri}", source: "file:SECRET", ${sample}${more}}`
 const both = `resources:\n${entry(a)}\n${entry(b)}`
 const onlyB = `resources:\n${entry(b)}`
@@ -152,13 +158,34 @@ describe('what a plan names no more', () => {
 test('new bytes never stand under an earlier, wider rule', async () => {
   const kbs = embedded()
   await kbs.job(both)
-  const narrow = `resources:\n  - {uri: "${a}", source: "file:SECRET", admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}\n${entry(b)}`
   const seen: string[][] = []
   kbs.onResource = (text) => seen.push(['a', 'b'].filter((tag) => text.includes(`"${tag}"`)))
-  await kbs.job(narrow)
+  await kbs.job(`${narrow}\n${entry(b)}`)
   // The rule of `a` changes and is closed meanwhile; the rule of `b` stays.
   expect(seen).toEqual([['b'], ['b']])
-  expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, 'the secret'])
+  expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, 'the narrow secret'])
+})
+
+test('killed before each write in turn: no guest gets what the plan protects, and a second run ends in the planned state', async () => {
+  let writes = 0
+  for (let ended = false; !ended; writes += 1) {
+    const kbs = embedded()
+    await kbs.job(both)
+    kbs.writesLeft = writes
+    ended = await kbs.job(`retire: delete\n${narrow}`).then(
+      () => true,
+      () => false,
+    )
+    kbs.writesLeft = Infinity
+    expect([null, 'the secret']).toContain(await kbs.guest(a))
+    await kbs.job(`retire: delete\n${narrow}`)
+    expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, null])
+    const managed = await kbs.asAdmin(readManaged)
+    expect(managed?.plans['default']).toEqual({ resources: [a], rules: [a], values: [] })
+    expect(await kbs.asAdmin((admin) => admin.deleteResource(parseKbsUri(b)))).toBe(false)
+  }
+  // The record, the closed policy, the bytes, the policy, the deletion and the record.
+  expect(writes).toBeGreaterThan(6)
 })
 
 test('a reference value that somebody changed is written again', async () => {
