@@ -30,7 +30,7 @@ const resource = z.strictObject({
   uri: z
     .string()
     .regex(
-      /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+      /^kbs:\/\/(\/([A-Za-z0-9_-]|\{digest\}|\{run\})([\w.-]|\{digest\}|\{run\})*){3}$/,
       'write kbs:///repository/type/tag',
     ),
   /** `agent` (a KEK of this job), `file:PATH`, `env:NAME`, or `kept` (it stands on the KBS since an earlier release). */
@@ -40,6 +40,8 @@ const resource = z.strictObject({
   /** A fresh key (`agent`) may take the place of the one that an earlier job wrote there. */
   overwrite: z.boolean().default(false),
   kind: z.enum(['workload', 'pipeline']).default('workload'),
+  /** Last day (UTC) on which the resource has a rule; from the next day on the entry counts as left out. */
+  until: z.iso.date('write a date as 2026-12-31').optional(),
   /** Left out only where the policy is left to its owner. */
   admit: z.array(admission).max(16).default([]),
   job: z
@@ -60,6 +62,13 @@ const resource = z.strictObject({
 export const planSchema = z
   .strictObject({
     version: z.literal(1),
+    /** Whose entries these are: what an earlier plan of this name wrote and this one does not name is withdrawn. */
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9_-][\w.-]{0,63}$/, 'write up to 64 letters, digits, dots, dashes and underscores')
+      .default('default'),
+    /** `delete` also deletes the bytes of a withdrawn resource; `keep` leaves them on the KBS, where no rule opens them. */
+    retire: z.enum(['keep', 'delete']).default('keep'),
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
@@ -91,6 +100,7 @@ export const planSchema = z
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })
       const left = plan['resource-policy'] === 'leave'
       if (uris.indexOf(one.uri) !== i) problem('uri', 'is named twice')
+      if (one.source !== 'agent' && /\{/.test(one.uri)) problem('uri', 'has a placeholder, which needs `source: agent`')
       if (!left && one.admit.length === 0) problem('admit', 'is missing')
       if (left && one.admit.length > 0) problem('admit', 'has no effect where `resource-policy` is leave')
       if (left && one.source === 'kept') problem('source', 'has no effect where `resource-policy` is leave')

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
@@ -5,6 +6,7 @@ import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { readYaml } from '../encoding/yaml.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
+import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
 import { otherRules, resourcePolicy, ruleUri, type ResourceRule } from './rego/resource-policy.ts'
@@ -20,6 +22,16 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
     subject,
     remedy: 'Correct these lines; docs/kbs-publish.md explains every member.',
   })
+}
+
+/** The plan without the entries whose `until` has passed: they are withdrawn like entries that were taken out. */
+export function currentPlan(plan: Plan, now: Date): { plan: Plan; ended: string[] } {
+  const today = now.toISOString().slice(0, 10)
+  const over = ({ until }: Plan['resources'][number]): boolean => until !== undefined && until < today
+  return {
+    plan: { ...plan, resources: plan.resources.filter((one) => !over(one)) },
+    ended: urisOf(plan, over),
+  }
 }
 
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */
@@ -62,6 +74,8 @@ export interface Surroundings {
   embedded: boolean
   /** Resource policy that stands on our embedded KBS: its rules for other resources are kept. */
   current: string | null
+  /** URIs whose rules this plan withdraws. */
+  withdrawn?: readonly string[]
 }
 
 /**
@@ -69,19 +83,13 @@ export interface Surroundings {
  *
  * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
  */
-export function desiredState(plan: Plan, { embedded, current }: Surroundings): Desired {
+export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: Surroundings): Desired {
   const rules = plan.resources.map(toRule)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
   const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
   refuseSoftwareTpm(tpms, plan)
-  const kept =
-    current === null
-      ? []
-      : otherRules(
-          parseRego(current),
-          rules.map((one) => one.uri),
-        )
+  const kept = current === null ? [] : otherRules(parseRego(current), [...rules.map((one) => one.uri), ...withdrawn])
   const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
   return {
     uris: rules.map((one) => one.uri),
@@ -104,6 +112,32 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
   }
 }
 
+/**
+ * The policy while bytes are written: the plan's own, without the rules of these resources. Otherwise new bytes would stand under an
+ * earlier, wider rule for a while. On an embedded KBS a rule that does not change stays.
+ *
+ * @param writing URIs whose bytes are about to be written
+ */
+export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: readonly string[]): string | null {
+  const { current, withdrawn = [] } = surroundings
+  if (plan['resource-policy'] === 'leave') return null
+  const rules = plan.resources.map(toRule)
+  const before = current === null ? [] : parseRego(current).rules
+  const texts = (of: readonly Rule[], uri: string): string[] =>
+    of
+      .filter((one) => ruleUri(one) === uri)
+      .map((one) => JSON.stringify(one))
+      .sort()
+  const next = resourcePolicy(rules).rules
+  const open = rules.filter(
+    ({ uri }) => !writing.includes(uri) || isDeepStrictEqual(texts(before, uri), texts(next, uri)),
+  )
+  const named = rules.map((one) => one.uri)
+  return writeRego(
+    resourcePolicy(open, current === null ? [] : otherRules({ rules: before }, [...named, ...withdrawn])),
+  )
+}
+
 function urisOf(plan: Plan, fits: (one: Plan['resources'][number]) => boolean): string[] {
   return plan.resources.filter(fits).map(({ uri }) => uri)
 }
@@ -124,7 +158,7 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
   if (uris.length === 0) return []
   const many = uris.length === 1 ? 'The rule of 1 resource stays' : `The rules of ${uris.length} resources stay`
   return [
-    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. Publish into an empty folder to withdraw one.`,
+    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. The plan that wrote a rule withdraws it when it runs without the entry; a rule that was published without a plan ends in an empty folder only.`,
   ]
 }
 
