@@ -19,6 +19,7 @@ import {
   withdrawalOf,
   type Withdrawal,
 } from '../../kbs/managed.ts'
+import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
@@ -65,7 +66,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
   await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
-  const { plan, notes } = await withSignedValues(present, context)
+  const { plan: signed, notes } = await withSignedValues(present, context)
+  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
@@ -86,6 +88,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const desired = desiredState(plan, surroundings)
   desired.notes.push(
     ...notes,
+    ...guestNotes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
@@ -121,8 +124,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     kbs: admin,
     desired,
     closed: (writing) => closedPolicy(plan, surroundings, writing),
-    secret: secretsOf(plan, request.kbs, context),
-    available: availableOf(plan, context),
+    secret: secretsOf(plan, request.kbs, made, context),
+    available: availableOf(plan, made, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
