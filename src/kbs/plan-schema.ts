@@ -58,6 +58,23 @@ const resource = z.strictObject({
     .optional(),
 })
 
+const path = z.string().min(1).max(4096)
+
+/** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
+const signedValues = z.strictObject({
+  file: path,
+  /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+  keys: z.array(path).min(1).max(16),
+  technologies: z.array(z.enum(technologies)).min(1),
+  /** Names of images that the signer may describe; left out: any. */
+  images: z.array(text).min(1).max(64).optional(),
+  /** Measured values, in hex, that count no more, whoever signs them. */
+  revoked: z
+    .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
+    .max(1024)
+    .default([]),
+})
+
 /** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
 export const planSchema = z
   .strictObject({
@@ -71,6 +88,9 @@ export const planSchema = z
     retire: z.enum(['keep', 'delete']).default('keep'),
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    'signed-values': z.array(signedValues).max(64).default([]),
+    /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
+    'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
