@@ -9,6 +9,7 @@ import { dirname, join, resolve } from 'node:path'
 import { diffPolicyJsonSchema } from '../src/sbom/diff/policy-schema.ts'
 import { diffResultJsonSchema } from '../src/sbom/diff/result-schema.ts'
 import { format, resolveConfig } from 'prettier'
+import { planJsonSchema } from '../src/kbs/plan-json-schema.ts'
 import { policyJsonSchema } from '../src/verify/policy/json-schema.ts'
 import { readersTable } from './docs/readers.ts'
 import { registriesPage } from './docs/registries.ts'
@@ -42,6 +43,7 @@ for (const [action, page] of pages) {
 }
 called('.github/workflows/publish.yml', 'docs/reusable-workflow.md')
 settle('docs/schema/policy.schema.json', policyJsonSchema())
+settle('docs/schema/plan.schema.json', planJsonSchema())
 settle('docs/schema/sbom-diff-policy.schema.json', diffPolicyJsonSchema())
 settle('docs/schema/sbom-diff.schema.json', diffResultJsonSchema())
 settle('docs/verifier.md', verifierPage(root))

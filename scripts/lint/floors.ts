@@ -12,7 +12,7 @@ export const floors: readonly Floor[] = [
   { name: 'ground', rooms: ['base', 'encoding'], open: true },
   { name: 'artifacts', rooms: ['tar', 'oci', 'image'], open: true },
   { name: 'statements', rooms: ['statement', 'sign', 'log', 'bundle'], open: true },
-  { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'rebuild'], open: false },
+  { name: 'trades', rooms: ['tee', 'sbom', 'build', 'encrypt', 'kbs', 'initdata', 'rebuild'], open: false },
   {
     name: 'chain',
     rooms: ['tasks', 'agent', 'journal', 'verify', 'deploy', 'admission', 'guests', 'kbs-server'],

@@ -88,9 +88,42 @@ export interface TlsOptions {
   readonly unverified?: boolean | undefined
 }
 
+/** Bytes as they arrive: what is used of a `ReadableStream`, which fits. */
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+  getReader(): ByteReader
+  /** Says that the rest is not wanted. */
+  cancel(): Promise<void>
+}
+
+/** Reads piece by piece, and can be ended while it waits for one. */
+export interface ByteReader {
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: Uint8Array | undefined }>
+  cancel(): Promise<void>
+}
+
+/** Headers of an answer; several of one name are joined by `, `. */
+export interface HttpHeaders {
+  get(name: string): string | null
+  has(name: string): boolean
+}
+
+/** What is used of a `Response`, which fits. A body has to be read or cancelled: its connection waits for that. */
+export interface HttpResponse {
+  readonly status: number
+  /** A status from 200 to 299. */
+  readonly ok: boolean
+  /** Where the answer came from, after redirects; empty where that is not known. */
+  readonly url: string
+  readonly headers: HttpHeaders
+  readonly body: ByteStream | null
+  text(): Promise<string>
+  json(): Promise<unknown>
+  arrayBuffer(): Promise<ArrayBuffer>
+}
+
 export interface Http {
   /** As `fetch`, but remembers the host; throws `TransportError` when nothing answers. */
-  request(url: string, options?: HttpRequest): Promise<Response>
+  request(url: string, options?: HttpRequest): Promise<HttpResponse>
   /** `host:port` of everything contacted so far, sorted; shown in every summary (DESIGN §1.8). */
   hosts(): readonly string[]
   /** `sha256:` and the hex SHA-256 of the SubjectPublicKeyInfo (DER) in the certificate of an https server, whose chain and name were checked. */

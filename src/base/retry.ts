@@ -1,3 +1,4 @@
+import type { HttpResponse } from './ports.ts'
 import type { HttpRequest, Ports } from './ports.ts'
 
 /** Answers that mean "later": a service is busy, throttles, or something before it failed. */
@@ -57,7 +58,7 @@ export async function requestPatiently(
   request: HttpRequest,
   { attempts, ...waits }: Patience,
   { http, clock, random, log }: Pick<Ports, 'http' | 'clock' | 'random' | 'log'>,
-): Promise<Response> {
+): Promise<HttpResponse> {
   for (let attempt = 1; ; attempt++) {
     const response = await http.request(url, request)
     const { status, headers } = response

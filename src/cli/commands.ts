@@ -3,6 +3,7 @@ import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { encryptCommands } from './encrypt/commands.ts'
 import { guestCommands } from './guest/commands.ts'
+import { initdataCommands } from './initdata/commands.ts'
 import { kbsCommands } from './kbs/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
@@ -78,6 +79,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...modelCommands,
   ...encryptCommands,
   ...guestCommands,
+  ...initdataCommands,
   ...kbsCommands,
   ...scittCommands,
   ...storeCommands,

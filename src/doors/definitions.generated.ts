@@ -451,7 +451,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "recipients",
-    "description": "Who can decrypt, one a line, kbs:///repo/type/tag (a key in a Key Broker Service), jwe:PATH (an RSA or EC public key, PEM or JWK), pkcs7:PATH (a certificate) or pkcs11:PATH (docs/encryption.md).",
+    "description": "Who can decrypt, one a line, kbs:///repo/type/tag (a key in a Key Broker Service; {digest} of the plain image and {run} are filled in), jwe:PATH (an RSA or EC public key, PEM or JWK), pkcs7:PATH (a certificate) or pkcs11:PATH (docs/encryption.md).",
     "default": "",
     "required": true
    },

@@ -1,9 +1,13 @@
 import { createHmac } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
 import type { Log } from '../base/ports.ts'
+import { ifAuthorized } from './call.ts'
 import type { KbsAdmin } from './client.ts'
 import type { Desired } from './plan.ts'
+import type { Ledger, Withdrawal } from './managed.ts'
 import type { WrittenKeys } from './written-keys.ts'
 import { parseKbsUri } from './uri.ts'
 
@@ -28,6 +32,8 @@ export interface Secret {
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
+  /** The policy while the bytes of these URIs are written; null where the policy is somebody else's. */
+  closed: (writing: readonly string[]) => string | null
   /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
   secret: (uri: string) => Promise<Secret | null>
   /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
@@ -36,6 +42,10 @@ export interface ApplyOptions {
   keys: WrittenKeys
   /** Keeps the digest of the policy that was written for the next job. */
   mark: (digest: string) => Promise<void>
+  /** What earlier runs of this plan wrote and it does not name any more. */
+  withdrawn: Withdrawal
+  /** The record of what plans manage. */
+  ledger: Ledger
   written: Written
   /** Keeps what was written so far; called after each step. */
   save: (written: Written) => Promise<void>
@@ -47,8 +57,8 @@ export interface ApplyOptions {
 /** One line of a plan. */
 export interface Change {
   what: string
-  /** `kept`: it stands there since an earlier release, and only its rule is written. */
-  action: 'write' | 'unchanged' | 'kept'
+  /** `kept`: it stands there since an earlier release, and only its rule is written. `withdrawn`: an earlier run wrote it, and the plan does not name it any more. */
+  action: 'write' | 'unchanged' | 'kept' | 'withdrawn'
 }
 
 /** @param salt 32 random bytes */
@@ -64,17 +74,20 @@ export function nothingWritten(salt: Buffer): Written {
 }
 
 /**
- * Brings a KBS to the desired state: resources first, then reference values, attestation policy, and the resource policy last, which alone
- * opens anything. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
+ * Brings a KBS to the desired state. Where the policy changes, the rules of resources that are about to be written are closed first. Then
+ * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
  * again.
  */
 export async function apply({
   kbs,
   desired,
+  closed,
   secret,
   available,
   keys,
   mark: keepMark,
+  withdrawn,
+  ledger,
   written,
   save,
   log,
@@ -86,16 +99,40 @@ export async function apply({
     changes.push({ what, action: same ? 'unchanged' : 'write' })
     if (same || dryRun) return
     log.progress(`writing ${what}`)
+    await ledger.claim()
     await write()
     await save(state)
   }
 
+  const macOf = (bytes: Buffer): string =>
+    createHmac('sha256', Buffer.from(state.salt, 'hex')).update(bytes).digest('hex')
+  /** A key of the agent is not taken for it: one that was written does not change. */
+  const differs = async (uri: string): Promise<boolean> => {
+    const known = state.resources[uri]
+    if (known === undefined || desired.fresh.includes(uri)) return known === undefined
+    const value = await secret(uri)
+    return value === null || macOf(value.bytes) !== known
+  }
   const own = desired.uris.filter((uri) => !desired.kept.includes(uri))
   // A refusal in the middle would leave a new key beside an old policy.
   for (const uri of own) {
     if (state.resources[uri] !== undefined) continue
     if (!(await available(uri))) throw givenAway(uri)
     if (desired.fresh.includes(uri) && !desired.overwritten.includes(uri)) await keys.checkFree(uri)
+  }
+  if (desired.resourcePolicy !== null && desired.resourcePolicy !== state.resourcePolicy && !dryRun) {
+    const writing: string[] = []
+    for (const uri of own) if (await differs(uri)) writing.push(uri)
+    const interim = closed(writing)
+    if (interim !== null && interim !== state.resourcePolicy) {
+      log.progress('closing what is about to be written')
+      await ledger.claim()
+      await ledger.check()
+      // Before it: after a kill an earlier plan that is applied again must not find its policy "unchanged".
+      state.resourcePolicy = null
+      await save(state)
+      await kbs.setResourcePolicy(interim)
+    }
   }
   for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
   for (const uri of own) {
@@ -107,7 +144,7 @@ export async function apply({
       changes.push({ what: uri, action: 'unchanged' })
       continue
     }
-    const mark = createHmac('sha256', Buffer.from(state.salt, 'hex')).update(value.bytes).digest('hex')
+    const mark = macOf(value.bytes)
     await step(uri, known === mark, async () => {
       await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
       state.resources[uri] = mark
@@ -117,9 +154,26 @@ export async function apply({
   }
   for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const text = JSON.stringify(value)
-    await step(`reference value ${id}`, state.referenceValues[id] === text, async () => {
+    const same = state.referenceValues[id] === text && (await stands(kbs, id, value))
+    await step(`reference value ${id}`, same, async () => {
       await kbs.setReferenceValue(id, value)
       state.referenceValues[id] = text
+    })
+  }
+  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
+    changes.push({ what, action: 'withdrawn' })
+    if (dryRun) return
+    log.progress(`withdrawing ${what}`)
+    await ledger.claim()
+    await ledger.check()
+    await write()
+    await save(state)
+  }
+  for (const id of withdrawn.values) {
+    await end(`reference value ${id}`, async () => {
+      // No KBS deletes one over HTTP: an empty list admits nothing.
+      await kbs.setReferenceValue(id, [])
+      delete state.referenceValues[id]
     })
   }
   const { attestationPolicy, resourcePolicy, policyDigest } = desired
@@ -131,13 +185,31 @@ export async function apply({
   }
   if (resourcePolicy !== null && policyDigest !== null) {
     await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
+      await ledger.check()
       await kbs.setResourcePolicy(resourcePolicy)
       // After it: what is marked was written, and a run that was killed between names the digest before, which is still marked.
       await keepMark(policyDigest)
       state.resourcePolicy = resourcePolicy
     })
   }
+  for (const uri of withdrawn.rules) changes.push({ what: `rule of ${uri}`, action: 'withdrawn' })
+  for (const uri of withdrawn.resources) {
+    await end(uri, async () => {
+      if (!(await kbs.deleteResource(parseKbsUri(uri))))
+        log.warn(`${uri} was not deleted: it is gone already, or the storage of this KBS cannot delete`)
+      delete state.resources[uri]
+    })
+  }
+  if (!dryRun) await ledger.settle()
   return changes
+}
+
+/** Whether the KBS gives back a reference value as it was written; a credential that may not read goes by what this job wrote. */
+function stands(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean> {
+  return ifAuthorized(
+    kbs.referenceValue(id).then((found) => isDeepStrictEqual(found, JSON.parse(JSON.stringify(value)))),
+    true,
+  )
 }
 
 function givenAway(uri: string): InputError {

@@ -1,6 +1,6 @@
 import { SealwrightError, TransportError, VerificationError } from '../base/errors.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
-import type { HttpRequest, Ports } from '../base/ports.ts'
+import type { HttpHeaders, HttpRequest, HttpResponse, Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
 
 /** Answers of a KBS are small: keys, tokens, policies. */
@@ -8,7 +8,7 @@ const limit = 4 << 20
 
 export interface Answer {
   status: number
-  headers: Headers
+  headers: HttpHeaders
   body: Buffer
 }
 
@@ -26,7 +26,7 @@ export async function call(ports: Ports, url: string, request: HttpRequest): Pro
 }
 
 /** A server that lies may send without end: what is above the limit is not read. */
-async function bodyOf(response: Response, url: string): Promise<Buffer> {
+async function bodyOf(response: HttpResponse, url: string): Promise<Buffer> {
   return collect(response.body ?? [], limit, url).catch((cause: unknown) => {
     if (!(cause instanceof VerificationError)) throw cause
     throw new TransportError('kbs-error', `${url} answered with more than ${limit} bytes`, {

@@ -22,7 +22,8 @@ export interface KbsAdmin {
    * @param serverKey the key that the server must show before it gets them; null for any that its certificate vouches for
    */
   setResource(path: ResourcePath, value: Uint8Array, serverKey: string | null): Promise<void>
-  deleteResource(path: ResourcePath): Promise<void>
+  /** False where the KBS has no such resource, or its storage cannot delete: it does not say which (coco.md §12). */
+  deleteResource(path: ResourcePath): Promise<boolean>
   setResourcePolicy(rego: string): Promise<void>
   /** Ids of resource policies; their texts cannot be read. */
   resourcePolicies(): Promise<string[]>
@@ -99,7 +100,10 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
       })
     },
     deleteResource: async (path) => {
-      await done(`deleting kbs:///${path.join('/')}`, `resource/${path.join('/')}`, { method: 'DELETE' })
+      const answer = await send(`resource/${path.join('/')}`, { method: 'DELETE' })
+      if (answer.status === 200) return true
+      if (failureOf(answer).name === 'PluginInternalError') return false
+      throw kbsError(`deleting kbs:///${path.join('/')}`, path.join('/'), answer)
     },
     setResourcePolicy: async (rego) => {
       await done('writing the resource policy', 'resource-policy', post({ policy: toBase64url(rego) }))

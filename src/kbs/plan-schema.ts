@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
+import { imagePolicyProblems, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 
@@ -26,11 +27,18 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
   return z.NEVER
 })
 
+const kbsUri = z
+  .string()
+  .regex(
+    /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+    'write kbs:///repository/type/tag',
+  )
+
 const resource = z.strictObject({
   uri: z
     .string()
     .regex(
-      /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+      /^kbs:\/\/(\/([A-Za-z0-9_-]|\{digest\}|\{run\})([\w.-]|\{digest\}|\{run\})*){3}$/,
       'write kbs:///repository/type/tag',
     ),
   /** `agent` (a KEK of this job), `file:PATH`, `env:NAME`, or `kept` (it stands on the KBS since an earlier release). */
@@ -40,6 +48,8 @@ const resource = z.strictObject({
   /** A fresh key (`agent`) may take the place of the one that an earlier job wrote there. */
   overwrite: z.boolean().default(false),
   kind: z.enum(['workload', 'pipeline']).default('workload'),
+  /** Last day (UTC) on which the resource has a rule; from the next day on the entry counts as left out. */
+  until: z.iso.date('write a date as 2026-12-31').optional(),
   /** Left out only where the policy is left to its owner. */
   admit: z.array(admission).max(16).default([]),
   job: z
@@ -56,12 +66,60 @@ const resource = z.strictObject({
     .optional(),
 })
 
+const path = z.string().min(1).max(4096)
+
+/** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
+const signedValues = z.strictObject({
+  file: path,
+  /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+  keys: z.array(path).min(1).max(16),
+  technologies: z.array(z.enum(technologies)).min(1),
+  /** Names of images that the signer may describe; left out: any. */
+  images: z.array(text).min(1).max(64).optional(),
+  /** Measured values, in hex, that count no more, whoever signs them. */
+  revoked: z
+    .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
+    .max(1024)
+    .default([]),
+})
+
+/** Which images guests take, and by whose signatures. */
+const imagePolicy = z.strictObject({
+  uri: kbsUri.default(usualPolicyUri),
+  images: z
+    .array(
+      z.strictObject({
+        image: z
+          .string()
+          .regex(/^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/, 'write HOST/NAME without tag and digest'),
+        /** Where guests read the public key. */
+        key: kbsUri,
+        /** File of that key (PEM); left out where it stands on the KBS already. */
+        'public-key': path.optional(),
+      }),
+    )
+    .min(1)
+    .max(64),
+  admit: z.array(admission).max(16).default([]),
+})
+
 /** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
 export const planSchema = z
   .strictObject({
     version: z.literal(1),
+    /** Whose entries these are: what an earlier plan of this name wrote and this one does not name is withdrawn. */
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9_-][\w.-]{0,63}$/, 'write up to 64 letters, digits, dots, dashes and underscores')
+      .default('default'),
+    /** `delete` also deletes the bytes of a withdrawn resource; `keep` leaves them on the KBS, where no rule opens them. */
+    retire: z.enum(['keep', 'delete']).default('keep'),
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    'image-policy': imagePolicy.optional(),
+    'signed-values': z.array(signedValues).max(64).default([]),
+    /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
+    'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
@@ -85,12 +143,16 @@ export const planSchema = z
       const message = 'has no effect where `resource-policy` is leave'
       context.addIssue({ code: 'custom', path: ['replace-global'], message })
     }
+    const left = plan['resource-policy'] === 'leave'
     const uris = plan.resources.map((one) => one.uri)
+    const guests = plan['image-policy']
+    for (const message of guests === undefined ? [] : imagePolicyProblems(guests, uris, left))
+      context.addIssue({ code: 'custom', path: ['image-policy'], message })
     plan.resources.forEach((one, i) => {
       const problem = (path: string, message: string): void =>
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })
-      const left = plan['resource-policy'] === 'leave'
       if (uris.indexOf(one.uri) !== i) problem('uri', 'is named twice')
+      if (one.source !== 'agent' && /\{/.test(one.uri)) problem('uri', 'has a placeholder, which needs `source: agent`')
       if (!left && one.admit.length === 0) problem('admit', 'is missing')
       if (left && one.admit.length > 0) problem('admit', 'has no effect where `resource-policy` is leave')
       if (left && one.source === 'kept') problem('source', 'has no effect where `resource-policy` is leave')

@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { InputError, VerificationError } from '../base/errors.ts'
 import { sha256 } from '../base/streams.ts'
 import type { Digest } from '../oci/types.ts'
 import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { readYaml } from '../encoding/yaml.ts'
+import { generatedAttestation } from './attestation.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
+import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
 import { otherRules, resourcePolicy, ruleUri, type ResourceRule } from './rego/resource-policy.ts'
@@ -20,6 +23,16 @@ export async function parsePlan(text: string, subject: string): Promise<Plan> {
     subject,
     remedy: 'Correct these lines; docs/kbs-publish.md explains every member.',
   })
+}
+
+/** The plan without the entries whose `until` has passed: they are withdrawn like entries that were taken out. */
+export function currentPlan(plan: Plan, now: Date): { plan: Plan; ended: string[] } {
+  const today = now.toISOString().slice(0, 10)
+  const over = ({ until }: Plan['resources'][number]): boolean => until !== undefined && until < today
+  return {
+    plan: { ...plan, resources: plan.resources.filter((one) => !over(one)) },
+    ended: urisOf(plan, over),
+  }
 }
 
 /** The plan that is made when none is given: every KEK of the job, for guests measured as this machine is. */
@@ -49,7 +62,7 @@ export interface Desired {
   /** Null where the policy is somebody else's. */
   resourcePolicy: string | null
   policyDigest: Digest | null
-  /** `default_cpu`, for an embedded KBS only: a KBS of others keeps its own. */
+  /** `default_cpu`; null where a KBS keeps its own. */
   attestationPolicy: string | null
   referenceValues: Record<string, JsonValue>
   /** What a reader must know of rules that this plan does not name, in words. */
@@ -62,6 +75,8 @@ export interface Surroundings {
   embedded: boolean
   /** Resource policy that stands on our embedded KBS: its rules for other resources are kept. */
   current: string | null
+  /** URIs whose rules this plan withdraws. */
+  withdrawn?: readonly string[]
 }
 
 /**
@@ -69,20 +84,15 @@ export interface Surroundings {
  *
  * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
  */
-export function desiredState(plan: Plan, { embedded, current }: Surroundings): Desired {
+export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: Surroundings): Desired {
   const rules = plan.resources.map(toRule)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
   const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
   refuseSoftwareTpm(tpms, plan)
-  const kept =
-    current === null
-      ? []
-      : otherRules(
-          parseRego(current),
-          rules.map((one) => one.uri),
-        )
+  const kept = current === null ? [] : otherRules(parseRego(current), [...rules.map((one) => one.uri), ...withdrawn])
   const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
+  const generated = generatedFor(plan, embedded)
   return {
     uris: rules.map((one) => one.uri),
     kept: urisOf(plan, ({ source }) => source === 'kept'),
@@ -90,18 +100,54 @@ export function desiredState(plan: Plan, { embedded, current }: Surroundings): D
     overwritten: urisOf(plan, ({ overwrite }) => overwrite),
     resourcePolicy: text,
     policyDigest: text === null ? null : sha256(text),
-    attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
+    attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : (generated?.text ?? null),
     referenceValues: {
       ...(samples.length > 0 ? sampleReferenceValues : {}),
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
-    notes: text === null ? [leftNote] : keptNotes(kept),
+    notes: [...(text === null ? [leftNote] : keptNotes(kept)), ...(generated === null ? [] : [generated.note])],
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
+}
+
+/** @throws InputError `file-invalid` where the KBS is embedded: what it affirms is fixed */
+function generatedFor(plan: Plan, embedded: boolean): ReturnType<typeof generatedAttestation> | null {
+  if (plan['attestation-policy'] === 'leave') return null
+  if (!embedded) return generatedAttestation(plan)
+  throw new InputError('file-invalid', '`attestation-policy: generate` has no effect on an embedded KBS', {
+    subject: 'attestation-policy',
+    remedy: 'Take it out of the plan: an embedded KBS has an attestation policy of its own.',
+  })
+}
+
+/**
+ * The policy while bytes are written: the plan's own, without the rules of these resources. Otherwise new bytes would stand under an
+ * earlier, wider rule for a while. On an embedded KBS a rule that does not change stays.
+ *
+ * @param writing URIs whose bytes are about to be written
+ */
+export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: readonly string[]): string | null {
+  const { current, withdrawn = [] } = surroundings
+  if (plan['resource-policy'] === 'leave') return null
+  const rules = plan.resources.map(toRule)
+  const before = current === null ? [] : parseRego(current).rules
+  const texts = (of: readonly Rule[], uri: string): string[] =>
+    of
+      .filter((one) => ruleUri(one) === uri)
+      .map((one) => JSON.stringify(one))
+      .sort()
+  const next = resourcePolicy(rules).rules
+  const open = rules.filter(
+    ({ uri }) => !writing.includes(uri) || isDeepStrictEqual(texts(before, uri), texts(next, uri)),
+  )
+  const named = rules.map((one) => one.uri)
+  return writeRego(
+    resourcePolicy(open, current === null ? [] : otherRules({ rules: before }, [...named, ...withdrawn])),
+  )
 }
 
 function urisOf(plan: Plan, fits: (one: Plan['resources'][number]) => boolean): string[] {
@@ -124,7 +170,7 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
   if (uris.length === 0) return []
   const many = uris.length === 1 ? 'The rule of 1 resource stays' : `The rules of ${uris.length} resources stay`
   return [
-    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. Publish into an empty folder to withdraw one.`,
+    `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. The plan that wrote a rule withdraws it when it runs without the entry; a rule that was published without a plan ends in an empty folder only.`,
   ]
 }
 

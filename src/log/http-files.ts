@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors.ts'
 import { isPrivateUrl } from '../base/loopback.ts'
-import type { Ports } from '../base/ports.ts'
+import type { HttpResponse, Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
 import { answeredBadly } from './answered.ts'
 import type { LogFiles } from './files.ts'
@@ -33,6 +33,6 @@ export function httpFiles(url: string, ports: Ports): LogFiles {
   }
 }
 
-async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+async function* bodyOf(response: HttpResponse): AsyncGenerator<Uint8Array> {
   if (response.body !== null) yield* response.body
 }

@@ -1,7 +1,7 @@
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { eachOf } from '../base/each-of.ts'
 import { inOrder } from '../base/in-order.ts'
-import type { Ports } from '../base/ports.ts'
+import type { HttpResponse, Ports } from '../base/ports.ts'
 import { digestLike, digesting, sha256 } from '../base/streams.ts'
 import type { ConditionalPut, Standing } from './conditional-put.ts'
 import { fallbackTag } from './digest.ts'
@@ -67,7 +67,7 @@ export function openFallbackIndex(tools: Tools): FallbackIndex {
   const turns = new Map<Digest, Promise<void>>()
 
   /** What stands under the tag; null for nothing. */
-  const get = async (tag: string): Promise<Response | null> => {
+  const get = async (tag: string): Promise<HttpResponse | null> => {
     const response = await session.send(`manifests/${tag}`, {
       headers: { accept: acceptManifests },
       timeoutMs: listingTimeoutMs,

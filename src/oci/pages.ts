@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { TransportError } from '../base/errors.ts'
 import { nextPage } from './responses.ts'
 import type { Session, SessionRequest } from './session.ts'
@@ -20,7 +21,7 @@ export async function* pagesOf(
   subject: string,
   request: SessionRequest,
   known: () => number,
-): AsyncGenerator<Response> {
+): AsyncGenerator<HttpResponse> {
   const seen = new Set<string>()
   let target: string | URL | null = first
   let before = -1
@@ -30,7 +31,7 @@ export async function* pagesOf(
     if (page >= mostPages) throw endless(subject, `has more than ${mostPages} pages`)
     if (idle >= mostIdle) throw endless(subject, `brings nothing new for ${mostIdle} pages`)
     seen.add(String(target))
-    const response: Response = await session.send(target, request)
+    const response: HttpResponse = await session.send(target, request)
     yield response
     idle = known() > before ? 0 : idle + 1
     before = known()

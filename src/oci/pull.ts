@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
 import { missingBlob } from './referrers.ts'
@@ -21,7 +22,7 @@ export async function pullBlob(session: Session, digest: Digest, size: number, n
 }
 
 async function* resumed(
-  first: Response,
+  first: HttpResponse,
   session: Session,
   digest: Digest,
   size: number,
@@ -56,7 +57,7 @@ async function* resumed(
 }
 
 /** The bytes of an answer from `offset` on: a server that ignores `Range` sends all of them. */
-async function* after(response: Response, offset: number, session: Session): AsyncGenerator<Uint8Array> {
+async function* after(response: HttpResponse, offset: number, session: Session): AsyncGenerator<Uint8Array> {
   let skip = offset
   if (response.status === 206) {
     const start = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]
@@ -75,7 +76,13 @@ async function* after(response: Response, offset: number, session: Session): Asy
   }
 }
 
-async function ask(session: Session, digest: Digest, size: number, offset: number, name: string): Promise<Response> {
+async function ask(
+  session: Session,
+  digest: Digest,
+  size: number,
+  offset: number,
+  name: string,
+): Promise<HttpResponse> {
   const range: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` }
   const response = await session.send(`blobs/${digest}`, {
     timeoutMs: bodyTimeoutMs(size - offset),

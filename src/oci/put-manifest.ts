@@ -1,5 +1,5 @@
 import { InputError, VerificationError } from '../base/errors.ts'
-import type { Clock } from '../base/ports.ts'
+import type { Clock, HttpResponse } from '../base/ports.ts'
 import { refusedManifest, withoutAlgorithm } from './refused-manifest.ts'
 import { failed, type Session } from './session.ts'
 
@@ -12,7 +12,7 @@ export type PutAs = (
   bytes: Uint8Array,
   mediaType: string,
   conditions?: Record<string, string>,
-) => Promise<Response>
+) => Promise<HttpResponse>
 
 /**
  * Puts a manifest under a tag or digest (distribution-spec 1.1, "Pushing Manifests").
@@ -27,7 +27,7 @@ export async function putManifestAs(
   host: string,
   clock: Pick<Clock, 'sleep'>,
   ...[reference, bytes, mediaType, conditions]: Parameters<PutAs>
-): Promise<Response> {
+): Promise<HttpResponse> {
   for (let attempt = 0; ; attempt++) {
     const response = await session.send(`manifests/${reference}`, {
       method: 'PUT',

@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { readListing } from './listing.ts'
@@ -30,7 +31,7 @@ export function openReferrersApi(session: Session, name: string): ReferrersApi {
   /** Until the first answer is there: it says whether the registry has the API, so that others wait for it. */
   let first: Promise<void> | null = null
 
-  const isLacking = async (response: Response): Promise<boolean> => {
+  const isLacking = async (response: HttpResponse): Promise<boolean> => {
     const { status } = response
     if ([400, 404, 405, 501].includes(status)) {
       const text = await wholeBody(response, session, reasonBytes, 'an error').then(String, () => '')

@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { VerificationError } from '../base/errors.ts'
 import { isObject, parseJson } from '../base/json.ts'
 import { digestLike } from '../base/streams.ts'
@@ -58,7 +59,7 @@ export async function getManifestOf(session: Session, reference: string, name: s
 }
 
 /** Answer to HEAD; or, where a proxy lets none through (405), the answer to GET without its body. */
-export async function head(session: Session, target: string): Promise<Response> {
+export async function head(session: Session, target: string): Promise<HttpResponse> {
   const headers = target.startsWith('manifests/') ? { accept: acceptManifests } : {}
   const response = await session.send(target, { method: 'HEAD', headers })
   if (response.status !== 405) return response

@@ -1,9 +1,10 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { SealwrightError, TransportError } from '../base/errors.ts'
 import { collect, tooLarge } from '../base/streams.ts'
 import type { Session } from './session.ts'
 
 /** The `Link: <…>; rel="next"` of a paged answer (RFC 8288), on the same host only. */
-export function nextPage(response: Response, asked: string | URL, session: Session): URL | null {
+export function nextPage(response: HttpResponse, asked: string | URL, session: Session): URL | null {
   const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(response.headers.get('link') ?? '')
   if (link === null) return null
   const from = response.url === '' ? String(asked) : response.url
@@ -40,7 +41,7 @@ export interface Sender {
  *
  * @throws TransportError `timeout` (too slow, or the request's time is over), `unreachable` (broken off)
  */
-export async function* bodyOf(response: Response, { host, pace = usualPace }: Sender): AsyncGenerator<Uint8Array> {
+export async function* bodyOf(response: HttpResponse, { host, pace = usualPace }: Sender): AsyncGenerator<Uint8Array> {
   if (response.body === null) return
   // An iterator cannot be ended while it waits for its next piece.
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
@@ -99,7 +100,12 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
  * @param subject names the document in errors
  * @throws VerificationError `format-invalid` above the limit, and as {@link bodyOf}
  */
-export async function wholeBody(response: Response, sender: Sender, limit: number, subject: string): Promise<Buffer> {
+export async function wholeBody(
+  response: HttpResponse,
+  sender: Sender,
+  limit: number,
+  subject: string,
+): Promise<Buffer> {
   const length = lengthOf(response)
   if (length !== null && length > limit) {
     await response.body?.cancel()
@@ -109,19 +115,19 @@ export async function wholeBody(response: Response, sender: Sender, limit: numbe
 }
 
 /** `Content-Length` of a body that comes as it is; null where it says nothing of the bytes that will be read. */
-export function lengthOf({ headers }: Response): number | null {
+export function lengthOf({ headers }: HttpResponse): number | null {
   const length = headers.get('content-length')
   if (length === null || !/^\d{1,15}$/.test(length)) return null
   return (headers.get('content-encoding') ?? 'identity') === 'identity' ? Number(length) : null
 }
 
 /** The media type of a response's body, without parameters. */
-export function mediaTypeIn(response: Response): string {
+export function mediaTypeIn(response: HttpResponse): string {
   return (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
 }
 
 /** Where a response came from; the query may be a key to a storage. */
-function placeOf(response: Response, host: string): string {
+function placeOf(response: HttpResponse, host: string): string {
   if (!URL.canParse(response.url)) return host
   const { origin, pathname } = new URL(response.url)
   return `${origin}${pathname}`

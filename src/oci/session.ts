@@ -1,7 +1,7 @@
 import { SealwrightError, TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { isObject, type JsonValue } from '../base/json.ts'
-import type { HttpRequest, Ports } from '../base/ports.ts'
+import type { HttpRequest, HttpResponse, Ports } from '../base/ports.ts'
 import { certificateError, openEndpoint } from './endpoint.ts'
 import { unauthorized } from './auth.ts'
 import { wholeBody, type Pace } from './responses.ts'
@@ -28,7 +28,7 @@ export interface Session {
   /** How fast the bodies of its answers have to come. Default: `usualPace`. */
   readonly pace?: Pace | undefined
   /** @param target path below `/v2/NAME/`, or an absolute URL (an upload's `Location`) */
-  send(target: string | URL, request?: SessionRequest): Promise<Response>
+  send(target: string | URL, request?: SessionRequest): Promise<HttpResponse>
   /** Waits before the given attempt is made again (1 for the first). */
   pause(attempt: number): Promise<void>
 }
@@ -65,7 +65,7 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     request: SessionRequest,
     authorization: string | undefined,
     again: boolean,
-  ): Promise<Response> => {
+  ): Promise<HttpResponse> => {
     let url = start
     for (let hop = 0; hop <= redirects; hop++) {
       const { once, scopes: _, stops: _stops, push: _push, headers, ...plain } = request
@@ -103,7 +103,7 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     })
   }
 
-  const send = async (target: string | URL, request: SessionRequest = {}): Promise<Response> => {
+  const send = async (target: string | URL, request: SessionRequest = {}): Promise<HttpResponse> => {
     await endpoint.ready()
     const { method = 'GET', once = false } = request
     const address = (): URL =>
@@ -120,9 +120,9 @@ export function openSession(host: string, repository: string, ports: Ports, opti
     for (let url = address(); ;) {
       const own = url.origin === base().origin
       const used = own ? await signIn.authorization(scopes, once) : undefined
-      let response: Response
+      let response: HttpResponse
       try {
-        const run = (): Promise<Response> => exchange(url, request, used, attempts.made > 0)
+        const run = (): Promise<HttpResponse> => exchange(url, request, used, attempts.made > 0)
         // A streamed body may come from a request to the same host.
         response = await (once ? run() : inSlot(ports.http, url.host, run))
       } catch (error) {
@@ -175,12 +175,12 @@ export function openSession(host: string, repository: string, ports: Ports, opti
 const plainTls = {}
 
 /** RFC 6750 §3.1: the token is good, but not for this. */
-function insufficient(response: Response): boolean {
+function insufficient(response: HttpResponse): boolean {
   return /error="?insufficient_scope/i.test(response.headers.get('www-authenticate') ?? '')
 }
 
 /** An error of a status that nobody expected, with what the registry says about it. The body is used up. */
-export async function failed(response: Response, host: string, what: string): Promise<TransportError> {
+export async function failed(response: HttpResponse, host: string, what: string): Promise<TransportError> {
   return new TransportError('registry-error', `${host} answered ${await explain(response, host)} to ${what}`, {
     subject: host,
     remedy:
@@ -194,7 +194,7 @@ export async function failed(response: Response, host: string, what: string): Pr
 const errorLimit = 64 << 10
 
 /** The status and the registry's error codes (distribution-spec 1.1, "Error Codes"); the body may as well be anything else. */
-async function explain(response: Response, host: string): Promise<string> {
+async function explain(response: HttpResponse, host: string): Promise<string> {
   const text = await wholeBody(response, { host }, errorLimit, 'an error').then(String, (error: unknown) => {
     // A run that was ended.
     if (error instanceof SealwrightError && error.subject === 'timeout') throw error

@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { failed, type Session } from './session.ts'
@@ -119,7 +120,7 @@ async function statusOf(session: Session, location: URL): Promise<Place | null> 
  * Bytes that a registry says it has, by `Range: 0-END`; null where it says nothing. `0-0` is what docker-registry says of none, and nothing that
  * is sent here ends after one byte.
  */
-function receivedOf(response: Response): number | null {
+function receivedOf(response: HttpResponse): number | null {
   const range = response.headers.get('range')
   if (range === null) return null
   const end = /^(?:bytes=)?0-(\d{1,15})$/.exec(range.trim())?.[1]
@@ -135,7 +136,7 @@ async function sendChunk(
   offset: number,
   chunk: Buffer,
 ): Promise<Place | 'lost' | Refused> {
-  let response: Response
+  let response: HttpResponse
   try {
     response = await session.send(location, {
       method: 'PATCH',

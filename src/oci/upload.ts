@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../base/ports.ts'
 import { TransportError, VerificationError } from '../base/errors.ts'
 import { algorithmOf, digesting, type ByteSource } from '../base/streams.ts'
 import { isDigest } from './digest.ts'
@@ -138,7 +139,7 @@ export async function startUpload(session: Session): Promise<Begun> {
   return begunBy(response, session)
 }
 
-function begunBy(response: Response, session: Session): Begun {
+function begunBy(response: HttpResponse, session: Session): Begun {
   const least = Number(response.headers.get('oci-chunk-min-length') ?? 0)
   return {
     location: nextLocation(response, null, session.host),
@@ -210,13 +211,13 @@ export async function finish(
 }
 
 /** A digest that an answer names in place of ours; one of another algorithm is no contradiction. */
-export function otherDigest(response: Response, digest: Digest): Digest | null {
+export function otherDigest(response: HttpResponse, digest: Digest): Digest | null {
   const told = response.headers.get('docker-content-digest')
   return isDigest(told) && algorithmOf(told) === algorithmOf(digest) && told !== digest ? told : null
 }
 
 /** Where an upload goes on: each answer names it anew. */
-export function nextLocation(response: Response, before: URL | null, host: string): URL {
+export function nextLocation(response: HttpResponse, before: URL | null, host: string): URL {
   const text = response.headers.get('location')
   const base = before?.href ?? response.url
   if (text === null || !URL.canParse(text, base)) {

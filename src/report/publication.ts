@@ -14,7 +14,7 @@ export interface PublishSummary {
 
 /** What a reviewer sees of a publication; no value of any secret comes here. */
 export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }: PublishSummary): ActionReport {
-  const writes = changes.filter(({ action }) => action === 'write').length
+  const writes = changes.filter(({ action }) => action === 'write' || action === 'withdrawn').length
   const headline =
     writes === 0
       ? `Nothing to change on the KBS (${uris.length} keys stand there)`

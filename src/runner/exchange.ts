@@ -1,12 +1,16 @@
 import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import type { HttpRequest, TlsOptions } from '../base/ports.ts'
+import type { HttpRequest, HttpResponse, TlsOptions } from '../base/ports.ts'
+import { httpAnswer } from './http-answer.ts'
 import { byProxy } from './proxy.ts'
 
 /** Statuses whose response has no body at all (Fetch standard, "null body status"). */
 const bodiless = new Set([204, 205, 304])
+
+/** Methods whose request may come twice (RFC 9110 §9.2.2). */
+const repeatable = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'])
 
 /** One request by Node's own client. */
 export interface Exchange {
@@ -52,48 +56,62 @@ async function makeAgent(secure: boolean, proxy: URL | null, tls: TlsOptions): P
   })
 }
 
+/** The one place that says who asks. Some services refuse a request without a name. */
+const usual = { accept: '*/*', 'user-agent': 'sealwright' }
+
 /**
- * What `fetch` cannot do: a body that is a stream (it takes one only as a web stream, which costs twice the time and memory for a layer), and a
- * proxy. Redirects are not followed. An answer that comes before the body's end stops the body.
+ * One request by Node's own client, which unlike `fetch` takes a body that is a stream, goes by a proxy, and needs no web streams, whose cost is
+ * most of a small request. Redirects are not followed. An answer that comes before the body's end stops the body.
+ *
+ * A server may close an idle connection while a request is on its way: one that changes nothing when it comes twice is then sent once more.
  *
  * @throws what the body throws, or the socket's error
  */
-export async function exchange(target: string, options: Exchange): Promise<Response> {
+export async function exchange(target: string, options: Exchange): Promise<HttpResponse> {
+  const { method, body } = options
+  const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+  const again = whole && repeatable.has(method)
+  return send(new URL(target), options, again)
+}
+
+async function send(url: URL, options: Exchange, again: boolean): Promise<HttpResponse> {
   const { method, headers, body, signal, proxy, serverKey, tls } = options
-  const url = new URL(target)
   const secure = url.protocol === 'https:'
   const { request: open } = secure ? await import('node:https') : await import('node:http')
   const agent = proxy === null && tls === undefined ? {} : { agent: await agentFor(secure, proxy, tls) }
   const connection = serverKey === undefined ? agent : (await import('./server-key.ts')).pinned(url, proxy, serverKey)
   return new Promise((resolve, reject) => {
-    const request = open(url, { method, headers: { ...lengthOf(body), ...headers }, signal, ...connection })
-    request.once('response', (answer) => resolve(responseOf(answer, url)))
+    const request = open(url, { method, headers: { ...usual, ...about(body), ...headers }, signal, ...connection })
+    request.once('response', (message) => {
+      const none = method === 'HEAD' || bodiless.has(message.statusCode ?? 0)
+      if (none) message.resume()
+      resolve(httpAnswer({ message, url: url.href, body: none ? null : decoded(message), signal }))
+    })
     // The first error is the reason; what follows from it, such as a broken pipe after an early answer, is not heard any more.
-    const fail = (error: unknown): void => reject((signal.aborted ? signal.reason : error) as Error)
+    const fail = (error: unknown): void => {
+      if (again && request.reusedSocket && !signal.aborted && isClosed(error)) resolve(send(url, options, false))
+      else reject((signal.aborted ? signal.reason : error) as Error)
+    }
     request.on('error', fail)
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) request.end(body)
     else pipeline(body instanceof Blob ? body.stream() : body, request).catch(fail)
   })
 }
 
-function lengthOf(body: HttpRequest['body']): Record<string, string> {
+function isClosed(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+/** What `fetch` says of a body by itself. */
+function about(body: HttpRequest['body']): Record<string, string> {
+  if (typeof body === 'string') return { 'content-type': 'text/plain;charset=UTF-8' }
   return body instanceof Blob ? { 'content-length': String(body.size) } : {}
 }
 
-function responseOf(answer: IncomingMessage, url: URL): Response {
-  const status = answer.statusCode ?? 500
-  const headers = new Headers()
-  for (const [name, values] of Object.entries(answer.headersDistinct))
-    for (const value of values ?? []) headers.append(name, value)
-  if (bodiless.has(status)) answer.resume()
-  const body = bodiless.has(status) ? null : (Readable.toWeb(decoded(answer, headers)) as ReadableStream)
-  // `Response` has no other way to say where it came from.
-  return Object.defineProperty(new Response(body, { status, headers }), 'url', { value: url.href })
-}
-
 /** No encoding is asked for; a server that uses one all the same is understood, as `fetch` would. */
-function decoded(answer: IncomingMessage, headers: Headers): Readable {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase()
+function decoded(answer: IncomingMessage): Readable {
+  const encoding = answer.headers['content-encoding']?.trim().toLowerCase()
   const decoder =
     encoding === 'gzip' || encoding === 'x-gzip'
       ? createGunzip()

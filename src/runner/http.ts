@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream'
 import { TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
-import type { Http, HttpRequest } from '../base/ports.ts'
+import type { Http, HttpRequest, HttpResponse } from '../base/ports.ts'
 import { exchange } from './exchange.ts'
+import { httpAnswer } from './http-answer.ts'
 import { proxyFor } from './proxy.ts'
 import { failure } from './unreached.ts'
 
@@ -13,8 +13,7 @@ const redirected = new Set([301, 302, 303, 307, 308])
 const harmless = new Set(['accept', 'accept-encoding', 'accept-language', 'range', 'user-agent'])
 
 /**
- * HTTP over Node's `fetch`; over its older client where the body is a stream or a proxy stands between, and over a Unix socket where one is named
- * (`fetch` has no way to either).
+ * HTTP over Node's own client, and over a Unix socket where one is named.
  *
  * @param env whose proxy variables count: those of this process, never those of a task
  */
@@ -37,7 +36,7 @@ async function overNetwork(
   options: HttpRequest,
   env: Readonly<Record<string, string | undefined>>,
   hosts: Set<string>,
-): Promise<Response> {
+): Promise<HttpResponse> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const answerMs = Math.min(timeoutMs, options.answerMs ?? timeoutMs)
   const whole = endingWith(AbortSignal.timeout(timeoutMs), options.signal)
@@ -55,7 +54,7 @@ async function overNetwork(
     const silent = new AbortController()
     const timer = setTimeout(() => silent.abort(new DOMException('no answer', 'TimeoutError')), answerMs)
     const signal = endingWith(silent.signal, whole)
-    const response = await once(url, { method, headers, body, signal, proxy, serverKey: key, tls })
+    const response = await exchange(url.href, { method, headers, body, signal, proxy, serverKey: key, tls })
       .catch((cause: unknown) => {
         throw failure(url, cause, answerMs, proxy)
       })
@@ -95,13 +94,6 @@ async function serverKey(
   })
 }
 
-function once(url: URL, request: Parameters<typeof exchange>[1]): Promise<Response> {
-  const { method, headers, body, signal, proxy, serverKey: key, tls } = request
-  if (proxy !== null || key !== undefined || tls !== undefined || isAsync(body)) return exchange(url.href, request)
-  const given = (body ?? null) as NonNullable<RequestInit['body']> | null
-  return fetch(url, { method, headers, redirect: 'manual', signal, body: given })
-}
-
 /** From https one goes on only by https; by http only where one was, or on this machine. @param carries the body goes along */
 function nextStep(from: URL, location: string, carries: boolean): URL {
   const next = URL.canParse(location, from.href) ? new URL(location, from.href) : null
@@ -121,7 +113,7 @@ function nextStep(from: URL, location: string, carries: boolean): URL {
   )
 }
 
-async function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<Response> {
+async function overSocket(url: string, options: HttpRequest, socketPath: string): Promise<HttpResponse> {
   const { request: httpRequest } = await import('node:http')
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   return new Promise((resolve, reject) => {
@@ -136,11 +128,10 @@ async function overSocket(url: string, options: HttpRequest, socketPath: string)
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (response) => {
-        const headers = Object.entries(response.headers).map(([k, v]) => [k, String(v)] as [string, string])
-        const status = response.statusCode ?? 500
-        // An engine sends images of gigabytes: nothing is held here.
-        if (status === 204) response.resume()
-        resolve(new Response(status === 204 ? null : Readable.toWeb(response), { status, headers }))
+        const none = response.statusCode === 204
+        if (none) response.resume()
+        const signal = options.signal ?? new AbortController().signal
+        resolve(httpAnswer({ message: response, url: '', body: none ? null : response, signal }))
       },
     )
     request.on('timeout', () => request.destroy(new Error('timeout')))

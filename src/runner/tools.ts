@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { writeStream } from '../base/write-file.ts'
 import { InputError, TransportError, VerificationError } from '../base/errors.ts'
@@ -111,7 +110,7 @@ async function download(tool: Tool, file: string, ports: Ports): Promise<void> {
   }
   const temporary = `${file}.${ports.random(6).toString('hex')}`
   try {
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), writeStream(temporary))
+    await pipeline(response.body, writeStream(temporary))
     const found = await hashOf(temporary)
     if (found !== tool.sha256) {
       throw new VerificationError(

@@ -20,7 +20,7 @@ export function failure(url: URL, cause: unknown, timeoutMs: number, proxy: URL 
       remedy: again,
     })
   }
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
+  const inner = reasonOf(cause)
   const what = proxy === null || certificateProblem(cause) !== null ? null : ofProxy(cause, url, proxy)
   return new TransportError('unreachable', `${host} cannot be reached${by}: ${what?.reason ?? inner}`, {
     subject: host,
@@ -48,4 +48,13 @@ function ofProxy(cause: unknown, url: URL, proxy: URL): { reason: string; remedy
     reason: typeof code === 'string' ? code : 'the connection broke',
     remedy: `Check ${variable} and that the proxy ${proxy.host} runs, or ${except}.`,
   }
+}
+
+/** What a system error says. One of several addresses that were tried has its words in the list. */
+function reasonOf(cause: unknown): string {
+  if (typeof cause !== 'object' || cause === null) return String(cause)
+  const { message, code, errors } = cause as { message?: unknown; code?: unknown; errors?: unknown }
+  const [first] = Array.isArray(errors) ? errors : []
+  if (first !== undefined) return reasonOf(first)
+  return typeof message === 'string' && message !== '' ? message : String(code ?? cause)
 }

@@ -1,4 +1,4 @@
-import type { HttpRequest, Ports } from '../../src/base/ports.ts'
+import type { HttpRequest, HttpResponse, Ports } from '../../src/base/ports.ts'
 import { startKbs, type RunningKbs } from '../../src/kbs-server/server.ts'
 import { noCaller } from '../../src/agent/task-client.ts'
 import { attest, type AttestRequest, type AttestResult } from '../../src/tasks/attest/task.ts'
@@ -7,7 +7,7 @@ import { agentAlone } from '../../testkit/task-agent.ts'
 
 // What an Attestation Service or KBS says, and what the task believes of it.
 
-type Answer = (url: string, options: HttpRequest, real: () => Promise<Response>) => Promise<Response>
+type Answer = (url: string, options: HttpRequest, real: () => Promise<HttpResponse>) => Promise<HttpResponse>
 type Trustee = NonNullable<AttestRequest['trustee']>
 
 let kbs: RunningKbs
@@ -24,7 +24,7 @@ async function ask(
 ): Promise<AttestResult> {
   const { calls } = await agentAlone()
   const made = testPorts()
-  const request = (url: string, options: HttpRequest = {}): Promise<Response> =>
+  const request = (url: string, options: HttpRequest = {}): Promise<HttpResponse> =>
     answer(url, options, () => made.http.request(url, options))
   const ports: Ports = {
     ...made,
@@ -60,7 +60,10 @@ test('a KBS that gives the token of another session is refused', async () => {
     if (!url.endsWith('/attest')) return answer
     const body = await answer.text()
     old ??= body
-    return new Response(old, { status: answer.status, headers: answer.headers })
+    return new Response(old, {
+      status: answer.status,
+      headers: { 'set-cookie': answer.headers.get('set-cookie') ?? '' },
+    })
   }
   expect((await ask({ kbsUrl: kbs.url }, replay)).ears).toMatchObject([{ from: `KBS ${kbs.url}`, pinned: false }])
   await expect(ask({ kbsUrl: kbs.url }, replay)).rejects.toMatchObject({ code: 'binding-mismatch' })

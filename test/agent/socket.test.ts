@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../../src/base/ports.ts'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -15,7 +16,12 @@ type Started = Awaited<ReturnType<typeof startAgent>>
 const gone = async (pid: number): Promise<void> => {
   while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setTimeout(resolve, 20))
 }
-const post = async ({ ports, directory }: Started, path: string, body: string, method = 'POST'): Promise<Response> => {
+const post = async (
+  { ports, directory }: Started,
+  path: string,
+  body: string,
+  method = 'POST',
+): Promise<HttpResponse> => {
   const { socket } = JSON.parse(readFileSync(join(directory, 'agent.json'), 'utf8')) as { socket: string }
   return ports.http.request(`http://agent${path}`, { method, body, socketPath: socket })
 }

@@ -157,6 +157,34 @@ describe('kbs-publish', () => {
     expect(await readFile(join(directory, 'kbs/resources/default%2Fimage-key%2Fapp'))).toEqual(secret)
   })
 
+  test('`{digest}` and `{run}` name a path for each image and job, in recipients and in the plan', async () => {
+    const { agent, encrypt, run, image, directory, kbs: url } = await setting()
+    const template = 'kbs:///team/image-key/app-{digest}-{run}'
+    const digest = image.image.descriptor.digest.slice(7, 23)
+    const { outputs } = await encrypt(template)
+    const made = outputs['key-uri'] ?? ''
+    expect(made).toMatch(new RegExp(`^kbs:///team/image-key/app-${digest}-[0-9a-f]{16}$`))
+    expect((await encrypt(template)).outputs['key-uri']).toBe(made)
+    const plan = join(directory, 'plan.yml')
+    const text = (uri: string, source = 'agent'): string =>
+      `version: 1\naccept-sample: true\nresources: [{uri: "${uri}", source: "${source}", admit: [{technology: sample}]}]\n`
+    await writeFile(plan, text(template))
+    for (const changed of ['true', 'false'])
+      expect((await run(publishDoor, { 'kbs-url': url, plan })).outputs).toMatchObject({
+        changed,
+        'resource-uris': made,
+      })
+    expect(agent.keks.uris()).toEqual([])
+    await writeFile(plan, text('kbs:///team/image-key/other-{digest}'))
+    expect(await codeOf(run(publishDoor, { 'kbs-url': url, plan }))).toBe('not-found')
+    await writeFile(plan, text(template, 'kept'))
+    await expect(run(publishDoor, { 'kbs-url': url, plan })).rejects.toThrow(
+      'line 3: resources.0.uri: has a placeholder',
+    )
+    await writeFile(plan, text('kbs:///team/image-key/{image}'))
+    expect(await codeOf(run(publishDoor, { 'kbs-url': url, plan }))).toBe('file-invalid')
+  })
+
   test('killed before the event: the next run ends in the same state', async () => {
     const { agent, encrypt, run, kbs: url } = await setting()
     await encrypt()
@@ -200,7 +228,7 @@ describe('kbs-publish', () => {
     await two.encrypt('kbs:///default/image-key/other', kbs)
     const { report } = await two.run(publishDoor, kbs)
     expect(report.notes.join('\n')).toContain('The rule of 1 resource stays on the embedded KBS from earlier plans')
-    expect(report.notes.join('\n')).toContain('kbs:///default/image-key/app. Publish into an empty folder')
+    expect(report.notes.join('\n')).toContain('kbs:///default/image-key/app. The plan that wrote a rule withdraws it')
     const policy = await readFile(join(one.directory, 'kbs/resource-policy.rego'), 'utf8')
     expect(policy).toContain('"app"')
     expect(policy).toContain('"other"')

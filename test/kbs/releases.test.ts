@@ -149,6 +149,25 @@ describe('releases beside each other', () => {
     }
   })
 
+  test('a KBS that was emptied is written again, after `first`', async () => {
+    const wiped = await product()
+    expect(await codeOf(wiped.job(`replace-global: ${digest}\n${resources(one)}`, [first]))).toBe('state-conflict')
+    await wiped.job(`replace-global: first\n${resources(one)}`, [first])
+    expect(await wiped.resource(first)).not.toBeNull()
+    await wiped.close()
+  })
+
+  test('`plan` fails where `apply` would, and lists the rule that ends', async () => {
+    const stale = `replace-global: first\n${resources(two)}`
+    expect(await codeOf(it.job(stale, [second], 'plan'))).toBe('state-conflict')
+    expect(await codeOf(it.job(resources(two), [second], 'plan'))).toBe('input-missing')
+    const taken = `replace-global: ${digest}\n${resources(one)}`
+    expect(await codeOf(it.job(taken, [first], 'plan'))).toBe('state-conflict')
+    const { report } = await it.job(`replace-global: ${digest}\n${resources(two)}`, [second], 'plan')
+    expect(report.tables[0]?.rows).toContainEqual([`rule of ${first}`, 'withdrawn'])
+    expect(await it.resource(second)).toBeNull()
+  })
+
   test('a fresh key does not take the path of the first', async () => {
     const key = await it.resource(first)
     const plan = `replace-global: ${digest}\n${resources(one)}`

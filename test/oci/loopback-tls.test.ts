@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../../src/base/ports.ts'
 import { execFile } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -46,7 +47,7 @@ withPeers(
 /** A registry on loopback of which each scheme answers in its own way; a status, or null for a connection that breaks. */
 function answering(schemes: Record<'http:' | 'https:', number | null>): {
   asked: string[]
-  send: () => Promise<Response>
+  send: () => Promise<HttpResponse>
 } {
   const asked: string[] = []
   const http = fakeHttp(async (url) => {

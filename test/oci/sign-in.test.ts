@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../../src/base/ports.ts'
 import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -179,7 +180,7 @@ test('a token is renewed before it ends, and for a body that can be sent once wh
     const stream = async function* (): AsyncGenerator<Uint8Array> {
       yield Buffer.from('x')
     }
-    const write = (): Promise<Response> => session.send('x', { method: 'PATCH', body: stream(), once: true })
+    const write = (): Promise<HttpResponse> => session.send('x', { method: 'PATCH', body: stream(), once: true })
     await session.send('x', { method: 'POST' })
     expect(given).toBe(1)
     turn(149_000)
@@ -232,7 +233,7 @@ test('a stream that meets the end of its token is not sent again, but what follo
     const stream = async function* (): AsyncGenerator<Uint8Array> {
       yield Buffer.from('x')
     }
-    const put = (): Promise<Response> => session.send('x', { method: 'PUT', body: stream(), once: true })
+    const put = (): Promise<HttpResponse> => session.send('x', { method: 'PUT', body: stream(), once: true })
     // Nothing was signed in to: there is no token that could have ended.
     expect(await codeOf(put())).toBe('unauthorized')
     await session.send('x', { method: 'POST' })

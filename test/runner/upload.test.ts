@@ -1,3 +1,4 @@
+import type { HttpResponse } from '../../src/base/ports.ts'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -49,7 +50,8 @@ describe('a request with a stream as its body', () => {
           .on('end', () => response.writeHead(request.url === '/upload' ? 307 : 204, { location: '/x' }).end())
       },
       async (url) => {
-        const send = (to: string): Promise<Response> => makeHttp().request(to, { method: 'PUT', body: pieces(1, 10) })
+        const send = (to: string): Promise<HttpResponse> =>
+          makeHttp().request(to, { method: 'PUT', body: pieces(1, 10) })
         expect((await send(url)).status).toBe(307)
         expect((await send(url.replace('upload', 'other'))).status).toBe(204)
       },

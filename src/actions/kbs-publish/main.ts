@@ -28,7 +28,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
     publishCaller(inputs.adminKey, kbs, paths, context.ports),
     context,
   )
-  const changed = changes.some(({ action }) => action === 'write')
+  const changed = changes.some(({ action }) => action === 'write' || action === 'withdrawn')
   return {
     outputs: { 'plan-path': planPath, changed: String(changed), 'resource-uris': uris.join('\n'), initdata: '' },
     report: publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }),

@@ -1,5 +1,5 @@
 import { TransportError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
+import type { HttpResponse, Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
 import { readProtoJson, type ProtoMessage } from '../../encoding/proto-json.ts'
@@ -24,7 +24,7 @@ export async function postJson(url: URL, document: object, ports: Ports): Promis
   throw wrongAnswer(url, status, body)
 }
 
-async function bodyOf({ body }: Response, url: URL): Promise<Buffer> {
+async function bodyOf({ body }: HttpResponse, url: URL): Promise<Buffer> {
   return body === null ? Buffer.alloc(0) : collect(body, answerBytes, `the answer of ${url.host}`)
 }
 

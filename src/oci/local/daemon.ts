@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { writeStream } from '../../base/write-file.ts'
 import { InputError, TransportError } from '../../base/errors.ts'
 import { isObject, parseJson, textOf } from '../../base/json.ts'
-import type { Ports } from '../../base/ports.ts'
+import type { HttpResponse, Ports } from '../../base/ports.ts'
 
 const usualSocket = '/var/run/docker.sock'
 /** An engine packs layers before the first byte comes. */
@@ -74,7 +74,7 @@ function socketOf({ env }: Ports): string {
   })
 }
 
-async function reasonOf(response: Response): Promise<string> {
+async function reasonOf(response: HttpResponse): Promise<string> {
   const text = (await response.text()).slice(0, messageBytes)
   try {
     const value = parseJson(text, 'the answer')

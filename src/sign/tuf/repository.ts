@@ -1,6 +1,6 @@
 import { InputError, SealwrightError, TransportError } from '../../base/errors.ts'
 import { isPrivateUrl } from '../../base/loopback.ts'
-import type { Ports } from '../../base/ports.ts'
+import type { HttpResponse, Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
 import { collect } from '../../base/streams.ts'
 
@@ -50,7 +50,7 @@ export class TufRepository {
     return found
   }
 
-  async #collect({ body }: Response, path: string, limit: number): Promise<Buffer> {
+  async #collect({ body }: HttpResponse, path: string, limit: number): Promise<Buffer> {
     try {
       return body === null ? Buffer.alloc(0) : await collect(body, limit, `TUF: ${this.#prefix}${path}`)
     } catch (cause) {

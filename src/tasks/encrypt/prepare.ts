@@ -8,6 +8,7 @@ import { readRecipients, type KekWrap, type Recipient } from '../../encrypt/reci
 import { loadImage } from '../../image/load.ts'
 import type { Image } from '../../image/types.ts'
 import { bindKbs, type KbsBinding } from '../../kbs/binding.ts'
+import { fillRecipient, runName } from '../../kbs/placeholders.ts'
 import { openStore } from '../../oci/open.ts'
 import type { Reference, Store } from '../../oci/types.ts'
 import type { TaskContext } from '../context.ts'
@@ -17,7 +18,7 @@ import { readRecord, recordPath, type EncryptionRecord } from './record.ts'
 export const encryptRequestSchema = z.strictObject({
   /** Reference of the plain image; a layout's folder is absolute. */
   image: z.string(),
-  /** `jwe:PATH` (fetched as `recipient:PATH`) and `kbs:///repo/type/tag`. */
+  /** `jwe:PATH` (fetched as `recipient:PATH`) and `kbs:///repo/type/tag`, where `{digest}` and `{run}` are filled. */
   recipients: z.array(z.string()).min(1).max(256),
   /** Positions from 0, negative ones from the end; null for all. */
   layers: z.array(z.int()).nullable(),
@@ -48,8 +49,11 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
   const { ports, work, agent, caller } = context
   const read = async (path: string): Promise<string> =>
     (await collect(await caller.fetch(`recipient:${path}`), keyLimit, path)).toString('utf8')
-  const recipients = await readRecipients(request.recipients, read)
   const { store: source, descriptor } = await findImage(request.image, context)
+  const instance = agent === null ? null : (await agent.status()).instance
+  const run = runName(instance ?? ports.random(16).toString('hex'))
+  const filled = request.recipients.map((one) => fillRecipient(one, descriptor.digest, run))
+  const recipients = await readRecipients(filled, read)
   const image = await loadImage(source, descriptor.digest)
   const target = { ...parseReference(request.output, '/'), digest: undefined }
   const store = openStore({ ...target, tag: undefined }, ports)
@@ -62,7 +66,7 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
     recipients: recipients.map(({ keyId }) => keyId).sort(),
     layers: request.layers,
     target: formatReference(target),
-    instance: agent === null ? null : (await agent.status()).instance,
+    instance,
     kbs: kbs === null ? null : [kbs.name, kbs.serverKey],
   })
   return {

@@ -1,17 +1,31 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { InputError, VerificationError } from '../../base/errors.ts'
 import { once, sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
-import { kbsAdmin } from '../../kbs/client.ts'
+import { kbsAdmin, type KbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
-import { defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
+import { closedPolicy, currentPlan, defaultPlan, desiredState, parsePlan, type Desired } from '../../kbs/plan.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
+import {
+  checkOwners,
+  noLedger,
+  nothingEnds,
+  openLedger,
+  readManaged,
+  shareOf,
+  withdrawalOf,
+  type Withdrawal,
+} from '../../kbs/managed.ts'
+import { withImagePolicy } from '../../kbs/image-policy.ts'
+import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { availableOf, secretsOf } from './secrets.ts'
+import { withSignedValues } from './signed-values.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -46,45 +60,81 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const known = request.written ?? fresh
   // On an embedded KBS its own files are asked: somebody else may have written, or emptied it.
   const written = embedded === null ? known : current === null ? fresh : { ...known, resourcePolicy: current }
-  const plan =
+  const whole =
     request.plan === null
       ? await ownPlan(embedded !== null, context)
-      : await parsePlan(request.plan.text, request.plan.path)
-  await caller.deliver('plan.json', once(`${JSON.stringify(plan, null, 2)}\n`))
-  if (plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0) {
+      : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
+  await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
+  const { plan: present, ended } = currentPlan(whole, ports.clock.now())
+  const { plan: signed, notes } = await withSignedValues(present, context)
+  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const given = await caller.secret('admin-key')
+  const credential = given?.toString('utf8') ?? 'none.none.none'
+  const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
+  const share = request.plan === null ? null : shareOf(plan, embedded === null)
+  // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
+  const early = embedded !== null || (isEmpty(plan) && given !== null)
+  let managed = early && share !== null ? await readManaged(open()) : null
+  const ending = (): Withdrawal => (managed === null || share === null ? nothingEnds : withdrawalOf(managed, share))
+  if (
+    isEmpty(plan) &&
+    (embedded !== null || plan['replace-global'] === undefined) &&
+    isDeepStrictEqual(ending(), nothingEnds)
+  ) {
     const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
     return { result, events: [] }
   }
-  const desired = desiredState(plan, { embedded: embedded !== null, current })
+  const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
+  const desired = desiredState(plan, surroundings)
+  desired.notes.push(
+    ...notes,
+    ...guestNotes,
+    ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
+  )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
   /** Digest of what is to replace the policy of others. */
-  const next = mode === 'apply' && embedded === null ? desired.policyDigest : null
+  const next = embedded === null ? desired.policyDigest : null
   // Said before anything is asked of the KBS.
   if (next !== null && plan['replace-global'] === undefined) checkReplacement(plan, null, last, next)
-  const credential = (await caller.secret('admin-key'))?.toString('utf8') ?? 'none.none.none'
-  const admin = kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
-  if (mode === 'apply' && embedded === null) {
+  const admin = open()
+  let marker: Marker = 'unreadable'
+  if (embedded === null && given === null) desired.notes.push(unasked)
+  if (embedded === null && given !== null) {
     await admin.probeVersion()
     await admin.probeOpenAdmin()
+    if (share !== null) managed = await readManaged(admin)
+    if (next !== null) {
+      marker = await readMarker(admin)
+      // A policy of ours without its mark: the KBS was emptied since this job wrote it.
+      if (marker === null) written.resourcePolicy = null
+      checkReplacement(plan, marker, marker === null ? null : last, next)
+      if (marker === 'unreadable')
+        ports.log.warn(
+          'the admin credential may not read reference values: `replace-global` is compared with what this job wrote, not with what earlier jobs wrote',
+        )
+    }
   }
-  let marker: Marker = 'unreadable'
-  if (next !== null) {
-    marker = await readMarker(admin)
-    checkReplacement(plan, marker, last, next)
-    if (marker === 'unreadable')
-      ports.log.warn(
-        'the admin credential may not read reference values: `replace-global` is compared with what this job wrote, not with what earlier jobs wrote',
-      )
+  if (managed !== null && share !== null) {
+    checkOwners(managed, share, desired.overwritten)
+    const mine = managed.plans[share.name]?.resources ?? []
+    // What the KBS does not remember was written to another one, or before it was emptied.
+    for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
   }
   const changes = await apply({
     kbs: admin,
     desired,
-    secret: secretsOf(plan, request.kbs, context),
-    available: availableOf(plan, context),
-    keys: mode === 'apply' && embedded === null ? markedKeys(admin) : noMarks,
+    closed: (writing) => closedPolicy(plan, surroundings, writing),
+    secret: secretsOf(plan, request.kbs, made, context),
+    available: availableOf(plan, made, context),
+    keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
     },
+    withdrawn: ending(),
+    ledger:
+      managed === null || share === null
+        ? noLedger
+        : openLedger(admin, managed, share, ports.random(16).toString('hex')),
     written,
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
@@ -94,6 +144,20 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
+
+/** Keys that the agent gave away already are named by what this job wrote. */
+async function filledPlan(plan: Plan, written: readonly string[], { agent }: TaskContext): Promise<Plan> {
+  if (!plan.resources.some(({ uri }) => hasPlaceholder(uri))) return plan
+  const status = agent === null ? null : await agent.status()
+  return fillPlan(plan, [...(status?.keys ?? []), ...written], status === null ? null : runName(status.instance))
+}
+
+function isEmpty(plan: Plan): boolean {
+  return plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0
+}
+
+const unasked =
+  'No `admin-key` was given: whether the KBS takes this plan, what it would withdraw, and which paths hold a key already is not known.'
 
 /**
  * Keys go where they are bound to, and nowhere else: a request is the wish of whoever sent it.

@@ -1,5 +1,5 @@
 import { InputError, TransportError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
+import type { HttpHeaders, HttpResponse, Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
 import { collect, type ByteSource } from '../../base/streams.ts'
 
@@ -8,7 +8,7 @@ const patience = { attempts: 5, mostMs: 60_000 } as const
 
 export interface Answer {
   body: Buffer
-  headers: Headers
+  headers: HttpHeaders
 }
 
 /**
@@ -37,7 +37,7 @@ export async function getDocument(url: string, what: string, ports: Ports): Prom
   })
 }
 
-async function bodyOf(response: Response, host: string, what: string): Promise<Buffer> {
+async function bodyOf(response: HttpResponse, host: string, what: string): Promise<Buffer> {
   const length = response.headers.get('content-length')
   try {
     const body = response.body === null ? Buffer.alloc(0) : await collect(response.body as ByteSource, mostBytes, what)

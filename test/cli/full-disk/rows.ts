@@ -37,6 +37,8 @@ export const rows: Readonly<Record<string, Row>> = {
   'conformance verify-bundle': 'reads',
   'sign model': { type: `PLACE/src ${key} --output PLACE/out/model.sig` },
   'guest check': 'reads',
+  'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
+  'initdata show': 'reads',
   'scitt verify': 'reads',
   'scitt list': 'reads',
   'scitt submit': { file: 'scitt/submit.ts', by: 'writeNewFile' },

@@ -1,0 +1,30 @@
+import { initdataAlgorithms } from '../../initdata/document.ts'
+import type { Command } from '../command.ts'
+import { option } from '../tee/evidence-options.ts'
+
+/** Commands about what a pod's guest is told from outside, and measures. */
+export const initdataCommands: Readonly<Record<string, Command>> = {
+  'initdata make': {
+    description:
+      'Writes an initdata document from its files. It prints the values that are measured. The same files give the same bytes and digest, in any order.',
+    inputs: [
+      option(
+        'file',
+        'File for the guest (aa.toml, cdh.toml, policy.rego), named there as here; may be repeated.',
+        '',
+        true,
+      ),
+      option('algorithm', `Hash function: ${initdataAlgorithms.join(', ')}.`, 'sha256'),
+      option('output', 'File to write; it must not exist.', '', true),
+    ],
+    examples: ['sealwright initdata make --file aa.toml --file policy.rego --output initdata.toml'],
+    run: async (inputs) => (await import('./make.ts')).initdataMake(inputs),
+  },
+  'initdata show': {
+    description: 'Prints the measured values of an initdata document. Its files and the annotation for a pod follow.',
+    inputs: [option('file', 'Initdata document (TOML).', '', true)],
+    positional: 'file',
+    examples: ['sealwright initdata show initdata.toml --json'],
+    run: async (inputs) => (await import('./make.ts')).initdataShow(inputs),
+  },
+}

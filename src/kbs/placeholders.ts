@@ -1,0 +1,51 @@
+import { InputError } from '../base/errors.ts'
+import { sha256 } from '../base/streams.ts'
+import type { Plan } from './plan-schema.ts'
+
+/** Digits of the image digest that `{digest}` stands for: 64 bits, so that two images of one product never meet by chance. */
+const digits = 16
+
+/** The value of `{run}`: the same in every step of a job, another one in every job. @param instance random name of the job's agent */
+export function runName(instance: string): string {
+  return sha256(instance).slice('sha256:'.length, 'sha256:'.length + digits)
+}
+
+/**
+ * Fills `{digest}` and `{run}` in a recipient `kbs:///repository/type/tag`, so that each image gets a key under a path of its own. Other recipients
+ * stay as they are.
+ *
+ * @param digest of the plain image, `sha256:` and hex digits
+ */
+export function fillRecipient(text: string, digest: string, run: string): string {
+  if (!text.startsWith('kbs:')) return text
+  const hex = digest.slice(digest.indexOf(':') + 1)
+  return text.replaceAll('{digest}', hex.slice(0, digits)).replaceAll('{run}', run)
+}
+
+/** Whether a URI of a plan has a placeholder. */
+export function hasPlaceholder(uri: string): boolean {
+  return uri.includes('{digest}') || uri.includes('{run}')
+}
+
+/**
+ * The plan with an entry for each key that its URIs with `{digest}` or `{run}` stand for.
+ *
+ * @param held URIs of the keys that the job's agent made
+ * @param run value of `{run}`; null without an agent
+ * @throws InputError `not-found` where the agent made no key for such a URI
+ */
+export function fillPlan(plan: Plan, held: readonly string[], run: string | null): Plan {
+  const named = new Set(plan.resources.map(({ uri }) => uri))
+  const resources = plan.resources.flatMap((one) => {
+    if (!hasPlaceholder(one.uri)) return [one]
+    const parts = one.uri.replaceAll('{run}', run ?? '{run}').split('{digest}')
+    const form = new RegExp(`^${parts.map((part) => part.replaceAll(/[.{}]/g, '\\$&')).join(`[0-9a-f]{${digits}}`)}$`)
+    const uris = [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
+    if (uris.length > 0) return uris.map((uri) => ({ ...one, uri }))
+    throw new InputError('not-found', `resources: no key of this job fits ${one.uri}`, {
+      subject: one.uri,
+      remedy: 'Encrypt in this job first, with the same URI in `recipients`.',
+    })
+  })
+  return { ...plan, resources }
+}
