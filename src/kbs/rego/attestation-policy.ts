@@ -129,7 +129,7 @@ function statement(technology: Affirmed, { path, by }: Check): Statement {
     kind: 'compare',
     left,
     operator,
-    right: { kind: 'call', name: 'query_reference_value', argument: literal(name) },
+    right: { kind: 'call', name: 'query_reference_value', args: [literal(name)] },
   }
 }
 
