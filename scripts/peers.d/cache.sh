@@ -18,6 +18,7 @@ cache_key() {
       printf '%s\n' "$way"
       declare -f "${way%% *}"
       case "$way" in
+        cargo_build*) cargo_sources "$(cut -d ' ' -f 2 <<<"$way")" ;;
         boot_unpack*) declare -p boot_suite boot_packages ;;
       esac
     done

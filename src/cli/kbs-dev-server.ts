@@ -9,7 +9,9 @@ export async function kbsDevServer(
   const directory = inputs.path('directory')
   const { startKbs } = await import('../kbs-server/server.ts')
   const kbs = await startKbs({ directory, listen: inputs.required('listen'), ports: context.ports })
-  context.ports.log.info(`embedded KBS (sample evidence only, for development) on ${kbs.url}, data in ${directory}`)
+  context.ports.log.info(
+    `embedded KBS (not for production: believes evidence of samples and of software TPMs) on ${kbs.url}, data in ${directory}`,
+  )
   context.ports.log.info('Ctrl-C ends it')
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve())

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
+import { AppraisalError } from './failure.ts'
+import { isHardware, type HardwareJudge } from './hardware.ts'
 import type { Policies } from './policies.ts'
 
 /** One device's evidence with what it must be over. Left-out runtime data is not checked, as in Trustee. */
@@ -9,28 +11,34 @@ export interface Appraisal {
   evidence: JsonValue
   /** A value whose JCS bytes are hashed with SHA-384, or the report data itself. */
   runtime: { structured: JsonObject } | { raw: Buffer } | null
-  initData?: JsonObject | undefined
+  /** Digest of the init-data. A sample only echoes it; hardware must be bound to it. */
+  initData?: Buffer | null
 }
-
-export class AppraisalError extends Error {}
 
 /** What Trustee's sample verifier claims of every sample evidence (coco.md §2.2). */
 const sampleClaims = { debug: false, launch_digest: 'abcde', platform_version: { major: 1, minor: 4 } }
 
-/** Verifies evidence of `sample` or `tpm` and grades it: the `cpu0` submodule of an EAR. @throws AppraisalError in Trustee's words */
+/** Verifies evidence and grades it: the `cpu0` submodule of an EAR. A policy sees all that the submodule has. @throws AppraisalError in Trustee's words */
 export async function appraise(
   appraisal: Appraisal,
   policies: Policies,
   policy: string,
-  at: Date,
+  judge: HardwareJudge,
 ): Promise<JsonObject> {
-  const { tee, runtime, initData } = appraisal
-  const claims = tee === 'tpm' ? await ofTpm(appraisal, at) : ofSample(appraisal)
-  const trust = await policies.trustClaims(`${policy}_cpu`, { [tee]: claims[tee] ?? null })
+  const { tee, evidence, runtime, initData = null } = appraisal
+  let annotated: JsonObject
+  if (isHardware(tee)) {
+    // Unlike Trustee, evidence that is over nothing in particular is refused.
+    if (runtime === null) throw new AppraisalError('Verifier evaluate failed: no runtime data to compare with.')
+    annotated = await judge(tee, evidence, expectedData(runtime), initData)
+  } else {
+    annotated = ofSample(appraisal)
+    if (initData !== null) annotated['init_data'] = initData.toString('base64')
+  }
+  if (runtime !== null && 'structured' in runtime) annotated['runtime_data_claims'] = runtime.structured
+  const trust = await policies.trustClaims(`${policy}_cpu`, annotated)
   if (trust === null) throw new AppraisalError(`Policy \`${policy}_cpu.rego\` not found`)
   const vector = trustVector(trust)
-  const annotated: JsonObject = { ...claims, ...initData }
-  if (runtime !== null && 'structured' in runtime) annotated['runtime_data_claims'] = runtime.structured
   return {
     'ear.status': statusOf(Object.values(vector)),
     'ear.trustworthiness-vector': vector,
@@ -42,14 +50,6 @@ export async function appraise(
 /** What the evidence must be over: 48 bytes of a hash, or the bytes that were given. */
 function expectedData(runtime: NonNullable<Appraisal['runtime']>): Buffer {
   return 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()
-}
-
-/** Unlike Trustee, evidence that is over nothing in particular is refused. */
-async function ofTpm({ evidence, runtime }: Appraisal, at: Date): Promise<JsonObject> {
-  const { tpmClaims } = await import('./tpm-evidence.ts')
-  const claims = runtime === null ? null : await tpmClaims(evidence, expectedData(runtime), at)
-  if (claims === null) throw new AppraisalError('Verifier evaluate failed: TPM evidence that does not hold.')
-  return { tpm: claims }
 }
 
 function ofSample({ tee, evidence, runtime }: Appraisal): JsonObject {

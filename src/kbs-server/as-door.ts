@@ -1,8 +1,9 @@
-import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, type JsonValue } from '../base/json.ts'
 import type { Clock } from '../base/ports.ts'
-import { AppraisalError, appraise, type Appraisal } from './appraise.ts'
+import { appraise, type Appraisal } from './appraise.ts'
 import { publicJwk, signEar } from './ear-token.ts'
-import { Failure, serviceFailure } from './failure.ts'
+import { AppraisalError, Failure, serviceFailure } from './failure.ts'
+import type { HardwareJudge } from './hardware.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
 import type { Reply } from './reply.ts'
@@ -30,7 +31,7 @@ export interface AsDoor {
 }
 
 /** Policies are set through the KBS's admin door alone: this one knows no admin. */
-export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock): AsDoor {
+export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock, judge: HardwareJudge): AsDoor {
   return {
     jwks: () => json({ keys: [publicJwk(keys)] }),
     policies: async () => {
@@ -47,7 +48,7 @@ export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock): AsDo
       if (requests.length > 1) throw serviceFailure('attestation report evaluate', 'only one device is verified here')
       const policy = ids[0] === undefined ? 'default' : String(ids[0])
       try {
-        const cpu0 = await appraise(readRequest(only), policies, policy, clock.now())
+        const cpu0 = await appraise(readRequest(only), policies, policy, judge)
         return { status: 200, body: await signEar({ cpu0 }, keys, clock), contentType: null }
       } catch (error) {
         if (error instanceof AppraisalError) throw serviceFailure('attestation report evaluate', error.message)
@@ -83,11 +84,11 @@ function readRuntime(value: JsonValue | undefined): Appraisal['runtime'] {
   throw badJson('unknown variant of `runtime_data`')
 }
 
-function readInitData(value: JsonValue | undefined): JsonObject {
-  if (value === undefined || value === null) return {}
+function readInitData(value: JsonValue | undefined): Buffer | null {
+  if (value === undefined || value === null) return null
   const digest = isObject(value) ? value['init_data_digest'] : undefined
   if (typeof digest !== 'string') throw serviceFailure('only init_data_digest is taken here')
-  return { init_data: fromUrl(digest, 'base64 decode init data').toString('base64') }
+  return fromUrl(digest, 'base64 decode init data')
 }
 
 function fromUrl(text: string, what: string): Buffer {

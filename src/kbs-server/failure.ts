@@ -15,6 +15,9 @@ export class Failure extends Error {
   }
 }
 
+/** Evidence that is not taken, in Trustee's words. */
+export class AppraisalError extends Error {}
+
 /** Trustee's error body; 401 for all but paths and plugins that are not there. */
 export function failure(name: string, detail: string, status = 401): Failure {
   return new Failure(status, JSON.stringify({ type: prefix + name, detail }))

@@ -6,10 +6,12 @@ import type { JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { embeddedAttestationPolicy } from '../kbs/rego/sample-policy.ts'
 import { writeRego } from '../kbs/rego/write.ts'
+import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { adminGate, type AdminCheck } from './admin.ts'
 import { asDoor, type AsDoor } from './as-door.ts'
 import { Failure, failure } from './failure.ts'
 import { kbsDoor, type KbsDoor } from './kbs-door.ts'
+import { hardwareJudge } from './hardware.ts'
 import { serverKeys, type ServerKeys } from './keys.ts'
 import { policies as openPolicies, type Policies } from './policies.ts'
 import { sessions as openSessions, type Sessions } from './sessions.ts'
@@ -22,6 +24,8 @@ export interface KbsOptions {
   /** `HOST:PORT` on loopback; port 0 takes a free one. */
   readonly listen: string
   readonly ports: Ports
+  /** Rules and roots for evidence of hardware in place of the strict ones: for tests alone, no door sets it. */
+  readonly hardware?: Partial<Pick<VerifyContext, 'rules' | 'trust'>>
 }
 
 export interface RunningKbs {
@@ -39,11 +43,11 @@ const jsonLimitText = 'payload reached size limit'
 
 /**
  * The embedded KBS with the Attestation Service's REST interface, on one port (DESIGN §3). It speaks as a live Trustee was recorded to
- * (coco.md §12), verifies evidence of `sample` and of software TPMs only, and believes no EAR but its own.
+ * (coco.md §12), verifies evidence of hardware with our own verifier (src/tee/verify) and takes `sample`, and believes no EAR but its own.
  *
  * @throws InputError `input-invalid` for an address that is not on loopback, or taken
  */
-export async function startKbs({ directory, listen, ports }: KbsOptions): Promise<RunningKbs> {
+export async function startKbs({ directory, listen, ports, hardware }: KbsOptions): Promise<RunningKbs> {
   const at = listen.lastIndexOf(':')
   const host = listen.slice(0, at)
   const port = Number(listen.slice(at + 1))
@@ -55,10 +59,11 @@ export async function startKbs({ directory, listen, ports }: KbsOptions): Promis
   if (!(await policies.attestationPolicies()).includes('default_cpu')) {
     await policies.setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
   }
-  const sessions = openSessions(keys, policies, ports)
+  const judge = hardwareJudge(directory, ports, hardware)
+  const sessions = openSessions(keys, policies, ports, judge)
   const route = router({
     kbs: kbsDoor(storage, keys, policies, sessions, ports.clock),
-    as: asDoor(keys, policies, ports.clock),
+    as: asDoor(keys, policies, ports.clock, judge),
     sessions,
     admin: adminGate(keys.adminPublic, ports.clock),
   })

@@ -1,9 +1,10 @@
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { protocolVersion } from '../kbs/client.ts'
-import { AppraisalError, appraise } from './appraise.ts'
+import { appraise } from './appraise.ts'
 import { signEar } from './ear-token.ts'
-import { attestFailed, authFailed } from './failure.ts'
+import { AppraisalError, attestFailed, authFailed } from './failure.ts'
+import type { HardwareJudge } from './hardware.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
 import { teePubkey } from './tee-pubkey.ts'
@@ -40,7 +41,7 @@ export interface Sessions {
   token(id: string | null): string | null
 }
 
-export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Sessions {
+export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, judge: HardwareJudge): Sessions {
   const held = new Map<string, Session>()
   const now = (): number => ports.clock.now().getTime()
   const find = (id: string | null): Session | null => {
@@ -78,7 +79,7 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports): Se
       if (session === null) throw attestFailed()
       const sent = readAttestation(body)
       // An attested session gives its old token again, whatever evidence is sent.
-      session.token ??= await attestOnce(session, sent, keys, policies, ports)
+      session.token ??= await attestOnce(session, sent, keys, policies, ports, judge)
       return { answer: { token: session.token }, cookie: cookie(session) }
     },
     token: (id) => find(id)?.token ?? null,
@@ -111,13 +112,15 @@ async function attestOnce(
   keys: ServerKeys,
   policies: Policies,
   ports: Ports,
+  judge: HardwareJudge,
 ): Promise<string> {
-  if (sent.nonce !== session.nonce) throw attestFailed()
+  // Evidence of further devices is not verified here: a token must not look as if it had been.
+  if (sent.nonce !== session.nonce || !['', '{}'].includes(sent.additional)) throw attestFailed()
   const structured = { 'additional-evidence': sent.additional, nonce: session.nonce, 'tee-pubkey': sent.key }
   try {
     const { tee } = session
     const device = { tee, evidence: sent.evidence, runtime: { structured }, initData: await initData(sent.initData) }
-    const cpu0 = await appraise(device, policies, 'default', ports.clock.now())
+    const cpu0 = await appraise(device, policies, 'default', judge)
     return await signEar({ cpu0 }, keys, ports.clock)
   } catch (error) {
     if (error instanceof AppraisalError) throw attestFailed()
@@ -126,12 +129,12 @@ async function attestOnce(
 }
 
 /** The digest of init-data; its content is not interpreted here. */
-async function initData(value: JsonValue | undefined): Promise<JsonObject> {
-  if (!isObject(value)) return {}
+async function initData(value: JsonValue | undefined): Promise<Buffer | null> {
+  if (!isObject(value)) return null
   const text = value['body']
   if (value['format'] !== 'toml' || typeof text !== 'string') throw attestFailed()
   const algorithm = /^algorithm\s*=\s*["'](sha256|sha384|sha512)["']/m.exec(text)?.[1]
   if (algorithm === undefined) throw attestFailed()
   const { createHash } = await import('node:crypto')
-  return { init_data: createHash(algorithm).update(text).digest('base64') }
+  return createHash(algorithm).update(text).digest()
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
+import { imagePolicyProblems, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 
@@ -25,6 +26,13 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
   context.addIssue({ code: 'custom', path: ['measurements'], message: 'is missing' })
   return z.NEVER
 })
+
+const kbsUri = z
+  .string()
+  .regex(
+    /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
+    'write kbs:///repository/type/tag',
+  )
 
 const resource = z.strictObject({
   uri: z
@@ -58,6 +66,43 @@ const resource = z.strictObject({
     .optional(),
 })
 
+const path = z.string().min(1).max(4096)
+
+/** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
+const signedValues = z.strictObject({
+  file: path,
+  /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+  keys: z.array(path).min(1).max(16),
+  technologies: z.array(z.enum(technologies)).min(1),
+  /** Names of images that the signer may describe; left out: any. */
+  images: z.array(text).min(1).max(64).optional(),
+  /** Measured values, in hex, that count no more, whoever signs them. */
+  revoked: z
+    .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
+    .max(1024)
+    .default([]),
+})
+
+/** Which images guests take, and by whose signatures. */
+const imagePolicy = z.strictObject({
+  uri: kbsUri.default(usualPolicyUri),
+  images: z
+    .array(
+      z.strictObject({
+        image: z
+          .string()
+          .regex(/^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/, 'write HOST/NAME without tag and digest'),
+        /** Where guests read the public key. */
+        key: kbsUri,
+        /** File of that key (PEM); left out where it stands on the KBS already. */
+        'public-key': path.optional(),
+      }),
+    )
+    .min(1)
+    .max(64),
+  admit: z.array(admission).max(16).default([]),
+})
+
 /** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
 export const planSchema = z
   .strictObject({
@@ -71,6 +116,10 @@ export const planSchema = z
     retire: z.enum(['keep', 'delete']).default('keep'),
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    'image-policy': imagePolicy.optional(),
+    'signed-values': z.array(signedValues).max(64).default([]),
+    /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
+    'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
@@ -94,11 +143,14 @@ export const planSchema = z
       const message = 'has no effect where `resource-policy` is leave'
       context.addIssue({ code: 'custom', path: ['replace-global'], message })
     }
+    const left = plan['resource-policy'] === 'leave'
     const uris = plan.resources.map((one) => one.uri)
+    const guests = plan['image-policy']
+    for (const message of guests === undefined ? [] : imagePolicyProblems(guests, uris, left))
+      context.addIssue({ code: 'custom', path: ['image-policy'], message })
     plan.resources.forEach((one, i) => {
       const problem = (path: string, message: string): void =>
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })
-      const left = plan['resource-policy'] === 'leave'
       if (uris.indexOf(one.uri) !== i) problem('uri', 'is named twice')
       if (one.source !== 'agent' && /\{/.test(one.uri)) problem('uri', 'has a placeholder, which needs `source: agent`')
       if (!left && one.admit.length === 0) problem('admit', 'is missing')

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/types.ts'
 import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { readYaml } from '../encoding/yaml.ts'
+import { generatedAttestation } from './attestation.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
 import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
@@ -61,7 +62,7 @@ export interface Desired {
   /** Null where the policy is somebody else's. */
   resourcePolicy: string | null
   policyDigest: Digest | null
-  /** `default_cpu`, for an embedded KBS only: a KBS of others keeps its own. */
+  /** `default_cpu`; null where a KBS keeps its own. */
   attestationPolicy: string | null
   referenceValues: Record<string, JsonValue>
   /** What a reader must know of rules that this plan does not name, in words. */
@@ -91,6 +92,7 @@ export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: 
   refuseSoftwareTpm(tpms, plan)
   const kept = current === null ? [] : otherRules(parseRego(current), [...rules.map((one) => one.uri), ...withdrawn])
   const text = plan['resource-policy'] === 'leave' ? null : policyText(rules, kept, embedded && plan['accept-sample'])
+  const generated = generatedFor(plan, embedded)
   return {
     uris: rules.map((one) => one.uri),
     kept: urisOf(plan, ({ source }) => source === 'kept'),
@@ -98,18 +100,28 @@ export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: 
     overwritten: urisOf(plan, ({ overwrite }) => overwrite),
     resourcePolicy: text,
     policyDigest: text === null ? null : sha256(text),
-    attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : null,
+    attestationPolicy: embedded ? writeRego(embeddedAttestationPolicy()) : (generated?.text ?? null),
     referenceValues: {
       ...(samples.length > 0 ? sampleReferenceValues : {}),
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
-    notes: text === null ? [leftNote] : keptNotes(kept),
+    notes: [...(text === null ? [leftNote] : keptNotes(kept)), ...(generated === null ? [] : [generated.note])],
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
     ],
   }
+}
+
+/** @throws InputError `file-invalid` where the KBS is embedded: what it affirms is fixed */
+function generatedFor(plan: Plan, embedded: boolean): ReturnType<typeof generatedAttestation> | null {
+  if (plan['attestation-policy'] === 'leave') return null
+  if (!embedded) return generatedAttestation(plan)
+  throw new InputError('file-invalid', '`attestation-policy: generate` has no effect on an embedded KBS', {
+    subject: 'attestation-policy',
+    remedy: 'Take it out of the plan: an embedded KBS has an attestation policy of its own.',
+  })
 }
 
 /**

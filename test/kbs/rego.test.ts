@@ -119,7 +119,7 @@ describe('Rego that is not ours', () => {
     ['allow := true', 'package'],
     ['package policy\nallow { true }', '`if`'],
     ['package policy\nallow if {', 'expecting'],
-    ['package policy\nallow if http.send({"url": "x"})', 'end of the rule'],
+    ['package policy\nallow if http.send({"url": "x"})', 'function http.send'],
     ['package policy\nimport data.x', 'rego.v1'],
     ['package other\nallow := true', 'package policy'],
     ['package policy\nallow := nosuch(1)', 'nosuch'],

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/json.ts'
 
-/** The part of Rego (v1) that we generate, read and evaluate ourselves; everything else is not understood and refused. */
+/** The part of Rego (v1) that we generate, read and evaluate ourselves; everything else is refused (docs/rego.md). */
 export interface Module {
   rules: Rule[]
 }
@@ -11,19 +11,41 @@ export interface Rule {
   isDefault: boolean
   value: Term
   body: Statement[]
+  /** A function's parameters. */
+  parameters?: string[]
+  /** `name contains value`: the rule is a set, this is a member of it. */
+  isMember?: true
+  /** `else := value if { … }`, in order. */
+  otherwise?: { value: Term; body: Statement[] }[]
 }
 
+export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<=' | 'in'
+export type Arithmetic = '+' | '-' | '*' | '/' | '%' | '&'
+
 export type Statement =
-  | { kind: 'every'; variable: string; domain: Term; body: Statement[] }
-  | { kind: 'compare'; left: Term; operator: '==' | '!=' | '>' | 'in'; right: Term }
+  | { kind: 'every'; variable: string; key?: string; domain: Term; body: Statement[] }
+  | { kind: 'some'; variable: string; key?: string; domain: Term }
+  /** `some x`: the name is bound by a later index. */
+  | { kind: 'declare'; variables: string[] }
+  | { kind: 'assign'; variable: string; value: Term }
+  | { kind: 'not'; statement: Statement }
+  | { kind: 'compare'; left: Term; operator: Comparison; right: Term }
   | { kind: 'holds'; term: Term }
 
 export type Term =
   | { kind: 'literal'; value: null | boolean | number | string }
   | { kind: 'array'; items: Term[] }
+  | { kind: 'set'; items: Term[] }
   | { kind: 'object'; members: [string, Term][] }
-  | { kind: 'ref'; head: string; path: string[] }
-  | { kind: 'call'; name: 'count' | 'query_reference_value'; argument: Term }
+  | { kind: 'ref'; head: string; path: Step[] }
+  /** What a call gives, looked into. */
+  | { kind: 'index'; base: Term; path: Step[] }
+  | { kind: 'call'; name: string; args: Term[] }
+  | { kind: 'binary'; operator: Comparison | Arithmetic; left: Term; right: Term }
+  | { kind: 'comprehension'; shape: 'array' | 'set' | 'object'; key: Term | null; value: Term; body: Statement[] }
+
+/** A member by name, by the value of a term, or every one: `bind` gives its key a name (`_` for none). */
+export type Step = string | Term | { kind: 'bind'; name: string }
 
 export function literal(value: JsonValue): Term {
   if (Array.isArray(value)) return { kind: 'array', items: value.map(literal) }
@@ -35,6 +57,10 @@ export function literal(value: JsonValue): Term {
 
 export function ref(head: string, ...path: string[]): Term {
   return { kind: 'ref', head, path }
+}
+
+export function call(name: string, ...args: Term[]): Term {
+  return { kind: 'call', name, args }
 }
 
 export function equal(left: Term, value: JsonValue): Statement {

@@ -1,6 +1,7 @@
-import { VerificationError } from '../../base/errors.ts'
-import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
-import type { Module, Rule, Statement, Term } from './ast.ts'
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import type { Module, Rule, Statement, Step, Term } from './ast.ts'
+import { calculate, functions, isRelated, look, type Calls } from './functions.ts'
+import { canonical, entries, invalid, meter, RegoSet, toJson, type Value } from './value.ts'
 
 /** What a policy can see. */
 export interface World {
@@ -10,132 +11,282 @@ export interface World {
   referenceValue?: ((id: string) => JsonValue) | undefined
 }
 
-type Scope = Readonly<Record<string, JsonValue>>
+/** Local names and their values, the newest first. */
+type Scope = { name: string; value: Value; outer: Scope } | null
+type Clause = Pick<Rule, 'value' | 'body'>
+
+/** Rules and calls inside of one another. */
+const depthLimit = 64
 
 /**
  * Value of a rule as Rego defines it: undefined makes a statement fail, several values of one rule are a conflict.
  *
  * @returns undefined where no rule holds and there is no default
- * @throws VerificationError `policy-invalid` for conflicting values or rules that need themselves
+ * @throws VerificationError `policy-invalid` for conflicting values, values of the wrong kind, rules that need themselves, too many steps
  */
 export function evaluateRule(module: Module, name: string, world: World): JsonValue | undefined {
-  return evaluator(module, world).rule(name)
+  const value = evaluator(module, world)(name)
+  return value === undefined ? undefined : toJson(value)
 }
 
-function evaluator(module: Module, world: World): { rule: (name: string) => JsonValue | undefined } {
-  const known = new Map<string, JsonValue | undefined>()
+function evaluator(module: Module, world: World): (name: string) => Value | undefined {
+  const spend = meter()
+  const calls: Calls = { spend, referenceValue: (id) => world.referenceValue?.(id) ?? null }
+  const byName = Map.groupBy(module.rules, (one) => one.name)
+  const known = new Map<string, Value | undefined>()
   const running = new Set<string>()
 
-  const rule = (name: string): JsonValue | undefined => {
-    if (known.has(name)) return known.get(name)
-    if (running.has(name)) throw conflict(`rule ${name} needs itself`)
+  const rule = (name: string, args: readonly Value[] = []): Value | undefined => {
+    if (args.length === 0 && known.has(name)) return known.get(name)
+    if (running.has(name)) throw invalid(`rule ${name} needs itself`)
+    if (running.size >= depthLimit) throw invalid(`rules need each other over more than ${depthLimit} levels`)
     running.add(name)
-    const value = settle(
-      module.rules.filter((one) => one.name === name),
-      name,
-    )
+    const value = settle(byName.get(name) ?? [], name, args)
     running.delete(name)
-    known.set(name, value)
+    if (args.length === 0) known.set(name, value)
     return value
   }
 
-  const settle = (rules: readonly Rule[], name: string): JsonValue | undefined => {
-    const values = new Map<string, JsonValue>()
+  const settle = (rules: readonly Rule[], name: string, args: readonly Value[]): Value | undefined => {
+    const values = new Map<string, Value>()
     for (const one of rules) {
-      if (one.isDefault || !one.body.every((statement) => holds(statement, {}))) continue
-      const value = term(one.value, {})
-      if (value !== undefined) values.set(canonical(value), value)
+      if (one.isDefault) continue
+      const scope = (one.parameters ?? []).reduce<Scope>(
+        (outer, name_, at) => bound(name_, args[at] ?? null, outer),
+        null,
+      )
+      for (const value of clauses(one, scope)) values.set(canonical(value, spend), value)
     }
-    if (values.size > 1) throw conflict(`rule conflicts with the following rule: ${name}`)
-    if (values.size === 1) return [...values.values()][0]
-    const fallback = rules.find((one) => one.isDefault)
-    return fallback === undefined ? undefined : term(fallback.value, {})
+    if (rules.some(({ isMember }) => isMember === true)) return new RegoSet(values.values(), spend)
+    if (values.size > 1) throw invalid(`rule conflicts with the following rule: ${name}`)
+    for (const value of values.values()) return value
+    const fallback = rules.find(({ isDefault }) => isDefault)
+    return fallback === undefined ? undefined : first(term(fallback.value, null))?.[0]
   }
 
-  const holds = (statement: Statement, scope: Scope): boolean => {
+  function* clauses(one: Rule, scope: Scope): Generator<Value> {
+    const inOrder: Clause[] = [one, ...(one.otherwise ?? [])]
+    for (const { value, body } of inOrder) {
+      let holds = false
+      for (const found of solve(body, scope)) {
+        for (const [result] of term(value, found)) {
+          holds = true
+          yield result
+        }
+      }
+      if (holds) return
+    }
+  }
+
+  /** Every way to make all statements hold. */
+  function* solve(body: readonly Statement[], scope: Scope, at = 0): Generator<Scope> {
+    const statement = body[at]
+    if (statement === undefined) yield scope
+    else for (const found of one(statement, scope)) yield* solve(body, found, at + 1)
+  }
+
+  function* one(statement: Statement, scope: Scope): Generator<Scope> {
+    spend(1)
     switch (statement.kind) {
-      case 'holds': {
-        const value = term(statement.term, scope)
-        return value !== undefined && value !== false
-      }
-      case 'every': {
-        const domain = term(statement.domain, scope)
-        if (typeof domain !== 'object' || domain === null) return false
-        return Object.values(domain).every((item: JsonValue) =>
-          statement.body.every((inner) => holds(inner, { ...scope, [statement.variable]: item })),
-        )
-      }
-      case 'compare': {
-        const left = term(statement.left, scope)
-        const right = term(statement.right, scope)
-        return left !== undefined && right !== undefined && compare(left, statement.operator, right)
-      }
+      case 'holds':
+        for (const [value, found] of term(statement.term, scope)) if (value !== false) yield found
+        return
+      case 'compare':
+        for (const [left, right, found] of both(statement.left, statement.right, scope))
+          if (isRelated(left, statement.operator, right, spend)) yield found
+        return
+      case 'not':
+        if (first(one(statement.statement, scope)) === undefined) yield scope
+        return
+      case 'assign':
+        for (const [value, found] of term(statement.value, scope)) yield bound(statement.variable, value, found)
+        return
+      case 'declare':
+        yield scope
+        return
+      case 'some':
+        for (const [domain, found] of term(statement.domain, scope))
+          for (const [key, value] of entries(domain, spend) ?? noCollection()) yield named(statement, key, value, found)
+        return
+      case 'every':
+        for (const [domain, found] of term(statement.domain, scope)) {
+          const items = entries(domain, spend)
+          const holds = ([key, value]: [Value, Value]): boolean =>
+            first(solve(statement.body, named(statement, key, value, found))) !== undefined
+          if (items?.every(holds) === true) yield found
+        }
     }
   }
 
-  const term = (one: Term, scope: Scope): JsonValue | undefined => {
-    switch (one.kind) {
+  const named = (
+    { variable, key: name }: { variable: string; key?: string },
+    key: Value,
+    value: Value,
+    outer: Scope,
+  ): Scope => bound(variable, value, name === undefined ? outer : bound(name, key, outer))
+
+  /** Values of both sides. The right side is evaluated where the left has no value too: regorus fails with what fails there. */
+  function* both(left: Term, right: Term, scope: Scope): Generator<[Value, Value, Scope]> {
+    let some = false
+    for (const [a, then] of term(left, scope)) {
+      some = true
+      for (const [b, found] of term(right, then)) yield [a, b, found]
+    }
+    if (!some) first(term(right, scope))
+  }
+
+  /** Every value of a term, with what it binds. */
+  function* term(of: Term, scope: Scope): Generator<[Value, Scope]> {
+    spend(1)
+    switch (of.kind) {
       case 'literal':
-        return one.value
-      case 'array': {
-        const items = one.items.map((item) => term(item, scope))
-        return items.includes(undefined) ? undefined : (items as JsonValue[])
+        yield [of.value, scope]
+        return
+      case 'array':
+        yield* all(of.items, scope)
+        return
+      case 'set':
+        for (const [items, found] of all(of.items, scope)) yield [new RegoSet(items, spend), found]
+        return
+      case 'object':
+        for (const [items, found] of all(
+          of.members.map(([, item]) => item),
+          scope,
+        ))
+          yield [Object.fromEntries(of.members.map(([name], at) => [name, items[at] ?? null])), found]
+        return
+      case 'ref': {
+        const start = head(of.head, scope)
+        if (start !== undefined) yield* walk(start, of.path, scope)
+        return
       }
-      case 'object': {
-        const members = one.members.map(([name, item]) => [name, term(item, scope)] as const)
-        return members.some(([, item]) => item === undefined) ? undefined : (Object.fromEntries(members) as JsonObject)
+      case 'index':
+        for (const [base, found] of term(of.base, scope)) yield* walk(base, of.path, found)
+        return
+      case 'call':
+        for (const [args, found] of all(of.args, scope)) {
+          const builtin = functions.get(of.name)
+          const value = builtin === undefined ? rule(of.name, args) : builtin.run(args, calls)
+          if (value !== undefined) yield [value, found]
+        }
+        return
+      case 'binary':
+        for (const [left, right, found] of both(of.left, of.right, scope))
+          yield [binary(left, of.operator, right), found]
+        return
+      case 'comprehension':
+        yield [comprehension(of, scope), scope]
+    }
+  }
+
+  const binary = (left: Value, operator: string, right: Value): Value =>
+    '+-*/%&'.includes(operator) ? calculate(left, operator, right, spend) : isRelated(left, operator, right, spend)
+
+  function* all(
+    terms: readonly Term[],
+    scope: Scope,
+    from = 0,
+    before: readonly Value[] = [],
+  ): Generator<[Value[], Scope]> {
+    const values = [...before]
+    for (const [at, next] of terms.entries()) {
+      if (at < from) continue
+      spend(1)
+      if (next.kind === 'literal') values.push(next.value)
+      else {
+        let some = false
+        for (const [value, found] of term(next, scope)) {
+          some = true
+          yield* all(terms, found, at + 1, [...values, value])
+        }
+        if (!some) for (const later of terms.slice(at + 1)) first(term(later, scope))
+        return
       }
-      case 'ref':
-        return one.path.reduce<JsonValue | undefined>(member, head(one.head, scope))
-      case 'call': {
-        const argument = term(one.argument, scope)
-        if (one.name === 'count') return size(argument)
-        return typeof argument === 'string' ? (world.referenceValue?.(argument) ?? null) : undefined
+    }
+    yield [values, scope]
+  }
+
+  function* walk(value: Value, path: readonly Step[], scope: Scope, at = 0): Generator<[Value, Scope]> {
+    const step = path[at]
+    if (step === undefined) {
+      yield [value, scope]
+      return
+    }
+    spend(1)
+    if (typeof step === 'string') {
+      const inner = look(value, step)
+      if (inner !== undefined) yield* walk(inner, path, scope, at + 1)
+    } else if (step.kind === 'bind') {
+      for (const [key, inner] of entries(value, spend) ?? []) {
+        spend(1)
+        yield* walk(inner, path, bound(step.name, key, scope), at + 1)
+      }
+    } else {
+      for (const [key, found] of term(step, scope)) {
+        if (typeof value !== 'object' || value === null) throw invalid('an index into what is no collection')
+        const inner = look(value, key)
+        if (inner !== undefined) yield* walk(inner, path, found, at + 1)
       }
     }
   }
 
-  const head = (name: string, scope: Scope): JsonValue | undefined => {
-    if (Object.hasOwn(scope, name)) return scope[name]
+  const comprehension = ({ shape, key, value, body }: Term & { kind: 'comprehension' }, scope: Scope): Value => {
+    const items: Value[] = []
+    const members = new Map<string, Value>()
+    for (const found of solve(body, scope)) {
+      for (const [item, then] of term(value, found)) {
+        if (key === null) items.push(item)
+        for (const [name] of key === null ? [] : term(key, then)) {
+          if (typeof name !== 'string') throw invalid('a key of an object that is not a text')
+          const before = members.get(name)
+          if (before !== undefined && canonical(before, spend) !== canonical(item, spend))
+            throw invalid(`an object has two values for "${name}"`)
+          members.set(name, item)
+        }
+      }
+    }
+    if (shape === 'object') return Object.fromEntries(members)
+    return shape === 'set' ? new RegoSet(items, spend) : items
+  }
+
+  const head = (name: string, scope: Scope): Value | undefined => {
+    for (let at = scope; at !== null; at = at.outer) if (at.name === name) return at.value
     if (name === 'input') return world.input
     if (name === 'data') return world.data ?? {}
     return rule(name)
   }
 
-  return { rule }
-}
-
-function member(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
-}
-
-function size(value: JsonValue | undefined): number | undefined {
-  if (typeof value === 'string') return [...value].length
-  return typeof value === 'object' && value !== null ? Object.keys(value).length : undefined
-}
-
-function compare(left: JsonValue, operator: '==' | '!=' | '>' | 'in', right: JsonValue): boolean {
-  switch (operator) {
-    case '==':
-      return canonical(left) === canonical(right)
-    case '!=':
-      return canonical(left) !== canonical(right)
-    case '>':
-      return typeof left === 'number' && typeof right === 'number' && left > right
-    case 'in':
-      if (typeof right !== 'object' || right === null) return false
-      return Object.values(right).some((item: JsonValue) => canonical(item) === canonical(left))
+  return (name) => {
+    const value = rule(name)
+    // regorus also evaluates what cannot change the value any more, and fails with it.
+    for (const other of needed(name, byName)) if (byName.get(other)?.[0]?.parameters === undefined) rule(other)
+    return value
   }
 }
 
-/** Equality of values whatever the order of members (JCS takes integers only, claims may hold others). */
-function canonical(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (!isObject(value)) return JSON.stringify(value)
-  const names = Object.keys(value).sort()
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name] ?? null)}`).join(',')}}`
+/** Rules and functions that a rule can come to. */
+function needed(name: string, byName: ReadonlyMap<string, readonly Rule[]>): Set<string> {
+  const found = new Set([name])
+  const look = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    if ('head' in node && typeof node.head === 'string' && byName.has(node.head)) found.add(node.head)
+    if ('kind' in node && node.kind === 'call' && 'name' in node && typeof node.name === 'string') found.add(node.name)
+    Object.values(node).forEach(look)
+  }
+  // A set hears of members that are added while it is walked.
+  for (const one of found) look(byName.get(one))
+  return found
 }
 
-function conflict(why: string): VerificationError {
-  return new VerificationError('policy-invalid', `the policy cannot be evaluated: ${why}`, { subject: 'policy' })
+function bound(name: string, value: Value, outer: Scope): Scope {
+  return name === '_' ? outer : { name, value, outer }
+}
+
+function noCollection(): never {
+  throw invalid('`some … in` needs a collection')
+}
+
+function first<T>(found: Iterable<T>): T | undefined {
+  for (const one of found) return one
+  return undefined
 }

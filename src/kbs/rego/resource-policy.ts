@@ -1,7 +1,19 @@
 import { claimForms } from '../measurement-form.ts'
 import type { Technology } from '../../base/technology.ts'
 import { parseKbsUri } from '../uri.ts'
-import { equal, holds, literal, oneOf, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+import {
+  call,
+  equal,
+  holds,
+  literal,
+  oneOf,
+  ref,
+  rule,
+  type Module,
+  type Rule,
+  type Statement,
+  type Term,
+} from './ast.ts'
 
 /** One technology whose evidence is admitted, with the launch measurements that its guest may have. */
 export interface Admission {
@@ -48,7 +60,7 @@ export function resourcePolicy(rules: readonly ResourceRule[], kept: readonly Ru
     rule('affirming', [
       {
         kind: 'compare',
-        left: { kind: 'call', name: 'count', argument: ref('input', 'submods') },
+        left: call('count', ref('input', 'submods')),
         operator: '>',
         right: literal(0),
       },

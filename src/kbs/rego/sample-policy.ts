@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../base/json.ts'
-import { equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+import { call, equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
 
 /** What every piece of sample evidence has in place of a launch measurement. */
 export const sampleLaunchDigest = 'abcde'
@@ -24,7 +24,7 @@ export function embeddedAttestationPolicy(): Module {
     kind: 'compare',
     left: ref('input', tee, claim),
     operator: 'in',
-    right: { kind: 'call', name: 'query_reference_value', argument: literal(id) },
+    right: call('query_reference_value', literal(id)),
   })
   return {
     rules: [

@@ -1,11 +1,13 @@
 import { InputError } from '../../base/errors.ts'
 
 export interface Token {
-  kind: 'name' | 'string' | 'number' | 'mark' | 'line' | 'end'
+  kind: 'name' | 'string' | 'raw' | 'number' | 'mark' | 'line' | 'end'
   text: string
   /** Counted from 1. */
   line: number
   column: number
+  /** Nothing stands between it and the token before. */
+  adjacent: boolean
 }
 
 /** Larger policies are none of ours. */
@@ -16,8 +18,9 @@ const forms: readonly [Token['kind'] | 'blank', RegExp][] = [
   ['blank', /[ \t]+|#[^\n]*/y],
   ['name', /[A-Za-z_][A-Za-z0-9_]*/y],
   ['string', /"(?:[^"\\\n]|\\.)*"/y],
-  ['number', /-?(?:0|[1-9][0-9]*)(?![0-9.eE])/y],
-  ['mark', /:=|==|!=|[{}()[\].,:;>]/y],
+  ['raw', /`[^`\r\n]*`/y],
+  ['number', /(?:0|[1-9][0-9]*)(?![0-9.eE])/y],
+  ['mark', /:=|==|!=|>=|<=|[{}()[\].,:;<>|&+\-*/%=]/y],
 ]
 
 /** Cuts Rego text into tokens. @throws InputError `file-invalid` with line and column */
@@ -26,6 +29,7 @@ export function tokens(text: string): Token[] {
   const found: Token[] = []
   let line = 1
   let start = 0
+  let adjacent = false
   for (let at = 0; at < text.length;) {
     const column = at - start + 1
     let matched: string | null = null
@@ -34,7 +38,8 @@ export function tokens(text: string): Token[] {
       const match = form.exec(text)
       if (match === null) continue
       matched = match[0]
-      if (kind !== 'blank') found.push({ kind, text: matched, line, column })
+      if (kind !== 'blank') found.push({ kind, text: matched, line, column, adjacent })
+      adjacent = kind !== 'blank' && kind !== 'line'
       break
     }
     if (matched === null) throw policyError(line, column, 'unexpected character')
@@ -44,13 +49,13 @@ export function tokens(text: string): Token[] {
       start = at
     }
   }
-  found.push({ kind: 'end', text: '', line, column: text.length - start + 1 })
+  found.push({ kind: 'end', text: '', line, column: text.length - start + 1, adjacent: false })
   return found
 }
 
 export function policyError(line: number, column: number, why: string): InputError {
   return new InputError('file-invalid', `--> :${line}:${column}\nerror: ${why}`, {
     subject: 'policy',
-    remedy: 'Only the part of Rego that kbs-publish generates is understood here.',
+    remedy: 'Write the rule with the constructs that docs/rego.md lists.',
   })
 }

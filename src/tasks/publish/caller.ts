@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
+import { readNamedFile } from '../../base/files.ts'
+import { once } from '../../base/streams.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { KbsConnection } from '../../kbs-server/connect.ts'
 import { writeDelivered } from '../delivered.ts'
@@ -19,7 +21,11 @@ export function publishCaller(
   ports: Ports,
 ): Caller {
   return {
-    fetch: (name) => Promise.reject(new InputError('not-found', `nothing is served as "${name}"`)),
+    fetch: async (name) => {
+      const path = /^file:(.+)$/s.exec(name)?.[1]
+      if (path === undefined) throw new InputError('not-found', `nothing is served as "${name}"`)
+      return once(await readNamedFile(resolve(ports.roots.cwd, path), 'plan', { shown: 'signed-values' }))
+    },
     secret: async (name) => {
       const credential = kbs.embedded?.adminKeyPem ?? adminKey
       if (name === 'admin-key') return credential === null ? null : Buffer.from(credential)

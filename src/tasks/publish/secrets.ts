@@ -11,9 +11,21 @@ const limit = 2 << 20
  * what it reads. What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
  *
  * @param kbs the KBS as the step was given it: the agent gives a key for no other
+ * @param made documents that are no secret, by URI
  */
-export function secretsOf(plan: Plan, kbs: string, context: TaskContext): (uri: string) => Promise<Secret | null> {
+export function secretsOf(
+  plan: Plan,
+  kbs: string,
+  made: ReadonlyMap<string, Buffer>,
+  context: TaskContext,
+): (uri: string) => Promise<Secret | null> {
   return async (uri) => {
+    const bytes = made.get(uri)
+    if (bytes !== undefined) return { bytes, serverKey: null }
+    return named(uri)
+  }
+
+  async function named(uri: string): Promise<Secret | null> {
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     const value = await read(uri, source, kbs, context)
     if (value === null) return null
@@ -31,8 +43,13 @@ function checkSize(uri: string, size: number): void {
 }
 
 /** Whether a resource can be had; a key of the agent is not taken from it. @throws as {@link secretsOf} */
-export function availableOf(plan: Plan, context: TaskContext): (uri: string) => Promise<boolean> {
+export function availableOf(
+  plan: Plan,
+  made: ReadonlyMap<string, Buffer>,
+  context: TaskContext,
+): (uri: string) => Promise<boolean> {
   return async (uri) => {
+    if (made.has(uri)) return true
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     if (source === 'agent' && context.agent !== null) return (await context.agent.status()).keys.includes(uri)
     checkSize(uri, (await read(uri, source, '', context))?.bytes.length ?? 0)

@@ -19,11 +19,13 @@ import {
   withdrawalOf,
   type Withdrawal,
 } from '../../kbs/managed.ts'
+import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { availableOf, secretsOf } from './secrets.ts'
+import { withSignedValues } from './signed-values.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -63,24 +65,32 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
       ? await ownPlan(embedded !== null, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
   await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
-  const { plan, ended } = currentPlan(whole, ports.clock.now())
+  const { plan: present, ended } = currentPlan(whole, ports.clock.now())
+  const { plan: signed, notes } = await withSignedValues(present, context)
+  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
-  // An embedded KBS answers at once; another one is asked after everything that can be refused without it.
-  let managed = embedded === null || share === null ? null : await readManaged(open())
+  // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
+  const early = embedded !== null || (isEmpty(plan) && given !== null)
+  let managed = early && share !== null ? await readManaged(open()) : null
   const ending = (): Withdrawal => (managed === null || share === null ? nothingEnds : withdrawalOf(managed, share))
   if (
     isEmpty(plan) &&
-    (embedded === null ? plan['replace-global'] === undefined : isDeepStrictEqual(ending(), nothingEnds))
+    (embedded !== null || plan['replace-global'] === undefined) &&
+    isDeepStrictEqual(ending(), nothingEnds)
   ) {
     const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
   const desired = desiredState(plan, surroundings)
-  desired.notes.push(...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`))
+  desired.notes.push(
+    ...notes,
+    ...guestNotes,
+    ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
+  )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
   /** Digest of what is to replace the policy of others. */
   const next = embedded === null ? desired.policyDigest : null
@@ -114,8 +124,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     kbs: admin,
     desired,
     closed: (writing) => closedPolicy(plan, surroundings, writing),
-    secret: secretsOf(plan, request.kbs, context),
-    available: availableOf(plan, context),
+    secret: secretsOf(plan, request.kbs, made, context),
+    available: availableOf(plan, made, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)

@@ -85,7 +85,12 @@ function azureValues(facts: SnpFacts | null): Record<string, JsonValue> {
 }
 
 function xfamOf(facts: TdxFacts | null): JsonValue[] {
-  return facts === null ? [] : [facts.quote.xfam]
+  return facts === null ? [] : [claimOrder(facts.quote.xfam)]
+}
+
+/** Hex of a value with its bytes as they lie in the quote, which is how Trustee's claims have them; our facts have the number. */
+export function claimOrder(hex: string): string {
+  return Buffer.from(hex, 'hex').reverse().toString('hex')
 }
 
 function told(all: Record<string, JsonValue>, never: readonly string[] = []): TrusteeMachine {

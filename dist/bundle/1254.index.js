@@ -1,0 +1,1 @@
+export const id=1254;export const ids=[1254];export const modules={21254:(t,e,s)=>{s.d(e,{noCollateral:()=>l,x:()=>n});let l={amdCertificates:[],amdLists:[],intel:[],tpmAuthorities:[]};function n(t,e){return{technology:t,status:"refused",facts:null,measured:{},register:null,checks:e,machine:null}}}};
