@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/json.ts'
 import type { Technology } from '../../base/technology.ts'
-import { equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+import { call, equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
 
 /** Trust claims that we set, with what stands there where no rule holds: not recognised, and not known (AR4SI §2.3). */
 const unproven = { executables: 33, hardware: 97, configuration: 36 } as const
@@ -129,7 +129,7 @@ function statement(technology: Affirmed, { path, by }: Check): Statement {
     kind: 'compare',
     left,
     operator,
-    right: { kind: 'call', name: 'query_reference_value', args: [literal(name)] },
+    right: call('query_reference_value', literal(name)),
   }
 }
 

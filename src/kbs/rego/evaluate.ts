@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { Module, Rule, Statement, Step, Term } from './ast.ts'
 import { calculate, functions, isRelated, look, type Calls } from './functions.ts'
-import { canonical, entries, invalid, meter, RegoSet, toJson, type Value } from './value.ts'
+import { canonical, entries, invalid, meter, RegoSet, sameValue, toJson, type Value } from './value.ts'
 
 /** What a policy can see. */
 export interface World {
@@ -48,18 +48,18 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
   }
 
   const settle = (rules: readonly Rule[], name: string, args: readonly Value[]): Value | undefined => {
-    const values = new Map<string, Value>()
+    const values: Value[] = []
     for (const one of rules) {
       if (one.isDefault) continue
-      const scope = (one.parameters ?? []).reduce<Scope>(
-        (outer, name_, at) => bound(name_, args[at] ?? null, outer),
-        null,
-      )
-      for (const value of clauses(one, scope)) values.set(canonical(value, spend), value)
+      const scope = (one.parameters ?? []).reduce<Scope>((outer, own, at) => bound(own, args[at] ?? null, outer), null)
+      for (const value of clauses(one, scope)) values.push(value)
     }
-    if (rules.some(({ isMember }) => isMember === true)) return new RegoSet(values.values(), spend)
-    if (values.size > 1) throw invalid(`rule conflicts with the following rule: ${name}`)
-    for (const value of values.values()) return value
+    if (rules.some(({ isMember }) => isMember === true)) return new RegoSet(values, spend)
+    const [value, ...others] = values
+    if (value !== undefined) {
+      if (others.every((other) => sameValue(other, value, spend))) return value
+      throw invalid(`rule conflicts with the following rule: ${name}`)
+    }
     const fallback = rules.find(({ isDefault }) => isDefault)
     return fallback === undefined ? undefined : first(term(fallback.value, null))?.[0]
   }
