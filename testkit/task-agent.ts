@@ -5,6 +5,7 @@ import { Keks } from '../src/agent/keks.ts'
 import { journalFileName } from '../src/agent/files.ts'
 import type { AgentClient, TaskAgent } from '../src/agent/protocol.ts'
 import { noCaller } from '../src/agent/task-client.ts'
+import { sealedEnd } from '../src/agent/channel/sealed.ts'
 import { callHandlers, taskAgent } from '../src/agent/worker/calls.ts'
 import { isObject, textOf, type JsonObject } from '../src/base/json.ts'
 import type { Ports } from '../src/base/ports.ts'
@@ -30,7 +31,8 @@ export async function agentAlone(): Promise<{ agent: Agent; calls: TaskAgent }> 
     },
     ports,
   )
-  return { agent, calls: taskAgent(async (name, args) => callHandlers[name](args, agent)) }
+  const end = sealedEnd()
+  return { agent, calls: taskAgent(async (name, args) => callHandlers[name](args, agent, end), sealedEnd(), end.to) }
 }
 
 /** JCS bytes of an agent's open binding and its evidence, as `setup-cvm-runner` gets them. */

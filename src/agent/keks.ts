@@ -83,11 +83,17 @@ export class Keks {
   /** @throws VerificationError `decryption-failed` */
   unwrap(uri: string, wrapped: Buffer, iv: Buffer): Buffer {
     const { key } = this.#find(uri)
+    let opened: Buffer | null = null
     try {
       const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: tagLength })
       decipher.setAuthTag(wrapped.subarray(-tagLength))
-      return Buffer.concat([decipher.update(wrapped.subarray(0, -tagLength)), decipher.final()])
+      // The mode has no padding: all bytes come from `update`, and `final` only checks the tag.
+      const plaintext = decipher.update(wrapped.subarray(0, -tagLength))
+      opened = plaintext
+      decipher.final()
+      return plaintext
     } catch (cause) {
+      opened?.fill(0)
       throw new VerificationError('decryption-failed', `the wrapped key is not of ${uri}`, { subject: uri, cause })
     }
   }

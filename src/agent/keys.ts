@@ -65,7 +65,8 @@ export async function decryptJwe(jwe: string, key: KeyObject): Promise<Buffer> {
       keyManagementAlgorithms: ['ECDH-ES+A256KW'],
       contentEncryptionAlgorithms: ['A256GCM'],
     })
-    return Buffer.from(plaintext)
+    // The same memory, so that its reader can zero it.
+    return Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength)
   } catch (cause) {
     throw new VerificationError('decryption-failed', "the JWE was not made for this agent's key", {
       subject: 'jwe',

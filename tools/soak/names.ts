@@ -12,6 +12,7 @@ import { isGoodRego, runRego, tellRego } from '../differential/rego/run.ts'
 import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 import { logSoak } from './log.ts'
+import { kbsApplySoak } from './kbs-apply.ts'
 import { promoteSoak } from './promote.ts'
 import { raceSoak } from './race.ts'
 import { attachSoak } from './attach.ts'
@@ -63,6 +64,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
   'docker-engine': dockerEngineSoak,
   race: raceSoak,
   attach: attachSoak,
+  'kbs-apply': kbsApplySoak,
   promote: promoteSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',

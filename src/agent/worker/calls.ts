@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { fromBase64, toBase64 } from '../../encoding/base64.ts'
 import { digestSchema } from '../../journal/event.ts'
 import type { Agent } from '../agent.ts'
+import { sealFor, type SealedEnd } from '../channel/sealed.ts'
 import { kbsUri } from '../keks.ts'
 import { statusSchema, type TaskAgent } from '../protocol.ts'
 import type { AgentCall } from './table.ts'
@@ -13,13 +15,25 @@ const kbs = z.string().min(1).max(2048)
 const bytes = z.string()
 const nothing = z.strictObject({})
 
-type Call = (args: unknown, agent: Agent) => Promise<unknown>
+/** Public key that an answer is sealed for (channel/sealed.ts). */
+const to = z.string().max(64)
 
-function call<T>(schema: z.ZodType<T>, run: (args: T, agent: Agent) => unknown): Call {
-  return async (args, agent) => run(schema.parse(args), agent)
+type Call = (args: unknown, agent: Agent, end: SealedEnd) => Promise<unknown>
+
+function call<T>(schema: z.ZodType<T>, run: (args: T, agent: Agent, end: SealedEnd) => unknown): Call {
+  return async (args, agent, end) => run(schema.parse(args), agent, end)
 }
 
-/** What a worker may ask, the agent's side. */
+/** Seals a secret for the worker, and zeroes it: the agent lives on. */
+function givenAway(worker: string, secret: Buffer): string {
+  try {
+    return sealFor(worker, secret, randomBytes)
+  } finally {
+    secret.fill(0)
+  }
+}
+
+/** What a worker may ask, the agent's side. Secrets are sealed in both directions: `end` is the agent's for this task. */
 export const callHandlers: Readonly<Record<AgentCall, Call>> = {
   status: call(nothing, (_args, agent) => agent.status()),
   'may-sign': call(
@@ -33,19 +47,26 @@ export const callHandlers: Readonly<Record<AgentCall, Call>> = {
     agent.keks.create(args.uri, args.kbs, args.serverKey)
     return {}
   }),
-  wrap: call(z.strictObject({ uri, plaintext: bytes }), (args, agent) => {
-    const { wrapped, iv } = agent.keks.wrap(args.uri, fromBase64(args.plaintext, 'plaintext'))
-    return { wrapped: toBase64(wrapped), iv: toBase64(iv) }
+  wrap: call(z.strictObject({ uri, sealed: bytes }), (args, agent, end) => {
+    const plaintext = end.open(args.sealed)
+    try {
+      const { wrapped, iv } = agent.keks.wrap(args.uri, plaintext)
+      return { wrapped: toBase64(wrapped), iv: toBase64(iv) }
+    } finally {
+      plaintext.fill(0)
+    }
   }),
-  unwrap: call(z.strictObject({ uri, wrapped: bytes, iv: bytes }), (args, agent) => ({
-    plaintext: toBase64(agent.keks.unwrap(args.uri, fromBase64(args.wrapped, 'wrapped'), fromBase64(args.iv, 'iv'))),
-  })),
-  'take-key': call(z.strictObject({ uri, kbs }), (args, agent) => {
+  unwrap: call(z.strictObject({ uri, wrapped: bytes, iv: bytes, to }), (args, agent) => {
+    const plaintext = agent.keks.unwrap(args.uri, fromBase64(args.wrapped, 'wrapped'), fromBase64(args.iv, 'iv'))
+    return { sealed: givenAway(args.to, plaintext) }
+  }),
+  'take-key': call(z.strictObject({ uri, kbs, to }), (args, agent) => {
     const found = agent.keks.takeFor(args.uri, args.kbs)
-    return { key: toBase64(found.key), serverKey: found.serverKey }
+    // The key itself stays until the event of its publication is written.
+    return { sealed: sealFor(args.to, found.key, randomBytes), serverKey: found.serverKey }
   }),
-  decrypt: call(z.strictObject({ jwe: z.string() }), async (args, agent) => ({
-    plaintext: toBase64(await agent.keys.decrypt(args.jwe)),
+  decrypt: call(z.strictObject({ jwe: z.string(), to }), async (args, agent) => ({
+    sealed: givenAway(args.to, await agent.keys.decrypt(args.jwe)),
   })),
   report: call(z.strictObject({ nonce: z.string().min(1).max(1024) }), (args, agent) => agent.report(args.nonce)),
   'open-report': call(nothing, (_args, agent) => {
@@ -60,8 +81,18 @@ export const callHandlers: Readonly<Record<AgentCall, Call>> = {
 
 const b64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
 
-/** The same calls, the worker's side. */
-export function taskAgent(ask: (name: AgentCall, args: Record<string, string | null>) => Promise<unknown>): TaskAgent {
+/**
+ * The same calls, the worker's side.
+ *
+ * @param agentEnd public key of the agent's end for this task, from the task's first message
+ */
+export function taskAgent(
+  ask: (name: AgentCall, args: Record<string, string | null>) => Promise<unknown>,
+  own: SealedEnd,
+  agentEnd: string,
+): TaskAgent {
+  const sealed = z.string().transform((text) => own.open(text))
+  const { to: ours } = own
   return {
     status: async () => statusSchema.parse(await ask('status', {})),
     maySign: async ({ subject, payload }) => {
@@ -73,17 +104,17 @@ export function taskAgent(ask: (name: AgentCall, args: Record<string, string | n
     wrap: async (keyUri, plaintext) =>
       z
         .strictObject({ wrapped: b64, iv: b64 })
-        .parse(await ask('wrap', { uri: keyUri, plaintext: toBase64(plaintext) })),
+        .parse(await ask('wrap', { uri: keyUri, sealed: sealFor(agentEnd, plaintext, randomBytes) })),
     unwrap: async (keyUri, wrapped, iv) => {
-      const answer = await ask('unwrap', { uri: keyUri, wrapped: toBase64(wrapped), iv: toBase64(iv) })
-      return z.strictObject({ plaintext: b64 }).parse(answer).plaintext
+      const answer = await ask('unwrap', { uri: keyUri, wrapped: toBase64(wrapped), iv: toBase64(iv), to: ours })
+      return z.strictObject({ sealed }).parse(answer).sealed
     },
     takeKey: async (keyUri, forKbs) => {
-      const answer = await ask('take-key', { uri: keyUri, kbs: forKbs })
-      const { key, serverKey: wanted } = z.strictObject({ key: b64, serverKey }).parse(answer)
+      const answer = await ask('take-key', { uri: keyUri, kbs: forKbs, to: ours })
+      const { sealed: key, serverKey: wanted } = z.strictObject({ sealed, serverKey }).parse(answer)
       return { bytes: key, serverKey: wanted }
     },
-    decryptJwe: async (jwe) => z.strictObject({ plaintext: b64 }).parse(await ask('decrypt', { jwe })).plaintext,
+    decryptJwe: async (jwe) => z.strictObject({ sealed }).parse(await ask('decrypt', { jwe, to: ours })).sealed,
     report: async (nonce) =>
       z.strictObject({ evidence: z.unknown(), teePubkey: z.unknown() }).parse(await ask('report', { nonce })),
     openReport: async () => z.strictObject({ binding: b64, evidence: b64 }).parse(await ask('open-report', {})),

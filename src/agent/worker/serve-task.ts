@@ -7,6 +7,7 @@ import { eventFactsSchema } from '../protocol.ts'
 import { isolationSchema } from '../../journal/event.ts'
 import type { Agent } from '../agent.ts'
 import { frameBytes, frameKinds, readFrames, type Frame } from '../channel/frames.ts'
+import { sealedEnd } from '../channel/sealed.ts'
 import { callHandlers } from './calls.ts'
 import { relay, taskStream } from './relay.ts'
 import type { RunningWorker, StartWorker } from './start.ts'
@@ -49,7 +50,8 @@ export async function serveTask(name: string, caller: Duplex, server: TaskServer
     const request = requestOf(await firstFrame(frames))
     worker = await server.start()
     worker.duplex.on('error', () => {})
-    const task = { task: name, instance: server.agent.instance, request }
+    const end = sealedEnd()
+    const task = { task: name, instance: server.agent.instance, to: end.to, request }
     send(worker.duplex, frameKinds.open, { op: 'task', value: task })
     send(worker.duplex, frameKinds.end, null)
     const { result, done } = relay({
@@ -57,7 +59,7 @@ export async function serveTask(name: string, caller: Duplex, server: TaskServer
       caller,
       frames: { [Symbol.asyncIterator]: () => frames },
       worker: worker.duplex,
-      call: (call, args) => callHandlers[call](args, server.agent),
+      call: (call, args) => callHandlers[call](args, server.agent, end),
     })
     const outcome = outcomeSchema.parse(await result)
     await endedWell(worker, done, name, server.endMs ?? usualEndMs)

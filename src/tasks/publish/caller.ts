@@ -9,7 +9,7 @@ import type { KbsConnection } from '../../kbs-server/connect.ts'
 import { writeDelivered } from '../delivered.ts'
 
 /**
- * Serves the admin credential and the sources that a plan names, and writes the plan and what was written.
+ * Serves the admin credential and the sources that a plan names, which it masks, and writes the plan and what was written.
  *
  * @param adminKey private key or ready token; null where the KBS is embedded or nothing is written
  * @param paths of the files that are delivered, by name
@@ -29,7 +29,10 @@ export function publishCaller(
     secret: async (name) => {
       const credential = kbs.embedded?.adminKeyPem ?? adminKey
       if (name === 'admin-key') return credential === null ? null : Buffer.from(credential)
-      return name.startsWith('source:') ? readSource(name.slice('source:'.length), ports) : null
+      if (!name.startsWith('source:')) return null
+      const bytes = await readSource(name.slice('source:'.length), ports)
+      if (bytes !== null) hide(bytes, ports)
+      return bytes
     },
     deliver: async (name, bytes) => {
       const path = paths[name]
@@ -37,6 +40,13 @@ export function publishCaller(
       await writeDelivered(path, bytes, 0o600)
     },
   }
+}
+
+/** Masks a secret in every form that a log could show. It is done here, since what a worker logs passes through the agent. */
+function hide(bytes: Buffer, { log }: Ports): void {
+  if (bytes.length === 0) return
+  for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) log.mask(bytes.toString(form))
+  log.mask([...bytes].join(','))
 }
 
 /** `env:NAME` or `file:PATH` of a plan; null where there is none. */

@@ -7,8 +7,8 @@ import type { TaskContext } from '../context.ts'
 const limit = 2 << 20
 
 /**
- * Gives the bytes of a resource from the source that the plan names, masked in every form that a log could show; null for a key that the
- * agent does not hold (any more).
+ * Gives the bytes of a resource from the source that the plan names; null for a key that the agent does not hold (any more). The step masks
+ * what it reads. What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
  *
  * @param kbs the KBS as the step was given it: the agent gives a key for no other
  * @param made documents that are no secret, by URI
@@ -29,11 +29,7 @@ export function secretsOf(
     const source = plan.resources.find((one) => one.uri === uri)?.source ?? ''
     const value = await read(uri, source, kbs, context)
     if (value === null) return null
-    const { bytes } = value
-    checkSize(uri, bytes.length)
-    // What the agent keeps is told to nobody, not even so that it can be hidden: a worker's log goes to the step.
-    if (source === 'agent') return value
-    for (const form of ['utf8', 'base64', 'base64url', 'hex'] as const) context.ports.log.mask(bytes.toString(form))
+    checkSize(uri, value.bytes.length)
     return value
   }
 }
