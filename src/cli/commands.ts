@@ -7,6 +7,7 @@ import { initdataCommands } from './initdata/commands.ts'
 import { kbsCommands } from './kbs/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
+import { publishedCommands } from './published/entries.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { statusCommands } from './status/commands.ts'
@@ -89,6 +90,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,
+  ...publishedCommands,
   ...evidenceCommands,
   ...akCommands,
   ...runnerCommands,

@@ -70,6 +70,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee predict tdx': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict pcr': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict verity': 'reads',
+  'tee reference-values import': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee reference-values sign': { type: `--document PLACE/values.json ${key} --output PLACE/out/values.dsse.json` },
   'tee reference-values verify': 'reads',
   'tee reference-values trustee': {
