@@ -9,6 +9,7 @@ import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { secretCommands } from './secret/commands.ts'
 import { statusCommands } from './status/commands.ts'
 import { queryCommands } from './query/commands.ts'
 import { storeCommands } from './store/commands.ts'
@@ -80,6 +81,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...encryptCommands,
   ...guestCommands,
   ...initdataCommands,
+  ...secretCommands,
   ...kbsCommands,
   ...scittCommands,
   ...storeCommands,
