@@ -10,6 +10,7 @@ import { modelCommands } from './model/commands.ts'
 import { publishedCommands } from './published/entries.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { secretCommands } from './secret/commands.ts'
 import { statusCommands } from './status/commands.ts'
 import { queryCommands } from './query/commands.ts'
 import { storeCommands } from './store/commands.ts'
@@ -81,6 +82,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...encryptCommands,
   ...guestCommands,
   ...initdataCommands,
+  ...secretCommands,
   ...kbsCommands,
   ...scittCommands,
   ...storeCommands,

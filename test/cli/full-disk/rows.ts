@@ -40,6 +40,10 @@ export const rows: Readonly<Record<string, Row>> = {
   'guest check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
+  'secret seal': {
+    type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
+  },
+  'secret open': { file: 'secret/open.ts', by: 'writeNewFile' },
   'scitt verify': 'reads',
   'scitt list': 'reads',
   'scitt submit': { file: 'scitt/submit.ts', by: 'writeNewFile' },
