@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isHardware } from '../base/technology.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { AppraisalError } from './failure.ts'
-import { isHardware, type HardwareJudge } from './hardware.ts'
+import type { HardwareJudge } from './hardware.ts'
 import type { Policies } from './policies.ts'
 
 /** One device's evidence with what it must be over. Left-out runtime data is not checked, as in Trustee. */

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { toSealwrightError } from '../base/errors.ts'
 import type { Module } from '../kbs/rego/ast.ts'
-import { evaluateRule } from '../kbs/rego/evaluate.ts'
+import { evaluateRule, referenceValuesOf } from '../kbs/rego/evaluate.ts'
 import { parseRego } from '../kbs/rego/parse.ts'
 import { failure } from './failure.ts'
 import type { Storage } from './storage.ts'
@@ -73,8 +73,7 @@ export function policies(storage: Storage): Policies {
     trustClaims: async (id, claims) => {
       const rego = (await document('attestation-policies.json'))[id]
       if (typeof rego !== 'string') return null
-      const values = await document('reference-values.json')
-      const referenceValue = (name: string): JsonValue => (Object.hasOwn(values, name) ? (values[name] ?? null) : null)
+      const referenceValue = referenceValuesOf(await document('reference-values.json'))
       return evaluateRule(parseRego(rego), 'trust_claims', { input: claims, referenceValue })
     },
     setReferenceValues: (values) => merge('reference-values.json', values),

@@ -69,6 +69,14 @@ const meanings: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
 }
 
+/** Names of all members of a trust vector. */
+export const vectorMembers: readonly string[] = Object.keys(meanings)
+
+/** Whether it is a number of AR4SI's scale, which has 8 bits. */
+export function isVectorValue(value: JsonValue): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= -128 && value <= 127
+}
+
 /** Tier of one value; the scale has 8 bits and is mirrored below zero. */
 export function tierOf(value: number): Tier {
   const distance = value < 0 ? -1 - value : value
@@ -92,7 +100,7 @@ export function trustVector(ear: Ear): TrustClaim[] {
 }
 
 function claim(member: string, value: JsonValue): TrustClaim {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < -128 || value > 127) {
+  if (!isVectorValue(value)) {
     return { member, value: 99, tier: 'contraindicated', words: `${JSON.stringify(value)} is no value of this scale` }
   }
   const tier = tierOf(value)

@@ -3,6 +3,7 @@ import { technologies } from '../base/technology.ts'
 import { imagePolicyProblems, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
+import { kbsUriForm } from './uri.ts'
 
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
@@ -27,12 +28,7 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
   return z.NEVER
 })
 
-const kbsUri = z
-  .string()
-  .regex(
-    /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
-    'write kbs:///repository/type/tag',
-  )
+const kbsUri = z.string().regex(kbsUriForm, 'write kbs:///repository/type/tag')
 
 const resource = z.strictObject({
   uri: z

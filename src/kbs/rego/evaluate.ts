@@ -12,6 +12,11 @@ export interface World {
   referenceValue?: ((id: string) => JsonValue) | undefined
 }
 
+/** What `query_reference_value` gives where the reference values are these, by id. */
+export function referenceValuesOf(values: Readonly<Record<string, JsonValue>>): (id: string) => JsonValue {
+  return (id) => (Object.hasOwn(values, id) ? (values[id] ?? null) : null)
+}
+
 /** Local names and their values, the newest first. */
 type Scope = { name: string; value: Value; outer: Scope } | null
 type Clause = Pick<Rule, 'value' | 'body'>

@@ -4,6 +4,7 @@ import { parseKbsUri } from '../uri.ts'
 import {
   call,
   equal,
+  fallback,
   holds,
   literal,
   oneOf,
@@ -56,7 +57,7 @@ const measurementPath: Record<Technology, string[]> = {
 export function resourcePolicy(rules: readonly ResourceRule[], kept: readonly Rule[] = []): Module {
   const ordered = rules.flatMap(allowRules)
   const head: Rule[] = [
-    { name: 'allow', isDefault: true, value: literal(false), body: [] },
+    fallback('allow', false),
     rule('affirming', [
       {
         kind: 'compare',

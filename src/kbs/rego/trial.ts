@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import { trustClaimProblem } from './canned-evidence.ts'
-import { evaluateRule } from './evaluate.ts'
+import { evaluateRule, referenceValuesOf } from './evaluate.ts'
 import { parseRego } from './parse.ts'
 
 /** Rules that Trustee asks a policy for: the first of a resource policy, the others of an attestation policy. */
@@ -26,7 +26,7 @@ export function tryOnInput(
   { input, data, values }: { input: JsonValue; data: JsonObject; values: JsonObject },
 ): Trial {
   const module = parseRego(policy)
-  const referenceValue = (id: string): JsonValue => (Object.hasOwn(values, id) ? (values[id] ?? null) : null)
+  const referenceValue = referenceValuesOf(values)
   const found = asked
     .filter((name) => module.rules.some((rule) => rule.name === name))
     .map((name): [string, JsonValue] => [name, evaluateRule(module, name, { input, data, referenceValue }) ?? null])

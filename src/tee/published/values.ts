@@ -1,10 +1,10 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
-import type { Technology } from '../../base/technology.ts'
+import type { HardwareTechnology } from '../../base/technology.ts'
 import type { Prediction } from '../predict/prediction.ts'
 
 /** Values of one technology as somebody published them. */
-export type Published = Prediction & { readonly technology: Exclude<Technology, 'sample'> }
+export type Published = Prediction & { readonly technology: HardwareTechnology }
 
 /** Number of hexadecimal digits of a SHA-384 and of a SHA-256. */
 const digits = { registers: 96, digest: 64 } as const
