@@ -115,7 +115,9 @@ function router({ kbs, as, sessions, admin }: Parts): Route {
         return session(sessions.auth(anyJson(body)))
       case 'POST attest':
         return session(await sessions.attest(cookie, anyJson(body)))
+      // As Trustee, which takes any method that writes nothing for a read.
       case 'GET resource':
+      case 'PUT resource':
         return kbs.read(rest, cookie, authorization)
       case 'POST resource':
         await asAdmin(true)

@@ -5,6 +5,7 @@ import { appraise } from './appraise.ts'
 import { signEar } from './ear-token.ts'
 import { AppraisalError, attestFailed, authFailed } from './failure.ts'
 import type { HardwareJudge } from './hardware.ts'
+import { readInitData } from './init-data.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
 import { teePubkey } from './tee-pubkey.ts'
@@ -119,22 +120,18 @@ async function attestOnce(
   const structured = { 'additional-evidence': sent.additional, nonce: session.nonce, 'tee-pubkey': sent.key }
   try {
     const { tee } = session
-    const device = { tee, evidence: sent.evidence, runtime: { structured }, initData: await initData(sent.initData) }
+    const init = await readInitData(sent.initData)
+    const device = {
+      tee,
+      evidence: sent.evidence,
+      runtime: { structured },
+      initData: init?.digest ?? null,
+      initDataClaims: init?.claims,
+    }
     const cpu0 = await appraise(device, policies, 'default', judge)
     return await signEar({ cpu0 }, keys, ports.clock)
   } catch (error) {
     if (error instanceof AppraisalError) throw attestFailed()
     throw error
   }
-}
-
-/** The digest of init-data; its content is not interpreted here. */
-async function initData(value: JsonValue | undefined): Promise<Buffer | null> {
-  if (!isObject(value)) return null
-  const text = value['body']
-  if (value['format'] !== 'toml' || typeof text !== 'string') throw attestFailed()
-  const algorithm = /^algorithm\s*=\s*["'](sha256|sha384|sha512)["']/m.exec(text)?.[1]
-  if (algorithm === undefined) throw attestFailed()
-  const { createHash } = await import('node:crypto')
-  return createHash(algorithm).update(text).digest()
 }

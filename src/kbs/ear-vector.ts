@@ -69,6 +69,9 @@ const meanings: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
 }
 
+/** Members of a trust vector. Trustee has no answer to a policy that gives another one: its thread ends. */
+export const trustMembers: readonly string[] = Object.keys(meanings)
+
 /** Tier of one value; the scale has 8 bits and is mirrored below zero. */
 export function tierOf(value: number): Tier {
   const distance = value < 0 ? -1 - value : value
