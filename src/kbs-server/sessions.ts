@@ -8,6 +8,7 @@ import type { HardwareJudge } from './hardware.ts'
 import { readInitData } from './init-data.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
+import type { Session, Storage } from './storage.ts'
 import { teePubkey } from './tee-pubkey.ts'
 
 const lifetimeMs = 5 * 60_000
@@ -26,15 +27,7 @@ const tees = [
   'sampledevice',
 ]
 
-interface Session {
-  id: string
-  nonce: string
-  tee: string
-  until: number
-  token: string | null
-}
-
-/** RCAR sessions (coco.md §1.4). They live in memory: a client whose session is gone starts again anyway. */
+/** RCAR sessions (coco.md §1.4). They survive a restart, as Trustee's do. */
 export interface Sessions {
   auth(body: JsonValue): { answer: JsonObject; cookie: string }
   attest(id: string | null, body: JsonValue): Promise<{ answer: JsonObject; cookie: string }>
@@ -42,13 +35,15 @@ export interface Sessions {
   token(id: string | null): string | null
 }
 
-export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, judge: HardwareJudge): Sessions {
-  const held = new Map<string, Session>()
+export function sessions(
+  storage: Storage,
+  keys: ServerKeys,
+  policies: Policies,
+  ports: Ports,
+  judge: HardwareJudge,
+): Sessions {
   const now = (): number => ports.clock.now().getTime()
-  const find = (id: string | null): Session | null => {
-    for (const [key, { until }] of held) if (until < now()) held.delete(key)
-    return id === null ? null : (held.get(id) ?? null)
-  }
+  const find = (id: string | null): Session | null => (id === null ? null : storage.session(id, now()))
   const cookie = ({ id, until }: Session): string => `kbs-session-id=${id}; Expires=${new Date(until).toUTCString()}`
 
   return {
@@ -64,7 +59,6 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
           `KBS Client Protocol Version Mismatch: expect =${protocolVersion} while the request is ${version}`,
         )
       }
-      find(null)
       const session: Session = {
         id: ports.random(16).toString('hex'),
         nonce: ports.random(32).toString('base64'),
@@ -72,7 +66,7 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
         until: now() + lifetimeMs,
         token: null,
       }
-      held.set(session.id, session)
+      storage.putSession(session, now())
       return { answer: { nonce: session.nonce, 'extra-params': '' }, cookie: cookie(session) }
     },
     attest: async (id, body) => {
@@ -80,8 +74,9 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
       if (session === null) throw attestFailed()
       const sent = readAttestation(body)
       // An attested session gives its old token again, whatever evidence is sent.
-      session.token ??= await attestOnce(session, sent, keys, policies, ports, judge)
-      return { answer: { token: session.token }, cookie: cookie(session) }
+      const token = session.token ?? (await attestOnce(session, sent, keys, policies, ports, judge))
+      if (session.token === null) storage.putSession({ ...session, token }, now())
+      return { answer: { token }, cookie: cookie(session) }
     },
     token: (id) => find(id)?.token ?? null,
   }

@@ -47,6 +47,7 @@ export const deviations: Readonly<Record<string, Readonly<Record<string, string>
     'get token forged with own header jwk': 'insecure_header_jwk, which ours does not offer',
   },
   'probe-pinned': {},
+  'probe-restart': {},
   'probe-oldtoken': {
     'old token: get by cookie': 'the recorded server had been restarted with a token lifetime in the past',
   },

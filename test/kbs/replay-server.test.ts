@@ -203,9 +203,20 @@ function judge({ differences, count }: Awaited<ReturnType<typeof replay>>, file:
 }
 
 describe('what was said to a live Trustee is answered alike by the embedded KBS', () => {
-  for (const file of Object.keys(deviations)) {
+  for (const file of Object.keys(deviations).filter((name) => name !== 'probe-restart')) {
     withPeers([`vectors:coco/kbs-wire/${file}.json`], file, async () => {
       judge(await replay(file, settings[file]), file)
     })
   }
+
+  withPeers(
+    ['probe-good', 'probe-bad', 'probe-restart'].map((file): `vectors:${string}` => `vectors:coco/kbs-wire/${file}.json`),
+    'probe-restart: sessions, tokens, policies and values of the run before still count',
+    async () => {
+      const setting = { directory: scratch('kbs'), given: new Map<string, string>() }
+      await replay('probe-good', setting)
+      await replay('probe-bad', setting)
+      judge(await replay('probe-restart', setting), 'probe-restart')
+    },
+  )
 })
