@@ -23,19 +23,12 @@ export interface Policies {
 }
 
 export function policies(storage: Storage): Policies {
-  // One writer at a time: each write reads the whole file first.
-  let last: Promise<unknown> = Promise.resolve()
-  const alone = <T>(write: () => Promise<T>): Promise<T> => {
-    const turn = last.then(write, write)
-    last = turn.catch(() => {})
-    return turn
-  }
   const document = async (name: string): Promise<Record<string, JsonValue>> => {
     const bytes = await storage.read(name)
-    return bytes === null ? {} : (JSON.parse(bytes.toString('utf8')) as Record<string, JsonValue>)
+    return membersOf(bytes)
   }
   const merge = (name: string, values: JsonObject): Promise<void> =>
-    alone(async () => storage.write(JSON.stringify({ ...(await document(name)), ...values }), name))
+    storage.update((old) => JSON.stringify({ ...membersOf(old), ...values }), name)
 
   const parsed = (rego: string): Module => {
     try {
@@ -51,7 +44,7 @@ export function policies(storage: Storage): Policies {
     resourcePolicy,
     setResourcePolicy: async (rego) => {
       parsed(rego)
-      await alone(async () => storage.write(rego, 'resource-policy.rego'))
+      await storage.write(rego, 'resource-policy.rego')
     },
     admit: async (claims, path) => {
       const rego = await resourcePolicy()
@@ -82,6 +75,10 @@ export function policies(storage: Storage): Policies {
       return Object.hasOwn(values, id) ? values[id] : undefined
     },
   }
+}
+
+function membersOf(bytes: Buffer | null): Record<string, JsonValue> {
+  return bytes === null ? {} : (JSON.parse(bytes.toString('utf8')) as Record<string, JsonValue>)
 }
 
 function engineError(why: string): Error {

@@ -69,7 +69,7 @@ const meanings: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
 }
 
-/** Names of all members of a trust vector. */
+/** Members of a trust vector. Trustee has no answer to a policy that gives another one: its thread ends. */
 export const vectorMembers: readonly string[] = Object.keys(meanings)
 
 /** Whether it is a number of AR4SI's scale, which has 8 bits. */
