@@ -109,7 +109,7 @@ export function failureOf(answer: Answer): KbsFailure {
 }
 
 const adminRemedy =
-  'Give an admin-key that the KBS knows and whose role it allows for this path. A token made from a private key has iss "sealwright", aud "KBS" and role "admin": where the KBS demands another issuer, give a ready JWT.'
+  'Give an admin-key that the KBS knows and whose role it allows for this path. A token made from a private key has iss "sealwright", aud "KBS" and role "admin": name others by `admin-issuer`, `admin-audience` and `admin-role`, or give a ready JWT.'
 
 const remedies: Record<string, string> = {
   AdminAuthAccess: adminRemedy,
