@@ -7,8 +7,10 @@ import { initdataCommands } from './initdata/commands.ts'
 import { kbsCommands } from './kbs/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
+import { publishedCommands } from './published/entries.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
+import { secretCommands } from './secret/commands.ts'
 import { statusCommands } from './status/commands.ts'
 import { queryCommands } from './query/commands.ts'
 import { storeCommands } from './store/commands.ts'
@@ -80,6 +82,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...encryptCommands,
   ...guestCommands,
   ...initdataCommands,
+  ...secretCommands,
   ...kbsCommands,
   ...scittCommands,
   ...storeCommands,
@@ -89,6 +92,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,
+  ...publishedCommands,
   ...evidenceCommands,
   ...akCommands,
   ...runnerCommands,

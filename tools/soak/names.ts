@@ -8,6 +8,7 @@ import { isGood, takenShare, tell, type Tally } from '../differential/archives/t
 import { runTarGo } from '../differential/archives/tar-go.ts'
 import { runTarGuest } from '../differential/archives/tar-guest.ts'
 import { isGoodCbor, runCbor, tellCbor } from '../differential/cbor/run.ts'
+import { isGoodRego, runRego, tellRego } from '../differential/rego/run.ts'
 import { fuzzSbom } from '../fuzz/sbom/run.ts'
 import { isGood as isGoodSbom, tell as tellSbom } from '../fuzz/sbom/tally.ts'
 import { logSoak } from './log.ts'
@@ -97,6 +98,14 @@ export const soaks: Readonly<Record<string, Soak>> = {
     run(options) {
       const tally = runCbor(options)
       return Promise.resolve({ good: isGoodCbor(tally), text: tellCbor(tally), findings: tally.findings })
+    },
+  },
+  rego: {
+    what: 'generated policies: the value that regorus gives, or a refusal',
+    full: 100_000,
+    run(options) {
+      const tally = runRego(options)
+      return Promise.resolve({ good: isGoodRego(tally), text: tellRego(tally), findings: tally.findings })
     },
   },
   'fuzz-sbom': {

@@ -1,11 +1,12 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { Module, Rule, Statement, Step, Term } from './ast.ts'
 import { calculate, functions, isRelated, look, type Calls } from './functions.ts'
-import { canonical, entries, invalid, meter, RegoSet, sameValue, toJson, type Value } from './value.ts'
+import { needed } from './needed.ts'
+import { canonical, entries, invalid, isMap, meter, RegoSet, sameValue, toJson, type Value } from './value.ts'
 
 /** What a policy can see. */
 export interface World {
-  input: JsonValue
+  input: JsonValue | undefined
   data?: JsonObject | undefined
   /** `query_reference_value`: the value, or null. */
   referenceValue?: ((id: string) => JsonValue) | undefined
@@ -96,7 +97,7 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
           if (isRelated(left, statement.operator, right, spend)) yield found
         return
       case 'not':
-        if (first(one(statement.statement, scope)) === undefined) yield scope
+        if (!some(one(statement.statement, scope))) yield scope
         return
       case 'assign':
         for (const [value, found] of term(statement.value, scope)) yield bound(statement.variable, value, found)
@@ -110,10 +111,10 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
         return
       case 'every':
         for (const [domain, found] of term(statement.domain, scope)) {
-          const items = entries(domain, spend)
-          const holds = ([key, value]: [Value, Value]): boolean =>
-            first(solve(statement.body, named(statement, key, value, found))) !== undefined
-          if (items?.every(holds) === true) yield found
+          const each = entries(domain, spend)?.map(([key, value]) =>
+            some(solve(statement.body, named(statement, key, value, found))),
+          )
+          if (each?.every((holds) => holds) === true) yield found
         }
     }
   }
@@ -127,12 +128,12 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
 
   /** Values of both sides. The right side is evaluated where the left has no value too: regorus fails with what fails there. */
   function* both(left: Term, right: Term, scope: Scope): Generator<[Value, Value, Scope]> {
-    let some = false
+    let any = false
     for (const [a, then] of term(left, scope)) {
-      some = true
+      any = true
       for (const [b, found] of term(right, then)) yield [a, b, found]
     }
-    if (!some) first(term(right, scope))
+    if (!any) some(term(right, scope))
   }
 
   /** Every value of a term, with what it binds. */
@@ -194,12 +195,12 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
       spend(1)
       if (next.kind === 'literal') values.push(next.value)
       else {
-        let some = false
+        let any = false
         for (const [value, found] of term(next, scope)) {
-          some = true
+          any = true
           yield* all(terms, found, at + 1, [...values, value])
         }
-        if (!some) for (const later of terms.slice(at + 1)) first(term(later, scope))
+        if (!any) for (const later of terms.slice(at + 1)) some(term(later, scope))
         return
       }
     }
@@ -224,6 +225,8 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
     } else {
       for (const [key, found] of term(step, scope)) {
         if (typeof value !== 'object' || value === null) throw invalid('an index into what is no collection')
+        // OPA finds the member "2" of data by the number 2.
+        if (typeof key === 'number' && isMap(value)) throw invalid('a number as the key of an object')
         const inner = look(value, key)
         if (inner !== undefined) yield* walk(inner, path, found, at + 1)
       }
@@ -264,22 +267,15 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
   }
 }
 
-/** Rules and functions that a rule can come to. */
-function needed(name: string, byName: ReadonlyMap<string, readonly Rule[]>): Set<string> {
-  const found = new Set([name])
-  const look = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    if ('head' in node && typeof node.head === 'string' && byName.has(node.head)) found.add(node.head)
-    if ('kind' in node && node.kind === 'call' && 'name' in node && typeof node.name === 'string') found.add(node.name)
-    Object.values(node).forEach(look)
-  }
-  // A set hears of members that are added while it is walked.
-  for (const one of found) look(byName.get(one))
-  return found
-}
-
 function bound(name: string, value: Value, outer: Scope): Scope {
   return name === '_' ? outer : { name, value, outer }
+}
+
+/** Whether there is any, all of them tried: what fails there fails in regorus too. */
+function some(found: Iterable<unknown>): boolean {
+  let any = false
+  for (const _ of found) any = true
+  return any
 }
 
 function noCollection(): never {

@@ -27,14 +27,20 @@ export interface Names {
   inside<T>(block: Block, read: () => T): T
   declare(token: Token): string
   bind(token: Token): string
+  /** Whether `name = value` gives the name a value: if not, it compares. */
+  isNew(token: Token): boolean
   /** An index that is only a name: true if it gives that name to the key, false if the name has a value. */
   binds(token: Token): boolean
   /** @throws InputError where the name has no value */
   use(token: Token): void
   /** A statement ends: names that its indices bound can be used. */
   settle(): void
-  /** @throws InputError where regorus takes an index that is no constant for one that has no value */
-  computedIndex(token: Token): void
+  /**
+   * Looks into a value by a computed index, or into the value of a local name.
+   *
+   * @throws InputError in heads, and under `not` in `every`, where regorus gives other values or none
+   */
+  looksInto(token: Token, by: 'index' | 'name'): void
   /** Rules and functions used since the last call. */
   used(): Set<string>
 }
@@ -76,6 +82,7 @@ export function names(rules: ReadonlySet<string>, reader: Cursor): Names {
     },
     declare: (token) => enter(fresh(token), 'declared'),
     bind: (token) => enter(fresh(token), 'bound'),
+    isNew: ({ text: name }) => state(name) === undefined && !rules.has(name) && !reserved.has(name) && name !== '_',
     binds: (token) => {
       const name = token.text
       const how = state(name)
@@ -100,11 +107,12 @@ export function names(rules: ReadonlySet<string>, reader: Cursor): Names {
       const here = frames.at(-1)?.names
       for (const [name, how] of here ?? []) if (how === 'index') here?.set(name, 'bound')
     },
-    computedIndex: (token) => {
+    looksInto: (token, by) => {
+      if (by === 'name' && state(token.text) === undefined) return
       const every = frames.findIndex(({ block }) => block === 'every')
       if (frames.at(-1)?.block === 'head')
-        throw reader.fail('an index in the value of a rule is a constant: give the value a name in the body', token)
-      if (every >= 0 && frames.findLastIndex(({ block }) => block === 'not') > every)
+        throw reader.fail('give this value a name in the body of the rule, and use the name', token)
+      if (by === 'index' && every >= 0 && frames.findLastIndex(({ block }) => block === 'not') > every)
         throw reader.fail('an index under `not` in `every` is a constant: give the value a name before', token)
     },
     used: () => {

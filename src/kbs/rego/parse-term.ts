@@ -11,8 +11,8 @@ const comparisons: readonly Comparison[] = ['==', '!=', '>=', '<=', '>', '<', 'i
 const levels: readonly (readonly Arithmetic[])[] = [['&'], ['+', '-'], ['*', '/', '%']]
 
 export interface TermReader {
-  /** An expression; `in` needs brackets inside of lists, where Rego reads it otherwise. */
-  expression(depth: number, inList?: boolean): Term
+  /** A value. `in` is none: readers differ where its domain is undefined, and on `x := a in b`. */
+  expression(depth: number): Term
   comparison(): Comparison | undefined
   arithmetic(depth: number): Term
 }
@@ -29,17 +29,18 @@ export interface Surroundings {
 export function termReader({ reader, scope, arity, block, ...module }: Surroundings): TermReader {
   const { is, take, expect, fail } = reader
 
-  const comparison = (inList = false): Comparison | undefined => {
+  const comparison = (isValue = false): Comparison | undefined => {
     const found = comparisons.find((one) => is(one))
-    if (found === undefined || (found === 'in' && inList)) return undefined
+    if (found === undefined) return undefined
+    if (found === 'in' && isValue) throw fail('`in` is a statement, and gives no value')
     reader.next()
     reader.lines()
     return found
   }
 
-  const expression = (depth: number, inList = false): Term => {
+  const expression = (depth: number): Term => {
     const left = arithmetic(depth)
-    const operator = comparison(inList)
+    const operator = comparison(true)
     return operator === undefined ? left : { kind: 'binary', operator, left, right: arithmetic(depth) }
   }
 
@@ -98,7 +99,7 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
 
   const list = (depth: number, shape: 'array' | 'set', close: string): Term => {
     if (reader.find('|') !== null) return comprehension(depth, shape, close)
-    return { kind: shape, items: sequence(close, () => expression(depth + 1, true)) }
+    return { kind: shape, items: sequence(close, () => expression(depth + 1)) }
   }
 
   const braces = (depth: number): Term => {
@@ -110,7 +111,7 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
       const key = text()
       expect(':')
       reader.lines()
-      return [key, expression(depth + 1, true)]
+      return [key, expression(depth + 1)]
     })
     if (new Set(members.map(([key]) => key)).size < members.length) throw fail('a key of this object stands twice')
     return { kind: 'object', members }
@@ -126,14 +127,14 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
       reader.at = start
       return scope.inside('member', (): Term => {
         reader.lines()
-        const first = expression(depth + 1, true)
+        const first = expression(depth + 1)
         reader.lines()
         const key = shape === 'object' ? first : null
         if (key !== null) {
           expect(':')
           reader.lines()
         }
-        const value = key === null ? first : expression(depth + 1, true)
+        const value = key === null ? first : expression(depth + 1)
         reader.lines()
         expect('|')
         reader.at = end
@@ -158,6 +159,7 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
     if (arity.has(head)) throw fail(`${head} is a function: it needs its values`)
     const path = steps(depth)
     const [first] = path
+    if (path.length > 0) scope.looksInto(token, 'name')
     if (head === 'data' && (typeof first !== 'string' || first === module.package))
       throw reader.fail('`data` needs a member, and rules are named without it', token)
     return { kind: 'ref', head, path }
@@ -191,7 +193,7 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
     }
     const inner = expression(depth + 1)
     if (inner.kind === 'literal') return typeof inner.value === 'string' ? inner.value : inner
-    scope.computedIndex(token)
+    scope.looksInto(token, 'index')
     return inner
   }
 
@@ -205,7 +207,7 @@ export function termReader({ reader, scope, arity, block, ...module }: Surroundi
       expect(')')
       return { kind: 'set', items: [] }
     }
-    const args = sequence(')', () => expression(depth + 1, true))
+    const args = sequence(')', () => expression(depth + 1))
     if (args.length !== wanted) throw fail(`${called} takes ${wanted} values, not ${args.length}`, token)
     return { kind: 'call', name: called, args }
   }

@@ -38,24 +38,28 @@ export function parseRego(text: string, packageName = 'policy'): Module {
         return key === undefined ? { ...named, ...rest } : { ...named, key, ...rest }
       })
     }
-    if (take('not')) return { kind: 'not', statement: scope.inside('not', () => compared(depth)) }
-    if (token.kind === 'name' && reader.peek(1).text === ':=') {
+    if (take('not')) return { kind: 'not', statement: scope.inside('not', () => compared(depth, true)) }
+    const mark = reader.peek(1).text
+    if (token.kind === 'name' && (mark === ':=' || (mark === '=' && scope.isNew(token)))) {
       if (token.text === '_') throw fail('`_` takes no value')
       reader.at += 2
       reader.lines()
-      // `x := a in b` is read in two ways.
-      const value = terms.expression(depth, true)
+      const value = terms.expression(depth)
       return { kind: 'assign', variable: scope.bind(token), value }
     }
     return compared(depth)
   }
 
-  const compared = (depth: number): Statement => {
-    if (is('some') || is('every') || is('not')) throw fail(`\`${reader.peek().text}\` cannot stand under \`not\``)
+  const compared = (depth: number, inNot = false): Statement => {
+    if (inNot && (is('some') || is('every') || is('not') || is('{')))
+      throw fail(`\`${reader.peek().text}\` cannot stand under \`not\``)
     const left = terms.arithmetic(depth)
     const operator = terms.comparison()
     if (operator !== undefined) return { kind: 'compare', left, operator, right: terms.arithmetic(depth) }
-    if (is('=')) throw fail('use `:=` or `==` in place of `=`')
+    if (take('=')) {
+      reader.lines()
+      return { kind: 'compare', left, operator: '==', right: terms.arithmetic(depth) }
+    }
     if (is('with')) throw fail('`with` is not understood')
     return { kind: 'holds', term: left }
   }
@@ -123,7 +127,7 @@ export function parseRego(text: string, packageName = 'policy'): Module {
       const end = reader.at
       if (!hasValue) return { value: { kind: 'literal', value: true }, body }
       reader.at = start
-      const value = scope.inside('head', () => terms.expression(0, true))
+      const value = scope.inside('head', () => terms.expression(0))
       if (word !== null) {
         if (reader.at !== word) throw fail(`expecting the end of the value that begins in line ${begin}`)
         reader.at = end
@@ -201,17 +205,21 @@ export function parseRego(text: string, packageName = 'policy'): Module {
   return { rules }
 
   function collectFunctions(): void {
+    let depth = 0
     for (let first = true; reader.peek().kind !== 'end';) {
       const token = reader.next()
-      if (first && token.kind === 'name' && expected.has(token.text) && is('(') && reader.peek().adjacent) {
-        const close = reader.at++
-        let count = is(')') ? 0 : 1
-        while (!is(')') && reader.peek().kind !== 'end') if (reader.next().text === ',') count++
-        if ((arity.get(token.text) ?? count) !== count)
-          throw fail(`the function ${token.text} is written with ${count} parameters and with others`, token)
+      if (first && depth === 0 && token.kind === 'name' && is('(') && reader.peek().adjacent) {
+        // Parameters are plain names, so that each second token is one.
+        let count = 0
+        while (reader.peek(1 + 2 * count).kind === 'name' && (count === 0 || reader.peek(2 * count).text === ','))
+          count++
+        const known = arity.get(token.text) ?? count
+        if (known !== count)
+          throw fail(`the function ${token.text} has ${known} parameters above, and ${count} here`, token)
         arity.set(token.text, count)
-        reader.at = close
       }
+      if (token.kind === 'mark' && '([{'.includes(token.text)) depth++
+      if (token.kind === 'mark' && ')]}'.includes(token.text)) depth--
       first = token.kind === 'line'
     }
   }

@@ -25,6 +25,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
   'kbs doctor': 'reads',
+  'kbs policy test': 'reads',
   decrypt: { type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --output oci:PLACE/plain' },
   rewrap: {
     type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --recipients jwe:PLACE/rsa.pub --output oci:PLACE/rewrapped',
@@ -39,6 +40,10 @@ export const rows: Readonly<Record<string, Row>> = {
   'guest check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
+  'secret seal': {
+    type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
+  },
+  'secret open': { file: 'secret/open.ts', by: 'writeNewFile' },
   'scitt verify': 'reads',
   'scitt list': 'reads',
   'scitt submit': { file: 'scitt/submit.ts', by: 'writeNewFile' },
@@ -70,6 +75,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee predict tdx': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict pcr': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict verity': 'reads',
+  'tee reference-values import': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee reference-values sign': { type: `--document PLACE/values.json ${key} --output PLACE/out/values.dsse.json` },
   'tee reference-values verify': 'reads',
   'tee reference-values trustee': {

@@ -18,7 +18,15 @@ export function regoCase(seed: number, index: number): RegoCase {
   const writer = new PolicyWriter(random)
   return {
     policy: writer.module(),
-    input: object(random, 0),
+    input: {
+      ...object(random, 0),
+      n: random.pick(numbers),
+      s: random.pick(words),
+      ns: Array.from({ length: random.below(4) }, () => random.pick(numbers)),
+      ss: Array.from({ length: random.below(4) }, () => random.pick(words)),
+      o: Object.fromEntries(members.filter(() => random.below(3) > 0).map((name) => [name, random.pick(numbers)])),
+      t: { s: random.pick(words), n: random.pick(numbers) },
+    },
     data: { plugin: random.pick(words), 'resource-path': [random.pick(words), random.pick(words)] },
     values: { a: value(random, 1), b: [random.pick(words), random.pick(numbers)] },
   }
@@ -98,9 +106,18 @@ class PolicyWriter {
   }
 
   #statement(depth: number): string {
+    const before = [...this.#names]
+    const text = this.#written(depth)
+    // Not read as the begin of a statement: regorus goes on with the line before.
+    if (!/^[(-]/.test(text)) return text
+    this.#names = before
+    return this.#statement(depth)
+  }
+
+  #written(depth: number): string {
     switch (this.#random.below(11)) {
       case 0: {
-        const domain = this.#term(depth - 1)
+        const domain = this.#collection(depth - 1)
         const name = this.#fresh()
         return `some ${name} in ${domain}`
       }
@@ -116,10 +133,10 @@ class PolicyWriter {
       case 4:
       case 5: {
         const value = this.#expression(depth)
-        return `${this.#fresh()} := ${value}`
+        return `${this.#fresh()} := ${this.#chance(3) ? `(${value})` : value}`
       }
       case 6:
-        return this.#expression(depth).replace(/^\(/, 'true == (')
+        return this.#expression(depth)
       default:
         return this.#compared(depth)
     }
@@ -137,21 +154,86 @@ class PolicyWriter {
     return this.#chance(2) ? this.#compared(depth, false) : this.#term(depth, false)
   }
 
-  #compared(depth: number, binds = true): string {
-    const operator = this.#random.pick(['==', '==', '!=', '<', '<=', '>', '>=', 'in', 'in'])
-    const left = this.#term(depth, binds)
-    return `${left} ${operator} ${operator === 'in' ? this.#collection(depth, binds) : this.#term(depth, binds)}`
+  #compared(depth: number, binds = true, isValue = false): string {
+    const operator = this.#random.pick(['==', '==', '!=', '<', '<=', '>', '>=', ...(isValue ? [] : ['in', 'in'])])
+    const kind = this.#random.pick(kinds)
+    const domain = kind === 'number' ? 'numbers' : kind === 'text' ? 'texts' : 'any'
+    const left = this.#term(depth, binds, kind)
+    return `${left} ${operator} ${this.#term(depth, binds, operator === 'in' ? domain : kind)}`
   }
 
   #expression(depth: number): string {
-    return this.#chance(3) ? this.#compared(depth) : this.#term(depth)
+    return this.#chance(3) ? this.#compared(depth, true, true) : this.#term(depth)
   }
 
   #collection(depth: number, binds = true): string {
-    return this.#chance(3) ? this.#term(depth, binds) : this.#path(binds)
+    return this.#chance(4)
+      ? this.#path(binds)
+      : this.#term(depth, binds, this.#random.pick(['numbers', 'texts', 'object']))
   }
 
-  #term(depth: number, binds = true): string {
+  /** Mostly of a kind that fits, so that many policies come to a value. */
+  #term(depth: number, binds = true, kind: Kind = this.#random.pick(kinds)): string {
+    if (this.#chance(25)) return this.#any(depth, binds)
+    const typed = this.#random.below(depth <= 0 ? 3 : 6)
+    const sub = (other: Kind): string => this.#term(depth - 1, binds, other)
+    switch (kind) {
+      case 'number':
+        if (typed === 0) return String(this.#random.pick(numbers))
+        if (typed < 3)
+          return this.#random.pick([
+            'input.n',
+            'input.t.n',
+            'input.o.a',
+            'input.ns[0]',
+            'query_reference_value("b")[1]',
+          ])
+        if (typed === 3) return `count(${sub(this.#random.pick(['numbers', 'texts', 'object']))})`
+        if (typed === 4) return `${this.#random.pick(['sum', 'max', 'min', 'product'])}(${sub('numbers')})`
+        return `(${sub('number')} ${this.#random.pick(['+', '-', '*'])} ${sub('number')})`
+      case 'text':
+        if (typed === 0) return JSON.stringify(this.#random.pick(words))
+        if (typed < 3)
+          return this.#random.pick([
+            'input.s',
+            'input.t.s',
+            'data.plugin',
+            'input.ss[0]',
+            'query_reference_value("b")[0]',
+          ])
+        if (typed === 3) return `concat("-", ${sub('texts')})`
+        if (typed === 4) return `sprintf("%v/%v", [${sub('text')}, ${sub(this.#random.pick(['number', 'text']))}])`
+        return `${this.#random.pick(['trim_prefix', 'trim_suffix'])}(${sub('text')}, ${sub('text')})`
+      case 'truth':
+        if (typed === 0) return this.#random.pick(['true', 'false'])
+        if (typed < 4)
+          return `${this.#random.pick(['startswith', 'endswith', 'contains'])}(${sub('text')}, ${sub('text')})`
+        return `is_${this.#random.pick(['string', 'number', 'array', 'null'])}(${this.#any(depth - 1, binds)})`
+      case 'numbers':
+        if (typed < 3)
+          return this.#random
+            .pick(['input.ns', 'input.ns', 'input.o', '[1, 2, 3]', '{1, 2}', '[]'])
+            .replace('input.o', depth > 0 ? '[v | v := input.o[_]]' : 'input.ns')
+        if (typed === 3) return `array.concat(input.ns, [${sub('number')}])`
+        if (typed === 4) return `numbers.range(0, ${this.#random.below(4)})`
+        return `{${sub('number')}, ${sub('number')}}`
+      case 'texts':
+        if (typed < 3)
+          return this.#random.pick(['input.ss', 'data["resource-path"]', '["a", "b"]', '{"a", "affirming"}'])
+        if (typed === 3) return `split(${sub('text')}, "/")`
+        if (typed === 4) return 'object.keys(input.o)'
+        return `[${sub('text')}, ${sub('text')}]`
+      case 'object':
+        if (typed < 3) return this.#random.pick(['input.o', 'input.t', 'input'])
+        if (typed === 3) return `object.union(input.o, {"a": ${sub('number')}})`
+        if (typed === 4) return `{"a": ${sub('number')}, "s": ${sub('text')}}`
+        return this.#comprehension(depth)
+      case 'any':
+        return this.#any(depth, binds)
+    }
+  }
+
+  #any(depth: number, binds = true): string {
     const most = depth <= 0 ? 6 : 13
     switch (this.#random.below(most)) {
       case 0:
@@ -216,7 +298,7 @@ class PolicyWriter {
       if (kind < 3) path += `.${this.#random.pick(members)}`
       else if (kind === 3) path += `[${this.#random.below(3)}]`
       else if (kind === 4 && binds) path += `[${this.#chance(2) ? '_' : this.#fresh()}]`
-      else if (this.#names.length > 0) path += `[${this.#random.pick(this.#names)}]`
+      else if (binds && this.#names.length > 0) path += `[${this.#random.pick(this.#names)}]`
     }
     return path
   }
@@ -240,6 +322,9 @@ class PolicyWriter {
     return this.#random.below(of) === 0
   }
 }
+
+type Kind = 'number' | 'text' | 'truth' | 'numbers' | 'texts' | 'object' | 'any'
+const kinds: readonly Kind[] = ['number', 'text', 'truth', 'numbers', 'texts', 'object', 'any', 'any']
 
 const singles = [
   'count',
