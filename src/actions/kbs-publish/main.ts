@@ -24,7 +24,7 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const embedded = kbs.embedded === null ? null : { resourcePolicy: await kbs.embedded.resourcePolicy() }
   const { desired, changes, uris } = await performTask(
     'publish',
-    { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, written: await readWritten(place) },
+    { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, admin: inputs.admin, written: await readWritten(place) },
     publishCaller(inputs.adminKey, kbs, paths, context.ports),
     context,
   )

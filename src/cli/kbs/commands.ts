@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { usualClaims } from '../../kbs/admin-token.ts'
 import { option } from '../tee/evidence-options.ts'
 
 /** Commands about a running Key Broker Service. */
@@ -12,6 +13,9 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
         'admin-key',
         'Credential of a publisher (env:NAME or a file): its role is tried for paths beyond its own.',
       ),
+      option('admin-role', 'Role in the tokens that are made from --admin-key.', usualClaims.role),
+      option('admin-issuer', 'Issuer (iss) in these tokens.', usualClaims.issuer),
+      option('admin-audience', 'Audience (aud) in these tokens.', usualClaims.audience),
     ],
     positional: 'kbs-url',
     examples: [

@@ -44,7 +44,7 @@ export interface ResourceRule {
 const annotated = 'ear.veraison.annotated-evidence'
 
 /** Where Trustee's claims hold the launch measurement (coco.md §2.2). */
-const measurementPath: Record<Technology, string[]> = {
+export const measurementPath: Readonly<Record<Technology, readonly string[]>> = {
   snp: ['snp', 'measurement'],
   tdx: ['tdx', 'quote', 'body', 'mr_td'],
   'az-snp-vtpm': ['az-snp-vtpm', 'measurement'],

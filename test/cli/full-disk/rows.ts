@@ -85,6 +85,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee reference-values show': 'reads',
   'tee show': 'reads',
   'tee verify': 'reads',
+  'tee token': 'reads',
   'tee collateral fetch': { file: '../tee/collateral/store.ts', by: 'replaceFile' },
   'tee collateral show': 'reads',
   'tee collect': { type: '--report-data 00 --technology sample --output PLACE/out/evidence.json' },
