@@ -18,20 +18,25 @@ import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile, optionFile } from '../option-file.ts'
+import { playedSteps, playsGuest } from './play.ts'
 import { guestResult } from './text.ts'
 
 /** `guest check REF`: one line for each reader. */
 export async function guestCheck(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const text = inputs.required('image')
-  const chosen = selectReaders(inputs.list('for'))
+  const played = playsGuest(inputs)
+  const asked = inputs.list('for')
+  // Who plays the guest asks about it alone, unless readers are named.
+  const chosen = played && asked.length === 0 ? [] : selectReaders(asked)
   const given = await readGiven(inputs, ports)
   const question = await readQuestion(given, ports)
   const pullName = pullNameOf(inputs, ports)
   const gathering = { platform: inputs.text('platform'), pullName, layers: inputs.boolean('layers') }
   const image = await gatherImage(text, gathering, ports)
-  const kbs = await askedKbs(inputs, image, ports)
+  const kbs = chosen.length === 0 ? null : await askedKbs(inputs, image, ports)
   const options = { given, ...(inputs.boolean('models') ? { programs: [] } : {}) }
-  return guestResult(image, await checkReaders(image, chosen, { ...question, kbs }, options, ports))
+  const judgements = await checkReaders(image, chosen, { ...question, kbs }, options, ports)
+  return guestResult(image, judgements, played ? await playedSteps(inputs, image, ports) : [])
 }
 
 /** @throws InputError `input-invalid`, `input-missing`, `file-missing` */
