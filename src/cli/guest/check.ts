@@ -11,7 +11,6 @@ import { askKbs } from '../../guests/kbs.ts'
 import type { Given } from '../../guests/programs/types.ts'
 import { selectReaders } from '../../guests/select.ts'
 import type { ImageFacts, KbsFacts, Question } from '../../guests/types.ts'
-import { parseReference } from '../../oci/reference.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import { parseTrustedRoot } from '../../sign/trusted-root.ts'
@@ -19,6 +18,7 @@ import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile, optionFile } from '../option-file.ts'
 import { playedSteps, playsGuest } from './play.ts'
+import { pullNameOf } from './pull-name.ts'
 import { guestResult } from './text.ts'
 
 /** `guest check REF`: one line for each reader. */
@@ -100,18 +100,6 @@ function certificatesIn(pem: string): Certificate[] {
   if (blocks.length === 0)
     throw new VerificationError('format-invalid', 'it holds no PEM block "CERTIFICATE"', { subject: 'trust-store' })
   return blocks.map(({ bytes }, index) => parseCertificate(bytes, `trust-store[${index}]`, 'signer'))
-}
-
-/** @throws InputError `input-invalid` for a layout, a tag or a digest */
-function pullNameOf(inputs: RawInputs, ports: Ports): string | null {
-  const text = inputs.text('as')
-  if (text === '') return null
-  const { host, repository, tag, digest } = parseReference(text, ports.roots.cwd)
-  if (host !== undefined && tag === undefined && digest === undefined) return `${host}/${repository ?? ''}`
-  throw new InputError('input-invalid', `--as: "${text}" is not HOST/NAME`, {
-    subject: 'as',
-    remedy: 'Give registry and repository, without tag and digest.',
-  })
 }
 
 async function askedKbs(inputs: RawInputs, { encrypted }: ImageFacts, ports: Ports): Promise<KbsFacts | null> {

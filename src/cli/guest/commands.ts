@@ -45,4 +45,33 @@ export const guestCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./check.ts')).guestCheck(inputs, context),
   },
+  'guest pod': {
+    description:
+      'Writes a pod that runs an image in a confidential guest. It names the image by digest, and makes the initdata of the guest, or takes the given one.',
+    inputs: [
+      option('image', 'Image: HOST/NAME[:TAG], oci:DIR[:TAG] or another store (docs/stores.md).', '', true),
+      option(
+        'runtime-class',
+        'Runtime class for the hardware: kata-qemu-snp, kata-qemu-tdx, kata-remote; kata-qemu-coco-dev without.',
+        '',
+        true,
+      ),
+      option('name', 'Name of pod and container. Default: the last part of the image name.'),
+      option('as', 'HOST/NAME under which the guest will pull the image, if that is not where it lies now.'),
+      option('kbs-url', 'URL of the Key Broker Service, as the guest reaches it.'),
+      option('kbs-cert', 'PEM file of its certificate or authority, if the guest does not trust it anyway.'),
+      option('policy-uri', `Where the guest reads its image policy. Default: ${usualPolicyUri}.`),
+      option('registry-ca', 'PEM file of the authority of the registry, if the guest does not trust it anyway.'),
+      option('agent-policy', 'Rego file: what the guest allows the host to ask its agent.'),
+      option('initdata', 'Initdata document to use as it is, in place of the five options before.'),
+      option('output', 'File to write; it must not exist. Without it the manifest goes to stdout.'),
+      option('initdata-output', 'File to write the initdata document to; it must not exist.'),
+    ],
+    positional: 'image',
+    examples: [
+      'sealwright guest pod registry.example.org/team/app:1.0 --runtime-class kata-qemu-snp --kbs-url https://kbs.example.org --output pod.yaml',
+      'sealwright guest pod oci:out:latest --as registry.example.org/team/app --runtime-class kata-qemu-tdx --initdata initdata.toml',
+    ],
+    run: async (inputs, context) => (await import('./pod.ts')).guestPod(inputs, context),
+  },
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { VerificationError } from '../../base/errors.ts'
 import { firstIssue } from '../../base/first-issue.ts'
-import { parseJson } from '../../base/json.ts'
+import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
 import type { Digest } from '../../oci/types.ts'
 
 const identity = z.discriminatedUnion('type', [
@@ -68,12 +68,13 @@ function namespaces(name: string): string[] {
   return [...parents, ...labels.slice(1).map((_, n) => `*.${labels.slice(n + 1).join('.')}`)]
 }
 
-/** What makes a policy weak or misleading for guests, in words: each line names its place. Empty for one as we write it. */
-export function policyFaults(policy: GuestPolicy): string[] {
+/** What makes a policy weak or misleading for guests, in words: each line names its place. Empty for one as we write it. @param anything rules without a signature are intended */
+export function policyFaults(policy: GuestPolicy, anything = false): string[] {
   const faults: string[] = []
   const weak = (where: string, list: readonly Requirement[]): void => {
     if (list.length === 0) faults.push(`${where}: has no requirement, so guests take any image there`)
     for (const one of list) {
+      if (anything && one.type === 'insecureAcceptAnything') continue
       const fault = requirementFault(one)
       if (fault !== null) faults.push(`${where}: ${fault}`)
     }
@@ -98,4 +99,18 @@ function requirementFault(one: Requirement): string | null {
   if (kind === undefined) return 'has no `signedIdentity`: a signature for another repository counts'
   if (kind === 'matchRepository' || kind === 'exactRepository') return null
   return `\`signedIdentity\` is ${kind}, by which guests refuse all: cosign signs a repository, use matchRepository`
+}
+
+/** Members of a policy that guests skip, such as a misspelled one: they change nothing in a guest. */
+export function skippedMembers(bytes: Buffer, policy: GuestPolicy): string[] {
+  return missingIn(policy, parseJson(bytes.toString('utf8'), 'the policy'), '')
+}
+
+function missingIn(read: unknown, raw: JsonValue, at: string): string[] {
+  if (Array.isArray(raw))
+    return raw.flatMap((one, n) => missingIn(Array.isArray(read) ? read[n] : null, one, `${at}[${n}]`))
+  if (!isObject(raw) || !isObject(read)) return []
+  return Object.entries(raw).flatMap(([name, value]) =>
+    Object.hasOwn(read, name) ? missingIn(read[name], value, `${at}.${name}`) : [`${at}.${name}`.slice(1)],
+  )
 }
