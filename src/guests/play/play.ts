@@ -55,9 +55,10 @@ function formSteps(image: ImageFacts): Step[] {
   const about = { step: 'image', of: image.reference } as const
   if (found.length === 0)
     return [{ ...about, outcome: 'passed', why: `form and place, by the model of ${coco.source}` }]
-  return found.map(({ effect, why, remedy }) => ({
+  return found.map(({ effect, code, why, remedy }) => ({
     ...about,
-    outcome: effect === 'fails' ? 'failed' : 'not-known',
+    // A guest that is a process of this machine, in a trial, reaches it by that name.
+    outcome: effect === 'fails' && code !== 'registry' ? 'failed' : 'not-known',
     why,
     remedy: remedy ?? undefined,
   }))
