@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
-import { imagePolicyProblems, usualPolicyUri } from './image-policy.ts'
+import { imagePolicyProblems, policyImageForm, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 import { kbsUriForm } from './uri.ts'
@@ -85,9 +85,7 @@ const imagePolicy = z.strictObject({
   images: z
     .array(
       z.strictObject({
-        image: z
-          .string()
-          .regex(/^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/, 'write HOST/NAME without tag and digest'),
+        image: z.string().regex(policyImageForm, 'write HOST/NAME without tag and digest'),
         /** Where guests read the public key. */
         key: kbsUri,
         /** File of that key (PEM); left out where it stands on the KBS already. */

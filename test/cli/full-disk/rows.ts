@@ -38,6 +38,11 @@ export const rows: Readonly<Record<string, Row>> = {
   'conformance verify-bundle': 'reads',
   'sign model': { type: `PLACE/src ${key} --output PLACE/out/model.sig` },
   'guest check': 'reads',
+  'guest pod': {
+    type: `${image} --as r.example/a --runtime-class kata-qemu-snp --kbs-url https://kbs.example --output PLACE/out/pod.yaml`,
+  },
+  'image-policy make': { type: '--rule r.example/a=kbs:///a/b/c --output PLACE/out/policy.json' },
+  'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
   'secret seal': {
