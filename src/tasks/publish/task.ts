@@ -125,7 +125,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const changes = await apply({
     kbs: admin,
     desired,
-    closed: (writing) => closedPolicy(plan, surroundings, writing),
+    closed: (writing, judgedAnew) => closedPolicy(plan, surroundings, writing, judgedAnew),
     secret: secretsOf(plan, request.kbs, made, context),
     available: availableOf(plan, made, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
