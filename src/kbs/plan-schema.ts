@@ -5,6 +5,8 @@ import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 import { kbsUriForm } from './uri.ts'
 
+/** Reference values in which kbs-publish keeps what it wrote. */
+const ownNames = /^sealwright\//
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
 
@@ -129,8 +131,9 @@ export const planSchema = z
     'accept-software-tpm': z.boolean().default(false),
   })
   .superRefine((plan, context) => {
+    if (plan.name === '__proto__') context.addIssue({ code: 'custom', path: ['name'], message: 'is not a name' })
     for (const [name, value] of Object.entries(plan['reference-values'])) {
-      const message = referenceProblem(name, value)
+      const message = ownNames.test(name) ? 'is kept by kbs-publish itself' : referenceProblem(name, value)
       if (message !== null) context.addIssue({ code: 'custom', path: ['reference-values', name], message })
     }
     if (plan['resource-policy'] === 'leave' && plan['replace-global'] !== undefined) {

@@ -6,6 +6,9 @@ import { openState } from '../../src/agent/state.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import { adminToken } from '../../src/kbs/admin-token.ts'
+import { parsePlan } from '../../src/kbs/plan.ts'
+import type { Plan } from '../../src/kbs/plan-schema.ts'
+import { refuseRevoked, revokedBy } from '../../src/kbs/revoked.ts'
 import { kbsAdmin, type KbsAdmin } from '../../src/kbs/client.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { loadSigner } from '../../src/sign/keys.ts'
@@ -130,6 +133,28 @@ test.each<[string, string, () => Promise<string>]>([
   ['another image', 'denied', async () => entry(await sign('a.json'), ', images: [other-image]')],
   ['a revoked value', 'revoked', async () => entry(await sign('a.json'), `, revoked: [${good}]`)],
   [
+    'a value that the entry of another document revokes',
+    'revoked',
+    async () => {
+      const b = await sign('b.json', { values: [{ shape: { vcpus: 4 }, measured: { measurement: other } }] })
+      const keys = `keys: [${join(folder, 'maker.pub')}], technologies: [snp]`
+      return `signed-values: [{file: ${await sign('a.json')}, ${keys}}, {file: ${b}, ${keys}, revoked: [${good}]}]`
+    },
+  ],
+  [
+    'a revoked value that the plan registers itself',
+    'revoked',
+    async () => `${entry(await sign('a.json'), `, revoked: [${other}]`)}\nreference-values: {mine: {x: [${other}]}}`,
+  ],
+  [
+    'a revoked value in the form of another claim',
+    'revoked',
+    async () => {
+      const base64 = Buffer.from(other, 'hex').toString('base64')
+      return `${entry(await sign('a.json'), `, revoked: [${other}]`)}\nreference-values: {measurement: ["${base64}"]}`
+    },
+  ],
+  [
     'a name that the plan gives too',
     'file-invalid',
     async () => `${entry(await sign('a.json'))}\nreference-values: {snp_launch_measurement: [${other}]}`,
@@ -139,6 +164,26 @@ test.each<[string, string, () => Promise<string>]>([
   const text = await plan()
   for (const mode of ['plan', 'apply']) await expect(run(text, mode)).rejects.toMatchObject({ code })
   expect(await admin.referenceValue('snp_launch_measurement')).toBeNull()
+})
+
+test('a rule for guests of a revoked measurement is refused', async () => {
+  const admit = (value: string): string => `[{technology: snp, measurements: [${good}, ${value}]}]`
+  const plan = async (text: string): Promise<Plan> =>
+    parsePlan(
+      `version: 1\nsigned-values: [{file: a, keys: [a], technologies: [snp], revoked: [${other}]}]\n${text}`,
+      'p',
+    )
+  const refused = async (text: string): Promise<void> => {
+    const one = await plan(text)
+    refuseRevoked(one, revokedBy(one))
+  }
+  const rule = (value: string): string => `resources: [{uri: "kbs:///a/b/c", source: kept, admit: ${admit(value)}}]`
+  const images = (value: string): string =>
+    `image-policy: {images: [{image: r.example/a, key: "kbs:///a/b/k"}], admit: ${admit(value)}}`
+  for (const text of [rule, images]) {
+    await expect(refused(text(other))).rejects.toMatchObject({ code: 'revoked' })
+    await expect(refused(text('ef'.repeat(48)))).resolves.toBeUndefined()
+  }
 })
 
 test('values that no policy of Trustee reads are refused by name', async () => {

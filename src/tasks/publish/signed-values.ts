@@ -2,6 +2,7 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
+import { refuseRevoked, revokedBy } from '../../kbs/revoked.ts'
 import { openCurrentReferenceValues } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
@@ -14,7 +15,8 @@ const limits = { document: 64 << 20, key: 64 << 10 } as const
 
 /**
  * The plan with the reference values of its signed documents, under the names that Trustee's default policy reads. Each document has to be signed by
- * one of the keys that the plan pins for it, to be inside its time, and to speak of nothing that its signer may not say.
+ * one of the keys that the plan pins for it, to be inside its time, and to speak of nothing that its signer may not say. What one entry revokes counts
+ * nowhere in the plan.
  *
  * @returns the plan, and a line for each document
  * @throws VerificationError `signature-invalid`, `expired`, `denied` (beyond what the signer may say), `revoked`; InputError `file-invalid`
@@ -22,9 +24,10 @@ const limits = { document: 64 << 20, key: 64 << 10 } as const
 export async function withSignedValues(plan: Plan, context: TaskContext): Promise<{ plan: Plan; notes: string[] }> {
   const lists = new Map<string, Set<string>>()
   const notes: string[] = []
+  const revoked = revokedBy(plan)
   for (const signed of plan['signed-values']) {
     const document = await opened(signed, context)
-    check(document, signed)
+    check(document, signed, revoked)
     const { values, left } = trusteeValues(document)
     if (Object.keys(values).length === 0) throw nothingRead(signed, document)
     for (const [name, list] of Object.entries(values)) {
@@ -39,7 +42,9 @@ export async function withSignedValues(plan: Plan, context: TaskContext): Promis
     if (Object.hasOwn(plan['reference-values'], name)) throw givenTwice(name)
     found[name] = [...list].sort()
   }
-  return { plan: { ...plan, 'reference-values': { ...plan['reference-values'], ...found } }, notes }
+  const whole = { ...plan, 'reference-values': { ...plan['reference-values'], ...found } }
+  refuseRevoked(whole, revoked)
+  return { plan: whole, notes }
 }
 
 async function opened({ file, keys }: Signed, { caller, ports }: TaskContext): Promise<ReferenceValues> {
@@ -50,7 +55,7 @@ async function opened({ file, keys }: Signed, { caller, ports }: TaskContext): P
   return openCurrentReferenceValues(await read(file, limits.document), pinned, file, ports.clock.now())
 }
 
-function check(document: ReferenceValues, { file, technologies, images, revoked }: Signed): void {
+function check(document: ReferenceValues, { file, technologies, images }: Signed, revoked: ReadonlySet<string>): void {
   const refuse = (code: 'denied' | 'revoked', message: string, remedy: string): VerificationError =>
     new VerificationError(code, `${file}: ${message}`, { subject: file, remedy })
   const { technology, name } = document
@@ -66,7 +71,7 @@ function check(document: ReferenceValues, { file, technologies, images, revoked 
       `it describes the image "${name}", and its signer may speak of ${images.map((one) => `"${one}"`).join(', ')}`,
       'Add the name to `images` if the keys may vouch for it.',
     )
-  const ended = document.values.flatMap(({ measured }) => Object.values(measured)).find((one) => revoked.includes(one))
+  const ended = document.values.flatMap(({ measured }) => Object.values(measured)).find((one) => revoked.has(one))
   if (ended !== undefined)
     throw refuse(
       'revoked',
