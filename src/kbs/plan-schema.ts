@@ -81,6 +81,13 @@ const signedValues = z.strictObject({
     .default([]),
 })
 
+/** A signed list of values that count no more (`sealwright tee reference-values sign`), and who may revoke. */
+const revocations = z.strictObject({
+  file: path,
+  /** Files of public keys (PEM) that may have signed it. */
+  keys: z.array(path).min(1).max(16),
+})
+
 /** Which images guests take, and by whose signatures. */
 const imagePolicy = z.strictObject({
   uri: kbsUri.default(usualPolicyUri),
@@ -114,6 +121,7 @@ export const planSchema = z
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
     'image-policy': imagePolicy.optional(),
     'signed-values': z.array(signedValues).max(64).default([]),
+    revocations: z.array(revocations).max(16).default([]),
     /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */

@@ -25,7 +25,8 @@ import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { availableOf, secretsOf } from './secrets.ts'
-import { withSignedValues } from './signed-values.ts'
+import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
+import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -68,11 +69,27 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
   await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
-  const { plan: signed, notes } = await withSignedValues(present, context)
+  const revoked = await readRevocations(present, context)
+  const {
+    plan: signed,
+    notes,
+    refusal,
+    ended: endedValues,
+    expired,
+  } = await withSignedValues(present, revoked, context)
   const { plan, made, notes: guestNotes } = withImagePolicy(signed)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
+  const dryRun = mode === 'plan'
+  if (refusal !== null) {
+    // What may still be registered is closed by a plan that is refused, too.
+    const closes =
+      dryRun || given === null
+        ? []
+        : await closeEnded(open(), plan.name, { revoked, ended: endedValues, expired, ports })
+    throw refusedAfterWithdrawal(refusal, closes)
+  }
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
   const early = embedded !== null || (isEmpty(plan) && given !== null)
@@ -122,6 +139,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
   }
+  const gone = given === null ? [] : await withdrawEnded(admin, revoked, endedValues, { ports, dryRun })
   const changes = await apply({
     kbs: admin,
     desired,
@@ -140,9 +158,9 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     written,
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
-    dryRun: mode === 'plan',
+    dryRun,
   })
-  const result: PublishResult = { desired, changes, uris: desired.uris }
+  const result: PublishResult = { desired, changes: [...gone, ...changes], uris: desired.uris }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
@@ -155,7 +173,7 @@ async function filledPlan(plan: Plan, written: readonly string[], { agent }: Tas
 }
 
 function isEmpty(plan: Plan): boolean {
-  return plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0
+  return [plan.resources, plan.revocations, Object.keys(plan['reference-values'])].every((one) => one.length === 0)
 }
 
 const unasked =
