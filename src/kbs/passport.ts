@@ -53,7 +53,10 @@ export function fetchByPassport(options: PassportOptions): (path: ResourcePath) 
       method: 'GET',
       headers,
     })
-    if (answer.status !== 200) throw kbsError(`reading ${uri}`, uri, answer)
+    if (answer.status !== 200) {
+      const [{ explained }, { readJwt }] = await Promise.all([import('./denial.ts'), import('./jwt.ts')])
+      throw explained(kbsError(`reading ${uri}`, uri, answer), readJwt(token, 'EAR').claims)
+    }
     return options.holder.decryptJwe(answer.body.toString('utf8'))
   }
 }

@@ -45,13 +45,20 @@ export function httpOf(url: string): string {
   return url.replace(/^grpc(?=s?:)/, 'http')
 }
 
-/** Checks the base URL of a KBS: https, or http on loopback. @returns it without a slash at the end */
+/** A URL over a Unix socket: `unix:/SOCKET:` and the path on the server. */
+export const socketUrl = /^unix:(\/[^:]+):(\/.*)$/
+/** sockaddr_un(7): 108 bytes with the zero at the end. */
+const socketLimit = 107
+
+/** Checks the base URL of a KBS: https, http on loopback, or `unix:/SOCKET`. @returns what a path is appended to */
 export function checkKbsUrl(text: string, subject: string): string {
+  const socket = /^unix:(\/[^:]+):?$/.exec(text)?.[1]
+  if (socket !== undefined && Buffer.byteLength(socket) <= socketLimit) return `unix:${socket}:`
   const url = URL.canParse(text) ? new URL(text) : null
   if (url !== null && isPrivateUrl(text) && url.search === '' && url.username === '')
     return url.href.replace(/\/+$/, '')
   throw new InputError('input-invalid', `${subject}: ${text} is no https URL of a KBS`, {
     subject,
-    remedy: 'Write https://HOST[:PORT], http:// on loopback, or embedded:DIR.',
+    remedy: 'Write https://HOST[:PORT], http:// on loopback, unix:/SOCKET, or embedded:DIR.',
   })
 }

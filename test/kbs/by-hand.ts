@@ -79,7 +79,8 @@ export const submod = (token: string): JsonObject => {
 
 /** Status with the name of the error, its words where they are Trustee's own, or the body. */
 export function told({ status, body }: Sent): string {
-  if (!isObject(body) || typeof body['type'] !== 'string') return typeof body === 'string' ? `${status} ${body}` : `${status}`
+  if (!isObject(body) || typeof body['type'] !== 'string')
+    return typeof body === 'string' ? `${status} ${body}` : `${status}`
   const words = String(body['detail']).replace(/^Attestation error: /, '')
   return `${status} ${body['type'].slice(body['type'].lastIndexOf('/') + 1)}: ${words}`
 }
@@ -109,5 +110,3 @@ export async function withGrading<T>(rego: string, use: () => Promise<T>): Promi
     await set(graded('{"executables": 3}'))
   }
 }
-
-

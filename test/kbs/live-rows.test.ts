@@ -48,7 +48,11 @@ const asTrustee: readonly Row[] = [
   ['version empty', () => one(auth({ version: '' })), /failed to parse KBS version/],
   ['version 0.4.0+x', () => one(auth({ version: '0.4.0+x' })), '200'],
   // auth.
-  ['no extra-params', () => one(v0('auth', { method: 'POST', body: { version: '0.4.0', tee: 'sample' } })), /deserialize Request/],
+  [
+    'no extra-params',
+    () => one(v0('auth', { method: 'POST', body: { version: '0.4.0', tee: 'sample' } })),
+    /deserialize Request/,
+  ],
   ['extra-params of any JSON', () => one(auth({ 'extra-params': [1, null] })), '200'],
   ['unknown members', () => one(auth({ more: 1 })), '200'],
   ['an unknown TEE', () => one(auth({ tee: 'Sample' })), /deserialize Request/],
@@ -59,7 +63,11 @@ const asTrustee: readonly Row[] = [
     /^kbs-session-id=[0-9a-f]{32}; Expires=Sun, 22 Nov 2026 12:05:00 GMT$/,
   ],
   // tee-pubkey.
-  ['unknown members of tee-pubkey are dropped before hashing', async () => told((await shake({ key: { ...makeTeeKey().teePubkey, kid: 'x' } })).answer), '200'],
+  [
+    'unknown members of tee-pubkey are dropped before hashing',
+    async () => told((await shake({ key: { ...makeTeeKey().teePubkey, kid: 'x' } })).answer),
+    '200',
+  ],
   [
     'tee-pubkey without alg',
     async () => {
@@ -127,17 +135,29 @@ const asTrustee: readonly Row[] = [
   ],
   [
     'an unknown cookie falls back to the bearer',
-    async () => one(read([['Cookie', `kbs-session-id=${'f'.repeat(32)}`], ['Authorization', `Bearer ${(await shake()).token}`]])),
+    async () =>
+      one(
+        read([
+          ['Cookie', `kbs-session-id=${'f'.repeat(32)}`],
+          ['Authorization', `Bearer ${(await shake()).token}`],
+        ]),
+      ),
     '200',
   ],
   ['neither', () => one(read([])), '401 TokenNotFound: Attestation Token not found'],
-  ['an admin JWT at GET', async () => one(read([['Authorization', `Bearer ${await adminToken()}`]])), /^401 TokenVerifierError/],
+  [
+    'an admin JWT at GET',
+    async () => one(read([['Authorization', `Bearer ${await adminToken()}`]])),
+    /^401 TokenVerifierError/,
+  ],
   // Trust in tokens: as with trusted_certs_paths.
   [
     'an EAR of another key, with that key in its header',
     async () => {
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      const claims = JSON.parse(Buffer.from((await shake()).token.split('.')[1] ?? '', 'base64url').toString()) as JsonObject
+      const claims = JSON.parse(
+        Buffer.from((await shake()).token.split('.')[1] ?? '', 'base64url').toString(),
+      ) as JsonObject
       const forged = await new SignJWT(claims)
         .setProtectedHeader({ alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as never })
         .sign(privateKey)
@@ -155,27 +175,92 @@ const asTrustee: readonly Row[] = [
     '[{"executables":3},"default","affirming"]',
   ],
   // Admin JWT.
-  ['nbf and iat in the future', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(60), nbf: seconds(900), iat: seconds(900) }))), '200'],
-  ['exp 30 s ago', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(-30) }))), '200'],
-  ['exp 90 s ago', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(-90) }))), noAdmin('Cannot verify token with any of the issuers')],
-  ['bearer in lower case', async () => one(v0('resource-policy', { headers: [['Authorization', `bearer ${await adminToken()}`]] })), noAdmin('Bearer header')],
-  ['no role', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ exp: seconds(60) }))), noAdmin('Missing required `role`')],
-  ['a role without rule', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'guest', exp: seconds(60) }))), noAdmin('Role guest not allowed')],
-  ['a refused admin on a plugin path', () => one(v0('resource/a/b/c', { method: 'POST', body: Buffer.from('x') })), /AdminAuthInitialization/],
-  ['a refused admin on a policy path', () => one(v0('resource-policy', { method: 'POST', body: {} })), /AdminAuthAccess/],
+  [
+    'nbf and iat in the future',
+    async () =>
+      one(
+        asAdmin(
+          'resource-policy',
+          'GET',
+          undefined,
+          await adminJwt({ role: 'admin', exp: seconds(60), nbf: seconds(900), iat: seconds(900) }),
+        ),
+      ),
+    '200',
+  ],
+  [
+    'exp 30 s ago',
+    async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(-30) }))),
+    '200',
+  ],
+  [
+    'exp 90 s ago',
+    async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(-90) }))),
+    noAdmin('Cannot verify token with any of the issuers'),
+  ],
+  [
+    'bearer in lower case',
+    async () => one(v0('resource-policy', { headers: [['Authorization', `bearer ${await adminToken()}`]] })),
+    noAdmin('Bearer header'),
+  ],
+  [
+    'no role',
+    async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ exp: seconds(60) }))),
+    noAdmin('Missing required `role`'),
+  ],
+  [
+    'a role without rule',
+    async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'guest', exp: seconds(60) }))),
+    noAdmin('Role guest not allowed'),
+  ],
+  [
+    'a refused admin on a plugin path',
+    () => one(v0('resource/a/b/c', { method: 'POST', body: Buffer.from('x') })),
+    /AdminAuthInitialization/,
+  ],
+  [
+    'a refused admin on a policy path',
+    () => one(v0('resource-policy', { method: 'POST', body: {} })),
+    /AdminAuthAccess/,
+  ],
   // Resource paths.
   ['an encoded slash', () => one(asAdmin('resource/default/key%2Ftwo', 'POST', Buffer.from('x'))), '200 '],
-  ...['default/../one', 'default/.key/one', 'default/k:ey/one', 'default/k%20y/one', 'default/key', 'a/b/c/d', `default/key/${'a'.repeat(250)}`].map(
-    (path): Row => [`the path ${path.slice(0, 20)}`, () => one(asAdmin(`resource/${path}`, 'POST', Buffer.from('x'))), plugin],
-  ),
+  ...[
+    'default/../one',
+    'default/.key/one',
+    'default/k:ey/one',
+    'default/k%20y/one',
+    'default/key',
+    'a/b/c/d',
+    `default/key/${'a'.repeat(250)}`,
+  ].map((path): Row => [
+    `the path ${path.slice(0, 20)}`,
+    () => one(asAdmin(`resource/${path}`, 'POST', Buffer.from('x'))),
+    plugin,
+  ]),
   ['an empty value', () => one(asAdmin('resource/default/key/empty', 'POST', Buffer.alloc(0))), '200 '],
   ['2 MiB', () => one(asAdmin('resource/default/key/large', 'POST', Buffer.alloc(2 << 20))), '200 '],
-  ['one byte more, before any admin is looked at', () => one(v0('resource/default/key/large', { method: 'POST', body: Buffer.alloc((2 << 20) + 1) })), '413 payload reached size limit'],
-  ['a success has no content type of JSON', async () => (await asAdmin('resource/default/key/three', 'POST', Buffer.from('x'))).headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '-', 'text/xml'],
+  [
+    'one byte more, before any admin is looked at',
+    () => one(v0('resource/default/key/large', { method: 'POST', body: Buffer.alloc((2 << 20) + 1) })),
+    '413 payload reached size limit',
+  ],
+  [
+    'a success has no content type of JSON',
+    async () =>
+      (await asAdmin('resource/default/key/three', 'POST', Buffer.from('x'))).headers.find(
+        ([name]) => name.toLowerCase() === 'content-type',
+      )?.[1] ?? '-',
+    'text/xml',
+  ],
   // Missing things.
   ['GET of a missing resource', async () => one(read([(await shake()).cookie], 'resource/default/key/none')), plugin],
   ['DELETE of a missing resource', () => one(asAdmin('resource/default/key/none', 'DELETE')), plugin],
-  ['a missing reference value', () => one(asAdmin('reference-value/none', 'GET')), /^401 RvpsError: .*No reference value found for the given id: none$/],
+  [
+    'a missing reference value',
+    () => one(asAdmin('reference-value/none', 'GET')),
+    /^401 RvpsError: .*No reference value found for the given id: none$/,
+  ],
   // Reference values.
   [
     'any JSON, null as well; "a/b" is "a%2Fb"',
@@ -187,7 +272,17 @@ const asTrustee: readonly Row[] = [
     },
     '200 {"x":[null,1.5]} null',
   ],
-  ['one bad id', () => one(asAdmin('reference-value', 'POST', { type: 'sample', payload: Buffer.from('{"ok":1,"b:d":1}').toString('base64') })), /^401 RvpsError/],
+  [
+    'one bad id',
+    () =>
+      one(
+        asAdmin('reference-value', 'POST', {
+          type: 'sample',
+          payload: Buffer.from('{"ok":1,"b:d":1}').toString('base64'),
+        }),
+      ),
+    /^401 RvpsError/,
+  ],
   // Base rules.
   ['healthz', () => one(ask('/healthz')), '200 '],
   ['outside of the prefix', () => one(ask('/kbs/v1/auth')), '404 '],
@@ -203,26 +298,27 @@ const asTrustee: readonly Row[] = [
         ask('/attestation', {
           method: 'POST',
           headers: [['Content-Type', type]],
-          body: { verification_requests: [{ tee: 'sample', evidence, runtime_data: { raw: b64u(raw) } }], policy_ids: [] },
+          body: {
+            verification_requests: [{ tee: 'sample', evidence, runtime_data: { raw: b64u(raw) } }],
+            policy_ids: [],
+          },
         })
       return [await by('abc'), await by('abc\0'), await by('abc', 'text/plain')].map(({ status }) => status).join(' ')
     },
     '200 500 400',
   ],
-  ...['tpm', 'nvidia'].map(
-    (tee): Row => [
-      `${tee} by REST`,
-      () =>
-        one(
-          ask('/attestation', {
-            method: 'POST',
-            headers: [['Content-Type', 'application/json']],
-            body: { verification_requests: [{ tee, evidence: b64u('{}') }], policy_ids: [] },
-          }),
-        ),
-      /^500 .*not supported/s,
-    ],
-  ),
+  ...['tpm', 'nvidia'].map((tee): Row => [
+    `${tee} by REST`,
+    () =>
+      one(
+        ask('/attestation', {
+          method: 'POST',
+          headers: [['Content-Type', 'application/json']],
+          body: { verification_requests: [{ tee, evidence: b64u('{}') }], policy_ids: [] },
+        }),
+      ),
+    /^500 .*not supported/s,
+  ]),
   ['GET /policy/ID', () => one(ask('/policy/default_cpu')), '404 '],
 ]
 
@@ -252,7 +348,12 @@ test('a policy without trust claims gives a token with the status none', async (
 })
 
 /** Where Trustee lets something through that ours refuses: each is listed in docs/trustee.md. */
-const otherwise: readonly (readonly [topic: string, trustee: string, run: () => Promise<string>, ours: string | RegExp])[] = [
+const otherwise: readonly (readonly [
+  topic: string,
+  trustee: string,
+  run: () => Promise<string>,
+  ours: string | RegExp,
+])[] = [
   ...['{"executables": 258}', '{"executables": 1000}', '{"nonsense": 2}', '{}', '"text"'].map(
     (claims) =>
       [
@@ -263,9 +364,27 @@ const otherwise: readonly (readonly [topic: string, trustee: string, run: () => 
       ] as const,
   ),
   ['/metrics', 'open, with the path of each resource', () => one(ask('/metrics')), '404 '],
-  ['an EAR by the key in its header', 'taken with insecure_header_jwk', async () => one(read([['Authorization', 'Bearer a.b.c']])), /TokenVerifierError/],
-  ['an audience that is another', 'taken unless configured', async () => one(asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(60), aud: 'other' }))), noAdmin('Cannot verify')],
-  ['a query that ends as an ACL wants it', 'opens any path', () => one(v0('resource-policy?/kbs/v0/reference-value')), /AdminAuthAccess/],
+  [
+    'an EAR by the key in its header',
+    'taken with insecure_header_jwk',
+    async () => one(read([['Authorization', 'Bearer a.b.c']])),
+    /TokenVerifierError/,
+  ],
+  [
+    'an audience that is another',
+    'taken unless configured',
+    async () =>
+      one(
+        asAdmin('resource-policy', 'GET', undefined, await adminJwt({ role: 'admin', exp: seconds(60), aud: 'other' })),
+      ),
+    noAdmin('Cannot verify'),
+  ],
+  [
+    'a query that ends as an ACL wants it',
+    'opens any path',
+    () => one(v0('resource-policy?/kbs/v0/reference-value')),
+    /AdminAuthAccess/,
+  ],
   [
     'a message with one bad id among good ones',
     'stores what comes before it, in random order',
@@ -280,7 +399,8 @@ const otherwise: readonly (readonly [topic: string, trustee: string, run: () => 
     'a policy that fails when it is evaluated',
     'its reader is shown lines of it',
     async () => {
-      const rego = 'package policy\nallow := true\nallow := false if { input.submods.cpu0["ear.status"] == "affirming" }\n'
+      const rego =
+        'package policy\nallow := true\nallow := false if { input.submods.cpu0["ear.status"] == "affirming" }\n'
       await asAdmin('resource-policy', 'POST', { policy: b64u(rego) })
       const shown = await one(read([(await shake()).cookie]))
       await asAdmin('resource-policy', 'POST', { policy: b64u(allowAll) })
@@ -295,4 +415,3 @@ test.each(otherwise)('otherwise than Trustee (%s: %s)', async (_topic, _trustee,
   if (typeof ours === 'string') expect(found).toBe(ours)
   else expect(found).toMatch(ours)
 })
-
