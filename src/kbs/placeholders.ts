@@ -38,9 +38,7 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
   const named = new Set(plan.resources.map(({ uri }) => uri))
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const parts = one.uri.replaceAll('{run}', run ?? '{run}').split('{digest}')
-    const form = new RegExp(`^${parts.map((part) => part.replaceAll(/[.{}]/g, '\\$&')).join(`[0-9a-f]{${digits}}`)}$`)
-    const uris = [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
+    const uris = fitting(one.uri.replaceAll('{run}', run ?? '{run}'), held, named)
     if (uris.length > 0) return uris.map((uri) => ({ ...one, uri }))
     throw new InputError('not-found', `resources: no key of this job fits ${one.uri}`, {
       subject: one.uri,
@@ -48,4 +46,28 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
     })
   })
   return { ...plan, resources }
+}
+
+/**
+ * The plan with an entry for each URI in `stands` that its placeholders stand for, whichever job wrote it.
+ *
+ * @returns the plan, and the URIs for which nothing stands; their entries are left out
+ */
+export function fillWritten(plan: Plan, stands: readonly string[]): { plan: Plan; missing: string[] } {
+  const named = new Set(plan.resources.map(({ uri }) => uri))
+  const missing: string[] = []
+  const resources = plan.resources.flatMap((one) => {
+    if (!hasPlaceholder(one.uri)) return [one]
+    const uris = fitting(one.uri.replaceAll('{run}', '{digest}'), stands, named)
+    if (uris.length === 0) missing.push(one.uri)
+    return uris.map((uri) => ({ ...one, uri }))
+  })
+  return { plan: { ...plan, resources }, missing }
+}
+
+/** URIs that fit a URI with `{digest}`, and are not named themselves. */
+function fitting(form: string, held: readonly string[], named: ReadonlySet<string>): string[] {
+  const parts = form.split('{digest}').map((part) => part.replaceAll(/[.{}]/g, '\\$&'))
+  const pattern = new RegExp(`^${parts.join(`[0-9a-f]{${digits}}`)}$`)
+  return [...new Set(held)].filter((uri) => pattern.test(uri) && !named.has(uri)).sort()
 }

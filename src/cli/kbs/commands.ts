@@ -20,4 +20,19 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
     ],
     run: async (inputs, context) => (await import('./doctor.ts')).kbsDoctor(inputs, context),
   },
+  'kbs drift': {
+    description:
+      'Compares a running KBS with a plan and writes nothing there. It says what a KBS does not show. Exits with 1 if something differs.',
+    inputs: [
+      option('kbs-url', 'Base URL of the KBS, or embedded:DIR; may be given without --kbs-url.', '', true),
+      option('plan', 'Plan file of kbs-publish (docs/kbs-publish.md).', '', true),
+      option('admin-key', 'Credential of the publisher (env:NAME or a file); an embedded KBS has its own.'),
+    ],
+    positional: 'kbs-url',
+    examples: [
+      'sealwright kbs drift https://kbs.example.com --plan plan.yml --admin-key env:KBS_ADMIN_KEY',
+      'sealwright kbs drift embedded:kbs --plan plan.yml --json',
+    ],
+    run: async (inputs, context) => (await import('./drift.ts')).kbsDrift(inputs, context),
+  },
 }

@@ -8,6 +8,8 @@ import type { ReferenceValues } from '../../tee/reference/values.ts'
 import type { TaskContext } from '../context.ts'
 
 type Signed = Plan['signed-values'][number]
+/** Who serves `file:PATH`, and the time. */
+type FileContext = Pick<TaskContext, 'ports'> & { readonly caller: Pick<TaskContext['caller'], 'fetch'> }
 
 /** Largest signed document and largest key file, in bytes. */
 const limits = { document: 64 << 20, key: 64 << 10 } as const
@@ -19,7 +21,7 @@ const limits = { document: 64 << 20, key: 64 << 10 } as const
  * @returns the plan, and a line for each document
  * @throws VerificationError `signature-invalid`, `expired`, `denied` (beyond what the signer may say), `revoked`; InputError `file-invalid`
  */
-export async function withSignedValues(plan: Plan, context: TaskContext): Promise<{ plan: Plan; notes: string[] }> {
+export async function withSignedValues(plan: Plan, context: FileContext): Promise<{ plan: Plan; notes: string[] }> {
   const lists = new Map<string, Set<string>>()
   const notes: string[] = []
   for (const signed of plan['signed-values']) {
@@ -42,7 +44,7 @@ export async function withSignedValues(plan: Plan, context: TaskContext): Promis
   return { plan: { ...plan, 'reference-values': { ...plan['reference-values'], ...found } }, notes }
 }
 
-async function opened({ file, keys }: Signed, { caller }: TaskContext): Promise<ReferenceValues> {
+async function opened({ file, keys }: Signed, { caller }: FileContext): Promise<ReferenceValues> {
   const read = async (path: string, limit: number): Promise<Buffer> =>
     collect(await caller.fetch(`file:${path}`), limit, path)
   const pinned: string[] = []
