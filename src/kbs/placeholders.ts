@@ -38,7 +38,7 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
   const named = new Set(plan.resources.map(({ uri }) => uri))
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const uris = fitting(one.uri.replaceAll('{run}', run ?? '{run}'), held, named)
+    const uris = fitting(formOf(one.uri, run ?? '{run}'), held, named)
     if (uris.length > 0) return uris.map((uri) => ({ ...one, uri }))
     throw new InputError('not-found', `resources: no key of this job fits ${one.uri}`, {
       subject: one.uri,
@@ -58,16 +58,24 @@ export function fillWritten(plan: Plan, stands: readonly string[]): { plan: Plan
   const missing: string[] = []
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const uris = fitting(one.uri.replaceAll('{run}', '{digest}'), stands, named)
+    const uris = fitting(formOf(one.uri.replaceAll('{run}', '{digest}'), ''), stands, named)
     if (uris.length === 0) missing.push(one.uri)
     return uris.map((uri) => ({ ...one, uri }))
   })
   return { plan: { ...plan, resources }, missing }
 }
 
-/** URIs that fit a URI with `{digest}`, and are not named themselves. */
-function fitting(form: string, held: readonly string[], named: ReadonlySet<string>): string[] {
-  const parts = form.split('{digest}').map((part) => part.replaceAll(/[.{}]/g, '\\$&'))
-  const pattern = new RegExp(`^${parts.join(`[0-9a-f]{${digits}}`)}$`)
-  return [...new Set(held)].filter((uri) => pattern.test(uri) && !named.has(uri)).sort()
+/** URIs that fit, and are not named themselves. */
+function fitting(form: RegExp, held: readonly string[], named: ReadonlySet<string>): string[] {
+  return [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
+}
+
+/** Whether a URI without placeholders is one that a plan's URI stands for, in whatever job. */
+export function isNamedBy(planned: string, uri: string): boolean {
+  return formOf(planned.replaceAll('{run}', '{digest}'), '').test(uri)
+}
+
+function formOf(uri: string, run: string): RegExp {
+  const parts = uri.replaceAll('{run}', run).split('{digest}')
+  return new RegExp(`^${parts.map((part) => part.replaceAll(/[.{}]/g, '\\$&')).join(`[0-9a-f]{${digits}}`)}$`)
 }

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HttpRequest } from '../../src/base/ports.ts'
 import { openState } from '../../src/agent/state.ts'
@@ -14,6 +14,7 @@ import { withKbs } from '../../src/kbs-server/connect.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { findDrift } from '../../src/tasks/publish/drift.ts'
 import { codeOf } from '../encrypt/support.ts'
+import { storedText, storeInKbs } from '../../testkit/kbs-stored.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { runInProcess } from '../../testkit/in-process.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
@@ -121,7 +122,7 @@ describe('drift of a KBS', () => {
   })
 
   test('a KBS that was emptied', async () => {
-    await rm(join(it.directory, 'reference-values.json'))
+    storeInKbs(it.directory, 'reference-values.json', null)
     expect(differing(await it.drift(both))).toEqual([a, b, 'resource policy', 'reference value my_value'])
   })
 
@@ -139,7 +140,7 @@ describe('drift of a KBS', () => {
     expect(managed.unfinished).toBeNull()
     await it.admin.setReferenceValue(managedId, { ...managed, unfinished: 'default' })
     expect(differing(await it.drift(both))).toEqual(['record of plans'])
-    await it.publish(both)
+    await it.publish(`replace-global: first\n${both.replaceAll('agent', 'agent, overwrite: true')}`)
     expect(differing(await it.drift(both))).toEqual([])
   })
 
@@ -152,7 +153,7 @@ describe('drift of a KBS', () => {
     const plan = `resources:\n${entry(keys)}`
     expect(differing(await it.drift(plan))).toContain(keys)
     const one = 'kbs:///team/image-key/app-00112233445566aa'
-    const digest = sha256(await readFile(join(it.directory, 'resource-policy.rego')))
+    const digest = sha256(storedText(it.directory, 'resource-policy.rego'))
     await it.publish(`replace-global: ${digest}\n${plan}`, [one])
     const findings = await it.drift(plan)
     expect(differing(findings)).toEqual([])
@@ -210,7 +211,7 @@ describe('the command, on an embedded KBS', () => {
     await run('kbs-publish', '--kbs-url', `embedded:${kbs}`, '--plan', plan)
     const drift = (): ReturnType<typeof runInProcess> => run('kbs', 'drift', `embedded:${kbs}`, '--plan', plan)
     expect(await drift()).toMatchObject({ outcome: 'done', outputs: { drift: 'false' } })
-    await writeFile(join(kbs, 'resource-policy.rego'), 'package policy\nimport rego.v1\ndefault allow := false\n')
+    storeInKbs(kbs, 'resource-policy.rego', 'package policy\nimport rego.v1\ndefault allow := false\n')
     const { outcome, outputs } = await drift()
     expect(outcome).toMatch(/^refused/)
     expect(outputs['findings']).toContainEqual({

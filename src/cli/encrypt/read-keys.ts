@@ -33,9 +33,9 @@ export async function readKeks(inputs: RawInputs, ports: Ports): Promise<Keks> {
       })
     files.set(uri, bytes)
   }
-  const kbs = await fromKbs(inputs, ports)
+  const kbs = await namedKbs(inputs, ports)
   const kek = async (uri: string): Promise<Buffer | null> =>
-    files.get(uri) ?? files.get('') ?? (await kbs?.kek(uri)) ?? null
+    files.get(uri) ?? files.get('') ?? (await kbs?.resource(uri)) ?? null
   return { kek, files, close: async () => kbs?.close() }
 }
 
@@ -79,7 +79,14 @@ async function secretText(text: string, ports: Ports): Promise<string> {
   })
 }
 
-async function fromKbs(inputs: RawInputs, ports: Ports): Promise<{ kek: Keks['kek']; close(): Promise<void> } | null> {
+/** A KBS that this machine attests itself to, by URIs of its resources. */
+export interface NamedKbs {
+  resource(uri: string): Promise<Buffer>
+  close(): Promise<void>
+}
+
+/** The KBS of `kbs-url`; null without one. Its session begins with the first resource. @throws InputError `input-invalid` */
+export async function namedKbs(inputs: RawInputs, ports: Ports): Promise<NamedKbs | null> {
   const technology = inputs.choice('technology', ['auto', ...technologies])
   if (inputs.text('kbs-url') === '') return null
   const { openKbs } = await import('../../kbs-server/connect.ts')
@@ -88,7 +95,7 @@ async function fromKbs(inputs: RawInputs, ports: Ports): Promise<{ kek: Keks['ke
   const kbs = await openKbs(inputs.text('kbs-url'), ports)
   let session: ReturnType<typeof rcarSession> | null = null
   return {
-    kek: async (uri) => {
+    resource: async (uri) => {
       session ??= rcarSession(kbs.url, await machineAttester(technology, {}, ports), ports)
       return session.resource(parseKbsUri(uri))
     },
