@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util'
 import { SealwrightError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
 import { ifAuthorized } from './call.ts'
-import type { KbsAdmin } from './client.ts'
+import { isSameReferenceValue, type KbsAdmin } from './client.ts'
 import { readMarker } from './global-policy.ts'
 import { partOf, withdrawalOf, type Managed, type Share } from './managed.ts'
 import type { Desired } from './plan.ts'
@@ -12,116 +11,177 @@ import { keyMark } from './written-keys.ts'
 
 /** One thing of a plan, and whether it stands on the KBS. `unknown`: the KBS does not show it to this credential. */
 export interface DriftFinding {
-  what: string
-  standing: 'same' | 'drift' | 'unknown'
-  found: string
+  readonly what: string
+  readonly standing: 'same' | 'drift' | 'unknown'
+  readonly found: string
+  /** What mends it; null where nothing differs. */
+  readonly remedy: string | null
 }
 
 /** What is compared. */
 export interface DriftOptions {
-  kbs: Pick<KbsAdmin, 'referenceValue'>
-  desired: Desired
-  share: Share
+  readonly kbs: Pick<KbsAdmin, 'referenceValue'>
+  readonly desired: Desired
+  readonly share: Share
   /** Null where this credential may not read reference values. */
-  managed: Managed | null
-  /** Our embedded KBS shows its resource policy; null for another KBS, which shows none. */
-  embedded: { resourcePolicy: string | null } | null
+  readonly managed: Managed | null
+  /** Our embedded KBS shows what stands there; null for another KBS. */
+  readonly embedded: Shown | null
   /** A guest with `sample` evidence, which anybody can make. */
-  guest: Pick<RcarSession, 'token' | 'resource'>
+  readonly guest: Pick<RcarSession, 'token' | 'resource'>
   /** URIs that the plan gives to sample evidence. */
-  forSamples: readonly string[]
+  readonly forSamples: readonly string[]
 }
 
-const found = (what: string, standing: DriftFinding['standing'], text: string): DriftFinding => ({
+/** What an embedded KBS shows. */
+export interface Shown {
+  readonly resourcePolicy: string | null
+  /** `default_cpu`. */
+  readonly attestationPolicy: string | null
+  /** @param path `repository/type/tag` */
+  holds(path: string): Promise<boolean>
+}
+
+const same = (what: string, found: string): DriftFinding => ({ what, standing: 'same', found, remedy: null })
+const drift = (what: string, found: string, remedy: string): DriftFinding => ({
   what,
-  standing,
-  found: text,
+  standing: 'drift',
+  found,
+  remedy,
 })
-const same = (what: string, text: string): DriftFinding => found(what, 'same', text)
-const drift = (what: string, text: string): DriftFinding => found(what, 'drift', text)
-const unknown = (what: string, text: string): DriftFinding => found(what, 'unknown', text)
+const unknown = (what: string, found: string, remedy: string | null = null): DriftFinding => ({
+  what,
+  standing: 'unknown',
+  found,
+  remedy,
+})
+
+const applyIt = 'Run kbs-publish with this plan and `mode: apply`.'
+const mayRead = 'Allow GET on reference-value to the role of `admin-key`.'
+const lookFirst = 'Find out who wrote it, then run kbs-publish with this plan and `mode: apply`.'
 
 /**
  * Compares a KBS with a plan, and writes nothing. It reads the record of plans, the mark of the resource policy, the marks of fresh keys and each
- * reference value, and asks for the resources as a guest that proves nothing.
+ * reference value, and asks for the resources as a guest that proves nothing. An embedded KBS also shows its policies and which resources it holds.
  *
  * @throws TransportError where the KBS does not answer
  */
 export async function driftOf(options: DriftOptions): Promise<DriftFinding[]> {
   return [
-    ...(await recordFindings(options)),
+    ...(await resourceFindings(options)),
+    ...withdrawnFindings(options),
     await policyFinding(options),
-    ...(options.desired.attestationPolicy === null
-      ? []
-      : [unknown('attestation policy default_cpu', 'a KBS does not show its text')]),
+    ...attestationFinding(options),
     ...(await valueFindings(options)),
     ...(await guestFindings(options)),
   ]
 }
 
-async function recordFindings({ kbs, desired, share, managed, embedded }: DriftOptions): Promise<DriftFinding[]> {
-  if (managed === null)
-    return [
-      unknown('record of plans', 'this credential may not read reference values: what earlier runs wrote is not known'),
-    ]
-  const mine = partOf(managed, share.name)
-  const findings: DriftFinding[] = []
-  if (managed.unfinished !== null)
-    findings.push(
-      drift(
-        'record of plans',
-        `a run of the plan "${managed.unfinished}" began to write and did not end: run it again`,
-      ),
-    )
-  for (const uri of share.named) {
-    const isKept = desired.kept.includes(uri)
-    const isWritten = Object.values(managed.plans).some(({ resources }) => resources.includes(uri))
-    const lacksRule = share.rules.includes(uri) && !mine.rules.includes(uri)
-    const lacksMark =
-      embedded === null && desired.fresh.includes(uri) && (await kbs.referenceValue(keyMark(uri))) === null
-    if (!isKept && !mine.resources.includes(uri)) findings.push(drift(uri, 'no run of this plan wrote it to this KBS'))
-    else if (lacksRule) findings.push(drift(uri, 'no run of this plan wrote its rule'))
-    else if (lacksMark)
-      findings.push(drift(uri, 'the mark of its key is gone: the KBS was emptied, or the key is of another run'))
-    else if (!isWritten) findings.push(unknown(uri, 'no plan wrote its bytes: whether they stand there is not known'))
-    else findings.push(same(uri, 'was written with its rule; a KBS does not show whether its bytes still stand there'))
+async function resourceFindings(options: DriftOptions): Promise<DriftFinding[]> {
+  const { managed, share, embedded } = options
+  if (managed === null) {
+    const found = 'this credential may not read reference values: what earlier runs wrote is not known'
+    return [unknown('record of plans', found, mayRead)]
   }
-  const ends = withdrawalOf(managed, share)
-  const why = 'stands there, and the plan does not name it: the next run withdraws it'
-  for (const uri of ends.rules) findings.push(drift(`rule of ${uri}`, why))
-  for (const uri of ends.resources) findings.push(drift(uri, why))
-  for (const id of ends.values) findings.push(drift(`reference value ${id}`, why))
+  const findings: DriftFinding[] = []
+  if (managed.unfinished !== null) {
+    const found = `a run of the plan "${managed.unfinished}" began to write and did not end`
+    findings.push(drift('record of plans', found, 'Run kbs-publish with that plan again: it writes what is missing.'))
+  }
+  for (const uri of share.named) {
+    const holds = (await embedded?.holds(parseKbsUri(uri).join('/'))) ?? null
+    findings.push(await resourceFinding(uri, holds, managed, options))
+  }
   return findings
+}
+
+/** @param holds whether the KBS holds its bytes; null where it does not say */
+async function resourceFinding(
+  uri: string,
+  holds: boolean | null,
+  managed: Managed,
+  { kbs, desired, share, embedded }: DriftOptions,
+): Promise<DriftFinding> {
+  const mine = partOf(managed, share.name)
+  const isKept = desired.kept.includes(uri)
+  const owners = Object.entries(managed.plans).flatMap(([name, one]) => (one.resources.includes(uri) ? [name] : []))
+  if (holds === false)
+    return drift(uri, 'the KBS does not hold it', isKept ? `Write its bytes first. ${applyIt}` : applyIt)
+  if (!isKept && !mine.resources.includes(uri)) {
+    const [other] = owners
+    if (other === undefined) return drift(uri, 'no run of this plan wrote it to this KBS', applyIt)
+    const remedy = `Use \`source: kept\` to write its rule alone, or give this plan \`name: ${other}\` if it is the same.`
+    return drift(uri, `the plan "${other}" wrote it`, remedy)
+  }
+  if (share.rules.includes(uri) && !mine.rules.includes(uri)) {
+    return drift(uri, 'no run of this plan wrote its rule', applyIt)
+  }
+  if (embedded === null && desired.fresh.includes(uri) && (await kbs.referenceValue(keyMark(uri))) === null) {
+    const remedy = 'Images of a key that is gone cannot be opened: encrypt and publish them again.'
+    return drift(uri, 'the mark of its key is gone: the KBS was emptied, or another run wrote the key', remedy)
+  }
+  if (holds === true) return same(uri, 'stands there, and its rule was written; its bytes are not compared')
+  if (owners.length === 0) return unknown(uri, 'no plan wrote its bytes: whether they stand there is not known')
+  return same(uri, 'was written with its rule; a KBS does not show whether its bytes still stand there')
+}
+
+/** What earlier runs of the plan wrote and it does not name any more. */
+function withdrawnFindings({ managed, share }: DriftOptions): DriftFinding[] {
+  if (managed === null) return []
+  const ends = withdrawalOf(managed, share)
+  const names = [...ends.rules.map((uri) => `rule of ${uri}`), ...ends.resources, ...ends.values.map(valueName)]
+  const remedy = `${applyIt} It withdraws what the plan does not name. To keep it, name it in the plan.`
+  return names.map((what) => drift(what, 'stands there, and the plan does not name it', remedy))
 }
 
 async function policyFinding({ kbs, desired, embedded }: DriftOptions): Promise<DriftFinding> {
   const what = 'resource policy'
   const { resourcePolicy, policyDigest } = desired
   if (resourcePolicy === null) return unknown(what, 'the plan leaves it to its owner')
-  if (embedded !== null)
-    return embedded.resourcePolicy === resourcePolicy
-      ? same(what, 'its text is the one of the plan')
-      : drift(what, embedded.resourcePolicy === null ? 'none stands there' : 'another text stands there')
+  if (embedded !== null) return textFinding(what, embedded.resourcePolicy, resourcePolicy)
   const marker = await readMarker(kbs)
-  if (marker === 'unreadable') return unknown(what, 'this credential may not read the digest that was written last')
-  if (marker === policyDigest)
-    return same(what, `${marker} was written last by kbs-publish; what another tool uploaded since does not show`)
-  return drift(what, `${marker ?? 'none'} was written last, and the plan gives ${policyDigest ?? 'none'}`)
+  if (marker === 'unreadable') {
+    return unknown(what, 'this credential may not read the digest that was written last', mayRead)
+  }
+  if (marker === policyDigest) {
+    return same(what, `kbs-publish wrote ${marker} last; what another tool uploaded since is not known`)
+  }
+  const found = `kbs-publish wrote ${marker ?? 'none'} last, the plan makes ${policyDigest ?? 'none'}`
+  const remedy =
+    marker === null
+      ? applyIt
+      : `Compare the plan with the one of that run, then write \`replace-global: ${marker}\` and apply it.`
+  return drift(what, found, remedy)
 }
+
+function attestationFinding({ desired, embedded }: DriftOptions): DriftFinding[] {
+  const what = 'attestation policy default_cpu'
+  if (desired.attestationPolicy === null) return []
+  if (embedded === null) return [unknown(what, 'a KBS does not show its text')]
+  return [textFinding(what, embedded.attestationPolicy, desired.attestationPolicy)]
+}
+
+function textFinding(what: string, stands: string | null, planned: string): DriftFinding {
+  if (stands === planned) return same(what, 'its text is the one of the plan')
+  return stands === null
+    ? drift(what, 'none stands there', applyIt)
+    : drift(what, 'another text stands there', lookFirst)
+}
+
+const valueName = (id: string): string => `reference value ${id}`
 
 async function valueFindings({ kbs, desired }: DriftOptions): Promise<DriftFinding[]> {
   const findings: DriftFinding[] = []
   for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const what = `reference value ${id}`
+    const what = valueName(id)
     const answer = await ifAuthorized(
       kbs.referenceValue(id).then((stands) => ({ stands })),
       null,
     )
-    if (answer === null) findings.push(unknown(what, 'this credential may not read it'))
-    else if (answer.stands === null) findings.push(drift(what, 'the KBS has none'))
-    else if (isDeepStrictEqual(answer.stands, JSON.parse(JSON.stringify(value))))
-      findings.push(same(what, 'is as planned'))
-    else findings.push(drift(what, `is ${shown(answer.stands)}, planned is ${shown(value)}`))
+    if (answer === null) findings.push(unknown(what, 'this credential may not read it', mayRead))
+    else if (answer.stands === null) findings.push(drift(what, 'the KBS has none', applyIt))
+    else if (isSameReferenceValue(answer.stands, value)) findings.push(same(what, 'is as planned'))
+    else findings.push(drift(what, `is ${shown(answer.stands)}, planned is ${shown(value)}`, lookFirst))
   }
   return findings
 }
@@ -136,20 +196,23 @@ function shown(value: JsonValue): string {
 async function guestFindings({ desired, guest, forSamples }: DriftOptions): Promise<DriftFinding[]> {
   const closed = desired.uris.filter((uri) => !forSamples.includes(uri))
   if (closed.length === 0) return []
-  const refusal = (error: unknown): string => {
-    if (error instanceof SealwrightError && ['denied', 'kbs-error', 'unauthorized'].includes(error.code))
-      return error.code === 'denied' ? '' : error.message
-    throw error
-  }
-  const token = await guest.token().then(() => null, refusal)
+  const token = await guest.token().then(() => null, refusalOf)
   if (token !== null) return [same('sample evidence', 'gets no token from this KBS')]
   const findings: DriftFinding[] = []
   for (const uri of closed) {
     const what = `${uri} for sample evidence`
-    const answer = await guest.resource(parseKbsUri(uri)).then(() => null, refusal)
+    const answer = await guest.resource(parseKbsUri(uri)).then(() => null, refusalOf)
+    const remedy = `${applyIt} Then treat the secret as known to others: replace it. \`sealwright kbs doctor\` says what else is open.`
     if (answer === '') findings.push(same(what, 'is denied'))
-    else if (answer === null) findings.push(drift(what, 'is given out, though sample evidence proves nothing'))
-    else findings.push(drift(what, `was not denied by the policy: ${answer}`))
+    else if (answer === null) findings.push(drift(what, 'is given out, though sample evidence proves nothing', remedy))
+    else findings.push(drift(what, `is not denied by the policy: ${answer}`, applyIt))
   }
   return findings
+}
+
+/** Empty for a denial. */
+function refusalOf(error: unknown): string {
+  if (error instanceof SealwrightError && ['denied', 'kbs-error', 'unauthorized'].includes(error.code))
+    return error.code === 'denied' ? '' : error.message
+  throw error
 }

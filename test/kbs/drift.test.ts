@@ -102,7 +102,7 @@ describe('drift of a KBS', () => {
       `${b} for sample evidence`,
     ])
     expect(of(findings, a)?.found).toContain('does not show whether its bytes still stand there')
-    expect(of(findings, 'resource policy')?.found).toContain('what another tool uploaded since does not show')
+    expect(of(findings, 'resource policy')?.found).toContain('what another tool uploaded since is not known')
   })
 
   test('a reference value that somebody changed, and one that is gone', async () => {
@@ -142,6 +142,20 @@ describe('drift of a KBS', () => {
     expect(differing(await it.drift(both))).toEqual(['record of plans'])
     await it.publish(`replace-global: first\n${both.replaceAll('agent', 'agent, overwrite: true')}`)
     expect(differing(await it.drift(both))).toEqual([])
+  })
+
+  test('an entry that another plan wrote, and who wrote it', async () => {
+    const findings = await it.drift(`name: other\nresources:\n${entry(a)}`)
+    expect(of(findings, a)).toMatchObject({ standing: 'drift', found: 'the plan "default" wrote it' })
+    expect(of(findings, a)?.remedy).toContain('`name: default`')
+  })
+
+  test('each difference says what mends it, and what is the same needs nothing', async () => {
+    await it.admin.setReferenceValue('my_value', ['y'])
+    await it.admin.setReferenceValue(markerId, sha256('another'))
+    const findings = await it.drift(`${both}\n${entry('kbs:///team/secret/c')}`)
+    for (const { standing, remedy } of findings) expect(remedy === null).toBe(standing === 'same')
+    expect(of(findings, 'resource policy')?.remedy).toContain(`replace-global: ${sha256('another')}`)
   })
 
   test('a policy that lets everybody in', async () => {
@@ -218,6 +232,19 @@ describe('the command, on an embedded KBS', () => {
       what: 'resource policy',
       standing: 'drift',
       found: 'another text stands there',
+      remedy: 'Find out who wrote it, then run kbs-publish with this plan and `mode: apply`.',
     })
+    await run('kbs-publish', '--kbs-url', `embedded:${kbs}`, '--plan', plan)
+    storeInKbs(kbs, 'resources/team/secret/a', null)
+    storeInKbs(kbs, 'attestation-policies.json', JSON.stringify({ default_cpu: 'package policy\nimport rego.v1\n' }))
+    expect((await drift()).outputs['findings']).toEqual([
+      expect.objectContaining({ what: a, standing: 'drift', found: 'the KBS does not hold it' }),
+      expect.objectContaining({ what: 'resource policy', standing: 'same' }),
+      expect.objectContaining({ what: 'attestation policy default_cpu', found: 'another text stands there' }),
+      expect.objectContaining({ what: 'reference value launch_digest', standing: 'same' }),
+      expect.objectContaining({ what: 'reference value svn', standing: 'same' }),
+    ])
+    await run('kbs-publish', '--kbs-url', `embedded:${kbs}`, '--plan', plan)
+    expect((await drift()).outcome).toBe('done')
   })
 })

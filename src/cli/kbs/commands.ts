@@ -2,6 +2,13 @@ import type { Command } from '../command.ts'
 import { usualClaims } from '../../kbs/admin-token.ts'
 import { option } from '../tee/evidence-options.ts'
 
+/** Claims of the tokens that are made from an admin key. */
+const claimOptions = [
+  option('admin-role', 'Role in the tokens that are made from --admin-key.', usualClaims.role),
+  option('admin-issuer', 'Issuer (iss) in these tokens.', usualClaims.issuer),
+  option('admin-audience', 'Audience (aud) in these tokens.', usualClaims.audience),
+]
+
 /** Commands about a running Key Broker Service. */
 export const kbsCommands: Readonly<Record<string, Command>> = {
   'kbs doctor': {
@@ -13,9 +20,7 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
         'admin-key',
         'Credential of a publisher (env:NAME or a file): its role is tried for paths beyond its own.',
       ),
-      option('admin-role', 'Role in the tokens that are made from --admin-key.', usualClaims.role),
-      option('admin-issuer', 'Issuer (iss) in these tokens.', usualClaims.issuer),
-      option('admin-audience', 'Audience (aud) in these tokens.', usualClaims.audience),
+      ...claimOptions,
     ],
     positional: 'kbs-url',
     examples: [
@@ -31,6 +36,7 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
       option('kbs-url', 'Base URL of the KBS, or embedded:DIR; may be given without --kbs-url.', '', true),
       option('plan', 'Plan file of kbs-publish (docs/kbs-publish.md).', '', true),
       option('admin-key', 'Credential of the publisher (env:NAME or a file); an embedded KBS has its own.'),
+      ...claimOptions,
     ],
     positional: 'kbs-url',
     examples: [
