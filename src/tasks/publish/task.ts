@@ -141,6 +141,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
     dryRun: mode === 'plan',
+    hidesPolicies: embedded === null,
   })
   const result: PublishResult = { desired, changes, uris: desired.uris }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
