@@ -20,8 +20,11 @@ export interface Revoked {
   why: ReadonlyMap<string, string>
 }
 
+/** Who serves `file:PATH`, and the time. */
+export type FileContext = Pick<TaskContext, 'ports'> & { readonly caller: Pick<TaskContext['caller'], 'fetch'> }
+
 /** @throws VerificationError `signature-invalid`, `format-invalid`, `expired` */
-export async function readRevocations(plan: Plan, { caller, ports }: TaskContext): Promise<Revoked> {
+export async function readRevocations(plan: Plan, { caller, ports }: FileContext): Promise<Revoked> {
   const lists: OpenedRevocations[] = []
   const why = new Map<string, string>()
   for (const value of plan['signed-values'].flatMap(({ revoked }) => revoked)) why.set(value, '`revoked` of the plan')

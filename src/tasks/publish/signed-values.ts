@@ -6,8 +6,7 @@ import type { Plan } from '../../kbs/plan-schema.ts'
 import { notCurrent, openReferenceValues } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
-import type { TaskContext } from '../context.ts'
-import { add, endedBy, namedInPlan, revokedError, type Revoked } from './revoked.ts'
+import { add, endedBy, namedInPlan, revokedError, type FileContext, type Revoked } from './revoked.ts'
 
 type Signed = Plan['signed-values'][number]
 
@@ -34,7 +33,7 @@ export interface SignedValues {
  *
  * @throws VerificationError `signature-invalid`, `expired` (not valid yet), `denied` (beyond what the signer may say); InputError `file-invalid`
  */
-export async function withSignedValues(plan: Plan, revoked: Revoked, context: TaskContext): Promise<SignedValues> {
+export async function withSignedValues(plan: Plan, revoked: Revoked, context: FileContext): Promise<SignedValues> {
   const lists = new Map<string, Set<string>>()
   const expired = new Map<string, Set<string>>()
   const notes = revoked.lists.map(listNote)
@@ -93,7 +92,7 @@ function revokedIn(document: ReferenceValues, { why }: Revoked): [string | null,
   return [gone, why.get(gone ?? '') ?? '']
 }
 
-async function opened({ file, keys }: Signed, { caller }: TaskContext): Promise<ReferenceValues> {
+async function opened({ file, keys }: Signed, { caller }: FileContext): Promise<ReferenceValues> {
   const read = async (path: string, limit: number): Promise<Buffer> =>
     collect(await caller.fetch(`file:${path}`), limit, path)
   const pinned: string[] = []

@@ -159,6 +159,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
     dryRun,
+    hidesPolicies: embedded === null,
   })
   const result: PublishResult = { desired, changes: [...gone, ...changes], uris: desired.uris }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
