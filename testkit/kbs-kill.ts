@@ -1,18 +1,15 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { adminToken } from '../src/kbs/admin-token.ts'
 import { kbsAdmin, type KbsAdmin } from '../src/kbs/client.ts'
-import { sampleGuest } from '../src/kbs/doctor/sample-guest.ts'
+import { sampleGuest } from '../src/kbs/keyed-attester.ts'
 import { rcarSession } from '../src/kbs/rcar.ts'
 import { resourcePolicy } from '../src/kbs/rego/resource-policy.ts'
 import { embeddedAttestationPolicy, sampleLaunchDigest, sampleReferenceValues } from '../src/kbs/rego/sample-policy.ts'
 import { writeRego } from '../src/kbs/rego/write.ts'
 import { parseKbsUri } from '../src/kbs/uri.ts'
 import { startKbs } from '../src/kbs-server/server.ts'
-import { cleanEnv } from './cli.ts'
+import { killedRun, type KilledRun } from './killed-run.ts'
 import { root } from './peers.ts'
 import { scratch, testPorts } from './ports.ts'
 
@@ -64,9 +61,7 @@ async function lay(): Promise<Laid> {
 }
 
 /** A plan whose two resources only SNP guests get, run by the real program. */
-function plan(
-  laid: Laid,
-): (killAfter: number | null) => Promise<{ killed: boolean; ms: number; stderr: string; stdout: string }> {
+function plan(laid: Laid): (killAfter: number | null) => Promise<KilledRun> {
   const folder = scratch('kbs-kill-job')
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
@@ -84,19 +79,7 @@ function plan(
     state: join(folder, 'state'),
   }
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
-  return async (killAfter) => {
-    const start = performance.now()
-    const child = spawn(process.execPath, [join(root, 'dist/cli/index.js'), 'kbs-publish', ...args, '--json'], {
-      env: cleanEnv(),
-    })
-    let [stderr, stdout] = ['', '']
-    child.stderr.on('data', (bytes) => (stderr += String(bytes)))
-    child.stdout.on('data', (bytes) => (stdout += String(bytes)))
-    const ended = once(child, 'close')
-    if (killAfter !== null) void Promise.race([wait(killAfter), ended]).then(() => child.kill('SIGKILL'))
-    await ended
-    return { killed: child.signalCode === 'SIGKILL', ms: performance.now() - start, stderr, stdout }
-  }
+  return (killAfter) => killedRun([join(root, 'dist/cli/index.js'), 'kbs-publish', ...args, '--json'], killAfter)
 }
 
 /**

@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { openStore } from '../src/oci/open.ts'
 import { parseReference } from '../src/oci/reference.ts'
 import type { Digest, Store } from '../src/oci/types.ts'
 import { parsePolicy } from '../src/verify/policy/load.ts'
 import { verifyImage } from '../src/verify/verify-image.ts'
 import { forgeChain, makeIssuer, makeKey } from './chain.ts'
-import { cleanEnv } from './cli.ts'
+import { killedRun } from './killed-run.ts'
 import { root } from './peers.ts'
 import { policyText } from './policy-text.ts'
 import { scratch, testPorts } from './ports.ts'
@@ -63,21 +60,9 @@ export async function killedPromotion(): Promise<KilledPromotion> {
     },
     async run(killAfter, to) {
       const args = ['--from', `${from}:latest`, '--to', `${to}:${tag}`, '--policy', policy, '--signer', 'key', '--key', key, '--environment', 'production', '--state', join(folder, 'state')] // prettier-ignore
-      const begin = performance.now()
-      const child = spawn(process.execPath, [join(root, 'testkit/cli-entry.ts'), 'promote', ...args], {
-        cwd: folder,
-        env: cleanEnv(),
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
-      let stderr = ''
-      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-      const ended = once(child, 'close')
-      if (killAfter !== null) await Promise.race([wait(killAfter), ended])
-      if (killAfter !== null) child.kill('SIGKILL')
-      await ended
-      if (child.signalCode === null && child.exitCode !== 0)
-        throw new Error(`promote ended with ${child.exitCode}: ${stderr}`)
-      return { killed: child.signalCode === 'SIGKILL', ms: performance.now() - begin, stderr }
+      const ended = await killedRun([join(root, 'testkit/cli-entry.ts'), 'promote', ...args], killAfter, folder)
+      if (!ended.killed && ended.code !== 0) throw new Error(`promote ended with ${ended.code}: ${ended.stderr}`)
+      return ended
     },
     async fault(to, whole) {
       const found = (await open(to).resolve({ tag }))?.digest ?? null

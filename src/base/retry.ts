@@ -1,5 +1,4 @@
-import type { HttpResponse } from './ports.ts'
-import type { HttpRequest, Ports } from './ports.ts'
+import type { HttpRequest, HttpResponse, Ports } from './ports.ts'
 
 /** Answers that mean "later": a service is busy, throttles, or something before it failed. */
 export const retriedStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])

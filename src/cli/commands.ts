@@ -3,10 +3,12 @@ import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { encryptCommands } from './encrypt/commands.ts'
 import { guestCommands } from './guest/commands.ts'
+import { imagePolicyCommands } from './image-policy/commands.ts'
 import { initdataCommands } from './initdata/commands.ts'
 import { kbsCommands } from './kbs/commands.ts'
 import { logCommands } from './log/commands.ts'
 import { modelCommands } from './model/commands.ts'
+import { publishedCommands } from './published/entries.ts'
 import { runnerCommands } from './runner/entries.ts'
 import { scittCommands } from './scitt/commands.ts'
 import { secretCommands } from './secret/commands.ts'
@@ -80,6 +82,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...modelCommands,
   ...encryptCommands,
   ...guestCommands,
+  ...imagePolicyCommands,
   ...initdataCommands,
   ...secretCommands,
   ...kbsCommands,
@@ -91,6 +94,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...sbomDocumentCommands,
   ...logCommands,
   ...predictCommands,
+  ...publishedCommands,
   ...evidenceCommands,
   ...akCommands,
   ...runnerCommands,

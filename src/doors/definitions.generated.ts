@@ -703,8 +703,26 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "admin-key",
-    "description": "Admin credential as env:NAME or a file. A private key (EC P-256 or Ed25519, PEM or JWK), from which short-lived tokens with role admin are made, or a ready JWT. Not for embedded.",
+    "description": "Admin credential as env:NAME or a file. A private key (EC P-256 or Ed25519, PEM or JWK), from which a token of two minutes is made for each request, or a ready JWT. Not for embedded.",
     "default": "",
+    "required": false
+   },
+   {
+    "name": "admin-role",
+    "description": "Role in the tokens that are made from admin-key. Give the publisher a role of its own, which the KBS allows for the paths of the plan only.",
+    "default": "admin",
+    "required": false
+   },
+   {
+    "name": "admin-issuer",
+    "description": "Issuer (iss) in these tokens, as the KBS's identity provider names it.",
+    "default": "sealwright",
+    "required": false
+   },
+   {
+    "name": "admin-audience",
+    "description": "Audience (aud) in these tokens.",
+    "default": "KBS",
     "required": false
    },
    {

@@ -15,6 +15,17 @@ export function initdataDigest(bytes: Uint8Array, algorithm: InitdataAlgorithm):
   return createHash(algorithm).update(bytes).digest()
 }
 
+/** Whether a platform keeps a digest whole: a processor pads a shorter one with zeros, a vTPM takes 32 bytes only. @param size in bytes */
+export function keepsWhole(platform: InitdataPlatform, size: number): boolean {
+  const field = initdataFields[platform].size
+  return platform === 'tpm' ? size === field : size <= field
+}
+
+/** PCR 8 of the SHA-256 bank after one extension by a digest of 32 bytes (TPM 2.0, Part 1, §17.2). */
+export function extendedPcr8(digest: Uint8Array): Buffer {
+  return createHash('sha256').update(Buffer.alloc(initdataFields.tpm.size)).update(digest).digest()
+}
+
 /**
  * The value that evidence of a platform shows for initdata. A digest that is shorter than its field has zeros behind it; a longer one would be cut
  * by the host, and a policy that compares the whole digest never matches, so it is refused. A vTPM takes a digest of exactly 32 bytes:
@@ -25,13 +36,14 @@ export function initdataDigest(bytes: Uint8Array, algorithm: InitdataAlgorithm):
  */
 export function initdataBinding(digest: Uint8Array, platform: InitdataPlatform): Buffer {
   const { name, size } = initdataFields[platform]
-  if (digest.length > size || (platform === 'tpm' && digest.length !== size))
+  if (!keepsWhole(platform, digest.length))
     throw new VerificationError(
       'format-invalid',
       `${name} keeps ${size} bytes, not a digest of ${digest.length} bytes of initdata`,
       { subject: name, remedy: 'Use `algorithm = "sha256"`, which each platform keeps whole.' },
     )
+  if (platform === 'tpm') return extendedPcr8(digest)
   const field = Buffer.alloc(size)
   field.set(digest)
-  return platform === 'tpm' ? createHash('sha256').update(Buffer.alloc(size)).update(digest).digest() : field
+  return field
 }

@@ -2,8 +2,7 @@ import { InputError } from '../base/errors.ts'
 import { printable } from '../base/printable.ts'
 import { toInitdataAnnotation } from './annotation.ts'
 import { initdataDigest } from './bindings.ts'
-import type { InitdataAlgorithm } from './document.ts'
-import { initdataVersion, isFileName, readInitdata } from './document.ts'
+import { initdataVersion, isFileName, readInitdata, type InitdataAlgorithm } from './document.ts'
 
 /** An initdata document with the values that a pod and a policy take from it. */
 export interface MadeInitdata {

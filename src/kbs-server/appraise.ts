@@ -1,18 +1,22 @@
 import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isHardware } from '../base/technology.ts'
 import { jcs } from '../encoding/jcs.ts'
+import { isVectorValue, tierOf, vectorMembers } from '../kbs/ear-vector.ts'
 import { AppraisalError } from './failure.ts'
-import { isHardware, type HardwareJudge } from './hardware.ts'
+import type { HardwareJudge } from './hardware.ts'
 import type { Policies } from './policies.ts'
 
 /** One device's evidence with what it must be over. Left-out runtime data is not checked, as in Trustee. */
 export interface Appraisal {
   tee: string
   evidence: JsonValue
-  /** A value whose JCS bytes are hashed with SHA-384, or the report data itself. */
-  runtime: { structured: JsonObject } | { raw: Buffer } | null
+  /** A value whose JCS bytes are hashed, with SHA-384 where no other function is named, or the report data itself. */
+  runtime: { structured: JsonObject; hash?: string | undefined } | { raw: Buffer } | null
   /** Digest of the init-data. A sample only echoes it; hardware must be bound to it. */
   initData?: Buffer | null
+  /** Its files, as the token shows them. */
+  initDataClaims?: JsonObject | undefined
 }
 
 /** What Trustee's sample verifier claims of every sample evidence (coco.md §2.2). */
@@ -35,6 +39,7 @@ export async function appraise(
     annotated = ofSample(appraisal)
     if (initData !== null) annotated['init_data'] = initData.toString('base64')
   }
+  if (appraisal.initDataClaims !== undefined) annotated['init_data_claims'] = appraisal.initDataClaims
   if (runtime !== null && 'structured' in runtime) annotated['runtime_data_claims'] = runtime.structured
   const trust = await policies.trustClaims(`${policy}_cpu`, annotated)
   if (trust === null) throw new AppraisalError(`Policy \`${policy}_cpu.rego\` not found`)
@@ -49,7 +54,11 @@ export async function appraise(
 
 /** What the evidence must be over: 48 bytes of a hash, or the bytes that were given. */
 function expectedData(runtime: NonNullable<Appraisal['runtime']>): Buffer {
-  return 'raw' in runtime ? runtime.raw : createHash('sha384').update(jcs(runtime.structured)).digest()
+  return 'raw' in runtime
+    ? runtime.raw
+    : createHash(runtime.hash ?? 'sha384')
+        .update(jcs(runtime.structured))
+        .digest()
 }
 
 function ofSample({ tee, evidence, runtime }: Appraisal): JsonObject {
@@ -73,16 +82,14 @@ function trustVector(value: JsonValue | undefined): Record<string, number> {
   if (value === undefined) return {}
   const entries = isObject(value) ? Object.entries(value) : []
   const bad =
-    entries.length === 0 ||
-    entries.some(([, item]) => typeof item !== 'number' || !Number.isInteger(item) || Math.abs(item) > 127)
+    entries.length === 0 || entries.some(([name, item]) => !vectorMembers.includes(name) || !isVectorValue(item))
   if (bad) throw new AppraisalError('Invalid trust claims')
   return Object.fromEntries(entries) as Record<string, number>
 }
 
-/** AR4SI tiers: the worst member counts. */
+const tiers = ['none', 'affirming', 'warning', 'contraindicated'] as const
+
+/** AR4SI: the worst member counts. */
 function statusOf(values: readonly number[]): string {
-  const tiers = values.map((value) =>
-    Math.abs(value) >= 96 ? 3 : Math.abs(value) >= 32 ? 2 : Math.abs(value) >= 2 ? 1 : 0,
-  )
-  return ['none', 'affirming', 'warning', 'contraindicated'][Math.max(0, ...tiers)] ?? 'none'
+  return tiers[Math.max(0, ...values.map((value) => tiers.indexOf(tierOf(value))))] ?? 'none'
 }

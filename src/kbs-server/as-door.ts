@@ -4,6 +4,7 @@ import { appraise, type Appraisal } from './appraise.ts'
 import { publicJwk, signEar } from './ear-token.ts'
 import { AppraisalError, Failure, serviceFailure } from './failure.ts'
 import type { HardwareJudge } from './hardware.ts'
+import { readInitToml } from './init-data.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
 import type { Reply } from './reply.ts'
@@ -48,7 +49,7 @@ export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock, judge
       if (requests.length > 1) throw serviceFailure('attestation report evaluate', 'only one device is verified here')
       const policy = ids[0] === undefined ? 'default' : String(ids[0])
       try {
-        const cpu0 = await appraise(readRequest(only), policies, policy, judge)
+        const cpu0 = await appraise(await readRequest(only), policies, policy, judge)
         return { status: 200, body: await signEar({ cpu0 }, keys, clock), contentType: null }
       } catch (error) {
         if (error instanceof AppraisalError) throw serviceFailure('attestation report evaluate', error.message)
@@ -58,12 +59,12 @@ export function asDoor(keys: ServerKeys, policies: Policies, clock: Clock, judge
   }
 }
 
-function readRequest(request: JsonValue): Appraisal {
+async function readRequest(request: JsonValue): Promise<Appraisal> {
   if (!isObject(request) || typeof request['tee'] !== 'string' || typeof request['evidence'] !== 'string') {
     throw badJson('missing field `tee` or `evidence`')
   }
   const { tee, evidence, runtime_data: runtime, runtime_data_hash_algorithm: hash } = request
-  if (hash !== undefined && hash !== null && hash !== 'sha384') throw serviceFailure('only sha384 is supported here')
+  if (!['sha256', 'sha384', 'sha512'].includes(String(hash ?? 'sha384'))) throw serviceFailure('parse hash algorithm')
   if (!tees.includes(tee)) throw serviceFailure(`tee \`${tee} not supported\``)
   let parsed: JsonValue
   try {
@@ -72,23 +73,31 @@ function readRequest(request: JsonValue): Appraisal {
     if (error instanceof Failure) throw error
     throw serviceFailure('parse evidence')
   }
-  return { tee, evidence: parsed, runtime: readRuntime(runtime), initData: readInitData(request['init_data']) }
+  const init = await readInit(request['init_data'])
+  return { tee, evidence: parsed, runtime: readRuntime(runtime, String(hash ?? 'sha384')), ...init }
 }
 
-function readRuntime(value: JsonValue | undefined): Appraisal['runtime'] {
+function readRuntime(value: JsonValue | undefined, hash: string): Appraisal['runtime'] {
   if (value === undefined || value === null) return null
   if (!isObject(value)) throw badJson('invalid type for `runtime_data`')
   const { raw, structured } = value
   if (typeof raw === 'string') return { raw: fromUrl(raw, 'base64 decode raw runtime data') }
-  if (isObject(structured)) return { structured }
+  if (isObject(structured)) return { structured, hash }
   throw badJson('unknown variant of `runtime_data`')
 }
 
-function readInitData(value: JsonValue | undefined): Buffer | null {
-  if (value === undefined || value === null) return null
-  const digest = isObject(value) ? value['init_data_digest'] : undefined
-  if (typeof digest !== 'string') throw serviceFailure('only init_data_digest is taken here')
-  return fromUrl(digest, 'base64 decode init data')
+async function readInit(value: JsonValue | undefined): Promise<Pick<Appraisal, 'initData' | 'initDataClaims'>> {
+  if (value === undefined || value === null) return {}
+  const { init_data_digest: digest, init_data_toml: text } = isObject(value) ? value : {}
+  if (typeof digest === 'string') return { initData: fromUrl(digest, 'base64 decode init data') }
+  if (typeof text !== 'string') throw badJson('unknown variant of `init_data`')
+  try {
+    const { digest: initData, claims: initDataClaims } = await readInitToml(text)
+    return { initData, initDataClaims }
+  } catch (error) {
+    if (error instanceof AppraisalError) throw serviceFailure('parse init data', error.message)
+    throw error
+  }
 }
 
 function fromUrl(text: string, what: string): Buffer {

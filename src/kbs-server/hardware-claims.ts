@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import type { HardwareTechnology } from '../base/technology.ts'
+import { extendedPcr8 } from '../initdata/bindings.ts'
 import type { SnpFacts } from '../tee/facts/snp.ts'
 import type { TdxFacts } from '../tee/facts/tdx.ts'
 import { claimOrder } from '../tee/reference/trustee-machine.ts'
@@ -8,7 +9,6 @@ import { parseAzureEvidence } from '../tee/verify/azure/evidence.ts'
 import { verifiers } from '../tee/verify/index.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { AppraisalError } from './failure.ts'
-import type { HardwareTechnology } from './hardware.ts'
 
 /**
  * Claims about evidence of hardware that holds, by the names that Trustee's policies read (coco.md §2.2): those of the technology under its own
@@ -157,7 +157,7 @@ function boundForm(technology: HardwareTechnology, digest: Buffer): string | nul
   const size = { snp: 32, tdx: 48, tpm: null, 'az-snp-vtpm': null, 'az-tdx-vtpm': null }[technology]
   if (size !== null) return Buffer.concat([digest, Buffer.alloc(size)]).toString('hex', 0, size)
   if (digest.length !== 32) return null
-  return createHash('sha256').update(Buffer.alloc(32)).update(digest).digest('hex')
+  return extendedPcr8(digest).toString('hex')
 }
 
 function refused(technology: string, why: string): AppraisalError {

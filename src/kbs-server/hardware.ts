@@ -2,17 +2,10 @@ import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SealwrightError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { HardwareTechnology } from '../base/technology.ts'
 import type { Ports } from '../base/ports.ts'
 import type { VerifyContext } from '../tee/verify/verifier.ts'
 import { AppraisalError } from './failure.ts'
-
-/** Hardware whose evidence the embedded KBS verifies. */
-export const hardwareTechnologies = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm'] as const
-export type HardwareTechnology = (typeof hardwareTechnologies)[number]
-
-export function isHardware(tee: string): tee is HardwareTechnology {
-  return hardwareTechnologies.some((one) => one === tee)
-}
 
 /** Folder in the KBS's directory with what makers of hardware say, as `tee collateral fetch` writes it. */
 export const collateralFolder = 'collateral'
@@ -41,7 +34,7 @@ export function hardwareJudge(
     const { hardwareClaims } = await import('./hardware-claims.ts')
     const { noCollateral } = await import('../tee/verify/verifier.ts')
     let collateral = noCollateral
-    if (await exists(join(directory, collateralFolder))) {
+    if ((await lstat(join(directory, collateralFolder)).catch(() => null)) !== null) {
       const { readCollateralDirectory } = await import('../tee/collateral/directory.ts')
       try {
         collateral = await readCollateralDirectory(join(directory, collateralFolder))
@@ -59,14 +52,5 @@ export function hardwareJudge(
       if (error instanceof AppraisalError) ports.log.info(`embedded KBS: ${error.message}`)
       throw error
     }
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch {
-    return false
   }
 }

@@ -21,9 +21,9 @@ export async function serverKeys(storage: Storage): Promise<ServerKeys> {
 }
 
 async function keyOf(storage: Storage, name: string): Promise<KeyObject> {
-  const stored = await storage.read(name)
+  const stored = await storage.readKey(name)
   if (stored !== null) return createPrivateKey(stored)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  await storage.write(privateKey.export({ type: 'pkcs8', format: 'pem' }), name)
+  await storage.writeKey(privateKey.export({ type: 'pkcs8', format: 'pem' }), name)
   return privateKey
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { toSealwrightError } from '../base/errors.ts'
 import type { Module } from '../kbs/rego/ast.ts'
-import { evaluateRule } from '../kbs/rego/evaluate.ts'
+import { evaluateRule, referenceValuesOf } from '../kbs/rego/evaluate.ts'
 import { parseRego } from '../kbs/rego/parse.ts'
 import { failure } from './failure.ts'
 import type { Storage } from './storage.ts'
@@ -23,19 +23,12 @@ export interface Policies {
 }
 
 export function policies(storage: Storage): Policies {
-  // One writer at a time: each write reads the whole file first.
-  let last: Promise<unknown> = Promise.resolve()
-  const alone = <T>(write: () => Promise<T>): Promise<T> => {
-    const turn = last.then(write, write)
-    last = turn.catch(() => {})
-    return turn
-  }
   const document = async (name: string): Promise<Record<string, JsonValue>> => {
     const bytes = await storage.read(name)
-    return bytes === null ? {} : (JSON.parse(bytes.toString('utf8')) as Record<string, JsonValue>)
+    return membersOf(bytes)
   }
   const merge = (name: string, values: JsonObject): Promise<void> =>
-    alone(async () => storage.write(JSON.stringify({ ...(await document(name)), ...values }), name))
+    storage.update((old) => JSON.stringify({ ...membersOf(old), ...values }), name)
 
   const parsed = (rego: string): Module => {
     try {
@@ -51,7 +44,7 @@ export function policies(storage: Storage): Policies {
     resourcePolicy,
     setResourcePolicy: async (rego) => {
       parsed(rego)
-      await alone(async () => storage.write(rego, 'resource-policy.rego'))
+      await storage.write(rego, 'resource-policy.rego')
     },
     admit: async (claims, path) => {
       const rego = await resourcePolicy()
@@ -73,8 +66,7 @@ export function policies(storage: Storage): Policies {
     trustClaims: async (id, claims) => {
       const rego = (await document('attestation-policies.json'))[id]
       if (typeof rego !== 'string') return null
-      const values = await document('reference-values.json')
-      const referenceValue = (name: string): JsonValue => (Object.hasOwn(values, name) ? (values[name] ?? null) : null)
+      const referenceValue = referenceValuesOf(await document('reference-values.json'))
       return evaluateRule(parseRego(rego), 'trust_claims', { input: claims, referenceValue })
     },
     setReferenceValues: (values) => merge('reference-values.json', values),
@@ -83,6 +75,10 @@ export function policies(storage: Storage): Policies {
       return Object.hasOwn(values, id) ? values[id] : undefined
     },
   }
+}
+
+function membersOf(bytes: Buffer | null): Record<string, JsonValue> {
+  return bytes === null ? {} : (JSON.parse(bytes.toString('utf8')) as Record<string, JsonValue>)
 }
 
 function engineError(why: string): Error {

@@ -60,7 +60,7 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
     await policies.setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
   }
   const judge = hardwareJudge(directory, ports, hardware)
-  const sessions = openSessions(keys, policies, ports, judge)
+  const sessions = openSessions(storage, keys, policies, ports, judge)
   const route = router({
     kbs: kbsDoor(storage, keys, policies, sessions, ports.clock),
     as: asDoor(keys, policies, ports.clock, judge),
@@ -71,13 +71,19 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
     void answer(request, response, route, ports)
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(badAddress(listen, cause)))
+    server.once('error', (cause) => {
+      storage.close()
+      reject(badAddress(listen, cause))
+    })
     server.listen(port, host.replace(/^\[|\]$/g, ''), resolve)
   })
   const url = `http://${host}:${(server.address() as AddressInfo).port}`
   const close = (): Promise<void> =>
     new Promise((resolve) => {
-      server.close(() => resolve())
+      server.close(() => {
+        storage.close()
+        resolve()
+      })
       server.closeAllConnections()
     })
   return { url, asUrl: url, keys, policies, close }
@@ -115,7 +121,9 @@ function router({ kbs, as, sessions, admin }: Parts): Route {
         return session(sessions.auth(anyJson(body)))
       case 'POST attest':
         return session(await sessions.attest(cookie, anyJson(body)))
+      // As Trustee, which takes any method that writes nothing for a read.
       case 'GET resource':
+      case 'PUT resource':
         return kbs.read(rest, cookie, authorization)
       case 'POST resource':
         await asAdmin(true)

@@ -5,8 +5,10 @@ import { appraise } from './appraise.ts'
 import { signEar } from './ear-token.ts'
 import { AppraisalError, attestFailed, authFailed } from './failure.ts'
 import type { HardwareJudge } from './hardware.ts'
+import { readInitData } from './init-data.ts'
 import type { ServerKeys } from './keys.ts'
 import type { Policies } from './policies.ts'
+import type { Session, Storage } from './storage.ts'
 import { teePubkey } from './tee-pubkey.ts'
 
 const lifetimeMs = 5 * 60_000
@@ -25,15 +27,7 @@ const tees = [
   'sampledevice',
 ]
 
-interface Session {
-  id: string
-  nonce: string
-  tee: string
-  until: number
-  token: string | null
-}
-
-/** RCAR sessions (coco.md §1.4). They live in memory: a client whose session is gone starts again anyway. */
+/** RCAR sessions (coco.md §1.4). They survive a restart, as Trustee's do. */
 export interface Sessions {
   auth(body: JsonValue): { answer: JsonObject; cookie: string }
   attest(id: string | null, body: JsonValue): Promise<{ answer: JsonObject; cookie: string }>
@@ -41,13 +35,15 @@ export interface Sessions {
   token(id: string | null): string | null
 }
 
-export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, judge: HardwareJudge): Sessions {
-  const held = new Map<string, Session>()
+export function sessions(
+  storage: Storage,
+  keys: ServerKeys,
+  policies: Policies,
+  ports: Ports,
+  judge: HardwareJudge,
+): Sessions {
   const now = (): number => ports.clock.now().getTime()
-  const find = (id: string | null): Session | null => {
-    for (const [key, { until }] of held) if (until < now()) held.delete(key)
-    return id === null ? null : (held.get(id) ?? null)
-  }
+  const find = (id: string | null): Session | null => (id === null ? null : storage.session(id, now()))
   const cookie = ({ id, until }: Session): string => `kbs-session-id=${id}; Expires=${new Date(until).toUTCString()}`
 
   return {
@@ -63,7 +59,6 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
           `KBS Client Protocol Version Mismatch: expect =${protocolVersion} while the request is ${version}`,
         )
       }
-      find(null)
       const session: Session = {
         id: ports.random(16).toString('hex'),
         nonce: ports.random(32).toString('base64'),
@@ -71,7 +66,7 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
         until: now() + lifetimeMs,
         token: null,
       }
-      held.set(session.id, session)
+      storage.putSession(session, now())
       return { answer: { nonce: session.nonce, 'extra-params': '' }, cookie: cookie(session) }
     },
     attest: async (id, body) => {
@@ -79,8 +74,9 @@ export function sessions(keys: ServerKeys, policies: Policies, ports: Ports, jud
       if (session === null) throw attestFailed()
       const sent = readAttestation(body)
       // An attested session gives its old token again, whatever evidence is sent.
-      session.token ??= await attestOnce(session, sent, keys, policies, ports, judge)
-      return { answer: { token: session.token }, cookie: cookie(session) }
+      const token = session.token ?? (await attestOnce(session, sent, keys, policies, ports, judge))
+      if (session.token === null) storage.putSession({ ...session, token }, now())
+      return { answer: { token }, cookie: cookie(session) }
     },
     token: (id) => find(id)?.token ?? null,
   }
@@ -119,22 +115,18 @@ async function attestOnce(
   const structured = { 'additional-evidence': sent.additional, nonce: session.nonce, 'tee-pubkey': sent.key }
   try {
     const { tee } = session
-    const device = { tee, evidence: sent.evidence, runtime: { structured }, initData: await initData(sent.initData) }
+    const init = await readInitData(sent.initData)
+    const device = {
+      tee,
+      evidence: sent.evidence,
+      runtime: { structured },
+      initData: init?.digest ?? null,
+      initDataClaims: init?.claims,
+    }
     const cpu0 = await appraise(device, policies, 'default', judge)
     return await signEar({ cpu0 }, keys, ports.clock)
   } catch (error) {
     if (error instanceof AppraisalError) throw attestFailed()
     throw error
   }
-}
-
-/** The digest of init-data; its content is not interpreted here. */
-async function initData(value: JsonValue | undefined): Promise<Buffer | null> {
-  if (!isObject(value)) return null
-  const text = value['body']
-  if (value['format'] !== 'toml' || typeof text !== 'string') throw attestFailed()
-  const algorithm = /^algorithm\s*=\s*["'](sha256|sha384|sha512)["']/m.exec(text)?.[1]
-  if (algorithm === undefined) throw attestFailed()
-  const { createHash } = await import('node:crypto')
-  return createHash(algorithm).update(text).digest()
 }

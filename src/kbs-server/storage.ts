@@ -1,21 +1,52 @@
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { writeFile } from '../base/write-file.ts'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { InputError, systemError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
+import { writeFile } from '../base/write-file.ts'
 import { sweep } from '../oci/lock.ts'
+import { openDatabase } from './database.ts'
+import { moveOldFiles } from './old-files.ts'
 
-/** Files of an embedded KBS: 0700 folders, 0600 files, each replaced in one step. Keys are path segments that were checked by the caller. */
+/** A session of the handshake. */
+export interface Session {
+  id: string
+  nonce: string
+  tee: string
+  /** Milliseconds since 1970. */
+  until: number
+  /** Once it is attested. */
+  token: string | null
+}
+
+/**
+ * What an embedded KBS holds: one database in a 0700 folder, beside its two keys, which are files so that their owner can give them away. What
+ * was written stands after a crash and after a power failure; a killed write left the value before.
+ */
 export interface Storage {
   read(...key: string[]): Promise<Buffer | null>
   write(value: Uint8Array | string, ...key: string[]): Promise<void>
+  /** One value after another, also between two processes on one folder. */
+  update(change: (old: Buffer | null) => Uint8Array | string, ...key: string[]): Promise<void>
   /** False where there was nothing. */
   remove(...key: string[]): Promise<boolean>
+  /** A private key, PEM, in a file of its own. */
+  readKey(name: string): Promise<Buffer | null>
+  writeKey(pem: string | Buffer, name: string): Promise<void>
+  /** Also drops those that ended before `now`. Survives a crash; a power failure may lose the last ones. */
+  putSession(session: Session, now: number): void
+  session(id: string, now: number): Session | null
+  close(): void
 }
 
-/** @param directory absolute; made when it is not there. @throws InputError `file-invalid` */
+/**
+ * Opens the storage of an embedded KBS. A folder with values in files, as they were kept before, is moved into the database once.
+ *
+ * @param directory absolute; made when it is not there. @throws InputError `file-invalid`, `disk-full`, `no-access`
+ */
 export async function openStorage(directory: string, ports: Ports): Promise<Storage> {
+  let database: DatabaseSync
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await chmod(directory, 0o700)
@@ -23,6 +54,8 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     await writeFile(join(directory, '.gitignore'), '*\n')
     // A killed KBS may have left half a file: of a secret, too.
     await sweep(directory, ports)
+    database = await openDatabase(directory)
+    await moveOldFiles(database, directory)
   } catch (cause) {
     throw (
       systemError(cause) ??
@@ -33,31 +66,69 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
       })
     )
   }
-  const path = (key: readonly string[]): string =>
-    join(directory, ...key.map((part) => encodeURIComponent(part).replace(/^\./, '%2E')))
-  const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
-  return {
-    read: async (...key) => {
-      try {
-        return await readFile(path(key))
-      } catch (error) {
-        if (absent(error)) return null
-        throw error
-      }
-    },
-    write: async (value, ...key) => {
-      const full = path(key)
-      await mkdir(dirname(full), { recursive: true, mode: 0o700 })
-      await replaceFile(full, value, { through: directory })
-    },
-    remove: async (...key) => {
-      try {
-        await rm(path(key))
-        return true
-      } catch (error) {
-        if (absent(error)) return false
-        throw error
-      }
-    },
+  return storageOf(database, directory)
+}
+
+function storageOf(database: DatabaseSync, directory: string): Storage {
+  const nameOf = (key: readonly string[]): string => key.join('/')
+  const select = database.prepare('SELECT value FROM entries WHERE name = ?')
+  const insert = database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)')
+  const drop = database.prepare('DELETE FROM entries WHERE name = ?')
+  const selectSession = database.prepare('SELECT id, nonce, tee, until, token FROM sessions WHERE id = ? AND until >= ?')
+  const insertSession = database.prepare('INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)')
+  const dropSessions = database.prepare('DELETE FROM sessions WHERE until < ?')
+  const bytesOf = (name: string): Buffer | null => {
+    const value = select.get(name)?.['value']
+    return value instanceof Uint8Array ? Buffer.from(value) : null
   }
+  const durable = <T>(change: () => T): T => transaction(database, directory, 'FULL', change)
+  return {
+    read: async (...key) => bytesOf(nameOf(key)),
+    write: async (value, ...key) => void durable(() => insert.run(nameOf(key), Buffer.from(value))),
+    update: async (change, ...key) =>
+      void durable(() => insert.run(nameOf(key), Buffer.from(change(bytesOf(nameOf(key)))))),
+    remove: async (...key) => durable(() => Number(drop.run(nameOf(key)).changes) > 0),
+    readKey: async (name) => {
+      try {
+        return await readFile(join(directory, name))
+      } catch (error) {
+        if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null
+        throw error
+      }
+    },
+    writeKey: (pem, name) => replaceFile(join(directory, name), pem, { through: directory }),
+    putSession: ({ id, nonce, tee, until, token }, now) =>
+      transaction(database, directory, 'NORMAL', () => {
+        dropSessions.run(now)
+        insertSession.run(id, nonce, tee, until, token)
+      }),
+    session: (id, now) => {
+      const row = selectSession.get(id, now)
+      if (row === undefined) return null
+      const { nonce, tee, until, token } = row
+      return { id, nonce: String(nonce), tee: String(tee), until: Number(until), token: token === null ? null : String(token) }
+    },
+    close: () => database.close(),
+  }
+}
+
+/** With `FULL` a change waits for the disk. */
+function transaction<T>(database: DatabaseSync, directory: string, level: 'FULL' | 'NORMAL', change: () => T): T {
+  try {
+    database.exec(`PRAGMA synchronous = ${level}; BEGIN IMMEDIATE`)
+    const value = change()
+    database.exec('COMMIT')
+    return value
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw diskError(error, directory)
+  }
+}
+
+/** SQLite's code for a full disk, as the system says it. */
+const full = 13
+
+function diskError(error: unknown, path: string): unknown {
+  if (typeof error !== 'object' || error === null || !('errcode' in error) || error.errcode !== full) return error
+  return systemError({ code: 'ENOSPC', syscall: 'write', path }) ?? error
 }

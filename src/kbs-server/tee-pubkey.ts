@@ -70,7 +70,7 @@ function wrap(alg: string, publicKey: KeyObject, contentKey: Buffer): { wrapped:
     const namedCurve = publicKey.asymmetricKeyDetails?.namedCurve ?? ''
     const own = generateKeyPairSync('ec', { namedCurve })
     const { crv, kty, x, y } = own.publicKey.export({ format: 'jwk' })
-    if (!['P-256', 'P-384', 'P-521'].includes(String(crv))) throw new Error(String(crv))
+    if (!['P-256', 'P-521'].includes(String(crv))) throw new Error(String(crv))
     const secret = diffieHellman({ privateKey: own.privateKey, publicKey })
     const cipher = createCipheriv('id-aes256-wrap', derivedKey(secret, alg), Buffer.alloc(8, 0xa6))
     return { wrapped: Buffer.concat([cipher.update(contentKey), cipher.final()]), members: { epk: { crv, kty, x, y } } }

@@ -1,11 +1,10 @@
 import { createHmac } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
 import type { Log } from '../base/ports.ts'
 import { ifAuthorized } from './call.ts'
-import type { KbsAdmin } from './client.ts'
+import { isSameReferenceValue, type KbsAdmin } from './client.ts'
 import type { Desired } from './plan.ts'
 import type { Ledger, Withdrawal } from './managed.ts'
 import type { WrittenKeys } from './written-keys.ts'
@@ -75,8 +74,9 @@ export function nothingWritten(salt: Buffer): Written {
 
 /**
  * Brings a KBS to the desired state. Where the policy changes, the rules of resources that are about to be written are closed first. Then
- * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started
- * again.
+ * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not
+ * name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes
+ * nothing: a run that was killed is simply started again.
  */
 export async function apply({
   kbs,
@@ -207,7 +207,7 @@ export async function apply({
 /** Whether the KBS gives back a reference value as it was written; a credential that may not read goes by what this job wrote. */
 function stands(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean> {
   return ifAuthorized(
-    kbs.referenceValue(id).then((found) => isDeepStrictEqual(found, JSON.parse(JSON.stringify(value)))),
+    kbs.referenceValue(id).then((found) => isSameReferenceValue(found, value)),
     true,
   )
 }

@@ -1,10 +1,9 @@
 import { InputError } from '../base/errors.ts'
+import { hardwareTechnologies, type HardwareTechnology } from '../base/technology.ts'
 import type { Plan } from './plan-schema.ts'
-import { attestationPolicy, checksOf, unfilled, type Affirmed } from './rego/attestation-policy.ts'
+import { attestationPolicy, checksOf, unfilled } from './rego/attestation-policy.ts'
 import { tryAttestationPolicy } from './rego/canned-evidence.ts'
 import { writeRego } from './rego/write.ts'
-
-const affirmed: readonly Affirmed[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
 
 /**
  * The attestation policy that is made of a plan's reference values, and a line about it: for every technology that the plan admits or has launch
@@ -15,7 +14,7 @@ const affirmed: readonly Affirmed[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm
 export function generatedAttestation(plan: Plan): { text: string; note: string } {
   const values = plan['reference-values']
   const admitted = new Set<string>(plan.resources.flatMap(({ admit }) => admit.map(({ technology }) => technology)))
-  const technologies = affirmed.filter((one) => admitted.has(one) || isMeasured(one, values))
+  const technologies = hardwareTechnologies.filter((one) => admitted.has(one) || isMeasured(one, values))
   if (technologies.length === 0) throw refuse('  it has no launch measurement of any technology')
   const problems = unfilled(technologies, values)
   if (problems.length > 0) throw refuse(problems.map((one) => `  ${one}`).join('\n'))
@@ -27,7 +26,7 @@ export function generatedAttestation(plan: Plan): { text: string; note: string }
   }
 }
 
-function isMeasured(technology: Affirmed, values: Plan['reference-values']): boolean {
+function isMeasured(technology: HardwareTechnology, values: Plan['reference-values']): boolean {
   return checksOf(technology).some(
     ({ claim, by }) => claim === 'executables' && 'list' in by && Object.hasOwn(values, by.list),
   )

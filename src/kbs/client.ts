@@ -35,6 +35,11 @@ export interface KbsAdmin {
   referenceValue(id: string): Promise<JsonValue | null>
 }
 
+/** Whether a KBS gives back what was written. Trustee sorts the members of objects: order does not count. */
+export function isSameReferenceValue(found: JsonValue | null, written: JsonValue): boolean {
+  return isDeepStrictEqual(found, JSON.parse(JSON.stringify(written)))
+}
+
 /** @param url base URL without `/kbs/v0` */
 export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin {
   const send = async (path: string, request: HttpRequest): Promise<Answer> =>
@@ -124,8 +129,7 @@ export function kbsAdmin(url: string, token: AdminToken, ports: Ports): KbsAdmin
         'reference-value',
         post({ version: '0.1.0', type: 'sample', payload }),
       )
-      // Trustee sorts the members of objects: order does not count.
-      if (!isDeepStrictEqual(await referenceValue(id), JSON.parse(JSON.stringify(value)))) {
+      if (!isSameReferenceValue(await referenceValue(id), value)) {
         throw new TransportError('kbs-error', `the KBS does not give back the reference value ${id} that was written`, {
           subject: id,
           remedy: 'Another publisher may have written at the same time: run again.',

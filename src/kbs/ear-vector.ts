@@ -1,5 +1,4 @@
-import { isObject, type JsonValue } from '../base/json.ts'
-import type { Ear } from './ear.ts'
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 
 /** The four tiers of an appraisal (draft-ietf-rats-ar4si §3.2). */
 export type Tier = 'none' | 'affirming' | 'warning' | 'contraindicated'
@@ -69,6 +68,14 @@ const meanings: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   },
 }
 
+/** Members of a trust vector. Trustee has no answer to a policy that gives another one: its thread ends. */
+export const vectorMembers: readonly string[] = Object.keys(meanings)
+
+/** Whether it is a number of AR4SI's scale, which has 8 bits. */
+export function isVectorValue(value: JsonValue): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= -128 && value <= 127
+}
+
 /** Tier of one value; the scale has 8 bits and is mirrored below zero. */
 export function tierOf(value: number): Tier {
   const distance = value < 0 ? -1 - value : value
@@ -77,14 +84,49 @@ export function tierOf(value: number): Tier {
   return distance < 96 ? 'warning' : 'contraindicated'
 }
 
+/** The appraisal of one device: `cpu0`, `gpu0` … */
+export interface Submod {
+  readonly name: string
+  readonly status: string
+  readonly cell: JsonObject
+}
+
+/** Appraisals of a token in the order of their names. A machine may have several processors and devices. */
+export function submodsOf(claims: JsonObject): Submod[] {
+  const submods = claims['submods']
+  if (!isObject(submods)) return []
+  return Object.entries(submods)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => {
+      const cell = isObject(value) ? value : {}
+      return { name, cell, status: typeof cell['ear.status'] === 'string' ? cell['ear.status'] : 'none' }
+    })
+}
+
+/** Worse is larger; a status that nobody knows is worst. */
+const ranks: Readonly<Record<string, number>> = { affirming: 0, warning: 1, none: 2 }
+
+/** The worst status among all devices, with the name of the device: a machine is as good as its worst part. */
+export function worstStatus(claims: JsonObject): { name: string; status: string } {
+  const rank = ({ status }: Submod): number => (Object.hasOwn(ranks, status) ? (ranks[status] ?? 3) : 3)
+  const [first = { name: 'cpu0', status: 'none' }, ...others] = submodsOf(claims)
+  return others.reduce((worst, one) => (rank(one) > rank({ cell: {}, ...worst }) ? one : worst), first)
+}
+
 /**
- * The trust vector of cpu0 in a fixed order. Trustee writes only the members that its policy set: one that is missing is no claim, and is not
- * made up here. A value that is no whole number of 8 bits is told as it stands and counts as contraindicated.
+ * The trust vector of a token in a fixed order, members of other devices than cpu0 with the device's name before them. Trustee writes only the
+ * members that its policy set: one that is missing is no claim, and is not made up here. A value that is no whole number of 8 bits is told as it
+ * stands and counts as contraindicated.
  */
-export function trustVector(ear: Ear): TrustClaim[] {
-  const submods = ear.claims['submods']
-  const cpu = isObject(submods) ? submods['cpu0'] : undefined
-  const vector = isObject(cpu) ? cpu['ear.trustworthiness-vector'] : undefined
+export function trustVector({ claims }: { readonly claims: JsonObject }): TrustClaim[] {
+  return submodsOf(claims).flatMap(({ name, cell }) =>
+    vectorOf(cell).map((one) => (name === 'cpu0' ? one : { ...one, member: `${name} ${one.member}` })),
+  )
+}
+
+/** The trust vector of one appraisal. */
+export function vectorOf(cell: JsonObject): TrustClaim[] {
+  const vector = cell['ear.trustworthiness-vector']
   if (!isObject(vector)) return []
   return Object.entries(vector)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -92,7 +134,7 @@ export function trustVector(ear: Ear): TrustClaim[] {
 }
 
 function claim(member: string, value: JsonValue): TrustClaim {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < -128 || value > 127) {
+  if (!isVectorValue(value)) {
     return { member, value: 99, tier: 'contraindicated', words: `${JSON.stringify(value)} is no value of this scale` }
   }
   const tier = tierOf(value)

@@ -1,7 +1,8 @@
 import { createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
-import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../base/json.ts'
-import { fromBase64 } from '../encoding/base64.ts'
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { worstStatus } from './ear-vector.ts'
+import { readJwt } from './jwt.ts'
 
 /** Who may sign an EAR: keys from a JWKS or certificates that a chain must end in. A key that the token carries is never believed by itself. */
 export interface EarTrust {
@@ -11,13 +12,12 @@ export interface EarTrust {
 
 export interface Ear {
   claims: JsonObject
-  /** `ear.status` of cpu0. */
+  /** The worst `ear.status` of all devices: a machine with a refused GPU is not affirmed. */
   status: string
   /** `ear.veraison.annotated-evidence` of cpu0. */
   evidence: JsonObject
 }
 
-const mostLevels = 256
 const profile = 'tag:github.com,2024:confidential-containers/Trustee'
 
 /**
@@ -27,17 +27,11 @@ const profile = 'tag:github.com,2024:confidential-containers/Trustee'
  * @throws VerificationError `token-invalid`, `token-expired`
  */
 export function checkEar(token: string, trust: EarTrust, at: Date): Ear {
-  const parts = token.split('.')
-  const [head, body, signature] = parts
-  if (parts.length !== 3 || !head || !body || !signature) throw invalid('it is no JWT')
-  const header = object(head, 'header')
+  const { header, claims, signed, signature } = readJwt(token, 'EAR')
   if (header['alg'] !== 'ES256') throw invalid(`it is signed with ${JSON.stringify(header['alg'] ?? null)}`)
-  const bytes = fromBase64(signature, 'EAR signature', 'base64url')
-  const signed = Buffer.from(`${head}.${body}`)
-  if (!signersOf(header, trust, at).some((key) => verifies(signed, key, bytes)))
+  if (!signersOf(header, trust, at).some((key) => verifies(signed, key, signature)))
     throw invalid('it is not signed by a key that is trusted')
 
-  const claims = object(body, 'claims')
   const now = at.getTime() / 1000
   const { exp, iat } = claims
   if (typeof exp !== 'number' || typeof iat !== 'number') throw invalid('it has no exp or iat')
@@ -53,7 +47,7 @@ export function checkEar(token: string, trust: EarTrust, at: Date): Ear {
   const cpu = isObject(submods) ? submods['cpu0'] : undefined
   const evidence = isObject(cpu) ? cpu['ear.veraison.annotated-evidence'] : undefined
   if (!isObject(cpu) || !isObject(evidence)) throw invalid('it has no evidence of cpu0')
-  return { claims, status: typeof cpu['ear.status'] === 'string' ? cpu['ear.status'] : 'none', evidence }
+  return { claims, status: worstStatus(claims).status, evidence }
 }
 
 /** Keys that may have signed a token with this header: pinned ones, and its own where a chain to a pinned certificate vouches for it. */
@@ -113,14 +107,6 @@ function certificate(text: JsonValue): X509Certificate {
 function verifies(bytes: Buffer, key: KeyObject, signature: Buffer): boolean {
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return false
   return verify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature)
-}
-
-function object(part: string, what: string): JsonObject {
-  const bytes = fromBase64(part, `EAR ${what}`, 'base64url')
-  if (nestsDeeper(bytes, mostLevels)) throw invalid(`its ${what} nests deeper than ${mostLevels} levels`)
-  const value = parseJson(bytes.toString('utf8'), `EAR ${what}`)
-  if (!isObject(value)) throw invalid(`its ${what} is no object`)
-  return value
 }
 
 function invalid(why: string, cause?: unknown): VerificationError {

@@ -16,12 +16,9 @@ export type Marker = Digest | 'unreadable' | null
 
 /** Reads the marker. @throws TransportError where the KBS does not answer */
 export async function readMarker(kbs: Pick<KbsAdmin, 'referenceValue'>): Promise<Marker> {
-  const value = await ifAuthorized(
-    kbs.referenceValue(markerId).then((found) => ({ found })),
-    null,
-  )
-  if (value === null) return 'unreadable'
-  return isDigest(value.found) ? value.found : null
+  const value = await ifAuthorized(kbs.referenceValue(markerId), undefined)
+  if (value === undefined) return 'unreadable'
+  return isDigest(value) ? value : null
 }
 
 /**

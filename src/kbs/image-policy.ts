@@ -10,6 +10,9 @@ interface Images {
 /** Where the agents of guests look for the policy when nobody names another place (Confidential Data Hub, `image_security_policy_uri`). */
 export const usualPolicyUri = 'kbs:///default/security-policy/test'
 
+/** `HOST/NAME` of a rule: no tag and no digest, since cosign signs a repository. */
+export const policyImageForm = /^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/
+
 /**
  * The policy by which a guest judges signatures before it unpacks an image: nothing that the plan does not name, and what it names only with a
  * signature of its key over its own repository. Guests read this form alone: containers-policy.json with `sigstoreSigned` and `matchRepository`

@@ -37,13 +37,10 @@ export const nothingManaged: Managed = { v: 1, writer: '', plans: {} }
  * @throws InputError `state-conflict` for a record in another form; TransportError where the KBS does not answer
  */
 export async function readManaged(kbs: Pick<KbsAdmin, 'referenceValue'>): Promise<Managed | null> {
-  const answer = await ifAuthorized(
-    kbs.referenceValue(managedId).then((value) => ({ value })),
-    null,
-  )
-  if (answer === null) return null
-  if (answer.value === null) return nothingManaged
-  const read = managedSchema.safeParse(answer.value)
+  const value = await ifAuthorized(kbs.referenceValue(managedId), undefined)
+  if (value === undefined) return null
+  if (value === null) return nothingManaged
+  const read = managedSchema.safeParse(value)
   if (read.success) return read.data
   throw new InputError('state-conflict', `the reference value ${managedId} does not say what plans manage`, {
     subject: managedId,
@@ -213,7 +210,7 @@ export function openLedger(
 
 function partOf(managed: Managed, name: string): ManagedPart {
   const found = Object.hasOwn(managed.plans, name) ? managed.plans[name] : undefined
-  return found ?? { resources: [], rules: [], values: [] }
+  return found ?? nothingEnds
 }
 
 function othersOf(managed: Managed, name: string): ManagedPart[] {

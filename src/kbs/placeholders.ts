@@ -38,8 +38,7 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
   const named = new Set(plan.resources.map(({ uri }) => uri))
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const parts = one.uri.replaceAll('{run}', run ?? '{run}').split('{digest}')
-    const form = new RegExp(`^${parts.map((part) => part.replaceAll(/[.{}]/g, '\\$&')).join(`[0-9a-f]{${digits}}`)}$`)
+    const form = formOf(one.uri, run ?? '{run}')
     const uris = [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
     if (uris.length > 0) return uris.map((uri) => ({ ...one, uri }))
     throw new InputError('not-found', `resources: no key of this job fits ${one.uri}`, {
@@ -48,4 +47,14 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
     })
   })
   return { ...plan, resources }
+}
+
+/** Whether a URI without placeholders is one that a plan's URI stands for, in whatever job. */
+export function isNamedBy(planned: string, uri: string): boolean {
+  return formOf(planned.replaceAll('{run}', '{digest}'), '').test(uri)
+}
+
+function formOf(uri: string, run: string): RegExp {
+  const parts = uri.replaceAll('{run}', run).split('{digest}')
+  return new RegExp(`^${parts.map((part) => part.replaceAll(/[.{}]/g, '\\$&')).join(`[0-9a-f]{${digits}}`)}$`)
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { technologies } from '../base/technology.ts'
-import { imagePolicyProblems, usualPolicyUri } from './image-policy.ts'
+import { imagePolicyProblems, policyImageForm, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
 import { sealedSecretProblems } from './sealed-plan.ts'
+import { kbsUriForm } from './uri.ts'
 
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
@@ -28,12 +29,7 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
   return z.NEVER
 })
 
-const kbsUri = z
-  .string()
-  .regex(
-    /^kbs:\/\/\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/,
-    'write kbs:///repository/type/tag',
-  )
+const kbsUri = z.string().regex(kbsUriForm, 'write kbs:///repository/type/tag')
 
 const resource = z.strictObject({
   uri: z
@@ -90,9 +86,7 @@ const imagePolicy = z.strictObject({
   images: z
     .array(
       z.strictObject({
-        image: z
-          .string()
-          .regex(/^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/, 'write HOST/NAME without tag and digest'),
+        image: z.string().regex(policyImageForm, 'write HOST/NAME without tag and digest'),
         /** Where guests read the public key. */
         key: kbsUri,
         /** File of that key (PEM); left out where it stands on the KBS already. */

@@ -6,6 +6,7 @@ import type { Technology } from '../base/technology.ts'
 import type { JsonValue } from '../base/json.ts'
 import { readYaml } from '../encoding/yaml.ts'
 import { generatedAttestation } from './attestation.ts'
+import { isNamedBy } from './placeholders.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
 import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
@@ -172,6 +173,12 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
   return [
     `${many} on the embedded KBS from earlier plans, and admitted guests still get the secret: ${uris.join(', ')}. The plan that wrote a rule withdraws it when it runs without the entry; a rule that was published without a plan ends in an empty folder only.`,
   ]
+}
+
+/** The rule of a plan for one resource; undefined where it names none. */
+export function ruleFor({ resources }: Plan, uri: string): ResourceRule | undefined {
+  const found = resources.find((one) => one.uri === uri) ?? resources.find((one) => isNamedBy(one.uri, uri))
+  return found === undefined ? undefined : toRule(found)
 }
 
 function toRule(one: Plan['resources'][number]): ResourceRule {

@@ -1,17 +1,17 @@
 import { InputError } from '../base/errors.ts'
 import { isPrivateUrl } from '../base/loopback.ts'
 
-const segment = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/
+const segment = '[A-Za-z0-9_-][A-Za-z0-9_.-]*'
+/** `kbs:///repo/type/tag`, with the three segments as groups. */
+export const kbsUriForm = new RegExp(`^kbs:///(${segment})/(${segment})/(${segment})$`)
 
 /** The three segments of a KBS resource. */
 export type ResourcePath = readonly [repository: string, type: string, tag: string]
 
 /** Reads `kbs:///repo/type/tag`. @throws InputError `input-invalid` */
 export function parseKbsUri(uri: string): ResourcePath {
-  const parts = uri.startsWith('kbs:///') ? uri.slice('kbs:///'.length).split('/') : []
-  const [repository, type, tag] = parts
-  if (parts.length === 3 && parts.every((part) => segment.test(part)) && repository && type && tag)
-    return [repository, type, tag]
+  const [, repository, type, tag] = kbsUriForm.exec(uri) ?? []
+  if (repository !== undefined && type !== undefined && tag !== undefined) return [repository, type, tag]
   throw new InputError('input-invalid', `${JSON.stringify(uri)} is no kbs:///repo/type/tag`, {
     subject: uri,
     remedy: 'Write three segments of letters, digits, dots, dashes and underscores, without a host.',

@@ -44,7 +44,7 @@ export interface Sender {
 export async function* bodyOf(response: HttpResponse, { host, pace = usualPace }: Sender): AsyncGenerator<Uint8Array> {
   if (response.body === null) return
   // An iterator cannot be ended while it waits for its next piece.
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const reader = response.body.getReader()
   let total = 0
   let recent = 0
   let waitedMs = 0

@@ -12,9 +12,14 @@ export interface PublishSummary {
   planPath: string
 }
 
+/** Whether something on the KBS is changed by it. */
+export function isChange({ action }: Change): boolean {
+  return action === 'write' || action === 'withdrawn'
+}
+
 /** What a reviewer sees of a publication; no value of any secret comes here. */
 export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }: PublishSummary): ActionReport {
-  const writes = changes.filter(({ action }) => action === 'write' || action === 'withdrawn').length
+  const writes = changes.filter(isChange).length
   const headline =
     writes === 0
       ? `Nothing to change on the KBS (${uris.length} keys stand there)`

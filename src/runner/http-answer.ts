@@ -15,7 +15,7 @@ export interface Answer {
   /** The body after its content encoding was undone; null: there is none. */
   readonly body: Readable | null
   /** Ends the body too; its reason is what the reader gets. */
-  readonly signal: AbortSignal
+  readonly signal: AbortSignal | undefined
 }
 
 /**
@@ -56,9 +56,9 @@ function lengthOf({ headers }: IncomingMessage): number {
 class BodyStream implements ByteStream {
   readonly #readable: Readable
   readonly #length: number
-  readonly #signal: AbortSignal
+  readonly #signal: AbortSignal | undefined
 
-  constructor(readable: Readable, length: number, signal: AbortSignal) {
+  constructor(readable: Readable, length: number, signal: AbortSignal | undefined) {
     this.#readable = readable
     this.#length = length
     this.#signal = signal
@@ -103,6 +103,6 @@ class BodyStream implements ByteStream {
 
   /** Node says "aborted" of a request that was told to end. */
   #reason(cause: unknown): unknown {
-    return this.#signal.aborted ? this.#signal.reason : cause
+    return this.#signal?.aborted === true ? this.#signal.reason : cause
   }
 }

@@ -130,8 +130,7 @@ async function overSocket(url: string, options: HttpRequest, socketPath: string)
       (response) => {
         const none = response.statusCode === 204
         if (none) response.resume()
-        const signal = options.signal ?? new AbortController().signal
-        resolve(httpAnswer({ message: response, url: '', body: none ? null : response, signal }))
+        resolve(httpAnswer({ message: response, url: '', body: none ? null : response, signal: options.signal }))
       },
     )
     request.on('timeout', () => request.destroy(new Error('timeout')))

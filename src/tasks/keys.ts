@@ -1,9 +1,7 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
 import { z } from 'zod'
 import type { TaskAgent } from '../agent/protocol.ts'
 import { InputError } from '../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
-import { jcs } from '../encoding/jcs.ts'
 import { layerOpener } from '../encrypt/decrypt.ts'
 import { readPrivateKey, type DecryptionKeys } from '../encrypt/open-key.ts'
 import type { Image } from '../image/types.ts'
@@ -80,7 +78,9 @@ async function fetcher(
     })
   }
   ports.log.warn('no agent runs in this job: the embedded KBS is asked with sample evidence')
-  return rcarSession(kbs.url, await sampleAttester(), ports).resource
+  // It proves nothing, which is enough here: whoever runs this can read the folder of an embedded KBS anyway.
+  const { sampleGuest } = await import('../kbs/keyed-attester.ts')
+  return rcarSession(kbs.url, sampleGuest(), ports).resource
 }
 
 async function agentAttester(agent: TaskAgent): Promise<Attester> {
@@ -94,23 +94,5 @@ async function agentAttester(agent: TaskAgent): Promise<Attester> {
       return { evidence: primary, teePubkey: teePubkey as JsonObject }
     },
     decryptJwe: (jwe) => agent.decryptJwe(jwe),
-  }
-}
-
-/** Evidence that proves nothing, for the embedded KBS alone: whoever runs this can read its folder anyway. */
-async function sampleAttester(): Promise<Attester> {
-  const { openResourceJwe } = await import('../kbs/jwe.ts')
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { x, y } = publicKey.export({ format: 'jwk' })
-  const teePubkey = { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: String(x), y: String(y) }
-  return {
-    technology: 'sample',
-    evidence: async (nonce) => {
-      const hash = createHash('sha384')
-        .update(jcs({ 'additional-evidence': '', nonce, 'tee-pubkey': teePubkey }))
-        .digest()
-      return { evidence: { svn: '1', report_data: hash.toString('base64') }, teePubkey }
-    },
-    decryptJwe: (jwe) => openResourceJwe(jwe, privateKey),
   }
 }

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, 
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { cli } from '../../testkit/cli.ts'
+import { storedByKbs, storedText } from '../../testkit/kbs-stored.ts'
 import { danglingIn, shapeOf } from '../../testkit/layout.ts'
 import { startJob, type Job } from './job.ts'
 
@@ -41,8 +42,8 @@ async function stateOf(job: Job): Promise<unknown> {
     published: shapeOf(published(job)),
     // Nothing half-written lies about.
     names: [job.state, join(job.state, 'layout'), published(job)].map((folder) => readdirSync(folder).sort()),
-    kbs: files,
-    policy: readFileSync(join(kbs(job), 'resource-policy.rego'), 'utf8').replaceAll(/[0-9a-f]{64}/g, 'HEX'),
+    kbs: [...files, ...storedByKbs(kbs(job)).keys()],
+    policy: storedText(kbs(job), 'resource-policy.rego').replaceAll(/[0-9a-f]{64}/g, 'HEX'),
     journal: journal.map((line) => (JSON.parse(line) as { kind: string }).kind),
   }
 }

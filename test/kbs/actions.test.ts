@@ -11,6 +11,7 @@ import { startKbs } from '../../src/kbs-server/server.ts'
 import { openLayout } from '../../src/oci/layout.ts'
 import { codeOf, makeImage } from '../encrypt/support.ts'
 import { recordingLog, scratch, testPorts } from '../../testkit/ports.ts'
+import { storedByKbs, storedText } from '../../testkit/kbs-stored.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
 
 const uri = 'kbs:///default/image-key/app'
@@ -154,7 +155,7 @@ describe('kbs-publish', () => {
       JSON.stringify([planned, applied, again, log.lines]) +
       (await readFile(applied.outputs['plan-path'] ?? '', 'utf8'))
     for (const form of ['hex', 'base64', 'base64url'] as const) expect(shown).not.toContain(secret.toString(form))
-    expect(await readFile(join(directory, 'kbs/resources/default%2Fimage-key%2Fapp'))).toEqual(secret)
+    expect(storedByKbs(join(directory, 'kbs')).get('resources/default/image-key/app')).toEqual(secret)
   })
 
   test('`{digest}` and `{run}` name a path for each image and job, in recipients and in the plan', async () => {
@@ -229,7 +230,7 @@ describe('kbs-publish', () => {
     const { report } = await two.run(publishDoor, kbs)
     expect(report.notes.join('\n')).toContain('The rule of 1 resource stays on the embedded KBS from earlier plans')
     expect(report.notes.join('\n')).toContain('kbs:///default/image-key/app. The plan that wrote a rule withdraws it')
-    const policy = await readFile(join(one.directory, 'kbs/resource-policy.rego'), 'utf8')
+    const policy = storedText(join(one.directory, 'kbs'), 'resource-policy.rego')
     expect(policy).toContain('"app"')
     expect(policy).toContain('"other"')
   })
@@ -243,7 +244,7 @@ describe('kbs-publish', () => {
     }
     expect(agent.keks.uris()).toEqual([uri])
     expect(agent.events.map(({ kind }) => kind)).toEqual(['encrypt'])
-    await expect(readFile(join(directory, 'other/resources/default%2Fimage-key%2Fapp'))).rejects.toThrow('ENOENT')
+    expect([...storedByKbs(join(directory, 'other')).keys()].filter((name) => name.startsWith('resources/'))).toEqual([])
   })
 
   test('over https the key goes only to a server with the TLS key that encrypt saw', async () => {

@@ -1,16 +1,17 @@
+import type { HardwareTechnology } from '../../src/base/technology.ts'
 import type { JsonValue } from '../../src/base/json.ts'
 import { generatedAttestation } from '../../src/kbs/attestation.ts'
 import { planSchema } from '../../src/kbs/plan-schema.ts'
 import { literal, rule } from '../../src/kbs/rego/ast.ts'
-import { attestationPolicy, checksOf, unfilled, type Affirmed } from '../../src/kbs/rego/attestation-policy.ts'
+import { attestationPolicy, checksOf, unfilled } from '../../src/kbs/rego/attestation-policy.ts'
 import { trustClaimProblem, tryAttestationPolicy } from '../../src/kbs/rego/canned-evidence.ts'
 import { parseRego } from '../../src/kbs/rego/parse.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 
-const technologies: Affirmed[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
+const technologies: HardwareTechnology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
 
 /** Everything that the policy of a technology reads. */
-function filled(...of: Affirmed[]): Record<string, JsonValue> {
+function filled(...of: HardwareTechnology[]): Record<string, JsonValue> {
   const values: Record<string, JsonValue> = {}
   for (const { by } of of.flatMap(checksOf)) {
     if ('list' in by) values[by.list] = [`${by.list}-a`, `${by.list}-b`]

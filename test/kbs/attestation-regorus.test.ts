@@ -1,11 +1,12 @@
+import type { HardwareTechnology } from '../../src/base/technology.ts'
 import type { JsonValue } from '../../src/base/json.ts'
-import { attestationPolicy, checksOf, type Affirmed } from '../../src/kbs/rego/attestation-policy.ts'
+import { attestationPolicy, checksOf } from '../../src/kbs/rego/attestation-policy.ts'
 import { cannedEvidence } from '../../src/kbs/rego/canned-evidence.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
 import { judge, judged } from '../../testkit/judge.ts'
 import { withPeers } from '../../testkit/peers.ts'
 
-const technologies: Affirmed[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
+const technologies: HardwareTechnology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
 
 withPeers(['sealwright-judge'], 'regorus, with which Trustee evaluates, judges every canned claim as we do', () => {
   const policy = writeRego(attestationPolicy(technologies))

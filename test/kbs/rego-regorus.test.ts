@@ -1,5 +1,6 @@
+import type { HardwareTechnology } from '../../src/base/technology.ts'
 import type { JsonObject, JsonValue } from '../../src/base/json.ts'
-import { attestationPolicy, checksOf, type Affirmed, type Check } from '../../src/kbs/rego/attestation-policy.ts'
+import { attestationPolicy, checksOf, type Check } from '../../src/kbs/rego/attestation-policy.ts'
 import type { Module } from '../../src/kbs/rego/ast.ts'
 import { cannedCases } from '../../src/kbs/rego/canned.ts'
 import { evaluateRule } from '../../src/kbs/rego/evaluate.ts'
@@ -73,7 +74,7 @@ withPeers(['sealwright-judge'], 'generated resource policies: each canned token 
   return Promise.resolve()
 })
 
-const measured: readonly Affirmed[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
+const measured: readonly HardwareTechnology[] = ['snp', 'tdx', 'az-snp-vtpm', 'az-tdx-vtpm', 'tpm']
 const nameOf = ({ by }: Check): string => ('list' in by ? by.list : 'value' in by ? by.value : '')
 const referenceValue = ({ by }: Check): JsonValue => ('list' in by ? ['other', `of ${by.list}`] : 1)
 const rightClaim = ({ by }: Check): JsonValue => ('is' in by ? by.is : 'list' in by ? `of ${by.list}` : 1)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openState } from '../../src/agent/state.ts'
 import { sha256 } from '../../src/base/streams.ts'
@@ -10,6 +10,7 @@ import { adminToken } from '../../src/kbs/admin-token.ts'
 import { kbsAdmin, type KbsAdmin } from '../../src/kbs/client.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
+import { storedByKbs } from '../../testkit/kbs-stored.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
 
@@ -33,7 +34,7 @@ async function product(): Promise<Product> {
   const ports = testPorts()
   const directory = scratch('releases')
   const kbs = await startKbs({ directory, listen: '127.0.0.1:0', ports })
-  const file = (name: string): Promise<Buffer | null> => readFile(join(directory, name)).catch(() => null)
+  const file = (name: string): Buffer | null => storedByKbs(directory).get(name) ?? null
   const pem = kbs.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string
   let jobs = 0
   return {
@@ -55,9 +56,9 @@ async function product(): Promise<Product> {
         state: { ...openState(join(place, 'state'), ports), agent: async () => agent.client },
       })
     },
-    policy: async () => (await file('resource-policy.rego'))?.toString() ?? null,
+    policy: async () => file('resource-policy.rego')?.toString() ?? null,
     resource: async (uri) => {
-      const bytes = await file(join('resources', encodeURIComponent(uri.slice('kbs:///'.length))))
+      const bytes = file(`resources/${uri.slice('kbs:///'.length)}`)
       return bytes === null ? null : sha256(bytes)
     },
     close: () => kbs.close(),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openState } from '../../src/agent/state.ts'
 import { door } from '../../src/actions/kbs-publish/main.ts'
@@ -8,12 +8,13 @@ import type { Ports } from '../../src/base/ports.ts'
 import { adminToken } from '../../src/kbs/admin-token.ts'
 import { kbsAdmin, type KbsAdmin } from '../../src/kbs/client.ts'
 import { managedId, nothingManaged, openLedger, readManaged, shareOf } from '../../src/kbs/managed.ts'
-import { sampleGuest } from '../../src/kbs/doctor/sample-guest.ts'
+import { sampleGuest } from '../../src/kbs/keyed-attester.ts'
 import { parsePlan } from '../../src/kbs/plan.ts'
 import { rcarSession } from '../../src/kbs/rcar.ts'
 import { parseKbsUri } from '../../src/kbs/uri.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
+import { storedText } from '../../testkit/kbs-stored.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { AgentDouble } from '../../testkit/task-agent.ts'
 
@@ -39,7 +40,6 @@ interface Embedded {
 function embedded(): Embedded {
   const base = testPorts()
   const directory = scratch('kbs')
-  const policyFile = join(directory, 'resource-policy.rego')
   const ports: Ports = {
     ...base,
     http: {
@@ -47,7 +47,7 @@ function embedded(): Embedded {
       request: async (url, options) => {
         const write = options?.method !== 'GET' && !/\/(auth|attest)$/.test(url)
         if (write && it.writesLeft-- <= 0) throw new Error('killed')
-        if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(await readFile(policyFile, 'utf8'))
+        if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(storedText(directory, 'resource-policy.rego'))
         return base.http.request(url, options)
       },
     },

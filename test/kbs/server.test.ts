@@ -208,6 +208,18 @@ describe('embedded KBS with our client', () => {
     expect(await rcarSession(kbs.url, attester(), ports).resource(path)).toEqual(secret)
   })
 
+  test.each(['{"nonsense": 2}', '{"executables": 258}', '{"executables": "3"}', '{}'])(
+    'a policy that grades with %s opens no session',
+    async (claims) => {
+      const own = await startKbs({ directory: scratch('kbs'), listen: '127.0.0.1:0', ports })
+      const pem = own.keys.admin.export({ type: 'pkcs8', format: 'pem' }) as string
+      const one = kbsAdmin(own.url, adminToken(pem, ports.clock), ports)
+      await one.setAttestationPolicy('default_cpu', `package policy\ntrust_claims := ${claims}\n`)
+      expect(await codeOf(rcarSession(own.url, attester(), ports).token())).toBe('kbs-error')
+      await own.close()
+    },
+  )
+
   test.each([
     [
       'another key',

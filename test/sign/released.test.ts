@@ -1,11 +1,12 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Caller } from '../../src/agent/caller.ts'
 import { collect, once } from '../../src/base/streams.ts'
 import { askForEar } from '../../src/kbs/passport.ts'
+import { openStorage } from '../../src/kbs-server/storage.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { findAttachedStatements } from '../../src/log/scitt/attach.ts'
 import { readStatement } from '../../src/log/scitt/statement.ts'
@@ -152,7 +153,9 @@ test('another job gets no key, not even by the passport of this one', async () =
 
 test('a key that is not in the plan is denied; one that is gone from the storage is named', async () => {
   await expect(sign({ signer: uriOf('never') })).rejects.toMatchObject({ code: 'denied' })
-  rmSync(join(kbsFolder(), 'resources/ci%2Fsigning%2Fgone'))
+  const storage = await openStorage(kbsFolder(), job.ports)
+  expect(await storage.remove('resources', 'ci/signing/gone')).toBe(true)
+  storage.close()
   await expect(sign({ signer: uriOf('gone') })).rejects.toMatchObject({
     code: 'kbs-error',
     message: expect.stringContaining(`${uriOf('gone')} was not read`) as string,

@@ -147,6 +147,12 @@ export const readers: Readonly<Record<string, Inputs>> = {
   'gc-report': (_, image) => ({ image }),
   'policy init': (places, image) => ({ image, jwks: places.files.jwks, output: join(scratch('policy'), 'policy.yml') }),
   'guest check': (_, image) => ({ image }),
+  'guest pod': (_, image) => ({
+    image,
+    as: 'registry.example.org/team/app',
+    'runtime-class': 'kata-qemu-snp',
+    'kbs-url': 'https://kbs.example.org',
+  }),
   decrypt: async (places, store) => ({
     image: await encrypted(places, store),
     output: other(places),

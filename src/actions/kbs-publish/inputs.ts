@@ -1,14 +1,18 @@
+import { isDeepStrictEqual } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { kbsIdentity } from '../../kbs-server/connect.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import { adminClaims, usualClaims, type AdminClaims } from '../../kbs/admin-token.ts'
 
 export interface PublishInputs {
   /** https URL, http on loopback, or `embedded:DIR`. */
   kbsUrl: string
   /** Private key or ready token; null for an embedded KBS, which has its own. */
   adminKey: string | null
+  /** Claims of the tokens that are made from it. */
+  admin: AdminClaims
   /** Text and path of the plan, or null for one that is made here. */
   plan: { text: string; path: string } | null
   mode: 'plan' | 'apply'
@@ -20,10 +24,13 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishI
   const mode = raw.choice('mode', ['plan', 'apply'])
   const adminKey = await raw.secret('admin-key')
   const embedded = kbsUrl.startsWith('embedded:')
-  if (embedded && adminKey !== null) {
-    throw new InputError('input-invalid', 'admin-key was given, but an embedded KBS has its own', {
-      subject: 'admin-key',
-      remedy: 'Leave `admin-key` out.',
+  const [role, issuer, audience] = [raw.text('admin-role'), raw.text('admin-issuer'), raw.text('admin-audience')]
+  const admin = adminClaims({ role, issuer, audience })
+  const foreign = adminKey !== null ? 'admin-key' : isDeepStrictEqual(admin, usualClaims) ? null : 'admin-role'
+  if (embedded && foreign !== null) {
+    throw new InputError('input-invalid', `${foreign} was given, but an embedded KBS has its own`, {
+      subject: foreign,
+      remedy: `Leave \`${foreign}\` out.`,
     })
   }
   if (!embedded && mode === 'apply' && adminKey === null) {
@@ -32,7 +39,7 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishI
       remedy: 'Set `admin-key` to env:NAME or a file.',
     })
   }
-  return { kbsUrl, adminKey, mode, plan: raw.text('plan') === '' ? null : await planFile(raw.path('plan')) }
+  return { kbsUrl, adminKey, admin, mode, plan: raw.text('plan') === '' ? null : await planFile(raw.path('plan')) }
 }
 
 async function planFile(path: string): Promise<{ text: string; path: string }> {

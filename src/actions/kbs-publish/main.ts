@@ -5,7 +5,7 @@ import { publishCaller } from '../../tasks/publish/caller.ts'
 import { readWritten } from '../../tasks/publish/written.ts'
 import { performTask } from '../../tasks/tasks.ts'
 import { readInputs, type PublishInputs } from './inputs.ts'
-import { publicationReport } from '../../report/publication.ts'
+import { isChange, publicationReport } from '../../report/publication.ts'
 
 /** Plans and applies keys, policies and reference values on a KBS. */
 export const door: ActionDoor = {
@@ -25,11 +25,11 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const embedded = kbs.embedded === null ? null : { resourcePolicy: await kbs.embedded.resourcePolicy() }
   const { desired, changes, uris, initdata, sealed } = await performTask(
     'publish',
-    { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, written: await readWritten(place) },
+    { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, admin: inputs.admin, written: await readWritten(place) },
     publishCaller(inputs.adminKey, kbs, paths, context.ports),
     context,
   )
-  const changed = changes.some(({ action }) => action === 'write' || action === 'withdrawn')
+  const changed = changes.some(isChange)
   return {
     outputs: {
       'plan-path': planPath,

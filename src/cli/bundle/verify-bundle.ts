@@ -4,7 +4,9 @@ import { asInput } from '../../base/as-input.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { identityRule } from '../../bundle/identity.ts'
-import type { ExpectedSigner } from '../../bundle/verify.ts'
+import { artifactOf } from '../../bundle/artifact.ts'
+import { readBundle } from '../../bundle/read.ts'
+import { verifyBundle, type ExpectedSigner, type VerifiedBundle } from '../../bundle/verify.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { trustedRootInput } from '../../doors/trusted-root.ts'
 import { readPem } from '../../encoding/pem.ts'
@@ -41,6 +43,22 @@ export async function verifyBundleCommand(inputs: RawInputs, { ports }: ActionCo
     { ...rules, predicateTypes: types.length === 0 || types.includes('any') ? undefined : types },
     assumesPublicRoot(inputs),
   )
+}
+
+/**
+ * Verifies the bundle that `bundle` names over bytes, with the options of `verify bundle`.
+ *
+ * @param name of the bytes, for errors
+ * @throws VerificationError as `verify bundle` reports it; InputError where no signer is named
+ */
+export async function verifyBytes(
+  inputs: RawInputs,
+  bytes: Uint8Array,
+  name: string,
+  ports: Ports,
+): Promise<VerifiedBundle> {
+  const rules = await rulesOf(inputs, await expectedSigner(inputs), ports)
+  return verifyBundle(readBundle(await optionFile(inputs, 'bundle')), artifactOf(bytes, name), rules)
 }
 
 /** Whether the public Sigstore instance counts because the command line names no other. */

@@ -11,27 +11,32 @@ import { askKbs } from '../../guests/kbs.ts'
 import type { Given } from '../../guests/programs/types.ts'
 import { selectReaders } from '../../guests/select.ts'
 import type { ImageFacts, KbsFacts, Question } from '../../guests/types.ts'
-import { parseReference } from '../../oci/reference.ts'
 import { loadPublicKey } from '../../sign/public-key.ts'
 import { publicGoodRoot } from '../../sign/public-root.ts'
 import { parseTrustedRoot } from '../../sign/trusted-root.ts'
 import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile, optionFile } from '../option-file.ts'
+import { playedSteps, playsGuest } from './play.ts'
+import { pullNameOf } from './pull-name.ts'
 import { guestResult } from './text.ts'
 
 /** `guest check REF`: one line for each reader. */
 export async function guestCheck(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const text = inputs.required('image')
-  const chosen = selectReaders(inputs.list('for'))
+  const played = playsGuest(inputs)
+  const asked = inputs.list('for')
+  // Who plays the guest asks about it alone, unless readers are named.
+  const chosen = played && asked.length === 0 ? [] : selectReaders(asked)
   const given = await readGiven(inputs, ports)
   const question = await readQuestion(given, ports)
   const pullName = pullNameOf(inputs, ports)
   const gathering = { platform: inputs.text('platform'), pullName, layers: inputs.boolean('layers') }
   const image = await gatherImage(text, gathering, ports)
-  const kbs = await askedKbs(inputs, image, ports)
+  const kbs = chosen.length === 0 ? null : await askedKbs(inputs, image, ports)
   const options = { given, ...(inputs.boolean('models') ? { programs: [] } : {}) }
-  return guestResult(image, await checkReaders(image, chosen, { ...question, kbs }, options, ports))
+  const judgements = await checkReaders(image, chosen, { ...question, kbs }, options, ports)
+  return guestResult(image, judgements, played ? await playedSteps(inputs, image, ports) : [])
 }
 
 /** @throws InputError `input-invalid`, `input-missing`, `file-missing` */
@@ -95,18 +100,6 @@ function certificatesIn(pem: string): Certificate[] {
   if (blocks.length === 0)
     throw new VerificationError('format-invalid', 'it holds no PEM block "CERTIFICATE"', { subject: 'trust-store' })
   return blocks.map(({ bytes }, index) => parseCertificate(bytes, `trust-store[${index}]`, 'signer'))
-}
-
-/** @throws InputError `input-invalid` for a layout, a tag or a digest */
-function pullNameOf(inputs: RawInputs, ports: Ports): string | null {
-  const text = inputs.text('as')
-  if (text === '') return null
-  const { host, repository, tag, digest } = parseReference(text, ports.roots.cwd)
-  if (host !== undefined && tag === undefined && digest === undefined) return `${host}/${repository ?? ''}`
-  throw new InputError('input-invalid', `--as: "${text}" is not HOST/NAME`, {
-    subject: 'as',
-    remedy: 'Give registry and repository, without tag and digest.',
-  })
 }
 
 async function askedKbs(inputs: RawInputs, { encrypted }: ImageFacts, ports: Ports): Promise<KbsFacts | null> {

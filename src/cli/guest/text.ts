@@ -1,17 +1,48 @@
 import type { JsonObject } from '../../base/json.ts'
 import { standingOf, type Finding, type ImageFacts, type Judgement } from '../../guests/types.ts'
+import type { Step } from '../../guests/play/step.ts'
 import { formatPlatform } from '../../image/platforms.ts'
 import type { CommandResult } from '../command.ts'
 
 const words = { reads: 'reads', 'not-checked': 'not checked', fails: 'fails' } as const
 
-/** The judgements as outputs and as text. It is refused unless every reader reads the image. */
-export function guestResult(image: ImageFacts, judgements: readonly Judgement[]): CommandResult {
-  const refused = judgements.some(({ standing }) => standing !== 'reads')
-  return { outputs: outputsOf(image, judgements, !refused), text: textOf(image, judgements), refused }
+/** The judgements as outputs and as text. It is refused unless every reader reads the image, and no step of a guest fails. */
+export function guestResult(
+  image: ImageFacts,
+  judgements: readonly Judgement[],
+  steps: readonly Step[] = [],
+): CommandResult {
+  const refused =
+    judgements.some(({ standing }) => standing !== 'reads') || steps.some(({ outcome }) => outcome === 'failed')
+  const head = judgements.length === 0 ? `${image.reference} for ${formatPlatform(image.platform)}\n` : ''
+  const text = `${judgements.length === 0 ? head : textOf(image, judgements)}${stepsText(steps)}`
+  return { outputs: outputsOf(image, judgements, steps, !refused), text, refused }
 }
 
-function outputsOf(image: ImageFacts, judgements: readonly Judgement[], read: boolean): JsonObject {
+function stepsText(steps: readonly Step[]): string {
+  if (steps.length === 0) return ''
+  const words = { passed: 'passed', failed: 'failed', 'not-known': 'not known' } as const
+  const lines = steps.flatMap(({ step, of, outcome, why, remedy }) => [
+    `  ${words[outcome].padEnd(9)}  ${step} ${of}: ${why}`,
+    ...(remedy === undefined || outcome === 'passed' ? [] : [`             → ${remedy}`]),
+  ])
+  const failed = steps.filter(({ outcome }) => outcome === 'failed').length
+  const open = steps.filter(({ outcome }) => outcome === 'not-known').length
+  const total =
+    failed > 0
+      ? `would not run it: ${failed} of ${steps.length} steps fail`
+      : open > 0
+        ? `could run it, as far as ${steps.length - open} of ${steps.length} steps are known`
+        : 'would run it'
+  return ['', `A guest ${total}`, ...lines, ''].join('\n')
+}
+
+function outputsOf(
+  image: ImageFacts,
+  judgements: readonly Judgement[],
+  steps: readonly Step[],
+  read: boolean,
+): JsonObject {
   return {
     image: image.reference,
     platform: formatPlatform(image.platform),
@@ -23,6 +54,7 @@ function outputsOf(image: ImageFacts, judgements: readonly Judgement[], read: bo
       by: { ...by },
       findings: findings.map((finding) => ({ ...finding })),
     })),
+    ...(steps.length === 0 ? {} : { steps: steps.map(({ remedy = null, ...step }) => ({ ...step, remedy })) }),
   }
 }
 

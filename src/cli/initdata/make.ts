@@ -4,10 +4,9 @@ import { readNamedFile } from '../../base/files.ts'
 import { sizeInWords } from '../../base/size.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { initdataAnnotation } from '../../initdata/annotation.ts'
-import { initdataBinding, initdataFields } from '../../initdata/bindings.ts'
+import { initdataBinding, keepsWhole, type InitdataPlatform } from '../../initdata/bindings.ts'
 import { initdataAlgorithms, readInitdata } from '../../initdata/document.ts'
-import type { MadeInitdata } from '../../initdata/make.ts'
-import { keptInitdata, makeInitdata } from '../../initdata/make.ts'
+import { keptInitdata, makeInitdata, type MadeInitdata } from '../../initdata/make.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
 
@@ -44,10 +43,8 @@ function textOf(bytes: Buffer, name: string): string {
 /** A platform that doesn't keep the whole digest has null. */
 function shown({ algorithm, bytes, digest, annotation }: MadeInitdata, path: string): CommandResult {
   const raw = Buffer.from(digest, 'hex')
-  const value = (platform: keyof typeof initdataFields): string | null =>
-    raw.length > initdataFields[platform].size || (platform === 'tpm' && raw.length !== 32)
-      ? null
-      : initdataBinding(raw, platform).toString('hex')
+  const value = (platform: InitdataPlatform): string | null =>
+    keepsWhole(platform, raw.length) ? initdataBinding(raw, platform).toString('hex') : null
   const values = { snp: value('snp'), tdx: value('tdx'), tpm: value('tpm') }
   const files = [...readInitdata(bytes, path).files].map(([name, text]) => ({ name, size: Buffer.byteLength(text) }))
   const none = 'does not keep the whole digest; use sha256'

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { usualClaims } from '../../kbs/admin-token.ts'
 import { option } from '../tee/evidence-options.ts'
 
 /** Commands about a running Key Broker Service. */
@@ -12,6 +13,9 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
         'admin-key',
         'Credential of a publisher (env:NAME or a file): its role is tried for paths beyond its own.',
       ),
+      option('admin-role', 'Role in the tokens that are made from --admin-key.', usualClaims.role),
+      option('admin-issuer', 'Issuer (iss) in these tokens.', usualClaims.issuer),
+      option('admin-audience', 'Audience (aud) in these tokens.', usualClaims.audience),
     ],
     positional: 'kbs-url',
     examples: [
@@ -19,5 +23,27 @@ export const kbsCommands: Readonly<Record<string, Command>> = {
       'sealwright kbs doctor https://kbs.example.com --admin-key env:KBS_ADMIN_KEY --json',
     ],
     run: async (inputs, context) => (await import('./doctor.ts')).kbsDoctor(inputs, context),
+  },
+  'kbs policy test': {
+    description:
+      'Evaluates a KBS policy on a token before its upload. Prints the value of each rule that Trustee asks for; exits with 1 for trust claims that Trustee would read otherwise.',
+    inputs: [
+      option('file', 'Rego of the policy; may be given without --file.', '', true),
+      option(
+        'input',
+        'Token of the guest (a JWT, whose signature is not checked) or its claims as JSON; for an attestation policy, the claims of one device under the name of its technology.',
+        '',
+        true,
+      ),
+      option('uri', 'Resource that is asked for (kbs:///repository/type/tag), for a resource policy.'),
+      option('data', 'JSON that the policy sees as `data`, in place of --uri.'),
+      option('reference-values', 'JSON object of reference values by id, for `query_reference_value`.'),
+    ],
+    positional: 'file',
+    examples: [
+      'sealwright kbs policy test allow.rego --input token.jwt --uri kbs:///default/image-key/app',
+      'sealwright kbs policy test default_cpu.rego --input claims.json --reference-values values.json --json',
+    ],
+    run: async (inputs) => (await import('./policy-test.ts')).kbsPolicyTest(inputs),
   },
 }

@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { adminToken } from '../../kbs/admin-token.ts'
+import { adminClaims, adminToken } from '../../kbs/admin-token.ts'
 import { examineKbs } from '../../kbs/doctor/doctor.ts'
 import type { Finding, Standing } from '../../kbs/doctor/finding.ts'
 import type { CommandResult } from '../command.ts'
@@ -16,7 +16,9 @@ const words: Readonly<Record<Standing, string>> = {
 export async function kbsDoctor(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const url = serverUrl(inputs.required('kbs-url'))
   const key = await inputs.secret('admin-key')
-  const token = key === null ? null : adminToken(key, ports.clock)
+  const [role, issuer, audience] = ['admin-role', 'admin-issuer', 'admin-audience'].map((name) => inputs.required(name))
+  const claims = adminClaims({ role: role ?? '', issuer: issuer ?? '', audience: audience ?? '' })
+  const token = key === null ? null : adminToken(key, ports.clock, claims)
   const findings = await examineKbs({ url, token, ports })
   const refused = findings.some(({ standing }) => standing === 'unsafe')
   return {

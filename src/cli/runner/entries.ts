@@ -90,9 +90,17 @@ export const runnerCommands: Readonly<Record<string, Entry>> = {
       tpmDevice,
       tpmKey,
       akActivation,
+      option('tee-key', 'Key that the KBS encrypts the bytes for: P-256, P-521 or RSA.', 'P-256'),
+      option('init-data', 'File of the init-data (TOML) that this machine was started with.'),
+      option(
+        'trustee-keys',
+        'File of public keys, certificates or a JWKS: the token of the KBS must be signed by one.',
+      ),
+      option('plan', 'Plan that published the resource: a denial then says what differs from it.'),
       option('output', 'New file for the bytes, mode 0600. Without it they go to stdout.'),
     ],
     examples: [
+      'sealwright kbs get --kbs-url https://kbs.example --resource kbs:///team/key/app --plan kbs-plan.yml --output /run/key',
       'sealwright kbs get --kbs-url https://kbs.example --resource kbs:///runners/jit/build-1 --output /run/runner/jit',
     ],
     run: async (inputs, context) => (await import('./kbs-get.ts')).kbsGet(inputs, context),

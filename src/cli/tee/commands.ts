@@ -5,6 +5,7 @@ import {
   collectOptions,
   convertOptions,
   showOptions,
+  tokenOptions,
   verifyOptions,
 } from './evidence-options.ts'
 
@@ -29,6 +30,16 @@ export const evidenceCommands = {
       'sealwright tee verify --evidence evidence.json --policy policy.yml --json',
     ],
     run: async (inputs: RawInputs, context: ActionContext) => (await import('./verify.ts')).teeVerify(inputs, context),
+  },
+  'tee token': {
+    description:
+      'Checks the token of another verifier by keys that you pin. It reads tokens of Veraison, Trustee, Intel Trust Authority and Azure. Exits with 1 unless the token affirms the machine.',
+    inputs: tokenOptions,
+    positional: 'file',
+    examples: [
+      'sealwright tee token token.jwt --keys jwks.json --issuer https://sharedeus.eus.attest.azure.net --measurement 57fe…',
+    ],
+    run: async (inputs: RawInputs, context: ActionContext) => (await import('./token.ts')).teeToken(inputs, context),
   },
   'tee collateral fetch': {
     description:

@@ -47,6 +47,19 @@ export const verifyOptions: Options = [
   option('pcr-selection', 'Raw TPM quote: what must have been quoted, e.g. sha256:0,1,7; all 24 of sha256 by default.'),
 ]
 
+/** Options of `tee token`. */
+export const tokenOptions: Options = [
+  option('file', 'File with the token (JWT); may be given without --file.', '', true),
+  option('keys', 'JWKS of the verifier, saved from a source that you trust. Keys in the token are ignored.', '', true),
+  option('issuer', 'Issuer (iss) that the token must have; only tokens of Veraison have none.'),
+  option('audience', 'Audience (aud) that the token must have.'),
+  option('nonce', 'Nonce that the verifier was asked with, as the token repeats it.'),
+  option('report-data', 'Report data of the evidence, hex, up to 64 bytes, as the token has it.'),
+  option('measurement', 'Launch measurement that the token must have, hex; several may be given.'),
+  option('at', 'Time to judge at, e.g. 2026-11-25T12:00:00Z; now by default.'),
+  option('max-age', 'Seconds for which a token without an end counts (Veraison).', '300'),
+]
+
 /** Options of `tee reference-values machine`: those of `tee verify` that say what is good, and where the values go. */
 export const machineValuesOptions: Options = [
   ...verifyOptions.filter(({ name }) =>

@@ -1,10 +1,9 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
-import { InputError, VerificationError } from '../../base/errors.ts'
-import { isWithin, windowOf, windowText } from '../../base/window.ts'
+import { InputError } from '../../base/errors.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { envelopePayload } from '../../sign/dsse.ts'
 import { loadSigner } from '../../sign/keys.ts'
-import { openReferenceValues, readReferenceEnvelope, sealReferenceValues } from '../../tee/reference/envelope.ts'
+import { openCurrentReferenceValues, readReferenceEnvelope, sealReferenceValues } from '../../tee/reference/envelope.ts'
 import { parseReferenceValues, type ReferenceValues } from '../../tee/reference/values.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import { writeNewFile } from '../new-file.ts'
@@ -68,14 +67,7 @@ async function openNow(inputs: RawInputs, { ports }: ActionContext): Promise<Ref
   const name = inputs.required('file')
   inputs.required('public-key')
   const key = (await optionFile(inputs, 'public-key')).toString('utf8')
-  const { document } = openReferenceValues(await optionFile(inputs, 'file'), [key], name)
-  const now = ports.clock.now()
-  const window = windowOf(document)
-  if (isWithin(window, now)) return document
-  throw new VerificationError('expired', `${name} is valid ${windowText(window)}, and it is ${now.toISOString()}`, {
-    subject: name,
-    remedy: 'Predict and sign the values again, or wait.',
-  })
+  return openCurrentReferenceValues(await optionFile(inputs, 'file'), [key], name, ports.clock.now())
 }
 
 /** `tee reference-values show`: what a document says, signed or not. It checks no signature. */

@@ -1,10 +1,10 @@
 import type { Ports } from '../../base/ports.ts'
 import { SealwrightError } from '../../base/errors.ts'
 import { call, failureOf } from '../call.ts'
+import { sampleGuest } from '../keyed-attester.ts'
 import { rcarSession } from '../rcar.ts'
 import { fine, notProbed, type Finding } from './finding.ts'
 import { forgedEar, type Made } from './forged.ts'
-import { sampleGuest } from './sample-guest.ts'
 
 /** A resource that does not exist. */
 export type NoResource = readonly [string, string, string]

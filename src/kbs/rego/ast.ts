@@ -78,3 +78,18 @@ export function holds(term: Term): Statement {
 export function rule(name: string, body: Statement[], value: Term = literal(true)): Rule {
   return { name, isDefault: false, value, body }
 }
+
+/** What a rule is where none of its bodies holds. */
+export function fallback(name: string, value: JsonValue): Rule {
+  return { name, isDefault: true, value: literal(value), body: [] }
+}
+
+/** A claim is a reference value, or one of a list of them. */
+export function referenceValue(left: Term, operator: '==' | 'in', id: string): Statement {
+  return { kind: 'compare', left, operator, right: call('query_reference_value', literal(id)) }
+}
+
+/** The rule that Trustee asks an attestation policy for: each claim as the rule of its name has it. */
+export function trustClaimsRule(claims: readonly string[]): Rule {
+  return rule('trust_claims', [], { kind: 'object', members: claims.map((name): [string, Term] => [name, ref(name)]) })
+}

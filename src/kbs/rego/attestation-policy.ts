@@ -1,6 +1,16 @@
 import type { JsonValue } from '../../base/json.ts'
-import type { Technology } from '../../base/technology.ts'
-import { call, equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+import type { HardwareTechnology } from '../../base/technology.ts'
+import {
+  equal,
+  fallback,
+  literal,
+  ref,
+  referenceValue,
+  rule,
+  trustClaimsRule,
+  type Module,
+  type Statement,
+} from './ast.ts'
 
 /** Trust claims that we set, with what stands there where no rule holds: not recognised, and not known (AR4SI §2.3). */
 const unproven = { executables: 33, hardware: 97, configuration: 36 } as const
@@ -30,7 +40,7 @@ const intelQuote: readonly Line[] = [
 ]
 
 /** Claims of Trustee's verifiers, and the names under which its default policy looks for reference values (coco.md §2.2). */
-const lines: Readonly<Record<Exclude<Technology, 'sample'>, readonly Line[]>> = {
+const lines: Readonly<Record<HardwareTechnology, readonly Line[]>> = {
   snp: [
     ['executables', 'measurement', list('snp_launch_measurement')],
     ['hardware', 'reported_tcb_bootloader', list('snp_bootloader')],
@@ -89,11 +99,8 @@ const lines: Readonly<Record<Exclude<Technology, 'sample'>, readonly Line[]>> = 
   ],
 }
 
-/** Technologies whose evidence can be affirmed; sample evidence proves nothing. */
-export type Affirmed = keyof typeof lines
-
 /** What the evidence of a technology is compared with. */
-export function checksOf(technology: Affirmed): Check[] {
+export function checksOf(technology: HardwareTechnology): Check[] {
   return lines[technology].map(([claim, path, by]) => ({ claim, path: path.split('.'), by }))
 }
 
@@ -101,7 +108,7 @@ export function checksOf(technology: Affirmed): Check[] {
  * `default_cpu` for machines of these technologies: affirming where every claim has its reference value; contraindicated for all other evidence,
  * sample evidence too.
  */
-export function attestationPolicy(technologies: readonly Affirmed[]): Module {
+export function attestationPolicy(technologies: readonly HardwareTechnology[]): Module {
   const rules = [...new Set(technologies)].sort().flatMap((technology) =>
     trustClaims.map((claim) =>
       rule(
@@ -113,38 +120,36 @@ export function attestationPolicy(technologies: readonly Affirmed[]): Module {
       ),
     ),
   )
-  const whole: Term = { kind: 'object', members: trustClaims.map((name): [string, Term] => [name, ref(name)]) }
-  return { rules: [...trustClaims.map(unset), ...rules, rule('trust_claims', [], whole)] }
+  return {
+    rules: [...trustClaims.map((name) => fallback(name, unproven[name])), ...rules, trustClaimsRule(trustClaims)],
+  }
 }
 
-function unset(name: TrustClaim): Rule {
-  return { name, isDefault: true, value: literal(unproven[name]), body: [] }
-}
-
-function statement(technology: Affirmed, { path, by }: Check): Statement {
+function statement(technology: HardwareTechnology, { path, by }: Check): Statement {
   const left = ref('input', technology, ...path)
   if ('is' in by) return equal(left, by.is)
-  const [name, operator] = 'list' in by ? ([by.list, 'in'] as const) : ([by.value, '=='] as const)
-  return {
-    kind: 'compare',
-    left,
-    operator,
-    right: call('query_reference_value', literal(name)),
-  }
+  return 'list' in by ? referenceValue(left, 'in', by.list) : referenceValue(left, '==', by.value)
 }
 
 /**
  * Reference values that the policy of these technologies would look for in vain, or in a form that never matches: a list where it compares one
  * value, one value where it looks into a list, an empty list. A sentence each.
  */
-export function unfilled(technologies: readonly Affirmed[], values: Readonly<Record<string, JsonValue>>): string[] {
+export function unfilled(
+  technologies: readonly HardwareTechnology[],
+  values: Readonly<Record<string, JsonValue>>,
+): string[] {
   const problems = technologies.flatMap((technology) =>
     checksOf(technology).map(({ by }) => problemOf(by, technology, values)),
   )
   return [...new Set(problems.filter((one) => one !== null))]
 }
 
-function problemOf(by: Check['by'], technology: Affirmed, values: Readonly<Record<string, JsonValue>>): string | null {
+function problemOf(
+  by: Check['by'],
+  technology: HardwareTechnology,
+  values: Readonly<Record<string, JsonValue>>,
+): string | null {
   if ('is' in by) return null
   const name = 'list' in by ? by.list : by.value
   const found = Object.hasOwn(values, name) ? values[name] : undefined

@@ -1,32 +1,22 @@
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import type { HardwareTechnology } from '../../base/technology.ts'
+import { isVectorValue, tierOf, vectorMembers } from '../ear-vector.ts'
 import type { Module } from './ast.ts'
-import { checksOf, type Affirmed, type Check } from './attestation-policy.ts'
-import { evaluateRule } from './evaluate.ts'
+import { checksOf, type Check } from './attestation-policy.ts'
+import { evaluateRule, referenceValuesOf } from './evaluate.ts'
 
 type Values = Readonly<Record<string, JsonValue>>
 
-/** Trust claims that a policy of Trustee may set: an unknown name makes the server's thread panic (coco.md §12). */
-const knownClaims = new Set([
-  'instance-identity',
-  'configuration',
-  'executables',
-  'file-system',
-  'hardware',
-  'runtime-opaque',
-  'storage-opaque',
-  'sourced-data',
-])
-
 /**
- * Why a trust claim must not be set to this value. Trustee cuts numbers to 8 bits: 258 would be read as 2, which affirms.
+ * Why a trust claim must not be set to this value. Trustee cuts numbers to 8 bits: 258 would be read as 2, which affirms. An unknown name makes
+ * its thread panic (coco.md §12).
  *
  * @returns null for a claim of AR4SI (draft-ietf-rats-ar4si §2.3) in its range
  */
 export function trustClaimProblem(name: string, value: JsonValue): string | null {
-  if (!knownClaims.has(name)) return `${name} is no trust claim of AR4SI`
-  const fits = typeof value === 'number' && Number.isInteger(value) && value >= -128 && value <= 127
-  return fits ? null : `${name} has to be a whole number from -128 to 127, not ${JSON.stringify(value)}`
+  if (!vectorMembers.includes(name)) return `${name} is no trust claim of AR4SI`
+  return isVectorValue(value) ? null : `${name} has to be a whole number from -128 to 127, not ${JSON.stringify(value)}`
 }
 
 /** Claims of one piece of evidence, and whether they are what the plan registered. */
@@ -37,7 +27,7 @@ export interface CannedEvidence {
 }
 
 /** The claims that are registered; then with one other value each, with one value missing each, and as those of a sample. */
-export function cannedEvidence(technologies: readonly Affirmed[], values: Values): CannedEvidence[] {
+export function cannedEvidence(technologies: readonly HardwareTechnology[], values: Values): CannedEvidence[] {
   return technologies.flatMap((technology) => {
     const checks = checksOf(technology)
     const right = checks.reduce<JsonObject>((claims, one) => withClaim(claims, one.path, rightValue(one, values)), {})
@@ -62,7 +52,11 @@ export function cannedEvidence(technologies: readonly Affirmed[], values: Values
  * @returns how many sets of claims were tried
  * @throws VerificationError `policy-unsafe` naming the first one that is judged wrongly
  */
-export function tryAttestationPolicy(module: Module, technologies: readonly Affirmed[], values: Values): number {
+export function tryAttestationPolicy(
+  module: Module,
+  technologies: readonly HardwareTechnology[],
+  values: Values,
+): number {
   const cases = cannedEvidence(technologies, values)
   for (const { what, claims, affirmed } of cases) {
     if (isAffirmed(module, claims, values) === affirmed) continue
@@ -78,25 +72,22 @@ export function tryAttestationPolicy(module: Module, technologies: readonly Affi
   return cases.length
 }
 
-/** Status affirming: the policy sets trust claims, and none of them is worse than "affirming" (0 to 31 and their negatives are of other tiers). */
+/** Status affirming: the policy sets trust claims, and each of them is of that tier, on the positive side of the scale. */
 function isAffirmed(module: Module, claims: JsonObject, values: Values): boolean {
-  const found = evaluateRule(module, 'trust_claims', { input: claims, referenceValue: (id) => valueOf(values, id) })
+  const found = evaluateRule(module, 'trust_claims', { input: claims, referenceValue: referenceValuesOf(values) })
   if (!isObject(found)) return false
   for (const [name, value] of Object.entries(found)) {
     const problem = trustClaimProblem(name, value)
     if (problem !== null) throw new VerificationError('policy-unsafe', problem, { subject: 'default_cpu' })
   }
-  return Object.values(found).every((value) => typeof value === 'number' && value >= 2 && value < 32)
-}
-
-function valueOf(values: Values, id: string): JsonValue {
-  return Object.hasOwn(values, id) ? (values[id] ?? null) : null
+  return Object.values(found).every((value) => isVectorValue(value) && value > 0 && tierOf(value) === 'affirming')
 }
 
 function rightValue({ by }: Check, values: Values): JsonValue {
   if ('is' in by) return by.is
-  if ('value' in by) return valueOf(values, by.value)
-  const list = valueOf(values, by.list)
+  const registered = referenceValuesOf(values)
+  if ('value' in by) return registered(by.value)
+  const list = registered(by.list)
   return Array.isArray(list) ? (list[0] ?? null) : null
 }
 

@@ -1,4 +1,4 @@
-import { policyError, tokens, type Token } from './tokens.ts'
+import { policyError, type Token } from './tokens.ts'
 
 /** Reads tokens one by one, and can go back. */
 export interface Cursor {
@@ -20,8 +20,7 @@ export interface Cursor {
   fail(why: string, token?: Token): Error
 }
 
-export function cursor(text: string): Cursor {
-  const list = tokens(text)
+export function cursor(list: readonly Token[]): Cursor {
   const end: Token = { kind: 'end', text: '', line: 1, column: 1, adjacent: false }
   const self: Cursor = {
     at: 0,
@@ -67,11 +66,11 @@ export function cursor(text: string): Cursor {
  * Names at the start of a line outside of all brackets: the rules of a module, which may be used above their definition. May hold names of
  * continued lines too; the parser compares at the end.
  */
-export function ruleNames(text: string): Set<string> {
+export function ruleNames(list: readonly Token[]): Set<string> {
   const names = new Set<string>()
   let depth = 0
   let first = true
-  for (const { kind, text: here } of tokens(text)) {
+  for (const { kind, text: here } of list) {
     if (kind === 'line') {
       first = true
       continue

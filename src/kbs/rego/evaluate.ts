@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { Module, Rule, Statement, Step, Term } from './ast.ts'
 import { calculate, functions, isRelated, look, type Calls } from './functions.ts'
+import { needed } from './needed.ts'
 import { canonical, entries, invalid, isMap, meter, RegoSet, sameValue, toJson, type Value } from './value.ts'
 
 /** What a policy can see. */
@@ -9,6 +10,11 @@ export interface World {
   data?: JsonObject | undefined
   /** `query_reference_value`: the value, or null. */
   referenceValue?: ((id: string) => JsonValue) | undefined
+}
+
+/** What `query_reference_value` gives where the reference values are these, by id. */
+export function referenceValuesOf(values: Readonly<Record<string, JsonValue>>): (id: string) => JsonValue {
+  return (id) => (Object.hasOwn(values, id) ? (values[id] ?? null) : null)
 }
 
 /** Local names and their values, the newest first. */
@@ -264,20 +270,6 @@ function evaluator(module: Module, world: World): (name: string) => Value | unde
     for (const other of needed(name, byName)) if (byName.get(other)?.[0]?.parameters === undefined) rule(other)
     return value
   }
-}
-
-/** Rules and functions that a rule can come to. */
-function needed(name: string, byName: ReadonlyMap<string, readonly Rule[]>): Set<string> {
-  const found = new Set([name])
-  const look = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    if ('head' in node && typeof node.head === 'string' && byName.has(node.head)) found.add(node.head)
-    if ('kind' in node && node.kind === 'call' && 'name' in node && typeof node.name === 'string') found.add(node.name)
-    Object.values(node).forEach(look)
-  }
-  // A set hears of members that are added while it is walked.
-  for (const one of found) look(byName.get(one))
-  return found
 }
 
 function bound(name: string, value: Value, outer: Scope): Scope {

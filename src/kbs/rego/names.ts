@@ -1,11 +1,9 @@
 import type { Cursor } from './cursor.ts'
 import { functions } from './functions.ts'
-import type { Token } from './tokens.ts'
+import { words, type Token } from './tokens.ts'
 
-const keywords = ['as', 'data', 'default', 'else', 'every', 'false', 'if', 'import', 'in', 'input', 'not', 'null']
 /** regorus takes the last part of an import for a name: `import rego.v1` gives it `v1`. */
-const imported = ['v1', 'keywords']
-const reserved = new Set([...keywords, ...imported, 'package', 'set', 'some', 'true', 'with', 'contains'])
+const reserved = new Set([...words, 'v1', 'keywords'])
 
 /** In heads and under `not`, nothing can be bound. */
 type Block = 'body' | 'every' | 'not' | 'head' | 'member'

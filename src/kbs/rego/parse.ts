@@ -2,6 +2,7 @@ import type { Module, Rule, Statement, Term } from './ast.ts'
 import { cursor, ruleNames } from './cursor.ts'
 import { names } from './names.ts'
 import { depthLimit, termReader } from './parse-term.ts'
+import { tokens } from './tokens.ts'
 
 /** Rules that need rules that need rules …: deeper ones are refused. */
 const chainLimit = 64
@@ -14,9 +15,10 @@ const statementLimit = 500
  * @throws InputError `file-invalid` with line and column for anything else
  */
 export function parseRego(text: string, packageName = 'policy'): Module {
-  const reader = cursor(text)
+  const list = tokens(text)
+  const reader = cursor(list)
   const { is, take, expect, fail } = reader
-  const expected = ruleNames(text)
+  const expected = ruleNames(list)
   const scope = names(expected, reader)
   const arity = new Map<string, number>()
   const needs = new Map<string, Set<string>>()

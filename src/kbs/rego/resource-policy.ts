@@ -4,6 +4,7 @@ import { parseKbsUri } from '../uri.ts'
 import {
   call,
   equal,
+  fallback,
   holds,
   literal,
   oneOf,
@@ -43,7 +44,7 @@ export interface ResourceRule {
 const annotated = 'ear.veraison.annotated-evidence'
 
 /** Where Trustee's claims hold the launch measurement (coco.md §2.2). */
-const measurementPath: Record<Technology, string[]> = {
+export const measurementPath: Readonly<Record<Technology, readonly string[]>> = {
   snp: ['snp', 'measurement'],
   tdx: ['tdx', 'quote', 'body', 'mr_td'],
   'az-snp-vtpm': ['az-snp-vtpm', 'measurement'],
@@ -56,7 +57,7 @@ const measurementPath: Record<Technology, string[]> = {
 export function resourcePolicy(rules: readonly ResourceRule[], kept: readonly Rule[] = []): Module {
   const ordered = rules.flatMap(allowRules)
   const head: Rule[] = [
-    { name: 'allow', isDefault: true, value: literal(false), body: [] },
+    fallback('allow', false),
     rule('affirming', [
       {
         kind: 'compare',

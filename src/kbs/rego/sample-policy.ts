@@ -1,5 +1,15 @@
 import type { JsonValue } from '../../base/json.ts'
-import { call, equal, literal, ref, rule, type Module, type Rule, type Statement, type Term } from './ast.ts'
+import {
+  equal,
+  fallback,
+  literal,
+  ref,
+  referenceValue,
+  rule,
+  trustClaimsRule,
+  type Module,
+  type Statement,
+} from './ast.ts'
 
 /** What every piece of sample evidence has in place of a launch measurement. */
 export const sampleLaunchDigest = 'abcde'
@@ -20,12 +30,8 @@ export function softwareTpmReferenceValues(pcr11: readonly string[]): Record<str
  * every other technology comes out contraindicated under it, and a software TPM unless a plan took it by name.
  */
 export function embeddedAttestationPolicy(): Module {
-  const listed = (claim: string, id: string, tee = 'sample'): Statement => ({
-    kind: 'compare',
-    left: ref('input', tee, claim),
-    operator: 'in',
-    right: call('query_reference_value', literal(id)),
-  })
+  const listed = (claim: string, id: string, tee = 'sample'): Statement =>
+    referenceValue(ref('input', tee, claim), 'in', id)
   return {
     rules: [
       fallback('executables', 33),
@@ -37,14 +43,7 @@ export function embeddedAttestationPolicy(): Module {
       rule('executables', [listed('pcr11', 'tpm_pcr11', 'tpm')], literal(3)),
       rule('hardware', [listed('kind', 'tpm_kind', 'tpm')], literal(2)),
       rule('configuration', [listed('pcr11', 'tpm_pcr11', 'tpm')], literal(2)),
-      rule('trust_claims', [], {
-        kind: 'object',
-        members: ['executables', 'hardware', 'configuration'].map((name): [string, Term] => [name, ref(name)]),
-      }),
+      trustClaimsRule(['executables', 'hardware', 'configuration']),
     ],
   }
-}
-
-function fallback(name: string, value: number): Rule {
-  return { name, isDefault: true, value: literal(value), body: [] }
 }

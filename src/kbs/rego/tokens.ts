@@ -10,6 +10,11 @@ export interface Token {
   adjacent: boolean
 }
 
+/** Words of the language, which no rule and no member after a dot may be called. */
+export const words: ReadonlySet<string> = new Set(
+  'as contains data default else every false if import in input not null package set some true with'.split(' '),
+)
+
 /** Larger policies are none of ours. */
 const limit = 1 << 20
 

@@ -1,4 +1,5 @@
 import type { Module, Rule, Statement, Step, Term } from './ast.ts'
+import { words } from './tokens.ts'
 
 /** Rego text of a module: equal modules give equal texts. */
 export function writeRego(module: Module): string {
@@ -80,7 +81,3 @@ function writePath(path: readonly Step[]): string {
     })
     .join('')
 }
-
-const words = new Set(
-  'as contains data default else every false if import in input not null package set some true with'.split(' '),
-)

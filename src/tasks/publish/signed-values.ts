@@ -2,7 +2,7 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
-import { openReferenceValues } from '../../tee/reference/envelope.ts'
+import { openCurrentReferenceValues } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
 import type { TaskContext } from '../context.ts'
@@ -24,7 +24,7 @@ export async function withSignedValues(plan: Plan, context: TaskContext): Promis
   const notes: string[] = []
   for (const signed of plan['signed-values']) {
     const document = await opened(signed, context)
-    check(document, signed, context.ports.clock.now())
+    check(document, signed)
     const { values, left } = trusteeValues(document)
     if (Object.keys(values).length === 0) throw nothingRead(signed, document)
     for (const [name, list] of Object.entries(values)) {
@@ -42,26 +42,18 @@ export async function withSignedValues(plan: Plan, context: TaskContext): Promis
   return { plan: { ...plan, 'reference-values': { ...plan['reference-values'], ...found } }, notes }
 }
 
-async function opened({ file, keys }: Signed, { caller }: TaskContext): Promise<ReferenceValues> {
+async function opened({ file, keys }: Signed, { caller, ports }: TaskContext): Promise<ReferenceValues> {
   const read = async (path: string, limit: number): Promise<Buffer> =>
     collect(await caller.fetch(`file:${path}`), limit, path)
   const pinned: string[] = []
   for (const path of keys) pinned.push((await read(path, limits.key)).toString('utf8'))
-  return openReferenceValues(await read(file, limits.document), pinned, file).document
+  return openCurrentReferenceValues(await read(file, limits.document), pinned, file, ports.clock.now())
 }
 
-function check(document: ReferenceValues, { file, technologies, images, revoked }: Signed, now: Date): void {
-  const refuse = (code: 'expired' | 'denied' | 'revoked', message: string, remedy: string): VerificationError =>
+function check(document: ReferenceValues, { file, technologies, images, revoked }: Signed): void {
+  const refuse = (code: 'denied' | 'revoked', message: string, remedy: string): VerificationError =>
     new VerificationError(code, `${file}: ${message}`, { subject: file, remedy })
-  const { 'not-before': from, 'not-after': until, technology, name } = document
-  if (from !== undefined && now < new Date(from))
-    throw refuse('expired', `its values count from ${from} on`, 'Wait until then, or take an older document.')
-  if (until !== undefined && now > new Date(until))
-    throw refuse(
-      'expired',
-      `its values counted until ${until}`,
-      'Get a newer document from its signer, or take it out of the plan.',
-    )
+  const { technology, name } = document
   if (!technologies.includes(technology))
     throw refuse(
       'denied',

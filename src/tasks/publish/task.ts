@@ -38,6 +38,8 @@ export const publishRequestSchema = z.strictObject({
   /** Our own embedded KBS, and the resource policy that stands there. */
   embedded: z.strictObject({ resourcePolicy: z.string().nullable() }).nullable(),
   mode: z.enum(['plan', 'apply']),
+  /** Claims of the tokens that are made from the admin key; left out: the usual ones. */
+  admin: z.strictObject({ role: z.string(), issuer: z.string(), audience: z.string() }).optional(),
   /** Null for one that is made here. */
   plan: z.strictObject({ text: z.string(), path: z.string() }).nullable(),
   /** What an earlier run wrote there; null for none. */
@@ -79,7 +81,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const made = new Map([...guests.made, ...secrets.made])
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
-  const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock), ports)
+  const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
   const early = embedded !== null || (isEmpty(plan) && given !== null)

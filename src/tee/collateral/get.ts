@@ -1,7 +1,7 @@
 import { InputError, TransportError } from '../../base/errors.ts'
 import type { HttpHeaders, HttpResponse, Ports } from '../../base/ports.ts'
 import { requestPatiently } from '../../base/retry.ts'
-import { collect, type ByteSource } from '../../base/streams.ts'
+import { collect } from '../../base/streams.ts'
 
 const mostBytes = 4 << 20
 const patience = { attempts: 5, mostMs: 60_000 } as const
@@ -40,7 +40,7 @@ export async function getDocument(url: string, what: string, ports: Ports): Prom
 async function bodyOf(response: HttpResponse, host: string, what: string): Promise<Buffer> {
   const length = response.headers.get('content-length')
   try {
-    const body = response.body === null ? Buffer.alloc(0) : await collect(response.body as ByteSource, mostBytes, what)
+    const body = response.body === null ? Buffer.alloc(0) : await collect(response.body, mostBytes, what)
     // A body that was packed on the way is not as long as its header says.
     if (length === null || response.headers.has('content-encoding') || Number(length) === body.length) return body
     throw new Error(`${body.length} of ${length} bytes came`)

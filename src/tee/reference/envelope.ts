@@ -1,3 +1,4 @@
+import { isWithin, windowOf, windowText } from '../../base/window.ts'
 import { VerificationError } from '../../base/errors.ts'
 import { isObject, parseJson } from '../../base/json.ts'
 import { fromBase64, toBase64 } from '../../encoding/base64.ts'
@@ -52,6 +53,26 @@ export function openReferenceValues(
   throw new VerificationError('signature-invalid', `${subject} was signed by none of the ${keys.length} pinned keys`, {
     subject,
     remedy: 'Check the keys that are pinned for these reference values.',
+  })
+}
+
+/**
+ * As {@link openReferenceValues}, for a document that has to hold at a time.
+ *
+ * @throws VerificationError `expired` before and after its time, and as there
+ */
+export function openCurrentReferenceValues(
+  bytes: Uint8Array,
+  keys: readonly string[],
+  subject: string,
+  at: Date,
+): ReferenceValues {
+  const { document } = openReferenceValues(bytes, keys, subject)
+  const window = windowOf(document)
+  if (isWithin(window, at)) return document
+  throw new VerificationError('expired', `${subject} is valid ${windowText(window)}, and it is ${at.toISOString()}`, {
+    subject,
+    remedy: 'Predict and sign the values again, or wait.',
   })
 }
 

@@ -25,6 +25,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
   'kbs doctor': 'reads',
+  'kbs policy test': 'reads',
   decrypt: { type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --output oci:PLACE/plain' },
   rewrap: {
     type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --recipients jwe:PLACE/rsa.pub --output oci:PLACE/rewrapped',
@@ -37,6 +38,11 @@ export const rows: Readonly<Record<string, Row>> = {
   'conformance verify-bundle': 'reads',
   'sign model': { type: `PLACE/src ${key} --output PLACE/out/model.sig` },
   'guest check': 'reads',
+  'guest pod': {
+    type: `${image} --as r.example/a --runtime-class kata-qemu-snp --kbs-url https://kbs.example --output PLACE/out/pod.yaml`,
+  },
+  'image-policy make': { type: '--rule r.example/a=kbs:///a/b/c --output PLACE/out/policy.json' },
+  'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
   'secret seal': {
@@ -74,6 +80,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee predict tdx': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict pcr': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee predict verity': 'reads',
+  'tee reference-values import': { file: 'tee/document.ts', by: 'writeNewFile' },
   'tee reference-values sign': { type: `--document PLACE/values.json ${key} --output PLACE/out/values.dsse.json` },
   'tee reference-values verify': 'reads',
   'tee reference-values trustee': {
@@ -83,6 +90,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'tee reference-values show': 'reads',
   'tee show': 'reads',
   'tee verify': 'reads',
+  'tee token': 'reads',
   'tee collateral fetch': { file: '../tee/collateral/store.ts', by: 'replaceFile' },
   'tee collateral show': 'reads',
   'tee collect': { type: '--report-data 00 --technology sample --output PLACE/out/evidence.json' },

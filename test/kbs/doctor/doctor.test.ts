@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { HttpRequest, Ports } from '../../../src/base/ports.ts'
-import { adminToken } from '../../../src/kbs/admin-token.ts'
+import { adminToken, usualClaims } from '../../../src/kbs/admin-token.ts'
 import { examineKbs } from '../../../src/kbs/doctor/doctor.ts'
 import { probeNames, type Finding } from '../../../src/kbs/doctor/finding.ts'
 import { embeddedAttestationPolicy } from '../../../src/kbs/rego/sample-policy.ts'
@@ -58,7 +58,10 @@ function trustee(change: (asked: Asked) => Response | undefined): Ports & { aske
 }
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const token = adminToken(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, testPorts().clock, 'ci')
+const token = adminToken(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, testPorts().clock, {
+  ...usualClaims,
+  role: 'ci',
+})
 
 async function examine(
   change: (asked: Asked) => Response | undefined = () => undefined,

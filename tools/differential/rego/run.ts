@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../../src/base/json.ts'
-import { evaluateRule } from '../../../src/kbs/rego/evaluate.ts'
+import { evaluateRule, referenceValuesOf } from '../../../src/kbs/rego/evaluate.ts'
 import { parseRego } from '../../../src/kbs/rego/parse.ts'
 import { judge } from '../../../testkit/judge.ts'
 import { regoCase, type RegoCase } from './generate.ts'
@@ -66,7 +66,7 @@ export function evaluate({ policy, input, data, values }: RegoCase): Ours {
   try {
     const module = parseRego(policy)
     refused = 'unevaluated'
-    const referenceValue = (id: string): JsonValue => (Object.hasOwn(values, id) ? (values[id] ?? null) : null)
+    const referenceValue = referenceValuesOf(values)
     return { value: evaluateRule(module, 'allow', { input, data, referenceValue }) }
   } catch (error) {
     const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null

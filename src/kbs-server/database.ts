@@ -1,0 +1,29 @@
+import { open, lstat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+
+/** File of the database inside the KBS's directory. */
+export const databaseFile = 'kbs.sqlite'
+
+/** How long a process waits for another one that writes, in milliseconds. */
+const busyMs = 10_000
+
+/** Opens the database of an embedded KBS, 0600, and makes its tables. A link in its place is refused. */
+export async function openDatabase(directory: string): Promise<DatabaseSync> {
+  const path = join(directory, databaseFile)
+  const there = await lstat(path).catch(() => null)
+  if (there === null) await open(path, 'a', 0o600).then((made) => made.close())
+  else if (!there.isFile()) throw new Error(`${databaseFile} is not a file`)
+  const { DatabaseSync } = await import('node:sqlite')
+  const database = new DatabaseSync(path, { timeout: busyMs })
+  try {
+    // A log that is written ahead lets sessions go without waiting for the disk, while values wait (storage.ts). Removed secrets are overwritten.
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;
+      CREATE TABLE IF NOT EXISTS entries (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, nonce TEXT NOT NULL, tee TEXT NOT NULL, until INTEGER NOT NULL, token TEXT);`)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}

@@ -1,0 +1,66 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+
+/** Files in which embedded KBSs kept their values before they had a database; resources lay in a folder, their paths percent-encoded. */
+const oldFiles = ['resource-policy.rego', 'attestation-policies.json', 'reference-values.json'] as const
+const oldFolder = 'resources'
+/** `user_version` of a database into which old files were moved. */
+const moved = 1
+
+/**
+ * Moves the values of an older embedded KBS into its database, once, in one step; the files go afterwards. A process that is killed between
+ * the two leaves files that no longer count, and the next start removes them.
+ */
+export async function moveOldFiles(database: DatabaseSync, directory: string): Promise<void> {
+  if (!isMoved(database)) {
+    const found: [string, Buffer][] = []
+    for (const name of oldFiles) {
+      const value = await contentOf(join(directory, name))
+      if (value !== null) found.push([name, value])
+    }
+    for (const name of await namesIn(join(directory, oldFolder))) {
+      const value = await contentOf(join(directory, oldFolder, name))
+      if (value !== null) found.push([`${oldFolder}/${decodeURIComponent(name)}`, value])
+    }
+    database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
+    try {
+      // Another process may have been first, and its values are newer.
+      const insert = database.prepare('INSERT OR IGNORE INTO entries VALUES (?, ?)')
+      if (!isMoved(database)) for (const [name, value] of found) insert.run(name, value)
+      database.exec(`PRAGMA user_version = ${moved}; COMMIT`)
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+  for (const name of oldFiles) await rm(join(directory, name), { force: true })
+  await rm(join(directory, oldFolder), { recursive: true, force: true })
+}
+
+function isMoved(database: DatabaseSync): boolean {
+  return database.prepare('PRAGMA user_version').get()?.['user_version'] === moved
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    // A file that was replaced when the process was killed has a name of another form.
+    return (await readdir(folder)).filter((name) => !name.startsWith('.'))
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
+}
+
+async function contentOf(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT'
+}

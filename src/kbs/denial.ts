@@ -1,0 +1,69 @@
+import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import { visible } from '../base/printable.ts'
+import type { Technology } from '../base/technology.ts'
+import { submodsOf, vectorOf } from './ear-vector.ts'
+import { claimForms } from './measurement-form.ts'
+import { measurementPath, type ResourceRule } from './rego/resource-policy.ts'
+
+/** Characters that are shown of one claim: a measurement has 96. */
+const shown = 130
+const annotated = 'ear.veraison.annotated-evidence'
+
+/**
+ * What the token of a session says of the things that a resource policy of ours compares, a line each; where the plan's rule is known, also what it
+ * admits instead. For a reader who was denied: the KBS gives no reason.
+ *
+ * @param claims claims of the token, as the KBS gave it
+ */
+export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): string[] {
+  const submods = submodsOf(claims)
+  if (submods.length === 0) return ['the token has no appraisal that a policy of ours could read']
+  const lines = submods.map(({ name, status, cell }) => {
+    const poor = vectorOf(cell).filter(({ tier }) => tier !== 'affirming')
+    const why = poor.map(({ member, words }) => `${member}: ${words}`).join('; ')
+    return `status of ${text(name)}: ${text(status)}${status === 'affirming' ? '' : `, must be affirming${why === '' ? '' : ` (${why})`}`}`
+  })
+  const cpu = submods.find(({ name }) => name === 'cpu0')
+  const evidence = cpu === undefined ? undefined : cpu.cell[annotated]
+  if (!isObject(evidence)) return lines
+  const technology = technologyOf(evidence)
+  const admitted = rule?.admit.find((one) => one.technology === technology)
+  if (technology === null) lines.push('technology: none that our rules name')
+  else {
+    const wanted = admitted === undefined ? undefined : claimForms(technology, admitted.measurements)
+    lines.push(compared(`${technology} measurement`, valueAt(evidence, measurementPath[technology]), wanted))
+    if (rule !== undefined && admitted === undefined)
+      lines.push(`technology: ${technology}; the plan admits ${rule.admit.map((one) => one.technology).join(', ')}`)
+  }
+  const initdata = admitted === undefined || admitted.initdata.length === 0 ? undefined : admitted.initdata
+  lines.push(compared('init_data', evidence['init_data'], initdata))
+  const job = valueAt(evidence, ['runtime_data_claims', 'job'])
+  if (job === undefined && rule?.job !== null)
+    lines.push(
+      'job: none, because the token was made by handshake; a rule with a `job` needs a token of an Attestation Service (`trustee-url`)',
+    )
+  return lines
+}
+
+function compared(what: string, value: JsonValue | undefined, wanted?: readonly string[]): string {
+  const found = value === undefined || value === null ? 'none' : text(textOf(value))
+  if (wanted === undefined) return `${what}: ${found}`
+  if (typeof value === 'string' && wanted.includes(value)) return `${what}: ${found}, as the plan admits`
+  return `${what}: ${found}; the plan admits ${wanted.map(text).join(', ')}`
+}
+
+function technologyOf(evidence: JsonObject): Technology | null {
+  const isTechnology = (name: string): name is Technology => Object.hasOwn(measurementPath, name)
+  return Object.keys(evidence).find(isTechnology) ?? null
+}
+
+function valueAt(from: JsonObject, path: readonly string[]): JsonValue | undefined {
+  let found: JsonValue | undefined = from
+  for (const name of path) found = isObject(found) && Object.hasOwn(found, name) ? found[name] : undefined
+  return found
+}
+
+/** A foreign text, cut and on one line. */
+function text(value: string): string {
+  return visible(value.length > shown ? `${value.slice(0, shown)}…` : value)
+}
