@@ -74,7 +74,9 @@ function storageOf(database: DatabaseSync, directory: string): Storage {
   const select = database.prepare('SELECT value FROM entries WHERE name = ?')
   const insert = database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)')
   const drop = database.prepare('DELETE FROM entries WHERE name = ?')
-  const selectSession = database.prepare('SELECT id, nonce, tee, until, token FROM sessions WHERE id = ? AND until >= ?')
+  const selectSession = database.prepare(
+    'SELECT id, nonce, tee, until, token FROM sessions WHERE id = ? AND until >= ?',
+  )
   const insertSession = database.prepare('INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)')
   const dropSessions = database.prepare('DELETE FROM sessions WHERE until < ?')
   const bytesOf = (name: string): Buffer | null => {
@@ -106,7 +108,13 @@ function storageOf(database: DatabaseSync, directory: string): Storage {
       const row = selectSession.get(id, now)
       if (row === undefined) return null
       const { nonce, tee, until, token } = row
-      return { id, nonce: String(nonce), tee: String(tee), until: Number(until), token: token === null ? null : String(token) }
+      return {
+        id,
+        nonce: String(nonce),
+        tee: String(tee),
+        until: Number(until),
+        token: token === null ? null : String(token),
+      }
     },
     close: () => database.close(),
   }

@@ -244,7 +244,9 @@ describe('kbs-publish', () => {
     }
     expect(agent.keks.uris()).toEqual([uri])
     expect(agent.events.map(({ kind }) => kind)).toEqual(['encrypt'])
-    expect([...storedByKbs(join(directory, 'other')).keys()].filter((name) => name.startsWith('resources/'))).toEqual([])
+    expect([...storedByKbs(join(directory, 'other')).keys()].filter((name) => name.startsWith('resources/'))).toEqual(
+      [],
+    )
   })
 
   test('over https the key goes only to a server with the TLS key that encrypt saw', async () => {

@@ -21,7 +21,7 @@ import { scratch, testPorts } from '../../testkit/ports.ts'
 
 const ports = testPorts()
 const path = ['default', 'key', 'one'] as const
-const initData = 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"aa.toml" = "x"\n'
+const initData = 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"aa.toml" = "x = 1"\n'
 const initDigest = createHash('sha256').update(initData).digest('base64')
 
 describe('on our embedded KBS', () => {

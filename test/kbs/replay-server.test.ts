@@ -210,7 +210,9 @@ describe('what was said to a live Trustee is answered alike by the embedded KBS'
   }
 
   withPeers(
-    ['probe-good', 'probe-bad', 'probe-restart'].map((file): `vectors:${string}` => `vectors:coco/kbs-wire/${file}.json`),
+    ['probe-good', 'probe-bad', 'probe-restart'].map(
+      (file): `vectors:${string}` => `vectors:coco/kbs-wire/${file}.json`,
+    ),
     'probe-restart: sessions, tokens, policies and values of the run before still count',
     async () => {
       const setting = { directory: scratch('kbs'), given: new Map<string, string>() }

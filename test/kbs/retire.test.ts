@@ -47,7 +47,8 @@ function embedded(): Embedded {
       request: async (url, options) => {
         const write = options?.method !== 'GET' && !/\/(auth|attest)$/.test(url)
         if (write && it.writesLeft-- <= 0) throw new Error('killed')
-        if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(storedText(directory, 'resource-policy.rego'))
+        if (options?.method === 'POST' && url.includes('/resource/'))
+          it.onResource(storedText(directory, 'resource-policy.rego'))
         return base.http.request(url, options)
       },
     },

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { startKbs, type RunningKbs } from '../../../src/kbs-server/server.ts'
-import { sampleGuest } from '../../../src/kbs/doctor/sample-guest.ts'
+import { sampleGuest } from '../../../src/kbs/keyed-attester.ts'
 import { rcarSession } from '../../../src/kbs/rcar.ts'
 import { testPorts } from '../../../testkit/ports.ts'
 import { failed, keyUri, outcomes, planOf, setting, type Setting } from './support.ts'
