@@ -101,9 +101,7 @@ const imagePolicy = z.strictObject({
 /** A secret that a Kubernetes Secret points to by a signed text. */
 const sealedSecret = z.strictObject({
   uri: kbsUri,
-  source: z
-    .string()
-    .regex(/^(kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write kept, file:PATH or env:NAME'),
+  source: z.string().regex(/^(kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write kept, file:PATH or env:NAME'),
   /** Private key that signs (EC P-256). */
   key: z.string().regex(/^(file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write file:PATH or env:NAME'),
   /** Where guests read the public key, which is written there. */
