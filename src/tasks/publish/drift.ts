@@ -11,7 +11,9 @@ import { partOf, readManaged, shareOf, withdrawalOf } from '../../kbs/managed.ts
 import { fillWritten } from '../../kbs/placeholders.ts'
 import { currentPlan, desiredState, parsePlan } from '../../kbs/plan.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
+import { withSealedResources } from '../../kbs/sealed-plan.ts'
 import { publishCaller } from './caller.ts'
+import { withInitdata } from './initdata.ts'
 import { readRevocations } from './revoked.ts'
 import { withSignedValues } from './signed-values.ts'
 
@@ -52,7 +54,7 @@ export async function findDrift(
   const files = { ports, caller: publishCaller(null, kbs, {}, ports) }
   const signed = await withSignedValues(filled, await readRevocations(filled, files), files)
   if (signed.refusal !== null) throw signed.refusal
-  const { plan } = withImagePolicy(signed.plan)
+  const { plan } = await withInitdata(withSealedResources(withImagePolicy(signed.plan).plan), files)
   const share = shareOf(plan, kbs.embedded === null)
   const shown = kbs.embedded === null ? null : await shownBy(kbs.embedded)
   const current = shown?.resourcePolicy ?? null

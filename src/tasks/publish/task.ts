@@ -23,7 +23,9 @@ import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
+import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
+import { sealedByPlan } from './sealed-secrets.ts'
 import { availableOf, secretsOf } from './secrets.ts'
 import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
 import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
@@ -51,6 +53,10 @@ export interface PublishResult {
   desired: Desired | null
   changes: Change[]
   uris: string[]
+  /** Value of the pod annotation for initdata; empty where the plan names no document. */
+  initdata: string
+  /** `sealed-secrets.json` was delivered. */
+  sealed: boolean
 }
 
 /** Plans and applies keys, policies and reference values on a KBS. The plan and what was written are delivered as it goes on. */
@@ -77,7 +83,10 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     ended: endedValues,
     expired,
   } = await withSignedValues(present, revoked, context)
-  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const guests = withImagePolicy(signed)
+  const { sealed, ...secrets } = await sealedByPlan(guests.plan, context)
+  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
+  const made = new Map([...guests.made, ...secrets.made])
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
@@ -100,14 +109,21 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     (embedded !== null || plan['replace-global'] === undefined) &&
     isDeepStrictEqual(ending(), nothingEnds)
   ) {
-    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
+    const result: PublishResult = {
+      desired: null,
+      changes: [],
+      uris: Object.keys(written.resources),
+      initdata,
+      sealed: false,
+    }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
   const desired = desiredState(plan, surroundings)
   desired.notes.push(
     ...notes,
-    ...guestNotes,
+    ...guests.notes,
+    ...initdataNotes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
@@ -161,7 +177,15 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     dryRun,
     hidesPolicies: embedded === null,
   })
-  const result: PublishResult = { desired, changes: [...gone, ...changes], uris: desired.uris }
+  const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
+  if (isSealed) await caller.deliver('sealed-secrets.json', once(`${JSON.stringify(sealed, null, 2)}\n`))
+  const result: PublishResult = {
+    desired,
+    changes: [...gone, ...changes],
+    uris: desired.uris,
+    initdata,
+    sealed: isSealed,
+  }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })

@@ -46,6 +46,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
+  'initdata check': 'reads',
   'secret seal': {
     type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
   },
