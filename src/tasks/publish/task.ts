@@ -19,6 +19,7 @@ import {
   withdrawalOf,
   type Withdrawal,
 } from '../../kbs/managed.ts'
+import { checkState, readAnchor, signedStateSchema, withSignedDigest } from '../../kbs/signed-state.ts'
 import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
@@ -26,6 +27,7 @@ import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
 import { availableOf, secretsOf } from './secrets.ts'
 import { withSignedValues } from './signed-values.ts'
+import type { Digest } from '../../oci/types.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -40,6 +42,8 @@ export const publishRequestSchema = z.strictObject({
   admin: z.strictObject({ role: z.string(), issuer: z.string(), audience: z.string() }).optional(),
   /** Null for one that is made here. */
   plan: z.strictObject({ text: z.string(), path: z.string() }).nullable(),
+  /** The last signed state of this plan; null for none yet, left out where none is kept. */
+  state: signedStateSchema.nullable().optional(),
   /** What an earlier run wrote there; null for none. */
   written: writtenSchema.nullable(),
 })
@@ -50,6 +54,8 @@ export interface PublishResult {
   desired: Desired | null
   changes: Change[]
   uris: string[]
+  /** Name of the plan, and SHA-256 of `plan.json`. */
+  plan: { name: string; digest: Digest }
 }
 
 /** Plans and applies keys, policies and reference values on a KBS. The plan and what was written are delivered as it goes on. */
@@ -66,10 +72,13 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     request.plan === null
       ? await ownPlan(embedded !== null, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
-  await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
+  const understood = `${JSON.stringify(whole, null, 2)}\n`
+  const named = { name: whole.name, digest: sha256(understood) }
+  await caller.deliver('plan.json', once(understood))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
   const { plan: signed, notes } = await withSignedValues(present, context)
-  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const { plan: filled, made, notes: guestNotes } = withImagePolicy(signed)
+  const plan = withSignedDigest(filled, request.state)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
@@ -83,7 +92,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     (embedded !== null || plan['replace-global'] === undefined) &&
     isDeepStrictEqual(ending(), nothingEnds)
   ) {
-    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
+    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources), plan: named }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
@@ -100,16 +109,24 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   if (next !== null && plan['replace-global'] === undefined) checkReplacement(plan, null, last, next)
   const admin = open()
   let marker: Marker = 'unreadable'
+  const checkSigned = async (isAsked: boolean): Promise<void> => {
+    if (request.state === undefined) return
+    const anchor = isAsked ? await readAnchor(admin, plan.name) : 'unreadable'
+    const expected = [next, filled['replace-global']]
+    checkState(request.state, { kbs: request.kbs, name: plan.name, anchor, marker, expected })
+  }
+  if (embedded !== null || given === null) await checkSigned(embedded !== null)
   if (embedded === null && given === null) desired.notes.push(unasked)
   if (embedded === null && given !== null) {
     await admin.probeVersion()
     await admin.probeOpenAdmin()
     if (share !== null) managed = await readManaged(admin)
+    if (next !== null || request.state !== undefined) marker = await readMarker(admin)
+    await checkSigned(true)
     if (next !== null) {
-      marker = await readMarker(admin)
       // A policy of ours without its mark: the KBS was emptied since this job wrote it.
       if (marker === null) written.resourcePolicy = null
-      checkReplacement(plan, marker, marker === null ? null : last, next)
+      checkReplacement(plan, marker, marker === null ? null : (last ?? request.state?.resourcePolicy ?? null), next)
       if (marker === 'unreadable')
         ports.log.warn(
           'the admin credential may not read reference values: `replace-global` is compared with what this job wrote, not with what earlier jobs wrote',
@@ -143,7 +160,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     dryRun: mode === 'plan',
     hidesPolicies: embedded === null,
   })
-  const result: PublishResult = { desired, changes, uris: desired.uris }
+  const result: PublishResult = { desired, changes, uris: desired.uris, plan: named }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
