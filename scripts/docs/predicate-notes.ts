@@ -244,7 +244,7 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
     subject:
       'the plan as it was understood (`plan-path`); the statement is attached to no image and stands under a tag of its own',
     signer: 'the key of `state-key`; never the agent',
-    when: 'by `kbs-publish` with `state`, after the last write',
+    when: 'by `kbs-publish` with `signed-state`, after the last write',
     checks: [
       'The signer is a pinned key, and the statement names this KBS and this plan.',
       'The KBS keeps the digest of the newest payload as the reference value `sealwright/state/NAME`. Another digest there means an older or foreign statement, except that of `previous`, where a run was killed before it wrote it.',

@@ -738,7 +738,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
-    "name": "state",
+    "name": "signed-state",
     "description": "Place of the signed state of this plan, HOST/NAME:TAG or oci:DIR:TAG (docs/kbs-publish.md). Left out, none is kept.",
     "default": "",
     "required": false

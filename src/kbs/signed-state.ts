@@ -38,9 +38,9 @@ export async function readAnchor(kbs: Pick<KbsAdmin, 'referenceValue'>, name: st
 export function withSignedDigest(plan: Plan, state: SignedState | null | undefined): Plan {
   if (plan['replace-global'] !== 'signed') return plan
   if (state !== undefined) return { ...plan, 'replace-global': state?.resourcePolicy ?? 'first' }
-  throw new InputError('input-missing', '`replace-global: signed` needs a signed state, and `state` is empty', {
-    subject: 'state',
-    remedy: 'Set `state` to HOST/NAME:TAG or oci:DIR:TAG, and `state-key` or `state-public-key`.',
+  throw new InputError('input-missing', '`replace-global: signed` needs a signed state, and `signed-state` is empty', {
+    subject: 'signed-state',
+    remedy: 'Set `signed-state` to HOST/NAME:TAG or oci:DIR:TAG, and `state-key` or `state-public-key`.',
   })
 }
 
@@ -66,12 +66,12 @@ export interface StateFacts {
  */
 export function checkState(state: SignedState | null, { kbs, name, anchor, marker, expected }: StateFacts): void {
   const refuse = (message: string, remedy: string): InputError =>
-    new InputError('state-conflict', `the signed state ${message}`, { subject: 'state', remedy })
+    new InputError('state-conflict', `the signed state ${message}`, { subject: 'signed-state', remedy })
   if (state !== null && (state.kbs !== kbs || state.name !== name)) {
     const found = `belongs to the plan "${state.name}" on ${state.kbs}, not to "${name}" on ${kbs}`
-    throw refuse(found, 'Use one tag for each plan and KBS in `state`.')
+    throw refuse(found, 'Use one tag for each plan and KBS in `signed-state`.')
   }
-  const restore = `Find out who wrote it. To start again, delete the tag of \`state\` and set the reference value ${stateId(name)} to "".`
+  const restore = `Find out who wrote it. To start again, delete the tag of \`signed-state\` and set the reference value ${stateId(name)} to "".`
   if (anchor !== 'unreadable' && anchor !== null && state?.payload !== anchor && state?.previous !== anchor) {
     const found = state === null ? 'is gone' : `is ${state.payload}, which is older or comes from elsewhere`
     throw refuse(`${found}: the KBS names ${anchor} as the newest one`, restore)

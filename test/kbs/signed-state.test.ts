@@ -75,7 +75,7 @@ async function place(): Promise<Place> {
       writeFileSync(join(folder, 'plan.yml'), plan)
       const given: Record<string, string> = {
         ...{ 'kbs-url': kbs.url, plan: join(folder, 'plan.yml'), mode: 'apply' },
-        ...{ 'admin-key': join(directory, 'admin-key.pem'), state: reference, 'state-key': key.file },
+        ...{ 'admin-key': join(directory, 'admin-key.pem'), 'signed-state': reference, 'state-key': key.file },
         ...more,
       }
       const inputs = { given: (name: string) => given[name], defaults: {}, ports: own, confine: null }
@@ -144,7 +144,7 @@ describe('the signed state of a plan', () => {
 
   test('of another KBS, and of another plan, is refused', async () => {
     const other = await place()
-    const taken = { state: it.reference, 'state-public-key': it.key.publicFile }
+    const taken = { 'signed-state': it.reference, 'state-public-key': it.key.publicFile }
     await expect(other.job(planOf('a', 'first'), taken)).rejects.toMatchObject({
       code: 'state-conflict',
       message: expect.stringContaining(`belongs to the plan "default" on ${it.url}`),
@@ -281,10 +281,10 @@ describe('the signed state of a plan', () => {
   })
 
   test.each([
-    [{ state: '' }, 'input-invalid'],
+    [{ 'signed-state': '' }, 'input-invalid'],
     [{ 'state-key': '' }, 'input-missing'],
-    [{ state: 'oci:states' }, 'input-invalid'],
-    [{ state: '', 'state-key': '' }, 'input-missing'],
+    [{ 'signed-state': 'oci:states' }, 'input-invalid'],
+    [{ 'signed-state': '', 'state-key': '' }, 'input-missing'],
   ])('inputs %j: %s', async (inputs, code) => {
     expect(await codeOf(it.job(planOf('b'), inputs))).toBe(code)
   })
@@ -299,7 +299,7 @@ test('is kept in a registry, and for an embedded KBS', async () => {
   writeFileSync(join(folder, 'plan.yml'), planOf('a').replace('replace-global: signed\n', ''))
   const given: Record<string, string> = {
     ...{ 'kbs-url': `embedded:${join(folder, 'kbs')}`, plan: join(folder, 'plan.yml'), mode: 'apply' },
-    ...{ state: reference, 'state-key': key.file },
+    ...{ 'signed-state': reference, 'state-key': key.file },
   }
   const inputs = { given: (name: string) => given[name], defaults: {}, ports, confine: null }
   const run = async (): Promise<ReadState | null> => {

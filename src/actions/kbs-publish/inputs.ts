@@ -43,7 +43,7 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishI
     })
   }
   const state = await readStateChoice({
-    reference: raw.text('state'),
+    reference: raw.text('signed-state'),
     key: await raw.secret('state-key'),
     publicKeys: raw.list('state-public-key').map((path) => raw.path('state-public-key', path)),
     signs: mode === 'apply',

@@ -13,7 +13,7 @@ export async function kbsDrift(inputs: RawInputs, { ports }: ActionContext): Pro
   const [role, issuer, audience] = ['admin-role', 'admin-issuer', 'admin-audience'].map((name) => inputs.required(name))
   const claims = adminClaims({ role: role ?? '', issuer: issuer ?? '', audience: audience ?? '' })
   const state = await readStateChoice({
-    reference: inputs.text('state'),
+    reference: inputs.text('signed-state'),
     key: null,
     publicKeys: inputs.list('state-public-key').map((path) => inputs.path('state-public-key', path)),
     signs: false,

@@ -104,7 +104,7 @@ async function stateFinding(
   }
 }
 
-const runAgain = 'Run kbs-publish with this plan, `mode: apply` and `state`.'
+const runAgain = 'Run kbs-publish with this plan, `mode: apply` and `signed-state`.'
 
 function unfilled(what: string, isKnown: boolean): DriftFinding {
   if (!isKnown) return { what, standing: 'unknown', found: 'which keys were written is not known', remedy: null }

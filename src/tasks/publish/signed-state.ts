@@ -50,8 +50,8 @@ function placeOf(reference: string, ports: Ports): Place {
   const isWritable = parsed.kind === 'layout' || parsed.kind === 'registry'
   if (isWritable && parsed.tag !== undefined && parsed.digest === undefined)
     return { store: openStore(parsed, ports), tag: parsed.tag, directory: parsed.directory ?? null }
-  throw new InputError('input-invalid', `state: "${reference}" is not a place with a tag`, {
-    subject: 'state',
+  throw new InputError('input-invalid', `signed-state: "${reference}" is not a place with a tag`, {
+    subject: 'signed-state',
     remedy: 'Write HOST/NAME:TAG or oci:DIR:TAG, with one tag for each plan and KBS.',
   })
 }
@@ -106,7 +106,7 @@ async function isAbsent(directory: string): Promise<boolean> {
 function notAState(reference: string): VerificationError {
   return new VerificationError('format-invalid', `${reference} does not hold a signed state of a KBS`, {
     subject: reference,
-    remedy: 'Use a tag in `state` that nothing else is pushed to.',
+    remedy: 'Use a tag in `signed-state` that nothing else is pushed to.',
   })
 }
 
@@ -151,7 +151,7 @@ async function put({ store, tag }: Place, before: ReadState | null, signer: Sign
   const isMoved = (await store.retag?.(tag, digest, before?.manifest ?? null)) ?? (await store.tag(tag, digest), true)
   if (isMoved) return sha256(payload)
   throw new InputError('state-conflict', `another run signed a state under the tag ${tag} meanwhile`, {
-    subject: 'state',
+    subject: 'signed-state',
     remedy: 'Run again: give jobs that share a KBS one `concurrency` group.',
   })
 }

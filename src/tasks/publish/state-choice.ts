@@ -14,7 +14,7 @@ export interface StateChoice {
   readonly keys: readonly string[]
 }
 
-/** The inputs `state`, `state-key` and `state-public-key`. */
+/** The inputs `signed-state`, `state-key` and `state-public-key`. */
 export interface StateInputs {
   readonly reference: string
   readonly key: string | null
@@ -31,14 +31,14 @@ export async function readStateChoice({ reference, key, publicKeys, signs }: Sta
     if (given === null) return null
     throw new InputError('input-invalid', `${given} was given, but no state is kept`, {
       subject: given,
-      remedy: `Set \`state\`, or leave \`${given}\` out.`,
+      remedy: `Set \`signed-state\`, or leave \`${given}\` out.`,
     })
   }
   if (given === null || (signs && key === null)) {
     const wanted = signs ? 'state-key' : 'state-public-key'
     throw new InputError(
       'input-missing',
-      `state: no key was given ${signs ? 'that signs it' : 'that may have signed it'}`,
+      `signed-state: no key was given ${signs ? 'that signs it' : 'that may have signed it'}`,
       {
         subject: wanted,
         remedy: `Set \`${wanted}\`.`,

@@ -16,7 +16,7 @@ interface StateOwner {
 }
 
 /**
- * Publishes with the last signed state of the plan, and signs the new one after it. Without `state`, publishes alone.
+ * Publishes with the last signed state of the plan, and signs the new one after it. Without `signed-state`, publishes alone.
  *
  * @throws as `readState` and `keepState`
  */
