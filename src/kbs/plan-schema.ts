@@ -141,11 +141,11 @@ export const planSchema = z
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
-    /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
+    /** Digest of the resource policy that we wrote last, `first`, or `signed` (the one of the signed state): replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([
-        z.literal('first'),
-        z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write first, or sha256: and 64 lower-case hex digits'),
+        z.enum(['first', 'signed']),
+        z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write first, signed, or sha256: and 64 lower-case hex digits'),
       ])
       .optional(),
     /** Admits `sample` evidence, on an embedded KBS only. */
