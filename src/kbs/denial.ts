@@ -3,7 +3,7 @@ import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { submodsOf, vectorOf } from './ear-vector.ts'
 import { claimForms } from './measurement-form.ts'
-import { measurementPath, type ResourceRule } from './rego/resource-policy.ts'
+import { measurementPath, usualAppraisal, type ResourceRule } from './rego/resource-policy.ts'
 
 /** Characters that are shown of one claim: a measurement has 96. */
 const shown = 130
@@ -15,7 +15,7 @@ const annotated = 'ear.veraison.annotated-evidence'
  *
  * @param claims claims of the token, as the KBS gave it
  */
-export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): string[] {
+export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'>): string[] {
   const submods = submodsOf(claims)
   if (submods.length === 0) return ['the token has no appraisal that a policy of ours could read']
   const lines = submods.map(({ name, status, cell }) => {
@@ -24,6 +24,10 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
     return `status of ${text(name)}: ${text(status)}${status === 'affirming' ? '' : `, must be affirming${why === '' ? '' : ` (${why})`}`}`
   })
   const cpu = submods.find(({ name }) => name === 'cpu0')
+  const appraisal = cpu?.cell['ear.appraisal-policy-id']
+  const counting = rule?.appraisal ?? usualAppraisal
+  if (typeof appraisal !== 'string' || !counting.includes(appraisal))
+    lines.push(compared('appraisal policy', appraisal, counting))
   const evidence = cpu === undefined ? undefined : cpu.cell[annotated]
   if (!isObject(evidence)) return lines
   const technology = technologyOf(evidence)

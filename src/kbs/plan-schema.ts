@@ -118,6 +118,14 @@ export const planSchema = z
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
+    /** Ids of the appraisal policies of the Attestation Service (without `_cpu`) whose status counts. */
+    'appraisal-policies': z
+      .array(
+        z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'write the id that the policy was uploaded under, without _cpu'),
+      )
+      .min(1)
+      .max(16)
+      .default(['default']),
     /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([

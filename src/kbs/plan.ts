@@ -86,7 +86,7 @@ export interface Surroundings {
  * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
  */
 export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: Surroundings): Desired {
-  const rules = plan.resources.map(toRule)
+  const rules = rulesOf(plan)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
   const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
@@ -141,7 +141,7 @@ export function closedPolicy(
 ): string | null {
   const { current, withdrawn = [] } = surroundings
   if (plan['resource-policy'] === 'leave') return null
-  const rules = plan.resources.map(toRule)
+  const rules = rulesOf(plan)
   const before = current === null ? [] : parseRego(current).rules
   const texts = (of: readonly Rule[], uri: string): string[] =>
     of
@@ -184,16 +184,22 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
 }
 
 /** The rule of a plan for one resource; undefined where it names none. */
-export function ruleFor({ resources }: Plan, uri: string): ResourceRule | undefined {
+export function ruleFor(plan: Plan, uri: string): ResourceRule | undefined {
+  const { resources } = plan
   const found = resources.find((one) => one.uri === uri) ?? resources.find((one) => isNamedBy(one.uri, uri))
-  return found === undefined ? undefined : toRule(found)
+  return found === undefined ? undefined : toRule(found, plan)
 }
 
-function toRule(one: Plan['resources'][number]): ResourceRule {
+function rulesOf(plan: Plan): ResourceRule[] {
+  return plan.resources.map((one) => toRule(one, plan))
+}
+
+function toRule(one: Plan['resources'][number], { 'appraisal-policies': appraisal }: Plan): ResourceRule {
   const { uri, admit, job } = one
   return {
     uri,
     admit,
+    appraisal,
     job:
       job === undefined
         ? null

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../base/json.ts'
 import { parseKbsUri } from '../uri.ts'
 import type { Module } from './ast.ts'
 import { evaluateRule } from './evaluate.ts'
-import type { Admission, ResourceRule } from './resource-policy.ts'
+import { usualAppraisal, type Admission, type ResourceRule } from './resource-policy.ts'
 
 /** A token's claims, a path, and whether the policy must give the resource out. */
 export interface CannedCase {
@@ -42,6 +42,8 @@ export function tryPolicy(module: Module, cases: readonly CannedCase[]): void {
 function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean): CannedCase[] {
   const path = [...parseKbsUri(one.uri)]
   const { technology } = admission
+  const { appraisal = usualAppraisal } = one
+  const token: Token = (status, annotated) => tokenBy(appraisal[0] ?? '', status, annotated)
   const good = evidence(one, admission)
   const label = (what: string): string => `${one.uri}, ${technology}: ${what}`
   const refused = (what: string, input: JsonObject, where = path): CannedCase => ({
@@ -52,6 +54,8 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   })
   const cases: CannedCase[] = [
     { name: label('as admitted'), input: token('affirming', good), path, allow: true },
+    refused('another appraisal policy', tokenBy(`${appraisal.join('-')}-other`, 'affirming', good)),
+    refused('no appraisal policy', tokenBy(null, 'affirming', good)),
     refused('status contraindicated', token('contraindicated', good)),
     refused('status warning', token('warning', good)),
     refused('no status', token(null, good)),
@@ -66,11 +70,17 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   if (!admitted) cases.push(refused('sample evidence', token('affirming', sample)))
   if (admission.initdata.length > 0)
     cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
-  if (one.job !== null) cases.push(...jobCases(good, refused))
+  if (one.job !== null) cases.push(...jobCases(good, token, refused))
   return cases
 }
 
-function jobCases(good: JsonObject, refused: (what: string, input: JsonObject) => CannedCase): CannedCase[] {
+type Token = (status: string | null, annotated: JsonObject) => JsonObject
+
+function jobCases(
+  good: JsonObject,
+  token: Token,
+  refused: (what: string, input: JsonObject) => CannedCase,
+): CannedCase[] {
   const runtime = good['runtime_data_claims'] as JsonObject
   const job = runtime['job'] as JsonObject
   const claims = job['claims'] as JsonObject
@@ -114,8 +124,9 @@ function measured(technology: Admission['technology'], value: string): JsonObjec
   return { [technology]: claims[technology] }
 }
 
-function token(status: string | null, annotated: JsonObject): JsonObject {
+function tokenBy(policy: string | null, status: string | null, annotated: JsonObject): JsonObject {
   const cpu: JsonObject = { 'ear.veraison.annotated-evidence': annotated }
+  if (policy !== null) cpu['ear.appraisal-policy-id'] = policy
   if (status !== null) cpu['ear.status'] = status
   return { submods: { cpu0: cpu } }
 }

@@ -39,7 +39,15 @@ export interface ResourceRule {
   uri: string
   admit: Admission[]
   job: JobRule | null
+  /** Appraisal policies, as tokens name them, whose status counts; left out: {@link usualAppraisal}. */
+  appraisal?: readonly string[]
 }
+
+/**
+ * The policy by which a KBS has evidence appraised. An Attestation Service with a door of its own appraises by whichever policy the asker names, and
+ * signs the token all the same: "affirming" by a lax one is worth nothing.
+ */
+export const usualAppraisal: readonly string[] = ['default']
 
 const annotated = 'ear.veraison.annotated-evidence'
 
@@ -96,12 +104,13 @@ export function ruleUri(one: Rule): string | null {
   return null
 }
 
-function allowRules({ uri, admit, job }: ResourceRule): Rule[] {
+function allowRules({ uri, admit, job, appraisal = usualAppraisal }: ResourceRule): Rule[] {
   return admit.map(({ technology, measurements, initdata }) => {
     const body: Statement[] = [
       equal(ref('data', 'plugin'), 'resource'),
       equal(ref('data', 'resource-path'), [...parseKbsUri(uri)]),
       holds(ref('affirming')),
+      oneOf(ref('input', 'submods', 'cpu0', 'ear.appraisal-policy-id'), appraisal),
       oneOf(claim(...measurementPath[technology]), claimForms(technology, measurements)),
     ]
     if (initdata.length > 0) body.push(oneOf(claim('init_data'), initdata))
