@@ -3,6 +3,7 @@ import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { submodsOf, vectorOf } from './ear-vector.ts'
 import { claimForms } from './measurement-form.ts'
+import { registerPath } from './registers.ts'
 import { measurementPath, usualAppraisal, type ResourceRule } from './rego/resource-policy.ts'
 
 /** Characters that are shown of one claim: a measurement has 96. */
@@ -36,6 +37,8 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
   else {
     const wanted = admitted === undefined ? undefined : claimForms(technology, admitted.measurements)
     lines.push(compared(`${technology} measurement`, valueAt(evidence, measurementPath[technology]), wanted))
+    for (const [name, values] of Object.entries(admitted?.registers ?? {}))
+      lines.push(compared(name, valueAt(evidence, registerPath(technology, name)), values))
     if (rule !== undefined && admitted === undefined)
       lines.push(`technology: ${technology}; the plan admits ${rule.admit.map((one) => one.technology).join(', ')}`)
   }

@@ -8,6 +8,7 @@ import { readYaml } from '../encoding/yaml.ts'
 import { generatedAttestation } from './attestation.ts'
 import { isNamedBy } from './placeholders.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
+import { firmwareNote } from './registers.ts'
 import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
@@ -107,7 +108,13 @@ export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: 
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
-    notes: [...(text === null ? [leftNote] : keptNotes(kept)), ...(generated === null ? [] : [generated.note])],
+    notes: [
+      ...(text === null ? [leftNote] : keptNotes(kept)),
+      ...(text === null ? [] : rules.flatMap(({ uri, admit }) => admit.map((one) => firmwareNote(uri, one)))).filter(
+        (note) => note !== null,
+      ),
+      ...(generated === null ? [] : [generated.note]),
+    ],
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),

@@ -19,7 +19,10 @@ export function refuseRevoked(plan: Plan, revoked: ReadonlySet<string>): void {
     { place: 'image-policy', admit: plan['image-policy']?.admit ?? [] },
   ]
   const named: [place: string, value: JsonValue][] = [
-    ...admitting.map(({ place, admit }): [string, JsonValue] => [place, admit.flatMap((one) => one.measurements)]),
+    ...admitting.map(({ place, admit }): [string, JsonValue] => [
+      place,
+      admit.flatMap((one) => [one.measurements, ...Object.values(one.registers ?? {})].flat()),
+    ]),
     ...Object.entries(plan['reference-values']),
   ]
   for (const [place, value] of named) {

@@ -1,7 +1,9 @@
 import { VerificationError } from '../../base/errors.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
+import { registerPath } from '../registers.ts'
 import { parseKbsUri } from '../uri.ts'
 import type { Module } from './ast.ts'
+import { withClaim } from './canned-evidence.ts'
 import { evaluateRule } from './evaluate.ts'
 import { usualAppraisal, type Admission, type ResourceRule } from './resource-policy.ts'
 
@@ -68,6 +70,12 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   if (technology !== 'sample') delete sample[technology]
   const admitted = acceptSample && one.admit.some((other) => other.technology === 'sample')
   if (!admitted) cases.push(refused('sample evidence', token('affirming', sample)))
+  for (const name of Object.keys(admission.registers ?? {})) {
+    const other = withClaim(good, registerPath(technology, name), '00')
+    cases.push(refused(`another ${name}`, token('affirming', other)))
+    const none = withClaim(good, registerPath(technology, name), undefined)
+    cases.push(refused(`no ${name}`, token('affirming', none)))
+  }
   if (admission.initdata.length > 0)
     cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
   if (one.job !== null) cases.push(...jobCases(good, token, refused))
@@ -95,8 +103,11 @@ function jobCases(
   ]
 }
 
-function evidence(one: ResourceRule, { technology, measurements, initdata }: Admission): JsonObject {
-  const result: JsonObject = measured(technology, measurements[0] ?? '')
+function evidence(one: ResourceRule, { technology, measurements, initdata, registers = {} }: Admission): JsonObject {
+  const result = Object.entries(registers).reduce(
+    (claims, [name, values]) => withClaim(claims, registerPath(technology, name), values[0]),
+    measured(technology, measurements[0] ?? ''),
+  )
   if (initdata[0] !== undefined) result['init_data'] = initdata[0]
   if (one.job !== null) {
     const { repositoryId, workflowRef, workflowSha, events, refs } = one.job

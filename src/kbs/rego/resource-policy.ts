@@ -1,4 +1,5 @@
 import { claimForms } from '../measurement-form.ts'
+import { registerPath } from '../registers.ts'
 import type { Technology } from '../../base/technology.ts'
 import { parseKbsUri } from '../uri.ts'
 import {
@@ -23,6 +24,8 @@ export interface Admission {
   measurements: string[]
   /** Values of the `init_data` claim; empty where there is none to ask for. */
   initdata: string[]
+  /** Values of further registers, by their names in the claims. */
+  registers?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
 /** The job that a pipeline secret is for (TRUST §7): each list holds what is allowed. */
@@ -105,7 +108,7 @@ export function ruleUri(one: Rule): string | null {
 }
 
 function allowRules({ uri, admit, job, appraisal = usualAppraisal }: ResourceRule): Rule[] {
-  return admit.map(({ technology, measurements, initdata }) => {
+  return admit.map(({ technology, measurements, initdata, registers = {} }) => {
     const body: Statement[] = [
       equal(ref('data', 'plugin'), 'resource'),
       equal(ref('data', 'resource-path'), [...parseKbsUri(uri)]),
@@ -113,6 +116,8 @@ function allowRules({ uri, admit, job, appraisal = usualAppraisal }: ResourceRul
       oneOf(ref('input', 'submods', 'cpu0', 'ear.appraisal-policy-id'), appraisal),
       oneOf(claim(...measurementPath[technology]), claimForms(technology, measurements)),
     ]
+    for (const [name, values] of Object.entries(registers).sort(([a], [b]) => (a < b ? -1 : 1)))
+      body.push(oneOf(claim(...registerPath(technology, name)), values))
     if (initdata.length > 0) body.push(oneOf(claim('init_data'), initdata))
     if (job !== null) body.push(...jobStatements(job))
     return rule('allow', body)
