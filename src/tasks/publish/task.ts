@@ -11,6 +11,7 @@ import { closedPolicy, currentPlan, defaultPlan, desiredState, parsePlan, type D
 import type { Plan } from '../../kbs/plan-schema.ts'
 import {
   checkOwners,
+  checkSharedValues,
   noLedger,
   nothingEnds,
   openLedger,
@@ -145,7 +146,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const checkSigned = async (isAsked: boolean): Promise<void> => {
     if (request.state === undefined) return
     const anchor = isAsked ? await readAnchor(admin, plan.name) : 'unreadable'
-    const expected = [next, filled['replace-global']]
+    const expected = [next, guests.plan['replace-global']]
     checkState(request.state, { kbs: request.kbs, name: plan.name, anchor, marker, expected })
   }
   if (embedded !== null || given === null) await checkSigned(embedded !== null)
@@ -168,6 +169,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   }
   if (managed !== null && share !== null) {
     checkOwners(managed, share, desired.overwritten)
+    await checkSharedValues(admin, managed, share, desired.referenceValues)
     const mine = managed.plans[share.name]?.resources ?? []
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
