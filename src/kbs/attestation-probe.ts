@@ -22,9 +22,13 @@ export async function probeGenerated(url: string, ports: Ports): Promise<string>
   const { status } = worstStatus(readJwt(token, 'EAR').claims)
   if (status !== 'affirming')
     return `Probed live: sample evidence, which no value of the plan fits, is appraised as ${status}. Evidence of the hardware with another value was not probed live.`
-  throw new VerificationError('policy-unsafe', `${url} affirms sample evidence, which the uploaded attestation policy does not`, {
-    subject: 'attestation-policy',
-    remedy:
-      'Another policy judges there: look at `policy_ids` and at the storage of the Attestation Service, and remove the sample verifier. Until then its verdicts prove nothing.',
-  })
+  throw new VerificationError(
+    'policy-unsafe',
+    `${url} affirms sample evidence, which the uploaded attestation policy does not`,
+    {
+      subject: 'attestation-policy',
+      remedy:
+        'Another policy judges there: look at `policy_ids` and at the storage of the Attestation Service, and remove the sample verifier. Until then its verdicts prove nothing.',
+    },
+  )
 }

@@ -21,7 +21,9 @@ const owner = () => place.admin.referenceValue(attestationOwnerId)
 
 test('the plan that generates the policy owns it, and the report says what was probed live', async () => {
   const result = JSON.stringify(await place.run(plan('guests')))
-  expect(result).toContain('Probed live: sample evidence, which no value of the plan fits, is appraised as contraindicated')
+  expect(result).toContain(
+    'Probed live: sample evidence, which no value of the plan fits, is appraised as contraindicated',
+  )
   expect(await owner()).toMatchObject({ plan: 'guests', digest: expect.stringMatching(/^sha256:/) })
   await place.run(plan('guests'))
 })
@@ -55,7 +57,9 @@ test('an owner that leaves the policy gives it up; then another plan may generat
 
 test('a policy of the same plan that changed is told', async () => {
   await place.run(plan('guests'))
-  const result = JSON.stringify(await place.run(plan('guests', `${values}\n  tpm_pcr11: [${'ab'.repeat(32)}]\n  trusted_aks: [key]`), 'plan'))
+  const result = JSON.stringify(
+    await place.run(plan('guests', `${values}\n  tpm_pcr11: [${'ab'.repeat(32)}]\n  trusted_aks: [key]`), 'plan'),
+  )
   expect(result).toContain('that was generated last (sha256:')
 })
 
