@@ -41,6 +41,10 @@ export const rows: Readonly<Record<string, Row>> = {
   'guest pod': {
     type: `${image} --as r.example/a --runtime-class kata-qemu-snp --kbs-url https://kbs.example --output PLACE/out/pod.yaml`,
   },
+  'agent-policy make': {
+    type: `${image} --as r.example/a --arg /app --output PLACE/out/policy.rego`,
+  },
+  'agent-policy check': 'reads',
   'image-policy make': { type: '--rule r.example/a=kbs:///a/b/c --output PLACE/out/policy.json' },
   'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
