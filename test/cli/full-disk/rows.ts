@@ -50,6 +50,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
   'initdata check': 'reads',
+  'initdata put': { type: 'PLACE/initdata.toml --to oci:PLACE/initdata:1' },
   'secret seal': {
     type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
   },
