@@ -39,6 +39,12 @@ go_build_oci_schema() {
   (cd "$root/tools/oci-schema" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-schema" .)
 }
 
+# The ignore rules that builders use: our own small program over a pinned library.
+go_build_ignore_judge() {
+  command -v go >/dev/null || { echo "needs go: tools/ignore-judge" >&2; return 1; }
+  (cd "$root/tools/ignore-judge" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/ignore-judge" .)
+}
+
 # The CycloneDX decoder that most Go tools use: our own small program over a pinned library.
 go_build_cdx_decode() {
   command -v go >/dev/null || { echo "needs go: tools/cdx-decode" >&2; return 1; }

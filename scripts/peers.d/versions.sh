@@ -30,7 +30,7 @@ version_of() {
     pkcs11-tool) text=$(dpkg-query -W -f '${Version}' opensc 2>/dev/null) || return 1 ;; # it does not tell its version itself
     fulcio | rekor-server | rekor-server22 | timestamp-server) text=$("$path" version 2>/dev/null | grep "^GitVersion:") || return 1 ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
-    actionlint | cdx-decode | cose-judge | ctd-decoder | oci-schema | sealwright-judge) text=$("$path" -version 2>/dev/null) || return 1 ;;
+    actionlint | cdx-decode | cose-judge | ctd-decoder | ignore-judge | oci-schema | sealwright-judge) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
   esac
   first_version "$text" || noted_version "$1" "$path"
