@@ -79,6 +79,16 @@ const signedValues = z.strictObject({
     .default([]),
 })
 
+/** The token of another verifier (Trustee, Intel Trust Authority, Azure) about a machine that the plan admits, and who may have signed it. */
+const secondOpinion = z.strictObject({
+  token: path,
+  /** File of the verifier's JWKS; never one that came with the token. */
+  keys: path,
+  /** Exact `iss` and `aud`; left out where the token has none. */
+  issuer: text.optional(),
+  audience: text.optional(),
+})
+
 /** Which images guests take, and by whose signatures. */
 const imagePolicy = z.strictObject({
   uri: kbsUri.default(usualPolicyUri),
@@ -112,6 +122,8 @@ export const planSchema = z
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
     'image-policy': imagePolicy.optional(),
     'signed-values': z.array(signedValues).max(64).default([]),
+    /** Nothing is written unless each of them affirms a machine that the plan admits. */
+    'second-opinions': z.array(secondOpinion).max(8).default([]),
     /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */

@@ -24,6 +24,7 @@ import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { measurementOf } from './measurement.ts'
+import { checkOpinions } from './opinions.ts'
 import { availableOf, secretsOf } from './secrets.ts'
 import { withSignedValues } from './signed-values.ts'
 import { noSteps } from '../../statement/isolation.ts'
@@ -70,6 +71,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
   const { plan: signed, notes } = await withSignedValues(present, context)
   const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const opinions = await checkOpinions(plan, context)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
@@ -91,6 +93,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   desired.notes.push(
     ...notes,
     ...guestNotes,
+    ...opinions,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
