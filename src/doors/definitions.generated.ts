@@ -759,7 +759,11 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "initdata",
-    "description": "Initdata for guests. Empty in this version."
+    "description": "Value of the pod annotation io.katacontainers.config.hypervisor.cc_init_data for the first initdata document of the plan."
+   },
+   {
+    "name": "sealed-secrets-path",
+    "description": "Sealed secrets of the plan by URI, JSON (docs/sealed-secrets.md). Empty where the plan has none."
    },
    {
     "name": "report-path",

@@ -20,9 +20,10 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const { kbsUrl, mode, plan } = inputs
   const place = await context.state.path('kbs', `${sha256(kbsUrl).slice(7, 39)}.json`)
   const planPath = await context.state.path('kbs', 'plan.json')
-  const paths = { 'plan.json': planPath, 'written.json': place }
+  const sealedPath = await context.state.path('kbs', 'sealed-secrets.json')
+  const paths = { 'plan.json': planPath, 'written.json': place, 'sealed-secrets.json': sealedPath }
   const embedded = kbs.embedded === null ? null : { resourcePolicy: await kbs.embedded.resourcePolicy() }
-  const { desired, changes, uris } = await performTask(
+  const { desired, changes, uris, initdata, sealed } = await performTask(
     'publish',
     { kbs: kbsUrl, url: kbs.url, embedded, mode, plan, admin: inputs.admin, written: await readWritten(place) },
     publishCaller(inputs.adminKey, kbs, paths, context.ports),
@@ -30,7 +31,13 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   )
   const changed = changes.some(isChange)
   return {
-    outputs: { 'plan-path': planPath, changed: String(changed), 'resource-uris': uris.join('\n'), initdata: '' },
+    outputs: {
+      'plan-path': planPath,
+      changed: String(changed),
+      'resource-uris': uris.join('\n'),
+      initdata,
+      'sealed-secrets-path': sealed ? sealedPath : '',
+    },
     report: publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }),
   }
 }

@@ -13,12 +13,24 @@ const mostAge = 3600
  * Checks the second opinions that a plan makes a condition: nothing is written unless each token, by a pinned key of its verifier, affirms a machine with a launch
  * measurement that the plan admits, whose memory no debugger reads.
  *
- * @returns a line for each token
- * @throws VerificationError `token-invalid`, `token-expired`, `denied` (the verifier does not affirm, or speaks of another machine); InputError `file-invalid`
+ * @returns a line for each token, and the refusal of the first that is no such opinion (`token-invalid`, `token-expired`, `denied`): what was revoked
+ *   leaves the KBS before it is thrown
+ * @throws InputError `file-missing`, `file-invalid`
  */
-export async function checkOpinions(plan: Plan, { caller, ports }: TaskContext): Promise<string[]> {
-  const opinions = plan['second-opinions']
-  if (opinions.length === 0) return []
+export async function checkOpinions(
+  plan: Plan,
+  context: TaskContext,
+): Promise<{ notes: string[]; refusal: VerificationError | null }> {
+  if (plan['second-opinions'].length === 0) return { notes: [], refusal: null }
+  try {
+    return { notes: await notesOf(plan, context), refusal: null }
+  } catch (error) {
+    if (error instanceof VerificationError) return { notes: [], refusal: error }
+    throw error
+  }
+}
+
+async function notesOf(plan: Plan, { caller, ports }: TaskContext): Promise<string[]> {
   const [{ readTokenKeys }, { readVerifierToken }] = await Promise.all([
     import('../../kbs/tokens/keys.ts'),
     import('../../kbs/tokens/token.ts'),
@@ -26,7 +38,7 @@ export async function checkOpinions(plan: Plan, { caller, ports }: TaskContext):
   const read = async (path: string, limit: number): Promise<Buffer> =>
     collect(await caller.fetch(`file:${path}`), limit, path)
   const notes: string[] = []
-  for (const { token: file, keys, issuer, audience } of opinions) {
+  for (const { token: file, keys, issuer, audience } of plan['second-opinions']) {
     const token = await readVerifierToken((await read(file, limits.token)).toString('latin1').trim(), {
       keys: readTokenKeys(await read(keys, limits.keys), keys),
       issuer: issuer ?? null,

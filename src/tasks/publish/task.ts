@@ -23,10 +23,13 @@ import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
+import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
 import { checkOpinions } from './opinions.ts'
+import { sealedByPlan } from './sealed-secrets.ts'
 import { availableOf, secretsOf } from './secrets.ts'
-import { withSignedValues } from './signed-values.ts'
+import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
+import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -51,6 +54,10 @@ export interface PublishResult {
   desired: Desired | null
   changes: Change[]
   uris: string[]
+  /** Value of the pod annotation for initdata; empty where the plan names no document. */
+  initdata: string
+  /** `sealed-secrets.json` was delivered. */
+  sealed: boolean
 }
 
 /** Plans and applies keys, policies and reference values on a KBS. The plan and what was written are delivered as it goes on. */
@@ -69,12 +76,32 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
   await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
-  const { plan: signed, notes } = await withSignedValues(present, context)
-  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const revoked = await readRevocations(present, context)
+  const {
+    plan: signed,
+    notes,
+    refusal,
+    ended: endedValues,
+    expired,
+  } = await withSignedValues(present, revoked, context)
+  const guests = withImagePolicy(signed)
+  const { sealed, ...secrets } = await sealedByPlan(guests.plan, context)
+  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
+  const made = new Map([...guests.made, ...secrets.made])
   const opinions = await checkOpinions(plan, context)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
+  const dryRun = mode === 'plan'
+  const refused = refusal ?? opinions.refusal
+  if (refused !== null) {
+    // What may still be registered is closed by a plan that is refused, too.
+    const closes =
+      dryRun || given === null
+        ? []
+        : await closeEnded(open(), plan.name, { revoked, ended: endedValues, expired, ports })
+    throw refusedAfterWithdrawal(refused, closes)
+  }
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
   const early = embedded !== null || (isEmpty(plan) && given !== null)
@@ -85,15 +112,22 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     (embedded !== null || plan['replace-global'] === undefined) &&
     isDeepStrictEqual(ending(), nothingEnds)
   ) {
-    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
+    const result: PublishResult = {
+      desired: null,
+      changes: [],
+      uris: Object.keys(written.resources),
+      initdata,
+      sealed: false,
+    }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
   const desired = desiredState(plan, surroundings)
   desired.notes.push(
     ...notes,
-    ...guestNotes,
-    ...opinions,
+    ...guests.notes,
+    ...initdataNotes,
+    ...opinions.notes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
@@ -125,10 +159,11 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
   }
+  const gone = given === null ? [] : await withdrawEnded(admin, revoked, endedValues, { ports, dryRun })
   const changes = await apply({
     kbs: admin,
     desired,
-    closed: (writing) => closedPolicy(plan, surroundings, writing),
+    closed: (writing, judgedAnew) => closedPolicy(plan, surroundings, writing, judgedAnew),
     secret: secretsOf(plan, request.kbs, made, context),
     available: availableOf(plan, made, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
@@ -143,9 +178,18 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     written,
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
-    dryRun: mode === 'plan',
+    dryRun,
+    hidesPolicies: embedded === null,
   })
-  const result: PublishResult = { desired, changes, uris: desired.uris }
+  const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
+  if (isSealed) await caller.deliver('sealed-secrets.json', once(`${JSON.stringify(sealed, null, 2)}\n`))
+  const result: PublishResult = {
+    desired,
+    changes: [...gone, ...changes],
+    uris: desired.uris,
+    initdata,
+    sealed: isSealed,
+  }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
@@ -158,7 +202,7 @@ async function filledPlan(plan: Plan, written: readonly string[], { agent }: Tas
 }
 
 function isEmpty(plan: Plan): boolean {
-  return plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0
+  return [plan.resources, plan.revocations, Object.keys(plan['reference-values'])].every((one) => one.length === 0)
 }
 
 const unasked =
