@@ -42,7 +42,14 @@ const atResource =
 test.each<[string, number, string, string, string, RegExp]>([
   ['a missing resource', 401, 'PluginInternalError', 'Plugin internal error', 'kbs-error', /is not there, or its path/],
   ['a denial', 401, 'PolicyDeny', 'Access denied by policy', 'denied', /compare the measurement/],
-  ['a policy that fails', 401, 'PolicyEngineError', 'Failed to eval:\n 7 | allow if', 'kbs-error', /publish a policy again/],
+  [
+    'a policy that fails',
+    401,
+    'PolicyEngineError',
+    'Failed to eval:\n 7 | allow if',
+    'kbs-error',
+    /publish a policy again/,
+  ],
   ['a token that is not trusted', 401, 'TokenVerifierError', 'x', 'kbs-error', /trusted certificates/],
   ['a key that it cannot encrypt for', 401, 'JweError', 'Jwe error', 'kbs-error', /log of the KBS/],
   ['a plugin that is not there', 404, 'PluginNotFound', 'Plugin resource not found', 'kbs-error', /\[\[plugins\]\]/],
@@ -62,8 +69,20 @@ test.each<[string, number, string, string, string, RegExp]>([
 })
 
 test.each<[string, string, string, (admin: KbsAdmin) => Promise<unknown>, unknown]>([
-  ['DELETE of a missing resource is false', 'PluginInternalError', 'Plugin internal error', (one) => one.deleteResource(path), false],
-  ['a missing reference value is null', 'RvpsError', 'x: No reference value found for the given id: a', (one) => one.referenceValue('a'), null],
+  [
+    'DELETE of a missing resource is false',
+    'PluginInternalError',
+    'Plugin internal error',
+    (one) => one.deleteResource(path),
+    false,
+  ],
+  [
+    'a missing reference value is null',
+    'RvpsError',
+    'x: No reference value found for the given id: a',
+    (one) => one.referenceValue('a'),
+    null,
+  ],
 ])('%s', async (_, name, detail, use, want) => {
   await withLie(says(401, name, detail), async (kbs) => expect(await use(adminOf(kbs))).toBe(want))
 })

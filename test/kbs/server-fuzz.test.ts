@@ -15,8 +15,47 @@ afterAll(async () => {
   await stopByHand()
 })
 
-const junk = ['%00', '%2e%2e', '..', '.', '', '\\', 'é', '💥', '\u202e', '%', '%zz', '%F0%9F', ';', 'a'.repeat(300), '{', '"', '__proto__', 'constructor', 'default', 'key', 'one', '%2f', '?x=/kbs/v0/auth', '#']
-const leaves: readonly JsonValue[] = [null, true, 0, -1, 1e308, '', 'sample', '0.4.0', '__proto__', [], {}, [[[]]], 'x'.repeat(1000)]
+const junk = [
+  '%00',
+  '%2e%2e',
+  '..',
+  '.',
+  '',
+  '\\',
+  'é',
+  '💥',
+  '\u202e',
+  '%',
+  '%zz',
+  '%F0%9F',
+  ';',
+  'a'.repeat(300),
+  '{',
+  '"',
+  '__proto__',
+  'constructor',
+  'default',
+  'key',
+  'one',
+  '%2f',
+  '?x=/kbs/v0/auth',
+  '#',
+]
+const leaves: readonly JsonValue[] = [
+  null,
+  true,
+  0,
+  -1,
+  1e308,
+  '',
+  'sample',
+  '0.4.0',
+  '__proto__',
+  [],
+  {},
+  [[[]]],
+  'x'.repeat(1000),
+]
 
 function anything(random: Random, depth = 0): JsonValue {
   if (depth > 3 || random.below(3) > 0) return random.pick(leaves)
@@ -32,7 +71,8 @@ test('paths: nothing but a missing or refused one, and a value only where three 
     const path = `${random.pick(['resource', 'reference-value', 'nothing'])}/${rest}`
     const { status } = await asAdmin(path, method, random.bytes(random.below(30)))
     if (!isExpected(status)) unexpected.push(`${method} ${path}: ${status}`)
-    if (status === 200 && method === 'POST') expect(decodeURIComponent(path.split('?')[0] ?? '')).toMatch(/^resource(\/[A-Za-z0-9_-][\w.-]*){3}$/)
+    if (status === 200 && method === 'POST')
+      expect(decodeURIComponent(path.split('?')[0] ?? '')).toMatch(/^resource(\/[A-Za-z0-9_-][\w.-]*){3}$/)
   }
   expect(unexpected).toEqual([])
 })
@@ -42,20 +82,53 @@ test('JSON of any form is refused or understood', async () => {
   const unexpected: string[] = []
   let known = 0
   const some = (): JsonValue => anything(random)
-  const policy = (): JsonValue => random.pick([some(), b64u('package policy\n'), b64u(random.bytes(200).toString('latin1')), b64u(`package policy\nx := ${'['.repeat(20_000)}`)])
+  const policy = (): JsonValue =>
+    random.pick([
+      some(),
+      b64u('package policy\n'),
+      b64u(random.bytes(200).toString('latin1')),
+      b64u(`package policy\nx := ${'['.repeat(20_000)}`),
+    ])
   const forms: readonly [string, () => JsonValue][] = [
     ['auth', () => ({ version: random.pick(['0.4.0', some()]), tee: some(), 'extra-params': some() })],
     [
       'attest',
       () => ({
-        'init-data': random.pick([null, some(), { format: 'toml', body: random.pick([some(), '[['.repeat(5000), 'version = "1"\nalgorithm = "sha256"\n[data]\n__proto__ = "x"']) }]),
-        'runtime-data': random.pick([some(), { nonce: some(), 'tee-pubkey': { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: some(), y: some() } }]),
+        'init-data': random.pick([
+          null,
+          some(),
+          {
+            format: 'toml',
+            body: random.pick([
+              some(),
+              '[['.repeat(5000),
+              'version = "1"\nalgorithm = "sha256"\n[data]\n__proto__ = "x"',
+            ]),
+          },
+        ]),
+        'runtime-data': random.pick([
+          some(),
+          { nonce: some(), 'tee-pubkey': { kty: 'EC', crv: 'P-256', alg: 'ECDH-ES+A256KW', x: some(), y: some() } },
+        ]),
         'tee-evidence': { primary_evidence: some(), additional_evidence: some() },
       }),
     ],
-    ['reference-value', () => ({ type: 'sample', payload: random.pick([some(), Buffer.from(JSON.stringify(some())).toString('base64')]) })],
+    [
+      'reference-value',
+      () => ({
+        type: 'sample',
+        payload: random.pick([some(), Buffer.from(JSON.stringify(some())).toString('base64')]),
+      }),
+    ],
     ['resource-policy', () => ({ policy: policy() })],
-    ['attestation-policy', () => ({ type: random.pick(['rego', some()]), policy_id: random.pick(['other_cpu', '__proto__', some()]), policy: policy() })],
+    [
+      'attestation-policy',
+      () => ({
+        type: random.pick(['rego', some()]),
+        policy_id: random.pick(['other_cpu', '__proto__', some()]),
+        policy: policy(),
+      }),
+    ],
   ]
   for (let n = 0; n < 500; n++) {
     const [path, form] = random.pick(forms)
@@ -87,7 +160,13 @@ test('cookies in odd forms are no session', async () => {
   const read = async (value: string): Promise<string> =>
     told(await v0('resource/default/key/one', { headers: [['Cookie', value]] }))
   const id = cookie[1].slice('kbs-session-id='.length)
-  for (const value of [`kbs-session-id=${id.toUpperCase().replace(/[0-9]/g, 'A')}`, `xkbs-session-id=${id}`, `kbs-session-id="${id}"`, 'kbs-session-id=', `kbs-session-id=../${id}`])
+  for (const value of [
+    `kbs-session-id=${id.toUpperCase().replace(/[0-9]/g, 'A')}`,
+    `xkbs-session-id=${id}`,
+    `kbs-session-id="${id}"`,
+    'kbs-session-id=',
+    `kbs-session-id=../${id}`,
+  ])
     expect(await read(value)).toContain('TokenNotFound')
   // What the policy then says is another matter: other tests here write policies.
   expect(await read(`other=1; ${cookie[1]}`)).not.toContain('TokenNotFound')
