@@ -109,6 +109,16 @@ const signedValues = z
   })
   .refine((one) => (one.keys === undefined) !== (one.keyless === undefined), 'names either `keys` or `keyless`')
 
+/** The token of another verifier (Trustee, Intel Trust Authority, Azure) about a machine that the plan admits, and who may have signed it. */
+const secondOpinion = z.strictObject({
+  token: path,
+  /** File of the verifier's JWKS; never one that came with the token. */
+  keys: path,
+  /** Exact `iss` and `aud`; left out where the token has none. */
+  issuer: text.optional(),
+  audience: text.optional(),
+})
+
 /** A signed list of values that count no more (`sealwright tee reference-values sign`), and who may revoke. */
 const revocations = z.strictObject({
   file: path,
@@ -163,6 +173,8 @@ export const planSchema = z
     /** Initdata documents with which admitted guests are started. */
     initdata: z.array(path).max(16).default([]),
     'signed-values': z.array(signedValues).max(64).default([]),
+    /** Nothing is written unless each of them affirms a machine that the plan admits. */
+    'second-opinions': z.array(secondOpinion).max(8).default([]),
     revocations: z.array(revocations).max(16).default([]),
     /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),

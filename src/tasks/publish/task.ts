@@ -29,6 +29,7 @@ import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
 import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
+import { checkOpinions } from './opinions.ts'
 import { sealedByPlan } from './sealed-secrets.ts'
 import { availableOf, secretsOf } from './secrets.ts'
 import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
@@ -98,17 +99,19 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const { sealed, ...secrets } = await sealedByPlan(withSignedDigest(guests.plan, request.state), context)
   const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
   const made = new Map([...guests.made, ...secrets.made])
+  const opinions = await checkOpinions(plan, context)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
   const dryRun = mode === 'plan'
-  if (refusal !== null) {
+  const refused = refusal ?? opinions.refusal
+  if (refused !== null) {
     // What may still be registered is closed by a plan that is refused, too.
     const closes =
       dryRun || given === null
         ? []
         : await closeEnded(open(), plan.name, { revoked, ended: endedValues, expired, ports })
-    throw refusedAfterWithdrawal(refusal, closes)
+    throw refusedAfterWithdrawal(refused, closes)
   }
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
@@ -136,6 +139,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     ...notes,
     ...guests.notes,
     ...initdataNotes,
+    ...opinions.notes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
