@@ -6,11 +6,11 @@ import { promisify } from 'node:util'
 import { z } from 'zod'
 import { sha256 } from '../../src/base/streams.ts'
 import { openKey } from '../../src/encrypt/open-key.ts'
-import { openStorage } from '../../src/kbs-server/storage.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { loadImage } from '../../src/image/load.ts'
 import { openStore } from '../../src/oci/open.ts'
 import { parseReference } from '../../src/oci/reference.ts'
+import { storedByKbs } from '../../testkit/kbs-stored.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
 import { registryLogin, startRegistry } from '../../testkit/registry.ts'
 import { secretsIn, secretsInMemory } from '../../testkit/secret-forms.ts'
@@ -105,16 +105,7 @@ function watch(): void {
 }
 
 /** What the KBS was given. */
-async function stored(...path: string[]): Promise<Buffer> {
-  const storage = await openStorage(kbsFolder, testPorts())
-  try {
-    const value = await storage.read('resources', path.join('/'))
-    if (value === null) throw new Error(`the KBS has no ${path.join('/')}`)
-    return value
-  } finally {
-    storage.close()
-  }
-}
+const stored = (name: string): Buffer => storedByKbs(kbsFolder).get(`resources/${name}`) ?? Buffer.alloc(0)
 
 /** Files below a folder that show a secret. */
 function filesWith(folder: string): string[] {
@@ -228,8 +219,8 @@ test('no step of a job leaves a secret in the agent, in processes, in files or i
     `version: 1\nreplace-global: first\nresources:\n  - {uri: "${uri}", source: agent, ${admit}}\n  - {uri: "${resource}", source: "env:PIPELINE_SECRET", ${admit}}\n`,
   )
   await job.run('kbs-publish', '--kbs-url', kbs.url, '--admin-key', join(kbsFolder, 'admin-key.pem'), '--plan', plan)
-  secrets['image key'] = await stored('team', 'image-key', 'app')
-  expect((await stored('team', 'secret', 'one')).toString()).toBe(marker)
+  secrets['image key'] = stored('team/image-key/app')
+  expect(stored('team/secret/one').toString()).toBe(marker)
   look('kbs-publish')
 
   await job.run('sign-attest', '--output', `${registry.host}/team/app:v1`)
