@@ -1,1 +1,1 @@
-export const id=1423;export const ids=[1423];export const modules={21423:(t,o,r)=>{r.r(o),r.d(o,{encrypt:()=>n});var e=r(81225),s=r(30001),c=r(3005);let n=(0,e.R)(c.yS,async(t,o)=>(0,s.r)(await (0,c.BA)(t,o),o))}};
+export const id=1423;export const ids=[1423];export const modules={21423:(t,o,r)=>{r.r(o),r.d(o,{encrypt:()=>n});var s=r(81225),e=r(30001),c=r(3005);let n=(0,s.R)(c.yS,async(t,o)=>(0,e.rs)(await (0,c.BA)(t,o),o))}};

@@ -61,6 +61,17 @@ function upTo(problems: string[]): string[] {
   return more <= 0 ? problems : [...problems.slice(0, shown), `… and ${more} more`]
 }
 
+/** What to write where a value has another type. */
+const typeWords: Readonly<Record<string, string>> = {
+  array: 'write a list: [ONE, TWO]',
+  boolean: 'write true or false, without quotes',
+  int: 'write a whole number, without quotes',
+  number: 'write a number, without quotes',
+  object: 'write members, as name: value',
+  record: 'write members, as name: value',
+  string: 'write a text; one that looks like a number or a date needs quotes',
+}
+
 function inWords(issue: Issue, document: unknown): string {
   if (issue.code === 'unrecognized_keys') return 'there is no such member'
   const missing = valueAt(document, issue.path) === undefined
@@ -73,6 +84,14 @@ function inWords(issue: Issue, document: unknown): string {
     return `${missing ? 'is missing: ' : ''}write ${values}`
   }
   if (missing && issue.message.startsWith('Invalid')) return 'is missing'
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid'))
+    return typeWords[issue.expected] ?? issue.message.replace(/^Invalid input: /, '')
+  if (issue.code === 'invalid_key') {
+    const [first] = issue.issues
+    return first === undefined || first.message.startsWith('Invalid')
+      ? 'the name has another form than it must have'
+      : `the name: ${first.message}`
+  }
   if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid'))
     return 'has another form than it must have'
   if (issue.code === 'too_small' && issue.minimum === 1 && issue.message.startsWith('Too small'))

@@ -91,6 +91,10 @@ const keyless = z.strictObject({
     .max(16),
 })
 
+/** What Trustee takes as the id of a reference value. */
+const referenceName = /^[A-Za-z0-9_./-]{1,200}$/
+const referenceNameWords = 'write up to 200 letters, digits, dashes, underscores, dots and slashes'
+
 /** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
 const signedValues = z
   .strictObject({
@@ -167,7 +171,7 @@ export const planSchema = z
     /** `delete` also deletes the bytes of a withdrawn resource; `keep` leaves them on the KBS, where no rule opens them. */
     retire: z.enum(['keep', 'delete']).default('keep'),
     resources: z.array(resource).max(256).default([]),
-    'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
+    'reference-values': z.record(z.string().regex(referenceName, referenceNameWords), z.json()).default({}),
     'image-policy': imagePolicy.optional(),
     'sealed-secrets': z.array(sealedSecret).max(64).default([]),
     /** Initdata documents with which admitted guests are started. */

@@ -15,6 +15,27 @@ test.each<[string, string, string[]]>([
   expect(await read(text)).toEqual({ value: null, problems })
 })
 
+test('a value of another type is answered with what to write', async () => {
+  const form = z.strictObject({
+    ...{ list: z.array(z.string()), flag: z.boolean(), count: z.int(), share: z.number(), name: z.string() },
+    inner: z.strictObject({ a: z.string() }),
+    named: z.record(z.string().regex(/^[a-z]+$/, 'write lower-case letters'), z.number()),
+    formed: z.record(z.string().regex(/^[a-z]+$/), z.number()),
+  })
+  const text = 'list: {a: 1}\nflag: "yes"\ncount: "1"\nshare: x\nname: 7\ninner: x\nnamed: {A: 1}\nformed: {A: 1}\n'
+  const { problems } = await readYaml(text, form, 'the plan')
+  expect(problems).toEqual([
+    'line 1: list: write a list: [ONE, TWO]',
+    'line 2: flag: write true or false, without quotes',
+    'line 3: count: write a number, without quotes',
+    'line 4: share: write a number, without quotes',
+    'line 5: name: write a text; one that looks like a number or a date needs quotes',
+    'line 6: inner: write members, as name: value',
+    'line 7: named.A: the name: write lower-case letters',
+    'line 8: formed.A: the name has another form than it must have',
+  ])
+})
+
 test('of many keys that stand twice the first twenty are shown', async () => {
   const { problems } = await read('a: 1\n'.repeat(30))
   expect(problems).toHaveLength(21)

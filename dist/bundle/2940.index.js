@@ -1,1 +1,0 @@
-export const id=2940;export const ids=[2940];export const modules={81227:(e,n,t)=>{t.d(n,{h:()=>o});function o(e,n,t=`${n}s`){return`${e} ${1===e?n:t}`}},18054:(e,n,t)=>{t.d(n,{K:()=>s});var o=t(51455),a=t(57075),i=t(46466),r=t(22301);async function s(e,n,t=420){await (0,i.pipeline)(a.Readable.from(n),(0,r.G6)(`${e}.new`,{mode:t,flush:!0})),await (0,o.rename)(`${e}.new`,e)}}};

@@ -1,0 +1,1 @@
+export const id=8054;export const ids=[8054];export const modules={18054:(e,n,a)=>{a.d(n,{K:()=>r});var o=a(51455),t=a(57075),i=a(46466),s=a(22301);async function r(e,n,a=420){await (0,i.pipeline)(t.Readable.from(n),(0,s.G6)(`${e}.new`,{mode:a,flush:!0})),await (0,o.rename)(`${e}.new`,e)}}};
