@@ -1,4 +1,4 @@
-import { TransportError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest, HttpResponse } from '../base/ports.ts'
 import { exchange } from './exchange.ts'
@@ -22,11 +22,18 @@ export function makeHttp(env: Readonly<Record<string, string | undefined>> = {})
   return {
     hosts: () => [...hosts].sort(),
     also: (more) => more.forEach((host) => hosts.add(host)),
-    serverKey: (url) => serverKey(new URL(url), env, hosts),
+    serverKey: async (url) => {
+      const { keyOf } = await import('./server-key.ts')
+      const [own = Buffer.alloc(0)] = await serverChain(new URL(url), env, hosts)
+      return keyOf(own)
+    },
+    serverChain: (url, tls) => serverChain(new URL(url), env, hosts, tls?.ca),
     request: (url, options = {}) =>
-      options.socketPath === undefined
-        ? overNetwork(url, options, env, hosts)
-        : overSocket(url, options, options.socketPath),
+      options.http2 === true
+        ? overHttp2(new URL(url), options, env, hosts)
+        : options.socketPath === undefined
+          ? overNetwork(url, options, env, hosts)
+          : overSocket(url, options, options.socketPath),
   }
 }
 
@@ -79,17 +86,19 @@ async function overNetwork(
   })
 }
 
-async function serverKey(
+async function serverChain(
   url: URL,
   env: Readonly<Record<string, string | undefined>>,
   hosts: Set<string>,
-): Promise<string> {
+  ca?: readonly string[],
+): Promise<Buffer[]> {
   const proxy = proxyFor(url, env)
   hosts.add(url.host)
   if (proxy !== null) hosts.add(proxy.host)
   await trustNamed(env['SSL_CERT_FILE'])
-  const { readServerKey } = await import('./server-key.ts')
-  return readServerKey(url, proxy, AbortSignal.timeout(defaultTimeoutMs)).catch((cause: unknown) => {
+  const { readServerChain } = await import('./server-key.ts')
+  const signal = AbortSignal.timeout(defaultTimeoutMs)
+  return readServerChain(url, { proxy, signal, ca }).catch((cause: unknown) => {
     throw failure(url, cause, defaultTimeoutMs, proxy)
   })
 }
@@ -109,6 +118,29 @@ function nextStep(from: URL, location: string, carries: boolean): URL {
     {
       subject: from.host,
       remedy: 'Name the address to which it leads, if that is trusted: https never goes on as http.',
+    },
+  )
+}
+
+async function overHttp2(
+  url: URL,
+  options: HttpRequest,
+  env: Readonly<Record<string, string | undefined>>,
+  hosts: Set<string>,
+): Promise<HttpResponse> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  hosts.add(url.host)
+  if (proxyFor(url, env) !== null) {
+    throw new InputError('unsupported', `${url.host} is reached by a proxy, but gRPC goes by none`, {
+      subject: url.host,
+      remedy: `List ${url.hostname} in no_proxy, if it is reached directly.`,
+    })
+  }
+  if (url.protocol === 'https:') await trustNamed(env['SSL_CERT_FILE'])
+  const { exchangeHttp2 } = await import('./http2.ts')
+  return exchangeHttp2(url, options, endingWith(AbortSignal.timeout(timeoutMs), options.signal)).catch(
+    (cause: unknown) => {
+      throw failure(url, cause, timeoutMs)
     },
   )
 }
