@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { InputError, messageOf } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
-import type { JsonValue } from '../base/json.ts'
+import { nestsDeeper, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { embeddedAttestationPolicy } from '../kbs/rego/sample-policy.ts'
 import { writeRego } from '../kbs/rego/write.ts'
@@ -168,8 +168,12 @@ function decoded(parts: readonly string[]): string[] {
   }
 }
 
+/** Levels of JSON that Trustee's reader takes (serde_json). */
+const levelLimit = 127
+
 /** A body that is no JSON is judged as one that lacks everything. */
 function anyJson(body: Buffer): JsonValue {
+  if (nestsDeeper(body, levelLimit)) return null
   try {
     return JSON.parse(body.toString('utf8')) as JsonValue
   } catch {
@@ -181,6 +185,7 @@ function serviceJson(request: IncomingMessage, body: Buffer): JsonValue {
   const type = 'text/plain; charset=utf-8'
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
     throw new Failure(400, 'Content type error', type)
+  if (nestsDeeper(body, levelLimit)) throw new Failure(400, 'Json deserialize error: recursion limit exceeded', type)
   try {
     return JSON.parse(body.toString('utf8')) as JsonValue
   } catch {

@@ -116,6 +116,20 @@ describe('embedded KBS with our client', () => {
     await admin.setResourcePolicy(policy)
   })
 
+  test('JSON that nests deeper than its readers go is refused', async () => {
+    const post = async (path: string, body: string): Promise<number> =>
+      (await fetch(`${kbs.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }))
+        .status
+    const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+    const asked = (structured: string): string =>
+      `{"policy_ids":[],"verification_requests":[{"tee":"sample","evidence":"e30","runtime_data":{"structured":${structured}}}]}`
+    expect(await post('/attestation', asked(nested(100)))).toBe(500)
+    for (const levels of [130, 100_000]) {
+      expect(await post('/attestation', asked(nested(levels)))).toBe(400)
+      expect(await post('/kbs/v0/auth', nested(levels))).toBe(401)
+    }
+  })
+
   test('wrong evidence, another path, a missing resource', async () => {
     expect(
       await codeOf(
