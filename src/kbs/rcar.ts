@@ -28,7 +28,7 @@ export interface RcarOptions {
   /** Who may sign the session's token; left out, the KBS is believed, which judges the token anyway. */
   readonly trust?: EarTrust | undefined
   /** The rule that a plan has for the resource: a denial says what differs from it. */
-  readonly rule?: Pick<ResourceRule, 'admit' | 'job'> | undefined
+  readonly rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'> | undefined
 }
 
 /** An attested session. Any 401 of `attest` or of a read means that it is over: a new one is shaken hands for, once. */

@@ -62,4 +62,3 @@ test('a writer that another process keeps waiting is told', async () => {
   expect(String(await storage.read('last'))).toBe('before')
   storage.close()
 }, 20_000)
-

@@ -113,7 +113,9 @@ describe('https with an authority of its own, by name', () => {
   test('a name in NO_PROXY goes directly, in upper and lower case', async () => {
     const proxy = await startProxy()
     for (const name of ['NO_PROXY', 'no_proxy'])
-      await expect(readBy(`https://kbs.test:${port}`, { HTTPS_PROXY: proxy.url, [name]: 'kbs.test' })).rejects.toMatchObject({
+      await expect(
+        readBy(`https://kbs.test:${port}`, { HTTPS_PROXY: proxy.url, [name]: 'kbs.test' }),
+      ).rejects.toMatchObject({
         code: 'unreachable',
         message: expect.not.stringContaining('proxy') as string,
       })
@@ -142,5 +144,7 @@ test.each([
   'unix:/a:b',
   'kbs.example',
 ])('%s is refused', (url) => {
-  expect(() => checkKbsUrl(url, 'kbs-url')).toThrow(expect.objectContaining({ code: 'input-invalid', subject: 'kbs-url' }))
+  expect(() => checkKbsUrl(url, 'kbs-url')).toThrow(
+    expect.objectContaining({ code: 'input-invalid', subject: 'kbs-url' }),
+  )
 })

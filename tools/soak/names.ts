@@ -18,6 +18,7 @@ import { raceSoak } from './race.ts'
 import { attachSoak } from './attach.ts'
 import { dockerEngineSoak } from './docker-engine.ts'
 import { encryptedPodSoak } from './encrypted-pod.ts'
+import { realGuestSoak } from './real-guest.ts'
 
 export interface SoakOptions {
   seed: number
@@ -68,6 +69,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
   attach: attachSoak,
   'kbs-apply': kbsApplySoak,
   promote: promoteSoak,
+  'real-guest': realGuestSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
     full: 200_000,

@@ -2,6 +2,7 @@ import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { adminClaims } from '../../kbs/admin-token.ts'
 import { kbsIdentity, withKbs } from '../../kbs-server/connect.ts'
 import { findDrift } from '../../tasks/publish/drift.ts'
+import { readStateChoice } from '../../tasks/publish/state-choice.ts'
 import type { CommandResult } from '../command.ts'
 
 /** Compares a KBS with a plan and prints one line for each thing of it, with the remedy below. */
@@ -11,7 +12,14 @@ export async function kbsDrift(inputs: RawInputs, { ports }: ActionContext): Pro
   const [plan, adminKey] = [inputs.path('plan'), await inputs.secret('admin-key')]
   const [role, issuer, audience] = ['admin-role', 'admin-issuer', 'admin-audience'].map((name) => inputs.required(name))
   const claims = adminClaims({ role: role ?? '', issuer: issuer ?? '', audience: audience ?? '' })
-  const findings = await withKbs(url, ports, (kbs) => findDrift({ kbs, adminKey, claims, plan }, ports))
+  const state = await readStateChoice({
+    reference: inputs.text('signed-state'),
+    key: null,
+    publicKeys: inputs.list('state-public-key').map((path) => inputs.path('state-public-key', path)),
+    signs: false,
+  })
+  const request = { adminKey, claims, plan, state, name: url }
+  const findings = await withKbs(url, ports, (kbs) => findDrift({ kbs, ...request }, ports))
   const count = (standing: string): number => findings.filter((one) => one.standing === standing).length
   const lines = findings.flatMap(({ what, standing, found, remedy }) => [
     `${standing.padEnd(7)}  ${what}: ${found}`,

@@ -1,11 +1,13 @@
-import { InputError } from '../../base/errors.ts'
+import { InputError, SealwrightError, TransportError } from '../../base/errors.ts'
 import { readNamedFile } from '../../base/files.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { EmbeddedKbs, KbsConnection } from '../../kbs-server/connect.ts'
 import { adminToken, type AdminClaims } from '../../kbs/admin-token.ts'
-import { kbsAdmin } from '../../kbs/client.ts'
+import { kbsAdmin, type KbsAdmin } from '../../kbs/client.ts'
 import { sampleGuest } from '../../kbs/keyed-attester.ts'
 import { driftOf, type DriftFinding, type Shown } from '../../kbs/drift.ts'
+import { readMarker } from '../../kbs/global-policy.ts'
+import { checkState, readAnchor } from '../../kbs/signed-state.ts'
 import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { partOf, readManaged, shareOf, withdrawalOf } from '../../kbs/managed.ts'
 import { fillWritten } from '../../kbs/placeholders.ts'
@@ -15,6 +17,7 @@ import { withSealedResources } from '../../kbs/sealed-plan.ts'
 import { publishCaller } from './caller.ts'
 import { withInitdata } from './initdata.ts'
 import { readRevocations } from './revoked.ts'
+import type { StateChoice } from './state-choice.ts'
 import { withSignedValues } from './signed-values.ts'
 
 /** A KBS and the plan that is to stand there. */
@@ -26,6 +29,10 @@ export interface DriftRequest {
   readonly claims?: AdminClaims
   /** Absolute path of the plan file. */
   readonly plan: string
+  /** Where the signed state of the plan is kept; left out or null for none. */
+  readonly state?: Pick<StateChoice, 'reference' | 'keys'> | null
+  /** The KBS as the publisher names it; left out: its URL. */
+  readonly name?: string
 }
 
 /**
@@ -34,7 +41,7 @@ export interface DriftRequest {
  * @throws InputError `input-missing` without a credential; the errors of a plan that `kbs-publish` would refuse; TransportError
  */
 export async function findDrift(
-  { kbs, adminKey, claims, plan: path }: DriftRequest,
+  { kbs, adminKey, claims, plan: path, state = null, name = kbs.url }: DriftRequest,
   ports: Ports,
 ): Promise<DriftFinding[]> {
   const text = (await readNamedFile(path, 'plan')).toString('utf8')
@@ -70,8 +77,39 @@ export async function findDrift(
       .filter(({ admit }) => admit.some(({ technology }) => technology === 'sample'))
       .map(({ uri }) => uri),
   })
-  return [...missing.map((uri) => unfilled(uri, managed !== null)), ...findings]
+  const signedOne =
+    state === null ? [] : [await stateFinding(state, { kbs: name, plan: whole.name, admin }, shown === null, ports)]
+  return [...missing.map((uri) => unfilled(uri, managed !== null)), ...signedOne, ...findings]
 }
+
+/** Whether the signed state is whole, the newest one, and says of the resource policy what the KBS says. */
+async function stateFinding(
+  { reference, keys }: Pick<StateChoice, 'reference' | 'keys'>,
+  of: { kbs: string; plan: string; admin: KbsAdmin },
+  hidesPolicies: boolean,
+  ports: Ports,
+): Promise<DriftFinding> {
+  const what = 'signed state'
+  const { readState, toldOf } = await import('./signed-state.ts')
+  try {
+    const read = await readState(reference, keys, ports)
+    const anchor = await readAnchor(of.admin, of.plan)
+    const marker = hidesPolicies ? await readMarker(of.admin) : null
+    checkState(read === null ? null : toldOf(read), { kbs: of.kbs, name: of.plan, anchor, marker, expected: [] })
+    const number = `number ${read?.said.serial ?? 0}`
+    if (read === null) return { what, standing: 'drift', found: `${reference} is not there`, remedy: runAgain }
+    if (anchor === null) return { what, standing: 'drift', found: 'the KBS names none', remedy: runAgain }
+    if (anchor === 'unreadable')
+      return { what, standing: 'unknown', found: `${number}; whether it is the newest is not known`, remedy: null }
+    if (anchor === read.payload) return { what, standing: 'same', found: `${number} is the newest one`, remedy: null }
+    return { what, standing: 'drift', found: `the KBS names the one before ${number}`, remedy: runAgain }
+  } catch (error) {
+    if (!(error instanceof SealwrightError) || error instanceof TransportError) throw error
+    return { what, standing: 'drift', found: error.message, remedy: error.remedy ?? null }
+  }
+}
+
+const runAgain = 'Run kbs-publish with this plan, `mode: apply` and `signed-state`.'
 
 function unfilled(what: string, isKnown: boolean): DriftFinding {
   if (!isKnown) return { what, standing: 'unknown', found: 'which keys were written is not known', remedy: null }
