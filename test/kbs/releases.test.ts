@@ -101,6 +101,8 @@ describe('releases beside each other', () => {
     expect(await it.resource(second)).not.toBeNull()
     const policy = (await it.policy()) ?? ''
     for (const name of ['"one"', '"two"']) expect(policy).toContain(name)
+    // The next release needs it.
+    expect(report.notes.join('\n')).toContain(`The resource policy is ${sha256(policy)}`)
     expect(report.headline).toMatch(/^Published 1 key with policy/)
   })
 

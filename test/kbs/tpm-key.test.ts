@@ -1,5 +1,4 @@
 import type { JsonValue } from '../../src/base/json.ts'
-import type { HttpRequest } from '../../src/base/ports.ts'
 import { quoteKey } from '../../src/kbs/tpm-key.ts'
 import { rcarSession } from '../../src/kbs/rcar.ts'
 import { sampleGuest } from '../../src/kbs/keyed-attester.ts'
@@ -11,7 +10,7 @@ const quote = (algorithm: number): JsonValue => ({
 
 /** What a KBS that answers `attest` with this status and problem makes of a guest with this evidence. */
 function attested(evidence: JsonValue, status: number, problem: string): Promise<string> {
-  const answer = async (url: string, _: HttpRequest = {}): Promise<Response> =>
+  const answer = async (url: string): Promise<Response> =>
     url.endsWith('/auth')
       ? Response.json({ nonce: 'n'.repeat(32) }, { headers: { 'set-cookie': `kbs-session-id=${'a'.repeat(32)}` } })
       : Response.json(

@@ -145,6 +145,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
   /** Digest of what is to replace the policy of others. */
   const next = embedded === null ? desired.policyDigest : null
+  if (next !== null)
+    desired.notes.push(`The resource policy is ${next}: the next plan for this KBS names it in \`replace-global\`.`)
   // Said before anything is asked of the KBS.
   if (next !== null && plan['replace-global'] === undefined) checkReplacement(plan, null, last, next)
   const admin = open()
