@@ -81,7 +81,17 @@ async function place(): Promise<Place> {
     },
     start: async (day, tag) => {
       const output = `oci:${join(directory, `guest-${++guests}`)}:plain`
-      return on(day, 'decrypt', `oci:${join(directory, 'images')}:${tag}`, '--output', output, '--kbs-url', kbs, '--technology', 'sample')
+      return on(
+        day,
+        'decrypt',
+        `oci:${join(directory, 'images')}:${tag}`,
+        '--output',
+        output,
+        '--kbs-url',
+        kbs,
+        '--technology',
+        'sample',
+      )
     },
   }
 }

@@ -110,7 +110,11 @@ function configText(architecture: string, diffId: string): string {
 function writeKeys(folder: string): void {
   writeFileSync(join(folder, 'app.key'), randomBytes(32), { mode: 0o600 })
   const openssl = (...args: string[]): unknown => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  for (const [name, bits] of [['rsa', 2048], ['other', 2048], ['large', 3072]] as const)
+  for (const [name, bits] of [
+    ['rsa', 2048],
+    ['other', 2048],
+    ['large', 3072],
+  ] as const)
     openssl(...`req -x509 -newkey rsa:${bits} -nodes -subj /CN=${name} -keyout ${name}.pem -out ${name}.crt`.split(' '))
   const rsa = createPrivateKey(readFileSync(join(folder, 'rsa.pem')))
   const { kty, n, e } = rsa.export({ format: 'jwk' })
